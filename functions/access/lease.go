@@ -1,0 +1,36 @@
+package access
+
+import "time"
+
+// LeaseState is where the access that a lease guards stands.
+type LeaseState string
+
+const (
+	LeaseCreating LeaseState = "creating" // Create may have been called
+	LeaseHeld     LeaseState = "held"     // seen to exist
+	LeaseDeleting LeaseState = "deleting" // Delete may have been called
+)
+
+// Lease is the record that this system made an assignment or a membership, and
+// for which requests. There is one per subject; no row means no access of ours.
+type Lease struct {
+	Key     string     `json:"-"` // Subject.Key()
+	Subject Subject    `json:"subject"`
+	State   LeaseState `json:"state"`
+	// Holders are the requests that keep it: request id to the time its hold
+	// ends (zero until confirmed).
+	Holders map[string]Holder `json:"holders"`
+	// SettlesAt: after it no Create that is already under way can start; the
+	// deadline of the last function that set out to create, and a margin.
+	SettlesAt time.Time `json:"settles_at"`
+	// OperationID is Identity Center's id of the latest creation, where known.
+	OperationID string `json:"operation_id,omitempty"`
+	// Version goes up with every write; each write is conditional on it.
+	Version int64 `json:"version"`
+}
+
+// Holder is one request's share in a lease.
+type Holder struct {
+	ExecutionARN string    `json:"execution_arn"`
+	End          time.Time `json:"end,omitzero"`
+}

@@ -1,0 +1,83 @@
+package access
+
+import "time"
+
+// OutcomeKind is how a request was decided.
+type OutcomeKind string
+
+const (
+	OutcomeAutomatic OutcomeKind = "automatic" // granted by the policy alone
+	OutcomeApproved  OutcomeKind = "approved"
+	OutcomeDenied    OutcomeKind = "denied"
+	OutcomeWithdrawn OutcomeKind = "withdrawn" // by the requester
+	OutcomeExpired   OutcomeKind = "expired"
+	OutcomeRefused   OutcomeKind = "refused" // by the policy, or because it could not be evaluated
+)
+
+// Grants says whether access follows from the outcome.
+func (k OutcomeKind) Grants() bool { return k == OutcomeAutomatic || k == OutcomeApproved }
+
+// Outcome is the decision about a request: the first valid one, written once.
+type Outcome struct {
+	Kind OutcomeKind `json:"kind"`
+	// By is who pressed; zero for automatic, expired and refused.
+	By Person    `json:"by,omitzero"`
+	At time.Time `json:"at"`
+	// Reason is the policy's reason, or the code of why it could not be evaluated.
+	Reason string `json:"reason,omitempty"`
+	// Message explains a refusal to a person.
+	Message string `json:"message,omitempty"`
+	// PolicyDigest is the SHA-256, in hex, of the policy that was in force.
+	PolicyDigest string `json:"policy_digest,omitempty"`
+	// Statements are the affecting statements, by index in the file.
+	Statements []int `json:"statements,omitempty"`
+}
+
+// EventKind names what is recorded about a request.
+type EventKind string
+
+const (
+	EventRequested    EventKind = "requested"
+	EventApproved     EventKind = "approved"
+	EventDenied       EventKind = "denied"
+	EventWithdrawn    EventKind = "withdrawn"
+	EventExpired      EventKind = "expired"
+	EventRefused      EventKind = "refused"
+	EventGranted      EventKind = "granted"
+	EventEnded        EventKind = "ended" // somebody ended it before its time
+	EventRevoked      EventKind = "revoked"
+	EventRevokeFailed EventKind = "revoke_failed"
+	EventDriftFound   EventKind = "drift_found"
+	EventDriftRevoked EventKind = "drift_revoked"
+)
+
+// EventOf is the event that records an outcome. An automatic grant is recorded
+// as approved, with the policy's reason and without an approver.
+func EventOf(k OutcomeKind) EventKind {
+	switch k {
+	case OutcomeAutomatic, OutcomeApproved:
+		return EventApproved
+	case OutcomeDenied:
+		return EventDenied
+	case OutcomeWithdrawn:
+		return EventWithdrawn
+	case OutcomeExpired:
+		return EventExpired
+	default:
+		return EventRefused
+	}
+}
+
+// Event is one thing that happened to a request. Its place in Request.Events
+// is its sequence number.
+type Event struct {
+	Kind    EventKind `json:"kind"`
+	At      time.Time `json:"at"`
+	By      Person    `json:"by,omitzero"`
+	Message string    `json:"message,omitempty"`
+	// Digest, Reason and Statements are those of the decision, where the
+	// event is one.
+	PolicyDigest string `json:"policy_digest,omitempty"`
+	Reason       string `json:"reason,omitempty"`
+	Statements   []int  `json:"statements,omitempty"`
+}

@@ -1,0 +1,49 @@
+package access
+
+// Statement is one rule of the policy. Resources are account ids or group ids,
+// PermissionSets are names; "*" in either matches all. PermissionSets is unused
+// for groups. Approvers are emails in lower case.
+type Statement struct {
+	Resources             []string `json:"resources"`
+	PermissionSets        []string `json:"permission_sets,omitempty"`
+	Approvers             []string `json:"approvers,omitempty"`
+	AllowSelfApproval     *bool    `json:"allow_self_approval,omitempty"`
+	ApprovalIsNotRequired *bool    `json:"approval_is_not_required,omitempty"`
+}
+
+// Policy is the rules in force: what `config` and `group_config` say, in order.
+type Policy struct {
+	Accounts []Statement `json:"accounts"`
+	Groups   []Statement `json:"groups"`
+}
+
+// DecisionOutcome is what the policy says of a request.
+type DecisionOutcome string
+
+const (
+	DecideAutomatic DecisionOutcome = "automatic"
+	DecideApproval  DecisionOutcome = "needs_approval"
+	DecideRefused   DecisionOutcome = "refused"
+)
+
+// Reason is why the policy says it.
+type Reason string
+
+const (
+	ReasonApprovalNotRequired Reason = "ApprovalNotRequired"
+	ReasonSelfApproval        Reason = "SelfApproval"
+	ReasonRequiresApproval    Reason = "RequiresApproval"
+	ReasonNoApprovers         Reason = "NoApprovers"
+	ReasonNoStatements        Reason = "NoStatements"
+)
+
+// Decision is the policy's answer and what it rests on.
+type Decision struct {
+	Outcome DecisionOutcome `json:"outcome"`
+	Reason  Reason          `json:"reason"`
+	// Approvers are who may approve: lower case, sorted, without the
+	// requester; empty unless approval is needed.
+	Approvers []string `json:"approvers"`
+	// Statements are the affecting ones, by index in Accounts or Groups.
+	Statements []int `json:"statements"`
+}

@@ -1,0 +1,125 @@
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+	"time"
+)
+
+// Limits of a request's text. Slack cuts a plain_text_input at 3000 characters.
+const MaxReasonLength = 3000
+
+// Person is somebody as this system knows them: the Slack user, the email that
+// Slack has of them, and the Identity Center user that the email leads to.
+type Person struct {
+	SlackID     string `json:"slack_id"`
+	Email       string `json:"email,omitempty"` // lower case
+	Name        string `json:"name,omitempty"`
+	PrincipalID string `json:"principal_id,omitempty"` // Identity Store user id
+	// SecondaryDomain says that PrincipalID was found under one of the
+	// fallback domains, not under Email itself. Such a person never approves.
+	SecondaryDomain bool `json:"secondary_domain,omitempty"`
+}
+
+// Request is one request for access: the row that is the truth about it. Its
+// JSON names are the attribute names of the table. Times are UTC.
+type Request struct {
+	ID       string `json:"id"`
+	Target   Target `json:"target"`
+	Reason   string `json:"reason"`
+	Duration int64  `json:"duration_seconds"`
+
+	TeamID        string    `json:"team_id"`
+	ViewID        string    `json:"view_id"`
+	Requester     Person    `json:"requester"`
+	CreatedAt     time.Time `json:"created_at"`
+	ExecutionName string    `json:"execution_name"`
+	ExecutionARN  string    `json:"execution_arn"`
+
+	// Set by evaluate.
+	Approvers         []Person  `json:"approvers,omitempty"`          // those Slack knows
+	UnknownApprovers  []string  `json:"unknown_approvers,omitempty"`  // emails Slack does not know
+	EvaluatedDecision *Decision `json:"evaluated_decision,omitempty"` // what the policy said at request time
+	ExpiresAt         time.Time `json:"expires_at,omitzero"`          // zero: no approval is waited for
+	RemindersSent     int       `json:"reminders_sent,omitempty"`
+
+	// Outcome is the one decision; written once, by ingress or evaluate only.
+	Outcome *Outcome `json:"outcome,omitempty"`
+	// EndRequest is the early end somebody asked for; written once, by ingress.
+	EndRequest *EndRequest `json:"end_request,omitempty"`
+
+	// ApprovalToken and EndToken resume the execution's two waits. They never
+	// leave the table except to Step Functions.
+	ApprovalToken string `json:"approval_token,omitempty"`
+	EndToken      string `json:"end_token,omitempty"`
+
+	// Set by grant.
+	GrantedAt time.Time `json:"granted_at,omitzero"` // when the access was seen to exist
+	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
+	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
+
+	// Set by revoke.
+	RevokedAt time.Time    `json:"revoked_at,omitzero"`
+	Removal   RemovalState `json:"removal,omitempty"`
+
+	// Posts are the Slack messages of this request, by purpose ("announce",
+	// "granted", ...). A post is entered before it is sent and completed after.
+	Posts map[string]Post `json:"posts,omitempty"`
+
+	// Events is everything that happened, in order; Audited counts those that
+	// are in the audit bucket. The rest is the outbox.
+	Events  []Event `json:"events,omitempty"`
+	Audited int     `json:"audited"`
+
+	// Tombstone is set by the sweep: this request will never be granted.
+	Tombstone bool      `json:"tombstone,omitempty"`
+	ClosedAt  time.Time `json:"closed_at,omitzero"`
+}
+
+// Post is one Slack message of a request.
+type Post struct {
+	Channel string `json:"channel"`
+	TS      string `json:"ts,omitempty"` // empty: begun, not known to have arrived
+	// Digest is the SHA-256 of what was last sent, so that an unchanged
+	// message is not sent again.
+	Digest string `json:"digest,omitempty"`
+}
+
+// EndRequest records who ended access before its time.
+type EndRequest struct {
+	By Person    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// Failure says why an approved request could not be granted.
+type Failure struct {
+	Code    Code      `json:"code"`
+	Message string    `json:"message"` // for people; AWS's own reason where there is one
+	At      time.Time `json:"at"`
+}
+
+// RemovalState says how a request's access ended.
+type RemovalState string
+
+const (
+	RemovalNothing RemovalState = "nothing" // this request never reached Identity Center
+	RemovalDone    RemovalState = "removed" // removed and verified absent
+	RemovalKept    RemovalState = "kept"    // another request still holds the same access
+)
+
+// RequestID derives the id of the request that a submitted view makes. The
+// same view gives the same id, so a repeated submission is the same request.
+// Sixteen characters of a-z2-7: 80 bits of SHA-256.
+func RequestID(teamID, viewID string) string {
+	sum := sha256.Sum256([]byte(teamID + "\x00" + viewID))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+}
+
+// Open says whether the request still waits for its outcome.
+func (r *Request) Open() bool { return r.Outcome == nil && !r.Tombstone && r.ClosedAt.IsZero() }
+
+// Subject is what Identity Center is asked to connect.
+func (r *Request) Subject() Subject {
+	return Subject{Target: r.Target, PrincipalID: r.Requester.PrincipalID}
+}
