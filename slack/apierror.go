@@ -1,0 +1,129 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// apiErrors maps the errors of Slack's Web API that this system knows what to do
+// about; each method's page on https://docs.slack.dev/reference/methods lists
+// its own. Any other one is a defect of ours: CodeInternal.
+var apiErrors = map[string]struct {
+	code access.Code
+	mend string // for a person, where one can help
+}{
+	"ratelimited":            {access.CodeThrottled, ""},
+	"rate_limited":           {access.CodeThrottled, ""},
+	"message_limit_exceeded": {access.CodeThrottled, ""},
+
+	"fatal_error":         {access.CodeUnavailable, ""},
+	"internal_error":      {access.CodeUnavailable, ""},
+	"service_unavailable": {access.CodeUnavailable, ""},
+	"request_timeout":     {access.CodeUnavailable, ""},
+	"team_added_to_org":   {access.CodeUnavailable, ""}, // the workspace is being moved
+
+	"hash_conflict":        {access.CodeLost, ""}, // the view has changed since
+	"expired_trigger_id":   {access.CodeLost, ""},
+	"exchanged_trigger_id": {access.CodeLost, ""},
+	"invalid_trigger_id":   {access.CodeLost, ""},
+	"trigger_expired":      {access.CodeLost, ""},
+	"trigger_exchanged":    {access.CodeLost, ""},
+	"view_not_found":       {access.CodeLost, ""}, // closed meanwhile
+	"not_found":            {access.CodeLost, ""},
+
+	"user_not_found":      {access.CodeNotFound, ""},
+	"users_not_found":     {access.CodeNotFound, ""},
+	"user_not_visible":    {access.CodeNotFound, ""},
+	"user_not_in_channel": {access.CodeNotFound, ""},
+	"user_disabled":       {access.CodeNotFound, ""},
+	"message_not_found":   {access.CodeNotFound, ""},
+	"thread_not_found":    {access.CodeNotFound, ""},
+
+	"invalid_auth":           {access.CodeMisconfigure, mendToken},
+	"not_authed":             {access.CodeMisconfigure, mendToken},
+	"token_revoked":          {access.CodeMisconfigure, mendToken},
+	"token_expired":          {access.CodeMisconfigure, mendToken},
+	"account_inactive":       {access.CodeMisconfigure, mendToken},
+	"not_allowed_token_type": {access.CodeMisconfigure, mendToken},
+	"missing_scope":          {access.CodeMisconfigure, "add the scope to the Slack app and install it again"},
+	"no_permission":          {access.CodeMisconfigure, "check the Slack app's scopes and install it again"},
+	"org_login_required":     {access.CodeMisconfigure, "the enterprise is being moved: wait, or install the app again"},
+	"ekm_access_denied":      {access.CodeMisconfigure, "the enterprise's administrators have suspended posting"},
+	"access_denied":          {access.CodeMisconfigure, "an administrator of the workspace has to allow the app"},
+	"channel_not_found":      {access.CodeMisconfigure, "check the channel id in the settings, and invite the app to a private channel"},
+	"not_in_channel":         {access.CodeMisconfigure, "invite the app to the channel"},
+	"is_archived":            {access.CodeMisconfigure, "the channel is archived: set another one"},
+	"restricted_action":      {access.CodeMisconfigure, "the workspace's settings do not let the app post there"},
+}
+
+const mendToken = "put the app's current bot token where the settings say it is"
+
+// pointer is where in a view or a message something is wrong, as Slack says it
+// in square brackets. The rest of its sentences may quote what was sent.
+var pointer = regexp.MustCompile(`\[json-pointer:[A-Za-z0-9_/-]{1,200}\]`)
+
+// coded gives an error of slack-go its code and says what was being done. What
+// it says never holds the token, an address or anything that was sent.
+func coded(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	var response slackgo.SlackErrorResponse
+	var limited *slackgo.RateLimitedError
+	var status slackgo.StatusCodeError
+	switch {
+	case errors.As(err, &response):
+		return codedResponse(response, doing)
+	case errors.As(err, &limited):
+		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait %s", doing, limited.RetryAfter)
+	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
+		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait", doing)
+	case errors.As(err, &status) && status.Code >= 500:
+		return access.Errorf(access.CodeUnavailable, "%s: Slack answers with status %d", doing, status.Code)
+	case errors.As(err, &status):
+		return access.Errorf(access.CodeInternal, "%s: Slack answers with status %d", doing, status.Code)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return access.Errorf(access.CodeUnavailable, "%s: Slack did not answer in time", doing)
+	case errors.Is(err, slackgo.ErrParametersMissing), errors.Is(err, slackgo.ErrBlockIDNotUnique):
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	// The request's address is ours to choose and no secret, but the error of
+	// the network below it says all there is to say.
+	var request *url.Error
+	if errors.As(err, &request) {
+		return access.Errorf(access.CodeUnavailable, "%s: Slack can't be reached: %w", doing, request.Err)
+	}
+	return access.Errorf(access.CodeUnavailable, "%s: Slack's answer can't be read", doing)
+}
+
+func codedResponse(response slackgo.SlackErrorResponse, doing string) error {
+	known, ok := apiErrors[response.Err]
+	if !ok && strings.HasPrefix(response.Err, "restricted_action") {
+		known, ok = apiErrors["restricted_action"], true
+	}
+	if !ok {
+		known.code = access.CodeInternal
+	}
+	text := fmt.Sprintf("%s: Slack answers %s", doing, cut(clean(response.Err), 60))
+	if response.Err == "missing_scope" && response.Needed != "" {
+		text += " (" + cut(clean(response.Needed), 100) + ")"
+	}
+	if known.mend != "" {
+		text += "; " + known.mend
+	}
+	for _, m := range response.ResponseMetadata.Messages {
+		if at := pointer.FindString(m); at != "" && len(text) < 500 {
+			text += " " + at
+		}
+	}
+	return access.Errorf(known.code, "%s", text)
+}

@@ -1,0 +1,265 @@
+package slack
+
+import (
+	"fmt"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// Message is a post as a request's row determines it: the same row gives the
+// same message.
+type Message struct {
+	// Text is what notifications and screen readers give out. It holds nothing
+	// that a user, or anybody who may name an account or a group, wrote.
+	Text   string
+	Blocks []slackgo.Block
+	// EventType, RequestID and Purpose go into the post's metadata, by which
+	// FindPost finds it again. A caller who sends several of one kind (reminders)
+	// sets a Purpose of its own.
+	EventType string
+	RequestID string
+	Purpose   string
+}
+
+// Limits of ours, so that the longest names and texts leave a message within
+// Slack's: beside those of single blocks, which are documented, Slack refuses
+// blocks of more than about 13,000 characters in all.
+const (
+	maxName    = 100 // of an account, a permission set or a group
+	maxMessage = 500 // of what AWS or the policy said
+	maxUnknown = 10  // approvers that Slack does not know, by email
+)
+
+// RequestMessage is the message in the channel, in the state that the row is in.
+// Approve, Discard and Withdraw are on it while the request is open, End now
+// while the access is there; everybody sees the same buttons, and who may press
+// them is decided when they are.
+func RequestMessage(r access.Request) Message {
+	s := stateOf(r)
+	m := message(PurposeAnnounce, r)
+	m.Text = fallback(s, r)
+	m.Blocks = append(m.Blocks, header(titles[s]))
+	if r.Requester.SecondaryDomain {
+		m.Blocks = append(m.Blocks, secondaryDomainWarning()...)
+	}
+	m.Blocks = append(m.Blocks, details(s, r))
+	if text := footer(s, r); text != nil {
+		m.Blocks = append(m.Blocks, text)
+	}
+	switch s {
+	case statePending:
+		m.Blocks = append(m.Blocks, buttons(
+			button(ActionApprove, "Approve", slackgo.StylePrimary, r.ID),
+			button(ActionDeny, "Discard", slackgo.StyleDanger, r.ID),
+			button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID),
+		))
+	case stateActive:
+		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
+	}
+	return m
+}
+
+func message(purpose string, r access.Request) Message {
+	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
+}
+
+// fallback is a message in a line. It holds ids only: digits, and a Slack id.
+func fallback(s state, r access.Request) string {
+	text := titles[s]
+	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
+		text += " (AWS account " + id + ")"
+	}
+	if isID(r.Requester.SlackID) {
+		text += ", for <@" + r.Requester.SlackID + ">"
+	}
+	return text
+}
+
+func isDigits(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 12
+}
+
+// header is a heading of our own words.
+func header(text string) slackgo.Block {
+	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
+}
+
+func secondaryDomainWarning() []slackgo.Block {
+	text := new(richText).
+		strong("Please check that this is the right person. ").
+		text("The email that Slack has leads to nobody in Identity Center; the user was found under one of the fallback domains.")
+	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
+}
+
+// details is who asks for what, and why.
+func details(s state, r access.Request) slackgo.Block {
+	b := new(richText).label("Requester").person(r.Requester)
+	target(b, r.Target)
+	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	if s == stateActive {
+		b.label("Until").time(r.End)
+	}
+	if s == statePending {
+		approvers(b, r)
+	}
+	b.label("Reason").quote(r.Reason)
+	return b.block("request")
+}
+
+func target(b *richText, t access.Target) {
+	if t.Kind == access.KindGroup {
+		b.label("Group").text(cut(first(clean(t.GroupName), clean(t.GroupID)), maxName))
+		return
+	}
+	b.label("Account").text(named(t.AccountName, t.AccountID))
+	b.label("Permission set").text(cut(first(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
+}
+
+// named is a name with its id behind.
+func named(name, id string) string {
+	name, id = cut(clean(name), maxName), cut(clean(id), maxName)
+	switch {
+	case name == "":
+		return id
+	case id == "":
+		return name
+	default:
+		return name + " (" + id + ")"
+	}
+}
+
+func approvers(b *richText, r access.Request) {
+	if len(r.Approvers) > 0 {
+		b.label("Who can approve").people(r.Approvers)
+	}
+	if len(r.UnknownApprovers) > 0 {
+		b.label("Not found in Slack")
+		for i, email := range r.UnknownApprovers {
+			if i == maxUnknown {
+				b.text(fmt.Sprintf(" and %d more", len(r.UnknownApprovers)-i))
+				break
+			}
+			if i > 0 {
+				b.text(", ")
+			}
+			b.text(cut(clean(email), maxName))
+		}
+	}
+	if !r.ExpiresAt.IsZero() {
+		b.label("Open until").time(r.ExpiresAt)
+	}
+}
+
+// footer is what has happened, and the way to the execution.
+func footer(s state, r access.Request) slackgo.Block {
+	b := new(richText)
+	decided(b, s, r)
+	if s != statePending {
+		happened(b, s, r)
+	}
+	if url := ConsoleURL(r.ExecutionARN); url != "" {
+		b.newLine().link(url, "Open the execution in the AWS console")
+	}
+	if len(b.current)+len(b.done) == 0 {
+		return nil
+	}
+	return b.block("footer")
+}
+
+// decided says how the request was decided, by whom and when.
+func decided(b *richText, s state, r access.Request) {
+	o := r.Outcome
+	if o == nil {
+		if s == stateStopped {
+			b.text("It came to a stop before it was decided, and nothing was given. Please ask again.")
+		}
+		return
+	}
+	switch o.Kind {
+	case access.OutcomeAutomatic:
+		b.text(automaticReason(o.Reason) + " Decided ").time(o.At)
+	case access.OutcomeApproved:
+		b.text("Approved by ").person(o.By).text(", ").time(o.At)
+	case access.OutcomeDenied:
+		b.text("Discarded by ").person(o.By).text(", ").time(o.At)
+	case access.OutcomeWithdrawn:
+		b.text("Withdrawn by ").person(o.By).text(", ").time(o.At)
+	case access.OutcomeExpired:
+		b.text("Nobody decided in time. Expired ").time(o.At)
+	default:
+		b.text(refusedReason(o.Reason) + " Decided ").time(o.At)
+		b.quote(cut(cleanLines(o.Message), maxMessage))
+	}
+}
+
+// happened says what came after a decision in favour.
+func happened(b *richText, s state, r access.Request) {
+	switch s {
+	case stateEnding:
+		b.newLine().text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At)
+	case stateStuck:
+		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
+	case stateEnded, stateKept:
+		ended(b, s, r)
+	case stateFailed:
+		b.newLine()
+		failure(b, r)
+	}
+}
+
+// clockMargin is how much earlier than its end a removal may be recorded
+// without being early: waits are whole seconds, and clocks differ.
+const clockMargin = 5 * time.Second
+
+func ended(b *richText, s state, r access.Request) {
+	b.newLine()
+	switch {
+	case r.EndRequest != nil:
+		b.text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At).newLine()
+	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
+		b.text("Taken back early, because something went wrong on the way.").newLine()
+	}
+	if s == stateKept {
+		b.text("Another request still holds the same access; it ends with that one. This one ended ").time(r.RevokedAt)
+		return
+	}
+	if r.Removal == access.RemovalNothing {
+		b.text("There was nothing left to remove, ").time(r.RevokedAt)
+		return
+	}
+	b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
+}
+
+func failure(b *richText, r access.Request) {
+	code, why := access.CodeUnavailable, ""
+	if r.Failure != nil {
+		code, why = r.Failure.Code, cut(cleanLines(r.Failure.Message), maxMessage)
+	}
+	b.text(failureReason(code))
+	switch {
+	case code == access.CodeForeign:
+	case r.RevokedAt.IsZero():
+		b.text(" We are making sure that nothing is left behind.")
+	default:
+		b.text(" Nothing is left behind.")
+	}
+	b.quote(why)
+}
+
+func buttons(elements ...slackgo.BlockElement) slackgo.Block {
+	return slackgo.NewActionBlock("actions", elements...)
+}
+
+// button carries the request's id and nothing else: what it does is looked up
+// when it is pressed.
+func button(action, text string, style slackgo.Style, requestID string) slackgo.BlockElement {
+	return slackgo.NewButtonBlockElement(action, requestID, plain(text)).WithStyle(style)
+}

@@ -1,0 +1,351 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+var (
+	monday = time.Date(2026, time.March, 2, 9, 30, 0, 0, time.UTC)
+	alice  = access.Person{SlackID: "U0ALICE", Email: "alice@example.com", Name: "Alice"}
+	bob    = access.Person{SlackID: "U0BOB", Email: "bob@example.com", Name: "Bob"}
+	carol  = access.Person{SlackID: "U0CAROL", Email: "carol@example.com", Name: "Carol"}
+)
+
+// pending is a request that waits for approval; changes alter it one after the other.
+func pending(changes ...func(r *access.Request)) access.Request {
+	r := access.Request{
+		ID:           "abcdefghijklmnop",
+		Target:       sandbox,
+		Reason:       "Look at the logs of the failed deployment",
+		Duration:     5400,
+		Requester:    alice,
+		CreatedAt:    monday,
+		ExecutionARN: "arn:aws:states:eu-central-1:123456789012:execution:sso-elevator-request:2026-03-02-111122223333-ReadOnly-abcdefgh",
+		Approvers:    []access.Person{bob, carol},
+		ExpiresAt:    monday.Add(8 * time.Hour),
+	}
+	for _, c := range changes {
+		c(&r)
+	}
+	return r
+}
+
+func outcome(kind access.OutcomeKind, by access.Person, reason, text string) func(*access.Request) {
+	return func(r *access.Request) {
+		r.Outcome = &access.Outcome{Kind: kind, By: by, At: monday.Add(5 * time.Minute), Reason: reason, Message: text}
+	}
+}
+
+func approved(r *access.Request) { outcome(access.OutcomeApproved, bob, "", "")(r) }
+
+func granted(r *access.Request) {
+	r.GrantedAt = monday.Add(6 * time.Minute)
+	r.End = r.GrantedAt.Add(time.Duration(r.Duration) * time.Second)
+}
+
+func ending(r *access.Request) {
+	r.EndRequest = &access.EndRequest{By: alice, At: monday.Add(20 * time.Minute)}
+}
+
+func stuck(r *access.Request) {
+	r.Events = append(r.Events, access.Event{Kind: access.EventRevokeFailed, At: r.End.Add(time.Minute)})
+}
+
+func revoked(state access.RemovalState, after time.Duration) func(*access.Request) {
+	return func(r *access.Request) { r.RevokedAt, r.Removal = monday.Add(after), state }
+}
+
+func failed(code access.Code, text string) func(*access.Request) {
+	return func(r *access.Request) {
+		r.Failure = &access.Failure{Code: code, Message: text, At: monday.Add(6 * time.Minute)}
+	}
+}
+
+// longest has everything as long as it gets, and nothing that is short.
+func longest(r *access.Request) {
+	r.Target.AccountName = strings.Repeat("名", 128)
+	r.Target.PermissionSet = strings.Repeat("P", 32)
+	r.Reason = strings.Repeat("reason ", 428) + "last"
+	r.Requester.SecondaryDomain = true
+	r.Approvers = nil
+	for i := range 60 {
+		r.Approvers = append(r.Approvers, access.Person{SlackID: fmt.Sprintf("U0%09d", i)})
+		r.UnknownApprovers = append(r.UnknownApprovers, fmt.Sprintf("%s%02d@example.com", strings.Repeat("a", 240), i))
+	}
+}
+
+func hostileTexts(r *access.Request) {
+	r.Target.AccountName = hostile
+	r.Target.PermissionSet = hostile
+	r.Reason = hostile
+	r.Requester = access.Person{SlackID: "U0ALICE> <!channel", Name: hostile, Email: hostile}
+	r.UnknownApprovers = []string{hostile}
+	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
+}
+
+func asGroup(r *access.Request) {
+	r.Target = access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"}
+}
+
+// requests is a request in every state that a message shows.
+func requests() map[string]access.Request {
+	naturalEnd, early := 96*time.Minute+10*time.Second, 21*time.Minute
+	return map[string]access.Request{
+		"pending":                 pending(),
+		"pending_group":           pending(asGroup),
+		"pending_unknown":         pending(func(r *access.Request) { r.UnknownApprovers = []string{"dan@example.com", "eve@example.com"} }),
+		"pending_fallback_domain": pending(func(r *access.Request) { r.Requester.SecondaryDomain = true }),
+		"pending_no_expiry":       pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
+		"pending_longest":         pending(longest),
+		"pending_hostile":         pending(hostileTexts),
+		"approved":                pending(approved),
+		"automatic":               pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
+		"self_approval":           pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
+		"active":                  pending(approved, granted),
+		"active_longest":          pending(longest, approved, granted),
+		"ending":                  pending(approved, granted, ending),
+		"stuck":                   pending(approved, granted, stuck),
+		"ended":                   pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"ended_after_trouble":     pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
+		"ended_early":             pending(approved, granted, ending, revoked(access.RemovalDone, early)),
+		"ended_by_failure":        pending(approved, granted, revoked(access.RemovalDone, early)),
+		"ended_nothing":           pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
+		"kept":                    pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
+		"denied":                  pending(outcome(access.OutcomeDenied, bob, "", "")),
+		"withdrawn":               pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
+		"expired":                 pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
+		"refused_no_statements":   pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
+		"refused_no_approvers":    pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
+		"refused_unavailable":     pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
+		"refused_hostile":         pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
+		"failed":                  pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
+		"failed_foreign":          pending(approved, failed(access.CodeForeign, ""), revoked(access.RemovalNothing, early)),
+		"failed_unknown":          pending(approved, revoked(access.RemovalDone, early)),
+		"failed_hostile":          pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
+		"stopped":                 pending(func(r *access.Request) { r.Tombstone = true }),
+	}
+}
+
+func TestRequestMessage(t *testing.T) {
+	for name, r := range requests() {
+		t.Run(name, func(t *testing.T) {
+			checked(t, "request_"+name, RequestMessage(r), r)
+		})
+	}
+}
+
+func TestThreadAndDirectMessages(t *testing.T) {
+	all := requests()
+	tests := []struct{ purpose, request string }{
+		{PurposeRemind, "pending"},
+		{PurposeRemind, "pending_no_expiry"},
+		{PurposeRemind, "pending_longest"},
+		{PurposeRemind, "pending_hostile"},
+		{PurposeGranted, "active"},
+		{PurposeGranted, "self_approval"},
+		{PurposeOutcome, "denied"},
+		{PurposeOutcome, "withdrawn"},
+		{PurposeOutcome, "expired"},
+		{PurposeOutcome, "refused_no_statements"},
+		{PurposeOutcome, "refused_no_approvers"},
+		{PurposeOutcome, "refused_hostile"},
+		{PurposeOutcome, "stopped"},
+		{PurposeRevoked, "ended"},
+		{PurposeRevoked, "ended_early"},
+		{PurposeRevoked, "kept"},
+		{PurposeRevoked, "failed_unknown"},
+		{PurposeFailed, "failed"},
+		{PurposeFailed, "failed_foreign"},
+		{PurposeFailed, "failed_hostile"},
+	}
+	for _, tt := range tests {
+		r := all[tt.request]
+		t.Run(tt.purpose+"/"+tt.request, func(t *testing.T) {
+			checked(t, "thread_"+tt.purpose+"_"+tt.request, ThreadMessage(tt.purpose, r), r)
+			if tt.purpose != PurposeRemind {
+				checked(t, "direct_"+tt.purpose+"_"+tt.request, DirectMessage(tt.purpose, r), r)
+			}
+		})
+	}
+	for _, request := range []string{"pending", "pending_group", "pending_longest", "pending_hostile"} {
+		t.Run("announce/"+request, func(t *testing.T) {
+			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
+		})
+	}
+}
+
+// checked holds a message to its golden file, to Slack's limits, and to this
+// project's own rules about buttons and about what users typed.
+func checked(t *testing.T, name string, m Message, r access.Request) {
+	t.Helper()
+	sent := generic(t, posted(m))
+	for _, p := range checkMessage(sent) {
+		t.Errorf("%s: %s", name, p)
+	}
+	if m.EventType != "sso_elevator" || m.RequestID != r.ID || m.Purpose == "" {
+		t.Errorf("%s: metadata %q %q %q", name, m.EventType, m.RequestID, m.Purpose)
+	}
+	for _, s := range []string{"<!", "<http", "*", "`", "\n", "boss", "evil"} {
+		if strings.Contains(m.Text, s) {
+			t.Errorf("%s: the fallback text has %q: %s", name, s, m.Text)
+		}
+	}
+	raw, _ := json.Marshal(m.Blocks)
+	for _, s := range []string{"\u202e", "\u2067", `\u0000`} {
+		if strings.Contains(string(raw), s) {
+			t.Errorf("%s: the blocks have %q", name, s)
+		}
+	}
+	for _, b := range list(sent["blocks"]) {
+		for _, e := range list(object(b)["elements"]) {
+			if button := object(e); button["type"] == "button" && button["value"] != r.ID {
+				t.Errorf("%s: button's value %v, want the request's id", name, button["value"])
+			}
+		}
+	}
+	golden(t, "message_"+name, posted(m))
+}
+
+// TestButtonsAndColours says in a table what the golden files show at length.
+func TestButtonsAndColours(t *testing.T) {
+	tests := []struct {
+		request string
+		colour  string
+		buttons string
+	}{
+		{"pending", "🟡", "approve deny withdraw"},
+		{"approved", "🔵", ""},
+		{"automatic", "🔵", ""},
+		{"active", "🟢", "end"},
+		{"ending", "🟠", ""},
+		{"stuck", "🟠", ""},
+		{"ended", "⚪", ""},
+		{"ended_after_trouble", "⚪", ""},
+		{"kept", "⚪", ""},
+		{"denied", "🔴", ""},
+		{"withdrawn", "⚫", ""},
+		{"expired", "⚫", ""},
+		{"refused_no_statements", "🔴", ""},
+		{"failed", "🔴", ""},
+		{"failed_unknown", "🔴", ""},
+		{"stopped", "🔴", ""},
+	}
+	all := requests()
+	for _, tt := range tests {
+		t.Run(tt.request, func(t *testing.T) {
+			m := RequestMessage(all[tt.request])
+			blocks := list(generic(t, posted(m))["blocks"])
+			heading, _ := object(object(blocks[0])["text"])["text"].(string)
+			if !strings.HasPrefix(heading, tt.colour) || !strings.HasPrefix(m.Text, tt.colour) {
+				t.Errorf("heading %q, fallback %q, want %s", heading, m.Text, tt.colour)
+			}
+			var ids []string
+			for _, b := range blocks {
+				if object(b)["type"] == "actions" {
+					for _, e := range list(object(b)["elements"]) {
+						ids = append(ids, object(e)["action_id"].(string))
+					}
+				}
+			}
+			if got := strings.Join(ids, " "); got != tt.buttons {
+				t.Errorf("buttons %q, want %q", got, tt.buttons)
+			}
+		})
+	}
+}
+
+// mentions are the users whom a message mentions.
+func mentions(t *testing.T, m Message) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, b := range list(generic(t, posted(m))["blocks"]) {
+		for _, section := range list(object(b)["elements"]) {
+			for _, e := range list(object(section)["elements"]) {
+				if id, ok := object(e)["user_id"].(string); ok {
+					found[id] = true
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestMentions(t *testing.T) {
+	all := requests()
+	tests := []struct {
+		name string
+		m    Message
+		want []string
+	}{
+		{"pending tags the approvers", RequestMessage(all["pending"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
+		{"a reminder tags only them", ThreadMessage(PurposeRemind, all["pending"]), []string{"U0BOB", "U0CAROL"}},
+		{"decided names who decided", RequestMessage(all["denied"]), []string{"U0ALICE", "U0BOB"}},
+		{"what is typed mentions nobody", RequestMessage(all["pending_hostile"]), []string{"U0BOB", "U0CAROL"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := mentions(t, tt.m)
+			for _, id := range tt.want {
+				if !got[id] {
+					t.Errorf("%s is not mentioned", id)
+				}
+			}
+			if len(got) != len(tt.want) {
+				t.Errorf("mentions %v, want %v", got, tt.want)
+			}
+		})
+	}
+	if got := mentions(t, RequestMessage(all["pending_longest"])); len(got) != 61 {
+		t.Errorf("%d people are mentioned, want the requester and 60 approvers", len(got))
+	}
+}
+
+func TestConsoleURL(t *testing.T) {
+	tests := []struct{ name, arn, want string }{
+		{"commercial", "arn:aws:states:eu-central-1:123456789012:execution:m:e-1",
+			"https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/arn:aws:states:eu-central-1:123456789012:execution:m:e-1"},
+		{"China", "arn:aws-cn:states:cn-north-1:123456789012:execution:m:e-1",
+			"https://cn-north-1.console.amazonaws.cn/states/home?region=cn-north-1#/v2/executions/details/arn:aws-cn:states:cn-north-1:123456789012:execution:m:e-1"},
+		{"GovCloud", "arn:aws-us-gov:states:us-gov-west-1:123456789012:execution:m:e-1",
+			"https://us-gov-west-1.console.amazonaws-us-gov.com/states/home?region=us-gov-west-1#/v2/executions/details/arn:aws-us-gov:states:us-gov-west-1:123456789012:execution:m:e-1"},
+		{"empty", "", ""},
+		{"a machine", "arn:aws:states:eu-central-1:123456789012:stateMachine:m", ""},
+		{"not only an ARN", "arn:aws:states:eu-central-1:123456789012:execution:m:e|<!channel>", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := ConsoleURL(tt.arn); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestClean(t *testing.T) {
+	tests := []struct{ name, give, line, lines string }{
+		{"plain", " text ", "text", "text"},
+		{"lines", "a\r\n\tb\rc\n\n", "a   b c", "a\n b\nc"},
+		{"separators", "a\u2028b\u2029c", "a b c", "a b c"},
+		{"turned around", "\u202Eevil\u202C \u2066x\u2069 \u061Cy\u200E", "evil x y", "evil x y"},
+		{"Hebrew stays", "שלום", "שלום", "שלום"},
+		{"markup stays", "*b* <!here> :x: &amp;", "*b* <!here> :x: &amp;", "*b* <!here> :x: &amp;"},
+		{"not UTF-8", "a\xffb", "a\uFFFDb", "a\uFFFDb"},
+		{"emoji of several parts stays", "👩‍💻", "👩‍💻", "👩‍💻"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := clean(tt.give); got != tt.line {
+				t.Errorf("clean %q, want %q", got, tt.line)
+			}
+			if got := cleanLines(tt.give); got != tt.lines {
+				t.Errorf("cleanLines %q, want %q", got, tt.lines)
+			}
+		})
+	}
+}

@@ -1,0 +1,334 @@
+package slack
+
+import (
+	"encoding/json"
+	"mime"
+	"net/url"
+
+	"sso-elevator/functions/access"
+)
+
+// Kind is what a request from Slack is about.
+type Kind string
+
+const (
+	KindShortcut   Kind = "shortcut"         // a global shortcut was chosen
+	KindCommand    Kind = "command"          // a slash command was typed
+	KindAction     Kind = "block_actions"    // a button was pressed, or a select changed
+	KindSuggestion Kind = "block_suggestion" // a select asks for options
+	KindSubmission Kind = "view_submission"  // a form was submitted
+	KindClosed     Kind = "view_closed"      // a form was closed
+	KindSSLCheck   Kind = "ssl_check"        // Slack only looks whether we are there
+)
+
+// Interaction is one request from Slack, as far as this system needs it.
+// Fields that a kind does not have are empty.
+type Interaction struct {
+	Kind         Kind
+	TeamID       string // workspace; empty where the app is installed in a whole enterprise
+	EnterpriseID string
+	AppID        string
+	UserID       string
+	UserTeamID   string // the user's own workspace, where Slack says it
+	TriggerID    string // opens one view, for three seconds
+	ResponseURL  string
+	CallbackID   string // of the shortcut or the view
+	Command      string // with its slash
+	Action       *Action
+	Query        string // what was typed into a select
+	View         *View
+	Channel      string // where the pressed message or the typed command is
+	MessageTS    string
+}
+
+// Action is the element that was used. SelectedOption is the value of the
+// option that was chosen, Value that of a button.
+type Action struct {
+	ID, BlockID, Value, SelectedOption string
+}
+
+// View is the form as it was when the user did something in it.
+type View struct {
+	ID, Hash, CallbackID, PrivateMetadata string
+	State                                 FormState
+}
+
+// FormState is what is filled in: by block id, then by action id.
+type FormState map[string]map[string]FieldValue
+
+// FieldValue is one filled-in input: Value of a text input, SelectedOption of
+// a select.
+type FieldValue struct {
+	Value          string
+	SelectedOption string
+}
+
+// Limits of what is parsed. Slack states those of values, metadata and ids; the
+// body's allows for a message with the longest reason, escaped twice.
+const (
+	maxBody     = 512 << 10
+	maxFields   = 64   // form fields of a slash command; Slack sends about a dozen
+	maxID       = 255  // block_id, action_id, callback_id
+	maxValue    = 2000 // a button's value
+	maxMetadata = 3000 // private_metadata
+	maxText     = 4000 // a text input holds 3000; a select's value 150
+	maxURL      = 3000
+	maxBlocks   = 100 // of a view
+	// MaxQuery is how much of what is typed into a select is looked at, in
+	// characters; no name of an account or permission set is longer.
+	MaxQuery = 150
+)
+
+// Parse reads a request's body: an interactivity payload (form field
+// `payload`), a slash command, or Slack's ssl_check. The signature must have
+// been checked before.
+//
+// Everything that is not exactly such a request gives CodeInvalid; the error
+// does not repeat any of the body.
+func Parse(contentType string, body []byte) (Interaction, error) {
+	if len(body) > maxBody {
+		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", maxBody)
+	}
+	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
+		return Interaction{}, invalid("the content type is not that of a form")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return Interaction{}, invalid("the body is not a form")
+	}
+	if len(form) > maxFields {
+		return Interaction{}, invalid("too many form fields")
+	}
+	for _, values := range form {
+		if len(values) != 1 {
+			return Interaction{}, invalid("a form field appears twice")
+		}
+	}
+	switch {
+	case form.Has("payload"):
+		return parsePayload([]byte(form.Get("payload")))
+	case form.Get("ssl_check") == "1":
+		return Interaction{Kind: KindSSLCheck}, nil
+	case form.Has("command"):
+		return parseCommand(form)
+	default:
+		return Interaction{}, invalid("neither a payload nor a command")
+	}
+}
+
+func invalid(why string) error {
+	return access.Errorf(access.CodeInvalid, "parse Slack request: %s", why)
+}
+
+func parseCommand(form url.Values) (Interaction, error) {
+	in := Interaction{
+		Kind:         KindCommand,
+		TeamID:       form.Get("team_id"),
+		EnterpriseID: form.Get("enterprise_id"),
+		AppID:        form.Get("api_app_id"),
+		UserID:       form.Get("user_id"),
+		TriggerID:    form.Get("trigger_id"),
+		ResponseURL:  form.Get("response_url"),
+		Command:      form.Get("command"),
+		Channel:      form.Get("channel_id"),
+	}
+	return in, in.check()
+}
+
+// payload is what Slack sends on an interaction, as far as it is needed.
+type payload struct {
+	Type       string   `json:"type"`
+	Team       identity `json:"team"`
+	Enterprise identity `json:"enterprise"`
+	User       struct {
+		ID     string `json:"id"`
+		TeamID string `json:"team_id"`
+	} `json:"user"`
+	AppID       string `json:"api_app_id"`
+	TriggerID   string `json:"trigger_id"`
+	ResponseURL string `json:"response_url"`
+	CallbackID  string `json:"callback_id"`
+
+	Channel   identity `json:"channel"`
+	Container struct {
+		Channel   string `json:"channel_id"`
+		MessageTS string `json:"message_ts"`
+	} `json:"container"`
+	Message struct {
+		TS string `json:"ts"`
+	} `json:"message"`
+
+	Actions []payloadAction `json:"actions"`
+
+	// Of a suggestion, which has no list of actions.
+	ActionID string `json:"action_id"`
+	BlockID  string `json:"block_id"`
+	Value    string `json:"value"`
+
+	View *payloadView `json:"view"`
+}
+
+type identity struct {
+	ID string `json:"id"`
+}
+
+type payloadAction struct {
+	ActionID       string         `json:"action_id"`
+	BlockID        string         `json:"block_id"`
+	Value          string         `json:"value"`
+	SelectedOption *payloadOption `json:"selected_option"`
+}
+
+type payloadOption struct {
+	Value string `json:"value"`
+}
+
+func (o *payloadOption) value() string {
+	if o == nil {
+		return ""
+	}
+	return o.Value
+}
+
+type payloadView struct {
+	ID              string `json:"id"`
+	Hash            string `json:"hash"`
+	CallbackID      string `json:"callback_id"`
+	PrivateMetadata string `json:"private_metadata"`
+	State           struct {
+		Values map[string]map[string]struct {
+			Value          string         `json:"value"`
+			SelectedOption *payloadOption `json:"selected_option"`
+		} `json:"values"`
+	} `json:"state"`
+}
+
+func parsePayload(raw []byte) (Interaction, error) {
+	var p payload
+	if err := json.Unmarshal(raw, &p); err != nil {
+		// The error of encoding/json quotes its input.
+		return Interaction{}, invalid("the payload is not JSON of the known form")
+	}
+	in := Interaction{
+		Kind:         Kind(p.Type),
+		TeamID:       p.Team.ID,
+		EnterpriseID: p.Enterprise.ID,
+		AppID:        p.AppID,
+		UserID:       p.User.ID,
+		UserTeamID:   p.User.TeamID,
+		TriggerID:    p.TriggerID,
+		ResponseURL:  p.ResponseURL,
+		CallbackID:   p.CallbackID,
+		Channel:      first(p.Channel.ID, p.Container.Channel),
+		MessageTS:    first(p.Message.TS, p.Container.MessageTS),
+	}
+	if p.View != nil {
+		in.View = p.View.view()
+		in.CallbackID = in.View.CallbackID
+	}
+	switch in.Kind {
+	case KindShortcut:
+	case KindAction:
+		if len(p.Actions) == 0 {
+			return Interaction{}, invalid("an action without an element")
+		}
+		a := p.Actions[0]
+		in.Action = &Action{ID: a.ActionID, BlockID: a.BlockID, Value: a.Value, SelectedOption: a.SelectedOption.value()}
+	case KindSuggestion:
+		in.Action = &Action{ID: p.ActionID, BlockID: p.BlockID}
+		in.Query = head(clean(p.Value), MaxQuery)
+	case KindSubmission, KindClosed:
+		if in.View == nil {
+			return Interaction{}, invalid("a view's interaction without the view")
+		}
+	default:
+		return Interaction{}, invalid("an unknown kind of payload")
+	}
+	return in, in.check()
+}
+
+func (p *payloadView) view() *View {
+	v := &View{ID: p.ID, Hash: p.Hash, CallbackID: p.CallbackID, PrivateMetadata: p.PrivateMetadata, State: FormState{}}
+	for block, actions := range p.State.Values {
+		v.State[block] = map[string]FieldValue{}
+		for action, f := range actions {
+			v.State[block][action] = FieldValue{Value: f.Value, SelectedOption: f.SelectedOption.value()}
+		}
+	}
+	return v
+}
+
+// check holds what was read to what Slack sends: who and where must be there,
+// ids look like ids, nothing is longer than Slack lets it be.
+func (in *Interaction) check() error {
+	switch {
+	case in.UserID == "" || in.AppID == "" || in.TeamID == "" && in.EnterpriseID == "":
+		return invalid("user, app or workspace is missing")
+	case in.TriggerID == "" && (in.Kind == KindShortcut || in.Kind == KindCommand):
+		return invalid("the trigger is missing")
+	case in.CallbackID == "" && in.Kind == KindShortcut:
+		return invalid("the shortcut's callback is missing")
+	case in.Action != nil && in.Action.ID == "":
+		return invalid("the action's id is missing")
+	case in.View != nil && in.View.ID == "":
+		return invalid("the view's id is missing")
+	}
+	for _, id := range []string{in.UserID, in.AppID, in.TeamID, in.EnterpriseID, in.UserTeamID, in.Channel} {
+		if id != "" && !isID(id) {
+			return invalid("an id that Slack does not give")
+		}
+	}
+	for _, f := range []struct {
+		text string
+		max  int
+	}{
+		{in.TriggerID, maxID}, {in.CallbackID, maxID}, {in.Command, maxID}, {in.MessageTS, maxID}, {in.ResponseURL, maxURL},
+	} {
+		if tooLong(f.text, f.max) {
+			return invalid("a field is too long")
+		}
+	}
+	if a := in.Action; a != nil {
+		if tooLong(a.ID, maxID) || tooLong(a.BlockID, maxID) || tooLong(a.Value, maxValue) || tooLong(a.SelectedOption, maxID) {
+			return invalid("a field of the action is too long")
+		}
+	}
+	if v := in.View; v != nil {
+		if tooLong(v.ID, maxID) || tooLong(v.Hash, maxID) || tooLong(v.CallbackID, maxID) || tooLong(v.PrivateMetadata, maxMetadata) {
+			return invalid("a field of the view is too long")
+		}
+		if len(v.State) > maxBlocks {
+			return invalid("the view has too many blocks")
+		}
+		for _, actions := range v.State {
+			for _, f := range actions {
+				if tooLong(f.Value, maxText) || tooLong(f.SelectedOption, maxID) {
+					return invalid("an input is too long")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// isID says whether s can be an id that Slack gives: capital letters and digits.
+func isID(s string) bool {
+	if s == "" || len(s) > 32 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

@@ -1,0 +1,251 @@
+package slack
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"sso-elevator/functions/access"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+func payloadBody(payload string) string { return url.Values{"payload": {payload}}.Encode() }
+
+// Payloads as Slack sends them, shortened where they carry what nobody reads.
+const (
+	shortcutPayload = `{"type":"shortcut","token":"legacy","action_ts":"1772444000.1","team":{"id":"T0TEAM","domain":"example"},
+		"user":{"id":"U0ALICE","username":"alice","team_id":"T0TEAM"},"is_enterprise_install":false,"enterprise":null,
+		"callback_id":"request_for_access","trigger_id":"111.222.abc","api_app_id":"A0APP"}`
+	buttonPayload = `{"type":"block_actions","user":{"id":"U0BOB","username":"bob","team_id":"T0TEAM"},"api_app_id":"A0APP",
+		"container":{"type":"message","message_ts":"1772444000.000100","channel_id":"C0CHANNEL","is_ephemeral":false},
+		"trigger_id":"111.222.abc","team":{"id":"T0TEAM"},"enterprise":{"id":"E0ORG","name":"Example"},
+		"channel":{"id":"C0CHANNEL","name":"access"},"message":{"ts":"1772444000.000100","text":"x","blocks":[{"type":"header"}]},
+		"state":{"values":{}},"response_url":"https://hooks.slack.com/actions/T0TEAM/1/x",
+		"actions":[{"action_id":"approve","block_id":"actions","text":{"type":"plain_text","text":"Approve"},"value":"abcdefghijklmnop","type":"button"}]}`
+	selectPayload = `{"type":"block_actions","user":{"id":"U0ALICE","team_id":"T0TEAM"},"api_app_id":"A0APP","trigger_id":"111.222.abc",
+		"team":{"id":"T0TEAM"},"container":{"type":"view","view_id":"V0VIEW"},
+		"view":{"id":"V0VIEW","team_id":"T0TEAM","type":"modal","private_metadata":"{\"kind\":\"account\"}","callback_id":"request_for_access",
+			"hash":"1772444000.abc","state":{"values":{"account":{"account":{"type":"external_select","selected_option":{"text":{"type":"plain_text","text":"Sandbox"},"value":"111122223333"}}},
+			"reason":{"reason":{"type":"plain_text_input","value":null}}}}},
+		"actions":[{"type":"external_select","action_id":"account","block_id":"account","selected_option":{"text":{"type":"plain_text","text":"Sandbox"},"value":"111122223333"}}]}`
+	suggestionPayload = `{"type":"block_suggestion","user":{"id":"U0ALICE","team_id":"T0TEAM"},"container":{"type":"view","view_id":"V0VIEW"},
+		"api_app_id":"A0APP","action_id":"permission_set","block_id":"permission_set-111122223333","value":" Read\tOn ","team":{"id":"T0TEAM"},
+		"view":{"id":"V0VIEW","private_metadata":"{}","callback_id":"request_for_access","hash":"1.abc","state":{"values":{}}}}`
+	submissionPayload = `{"type":"view_submission","team":{"id":"T0TEAM"},"user":{"id":"U0ALICE","team_id":"T0TEAM"},"api_app_id":"A0APP","trigger_id":"111.222.abc",
+		"view":{"id":"V0VIEW","hash":"1.abc","callback_id":"request_for_group_membership","private_metadata":"","state":{"values":{"reason":{"reason":{"type":"plain_text_input","value":"on call"}}}}},
+		"response_urls":[]}`
+	closedPayload = `{"type":"view_closed","team":null,"enterprise":{"id":"E0ORG"},"is_enterprise_install":true,"user":{"id":"W0ALICE"},"api_app_id":"A0APP",
+		"view":{"id":"V0VIEW","callback_id":"request_for_access"},"is_cleared":false}`
+	commandBody = "token=legacy&team_id=T0TEAM&team_domain=example&channel_id=C0CHANNEL&channel_name=access&user_id=U0ALICE&user_name=alice" +
+		"&command=%2Faccess&text=&api_app_id=A0APP&is_enterprise_install=false&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1&trigger_id=111.222.abc"
+)
+
+func TestParse(t *testing.T) {
+	tests := []struct {
+		name string
+		body string
+		want Interaction
+	}{
+		{"shortcut", payloadBody(shortcutPayload), Interaction{
+			Kind: KindShortcut, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			TriggerID: "111.222.abc", CallbackID: "request_for_access",
+		}},
+		{"slash command", commandBody, Interaction{
+			Kind: KindCommand, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", TriggerID: "111.222.abc",
+			Command: "/access", Channel: "C0CHANNEL", ResponseURL: "https://hooks.slack.com/commands/1",
+		}},
+		{"button", payloadBody(buttonPayload), Interaction{
+			Kind: KindAction, TeamID: "T0TEAM", EnterpriseID: "E0ORG", AppID: "A0APP", UserID: "U0BOB", UserTeamID: "T0TEAM",
+			TriggerID: "111.222.abc", ResponseURL: "https://hooks.slack.com/actions/T0TEAM/1/x",
+			Action:  &Action{ID: "approve", BlockID: "actions", Value: "abcdefghijklmnop"},
+			Channel: "C0CHANNEL", MessageTS: "1772444000.000100",
+		}},
+		{"select", payloadBody(selectPayload), Interaction{
+			Kind: KindAction, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			TriggerID: "111.222.abc", CallbackID: "request_for_access",
+			Action: &Action{ID: "account", BlockID: "account", SelectedOption: "111122223333"},
+			View: &View{ID: "V0VIEW", Hash: "1772444000.abc", CallbackID: "request_for_access", PrivateMetadata: `{"kind":"account"}`, State: FormState{
+				"account": {"account": {SelectedOption: "111122223333"}},
+				"reason":  {"reason": {}},
+			}},
+		}},
+		{"suggestion", payloadBody(suggestionPayload), Interaction{
+			Kind: KindSuggestion, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			CallbackID: "request_for_access", Query: "Read On",
+			Action: &Action{ID: "permission_set", BlockID: "permission_set-111122223333"},
+			View:   &View{ID: "V0VIEW", Hash: "1.abc", CallbackID: "request_for_access", PrivateMetadata: "{}", State: FormState{}},
+		}},
+		{"submission", payloadBody(submissionPayload), Interaction{
+			Kind: KindSubmission, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			TriggerID: "111.222.abc", CallbackID: "request_for_group_membership",
+			View: &View{ID: "V0VIEW", Hash: "1.abc", CallbackID: "request_for_group_membership", State: FormState{
+				"reason": {"reason": {Value: "on call"}},
+			}},
+		}},
+		{"closed, in an enterprise", payloadBody(closedPayload), Interaction{
+			Kind: KindClosed, EnterpriseID: "E0ORG", AppID: "A0APP", UserID: "W0ALICE", CallbackID: "request_for_access",
+			View: &View{ID: "V0VIEW", CallbackID: "request_for_access", State: FormState{}},
+		}},
+		{"ssl check", "ssl_check=1&token=legacy", Interaction{Kind: KindSSLCheck}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Parse(formType+"; charset=utf-8", []byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// altered is a payload with one field, by its path, set to value; nil removes it.
+func altered(t *testing.T, payload string, value any, path ...string) string {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(payload), &m); err != nil {
+		t.Fatal(err)
+	}
+	at := m
+	for _, p := range path[:len(path)-1] {
+		at = at[p].(map[string]any)
+	}
+	at[path[len(path)-1]] = value
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payloadBody(string(b))
+}
+
+func TestParseRefuses(t *testing.T) {
+	const mark = "s3cr3t"
+	long := strings.Repeat("x", 5000)
+	blocks := map[string]any{}
+	for i := range 101 {
+		blocks[strings.Repeat("b", i+1)] = map[string]any{}
+	}
+	tests := []struct{ name, contentType, body string }{
+		{"empty", formType, ""},
+		{"JSON", "application/json", `{"type":"url_verification","challenge":"` + mark + `"}`},
+		{"no content type", "", payloadBody(shortcutPayload)},
+		{"not a form", formType, "payload=%zz" + mark},
+		{"something else", formType, "a=" + mark},
+		{"twice", formType, payloadBody(shortcutPayload) + "&" + payloadBody(shortcutPayload)},
+		{"too many fields", formType, payloadBody(shortcutPayload) + "&" + manyFields(64)},
+		{"too large", formType, payloadBody(strings.Repeat(" ", 512<<10) + shortcutPayload)},
+		{"payload not JSON", formType, payloadBody(mark)},
+		{"payload with something behind", formType, payloadBody(shortcutPayload + mark)},
+		{"payload null", formType, payloadBody("null")},
+		{"payload of another form", formType, payloadBody(`{"type":"shortcut","team":"` + mark + `"}`)},
+		{"too deep", formType, payloadBody(strings.Repeat("[", 20000))},
+		{"unknown kind", formType, altered(t, shortcutPayload, "message_action", "type")},
+		{"kind of a command", formType, altered(t, shortcutPayload, "command", "type")},
+		{"kind of an ssl check", formType, altered(t, shortcutPayload, "ssl_check", "type")},
+		{"no user", formType, altered(t, shortcutPayload, "", "user", "id")},
+		{"no app", formType, altered(t, shortcutPayload, nil, "api_app_id")},
+		{"no team", formType, altered(t, shortcutPayload, nil, "team")},
+		{"no trigger", formType, altered(t, shortcutPayload, nil, "trigger_id")},
+		{"no callback", formType, altered(t, shortcutPayload, nil, "callback_id")},
+		{"user id is not one", formType, altered(t, shortcutPayload, "U0> <!channel", "user", "id")},
+		{"channel id is not one", formType, altered(t, buttonPayload, "C0/../x", "channel", "id")},
+		{"long callback", formType, altered(t, shortcutPayload, long, "callback_id")},
+		{"no actions", formType, altered(t, buttonPayload, []any{}, "actions")},
+		{"action without id", formType, altered(t, buttonPayload, []any{map[string]any{"value": "x"}}, "actions")},
+		{"long value", formType, altered(t, buttonPayload, []any{map[string]any{"action_id": "approve", "value": long}}, "actions")},
+		{"long response URL", formType, altered(t, buttonPayload, long, "response_url")},
+		{"submission without view", formType, altered(t, submissionPayload, nil, "view")},
+		{"view without id", formType, altered(t, submissionPayload, "", "view", "id")},
+		{"long metadata", formType, altered(t, submissionPayload, long, "view", "private_metadata")},
+		{"long input", formType, altered(t, submissionPayload, map[string]any{"reason": map[string]any{"reason": map[string]any{"value": long}}}, "view", "state", "values")},
+		{"too many blocks", formType, altered(t, submissionPayload, blocks, "view", "state", "values")},
+		{"command without user", formType, strings.Replace(commandBody, "user_id=U0ALICE", "", 1)},
+		{"command without trigger", formType, strings.Replace(commandBody, "trigger_id=111.222.abc", "", 1)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse(tt.contentType, []byte(tt.body))
+			if access.CodeOf(err) != access.CodeInvalid {
+				t.Fatalf("error %v, want Invalid", err)
+			}
+			if strings.Contains(err.Error(), mark) || len(err.Error()) > 200 {
+				t.Errorf("the error repeats the body: %v", err)
+			}
+		})
+	}
+}
+
+func manyFields(n int) string {
+	form := url.Values{}
+	for i := range n {
+		form.Set(strings.Repeat("f", i+1), "x")
+	}
+	return form.Encode()
+}
+
+func TestLongQueryIsCut(t *testing.T) {
+	in, err := Parse(formType, []byte(altered(t, suggestionPayload, strings.Repeat("é", 5000), "value")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Repeat("é", 150); in.Query != want {
+		t.Errorf("query of %d bytes, want %d", len(in.Query), len(want))
+	}
+}
+
+func TestKindOf(t *testing.T) {
+	tests := []struct {
+		name string
+		want access.Kind
+	}{
+		{"request_for_access", access.KindAccount},
+		{"/access", access.KindAccount},
+		{"request_for_group_membership", access.KindGroup},
+		{"/group-access", access.KindGroup},
+		{"something", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		got, ok := KindOf(tt.name)
+		if got != tt.want || ok != (tt.want != "") {
+			t.Errorf("KindOf(%q) = %q, %v", tt.name, got, ok)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, p := range []string{shortcutPayload, buttonPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "["} {
+		f.Add(formType, []byte(payloadBody(p)))
+	}
+	f.Add(formType, []byte(commandBody))
+	f.Add(formType, []byte("ssl_check=1"))
+	f.Add("application/json", []byte("{}"))
+	f.Add("", []byte("%zz"))
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		in, err := Parse(contentType, body)
+		if err != nil {
+			if access.CodeOf(err) != access.CodeInvalid {
+				t.Errorf("code %q", access.CodeOf(err))
+			}
+			return
+		}
+		if in.Kind == KindSSLCheck {
+			return
+		}
+		if !isID(in.UserID) || !isID(in.AppID) {
+			t.Errorf("user %q, app %q", in.UserID, in.AppID)
+		}
+		if in.View != nil {
+			// Whatever was filled in: an answer, and no panic.
+			s, errs := in.View.Submission()
+			if errs == nil && (s.Reason == "" || s.Duration <= 0) {
+				t.Errorf("submission %+v without errors", s)
+			}
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package slack
+
+import "sso-elevator/functions/access"
+
+// The words for the policy's reasons and for error codes, once for all messages.
+
+func automaticReason(reason string) string {
+	switch access.Reason(reason) {
+	case access.ReasonSelfApproval:
+		return "Approved automatically: the policy lets the requester approve this."
+	default:
+		return "Approved automatically: the policy asks for no approval here."
+	}
+}
+
+func refusedReason(reason string) string {
+	switch reason {
+	case string(access.ReasonNoStatements):
+		return "The policy does not offer this access."
+	case string(access.ReasonNoApprovers):
+		return "There is nobody who could approve this."
+	case string(access.CodeNotFound):
+		return "The account, the permission set or the user was not found in AWS."
+	case string(access.CodeRefused):
+		return "This person can't be given this access."
+	case string(access.CodeMisconfigure):
+		return "The app is not set up right. Please tell the people who run it."
+	default:
+		return "The request could not be checked against the policy. Please try again."
+	}
+}
+
+func failureReason(code access.Code) string {
+	switch code {
+	case access.CodeForeign:
+		return "This access was there already, given in another way, so it was left as it is."
+	case access.CodeRefused:
+		return "The policy in force no longer permits it."
+	case access.CodeNotFound:
+		return "The account, the permission set or the user no longer exists."
+	case access.CodeFailed:
+		return "AWS turned it down."
+	case access.CodeMisconfigure:
+		return "The app is not set up right. Please tell the people who run it."
+	default:
+		return "Something went wrong before the access was there. Please ask again."
+	}
+}

@@ -1,0 +1,109 @@
+package slack
+
+import (
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// richText builds one rich_text block. Its text elements are shown as they are:
+// no markup, no mention, no link and no emoji code in them means anything.
+type richText struct {
+	done    []slackgo.RichTextElement
+	current []slackgo.RichTextSectionElement
+}
+
+var bold = &slackgo.RichTextSectionTextStyle{Bold: true}
+
+// text adds text; the empty one, which Slack refuses, is left out.
+func (b *richText) text(s string) *richText {
+	if s != "" {
+		b.current = append(b.current, slackgo.NewRichTextSectionTextElement(s, nil))
+	}
+	return b
+}
+
+// label starts a line of its own: a name in bold, before its value.
+func (b *richText) label(name string) *richText {
+	b.newLine()
+	b.current = append(b.current, slackgo.NewRichTextSectionTextElement(name+": ", bold))
+	return b
+}
+
+// strong adds text in bold.
+func (b *richText) strong(s string) *richText {
+	b.current = append(b.current, slackgo.NewRichTextSectionTextElement(s, bold))
+	return b
+}
+
+// newLine ends the line, if there is one.
+func (b *richText) newLine() *richText {
+	if len(b.current) > 0 {
+		b.text("\n")
+	}
+	return b
+}
+
+// person mentions somebody. Who has no Slack id is named instead.
+func (b *richText) person(p access.Person) *richText {
+	if isID(p.SlackID) {
+		b.current = append(b.current, slackgo.NewRichTextSectionUserElement(p.SlackID, nil))
+		return b
+	}
+	return b.text(first(clean(p.Name), clean(p.Email), "somebody"))
+}
+
+// people mentions several.
+func (b *richText) people(list []access.Person) *richText {
+	for i, p := range list {
+		if i > 0 {
+			b.text(" ")
+		}
+		b.person(p)
+	}
+	return b
+}
+
+// time shows t in the reader's own time zone.
+func (b *richText) time(t time.Time) *richText {
+	fallback := t.UTC().Format("2 Jan 2006 15:04 UTC")
+	b.current = append(b.current,
+		slackgo.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} at {time}", nil, &fallback))
+	return b
+}
+
+// link adds a link; the address must be one that this package made.
+func (b *richText) link(url, text string) *richText {
+	b.current = append(b.current, slackgo.NewRichTextSectionLinkElement(url, text, nil))
+	return b
+}
+
+// quote sets what somebody wrote apart from everything else, so that no line of
+// it can be taken for one of ours. Line breaks in it stay.
+func (b *richText) quote(s string) *richText {
+	s = cleanLines(s)
+	if s == "" {
+		return b
+	}
+	b.flush()
+	b.done = append(b.done, &slackgo.RichTextQuote{
+		Type:     slackgo.RTEQuote,
+		Elements: []slackgo.RichTextSectionElement{slackgo.NewRichTextSectionTextElement(s, nil)},
+	})
+	return b
+}
+
+func (b *richText) flush() {
+	if len(b.current) > 0 {
+		b.done = append(b.done, slackgo.NewRichTextSection(b.current...))
+		b.current = nil
+	}
+}
+
+// block is what was built, in a block with that id.
+func (b *richText) block(id string) *slackgo.RichTextBlock {
+	b.flush()
+	return slackgo.NewRichTextBlock(id, b.done...)
+}

@@ -1,0 +1,83 @@
+package slack
+
+import (
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// ThreadMessage is a message in the thread under the request's own. It mentions
+// those who have to know: the approvers in a reminder, the requester elsewhere.
+// A purpose that is not one of ours gives the request's state in a line.
+func ThreadMessage(purpose string, r access.Request) Message {
+	m := message(purpose, r)
+	b := new(richText)
+	if purpose == PurposeRemind {
+		m.Text = "⏰ A request for access is still waiting for approval"
+		if len(r.Approvers) > 0 {
+			b.people(r.Approvers).text(" ")
+		}
+		b.text("Could one of you please have a look? This has been waiting since ").time(r.CreatedAt).text(".")
+		if !r.ExpiresAt.IsZero() {
+			b.text(" It expires ").time(r.ExpiresAt).text(".")
+		}
+	} else {
+		m.Text = fallback(stateOf(r), r)
+		b.text("Hi ").person(r.Requester).text(", ")
+		news(b, purpose, r)
+	}
+	m.Blocks = []slackgo.Block{b.block("message")}
+	return m
+}
+
+// DirectMessage tells the requester the same in a direct message, for those who
+// are not in the channel. It says what it is about, since nothing stands above
+// it, and has the requester's own buttons: Withdraw while the request is open,
+// End now while the access is there. Purpose "announce" says that the request
+// has come in.
+func DirectMessage(purpose string, r access.Request) Message {
+	s := stateOf(r)
+	m := message(purpose, r)
+	m.Text = titles[s]
+	b := new(richText).text("Hi ").person(r.Requester).text(", ")
+	if purpose == PurposeAnnounce && s == statePending {
+		b.text("your request has gone to the approvers. You will hear from us here.")
+	} else {
+		news(b, purpose, r)
+	}
+	target(b, r.Target)
+	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
+	switch s {
+	case statePending:
+		m.Blocks = append(m.Blocks, buttons(button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID)))
+	case stateActive:
+		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
+	}
+	return m
+}
+
+// news is what the requester is told, in a sentence or two.
+func news(b *richText, purpose string, r access.Request) {
+	s := stateOf(r)
+	switch {
+	case purpose == PurposeGranted && !r.GrantedAt.IsZero():
+		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
+	case purpose == PurposeRevoked && s == stateKept:
+		b.text("your request has ended. ")
+		ended(b, s, r)
+	case purpose == PurposeRevoked && s == stateEnded:
+		b.text("your access has ended. ")
+		ended(b, s, r)
+	case purpose == PurposeFailed, s == stateFailed:
+		b.text("sorry, the access could not be given. ")
+		failure(b, r)
+	case purpose == PurposeOutcome && (r.Outcome != nil || s == stateStopped):
+		b.text("your request is closed. ")
+		decided(b, s, r)
+	default:
+		b.text(titles[s] + ".")
+	}
+}

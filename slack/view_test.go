@@ -1,0 +1,127 @@
+package slack
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+const permissionSetARN = "arn:aws:sso:::permissionSet/ssoins-7223a1b2c3d4e5f6/ps-1a2b3c4d5e6f7a8b"
+
+var sandbox = access.Target{
+	Kind:             access.KindAccount,
+	AccountID:        "111122223333",
+	AccountName:      "Sandbox",
+	PermissionSet:    "ReadOnly",
+	PermissionSetARN: permissionSetARN,
+}
+
+// hostile is what somebody might type to be taken for more than text.
+const hostile = "*bold* _it_ `code` <!channel> <!here> <@U0BOSS> <https://evil.example|AWS console> :fire: &lt;!everyone&gt; \u202Egnihtemos\u202C \u2067x\u2069 @channel\r\nApproved by: the boss\x00\x07 שלום"
+
+func hours(n ...int) []time.Duration {
+	var d []time.Duration
+	for _, h := range n {
+		d = append(d, time.Duration(h)*time.Hour)
+	}
+	return d
+}
+
+func TestViews(t *testing.T) {
+	halfHours := make([]time.Duration, 120)
+	for i := range halfHours {
+		halfHours[i] = time.Duration(i+1) * 30 * time.Minute
+	}
+	tests := []struct {
+		name string
+		view slackgo.ModalViewRequest
+	}{
+		{"loading", LoadingView(access.KindAccount)},
+		{"loading_group", LoadingView(access.KindGroup)},
+		{"form", FormView(Form{Kind: access.KindAccount, Durations: hours(1, 2, 4)})},
+		{"form_account_chosen", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4),
+			Chosen: access.Target{Kind: access.KindAccount, AccountID: "111122223333", AccountName: "Sandbox"},
+		})},
+		{"form_preview", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox,
+			Preview: "Sure, alice@example.com and 2 others can approve this.",
+		})},
+		{"form_group", FormView(Form{
+			Kind: access.KindGroup, Durations: hours(1),
+			Chosen: access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"},
+		})},
+		{"form_no_durations", FormView(Form{Kind: access.KindAccount})},
+		{"form_longest", FormView(Form{
+			Kind: access.KindAccount, Durations: halfHours,
+			Chosen: access.Target{
+				AccountID: "111122223333", AccountName: strings.Repeat("名", 128),
+				PermissionSet: strings.Repeat("P", 32), PermissionSetARN: permissionSetARN,
+			},
+			Preview: strings.Repeat("p", 5000),
+		})},
+		{"form_hostile", FormView(Form{
+			Kind: access.KindGroup, Durations: hours(1),
+			Chosen:  access.Target{GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: strings.Repeat(hostile, 10)},
+			Preview: hostile,
+		})},
+		{"notice", NoticeView("Not found", "Your email is not known in Identity Center. Please ask the people who run it.")},
+		{"notice_hostile", NoticeView(hostile, strings.Repeat(hostile+"\n", 100))},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, p := range checkView(generic(t, tt.view)) {
+				t.Error(p)
+			}
+			golden(t, "view_"+tt.name, tt.view)
+		})
+	}
+}
+
+func TestPermissionSetBlockFollowsTheAccount(t *testing.T) {
+	block := func(accountID string) string {
+		v := FormView(Form{Kind: access.KindAccount, Durations: hours(1), Chosen: access.Target{AccountID: accountID}})
+		return v.Blocks.BlockSet[1].ID()
+	}
+	ids := map[string]bool{block(""): true, block("111122223333"): true, block("444455556666"): true}
+	if len(ids) != 3 || !ids["permission_set-111122223333"] {
+		t.Errorf("block ids %v, want three different ones", ids)
+	}
+}
+
+func TestChosenSurvivesPrivateMetadata(t *testing.T) {
+	group := access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: strings.Repeat("<&>\"", 256)}
+	tests := []struct {
+		name string
+		kind access.Kind
+		give access.Target
+		want access.Target
+	}{
+		{"nothing", access.KindAccount, access.Target{}, access.Target{Kind: access.KindAccount}},
+		{"everything", access.KindAccount, sandbox, sandbox},
+		{"a long name is cut", access.KindGroup, group,
+			access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: cut(group.GroupName, 200)}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := FormView(Form{Kind: tt.kind, Durations: hours(1), Chosen: tt.give})
+			v := View{CallbackID: r.CallbackID, PrivateMetadata: r.PrivateMetadata}
+			if got := v.Chosen(); got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	for name, v := range map[string]View{
+		"no metadata":     {CallbackID: CallbackAccount},
+		"not JSON":        {CallbackID: CallbackAccount, PrivateMetadata: "{"},
+		"of another form": {CallbackID: CallbackAccount, PrivateMetadata: `{"kind":"group","group_id":"g-1"}`},
+	} {
+		if got, want := v.Chosen(), (access.Target{Kind: access.KindAccount}); got != want {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+}
