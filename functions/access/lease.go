@@ -20,12 +20,18 @@ type Lease struct {
 	// Holders are the requests that keep it: request id to the time its hold
 	// ends (zero until confirmed).
 	Holders map[string]Holder `json:"holders"`
-	// SettlesAt: after it no Create that is already under way can start; the
-	// deadline of the last function that set out to create, and a margin.
+	// SettlesAt: after it no call of Create or Delete that somebody set out to
+	// make can start any more; the deadline of the last function that did, and
+	// a margin.
 	SettlesAt time.Time `json:"settles_at"`
 	// OperationID is Identity Center's id of the latest creation, where known.
 	OperationID string `json:"operation_id,omitempty"`
-	// Version goes up with every write; each write is conditional on it.
+	// DeletionID is Identity Center's id of the latest deletion, once one was
+	// accepted.
+	DeletionID string `json:"deletion_id,omitempty"`
+	// Version goes up with every write; each write is conditional on it. A new
+	// lease starts at the time, in nanoseconds since 1970, so that it is never
+	// taken for an earlier one under the same key.
 	Version int64 `json:"version"`
 }
 

@@ -59,9 +59,11 @@ type Request struct {
 	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
 	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
 
-	// Set by revoke.
-	RevokedAt time.Time    `json:"revoked_at,omitzero"`
-	Removal   RemovalState `json:"removal,omitempty"`
+	// Set by revoke. RevokingAt is entered before the lease is looked at: a
+	// grant that is still under way sees it and stops.
+	RevokingAt time.Time    `json:"revoking_at,omitzero"`
+	RevokedAt  time.Time    `json:"revoked_at,omitzero"`
+	Removal    RemovalState `json:"removal,omitempty"`
 
 	// Posts are the Slack messages of this request, by purpose ("announce",
 	// "granted", ...). A post is entered before it is sent and completed after.

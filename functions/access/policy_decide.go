@@ -1,0 +1,182 @@
+package access
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// NormalizeEmail is the form in which emails are stored and compared: without
+// surrounding space, in lower case.
+func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// Decide says what the policy makes of requester's wish for t. The requester's
+// email may be in any case. Both slices of the answer are never nil.
+//
+// A target without its ids (a group without GroupID, an account without
+// AccountID or PermissionSet, an unknown kind) is affected by no statement,
+// not even by one that matches all.
+func (p *Policy) Decide(requester string, t Target) Decision {
+	return decide(p.affecting(t), p.about(t.Kind), NormalizeEmail(requester))
+}
+
+// Permits says what would come of approver pressing Approve on requester's
+// request for t, whether or not the request needs approval: somebody else has
+// to be listed in an affecting statement; requesters themselves need the self
+// approval rule on their side, at this moment. Denying takes the same right.
+func (p *Policy) Permits(requester, approver string, t Target) bool {
+	return permits(p.affecting(t), NormalizeEmail(requester), NormalizeEmail(approver))
+}
+
+// Offers says whether anybody at all could get t: a statement affects it, and
+// either no approval is needed or somebody is listed who could give it.
+func (p *Policy) Offers(t Target) bool { return offers(p.affecting(t)) }
+
+// about is the statements about targets of this kind.
+func (p *Policy) about(k Kind) []Statement {
+	if k == KindGroup {
+		return p.Groups
+	}
+	return p.Accounts
+}
+
+// affecting yields the statements that match t, with their indexes, ascending.
+func (p *Policy) affecting(t Target) iter.Seq2[int, *Statement] {
+	return func(yield func(int, *Statement) bool) {
+		if !t.whole() {
+			return
+		}
+		from := p.about(t.Kind)
+		for i := range from {
+			if s := &from[i]; matches(s.Resources, t.resource()) && s.covers(t) && !yield(i, s) {
+				return
+			}
+		}
+	}
+}
+
+// whole says whether t names everything that a statement is matched against.
+func (t Target) whole() bool {
+	switch t.Kind {
+	case KindAccount:
+		return t.AccountID != "" && t.PermissionSet != ""
+	case KindGroup:
+		return t.GroupID != ""
+	}
+	return false
+}
+
+// resource is what a statement's Resources are matched against.
+func (t Target) resource() string {
+	if t.Kind == KindGroup {
+		return t.GroupID
+	}
+	return t.AccountID
+}
+
+// covers says whether s matches t, as far as permission sets go.
+func (s *Statement) covers(t Target) bool {
+	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
+}
+
+// decide applies the rules to the statements that affect a request; from is
+// where their indexes point.
+func decide(affecting iter.Seq2[int, *Statement], from []Statement, requester string) Decision {
+	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: []int{}}
+	var free, self rule
+	for i, s := range affecting {
+		d.Statements = append(d.Statements, i)
+		free.hear(s.ApprovalIsNotRequired)
+		// Most statements say nothing of self approval: the list of
+		// approvers is then not worth reading yet.
+		if s.AllowSelfApproval != nil && s.lists(requester) {
+			self.hear(s.AllowSelfApproval)
+		}
+	}
+	switch {
+	case len(d.Statements) == 0:
+		return d
+	case free.holds():
+		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
+		return d
+	case self.holds():
+		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
+		return d
+	}
+	for _, i := range d.Statements {
+		for _, a := range from[i].Approvers {
+			if a = NormalizeEmail(a); a != requester {
+				d.Approvers = append(d.Approvers, a)
+			}
+		}
+	}
+	if len(d.Approvers) == 0 {
+		d.Reason = ReasonNoApprovers
+		return d
+	}
+	slices.Sort(d.Approvers)
+	d.Approvers = slices.Compact(d.Approvers)
+	d.Outcome, d.Reason = DecideApproval, ReasonRequiresApproval
+	return d
+}
+
+func permits(affecting iter.Seq2[int, *Statement], requester, approver string) bool {
+	var self rule
+	for _, s := range affecting {
+		if !s.lists(approver) {
+			continue
+		}
+		if approver != requester {
+			return true
+		}
+		self.hear(s.AllowSelfApproval)
+	}
+	return self.holds()
+}
+
+func offers(affecting iter.Seq2[int, *Statement]) bool {
+	var free rule
+	approvable := false
+	for _, s := range affecting {
+		free.hear(s.ApprovalIsNotRequired)
+		approvable = approvable || len(s.Approvers) > 0
+	}
+	return approvable || free.holds()
+}
+
+// lists says whether email, already normalized, is among the approvers.
+func (s *Statement) lists(email string) bool {
+	for _, a := range s.Approvers {
+		if NormalizeEmail(a) == email {
+			return true
+		}
+	}
+	return false
+}
+
+// matches says whether list names value, or everything.
+func matches(list []string, value string) bool {
+	for _, v := range list {
+		if v == value || v == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// rule gathers what several statements say of one switch. One "no" outweighs
+// every "yes"; a statement that is silent counts for neither.
+type rule struct{ yes, no bool }
+
+func (r *rule) hear(b *bool) {
+	if b == nil {
+		return
+	}
+	if *b {
+		r.yes = true
+	} else {
+		r.no = true
+	}
+}
+
+func (r rule) holds() bool { return r.yes && !r.no }

@@ -1,0 +1,80 @@
+package access
+
+import (
+	"iter"
+	"slices"
+)
+
+// Index gives the same answers as the policy it was made from, without going
+// through every statement for each: it is for many questions to one policy.
+// Several goroutines may ask at once.
+type Index struct {
+	policy           *Policy
+	accounts, groups resourceIndex
+}
+
+// resourceIndex finds statements by what their Resources name.
+type resourceIndex struct {
+	named map[string][]int // indexes of those that name it, ascending
+	all   []int            // indexes of those that match all, ascending; not in named
+}
+
+// NewIndex indexes p, which must not be changed from then on.
+func NewIndex(p *Policy) *Index {
+	return &Index{policy: p, accounts: indexOf(p.Accounts), groups: indexOf(p.Groups)}
+}
+
+func indexOf(statements []Statement) resourceIndex {
+	x := resourceIndex{named: map[string][]int{}}
+	for i, s := range statements {
+		if slices.Contains(s.Resources, "*") {
+			x.all = append(x.all, i)
+			continue
+		}
+		for _, r := range s.Resources {
+			// A resource that the statement names twice is there already.
+			if at := x.named[r]; len(at) == 0 || at[len(at)-1] != i {
+				x.named[r] = append(at, i)
+			}
+		}
+	}
+	return x
+}
+
+// Decide is Policy.Decide.
+func (x *Index) Decide(requester string, t Target) Decision {
+	return decide(x.affecting(t), x.policy.about(t.Kind), NormalizeEmail(requester))
+}
+
+// Permits is Policy.Permits.
+func (x *Index) Permits(requester, approver string, t Target) bool {
+	return permits(x.affecting(t), NormalizeEmail(requester), NormalizeEmail(approver))
+}
+
+// Offers is Policy.Offers.
+func (x *Index) Offers(t Target) bool { return offers(x.affecting(t)) }
+
+// affecting yields what Policy.affecting yields.
+func (x *Index) affecting(t Target) iter.Seq2[int, *Statement] {
+	return func(yield func(int, *Statement) bool) {
+		if !t.whole() {
+			return
+		}
+		in, from := &x.accounts, x.policy.about(t.Kind)
+		if t.Kind == KindGroup {
+			in = &x.groups
+		}
+		named, all := in.named[t.resource()], in.all
+		for len(named)+len(all) > 0 {
+			next := &named
+			if len(named) == 0 || len(all) > 0 && all[0] < named[0] {
+				next = &all
+			}
+			i := (*next)[0]
+			*next = (*next)[1:]
+			if s := &from[i]; s.covers(t) && !yield(i, s) {
+				return
+			}
+		}
+	}
+}

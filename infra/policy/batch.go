@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"sso-elevator/functions/access"
+)
+
+// bufferSize is that of reading and of writing, in bytes.
+const bufferSize = 64 << 10
+
+// maxLine is the longest line of a batch that is read as a query, in bytes. No
+// query comes near it; a longer line is answered with an error.
+const maxLine = 1 << 20
+
+// refusal is the answer to a line that is no query.
+type refusal struct {
+	Error string `json:"error"`
+}
+
+// answerAll reads one query a line and writes one answer a line, in order. A
+// line that is no query, an empty one included, is answered with the reason.
+// Before it waits for another line, what it answered has been written: two
+// programs can talk line by line. The error is that of reading or writing.
+func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error {
+	in := bufio.NewReaderSize(queries, bufferSize)
+	out := bufio.NewWriterSize(answers, bufferSize)
+	encode := newEncoder(out)
+	for {
+		if in.Buffered() == 0 {
+			if err := out.Flush(); err != nil {
+				return fmt.Errorf("write answers: %w", err)
+			}
+		}
+		line, tooLong, err := readLine(in)
+		if err != nil && !errors.Is(err, io.EOF) {
+			out.Flush() // the error of reading is the one that matters
+			return fmt.Errorf("read queries: %w", err)
+		}
+		if err != nil && len(line) == 0 && !tooLong {
+			break
+		}
+		var reply any
+		if q, bad := parseQuery(line, tooLong); bad != nil {
+			reply = refusal{strings.ReplaceAll(bad.Error(), "\n", "; ")}
+		} else {
+			reply = q.ask(policy)
+		}
+		if err := encode.Encode(reply); err != nil {
+			return fmt.Errorf("write answers: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write answers: %w", err)
+	}
+	return nil
+}
+
+// readLine is the next line without its end, valid until the next call. Of a
+// line over maxLine only the fact is kept. With io.EOF comes what follows the
+// last end of line, if anything.
+func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		switch {
+		case tooLong || len(line)+len(part) > maxLine:
+			line, tooLong = nil, true
+		case line == nil && !errors.Is(err, bufio.ErrBufferFull):
+			line = part // the usual case: nothing is copied
+		default:
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimSuffix(line, []byte("\n")), tooLong, err
+		}
+	}
+}
+
+// parseQuery reads one line of a batch, and checks it.
+func parseQuery(line []byte, tooLong bool) (query, error) {
+	if tooLong {
+		return query{}, fmt.Errorf("the line is longer than %d bytes", maxLine)
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		return query{}, errors.New("the line is empty")
+	}
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	var q *query
+	var mistyped *json.UnmarshalTypeError
+	switch err := d.Decode(&q); {
+	case errors.As(err, &mistyped) && mistyped.Field != "":
+		return query{}, fmt.Errorf("not a query: %s must be a string, not %s", mistyped.Field, mistyped.Value)
+	case errors.As(err, &mistyped):
+		return query{}, fmt.Errorf("not a query: must be an object, not %s", mistyped.Value)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return query{}, errors.New("not a query: the line ends before the object does")
+	case err != nil:
+		return query{}, fmt.Errorf("not a query: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if q == nil {
+		return query{}, errors.New("not a query: null")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return query{}, errors.New("not a query: something follows the object")
+	}
+	return *q, q.check()
+}
+
+// newEncoder writes JSON a line, with <, > and & as they are.
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
+}
+
+// writeJSON writes one answer as a line.
+func writeJSON(w io.Writer, a answer) error {
+	if err := newEncoder(w).Encode(a); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+)
+
+// query is one question. What is empty was not given.
+type query struct {
+	Requester     string `json:"requester"`
+	Account       string `json:"account"`
+	PermissionSet string `json:"permission_set"`
+	Group         string `json:"group"`
+	Approver      string `json:"approver"`
+}
+
+// answer is what the policy says. Its order of fields is that of the output.
+type answer struct {
+	access.Decision
+	Permitted *bool `json:"permitted,omitempty"` // only where an approver was asked about
+}
+
+// check says everything that is wrong with the question, each on a line of its
+// own, or nil.
+func (q query) check() error {
+	var wrong []error
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	switch {
+	case q.Requester == "":
+		bad("requester is missing: the email of who asks")
+	case !settings.ValidEmail(access.NormalizeEmail(q.Requester)):
+		bad("requester %q is not an email address", q.Requester)
+	}
+	switch {
+	case q.Group != "" && (q.Account != "" || q.PermissionSet != ""):
+		bad("a group and an account can't be asked for at once")
+	case q.Group != "":
+		if !settings.ValidGroupID(q.Group) {
+			bad("group %q is not a group's id, like 99999999-8888-7777-6666-555555555555", q.Group)
+		}
+	case q.Account == "" && q.PermissionSet == "":
+		bad("what is asked for is missing: account and permission set, or group")
+	case q.Account == "":
+		bad("account is missing: the id of the account asked for")
+	case q.PermissionSet == "":
+		bad("permission set is missing: the name of the one asked for")
+	}
+	if q.Group == "" && q.Account != "" && !settings.ValidAccountID(q.Account) {
+		bad("account %q is not an account's id, which has twelve digits", q.Account)
+	}
+	if q.Group == "" && q.PermissionSet != "" && !settings.ValidPermissionSet(q.PermissionSet) {
+		bad("permission set %q is not a permission set's name: up to 32 of letters, digits and _+=,.@-", q.PermissionSet)
+	}
+	if q.Approver != "" && !settings.ValidEmail(access.NormalizeEmail(q.Approver)) {
+		bad("approver %q is not an email address", q.Approver)
+	}
+	return errors.Join(wrong...)
+}
+
+// target is what is asked for.
+func (q query) target() access.Target {
+	if q.Group != "" {
+		return access.Target{Kind: access.KindGroup, GroupID: q.Group}
+	}
+	return access.Target{Kind: access.KindAccount, AccountID: q.Account, PermissionSet: q.PermissionSet}
+}
+
+// ask answers a question that has passed check.
+func (q query) ask(policy *access.Index) answer {
+	a := answer{Decision: policy.Decide(q.Requester, q.target())}
+	if q.Approver != "" {
+		a.Permitted = new(policy.Permits(q.Requester, q.Approver, q.target()))
+	}
+	return a
+}

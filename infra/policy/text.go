@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"sso-elevator/functions/access"
+)
+
+// verdicts is each outcome in words.
+var verdicts = map[access.DecisionOutcome]string{
+	access.DecideAutomatic: "Granted without asking anybody",
+	access.DecideApproval:  "Granted when somebody approves",
+	access.DecideRefused:   "Refused",
+}
+
+// whys is each reason in words.
+var whys = map[access.Reason]string{
+	access.ReasonApprovalNotRequired: "a statement says ApprovalIsNotRequired: true, and none that affects the request says false",
+	access.ReasonSelfApproval:        "a statement that lists the requester says AllowSelfApproval: true, and none that lists the requester says false",
+	access.ReasonRequiresApproval:    "statements affect the request, and list somebody other than the requester",
+	access.ReasonNoApprovers:         "statements affect the request, but list nobody other than the requester",
+	access.ReasonNoStatements:        "no statement affects the request",
+}
+
+// writeText writes one answer for a person.
+func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s)\n", verdicts[a.Outcome], a.Outcome)
+	fmt.Fprintf(&b, "  %s asks for %s\n", access.NormalizeEmail(q.Requester), q.target())
+	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, whys[a.Reason])
+	if len(a.Approvers) > 0 {
+		fmt.Fprintf(&b, "  approvers: %s\n", strings.Join(a.Approvers, ", "))
+	}
+	if a.Permitted != nil {
+		count := "does not count"
+		if *a.Permitted {
+			count = "counts"
+		}
+		fmt.Fprintf(&b, "  a press of Approve by %s %s\n", access.NormalizeEmail(q.Approver), count)
+	}
+	for n, i := range a.Statements {
+		if n == 0 {
+			b.WriteString("  statements that affect the request:\n")
+		}
+		key, s := "config", policy.Accounts
+		if q.Group != "" {
+			key, s = "group_config", policy.Groups
+		}
+		fmt.Fprintf(&b, "    %s[%d]%s\n", key, i, words(s[i]))
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	return nil
+}
+
+// words is a statement on one line, each part with a space before it.
+func words(s access.Statement) string {
+	var b strings.Builder
+	part := func(key string, list []string) {
+		if len(list) > 0 {
+			fmt.Fprintf(&b, " %s: %s;", key, strings.Join(list, ", "))
+		}
+	}
+	part("Resource", s.Resources)
+	part("PermissionSet", s.PermissionSets)
+	part("Approvers", s.Approvers)
+	if s.AllowSelfApproval != nil {
+		fmt.Fprintf(&b, " AllowSelfApproval: %v;", *s.AllowSelfApproval)
+	}
+	if s.ApprovalIsNotRequired != nil {
+		fmt.Fprintf(&b, " ApprovalIsNotRequired: %v;", *s.ApprovalIsNotRequired)
+	}
+	return strings.TrimSuffix(b.String(), ";")
+}

@@ -1,0 +1,65 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sso-elevator/functions/access"
+)
+
+// complete works out what follows from several settings, and enters the
+// combinations that can't be.
+func (s *Settings) complete(r *reader, root *yaml.Node) {
+	if s.Policy.Accounts == nil {
+		s.Policy.Accounts = []access.Statement{}
+	}
+	if s.Policy.Groups == nil {
+		s.Policy.Groups = []access.Statement{}
+	}
+	_, accounts := r.keys["config"]
+	_, groups := r.keys["group_config"]
+	if root.Kind == yaml.MappingNode && !accounts && !groups {
+		r.mistake(root.Line, "config", "is missing; the file must have config (for accounts) or group_config (for groups), or both")
+	}
+	if len(s.durationList) > 0 {
+		s.Durations = slices.Sorted(slices.Values(s.durationList))
+	} else if s.maxDuration > 0 { // else it is a mistake
+		s.Durations = durationsUpTo(s.maxDuration)
+	}
+	s.completeAudit(r)
+}
+
+func (s *Settings) completeAudit(r *reader) {
+	const (
+		existing = "s3_name_of_the_existing_bucket"
+		made     = "s3_bucket_name_for_audit_entry"
+		lock     = "s3_object_lock"
+		locking  = "s3_object_lock_configuration"
+	)
+	if s.ExistingAuditBucket != "" {
+		if s.AuditBucketName != "" {
+			r.mistake(r.keys[made], made, "does not go with %s: either a bucket is made or an existing one is used", existing)
+		}
+		if s.ObjectLock {
+			r.mistake(r.keys[lock], lock, "does not go with %s: the lock is that bucket's own", existing)
+		}
+	}
+	if s.AuditPrefix == "policies" || strings.HasPrefix(s.AuditPrefix, "policies/") {
+		r.mistake(r.keys["s3_bucket_partition_prefix"], "s3_bucket_partition_prefix", "must not be under policies/, where the policies that were in force are kept")
+	}
+	line := r.keys[locking]
+	kept := s.objectLock.Rule.Retention
+	given := kept.mode != "" // else it is not there, or a mistake
+	switch {
+	case given && !s.ObjectLock:
+		r.mistake(line, locking, "has no effect without %s: true", lock)
+	case given && (kept.days == 0) == (kept.years == 0):
+		r.mistake(line, locking+".rule.default_retention", "must have either days or years")
+	case s.ObjectLock && given:
+		s.ObjectLockMode, s.ObjectLockDays = kept.mode, kept.days+kept.years*365
+	case s.ObjectLock:
+		s.ObjectLockMode, s.ObjectLockDays = "GOVERNANCE", 2*365
+	}
+}

@@ -1,0 +1,124 @@
+package settings
+
+import (
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+const day = 24 * time.Hour
+
+// Limits of time. An execution ends after a year (AWS Step Functions,
+// "Quotas for standard workflows"): the wait for approval and the access
+// together have to fit in it.
+const (
+	maxExpiration     = 300 * day
+	maxAccessDuration = 60 * day
+)
+
+// maxDurations is Slack's limit of options in a select.
+const maxDurations = 100
+
+// maxNamePrefix leaves room for the longest of our suffixes in 64 characters,
+// Lambda's limit of a function's name.
+const maxNamePrefix = 40
+
+// retentions are the days that CloudWatch Logs takes (PutRetentionPolicy), and
+// 0 for ever, as Terraform writes it.
+var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+// withoutCounterpart are inputs of the reference that mean nothing here. Their
+// values can't be honoured, so they are mistakes; but not misspellings.
+var withoutCounterpart = map[string]string{
+	"build_in_docker":       "nothing is built in Docker here; remove it",
+	"use_pre_created_image": "the functions are Go binaries, not images; remove it",
+	"ecr_repo_name":         "the functions are Go binaries, not images; remove it",
+	"ecr_owner_account_id":  "the functions are Go binaries, not images; remove it",
+	"schedule_group_name":   "there is no schedule for each request here: its execution ends the access; remove it",
+	"schedule_role_name":    "there is no schedule for each request here: its execution ends the access; remove it",
+	"requester_lambda_name": "names begin with name_prefix here; set that instead",
+	"revoker_lambda_name":   "names begin with name_prefix here; set that instead",
+}
+
+// settingsFields is every setting, in the order of the documentation. Where the
+// reference has it, the name is the reference's.
+var settingsFields = []property[Settings]{
+	// The policy.
+	prop("config", statements(accountStatement), func(s *Settings) *[]access.Statement { return &s.Policy.Accounts },
+		"Who may get which permission set in which account, and who approves. The JSON of a terraform-aws-sso-elevator deployment can stand here as it is."),
+	prop("group_config", statements(groupStatement), func(s *Settings) *[]access.Statement { return &s.Policy.Groups },
+		"Who may become a member of which Identity Center group, and who approves. Groups that no statement names are left alone."),
+
+	// Slack.
+	prop("slack_bot_token", secret(), func(s *Settings) *SecretRef { return &s.SlackBotToken },
+		"Where the bot's token is kept.").must(),
+	prop("slack_signing_secret", secret(), func(s *Settings) *SecretRef { return &s.SlackSigningSecret },
+		"Where the Slack app's signing secret is kept.").must(),
+	prop("slack_channel_id", text(`^[CG][A-Z0-9]{2,30}$`, "a channel's id, like C0123456789 (not its name)"), func(s *Settings) *string { return &s.SlackChannelID },
+		"The channel that requests are posted in.").must(),
+	prop("slack_team_id", text(`^T[A-Z0-9]{2,30}$`, "a workspace's id, like T0123456789"), func(s *Settings) *string { return &s.SlackTeamID },
+		"The workspace that requests are accepted from.").must(),
+	prop("slack_enterprise_id", orEmpty(`^E[A-Z0-9]{2,30}$`, "an enterprise's id, like E0123456789"), func(s *Settings) *string { return &s.SlackEnterpriseID },
+		"The enterprise that requests are accepted from, where the app is installed for one."),
+	prop("slack_app_id", text(`^A[A-Z0-9]{2,30}$`, "an app's id, like A0123456789"), func(s *Settings) *string { return &s.SlackAppID },
+		"The Slack app whose requests are accepted.").must(),
+	prop("send_dm_if_user_not_in_channel", boolean(), func(s *Settings) *bool { return &s.SendDM },
+		"Tell requesters who are not in the channel by direct message.").or("true"),
+	prop("revoker_post_update_to_slack", boolean(), func(s *Settings) *bool { return &s.PostRevoke },
+		"Say in Slack when access has ended.").or("true"),
+	prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
+		"Domains under which to look for requesters whose own address Identity Center does not have. Messages and audit say so when one was used; nobody approves through one."),
+
+	// Times.
+	prop("max_permissions_duration_time", duration(hours, time.Second, maxAccessDuration, ""), func(s *Settings) *time.Duration { return &s.maxDuration },
+		"The longest access that can be asked for. The choice goes up to it by half hours, by wider steps above 50 hours, by minutes or less below half an hour.").or("24"),
+	prop("permission_duration_list_override", choices(), func(s *Settings) *[]time.Duration { return &s.durationList },
+		"The durations that can be asked for, instead of those up to max_permissions_duration_time. Empty: no override."),
+	prop("request_expiration_hours", duration(hours, time.Second, maxExpiration, "300 days, the longest there is"), func(s *Settings) *time.Duration { return &s.RequestExpiration },
+		"How long a request waits for approval.").or("8"),
+	prop("approver_renotification_initial_wait_time", duration(minutes, time.Second, day, "no reminders"), func(s *Settings) *time.Duration { return &s.ReminderInitialWait },
+		"How long after the request the approvers are reminded for the first time.").or("15"),
+	prop("approver_renotification_backoff_multiplier", number(1, 100, "a number from 1 to 100"), func(s *Settings) *float64 { return &s.ReminderMultiplier },
+		"How many times as long as the last wait each further one is; 24 hours at most.").or("2"),
+
+	// AWS.
+	prop("name_prefix", namePrefix(), func(s *Settings) *string { return &s.NamePrefix },
+		"Begins the name of the stack and of what is in it.").or("sso-elevator"),
+	prop("architecture", oneOf("arm64", "x86_64"), func(s *Settings) *string { return &s.Architecture },
+		"The functions' processor.").or("arm64"),
+	prop("sso_instance_arn", orEmpty(`^arn:aws(-[a-z]+)*:sso:::instance/(sso)?ins-[A-Za-z0-9.-]{16}$`, "the ARN of an Identity Center instance, like arn:aws:sso:::instance/ssoins-0123456789abcdef"), func(s *Settings) *string { return &s.SSOInstanceARN },
+		"The Identity Center instance. Without it the functions use the one they find."),
+	prop("sso_region", orEmpty(`^[a-z]{2}(-[a-z]+)+-[0-9]$`, "a region, like eu-central-1"), func(s *Settings) *string { return &s.SSORegion },
+		"The region of Identity Center, where it is not the stack's."),
+	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
+		"Who gets the alarms by mail."),
+	prop("log_level", as(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), slogLevel), func(s *Settings) *string { return &s.LogLevel },
+		"The least that the functions log. WARNING is WARN, and CRITICAL is ERROR, for those who come from Python.").or("INFO"),
+	prop("logs_retention_in_days", oneOfNumbers("a number of days that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for ever", retentions...), func(s *Settings) *int { return &s.LogRetentionDays },
+		"How long logs are kept.").or("365"),
+	prop("tags", tags(), func(s *Settings) *map[string]string { return &s.Tags },
+		"Tags of every resource."),
+
+	// Audit.
+	prop("s3_bucket_name_for_audit_entry", orEmpty(bucketPattern, bucketRight), func(s *Settings) *string { return &s.AuditBucketName },
+		"The name of the audit bucket to make. Without it CloudFormation chooses one."),
+	prop("s3_name_of_the_existing_bucket", orEmpty(bucketPattern, bucketRight), func(s *Settings) *string { return &s.ExistingAuditBucket },
+		"A bucket that exists, to write the audit records to instead of making one."),
+	prop("s3_bucket_partition_prefix", as(text(`^([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*/?)?$`, "the beginning of a key, like logs or audit/elevator"), withoutSlash), func(s *Settings) *string { return &s.AuditPrefix },
+		"Begins the keys of the audit records. Empty: the bucket's root.").or("logs"),
+	prop("s3_object_lock", boolean(), func(s *Settings) *bool { return &s.ObjectLock },
+		"Keep audit records from being deleted or changed.").or("false"),
+	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
+		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
+
+	// Patience.
+	prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },
+		"The wait before a failed step is tried again, the first time; it doubles from there.").or("1s"),
+	prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
+		"The wait between two rounds of a removal that keeps failing.").or("60s"),
+	prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },
+		"The wait before a request that Slack did not take is announced again.").or("30s"),
+}
+
+// settingsKind is the whole file.
+var settingsKind = object("a mapping of settings", withoutCounterpart, settingsFields...)

@@ -1,0 +1,292 @@
+package settings
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"sso-elevator/functions/access"
+)
+
+// schema is a JSON Schema.
+type schema = map[string]any
+
+// kind is a kind of value: what it looks like to an editor, to a person, and
+// how it is read.
+type kind[T any] struct {
+	schema schema
+	right  string // completes "must be …"
+	// read gives the value, or enters what is wrong with it and says false.
+	// The node is never an alias and never null.
+	read func(r *reader, n *yaml.Node, path string) (T, bool)
+}
+
+// as turns the values of a kind into another type.
+func as[T, U any](k kind[T], convert func(T) U) kind[U] {
+	return kind[U]{k.schema, k.right, func(r *reader, n *yaml.Node, path string) (U, bool) {
+		v, ok := k.read(r, n, path)
+		if !ok {
+			var zero U
+			return zero, false
+		}
+		return convert(v), true
+	}}
+}
+
+// text is a string that matches a pattern in full. The pattern has to mean the
+// same in Go and in ECMAScript.
+func text(pattern, right string) kind[string] {
+	p := regexp.MustCompile(pattern)
+	return kind[string]{schema{"type": "string", "pattern": pattern}, right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+			hint := ""
+			if n.Kind == yaml.ScalarNode {
+				hint = "; write it in quotes if it is meant"
+			}
+			r.mistake(n.Line, path, "must be %s, not %s%s", right, describe(n), hint)
+			return "", false
+		}
+		if !p.MatchString(n.Value) {
+			r.mistake(n.Line, path, "%s is not right: it must be %s", quote(n.Value), right)
+			return "", false
+		}
+		return n.Value, true
+	}}
+}
+
+// secretPattern is a parameter's path, with or without "ssm:" before it, or
+// the name or ARN of a secret.
+const secretPattern = `^((ssm:)?(/[A-Za-z0-9_.-]+){1,15}|secretsmanager:[A-Za-z0-9/_+=.@:-]{1,600})$`
+
+// secret is a reference to a secret. Its errors never repeat the value: it may
+// be the secret itself.
+func secret() kind[SecretRef] {
+	const right = `the name of a secret, never the secret itself: "/path/name" of an SSM SecureString parameter, or "secretsmanager:NAME"`
+	p := regexp.MustCompile(secretPattern)
+	return kind[SecretRef]{schema{"type": "string", "pattern": secretPattern}, right, func(r *reader, n *yaml.Node, path string) (SecretRef, bool) {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || !p.MatchString(n.Value) {
+			r.mistake(n.Line, path, "must be %s", right)
+			return SecretRef{}, false
+		}
+		if name, ok := strings.CutPrefix(n.Value, string(SecretsManager)+":"); ok {
+			return SecretRef{SecretsManager, name}, true
+		}
+		return SecretRef{ParameterStore, strings.TrimPrefix(n.Value, string(ParameterStore)+":")}, true
+	}}
+}
+
+// oneOf is one of a few words.
+func oneOf(words ...string) kind[string] {
+	right := "one of " + strings.Join(words, ", ")
+	if len(words) == 1 {
+		right = words[0]
+	}
+	return kind[string]{schema{"type": "string", "enum": anys(words)}, right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
+			return n.Value, true
+		}
+		hint := ""
+		if n.Kind == yaml.ScalarNode {
+			hint = didYouMean(n.Value, words)
+		}
+		r.mistake(n.Line, path, "must be %s, not %s%s", right, describe(n), hint)
+		return "", false
+	}}
+}
+
+// boolean is true or false; in quotes too, as Terraform writes a boolean that
+// went through a map of strings.
+func boolean() kind[bool] {
+	const right = "true or false"
+	return kind[bool]{schema{"enum": []any{true, false, "true", "false"}}, right, func(r *reader, n *yaml.Node, path string) (bool, bool) {
+		if n.Kind == yaml.ScalarNode {
+			var b bool
+			switch {
+			case n.ShortTag() == "!!bool" && n.Decode(&b) == nil:
+				return b, true
+			case n.ShortTag() == "!!str" && (n.Value == "true" || n.Value == "false"):
+				return n.Value == "true", true
+			}
+		}
+		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		return false, false
+	}}
+}
+
+// number is a number from least to most, both included.
+func number(least, most float64, right string) kind[float64] {
+	return kind[float64]{schema{"type": "number", "minimum": least, "maximum": most}, right, func(r *reader, n *yaml.Node, path string) (float64, bool) {
+		v, ok := numeric(n)
+		if !ok || v < least || v > most {
+			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			return 0, false
+		}
+		return v, true
+	}}
+}
+
+// oneOfNumbers is one of a few whole numbers.
+func oneOfNumbers(right string, numbers ...int) kind[int] {
+	return kind[int]{schema{"enum": anys(numbers)}, right, func(r *reader, n *yaml.Node, path string) (int, bool) {
+		v, ok := numeric(n)
+		if !ok || v != math.Trunc(v) || !slices.Contains(numbers, int(v)) {
+			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			return 0, false
+		}
+		return int(v), true
+	}}
+}
+
+// whole is a whole number from least to most, both included.
+func whole(least, most int) kind[int] {
+	right := fmt.Sprintf("a whole number from %d to %d", least, most)
+	return kind[int]{schema{"type": "integer", "minimum": least, "maximum": most}, right, func(r *reader, n *yaml.Node, path string) (int, bool) {
+		v, ok := numeric(n)
+		if !ok || v != math.Trunc(v) || v < float64(least) || v > float64(most) {
+			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			return 0, false
+		}
+		return int(v), true
+	}}
+}
+
+// numeric is the value of a number that is not in quotes.
+func numeric(n *yaml.Node) (float64, bool) {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" && n.ShortTag() != "!!float" {
+		return 0, false
+	}
+	var v float64
+	if n.Decode(&v) != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, false
+	}
+	return v, true
+}
+
+// unit is what a bare number counts.
+type unit struct {
+	name   string // plural
+	length time.Duration
+}
+
+var (
+	hours   = unit{"hours", time.Hour}
+	minutes = unit{"minutes", time.Minute}
+	seconds = unit{"seconds", time.Second}
+)
+
+// duration is a bare number of a unit, or a string like "90s", from least to
+// most, both included, in whole seconds. Where zero means something, zero says
+// what, and 0 is taken as well.
+func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
+	right := fmt.Sprintf(`a number of %s or a duration like "90s", "5m", "2h", from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
+	if zero != "" {
+		right += ", or 0 for " + zero
+	}
+	inUnits := func(d time.Duration) float64 { return float64(d) / float64(u.length) }
+	bounds := schema{"type": "number", "minimum": inUnits(least), "maximum": inUnits(most)}
+	if zero != "" {
+		bounds["minimum"] = 0
+	}
+	is := schema{"anyOf": []any{bounds, schema{"type": "string", "pattern": access.DurationPattern}}}
+	return kind[time.Duration]{is, right, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
+		var d time.Duration
+		ok := false
+		if v, isNumber := numeric(n); isNumber {
+			// One more than most is beyond it in any unit, and far from overflow.
+			d = time.Duration(math.Round(min(v, inUnits(most)+1) * float64(u.length)))
+			ok = v >= 0
+		} else if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+			var err error
+			d, err = access.ParseDuration(n.Value)
+			ok = err == nil
+		}
+		inRange := d >= least && d <= most || d == 0 && zero != ""
+		switch {
+		case !ok || !inRange:
+			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			return 0, false
+		case d%time.Second != 0:
+			r.mistake(n.Line, path, "%s is not a whole number of seconds", describe(n))
+			return 0, false
+		}
+		return d, true
+	}}
+}
+
+// list is a list of a kind, of least to most items. most 0: any number.
+func list[T any](item kind[T], least, most int) kind[[]T] {
+	is := schema{"type": "array", "items": item.schema}
+	if least > 0 {
+		is["minItems"] = least
+	}
+	if most > 0 {
+		is["maxItems"] = most
+	}
+	right := "a list, each item " + item.right
+	return kind[[]T]{is, right, func(r *reader, n *yaml.Node, path string) ([]T, bool) {
+		if n.Kind != yaml.SequenceNode {
+			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			return nil, false
+		}
+		ok := true
+		if len(n.Content) < least {
+			r.mistake(n.Line, path, "must not be empty")
+			ok = false
+		}
+		if most > 0 && len(n.Content) > most {
+			r.mistake(n.Line, path, "has %d items; there can be %d at most", len(n.Content), most)
+			ok = false
+		}
+		items := []T{}
+		for i, c := range n.Content {
+			v, fine := readItem(r, item, resolved(c), path+"["+strconv.Itoa(i)+"]")
+			items, ok = append(items, v), ok && fine
+		}
+		return items, ok
+	}}
+}
+
+// stringOrList is one string or a list of them; each is kept once.
+func stringOrList(item kind[string], least int) kind[[]string] {
+	many := list(item, least, 0)
+	is := schema{"anyOf": []any{item.schema, many.schema}}
+	right := item.right + ", or a list of such"
+	return kind[[]string]{is, right, func(r *reader, n *yaml.Node, path string) ([]string, bool) {
+		if n.Kind != yaml.SequenceNode {
+			v, ok := item.read(r, n, path)
+			return []string{v}, ok
+		}
+		all, ok := many.read(r, n, path)
+		var once []string
+		for _, v := range all {
+			if !slices.Contains(once, v) {
+				once = append(once, v)
+			}
+		}
+		return once, ok
+	}}
+}
+
+// readItem reads an item of a list, where null is a mistake like any other.
+func readItem[T any](r *reader, k kind[T], n *yaml.Node, path string) (T, bool) {
+	if isNull(n) {
+		var zero T
+		r.mistake(n.Line, path, "must be %s, not nothing", k.right)
+		return zero, false
+	}
+	return k.read(r, n, path)
+}
+
+func anys[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Mistake is one thing that is wrong with a file.
+type Mistake struct {
+	Line int    // from 1
+	Path string // like config[2].Approvers[0]; empty: the file as a whole
+	Text string // what is wrong and what would be right
+}
+
+// Mistakes is everything that is wrong with a file, by line. As an error it
+// reads one mistake a line: "file:line: path: text".
+type Mistakes struct {
+	File string
+	List []Mistake // at least one
+}
+
+func newMistakes(file string, list []Mistake) *Mistakes {
+	slices.SortStableFunc(list, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+	return &Mistakes{File: file, List: list}
+}
+
+func (m *Mistakes) Error() string {
+	var b strings.Builder
+	for i, one := range m.List {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s:%d: ", m.File, one.Line)
+		if one.Path != "" {
+			b.WriteString(one.Path + ": ")
+		}
+		b.WriteString(one.Text)
+	}
+	return b.String()
+}
+
+// reader gathers mistakes while a document is read.
+type reader struct {
+	policyOnly bool           // what is required of a deployment may be missing
+	keys       map[string]int // path of every known key that has a value, to its line
+	mistakes   []Mistake
+}
+
+func (r *reader) mistake(line int, path, format string, args ...any) {
+	r.mistakes = append(r.mistakes, Mistake{Line: max(line, 1), Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+// describe says what stands in a file, for "…, not …".
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return "nothing"
+	case "!!str":
+		return quote(n.Value)
+	case "!!int", "!!float":
+		return "the number " + short(n.Value)
+	default:
+		return short(n.Value)
+	}
+}
+
+// quote shows a value. What looks like one of Slack's tokens is not shown:
+// errors end up in build logs.
+func quote(s string) string {
+	if strings.Contains(s, "xox") || strings.Contains(s, "xapp-") {
+		return "what looks like a Slack token"
+	}
+	return fmt.Sprintf("%q", short(s))
+}
+
+// short cuts what would make a message hard to read.
+func short(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,308 @@
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+var docs = filepath.Join("..", "..", "docs")
+
+func TestSchemaIsUpToDate(t *testing.T) {
+	golden(t, filepath.Join(docs, "elevator.schema.json"), Schema())
+}
+
+func TestDocumentationIsUpToDate(t *testing.T) {
+	golden(t, filepath.Join(docs, "settings.md"), Documentation())
+}
+
+// The example points editors to the schema.
+func TestExampleNamesTheSchema(t *testing.T) {
+	data := readFile(t, filepath.Join("..", "..", "elevator.example.yaml"))
+	if first, want := strings.SplitN(data, "\n", 2)[0], "# yaml-language-server: $schema=docs/elevator.schema.json"; first != want {
+		t.Errorf("the first line is %q, want %q", first, want)
+	}
+}
+
+// validator checks a value against the part of JSON Schema that ours is
+// written in. A keyword it does not know is a failure of the test.
+type validator struct{ t *testing.T }
+
+func (v validator) valid(s map[string]any, value any) bool {
+	v.t.Helper()
+	for keyword, want := range s {
+		if !v.holds(keyword, want, s, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v validator) holds(keyword string, want any, s map[string]any, value any) bool {
+	text, isText := value.(string)
+	number, isNumber := value.(float64)
+	items, isList := value.([]any)
+	fields, isObject := value.(map[string]any)
+	switch keyword {
+	case "$schema", "title", "description", "default":
+		return true
+	case "type":
+		names, many := want.([]any)
+		if !many {
+			names = []any{want}
+		}
+		return slices.ContainsFunc(names, func(name any) bool {
+			switch name {
+			case "null":
+				return value == nil
+			case "boolean":
+				_, ok := value.(bool)
+				return ok
+			case "string":
+				return isText
+			case "number":
+				return isNumber
+			case "integer":
+				return isNumber && number == math.Trunc(number)
+			case "array":
+				return isList
+			case "object":
+				return isObject
+			}
+			v.t.Fatalf("unknown type %v", name)
+			return false
+		})
+	case "enum":
+		return slices.ContainsFunc(want.([]any), func(one any) bool { return reflect.DeepEqual(one, value) })
+	case "pattern":
+		return !isText || regexp.MustCompile(want.(string)).MatchString(text)
+	case "maxLength":
+		return !isText || len([]rune(text)) <= int(want.(float64))
+	case "minimum":
+		return !isNumber || number >= want.(float64)
+	case "maximum":
+		return !isNumber || number <= want.(float64)
+	case "anyOf":
+		return slices.ContainsFunc(want.([]any), func(one any) bool { return v.valid(one.(map[string]any), value) })
+	case "items":
+		return !slices.ContainsFunc(items, func(i any) bool { return !v.valid(want.(map[string]any), i) })
+	case "minItems":
+		return !isList || len(items) >= int(want.(float64))
+	case "maxItems":
+		return len(items) <= int(want.(float64))
+	case "required":
+		return !isObject || !slices.ContainsFunc(want.([]any), func(key any) bool { _, ok := fields[key.(string)]; return !ok })
+	case "maxProperties":
+		return len(fields) <= int(want.(float64))
+	case "propertyNames":
+		for key := range fields {
+			if !v.valid(want.(map[string]any), key) {
+				return false
+			}
+		}
+		return true
+	case "properties":
+		for key, one := range want.(map[string]any) {
+			if field, ok := fields[key]; ok && !v.valid(one.(map[string]any), field) {
+				return false
+			}
+		}
+		return true
+	case "additionalProperties":
+		known, _ := s["properties"].(map[string]any)
+		for key, field := range fields {
+			if _, ok := known[key]; ok {
+				continue
+			}
+			if want == false || want != true && !v.valid(want.(map[string]any), field) {
+				return false
+			}
+		}
+		return true
+	}
+	v.t.Fatalf("the test's validator does not know the keyword %s", keyword)
+	return false
+}
+
+// fromYAML is a document as an editor gives it to a schema.
+func fromYAML(t *testing.T, text string) any {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out any
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func parsedSchema(t *testing.T) map[string]any {
+	t.Helper()
+	var s map[string]any
+	if err := json.Unmarshal(Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// samples are values of each setting, right and wrong, as they stand in the
+// file. Each setting has both; the loader and the schema are asked about each.
+var samples = map[string]struct{ right, wrong []string }{
+	"config":                           {[]string{`[]`, `[{Resource: "*", PermissionSet: "*"}]`, `~`}, []string{`{}`, `x`, `[1]`, `[~]`, `[[]]`, `[{}]`, `[{Resource: "*"}]`, `[{PermissionSet: "*"}]`, `[{Resource: ~, PermissionSet: "*"}]`, `[{Resource: "*", PermissionSet: "*", Owner: x}]`}},
+	"group_config":                     {[]string{`[]`, `[{Resource: "*"}]`, `[{Resource: [99999999-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]}]`}, []string{`{}`, `[{}]`, `[{Resource: "*", PermissionSet: "*"}]`, `[{Resource: "*", ResourceType: Account}]`, `[{Resource: admins}]`, `[{Resource: []}]`}},
+	"slack_bot_token":                  {[]string{`/a`, `/sso-elevator/slack-bot-token`, `ssm:/a/b.c_d`, `secretsmanager:a/b`, `"secretsmanager:arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf"`}, []string{`xoxb-1`, `a/b`, `/`, `/a/`, `ssm:a`, `"secretsmanager:"`, `1`, `[]`, `{}`, `""`, `~`}},
+	"slack_signing_secret":             {[]string{`/a`}, []string{`0123456789abcdef`, `~`}},
+	"slack_channel_id":                 {[]string{`C0123456789`, `G012`}, []string{`c0123456789`, `"#access"`, `D0123456789`, `C`, `""`, `~`, `5`}},
+	"slack_team_id":                    {[]string{`T0123456789`}, []string{`E0123456789`, `~`}},
+	"slack_enterprise_id":              {[]string{`E0123456789`, `""`, `~`}, []string{`T0123456789`, `1`}},
+	"slack_app_id":                     {[]string{`A0123456789`}, []string{`B0123456789`, `~`}},
+	"send_dm_if_user_not_in_channel":   {[]string{`true`, `false`, `"true"`, `True`, `~`}, []string{`yes`, `1`, `"True"`, `[]`, `{}`}},
+	"revoker_post_update_to_slack":     {[]string{`true`, `"false"`}, []string{`off`, `0`}},
+	"secondary_fallback_email_domains": {[]string{`[]`, `[example.com, "@a.example.com"]`, `~`}, []string{`example.com`, `[ann@example.com]`, `[example]`, `[-a.com]`, `[~]`, `[1]`}},
+	"max_permissions_duration_time":    {[]string{`24`, `0.5`, `1440`, `90s`, `5m`, `2h`, `1h30m`, `~`}, []string{`0`, `-1`, `1441`, `"24"`, `1d`, `""`, `1.5h`, `30m1h`, `true`, `[]`}},
+	"permission_duration_list_override": {
+		[]string{`["00:30", "01:30"]`, `["24:00", "90s", "2h"]`, `[]`, `~`},
+		[]string{`"01:30"`, `[90]`, `["01:60"]`, `["1:3"]`, `[x]`, `[~]`, `{}`},
+	},
+	"request_expiration_hours":                   {[]string{`8`, `0`, `7200`, `90s`}, []string{`-1`, `7201`, `"8"`, `never`}},
+	"approver_renotification_initial_wait_time":  {[]string{`15`, `0`, `1440`, `5m`}, []string{`-1`, `1441`, `x`}},
+	"approver_renotification_backoff_multiplier": {[]string{`1`, `2`, `1.5`, `100`, `~`}, []string{`0.99`, `101`, `"2"`, `x`, `[]`}},
+	"name_prefix":                      {[]string{`sso-elevator`, `a`, `a1-b2`, strings.Repeat("a", 40)}, []string{`A`, `1a`, `a-`, `a--b`, `-a`, `a_b`, strings.Repeat("a", 41), `""`, `7`}},
+	"architecture":                     {[]string{`arm64`, `x86_64`, `~`}, []string{`amd64`, `ARM64`, `64`, `[]`}},
+	"sso_instance_arn":                 {[]string{`"arn:aws:sso:::instance/ssoins-0123456789abcdef"`, `"arn:aws-us-gov:sso:::instance/ins-0123456789abcdef"`, `""`, `~`}, []string{`ssoins-0123456789abcdef`, `"arn:aws:sso:::instance/ssoins-0"`, `1`}},
+	"sso_region":                       {[]string{`eu-central-1`, `us-gov-east-1`, `""`}, []string{`Frankfurt`, `eu-central`, `1`}},
+	"aws_sns_topic_subscription_email": {[]string{`ann@example.com`, `Ann.O'Neil+x@a-b.example.com`, `""`, `~`}, []string{`ann`, `ann@example`, `"ann@example..com"`, `"ann @example.com"`, `1`}},
+	"log_level":                        {[]string{`DEBUG`, `WARNING`, `CRITICAL`}, []string{`debug`, `TRACE`, `10`}},
+	"logs_retention_in_days":           {[]string{`365`, `0`, `1`, `3653`}, []string{`2`, `-1`, `"365"`, `1.5`}},
+	"tags":                             {[]string{`{}`, `{a: b, c: 1, d: true, "e f": ""}`, `~`}, []string{`[]`, `x`, `{a: [b]}`, `{a: {b: c}}`, `{a: ~}`, `{"": x}`, `{"a#": x}`, `{a: "b#"}`}},
+	"s3_bucket_name_for_audit_entry":   {[]string{`my-bucket`, `a.b.c`, `""`}, []string{`My-Bucket`, `ab`, `-ab`, `1`}},
+	"s3_name_of_the_existing_bucket":   {[]string{`my-bucket`, `""`}, []string{`my_bucket`}},
+	"s3_bucket_partition_prefix":       {[]string{`logs`, `logs/`, `a/b`, `""`, `~`}, []string{`/logs`, `a//b`, `"a b"`, `1`}},
+	"s3_object_lock":                   {[]string{`true`, `false`}, []string{`GOVERNANCE`}},
+	"s3_object_lock_configuration": {
+		[]string{`{rule: {default_retention: {mode: GOVERNANCE, days: 1}}}`, `{rule: {default_retention: {mode: COMPLIANCE, years: 2, days: ~}}}`, `~`},
+		[]string{`{}`, `[]`, `{rule: {}}`, `{rule: {default_retention: {days: 1}}}`, `{rule: {default_retention: {mode: X, days: 1}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 0}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 1.5}}}`, `{mode: GOVERNANCE}`},
+	},
+	"retry_interval":      {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
+	"revoke_retry_wait":   {[]string{`60`, `1h`}, []string{`0`, `3601`}},
+	"announce_retry_wait": {[]string{`30`, `1h`}, []string{`0`, `3601`}},
+}
+
+// keySamples are the same for the keys of a statement of config.
+var keySamples = map[string]struct{ right, wrong []string }{
+	"ResourceType":          {[]string{`Account`, `~`}, []string{`OU`, `account`, `1`, `[Account]`}},
+	"Resource":              {[]string{`"*"`, `"012345678901"`, `111111111111`, `["111111111111", 222222222222, "*"]`}, []string{`~`, `[]`, `"11111111111"`, `11111111111`, `1111111111111`, `prod`, `[~]`, `[["*"]]`, `{}`, `true`, `"**"`}},
+	"PermissionSet":         {[]string{`"*"`, `Admin`, `[Admin, "a_b+=,.@-"]`}, []string{`~`, `[]`, `"a b"`, `7`, `[7]`, `{}`, strings.Repeat("a", 33)}},
+	"Approvers":             {[]string{`ann@example.com`, `[ann@example.com, BOB@example.com]`, `[]`, `~`}, []string{`ann`, `"*"`, `""`, `[ann]`, `[~]`, `1`, `{}`, `"ann@example.com, bob@example.com"`}},
+	"AllowSelfApproval":     {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `"no"`, `[true]`}},
+	"ApprovalIsNotRequired": {[]string{`true`, `"false"`, `~`}, []string{`maybe`, `0`}},
+}
+
+// agree fails unless loader and schema both take the file, or both refuse it.
+func agree(t *testing.T, s map[string]any, file string, right bool) {
+	t.Helper()
+	_, err := Parse("f", []byte(file))
+	if (err == nil) != right {
+		t.Errorf("the loader says %v of\n%s", err, file)
+	}
+	if got := (validator{t}).valid(s, fromYAML(t, file)); got != right {
+		t.Errorf("the schema says %v, want %v, of\n%s", got, right, file)
+	}
+}
+
+func TestSchemaAndLoaderAgree(t *testing.T) {
+	s := parsedSchema(t)
+	lines := map[string]string{}
+	for line := range strings.Lines(required) {
+		key, _, _ := strings.Cut(line, ":")
+		lines[key] = line
+	}
+	for _, f := range settingsFields {
+		t.Run(f.key, func(t *testing.T) {
+			sample, ok := samples[f.key]
+			if !ok || len(sample.right) == 0 || len(sample.wrong) == 0 {
+				t.Fatal("no samples of this setting")
+			}
+			rest := ""
+			for key, line := range lines {
+				if key != f.key {
+					rest += line
+				}
+			}
+			if f.key == "s3_object_lock_configuration" {
+				rest += "s3_object_lock: true\n"
+			}
+			if f.key == "config" {
+				rest += "group_config: []\n"
+			} else {
+				rest += "config: []\n"
+			}
+			for _, v := range sample.right {
+				agree(t, s, rest+f.key+": "+v+"\n", true)
+			}
+			for _, v := range sample.wrong {
+				agree(t, s, rest+f.key+": "+v+"\n", false)
+			}
+			if f.required {
+				agree(t, s, rest, false)
+			}
+			agree(t, s, rest+f.key+"s: "+sample.right[0]+"\n"+lines[f.key], false) // unknown
+		})
+	}
+	if len(samples) != len(settingsFields) {
+		t.Errorf("samples of %d settings, of which there are %d", len(samples), len(settingsFields))
+	}
+	for _, f := range accountStatementFields {
+		t.Run("config "+f.key, func(t *testing.T) {
+			rest := ""
+			for _, other := range accountStatementFields {
+				if other.required && other.key != f.key {
+					rest += other.key + ": " + keySamples[other.key].right[0] + ", "
+				}
+			}
+			file := required + "config: [{" + rest + "%s}]\n"
+			for _, v := range keySamples[f.key].right {
+				agree(t, s, fmt.Sprintf(file, f.key+": "+v), true)
+			}
+			for _, v := range keySamples[f.key].wrong {
+				agree(t, s, fmt.Sprintf(file, f.key+": "+v), false)
+			}
+		})
+	}
+	t.Run("whole files", func(t *testing.T) {
+		agree(t, s, required, false) // no policy
+		agree(t, s, required+"config: []\ngroup_config: []\n", true)
+		agree(t, s, "[]\n", false)
+		agree(t, s, readFile(t, filepath.Join("testdata", "everything.yaml")), true)
+		agree(t, s, readFile(t, filepath.Join("testdata", "reference.json")), false) // the list alone is no file
+		agree(t, s, required+"config: "+readFile(t, filepath.Join("testdata", "reference.json")), true)
+		agree(t, s, readFile(t, filepath.Join("..", "..", "elevator.example.yaml")), true)
+	})
+}
+
+// The default that the schema shows is one that both take.
+func TestDefaultsAreValid(t *testing.T) {
+	s := parsedSchema(t)
+	for _, f := range settingsFields {
+		if f.fallback == "" {
+			continue
+		}
+		t.Run(f.key, func(t *testing.T) {
+			agree(t, s, required+"config: []\n"+f.key+": "+f.fallback+"\n", true)
+		})
+	}
+}

@@ -1,0 +1,141 @@
+// Package settings reads elevator.yaml: everything that a deployment can be
+// told, checked in full before anything is built from it.
+//
+// One table of fields (fields.go, statement.go) is the source of the loader,
+// of the JSON Schema for editors and of the settings' documentation. Names and
+// meanings are those of terraform-aws-sso-elevator where it has the setting;
+// comments call it the reference.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// Settings is what elevator.yaml says, with the defaults where it is silent.
+type Settings struct {
+	NamePrefix   string // begins the name of everything that has one
+	Architecture string // of the functions: "arm64" or "x86_64"
+
+	SlackBotToken      SecretRef
+	SlackSigningSecret SecretRef
+	SlackChannelID     string
+	SlackTeamID        string
+	SlackEnterpriseID  string // empty: the app is not installed for an enterprise
+	SlackAppID         string
+
+	SSOInstanceARN string // empty: the functions find it
+	SSORegion      string // empty: the region of the stack
+	AlarmEmail     string // empty: nobody is subscribed to the alarms
+
+	RequestExpiration   time.Duration // 0: 300 days
+	ReminderInitialWait time.Duration // 0: no reminders
+	ReminderMultiplier  float64       // at least 1
+
+	// Durations are those a person can choose from: ascending, each once, at
+	// least one, at most 100.
+	Durations []time.Duration
+
+	SecondaryFallbackDomains []string // lower case, without "@"
+	SendDM                   bool     // to requesters outside the channel
+	PostRevoke               bool     // say in Slack that access has ended
+
+	AuditBucketName     string // of the bucket to make; empty: CloudFormation names it
+	ExistingAuditBucket string // a bucket to use instead of making one
+	AuditPrefix         string // without slashes at its ends; empty: the bucket's root
+	ObjectLock          bool
+	ObjectLockMode      string // "GOVERNANCE" or "COMPLIANCE"; set if ObjectLock is
+	ObjectLockDays      int    // at least 1 if ObjectLock is set
+
+	LogLevel         string // "DEBUG", "INFO", "WARN" or "ERROR", as log/slog has them
+	LogRetentionDays int    // a number that CloudWatch Logs takes; 0: for ever
+	Tags             map[string]string
+
+	RetryInterval     time.Duration // first wait of a task's retry; whole seconds, at least 1
+	RevokeRetryWait   time.Duration // between rounds of a removal that fails
+	AnnounceRetryWait time.Duration // between attempts to announce a request
+
+	Policy access.Policy
+
+	maxDuration  time.Duration   // what Durations are made of
+	durationList []time.Duration // what they are instead
+	objectLock   objectLock
+}
+
+// PolicyJSON is the policy as the functions read it. The same settings give
+// the same bytes.
+func (s *Settings) PolicyJSON() []byte {
+	b, err := json.Marshal(s.Policy)
+	if err != nil {
+		panic(fmt.Sprintf("marshal policy: %v", err)) // it holds strings and booleans only
+	}
+	return b
+}
+
+// SecretStore is where AWS keeps a secret.
+type SecretStore string
+
+const (
+	ParameterStore SecretStore = "ssm"            // a SecureString parameter
+	SecretsManager SecretStore = "secretsmanager" // a secret's string value
+)
+
+// SecretRef names a secret. It is never the secret itself.
+type SecretRef struct {
+	Store SecretStore
+	Name  string // "/path/name" of a parameter; name or ARN of a secret
+}
+
+// String is the form that the functions read: "ssm:/name", "secretsmanager:name".
+func (r SecretRef) String() string { return string(r.Store) + ":" + r.Name }
+
+// Load reads the settings of a deployment. An error is either that of reading
+// the file, or Mistakes: all that is wrong with it, at once.
+func Load(path string) (*Settings, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse does what Load does, with data in place of the content of file.
+func Parse(file string, data []byte) (*Settings, error) { return parse(file, data, false) }
+
+// LoadPolicy reads the policy alone: no setting but config or group_config has
+// to be there. What is there must be right. Errors are those of Load.
+func LoadPolicy(path string) (access.Policy, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return access.Policy{}, fmt.Errorf("read settings: %w", err)
+	}
+	return ParsePolicy(path, data)
+}
+
+// ParsePolicy does what LoadPolicy does, with data in place of the content of
+// file.
+func ParsePolicy(file string, data []byte) (access.Policy, error) {
+	s, err := parse(file, data, true)
+	if err != nil {
+		return access.Policy{}, err
+	}
+	return s.Policy, nil
+}
+
+func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
+	root, err := document(file, data)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{policyOnly: policyOnly, keys: map[string]int{}}
+	s, _ := settingsKind.read(r, root, "")
+	s.complete(r, root)
+	if len(r.mistakes) > 0 {
+		return nil, newMistakes(file, r.mistakes)
+	}
+	return &s, nil
+}

@@ -1,0 +1,433 @@
+package settings
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+var update = flag.Bool("update", false, "write the golden files and the documentation instead of comparing them")
+
+// golden compares got with a file, or writes it under -update.
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s is not up to date; run go test ./infra/settings -update and look at the difference.\ngot:\n%s", file, got)
+	}
+}
+
+// required is the least that a deployment has to say.
+const required = `slack_bot_token: /sso-elevator/slack-bot-token
+slack_signing_secret: secretsmanager:sso-elevator/signing
+slack_channel_id: C0123456789
+slack_team_id: T0123456789
+slack_app_id: A0123456789
+`
+
+func TestParseDefaults(t *testing.T) {
+	s, err := Parse("elevator.yaml", []byte(required+"config: []\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var halfHours []time.Duration
+	for i := 1; i <= 48; i++ {
+		halfHours = append(halfHours, time.Duration(i)*30*time.Minute)
+	}
+	want := &Settings{
+		NamePrefix: "sso-elevator", Architecture: "arm64",
+		SlackBotToken:      SecretRef{ParameterStore, "/sso-elevator/slack-bot-token"},
+		SlackSigningSecret: SecretRef{SecretsManager, "sso-elevator/signing"},
+		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
+		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
+		Durations: halfHours, SendDM: true, PostRevoke: true,
+		AuditPrefix: "logs", LogLevel: "INFO", LogRetentionDays: 365,
+		RetryInterval: time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second,
+		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
+		maxDuration: 24 * time.Hour,
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got  %+v\nwant %+v", s, want)
+	}
+	if got, want := string(s.PolicyJSON()), `{"accounts":[],"groups":[]}`; got != want {
+		t.Errorf("policy %s, want %s", got, want)
+	}
+	if got, want := s.SlackBotToken.String()+" "+s.SlackSigningSecret.String(), "ssm:/sso-elevator/slack-bot-token secretsmanager:sso-elevator/signing"; got != want {
+		t.Errorf("secrets %s, want %s", got, want)
+	}
+}
+
+func TestParseEverything(t *testing.T) {
+	s, err := Load(filepath.Join("testdata", "everything.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, no := true, false
+	want := &Settings{
+		NamePrefix: "elevator-test", Architecture: "x86_64",
+		SlackBotToken:      SecretRef{ParameterStore, "/elevator/bot"},
+		SlackSigningSecret: SecretRef{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"},
+		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
+		SSOInstanceARN: "arn:aws:sso:::instance/ssoins-0123456789abcdef", SSORegion: "eu-central-1", AlarmEmail: "Platform@example.com",
+		RequestExpiration: 30 * time.Minute, ReminderInitialWait: 0, ReminderMultiplier: 1.5,
+		Durations:                []time.Duration{90 * time.Second, 30 * time.Minute, 90 * time.Minute},
+		SecondaryFallbackDomains: []string{"example.org", "corp.example.net"},
+		SendDM:                   false, PostRevoke: false,
+		AuditBucketName: "elevator-audit", AuditPrefix: "audit/elevator", ObjectLock: true, ObjectLockMode: "COMPLIANCE", ObjectLockDays: 365,
+		LogLevel: "WARN", LogRetentionDays: 0, Tags: map[string]string{"Team": "platform", "CostCenter": "0042", "Critical": "true"},
+		RetryInterval: 2 * time.Second, RevokeRetryWait: 90 * time.Second, AnnounceRetryWait: 5 * time.Minute,
+		Policy: access.Policy{
+			Accounts: []access.Statement{
+				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},
+				{Resources: []string{"111111111111", "*"}, PermissionSets: []string{"Admin", "ReadOnly"}, ApprovalIsNotRequired: &no},
+				{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}, AllowSelfApproval: &no},
+			},
+			Groups: []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
+		},
+		maxDuration:  5 * time.Minute,
+		durationList: []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},
+		objectLock:   objectLock{Rule: struct{ Retention retention }{retention{mode: "COMPLIANCE", years: 1}}},
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got  %+v\nwant %+v", s, want)
+	}
+}
+
+// Every mistake there can be, in one file: what a person gets to read.
+func TestMistakesAllAtOnce(t *testing.T) {
+	file := filepath.Join("testdata", "mistakes.yaml")
+	_, err := Load(file)
+	var m *Mistakes
+	if !errors.As(err, &m) {
+		t.Fatalf("got %v, want Mistakes", err)
+	}
+	golden(t, filepath.Join("testdata", "mistakes.txt"), []byte(err.Error()+"\n"))
+}
+
+// only is the text of a file's only mistake.
+func only(t *testing.T, err error) string {
+	t.Helper()
+	var m *Mistakes
+	if !errors.As(err, &m) {
+		t.Fatalf("got error %v, want Mistakes", err)
+	}
+	if len(m.List) != 1 {
+		t.Fatalf("got %d mistakes, want 1:\n%v", len(m.List), err)
+	}
+	return err.Error()
+}
+
+func TestMistakes(t *testing.T) {
+	const statement = "config:\n- Resource: \"111111111111\"\n  PermissionSet: Admin\n"
+	for _, tt := range []struct{ name, file, want string }{
+		{"nothing", "", "f:1: the file is empty"},
+		{"a comment", "# hello\n", "f:1: the file is empty"},
+		{"null", "~\n", "f:1: the file is empty"},
+		{"a list", "- a\n", "f:1: must be a mapping of settings, not a list"},
+		{"not YAML", "config: [\n", "f:1: this is not valid YAML: did not find expected node content"},
+		{"tabs", "config:\n\t- Resource: a\n", "f:2: this is not valid YAML: found character that cannot start any token; indent with spaces, not with tabs"},
+		{"a bare star", "config:\n- Resource: *\n  PermissionSet: Admin\n", `f:2: this is not valid YAML: did not find expected alphabetic or numeric character; "*" has to be in quotes`},
+		{"two documents", "config: []\n---\nconfig: []\n", "f:2: a second document begins here; the settings are one document, without ---"},
+		{"neither of both", "architecture: arm64\n", "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"},
+		{"config empty", "config:\n", "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"},
+		{"unknown setting", "config: []\nSlack_Channel: C1\n", "f:2: Slack_Channel: unknown key; did you mean slack_channel_id?"},
+		{"swapped letters", "config: []\narchitectrue: arm64\n", "f:2: architectrue: unknown key; did you mean architecture?"},
+		{"without counterpart", "config: []\nuse_pre_created_image: true\n", "f:2: use_pre_created_image: the functions are Go binaries, not images; remove it"},
+		{"twice", "config: []\nlog_level: INFO\nconfig: []\n", "f:3: config: is here twice; it is on line 1 already"},
+		{"a statement instead of a list", "config:\n  Resource: \"*\"\n", "f:2: config: must be a list of statements, not a single one; put it in [ ] or begin it with -"},
+		{"JSON as a text", "config: |\n  [{\"Resource\": \"*\"}]\n", "f:1: config: must be a list of statements, not a text that has one in it; remove the quotes or the | before it"},
+		{"a statement that is none", "config: [hello]\n", `f:1: config[0]: must be a statement with Resource, PermissionSet and Approvers, not "hello"`},
+		{"an empty statement", "config:\n-\n", "f:2: config[0]: must be a statement with Resource, PermissionSet and Approvers, not nothing"},
+		{"unknown key", statement + "  Approver: ann@example.com\n", "f:4: config[0].Approver: unknown key; did you mean Approvers?"},
+		{"key in another case", statement + "  allow_self_approval: true\n", "f:4: config[0].allow_self_approval: unknown key; did you mean AllowSelfApproval?"},
+		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key; known are ResourceType, Resource, PermissionSet, Approvers, AllowSelfApproval, ApprovalIsNotRequired"},
+		{"key twice", statement + "  PermissionSet: ReadOnly\n", "f:4: config[0].PermissionSet: is here twice; it is on line 3 already"},
+		{"resource type", statement + "  ResourceType: OU\n", `f:4: config[0].ResourceType: must be Account, not "OU"`},
+		{"resource type misspelled", statement + "  ResourceType: account\n", `f:4: config[0].ResourceType: must be Account, not "account"; did you mean Account?`},
+		{"no resource", "config:\n- PermissionSet: Admin\n", `f:2: config[0].Resource: is missing; it must be an account's id, which has twelve digits, or "*" for all, or a list of such`},
+		{"resource null", "config:\n- PermissionSet: Admin\n  Resource:\n", `f:3: config[0].Resource: is empty; it must be an account's id, which has twelve digits, or "*" for all, or a list of such`},
+		{"no resources", "config:\n- PermissionSet: Admin\n  Resource: []\n", `f:3: config[0].Resource: must not be empty`},
+		{"eleven digits", "config:\n- PermissionSet: Admin\n  Resource: \"11111111111\"\n", `f:3: config[0].Resource: "11111111111" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
+		{"eleven digits, bare", "config:\n- PermissionSet: Admin\n  Resource: 11111111111\n", `f:3: config[0].Resource: "11111111111" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
+		{"leading zero, bare", "config:\n- PermissionSet: Admin\n  Resource: 012345678901\n", `f:3: config[0].Resource: 012345678901 must be in quotes: a number loses the 0 it begins with`},
+		{"not the last in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  - prod\n", `f:5: config[0].Resource[1]: "prod" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
+		{"null in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  -\n", `f:5: config[0].Resource[1]: must be an account's id, which has twelve digits, or "*" for all, not nothing`},
+		{"list in a list", "config:\n- PermissionSet: Admin\n  Resource: [[\"111111111111\"]]\n", `f:3: config[0].Resource[0]: must be an account's id, which has twelve digits, or "*" for all, not a list`},
+		{"permission set as ARN", "config:\n- Resource: \"*\"\n  PermissionSet: arn:aws:sso:::permissionSet/ssoins-1/ps-1\n", `f:3: config[0].PermissionSet: "arn:aws:sso:::permissionSet/ssoins-1/ps-1" is not right: it must be the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`},
+		{"permission set as number", "config:\n- Resource: \"*\"\n  PermissionSet: 7\n", `f:3: config[0].PermissionSet: must be the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all, not the number 7; write it in quotes if it is meant`},
+		{"bad email", statement + "  Approvers: [ann@example.com, bob]\n", `f:4: config[0].Approvers[1]: "bob" is not right: it must be an email address like ann@example.com`},
+		{"email with a name", statement + "  Approvers: Bob <bob@example.com>\n", `f:4: config[0].Approvers: "Bob <bob@example.com>" is not right: it must be an email address like ann@example.com`},
+		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not right: it must be an email address like ann@example.com`},
+		{"not a boolean", statement + "  AllowSelfApproval: yes\n", `f:4: config[0].AllowSelfApproval: must be true or false, not "yes"`},
+		{"group with permission set", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  PermissionSet: Admin\n", "f:3: group_config[0].PermissionSet: a statement about groups has no PermissionSet: what the group may do is set where it is assigned; remove it"},
+		{"group by name", "group_config:\n- Resource: admins\n", `f:2: group_config[0].Resource: "admins" is not right: it must be a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`},
+		{"merge with something else", "config:\n- <<: hello\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
+		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
+		{"a list that is in itself", "config: &a [*a]\n", "f:1: config[0]: must be a statement with Resource, PermissionSet and Approvers, not a list"},
+		{"duration without unit in quotes", "config: []\nrequest_expiration_hours: \"8\"\n", `f:2: request_expiration_hours: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 300 days, or 0 for 300 days, the longest there is, not "8"`},
+		{"part of a second", "config: []\nretry_interval: 1.5\n", `f:2: retry_interval: the number 1.5 is not a whole number of seconds`},
+		{"too short", "config: []\nretry_interval: 0s\n", `f:2: retry_interval: must be a number of seconds or a duration like "90s", "5m", "2h", from 1 second to 1 minute, not "0s"`},
+		{"too long", "config: []\nmax_permissions_duration_time: 1e300\n", `f:2: max_permissions_duration_time: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 60 days, not the number 1e300`},
+		{"negative", "config: []\nrequest_expiration_hours: -1\n", `f:2: request_expiration_hours: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 300 days, or 0 for 300 days, the longest there is, not the number -1`},
+		{"multiplier below one", "config: []\napprover_renotification_backoff_multiplier: 0.5\n", "f:2: approver_renotification_backoff_multiplier: must be a number from 1 to 100, not the number 0.5"},
+		{"infinite multiplier", "config: []\napprover_renotification_backoff_multiplier: .inf\n", "f:2: approver_renotification_backoff_multiplier: must be a number from 1 to 100, not the number .inf"},
+		{"the same duration twice", "config: []\npermission_duration_list_override:\n- 01:30\n- 90m\n", "f:4: permission_duration_list_override[1]: is as long as item 0: 1 hour 30 minutes"},
+		{"no time at all", "config: []\npermission_duration_list_override: [\"00:00\"]\n", `f:2: permission_duration_list_override[0]: must be a duration as "hh:mm" or like "90s", "5m", "2h", up to 60 days, not "00:00"`},
+		{"long prefix", "config: []\nname_prefix: " + strings.Repeat("ab-", 13) + "cd\n", "f:2: name_prefix: has 41 characters; there can be 40, so that names that begin with it fit into AWS's limits"},
+		{"retention", "config: []\nlogs_retention_in_days: 100\n", "f:2: logs_retention_in_days: must be a number of days that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for ever, not the number 100"},
+		{"level in lower case", "config: []\nlog_level: info\n", `f:2: log_level: must be one of DEBUG, INFO, WARN, WARNING, ERROR, CRITICAL, not "info"; did you mean INFO?`},
+		{"channel by name", "config: []\nslack_channel_id: \"#access\"\n", `f:2: slack_channel_id: "#access" is not right: it must be a channel's id, like C0123456789 (not its name)`},
+		{"existing bucket and lock", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_object_lock: true\n", "f:3: s3_object_lock: does not go with s3_name_of_the_existing_bucket: the lock is that bucket's own"},
+		{"existing bucket and a new one", "config: []\ns3_bucket_name_for_audit_entry: a-bucket\ns3_name_of_the_existing_bucket: my-bucket\n", "f:2: s3_bucket_name_for_audit_entry: does not go with s3_name_of_the_existing_bucket: either a bucket is made or an existing one is used"},
+		{"lock without lock", "config: []\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1}}}\n", "f:2: s3_object_lock_configuration: has no effect without s3_object_lock: true"},
+		{"days and years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1, years: 1}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have either days or years"},
+		{"neither days nor years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have either days or years"},
+		{"where policies are kept", "config: []\ns3_bucket_partition_prefix: policies/\n", "f:2: s3_bucket_partition_prefix: must not be under policies/, where the policies that were in force are kept"},
+		{"a tag of AWS's", "config: []\ntags:\n  aws:x: y\n", `f:3: tags.aws:x: a tag's key is 1 to 128 of letters, digits, spaces and _.:/=+@-, and does not begin with "aws:"`},
+		{"a tag without value", "config: []\ntags:\n  Team:\n", "f:3: tags.Team: must be up to 256 of letters, digits, spaces and _.:/=+@-, not nothing"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParsePolicy("f", []byte(tt.file))
+			if got := only(t, err); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+	t.Run("over a hundred durations", func(t *testing.T) {
+		var all []string
+		for i := range 101 {
+			all = append(all, (time.Duration(i+1) * time.Minute).String())
+		}
+		file := "config: []\npermission_duration_list_override: [" + strings.Join(all, ", ") + "]\n"
+		_, err := ParsePolicy("f", []byte(file))
+		if got, want := only(t, err), "f:2: permission_duration_list_override: has 101 items; there can be 100 at most"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		_, err = ParsePolicy("f", []byte(strings.Replace(file, "1m0s, ", "", 1)))
+		if err != nil {
+			t.Errorf("a hundred durations: %v", err)
+		}
+	})
+}
+
+func TestRequiredSettings(t *testing.T) {
+	for line := range strings.Lines(required) {
+		key, _, _ := strings.Cut(line, ":")
+		t.Run(key, func(t *testing.T) {
+			_, err := Parse("f", []byte("config: []\n"+strings.Replace(required, line, "", 1)))
+			if got := only(t, err); !strings.HasPrefix(got, "f:1: "+key+": is missing; it must be ") {
+				t.Errorf("got %s", got)
+			}
+			_, err = Parse("f", []byte("config: []\n"+strings.Replace(required, line, key+":\n", 1)))
+			if got := only(t, err); !strings.Contains(got, ": "+key+": is empty; it must be ") {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+	t.Run("config or group_config", func(t *testing.T) {
+		_, err := Parse("f", []byte(required))
+		if got, want := only(t, err), "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"; got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if _, err := Parse("f", []byte(required+"group_config: []\n")); err != nil {
+			t.Errorf("group_config alone: %v", err)
+		}
+	})
+}
+
+// A secret that somebody pasted is in no message, whichever setting it was
+// pasted into.
+func TestSecretsAreNotRepeated(t *testing.T) {
+	for _, tt := range []struct{ key, value string }{
+		{"slack_bot_token", "xoxb-1234-5678-abcdef"},
+		{"slack_signing_secret", "0123456789abcdef0123456789abcdef"},
+		{"slack_signing_secret", "[0123456789abcdef0123456789abcdef]"},
+		{"slack_signing_secret", "{secret: 0123456789abcdef0123456789abcdef}"},
+		{"slack_signing_secret", "ssm:0123456789abcdef0123456789abcdef"},
+		{"slack_channel_id", "xoxb-1234-5678-abcdef"},
+		{"log_level", "xoxb-1234-5678-abcdef"},
+	} {
+		t.Run(tt.key+" "+tt.value, func(t *testing.T) {
+			_, err := ParsePolicy("f", []byte("config: []\n"+tt.key+": "+tt.value+"\n"))
+			got := only(t, err)
+			if strings.Contains(got, "abcdef") {
+				t.Errorf("the value is in the message: %s", got)
+			}
+			if !strings.HasPrefix(got, "f:2: "+tt.key+": ") {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}
+
+func TestFileThatIsNotThere(t *testing.T) {
+	_, err := Load("testdata/none.yaml")
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load: %v", err)
+	}
+	_, err = LoadPolicy("testdata/none.yaml")
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory" {
+		t.Errorf("LoadPolicy: %v", err)
+	}
+}
+
+// Nobody copies an example that does not work.
+func TestExample(t *testing.T) {
+	s, err := Load(filepath.Join("..", "..", "elevator.example.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := s.Policy.Decide("eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
+	if d.Outcome != access.DecideApproval || !reflect.DeepEqual(d.Approvers, []string{"bob@example.com", "cid@example.com"}) {
+		t.Errorf("production: %+v", d)
+	}
+	d = s.Policy.Decide("eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "ReadOnlyAccess"})
+	if d.Outcome != access.DecideAutomatic {
+		t.Errorf("development: %+v", d)
+	}
+}
+
+// The reference's forms of a policy, pasted under config: as they are.
+func TestPastedJSON(t *testing.T) {
+	indented, err := os.ReadFile(filepath.Join("testdata", "reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements any
+	if err := json.Unmarshal(indented, &statements); err != nil {
+		t.Fatal(err)
+	}
+	compact, err := json.Marshal(statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tabs := strings.ReplaceAll(string(indented), "  ", "\t")
+	want, err := ParsePolicy("f", []byte("config: "+string(compact)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Accounts) != 6 {
+		t.Fatalf("got %d statements", len(want.Accounts))
+	}
+	yes, no := true, false
+	if got, want := want.Accounts[4], (access.Statement{
+		Resources: []string{"333333333333", "444444444444"}, PermissionSets: []string{"AdministratorAccess"},
+		Approvers: []string{"manager@example.com", "ciso@example.com"}, ApprovalIsNotRequired: &no, AllowSelfApproval: &no,
+	}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if got, want := want.Accounts[3], (access.Statement{
+		Resources: []string{"333333333333", "444444444444"}, PermissionSets: []string{"ReadOnly"}, AllowSelfApproval: &yes,
+	}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	for _, tt := range []struct{ name, file string }{
+		{"after the colon", "config: " + string(indented)},
+		{"on the next line", "config:\n" + string(indented)},
+		{"on the next line, after a comment", "config: # pasted\n\n# from Terraform\n" + string(indented) + "\nlog_level: INFO\n"},
+		{"with tabs", "config:\n" + tabs},
+		{"with tabs, itself indented", "log_level: INFO\nconfig:\n\t" + tabs},
+		{"with carriage returns", strings.ReplaceAll("config:\n"+string(indented), "\n", "\r\n")},
+		{"on one line", "config:\n" + string(compact) + "\n"},
+		{"the whole file as JSON", "{\n  \"config\":\n" + string(indented) + "}\n"},
+		{"the whole file as JSON, with tabs", "{\n\t\"config\":\n" + tabs + "}\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ParsePolicy("f", []byte(tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+	t.Run("lines are still right", func(t *testing.T) {
+		_, err := ParsePolicy("f", []byte("config:\n[\n\t{\n\t\t\"Resource\": \"x\",\n\t\t\"PermissionSet\": \"*\"\n\t}\n]\ngroup_config:\n[\n\t1]\n"))
+		want := `f:4: config[0].Resource: "x" is not right: it must be an account's id, which has twelve digits, or "*" for all
+f:10: group_config[0]: must be a statement with Resource and Approvers, not the number 1`
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	})
+}
+
+// What Terraform makes of attributes that some statements have and others have
+// not: null, or text.
+func TestStatementForms(t *testing.T) {
+	yes := true
+	want := access.Policy{
+		Accounts: []access.Statement{{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, AllowSelfApproval: &yes}},
+		Groups:   []access.Statement{},
+	}
+	for _, tt := range []struct{ name, file string }{
+		{"plain", `config: [{"Resource": "111111111111", "PermissionSet": "Admin", "AllowSelfApproval": true}]`},
+		{"nulls", `config: [{"ResourceType": null, "Resource": "111111111111", "PermissionSet": "Admin", "Approvers": null, "AllowSelfApproval": true, "ApprovalIsNotRequired": null}]`},
+		{"booleans as text", `config: [{"ResourceType": "Account", "Resource": ["111111111111"], "PermissionSet": ["Admin"], "AllowSelfApproval": "true"}]`},
+		{"a bare number", "config:\n- Resource: 111111111111\n  PermissionSet: Admin\n  AllowSelfApproval: True\n"},
+		{"each once", "config:\n- Resource: [111111111111, \"111111111111\"]\n  PermissionSet: [Admin, Admin]\n  AllowSelfApproval: true\n"},
+		{"aliases", "config:\n- Resource: &a [111111111111]\n  PermissionSet: &p Admin\n  AllowSelfApproval: &y true\n"},
+		{"no group", `{"config": [{"Resource": "111111111111", "PermissionSet": "Admin", "AllowSelfApproval": true}], "group_config": []}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ParsePolicy("f", []byte(tt.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestMerge(t *testing.T) {
+	got, err := ParsePolicy("f", []byte(`config:
+- &dev
+  Resource: "111111111111"
+  PermissionSet: ReadOnly
+  Approvers: ann@example.com
+- <<: *dev
+  PermissionSet: Admin
+- <<: [{Approvers: bob@example.com}, *dev]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := []string{"111111111111"}
+	want := []access.Statement{
+		{Resources: dev, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"ann@example.com"}},
+		{Resources: dev, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com"}},
+		{Resources: dev, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"bob@example.com"}},
+	}
+	if !reflect.DeepEqual(got.Accounts, want) {
+		t.Errorf("got  %+v\nwant %+v", got.Accounts, want)
+	}
+}
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}

@@ -1,0 +1,176 @@
+package settings
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"sso-elevator/functions/access"
+)
+
+// Kinds of values that one setting has.
+
+const (
+	namePrefixPattern = `^[a-z](-?[a-z0-9]){0,39}$` // maxNamePrefix is checked apart: hyphens count
+	bucketPattern     = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
+	bucketRight       = "a bucket's name: 3 to 63 lower case letters, digits, dots and hyphens"
+	domainPattern     = `^@?[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$`
+)
+
+var (
+	validEmail         = regexp.MustCompile(emailPattern).MatchString
+	validAccount       = regexp.MustCompile(accountPattern).MatchString
+	validPermissionSet = regexp.MustCompile(permissionSetPattern).MatchString
+	validGroup         = regexp.MustCompile(groupPattern).MatchString
+)
+
+// domain is a mail domain, with or without "@" before it.
+func domain() kind[string] {
+	return as(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
+		return strings.ToLower(strings.TrimPrefix(s, "@"))
+	})
+}
+
+// orEmpty is a text that may also be empty, which is the default of many of
+// the reference's inputs and the same as not being there.
+func orEmpty(pattern, right string) kind[string] { return text(`^$|`+pattern, right) }
+
+// namePrefix is what names begin with.
+func namePrefix() kind[string] {
+	k := text(namePrefixPattern, "up to 40 lower case letters, digits and single hyphens, a letter first, no hyphen last")
+	k.schema["maxLength"] = maxNamePrefix
+	read := k.read
+	k.read = func(r *reader, n *yaml.Node, path string) (string, bool) {
+		v, ok := read(r, n, path)
+		if ok && len(v) > maxNamePrefix {
+			r.mistake(n.Line, path, "has %d characters; there can be %d, so that names that begin with it fit into AWS's limits", len(v), maxNamePrefix)
+			return "", false
+		}
+		return v, ok
+	}
+	return k
+}
+
+// slogLevel is Python's name of a level as log/slog has it.
+func slogLevel(s string) string {
+	switch s {
+	case "WARNING":
+		return "WARN"
+	case "CRITICAL":
+		return "ERROR"
+	}
+	return s
+}
+
+func withoutSlash(s string) string { return strings.TrimSuffix(s, "/") }
+
+// choice is one entry of the list of durations: "hh:mm" as in the reference,
+// or a duration as everywhere else.
+func choice() kind[time.Duration] {
+	right := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
+	is := schema{"anyOf": []any{schema{"type": "string", "pattern": access.ClockPattern}, schema{"type": "string", "pattern": access.DurationPattern}}}
+	return kind[time.Duration]{is, right, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
+		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+			d, err := access.ParseClock(n.Value)
+			if err != nil {
+				d, err = access.ParseDuration(n.Value)
+			}
+			if err == nil && d >= time.Second && d <= maxAccessDuration {
+				return d, true
+			}
+		}
+		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		return 0, false
+	}}
+}
+
+// choices is the list of durations to choose from, each once.
+func choices() kind[[]time.Duration] {
+	k := list(choice(), 0, maxDurations)
+	read := k.read
+	k.read = func(r *reader, n *yaml.Node, path string) ([]time.Duration, bool) {
+		all, ok := read(r, n, path)
+		if !ok {
+			return nil, false
+		}
+		for i, d := range all {
+			if j := slices.Index(all, d); j < i {
+				r.mistake(resolved(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
+				ok = false
+			}
+		}
+		return all, ok
+	}
+	return k
+}
+
+// Limits of tags: AWS has 50 for a resource, of which CloudFormation and the
+// app need some; keys of 128 and values of 256 characters.
+const (
+	maxTags         = 40
+	tagKeyPattern   = `^[A-Za-z0-9 _.:/=+@-]{1,128}$`
+	tagValuePattern = `^[A-Za-z0-9 _.:/=+@-]{0,256}$`
+)
+
+// tags is a mapping of strings. A value that YAML takes for a number or a
+// boolean is what stands in the file.
+func tags() kind[map[string]string] {
+	const right = "a mapping of tags to their values"
+	validKey, validValue := regexp.MustCompile(tagKeyPattern), regexp.MustCompile(tagValuePattern)
+	is := schema{
+		"type":          "object",
+		"maxProperties": maxTags,
+		"propertyNames": schema{"pattern": tagKeyPattern},
+		"additionalProperties": schema{"anyOf": []any{
+			schema{"type": "string", "pattern": tagValuePattern}, schema{"type": []any{"number", "boolean"}},
+		}},
+	}
+	return kind[map[string]string]{is, right, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
+		before := len(r.mistakes)
+		given, ok := r.mapping(n, path, right)
+		if !ok {
+			return nil, false
+		}
+		if len(given) > maxTags {
+			r.mistake(n.Line, path, "has %d tags; there can be %d at most", len(given), maxTags)
+		}
+		all := map[string]string{}
+		for _, key := range slices.Sorted(maps.Keys(given)) {
+			e := given[key]
+			at := join(path, key)
+			switch {
+			case !validKey.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
+				r.mistake(e.line, at, `a tag's key is 1 to 128 of letters, digits, spaces and _.:/=+@-, and does not begin with "aws:"`)
+			case e.value.Kind != yaml.ScalarNode || isNull(e.value) || !validValue.MatchString(e.value.Value):
+				r.mistake(e.value.Line, at, "must be up to 256 of letters, digits, spaces and _.:/=+@-, not %s", describe(e.value))
+			}
+			all[key] = e.value.Value
+		}
+		return all, len(r.mistakes) == before
+	}}
+}
+
+// objectLock is the reference's nesting of how long records are locked.
+type objectLock struct{ Rule struct{ Retention retention } }
+
+type retention struct {
+	mode        string
+	days, years int // one of them is set
+}
+
+// Ten years are S3's longest for years; days have the same end here.
+var lockConfiguration = object("a mapping with rule, as S3's API has it", nil,
+	prop("rule", object("a mapping with default_retention", nil,
+		prop("default_retention", object("a mapping with mode, and days or years", nil,
+			prop("mode", oneOf("GOVERNANCE", "COMPLIANCE"), func(r *retention) *string { return &r.mode },
+				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").must(),
+			prop("days", whole(1, 36500), func(r *retention) *int { return &r.days }, "How many days a record is locked. Either this or years."),
+			prop("years", whole(1, 100), func(r *retention) *int { return &r.years }, "How many years a record is locked. Either this or days."),
+		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").must(),
+	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").must(),
+)
