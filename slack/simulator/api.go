@@ -1,0 +1,162 @@
+package simulator
+
+import (
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxBody is the largest body that is read, in bytes.
+const maxBody = 1 << 20
+
+// call is one call of a Web API method: its arguments, whichever way they came.
+type call struct {
+	w       *workspace
+	args    map[string]any
+	request *http.Request
+}
+
+// str is an argument as text; numbers and booleans come as text in forms.
+func (c *call) str(name string) string {
+	switch v := c.args[name].(type) {
+	case string:
+		return v
+	case bool:
+		if v {
+			return "1"
+		}
+	case json.Number:
+		return v.String()
+	case float64:
+		b, _ := json.Marshal(v)
+		return string(b)
+	}
+	return ""
+}
+
+// answer is a Web API answer without "ok".
+type answer map[string]any
+
+// fail is a Web API error; problems go to response_metadata.messages.
+func fail(code string, problems ...string) answer {
+	a := answer{"error": code}
+	if len(problems) > 0 {
+		a["response_metadata"] = map[string]any{"messages": problems}
+		a["errors"] = problems
+	}
+	return a
+}
+
+var methods = map[string]func(*call) answer{
+	"auth.test":             authTest,
+	"chat.postMessage":      chatPostMessage,
+	"chat.postEphemeral":    chatPostEphemeral,
+	"chat.update":           chatUpdate,
+	"chat.getPermalink":     chatGetPermalink,
+	"views.open":            viewsOpen,
+	"views.update":          viewsUpdate,
+	"users.info":            usersInfo,
+	"users.lookupByEmail":   usersLookupByEmail,
+	"conversations.members": conversationsMembers,
+	"conversations.open":    conversationsOpen,
+	"conversations.history": conversationsHistory,
+	"conversations.replies": conversationsReplies,
+}
+
+// API is the Web API, to be mounted at /api/.
+func (s *Server) API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/{method}", s.serveMethod)
+	mux.HandleFunc("POST /api/response/{team}/{id}", s.serveResponseURL)
+	return mux
+}
+
+func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
+	method := r.PathValue("method")
+	w, goOn := s.faults.inject(w, r, method)
+	if !goOn {
+		return
+	}
+	handler, ok := methods[method]
+	if !ok {
+		writeAnswer(w, fail("unknown_method"))
+		return
+	}
+	args, code := arguments(r)
+	if code != "" {
+		writeAnswer(w, fail(code))
+		return
+	}
+	switch token := tokenOf(r, args); token {
+	case "":
+		writeAnswer(w, fail("not_authed"))
+		return
+	case s.ws.cfg.BotToken:
+	default:
+		writeAnswer(w, fail("invalid_auth"))
+		return
+	}
+	s.ws.learnAPIURL(r.Host)
+	writeAnswer(w, handler(&call{w: s.ws, args: args, request: r}))
+}
+
+func writeAnswer(w http.ResponseWriter, a answer) {
+	_, failed := a["error"]
+	a["ok"] = !failed
+	writeJSON(w, http.StatusOK, a)
+}
+
+// tokenOf is the bearer token, else the argument "token".
+func tokenOf(r *http.Request, args map[string]any) string {
+	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return t
+	}
+	return text(args["token"])
+}
+
+// arguments reads a query, a form or a JSON body.
+func arguments(r *http.Request) (map[string]any, string) {
+	args := map[string]any{}
+	put := func(values url.Values) {
+		for name := range values {
+			args[name] = values.Get(name)
+		}
+	}
+	put(r.URL.Query())
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return nil, "request_timeout"
+	}
+	if len(body) == 0 {
+		return args, ""
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if cs := params["charset"]; err == nil && cs != "" && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "iso-8859-1") {
+		return nil, "invalid_charset"
+	}
+	switch kind {
+	case "application/json":
+		if err := json.Unmarshal(body, &args); err != nil {
+			return nil, "invalid_json"
+		}
+	case "application/x-www-form-urlencoded":
+		values, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, "invalid_form_data"
+		}
+		put(values)
+	default:
+		return nil, "invalid_post_type"
+	}
+	return args, ""
+}
+
+func authTest(c *call) answer {
+	return answer{
+		"url": "https://" + c.w.teamDomain() + ".slack.com/", "team": c.w.cfg.TeamName, "user": "sso-elevator",
+		"team_id": c.w.cfg.TeamID, "user_id": c.w.botUser(), "bot_id": c.w.botID(), "is_enterprise_install": false,
+	}
+}

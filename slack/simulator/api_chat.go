@@ -1,0 +1,248 @@
+package simulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// content is what a message shows, checked. given says which parts the call
+// had at all.
+func (c *call) content(maximum int) (m message, given map[string]bool, bad answer) {
+	given = map[string]bool{}
+	for _, name := range []string{"text", "blocks", "metadata"} {
+		_, given[name] = c.args[name]
+	}
+	m.Text = c.str("text")
+	if utf8.RuneCountInString(m.Text) > maximum {
+		return m, given, fail("msg_too_long")
+	}
+	if a := c.args["attachments"]; a != nil && a != "" && a != "[]" {
+		// Not a limit of Slack: the app uses blocks only, and a part that the
+		// page would leave out silently must not pass.
+		return m, given, fail("invalid_attachments", "[ERROR] this workspace does not show attachments")
+	}
+	blocks := c.args["blocks"]
+	if s, ok := blocks.(string); ok && s != "" {
+		if json.Unmarshal([]byte(s), &blocks) != nil {
+			return m, given, fail("invalid_blocks_format")
+		}
+	}
+	switch b := blocks.(type) {
+	case nil, string:
+	case []any:
+		m.Blocks = b
+	default:
+		return m, given, fail("invalid_blocks_format")
+	}
+	if problems := messageProblems(m.Blocks); len(problems) > 0 {
+		return m, given, fail("invalid_blocks", problems...)
+	}
+	fillIDs(m.Blocks)
+	if given["metadata"] {
+		var ok bool
+		if m.Metadata, ok = metadata(c.args["metadata"]); !ok {
+			return m, given, fail("invalid_metadata_format")
+		}
+		if len(m.Metadata) > maxMetadata {
+			return m, given, fail("metadata_too_large")
+		}
+	}
+	return m, given, nil
+}
+
+// metadata checks message metadata: an event type and a flat or nested payload.
+// An empty object is none.
+func metadata(raw any) (json.RawMessage, bool) {
+	if s, ok := raw.(string); ok {
+		if json.Unmarshal([]byte(s), &raw) != nil {
+			return nil, false
+		}
+	}
+	m, ok := raw.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	kind := text(m["event_type"])
+	if kind == "" && m["event_payload"] == nil {
+		return nil, true
+	}
+	if _, ok := m["event_payload"].(map[string]any); !ok || kind == "" {
+		return nil, false
+	}
+	b, err := json.Marshal(map[string]any{"event_type": kind, "event_payload": m["event_payload"]})
+	return b, err == nil
+}
+
+func chatPostMessage(c *call) answer {
+	channel, code := c.w.resolveChannel(c.str("channel"))
+	if code != "" {
+		return fail(code)
+	}
+	m, _, bad := c.content(maxMessageText)
+	if bad != nil {
+		return bad
+	}
+	if m.Text == "" && len(m.Blocks) == 0 {
+		return fail("no_text")
+	}
+	m.Channel, m.User, m.ThreadTS = channel, c.w.botUser(), c.str("thread_ts")
+	if parent, ok := c.w.find(channel, m.ThreadTS); !ok || parent.ThreadTS != "" {
+		m.ThreadTS = "" // Slack posts to the channel where there is no such thread
+	}
+	m = c.w.post(m)
+	return answer{"channel": channel, "ts": m.TS, "message": c.w.messagePayload(m, true)}
+}
+
+func chatPostEphemeral(c *call) answer {
+	channel, code := c.w.resolveChannel(c.str("channel"))
+	if code != "" {
+		return fail(code)
+	}
+	m, _, bad := c.content(maxMessageText)
+	if bad != nil {
+		return bad
+	}
+	if m.Text == "" && len(m.Blocks) == 0 {
+		return fail("no_text")
+	}
+	p, ok := c.w.person(c.str("user"))
+	if !ok || p.Deleted {
+		return fail("user_not_found")
+	}
+	if channel == c.w.cfg.ChannelID && !p.InChannel || channel != c.w.cfg.ChannelID && channel != im(p.SlackID) {
+		return fail("user_not_in_channel")
+	}
+	m.Channel, m.User, m.ThreadTS, m.EphemeralTo = channel, c.w.botUser(), c.str("thread_ts"), p.SlackID
+	m = c.w.post(m)
+	return answer{"message_ts": m.TS}
+}
+
+func chatUpdate(c *call) answer {
+	channel, code := c.w.resolveChannel(c.str("channel"))
+	if code != "" {
+		return fail(code)
+	}
+	old, ok := c.w.find(channel, c.str("ts"))
+	switch {
+	case !ok || old.EphemeralTo != "":
+		return fail("message_not_found")
+	case old.User != c.w.botUser():
+		return fail("cant_update_message")
+	}
+	next, given, bad := c.content(maxUpdateText)
+	if bad != nil {
+		return bad
+	}
+	if next.Text == "" && !given["blocks"] {
+		return fail("no_text")
+	}
+	m, ok := c.w.edit(channel, old.TS, func(m *message) {
+		if given["text"] {
+			m.Text = next.Text
+		}
+		if given["blocks"] { // without them, the blocks that are there stay
+			m.Blocks = next.Blocks
+		}
+		if given["metadata"] {
+			m.Metadata = next.Metadata
+		}
+	})
+	if !ok {
+		return fail("message_not_found")
+	}
+	return answer{"channel": channel, "ts": m.TS, "text": m.Text, "message": c.w.messagePayload(m, true)}
+}
+
+func chatGetPermalink(c *call) answer {
+	channel := c.str("channel")
+	m, ok := c.w.find(channel, c.str("message_ts"))
+	if _, known := c.w.imPerson(channel); !known && channel != c.w.cfg.ChannelID {
+		return fail("channel_not_found")
+	}
+	if !ok {
+		return fail("message_not_found")
+	}
+	link := "http://" + c.request.Host + "/archives/" + channel + "/p" + strings.ReplaceAll(m.TS, ".", "")
+	return answer{"channel": channel, "permalink": link}
+}
+
+// messagePayload is a message as Slack's answers and payloads carry it.
+func (w *workspace) messagePayload(m message, withMetadata bool) map[string]any {
+	p := map[string]any{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": w.cfg.TeamID}
+	if m.User == w.botUser() {
+		p["bot_id"], p["app_id"] = w.botID(), w.cfg.AppID
+	}
+	if len(m.Blocks) > 0 {
+		p["blocks"] = m.Blocks
+	}
+	if m.ThreadTS != "" {
+		p["thread_ts"] = m.ThreadTS
+	}
+	if m.EditedTS != "" {
+		p["edited"] = map[string]any{"user": m.User, "ts": m.EditedTS}
+	}
+	if m.EphemeralTo != "" {
+		p["is_ephemeral"] = true
+	}
+	if withMetadata && len(m.Metadata) > 0 {
+		p["metadata"] = m.Metadata
+	}
+	return p
+}
+
+// serveResponseURL takes an answer to an interaction.
+func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
+	w, goOn := s.faults.inject(w, r, "response_url")
+	if !goOn {
+		return
+	}
+	args, code := arguments(r)
+	if code != "" {
+		writeJSON(w, http.StatusBadRequest, map[string]any{"ok": false, "error": code})
+		return
+	}
+	u, code := s.ws.takeResponse(r.PathValue("id"))
+	if code != "" || r.PathValue("team") != s.ws.cfg.TeamID {
+		writeJSON(w, http.StatusNotFound, map[string]any{"ok": false, "error": code})
+		return
+	}
+	c := &call{w: s.ws, args: args, request: r}
+	if bad := c.respond(u); bad != nil {
+		bad["ok"] = false
+		writeJSON(w, http.StatusBadRequest, bad)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html")
+	w.Write([]byte("ok"))
+}
+
+// respond carries out an answer to an interaction: a new message, by default
+// for its person only, or a change to the message it came from.
+func (c *call) respond(u responseURL) answer {
+	if c.args["delete_original"] == true {
+		c.w.edit(u.channel, u.ts, func(m *message) { m.Gone = true })
+		return nil
+	}
+	m, _, bad := c.content(maxMessageText)
+	if bad != nil {
+		return bad
+	}
+	if m.Text == "" && len(m.Blocks) == 0 {
+		return fail("no_text")
+	}
+	if c.args["replace_original"] == true && u.ts != "" {
+		c.w.edit(u.channel, u.ts, func(old *message) { old.Text, old.Blocks = m.Text, m.Blocks })
+		return nil
+	}
+	m.Channel, m.User = u.channel, c.w.botUser()
+	if m.ThreadTS = c.str("thread_ts"); m.ThreadTS == "" {
+		m.ThreadTS = u.thread
+	}
+	if c.str("response_type") != "in_channel" {
+		m.EphemeralTo = u.user
+	}
+	c.w.post(m)
+	return nil
+}

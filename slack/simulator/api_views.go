@@ -1,0 +1,36 @@
+package simulator
+
+func viewsOpen(c *call) answer {
+	spec, code, problems := checkView(c.args["view"])
+	if code != "" {
+		return fail(code, problems...)
+	}
+	if c.str("trigger_id") == "" {
+		return fail("invalid_arguments", "[ERROR] missing required field: trigger_id")
+	}
+	user, code := c.w.takeTrigger(c.str("trigger_id"))
+	if code != "" {
+		return fail(code)
+	}
+	v, code := c.w.openView(user, spec)
+	if code != "" {
+		return fail(code)
+	}
+	return answer{"view": c.w.viewPayload(v, true)}
+}
+
+func viewsUpdate(c *call) answer {
+	spec, code, problems := checkView(c.args["view"])
+	if code != "" {
+		return fail(code, problems...)
+	}
+	id, external := c.str("view_id"), c.str("external_id")
+	if id == "" && external == "" {
+		return fail("invalid_arguments", "[ERROR] missing required field: view_id")
+	}
+	v, code := c.w.updateView(id, external, c.str("hash"), spec)
+	if code != "" {
+		return fail(code)
+	}
+	return answer{"view": c.w.viewPayload(v, true)}
+}

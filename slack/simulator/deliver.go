@@ -1,0 +1,148 @@
+package simulator
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// answerWithin is how long Slack waits for an app.
+const answerWithin = 3 * time.Second
+
+// maxDeliveries is how many deliveries are remembered.
+const maxDeliveries = 1000
+
+// delivery is one request that was sent to the app, and its answer.
+type delivery struct {
+	N         int       `json:"n"` // from 1
+	Kind      string    `json:"kind"`
+	Person    string    `json:"person"`
+	At        time.Time `json:"at"`
+	URL       string    `json:"url"`
+	Timestamp string    `json:"timestamp"`
+	Signature string    `json:"signature"`
+	Body      string    `json:"body"`
+	Status    int       `json:"status"` // 0: no answer
+	Answer    string    `json:"answer"`
+	Millis    int64     `json:"millis"`
+	Error     string    `json:"error,omitempty"` // timeout, unreachable, status_500, …
+}
+
+type deliveryLog struct {
+	mu    sync.Mutex
+	count int
+	list  []delivery
+}
+
+func (l *deliveryLog) add(d delivery) delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count++
+	d.N = l.count
+	l.list = append(l.list, d)
+	if len(l.list) > maxDeliveries {
+		l.list = l.list[len(l.list)-maxDeliveries:]
+	}
+	return d
+}
+
+// after is the deliveries after the n-th.
+func (l *deliveryLog) after(n int) []delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := []delivery{}
+	for _, d := range l.list {
+		if d.N > n {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (l *deliveryLog) get(n int) (delivery, bool) {
+	for _, d := range l.after(n - 1) {
+		if d.N == n {
+			return d, true
+		}
+	}
+	return delivery{}, false
+}
+
+// sign is Slack's signature, version v0, of a body at a timestamp.
+func sign(secret, timestamp, body string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("v0:" + timestamp + ":" + body))
+	return "v0=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// deliver sends a form to the app, signed, and waits 3 s for the answer.
+func (s *Server) deliver(ctx context.Context, kind, person string, form url.Values) delivery {
+	d := delivery{Kind: kind, Person: person, Body: form.Encode()}
+	d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
+	d.Signature = sign(s.ws.cfg.SigningSecret, d.Timestamp, d.Body)
+	return s.send(ctx, d)
+}
+
+// deliverPayload is deliver for everything but slash commands.
+func (s *Server) deliverPayload(ctx context.Context, person string, payload map[string]any) delivery {
+	b, err := json.Marshal(payload)
+	if err != nil {
+		return delivery{Kind: text(payload["type"]), Person: person, Error: "internal: " + err.Error()}
+	}
+	return s.deliver(ctx, text(payload["type"]), person, url.Values{"payload": {string(b)}})
+}
+
+func (s *Server) send(ctx context.Context, d delivery) delivery {
+	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.requestURL()
+	d.Status, d.Answer, d.Error = 0, "", ""
+	if f, ok := s.faults.take("request"); ok {
+		if sleep(ctx, time.Duration(f.Delay)); f.Error != "" {
+			d.Error = f.Error
+			return s.log.add(d)
+		}
+	}
+	began := time.Now() // a wait in the real world, whatever the workspace's clock
+	d.Status, d.Answer, d.Error = s.exchange(ctx, d)
+	d.Millis = time.Since(began).Milliseconds()
+	return s.log.add(d)
+}
+
+func (s *Server) exchange(ctx context.Context, d delivery) (status int, answer, problem string) {
+	// The app gets its 3 s also when the browser does not wait that long.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader(d.Body))
+	if err != nil || d.URL == "" {
+		return 0, "", "unreachable"
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json,*/*")
+	req.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
+	req.Header.Set("X-Slack-Request-Timestamp", d.Timestamp)
+	req.Header.Set("X-Slack-Signature", d.Signature)
+	resp, err := s.client.Do(req)
+	if err == nil {
+		defer resp.Body.Close()
+		var b []byte
+		if b, err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); err == nil {
+			if resp.StatusCode != http.StatusOK {
+				problem = "status_" + strconv.Itoa(resp.StatusCode)
+			}
+			return resp.StatusCode, string(b), problem
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return 0, "", "timeout"
+	}
+	return 0, "", "unreachable"
+}

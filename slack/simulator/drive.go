@@ -1,0 +1,478 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Result is what came of an interaction, as the person would notice it.
+type Result struct {
+	OK     bool   `json:"ok"`
+	Error  string `json:"error,omitempty"`  // timeout, unreachable, status_500, bad_answer, field_errors
+	Detail string `json:"detail,omitempty"` // what a person is shown about it
+	N      int    `json:"n,omitempty"`      // number of the delivery; 0: the app was not asked
+	Status int    `json:"status,omitempty"` // HTTP status of the app's answer
+	Millis int64  `json:"millis,omitempty"`
+
+	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id to text
+	// Action is the response_action that the app answered; "" where it closed
+	// the form.
+	Action   string   `json:"action,omitempty"`
+	Problems []string `json:"problems,omitempty"` // limits that the app's answer broke
+	// Options is what a select was offered; where the app answered groups,
+	// each has a "group".
+	Options []Option `json:"options,omitempty"`
+}
+
+// Option is one entry of a select's list.
+type Option struct {
+	Text        string `json:"text"`
+	Value       string `json:"value"`
+	Description string `json:"description,omitempty"`
+	Group       string `json:"group,omitempty"`
+}
+
+const trouble = "We had some trouble connecting. Try again?"
+
+func result(d delivery) Result {
+	r := Result{OK: d.Error == "", Error: d.Error, N: d.N, Status: d.Status, Millis: d.Millis}
+	if !r.OK {
+		r.Detail = trouble
+	}
+	return r
+}
+
+// driveRequest is the body of every POST; each endpoint uses some of it.
+type driveRequest struct {
+	Person     string            `json:"person"`
+	CallbackID string            `json:"callback_id"`
+	Command    string            `json:"command"`
+	Text       string            `json:"text"`
+	Channel    string            `json:"channel"`
+	TS         string            `json:"ts"`
+	ThreadTS   string            `json:"thread_ts"`
+	ViewID     string            `json:"view_id"`
+	ActionID   string            `json:"action_id"`
+	BlockID    string            `json:"block_id"`
+	Value      string            `json:"value"`
+	Option     string            `json:"option"`
+	Query      string            `json:"query"`
+	Values     map[string]string `json:"values"`
+	Stale      bool              `json:"stale"`
+	Unchecked  bool              `json:"unchecked"`
+	N          int               `json:"n"`
+
+	host string
+}
+
+// badRequest is an error of who drives the workspace, not of the app.
+type badRequest struct {
+	status int
+	msg    string
+}
+
+func (e *badRequest) Error() string { return e.msg }
+
+func bad(status int, format string, args ...any) error {
+	return &badRequest{status, fmt.Sprintf(format, args...)}
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	if b, ok := err.(*badRequest); ok {
+		status = b.status
+	}
+	writeJSON(w, status, Result{Error: "bad_request", Detail: err.Error()})
+}
+
+// readBody reads a JSON body. The content type is insisted on: no other web
+// page can then make a browser press buttons here.
+func readBody(r *http.Request, v any) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return bad(http.StatusUnsupportedMediaType, "the content type has to be application/json")
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return bad(http.StatusRequestEntityTooLarge, "read body: %v", err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(b)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return bad(http.StatusBadRequest, "parse body: %v", err)
+	}
+	return nil
+}
+
+func (s *Server) driveHandlers(mux *http.ServeMux) {
+	for path, do := range map[string]func(context.Context, Person, driveRequest) (Result, error){
+		"shortcut": s.shortcut, "command": s.command, "suggest": s.suggest, "press": s.press,
+		"submit": s.submit, "close": s.close, "say": s.say, "read": s.markRead, "dismiss": s.dismiss,
+	} {
+		mux.HandleFunc("POST /sim/"+path, func(w http.ResponseWriter, r *http.Request) {
+			var req driveRequest
+			if err := readBody(r, &req); err != nil {
+				writeError(w, err)
+				return
+			}
+			p, ok := s.ws.person(req.Person)
+			if !ok || p.Deleted {
+				writeError(w, bad(http.StatusNotFound, "nobody with the id %q can sign in here", req.Person))
+				return
+			}
+			req.host = r.Host
+			res, err := do(r.Context(), p, req)
+			if err != nil {
+				writeError(w, err)
+				return
+			}
+			writeJSON(w, http.StatusOK, res)
+		})
+	}
+	mux.HandleFunc("POST /sim/replay", s.replay)
+	mux.HandleFunc("GET /sim/deliveries", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Query().Get("after"))
+		writeJSON(w, http.StatusOK, map[string]any{"deliveries": s.log.after(n)})
+	})
+	mux.HandleFunc("GET /sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"faults": s.faults.pending()})
+	})
+	mux.HandleFunc("DELETE /sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		s.faults.clear()
+		writeJSON(w, http.StatusOK, Result{OK: true})
+	})
+	mux.HandleFunc("POST /sim/faults", func(w http.ResponseWriter, r *http.Request) {
+		var f fault
+		err := readBody(r, &f)
+		if err == nil && methods[f.Method] == nil && f.Method != "*" && f.Method != "response_url" && f.Method != "request" {
+			err = bad(http.StatusBadRequest, "no method %q to go wrong", f.Method)
+		}
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		s.faults.add(f)
+		writeJSON(w, http.StatusOK, Result{OK: true})
+	})
+	mux.Handle("GET /sim/truth", s.truth)
+}
+
+func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	if req.CallbackID == "" {
+		return Result{}, bad(http.StatusBadRequest, "callback_id is missing")
+	}
+	r := result(s.deliverPayload(ctx, p.SlackID, s.ws.shortcutPayload(p, req.CallbackID)))
+	return r, nil
+}
+
+func (s *Server) command(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	if !strings.HasPrefix(req.Command, "/") {
+		return Result{}, bad(http.StatusBadRequest, "command %q does not begin with a slash", req.Command)
+	}
+	channel, err := s.channelOf(p, req.Channel)
+	if err != nil {
+		return Result{}, err
+	}
+	d := s.deliver(ctx, "command", p.SlackID, s.ws.commandForm(p, req.Command, req.Text, channel, req.host))
+	r := result(d)
+	if !r.OK {
+		reason := "dispatch_failed"
+		if r.Error == "timeout" {
+			reason = "operation_timeout"
+		}
+		r.Detail = fmt.Sprintf("%s failed with the error “%s”", req.Command, reason)
+		s.tell(p, channel, r.Detail)
+		return r, nil
+	}
+	if err := s.commandAnswer(p, channel, d.Answer); err != nil {
+		r.OK, r.Error, r.Detail = false, "bad_answer", err.Error()
+	}
+	return r, nil
+}
+
+// commandAnswer shows what the app answered to a command, if anything: text, or
+// a message.
+func (s *Server) commandAnswer(p Person, channel, body string) error {
+	if strings.TrimSpace(body) == "" {
+		return nil
+	}
+	args := map[string]any{}
+	if json.Unmarshal([]byte(body), &args) != nil {
+		args = map[string]any{"text": body}
+	}
+	c := &call{w: s.ws, args: args}
+	if bad := c.respond(responseURL{user: p.SlackID, channel: channel}); bad != nil {
+		return fmt.Errorf("the app's answer is no message: %v", bad["error"])
+	}
+	return nil
+}
+
+// tell shows a person what Slack itself has to say.
+func (s *Server) tell(p Person, channel, words string) {
+	s.ws.post(message{Channel: channel, User: slackbot, Text: words, EphemeralTo: p.SlackID})
+}
+
+// channelOf is where a person types: the channel, or direct messages with the
+// app.
+func (s *Server) channelOf(p Person, channel string) (string, error) {
+	switch {
+	case channel == "" && p.InChannel, channel == s.ws.cfg.ChannelID && p.InChannel:
+		return s.ws.cfg.ChannelID, nil
+	case channel == "", channel == im(p.SlackID):
+		return im(p.SlackID), nil
+	}
+	return "", bad(http.StatusForbidden, "%s is not in the channel %s", p.Name, channel)
+}
+
+func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	v, f, err := s.viewField(p, req)
+	if err != nil {
+		return Result{}, err
+	}
+	if f.Type != "external_select" {
+		return Result{}, bad(http.StatusBadRequest, "%s is a %s and does not load from the app", f.ActionID, f.Type)
+	}
+	d := s.deliverPayload(ctx, p.SlackID, s.ws.suggestionPayload(p, v, f, req.Query))
+	r := result(d)
+	if !r.OK {
+		r.Detail = "Results could not be loaded."
+		return r, nil
+	}
+	answer := map[string]any{}
+	if err := json.Unmarshal([]byte(d.Answer), &answer); err != nil {
+		r.OK, r.Error, r.Detail = false, "bad_answer", "The answer is not JSON."
+		return r, nil
+	}
+	options, problems := optionsProblems(answer)
+	if len(problems) > 0 {
+		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", "Slack would not show these options.", problems
+		return r, nil
+	}
+	s.ws.offer(v.ID, f, options)
+	r.Options = optionList(answer)
+	return r, nil
+}
+
+func optionList(answer map[string]any) []Option {
+	out := []Option{}
+	add := func(list any, group string) {
+		options, _ := list.([]any)
+		for _, raw := range options {
+			o, _ := raw.(map[string]any)
+			out = append(out, Option{Text: objectText(o["text"]), Value: text(o["value"]),
+				Description: objectText(o["description"]), Group: group})
+		}
+	}
+	add(answer["options"], "")
+	groups, _ := answer["option_groups"].([]any)
+	for _, raw := range groups {
+		g, _ := raw.(map[string]any)
+		add(g["options"], objectText(g["label"]))
+	}
+	return out
+}
+
+// objectText is the text of a text object.
+func objectText(v any) string {
+	m, _ := v.(map[string]any)
+	return text(m["text"])
+}
+
+// viewField fills in what the request brings along and finds the element.
+func (s *Server) viewField(p Person, req driveRequest) (view, field, error) {
+	v, err := s.ws.fill(p.SlackID, req.ViewID, req.Values, req.Unchecked)
+	if err != nil {
+		return view{}, field{}, bad(http.StatusConflict, "%v", err)
+	}
+	f, ok := findField(v.blocks(), req.BlockID, req.ActionID)
+	if !ok {
+		return view{}, field{}, bad(http.StatusNotFound, "the form has no element %q", req.ActionID)
+	}
+	return v, f, nil
+}
+
+func (s *Server) press(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	if req.ViewID != "" {
+		return s.pressInView(ctx, p, req)
+	}
+	m, ok := s.ws.find(req.Channel, req.TS)
+	if !ok || !s.ws.sees(p, &m) {
+		return Result{}, bad(http.StatusNotFound, "%s sees no message %s in %s", p.Name, req.TS, req.Channel)
+	}
+	versions := [][]any{m.Blocks}
+	if req.Stale {
+		versions = append(versions, m.earlier...)
+	}
+	for _, blocks := range versions {
+		for _, f := range fields(blocks) {
+			if f.ActionID != req.ActionID || req.BlockID != "" && f.BlockID != req.BlockID ||
+				req.Value != "" && text(f.Element["value"]) != req.Value || f.Type != "button" {
+				continue
+			}
+			return result(s.deliverPayload(ctx, p.SlackID, s.ws.messageActionPayload(p, m, f, req.host))), nil
+		}
+	}
+	return Result{}, bad(http.StatusNotFound, "the message has no button %q", req.ActionID)
+}
+
+func (s *Server) pressInView(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	_, f, err := s.viewField(p, req)
+	if err != nil {
+		return Result{}, err
+	}
+	if f.Type != "button" {
+		value := req.Option
+		if value == "" {
+			value = req.Value
+		}
+		req.Values = map[string]string{f.key(): value}
+	}
+	v, f, err := s.viewField(p, req)
+	if err != nil {
+		return Result{}, err
+	}
+	// An element of an input only reports what happens where the app asked.
+	if f.Block["type"] == "input" && f.Block["dispatch_action"] != true {
+		return Result{OK: true}, nil
+	}
+	return result(s.deliverPayload(ctx, p.SlackID, s.ws.viewActionPayload(p, v, f))), nil
+}
+
+func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	v, err := s.ws.fill(p.SlackID, req.ViewID, req.Values, req.Unchecked)
+	if err != nil {
+		return Result{}, bad(http.StatusConflict, "%v", err)
+	}
+	if v.Spec["submit"] == nil {
+		return Result{}, bad(http.StatusConflict, "the form has nothing to submit")
+	}
+	if errs := v.clientErrors(); len(errs) > 0 && !req.Unchecked {
+		return Result{Error: "field_errors", FieldErrors: errs}, nil
+	}
+	d := s.deliverPayload(ctx, p.SlackID, s.ws.submissionPayload(p, v))
+	r := result(d)
+	if !r.OK {
+		return r, nil
+	}
+	return s.submitted(ctx, p, v, d, r), nil
+}
+
+// submitted carries out the app's answer to a form.
+func (s *Server) submitted(ctx context.Context, p Person, v view, d delivery, r Result) Result {
+	broken := func(detail string, problems ...string) Result {
+		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", trouble+" ("+detail+")", problems
+		return r
+	}
+	var a struct {
+		Action string            `json:"response_action"`
+		Errors map[string]string `json:"errors"`
+		View   any               `json:"view"`
+	}
+	if strings.TrimSpace(d.Answer) != "" {
+		if err := json.Unmarshal([]byte(d.Answer), &a); err != nil {
+			return broken("the answer is not JSON")
+		}
+	}
+	switch r.Action = a.Action; a.Action {
+	case "":
+		s.ws.closeView(p.SlackID, v.ID, false)
+	case "clear":
+		s.ws.closeView(p.SlackID, v.ID, true)
+	case "errors":
+		for block := range a.Errors {
+			if !isInput(v, block) {
+				return broken("an error names the block " + block + ", which is no input of this form")
+			}
+		}
+		if len(a.Errors) == 0 {
+			return broken("there are no errors in it")
+		}
+		r.OK, r.Error, r.FieldErrors = false, "field_errors", a.Errors
+	case "update", "push":
+		spec, code, problems := checkView(a.View)
+		if code == "" && a.Action == "update" {
+			_, code = s.ws.updateView(v.ID, "", "", spec)
+		} else if code == "" {
+			code = s.ws.pushView(v, spec)
+		}
+		if code != "" {
+			return broken(code, problems...)
+		}
+	default:
+		return broken("no response_action is called " + a.Action)
+	}
+	return r
+}
+
+func isInput(v view, blockID string) bool {
+	for _, raw := range v.blocks() {
+		if b, _ := raw.(map[string]any); b["block_id"] == blockID {
+			return b["type"] == "input"
+		}
+	}
+	return false
+}
+
+func (s *Server) close(ctx context.Context, p Person, req driveRequest) (Result, error) {
+	v, ok := s.ws.openViewOf(p.SlackID, req.ViewID)
+	if !ok {
+		return Result{}, bad(http.StatusConflict, "%v", errNoView)
+	}
+	all := v.flag("clear_on_close")
+	s.ws.closeView(p.SlackID, v.ID, all)
+	if v.flag("notify_on_close") {
+		// Slack does not show the person what the app answers.
+		s.deliverPayload(ctx, p.SlackID, s.ws.closedPayload(p, v, all))
+	}
+	return Result{OK: true}, nil
+}
+
+func (s *Server) say(_ context.Context, p Person, req driveRequest) (Result, error) {
+	channel, err := s.channelOf(p, req.Channel)
+	if err != nil {
+		return Result{}, err
+	}
+	if strings.TrimSpace(req.Text) == "" {
+		return Result{}, bad(http.StatusBadRequest, "text is missing")
+	}
+	// What people type arrives escaped, as Slack's composer sends it.
+	s.ws.post(message{Channel: channel, ThreadTS: req.ThreadTS, User: p.SlackID,
+		Text: strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(req.Text)})
+	return Result{OK: true}, nil
+}
+
+func (s *Server) markRead(_ context.Context, p Person, req driveRequest) (Result, error) {
+	s.ws.markRead(p.SlackID, req.Channel)
+	return Result{OK: true}, nil
+}
+
+func (s *Server) dismiss(_ context.Context, p Person, req driveRequest) (Result, error) {
+	if !s.ws.dismiss(p.SlackID, req.TS) {
+		return Result{}, bad(http.StatusNotFound, "%s has no ephemeral message %s", p.Name, req.TS)
+	}
+	return Result{OK: true}, nil
+}
+
+// replay sends a delivery again. What the app answers changes nothing here.
+func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
+	var req driveRequest
+	if err := readBody(r, &req); err != nil {
+		writeError(w, err)
+		return
+	}
+	d, ok := s.log.get(req.N)
+	if !ok {
+		writeError(w, bad(http.StatusNotFound, "there is no delivery %d", req.N))
+		return
+	}
+	if !req.Stale {
+		d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
+		d.Signature = sign(s.ws.cfg.SigningSecret, d.Timestamp, d.Body)
+	}
+	writeJSON(w, http.StatusOK, result(s.send(r.Context(), d)))
+}

@@ -1,0 +1,143 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// fault is what goes wrong with the next calls of a method; see the package
+// comment.
+type fault struct {
+	Method     string   `json:"method"`
+	Error      string   `json:"error"`
+	Count      int      `json:"count"`
+	Delay      duration `json:"delay"`
+	RetryAfter int      `json:"retry_after"` // seconds, for ratelimited; default 1
+	Lost       bool     `json:"lost"`
+}
+
+// duration is written as "1.5s".
+type duration time.Duration
+
+func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
+
+func (d *duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return errors.New(`a delay is written as "1.5s"`)
+	}
+	if s == "" {
+		*d = 0
+		return nil
+	}
+	parsed, err := time.ParseDuration(s)
+	*d = duration(parsed)
+	return err
+}
+
+type faultList struct {
+	mu   sync.Mutex
+	list []*fault
+}
+
+func (l *faultList) add(f fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f.Count == 0 {
+		f.Count = 1
+	}
+	l.list = append(l.list, &f)
+}
+
+func (l *faultList) clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = nil
+}
+
+func (l *faultList) pending() []fault {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := []fault{}
+	for _, f := range l.list {
+		if f.Count != 0 {
+			out = append(out, *f)
+		}
+	}
+	return out
+}
+
+// take is the fault that hits this call; ok is false where none does. "*" is
+// any method of the Web API, and response_url.
+func (l *faultList) take(method string) (f fault, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.list {
+		if f.Count == 0 || f.Method != method && (f.Method != "*" || method == "request") {
+			continue
+		}
+		if f.Count > 0 {
+			f.Count--
+		}
+		return *f, true
+	}
+	return fault{}, false
+}
+
+// inject plays the fault that hits this call. It returns false where the call
+// is answered already; w is where the answer goes otherwise.
+func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string) (http.ResponseWriter, bool) {
+	f, ok := l.take(method)
+	if !ok {
+		return w, true
+	}
+	if !sleep(r.Context(), time.Duration(f.Delay)) {
+		return w, false
+	}
+	status, isStatus := strings.CutPrefix(f.Error, "http_")
+	switch {
+	case f.Lost:
+		return lostAnswer{}, true
+	case f.Error == "":
+		return w, true
+	case f.Error == "ratelimited":
+		w.Header().Set("Retry-After", strconv.Itoa(max(f.RetryAfter, 1)))
+		writeJSON(w, http.StatusTooManyRequests, map[string]any{"ok": false, "error": "ratelimited"})
+	case isStatus:
+		code, err := strconv.Atoi(status)
+		if err != nil || code < 400 || code > 599 {
+			code = http.StatusInternalServerError
+		}
+		http.Error(w, "Internal Error", code)
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"ok": false, "error": f.Error})
+	}
+	return w, false
+}
+
+// sleep waits for d; false where ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// lostAnswer drops the connection where an answer would go out: what was asked
+// for has been done, and nobody hears of it.
+type lostAnswer struct{}
+
+func (lostAnswer) Header() http.Header       { return http.Header{} }
+func (lostAnswer) WriteHeader(int)           { panic(http.ErrAbortHandler) }
+func (lostAnswer) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }

@@ -1,0 +1,113 @@
+package simulator
+
+import (
+	"embed"
+	"encoding/json"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/index.html"))
+
+// Page is the page and the endpoints that drive the workspace, to be mounted
+// at /.
+func (s *Server) Page() http.Handler {
+	mux := http.NewServeMux()
+	s.driveHandlers(mux)
+	mux.HandleFunc("GET /sim/state", s.serveState)
+	mux.HandleFunc("GET /sim/messages", s.serveMessages)
+	mux.HandleFunc("GET /sim/views", s.serveViews)
+	mux.HandleFunc("GET /archives/{channel}/{ts}", func(w http.ResponseWriter, r *http.Request) {
+		ts := strings.TrimPrefix(r.PathValue("ts"), "p")
+		if len(ts) < 7 {
+			http.NotFound(w, r)
+			return
+		}
+		http.Redirect(w, r, "/#"+r.PathValue("channel")+"/"+ts[:len(ts)-6]+"."+ts[len(ts)-6:], http.StatusFound)
+	})
+	servePage(mux, "workspace")
+	return mux
+}
+
+// servePage adds the page itself; mode is workspace or truth.
+func servePage(mux *http.ServeMux, mode string) {
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	assets := http.StripPrefix("/assets/", http.FileServerFS(files))
+	mux.HandleFunc("GET /assets/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		assets.ServeHTTP(w, r)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		// Nothing is loaded from elsewhere and nothing inline runs, whatever
+		// somebody manages to put into a message.
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // the client has gone, if this fails
+	})
+}
+
+// shown is a message as the page and /sim/messages have it.
+type shown struct {
+	Channel  string          `json:"channel"`
+	TS       string          `json:"ts"`
+	ThreadTS string          `json:"thread_ts,omitempty"`
+	User     string          `json:"user"`
+	Text     string          `json:"text"`
+	Blocks   []any           `json:"blocks"`
+	Only     string          `json:"ephemeral_to,omitempty"`
+	EditedTS string          `json:"edited_ts,omitempty"`
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	Mentions bool            `json:"mentions_you,omitempty"`
+}
+
+func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	p, known := s.ws.person(q.Get("person"))
+	if q.Get("person") != "" && !known {
+		writeError(w, bad(http.StatusNotFound, "nobody has the id %q", q.Get("person")))
+		return
+	}
+	list := s.ws.list(func(m *message) bool {
+		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.sees(p, m))
+	})
+	out := []shown{}
+	for _, m := range list {
+		out = append(out, show(m, p.SlackID, q.Get("metadata") != ""))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"messages": out})
+}
+
+func (s *Server) serveViews(w http.ResponseWriter, r *http.Request) {
+	out := []any{}
+	for _, v := range s.ws.openViews(r.URL.Query().Get("person")) {
+		out = append(out, s.ws.viewPayload(v, true))
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"views": out})
+}
+
+// serveState is everything that one person sees.
+func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
+	version := s.ws.currentVersion()
+	q := r.URL.Query()
+	if after, err := strconv.Atoi(q.Get("after")); err == nil && after == version {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	p, ok := s.ws.person(q.Get("person"))
+	if !ok || p.Deleted {
+		p = s.ws.firstPerson()
+	}
+	writeJSON(w, http.StatusOK, s.ws.state(p, version))
+}

@@ -1,0 +1,158 @@
+// The page: who I am, where I am, and what there is to see.
+import { avatar, h, patch, post } from "./dom.js";
+import { drawMessages } from "./messages.js";
+import { showModal } from "./modal.js";
+import { startTruth } from "./truth.js";
+
+const $ = (s) => document.querySelector(s);
+const every = 400; // ms between looks at the workspace; an unchanged one costs nothing
+
+let person = new URLSearchParams(location.search).get("person") || sessionStorage.getItem("person") || "";
+let where = "";
+let version = 0, looks = 0, state = null;
+
+const app = {
+  get person() { return state ? state.person : person; },
+  names: {
+    get me() { return state.person; },
+    user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
+    channel: (id) => (id === state.channel.id ? state.channel.name : ""),
+  },
+  refresh: () => look(true),
+  toast(words) {
+    const t = h("p", { class: "toast" }, words);
+    $("#toasts").append(t);
+    setTimeout(() => t.remove(), 6000);
+  },
+};
+
+// look draws what is there. Answers that were overtaken by a later look are
+// dropped.
+async function look(force = false) {
+  const mine = ++looks;
+  let s;
+  try {
+    const known = force || !state || state.person !== person ? "" : version;
+    const r = await fetch(`/sim/state?person=${encodeURIComponent(person)}&after=${known}`);
+    if (r.status === 204) return;
+    s = await r.json();
+  } catch (err) {
+    return;
+  }
+  if (mine !== looks) return;
+  draw(s);
+}
+
+function draw(s) {
+  state = s;
+  version = s.version;
+  person = s.person;
+  sessionStorage.setItem("person", person);
+  const me = s.people.find((p) => p.id === person);
+  if (!s.conversations.some((c) => c.id === where)) where = s.conversations[0].id;
+  const here = s.conversations.find((c) => c.id === where);
+
+  $(".team-name").textContent = s.team;
+  const select = $("#person");
+  const people = s.people.filter((p) => !p.deleted);
+  if (select.dataset.people !== String(people.length)) {
+    select.replaceChildren(...people.map((p) => h("option", { value: p.id }, p.name)));
+    select.dataset.people = people.length;
+  }
+  select.value = person;
+  $(".whoami-title").textContent = [me.title, me.guest && "guest"].filter(Boolean).join(" · ");
+
+  keep($(".rail"), [h("span", { class: "rail-label" }, "Act as"), ...people.map((p) => h("button", {
+    type: "button", class: p.id === person ? "current" : "", "data-person": p.id, title: [p.name, p.title].filter(Boolean).join(", "),
+    "aria-label": `Act as ${p.name}`, "aria-pressed": String(p.id === person), onclick: () => become(p.id),
+  }, avatar(p.name, p.id), p.waiting > 0 && p.id !== person && h("span", { class: "badge" }, p.waiting)))]);
+
+  const entry = (c) => h("button", {
+    type: "button", class: "conversation-link" + (c.id === where ? " current" : "") + (c.unread ? " unread" : ""), "data-conversation": c.id, "data-kind": c.kind,
+    onclick: () => go(c.id),
+  }, h("span", { class: "sign" }, c.kind === "channel" ? "#" : h("img", { src: "/assets/icon.svg", alt: "" })), h("span", { class: "label" }, c.name),
+    c.waiting > 0 && c.id !== where && h("span", { class: "badge" }, c.waiting));
+  const channels = s.conversations.filter((c) => c.kind === "channel"), ims = s.conversations.filter((c) => c.kind === "im");
+  keep($(".conversations"), [
+    h("h2", {}, "Channels"), ...(channels.length ? channels.map(entry) : [h("p", { class: "none" }, `Not a member of #${s.channel.name}`)]),
+    h("h2", {}, "Direct messages"), ...ims.map(entry)]);
+
+  $(".conversation-head h1").textContent = (here.kind === "channel" ? "# " : "") + here.name;
+  $(".conversation-head p").textContent = here.kind === "channel" ? `${here.members} members` : `Direct messages between ${me.name} and the app`;
+  drawMessages($(".messages"), s.messages.filter((m) => m.channel === where), s, app);
+
+  keep($(".composer-tools"), [
+    ...s.shortcuts.map((x) => h("button", { type: "button", class: "tool lightning", "data-shortcut": x.callback_id, onclick: (ev) => run(ev.currentTarget, "/sim/shortcut", { callback_id: x.callback_id }) }, x.name)),
+    ...s.commands.map((x) => h("button", { type: "button", class: "tool mono", title: x.description, "data-command": x.name, onclick: (ev) => run(ev.currentTarget, "/sim/command", { command: x.name, text: "", channel: where }) }, x.name)),
+  ]);
+  $("#composer-text").placeholder = here.kind === "channel" ? `Message #${here.name}, or a slash command` : `Message ${here.name}, or a slash command`;
+  showModal(s.view, app);
+  if (here.unread && !document.hidden) post("/sim/read", { person, channel: where });
+  document.body.dataset.version = version;
+}
+
+// keep redraws what has changed.
+function keep(box, children) {
+  const next = box.cloneNode(false);
+  next.append(...children.filter(Boolean));
+  const sig = next.outerHTML + "|" + person + "|" + where;
+  if (drawn.get(box) === sig) return;
+  drawn.set(box, sig);
+  patch(box, next);
+}
+
+const drawn = new WeakMap(); // element to what was last drawn in it
+
+function become(id) {
+  person = id;
+  showModal(null, app);
+  history.replaceState(null, "", `?person=${encodeURIComponent(id)}`);
+  if (where.startsWith("D")) where = "";
+  look(true);
+}
+
+function go(channel) {
+  where = channel;
+  if (state) draw(state);
+  $(".messages").scrollTop = $(".messages").scrollHeight;
+}
+
+// follow goes where the address points: "#channel/ts", as permalinks do.
+function follow() {
+  const [channel, ts] = location.hash.slice(1).split("/");
+  if (!channel) return;
+  go(channel);
+  document.getElementById(`m-${channel}-${ts}`)?.scrollIntoView({ block: "center" });
+}
+
+async function run(button, path, body) {
+  button.disabled = true;
+  button.classList.add("busy");
+  const r = await post(path, { person, ...body });
+  button.disabled = false;
+  button.classList.remove("busy");
+  // A failed command leaves a message of Slackbot's; a shortcut would be silent.
+  if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
+  if (!r.ok && !r.n && path === "/sim/command" && r.error === "bad_request") app.toast(r.detail);
+  look(true);
+}
+
+if (document.body.dataset.mode === "workspace") {
+  $("#person").addEventListener("change", (ev) => become(ev.target.value));
+  $(".composer-line").addEventListener("submit", (ev) => {
+    ev.preventDefault();
+    const field = $("#composer-text"), words = field.value.trim();
+    if (!words) return;
+    field.value = "";
+    if (words.startsWith("/")) {
+      const [command, ...rest] = words.split(/\s+/);
+      run($("#composer-send"), "/sim/command", { command, text: rest.join(" "), channel: where });
+    } else {
+      run($("#composer-send"), "/sim/say", { channel: where, text: words });
+    }
+  });
+  addEventListener("hashchange", follow);
+  const loop = async () => { await look(); setTimeout(loop, document.hidden ? 2000 : every); };
+  loop().then(follow);
+}
+startTruth();

@@ -1,0 +1,92 @@
+// Building elements. Text only ever gets in as text: nothing here or elsewhere
+// on the page parses HTML.
+
+export function h(tag, attrs = {}, ...children) {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attrs)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) e.addEventListener(name.slice(2), value);
+    else if (name === "value") e.value = value;
+    else e.setAttribute(name, value === true ? "" : value);
+  }
+  add(e, children);
+  return e;
+}
+
+export function add(parent, children) {
+  for (const c of children.flat(Infinity)) {
+    if (c === null || c === undefined || c === false || c === "") continue;
+    parent.append(c);
+  }
+  return parent;
+}
+
+// place makes box hold exactly rows, in order, without touching those that are
+// where they belong: a click in the middle of a refresh still meets its button.
+export function place(box, rows) {
+  rows.forEach((row, i) => {
+    if (box.childNodes[i] !== row) box.insertBefore(row, box.childNodes[i] || null);
+  });
+  while (box.childNodes.length > rows.length) box.lastChild.remove();
+}
+
+// patch makes old look like next and keeps as many of its elements as it can.
+// What listens on an element must depend on its data- attributes only.
+export function patch(old, next) {
+  const names = new Set([...old.attributes, ...next.attributes].map((a) => a.name));
+  for (const name of names) {
+    const value = next.getAttribute(name);
+    if (value === null) old.removeAttribute(name);
+    else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  const children = [...next.childNodes].map((n, i) => {
+    const o = old.childNodes[i];
+    if (!o || o.nodeName !== n.nodeName || identity(o) !== identity(n)) return n;
+    if (o.nodeType === Node.ELEMENT_NODE) patch(o, n);
+    else if (o.nodeValue !== n.nodeValue) o.nodeValue = n.nodeValue;
+    return o;
+  });
+  place(old, children);
+}
+
+const identifying = ["person", "conversation", "command", "shortcut", "assignment", "gone", "membership", "execution", "key"];
+const identity = (n) => (n.dataset ? identifying.map((name) => n.dataset[name] ?? "").join() : "");
+
+const svgNS = "http://www.w3.org/2000/svg";
+
+export function svg(tag, attrs = {}, ...children) {
+  const e = document.createElementNS(svgNS, tag);
+  for (const [name, value] of Object.entries(attrs)) e.setAttribute(name, value);
+  e.append(...children);
+  return e;
+}
+
+export async function post(path, body) {
+  try {
+    const r = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    return await r.json();
+  } catch (err) {
+    return { ok: false, error: "unreachable", detail: "The simulator does not answer." };
+  }
+}
+
+export function clock(date, seconds = false) {
+  return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
+}
+
+const hues = ["#b4436c", "#2f7f6f", "#3c64b1", "#a5631f", "#6d4bb0", "#2b7a9b", "#8a4f7d", "#5b7a2c", "#b0483a", "#44617b"];
+
+export function avatar(name, seed, small = false) {
+  const initials = name.split(/\s+/).map((w) => w[0] || "").slice(0, 2).join("").toUpperCase();
+  let sum = 0;
+  for (const c of seed || name) sum = (sum * 31 + c.codePointAt(0)) % 9973;
+  const e = h("span", { class: "avatar" + (small ? " small" : ""), "aria-hidden": "true" }, initials);
+  e.style.background = hues[sum % hues.length];
+  return e;
+}
+
+export function appAvatar(small = false) {
+  return h("img", { class: "avatar" + (small ? " small" : ""), src: "/assets/icon.svg", alt: "" });
+}

@@ -1,0 +1,126 @@
+// The conversation: messages with their threads.
+import { add, appAvatar, avatar, clock, h, place, post } from "./dom.js";
+import { blocks } from "./blocks.js";
+import { mrkdwn } from "./mrkdwn.js";
+
+let cache = new Map(); // person, channel, ts to {sig, element, thread}
+const days = new Map(); // date to its divider
+const folded = new Set(); // threads that somebody closed
+
+// drawMessages draws one conversation; what has not changed stays the element
+// it is.
+export function drawMessages(box, list, state, app) {
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  const next = new Map();
+  const get = (m, reply) => {
+    const id = [state.person, m.channel, m.ts].join("/");
+    const sig = JSON.stringify(m);
+    let c = cache.get(id);
+    if (!c || c.sig !== sig) c = { sig, ...draw(m, reply, state, app) };
+    next.set(id, c);
+    return c;
+  };
+  const parents = list.filter((m) => !m.thread_ts || !list.some((p) => p.ts === m.thread_ts));
+  const rows = [];
+  let day = "";
+  for (const m of parents) {
+    const date = new Date(Number(m.ts) * 1000).toDateString();
+    if (date !== day) rows.push(divider((day = date)));
+    const c = get(m, false);
+    c.thread(list.filter((r) => r.thread_ts === m.ts).map((r) => get(r, true).element));
+    rows.push(c.element);
+  }
+  if (!rows.length) rows.push(h("div", { class: "nothing" }, "Nothing here yet."));
+  place(box, rows);
+  cache = new Map([...cache].filter(([id]) => !id.startsWith(state.person + "/")).concat([...next]));
+  if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+function divider(date) {
+  if (!days.has(date)) days.set(date, h("div", { class: "day" }, h("span", {})));
+  const e = days.get(date), words = date === new Date().toDateString() ? "Today" : date;
+  if (e.textContent !== words) e.firstChild.textContent = words;
+  return e;
+}
+
+// threadOf is the place of a message's replies, and what fills it.
+function threadOf(m) {
+  const id = m.channel + m.ts;
+  const toggle = h("button", { type: "button", class: "thread-toggle" });
+  const body = h("div", { class: "thread-body" });
+  const box = h("div", { class: "replies", hidden: true }, toggle, body);
+  const fold = () => {
+    body.hidden = folded.has(id);
+    toggle.setAttribute("aria-expanded", String(!body.hidden));
+  };
+  toggle.addEventListener("click", () => {
+    if (!folded.delete(id)) folded.add(id);
+    fold();
+  });
+  fold();
+  return {
+    box,
+    thread(replies) {
+      box.hidden = !replies.length;
+      const words = `${replies.length} ${replies.length === 1 ? "reply" : "replies"}`;
+      if (toggle.textContent !== words) toggle.textContent = words;
+      place(body, replies);
+    },
+  };
+}
+
+function draw(m, reply, state, app) {
+  const isApp = m.user === state.app.user, isSlackbot = m.user === state.slackbot;
+  const name = isApp ? state.app.name : isSlackbot ? "Slackbot" : app.names.user(m.user);
+  const ctx = {
+    names: app.names, surface: "message",
+    draft: () => ({}), type() {}, choose() {}, suggest: async () => ({ ok: false, detail: "Selects in messages are not simulated." }),
+    press: (b, e, button) => press(m, b, e, button, app),
+  };
+  const body = h("div", { class: "body" });
+  if (m.blocks.length) add(body, blocks(m.blocks, ctx));
+  else add(body, [h("div", { class: "block text plain" }, mrkdwn(m.text, app.names))]);
+  const { box, thread } = threadOf(m);
+  const element = h("article", {
+    class: "message" + (reply ? " reply" : "") + (m.ephemeral_to ? " ephemeral" : "") + (m.mentions_you ? " mentions-me" : ""),
+    "data-ts": m.ts, "data-channel": m.channel, "data-user": m.user, id: `m-${m.channel}-${m.ts}`,
+  },
+    isApp ? appAvatar(reply) : avatar(name, m.user, reply),
+    h("div", { class: "content" },
+      m.ephemeral_to && h("p", { class: "only-you" }, "Only visible to you"),
+      h("p", { class: "by" }, h("strong", {}, name), isApp && h("span", { class: "app-tag" }, "APP"),
+        h("time", {}, clock(new Date(Number(m.ts) * 1000))),
+        m.ephemeral_to && h("button", { type: "button", class: "dismiss", onclick: async () => {
+          await post("/sim/dismiss", { person: app.person, ts: m.ts });
+          app.refresh();
+        } }, "Dismiss")),
+      body,
+      !reply && box));
+  return { element, thread };
+}
+
+async function press(m, b, e, button, app) {
+  if (e.confirm && !(await confirmed(e.confirm, app))) return;
+  button.disabled = true;
+  button.classList.add("busy");
+  const r = await post("/sim/press", { person: app.person, channel: m.channel, ts: m.ts, action_id: e.action_id, block_id: b.block_id, value: e.value || "" });
+  button.disabled = false;
+  button.classList.remove("busy");
+  button.classList.toggle("failed", !r.ok);
+  if (!r.ok) app.toast(r.detail || r.error);
+  app.refresh();
+}
+
+function confirmed(c, app) {
+  return new Promise((resolve) => {
+    const words = (t) => (t ? t.text : "");
+    const done = (yes) => { box.remove(); resolve(yes); };
+    const box = h("div", { class: "confirm", role: "alertdialog", "aria-label": words(c.title) },
+      h("div", { class: "confirm-card" }, h("h3", {}, words(c.title)),
+        h("p", {}, c.text && c.text.type === "mrkdwn" ? mrkdwn(c.text.text, app.names) : words(c.text)),
+        h("footer", {}, h("button", { type: "button", class: "button", "data-deny": true, onclick: () => done(false) }, words(c.deny)),
+          h("button", { type: "button", class: "button " + (c.style || "primary"), "data-confirm": true, onclick: () => done(true) }, words(c.confirm)))));
+    document.getElementById("workspace").append(box);
+    box.querySelector("[data-confirm]").focus();
+  });
+}

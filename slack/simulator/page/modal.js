@@ -1,0 +1,132 @@
+// The form on top of the workspace.
+import { h, post } from "./dom.js";
+import { blocks, textObject } from "./blocks.js";
+
+let shown = { id: "", hash: "", person: "" };
+let drafts = new Map(); // "block/action" to {value, text}: what is typed and not yet sent
+
+const key = (b, e) => b.block_id + "/" + e.action_id;
+
+function values() {
+  const out = {};
+  for (const [k, d] of drafts) out[k] = d.value || "";
+  return out;
+}
+
+// elements are the fields of a view: "block/action".
+function elements(view) {
+  const out = new Set();
+  for (const b of view.blocks) {
+    const list = b.type === "input" ? [b.element] : b.type === "actions" ? b.elements : b.type === "section" && b.accessory ? [b.accessory] : [];
+    for (const e of list) out.add(key(b, e));
+  }
+  return out;
+}
+
+// showModal draws the person's form where it has changed. app: names, person,
+// refresh(), toast(text).
+export function showModal(view, app) {
+  const layer = document.getElementById("modal-layer");
+  if (!view) {
+    layer.hidden = true;
+    layer.replaceChildren();
+    shown = { id: "", hash: "", person: "" };
+    drafts = new Map();
+    return;
+  }
+  if (view.id === shown.id && view.hash === shown.hash && app.person === shown.person) return;
+  const sameView = view.id === shown.id && app.person === shown.person;
+  const focus = sameView && layer.contains(document.activeElement) ? document.activeElement.closest("[data-action-id]") : null;
+  const focusKey = focus && [focus.dataset.blockId, focus.dataset.actionId];
+  const caret = focus && document.activeElement.selectionStart;
+  if (!sameView) drafts = new Map();
+  const known = elements(view);
+  for (const k of drafts.keys()) if (!known.has(k)) drafts.delete(k);
+  shown = { id: view.id, hash: view.hash, person: app.person };
+
+  const request = (extra) => ({ person: app.person, view_id: view.id, values: values(), ...extra });
+  const ctx = {
+    names: app.names, surface: "modal",
+    draft(b, e) {
+      if (drafts.has(key(b, e))) return drafts.get(key(b, e));
+      const state = (view.state.values[b.block_id] || {})[e.action_id] || {};
+      const o = state.selected_option;
+      return o ? { value: o.value, text: o.text.text } : { value: state.value || "" };
+    },
+    type(b, e, value) { drafts.set(key(b, e), { value }); clearError(b); },
+    choose(b, e, o) {
+      drafts.set(key(b, e), { value: o.value, text: o.text });
+      clearError(b);
+      if (b.type !== "input" || b.dispatch_action) {
+        act({ action_id: e.action_id, block_id: b.block_id, option: o.value });
+      }
+    },
+    suggest: (b, e, query) => post("/sim/suggest", request({ action_id: e.action_id, block_id: b.block_id, query })),
+    press: (b, e) => act({ action_id: e.action_id, block_id: b.block_id }),
+  };
+
+  async function act(extra) {
+    const r = await post("/sim/press", request(extra));
+    if (!r.ok) banner(r.detail || r.error);
+    app.refresh();
+  }
+
+  const notice = h("p", { class: "modal-banner", role: "alert", hidden: true });
+  const banner = (words) => { notice.textContent = words; notice.hidden = false; };
+  const clearError = (b) => {
+    const p = body.querySelector(`.field[data-block-id="${CSS.escape(b.block_id)}"] .field-error`);
+    if (p) { p.hidden = true; p.textContent = ""; p.closest(".field").classList.remove("wrong"); }
+  };
+
+  async function submit(ev) {
+    ev.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    button.classList.add("busy");
+    notice.hidden = true;
+    const r = await post("/sim/submit", request({}));
+    button.disabled = false;
+    button.classList.remove("busy");
+    body.querySelectorAll(".field").forEach((f) => {
+      const words = (r.field_errors || {})[f.dataset.blockId];
+      const p = f.querySelector(".field-error");
+      f.classList.toggle("wrong", Boolean(words));
+      p.hidden = !words;
+      p.textContent = words || "";
+    });
+    if (!r.ok && r.error !== "field_errors") banner([r.detail || r.error, ...(r.problems || [])].join(" "));
+    body.querySelector(".field.wrong")?.scrollIntoView({ block: "nearest" });
+    app.refresh();
+  }
+
+  async function close() {
+    await post("/sim/close", { person: app.person, view_id: view.id });
+    app.refresh();
+  }
+
+  const names = { names: app.names };
+  const button = h("button", { type: "submit", class: "button primary", "data-submit": true }, view.submit ? textObject(view.submit, names) : "");
+  const body = h("div", { class: "modal-body" }, notice, blocks(view.blocks, ctx));
+  const dialog = h("form", {
+    class: "modal", role: "dialog", "aria-modal": "true", "aria-labelledby": "modal-title",
+    "data-view-id": view.id, "data-callback-id": view.callback_id, "data-hash": view.hash, onsubmit: submit, novalidate: true,
+    onkeydown: (ev) => { if (ev.key === "Escape") close(); },
+  },
+    h("header", {}, h("img", { src: "/assets/icon.svg", alt: "" }), h("h2", { id: "modal-title" }, textObject(view.title, names)),
+      h("button", { type: "button", class: "x", "aria-label": "Close", onclick: close }, "×")),
+    body,
+    h("footer", {},
+      h("button", { type: "button", class: "button", "data-close": true, onclick: close }, view.close ? textObject(view.close, names) : view.submit ? "Cancel" : "Close"),
+      view.submit && button));
+  layer.replaceChildren(dialog);
+  layer.hidden = false;
+  if (!sameView) dialog.tabIndex = -1, dialog.focus();
+  else if (focusKey) {
+    const again = dialog.querySelector(`[data-block-id="${CSS.escape(focusKey[0])}"][data-action-id="${CSS.escape(focusKey[1])}"]`);
+    // A select would open its list again; the rest goes on where it was.
+    if (again && again.matches("input,textarea,button")) {
+      again.focus();
+      if (caret !== null && again.setSelectionRange) again.setSelectionRange(caret, caret);
+    }
+  }
+}

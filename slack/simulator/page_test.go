@@ -1,0 +1,396 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	slackgo "github.com/slack-go/slack"
+)
+
+// browser is a fresh headless Chromium of a fixed size. Its pictures go to the
+// test's artifact directory (go test -artifacts).
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1560, 960),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true),
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start chromium: %v", err)
+	}
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	return &browser{t, ctx}
+}
+
+func (b *browser) run(what string, actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.picture("failed")
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (b *browser) open(url string) {
+	b.t.Helper()
+	b.run("open the page", chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`.conversation-head h1`)))
+}
+
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.run("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (b *browser) wait(selector string) {
+	b.t.Helper()
+	b.run("wait for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
+func (b *browser) gone(selector string) {
+	b.t.Helper()
+	b.run("wait until gone: "+selector, chromedp.WaitNotPresent(chromedp.CSS(selector)))
+}
+
+func (b *browser) typeInto(selector, words string) {
+	b.t.Helper()
+	b.run("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), words))
+}
+
+// eval is what a JavaScript expression gives, as JSON.
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return v
+}
+
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	return eval[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? '(none)'", selector))
+}
+
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	time.Sleep(400 * time.Millisecond) // what moves comes to rest
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Logf("picture %s: %v", name, err)
+		return
+	}
+	path := filepath.Join(b.t.ArtifactDir(), name+".png")
+	if err := os.WriteFile(path, png, 0o644); err != nil {
+		b.t.Logf("picture %s: %v", name, err)
+	}
+}
+
+func (w *world) postBlocks(channel, thread, blocks string) string {
+	w.t.Helper()
+	args := map[string]any{"channel": channel, "text": "fallback", "blocks": parse(w.t, blocks)}
+	if thread != "" {
+		args["thread_ts"] = thread
+	}
+	a := w.call("chat.postMessage", args)
+	if a["ok"] != true {
+		w.t.Fatalf("post: %v", a)
+	}
+	return a["ts"].(string)
+}
+
+func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
+
+// What people type must be shown as they typed it, by a renderer that would show
+// the forgery if the app let one through.
+func TestPageShowsHostileTextAsText(t *testing.T) {
+	w := newWorld(t, nil)
+	hostile := `<!channel> <@U0BOB> *bold* <https://evil.example|click> :red_circle: <b onmouseover=alert(1)>&amp;`
+	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(hostile)
+	blocks := fmt.Sprintf(`[
+		{"type":"section","block_id":"escaped","text":{"type":"mrkdwn","text":%s}},
+		{"type":"section","block_id":"raw","text":{"type":"mrkdwn","text":%s}},
+		{"type":"section","block_id":"plain","text":{"type":"plain_text","emoji":false,"text":%[2]s}},
+		{"type":"section","block_id":"emoji","text":{"type":"plain_text","emoji":true,"text":":large_green_circle: ready :no_such_thing:"}},
+		{"type":"rich_text","block_id":"rich","elements":[{"type":"rich_text_preformatted","elements":[{"type":"text","text":%[2]s}]}]},
+		{"type":"section","block_id":"formats","text":{"type":"mrkdwn","text":"*b* _i_ ~s~ `+"`c`"+` snake_case_name 2*3*4\n&gt; quoted\nhttps://example.com/x. <!date^0^{date_num}|then>"}},
+		{"type":"section","block_id":"verbatim","text":{"type":"mrkdwn","verbatim":true,"text":"https://example.com/y"}},
+		{"type":"image","image_url":"https://example.com/i.png","alt_text":"i"}
+	]`, quoted(escaped), quoted(hostile))
+	ts := w.postBlocks(kanal, "", blocks)
+
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`.message[data-ts="` + ts + `"]`)
+
+	at := func(block string) string { return `.message [data-block-id="` + block + `"]` }
+	count := func(selector string) int {
+		return eval[int](b, fmt.Sprintf("document.querySelectorAll(%q).length", selector))
+	}
+	const marks = " .mention"
+	same(t, "plain text", b.text(at("plain")), hostile)
+	same(t, "rich text", b.text(at("rich")), hostile)
+	same(t, "escaped text", b.text(at("escaped")), strings.NewReplacer("*bold*", "bold", ":red_circle:", "🔴").Replace(hostile))
+	for block, links := range map[string]int{"plain": 0, "rich": 0, "escaped": 1} { // mrkdwn makes links of addresses
+		same(t, "mentions in "+block, count(at(block)+marks), 0)
+		same(t, "links in "+block, count(at(block)+" a"), links)
+		same(t, "elements of the text in "+block, count(at(block)+" b"), 0)
+	}
+	// Where the app does not escape, the page shows what Slack would make of it.
+	same(t, "mentions in what was not escaped", count(at("raw")+marks), 2)
+	same(t, "links in what was not escaped", count(at("raw")+" a"), 1)
+
+	same(t, "emoji in plain text", count(at("emoji")+` [data-emoji="large_green_circle"]`), 1)
+	same(t, "emoji that is none", strings.HasSuffix(b.text(at("emoji")), ":no_such_thing:"), true)
+	same(t, "formats", eval[[]string](b, fmt.Sprintf(
+		`["strong","em","s","code","blockquote","a","time"].map(x => [...document.querySelectorAll(%q + " " + x)].map(e => e.innerText).join("|"))`, at("formats"))),
+		[]string{"b", "i", "s", "c", "quoted", "https://example.com/x", "1970-01-01"})
+	same(t, "verbatim", count(at("verbatim")+" a"), 0)
+	same(t, "unknown block", eval[string](b, `document.querySelector(".block-unknown").dataset.unknown`), "image")
+	same(t, "loaded from elsewhere", eval[int](b, `performance.getEntriesByType("resource").filter(e => !e.name.startsWith(location.origin)).length`), 0)
+	b.picture("hostile")
+}
+
+// Every view and message that the app's own tests keep as golden files fits
+// Slack's limits and is drawn in full.
+func TestPageDrawsWhatTheAppSends(t *testing.T) {
+	w := newWorld(t, nil)
+	read := func(pattern string) map[string]map[string]any {
+		files, err := filepath.Glob(filepath.Join("..", "testdata", pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no golden files %s: %v", pattern, err)
+		}
+		out := map[string]map[string]any{}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[filepath.Base(f)] = parse(t, string(b)).(map[string]any)
+		}
+		return out
+	}
+	messages, views := read("message_*.json"), read("view_*.json")
+	names := slices.Sorted(maps.Keys(messages))
+	for _, name := range names {
+		a := w.call("chat.postMessage", map[string]any{"channel": kanal, "text": name, "blocks": messages[name]["blocks"]})
+		if a["ok"] != true {
+			t.Errorf("%s: %v", name, a)
+		}
+	}
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`.message`)
+	same(t, "messages", eval[int](b, `document.querySelectorAll(".message").length`), len(names))
+	same(t, "unknown blocks", eval[[]string](b, `[...document.querySelectorAll(".block-unknown")].map(e => e.dataset.unknown)`), []string{})
+	eval[bool](b, fmt.Sprintf(`(document.querySelectorAll(".message")[%d].scrollIntoView(), true)`, slices.Index(names, "message_request_active.json")))
+	b.picture("messages")
+
+	for name, v := range views {
+		w.do("shortcut", map[string]any{"person": "U0BOB", "callback_id": "x"})
+		a := w.call("views.open", map[string]any{"trigger_id": w.last().payload(t).TriggerID, "view": v})
+		if a["ok"] != true {
+			t.Errorf("%s: %v", name, a)
+			continue
+		}
+		id := a["view"].(map[string]any)["id"].(string)
+		b.wait(`.modal[data-view-id="` + id + `"]`)
+		same(t, "unknown in "+name, eval[[]string](b, `[...document.querySelectorAll(".modal .block-unknown")].map(e => e.dataset.unknown)`), []string{})
+		same(t, "inputs of "+name, eval[int](b, `document.querySelectorAll(".modal .field").length`), inputs(v))
+		if name == "view_form_preview.json" {
+			b.picture("view")
+		}
+		w.do("close", map[string]any{"person": "U0BOB", "view_id": id})
+		b.gone(`.modal`)
+	}
+}
+
+func inputs(view map[string]any) int {
+	n := 0
+	for _, raw := range view["blocks"].([]any) {
+		if raw.(map[string]any)["type"] == "input" {
+			n++
+		}
+	}
+	return n
+}
+
+// A person asks, another approves: everything by hand on the page.
+func TestPageAsksAndApproves(t *testing.T) {
+	var w *world
+	truth := func(context.Context) (Truth, error) { return exampleTruth(w.clock()), nil }
+	w = newWorld(t, func(c *Config) { c.Truth = truth })
+	w.app(func(r received) string {
+		if r.form.Get("payload") == "" {
+			go w.slack.OpenView(r.form.Get("trigger_id"), form(""))
+			return ""
+		}
+		switch p := r.payload(t); p.Type {
+		case slackgo.InteractionTypeBlockSuggestion:
+			var hits []string
+			for _, name := range []string{"billing-prod", "payments-dev", "payments-prod"} {
+				if strings.Contains(name, p.Value) {
+					hits = append(hits, name)
+				}
+			}
+			return options(hits...)
+		case slackgo.InteractionTypeViewSubmission:
+			reason := p.View.State.Values["reason"]["reason"].Value
+			if len(reason) < 5 {
+				return `{"response_action":"errors","errors":{"reason":"Please say what for."}}`
+			}
+			ts := w.postBlocks(kanal, "", requestBlocks(reason, "U0BOB"))
+			w.postBlocks(kanal, ts, `[{"type":"section","text":{"type":"plain_text","text":"Waiting for an approver."}}]`)
+			w.postBlocks("U0ADA", "", `[{"type":"section","text":{"type":"plain_text","text":"Your request is in."}}]`)
+		case slackgo.InteractionTypeBlockActions:
+			if p.View.ID != "" {
+				break
+			}
+			if p.User.ID != "U0BOB" {
+				slackgo.PostWebhook(p.ResponseURL, &slackgo.WebhookMessage{Text: "You can not approve this request."})
+				break
+			}
+			w.slack.UpdateMessage(kanal, p.Message.Timestamp, slackgo.MsgOptionText("approved", false),
+				slackgo.MsgOptionBlocks(slackgo.NewHeaderBlock(plain(":large_green_circle: Approved"))))
+		}
+		return ""
+	})
+
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0ADA")
+	b.click(`#composer [data-command="/access"]`)
+	b.wait(`.modal [data-action-id="account"] input`)
+	b.click(`.modal [data-submit]`)
+	b.wait(`.field[data-block-id="account"] .field-error`)
+
+	b.typeInto(`.modal [data-action-id="account"] input`, "pay")
+	b.wait(`.modal [role="option"][data-value="id-payments-prod"]`)
+	b.gone(`.modal [role="option"][data-value="id-billing-prod"]`)
+	same(t, "options", eval[int](b, `document.querySelectorAll('.modal [role="option"]').length`), 2)
+	b.picture("typeahead")
+	b.click(`.modal [role="option"][data-value="id-payments-prod"]`)
+	b.typeInto(`.modal textarea[data-action-id="reason"]`, "no")
+	b.click(`.modal [data-submit]`)
+	b.wait(`.field[data-block-id="reason"] .field-error`)
+	same(t, "field error", b.text(`.field[data-block-id="reason"] .field-error`), "Please say what for.")
+	b.picture("form")
+	b.typeInto(`.modal textarea[data-action-id="reason"]`, "thing burns: <!channel> look")
+	b.click(`.modal [data-submit]`)
+	b.gone(`.modal`)
+	b.wait(`.message [data-action-id="approve"]`)
+	b.wait(`.message .replies .message`)
+
+	// Ada may not; she alone is told. Her direct messages have the receipt.
+	b.click(`.message [data-action-id="approve"]`)
+	b.wait(`.message.ephemeral`)
+	b.wait(`[data-conversation="D0ADA"] .badge`)
+	b.picture("asked")
+	b.click(`[data-conversation="D0ADA"]`)
+	b.wait(`.message[data-channel="D0ADA"]`)
+
+	b.run("become Bob", chromedp.SetValue(chromedp.CSS("#person"), "U0BOB"))
+	eval[bool](b, `document.querySelector("#person").dispatchEvent(new Event("change"))`)
+	b.wait(`[data-person="U0BOB"][aria-pressed="true"]`)
+	b.wait(`.message [data-action-id="approve"]`)
+	same(t, "ephemeral messages for Bob", eval[int](b, `document.querySelectorAll(".message.ephemeral").length`), 0)
+	b.click(`.message [data-action-id="approve"]`)
+	b.wait(`.message [data-emoji="large_green_circle"]`)
+	b.gone(`.message [data-action-id="approve"]`)
+
+	// Cy is not in the channel.
+	b.click(`[data-person="U0CY"]`)
+	b.wait(`[data-person="U0CY"][aria-pressed="true"]`)
+	same(t, "channels of Cy", eval[int](b, `document.querySelectorAll('[data-kind="channel"]').length`), 0)
+
+	b.wait(`#truth [data-assignment="111111111111/ReadOnly/ada"]`)
+	same(t, "where the execution is", b.text(`#truth [data-execution] .state.here`), "AwaitEnd")
+	same(t, "audit records", eval[int](b, `document.querySelectorAll("#truth [data-audit]").length`), 3)
+	b.click(`[data-person="U0ADA"]`)
+	b.wait(`.message.ephemeral`)
+	b.picture("approved")
+}
+
+// What goes away is seen going; without a workspace the panel is the page.
+func TestPageOfTruthAlone(t *testing.T) {
+	var ended atomic.Bool
+	srv := httptest.NewServer(TruthPage(func(context.Context) (Truth, error) {
+		truth := exampleTruth(time.Now())
+		if ended.Load() {
+			truth.Assignments = nil
+		}
+		return truth, nil
+	}))
+	defer srv.Close()
+	b := newBrowser(t)
+	b.run("open the page", chromedp.Navigate(srv.URL))
+	b.wait(`#truth [data-assignment="111111111111/ReadOnly/ada"]`)
+	same(t, "workspace", eval[int](b, `document.querySelectorAll("#workspace").length`), 0)
+	ended.Store(true)
+	b.wait(`#truth [data-gone="111111111111/ReadOnly/ada"]`)
+	same(t, "assignments", eval[int](b, `document.querySelectorAll("#truth [data-assignment]").length`), 0)
+	b.picture("truth")
+	b.gone(`#truth [data-gone]`)
+}
+
+func requestBlocks(reason, approver string) string {
+	return `[
+	{"type":"header","text":{"type":"plain_text","text":":large_yellow_circle: Access request"}},
+	{"type":"section","fields":[
+		{"type":"mrkdwn","text":"*Who*\n<@U0ADA>"},{"type":"mrkdwn","text":"*Account*\npayments-prod"},
+		{"type":"mrkdwn","text":"*Permission set*\nReadOnly"},{"type":"mrkdwn","text":"*For*\n1 hour"}]},
+	{"type":"rich_text","elements":[
+		{"type":"rich_text_section","elements":[{"type":"text","text":"Reason","style":{"bold":true}}]},
+		{"type":"rich_text_quote","elements":[{"type":"text","text":` + quoted(reason) + `}]},
+		{"type":"rich_text_section","elements":[{"type":"text","text":"Approvers: "},{"type":"user","user_id":` + quoted(approver) + `}]}]},
+	{"type":"actions","elements":[
+		{"type":"button","action_id":"approve","style":"primary","value":"r1","text":{"type":"plain_text","text":"Approve"}},
+		{"type":"button","action_id":"deny","style":"danger","value":"r1","text":{"type":"plain_text","text":"Discard"}}]},
+	{"type":"context","elements":[{"type":"plain_text","text":"Expires in 8 hours"},{"type":"mrkdwn","text":"<https://example.com/execution|execution>"}]}]`
+}
+
+func exampleTruth(now time.Time) Truth {
+	at := func(s int) time.Time { return now.Truncate(time.Minute).Add(time.Duration(s) * time.Second) }
+	var states []State
+	for i, name := range []string{"Evaluate", "Announce", "Route", "AwaitApproval", "Decided", "Grant", "ConfirmGrant", "AuditGrant", "Active", "NotifyGranted", "AwaitEnd"} {
+		states = append(states, State{Name: name, Status: "succeeded", Entered: at(i)})
+	}
+	states[len(states)-1].Status = "running"
+	record := func(event string, s int) json.RawMessage {
+		b, _ := json.Marshal(map[string]any{"event": event, "time": at(s), "request_id": "r1", "role_name": "ReadOnly",
+			"account_id": "111111111111", "requester_email": "ada@example.com", "approver_email": "NA"})
+		return b
+	}
+	return Truth{
+		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com"}},
+		Memberships: []Membership{{GroupName: "on-call", GroupID: "g1", UserName: "bob", Email: "bob@example.com"}, {GroupName: "on-call", GroupID: "g1", UserName: "cy", Email: "cy@example.com"}},
+		Executions: []Execution{
+			{Name: "20260504-payments-prod-readonly-k3x7", Status: "RUNNING", Started: at(0), States: states},
+			{Name: "20260504-billing-prod-admin-a9s2", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4]},
+		},
+		Audit: []json.RawMessage{record("requested", 0), record("approved", 3), record("granted", 6)},
+	}
+}

@@ -1,0 +1,152 @@
+package simulator
+
+import (
+	"slices"
+	"strings"
+)
+
+func (w *workspace) currentVersion() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.version
+}
+
+// firstPerson is who the page begins with.
+func (w *workspace) firstPerson() Person {
+	for _, p := range w.cfg.People {
+		if !p.Deleted {
+			return p
+		}
+	}
+	return Person{}
+}
+
+func show(m message, person string, withMetadata bool) shown {
+	s := shown{
+		Channel: m.Channel, TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: m.Blocks,
+		Only: m.EphemeralTo, EditedTS: m.EditedTS, Mentions: mentions(m, person),
+	}
+	if s.Blocks == nil {
+		s.Blocks = []any{}
+	}
+	if withMetadata {
+		s.Metadata = m.Metadata
+	}
+	return s
+}
+
+// mentions says whether a message names a person in a way that Slack notifies
+// them of.
+func mentions(m message, person string) bool {
+	if person == "" || m.User == person {
+		return false
+	}
+	if len(m.Blocks) == 0 {
+		return strings.Contains(m.Text, "<@"+person+">") || strings.Contains(m.Text, "<@"+person+"|")
+	}
+	var walk func(any) bool
+	walk = func(v any) bool {
+		switch v := v.(type) {
+		case []any:
+			return slices.ContainsFunc(v, walk)
+		case map[string]any:
+			switch v["type"] {
+			case "mrkdwn":
+				return strings.Contains(text(v["text"]), "<@"+person+">") || strings.Contains(text(v["text"]), "<@"+person+"|")
+			case "user":
+				return v["user_id"] == person
+			case "plain_text":
+				return false
+			}
+			for _, inner := range v {
+				if walk(inner) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return slices.ContainsFunc(m.Blocks, walk)
+}
+
+// waiting counts what a person has not read: in direct messages everything, in
+// the channel what mentions them.
+func (w *workspace) waiting(p Person, channel string) (unread, important int) {
+	w.mu.Lock()
+	read := w.read[p.SlackID][channel]
+	w.mu.Unlock()
+	for _, m := range w.list(func(m *message) bool {
+		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.sees(p, m)
+	}) {
+		unread++
+		if channel != w.cfg.ChannelID || mentions(m, p.SlackID) || m.EphemeralTo != "" {
+			important++
+		}
+	}
+	return unread, important
+}
+
+type shownPerson struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Email     string `json:"email"`
+	Title     string `json:"title"`
+	InChannel bool   `json:"in_channel"`
+	Guest     bool   `json:"guest,omitempty"`
+	Deleted   bool   `json:"deleted,omitempty"`
+	Waiting   int    `json:"waiting"`
+}
+
+type shownConversation struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"` // channel or im
+	Members int    `json:"members,omitempty"`
+	Unread  int    `json:"unread"`
+	Waiting int    `json:"waiting"`
+}
+
+// state is what the page draws for one person.
+func (w *workspace) state(p Person, version int) map[string]any {
+	people := []shownPerson{}
+	members := 0
+	for _, q := range w.cfg.People {
+		waiting := 0
+		for _, channel := range []string{w.cfg.ChannelID, im(q.SlackID)} {
+			_, n := w.waiting(q, channel)
+			waiting += n
+		}
+		people = append(people, shownPerson{
+			ID: q.SlackID, Name: q.Name, Email: q.Email, Title: q.Title,
+			InChannel: q.InChannel, Guest: q.Guest, Deleted: q.Deleted, Waiting: waiting,
+		})
+		if q.InChannel && !q.Deleted {
+			members++
+		}
+	}
+	conversations := []shownConversation{}
+	if p.InChannel {
+		unread, waiting := w.waiting(p, w.cfg.ChannelID)
+		conversations = append(conversations, shownConversation{ID: w.cfg.ChannelID, Name: w.cfg.ChannelName,
+			Kind: "channel", Members: members, Unread: unread, Waiting: waiting})
+	}
+	unread, waiting := w.waiting(p, im(p.SlackID))
+	conversations = append(conversations, shownConversation{ID: im(p.SlackID), Name: w.cfg.AppName,
+		Kind: "im", Unread: unread, Waiting: waiting})
+
+	messages := []shown{}
+	for _, m := range w.list(func(m *message) bool { return w.sees(p, m) }) {
+		messages = append(messages, show(m, p.SlackID, false))
+	}
+	var top any
+	if open := w.openViews(p.SlackID); len(open) > 0 {
+		top = w.viewPayload(open[len(open)-1], true)
+	}
+	return map[string]any{
+		"version": version, "person": p.SlackID, "people": people, "conversations": conversations,
+		"messages": messages, "view": top, "team": w.cfg.TeamName, "now": w.cfg.Now().UTC(),
+		"app":      map[string]any{"name": w.cfg.AppName, "user": w.botUser()},
+		"slackbot": slackbot, "commands": w.cfg.Commands, "shortcuts": w.cfg.Shortcuts,
+		"channel": map[string]any{"id": w.cfg.ChannelID, "name": w.cfg.ChannelName},
+	}
+}

@@ -1,0 +1,122 @@
+package simulator
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Truth is what is so outside Slack: what Identity Center, Step Functions and
+// the audit bucket say.
+type Truth struct {
+	Assignments []Assignment      `json:"assignments"`
+	Memberships []Membership      `json:"memberships"`
+	Executions  []Execution       `json:"executions"` // latest first
+	Audit       []json.RawMessage `json:"audit"`      // in the order of their time
+}
+
+// Assignment is an account assignment in Identity Center.
+type Assignment struct {
+	AccountID     string `json:"account_id"`
+	AccountName   string `json:"account_name"`
+	PermissionSet string `json:"permission_set"`
+	UserName      string `json:"user_name"`
+	Email         string `json:"email"`
+	PrincipalID   string `json:"principal_id"`
+}
+
+// Membership is a user's membership in a group of Identity Center.
+type Membership struct {
+	GroupName string `json:"group_name"`
+	GroupID   string `json:"group_id"`
+	UserName  string `json:"user_name"`
+	Email     string `json:"email"`
+}
+
+// Execution is one execution of a state machine. Status is Step Functions' own:
+// RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED.
+type Execution struct {
+	Name    string    `json:"name"`
+	Status  string    `json:"status"`
+	Started time.Time `json:"started"`
+	Stopped time.Time `json:"stopped,omitzero"`
+	States  []State   `json:"states"` // in the order they were entered
+}
+
+// State is one visit to a state. Status: running, succeeded, failed or waiting;
+// empty counts as succeeded.
+type State struct {
+	Name    string    `json:"name"`
+	Status  string    `json:"status"`
+	Entered time.Time `json:"entered"`
+}
+
+// truthReader asks for the truth at most once at a time, and not again within
+// truthEvery after an answer: however many pages are open, what lies behind is
+// asked about once a second.
+type truthReader struct {
+	read func(context.Context) (Truth, error)
+	now  func() time.Time
+
+	mu    sync.Mutex
+	at    time.Time
+	last  Truth
+	err   error
+	known bool
+}
+
+const (
+	truthEvery   = time.Second
+	truthTimeout = 20 * time.Second
+)
+
+// truthAnswer is what /sim/truth answers. After an error Truth is the last that
+// was read, and At its time.
+type truthAnswer struct {
+	Available bool      `json:"available"`
+	Error     string    `json:"error,omitempty"`
+	At        time.Time `json:"at,omitzero"`
+	Truth     *Truth    `json:"truth,omitempty"`
+}
+
+func (t *truthReader) answer(ctx context.Context) truthAnswer {
+	if t.read == nil {
+		return truthAnswer{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.now(); t.at.IsZero() || now.Sub(t.at) >= truthEvery || now.Before(t.at) {
+		// A page that goes away must not break the answer for the others.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), truthTimeout)
+		defer cancel()
+		truth, err := t.read(ctx)
+		if t.err = err; err == nil {
+			t.last, t.known = truth, true
+		}
+		t.at = t.now()
+	}
+	a := truthAnswer{Available: true, At: t.at}
+	if t.err != nil {
+		a.Error = t.err.Error()
+	}
+	if t.known {
+		truth := t.last
+		a.Truth = &truth
+	}
+	return a
+}
+
+func (t *truthReader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, t.answer(r.Context()))
+}
+
+// TruthPage is the page without the workspace: for a system whose Slack is not
+// this package. It serves the page at / and /sim/truth.
+func TruthPage(truth func(context.Context) (Truth, error)) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /sim/truth", &truthReader{read: truth, now: time.Now})
+	servePage(mux, "truth")
+	return mux
+}

@@ -1,0 +1,410 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxViewSize is Slack's limit on a view: 250 kB.
+const maxViewSize = 250_000
+
+// view is an open modal.
+type view struct {
+	ID       string
+	Hash     string
+	User     string
+	Root     string
+	Previous string
+	Spec     map[string]any // as the app sent it, ids filled in
+	// Values is what the form holds: block id, action id, the state's object.
+	Values map[string]map[string]any
+	// offered is what the app has offered in selects that load from it:
+	// "block_id/action_id", value, option.
+	offered map[string]map[string]any
+}
+
+func (v *view) str(key string) string { s, _ := v.Spec[key].(string); return s }
+
+func (v *view) flag(key string) bool { b, _ := v.Spec[key].(bool); return b }
+
+func (v *view) blocks() []any { b, _ := v.Spec["blocks"].([]any); return b }
+
+// field is an element of a view that has a state or can be pressed.
+type field struct {
+	BlockID, ActionID, Type string
+	Element                 map[string]any
+	Block                   map[string]any
+}
+
+func (f field) key() string { return f.BlockID + "/" + f.ActionID }
+
+// fields are the interactive elements of blocks, in order.
+func fields(blocks []any) []field {
+	var out []field
+	for _, b := range blocks {
+		block, _ := b.(map[string]any)
+		var elements []any
+		switch block["type"] {
+		case "input":
+			elements = []any{block["element"]}
+		case "actions":
+			elements, _ = block["elements"].([]any)
+		case "section":
+			elements = []any{block["accessory"]}
+		}
+		for _, e := range elements {
+			if element, ok := e.(map[string]any); ok {
+				out = append(out, field{
+					BlockID: text(block["block_id"]), ActionID: text(element["action_id"]),
+					Type: text(element["type"]), Element: element, Block: block,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// findField looks an element up by action id, and by block id where given.
+func findField(blocks []any, blockID, actionID string) (field, bool) {
+	for _, f := range fields(blocks) {
+		if f.ActionID == actionID && (blockID == "" || f.BlockID == blockID) {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// initialState is what an element holds before anybody touches it; nil where it
+// has no state.
+func (f field) initialState() map[string]any {
+	switch f.Type {
+	case "plain_text_input":
+		return map[string]any{"type": f.Type, "value": nullable(text(f.Element["initial_value"]))}
+	case "static_select", "external_select":
+		return map[string]any{"type": f.Type, "selected_option": f.Element["initial_option"]}
+	}
+	return nil
+}
+
+// isEmpty says whether a state holds nothing.
+func isEmpty(state any) bool {
+	s, _ := state.(map[string]any)
+	if s["type"] == "plain_text_input" {
+		return strings.TrimSpace(text(s["value"])) == ""
+	}
+	return s["selected_option"] == nil
+}
+
+// staticOption finds a value among the options that stand in a static_select.
+func (f field) staticOption(value string) any {
+	lists := [][]any{}
+	if o, ok := f.Element["options"].([]any); ok {
+		lists = append(lists, o)
+	}
+	groups, _ := f.Element["option_groups"].([]any)
+	for _, g := range groups {
+		if group, ok := g.(map[string]any); ok {
+			o, _ := group["options"].([]any)
+			lists = append(lists, o)
+		}
+	}
+	for _, list := range lists {
+		for _, o := range list {
+			if option, ok := o.(map[string]any); ok && option["value"] == value {
+				return option
+			}
+		}
+	}
+	return nil
+}
+
+// render puts a new description into the view. What the form holds stays where
+// block and action ids stay; everything else starts afresh.
+func (v *view) render(spec map[string]any) {
+	values, offered := map[string]map[string]any{}, map[string]map[string]any{}
+	blocks, _ := spec["blocks"].([]any)
+	for _, f := range fields(blocks) {
+		state := f.initialState()
+		if state == nil {
+			continue
+		}
+		if old, ok := v.Values[f.BlockID][f.ActionID].(map[string]any); ok && old["type"] == f.Type {
+			state = old
+			offered[f.key()] = v.offered[f.key()]
+		}
+		if offered[f.key()] == nil {
+			offered[f.key()] = map[string]any{}
+		}
+		if option, ok := f.Element["initial_option"].(map[string]any); ok {
+			offered[f.key()] = maps.Clone(offered[f.key()])
+			offered[f.key()][text(option["value"])] = option
+		}
+		if values[f.BlockID] == nil {
+			values[f.BlockID] = map[string]any{}
+		}
+		values[f.BlockID][f.ActionID] = state
+	}
+	v.Spec, v.Values, v.offered = spec, values, offered
+}
+
+// set puts what was typed or chosen into the form: the names are action ids or
+// "block_id/action_id". With unchecked, an option that was never offered is
+// taken as it is.
+func (v *view) set(inputs map[string]string, unchecked bool) error {
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		blockID, actionID := "", name
+		if b, a, ok := strings.Cut(name, "/"); ok {
+			blockID, actionID = b, a
+		}
+		f, ok := findField(v.blocks(), blockID, actionID)
+		if !ok || f.initialState() == nil {
+			return fmt.Errorf("the form has no field %q", name)
+		}
+		value := inputs[name]
+		state := map[string]any{"type": f.Type}
+		if f.Type == "plain_text_input" {
+			state["value"] = nullable(value)
+		} else {
+			option, err := v.option(f, value, unchecked)
+			if err != nil {
+				return err
+			}
+			state["selected_option"] = option
+		}
+		block := maps.Clone(v.Values[f.BlockID])
+		block[f.ActionID] = state
+		values := maps.Clone(v.Values)
+		values[f.BlockID] = block
+		v.Values = values
+	}
+	return nil
+}
+
+// option is what a select holds after value was chosen; nil for "".
+func (v *view) option(f field, value string, unchecked bool) (any, error) {
+	if value == "" {
+		return nil, nil
+	}
+	option := f.staticOption(value)
+	if option == nil {
+		option = v.offered[f.key()][value]
+	}
+	if option == nil {
+		if !unchecked {
+			return nil, fmt.Errorf("field %q was never offered the value %q", f.ActionID, value)
+		}
+		option = map[string]any{
+			"text": map[string]any{"type": "plain_text", "text": value, "emoji": true}, "value": value,
+		}
+	}
+	return option, nil
+}
+
+// clientErrors is what a Slack client finds wrong before it sends a form: block
+// id to text.
+func (v *view) clientErrors() map[string]string {
+	out := map[string]string{}
+	for _, f := range fields(v.blocks()) {
+		if f.Block["type"] != "input" {
+			continue
+		}
+		state := v.Values[f.BlockID][f.ActionID]
+		if state == nil {
+			continue
+		}
+		if isEmpty(state) {
+			if f.Block["optional"] != true {
+				out[f.BlockID] = "Please complete this required field."
+			}
+			continue
+		}
+		if f.Type != "plain_text_input" {
+			continue
+		}
+		length := len([]rune(text(state.(map[string]any)["value"])))
+		maximum, minimum := number(f.Element["max_length"], maxInputLength), number(f.Element["min_length"], 0)
+		switch {
+		case length > maximum:
+			out[f.BlockID] = fmt.Sprintf("Must be %d characters or fewer (it has %d).", maximum, length)
+		case length < minimum:
+			out[f.BlockID] = fmt.Sprintf("Must be at least %d characters.", minimum)
+		}
+	}
+	return out
+}
+
+// payload is the view as Slack's payloads and answers carry it. withState is
+// false in a block_suggestion: an app must not rely on the form's state there.
+func (w *workspace) viewPayload(v view, withState bool) map[string]any {
+	values := map[string]map[string]any{}
+	if withState {
+		values = v.Values
+	}
+	return map[string]any{
+		"id": v.ID, "team_id": w.cfg.TeamID, "type": "modal", "blocks": v.blocks(),
+		"private_metadata": v.str("private_metadata"), "callback_id": v.str("callback_id"),
+		"state": map[string]any{"values": values}, "hash": v.Hash,
+		"title": v.Spec["title"], "close": v.Spec["close"], "submit": v.Spec["submit"],
+		"clear_on_close": v.flag("clear_on_close"), "notify_on_close": v.flag("notify_on_close"),
+		"previous_view_id": nullable(v.Previous), "root_view_id": v.Root,
+		"app_id": w.cfg.AppID, "external_id": v.str("external_id"),
+		"app_installed_team_id": w.cfg.TeamID, "bot_id": w.botID(),
+	}
+}
+
+// checkView is what is wrong with a view's description: the Web API's error code
+// and its messages.
+func checkView(raw any) (spec map[string]any, errCode string, problems []string) {
+	if s, ok := raw.(string); ok { // a form field holds JSON
+		if json.Unmarshal([]byte(s), &raw) != nil {
+			return nil, "invalid_arguments", []string{"[ERROR] view is not JSON"}
+		}
+	}
+	spec, ok := raw.(map[string]any)
+	if !ok {
+		return nil, "invalid_arguments", []string{"[ERROR] missing required field: view"}
+	}
+	size, _ := json.Marshal(spec)
+	if len(size) > maxViewSize {
+		return nil, "view_too_large", nil
+	}
+	if problems = viewProblems(spec); len(problems) > 0 {
+		return nil, "invalid_arguments", problems
+	}
+	blocks, _ := spec["blocks"].([]any)
+	fillIDs(blocks)
+	return spec, "", nil
+}
+
+func (w *workspace) newHash() string {
+	return fmt.Sprintf("%d.%s", w.cfg.Now().Unix(), strings.ToLower(randomID("", 8)))
+}
+
+// openView shows a new modal to a person, on top of what is open.
+func (w *workspace) openView(user string, spec map[string]any) (view, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ext := text(spec["external_id"]); ext != "" && w.viewByExternal(ext) != nil {
+		return view{}, "duplicate_external_id"
+	}
+	v := &view{ID: randomID("V", 10), User: user, Hash: w.newHash()}
+	v.Root = v.ID
+	v.render(spec)
+	w.views[v.ID] = v
+	w.stacks[user] = append(w.stacks[user], v.ID)
+	w.version++
+	return *v, ""
+}
+
+// viewByExternal finds an open view by the app's own id; w.mu is held.
+func (w *workspace) viewByExternal(id string) *view {
+	for _, v := range w.views {
+		if v.str("external_id") == id {
+			return v
+		}
+	}
+	return nil
+}
+
+// updateView replaces what an open modal shows. An empty hash always fits.
+func (w *workspace) updateView(id, external, hash string, spec map[string]any) (view, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.views[id]
+	if v == nil && external != "" {
+		v = w.viewByExternal(external)
+	}
+	switch {
+	case v == nil:
+		return view{}, "not_found"
+	case hash != "" && hash != v.Hash:
+		return view{}, "hash_conflict"
+	}
+	v.render(spec)
+	v.Hash = w.newHash()
+	w.version++
+	return *v, ""
+}
+
+// pushView puts a modal on top of another; Slack allows three.
+func (w *workspace) pushView(below view, spec map[string]any) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.stacks[below.User]) >= 3 {
+		return "push_limit_reached"
+	}
+	v := &view{ID: randomID("V", 10), User: below.User, Root: below.Root, Previous: below.ID, Hash: w.newHash()}
+	v.render(spec)
+	w.views[v.ID] = v
+	w.stacks[v.User] = append(w.stacks[v.User], v.ID)
+	w.version++
+	return ""
+}
+
+// openViewOf is a person's open modal of that id.
+func (w *workspace) openViewOf(user, id string) (view, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if v := w.views[id]; v != nil && v.User == user {
+		return *v, true
+	}
+	return view{}, false
+}
+
+// openViews are a person's open modals, the one on top last.
+func (w *workspace) openViews(user string) []view {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []view
+	for _, id := range w.stacks[user] {
+		out = append(out, *w.views[id])
+	}
+	return out
+}
+
+// fill puts inputs into an open modal.
+func (w *workspace) fill(user, id string, inputs map[string]string, unchecked bool) (view, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.views[id]
+	if v == nil || v.User != user {
+		return view{}, errNoView
+	}
+	err := v.set(inputs, unchecked)
+	return *v, err
+}
+
+// offer remembers what the app offered in a select.
+func (w *workspace) offer(id string, f field, options []any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.views[id]
+	if v == nil || v.offered[f.key()] == nil {
+		return
+	}
+	known := maps.Clone(v.offered[f.key()])
+	for _, o := range options {
+		if option, ok := o.(map[string]any); ok {
+			known[text(option["value"])] = option
+		}
+	}
+	v.offered = maps.Clone(v.offered)
+	v.offered[f.key()] = known
+}
+
+// closeView closes a modal; all closes those below it as well.
+func (w *workspace) closeView(user, id string, all bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stacks[user] = slices.DeleteFunc(slices.Clone(w.stacks[user]), func(open string) bool {
+		if open == id || all {
+			delete(w.views, open)
+			return true
+		}
+		return false
+	})
+	w.version++
+}

@@ -1,0 +1,347 @@
+package simulator
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	triggerLife     = 3 * time.Second // docs.slack.dev, "Handling user interaction": a trigger id lives 3 s
+	responseURLLife = 30 * time.Minute
+	responseURLUses = 5
+	slackbot        = "USLACKBOT" // speaks when the app does not
+)
+
+// workspace is everything that Slack remembers. Its methods lock; what they
+// return is a copy or is never changed again.
+type workspace struct {
+	cfg Config
+
+	mu        sync.Mutex
+	version   int
+	lastTS    int64 // microseconds
+	messages  []*message
+	views     map[string]*view
+	stacks    map[string][]string // person → ids of open views, the one on top last
+	triggers  map[string]*trigger
+	responses map[string]*responseURL
+	ims       map[string]bool              // people whose direct messages with the app are open
+	read      map[string]map[string]string // person → channel → ts
+	apiURL    string
+	request   string
+}
+
+type message struct {
+	Channel     string
+	TS          string
+	ThreadTS    string
+	User        string // the app's bot user, a person, or slackbot
+	Text        string
+	Blocks      []any
+	Metadata    json.RawMessage
+	EphemeralTo string // empty: everybody in the channel sees it
+	EditedTS    string
+	Gone        bool
+	// earlier are the blocks of previous versions, for a press on an old one.
+	earlier [][]any
+}
+
+type trigger struct {
+	user    string
+	expires time.Time
+	used    bool
+}
+
+// responseURL is where one interaction may be answered.
+type responseURL struct {
+	user, channel, thread, ts string
+	ephemeral                 bool
+	expires                   time.Time
+	uses                      int
+}
+
+func newWorkspace(cfg Config) *workspace {
+	return &workspace{
+		cfg: cfg, version: 1,
+		views: map[string]*view{}, stacks: map[string][]string{},
+		triggers: map[string]*trigger{}, responses: map[string]*responseURL{},
+		ims: map[string]bool{}, read: map[string]map[string]string{},
+		apiURL: cfg.APIURL, request: cfg.RequestURL,
+	}
+}
+
+// randomID is prefix and n characters of 0-9A-F. Random, so that ids of one run
+// are not those of the next: what lies behind the app may outlive the workspace.
+func randomID(prefix string, n int) string {
+	b := make([]byte, (n+1)/2)
+	rand.Read(b) // never fails
+	return prefix + strings.ToUpper(hex.EncodeToString(b))[:n]
+}
+
+func (w *workspace) botUser() string { return "U0" + strings.TrimPrefix(w.cfg.AppID, "A") + "BOT" }
+func (w *workspace) botID() string   { return "B0" + strings.TrimPrefix(w.cfg.AppID, "A") }
+
+func (w *workspace) person(id string) (Person, bool) {
+	for _, p := range w.cfg.People {
+		if p.SlackID == id {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+func (w *workspace) personByEmail(email string) (Person, bool) {
+	for _, p := range w.cfg.People {
+		if !p.Deleted && p.Email != "" && strings.EqualFold(p.Email, email) {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// handle is a person's user name, as payloads carry it.
+func handle(p Person) string {
+	if local, _, ok := strings.Cut(p.Email, "@"); ok {
+		return strings.ToLower(local)
+	}
+	return strings.ToLower(strings.ReplaceAll(p.Name, " ", "."))
+}
+
+func (w *workspace) teamDomain() string {
+	return strings.ToLower(strings.ReplaceAll(w.cfg.TeamName, " ", "-"))
+}
+
+// im is the id of a person's direct messages with the app.
+func im(person string) string { return "D" + strings.TrimPrefix(person, "U") }
+
+// imPerson is whose direct messages a channel id names.
+func (w *workspace) imPerson(channel string) (Person, bool) {
+	for _, p := range w.cfg.People {
+		if im(p.SlackID) == channel {
+			return p, true
+		}
+	}
+	return Person{}, false
+}
+
+// resolveChannel turns what chat.postMessage takes as a channel into a channel
+// id: the channel, its name, open direct messages, or a person.
+func (w *workspace) resolveChannel(channel string) (id, errCode string) {
+	if channel == w.cfg.ChannelID || channel == "#"+w.cfg.ChannelName {
+		return w.cfg.ChannelID, ""
+	}
+	p, ok := w.imPerson(channel)
+	if !ok {
+		if p, ok = w.person(channel); !ok {
+			return "", "channel_not_found"
+		}
+	}
+	if p.Deleted {
+		return "", "user_disabled"
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ims[p.SlackID] = true
+	return im(p.SlackID), ""
+}
+
+// nextTS is a timestamp that no message has; w.mu is held.
+func (w *workspace) nextTS() string {
+	us := w.cfg.Now().UnixMicro()
+	if us <= w.lastTS {
+		us = w.lastTS + 1
+	}
+	w.lastTS = us
+	return fmt.Sprintf("%d.%06d", us/1e6, us%1e6)
+}
+
+// post adds a message and gives it its timestamp.
+func (w *workspace) post(m message) message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m.TS = w.nextTS()
+	w.messages = append(w.messages, &m)
+	w.version++
+	return m
+}
+
+func (w *workspace) find(channel, ts string) (message, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.locate(channel, ts); m != nil {
+		return *m, true
+	}
+	return message{}, false
+}
+
+// locate finds a message that is there; w.mu is held.
+func (w *workspace) locate(channel, ts string) *message {
+	for _, m := range w.messages {
+		if m.Channel == channel && m.TS == ts && !m.Gone {
+			return m
+		}
+	}
+	return nil
+}
+
+// edit changes a message under the lock; false where there is none.
+func (w *workspace) edit(channel, ts string, change func(*message)) (message, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.locate(channel, ts)
+	if m == nil {
+		return message{}, false
+	}
+	before := m.Blocks
+	change(m)
+	m.earlier = append(slices.Clip(m.earlier), before)
+	m.EditedTS = w.nextTS()
+	w.version++
+	return *m, true
+}
+
+// dismiss takes an ephemeral message away; only its addressee can.
+func (w *workspace) dismiss(person, ts string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.messages {
+		if m.TS == ts && m.EphemeralTo == person && !m.Gone {
+			m.Gone = true
+			w.version++
+			return true
+		}
+	}
+	return false
+}
+
+// sees says whether a person sees a message.
+func (w *workspace) sees(p Person, m *message) bool {
+	switch {
+	case m.Gone, m.EphemeralTo != "" && m.EphemeralTo != p.SlackID:
+		return false
+	case m.Channel == w.cfg.ChannelID:
+		return p.InChannel
+	default:
+		return m.Channel == im(p.SlackID)
+	}
+}
+
+// list is the messages that keep says yes to, oldest first.
+func (w *workspace) list(keep func(*message) bool) []message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []message
+	for _, m := range w.messages {
+		if !m.Gone && keep(m) {
+			out = append(out, *m)
+		}
+	}
+	return out
+}
+
+func (w *workspace) newTrigger(user string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.cfg.Now()
+	maps.DeleteFunc(w.triggers, func(_ string, t *trigger) bool { return now.Sub(t.expires) > time.Hour })
+	id := fmt.Sprintf("%d.%d.%s", now.UnixNano()%1e13, len(w.triggers)+1, strings.ToLower(randomID("", 32)))
+	w.triggers[id] = &trigger{user: user, expires: now.Add(triggerLife)}
+	return id
+}
+
+// takeTrigger exchanges a trigger id for its person; an id works once.
+func (w *workspace) takeTrigger(id string) (user, errCode string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.triggers[id]
+	switch {
+	case t == nil:
+		return "", "invalid_trigger_id"
+	case t.used:
+		return "", "exchanged_trigger_id"
+	case w.cfg.Now().After(t.expires):
+		return "", "expired_trigger_id"
+	}
+	t.used = true
+	return t.user, ""
+}
+
+// newResponseURL makes an address where an interaction can be answered. host is
+// used where no call of the app has shown under which address it knows the API.
+func (w *workspace) newResponseURL(r responseURL, host string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.cfg.Now()
+	maps.DeleteFunc(w.responses, func(_ string, u *responseURL) bool { return now.Sub(u.expires) > time.Hour })
+	id := randomID("", 24)
+	r.expires = now.Add(responseURLLife)
+	w.responses[id] = &r
+	base := w.apiURL
+	if base == "" {
+		base = "http://" + host + "/api/"
+	}
+	return strings.TrimSuffix(base, "/") + "/response/" + w.cfg.TeamID + "/" + id
+}
+
+// takeResponse counts one use of a response URL.
+func (w *workspace) takeResponse(id string) (responseURL, string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := w.responses[id]
+	switch {
+	case u == nil:
+		return responseURL{}, "invalid_url"
+	case w.cfg.Now().After(u.expires):
+		return responseURL{}, "expired_url"
+	case u.uses >= responseURLUses:
+		return responseURL{}, "used_url"
+	}
+	u.uses++
+	return *u, ""
+}
+
+// learnAPIURL remembers under which address the app reaches the API.
+func (w *workspace) learnAPIURL(host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cfg.APIURL == "" && host != "" {
+		w.apiURL = "http://" + host + "/api/"
+	}
+}
+
+func (w *workspace) requestURL() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.request
+}
+
+func (w *workspace) setRequestURL(u string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.request = u
+}
+
+func (w *workspace) markRead(person, channel string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	latest := ""
+	for _, m := range w.messages {
+		if m.Channel == channel && m.TS > latest {
+			latest = m.TS
+		}
+	}
+	if w.read[person] == nil {
+		w.read[person] = map[string]string{}
+	}
+	if w.read[person][channel] != latest {
+		w.read[person][channel] = latest
+		w.version++
+	}
+}
