@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/requests"
+)
+
+type mockTable struct {
+	get   func(id string) (access.Request, error)
+	store func(id, wait, token string) (access.Request, error)
+}
+
+var _ Table = (*mockTable)(nil)
+var _ Table = (*requests.Store)(nil)
+
+func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
+func (m *mockTable) StoreToken(_ context.Context, id, wait, token string) (access.Request, error) {
+	return m.store(id, wait, token)
+}
+
+type mockResumer func(token, output string) error
+
+func (m mockResumer) Resume(_ context.Context, token, output string) error { return m(token, output) }
+
+func TestHandle(t *testing.T) {
+	monday := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	busy := access.Errorf(access.CodeThrottled, "x")
+	approved := func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeApproved} }
+	tests := []struct {
+		name  string
+		in    Input
+		row   func(*access.Request) // as the write of the token returns it
+		get   error
+		store error
+		busy  int // how many times Step Functions does not answer
+
+		want    access.Code
+		stored  bool
+		resumed []string
+	}{
+		{name: "undecided", in: Input{Operation: "approval"}, stored: true},
+		{name: "decided before", in: Input{Operation: "approval"}, row: approved, stored: true, resumed: []string{`{"next":"approved","wait_seconds":1}`}},
+		{name: "denied before", in: Input{Operation: "approval"}, row: func(r *access.Request) {
+			r.Outcome = &access.Outcome{Kind: access.OutcomeDenied}
+		}, stored: true, resumed: []string{`{"next":"denied","wait_seconds":1}`}},
+		{name: "tombstoned before", in: Input{Operation: "approval"}, row: func(r *access.Request) { r.Tombstone = true }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
+		{name: "closed before", in: Input{Operation: "approval"}, row: func(r *access.Request) { r.ClosedAt = monday }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
+		{name: "active", in: Input{Operation: "end"}, row: approved, stored: true},
+		{name: "ended before", in: Input{Operation: "end"}, row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, stored: true, resumed: []string{`{}`}},
+		{name: "removal begun before", in: Input{Operation: "end"}, row: func(r *access.Request) { r.RevokingAt = monday }, stored: true, resumed: []string{`{}`}},
+		{name: "Step Functions stumbles", in: Input{Operation: "end"}, row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, busy: 2, stored: true, resumed: []string{`{}`, `{}`, `{}`}},
+		{name: "Step Functions does not answer", in: Input{Operation: "approval"}, row: approved, busy: 9, stored: true, want: access.CodeThrottled, resumed: slices.Repeat([]string{`{"next":"approved","wait_seconds":1}`}, 3)},
+
+		{name: "another execution", in: Input{Operation: "approval", Execution: "arn:other"}, want: access.CodeRefused},
+		{name: "unknown wait", in: Input{Operation: "lunch"}, want: access.CodeInvalid},
+		{name: "no such request", in: Input{Operation: "end"}, get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
+		{name: "table down", in: Input{Operation: "end"}, store: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.in.RequestID, test.in.Token = "one", "secret-token"
+			if test.in.Execution == "" {
+				test.in.Execution = "arn:one"
+			}
+			row := access.Request{ID: "one", ExecutionARN: "arn:one"}
+			stored := false
+			var resumed []string
+			var log strings.Builder
+			h := &Handler{
+				Table: &mockTable{
+					get: func(string) (access.Request, error) { return row, test.get },
+					store: func(id, wait, token string) (access.Request, error) {
+						if id != "one" || wait != test.in.Operation || token != "secret-token" {
+							t.Errorf("stored %q, %q, %q", id, wait, token)
+						}
+						if test.store != nil {
+							return access.Request{}, test.store
+						}
+						stored = true
+						r := row
+						if test.row != nil {
+							test.row(&r)
+						}
+						return r, nil
+					},
+				},
+				Tokens: mockResumer(func(token, output string) error {
+					if token != "secret-token" {
+						t.Errorf("resumed %q", token)
+					}
+					resumed = append(resumed, output)
+					if len(resumed) <= test.busy {
+						return busy
+					}
+					return nil
+				}),
+				Sleep: func(context.Context, time.Duration) error { return nil },
+				Log:   slog.New(slog.NewTextHandler(&log, nil)),
+			}
+			_, err := h.Handle(context.Background(), test.in)
+			if got := access.CodeOf(err); got != test.want {
+				t.Errorf("error = %v, want %q", err, test.want)
+			}
+			if stored != test.stored || !slices.Equal(resumed, test.resumed) {
+				t.Errorf("stored %v, resumed %q; want %v, %q", stored, resumed, test.stored, test.resumed)
+			}
+			if strings.Contains(log.String(), "secret") || err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("the token is told: %s, %v", log.String(), err)
+			}
+		})
+	}
+}

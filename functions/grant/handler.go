@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// Input is what the state machine sends. Only Execution, which Step Functions
+// itself fills in, and the row that RequestID leads to count.
+type Input struct {
+	Operation string `json:"operation"` // start, confirm
+	RequestID string `json:"request_id"`
+	Execution string `json:"execution"` // ARN
+}
+
+// Table is where the request's row is.
+type Table interface {
+	Get(ctx context.Context, id string) (access.Request, error)
+	Fail(ctx context.Context, id string, f access.Failure) error
+}
+
+// Policy gives the policy in force.
+type Policy interface {
+	Load(ctx context.Context) (policy access.Policy, digest string, err error)
+}
+
+// Directory says who and what there is in Identity Center.
+type Directory interface {
+	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
+	PermissionSetName(ctx context.Context, arn string) (string, error)
+}
+
+// Leases make the access.
+type Leases interface {
+	Acquire(ctx context.Context, r access.Request) error
+	Confirm(ctx context.Context, r access.Request) (access.Request, error)
+}
+
+// Handler grants.
+type Handler struct {
+	Table     Table
+	Policy    Policy
+	Directory Directory
+	Leases    Leases
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Handle does one step of a grant: start makes the request a holder of its
+// access and starts the creation; confirm waits until the access exists and
+// fixes its end. It answers {}. Either may be repeated.
+//
+// A refusal, and whatever else no retry can mend, is entered in the row as the
+// request's failure before it is returned.
+func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
+	log := h.Log.With("request_id", in.RequestID, "execution", in.Execution, "operation", in.Operation)
+	err := h.handle(ctx, in, log)
+	if err != nil {
+		log.WarnContext(ctx, "not granted", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+	}
+	return struct{}{}, err
+}
+
+func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
+	var step func(context.Context, access.Request) error
+	switch in.Operation {
+	case "start":
+		step = h.start
+	case "confirm":
+		step = func(ctx context.Context, r access.Request) error { return h.confirm(ctx, r, log) }
+	default:
+		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+	r, err := h.Table.Get(ctx, in.RequestID)
+	if err != nil {
+		return err
+	}
+	if err := ours(r, in.Execution); err != nil {
+		return err // nothing that an alien execution does leaves a trace in the row
+	}
+	if f := r.Failure; f != nil {
+		return access.Errorf(f.Code, "%s", f.Message)
+	}
+	err = step(ctx, r)
+	if err == nil || transient(err) {
+		return err
+	}
+	failure := access.Failure{Code: access.CodeOf(err), Message: lambdaerr.Message(err), At: h.Now().UTC()}
+	if failErr := h.Table.Fail(ctx, r.ID, failure); failErr != nil {
+		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", lambdaerr.Message(failErr))
+	}
+	return err
+}
+
+func (h *Handler) start(ctx context.Context, r access.Request) error {
+	if err := h.permitted(ctx, r); err != nil {
+		return err
+	}
+	return h.Leases.Acquire(ctx, r)
+}
+
+// permitted asks the policy in force about the decision in the row, and
+// Identity Center whether names and ids in the row belong together: the policy
+// speaks of names, and the access is made with ids.
+func (h *Handler) permitted(ctx context.Context, r access.Request) error {
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return err
+	}
+	approver := ""
+	if r.Outcome != nil && r.Outcome.Kind == access.OutcomeApproved {
+		if approver, err = h.approver(ctx, r.Outcome.By); err != nil {
+			return err
+		}
+	}
+	if err := decided(r, policy, approver); err != nil {
+		return err
+	}
+	if r.Target.Kind != access.KindAccount {
+		return nil
+	}
+	name, err := h.Directory.PermissionSetName(ctx, r.Target.PermissionSetARN)
+	if err != nil {
+		return err
+	}
+	if name != r.Target.PermissionSet {
+		return access.Errorf(access.CodeRefused, "the permission set is not the one that was asked for: its name is not %q", r.Target.PermissionSet)
+	}
+	return nil
+}
+
+// approver is the Identity Center user of the one who approved. Where the row
+// has none their email is looked up: an approver needs no such user, but must
+// not be the requester under another email.
+func (h *Handler) approver(ctx context.Context, by access.Person) (principalID string, err error) {
+	if by.PrincipalID != "" {
+		return by.PrincipalID, nil
+	}
+	user, _, err := h.Directory.UserByEmail(ctx, by.Email)
+	return user.ID, err
+}
+
+func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {
+	granted, err := h.Leases.Confirm(ctx, r)
+	if err != nil {
+		return err
+	}
+	if r.GrantedAt.IsZero() {
+		log.InfoContext(ctx, "granted", "subject", granted.Subject().Key(), "end", granted.End)
+	}
+	return nil
+}
+
+// transient says whether the state machine tries again.
+func transient(err error) bool {
+	switch access.CodeOf(err) {
+	case access.CodeThrottled, access.CodeConflict, access.CodeInProgress, access.CodeUnavailable, access.CodeLeaseDeleting:
+		return true
+	}
+	return false
+}

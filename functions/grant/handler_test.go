@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+const execution = "arn:aws:states:us-east-1:123456789012:execution:request:one"
+
+type mockTable struct {
+	get  func(id string) (access.Request, error)
+	fail func(id string, f access.Failure) error
+}
+
+func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
+func (m *mockTable) Fail(_ context.Context, id string, f access.Failure) error {
+	return m.fail(id, f)
+}
+
+type mockPolicy func() (access.Policy, error)
+
+func (m mockPolicy) Load(context.Context) (access.Policy, string, error) {
+	p, err := m()
+	return p, "digest", err
+}
+
+type mockDirectory struct {
+	user func(email string) (identitycenter.User, bool, error)
+	name func(arn string) (string, error)
+}
+
+func (m *mockDirectory) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
+	return m.user(email)
+}
+func (m *mockDirectory) PermissionSetName(_ context.Context, arn string) (string, error) {
+	return m.name(arn)
+}
+
+type mockLeases struct {
+	acquire func(access.Request) error
+	confirm func(access.Request) (access.Request, error)
+}
+
+func (m *mockLeases) Acquire(_ context.Context, r access.Request) error { return m.acquire(r) }
+func (m *mockLeases) Confirm(_ context.Context, r access.Request) (access.Request, error) {
+	return m.confirm(r)
+}
+
+var (
+	_ Table     = (*mockTable)(nil)
+	_ Policy    = mockPolicy(nil)
+	_ Directory = (*mockDirectory)(nil)
+	_ Leases    = (*mockLeases)(nil)
+)
+
+// approved is a request that bob approved for alice.
+func approved() access.Request {
+	return access.Request{
+		ID: "one", ExecutionARN: execution, Duration: 3600,
+		Target: access.Target{
+			Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly",
+			PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1",
+		},
+		Requester: access.Person{SlackID: "UALICE", Email: "alice@example.com", PrincipalID: "p-alice"},
+		Outcome: &access.Outcome{
+			Kind: access.OutcomeApproved,
+			By:   access.Person{SlackID: "UBOB", Email: "Bob@Example.com", PrincipalID: "p-bob"},
+		},
+	}
+}
+
+func boolp(b bool) *bool { return &b }
+
+// policies of the tests: who may approve ReadOnly in any account.
+func listing(approvers ...string) access.Policy {
+	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, Approvers: approvers}}}
+}
+
+func self(approvers ...string) access.Policy {
+	p := listing(approvers...)
+	p.Accounts[0].AllowSelfApproval = boolp(true)
+	return p
+}
+
+func free() access.Policy {
+	p := listing()
+	p.Accounts[0].ApprovalIsNotRequired = boolp(true)
+	return p
+}
+
+// scene is a handler with everything in order, and what it did.
+type scene struct {
+	row      access.Request
+	policy   access.Policy
+	setName  string
+	users    map[string]string // email to principal id
+	errs     map[string]error  // by call
+	acquired []access.Request
+	failures []access.Failure
+	ic       int // calls that make access
+}
+
+func (s *scene) handler() *Handler {
+	return &Handler{
+		Table: &mockTable{
+			get: func(string) (access.Request, error) { return s.row, s.errs["get"] },
+			fail: func(_ string, f access.Failure) error {
+				s.failures = append(s.failures, f)
+				return s.errs["fail"]
+			},
+		},
+		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
+		Directory: &mockDirectory{
+			user: func(email string) (identitycenter.User, bool, error) {
+				id, found := s.users[access.NormalizeEmail(email)]
+				return identitycenter.User{ID: id}, found, s.errs["user"]
+			},
+			name: func(string) (string, error) { return s.setName, s.errs["name"] },
+		},
+		Leases: &mockLeases{
+			acquire: func(r access.Request) error {
+				s.acquired = append(s.acquired, r)
+				return s.errs["acquire"]
+			},
+			confirm: func(r access.Request) (access.Request, error) {
+				s.ic++
+				return r, s.errs["confirm"]
+			},
+		},
+		Now: func() time.Time { return monday },
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+func inOrder() *scene {
+	return &scene{row: approved(), policy: listing("bob@example.com"), setName: "ReadOnly", errs: map[string]error{}}
+}
+
+func TestStart(t *testing.T) {
+	refused := access.CodeRefused
+	tests := []struct {
+		name  string
+		scene func(*scene)
+		in    func(*Input)
+		want  access.Code
+		// recorded says whether the refusal is entered in the row.
+		recorded bool
+	}{
+		{name: "approved by somebody the policy lists"},
+		{name: "automatic", scene: func(s *scene) {
+			s.policy, s.row.Outcome = free(), &access.Outcome{Kind: access.OutcomeAutomatic}
+		}},
+		{name: "automatic by self approval", scene: func(s *scene) {
+			s.policy, s.row.Outcome = self("alice@example.com"), &access.Outcome{Kind: access.OutcomeAutomatic}
+		}},
+		{name: "self approval pressed by the requester", scene: func(s *scene) {
+			s.policy, s.row.Outcome.By = self("alice@example.com"), s.row.Requester
+		}},
+		{name: "approver without a user in Identity Center", scene: func(s *scene) { s.row.Outcome.By.PrincipalID = "" }},
+		{name: "group", scene: func(s *scene) {
+			s.row.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1"}
+			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
+			s.errs["name"] = access.Errorf(access.CodeInternal, "not asked for groups")
+		}},
+
+		// The execution is not the row's own: nothing is entered in the row.
+		{name: "another execution", in: func(in *Input) { in.Execution += "x" }, want: refused},
+		{name: "no execution", in: func(in *Input) { in.Execution = "" }, want: refused},
+		{name: "row without execution", scene: func(s *scene) { s.row.ExecutionARN = "" }, in: func(in *Input) { in.Execution = "" }, want: refused},
+		{name: "tombstone", scene: func(s *scene) { s.row.Tombstone = true }, want: refused},
+		{name: "closed", scene: func(s *scene) { s.row.ClosedAt = monday }, want: refused},
+		{name: "removal begun", scene: func(s *scene) { s.row.RevokingAt = monday }, want: refused},
+		{name: "revoked", scene: func(s *scene) { s.row.RevokedAt = monday }, want: refused},
+		{name: "no such request", scene: func(s *scene) { s.errs["get"] = access.Errorf(access.CodeNotFound, "x") }, want: access.CodeNotFound},
+		{name: "failed before", scene: func(s *scene) {
+			s.row.Failure = &access.Failure{Code: access.CodeForeign, Message: "there before"}
+		}, want: access.CodeForeign},
+		{name: "unknown operation", in: func(in *Input) { in.Operation = "stop" }, want: access.CodeInvalid},
+
+		// No decision that the policy in force permits.
+		{name: "undecided", scene: func(s *scene) { s.row.Outcome = nil }, want: refused, recorded: true},
+		{name: "denied", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeDenied }, want: refused, recorded: true},
+		{name: "withdrawn", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeWithdrawn }, want: refused, recorded: true},
+		{name: "expired", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeExpired }, want: refused, recorded: true},
+		{name: "refused", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeRefused }, want: refused, recorded: true},
+		{name: "made-up outcome", scene: func(s *scene) { s.row.Outcome.Kind = "yes" }, want: refused, recorded: true},
+		{name: "approver removed from the policy since", scene: func(s *scene) { s.policy = listing("carol@example.com") }, want: refused, recorded: true},
+		{name: "statement removed from the policy since", scene: func(s *scene) { s.policy = access.Policy{} }, want: refused, recorded: true},
+		{name: "approval needed since", scene: func(s *scene) { s.row.Outcome = &access.Outcome{Kind: access.OutcomeAutomatic} }, want: refused, recorded: true},
+		{name: "self approval denied since", scene: func(s *scene) {
+			s.policy = self("alice@example.com")
+			s.policy.Accounts = append(s.policy.Accounts, access.Statement{
+				Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"alice@example.com"}, AllowSelfApproval: boolp(false),
+			})
+			s.row.Outcome = &access.Outcome{Kind: access.OutcomeAutomatic}
+		}, want: refused, recorded: true},
+
+		// Who is who.
+		{name: "the approver is the requester", scene: func(s *scene) {
+			s.policy, s.row.Outcome.By = listing("alice@example.com", "bob@example.com"), s.row.Requester
+		}, want: refused, recorded: true},
+		{name: "same Slack user under another email", scene: func(s *scene) { s.row.Outcome.By.SlackID = "UALICE" }, want: refused, recorded: true},
+		{name: "same Identity Center user under another email", scene: func(s *scene) { s.row.Outcome.By.PrincipalID = "p-alice" }, want: refused, recorded: true},
+		{name: "same Identity Center user, found by the approver's email", scene: func(s *scene) {
+			s.row.Outcome.By.PrincipalID = ""
+			s.users = map[string]string{"bob@example.com": "p-alice"}
+		}, want: refused, recorded: true},
+		{name: "same email in capitals", scene: func(s *scene) {
+			s.policy = listing("alice@example.com")
+			s.row.Outcome.By.Email = "ALICE@example.com"
+		}, want: refused, recorded: true},
+		{name: "approver under a fallback domain", scene: func(s *scene) { s.row.Outcome.By.SecondaryDomain = true }, want: refused, recorded: true},
+		{name: "self approval under a fallback domain", scene: func(s *scene) {
+			s.policy, s.row.Outcome = self("alice@example.com"), &access.Outcome{Kind: access.OutcomeAutomatic}
+			s.row.Requester.SecondaryDomain = true
+		}, want: refused, recorded: true},
+		{name: "approver without email", scene: func(s *scene) { s.row.Outcome.By.Email = "" }, want: refused, recorded: true},
+		{name: "approver without Slack user", scene: func(s *scene) { s.row.Outcome.By.SlackID = "" }, want: refused, recorded: true},
+		{name: "requester without principal", scene: func(s *scene) { s.row.Requester.PrincipalID = "" }, want: refused, recorded: true},
+
+		// What is asked for.
+		{name: "the ARN is of another permission set", scene: func(s *scene) { s.setName = "AdministratorAccess" }, want: refused, recorded: true},
+		{name: "no such permission set", scene: func(s *scene) {
+			s.errs["name"] = access.Errorf(access.CodeNotFound, "x")
+		}, want: access.CodeNotFound, recorded: true},
+		{name: "no ARN", scene: func(s *scene) { s.row.Target.PermissionSetARN = "" }, want: refused, recorded: true},
+		{name: "no duration", scene: func(s *scene) { s.row.Duration = 0 }, want: refused, recorded: true},
+		{name: "endless", scene: func(s *scene) { s.row.Duration = 100_000_000 }, want: refused, recorded: true},
+
+		// Leases.
+		{name: "foreign access", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeForeign, "x") }, want: access.CodeForeign, recorded: true},
+		{name: "being removed", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeLeaseDeleting, "x") }, want: access.CodeLeaseDeleting},
+		{name: "throttled", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
+		{name: "table down", scene: func(s *scene) { s.errs["get"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
+		{name: "policy can't be read", scene: func(s *scene) { s.errs["policy"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
+		{name: "approver can't be looked up", scene: func(s *scene) {
+			s.row.Outcome.By.PrincipalID = ""
+			s.errs["user"] = access.Errorf(access.CodeThrottled, "x")
+		}, want: access.CodeThrottled},
+		{name: "the failure can't be recorded", scene: func(s *scene) {
+			s.row.Outcome = nil
+			s.errs["fail"] = access.Errorf(access.CodeUnavailable, "x")
+		}, want: refused, recorded: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, in := inOrder(), Input{Operation: "start", RequestID: "one", Execution: execution}
+			if test.scene != nil {
+				test.scene(s)
+			}
+			if test.in != nil {
+				test.in(&in)
+			}
+			_, err := s.handler().Handle(context.Background(), in)
+			if got := access.CodeOf(err); got != test.want {
+				t.Fatalf("error = %v (%q), want %q", err, got, test.want)
+			}
+			if reached := len(s.acquired) > 0; reached != (test.want == "" || s.errs["acquire"] != nil) {
+				t.Errorf("reached the lease: %v", reached)
+			}
+			if recorded := len(s.failures) > 0; recorded != test.recorded {
+				t.Fatalf("recorded %v, want %v", s.failures, test.recorded)
+			}
+			if test.recorded {
+				want := access.Failure{Code: test.want, Message: lambdaerr.Message(err), At: monday}
+				if s.failures[0] != want {
+					t.Errorf("recorded %+v, want %+v", s.failures[0], want)
+				}
+			}
+		})
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	tests := []struct {
+		name     string
+		scene    func(*scene)
+		want     access.Code
+		recorded bool
+		asked    bool
+	}{
+		{name: "there", asked: true},
+		{name: "not yet", scene: func(s *scene) { s.errs["confirm"] = access.Errorf(access.CodeInProgress, "x") }, want: access.CodeInProgress, asked: true},
+		{name: "failed", scene: func(s *scene) {
+			s.errs["confirm"] = access.Errorf(access.CodeFailed, "Identity Center could not create the assignment: no such user")
+		}, want: access.CodeFailed, recorded: true, asked: true},
+		{name: "tombstone", scene: func(s *scene) { s.row.Tombstone = true }, want: access.CodeRefused},
+		{name: "removal begun", scene: func(s *scene) { s.row.RevokingAt = monday }, want: access.CodeRefused},
+		{name: "another execution", scene: func(s *scene) { s.row.ExecutionARN = "x" }, want: access.CodeRefused},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := inOrder()
+			if test.scene != nil {
+				test.scene(s)
+			}
+			_, err := s.handler().Handle(context.Background(), Input{Operation: "confirm", RequestID: "one", Execution: execution})
+			if got := access.CodeOf(err); got != test.want {
+				t.Fatalf("error = %v, want %q", err, test.want)
+			}
+			if (len(s.failures) > 0) != test.recorded || (s.ic > 0) != test.asked {
+				t.Errorf("recorded %v, asked %d times", s.failures, s.ic)
+			}
+			if test.recorded && !strings.Contains(s.failures[0].Message, "no such user") {
+				t.Errorf("recorded %q, without Identity Center's reason", s.failures[0].Message)
+			}
+		})
+	}
+}

@@ -1,0 +1,70 @@
+// Command grant is the Lambda function that makes access: account
+// assignments and group memberships.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/internal/requests"
+)
+
+type settings struct {
+	Table         string     `env:"ELEVATOR_TABLE,required"`
+	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
+	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
+	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`          // set by the local stack
+	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel}))
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	sso := cfg.Copy()
+	if s.SSORegion != "" {
+		sso.Region = s.SSORegion
+	}
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.InstanceARN)
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
+	h := &Handler{
+		Table:     table,
+		Policy:    policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
+		Directory: center,
+		Leases:    &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
+		Now:       time.Now,
+		Log:       logger,
+	}
+	lambda.Start(func(ctx context.Context, in Input) (struct{}, error) {
+		out, err := h.Handle(ctx, in)
+		return out, lambdaerr.Convert(err)
+	})
+	return 0
+}

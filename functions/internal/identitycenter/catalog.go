@@ -1,0 +1,119 @@
+package identitycenter
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// Account is an account of the organization.
+type Account struct {
+	ID   string // twelve digits
+	Name string
+}
+
+// PermissionSet is a permission set of the instance.
+type PermissionSet struct {
+	ARN  string
+	Name string
+}
+
+// Group is a group of the identity store.
+type Group struct {
+	ID   string
+	Name string
+}
+
+// PermissionSetName is the name of the permission set with that ARN.
+func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	out, err := c.admin.DescribePermissionSet(ctx, &ssoadmin.DescribePermissionSetInput{
+		InstanceArn:      aws.String(in.arn),
+		PermissionSetArn: aws.String(arn),
+	})
+	if err != nil {
+		return "", lambdaerr.FromAWS(err, "look at the permission set")
+	}
+	if out.PermissionSet == nil {
+		return "", nil
+	}
+	return aws.ToString(out.PermissionSet.Name), nil
+}
+
+// Accounts are the organization's active accounts, in its order.
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	var accounts []Account
+	pages := organizations.NewListAccountsPaginator(c.org, &organizations.ListAccountsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, lambdaerr.FromAWS(err, "list accounts")
+		}
+		for _, a := range page.Accounts {
+			if a.State == orgtypes.AccountStateActive || a.State == "" && a.Status == orgtypes.AccountStatusActive {
+				accounts = append(accounts, Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name)})
+			}
+		}
+	}
+	return accounts, nil
+}
+
+// PermissionSets are the instance's permission sets. Their names cost a call
+// each: Identity Center lists ARNs only.
+func (c *Client) PermissionSets(ctx context.Context) ([]PermissionSet, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var sets []PermissionSet
+	pages := ssoadmin.NewListPermissionSetsPaginator(c.admin, &ssoadmin.ListPermissionSetsInput{
+		InstanceArn: aws.String(in.arn),
+		MaxResults:  aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, lambdaerr.FromAWS(err, "list permission sets")
+		}
+		for _, arn := range page.PermissionSets {
+			name, err := c.PermissionSetName(ctx, arn)
+			if err != nil {
+				return nil, err
+			}
+			sets = append(sets, PermissionSet{ARN: arn, Name: name})
+		}
+	}
+	return sets, nil
+}
+
+// Groups are the identity store's groups.
+func (c *Client) Groups(ctx context.Context) ([]Group, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var groups []Group
+	pages := identitystore.NewListGroupsPaginator(c.store, &identitystore.ListGroupsInput{
+		IdentityStoreId: aws.String(in.identityStoreID),
+		MaxResults:      aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, lambdaerr.FromAWS(err, "list groups")
+		}
+		for _, g := range page.Groups {
+			groups = append(groups, Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName)})
+		}
+	}
+	return groups, nil
+}

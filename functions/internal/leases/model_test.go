@@ -1,0 +1,703 @@
+package leases_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/leases"
+)
+
+// The model runs several requests for the same access against an Identity
+// Center that takes its time, in random interleavings of single calls, with
+// functions that are frozen, killed, answered by errors after the effect, or
+// given up by the state machine while they still run. It checks after every
+// step and at the end:
+//
+//   - while a request is active its access is there (but for table outages);
+//   - when all is quiet no access is left, and whoever comes next gets it and
+//     loses it again;
+//   - access that was there before is never deleted, and refused to everybody.
+
+var (
+	modelRuns = flag.Int("runs", 500, "random runs of the model, for each kind of trouble")
+	modelSeed = flag.Uint64("seed", 0, "run only this seed, with its steps in the log")
+)
+
+type trouble struct {
+	name     string
+	faults   float64 // chance that a call of table or Identity Center is answered by an error
+	kills    float64 // chance, per step, that a function is killed
+	freezes  float64 // chance, per step, that a function stands still for a while
+	abandons float64 // chance, per look, that the state machine gives up a function that runs
+	outages  bool    // the table does not answer for minutes
+	// sleepers is the chance that an invocation stands still once, for most of
+	// the time it has, while the state machine gives it up, tries again, and
+	// everything else goes its way: quickly.
+	sleepers float64
+	calm     bool // operations of Identity Center never fail
+}
+
+// quick scales a time down where the others are to get far beside a sleeper.
+func (t trouble) quick(d time.Duration) time.Duration {
+	if t.sleepers > 0 {
+		return d / 20
+	}
+	return d
+}
+
+var troubles = []trouble{
+	{name: "interleavings alone"},
+	{name: "killed and frozen", kills: 0.03, freezes: 0.05},
+	{name: "errors", faults: 0.08},
+	{name: "given up while they run", freezes: 0.1, abandons: 0.1},
+	{name: "sleepers", sleepers: 0.3, faults: 0.01},
+	{name: "sleepers and deaths", sleepers: 0.2, kills: 0.02},
+	{name: "all of it", faults: 0.05, kills: 0.02, freezes: 0.05, abandons: 0.05},
+	{name: "table outages", faults: 0.03, kills: 0.01, freezes: 0.03, abandons: 0.03, outages: true},
+}
+
+func TestModel(t *testing.T) {
+	for i, trouble := range troubles {
+		t.Run(trouble.name, func(t *testing.T) {
+			first, runs := uint64(i)*1_000_000+1, uint64(*modelRuns)
+			if *modelSeed != 0 {
+				first, runs = *modelSeed, 1
+			}
+			granted, foreign := 0, 0
+			for seed := first; seed < first+runs; seed++ {
+				w := newWorld(seed, trouble)
+				w.verbose = *modelSeed != 0
+				w.run()
+				if w.violation != "" {
+					for _, line := range w.log {
+						t.Log(line)
+					}
+					t.Fatalf("seed %d: %s", seed, w.violation)
+				}
+				granted += w.grants
+				if w.foreign {
+					foreign++
+				}
+			}
+			t.Logf("%d runs, %d grants, %d runs with foreign access", runs, granted, foreign)
+			if *modelSeed == 0 && (granted < int(runs)/2 || foreign == 0) {
+				t.Error("the model hardly grants anything: it shows nothing")
+			}
+		})
+	}
+}
+
+// world is everything there is, and the clock.
+type world struct {
+	rng     *rand.Rand
+	trouble trouble
+	now     time.Time
+	outage  [2]time.Time // the table does not answer from, until
+	procs   []*proc
+
+	rows   map[string]access.Request
+	leases map[string]access.Lease
+
+	exists     bool
+	foreign    bool // exists before everything
+	operations []*operation
+
+	// before is called ahead of each call in tests without scheduler; an
+	// error of it is the call's answer.
+	before func(what string) error
+	calls  []string
+
+	active    map[string]bool
+	grants    int
+	violation string
+	verbose   bool
+	log       []string
+}
+
+type operation struct {
+	id     string
+	create bool
+	doneAt time.Time
+	status identitycenter.Status
+	reason string
+	fails  bool
+}
+
+var subject = access.Subject{
+	Target:      access.Target{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly", PermissionSetARN: "arn:ps-1"},
+	PrincipalID: "p-1",
+}
+
+func newWorld(seed uint64, trouble trouble) *world {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	w := &world{
+		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{},
+	}
+	if rng.IntN(10) == 0 {
+		w.foreign, w.exists = true, true
+	}
+	if trouble.outages {
+		from := w.now.Add(w.upTo(200 * time.Second))
+		w.outage = [2]time.Time{from, from.Add(w.upTo(300 * time.Second))}
+	}
+	for i := range 1 + rng.IntN(4) {
+		w.request(fmt.Sprint("r", i))
+	}
+	return w
+}
+
+// enter puts an approved request's row into the table.
+func (w *world) enter(id string) {
+	w.rows[id] = access.Request{
+		ID: id, Target: subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
+		Requester: access.Person{PrincipalID: subject.PrincipalID},
+	}
+}
+
+// request starts a machine.
+func (w *world) request(id string) {
+	w.enter(id)
+	w.start(&proc{name: id}, func(p *proc) { w.machine(p, id) })
+}
+
+func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
+
+func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+func (w *world) logf(p *proc, format string, args ...any) {
+	if w.verbose {
+		w.log = append(w.log, fmt.Sprintf("%8s %-12s %s", w.now.Sub(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)).Round(time.Millisecond), p.name, fmt.Sprintf(format, args...)))
+	}
+}
+
+// proc is something that runs: a machine, or an invocation of a function. Only
+// one runs at a time; it hands over at every step.
+type proc struct {
+	name     string
+	deadline time.Time // zero: a machine, which nothing kills
+	wakeAt   time.Time
+	sleepAt  int // the step at which it falls asleep; 0: it does not
+	asleep   bool
+	done     bool
+	err      error
+
+	resume chan bool // false: die
+	yield  chan struct{}
+}
+
+type killed struct{}
+
+func (w *world) start(p *proc, body func(*proc)) *proc {
+	p.resume, p.yield = make(chan bool), make(chan struct{})
+	p.wakeAt = w.now
+	w.procs = append(w.procs, p)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				if _, ok := r.(killed); !ok {
+					panic(r)
+				}
+				p.err = access.Errorf(access.CodeUnavailable, "killed")
+			}
+			p.done = true
+			p.yield <- struct{}{}
+		}()
+		if !<-p.resume {
+			panic(killed{})
+		}
+		body(p)
+	}()
+	return p
+}
+
+// step hands over, and comes back when the scheduler says so.
+func (p *proc) step() {
+	p.yield <- struct{}{}
+	if !<-p.resume {
+		panic(killed{})
+	}
+}
+
+// run lets everything happen, looks at what is left, and then sends one more
+// request through, without trouble.
+func (w *world) run() {
+	w.schedule()
+	w.check()
+	if w.violation != "" || w.foreign {
+		return
+	}
+	w.trouble = trouble{name: "none", calm: true}
+	w.outage = [2]time.Time{}
+	before := w.grants
+	w.request("next")
+	w.schedule()
+	w.check()
+	switch {
+	case w.violation != "":
+	case w.grants != before+1:
+		w.violation = "whoever comes next does not get the access"
+	case len(w.leases) > 0:
+		w.violation = "whoever comes next leaves a lease"
+	}
+}
+
+func (w *world) schedule() {
+	started := w.now
+	for w.violation == "" {
+		var running, ready []*proc
+		for _, p := range w.procs {
+			if p.done {
+				continue
+			}
+			running = append(running, p)
+			if !p.wakeAt.After(w.now) {
+				ready = append(ready, p)
+			}
+		}
+		w.procs = running
+		if len(running) == 0 {
+			break
+		}
+		if w.now.Sub(started) > 24*time.Hour {
+			w.violation = "a removal does not come to an end"
+			break
+		}
+		if len(ready) == 0 || w.rng.IntN(20) == 0 {
+			w.advance(running, len(ready) == 0)
+			continue
+		}
+		p := ready[w.rng.IntN(len(ready))]
+		live := true
+		if !p.deadline.IsZero() {
+			if w.chance(w.trouble.freezes) {
+				p.wakeAt = w.now.Add(w.upTo(45 * time.Second))
+				w.logf(p, "frozen until %s", p.wakeAt.Format("15:04:05"))
+				continue
+			}
+			if p.sleepAt--; p.sleepAt == 0 {
+				p.asleep = true
+				p.wakeAt = p.deadline.Add(-time.Second - w.upTo(15*time.Second))
+				w.logf(p, "asleep until %s", p.wakeAt.Format("15:04:05"))
+				continue
+			}
+			live = w.now.Before(p.deadline) && !w.chance(w.trouble.kills)
+		}
+		if !live {
+			w.logf(p, "killed")
+		}
+		p.resume <- live
+		<-p.yield
+		w.settle()
+		for id := range w.active {
+			if !w.exists && !w.trouble.outages {
+				w.violation = fmt.Sprintf("%s is active and has no access", id)
+			}
+		}
+	}
+	for _, p := range w.procs { // after a violation
+		for !p.done {
+			p.resume <- false
+			<-p.yield
+		}
+	}
+}
+
+// check is for when all is over.
+func (w *world) check() {
+	if w.violation != "" {
+		return
+	}
+	w.now = w.now.Add(time.Hour)
+	w.settle()
+	switch {
+	case w.exists && !w.foreign:
+		w.violation = "all is over, and the access is still there"
+	case !w.exists && w.foreign:
+		w.violation = "access that was there before is gone"
+	case w.foreign && w.grants > 0:
+		w.violation = "access that was there before was granted"
+	}
+	for _, lease := range w.leases {
+		for id := range lease.Holders {
+			if r := w.rows[id]; r.RevokedAt.IsZero() {
+				w.violation = fmt.Sprintf("all is over, and %s still holds a lease", id)
+			}
+		}
+	}
+	for id, r := range w.rows {
+		if r.RevokedAt.IsZero() {
+			w.violation = id + " is over, and its row does not say so"
+		}
+	}
+}
+
+// advance moves the clock: a bit, or to when the next one wakes up.
+func (w *world) advance(running []*proc, all bool) {
+	if !all {
+		w.now = w.now.Add(w.upTo(w.trouble.quick(2 * time.Second)))
+		w.settle()
+		return
+	}
+	next := running[0].wakeAt
+	for _, p := range running {
+		if p.wakeAt.Before(next) {
+			next = p.wakeAt
+		}
+	}
+	w.now = next
+	w.settle()
+}
+
+// settle ends the operations of Identity Center that are due.
+func (w *world) settle() {
+	for _, op := range w.operations {
+		if op.status != identitycenter.StatusInProgress || op.doneAt.After(w.now) {
+			continue
+		}
+		op.status = identitycenter.StatusSucceeded
+		if op.fails {
+			op.status = identitycenter.StatusFailed
+		} else if op.create {
+			w.exists = true
+		} else {
+			if w.foreign {
+				w.violation = "access that was there before was deleted"
+			}
+			w.exists = false
+		}
+	}
+}
+
+// invoke runs a function as the state machine does: it waits for its end, or
+// gives it up.
+func (w *world) invoke(machine *proc, name string, body func(ctx context.Context, l *leases.Leases) error) error {
+	p := &proc{name: machine.name + "." + name, deadline: w.now.Add(30 * time.Second)}
+	if w.chance(w.trouble.sleepers) {
+		p.sleepAt = 1 + w.rng.IntN(24)
+	}
+	w.start(p, func(p *proc) {
+		ctx := deadline{context.Background(), p.deadline}
+		l := &leases.Leases{
+			Table: &table{w, p}, IdentityCenter: &center{w, p},
+			Now: func() time.Time { return w.now },
+			Sleep: func(_ context.Context, d time.Duration) error {
+				p.wakeAt = w.now.Add(d)
+				p.step()
+				return nil
+			},
+		}
+		p.err = body(ctx, l)
+		w.logf(p, "returns %v", p.err)
+	})
+	timeout := w.now.Add(35 * time.Second)
+	for !p.done {
+		if w.now.After(timeout) || p.asleep || w.chance(w.trouble.abandons) {
+			w.logf(p, "is given up")
+			return access.Errorf(access.CodeUnavailable, "given up")
+		}
+		machine.wakeAt = w.now.Add(w.upTo(w.trouble.quick(time.Second)))
+		machine.step()
+	}
+	return p.err
+}
+
+type deadline struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// machine is the request machine from Grant to the end, with its retries.
+func (w *world) machine(p *proc, id string) {
+	sleep := func(d time.Duration) {
+		p.wakeAt = w.now.Add(d)
+		p.step()
+	}
+	task := func(tries int, name string, body func(context.Context, *leases.Leases) error) error {
+		for try := 1; ; try++ {
+			err := w.invoke(p, name, body)
+			switch access.CodeOf(err) {
+			case access.CodeThrottled, access.CodeConflict, access.CodeInProgress, access.CodeUnavailable, access.CodeLeaseDeleting:
+			default:
+				return err
+			}
+			if try == tries {
+				return err
+			}
+			sleep(w.trouble.quick(time.Second + w.upTo(4*time.Second)))
+		}
+	}
+	// The grant function: it reads the row, which must not be over, first.
+	grant := func(step func(*leases.Leases, context.Context, access.Request) error) func(context.Context, *leases.Leases) error {
+		return func(ctx context.Context, l *leases.Leases) error {
+			r, err := l.Table.Get(ctx, id)
+			if err != nil {
+				return err
+			}
+			if !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
+				return access.Errorf(access.CodeRefused, "over")
+			}
+			return step(l, ctx, r)
+		}
+	}
+	started := false
+	// The revoke function.
+	revoke := func(wait bool) func(context.Context, *leases.Leases) error {
+		return func(ctx context.Context, l *leases.Leases) error {
+			_, err := l.Release(ctx, id, wait)
+			if errors.Is(err, leases.ErrTable) && started && (w.trouble.outages || w.trouble.faults == 0) {
+				_ = l.TakeAway(ctx, id, subject, false)
+			}
+			return err
+		}
+	}
+
+	sleep(w.upTo(w.trouble.quick(100 * time.Second)))
+	err := task(20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error { return l.Acquire(ctx, r) }))
+	if err == nil {
+		started = true
+		err = task(20, "confirm", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error {
+			_, err := l.Confirm(ctx, r)
+			return err
+		}))
+	}
+	if err == nil {
+		w.grants++
+		w.active[id] = true
+		w.logf(p, "active")
+		sleep(w.upTo(w.trouble.quick(120 * time.Second)))
+		delete(w.active, id)
+		w.logf(p, "over")
+	}
+	for {
+		if task(10, "revoke", revoke(false)) == nil && task(20, "absent", revoke(true)) == nil {
+			w.logf(p, "done: %s", w.rows[id].Removal)
+			return
+		}
+		sleep(w.trouble.quick(60 * time.Second))
+	}
+}
+
+// call is one call of table or Identity Center: it may never arrive, arrive and
+// not be answered, or be answered late.
+func (w *world) call(p *proc, what string, isTable bool, effect func() error) error {
+	if p == nil {
+		return w.direct(what, effect)
+	}
+	p.step()
+	down := isTable && !w.now.Before(w.outage[0]) && w.now.Before(w.outage[1])
+	if down || w.chance(w.trouble.faults/2) {
+		w.logf(p, "%s: does not arrive", what)
+		return access.Errorf(access.CodeUnavailable, "%s: no answer", what)
+	}
+	err := effect()
+	w.logf(p, "%s: %v", what, err)
+	p.step()
+	if w.chance(w.trouble.faults / 2) {
+		return access.Errorf(access.CodeUnavailable, "%s: no answer", what)
+	}
+	return err
+}
+
+type table struct {
+	w *world
+	p *proc
+}
+
+var _ leases.Table = (*table)(nil)
+
+func (t *table) row(what, id string, change func(*access.Request) error) (r access.Request, err error) {
+	err = t.w.call(t.p, what, true, func() error {
+		r = t.w.rows[id]
+		if err := change(&r); err != nil {
+			return err
+		}
+		t.w.rows[id] = r
+		return nil
+	})
+	return r, err
+}
+
+func (t *table) Get(_ context.Context, id string) (access.Request, error) {
+	return t.row("Get "+id, id, func(*access.Request) error { return nil })
+}
+
+func (t *table) Granted(_ context.Context, id string, at, end time.Time) (access.Request, error) {
+	return t.row("Granted "+id, id, func(r *access.Request) error {
+		switch {
+		case !r.GrantedAt.IsZero():
+		case !r.RevokingAt.IsZero():
+			return access.Errorf(access.CodeLost, "over")
+		default:
+			r.GrantedAt, r.End = at, end
+		}
+		return nil
+	})
+}
+
+func (t *table) BeginRevoke(_ context.Context, id string, at time.Time) (access.Request, error) {
+	return t.row("BeginRevoke "+id, id, func(r *access.Request) error {
+		if r.RevokingAt.IsZero() {
+			r.RevokingAt = at
+		}
+		return nil
+	})
+}
+
+func (t *table) Revoked(_ context.Context, id string, at time.Time, state access.RemovalState) (access.Request, error) {
+	return t.row("Revoked "+id, id, func(r *access.Request) error {
+		if r.RevokedAt.IsZero() {
+			r.RevokedAt, r.Removal = at, state
+		}
+		return nil
+	})
+}
+
+func (t *table) Lease(_ context.Context, key string) (l access.Lease, found bool, err error) {
+	err = t.w.call(t.p, "Lease", true, func() error {
+		l, found = t.w.leases[key]
+		if found {
+			l.Holders = copyOf(l.Holders)
+		}
+		return nil
+	})
+	if err != nil {
+		return access.Lease{}, false, err
+	}
+	return l, found, nil
+}
+
+func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error {
+	return t.w.call(t.p, fmt.Sprintf("PutLease %s %d holders", l.State, len(l.Holders)), true, func() error {
+		if t.w.leases[l.Key].Version != expect {
+			return access.Errorf(access.CodeLost, "version")
+		}
+		l.Holders = copyOf(l.Holders)
+		t.w.leases[l.Key] = l
+		return nil
+	})
+}
+
+func (t *table) DeleteLease(_ context.Context, key string, expect int64) error {
+	return t.w.call(t.p, "DeleteLease", true, func() error {
+		if l, there := t.w.leases[key]; !there || l.Version != expect {
+			return access.Errorf(access.CodeLost, "version")
+		}
+		delete(t.w.leases, key)
+		return nil
+	})
+}
+
+func copyOf(holders map[string]access.Holder) map[string]access.Holder {
+	copied := map[string]access.Holder{}
+	for id, holder := range holders {
+		copied[id] = holder
+	}
+	return copied
+}
+
+// center is Identity Center: operations take up to 20 s, one at a time for an
+// assignment, and fail now and then.
+type center struct {
+	w *world
+	p *proc
+}
+
+var _ leases.IdentityCenter = (*center)(nil)
+
+func (c *center) busy() bool {
+	for _, op := range c.w.operations {
+		if op.status == identitycenter.StatusInProgress {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *center) begin(create bool) string {
+	op := &operation{
+		id: fmt.Sprint("op", len(c.w.operations)), create: create,
+		doneAt: c.w.now.Add(c.w.upTo(c.w.trouble.quick(20 * time.Second))), status: identitycenter.StatusInProgress,
+		fails: !c.w.trouble.calm && c.w.chance(0.05),
+	}
+	c.w.operations = append(c.w.operations, op)
+	return op.id
+}
+
+func (c *center) Exists(context.Context, access.Subject) (exists bool, err error) {
+	err = c.w.call(c.p, "Exists", false, func() error {
+		exists = c.w.exists
+		return nil
+	})
+	return exists, err
+}
+
+func (c *center) Create(context.Context, access.Subject) (id string, err error) {
+	err = c.w.call(c.p, "Create", false, func() error {
+		if c.busy() {
+			return access.Errorf(access.CodeConflict, "busy")
+		}
+		id = c.begin(true)
+		return nil
+	})
+	return id, err
+}
+
+func (c *center) Delete(context.Context, access.Subject) (id string, err error) {
+	err = c.w.call(c.p, "Delete", false, func() error {
+		switch {
+		case c.w.foreign:
+			c.w.violation = "Delete of access that was there before"
+		case c.busy():
+			return access.Errorf(access.CodeConflict, "busy")
+		case !c.w.exists:
+			return access.Errorf(access.CodeNotFound, "nothing to delete")
+		}
+		id = c.begin(false)
+		return nil
+	})
+	return id, err
+}
+
+func (c *center) look(what, id string) (op identitycenter.Operation, err error) {
+	err = c.w.call(c.p, what+" "+id, false, func() error {
+		for _, o := range c.w.operations {
+			if o.id == id {
+				op = identitycenter.Operation{Status: o.status, Reason: o.reason}
+			}
+		}
+		return nil
+	})
+	return op, err
+}
+
+func (c *center) Creation(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
+	return c.look("Creation", id)
+}
+
+func (c *center) Deletion(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
+	return c.look("Deletion", id)
+}
+
+func (c *center) PendingCreation(context.Context, access.Subject) (pending bool, err error) {
+	err = c.w.call(c.p, "PendingCreation", false, func() error {
+		for _, op := range c.w.operations {
+			pending = pending || op.create && op.status == identitycenter.StatusInProgress
+		}
+		return nil
+	})
+	return pending, err
+}
+
+func (c *center) Vanished(context.Context, access.Subject) (bool, error) {
+	return false, c.w.call(c.p, "Vanished", false, func() error { return nil })
+}

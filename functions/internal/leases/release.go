@@ -1,0 +1,303 @@
+package leases
+
+import (
+	"context"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+)
+
+// Release takes the request's share in its access away: leaves the lease where
+// others hold it too, and otherwise deletes the access and the lease. It begins
+// with the request's row, so that no grant goes on beside it.
+//
+// Without wait it returns once the deletion is started, or there is none to
+// start; with wait it returns nil only when the access is seen to be absent, or
+// kept for others, and the row says so.
+//
+// Errors: InProgress and Conflict, while Identity Center is not ready or a
+// function that set out to create may not have ended; AssignmentFailed with
+// Identity Center's reason where the deletion failed and the access is still
+// there; NotFound where there is no such request; and those of table and
+// Identity Center. errors.Is(err, ErrTable) tells that the table could not be
+// asked, and whether others hold the access is not known.
+func (l *Leases) Release(ctx context.Context, id string, wait bool) (access.Request, error) {
+	r, err := l.Table.BeginRevoke(ctx, id, l.Now())
+	if access.CodeOf(err) == access.CodeNotFound {
+		return r, err
+	}
+	if err != nil {
+		return r, tableError(err, "begin the removal")
+	}
+	for range lostTries {
+		lease, mine, err := l.leave(ctx, r)
+		if lost(err) {
+			continue
+		}
+		if err != nil {
+			return r, err
+		}
+		if !mine {
+			again, err := l.recover(ctx, r, lease)
+			if lost(err) || again {
+				continue
+			}
+			if err != nil {
+				return r, err
+			}
+			return l.left(ctx, r, lease)
+		}
+		err = l.startDeletion(ctx, r, &lease)
+		if lost(err) {
+			continue
+		}
+		if err != nil || !wait {
+			return r, err
+		}
+		after, err := l.finishDeletion(ctx, r, lease)
+		if lost(err) {
+			continue
+		}
+		return after, err
+	}
+	return r, access.Errorf(access.CodeConflict, "leave the lease: others changed it all the time")
+}
+
+// leave takes the request out of the lease if others hold it; if not, moves the
+// lease to deleting: then mine is true, and the request is its only holder. A
+// lease with version 0 is one that is not there.
+func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, mine bool, err error) {
+	const doing = "leave the lease"
+	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
+	if err != nil {
+		return lease, false, tableError(err, doing)
+	}
+	me, holder := lease.Holders[r.ID]
+	if !found || !holder {
+		return lease, false, nil
+	}
+	if lease.State == access.LeaseDeleting {
+		return lease, true, nil
+	}
+	others, err := l.others(ctx, lease, r.ID)
+	if err != nil {
+		return lease, false, tableError(err, doing)
+	}
+	if len(others) > 0 {
+		lease.Holders = others
+	} else {
+		lease.State = access.LeaseDeleting
+		lease.Holders = map[string]access.Holder{r.ID: me}
+	}
+	if err := l.put(ctx, &lease); err != nil {
+		if lost(err) {
+			return lease, false, err
+		}
+		return lease, false, tableError(err, doing)
+	}
+	return lease, len(others) == 0, nil
+}
+
+// others are the lease's other holders. A request whose removal is finished, or
+// whose row is gone, is none, whatever the lease says: nobody would come to take
+// it out.
+func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
+	others := map[string]access.Holder{}
+	for other, holder := range lease.Holders {
+		if other == id {
+			continue
+		}
+		r, err := l.Table.Get(ctx, other)
+		switch {
+		case access.CodeOf(err) == access.CodeNotFound:
+		case err != nil:
+			return nil, err
+		case r.RevokedAt.IsZero() && r.ClosedAt.IsZero():
+			others[other] = holder
+		}
+	}
+	return others, nil
+}
+
+// recover writes a lease for access that was granted, was never recorded to be
+// gone, and has none: the lease was lost, for instance when the table was
+// restored. again is true where it did: then there is something to delete.
+func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again bool, err error) {
+	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() {
+		return false, nil
+	}
+	subject := r.Subject()
+	exists, err := l.IdentityCenter.Exists(ctx, subject)
+	if err != nil || !exists {
+		return false, err
+	}
+	lease = access.Lease{
+		Key: subject.Key(), Subject: subject, State: access.LeaseDeleting,
+		Holders: map[string]access.Holder{r.ID: {ExecutionARN: r.ExecutionARN, End: r.End}},
+	}
+	if err := l.put(ctx, &lease); err != nil && !lost(err) {
+		return false, tableError(err, "recover the lease")
+	} else {
+		return err == nil, err
+	}
+}
+
+// left enters how it ended for a request that does not hold the lease (any
+// more). What was granted and is not held was kept for others, or removed
+// already.
+func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
+	state := access.RemovalNothing
+	switch {
+	case lease.Version > 0 && !r.GrantedAt.IsZero():
+		state = access.RemovalKept
+	case !r.GrantedAt.IsZero():
+		state = access.RemovalDone
+	}
+	return l.Table.Revoked(ctx, r.ID, l.Now(), state)
+}
+
+// startDeletion calls Delete if there is, or may be, something to delete and no
+// deletion is under way.
+func (l *Leases) startDeletion(ctx context.Context, r access.Request, lease *access.Lease) error {
+	ic, subject := l.IdentityCenter, lease.Subject
+	exists, err := ic.Exists(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if exists || lease.DeletionID != "" {
+		return l.delete(ctx, lease, exists)
+	}
+	// Lists lag behind: what was created is deleted once even if it is not
+	// listed. What was not is left to the look at its absence.
+	created := !r.GrantedAt.IsZero()
+	if lease.OperationID != "" {
+		op, err := ic.Creation(ctx, subject, lease.OperationID)
+		if err != nil {
+			return err
+		}
+		switch op.Status {
+		case identitycenter.StatusInProgress:
+			return access.Errorf(access.CodeInProgress, "Identity Center is still creating what is to be removed")
+		case identitycenter.StatusSucceeded:
+			created = true
+		}
+	}
+	if !created {
+		return nil
+	}
+	return l.delete(ctx, lease, false)
+}
+
+// delete calls Delete unless the latest deletion is under way, or did its work.
+// The call is claimed: one that is held up until the lease is given up would
+// take the access of whoever holds it next. Lost: somebody else wrote the lease.
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, exists bool) error {
+	if lease.DeletionID != "" {
+		if !exists {
+			return nil
+		}
+		op, err := l.deletion(ctx, *lease)
+		if err != nil || op.Status == identitycenter.StatusInProgress {
+			return err
+		}
+	}
+	deadline, before := l.claim(ctx, lease)
+	if err := l.put(ctx, lease); err != nil {
+		if lost(err) {
+			return err
+		}
+		return tableError(err, "claim the deletion")
+	}
+	if !l.Now().Before(deadline) {
+		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
+	}
+	mine := lease.SettlesAt
+	id, err := l.IdentityCenter.Delete(ctx, lease.Subject)
+	switch code := access.CodeOf(err); {
+	case code == access.CodeNotFound, err == nil && id == "":
+		id, err = noDeletion, nil
+	case code == access.CodeUnavailable, code == access.CodeInternal:
+		return err // it may still happen
+	}
+	noteErr := l.note(ctx, lease, mine, before, func(lease *access.Lease) {
+		if id != "" {
+			lease.DeletionID = id
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if noteErr != nil {
+		// The deletion is on its way; the next call finds out.
+		return access.Wrap(access.CodeOf(noteErr), noteErr, "note the deletion")
+	}
+	return nil
+}
+
+func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycenter.Operation, error) {
+	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
+		return identitycenter.Operation{}, nil
+	}
+	return l.IdentityCenter.Deletion(ctx, lease.Subject, lease.DeletionID)
+}
+
+// finishDeletion waits until the access is absent and can't come back, enters
+// that in the request's row, and gives the lease up.
+func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
+	ic, subject := l.IdentityCenter, lease.Subject
+	visible := false
+	err := l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
+		op, err := l.deletion(ctx, lease)
+		if err != nil || op.Status == identitycenter.StatusInProgress {
+			return false, err
+		}
+		// In this order: what could still come, what is coming, what is there.
+		settled := !l.Now().Before(lease.SettlesAt)
+		pending, err := ic.PendingCreation(ctx, subject)
+		if err != nil {
+			return false, err
+		}
+		if visible, err = ic.Exists(ctx, subject); err != nil {
+			return false, err
+		}
+		if !visible {
+			return settled && !pending, nil
+		}
+		if op.Status != identitycenter.StatusFailed && lease.DeletionID != noDeletion {
+			return false, nil
+		}
+		if gone, err := ic.Vanished(ctx, subject); gone || err != nil {
+			return gone, err
+		}
+		if op.Status == identitycenter.StatusFailed {
+			return false, access.Errorf(access.CodeFailed, "Identity Center could not remove the access: %s", op.Reason)
+		}
+		return false, nil
+	})
+	if access.CodeOf(err) == access.CodeInProgress && visible {
+		// It came (back) after the deletion.
+		if err := l.delete(ctx, &lease, true); err != nil {
+			return r, err
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+
+	state := access.RemovalDone
+	if r.GrantedAt.IsZero() && lease.DeletionID == "" {
+		state = access.RemovalNothing
+	}
+	// The row first: should this end here, the request still holds the lease,
+	// and the next call comes by again.
+	r, err = l.Table.Revoked(ctx, r.ID, l.Now(), state)
+	if err != nil {
+		return r, err
+	}
+	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); lost(err) {
+		return r, access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
+	} else if err != nil {
+		return r, err
+	}
+	return r, nil
+}

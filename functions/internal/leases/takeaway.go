@@ -1,0 +1,100 @@
+package leases
+
+import (
+	"context"
+
+	"sso-elevator/functions/access"
+)
+
+// TakeAway deletes the access without the order that the table gives, for when
+// Release can't have it: taking away wins over keeping. What can still be read
+// counts: access that others hold is left alone.
+//
+// rowGone says that the table answered, and has no row of the request (it was
+// restored, or somebody removed the row); then the access is deleted also
+// without a lease. Without rowGone, no lease in a table that answers means that
+// there is nothing to take away.
+//
+// nil means that nothing is left to delete, or a deletion was started. Whether
+// the access is gone, and the lease with it, is for Release to find out.
+func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error {
+	if !complete(s) {
+		return access.Errorf(access.CodeInvalid, "take the access away: it is not said which")
+	}
+	lease, found, err := l.Table.Lease(ctx, s.Key())
+	if err == nil {
+		_, mine := lease.Holders[id]
+		switch {
+		case found && !mine:
+			return nil
+		case !found && !rowGone:
+			return nil
+		case found:
+			others, err := l.others(ctx, lease, id)
+			if err == nil && len(others) > 0 {
+				return nil
+			}
+		}
+	}
+	exists, err := l.IdentityCenter.Exists(ctx, s)
+	if err == nil && !exists {
+		return nil
+	}
+	_, err = l.IdentityCenter.Delete(ctx, s)
+	if access.CodeOf(err) == access.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
+// Gone says whether a request that has no row in the table any more has no
+// access either: then its lease, if it is alone in it, is given up.
+func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, error) {
+	lease, found, err := l.Table.Lease(ctx, s.Key())
+	if err != nil {
+		return false, err
+	}
+	_, mine := lease.Holders[id]
+	if found && !mine {
+		return true, nil
+	}
+	if found {
+		others, err := l.others(ctx, lease, id)
+		if err != nil {
+			return false, err
+		}
+		if len(others) > 0 {
+			return true, nil // pruned by whoever leaves last
+		}
+		if l.Now().Before(lease.SettlesAt) {
+			return false, nil
+		}
+	}
+	pending, err := l.IdentityCenter.PendingCreation(ctx, s)
+	if err != nil || pending {
+		return false, err
+	}
+	exists, err := l.IdentityCenter.Exists(ctx, s)
+	if err != nil || exists {
+		return false, err
+	}
+	if found {
+		if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !lost(err) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func complete(s access.Subject) bool {
+	if s.PrincipalID == "" {
+		return false
+	}
+	switch s.Kind {
+	case access.KindAccount:
+		return s.AccountID != "" && s.PermissionSetARN != ""
+	case access.KindGroup:
+		return s.GroupID != ""
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package requests
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// Lease reads the lease under a subject's key with strong consistency. found is
+// false where this system holds no such access.
+func (s *Store) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
+	const doing = "read lease"
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(s.table),
+		Key:            leaseKey(key),
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return access.Lease{}, false, tableError(err, doing)
+	}
+	if len(out.Item) == 0 {
+		return access.Lease{}, false, nil
+	}
+	if err := unmarshal(out.Item, &l); err != nil {
+		return access.Lease{}, false, access.Wrap(access.CodeInternal, err, doing)
+	}
+	l.Key = key
+	return l, true, nil
+}
+
+// PutLease writes the lease if its version in the table is still expect; 0
+// means that it must not be there. The version it has afterwards is expect+1;
+// that of a new lease is what l says, or 1. Lost: somebody else wrote it.
+func (s *Store) PutLease(ctx context.Context, l access.Lease, expect int64) error {
+	const doing = "write lease"
+	if expect > 0 || l.Version <= 0 {
+		l.Version = expect + 1
+	}
+	row, err := marshal(l)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	row[attrKey] = leaseKey(l.Key)[attrKey]
+	row[attrOpen] = &types.AttributeValueMemberS{Value: openLease}
+	row[attrDue] = &types.AttributeValueMemberS{Value: due(leaseDue(l))}
+	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
+	if _, err := s.client.PutItem(ctx, in); err != nil {
+		return tableError(err, doing)
+	}
+	return nil
+}
+
+// DeleteLease removes the lease if its version is still expect. Lost: somebody
+// else wrote or removed it.
+func (s *Store) DeleteLease(ctx context.Context, key string, expect int64) error {
+	in := &dynamodb.DeleteItemInput{TableName: aws.String(s.table), Key: leaseKey(key)}
+	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
+	if _, err := s.client.DeleteItem(ctx, in); err != nil {
+		return tableError(err, "remove lease")
+	}
+	return nil
+}
+
+func expecting(version int64) (condition *string, names map[string]string, values item) {
+	if version == 0 {
+		return aws.String("attribute_not_exists(#pk)"), map[string]string{"#pk": attrKey}, nil
+	}
+	v, _ := marshalValue(version)
+	return aws.String("#version = :expect"), map[string]string{"#version": "version"}, item{":expect": v}
+}
+
+// leaseDue is when a sweep should look at the lease: at the end of its last
+// holder, or when it settles while a holder has no end yet.
+func leaseDue(l access.Lease) time.Time {
+	at := l.SettlesAt
+	for _, holder := range l.Holders {
+		if holder.End.After(at) {
+			at = holder.End
+		}
+	}
+	return at
+}

@@ -1,0 +1,291 @@
+package requests
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// Create enters a request that is not there yet, with the event that it was
+// requested. Where its id is there already the stored row comes back and
+// created is false: the same submission, delivered again.
+func (s *Store) Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error) {
+	const doing = "create request"
+	if len(r.Events) == 0 {
+		r.Events = []access.Event{{Kind: access.EventRequested, At: r.CreatedAt, By: r.Requester}}
+	}
+	row, err := marshal(r)
+	if err != nil {
+		return access.Request{}, false, access.Wrap(access.CodeInternal, err, doing)
+	}
+	row[attrKey] = requestKey(r.ID)[attrKey]
+	row[attrOpen] = &types.AttributeValueMemberS{Value: openRequest}
+	row[attrDue] = &types.AttributeValueMemberS{Value: due(r.CreatedAt.Add(NeverExpires))}
+	if !r.ExpiresAt.IsZero() {
+		row[attrDue] = &types.AttributeValueMemberS{Value: due(r.ExpiresAt)}
+	}
+	if len(r.Posts) == 0 {
+		// An update can enter a post only where the map is there.
+		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(s.table),
+		Item:                     row,
+		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
+		ExpressionAttributeNames: map[string]string{"#pk": attrKey},
+	})
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		stored, err = s.Get(ctx, r.ID)
+		return stored, false, err
+	}
+	if err != nil {
+		return access.Request{}, false, tableError(err, doing)
+	}
+	return r, true, nil
+}
+
+// Get reads a request with strong consistency.
+func (s *Store) Get(ctx context.Context, id string) (access.Request, error) {
+	const doing = "read request"
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(s.table),
+		Key:            requestKey(id),
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return access.Request{}, tableError(err, doing)
+	}
+	if len(out.Item) == 0 {
+		return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+	}
+	var r access.Request
+	if err := unmarshal(out.Item, &r); err != nil {
+		return access.Request{}, access.Wrap(access.CodeInternal, err, doing)
+	}
+	return r, nil
+}
+
+// Evaluate enters what evaluate found out. A request that is decided already
+// keeps what it has: a lease may stand under its requester's principal. Either
+// way the row comes back as it is now.
+func (s *Store) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
+	c := change{
+		doing: "record evaluation",
+		set: map[string]any{
+			"requester":          e.Requester,
+			"evaluated_decision": e.Decision,
+		},
+		absent: []string{"outcome", "tombstone", "closed_at"},
+	}
+	optional := func(attribute string, there bool, v any) {
+		if there {
+			c.set[attribute] = v
+		} else {
+			c.remove = append(c.remove, attribute)
+		}
+	}
+	optional("approvers", len(e.Approvers) > 0, e.Approvers)
+	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
+	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
+	if !e.ExpiresAt.IsZero() {
+		c.set[attrDue] = due(e.ExpiresAt)
+	}
+	r, _, err := s.apply(ctx, id, c)
+	return r, err
+}
+
+// Decide enters the outcome, and the event that records it, in one write, if
+// the request is still open. won is false where it was decided, tombstoned or
+// closed before; the row that comes back says how. It has the task token, if
+// the wait has stored one.
+func (s *Store) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
+	return s.apply(ctx, id, change{
+		doing: "record outcome",
+		set:   map[string]any{"outcome": o},
+		events: []access.Event{{
+			Kind: access.EventOf(o.Kind), At: o.At, By: o.By, Message: o.Message,
+			PolicyDigest: o.PolicyDigest, Reason: o.Reason, Statements: o.Statements,
+		}},
+		absent: []string{"outcome", "tombstone", "closed_at", "revoking_at"},
+	})
+}
+
+// RequestEnd enters that somebody ends access before its time, with its event,
+// while the access is granted and not on its way out. won is false otherwise;
+// the row that comes back says why. It has the task token, if the wait has
+// stored one.
+func (s *Store) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
+	return s.apply(ctx, id, change{
+		doing:   "record early end",
+		set:     map[string]any{"end_request": e},
+		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By}},
+		present: []string{"granted_at"},
+		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
+	})
+}
+
+// StoreToken keeps the task token of a wait (WaitApproval or WaitEnd) in place
+// of the wait's previous one. The row that comes back says whether what is
+// waited for is there already.
+func (s *Store) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
+	const doing = "store task token"
+	if wait != WaitApproval && wait != WaitEnd {
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: there is no wait %q", doing, wait)
+	}
+	if token == "" {
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+	}
+	r, _, err := s.apply(ctx, id, change{doing: doing, set: map[string]any{wait + "_token": token}})
+	return r, err
+}
+
+// CountReminder raises the number of reminders sent to n; it never lowers it.
+func (s *Store) CountReminder(ctx context.Context, id string, n int) error {
+	return s.raise(ctx, id, "reminders_sent", n, "count reminder")
+}
+
+// MarkAudited raises the number of events that are in the audit bucket to n; it
+// never lowers it.
+func (s *Store) MarkAudited(ctx context.Context, id string, n int) error {
+	return s.raise(ctx, id, "audited", n, "count audited events")
+}
+
+func (s *Store) raise(ctx context.Context, id, attribute string, n int, doing string) error {
+	_, _, err := s.apply(ctx, id, change{
+		doing: doing,
+		set:   map[string]any{attribute: n},
+		where: "attribute_not_exists(#" + attribute + ") OR #" + attribute + " < :" + attribute,
+	})
+	return err
+}
+
+// BeginPost enters a message before it is sent. begun is false where it was
+// entered before: then before is that entry, and whoever wants to send looks in
+// Slack first.
+func (s *Store) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := s.apply(ctx, id, change{
+		doing: "begin post",
+		set:   map[string]any{"post": p},
+		post:  purpose,
+		where: "attribute_not_exists(#posts.#purpose)",
+	})
+	if err != nil || won {
+		return access.Post{}, won, err
+	}
+	return r.Posts[purpose], false, nil
+}
+
+// CompletePost enters what is known of a message after it was sent.
+func (s *Store) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := s.apply(ctx, id, change{doing: "complete post", set: map[string]any{"post": p}, post: purpose})
+	return err
+}
+
+// Granted enters, once, that the access was seen to exist at at and ends at
+// end, with its event; a second call returns what is stored. A request whose
+// removal has begun, or that is tombstoned or closed, is not granted any more:
+// Lost.
+func (s *Store) Granted(ctx context.Context, id string, at, end time.Time) (access.Request, error) {
+	const doing = "record grant"
+	r, won, err := s.apply(ctx, id, change{
+		doing:  doing,
+		set:    map[string]any{"granted_at": at.UTC(), "end": end.UTC(), attrDue: due(end)},
+		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
+		absent: []string{"granted_at", "revoking_at", "revoked_at", "tombstone", "closed_at"},
+	})
+	if err != nil || won || !r.GrantedAt.IsZero() {
+		return r, err
+	}
+	return r, access.Errorf(access.CodeLost, "%s: its removal has begun", doing)
+}
+
+// Fail enters why the request could not be granted. The first reason stays, and
+// none is entered once it is granted or its removal has begun.
+func (s *Store) Fail(ctx context.Context, id string, f access.Failure) error {
+	_, _, err := s.apply(ctx, id, change{
+		doing:  "record failure",
+		set:    map[string]any{"failure": f},
+		absent: []string{"failure", "granted_at", "revoking_at"},
+	})
+	return err
+}
+
+// BeginRevoke enters, once, that the removal has begun: from here on nothing is
+// granted for this request. The row comes back as it is after that.
+func (s *Store) BeginRevoke(ctx context.Context, id string, at time.Time) (access.Request, error) {
+	r, _, err := s.apply(ctx, id, change{doing: "begin removal", keep: map[string]any{"revoking_at": at.UTC()}})
+	return r, err
+}
+
+// Revoked enters, once, how the request's access ended, with its event, whose
+// reason is the state; a second call returns what is stored.
+func (s *Store) Revoked(ctx context.Context, id string, at time.Time, state access.RemovalState) (access.Request, error) {
+	r, _, err := s.apply(ctx, id, change{
+		doing:  "record removal",
+		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
+		keep:   map[string]any{"revoking_at": at.UTC()},
+		events: []access.Event{{Kind: access.EventRevoked, At: at.UTC(), Reason: string(state)}},
+		absent: []string{"revoked_at"},
+	})
+	return r, err
+}
+
+// appendTries bounds the repetitions of an append that others' appends beat.
+const appendTries = 10
+
+// AppendEvent appends e unless there is an event of its kind already;
+// revoke_failed may repeat. The row comes back as it is after that.
+func (s *Store) AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error) {
+	const doing = "append event"
+	r, err := s.Get(ctx, id)
+	for try := 0; err == nil && try < appendTries; try++ {
+		if e.Kind != access.EventRevokeFailed {
+			for _, there := range r.Events {
+				if there.Kind == e.Kind {
+					return r, nil
+				}
+			}
+		}
+		c := change{doing: doing, events: []access.Event{e}}
+		if len(r.Events) == 0 {
+			c.where, c.names = "attribute_not_exists(#events) OR size(#events) = :seen", []string{"events"}
+		} else {
+			c.where = "size(#events) = :seen"
+		}
+		c.values = map[string]any{"seen": len(r.Events)}
+		var won bool
+		if r, won, err = s.apply(ctx, id, c); won {
+			return r, err
+		}
+	}
+	if err != nil {
+		return access.Request{}, err
+	}
+	return r, access.Errorf(access.CodeUnavailable, "%s: others appended at the same time, %d times", doing, appendTries)
+}
+
+// Close ends a request: it leaves the index of open ones, loses its tokens, and
+// the table may drop it ttl later. A second call changes nothing. A request
+// that is granted and not revoked can't be closed: Lost.
+func (s *Store) Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error {
+	const doing = "close request"
+	r, won, err := s.apply(ctx, id, change{
+		doing:  doing,
+		set:    map[string]any{"closed_at": at.UTC(), attrExpires: at.Add(ttl).Unix()},
+		remove: []string{attrOpen, attrDue, "approval_token", "end_token"},
+		absent: []string{"closed_at"},
+		where:  "attribute_not_exists(#granted_at) OR attribute_exists(#revoked_at)",
+		names:  []string{"granted_at", "revoked_at"},
+	})
+	if err != nil || won || !r.ClosedAt.IsZero() {
+		return err
+	}
+	return access.Errorf(access.CodeLost, "%s: its access has not been removed yet", doing)
+}

@@ -1,0 +1,101 @@
+// Package requests keeps requests and leases in one DynamoDB table.
+//
+// A request's row has the key "request#<id>" and the attributes of
+// access.Request under their JSON names; a lease's row has "lease#<subject>"
+// and those of access.Lease. Attributes whose JSON tag says omitempty or
+// omitzero are absent while they are zero, so that a condition can ask whether
+// something happened. Beside them stand
+//
+//   - open ("request" or "lease") and due (UTC, whole seconds), the key of the
+//     sparse index that sweeps read; a closed request has neither;
+//   - expires, the epoch second after which the table may drop a closed request.
+//
+// Every write is a single item under a condition. What each writes of a
+// request, for the policies of the functions' roles:
+//
+//	Create        everything it is given (PutItem; all others are UpdateItem)
+//	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
+//	Decide        outcome events
+//	RequestEnd    end_request events
+//	StoreToken    approval_token or end_token
+//	CountReminder reminders_sent
+//	BeginPost, CompletePost  posts
+//	Granted       granted_at end events due
+//	Fail          failure
+//	BeginRevoke   revoking_at
+//	Revoked       revoked_at removal events revoking_at
+//	AppendEvent   events
+//	MarkAudited   audited
+//	Close         closed_at expires; removes open due approval_token end_token
+//
+// Only Evaluate and Decide name the attribute outcome, be it in a condition.
+// Leases are written with PutItem and DeleteItem.
+package requests
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"sso-elevator/functions/access"
+)
+
+// API is the part of DynamoDB that the store uses.
+type API interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+}
+
+var _ API = (*dynamodb.Client)(nil)
+
+// The two waits whose task tokens a request's row keeps.
+const (
+	WaitApproval = "approval"
+	WaitEnd      = "end"
+)
+
+// Attributes of a row that are not fields of access.Request or access.Lease.
+const (
+	attrKey     = "pk"
+	attrOpen    = "open"
+	attrDue     = "due"
+	attrExpires = "expires"
+
+	openRequest = "request"
+	openLease   = "lease"
+
+	requestPrefix = "request#"
+	leasePrefix   = "lease#"
+)
+
+// NeverExpires is how long a request waits that "never" expires: the longest
+// wait that leaves an execution, which lives for a year, time for its access.
+const NeverExpires = 300 * 24 * time.Hour
+
+// KeepClosed is how long the row of a closed request stays in the table. The
+// audit records stay beyond it.
+const KeepClosed = 90 * 24 * time.Hour
+
+// Store is the table. Its errors have the codes of functions/access: NotFound
+// where there is no such row, Lost where a condition did not hold, Throttled,
+// Unavailable, Misconfigured (no permission, no table) or Internal.
+type Store struct {
+	client API
+	table  string
+}
+
+// New is the store in the table of that name.
+func New(client API, table string) *Store { return &Store{client: timed{client}, table: table} }
+
+// Evaluation is what evaluate finds out about a request.
+type Evaluation struct {
+	Requester        access.Person
+	Approvers        []access.Person
+	UnknownApprovers []string
+	Decision         access.Decision
+	// ExpiresAt is zero where no approval is waited for.
+	ExpiresAt time.Time
+}

@@ -1,0 +1,574 @@
+package requests_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/mototest"
+	"sso-elevator/functions/internal/requests"
+)
+
+func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
+
+var (
+	ctx    = context.Background()
+	monday = time.Date(2026, 3, 2, 9, 30, 0, 123456789, time.UTC)
+	tables atomic.Int64
+)
+
+// newStore is a store in a table of its own.
+func newStore(t *testing.T) (*requests.Store, *dynamodb.Client, string) {
+	t.Helper()
+	client := dynamodb.NewFromConfig(mototest.Config(t))
+	table := fmt.Sprintf("requests-%d", tables.Add(1))
+	s := types.ScalarAttributeTypeS
+	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName:   aws.String(table),
+		BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String("pk"), AttributeType: s},
+			{AttributeName: aws.String("open"), AttributeType: s},
+			{AttributeName: aws.String("due"), AttributeType: s},
+		},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String("open"),
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String("open"), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String("due"), KeyType: types.KeyTypeRange},
+			},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return requests.New(client, table), client, table
+}
+
+// request is a request as ingress creates it.
+func request(id string) access.Request {
+	return access.Request{
+		ID: id,
+		Target: access.Target{
+			Kind: access.KindAccount, AccountID: "111122223333", AccountName: "Payments",
+			PermissionSet: "ReadOnly", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1",
+		},
+		Reason: "look at <the> logs & more", Duration: 3600,
+		TeamID: "T1", ViewID: "V1",
+		Requester: access.Person{SlackID: "U1"},
+		CreatedAt: monday, ExecutionName: "x-" + id, ExecutionARN: "arn:aws:states:::execution:m:x-" + id,
+	}
+}
+
+func create(t *testing.T, s *requests.Store, id string) access.Request {
+	t.Helper()
+	r, created, err := s.Create(ctx, request(id))
+	if err != nil || !created {
+		t.Fatalf("Create = %v, %v", created, err)
+	}
+	return r
+}
+
+func rawRow(t *testing.T, client *dynamodb.Client, table, key string) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: key}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item
+}
+
+func text(v types.AttributeValue) string {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	}
+	return fmt.Sprint(v)
+}
+
+func names(item map[string]types.AttributeValue) map[string]bool {
+	there := map[string]bool{}
+	for name := range item {
+		there[name] = true
+	}
+	return there
+}
+
+func wantCode(t *testing.T, err error, want access.Code) {
+	t.Helper()
+	if got := access.CodeOf(err); got != want {
+		t.Fatalf("error = %v (%q), want code %q", err, got, want)
+	}
+}
+
+func equal(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func TestCreateIsOneRequest(t *testing.T) {
+	s, client, table := newStore(t)
+	want := request("one")
+	want.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: want.Requester}}
+	stored, created, err := s.Create(ctx, request("one"))
+	if err != nil || !created {
+		t.Fatalf("first: %v, %v", created, err)
+	}
+	equal(t, "created", stored, want)
+
+	other := request("one")
+	other.Reason = "another reason"
+	stored, created, err = s.Create(ctx, other)
+	if err != nil || created {
+		t.Fatalf("second: %v, %v", created, err)
+	}
+	want.Posts = map[string]access.Post{}
+	equal(t, "stored", stored, want)
+
+	// What has not happened has no attribute, or conditions would not mean
+	// what they say.
+	equal(t, "attributes", names(rawRow(t, client, table, "request#one")), map[string]bool{
+		"pk": true, "open": true, "due": true, "id": true, "target": true, "reason": true, "duration_seconds": true,
+		"team_id": true, "view_id": true, "requester": true, "created_at": true, "execution_name": true,
+		"execution_arn": true, "posts": true, "events": true, "audited": true,
+	})
+}
+
+func TestGetUnknown(t *testing.T) {
+	s, client, _ := newStore(t)
+	_, err := s.Get(ctx, "nobody")
+	wantCode(t, err, access.CodeNotFound)
+	_, _, err = s.Decide(ctx, "nobody", access.Outcome{Kind: access.OutcomeDenied, At: monday})
+	wantCode(t, err, access.CodeNotFound)
+	_, err = s.BeginRevoke(ctx, "nobody", monday)
+	wantCode(t, err, access.CodeNotFound)
+	// A table that is not there is a matter of settings, not a request that is not there.
+	_, err = requests.New(client, "no-such-table").Get(ctx, "nobody")
+	wantCode(t, err, access.CodeMisconfigure)
+}
+
+// TestRoundTrip fills every field and reads it back.
+func TestRoundTrip(t *testing.T) {
+	s, _, _ := newStore(t)
+	person := access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2", SecondaryDomain: true}
+	full := request("full")
+	full.Requester = person
+	full.Approvers = []access.Person{person, {SlackID: "U3"}}
+	full.UnknownApprovers = []string{"c@example.com"}
+	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
+	full.ExpiresAt = monday.Add(8 * time.Hour)
+	full.RemindersSent = 3
+	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}}
+	full.EndRequest = &access.EndRequest{By: person, At: monday}
+	full.ApprovalToken, full.EndToken = "token-1", "token-2"
+	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
+	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
+	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
+	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}}
+	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}}}
+	full.Audited = 1
+	full.Tombstone, full.ClosedAt = true, monday
+
+	value := reflect.ValueOf(full)
+	for i := range value.NumField() {
+		if value.Field(i).IsZero() {
+			t.Errorf("the test leaves %s empty", value.Type().Field(i).Name)
+		}
+	}
+	if _, _, err := s.Create(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Get(ctx, "full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "row", got, full)
+}
+
+func TestEvaluate(t *testing.T) {
+	s, client, table := newStore(t)
+	create(t, s, "e")
+	if got := text(rawRow(t, client, table, "request#e")["due"]); got != "2026-12-27T09:30:01Z" {
+		t.Errorf("due of a new request = %s", got)
+	}
+	e := requests.Evaluation{
+		Requester:        access.Person{SlackID: "U1", Email: "a@example.com", PrincipalID: "p-1"},
+		Approvers:        []access.Person{{SlackID: "U2"}},
+		UnknownApprovers: []string{"x@example.com"},
+		Decision:         access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0}},
+		ExpiresAt:        monday.Add(time.Hour),
+	}
+	r, err := s.Evaluate(ctx, "e", e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "requester", r.Requester, e.Requester)
+	equal(t, "decision", *r.EvaluatedDecision, e.Decision)
+	equal(t, "expiry", r.ExpiresAt, e.ExpiresAt)
+	if got := text(rawRow(t, client, table, "request#e")["due"]); got != "2026-03-02T10:30:01Z" {
+		t.Errorf("due = %s, want the expiry in whole seconds, rounded up", got)
+	}
+
+	// Again, with nobody to ask: what is not there goes.
+	e.Approvers, e.UnknownApprovers, e.ExpiresAt = nil, nil, time.Time{}
+	if r, err = s.Evaluate(ctx, "e", e); err != nil {
+		t.Fatal(err)
+	}
+	if r.Approvers != nil || r.UnknownApprovers != nil || !r.ExpiresAt.IsZero() {
+		t.Errorf("second evaluation left %+v", r)
+	}
+
+	// A decided request keeps its principal: a lease may stand under it.
+	if _, _, err := s.Decide(ctx, "e", access.Outcome{Kind: access.OutcomeAutomatic, At: monday}); err != nil {
+		t.Fatal(err)
+	}
+	e.Requester.PrincipalID = "p-other"
+	if r, err = s.Evaluate(ctx, "e", e); err != nil || r.Requester.PrincipalID != "p-1" || r.Outcome == nil {
+		t.Errorf("evaluation after the outcome: principal %s, outcome %v, %v", r.Requester.PrincipalID, r.Outcome, err)
+	}
+}
+
+func TestDecideFirstWins(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "d")
+	if _, err := s.StoreToken(ctx, "d", requests.WaitApproval, "the-token"); err != nil {
+		t.Fatal(err)
+	}
+	const presses = 8
+	var wins atomic.Int64
+	var group sync.WaitGroup
+	for i := range presses {
+		group.Go(func() {
+			kind := access.OutcomeApproved
+			if i%2 == 0 {
+				kind = access.OutcomeDenied
+			}
+			r, won, err := s.Decide(ctx, "d", access.Outcome{
+				Kind: kind, At: monday, By: access.Person{SlackID: fmt.Sprint("U", i)}, Reason: "r", PolicyDigest: "digest", Statements: []int{i}, Message: "m",
+			})
+			if err != nil || r.Outcome == nil || r.ApprovalToken != "the-token" {
+				t.Errorf("Decide = %+v, %v", r.Outcome, err)
+			}
+			if won {
+				wins.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if wins.Load() != 1 {
+		t.Errorf("%d presses won, want 1", wins.Load())
+	}
+	r, err := s.Get(ctx, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "events", r.Events[1:], []access.Event{{
+		Kind: access.EventOf(r.Outcome.Kind), At: monday, By: r.Outcome.By, Reason: "r", PolicyDigest: "digest", Statements: r.Outcome.Statements, Message: "m",
+	}})
+}
+
+func TestDecideOnlyWhileOpen(t *testing.T) {
+	s, _, _ := newStore(t)
+	tests := []struct {
+		name string
+		row  func(*access.Request)
+	}{
+		{"tombstone", func(r *access.Request) { r.Tombstone = true }},
+		{"closed", func(r *access.Request) { r.ClosedAt = monday }},
+		{"removal begun", func(r *access.Request) { r.RevokingAt = monday }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := request(strings.ReplaceAll(test.name, " ", "-"))
+			test.row(&r)
+			if _, _, err := s.Create(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+			got, won, err := s.Decide(ctx, r.ID, access.Outcome{Kind: access.OutcomeApproved, At: monday})
+			if won || err != nil || got.Outcome != nil || len(got.Events) != 1 {
+				t.Errorf("Decide = %v, %v, outcome %v, %d events", won, err, got.Outcome, len(got.Events))
+			}
+		})
+	}
+}
+
+func TestRequestEnd(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "r")
+	e := access.EndRequest{By: access.Person{SlackID: "U1"}, At: monday}
+	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
+		t.Fatalf("before the grant: %v, %v", won, err)
+	}
+	if _, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.StoreToken(ctx, "r", requests.WaitEnd, "end-token"); err != nil {
+		t.Fatal(err)
+	}
+	r, won, err := s.RequestEnd(ctx, "r", e)
+	if !won || err != nil || r.EndToken != "end-token" {
+		t.Fatalf("while granted: %v, %v, token %q", won, err, r.EndToken)
+	}
+	equal(t, "last event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, By: e.By})
+	if r, won, err = s.RequestEnd(ctx, "r", e); won || err != nil || len(r.Events) != 3 {
+		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
+	}
+	create(t, s, "r2")
+	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.BeginRevoke(ctx, "r2", monday); err != nil {
+		t.Fatal(err)
+	}
+	if _, won, err := s.RequestEnd(ctx, "r2", e); won || err != nil {
+		t.Errorf("while removed: %v, %v", won, err)
+	}
+}
+
+func TestStoreToken(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "t")
+	_, err := s.StoreToken(ctx, "t", "lunch", "x")
+	wantCode(t, err, access.CodeInvalid)
+	_, err = s.StoreToken(ctx, "t", requests.WaitEnd, "")
+	wantCode(t, err, access.CodeInvalid)
+	for _, token := range []string{"first", "second"} {
+		r, err := s.StoreToken(ctx, "t", requests.WaitApproval, token)
+		if err != nil || r.ApprovalToken != token || r.EndToken != "" {
+			t.Errorf("StoreToken = %q, %q, %v", r.ApprovalToken, r.EndToken, err)
+		}
+	}
+}
+
+func TestCountersOnlyRise(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "c")
+	for _, n := range []int{2, 1, 3, 3} {
+		if err := s.CountReminder(ctx, "c", n); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.MarkAudited(ctx, "c", n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := s.Get(ctx, "c")
+	if err != nil || r.RemindersSent != 3 || r.Audited != 4 {
+		t.Errorf("reminders %d, audited %d, %v; want 3 and 4", r.RemindersSent, r.Audited, err)
+	}
+}
+
+func TestPosts(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "p")
+	begun := access.Post{Channel: "C1"}
+	for i, want := range []bool{true, false} {
+		before, ok, err := s.BeginPost(ctx, "p", "announce", begun)
+		if err != nil || ok != want {
+			t.Fatalf("BeginPost %d = %v, %v", i, ok, err)
+		}
+		if !want {
+			equal(t, "before", before, begun)
+		}
+	}
+	done := access.Post{Channel: "C1", TS: "1.2", Digest: "d"}
+	if err := s.CompletePost(ctx, "p", "announce", done); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.BeginPost(ctx, "p", "granted", begun); err != nil || !ok {
+		t.Fatalf("another purpose: %v, %v", ok, err)
+	}
+	r, err := s.Get(ctx, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "posts", r.Posts, map[string]access.Post{"announce": done, "granted": begun})
+}
+
+func TestGrantedOnce(t *testing.T) {
+	s, client, table := newStore(t)
+	create(t, s, "g")
+	end := monday.Add(time.Hour)
+	first, err := s.Granted(ctx, "g", monday, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Granted(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "second call", again, first)
+	equal(t, "end", again.End, end)
+	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventGranted, At: monday}})
+	if got := text(rawRow(t, client, table, "request#g")["due"]); got != "2026-03-02T10:30:01Z" {
+		t.Errorf("due = %s, want the end", got)
+	}
+
+	create(t, s, "over")
+	if _, err := s.BeginRevoke(ctx, "over", monday); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Granted(ctx, "over", monday, end)
+	wantCode(t, err, access.CodeLost)
+	if !r.GrantedAt.IsZero() {
+		t.Error("granted while its removal has begun")
+	}
+}
+
+func TestFailKeepsTheFirst(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "f")
+	first := access.Failure{Code: access.CodeForeign, Message: "first", At: monday}
+	for _, f := range []access.Failure{first, {Code: access.CodeFailed, Message: "second", At: monday}} {
+		if err := s.Fail(ctx, "f", f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := s.Get(ctx, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "failure", *r.Failure, first)
+}
+
+func TestRevokedOnce(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "v")
+	if r, err := s.BeginRevoke(ctx, "v", monday); err != nil || !r.RevokingAt.Equal(monday) {
+		t.Fatalf("BeginRevoke = %v, %v", r.RevokingAt, err)
+	}
+	if r, err := s.BeginRevoke(ctx, "v", monday.Add(time.Hour)); err != nil || !r.RevokingAt.Equal(monday) {
+		t.Fatalf("again = %v, %v", r.RevokingAt, err)
+	}
+	first, err := s.Revoked(ctx, "v", monday, access.RemovalDone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Revoked(ctx, "v", monday.Add(time.Hour), access.RemovalNothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "second call", again, first)
+	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
+}
+
+func TestAppendEvent(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "a")
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			if _, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventGranted, At: monday}); err != nil {
+				t.Error(err)
+			}
+		})
+		group.Go(func() {
+			if _, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: monday}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	r, err := s.Get(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[access.EventKind]int{}
+	for _, e := range r.Events {
+		counts[e.Kind]++
+	}
+	equal(t, "events by kind", counts, map[access.EventKind]int{access.EventRequested: 1, access.EventGranted: 1, access.EventRevokeFailed: 4})
+}
+
+func TestClose(t *testing.T) {
+	s, client, table := newStore(t)
+	create(t, s, "x")
+	if _, err := s.StoreToken(ctx, "x", requests.WaitApproval, "secret"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Granted(ctx, "x", monday, monday); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, s.Close(ctx, "x", monday, time.Hour), access.CodeLost)
+	if _, err := s.Revoked(ctx, "x", monday, access.RemovalDone); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{monday, monday.Add(time.Hour)} {
+		if err := s.Close(ctx, "x", at, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row := rawRow(t, client, table, "request#x")
+	there := names(row)
+	for _, gone := range []string{"open", "due", "approval_token", "end_token"} {
+		if there[gone] {
+			t.Errorf("a closed request has %s", gone)
+		}
+	}
+	if got := text(row["expires"]); got != fmt.Sprint(monday.Add(time.Hour).Unix()) {
+		t.Errorf("expires = %s", got)
+	}
+}
+
+func TestLease(t *testing.T) {
+	s, client, table := newStore(t)
+	subject := access.Subject{Target: request("l").Target, PrincipalID: "p-1"}
+	key := subject.Key()
+	if _, found, err := s.Lease(ctx, key); found || err != nil {
+		t.Fatalf("no lease: %v, %v", found, err)
+	}
+	lease := access.Lease{
+		Key: key, Subject: subject, State: access.LeaseCreating,
+		Holders:   map[string]access.Holder{"l": {ExecutionARN: "arn"}},
+		SettlesAt: monday, OperationID: "op", DeletionID: "del",
+	}
+	if err := s.PutLease(ctx, lease, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, s.PutLease(ctx, lease, 0), access.CodeLost)
+	wantCode(t, s.PutLease(ctx, lease, 2), access.CodeLost)
+	lease.Version = 1
+	got, found, err := s.Lease(ctx, key)
+	if !found || err != nil {
+		t.Fatal(found, err)
+	}
+	equal(t, "lease", got, lease)
+	row := rawRow(t, client, table, "lease#"+key)
+	equal(t, "index", []string{text(row["open"]), text(row["due"])}, []string{"lease", "2026-03-02T09:30:01Z"})
+	if names(row)["expires"] {
+		t.Error("a lease has a TTL")
+	}
+
+	lease.State = access.LeaseHeld
+	lease.Holders = map[string]access.Holder{"l": {ExecutionARN: "arn", End: monday.Add(time.Hour)}, "m": {ExecutionARN: "arn", End: monday.Add(2 * time.Hour)}}
+	if err := s.PutLease(ctx, lease, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(rawRow(t, client, table, "lease#"+key)["due"]); got != "2026-03-02T11:30:01Z" {
+		t.Errorf("due = %s, want the last holder's end", got)
+	}
+	wantCode(t, s.DeleteLease(ctx, key, 1), access.CodeLost)
+	if err := s.DeleteLease(ctx, key, 2); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, s.DeleteLease(ctx, key, 2), access.CodeLost)
+}

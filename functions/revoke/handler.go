@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/leases"
+)
+
+// Input is what the state machine sends. The row that RequestID leads to says
+// what is removed; Subject and GrantStarted are for when it can't be read.
+type Input struct {
+	Operation string `json:"operation"` // start, confirm
+	RequestID string `json:"request_id"`
+	Execution string `json:"execution"` // ARN, for the log
+	// Subject is what evaluate answered, GrantStarted whether Grant
+	// succeeded: both are the execution's own knowledge, not its input.
+	Subject      access.Subject `json:"subject"`
+	GrantStarted bool           `json:"grant_started"`
+}
+
+// Leases take access away.
+type Leases interface {
+	Release(ctx context.Context, id string, wait bool) (access.Request, error)
+	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
+	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
+}
+
+const (
+	// tableTries and tableBudget are for a table that does not answer: after
+	// so many tries, or so long, access is taken away without it. The budget
+	// leaves two thirds of the function's 30 s to do so.
+	tableTries  = 3
+	tablePause  = time.Second
+	tableBudget = 8 * time.Second
+)
+
+// Handler revokes.
+type Handler struct {
+	Leases Leases
+	Now    func() time.Time
+	Sleep  func(context.Context, time.Duration) error
+	Log    *slog.Logger
+}
+
+// Handle does one step of a removal: start leaves the lease, or starts the
+// deletion; confirm succeeds when the access is seen to be gone, or kept for
+// others. It answers {}. Either may be repeated; both do what the other left
+// undone.
+//
+// Where the table does not answer and Grant had succeeded, the access is
+// deleted without it; that is still an error, so that the removal is tried
+// again until the lease is settled.
+func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
+	log := h.Log.With("request_id", in.RequestID, "execution", in.Execution, "operation", in.Operation)
+	err := h.handle(ctx, in, log)
+	if err != nil {
+		log.WarnContext(ctx, "not revoked", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+	}
+	return struct{}{}, err
+}
+
+func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
+	if in.Operation != "start" && in.Operation != "confirm" {
+		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+	wait := in.Operation == "confirm"
+	r, err := h.release(ctx, in.RequestID, wait)
+	switch {
+	case err == nil:
+		if wait && r.Removal != "" {
+			log.InfoContext(ctx, "revoked", "removal", r.Removal, "subject", r.Subject().Key())
+		}
+		return nil
+	case access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable):
+		return h.withoutRow(ctx, in, err, log)
+	case errors.Is(err, leases.ErrTable) && in.GrantStarted:
+		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
+		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
+			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", lambdaerr.Message(takeErr))
+		}
+	}
+	return err
+}
+
+// release tries again for a while where the table does not answer.
+func (h *Handler) release(ctx context.Context, id string, wait bool) (access.Request, error) {
+	end := h.Now().Add(tableBudget)
+	for try := 1; ; try++ {
+		r, err := h.Leases.Release(ctx, id, wait)
+		if !errors.Is(err, leases.ErrTable) || try == tableTries || h.Now().Add(tablePause).After(end) {
+			return r, err
+		}
+		if h.Sleep(ctx, tablePause) != nil {
+			return r, err
+		}
+	}
+}
+
+// withoutRow removes the access of a request whose row is not in the table: a
+// table that was restored to an earlier time, or a row that somebody removed.
+// Once nothing is left it returns noRow all the same, because a person has to
+// look at that.
+func (h *Handler) withoutRow(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
+	if !in.GrantStarted {
+		return noRow
+	}
+	if err := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, true); err != nil {
+		return err
+	}
+	gone, err := h.Leases.Gone(ctx, in.RequestID, in.Subject)
+	if err != nil {
+		return err
+	}
+	if !gone {
+		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not verified to be gone yet")
+	}
+	log.ErrorContext(ctx, "the request has no row; its access is gone")
+	return noRow
+}

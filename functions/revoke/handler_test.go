@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/leases"
+)
+
+type mockLeases struct {
+	release  func(id string, wait bool) (access.Request, error)
+	takeAway func(id string, s access.Subject, rowGone bool) error
+	gone     func(id string, s access.Subject) (bool, error)
+}
+
+var _ Leases = (*mockLeases)(nil)
+
+func (m *mockLeases) Release(_ context.Context, id string, wait bool) (access.Request, error) {
+	return m.release(id, wait)
+}
+func (m *mockLeases) TakeAway(_ context.Context, id string, s access.Subject, rowGone bool) error {
+	return m.takeAway(id, s, rowGone)
+}
+func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool, error) {
+	return m.gone(id, s)
+}
+
+// input is the payload as the state machine sends it.
+const input = `{"operation":"start","request_id":"one","execution":"arn","grant_started":true,"subject":{
+	"kind":"account","account_id":"111122223333","account_name":"","permission_set":"ReadOnly","permission_set_arn":"arn:ps-1",
+	"group_id":"","group_name":"","principal_id":"p-1"}}`
+
+var subject = access.Subject{
+	Target:      access.Target{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly", PermissionSetARN: "arn:ps-1"},
+	PrincipalID: "p-1",
+}
+
+func tableDown(code access.Code) error {
+	return access.Wrap(code, fmt.Errorf("x: %w", leases.ErrTable), "read")
+}
+
+func TestHandle(t *testing.T) {
+	notFound := access.Errorf(access.CodeNotFound, "no row")
+	tests := []struct {
+		name       string
+		operation  string
+		notStarted bool
+		answers    []error // of Release, the last one repeated
+		takeAway   error
+		gone       bool
+		goneErr    error
+		want       access.Code
+		calls      []string
+	}{
+		{name: "start", answers: []error{nil}, calls: []string{"release false"}},
+		{name: "confirm", operation: "confirm", answers: []error{nil}, calls: []string{"release true"}},
+		{name: "unknown operation", operation: "stop", want: access.CodeInvalid},
+		{
+			name: "Identity Center is not ready", answers: []error{access.Errorf(access.CodeConflict, "x")},
+			want: access.CodeConflict, calls: []string{"release false"},
+		},
+		{
+			name: "the table stumbles", answers: []error{tableDown(access.CodeThrottled), nil},
+			calls: []string{"release false", "release false"},
+		},
+		{
+			name: "the table is down", answers: []error{tableDown(access.CodeUnavailable)}, want: access.CodeUnavailable,
+			calls: []string{"release false", "release false", "release false", "take away"},
+		},
+		{
+			name: "the table is down at confirm", operation: "confirm", answers: []error{tableDown(access.CodeMisconfigure)}, want: access.CodeMisconfigure,
+			calls: []string{"release true", "release true", "release true", "take away"},
+		},
+		{
+			name: "the table is down, and Identity Center too", answers: []error{tableDown(access.CodeUnavailable)},
+			takeAway: access.Errorf(access.CodeThrottled, "x"), want: access.CodeUnavailable,
+			calls: []string{"release false", "release false", "release false", "take away"},
+		},
+		{
+			name: "the table is down and nothing was granted", notStarted: true, answers: []error{tableDown(access.CodeUnavailable)},
+			want: access.CodeUnavailable, calls: []string{"release false", "release false", "release false"},
+		},
+		{
+			name: "no row, access still there", answers: []error{notFound}, want: access.CodeInProgress,
+			calls: []string{"release false", "take away, row gone", "gone?"},
+		},
+		{
+			name: "no row, access gone", answers: []error{notFound}, gone: true, want: access.CodeNotFound,
+			calls: []string{"release false", "take away, row gone", "gone?"},
+		},
+		{
+			name: "no row, Identity Center busy", answers: []error{notFound}, takeAway: access.Errorf(access.CodeConflict, "x"),
+			want: access.CodeConflict, calls: []string{"release false", "take away, row gone"},
+		},
+		{
+			name: "no row, absence not known", answers: []error{notFound}, goneErr: access.Errorf(access.CodeThrottled, "x"),
+			want: access.CodeThrottled, calls: []string{"release false", "take away, row gone", "gone?"},
+		},
+		{
+			name: "no row and nothing was granted", notStarted: true, answers: []error{notFound}, want: access.CodeNotFound,
+			calls: []string{"release false"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var in Input
+			if err := json.Unmarshal([]byte(input), &in); err != nil {
+				t.Fatal(err)
+			}
+			if test.operation != "" {
+				in.Operation = test.operation
+			}
+			in.GrantStarted = !test.notStarted
+			now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+			var calls []string
+			same := func(id string, s access.Subject) {
+				if id != "one" || s != subject {
+					t.Errorf("asked about %s, %+v", id, s)
+				}
+			}
+			h := &Handler{
+				Leases: &mockLeases{
+					release: func(id string, wait bool) (access.Request, error) {
+						err := test.answers[min(len(calls), len(test.answers)-1)]
+						calls = append(calls, fmt.Sprint("release ", wait))
+						return access.Request{ID: id, Removal: access.RemovalDone}, err
+					},
+					takeAway: func(id string, s access.Subject, rowGone bool) error {
+						same(id, s)
+						call := "take away"
+						if rowGone {
+							call += ", row gone"
+						}
+						calls = append(calls, call)
+						return test.takeAway
+					},
+					gone: func(id string, s access.Subject) (bool, error) {
+						same(id, s)
+						calls = append(calls, "gone?")
+						return test.gone, test.goneErr
+					},
+				},
+				Now:   func() time.Time { return now },
+				Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+				Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			_, err := h.Handle(context.Background(), in)
+			if got := access.CodeOf(err); got != test.want {
+				t.Errorf("error = %v (%q), want %q", err, got, test.want)
+			}
+			if !reflect.DeepEqual(calls, test.calls) {
+				t.Errorf("calls = %q, want %q", calls, test.calls)
+			}
+		})
+	}
+}
+
+// A table whose calls hang uses up the budget, not the function's 30 s.
+func TestHangingTable(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	began := now
+	var tookAway time.Duration
+	h := &Handler{
+		Leases: &mockLeases{
+			release: func(string, bool) (access.Request, error) {
+				now = now.Add(5 * time.Second) // the table's own limit for a call
+				return access.Request{}, tableDown(access.CodeUnavailable)
+			},
+			takeAway: func(string, access.Subject, bool) error {
+				tookAway = now.Sub(began)
+				return errors.New("x")
+			},
+		},
+		Now:   func() time.Time { return now },
+		Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	_, err := h.Handle(context.Background(), Input{Operation: "start", RequestID: "one", GrantStarted: true, Subject: subject})
+	if access.CodeOf(err) != access.CodeUnavailable || tookAway == 0 || tookAway > 15*time.Second {
+		t.Errorf("error %v, taken away after %s", err, tookAway)
+	}
+}

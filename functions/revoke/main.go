@@ -1,0 +1,61 @@
+// Command revoke is the Lambda function that takes access away.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/requests"
+)
+
+type settings struct {
+	Table       string     `env:"ELEVATOR_TABLE,required"`
+	InstanceARN string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
+	SSORegion   string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+	LogLevel    slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel}))
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	sso := cfg.Copy()
+	if s.SSORegion != "" {
+		sso.Region = s.SSORegion
+	}
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.InstanceARN)
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
+	h := &Handler{
+		Leases: &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
+		Now:    time.Now,
+		Sleep:  leases.Sleep,
+		Log:    logger,
+	}
+	lambda.Start(func(ctx context.Context, in Input) (struct{}, error) {
+		out, err := h.Handle(ctx, in)
+		return out, lambdaerr.Convert(err)
+	})
+	return 0
+}
