@@ -1,0 +1,54 @@
+# Everything that this project can do, for a machine that has Go, Node (with
+# npm), Python (with venv), make and git. What is missing beyond that is set up
+# on the way, in this folder; only Chromium, for the test in a browser, is
+# installed into the system.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+NODE := node_modules
+
+# Node only evaluates the CDK's library here; nothing of it is deployed, and
+# the CDK works with any of these.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
+export CDK_DISABLE_CLI_TELEMETRY = true
+
+.PHONY: help demo test synth lint tools browser
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+demo: tools ## run the whole system on this machine, with an example organization
+	go run ./infra/local -config infra/local/demo/elevator.yaml
+
+test: tools browser ## run every test
+	@echo "make: running the tests; the first time, compiling takes some minutes" >&2
+	go test -timeout 40m ./...
+
+synth: tools ## write cdk.out
+	$(NODE)/.bin/cdk synth --quiet --no-notices
+
+lint: tools ## gofmt, go vet, and what the template and the state machine are checked with
+	@unformatted="$$(gofmt -l functions infra slack statemachine)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
+	go vet ./...
+	go test -run 'CfnLint|AslValidator|Nag' ./infra
+
+tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
+
+# A stamp is newer than the list of what was installed, or it is done again.
+$(VENV)/installed: requirements.txt
+	@.ci/need python3 "Python 3.11 or newer, with venv"
+	@echo "make: installing moto, awscli and cfn-lint into $(VENV)" >&2
+	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(NODE)/installed: package.json package-lock.json
+	@.ci/need npm "Node 20 or newer, with npm"
+	@echo "make: installing the CDK's command line and asl-validator into $(NODE)" >&2
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+browser: ## install Chromium, where there is none
+	@.ci/browser

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
+)
+
+// Input is a task's payload. Operations are outcome, granted, revoked and
+// revoke_failed.
+type Input struct {
+	task.Input
+	Error string `json:"error"` // of revoke_failed: the code of what failed
+}
+
+// Output answers `granted`; the other operations leave it empty.
+type Output struct {
+	Seconds int64  `json:"seconds,omitempty"` // until the end, at least 1
+	End     string `json:"end,omitempty"`     // RFC 3339, UTC, whole seconds
+}
+
+// Store is the part of the requests table that the handler uses.
+type Store interface {
+	Get(ctx context.Context, id string) (access.Request, error)
+	AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error)
+	MarkAudited(ctx context.Context, id string, n int) error
+	Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error
+}
+
+// Log is the audit bucket.
+type Log interface {
+	Write(ctx context.Context, r access.Request, seq int) error
+	Archive(ctx context.Context, digest string, policy []byte) error
+}
+
+// Policy gives the policy in force.
+type Policy interface {
+	Document(ctx context.Context) (policyinforce.Document, error)
+}
+
+// Times that leave the function, which has 15 s, room to answer.
+const (
+	flushTimeout   = 8 * time.Second
+	archiveTimeout = 3 * time.Second
+)
+
+// maxWait is Step Functions' largest timeout, in seconds.
+const maxWait = 99_999_999
+
+// failureInterval is how long a removal that keeps failing goes between two
+// records of it: an item of the table holds 400 KB, and must have room for the
+// record that the access is gone at last.
+const failureInterval = time.Hour
+
+// Handler makes a request's events immutable records. What happened is in the
+// row already; the row is the outbox, and the bucket gets what is in it, in
+// order.
+type Handler struct {
+	Store  Store
+	Log    Log
+	Policy Policy
+	Now    func() time.Time
+	Count  func(name string, dims map[string]string)
+	Logger *slog.Logger
+
+	archived string // digest of the policy that this process archived last
+}
+
+// Handle does one task. Its errors are coded.
+func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
+	log := h.Logger.With(in.LogArgs()...)
+	switch in.Operation {
+	case "outcome":
+		return Output{}, h.outcome(ctx, log, in)
+	case "granted":
+		return h.granted(ctx, log, in)
+	case "revoked":
+		return Output{}, h.revoked(ctx, log, in)
+	case "revoke_failed":
+		return Output{}, h.revokeFailed(ctx, log, in)
+	default:
+		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+}
+
+// outcome records a request that ends without access, and closes it.
+func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return err
+	}
+	if r.Outcome == nil {
+		return access.Errorf(access.CodeInternal, "request %s has no outcome to record", r.ID)
+	}
+	if err := h.flush(ctx, log, r); err != nil {
+		return err
+	}
+	h.archive(ctx, log)
+	return h.close(ctx, r)
+}
+
+// granted records that the access is there, and says how long it has left. A
+// record that the bucket does not take waits in the row: the access is there
+// under a record either way. A row that does not take it is an error, and the
+// access is taken back.
+func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return Output{}, err
+	}
+	if r.GrantedAt.IsZero() || r.End.IsZero() {
+		return Output{}, access.Errorf(access.CodeInternal, "request %s has not been granted", r.ID)
+	}
+	r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventGranted, At: r.GrantedAt})
+	if err != nil {
+		return Output{}, err
+	}
+	if err := h.flush(ctx, log, r); err != nil {
+		log.Error("the record waits in the request's row", "error", err)
+	}
+	h.archive(ctx, log)
+	return Output{Seconds: secondsUntil(r.End, h.Now()), End: ceil(r.End).Format(time.RFC3339)}, nil
+}
+
+// revoked records that the access is gone, and closes the request.
+func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return err
+	}
+	if r.RevokedAt.IsZero() {
+		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
+	}
+	r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)})
+	if err != nil {
+		return err
+	}
+	if err := h.flush(ctx, log, r); err != nil {
+		return err
+	}
+	return h.close(ctx, r)
+}
+
+// revokeFailed raises the alarm, whatever else goes wrong, and records that the
+// access is still there.
+func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
+	h.Count(metric.RevokeFailed, nil)
+	log.Error("the access could not be removed; it is tried again", "error", in.Error)
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return err
+	}
+	now := h.Now().UTC()
+	if !recorded(r, now) {
+		r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevokeFailed, At: now, Message: in.Error})
+		if err != nil {
+			return err
+		}
+	}
+	if err := h.flush(ctx, log, r); err != nil {
+		log.Error("the record waits in the request's row", "error", err)
+	}
+	return nil
+}
+
+// recorded says whether a failed removal was recorded so lately that another
+// record of it would say nothing new.
+func recorded(r access.Request, now time.Time) bool {
+	for _, e := range r.Events {
+		if e.Kind == access.EventRevokeFailed && now.Sub(e.At) < failureInterval {
+			return true
+		}
+	}
+	return false
+}
+
+// flush writes the events of r that are not in the bucket yet, in order, up to
+// the first that the bucket does not take. That one raises the alarm and is
+// Unavailable; what was written before it is marked.
+func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request) error {
+	writing, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	var failed error
+	done := r.Audited
+	for ; done < len(r.Events); done++ {
+		if err := h.Log.Write(writing, r, done); err != nil {
+			h.Count(metric.AuditDeferred, nil)
+			log.Error("the audit bucket did not take a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
+			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
+			break
+		}
+		h.count(r, r.Events[done].Kind)
+	}
+	if done > r.Audited {
+		if err := h.Store.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// count counts what is recorded, so that the metrics follow the records. A
+// retry may count an event twice.
+func (h *Handler) count(r access.Request, k access.EventKind) {
+	switch {
+	case k == access.EventGranted:
+		h.Count(metric.Granted, nil)
+	case k == access.EventRevoked && r.Removal != access.RemovalNothing:
+		h.Count(metric.Revoked, nil)
+	case r.Outcome != nil && k == access.EventOf(r.Outcome.Kind):
+		h.Count(metric.Outcome, map[string]string{"Kind": string(r.Outcome.Kind)})
+	}
+}
+
+// archive keeps a copy of the policy in force beside the log. It holds up
+// nothing: the policy is also where it was uploaded to.
+func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
+	defer cancel()
+	d, err := h.Policy.Document(ctx)
+	if err == nil && d.Digest != h.archived {
+		if err = h.Log.Archive(ctx, d.Digest, d.Bytes); err == nil {
+			h.archived = d.Digest
+		}
+	}
+	if err != nil {
+		log.Warn("the policy was not archived", "error", err)
+	}
+}
+
+func (h *Handler) close(ctx context.Context, r access.Request) error {
+	if !r.ClosedAt.IsZero() {
+		return nil
+	}
+	return h.Store.Close(ctx, r.ID, h.Now().UTC(), requests.KeepClosed)
+}
+
+// secondsUntil is the whole seconds from now to end, rounded up and within what
+// Step Functions takes.
+func secondsUntil(end, now time.Time) int64 {
+	left := end.Sub(now)
+	seconds := int64(left / time.Second)
+	if left%time.Second > 0 {
+		seconds++
+	}
+	return min(max(seconds, 1), maxWait)
+}
+
+// ceil is t in UTC, rounded up to whole seconds.
+func ceil(t time.Time) time.Time {
+	t = t.UTC()
+	if whole := t.Truncate(time.Second); !whole.Equal(t) {
+		return whole.Add(time.Second)
+	}
+	return t
+}

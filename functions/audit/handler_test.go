@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/internal/task"
+)
+
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// world is the table with one row, the bucket and the metrics.
+type world struct {
+	row     access.Request
+	written []string // kind of each event the bucket took, and "policy d1"
+	counted []string
+	closed  bool
+
+	refuses   int // the bucket takes so many records, then no more; -1: all
+	appendErr error
+	markErr   error
+}
+
+func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+
+func (w *world) AppendEvent(_ context.Context, _ string, e access.Event) (access.Request, error) {
+	if w.appendErr != nil {
+		return access.Request{}, w.appendErr
+	}
+	there := slices.ContainsFunc(w.row.Events, func(other access.Event) bool { return other.Kind == e.Kind })
+	if !there || e.Kind == access.EventRevokeFailed {
+		w.row.Events = append(slices.Clip(w.row.Events), e)
+	}
+	return w.row, nil
+}
+
+func (w *world) MarkAudited(_ context.Context, _ string, n int) error {
+	if w.markErr == nil {
+		w.row.Audited = max(w.row.Audited, n)
+	}
+	return w.markErr
+}
+
+func (w *world) Close(_ context.Context, _ string, at time.Time, ttl time.Duration) error {
+	w.closed = at.Equal(now) && ttl == 90*24*time.Hour
+	return nil
+}
+
+func (w *world) Write(_ context.Context, r access.Request, seq int) error {
+	if w.refuses == 0 {
+		return errors.New("S3 is down")
+	}
+	w.refuses--
+	w.written = append(w.written, string(r.Events[seq].Kind))
+	return nil
+}
+
+func (w *world) Archive(_ context.Context, digest string, policy []byte) error {
+	w.written = append(w.written, "policy "+digest+" "+string(policy))
+	return nil
+}
+
+func (w *world) Document(context.Context) (policyinforce.Document, error) {
+	return policyinforce.Document{Digest: "d1", Bytes: []byte("{}")}, nil
+}
+
+func (w *world) count(name string, dims map[string]string) {
+	for _, v := range dims {
+		name += " " + v
+	}
+	w.counted = append(w.counted, name)
+}
+
+func (w *world) do(t *testing.T, operation, failure string) (Output, error) {
+	t.Helper()
+	h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}, Error: failure})
+}
+
+func events(kinds ...access.EventKind) []access.Event {
+	var out []access.Event
+	for _, k := range kinds {
+		out = append(out, access.Event{Kind: k, At: now})
+	}
+	return out
+}
+
+func denied() access.Request {
+	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeDenied}, Events: events(access.EventRequested, access.EventDenied)}
+}
+
+func granted() access.Request {
+	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeAutomatic},
+		GrantedAt: now.Add(-10 * time.Second), End: now.Add(50*time.Second + 200*time.Millisecond),
+		Events: events(access.EventRequested, access.EventApproved)}
+}
+
+func revoked(state access.RemovalState) access.Request {
+	r := granted()
+	r.RevokedAt, r.Removal, r.Audited = now, state, 3
+	r.Events = append(r.Events, events(access.EventGranted)...)
+	return r
+}
+
+func TestHandle(t *testing.T) {
+	tests := []struct {
+		name        string
+		operation   string
+		row         access.Request
+		refuses     int
+		appendErr   error
+		markErr     error
+		want        Output
+		wantCode    access.Code
+		wantWritten []string
+		wantCounted []string
+		wantAudited int
+		wantClosed  bool
+	}{
+		{
+			name: "outcome", operation: "outcome", row: denied(), refuses: -1,
+			wantWritten: []string{"requested", "denied", "policy d1 {}"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2, wantClosed: true,
+		},
+		{
+			name: "outcome that S3 does not take is tried again", operation: "outcome", row: denied(), refuses: 1,
+			wantCode: access.CodeUnavailable, wantWritten: []string{"requested"}, wantCounted: []string{"AuditDeferred"}, wantAudited: 1,
+		},
+		{
+			name: "outcome that was written but not marked is not closed", operation: "outcome", row: denied(), refuses: -1,
+			markErr:  access.Errorf(access.CodeThrottled, "slow down"),
+			wantCode: access.CodeThrottled, wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied"},
+		},
+		{
+			name: "undecided request has no outcome", operation: "outcome", row: access.Request{ID: "r1"}, refuses: -1, wantCode: access.CodeInternal,
+		},
+		{
+			name: "granted", operation: "granted", row: granted(), refuses: -1,
+			want:        Output{Seconds: 51, End: "2026-01-01T12:00:51Z"},
+			wantWritten: []string{"requested", "approved", "granted", "policy d1 {}"},
+			wantCounted: []string{"Outcome automatic", "Granted"}, wantAudited: 3,
+		},
+		{
+			name: "granted while S3 is down: the row holds the record", operation: "granted", row: granted(), refuses: 0,
+			want:        Output{Seconds: 51, End: "2026-01-01T12:00:51Z"},
+			wantWritten: []string{"policy d1 {}"}, wantCounted: []string{"AuditDeferred"},
+		},
+		{
+			name: "granted but the row does not take the record", operation: "granted", row: granted(), refuses: -1,
+			appendErr: access.Errorf(access.CodeUnavailable, "no table"), wantCode: access.CodeUnavailable,
+		},
+		{
+			name: "not granted", operation: "granted", row: denied(), refuses: -1, wantCode: access.CodeInternal,
+		},
+		{
+			name: "revoked", operation: "revoked", row: revoked(access.RemovalDone), refuses: -1,
+			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4, wantClosed: true,
+		},
+		{
+			name: "nothing was granted", operation: "revoked", row: revoked(access.RemovalNothing), refuses: -1,
+			wantWritten: []string{"revoked"}, wantAudited: 4, wantClosed: true,
+		},
+		{
+			name: "revoked while S3 is down is tried again", operation: "revoked", row: revoked(access.RemovalDone), refuses: 0,
+			wantCode: access.CodeUnavailable, wantCounted: []string{"AuditDeferred"}, wantAudited: 3,
+		},
+		{
+			name: "still there", operation: "revoked", row: granted(), refuses: -1, wantCode: access.CodeInternal,
+		},
+		{
+			name: "removal failed", operation: "revoke_failed", row: granted(), refuses: -1,
+			wantWritten: []string{"requested", "approved", "revoke_failed"}, wantCounted: []string{"RevokeFailed", "Outcome automatic"}, wantAudited: 3,
+		},
+		{
+			name: "removal failed while S3 is down", operation: "revoke_failed", row: granted(), refuses: 0,
+			wantCounted: []string{"RevokeFailed", "AuditDeferred"},
+		},
+		{
+			name: "unknown operation", operation: "other", row: denied(), refuses: -1, wantCode: access.CodeInvalid,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{row: test.row, refuses: test.refuses, appendErr: test.appendErr, markErr: test.markErr}
+			got, err := w.do(t, test.operation, "Throttled")
+			if got != test.want || access.CodeOf(err) != test.wantCode {
+				t.Errorf("got %+v, %v; want %+v, code %q", got, err, test.want, test.wantCode)
+			}
+			if !slices.Equal(w.written, test.wantWritten) {
+				t.Errorf("written %q, want %q", w.written, test.wantWritten)
+			}
+			if !slices.Equal(w.counted, test.wantCounted) {
+				t.Errorf("counted %q, want %q", w.counted, test.wantCounted)
+			}
+			if w.row.Audited != test.wantAudited || w.closed != test.wantClosed {
+				t.Errorf("audited %d, closed %t; want %d, %t", w.row.Audited, w.closed, test.wantAudited, test.wantClosed)
+			}
+		})
+	}
+}
+
+func TestRepeatedTaskMakesNoSecondRecord(t *testing.T) {
+	w := &world{row: revoked(access.RemovalDone), refuses: -1}
+	for range 2 {
+		if _, err := w.do(t, "revoked", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"revoked"}; !slices.Equal(w.written, want) {
+		t.Errorf("written %q, want %q", w.written, want)
+	}
+}
+
+func TestFailedRemovalIsRecordedOnceAnHourAndAlarmsEachTime(t *testing.T) {
+	w := &world{row: granted(), refuses: -1}
+	w.row.Events, w.row.Audited = []access.Event{{Kind: access.EventRevokeFailed, At: now.Add(-time.Hour), Message: "Throttled"}}, 1
+	for range 3 {
+		if _, err := w.do(t, "revoke_failed", "Conflict"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := append(w.row.Events[:1:1], access.Event{Kind: access.EventRevokeFailed, At: now, Message: "Conflict"})
+	if !reflect.DeepEqual(w.row.Events, want) {
+		t.Errorf("events %+v, want %+v", w.row.Events, want)
+	}
+	if want := []string{"RevokeFailed", "RevokeFailed", "RevokeFailed"}; !slices.Equal(w.counted, want) {
+		t.Errorf("counted %q, want %q", w.counted, want)
+	}
+}
+
+func TestSecondsUntil(t *testing.T) {
+	tests := []struct {
+		name string
+		left time.Duration
+		want int64
+	}{
+		{"over already", -time.Minute, 1},
+		{"now", 0, 1},
+		{"a part of a second", time.Millisecond, 1},
+		{"rounded up", 1500 * time.Millisecond, 2},
+		{"whole", time.Hour, 3600},
+		{"more than Step Functions takes", 200_000_000 * time.Second, 99_999_999},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := secondsUntil(now.Add(test.left), now); got != test.want {
+				t.Errorf("got %d, want %d", got, test.want)
+			}
+		})
+	}
+}

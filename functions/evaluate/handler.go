@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/functions/internal/posts"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+// Input is a task's payload. Operations are evaluate, next and refuse.
+type Input struct {
+	task.Input
+	Error string `json:"error"` // of refuse: the code of why there was no evaluation
+}
+
+// Next is where the request goes on: "automatic", "approved", "approval",
+// "remind", "announce", "revoke", or the kind of outcome without access.
+type Next struct {
+	Next        string `json:"next"`
+	WaitSeconds int64  `json:"wait_seconds"` // for the wait for an approval, at least 1
+}
+
+// Evaluated answers `evaluate`: from here on the machine works with this, not
+// with what started it.
+type Evaluated struct {
+	RequestID string `json:"request_id"`
+	Next
+	Subject Subject `json:"subject"`
+}
+
+// Subject is an access.Subject of which every field is there, empty or not: the
+// machine reads it after the grant, where nothing may be missing.
+type Subject struct {
+	Kind             access.Kind `json:"kind"`
+	AccountID        string      `json:"account_id"`
+	AccountName      string      `json:"account_name"`
+	PermissionSet    string      `json:"permission_set"`
+	PermissionSetARN string      `json:"permission_set_arn"`
+	GroupID          string      `json:"group_id"`
+	GroupName        string      `json:"group_name"`
+	PrincipalID      string      `json:"principal_id"`
+}
+
+// Store is the part of the requests table that the handler uses.
+type Store interface {
+	Get(ctx context.Context, id string) (access.Request, error)
+	Evaluate(ctx context.Context, id string, e requests.Evaluation) (access.Request, error)
+	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
+	CountReminder(ctx context.Context, id string, n int) error
+}
+
+// People finds out who somebody is.
+type People interface {
+	Requester(ctx context.Context, slackID string) (access.Person, error)
+	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
+}
+
+// Policy gives the policy in force.
+type Policy interface {
+	Load(ctx context.Context) (access.Policy, string, error)
+}
+
+var (
+	_ Store  = (*requests.Store)(nil)
+	_ People = (*people.Finder)(nil)
+)
+
+// announceFor is how long a request that nobody could be told about is kept.
+// An execution has 25,000 events of history; each try with its retries takes
+// about 25 of them and half a minute.
+const announceFor = 8 * time.Hour
+
+// Handler decides what the policy decides, and says what comes next.
+type Handler struct {
+	Store     Store
+	People    People
+	Policy    Policy
+	Reminders Reminders
+	// Expiration is how long an approval is waited for; zero stands for
+	// requests.NeverExpires.
+	Expiration time.Duration
+	Now        func() time.Time
+	Logger     *slog.Logger
+}
+
+// Handle does one task. The answer is an Evaluated, a Next or nothing; errors
+// are coded.
+func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return nil, err
+	}
+	if r.Open() && in.Execution != r.ExecutionARN {
+		// Another execution with this request's id may remove access that is
+		// left over. It decides nothing and takes no place of the request's own.
+		return nil, access.Errorf(access.CodeRefused, "request %s is not this execution's to decide", r.ID)
+	}
+	switch in.Operation {
+	case "evaluate":
+		return h.evaluate(ctx, in, r)
+	case "next":
+		return h.next(ctx, r)
+	case "refuse":
+		return struct{}{}, h.refuse(ctx, in, r)
+	default:
+		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+}
+
+func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any, error) {
+	if r.Open() {
+		var err error
+		if r, err = h.decide(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	next := Next{WaitSeconds: 1}
+	switch {
+	case r.Open():
+		next.Next, next.WaitSeconds = "approval", h.wait(r)
+	case r.Outcome == nil:
+		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
+	case r.Outcome.Kind.Grants() && (in.Execution != r.ExecutionARN || begun(r)):
+		// A fresh execution after one that could not finish: whether there is
+		// access to remove, revoke finds out.
+		next.Next = "revoke"
+	default:
+		next.Next = string(r.Outcome.Kind)
+	}
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+}
+
+// begun says whether the request's access has come as far as its grant.
+func begun(r access.Request) bool {
+	return !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero()
+}
+
+// decide finds out who asks and what the policy says, and enters both. The row
+// that comes back has an outcome, or waits for an approval.
+func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request, error) {
+	requester, err := h.People.Requester(ctx, r.Requester.SlackID)
+	switch code := access.CodeOf(err); code {
+	case "":
+	case access.CodeRefused, access.CodeNotFound:
+		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
+	default:
+		return r, err
+	}
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return r, err
+	}
+	d := policy.Decide(requester.Email, r.Target)
+	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
+	e := requests.Evaluation{Requester: requester, Decision: d}
+	switch {
+	case d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain:
+		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeRefused)
+		o.Message = "Approving one's own request takes a user in IAM Identity Center with the very email address that Slack has."
+	case d.Outcome == access.DecideAutomatic:
+		o.Kind = access.OutcomeAutomatic
+	case d.Outcome == access.DecideRefused:
+		o.Kind = access.OutcomeRefused
+	default:
+		known, unknown, err := h.People.Approvers(ctx, d.Approvers)
+		if err != nil {
+			return r, err
+		}
+		e.UnknownApprovers = unknown
+		e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
+		if len(e.Approvers) == 0 {
+			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), noneKnown(unknown)
+			break
+		}
+		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
+	}
+	r, err = h.Store.Evaluate(ctx, r.ID, e)
+	if err != nil || o.Kind == "" || !r.Open() {
+		return r, err
+	}
+	return h.outcome(ctx, r, o)
+}
+
+// noneKnown tells which approvers could not be asked. They are named in the
+// message to people, where somebody can mend it.
+func noneKnown(unknown []string) string {
+	const most = 10
+	if len(unknown) == 0 {
+		return "Those who could approve this are the requester under another email address."
+	}
+	text := strings.Join(unknown[:min(len(unknown), most)], ", ")
+	if more := len(unknown) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return "None of those who could approve this is a member of the Slack workspace: " + text + "."
+}
+
+// outcome enters an outcome. Where somebody was faster, theirs stands in the
+// row that comes back.
+func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
+	o.At = h.Now().UTC()
+	r, won, err := h.Store.Decide(ctx, r.ID, o)
+	if err == nil {
+		h.Logger.Info("decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
+	}
+	return r, err
+}
+
+// next says what comes next for a request that waits: decided meanwhile,
+// expired, to be announced after all, or time for a reminder.
+func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
+	now := h.Now()
+	var err error
+	switch {
+	case !r.Open():
+	case !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt):
+		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
+	case r.Posts[slack.PurposeAnnounce].TS != "":
+		return h.remind(ctx, r, now)
+	case now.Sub(r.CreatedAt) < announceFor:
+		return Next{Next: "announce", WaitSeconds: h.wait(r)}, nil
+	default:
+		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
+			Message: "The approvers could not be asked: Slack did not take the message."})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Outcome == nil {
+		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
+	}
+	kind := r.Outcome.Kind
+	if kind.Grants() {
+		kind = access.OutcomeApproved // the only way to Grant from here
+	}
+	return Next{Next: string(kind), WaitSeconds: 1}, nil
+}
+
+// remind says whether a reminder is due. It is counted here, and its post
+// bears the number, so that however often this or the posting is repeated, each
+// reminder is sent once. Reminders that were missed are not made up for.
+func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (any, error) {
+	next := Next{Next: "approval", WaitSeconds: h.wait(r)}
+	n := h.Reminders.Due(now.Sub(r.CreatedAt))
+	if n == 0 || n < r.RemindersSent || r.Posts[posts.Reminder(n)].TS != "" {
+		return next, nil
+	}
+	if n > r.RemindersSent {
+		if err := h.Store.CountReminder(ctx, r.ID, n); err != nil {
+			return nil, err
+		}
+	}
+	next.Next = "remind"
+	return next, nil
+}
+
+// refuse ends a request that could not be evaluated.
+func (h *Handler) refuse(ctx context.Context, in Input, r access.Request) error {
+	if !r.Open() {
+		return nil
+	}
+	const longest = 100 // of an error's name
+	reason := strings.ToValidUTF8(in.Error[:min(len(in.Error), longest)], "")
+	if reason == "" {
+		reason = string(access.CodeInternal)
+	}
+	_, err := h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: reason})
+	return err
+}
+
+func (h *Handler) expiration() time.Duration {
+	if h.Expiration <= 0 {
+		return requests.NeverExpires
+	}
+	return h.Expiration
+}
+
+// wait is how many seconds the machine waits for an approval before it asks
+// what comes next: until the next reminder or the expiry.
+func (h *Handler) wait(r access.Request) int64 {
+	const most = 99_999_999 // Step Functions' largest timeout
+	until := r.ExpiresAt
+	if until.IsZero() {
+		until = r.CreatedAt.Add(h.expiration())
+	}
+	now := h.Now()
+	if d, ok := h.Reminders.After(now.Sub(r.CreatedAt)); ok && r.CreatedAt.Add(d).Before(until) {
+		until = r.CreatedAt.Add(d)
+	}
+	// Rounded up: a wait that ends too early would find nothing to do.
+	left := (until.Sub(now) + time.Second - 1) / time.Second
+	return min(max(int64(left), 1), most)
+}
+
+func subject(r access.Request) Subject {
+	t := r.Target
+	return Subject{
+		Kind: t.Kind, AccountID: t.AccountID, AccountName: t.AccountName,
+		PermissionSet: t.PermissionSet, PermissionSetARN: t.PermissionSetARN,
+		GroupID: t.GroupID, GroupName: t.GroupName, PrincipalID: r.Requester.PrincipalID,
+	}
+}

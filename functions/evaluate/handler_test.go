@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
+)
+
+var (
+	now  = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	jane = access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
+	ann  = access.Person{SlackID: "UANN", Email: "ann@example.com"}
+	prod = access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps/1"}
+)
+
+const own = "arn:aws:states:us-east-1:123456789012:execution:m:own"
+
+// world is the table with one row, the people and the policy.
+type world struct {
+	row       access.Request
+	requester access.Person
+	whoErr    error
+	known     []access.Person
+	unknown   []string
+	slackErr  error
+	policy    access.Policy
+	policyErr error
+
+	evaluated *requests.Evaluation
+	counted   []int
+	rival     *access.Outcome // written by somebody else just before Decide
+}
+
+func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+
+func (w *world) Evaluate(_ context.Context, _ string, e requests.Evaluation) (access.Request, error) {
+	w.evaluated = &e
+	w.row.Requester, w.row.Approvers, w.row.UnknownApprovers, w.row.ExpiresAt = e.Requester, e.Approvers, e.UnknownApprovers, e.ExpiresAt
+	return w.row, nil
+}
+
+func (w *world) Decide(_ context.Context, _ string, o access.Outcome) (access.Request, bool, error) {
+	if w.rival != nil {
+		w.row.Outcome = w.rival
+		return w.row, false, nil
+	}
+	w.row.Outcome = &o
+	return w.row, true, nil
+}
+
+func (w *world) CountReminder(_ context.Context, _ string, n int) error {
+	w.counted = append(w.counted, n)
+	w.row.RemindersSent = n
+	return nil
+}
+
+func (w *world) Requester(_ context.Context, id string) (access.Person, error) {
+	if id != "UJANE" {
+		return access.Person{}, access.Errorf(access.CodeInternal, "asked for %s", id)
+	}
+	return w.requester, w.whoErr
+}
+
+func (w *world) Approvers(_ context.Context, emails []string) ([]access.Person, []string, error) {
+	return slices.Clone(w.known), w.unknown, w.slackErr
+}
+
+func (w *world) Load(context.Context) (access.Policy, string, error) {
+	return w.policy, "d1", w.policyErr
+}
+
+func newWorld(s access.Statement) *world {
+	s.Resources, s.PermissionSets = []string{"*"}, []string{"*"}
+	return &world{
+		row:       access.Request{ID: "r1", Target: prod, Requester: access.Person{SlackID: "UJANE"}, CreatedAt: now, ExecutionARN: own},
+		requester: jane, known: []access.Person{ann}, policy: access.Policy{Accounts: []access.Statement{s}},
+	}
+}
+
+func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
+	t.Helper()
+	h := &Handler{Store: w, People: w, Policy: w, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour,
+		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
+	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
+}
+
+var (
+	yes       = true
+	byAnn     = access.Statement{Approvers: []string{"ann@example.com"}}
+	automatic = access.Statement{ApprovalIsNotRequired: &yes}
+	selfOK    = access.Statement{Approvers: []string{"jane@example.com"}, AllowSelfApproval: &yes}
+)
+
+func TestEvaluate(t *testing.T) {
+	decided := func(kind access.OutcomeKind, reason, message string) *access.Outcome {
+		return &access.Outcome{Kind: kind, Reason: reason, Message: message, At: now, PolicyDigest: "d1", Statements: []int{0}}
+	}
+	tests := []struct {
+		name      string
+		statement access.Statement
+		change    func(*world)
+		want      Next
+		outcome   *access.Outcome
+		wantCode  access.Code
+	}{
+		{
+			name: "automatic", statement: automatic,
+			want: Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "ApprovalNotRequired", ""),
+		},
+		{
+			name: "own approval", statement: selfOK,
+			want: Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "SelfApproval", ""),
+		},
+		{
+			name: "own approval under a secondary domain", statement: selfOK,
+			change: func(w *world) { w.requester.SecondaryDomain = true },
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "Refused", "Approving one's own request takes a user in IAM Identity Center with the very email address that Slack has."),
+		},
+		{
+			name: "to be approved: until the first reminder", statement: byAnn, want: Next{"approval", 900},
+		},
+		{
+			name: "nobody else may approve", statement: access.Statement{Approvers: []string{"jane@example.com"}},
+			want: Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", ""),
+		},
+		{
+			name: "no approver known to Slack", statement: byAnn,
+			change: func(w *world) { w.known, w.unknown = nil, []string{"ann@example.com"} },
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "None of those who could approve this is a member of the Slack workspace: ann@example.com."),
+		},
+		{
+			name: "the approver is the requester", statement: byAnn,
+			change: func(w *world) { w.known = []access.Person{{SlackID: "UJANE", Email: "ann@example.com"}} },
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "Those who could approve this are the requester under another email address."),
+		},
+		{
+			name: "a guest", statement: automatic,
+			change: func(w *world) { w.whoErr = access.Errorf(access.CodeRefused, "No guests.") },
+			want:   Next{"refused", 1}, outcome: &access.Outcome{Kind: access.OutcomeRefused, Reason: "Refused", Message: "No guests.", At: now},
+		},
+		{
+			name: "nobody in Identity Center", statement: automatic,
+			change: func(w *world) { w.whoErr = access.Errorf(access.CodeNotFound, "No user.") },
+			want:   Next{"refused", 1}, outcome: &access.Outcome{Kind: access.OutcomeRefused, Reason: "NotFound", Message: "No user.", At: now},
+		},
+		{
+			name: "Slack is down while the requester is looked up", statement: automatic,
+			change: func(w *world) { w.whoErr = access.Errorf(access.CodeUnavailable, "no answer") }, wantCode: access.CodeUnavailable,
+		},
+		{
+			name: "Slack is down while the approvers are looked up", statement: byAnn,
+			change: func(w *world) { w.slackErr = access.Errorf(access.CodeThrottled, "slow down") }, wantCode: access.CodeThrottled,
+		},
+		{
+			name: "the policy can't be read", statement: automatic,
+			change: func(w *world) { w.policyErr = access.Errorf(access.CodeMisconfigure, "no pointer") }, wantCode: access.CodeMisconfigure,
+		},
+		{
+			name: "withdrawn in the meantime", statement: automatic,
+			change: func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeWithdrawn} },
+			want:   Next{"withdrawn", 1}, outcome: &access.Outcome{Kind: access.OutcomeWithdrawn},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(test.statement)
+			if test.change != nil {
+				test.change(w)
+			}
+			got, err := w.handle(t, "evaluate", own, now)
+			if access.CodeOf(err) != test.wantCode {
+				t.Fatalf("got %v, want code %q", err, test.wantCode)
+			}
+			if !reflect.DeepEqual(w.row.Outcome, test.outcome) {
+				t.Errorf("outcome %+v, want %+v", w.row.Outcome, test.outcome)
+			}
+			if err != nil {
+				return
+			}
+			if next := got.(Evaluated).Next; next != test.want {
+				t.Errorf("next %+v, want %+v", next, test.want)
+			}
+		})
+	}
+}
+
+func TestEvaluateEntersWhatItFound(t *testing.T) {
+	w := newWorld(byAnn)
+	w.unknown = []string{"zoe@example.com"}
+	if _, err := w.handle(t, "evaluate", own, now); err != nil {
+		t.Fatal(err)
+	}
+	want := &requests.Evaluation{
+		Requester: jane, Approvers: []access.Person{ann}, UnknownApprovers: []string{"zoe@example.com"}, ExpiresAt: now.Add(8 * time.Hour),
+		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com"}, Statements: []int{0}},
+	}
+	if !reflect.DeepEqual(w.evaluated, want) {
+		t.Errorf("got  %+v\nwant %+v", w.evaluated, want)
+	}
+}
+
+func TestEvaluatedHasEveryField(t *testing.T) {
+	w := newWorld(byAnn)
+	w.whoErr = access.Errorf(access.CodeNotFound, "No user.")
+	got, err := w.handle(t, "evaluate", own, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(got)
+	const want = `{"request_id":"r1","next":"refused","wait_seconds":1,"subject":{"kind":"account","account_id":"111111111111","account_name":"Production",` +
+		`"permission_set":"Admin","permission_set_arn":"arn:ps/1","group_id":"","group_name":"","principal_id":""}}`
+	if err != nil || string(text) != want {
+		t.Errorf("got  %s, %v\nwant %s", text, err, want)
+	}
+}
+
+func TestEvaluateFollowsADecidedRow(t *testing.T) {
+	approved := &access.Outcome{Kind: access.OutcomeApproved}
+	tests := []struct {
+		name      string
+		row       access.Request
+		execution string
+		want      string
+		wantCode  access.Code
+	}{
+		{"automatic, not granted yet", access.Request{Outcome: &access.Outcome{Kind: access.OutcomeAutomatic}}, own, "automatic", ""},
+		{"approved, not granted yet", access.Request{Outcome: approved}, own, "approved", ""},
+		{"granted", access.Request{Outcome: approved, GrantedAt: now}, own, "revoke", ""},
+		{"its removal has begun", access.Request{Outcome: approved, RevokingAt: now}, own, "revoke", ""},
+		{"revoked", access.Request{Outcome: approved, RevokedAt: now, ClosedAt: now}, own, "revoke", ""},
+		{"handed over", access.Request{Outcome: approved}, "arn:other", "revoke", ""},
+		{"denied", access.Request{Outcome: &access.Outcome{Kind: access.OutcomeDenied}}, own, "denied", ""},
+		{"open, but another's", access.Request{}, "arn:other", "", access.CodeRefused},
+		{"tombstoned", access.Request{Tombstone: true}, own, "", access.CodeRefused},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(automatic)
+			w.row = test.row
+			w.row.ID, w.row.ExecutionARN = "r1", own
+			got, err := w.handle(t, "evaluate", test.execution, now)
+			if access.CodeOf(err) != test.wantCode {
+				t.Fatalf("got %v, want code %q", err, test.wantCode)
+			}
+			if err == nil && got.(Evaluated).Next != (Next{test.want, 1}) {
+				t.Errorf("got %+v, want %s", got, test.want)
+			}
+			if w.evaluated != nil {
+				t.Error("a decided row was evaluated again")
+			}
+		})
+	}
+}
+
+func TestNext(t *testing.T) {
+	announced := map[string]access.Post{"announce": {TS: "1.1"}}
+	waiting := access.Request{CreatedAt: now, ExpiresAt: now.Add(8 * time.Hour), Posts: announced}
+	with := func(change func(*access.Request)) access.Request {
+		r := waiting
+		change(&r)
+		return r
+	}
+	tests := []struct {
+		name    string
+		row     access.Request
+		after   time.Duration
+		want    Next
+		reason  string // of the outcome, if there is one
+		counted []int
+	}{
+		{name: "too early for a reminder", row: waiting, after: 14 * time.Minute, want: Next{"approval", 60}},
+		{name: "first reminder, then half an hour", row: waiting, after: 15 * time.Minute, want: Next{"remind", 1800}, counted: []int{1}},
+		{name: "second reminder, then an hour", row: with(func(r *access.Request) { r.RemindersSent = 1 }), after: 45 * time.Minute,
+			want: Next{"remind", 3600}, counted: []int{2}},
+		{name: "missed reminders are not made up for", row: waiting, after: 46 * time.Minute, want: Next{"remind", 59 * 60}, counted: []int{2}},
+		{name: "counted but not posted", row: with(func(r *access.Request) { r.RemindersSent = 1 }), after: 16 * time.Minute, want: Next{"remind", 29 * 60}},
+		{name: "posted already", row: with(func(r *access.Request) {
+			r.RemindersSent, r.Posts = 1, map[string]access.Post{"announce": {TS: "1.1"}, "remind-1": {TS: "1.2"}}
+		}), after: 16 * time.Minute, want: Next{"approval", 29 * 60}},
+		{name: "the expiry before the next reminder", row: waiting, after: 7*time.Hour + 50*time.Minute, want: Next{"remind", 600}, counted: []int{5}},
+		{name: "expired", row: waiting, after: 8 * time.Hour, want: Next{"expired", 1}},
+		{name: "not announced yet", row: with(func(r *access.Request) { r.Posts = nil }), after: time.Minute, want: Next{"announce", 14 * 60}},
+		{name: "never announced", row: with(func(r *access.Request) { r.Posts, r.ExpiresAt = nil, now.Add(48*time.Hour) }), after: 8 * time.Hour,
+			want: Next{"refused", 1}, reason: "Unavailable"},
+		{name: "approved", row: access.Request{Outcome: &access.Outcome{Kind: access.OutcomeApproved}}, want: Next{"approved", 1}},
+		{name: "denied", row: access.Request{Outcome: &access.Outcome{Kind: access.OutcomeDenied}}, want: Next{"denied", 1}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(byAnn)
+			w.row = test.row
+			w.row.ID, w.row.ExecutionARN = "r1", own
+			got, err := w.handle(t, "next", own, now.Add(test.after))
+			if err != nil || got != any(test.want) {
+				t.Errorf("got %+v, %v; want %+v", got, err, test.want)
+			}
+			if !slices.Equal(w.counted, test.counted) {
+				t.Errorf("counted %v, want %v", w.counted, test.counted)
+			}
+			if w.row.Outcome != nil && w.row.Outcome.Reason != test.reason {
+				t.Errorf("reason %q, want %q", w.row.Outcome.Reason, test.reason)
+			}
+		})
+	}
+}
+
+func TestApprovalThatArrivesJustBeforeTheExpiryWins(t *testing.T) {
+	w := newWorld(byAnn)
+	w.row.ExpiresAt = now
+	w.rival = &access.Outcome{Kind: access.OutcomeApproved}
+	got, err := w.handle(t, "next", own, now)
+	if want := (Next{"approved", 1}); err != nil || got != any(want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	tests := []struct {
+		name      string
+		outcome   *access.Outcome
+		execution string
+		want      *access.Outcome
+		wantCode  access.Code
+	}{
+		{"open", nil, own, &access.Outcome{Kind: access.OutcomeRefused, Reason: "Unavailable", At: now}, ""},
+		{"decided", &access.Outcome{Kind: access.OutcomeDenied}, own, &access.Outcome{Kind: access.OutcomeDenied}, ""},
+		{"another's", nil, "arn:other", nil, access.CodeRefused},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(byAnn)
+			w.row.Outcome = test.outcome
+			_, err := w.handle(t, "refuse", test.execution, now)
+			if access.CodeOf(err) != test.wantCode || !reflect.DeepEqual(w.row.Outcome, test.want) {
+				t.Errorf("got %+v, %v; want %+v, code %q", w.row.Outcome, err, test.want, test.wantCode)
+			}
+		})
+	}
+}

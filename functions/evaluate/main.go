@@ -1,0 +1,83 @@
+// Command evaluate is the Lambda function that decides what the policy decides:
+// who asks, whether it is granted, refused or for somebody to approve, and when
+// to remind or to give up.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/secrets"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+type settings struct {
+	Table              string        `env:"ELEVATOR_TABLE,required"`
+	PolicyPointer      string        `env:"ELEVATOR_POLICY_POINTER,required"`
+	SlackBotToken      string        `env:"ELEVATOR_SLACK_BOT_TOKEN,required"` // reference
+	SlackAPIURL        string        `env:"ELEVATOR_SLACK_API_URL"`
+	SlackTeam          string        `env:"ELEVATOR_SLACK_TEAM,required"`
+	SSOInstanceARN     string        `env:"ELEVATOR_SSO_INSTANCE_ARN"`
+	SSORegion          string        `env:"ELEVATOR_SSO_REGION"`
+	SecondaryDomains   []string      `env:"ELEVATOR_SECONDARY_DOMAINS"`
+	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
+	ReminderInitial    time.Duration `env:"ELEVATOR_REMINDER_INITIAL_SECONDS"`
+	ReminderMultiplier float64       `env:"ELEVATOR_REMINDER_MULTIPLIER,default=1"`
+	AWSEndpoint        string        `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	LogLevel           slog.Level    `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := task.Logger(s.LogLevel)
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	sso := cfg.Copy()
+	if s.SSORegion != "" {
+		sso.Region = s.SSORegion
+	}
+	parameters := ssm.NewFromConfig(cfg)
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = s.AWSEndpoint != ""
+		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
+	})
+	token := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
+	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
+	h := &Handler{
+		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		People:     people.New(slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		Policy:     policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
+		Reminders:  Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
+		Expiration: s.Expiration,
+		Now:        time.Now,
+		Logger:     logger,
+	}
+	task.Start(logger, h.Handle)
+	return 0
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/slack"
+)
+
+// sorry is the title of a notice that there is no form.
+const sorry = "Sorry"
+
+// notOffered is said of what the form does not offer.
+const notOffered = "This can't be asked for. Please choose from the list."
+
+// open opens the form that name, a shortcut's callback or a slash command,
+// stands for. A loading view comes first, because the trigger does not live
+// long; then the form, or why there is none for this person.
+func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string) events.APIGatewayV2HTTPResponse {
+	kind, ok := slack.KindOf(name)
+	if !ok {
+		log.Warn("an unknown shortcut or command", "name", name)
+		const text = "This app does not know what to do with that."
+		if in.Kind == slack.KindCommand {
+			return ephemeral(text)
+		}
+		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
+			log.Error("the notice could not be opened", "error", lambdaerr.Message(err))
+		}
+		return empty(http.StatusOK)
+	}
+	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
+	if err != nil {
+		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		if in.Kind == slack.KindCommand {
+			text, _ := forPeople(err)
+			return ephemeral(text)
+		}
+		// Slack shows its own warning at this status; there is no other way
+		// to reach the person.
+		return empty(http.StatusInternalServerError)
+	}
+
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	view := slack.FormView(slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations})
+	if _, err := h.People.Requester(work, in.UserID); err != nil {
+		text, theirs := forPeople(err)
+		if theirs {
+			log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+		} else {
+			log.Error("the requester could not be looked up", "error", lambdaerr.Message(err))
+		}
+		view = slack.NoticeView(sorry, text)
+	}
+	h.update(ctx, log, viewID, hash, view)
+	return empty(http.StatusOK)
+}
+
+// choose follows a choice in the form: the next select depends on it, and what
+// will become of the request can be told.
+func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	kind, ok := slack.KindOf(in.View.CallbackID)
+	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
+		log.Warn("an unknown action in a view", "callback", in.View.CallbackID, "action", in.Action.ID)
+		return empty(http.StatusOK)
+	}
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	form := slack.Form{Kind: kind, Durations: h.Durations}
+	var err error
+	form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
+	switch {
+	case access.CodeOf(err) == access.CodeNotFound:
+		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
+		err = nil
+	case err == nil:
+		form.Preview, err = h.preview(work, in.UserID, form.Chosen)
+	}
+	if err != nil {
+		var theirs bool
+		if form.Preview, theirs = forPeople(err); !theirs {
+			log.Error("the choice could not be looked up", "error", lambdaerr.Message(err))
+		}
+	}
+	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
+	return empty(http.StatusOK)
+}
+
+// update replaces a view unless it has changed since: then another interaction,
+// later than this one, is taking care of it.
+func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash string, view slackgo.ModalViewRequest) {
+	switch err := h.Slack.UpdateView(ctx, viewID, hash, view); access.CodeOf(err) {
+	case "":
+	case access.CodeLost:
+		log.Info("the form has changed or was closed in the meantime")
+	default:
+		log.Error("the form could not be updated", "error", lambdaerr.Message(err))
+	}
+}
+
+// preview says what the policy would make of t, "" while t is not complete. It
+// binds nobody: evaluate decides.
+func (h *Handler) preview(ctx context.Context, slackID string, t access.Target) (string, error) {
+	if t.PermissionSet == "" && t.GroupID == "" {
+		return "", nil
+	}
+	requester, err := h.People.Requester(ctx, slackID)
+	if err != nil {
+		return "", err
+	}
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return "", err
+	}
+	return previewText(policy.Decide(requester.Email, t)), nil
+}
+
+func previewText(d access.Decision) string {
+	switch d.Reason {
+	case access.ReasonApprovalNotRequired:
+		return "This will be granted automatically: the policy asks for no approval here."
+	case access.ReasonSelfApproval:
+		return "This will be granted automatically: the policy lets you approve this yourself."
+	case access.ReasonRequiresApproval:
+		const most = 10
+		names := strings.Join(d.Approvers[:min(len(d.Approvers), most)], ", ")
+		if more := len(d.Approvers) - most; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		return "Will be asked to approve this: " + names + ". One of them is enough."
+	case access.ReasonNoApprovers:
+		return "This would be refused: the policy names nobody else who could approve it."
+	default:
+		return "This would be refused: the policy does not offer it."
+	}
+}
+
+// maxOptions is how many options Slack shows of a select.
+const maxOptions = 100
+
+// suggest lists what can be asked for and matches what was typed. Where the
+// lists can't be read there is nothing to choose from.
+func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	options, err := h.options(ctx, in)
+	if err != nil {
+		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
+	}
+	return answer(slack.OptionsResponse(options))
+}
+
+func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {
+	if in.View == nil {
+		return nil, access.Errorf(access.CodeInvalid, "options are asked for outside the form")
+	}
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch in.Action.ID {
+	case slack.ActionAccount:
+		return h.accountOptions(ctx, &policy, in.Query)
+	case slack.ActionPermissionSet:
+		return h.permissionSetOptions(ctx, &policy, in.View.Chosen().AccountID, in.Query)
+	case slack.ActionGroup:
+		return h.groupOptions(ctx, &policy, in.Query)
+	default:
+		return nil, access.Errorf(access.CodeInvalid, "there are no options for %q", in.Action.ID)
+	}
+}
+
+func (h *Handler) accountOptions(ctx context.Context, policy *access.Policy, query string) ([]slack.Option, error) {
+	accounts, err := h.Catalog.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := h.Catalog.PermissionSets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pick(accounts, query,
+		func(a identitycenter.Account) slack.Option {
+			return slack.Option{Text: accountText(a), Value: a.ID}
+		},
+		func(a identitycenter.Account) bool {
+			return slices.ContainsFunc(sets, func(s identitycenter.PermissionSet) bool {
+				return policy.Offers(access.Target{Kind: access.KindAccount, AccountID: a.ID, PermissionSet: s.Name})
+			})
+		}), nil
+}
+
+// accountText shows an account's name and id, the id in full: an option has
+// room for 75 characters, and a name may have 50.
+func accountText(a identitycenter.Account) string {
+	if a.Name == "" {
+		return a.ID
+	}
+	return a.Name + " (" + a.ID + ")"
+}
+
+func (h *Handler) permissionSetOptions(ctx context.Context, policy *access.Policy, accountID, query string) ([]slack.Option, error) {
+	if accountID == "" {
+		return nil, nil
+	}
+	sets, err := h.Catalog.PermissionSets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pick(sets, query,
+		func(s identitycenter.PermissionSet) slack.Option { return slack.Option{Text: s.Name, Value: s.ARN} },
+		func(s identitycenter.PermissionSet) bool {
+			return policy.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
+		}), nil
+}
+
+func (h *Handler) groupOptions(ctx context.Context, policy *access.Policy, query string) ([]slack.Option, error) {
+	groups, err := h.Catalog.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pick(groups, query,
+		func(g identitycenter.Group) slack.Option { return slack.Option{Text: g.Name, Value: g.ID} },
+		func(g identitycenter.Group) bool {
+			return policy.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
+		}), nil
+}
+
+// pick makes options of those items whose text contains what was typed and that
+// are offered, in the order of their texts, up to maxOptions. The policy is
+// asked last and no more often than needed.
+func pick[T any](items []T, query string, option func(T) slack.Option, offered func(T) bool) []slack.Option {
+	type candidate struct {
+		item   T
+		option slack.Option
+		key    string
+	}
+	query = strings.ToLower(strings.TrimSpace(query))
+	var candidates []candidate
+	for _, item := range items {
+		o := option(item)
+		if key := strings.ToLower(o.Text); strings.Contains(key, query) {
+			candidates = append(candidates, candidate{item, o, key})
+		}
+	}
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.option.Value, b.option.Value))
+	})
+	var options []slack.Option
+	for _, c := range candidates {
+		if len(options) == maxOptions {
+			break
+		}
+		if offered(c.item) {
+			options = append(options, c.option)
+		}
+	}
+	return options
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+var offered = []time.Duration{time.Hour, 2 * time.Hour}
+
+func form(kind access.Kind, chosen access.Target, preview string) slackgo.ModalViewRequest {
+	return slack.FormView(slack.Form{Kind: kind, Chosen: chosen, Durations: offered, Preview: preview})
+}
+
+func TestOpen(t *testing.T) {
+	account := access.Target{Kind: access.KindAccount}
+	shortcut := func(callback, user string) string {
+		return payload("shortcut", user, object{"callback_id": callback, "trigger_id": "t-1"})
+	}
+	loaded := func(kind access.Kind, view slackgo.ModalViewRequest) []shown {
+		return []shown{{trigger: "t-1", view: slack.LoadingView(kind)}, {id: "V1", hash: "h1", view: view}}
+	}
+	const command = "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=t-1"
+	const busy = "Something did not answer in time. Please try again."
+	tests := []struct {
+		name     string
+		body     string
+		change   func(*world)
+		want     []shown
+		status   int
+		wantBody string
+	}{
+		{name: "shortcut", body: shortcut("request_for_access", "UJANE"), want: loaded(access.KindAccount, form(access.KindAccount, account, ""))},
+		{name: "command", body: command, want: loaded(access.KindAccount, form(access.KindAccount, account, ""))},
+		{name: "group", body: shortcut("request_for_group_membership", "UJANE"),
+			want: loaded(access.KindGroup, form(access.KindGroup, access.Target{Kind: access.KindGroup}, ""))},
+		{name: "a guest is told at once", body: shortcut("request_for_access", "UGUEST"), want: loaded(access.KindAccount, slack.NoticeView("Sorry", "No guests."))},
+		{name: "Identity Center does not answer", body: shortcut("request_for_access", "UJANE"),
+			change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want:   loaded(access.KindAccount, slack.NoticeView("Sorry", busy))},
+		{name: "unknown shortcut", body: shortcut("other", "UJANE"),
+			want: []shown{{trigger: "t-1", view: slack.NoticeView("Sorry", "This app does not know what to do with that.")}}},
+		{name: "unknown command", body: strings.Replace(command, "access", "other", 1), wantBody: "This app does not know what to do with that."},
+		{name: "Slack does not open it", body: shortcut("request_for_access", "UJANE"), status: http.StatusInternalServerError,
+			change: func(w *world) { w.openErr = access.Errorf(access.CodeMisconfigure, "invalid_auth") }},
+		{name: "Slack does not open it for a command", body: command, wantBody: "This app is not set up right. Please tell the people who run it.",
+			change: func(w *world) { w.openErr = access.Errorf(access.CodeMisconfigure, "invalid_auth") }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			if test.change != nil {
+				test.change(w)
+			}
+			got := w.send(t, test.body)
+			if want := max(test.status, http.StatusOK); got.StatusCode != want {
+				t.Errorf("status %d, want %d", got.StatusCode, want)
+			}
+			if !strings.Contains(got.Body, test.wantBody) || (test.wantBody == "") != (got.Body == "") {
+				t.Errorf("body %q, want %q", got.Body, test.wantBody)
+			}
+			if !reflect.DeepEqual(w.views, test.want) {
+				t.Errorf("views %+v\nwant  %+v", w.views, test.want)
+			}
+		})
+	}
+}
+
+// view is a form as Slack sends it: what private_metadata has, and what is
+// selected in which block.
+func view(callback, metadata string, selected map[string][2]string) object {
+	values := object{}
+	for block, field := range selected {
+		value := object{"selected_option": object{"value": field[1]}}
+		if block == slack.BlockReason {
+			value = object{"value": field[1]}
+		}
+		values[block] = object{field[0]: value}
+	}
+	return object{"id": "V1", "hash": "h1", "callback_id": callback, "private_metadata": metadata, "state": object{"values": values}}
+}
+
+func TestChoose(t *testing.T) {
+	target := func(account, name, set, setName string) access.Target {
+		return access.Target{Kind: access.KindAccount, AccountID: account, AccountName: name, PermissionSetARN: set, PermissionSet: setName}
+	}
+	choice := func(action, account, set string) string {
+		selected := map[string][2]string{"account": {"account", account}}
+		if set != "" {
+			selected["permission_set-"+account] = [2]string{"permission_set", set}
+		}
+		return payload("block_actions", "UJANE", object{
+			"actions": []object{{"action_id": action}}, "view": view("request_for_access", "", selected),
+		})
+	}
+	tests := []struct {
+		name   string
+		body   string
+		change func(*world)
+		want   slackgo.ModalViewRequest
+	}{
+		{name: "an account", body: choice("account", production, ""), want: form(access.KindAccount, target(production, "Production", "", ""), "")},
+		{name: "automatic", body: choice("permission_set", production, readOnly),
+			want: form(access.KindAccount, target(production, "Production", readOnly, "ReadOnly"), "This will be granted automatically: the policy asks for no approval here.")},
+		{name: "to be approved", body: choice("permission_set", production, admin),
+			want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "Will be asked to approve this: ann@example.com, twin@example.com. One of them is enough.")},
+		{name: "nobody else could approve", body: choice("permission_set", sandbox, admin),
+			want: form(access.KindAccount, target(sandbox, "Sandbox", admin, "Admin"), "This would be refused: the policy names nobody else who could approve it.")},
+		{name: "not offered", body: choice("permission_set", production, billing),
+			want: form(access.KindAccount, target(production, "Production", billing, "Billing"), "This would be refused: the policy does not offer it.")},
+		{name: "a group, oneself", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "group"}},
+			"view": view("request_for_group_membership", "", map[string][2]string{"group": {"group", "g-1"}})}),
+			want: form(access.KindGroup, access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}, "This will be granted automatically: the policy lets you approve this yourself.")},
+		{name: "an account that is not there", body: choice("account", "999999999999", ""),
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be asked for. Please choose from the list.")},
+		{name: "the policy can't be read", body: choice("permission_set", production, admin),
+			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want:   form(access.KindAccount, target(production, "Production", admin, "Admin"), "Something did not answer in time. Please try again.")},
+		{name: "the form has changed since", body: choice("account", production, ""),
+			change: func(w *world) { w.updateErr = access.Errorf(access.CodeLost, "hash_conflict") },
+			want:   form(access.KindAccount, target(production, "Production", "", ""), "")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			if test.change != nil {
+				test.change(w)
+			}
+			if got := w.send(t, test.body); got.StatusCode != http.StatusOK || got.Body != "" {
+				t.Errorf("got %d %q, want 200 without a body", got.StatusCode, got.Body)
+			}
+			if want := []shown{{id: "V1", hash: "h1", view: test.want}}; !reflect.DeepEqual(w.views, want) {
+				got, _ := json.Marshal(w.views)
+				wanted, _ := json.Marshal(want)
+				t.Errorf("views %s\nwant  %s", got, wanted)
+			}
+		})
+	}
+}
+
+func TestUnknownActionInAViewChangesNothing(t *testing.T) {
+	w := newWorld()
+	got := w.send(t, payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "other"}}, "view": view("request_for_access", "", nil)}))
+	if got.StatusCode != http.StatusOK || len(w.views) != 0 || !strings.Contains(w.log.String(), "an unknown action in a view") {
+		t.Errorf("got %d, %d views, log %s", got.StatusCode, len(w.views), &w.log)
+	}
+}
+
+// options reads the answer to a suggestion: "text = value" each.
+func options(t *testing.T, body string) []string {
+	t.Helper()
+	var response struct {
+		Options []struct {
+			Text  struct{ Text string }
+			Value string
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &response); err != nil {
+		t.Fatalf("%v in %q", err, body)
+	}
+	var out []string
+	for _, o := range response.Options {
+		out = append(out, o.Text.Text+" = "+o.Value)
+	}
+	return out
+}
+
+func TestSuggest(t *testing.T) {
+	const inProduction = `{"kind":"account","account_id":"111111111111"}`
+	tests := []struct {
+		name, action, query, metadata string
+		change                        func(*world)
+		want                          []string
+	}{
+		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
+		{name: "accounts by name", action: "account", query: "pROD", want: []string{"Production (111111111111) = 111111111111"}},
+		{name: "accounts by id", action: "account", query: "2222", want: []string{"Sandbox (222222222222) = 222222222222"}},
+		{name: "no account", action: "account", query: "secret"},
+		{name: "permission sets of the chosen account", action: "permission_set", metadata: inProduction, want: []string{"Admin = " + admin, "ReadOnly = " + readOnly}},
+		{name: "permission sets by name", action: "permission_set", metadata: inProduction, query: "only", want: []string{"ReadOnly = " + readOnly}},
+		{name: "permission sets before an account", action: "permission_set"},
+		{name: "groups", action: "group", want: []string{"Auditors = g-1"}},
+		{name: "something unknown", action: "reason"},
+		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			if test.change != nil {
+				test.change(w)
+			}
+			got := w.send(t, payload("block_suggestion", "UJANE", object{
+				"action_id": test.action, "value": test.query, "view": view("request_for_access", test.metadata, nil),
+			}))
+			if options := options(t, got.Body); got.StatusCode != http.StatusOK || !slices.Equal(options, test.want) {
+				t.Errorf("got %d %q, want 200 %q", got.StatusCode, options, test.want)
+			}
+		})
+	}
+}
+
+func TestPickStopsAtAHundred(t *testing.T) {
+	items := make([]int, 1000)
+	for i := range items {
+		items[i] = i
+	}
+	asked := 0
+	got := pick(items, "", func(i int) slack.Option { return slack.Option{Text: fmt.Sprintf("%04d", i), Value: fmt.Sprint(i)} },
+		func(int) bool { asked++; return true })
+	if len(got) != 100 || got[99].Value != "99" || asked != 100 {
+		t.Errorf("got %d options, the last %v, asked %d times; want the first 100", len(got), got[len(got)-1], asked)
+	}
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/slack"
+)
+
+// Store is the part of the requests table that the handler uses.
+type Store interface {
+	Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error)
+	Get(ctx context.Context, id string) (access.Request, error)
+	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
+	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+}
+
+// Slack is the part of Slack's Web API that the handler uses.
+type Slack interface {
+	OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) (viewID, hash string, err error)
+	UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error
+	Respond(ctx context.Context, responseURL, text string) error
+	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
+}
+
+// People finds out who somebody is.
+type People interface {
+	Requester(ctx context.Context, slackID string) (access.Person, error)
+	Approver(ctx context.Context, slackID string) (access.Person, error)
+}
+
+// Catalog knows what there is to ask for.
+type Catalog interface {
+	Accounts(ctx context.Context) ([]identitycenter.Account, error)
+	PermissionSets(ctx context.Context) ([]identitycenter.PermissionSet, error)
+	Groups(ctx context.Context) ([]identitycenter.Group, error)
+	Complete(ctx context.Context, t access.Target) (access.Target, error)
+}
+
+// Policy gives the policy in force.
+type Policy interface {
+	Load(ctx context.Context) (access.Policy, string, error)
+}
+
+// Machine is the request machine.
+type Machine interface {
+	// Start starts the execution of a request. One that runs or ran already is
+	// no error.
+	Start(ctx context.Context, r access.Request) error
+	// ExecutionARN is the ARN of the machine's execution of that name.
+	ExecutionARN(name string) string
+}
+
+// Tokens resumes the machine's waits.
+type Tokens interface {
+	Resume(ctx context.Context, token, output string) error
+}
+
+var (
+	_ Store   = (*requests.Store)(nil)
+	_ Slack   = (*slack.Client)(nil)
+	_ People  = (*people.Finder)(nil)
+	_ Catalog = (*catalog.Catalog)(nil)
+)
+
+// Slack gives a request three seconds, https://docs.slack.dev/interactivity.
+// The rest is for the way here and back.
+const (
+	answerTimeout = 2600 * time.Millisecond
+	// workTimeout is what may be spent on finding out; then there is still time
+	// to say that it took too long.
+	workTimeout = 2100 * time.Millisecond
+)
+
+// Handler answers Slack.
+type Handler struct {
+	Store   Store
+	Slack   Slack
+	People  People
+	Catalog Catalog
+	Policy  Policy
+	Machine Machine
+	Tokens  Tokens
+
+	SigningSecret func(context.Context) (string, error)
+	TeamID        string
+	EnterpriseID  string // empty: the workspace is in none
+	AppID         string
+	Durations     []time.Duration // that the form offers
+	Now           func() time.Time
+	Logger        *slog.Logger
+}
+
+// Handle answers one request of the HTTP API, within Slack's three seconds.
+// Nothing of a request is read or logged before its signature is seen to be
+// right. It returns no errors: Slack gets a status.
+func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+
+	body, ok := rawBody(event)
+	if !ok {
+		return empty(http.StatusBadRequest), nil
+	}
+	secret, err := h.SigningSecret(ctx)
+	if err != nil {
+		h.Logger.Error("there is no signing secret", "error", lambdaerr.Message(err))
+		return empty(http.StatusInternalServerError), nil
+	}
+	if slack.Verify([]string{secret}, header(event, "X-Slack-Request-Timestamp"), header(event, "X-Slack-Signature"), body, h.Now()) != nil {
+		h.Logger.Warn("a request is not signed by Slack, or not recent")
+		return empty(http.StatusUnauthorized), nil
+	}
+	in, err := slack.Parse(header(event, "Content-Type"), body)
+	if err != nil {
+		h.Logger.Warn("a request makes no sense", "error", err)
+		return empty(http.StatusBadRequest), nil
+	}
+	if in.Kind == slack.KindSSLCheck {
+		return empty(http.StatusOK), nil
+	}
+	if why := h.foreign(in); why != "" {
+		h.Logger.Warn("a request comes from elsewhere", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
+		return empty(http.StatusForbidden), nil
+	}
+	return h.dispatch(ctx, in), nil
+}
+
+// foreign says why an interaction is not from the workspace and the app that
+// the settings name; "" if it is.
+func (h *Handler) foreign(in slack.Interaction) string {
+	inTeam := in.TeamID != "" && in.TeamID == h.TeamID
+	inEnterprise := h.EnterpriseID != "" && in.EnterpriseID == h.EnterpriseID
+	switch {
+	case !inTeam && !inEnterprise:
+		return "another workspace"
+	case in.AppID != h.AppID:
+		return "another app"
+	default:
+		return ""
+	}
+}
+
+func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	log := h.Logger.With("kind", in.Kind, "user", in.UserID)
+	switch in.Kind {
+	case slack.KindShortcut:
+		return h.open(ctx, log, in, in.CallbackID)
+	case slack.KindCommand:
+		return h.open(ctx, log, in, in.Command)
+	case slack.KindSuggestion:
+		return h.suggest(ctx, log, in)
+	case slack.KindAction:
+		if in.View != nil {
+			return h.choose(ctx, log, in)
+		}
+		return h.press(ctx, log, in)
+	case slack.KindSubmission:
+		return h.submit(ctx, log, in)
+	case slack.KindClosed:
+		return empty(http.StatusOK)
+	default:
+		log.Warn("a request of an unknown kind")
+		return empty(http.StatusBadRequest)
+	}
+}
+
+// tell shows a text to the person who did something, and to nobody else.
+func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interaction, text string) {
+	err := access.Errorf(access.CodeInvalid, "there is no response URL")
+	if in.ResponseURL != "" {
+		err = h.Slack.Respond(ctx, in.ResponseURL, text)
+	}
+	if err != nil && in.Channel != "" {
+		err = h.Slack.Ephemeral(ctx, in.Channel, in.UserID, "", text)
+	}
+	if err != nil {
+		log.Error("a person could not be answered", "error", lambdaerr.Message(err))
+	}
+}
+
+// forPeople is what a person is told of an error, and whether the error is
+// about them or what they asked for; otherwise it is the system's.
+func forPeople(err error) (text string, theirs bool) {
+	switch access.CodeOf(err) {
+	case access.CodeRefused, access.CodeNotFound:
+		return err.Error(), true
+	case access.CodeMisconfigure:
+		return "This app is not set up right. Please tell the people who run it.", false
+	default:
+		return "Something did not answer in time. Please try again.", false
+	}
+}
+
+func empty(status int) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{StatusCode: status}
+}
+
+func answer(body []byte) events.APIGatewayV2HTTPResponse {
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: http.StatusOK,
+		Headers:    map[string]string{"Content-Type": "application/json; charset=utf-8"},
+		Body:       string(body),
+	}
+}
+
+// ephemeral answers a slash command with a text that only its user sees.
+func ephemeral(text string) events.APIGatewayV2HTTPResponse {
+	body, _ := json.Marshal(map[string]any{
+		"response_type": "ephemeral",
+		"blocks": []any{map[string]any{
+			"type": "section", "text": map[string]any{"type": "plain_text", "text": text},
+		}},
+	})
+	return answer(body)
+}
+
+// rawBody is the request's body, byte for byte as Slack sent it.
+func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
+	if !event.IsBase64Encoded {
+		return []byte(event.Body), true
+	}
+	body, err := base64.StdEncoding.DecodeString(event.Body)
+	return body, err == nil
+}
+
+// header is a header's value, whatever the case of its name.
+func header(event events.APIGatewayV2HTTPRequest, name string) string {
+	if v, ok := event.Headers[strings.ToLower(name)]; ok {
+		return v
+	}
+	for k, v := range event.Headers {
+		if strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+)
+
+func TestOnlySlackIsHeard(t *testing.T) {
+	shortcut := payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"})
+	valid := sign(shortcut, now)
+	change := func(change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
+		e := sign(shortcut, now)
+		change(&e)
+		return e
+	}
+	tests := []struct {
+		name    string
+		event   events.APIGatewayV2HTTPRequest
+		want    int
+		wantLog string
+	}{
+		{name: "signed", event: valid, want: 200},
+		{name: "signed, header names in capitals", want: 200, event: change(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers = map[string]string{
+				"Content-Type": e.Headers["content-type"], "X-Slack-Signature": e.Headers["x-slack-signature"],
+				"X-Slack-Request-Timestamp": e.Headers["x-slack-request-timestamp"],
+			}
+		})},
+		{name: "signed, in base64", want: 200, event: change(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(e.Body)), true
+		})},
+		{name: "not base64", want: 400, event: change(func(e *events.APIGatewayV2HTTPRequest) { e.IsBase64Encoded = true })},
+		{name: "body changed", want: 401, wantLog: "not signed by Slack", event: change(func(e *events.APIGatewayV2HTTPRequest) { e.Body += "x" })},
+		{name: "no signature", want: 401, event: change(func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "x-slack-signature") })},
+		{name: "no headers", want: 401, event: change(func(e *events.APIGatewayV2HTTPRequest) { e.Headers = nil })},
+		{name: "replayed after six minutes", want: 401, event: sign(shortcut, now.Add(-6*time.Minute))},
+		{name: "from the future", want: 401, event: sign(shortcut, now.Add(6*time.Minute))},
+		{name: "another workspace", want: 403, wantLog: "another workspace", event: sign(payload("shortcut", "UJANE",
+			object{"team": object{"id": "T2"}, "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
+		{name: "another app", want: 403, wantLog: "another app", event: sign(payload("shortcut", "UJANE",
+			object{"api_app_id": "A2", "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
+		{name: "the enterprise's", want: 403, event: sign(payload("shortcut", "UJANE",
+			object{"team": nil, "enterprise": object{"id": "E1"}, "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
+		{name: "malformed", want: 400, wantLog: "makes no sense", event: sign("payload=%7B", now)},
+		{name: "nothing", want: 400, event: sign("", now)},
+		{name: "unknown kind", want: 400, event: sign(payload("message_action", "UJANE", nil), now)},
+		{name: "ssl check", want: 200, event: sign("ssl_check=1&token=x", now)},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			got, err := w.handler().Handle(t.Context(), test.event)
+			if err != nil || got.StatusCode != test.want || got.Body != "" {
+				t.Errorf("got %d %q, %v; want %d with an empty body", got.StatusCode, got.Body, err, test.want)
+			}
+			if !strings.Contains(w.log.String(), test.wantLog) {
+				t.Errorf("log does not say %q: %s", test.wantLog, &w.log)
+			}
+			if test.want != http.StatusOK && len(w.views) > 0 {
+				t.Error("a view was opened")
+			}
+			if strings.Contains(w.log.String(), "t-1") || strings.Contains(w.log.String(), "v0=") {
+				t.Errorf("log repeats the request: %s", &w.log)
+			}
+		})
+	}
+}
+
+func TestEnterpriseIsHeardWhereItIsConfigured(t *testing.T) {
+	w := newWorld()
+	h := w.handler()
+	h.EnterpriseID = "E1"
+	body := payload("shortcut", "UJANE", object{"team": nil, "enterprise": object{"id": "E1"}, "callback_id": "request_for_access", "trigger_id": "t-1"})
+	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || len(w.views) != 2 {
+		t.Errorf("got %d and %d views, want 200 and 2", got.StatusCode, len(w.views))
+	}
+}
+
+func TestWithoutASigningSecretNobodyIsHeard(t *testing.T) {
+	w := newWorld()
+	h := w.handler()
+	h.SigningSecret = func(context.Context) (string, error) {
+		return "", access.Errorf(access.CodeMisconfigure, "the secret ssm:/slack does not exist")
+	}
+	got, err := h.Handle(t.Context(), sign(payload("shortcut", "UJANE", nil), now))
+	if err != nil || got.StatusCode != http.StatusInternalServerError || !strings.Contains(w.log.String(), "the secret ssm:/slack does not exist") {
+		t.Errorf("got %d, %v, log %s; want 500 and the reason in the log", got.StatusCode, err, &w.log)
+	}
+}
+
+func TestCallsLeaveTimeToAnswer(t *testing.T) {
+	w := newWorld()
+	w.send(t, payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}))
+	if w.deadline <= 0 || w.deadline > 2600*time.Millisecond {
+		t.Errorf("Slack is called with %s left, want at most 2.6 s", w.deadline)
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// StartAPI is the part of Step Functions that starts executions.
+type StartAPI interface {
+	StartExecution(context.Context, *sfn.StartExecutionInput, ...func(*sfn.Options)) (*sfn.StartExecutionOutput, error)
+}
+
+// machine is the request machine in Step Functions.
+type machine struct {
+	client StartAPI
+	arn    string
+}
+
+// newMachine is the machine with that ARN; anything else than a state machine's
+// ARN is Misconfigured.
+func newMachine(client StartAPI, arn string) (*machine, error) {
+	if parts := strings.Split(arn, ":"); len(parts) != 7 || parts[2] != "states" || parts[5] != "stateMachine" {
+		return nil, access.Errorf(access.CodeMisconfigure, "%q is not the ARN of a state machine", arn)
+	}
+	return &machine{client: client, arn: arn}, nil
+}
+
+// ExecutionARN: an execution's ARN is the machine's with "execution" in it and
+// the name behind.
+func (m *machine) ExecutionARN(name string) string {
+	parts := strings.Split(m.arn, ":")
+	parts[5] = "execution"
+	return strings.Join(append(parts, name), ":")
+}
+
+// Start starts the execution that the row names, with the request's id as its
+// input and nothing else: the machine believes the row only.
+func (m *machine) Start(ctx context.Context, r access.Request) error {
+	input, err := json.Marshal(map[string]string{"request_id": r.ID})
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "start the execution")
+	}
+	_, err = m.client.StartExecution(ctx, &sfn.StartExecutionInput{
+		StateMachineArn: &m.arn,
+		Name:            &r.ExecutionName,
+		Input:           aws.String(string(input)),
+	})
+	var exists *types.ExecutionAlreadyExists
+	if errors.As(err, &exists) {
+		return nil
+	}
+	return lambdaerr.FromAWS(err, "start the execution")
+}

@@ -1,0 +1,103 @@
+// Command ingress is the Lambda function that Slack talks to: it opens and
+// fills the forms, makes requests of them, and follows the buttons.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/secrets"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/slack"
+)
+
+type settings struct {
+	Table              string          `env:"ELEVATOR_TABLE,required"`
+	PolicyPointer      string          `env:"ELEVATOR_POLICY_POINTER,required"`
+	RequestMachine     string          `env:"ELEVATOR_REQUEST_MACHINE,required"`      // ARN
+	SlackBotToken      string          `env:"ELEVATOR_SLACK_BOT_TOKEN,required"`      // reference
+	SlackSigningSecret string          `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // reference
+	SlackAPIURL        string          `env:"ELEVATOR_SLACK_API_URL"`
+	SlackTeam          string          `env:"ELEVATOR_SLACK_TEAM,required"`
+	SlackEnterprise    string          `env:"ELEVATOR_SLACK_ENTERPRISE"`
+	SlackApp           string          `env:"ELEVATOR_SLACK_APP,required"`
+	SSOInstanceARN     string          `env:"ELEVATOR_SSO_INSTANCE_ARN"`
+	SSORegion          string          `env:"ELEVATOR_SSO_REGION"`
+	SecondaryDomains   []string        `env:"ELEVATOR_SECONDARY_DOMAINS"`
+	Durations          []time.Duration `env:"ELEVATOR_DURATIONS,required"`
+	AWSEndpoint        string          `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	LogLevel           slog.Level      `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := task.Logger(s.LogLevel)
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	sso := cfg.Copy()
+	if s.SSORegion != "" {
+		sso.Region = s.SSORegion
+	}
+	steps := sfn.NewFromConfig(cfg)
+	machine, err := newMachine(steps, s.RequestMachine)
+	if err != nil {
+		logger.Error("no request machine", "error", err)
+		return 1
+	}
+	parameters := ssm.NewFromConfig(cfg)
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = s.AWSEndpoint != ""
+		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
+	})
+	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
+	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
+	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	h := &Handler{
+		Store:         requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Slack:         client,
+		People:        people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		Catalog:       catalog.New(directory, time.Now),
+		Policy:        policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
+		Machine:       machine,
+		Tokens:        tasktoken.Resumer{API: steps},
+		SigningSecret: secret.Source(s.SlackSigningSecret),
+		TeamID:        s.SlackTeam,
+		EnterpriseID:  s.SlackEnterprise,
+		AppID:         s.SlackApp,
+		Durations:     s.Durations,
+		Now:           time.Now,
+		Logger:        logger,
+	}
+	lambda.Start(h.Handle)
+	return 0
+}

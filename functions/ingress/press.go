@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/slack"
+)
+
+// press follows a button in a message. Its value is the request's id; what it
+// may do is found out here, from the table and the policy in force.
+func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	log = log.With("action", in.Action.ID, "request_id", in.Action.Value)
+	var text string
+	var err error
+	switch in.Action.ID {
+	case slack.ActionApprove:
+		text, err = h.decide(ctx, log, in, access.OutcomeApproved)
+	case slack.ActionDeny:
+		text, err = h.decide(ctx, log, in, access.OutcomeDenied)
+	case slack.ActionWithdraw:
+		text, err = h.withdraw(ctx, log, in)
+	case slack.ActionEnd:
+		text, err = h.end(ctx, log, in)
+	default:
+		log.Warn("an unknown action in a message")
+		text = "This app does not know this button."
+	}
+	if access.CodeOf(err) == access.CodeNotFound {
+		log.Warn("a button of a request that is not there")
+		text, err = "This request is too old: nothing is known about it any more.", nil
+	}
+	if err != nil {
+		log.Error("a button had no effect", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		text, _ = forPeople(err)
+		text += " Nothing has changed."
+	}
+	if text != "" {
+		h.tell(ctx, log, in, text)
+	}
+	return empty(http.StatusOK)
+}
+
+// decide approves or denies, if the person may. The text, where there is one,
+// says why nothing came of it.
+func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.OutcomeKind) (string, error) {
+	r, err := h.Store.Get(ctx, in.Action.Value)
+	if err != nil {
+		return "", err
+	}
+	if !r.Open() {
+		return h.already(ctx, log, r), nil
+	}
+	approver, rules, why, err := h.mayApprove(ctx, log, in.UserID, r)
+	if err != nil {
+		return "", err
+	}
+	if rules == nil {
+		return "You can not approve this request, nor discard it." + why, nil
+	}
+	d := rules.policy.Decide(r.Requester.Email, r.Target)
+	r, won, err := h.Store.Decide(ctx, r.ID, access.Outcome{
+		Kind: kind, By: approver, At: h.Now().UTC(),
+		Reason: string(d.Reason), PolicyDigest: rules.digest, Statements: d.Statements,
+	})
+	if err != nil {
+		return "", err
+	}
+	if !won {
+		return h.already(ctx, log, r), nil
+	}
+	log.Info("decided", "outcome", kind, "execution", r.ExecutionARN)
+	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
+	return "", nil
+}
+
+// withdraw takes a request back, if it is the requester who wants it.
+func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
+	r, err := h.Store.Get(ctx, in.Action.Value)
+	if err != nil {
+		return "", err
+	}
+	if in.UserID != r.Requester.SlackID {
+		log.Info("withdrawing is refused: not the requester")
+		return "Only the requester can withdraw a request.", nil
+	}
+	if !r.Open() {
+		return h.already(ctx, log, r), nil
+	}
+	r, won, err := h.Store.Decide(ctx, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
+	if err != nil {
+		return "", err
+	}
+	if !won {
+		return h.already(ctx, log, r), nil
+	}
+	log.Info("decided", "outcome", access.OutcomeWithdrawn, "execution", r.ExecutionARN)
+	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(access.OutcomeWithdrawn))
+	return "", nil
+}
+
+// end ends access before its time, if the requester wants it or somebody who
+// could approve it.
+func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
+	r, err := h.Store.Get(ctx, in.Action.Value)
+	if err != nil {
+		return "", err
+	}
+	if text := notActive(r); text != "" {
+		return text, nil
+	}
+	by := r.Requester
+	if in.UserID != r.Requester.SlackID {
+		approver, rules, why, err := h.mayApprove(ctx, log, in.UserID, r)
+		if err != nil {
+			return "", err
+		}
+		if rules == nil {
+			return "You can not end this access: only the requester can, and those who could approve it." + why, nil
+		}
+		by = approver
+	}
+	r, won, err := h.Store.RequestEnd(ctx, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
+	if err != nil {
+		return "", err
+	}
+	if !won {
+		if r.EndRequest != nil && r.RevokedAt.IsZero() {
+			h.resume(ctx, log, r.EndToken, tasktoken.EndOutput)
+		}
+		return notActive(r), nil
+	}
+	log.Info("ended early", "execution", r.ExecutionARN)
+	h.resume(ctx, log, r.EndToken, tasktoken.EndOutput)
+	return "", nil
+}
+
+// rules is a policy and its digest.
+type rules struct {
+	policy access.Policy
+	digest string
+}
+
+// mayApprove finds out who pressed, and whether the policy in force lets them
+// approve r. Where it does not, the rules are nil; so they are for somebody who
+// could approve nothing at all, and why, after a space, tells them the reason.
+func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID string, r access.Request) (p access.Person, _ *rules, why string, _ error) {
+	p, err := h.People.Approver(ctx, slackID)
+	if err != nil {
+		text, theirs := forPeople(err)
+		if !theirs {
+			return access.Person{}, nil, "", err
+		}
+		log.Info("somebody who can approve nothing", "code", access.CodeOf(err))
+		return access.Person{}, nil, " " + text, nil
+	}
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return access.Person{}, nil, "", err
+	}
+	if !people.Permits(&policy, r, p) {
+		log.Info("somebody whom the policy does not let approve this", "policy_digest", digest)
+		return access.Person{}, nil, "", nil
+	}
+	return p, &rules{policy, digest}, "", nil
+}
+
+// already tells the outcome of a request to somebody who came too late. If the
+// execution was not told of it, it is now.
+func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Request) string {
+	if r.Outcome == nil {
+		return "This request is closed."
+	}
+	if r.ApprovalToken != "" && r.ClosedAt.IsZero() && r.GrantedAt.IsZero() && r.RevokingAt.IsZero() {
+		h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(r.Outcome.Kind))
+	}
+	return alreadyText(*r.Outcome)
+}
+
+func alreadyText(o access.Outcome) string {
+	who := o.By.Email
+	if who == "" {
+		who = o.By.Name
+	}
+	switch o.Kind {
+	case access.OutcomeAutomatic:
+		return "This request has been approved by the policy already."
+	case access.OutcomeApproved:
+		return "This request has been approved by " + who + " already."
+	case access.OutcomeDenied:
+		return "This request has been discarded by " + who + " already."
+	case access.OutcomeWithdrawn:
+		return "This request has been withdrawn by the requester."
+	case access.OutcomeExpired:
+		return "This request has expired."
+	default:
+		return "This request has been refused."
+	}
+}
+
+// notActive says why there is no access to end; "" where there is.
+func notActive(r access.Request) string {
+	switch {
+	case !r.RevokedAt.IsZero():
+		return "This access has ended already."
+	case r.EndRequest != nil, !r.RevokingAt.IsZero():
+		return "This access is being removed already."
+	case r.GrantedAt.IsZero():
+		return "This access is not there yet."
+	default:
+		return ""
+	}
+}
+
+// resume lets the execution go on. Where that fails it is not lost: the row has
+// what was decided, and the execution looks there when its wait is over. No
+// token means that the wait has not begun; it will find the row.
+func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output string) {
+	if token == "" {
+		return
+	}
+	if err := h.Tokens.Resume(ctx, token, output); err != nil {
+		log.Error("the execution could not be resumed; it will look by itself", "error", lambdaerr.Message(err))
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// press is a button pressed by somebody.
+func press(user, action, requestID string) string {
+	return payload("block_actions", user, object{
+		"actions":      []object{{"action_id": action, "value": requestID}},
+		"response_url": "https://hooks.slack.com/actions/T1/1/x",
+		"channel":      object{"id": "C1"}, "message": object{"ts": "1.1"},
+	})
+}
+
+// waiting is jane's request for Admin in production, which ann may approve.
+func waiting() access.Request {
+	return access.Request{
+		ID: "r1", Requester: jane, ApprovalToken: "approval-token", EndToken: "end-token", CreatedAt: now,
+		Target: access.Target{Kind: access.KindAccount, AccountID: production, PermissionSetARN: admin, PermissionSet: "Admin"},
+	}
+}
+
+func active() access.Request {
+	r := waiting()
+	r.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: ann, At: now}
+	r.GrantedAt, r.End = now, now.Add(time.Hour)
+	return r
+}
+
+func TestPress(t *testing.T) {
+	decided := func(kind access.OutcomeKind, by access.Person) *access.Outcome {
+		return &access.Outcome{Kind: kind, By: by, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}}
+	}
+	const notYours = "You can not approve this request, nor discard it."
+	tests := []struct {
+		name         string
+		user, action string
+		row          access.Request
+		change       func(*world)
+		outcome      *access.Outcome
+		ended        *access.EndRequest
+		resumed      []string
+		told         []string
+	}{
+		{name: "approve", user: "UANN", action: "approve", row: waiting(),
+			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
+		{name: "deny", user: "UANN", action: "deny", row: waiting(),
+			outcome: decided(access.OutcomeDenied, ann), resumed: []string{`approval-token {"next":"denied","wait_seconds":1}`}},
+		{name: "approve before the wait has begun", user: "UANN", action: "approve",
+			row:     func() access.Request { r := waiting(); r.ApprovalToken = ""; return r }(),
+			outcome: decided(access.OutcomeApproved, ann)},
+		{name: "the machine can't be resumed: the decision stands", user: "UANN", action: "approve", row: waiting(),
+			change:  func(w *world) { w.resumeErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
+		{name: "somebody else approves", user: "UBOB", action: "approve", row: waiting(), told: []string{notYours}},
+		{name: "somebody else discards", user: "UBOB", action: "deny", row: waiting(), told: []string{notYours}},
+		{name: "a guest approves", user: "UGUEST", action: "approve", row: waiting(), told: []string{notYours + " No guests."}},
+		{name: "the requester approves", user: "UJANE", action: "approve", row: waiting(), told: []string{notYours}},
+		{name: "the requester's second Slack user, who is listed, approves", user: "UTWIN", action: "approve", row: waiting(), told: []string{notYours}},
+		{name: "an approver under a secondary domain", user: "UANN", action: "approve", row: waiting(),
+			change: func(w *world) { p := ann; p.SecondaryDomain = true; w.people["UANN"] = p }, told: []string{notYours}},
+		{name: "an approver whom the policy in force lists no more", user: "UANN", action: "approve", row: waiting(),
+			change: func(w *world) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }, told: []string{notYours}},
+		{name: "the policy can't be read", user: "UANN", action: "approve", row: waiting(),
+			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			told:   []string{"Something did not answer in time. Please try again. Nothing has changed."}},
+		{name: "the table does not answer", user: "UANN", action: "approve", row: waiting(),
+			change: func(w *world) { w.decideErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			told:   []string{"Something did not answer in time. Please try again. Nothing has changed."}},
+		{name: "decided a moment before", user: "UANN", action: "approve", row: waiting(),
+			change:  func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeWithdrawn} },
+			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`},
+			told: []string{"This request has been withdrawn by the requester."}},
+		{name: "decided before", user: "UBOB", action: "approve", row: active(),
+			outcome: active().Outcome, told: []string{"This request has been approved by ann@example.com already."}},
+		{name: "closed without an outcome", user: "UANN", action: "approve",
+			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request is closed."}},
+		{name: "withdraw", user: "UJANE", action: "withdraw", row: waiting(),
+			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn, By: jane, At: now}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`}},
+		{name: "somebody else withdraws", user: "UANN", action: "withdraw", row: waiting(), told: []string{"Only the requester can withdraw a request."}},
+		{name: "the requester ends", user: "UJANE", action: "end", row: active(), outcome: active().Outcome,
+			ended: &access.EndRequest{By: jane, At: now}, resumed: []string{"end-token {}"}},
+		{name: "an approver ends", user: "UANN", action: "end", row: active(), outcome: active().Outcome,
+			ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"}},
+		{name: "somebody else ends", user: "UBOB", action: "end", row: active(), outcome: active().Outcome,
+			told: []string{"You can not end this access: only the requester can, and those who could approve it."}},
+		{name: "end before it is there", user: "UJANE", action: "end", row: waiting(), told: []string{"This access is not there yet."}},
+		{name: "end what has ended", user: "UJANE", action: "end",
+			row:     func() access.Request { r := active(); r.RevokedAt = now; return r }(),
+			outcome: active().Outcome, told: []string{"This access has ended already."}},
+		{name: "an unknown button", user: "UJANE", action: "extend", row: waiting(), told: []string{"This app does not know this button."}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.rows["r1"] = test.row
+			if test.change != nil {
+				test.change(w)
+			}
+			got := w.send(t, press(test.user, test.action, "r1"))
+			if got.StatusCode != http.StatusOK || got.Body != "" {
+				t.Errorf("got %d %q, want 200 without a body", got.StatusCode, got.Body)
+			}
+			if row := w.rows["r1"]; !reflect.DeepEqual(row.Outcome, test.outcome) || !reflect.DeepEqual(row.EndRequest, test.ended) {
+				t.Errorf("outcome %+v, end %+v; want %+v, %+v", row.Outcome, row.EndRequest, test.outcome, test.ended)
+			}
+			if !slices.Equal(w.resumed, test.resumed) {
+				t.Errorf("resumed %q, want %q", w.resumed, test.resumed)
+			}
+			if !slices.Equal(w.told, test.told) {
+				t.Errorf("told %q, want %q", w.told, test.told)
+			}
+			if strings.Contains(w.log.String(), "-token") {
+				t.Errorf("the log has a task token: %s", &w.log)
+			}
+		})
+	}
+}
+
+func TestPressTwiceHasOneEffect(t *testing.T) {
+	tests := []struct {
+		name, user, action string
+		row                access.Request
+		want               []string // told at the second press
+	}{
+		{"approve", "UANN", "approve", waiting(), []string{"This request has been approved by ann@example.com already."}},
+		{"end", "UJANE", "end", active(), []string{"This access is being removed already."}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.rows["r1"] = test.row
+			w.send(t, press(test.user, test.action, "r1"))
+			after := w.rows["r1"]
+			w.send(t, press(test.user, test.action, "r1"))
+			if !reflect.DeepEqual(w.rows["r1"], after) || !slices.Equal(w.told, test.want) {
+				t.Errorf("row %+v, told %q; want %+v, %q", w.rows["r1"], w.told, after, test.want)
+			}
+		})
+	}
+}
+
+func TestPressOfAnUnknownRequest(t *testing.T) {
+	w := newWorld()
+	w.respondErr = access.Errorf(access.CodeLost, "the response URL has expired")
+	w.send(t, press("UANN", "approve", "r9"))
+	if want := []string{"C1 UANN This request is too old: nothing is known about it any more."}; !slices.Equal(w.told, want) {
+		t.Errorf("told %q, want %q", w.told, want)
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/slack"
+)
+
+// submit makes a request of a submitted form. The same form makes the same
+// request, however often it arrives: a repetition starts what an earlier try
+// could not start, and changes nothing else.
+func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
+		log.Warn("an unknown form", "callback", in.View.CallbackID)
+		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
+	}
+	submission, mistakes := in.View.Submission()
+	if len(mistakes) > 0 {
+		return answer(slack.FieldErrorsResponse(mistakes))
+	}
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	submission, mistakes, err := h.validate(work, in.View, submission)
+	if err != nil {
+		log.Error("the form could not be checked", "error", lambdaerr.Message(err))
+		return failed(err)
+	}
+	if len(mistakes) > 0 {
+		log.Info("a form with mistakes", "target", submission.Target.String())
+		return answer(slack.FieldErrorsResponse(mistakes))
+	}
+	requester, err := h.People.Requester(work, in.UserID)
+	if err != nil {
+		text, theirs := forPeople(err)
+		if theirs {
+			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
+		}
+		log.Error("the requester could not be looked up", "error", lambdaerr.Message(err))
+		return failed(err)
+	}
+
+	wanted := h.request(in, submission, requester)
+	log = log.With("request_id", wanted.ID)
+	stored, created, err := h.Store.Create(work, wanted)
+	if err != nil {
+		log.Error("the request could not be stored", "error", lambdaerr.Message(err))
+		return failed(err)
+	}
+	log = log.With("execution", stored.ExecutionARN)
+	if err := h.Machine.Start(ctx, stored); err != nil {
+		log.Error("the request could not be started", "error", lambdaerr.Message(err))
+		return answer(slack.FieldErrorsResponse(map[string]string{
+			slack.BlockReason: "Your request is stored but could not be started. Please press the button again.",
+		}))
+	}
+	log.Info("requested", "created", created, "target", stored.Target.String())
+	if !created && !sameWish(stored, wanted) {
+		return answer(slack.UpdateViewResponse(slack.NoticeView("Sent already",
+			"This form was sent before with other contents, and that is what has been asked for: "+wish(stored)+
+				". To ask for something else, please open the form again.")))
+	}
+	return answer(slack.ClearResponse())
+}
+
+// failed asks for the form to be submitted again. The reason's block is in
+// every form.
+func failed(err error) events.APIGatewayV2HTTPResponse {
+	text, _ := forPeople(err)
+	return answer(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
+}
+
+// validate holds a submission to what the form offers, names filled in. What it
+// does not hold to is told by block id.
+func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submission) (slack.Submission, map[string]string, error) {
+	if !slices.Contains(h.Durations, s.Duration) {
+		return s, map[string]string{slack.BlockDuration: "Please choose one of the durations offered."}, nil
+	}
+	target, err := h.Catalog.Complete(ctx, s.Target)
+	if access.CodeOf(err) == access.CodeNotFound {
+		return s, map[string]string{targetBlock(v, s.Target): notOffered}, nil
+	}
+	if err != nil {
+		return s, nil, err
+	}
+	s.Target = target
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return s, nil, err
+	}
+	if !policy.Offers(target) {
+		return s, map[string]string{targetBlock(v, target): notOffered}, nil
+	}
+	return s, nil, nil
+}
+
+// targetBlock is the block in which the last part of the target was chosen.
+func targetBlock(v *slack.View, t access.Target) string {
+	action := slack.ActionPermissionSet
+	if t.Kind == access.KindGroup {
+		action = slack.ActionGroup
+	}
+	for block, actions := range v.State {
+		if _, ok := actions[action]; ok {
+			return block
+		}
+	}
+	return slack.BlockReason
+}
+
+// request is the row of a submission.
+func (h *Handler) request(in slack.Interaction, s slack.Submission, requester access.Person) access.Request {
+	now := h.Now().UTC()
+	team := in.TeamID
+	if team == "" {
+		team = in.EnterpriseID
+	}
+	r := access.Request{
+		ID:        access.RequestID(team, in.View.ID),
+		Target:    s.Target,
+		Reason:    s.Reason,
+		Duration:  int64(s.Duration / time.Second),
+		TeamID:    team,
+		ViewID:    in.View.ID,
+		Requester: requester,
+		CreatedAt: now,
+		Events:    []access.Event{{Kind: access.EventRequested, At: now, By: requester}},
+	}
+	r.ExecutionName = executionName(now, r.Target, r.ID)
+	r.ExecutionARN = h.Machine.ExecutionARN(r.ExecutionName)
+	return r
+}
+
+func sameWish(a, b access.Request) bool {
+	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason
+}
+
+func wish(r access.Request) string {
+	what := r.Target.PermissionSet + " in " + r.Target.AccountName + " (" + r.Target.AccountID + ")"
+	if r.Target.Kind == access.KindGroup {
+		what = "group " + r.Target.GroupName
+	}
+	return what + " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+}
+
+// maxExecutionName is Step Functions' limit.
+const maxExecutionName = 80
+
+// executionName is what a person looking at the machine sees of a request: its
+// day, what it is for and its id, of letters, digits, "-" and "_" only. The
+// names of accounts, permission sets and groups are cut to what there is room
+// for; ids stand in for names without a letter or digit that may stay.
+func executionName(at time.Time, t access.Target, id string) string {
+	day := at.UTC().Format("2006-01-02")
+	what := joinSlugs(slug(t.AccountName, t.AccountID), slug(t.PermissionSet, ""))
+	if t.Kind == access.KindGroup {
+		what = slug(t.GroupName, t.GroupID)
+	}
+	room := maxExecutionName - len(day) - len(id) - 2
+	what = strings.Trim(what[:min(len(what), room)], "-")
+	return joinSlugs(day, what, id)
+}
+
+func joinSlugs(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "-")
+}
+
+// slug is name with every run of other characters made one "-".
+func slug(name, otherwise string) string {
+	fields := strings.FieldsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+	})
+	if len(fields) == 0 && otherwise != "" {
+		return slug(otherwise, "")
+	}
+	return strings.Join(fields, "-")
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/identitycenter"
+)
+
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+const (
+	secret     = "8f742231b10e8888abcd99yyyzzz85a5"
+	readOnly   = "arn:aws:sso:::permissionSet/ssoins-1/ps-1"
+	admin      = "arn:aws:sso:::permissionSet/ssoins-1/ps-2"
+	billing    = "arn:aws:sso:::permissionSet/ssoins-1/ps-3"
+	stateARN   = "arn:aws:states:eu-west-1:123456789012:execution:m:"
+	production = "111111111111"
+	sandbox    = "222222222222"
+)
+
+var (
+	jane = access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
+	ann  = access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann"}
+	bob  = access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	twin = access.Person{SlackID: "UTWIN", Email: "twin@example.com", PrincipalID: "p-jane"} // jane's second Slack user
+)
+
+// world is everything that ingress talks to, and what came of it.
+type world struct {
+	people map[string]access.Person
+	rows   map[string]access.Request
+	policy access.Policy
+
+	log      bytes.Buffer
+	views    []shown
+	told     []string // texts that only one person saw
+	started  []string // execution names
+	resumed  []string // "token output"
+	deadline time.Duration
+
+	openErr, updateErr, peopleErr, catalogErr, policyErr, createErr, startErr, resumeErr, decideErr, respondErr error
+	rival                                                                                                       *access.Outcome // entered by somebody else just before Decide
+}
+
+// shown is a view that was opened (with a trigger) or updated (with a hash).
+type shown struct {
+	trigger, id, hash string
+	view              slackgo.ModalViewRequest
+}
+
+func newWorld() *world {
+	yes := true
+	return &world{
+		people: map[string]access.Person{"UJANE": jane, "UANN": ann, "UBOB": bob, "UTWIN": twin},
+		rows:   map[string]access.Request{},
+		policy: access.Policy{
+			Accounts: []access.Statement{
+				{Resources: []string{production}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: &yes},
+				{Resources: []string{production}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "twin@example.com"}},
+				{Resources: []string{sandbox}, PermissionSets: []string{"Admin"}, Approvers: []string{"jane@example.com"}},
+			},
+			Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"jane@example.com"}, AllowSelfApproval: &yes}},
+		},
+	}
+}
+
+func (w *world) Accounts(context.Context) ([]identitycenter.Account, error) {
+	return []identitycenter.Account{{ID: sandbox, Name: "Sandbox"}, {ID: production, Name: "Production"}, {ID: "333333333333", Name: "Secret"}}, w.catalogErr
+}
+
+func (w *world) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
+	return []identitycenter.PermissionSet{{ARN: readOnly, Name: "ReadOnly"}, {ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}}, nil
+}
+
+func (w *world) Groups(context.Context) ([]identitycenter.Group, error) {
+	return []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}}, nil
+}
+
+func (w *world) Requester(ctx context.Context, id string) (access.Person, error) {
+	if p, ok := w.people[id]; ok {
+		return p, w.peopleErr
+	}
+	return access.Person{}, access.Errorf(access.CodeRefused, "No guests.")
+}
+
+func (w *world) Approver(ctx context.Context, id string) (access.Person, error) {
+	return w.Requester(ctx, id)
+}
+
+func (w *world) Load(context.Context) (access.Policy, string, error) {
+	return w.policy, "d1", w.policyErr
+}
+
+func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.ModalViewRequest) (string, string, error) {
+	if w.openErr != nil {
+		return "", "", w.openErr
+	}
+	deadline, _ := ctx.Deadline()
+	w.deadline = time.Until(deadline)
+	w.views = append(w.views, shown{trigger: trigger, view: view})
+	return "V1", "h1", nil
+}
+
+func (w *world) UpdateView(_ context.Context, id, hash string, view slackgo.ModalViewRequest) error {
+	w.views = append(w.views, shown{id: id, hash: hash, view: view})
+	return w.updateErr
+}
+
+func (w *world) Respond(_ context.Context, responseURL, text string) error {
+	if w.respondErr == nil {
+		w.told = append(w.told, text)
+	}
+	return w.respondErr
+}
+
+func (w *world) Ephemeral(_ context.Context, channel, user, _, text string) error {
+	w.told = append(w.told, channel+" "+user+" "+text)
+	return nil
+}
+
+func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
+	if w.createErr != nil {
+		return access.Request{}, false, w.createErr
+	}
+	if stored, ok := w.rows[r.ID]; ok {
+		return stored, false, nil
+	}
+	w.rows[r.ID] = r
+	return r, true, nil
+}
+
+func (w *world) Get(_ context.Context, id string) (access.Request, error) {
+	if r, ok := w.rows[id]; ok {
+		return r, nil
+	}
+	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+}
+
+func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.Request, bool, error) {
+	r := w.rows[id]
+	if w.decideErr != nil {
+		return access.Request{}, false, w.decideErr
+	}
+	if w.rival != nil {
+		r.Outcome = w.rival
+	}
+	won := r.Outcome == nil
+	if won {
+		r.Outcome = &o
+	}
+	w.rows[id] = r
+	return r, won, nil
+}
+
+func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
+	r := w.rows[id]
+	if r.EndRequest != nil {
+		return r, false, nil
+	}
+	r.EndRequest = &e
+	w.rows[id] = r
+	return r, true, nil
+}
+
+func (w *world) Start(_ context.Context, r access.Request) error {
+	w.started = append(w.started, r.ExecutionName)
+	return w.startErr
+}
+
+func (w *world) ExecutionARN(name string) string { return stateARN + name }
+
+func (w *world) Resume(_ context.Context, token, output string) error {
+	w.resumed = append(w.resumed, token+" "+output)
+	return w.resumeErr
+}
+
+func (w *world) handler() *Handler {
+	return &Handler{
+		Store: w, Slack: w, People: w, Catalog: catalog.New(w, func() time.Time { return now }), Policy: w, Machine: w, Tokens: w,
+		SigningSecret: func(context.Context) (string, error) { return secret, nil },
+		TeamID:        "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},
+		Now:    func() time.Time { return now },
+		Logger: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// sign is a request as Slack signs it at a time.
+func sign(body string, at time.Time) events.APIGatewayV2HTTPRequest {
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
+	return events.APIGatewayV2HTTPRequest{
+		Headers: map[string]string{
+			"content-type":              "application/x-www-form-urlencoded",
+			"x-slack-request-timestamp": timestamp,
+			"x-slack-signature":         "v0=" + hex.EncodeToString(mac.Sum(nil)),
+		},
+		Body: body,
+	}
+}
+
+// object is JSON in the making.
+type object = map[string]any
+
+// payload is the body of an interaction of user's, with fields beside the usual.
+func payload(kind, user string, fields object) string {
+	all := object{"type": kind, "team": object{"id": "T1"}, "user": object{"id": user}, "api_app_id": "A1"}
+	for k, v := range fields {
+		all[k] = v
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	return url.Values{"payload": {string(text)}}.Encode()
+}
+
+func (w *world) send(t *testing.T, body string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	response, err := w.handler().Handle(t.Context(), sign(body, now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}

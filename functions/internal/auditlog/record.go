@@ -1,0 +1,143 @@
+package auditlog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// formatVersion is the version of the record's format.
+const formatVersion = 1
+
+// notApplicable stands where a field has no meaning, so that every record has
+// every field and a query needs no null checks.
+const notApplicable = "NA"
+
+// Record is one audit record. The fields up to SecondaryDomainWasUsed are those
+// of the Terraform module that this system replaces, so that a table in Athena
+// made for its records reads these; the others came with this system. Every
+// value is a scalar, which the table's columns of type string can hold.
+type Record struct {
+	RoleName               string `json:"role_name"` // permission set
+	AccountID              string `json:"account_id"`
+	Reason                 string `json:"reason"` // the requester's
+	RequesterSlackID       string `json:"requester_slack_id"`
+	RequesterEmail         string `json:"requester_email"`
+	RequestID              string `json:"request_id"`
+	ApproverSlackID        string `json:"approver_slack_id"` // who approved or denied
+	ApproverEmail          string `json:"approver_email"`
+	OperationType          string `json:"operation_type"`      // "grant" or "revoke" where access came or went
+	PermissionDuration     string `json:"permission_duration"` // seconds
+	Time                   string `json:"time"`                // RFC 3339, UTC
+	Timestamp              int64  `json:"timestamp"`           // milliseconds since 1970
+	GroupName              string `json:"group_name"`
+	GroupID                string `json:"group_id"`
+	GroupMembershipID      string `json:"group_membership_id"`
+	AuditEntryType         string `json:"audit_entry_type"` // "account" or "group"
+	Version                int    `json:"version"`
+	SSOUserPrincipalID     string `json:"sso_user_principal_id"`
+	SecondaryDomainWasUsed bool   `json:"secondary_domain_was_used"`
+
+	Event              string `json:"event"`    // an access.EventKind
+	Sequence           int    `json:"sequence"` // of the request's events, from 0
+	AccountName        string `json:"account_name"`
+	ActorSlackID       string `json:"actor_slack_id"` // who made the event happen
+	ActorEmail         string `json:"actor_email"`
+	ExecutionARN       string `json:"execution_arn"`
+	PolicyDigest       string `json:"policy_digest"` // SHA-256 of the policy that decided
+	DecisionReason     string `json:"decision_reason"`
+	DecisionStatements string `json:"decision_statements"` // indexes in the policy, by comma
+	Removal            string `json:"removal"`             // how the access ended, an access.RemovalState
+	Detail             string `json:"detail"`              // why it was refused, or could not be granted or revoked
+}
+
+// RecordOf is the record of the event number seq of r.
+func RecordOf(r access.Request, seq int) Record {
+	e := r.Events[seq]
+	rec := Record{
+		RoleName:               r.Target.PermissionSet,
+		AccountID:              r.Target.AccountID,
+		Reason:                 r.Reason,
+		RequesterSlackID:       r.Requester.SlackID,
+		RequesterEmail:         r.Requester.Email,
+		RequestID:              r.ID,
+		OperationType:          operation(r, e.Kind),
+		PermissionDuration:     strconv.FormatInt(r.Duration, 10),
+		Time:                   e.At.UTC().Format(time.RFC3339Nano),
+		Timestamp:              e.At.UnixMilli(),
+		GroupName:              r.Target.GroupName,
+		GroupID:                r.Target.GroupID,
+		AuditEntryType:         string(r.Target.Kind),
+		Version:                formatVersion,
+		SSOUserPrincipalID:     r.Requester.PrincipalID,
+		SecondaryDomainWasUsed: r.Requester.SecondaryDomain,
+		Event:                  string(e.Kind),
+		Sequence:               seq,
+		AccountName:            r.Target.AccountName,
+		ActorSlackID:           e.By.SlackID,
+		ActorEmail:             e.By.Email,
+		ExecutionARN:           r.ExecutionARN,
+		Detail:                 e.Message,
+	}
+	// What came after the decision rests on it; what came before does not.
+	if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
+		if o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied {
+			rec.ApproverSlackID, rec.ApproverEmail = o.By.SlackID, o.By.Email
+		}
+		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
+		rec.DecisionStatements = join(o.Statements)
+	}
+	if e.Kind == access.EventRevoked {
+		rec.Removal = string(r.Removal)
+		if r.Failure != nil && rec.Detail == "" {
+			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
+		}
+	}
+	for _, field := range []*string{
+		&rec.RoleName, &rec.AccountID, &rec.Reason, &rec.RequesterSlackID, &rec.RequesterEmail, &rec.RequestID,
+		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
+		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
+		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
+	} {
+		if *field == "" {
+			*field = notApplicable
+		}
+	}
+	return rec
+}
+
+// operation says whether access came or went with the event. The end of a
+// request that never reached Identity Center took nothing away.
+func operation(r access.Request, k access.EventKind) string {
+	switch {
+	case k == access.EventGranted:
+		return "grant"
+	case k == access.EventRevoked && r.Removal != access.RemovalNothing, k == access.EventDriftRevoked:
+		return "revoke"
+	default:
+		return notApplicable
+	}
+}
+
+func join(statements []int) string {
+	var parts []string
+	for _, i := range statements {
+		parts = append(parts, strconv.Itoa(i))
+	}
+	return strings.Join(parts, ",")
+}
+
+// Key is where the record of the event number seq of r is stored under prefix:
+// by the day on which it happened, UTC, so that the same event always has the
+// same key.
+func Key(prefix string, r access.Request, seq int) string {
+	e := r.Events[seq]
+	key := fmt.Sprintf("%s/%s-%03d-%s.json", e.At.UTC().Format("2006/01/02"), r.ID, seq, e.Kind)
+	if prefix = strings.Trim(prefix, "/"); prefix != "" {
+		key = prefix + "/" + key
+	}
+	return key
+}

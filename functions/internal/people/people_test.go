@@ -1,0 +1,201 @@
+package people_test
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/people"
+	"sso-elevator/slack"
+)
+
+// world is a workspace and an identity store.
+type world struct {
+	members []slack.User
+	users   map[string]string // email to Identity Center user id
+
+	asked   atomic.Int32
+	mu      sync.Mutex
+	running int
+	most    int // lookups by email at the same time
+	err     error
+}
+
+func (w *world) User(_ context.Context, id string) (slack.User, error) {
+	w.asked.Add(1)
+	for _, u := range w.members {
+		if u.ID == id {
+			return u, w.err
+		}
+	}
+	return slack.User{}, access.Errorf(access.CodeNotFound, "user_not_found")
+}
+
+func (w *world) UserByEmail(_ context.Context, email string) (slack.User, bool, error) {
+	w.mu.Lock()
+	w.running++
+	w.most = max(w.most, w.running)
+	w.mu.Unlock()
+	time.Sleep(2 * time.Millisecond)
+	w.mu.Lock()
+	w.running--
+	w.mu.Unlock()
+	w.asked.Add(1)
+	for _, u := range w.members {
+		if u.Email == email {
+			return u, true, w.err
+		}
+	}
+	return slack.User{}, false, w.err
+}
+
+type directory struct{ *world }
+
+func (d directory) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
+	id, ok := d.users[email]
+	return identitycenter.User{ID: id, Email: email}, ok, nil
+}
+
+func newWorld() *world {
+	return &world{
+		members: []slack.User{
+			{ID: "UJANE", TeamID: "T1", Email: "jane@example.com", Name: "Jane"},
+			{ID: "UOLD", TeamID: "T1", Email: "old@legacy.example", Name: "Old"},
+			{ID: "UNEW", TeamID: "T1", Email: "new@example.com"},
+			{ID: "UGUEST", TeamID: "T1", Email: "guest@example.com", Guest: true},
+			{ID: "UGONE", TeamID: "T1", Email: "gone@example.com", Deleted: true},
+			{ID: "UBOT", TeamID: "T1", Bot: true},
+			{ID: "UOTHER", TeamID: "T2", Email: "other@example.com", Stranger: true},
+			{ID: "UNOMAIL", TeamID: "T1"},
+		},
+		users: map[string]string{
+			"jane@example.com": "p-jane", "old@example.com": "p-old", "guest@example.com": "p-guest",
+			"gone@example.com": "p-gone", "other@example.com": "p-other",
+		},
+	}
+}
+
+func finder(w *world, now func() time.Time) *people.Finder {
+	return people.New(w, directory{w}, "T1", []string{"nobody.example", "@example.com"}, now)
+}
+
+func TestWho(t *testing.T) {
+	tests := []struct {
+		name, id     string
+		want         access.Person // as requester
+		wantCode     access.Code
+		approverCode access.Code
+	}{
+		{name: "member", id: "UJANE", want: access.Person{SlackID: "UJANE", Email: "jane@example.com", Name: "Jane", PrincipalID: "p-jane"}},
+		{name: "member under a secondary domain", id: "UOLD", approverCode: access.CodeNotFound,
+			want: access.Person{SlackID: "UOLD", Email: "old@legacy.example", Name: "Old", PrincipalID: "p-old", SecondaryDomain: true}},
+		{name: "not in Identity Center", id: "UNEW", wantCode: access.CodeNotFound, approverCode: access.CodeNotFound},
+		{name: "guest", id: "UGUEST", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "deactivated", id: "UGONE", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "bot", id: "UBOT", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "from another workspace", id: "UOTHER", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "unknown", id: "UNOBODY", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "without an email", id: "UNOMAIL", wantCode: access.CodeNotFound, approverCode: access.CodeNotFound},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := finder(newWorld(), time.Now)
+			got, err := f.Requester(t.Context(), test.id)
+			if got != test.want || access.CodeOf(err) != test.wantCode {
+				t.Errorf("requester: got %+v, %v; want %+v, code %q", got, err, test.want, test.wantCode)
+			}
+			if _, err := f.Approver(t.Context(), test.id); access.CodeOf(err) != test.approverCode {
+				t.Errorf("approver: got %v, want code %q", err, test.approverCode)
+			}
+		})
+	}
+}
+
+func TestAnswersAreKeptForAMinute(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := newWorld()
+	f := finder(w, func() time.Time { return now })
+	for _, step := range []struct {
+		after time.Duration
+		asked int32
+	}{{0, 1}, {people.MaxAge - time.Second, 1}, {time.Second, 2}} {
+		now = now.Add(step.after)
+		if _, err := f.Requester(t.Context(), "UJANE"); err != nil || w.asked.Load() != step.asked {
+			t.Errorf("after %s: %v, asked Slack %d times, want %d", step.after, err, w.asked.Load(), step.asked)
+		}
+	}
+}
+
+func TestApprovers(t *testing.T) {
+	w := newWorld()
+	f := finder(w, time.Now)
+	emails := []string{"old@legacy.example", "gone@example.com", "jane@example.com", "nobody@example.com", "guest@example.com"}
+	for range 3 {
+		emails = append(emails, strings.Repeat("x", len(emails))+"@example.com", strings.Repeat("y", len(emails))+"@example.com")
+	}
+	known, unknown, err := f.Approvers(t.Context(), emails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKnown := []access.Person{{SlackID: "UOLD", Email: "old@legacy.example", Name: "Old"}, {SlackID: "UJANE", Email: "jane@example.com", Name: "Jane"}}
+	if !reflect.DeepEqual(known, wantKnown) {
+		t.Errorf("known %+v, want %+v", known, wantKnown)
+	}
+	wantUnknown := append([]string{"gone@example.com", "nobody@example.com", "guest@example.com"}, emails[5:]...)
+	if !reflect.DeepEqual(unknown, wantUnknown) {
+		t.Errorf("unknown %q, want %q", unknown, wantUnknown)
+	}
+	if w.most > 5 {
+		t.Errorf("%d lookups at the same time, want at most 5", w.most)
+	}
+	asked := w.asked.Load()
+	if _, _, err := f.Approvers(t.Context(), emails); err != nil || w.asked.Load() != asked {
+		t.Errorf("second time: %v, %d more lookups, want none", err, w.asked.Load()-asked)
+	}
+}
+
+func TestApproversFailWithSlack(t *testing.T) {
+	w := newWorld()
+	w.err = access.Errorf(access.CodeThrottled, "slow down")
+	if _, _, err := finder(w, time.Now).Approvers(t.Context(), []string{"jane@example.com"}); access.CodeOf(err) != access.CodeThrottled {
+		t.Errorf("got %v, want code Throttled", err)
+	}
+}
+
+func TestPermits(t *testing.T) {
+	yes := true
+	policy := &access.Policy{Accounts: []access.Statement{
+		{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com", "jane.two@example.com"}},
+		{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"jane@example.com"}, AllowSelfApproval: &yes},
+	}}
+	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
+	tests := []struct {
+		name     string
+		account  string
+		approver access.Person
+		want     bool
+	}{
+		{"an approver", "111111111111", access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann"}, true},
+		{"not an approver", "111111111111", access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}, false},
+		{"an approver under a secondary domain", "111111111111", access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann", SecondaryDomain: true}, false},
+		{"an approver without a user", "111111111111", access.Person{SlackID: "UANN", Email: "ann@example.com"}, false},
+		{"the requester's second Slack user", "111111111111", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, false},
+		{"the requester's second Identity Center user", "111111111111", access.Person{SlackID: "UJANE", Email: "jane.two@example.com", PrincipalID: "p-jane2"}, false},
+		{"the requester where the policy allows it", "222222222222", jane, true},
+		{"the requester's second user where the policy allows the first", "222222222222", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := access.Request{Requester: jane, Target: access.Target{Kind: access.KindAccount, AccountID: test.account, PermissionSet: "Admin"}}
+			if got := people.Permits(policy, r, test.approver); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,51 @@
+// Package task is what the functions that are states of a machine have in
+// common at their edge.
+package task
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// Input is the part that every task's payload has.
+type Input struct {
+	Operation string `json:"operation"`
+	RequestID string `json:"request_id"`
+	Execution string `json:"execution"` // ARN
+}
+
+// LogArgs says in a log line which task it is about.
+func (in Input) LogArgs() []any {
+	return []any{"operation", in.Operation, "request_id", in.RequestID, "execution", in.Execution}
+}
+
+// Payload is a task's payload.
+type Payload interface{ LogArgs() []any }
+
+// Logger writes JSON lines of level and above to standard output.
+func Logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+}
+
+// Start serves the Lambda runtime with handle. It does not return.
+func Start[In Payload, Out any](logger *slog.Logger, handle func(context.Context, In) (Out, error)) {
+	lambda.Start(Edge(logger, handle))
+}
+
+// Edge is handle with its errors logged and in the form that the machine's
+// Retry and Catch understand.
+func Edge[In Payload, Out any](logger *slog.Logger, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			logger.Error("task failed", append(in.LogArgs(), "code", access.CodeOf(err), "error", lambdaerr.Message(err))...)
+		}
+		return out, lambdaerr.Convert(err)
+	}
+}

@@ -1,0 +1,53 @@
+package task_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/task"
+)
+
+type input struct {
+	task.Input
+	Error string `json:"error"`
+}
+
+func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
+	var out bytes.Buffer
+	edge := task.Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) {
+		return struct{}{}, fmt.Errorf("do it: %w", access.Errorf(access.CodeThrottled, "too many"))
+	})
+	var in input
+	payload := `{"operation":"start","request_id":"r1","execution":"arn:e","error":"Lost"}`
+	if err := json.Unmarshal([]byte(payload), &in); err != nil {
+		t.Fatal(err)
+	}
+	_, err := edge(t.Context(), in)
+	if want := (messages.InvokeResponse_Error{Type: "Throttled", Message: "do it: too many"}); !reflect.DeepEqual(err, error(want)) {
+		t.Errorf("got %#v, want %#v", err, want)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"operation": "start", "request_id": "r1", "execution": "arn:e", "code": "Throttled", "error": "do it: too many"} {
+		if line[key] != want {
+			t.Errorf("log line has %s %v, want %s", key, line[key], want)
+		}
+	}
+}
+
+func TestEdgeLeavesSuccessAlone(t *testing.T) {
+	edge := task.Edge(slog.New(slog.DiscardHandler), func(_ context.Context, in input) (string, error) { return in.RequestID, nil })
+	if out, err := edge(t.Context(), input{Input: task.Input{RequestID: "r1"}}); out != "r1" || err != nil {
+		t.Errorf("got %q, %v; want r1 and no error", out, err)
+	}
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/posts"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+// Input is a task's payload. Operations are announce, remind, granted, outcome
+// and revoked.
+type Input struct {
+	task.Input
+	Error string `json:"error"` // of revoked: the code of why it was not granted, if it was not
+}
+
+// Store is the part of the requests table that the handler uses.
+type Store interface {
+	Get(ctx context.Context, id string) (access.Request, error)
+	BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
+	CompletePost(ctx context.Context, id, purpose string, p access.Post) error
+}
+
+// Slack is the part of Slack's Web API that the handler uses.
+type Slack interface {
+	Post(ctx context.Context, channel, threadTS string, m slack.Message) (ts string, err error)
+	Update(ctx context.Context, channel, ts string, m slack.Message) error
+	FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error)
+	InChannel(ctx context.Context, channel, user string) (bool, error)
+	OpenDM(ctx context.Context, user string) (channel string, err error)
+}
+
+var (
+	_ Store = (*requests.Store)(nil)
+	_ Slack = (*slack.Client)(nil)
+)
+
+// Handler sends what people are to know about a request. Whatever is repeated,
+// each message is sent once; the one in the channel takes the form of the
+// request's state.
+type Handler struct {
+	Store   Store
+	Slack   Slack
+	Channel string
+	// SendDM: requesters outside the channel get direct messages as well.
+	SendDM bool
+	// PostRevoke: the end of access is told in the thread and directly, and not
+	// only shown in the channel's message.
+	PostRevoke bool
+	Logger     *slog.Logger
+}
+
+// Handle does one task. Its errors are coded; what could be sent was sent.
+func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
+	log := h.Logger.With(in.LogArgs()...)
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil {
+		return struct{}{}, err
+	}
+	switch in.Operation {
+	case "announce":
+		err = h.announce(ctx, log, r)
+	case "remind":
+		err = h.remind(ctx, r)
+	case "granted":
+		err = h.tell(ctx, log, r, slack.PurposeGranted)
+	case "outcome":
+		err = h.tell(ctx, log, r, slack.PurposeOutcome)
+	case "revoked":
+		err = h.revoked(ctx, log, r, in.Error)
+	default:
+		err = access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+	return struct{}{}, err
+}
+
+// announce shows the request in the channel. The message itself tags who may
+// approve.
+func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
+	if _, err := h.show(ctx, r); err != nil {
+		return err
+	}
+	if r.Open() {
+		h.tellDirectly(ctx, log, r, slack.PurposeAnnounce)
+	}
+	return nil
+}
+
+// remind posts the latest reminder that was counted.
+func (h *Handler) remind(ctx context.Context, r access.Request) error {
+	if !r.Open() || r.RemindersSent == 0 {
+		return nil
+	}
+	thread, err := h.show(ctx, r)
+	if err != nil {
+		return err
+	}
+	m := slack.ThreadMessage(slack.PurposeRemind, r)
+	m.Purpose = posts.Reminder(r.RemindersSent)
+	_, err = h.once(ctx, r, h.Channel, thread, m)
+	return err
+}
+
+// revoked shows that the access is gone. That it never came is always told;
+// that it has ended, where the settings want it.
+func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
+	if r.GrantedAt.IsZero() {
+		log.Info("the access was not granted", "why", why)
+		return h.tell(ctx, log, r, slack.PurposeFailed)
+	}
+	if h.PostRevoke {
+		return h.tell(ctx, log, r, slack.PurposeRevoked)
+	}
+	_, err := h.show(ctx, r)
+	return err
+}
+
+// tell shows the request as it is now, and tells the requester in the thread
+// and, where they are not in the channel, directly.
+func (h *Handler) tell(ctx context.Context, log *slog.Logger, r access.Request, purpose string) error {
+	thread, err := h.show(ctx, r)
+	if thread != "" {
+		// There even if the message could not be updated.
+		_, threadErr := h.once(ctx, r, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		err = first(err, threadErr)
+	}
+	h.tellDirectly(ctx, log, r, purpose)
+	return err
+}
+
+// tellDirectly sends a direct message to a requester who is not in the channel.
+// It is best effort: the thread says the same.
+func (h *Handler) tellDirectly(ctx context.Context, log *slog.Logger, r access.Request, purpose string) {
+	if !h.SendDM {
+		return
+	}
+	user := r.Requester.SlackID
+	in, err := h.Slack.InChannel(ctx, h.Channel, user)
+	if err == nil && !in {
+		var channel string
+		if channel, err = h.Slack.OpenDM(ctx, user); err == nil {
+			m := slack.DirectMessage(purpose, r)
+			m.Purpose = posts.Direct(purpose)
+			_, err = h.once(ctx, r, channel, "", m)
+		}
+	}
+	if err != nil {
+		log.Warn("no direct message", "purpose", purpose, "error", err)
+	}
+}
+
+// show brings the channel's message up to the request's state, posting it where
+// that has not been done, and returns its timestamp. The timestamp is there
+// also when only the update failed.
+func (h *Handler) show(ctx context.Context, r access.Request) (ts string, err error) {
+	m := slack.RequestMessage(r)
+	post, err := h.once(ctx, r, h.Channel, "", m)
+	if err != nil {
+		return "", err
+	}
+	now := posts.Digest(m)
+	if post.Digest == now {
+		return post.TS, nil
+	}
+	err = h.Slack.Update(ctx, post.Channel, post.TS, m)
+	if access.CodeOf(err) == access.CodeNotFound {
+		err = nil // somebody deleted it; there is nothing to bring up to date
+	}
+	if err != nil {
+		return post.TS, err
+	}
+	post.Digest = now
+	return post.TS, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+}
+
+// once posts m unless that has been done, and returns the post. Where an
+// earlier try got lost between Slack and the table, Slack is asked first.
+func (h *Handler) once(ctx context.Context, r access.Request, channel, thread string, m slack.Message) (access.Post, error) {
+	post, begun, err := h.Store.BeginPost(ctx, r.ID, m.Purpose, access.Post{Channel: channel})
+	if err != nil || post.TS != "" {
+		return post, err
+	}
+	if begun {
+		post = access.Post{Channel: channel}
+	} else {
+		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, r.ID, m.Purpose)
+		if err != nil {
+			return access.Post{}, err
+		}
+		if found {
+			// What it says is not known, so that an update will follow.
+			post.TS = ts
+			return post, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+		}
+	}
+	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
+		return access.Post{}, err
+	}
+	post.Digest = posts.Digest(m)
+	return post, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+}
+
+// first is the first error, with the others' texts behind it: its code is the
+// one that tells whether to try again.
+func first(errs ...error) error {
+	joined := errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return access.Wrap(access.CodeOf(err), joined, "")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// world is the table with one row, and Slack. What was done in Slack is in did:
+// "post C1 announce", "update C1 1", "post C1/1 granted".
+type world struct {
+	row       access.Request
+	did       []string
+	sent      map[string]string // channel/thread/purpose to timestamp
+	inChannel bool
+
+	postErr     error // Slack does not take a post
+	lostAnswer  error // Slack takes a post, but the answer gets lost
+	updateErr   error
+	dmErr       error
+	completeErr error
+}
+
+func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+
+func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (access.Post, bool, error) {
+	if before, ok := w.row.Posts[purpose]; ok {
+		return before, false, nil
+	}
+	w.row.Posts[purpose] = p
+	return access.Post{}, true, nil
+}
+
+func (w *world) CompletePost(_ context.Context, _, purpose string, p access.Post) error {
+	if w.completeErr == nil {
+		w.row.Posts[purpose] = p
+	}
+	return w.completeErr
+}
+
+func place(channel, thread string) string {
+	if thread == "" {
+		return channel
+	}
+	return channel + "/" + thread
+}
+
+func (w *world) Post(_ context.Context, channel, thread string, m slack.Message) (string, error) {
+	if w.postErr != nil {
+		return "", w.postErr
+	}
+	if m.RequestID != "r1" {
+		return "", fmt.Errorf("metadata of request %q", m.RequestID)
+	}
+	at := place(channel, thread)
+	w.did = append(w.did, "post "+at+" "+m.Purpose)
+	ts := fmt.Sprint(len(w.sent) + 1)
+	w.sent[at+" "+m.Purpose] = ts
+	return ts, w.lostAnswer
+}
+
+func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
+	if w.updateErr == nil {
+		w.did = append(w.did, "update "+channel+" "+ts)
+	}
+	return w.updateErr
+}
+
+func (w *world) FindPost(_ context.Context, channel, thread, requestID, purpose string) (string, bool, error) {
+	w.did = append(w.did, "find "+place(channel, thread)+" "+purpose)
+	ts, found := w.sent[place(channel, thread)+" "+purpose]
+	return ts, found, nil
+}
+
+func (w *world) InChannel(_ context.Context, channel, user string) (bool, error) {
+	return w.inChannel, nil
+}
+
+func (w *world) OpenDM(_ context.Context, user string) (string, error) { return "D" + user, w.dmErr }
+
+func newWorld() *world {
+	return &world{sent: map[string]string{}, inChannel: true, row: access.Request{
+		ID: "r1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin"},
+		Reason: "deploy", Duration: 3600, Requester: access.Person{SlackID: "UJANE", Email: "jane@example.com"}, CreatedAt: now,
+		Approvers: []access.Person{{SlackID: "UANN"}}, Posts: map[string]access.Post{},
+	}}
+}
+
+func (w *world) approve() {
+	w.row.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: access.Person{SlackID: "UANN"}, At: now}
+}
+func (w *world) grant()   { w.row.GrantedAt, w.row.End = now, now.Add(time.Hour) }
+func (w *world) deny()    { w.row.Outcome = &access.Outcome{Kind: access.OutcomeDenied, At: now} }
+func (w *world) end()     { w.row.RevokedAt, w.row.Removal = now.Add(time.Hour), access.RemovalDone }
+func (w *world) nothing() { w.row.RevokedAt, w.row.Removal = now, access.RemovalNothing }
+
+// handle does a task as often as it is told to, as retries would.
+func (w *world) handle(t *testing.T, operation string, dm, postRevoke bool, times int) error {
+	t.Helper()
+	h := &Handler{Store: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: slog.New(slog.DiscardHandler)}
+	var err error
+	for range times {
+		_, err = h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}})
+	}
+	return err
+}
+
+func TestHandle(t *testing.T) {
+	announced := func(w *world) {
+		if err := w.handle(t, "announce", false, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.did = nil
+	}
+	tests := []struct {
+		name      string
+		before    func(*world)
+		operation string
+		dm        bool
+		silent    bool // settings say not to post on revoke
+		want      []string
+	}{
+		{name: "announce", operation: "announce", dm: true, want: []string{"post C1 announce"}},
+		{name: "announce to a requester outside the channel", operation: "announce", dm: true,
+			before: func(w *world) { w.inChannel = false }, want: []string{"post C1 announce", "post DUJANE dm-announce"}},
+		{name: "announce what is decided already", operation: "announce", dm: true,
+			before: func(w *world) { w.inChannel = false; w.deny() }, want: []string{"post C1 announce"}},
+		{name: "remind", operation: "remind",
+			before: func(w *world) { announced(w); w.row.RemindersSent = 2 }, want: []string{"post C1/1 remind-2"}},
+		{name: "remind of what was decided in the meantime", operation: "remind",
+			before: func(w *world) { announced(w); w.row.RemindersSent = 2; w.deny() }},
+		{name: "granted", operation: "granted", dm: true,
+			before: func(w *world) { announced(w); w.approve(); w.grant() }, want: []string{"update C1 1", "post C1/1 granted"}},
+		{name: "granted outside the channel", operation: "granted", dm: true,
+			before: func(w *world) { announced(w); w.approve(); w.grant(); w.inChannel = false },
+			want:   []string{"update C1 1", "post C1/1 granted", "post DUJANE dm-granted"}},
+		{name: "granted outside the channel, without direct messages", operation: "granted",
+			before: func(w *world) { announced(w); w.approve(); w.grant(); w.inChannel = false }, want: []string{"update C1 1", "post C1/1 granted"}},
+		{name: "granted, but never announced", operation: "granted",
+			before: func(w *world) { w.approve(); w.grant() }, want: []string{"post C1 announce", "post C1/1 granted"}},
+		{name: "denied", operation: "outcome",
+			before: func(w *world) { announced(w); w.deny() }, want: []string{"update C1 1", "post C1/1 outcome"}},
+		{name: "refused before it was announced: the message says so already", operation: "outcome",
+			before: func(w *world) { w.deny(); announced(w) }, want: []string{"post C1/1 outcome"}},
+		{name: "revoked", operation: "revoked",
+			before: func(w *world) { announced(w); w.approve(); w.grant(); w.end() }, want: []string{"update C1 1", "post C1/1 revoked"}},
+		{name: "revoked, silently", operation: "revoked", silent: true, dm: true,
+			before: func(w *world) { announced(w); w.approve(); w.grant(); w.end(); w.inChannel = false }, want: []string{"update C1 1"}},
+		{name: "never granted is told however silent", operation: "revoked", silent: true,
+			before: func(w *world) { announced(w); w.approve(); w.nothing() }, want: []string{"update C1 1", "post C1/1 failed"}},
+		{name: "the message was deleted", operation: "granted",
+			before: func(w *world) {
+				announced(w)
+				w.approve()
+				w.grant()
+				w.updateErr = access.Errorf(access.CodeNotFound, "message_not_found")
+			}, want: []string{"post C1/1 granted"}},
+		{name: "no direct message", operation: "granted", dm: true,
+			before: func(w *world) {
+				announced(w)
+				w.approve()
+				w.grant()
+				w.inChannel, w.dmErr = false, access.Errorf(access.CodeMisconfigure, "missing_scope")
+			}, want: []string{"update C1 1", "post C1/1 granted"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			if test.before != nil {
+				test.before(w)
+			}
+			// Three times: what has been sent is not sent again.
+			if err := w.handle(t, test.operation, test.dm, !test.silent, 3); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(w.did, test.want) {
+				t.Errorf("did %q, want %q", w.did, test.want)
+			}
+		})
+	}
+}
+
+func TestRetryLooksBeforeItPostsAgain(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
+	tests := []struct {
+		name string
+		fail func(*world)
+		want []string
+	}{
+		{"the post did not arrive", func(w *world) { w.postErr = unavailable }, []string{"find C1 announce", "post C1 announce"}},
+		{"the answer did not arrive", func(w *world) { w.lostAnswer = unavailable }, []string{"post C1 announce", "find C1 announce", "update C1 1"}},
+		{"the table did not take it", func(w *world) { w.completeErr = unavailable }, []string{"post C1 announce", "find C1 announce", "update C1 1"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			test.fail(w)
+			if err := w.handle(t, "announce", false, true, 1); access.CodeOf(err) != access.CodeUnavailable {
+				t.Errorf("first try: %v, want code Unavailable", err)
+			}
+			w.postErr, w.lostAnswer, w.completeErr = nil, nil, nil
+			if err := w.handle(t, "announce", false, true, 1); err != nil {
+				t.Errorf("second try: %v", err)
+			}
+			if !slices.Equal(w.did, test.want) {
+				t.Errorf("did %q, want %q", w.did, test.want)
+			}
+		})
+	}
+}
+
+func TestFailedUpdateKeepsNobodyInTheDark(t *testing.T) {
+	w := newWorld()
+	if err := w.handle(t, "announce", false, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.approve()
+	w.grant()
+	w.inChannel, w.updateErr, w.did = false, access.Errorf(access.CodeThrottled, "slow down"), nil
+	err := w.handle(t, "granted", true, true, 1)
+	if access.CodeOf(err) != access.CodeThrottled || !strings.Contains(err.Error(), "slow down") {
+		t.Errorf("got %v, want Throttled: slow down", err)
+	}
+	if want := []string{"post C1/1 granted", "post DUJANE dm-granted"}; !slices.Equal(w.did, want) {
+		t.Errorf("did %q, want %q", w.did, want)
+	}
+}
+
+func TestUnknownOperation(t *testing.T) {
+	if err := newWorld().handle(t, "shout", true, true, 1); access.CodeOf(err) != access.CodeInvalid {
+		t.Errorf("got %v, want code Invalid", err)
+	}
+}

@@ -1,0 +1,59 @@
+// Command notify is the Lambda function that sends the Slack messages about a
+// request.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/secrets"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+type settings struct {
+	Table         string     `env:"ELEVATOR_TABLE,required"`
+	SlackBotToken string     `env:"ELEVATOR_SLACK_BOT_TOKEN,required"` // reference
+	SlackAPIURL   string     `env:"ELEVATOR_SLACK_API_URL"`
+	SlackChannel  string     `env:"ELEVATOR_SLACK_CHANNEL,required"`
+	SendDM        bool       `env:"ELEVATOR_SEND_DM,default=true"`
+	PostRevoke    bool       `env:"ELEVATOR_POST_REVOKE,default=true"`
+	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := task.Logger(s.LogLevel)
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	token := secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
+	h := &Handler{
+		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Slack:      slack.NewClient(token, s.SlackAPIURL, http.DefaultClient),
+		Channel:    s.SlackChannel,
+		SendDM:     s.SendDM,
+		PostRevoke: s.PostRevoke,
+		Logger:     logger,
+	}
+	task.Start(logger, h.Handle)
+	return 0
+}

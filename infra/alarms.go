@@ -1,0 +1,81 @@
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// metricNamespace is where the functions count what people must know of;
+// functions/internal/metric gives the names.
+const metricNamespace = "SsoElevator"
+
+// An alarm looks at minutes, and stays on for an hour after the last time: a
+// removal that keeps failing says so once per round, and the alarm is on until
+// it succeeds.
+const (
+	alarmPeriod  = time.Minute
+	alarmStaysOn = time.Hour
+)
+
+// newAlarms is the topic that alarms go to, and the alarms. The address in the
+// settings, if there is one, gets a mail.
+func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, functions map[string]function) {
+	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
+	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
+		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
+		DisplayName: jsii.String("SSO elevator alarms"),
+		EnforceSSL:  jsii.Bool(true),
+	})
+	// The rule above replaces the policy that a topic has by itself, so
+	// CloudWatch has to be let in by name.
+	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("AlarmsOfThisAccount"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sns:Publish"),
+		Resources:  &[]*string{topic.TopicArn()},
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},
+	}))
+	if s.AlarmEmail != "" {
+		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(&s.AlarmEmail, nil))
+	}
+
+	options := &awscloudwatch.MetricOptions{Period: seconds(alarmPeriod), Statistic: jsii.String("Sum")}
+	own := func(name string) awscloudwatch.IMetric {
+		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace: jsii.String(metricNamespace), MetricName: &name, Period: options.Period, Statistic: options.Statistic,
+		})
+	}
+	for _, alarm := range []struct {
+		id, says string
+		metric   awscloudwatch.IMetric
+	}{
+		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
+		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
+		{"ExecutionsFailed", "A request's execution failed. Its access, if it had any, may still be there.", machine.MetricFailed(options)},
+		{"ExecutionsTimedOut", "A request's execution timed out. Its access, if it had any, may still be there.", machine.MetricTimedOut(options)},
+		{"ExecutionsAborted", "Somebody stopped a request's execution. Its access, if it had any, is still there.", machine.MetricAborted(options)},
+		{"IngressErrors", "What people do in Slack is not answered.", functions["ingress"].alias.MetricErrors(options)},
+	} {
+		awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
+			AlarmName:          jsii.String(s.NamePrefix + "-" + alarm.id),
+			AlarmDescription:   jsii.String(alarm.says),
+			Metric:             alarm.metric,
+			Threshold:          jsii.Number(1),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+			EvaluationPeriods:  jsii.Number(float64(alarmStaysOn / alarmPeriod)),
+			DatapointsToAlarm:  jsii.Number(1),
+			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+		}).AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+	}
+}

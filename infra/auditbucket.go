@@ -1,0 +1,43 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// newAuditBucket is where the audit records and the policies that were ever in
+// force stay: a bucket of its own that outlives the stack, or the existing one
+// that the settings name, which is left as it is.
+func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBucket {
+	id := jsii.String("Records")
+	if s.ExistingAuditBucket != "" {
+		return awss3.Bucket_FromBucketName(scope, id, &s.ExistingAuditBucket)
+	}
+	props := &awss3.BucketProps{
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		Encryption:        awss3.BucketEncryption_S3_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		MinimumTLSVersion: jsii.Number(1.2),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		Versioned:         jsii.Bool(true),
+	}
+	if s.AuditBucketName != "" {
+		props.BucketName = &s.AuditBucketName
+	}
+	if s.ObjectLock {
+		props.ObjectLockEnabled = jsii.Bool(true)
+		if s.ObjectLockDays > 0 {
+			days := awscdk.Duration_Days(jsii.Number(s.ObjectLockDays))
+			props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Governance(days)
+			if s.ObjectLockMode == "COMPLIANCE" {
+				props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Compliance(days)
+			}
+		}
+	}
+	return awss3.NewBucket(scope, id, props)
+}

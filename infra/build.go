@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// build makes what is uploaded beside the template, in the folder .build: a
+// static binary for each function, and the policy. The same source gives the
+// same bytes on any machine with the same Go.
+type build struct {
+	root         string // of the Go module
+	architecture string // "arm64" or "x86_64"
+	goarch       string
+}
+
+// binary is a function as Lambda takes it: a folder with an executable called
+// bootstrap.
+type binary struct {
+	folder string
+	sha256 string // of bootstrap, hex
+}
+
+// asset is a file to upload.
+type asset struct {
+	path   string
+	sha256 string // hex
+}
+
+func newBuild(root, architecture string) (build, error) {
+	switch architecture {
+	case "arm64":
+		return build{root, architecture, "arm64"}, nil
+	case "x86_64":
+		return build{root, architecture, "amd64"}, nil
+	default:
+		return build{}, fmt.Errorf("architecture is %q, want arm64 or x86_64", architecture)
+	}
+}
+
+// functions compiles ./functions/<name> for each name and puts it at
+// .build/<architecture>/<name>/bootstrap. Functions that don't compile are all
+// named in the error, with what the compiler says. A binary that did not change
+// is not touched, and one that did is replaced in one step: somebody may be
+// running it.
+func (b build) functions(names []string) (map[string]binary, error) {
+	base := filepath.Join(b.root, ".build", b.architecture)
+	if err := os.MkdirAll(base, 0o755); err != nil {
+		return nil, fmt.Errorf("build functions: %w", err)
+	}
+	fresh, err := os.MkdirTemp(base, ".fresh-")
+	if err != nil {
+		return nil, fmt.Errorf("build functions: %w", err)
+	}
+	defer os.RemoveAll(fresh)
+
+	binaries := map[string]binary{}
+	var failures []error
+	for _, name := range names {
+		compiled := filepath.Join(fresh, name)
+		if err := b.compile(name, compiled); err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		content, err := os.ReadFile(compiled)
+		if err != nil {
+			return nil, fmt.Errorf("build function %s: %w", name, err)
+		}
+		folder := filepath.Join(base, name)
+		if err := replace(filepath.Join(folder, "bootstrap"), content, compiled); err != nil {
+			return nil, fmt.Errorf("build function %s: %w", name, err)
+		}
+		binaries[name] = binary{folder: folder, sha256: digest(content)}
+	}
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	return binaries, nil
+}
+
+func (b build) compile(name, to string) error {
+	cmd := exec.Command("go", "build",
+		"-trimpath",       // no paths of this machine
+		"-buildvcs=false", // no commit: the same source is the same function
+		"-tags", "lambda.norpc",
+		"-ldflags", "-s -w",
+		"-o", to, "./functions/"+name)
+	cmd.Dir = b.root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.goarch,
+		// Settings of this machine that would change the bytes.
+		"GOFLAGS=", "GOARM64=", "GOAMD64=", "GOEXPERIMENT=", "GOFIPS140=")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		said := strings.TrimSpace(string(output))
+		if said == "" {
+			said = err.Error() // go itself did not run
+		}
+		return fmt.Errorf("build function %s for %s:\n%s", name, b.architecture, said)
+	}
+	return nil
+}
+
+// replace puts the file at fresh, whose content is given, at path, unless the
+// same is there.
+func replace(path string, content []byte, fresh string) error {
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
+}
+
+// policy writes the policy under its digest: two builds with different settings
+// do not get in each other's way.
+func (b build) policy(content []byte) (asset, error) {
+	sum := digest(content)
+	path := filepath.Join(b.root, ".build", "policy", sum+".json")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return asset{}, fmt.Errorf("write policy: %w", err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		return asset{}, fmt.Errorf("write policy: %w", err)
+	}
+	return asset{path: path, sha256: sum}, nil
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

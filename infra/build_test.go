@@ -1,0 +1,149 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// module is a Go module in a folder of its own, with these functions.
+func module(t *testing.T, functions map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	write := func(path, content string) {
+		t.Helper()
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example\n\ngo 1.26\n")
+	for name, source := range functions {
+		write(filepath.Join("functions", name, "main.go"), source)
+	}
+	return root
+}
+
+const program = "package main\n\nfunc main() { println(\"hello\") }\n"
+
+func TestBuildIsReproducible(t *testing.T) {
+	hashes := map[string]string{}
+	for _, architecture := range []string{"arm64", "x86_64"} {
+		for range 2 { // in two different folders
+			root := module(t, map[string]string{"ingress": program})
+			b, err := newBuild(root, architecture)
+			if err != nil {
+				t.Fatal(err)
+			}
+			binaries, err := b.functions([]string{"ingress"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := binaries["ingress"]
+			if want := filepath.Join(root, ".build", architecture, "ingress"); got.folder != want {
+				t.Errorf("the binary is in %s, want %s", got.folder, want)
+			}
+			content, err := os.ReadFile(filepath.Join(got.folder, "bootstrap"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.sha256 != digest(content) {
+				t.Errorf("the hash is %s, want that of bootstrap", got.sha256)
+			}
+			if before := hashes[architecture]; before != "" && before != got.sha256 {
+				t.Errorf("for %s the same source gives %s and %s", architecture, before, got.sha256)
+			}
+			hashes[architecture] = got.sha256
+			if left, _ := filepath.Glob(filepath.Join(root, ".build", architecture, ".fresh-*")); len(left) > 0 {
+				t.Errorf("left behind: %q", left)
+			}
+		}
+	}
+	if hashes["arm64"] == hashes["x86_64"] {
+		t.Error("both architectures give the same binary")
+	}
+}
+
+func TestBuildLeavesWhatDidNotChange(t *testing.T) {
+	root := module(t, map[string]string{"ingress": program})
+	b, err := newBuild(root, "x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := func() time.Time {
+		t.Helper()
+		binaries, err := b.functions([]string{"ingress"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(binaries["ingress"].folder, "bootstrap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode()&0o111 == 0 {
+			t.Errorf("bootstrap is not executable: %v", info.Mode())
+		}
+		return info.ModTime()
+	}
+	first := build()
+	if second := build(); !second.Equal(first) {
+		t.Error("a binary that did not change was written again")
+	}
+	changed := strings.Replace(program, "hello", "goodbye", 1)
+	if err := os.WriteFile(filepath.Join(root, "functions", "ingress", "main.go"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if third := build(); third.Equal(first) {
+		t.Error("a binary that changed was not written")
+	}
+}
+
+func TestBuildSaysWhatDoesNotCompile(t *testing.T) {
+	root := module(t, map[string]string{
+		"ingress": program,
+		"grant":   "package main\n\nfunc main() { undefinedHere() }\n",
+	})
+	b, err := newBuild(root, "arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.functions([]string{"grant", "ingress", "revoke"})
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, part := range []string{
+		"build function grant for arm64:", "undefined: undefinedHere", "functions/grant/main.go:3",
+		"build function revoke for arm64:", // there is none
+	} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("got error %q, want it to say %q", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), "ingress") {
+		t.Errorf("got error %q, which blames ingress", err)
+	}
+}
+
+func TestBuildKnowsItsArchitectures(t *testing.T) {
+	_, err := newBuild(t.TempDir(), "mips")
+	if want := `architecture is "mips", want arm64 or x86_64`; err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
+func TestPolicyIsNamedByItsContent(t *testing.T) {
+	root := t.TempDir()
+	got, err := build{root: root}.policy([]byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hash = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+	if want := (asset{filepath.Join(root, ".build", "policy", hash+".json"), hash}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

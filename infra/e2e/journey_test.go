@@ -1,0 +1,273 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// removalLimit is the promise: the first attempt to remove access comes within
+// 60 s after its end.
+const removalLimit = 60 * time.Second
+
+// parallel are the states inside Active; their order is not fixed.
+var parallel = []string{"AwaitEnd", "NotifyGranted", "Told", "Ended", "WaitForEnd"}
+
+func path(states []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(states), func(s string) bool { return slices.Contains(parallel, s) }), " ")
+}
+
+const removal = "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Done"
+
+func wantEvents(t *testing.T, r *request, want ...string) {
+	t.Helper()
+	if got := r.events(t); !slices.Equal(got, want) {
+		t.Errorf("audit records are %q, want %q", got, want)
+	}
+}
+
+func wantOnce(t *testing.T, r *request, purposes ...string) {
+	t.Helper()
+	thread := r.thread(t)
+	for _, purpose := range purposes {
+		if n := len(thread[purpose]); n != 1 {
+			t.Errorf("%d messages %q in the thread, want 1", n, purpose)
+		}
+	}
+}
+
+func TestApprovedRequest(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "shop-staging", "DeveloperAccess", 10})
+	m := r.message(t)
+	if !m.has("approve") || !m.has("deny") {
+		t.Fatalf("the message has no buttons: %s", m.Blocks)
+	}
+	if r.assigned(t) {
+		t.Fatal("access before approval")
+	}
+	if res := local.press(t, bob, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	came := r.waitAssigned(t)
+	r.shows(t, "🟢")
+	if m := r.message(t); m.has("approve") || !m.has("end") {
+		t.Errorf("while access is there the message has the wrong buttons: %s", m.Blocks)
+	}
+	went := r.waitGone(t, 10*time.Second+removalLimit)
+	if lasted := went.Sub(came); lasted < 8*time.Second {
+		t.Errorf("access lasted %s, want 10 s", lasted)
+	}
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? Grant ConfirmGrant AuditGrant Active "+removal; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	wantOnce(t, r, "granted", "revoked")
+	checkRecords(t, r)
+}
+
+// checkRecords looks at what the records say, beside their order.
+func checkRecords(t *testing.T, r *request) {
+	t.Helper()
+	for _, rec := range r.audit(t) {
+		for field, want := range map[string]string{
+			"request_id": r.id, "requester_email": emailOf(t, r.wish.person), "requester_slack_id": r.wish.person,
+			"role_name": r.wish.permissionSet, "account_id": accountID(t, r.wish.account), "reason": r.reason,
+		} {
+			if rec[field] != want {
+				t.Errorf("record %v: %s is %v, want %q", rec["event"], field, rec[field], want)
+			}
+		}
+	}
+}
+
+func TestAutomaticRequest(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "data-lake", "ReadOnlyAccess", 10})
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route Grant ConfirmGrant AuditGrant Active "+removal; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+func TestSelfApproval(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{grace, "playground", "SupportAccess", 10})
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+func TestRefusedRequest(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		wish wish
+	}{
+		{"the only approver asks", wish{dave, "network", "BillingAccess", 10}},
+		{"Slack knows none of the approvers", wish{alice, "network", "DatabaseAdmin", 10}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := local.ask(t, tt.wish)
+			states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+			if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Done"; got != want {
+				t.Errorf("states\n%s, want\n%s", got, want)
+			}
+			if m := r.message(t); m.has("approve") {
+				t.Errorf("a refused request can still be approved: %s", m.Blocks)
+			}
+			if r.assigned(t) {
+				t.Error("access although refused")
+			}
+			wantEvents(t, r, "requested", "refused")
+		})
+	}
+}
+
+func TestDeniedAndWithdrawn(t *testing.T) {
+	for _, tt := range []struct {
+		name, presser, action, event, account string
+	}{
+		{"denied", carol, "deny", "denied", "log-archive"},
+		{"withdrawn", alice, "withdraw", "withdrawn", "security-tooling"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := local.ask(t, wish{alice, tt.account, "DeveloperAccess", 10})
+			m := r.message(t)
+			if res := local.press(t, tt.presser, m, tt.action, false); !res.OK {
+				t.Fatalf("press: %+v", res)
+			}
+			r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+			if m := r.message(t); m.has("approve") || m.has("deny") {
+				t.Errorf("the buttons are still there: %s", m.Blocks)
+			}
+			// An approval that comes too late is told the outcome.
+			if res := local.press(t, bob, m, "approve", true); !res.OK {
+				t.Errorf("late press: %+v", res)
+			}
+			if r.assigned(t) {
+				t.Error("access although " + tt.event)
+			}
+			wantEvents(t, r, "requested", tt.event)
+		})
+	}
+}
+
+func TestExpiredAfterReminders(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "analytics-sandbox", "DeveloperAccess", 10})
+	m := r.message(t)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 30*time.Second+2*soon)
+	if n := len(r.thread(t)["remind"]); n < 2 || n > 3 {
+		t.Errorf("%d reminders in 30 s with 8 s between them, want 2 or 3", n)
+	}
+	if now := r.message(t); now.has("approve") {
+		t.Errorf("the buttons are still there: %s", now.Blocks)
+	}
+	local.press(t, bob, m, "approve", true)
+	if r.assigned(t) {
+		t.Error("access after the request had expired")
+	}
+	wantEvents(t, r, "requested", "expired")
+}
+
+func TestEndedEarly(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "shared-services", "ReadOnlyAccess", 120})
+	r.waitAssigned(t)
+	eventually(t, soon, "the button to end it", func() error {
+		if !r.message(t).has("end") {
+			return errNotYet
+		}
+		return nil
+	})
+	if res := local.press(t, alice, r.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitGone(t, soon)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+}
+
+func TestNonApproverPresses(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "payments-staging", "DeveloperAccess", 10})
+	m := r.message(t)
+	for _, person := range []string{erin, alice} { // one who approves other things, and the requester
+		for _, action := range []string{"approve", "deny"} {
+			if res := local.press(t, person, m, action, false); !res.OK {
+				t.Fatalf("press: %+v", res)
+			}
+		}
+		told := 0
+		for _, p := range local.posts(t, person) {
+			if p.Ephemeral == person && p.Channel == m.Channel {
+				told++
+			}
+		}
+		if told == 0 {
+			t.Errorf("%s is not told that they may not", person)
+		}
+	}
+	if now := r.message(t); !now.has("approve") {
+		t.Errorf("the request is not open any more: %s", now.Blocks)
+	}
+	local.press(t, bob, m, "approve", false)
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+// TestTwoApproversAtOnce: one outcome, one effect, however the presses fall.
+func TestTwoApproversAtOnce(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "shop-production", "DeveloperAccess", 10})
+	m := r.message(t)
+	done := make(chan struct{}, 4)
+	for _, p := range []struct{ person, action string }{{bob, "approve"}, {carol, "deny"}, {bob, "approve"}, {carol, "approve"}} {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			local.post("/sim/press", map[string]any{"person": p.person, "channel": m.Channel, "ts": m.TS, "action_id": p.action, "stale": true}, nil)
+		}()
+	}
+	for range 4 {
+		<-done
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)
+	got := r.events(t)
+	if !slices.Equal(got, []string{"requested", "denied"}) && !slices.Equal(got, []string{"requested", "approved", "granted", "revoked"}) {
+		t.Errorf("audit records are %q", got)
+	}
+	if r.assigned(t) {
+		t.Error("access is left behind")
+	}
+}
+
+// TestOverlappingRequests: the access ends with the last of two.
+func TestOverlappingRequests(t *testing.T) {
+	t.Parallel()
+	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}
+	first := local.ask(t, w)
+	first.waitAssigned(t)
+	second := local.ask(t, w)
+	second.message(t)
+	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)
+	second.shows(t, "🟢")
+	if !second.assigned(t) {
+		t.Error("the first request took the second's access away")
+	}
+	second.waitGone(t, 20*time.Second+removalLimit)
+	second.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, first, "requested", "approved", "granted", "revoked")
+	wantEvents(t, second, "requested", "approved", "granted", "revoked")
+}

@@ -1,0 +1,33 @@
+package e2e
+
+import (
+	"testing"
+)
+
+// team is the workspace of testdata/elevator.yaml.
+const team = "T0EXAMPLE1"
+
+// People of the example organization, by Slack id.
+const (
+	alice = "U0ALICE01"
+	bob   = "U0BOB0002" // approves DeveloperAccess
+	carol = "U0CAROL03" // approves DeveloperAccess
+	dave  = "U0DAVE004" // is not in the channel; the only approver of BillingAccess
+	erin  = "U0ERIN005" // approves AdministratorAccess
+	frank = "U0FRANK06" // approves AdministratorAccess
+	grace = "U0GRACE07" // approves SupportAccess, her own too
+	heidi = "U0HEIDI08" // is not in Identity Center
+)
+
+var emails = map[string]string{
+	alice: "alice@example.com", bob: "bob@example.com", carol: "carol@example.com", dave: "dave@example.com",
+	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
+}
+
+func emailOf(t *testing.T, person string) string {
+	t.Helper()
+	if emails[person] == "" {
+		t.Fatalf("%s has no email in Identity Center", person)
+	}
+	return emails[person]
+}

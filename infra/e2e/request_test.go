@@ -1,0 +1,306 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+)
+
+// request is a request as a test follows it.
+type request struct {
+	stack  *stack
+	wish   wish
+	reason string
+	id     string
+}
+
+const (
+	soon = 40 * time.Second // one moto, two cores, many tests at once
+)
+
+// message is the request's message in the channel, once it is there.
+func (r *request) message(t *testing.T) post {
+	t.Helper()
+	var found post
+	eventually(t, soon, "the message in the channel", func() error {
+		for _, p := range r.stack.posts(t, "") {
+			if p.ThreadTS == "" && p.Ephemeral == "" && strings.HasPrefix(p.Channel, "C") && strings.Contains(string(p.Blocks), r.reason) {
+				found = p
+				return nil
+			}
+		}
+		return errNotYet
+	})
+	if id := found.Metadata.EventPayload["request_id"]; id != r.id {
+		t.Fatalf("the message says it is about request %q, want %q", id, r.id)
+	}
+	return found
+}
+
+// thread is what was said under the request's message, by purpose.
+func (r *request) thread(t *testing.T) map[string][]post {
+	t.Helper()
+	m := r.message(t)
+	said := map[string][]post{}
+	for _, p := range r.stack.posts(t, "") {
+		if p.ThreadTS == m.TS && p.Ephemeral == "" {
+			purpose := p.Metadata.EventPayload["purpose"]
+			said[purpose] = append(said[purpose], p)
+		}
+	}
+	return said
+}
+
+// shows waits until the channel message contains text.
+func (r *request) shows(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, soon, fmt.Sprintf("the channel message shows %q", text), func() error {
+		if m := r.message(t); !strings.Contains(string(m.Blocks), text) {
+			return fmt.Errorf("it shows %s", m.Blocks)
+		}
+		return nil
+	})
+}
+
+// assigned says whether Identity Center has the assignment.
+func (r *request) assigned(t *testing.T) bool {
+	t.Helper()
+	n := r.stack.assignments(t, r.wish)
+	if n > 1 {
+		t.Fatalf("%d assignments of the same kind", n)
+	}
+	return n == 1
+}
+
+func (s *stack) assignments(t *testing.T, w wish) int {
+	t.Helper()
+	out, err := s.sso.ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
+		InstanceArn:      &s.instanceARN,
+		AccountId:        aws.String(accountID(t, w.account)),
+		PermissionSetArn: aws.String(s.permissionSetARN(t, w.permissionSet)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	principal, n := s.principalID(t, w.person), 0
+	for _, a := range out.AccountAssignments {
+		if *a.PrincipalId == principal {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *request) waitAssigned(t *testing.T) time.Time {
+	t.Helper()
+	eventually(t, soon, "the assignment exists", func() error {
+		if !r.assigned(t) {
+			return errNotYet
+		}
+		return nil
+	})
+	return time.Now()
+}
+
+func (r *request) waitGone(t *testing.T, within time.Duration) time.Time {
+	t.Helper()
+	eventually(t, within, "the assignment is gone", func() error {
+		if r.assigned(t) {
+			return errNotYet
+		}
+		return nil
+	})
+	return time.Now()
+}
+
+func (s *stack) permissionSetARN(t *testing.T, name string) string {
+	t.Helper()
+	out, err := s.sso.ListPermissionSets(context.Background(), &ssoadmin.ListPermissionSetsInput{InstanceArn: &s.instanceARN})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arn := range out.PermissionSets {
+		d, err := s.sso.DescribePermissionSet(context.Background(), &ssoadmin.DescribePermissionSetInput{InstanceArn: &s.instanceARN, PermissionSetArn: &arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *d.PermissionSet.Name == name {
+			return arn
+		}
+	}
+	t.Fatalf("there is no permission set %q", name)
+	return ""
+}
+
+func (s *stack) principalID(t *testing.T, person string) string {
+	t.Helper()
+	out, err := s.identity.GetUserId(context.Background(), &identitystore.GetUserIdInput{
+		IdentityStoreId: &s.storeID,
+		AlternateIdentifier: &idtypes.AlternateIdentifierMemberUniqueAttribute{Value: idtypes.UniqueAttribute{
+			AttributePath: aws.String("emails.value"), AttributeValue: document.NewLazyDocument(emailOf(t, person)),
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.UserId
+}
+
+// execution is the request's execution, found by the request id in its name.
+func (r *request) execution(t *testing.T) *sfn.DescribeExecutionOutput {
+	t.Helper()
+	machine := r.stack.machine(t)
+	pages := sfn.NewListExecutionsPaginator(r.stack.sfn, &sfn.ListExecutionsInput{StateMachineArn: &machine})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Executions {
+			if strings.HasSuffix(*e.Name, r.id) {
+				out, err := r.stack.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: e.ExecutionArn})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return out
+			}
+		}
+	}
+	t.Fatalf("no execution of request %s", r.id)
+	return nil
+}
+
+func (s *stack) machine(t *testing.T) string {
+	t.Helper()
+	out, err := s.sfn.ListStateMachines(context.Background(), &sfn.ListStateMachinesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range out.StateMachines {
+		if strings.HasSuffix(*m.Name, "-requests") {
+			return *m.StateMachineArn
+		}
+	}
+	t.Fatal("there is no machine for requests")
+	return ""
+}
+
+// finished waits for the execution's end and returns the states it entered.
+func (r *request) finished(t *testing.T, want sfntypes.ExecutionStatus, within time.Duration) []string {
+	t.Helper()
+	r.message(t)
+	var arn string
+	eventually(t, within, "the execution is "+string(want), func() error {
+		e := r.execution(t)
+		arn = *e.ExecutionArn
+		if e.Status != want {
+			return fmt.Errorf("it is %s", e.Status)
+		}
+		return nil
+	})
+	return r.stack.states(t, arn)
+}
+
+// waitsIn waits until the execution has entered a state.
+func (r *request) waitsIn(t *testing.T, state string) {
+	t.Helper()
+	eventually(t, soon, "the execution enters "+state, func() error {
+		if states := r.stack.states(t, *r.execution(t).ExecutionArn); !slices.Contains(states, state) {
+			return fmt.Errorf("it went through %q", states)
+		}
+		return nil
+	})
+}
+
+func (s *stack) states(t *testing.T, arn string) []string {
+	t.Helper()
+	var states []string
+	pages := sfn.NewGetExecutionHistoryPaginator(s.sfn, &sfn.GetExecutionHistoryInput{ExecutionArn: &arn})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Events {
+			if d := e.StateEnteredEventDetails; d != nil {
+				states = append(states, *d.Name)
+			}
+		}
+	}
+	return states
+}
+
+// record is an audit record.
+type record map[string]any
+
+// audit is the request's records in the order of their keys, by day and
+// sequence.
+func (r *request) audit(t *testing.T) []record {
+	t.Helper()
+	ctx := context.Background()
+	buckets, err := r.stack.s3.ListBuckets(ctx, &s3.ListBucketsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records []record
+	for _, b := range buckets.Buckets {
+		if strings.HasPrefix(*b.Name, "cdk-") {
+			continue
+		}
+		var keys []string
+		pages := s3.NewListObjectsV2Paginator(r.stack.s3, &s3.ListObjectsV2Input{Bucket: b.Name, Prefix: aws.String("logs/")})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range page.Contents {
+				if strings.Contains(*o.Key, r.id) {
+					keys = append(keys, *o.Key)
+				}
+			}
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			out, err := r.stack.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: b.Name, Key: &key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(out.Body)
+			out.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rec record
+			if err := json.Unmarshal(text, &rec); err != nil {
+				t.Fatalf("record %s: %v", key, err)
+			}
+			records = append(records, rec)
+		}
+	}
+	return records
+}
+
+// events are the kinds of the request's audit records, in order.
+func (r *request) events(t *testing.T) []string {
+	t.Helper()
+	var kinds []string
+	for _, rec := range r.audit(t) {
+		kinds = append(kinds, fmt.Sprint(rec["event"]))
+	}
+	return kinds
+}

@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/slack/simulator"
+)
+
+// form is a form that a person has open.
+type form struct {
+	stack  *stack
+	person string
+	viewID string
+	unlock func()
+}
+
+type viewState struct {
+	ID    string          `json:"id"`
+	Title json.RawMessage `json:"title"`
+	Raw   json.RawMessage `json:"-"`
+}
+
+// open opens the form for access to an account, as the shortcut does.
+func (s *stack) open(t *testing.T, person string) *form {
+	t.Helper()
+	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	f := &form{stack: s, person: person, unlock: lock.(*sync.Mutex).Unlock}
+	var res simulator.Result
+	if err := s.post("/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"}, &res); err != nil {
+		f.unlock()
+		t.Fatal(err)
+	}
+	if !res.OK {
+		f.unlock()
+		t.Fatalf("shortcut: %+v", res)
+	}
+	v, err := s.topView(person)
+	if err != nil {
+		f.unlock()
+		t.Fatal(err)
+	}
+	f.viewID = v.ID
+	return f
+}
+
+func (s *stack) topView(person string) (viewState, error) {
+	var views struct {
+		Views []json.RawMessage `json:"views"`
+	}
+	if err := s.get("/sim/views?person="+person, &views); err != nil {
+		return viewState{}, err
+	}
+	if len(views.Views) == 0 {
+		return viewState{}, fmt.Errorf("%s has no form open", person)
+	}
+	raw := views.Views[len(views.Views)-1]
+	var v viewState
+	err := json.Unmarshal(raw, &v)
+	v.Raw = raw
+	return v, err
+}
+
+// choose types into a select that loads from the app and takes the option whose
+// text contains what was typed.
+func (f *form) choose(t *testing.T, action, typed string) {
+	t.Helper()
+	var offered simulator.Result
+	err := f.stack.post("/sim/suggest", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "query": typed}, &offered)
+	if err != nil {
+		t.Fatalf("type %q into %s: %v", typed, action, err)
+	}
+	for _, o := range offered.Options {
+		if strings.Contains(o.Text, typed) {
+			var res simulator.Result
+			err := f.stack.post("/sim/press", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "option": o.Value}, &res)
+			if err != nil || !res.OK {
+				t.Fatalf("choose %q in %s: %v %+v", typed, action, err, res)
+			}
+			return
+		}
+	}
+	t.Fatalf("%s offers nothing for %q: %+v", action, typed, offered)
+}
+
+func (f *form) submit(t *testing.T, values map[string]string) simulator.Result {
+	t.Helper()
+	var res simulator.Result
+	err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// wish is what somebody asks for. Seconds is one of the durations that
+// testdata/elevator.yaml offers.
+type wish struct {
+	person, account, permissionSet string
+	seconds                        int
+}
+
+// ask fills in the form and submits it; before that it sets the faults, for the
+// request that comes of the form. The reason is the test's name, so that the
+// test finds its own message.
+func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
+	t.Helper()
+	reason := fmt.Sprintf("%s, %d", t.Name(), time.Now().UnixNano())
+	f := s.open(t, w.person)
+	defer f.unlock()
+	f.choose(t, "account", w.account)
+	f.choose(t, "permission_set", w.permissionSet)
+	id := access.RequestID(team, f.viewID)
+	for _, rule := range rules {
+		rule.RequestID = id
+		s.fault(t, rule)
+	}
+	res := f.submit(t, map[string]string{"duration": fmt.Sprint(w.seconds), "reason": reason})
+	if !res.OK {
+		t.Fatalf("submit: %+v", res)
+	}
+	return &request{stack: s, wish: w, reason: reason, id: id}
+}
+
+// post is one message as the workspace keeps it.
+type post struct {
+	Channel   string          `json:"channel"`
+	TS        string          `json:"ts"`
+	ThreadTS  string          `json:"thread_ts"`
+	Text      string          `json:"text"`
+	Blocks    json.RawMessage `json:"blocks"`
+	Ephemeral string          `json:"ephemeral_to"`
+	Metadata  struct {
+		EventType    string            `json:"event_type"`
+		EventPayload map[string]string `json:"event_payload"`
+	} `json:"metadata"`
+}
+
+func (s *stack) posts(t *testing.T, person string) []post {
+	t.Helper()
+	var out struct {
+		Messages []post `json:"messages"`
+	}
+	if err := s.get("/sim/messages?metadata=1&person="+url.QueryEscape(person), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Messages
+}
+
+// has says whether the message has a button.
+func (p post) has(action string) bool {
+	return strings.Contains(strings.ReplaceAll(string(p.Blocks), " ", ""), `"action_id":"`+action+`"`)
+}
+
+// press presses a button of a message; stale also presses one that is gone by
+// now, as a slow client would.
+func (s *stack) press(t *testing.T, person string, p post, action string, stale bool) simulator.Result {
+	t.Helper()
+	var res simulator.Result
+	err := s.post("/sim/press", map[string]any{"person": person, "channel": p.Channel, "ts": p.TS, "action_id": action, "stale": stale}, &res)
+	if err != nil {
+		t.Fatalf("press %s: %v", action, err)
+	}
+	return res
+}

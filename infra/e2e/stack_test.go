@@ -1,0 +1,247 @@
+// Package e2e holds the system to its promises from outside: the local stack
+// runs as a process of its own, tests speak to it over HTTP as Slack does, and
+// look at Identity Center, Step Functions and S3 through the AWS SDK.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+)
+
+// ready is the line that the local stack prints when it can be used.
+type ready struct {
+	Ready           bool   `json:"ready"`
+	Page            string `json:"page"`
+	SlackRequestURL string `json:"slack_request_url"`
+	AWSEndpointURL  string `json:"aws_endpoint_url"`
+}
+
+// stack is a running local stack.
+type stack struct {
+	ready
+	sso      *ssoadmin.Client
+	identity *identitystore.Client
+	sfn      *sfn.Client
+	s3       *s3.Client
+	org      *organizations.Client
+
+	instanceARN string
+	storeID     string
+
+	// forms has one lock for each person: a person fills one form at a time.
+	forms sync.Map
+}
+
+// local is the stack that the tests of this package share.
+var local *stack
+
+const (
+	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app on a cold cache
+	repository   = "../.."
+	artefacts    = repository + "/test-artefacts"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if err := os.MkdirAll(artefacts, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "elevator-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	s, stop, err := start(dir, "testdata/elevator.yaml")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "local stack:", err)
+		return 1
+	}
+	defer stop()
+	local = s
+	return m.Run()
+}
+
+// start builds and runs the local stack on free ports. Its log goes to
+// test-artefacts/local.log.
+func start(dir, config string) (*stack, func(), error) {
+	program := filepath.Join(dir, "local")
+	build := exec.Command("go", "build", "-o", program, "./infra/local")
+	build.Dir = repository
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	config, err := filepath.Abs(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	logFile, err := os.Create(filepath.Join(artefacts, "local.log"))
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress())
+	cmd.Dir = repository
+	cmd.Stderr = logFile
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	ended := make(chan error, 1)
+	lines := make(chan string, 1)
+	go func() {
+		in := bufio.NewScanner(stdout)
+		for in.Scan() {
+			select {
+			case lines <- in.Text():
+			default:
+			}
+		}
+		ended <- cmd.Wait()
+	}()
+	stop := func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
+		logFile.Close()
+	}
+	s := &stack{}
+	select {
+	case line := <-lines:
+		if err := json.Unmarshal([]byte(line), &s.ready); err != nil || !s.Ready {
+			stop()
+			return nil, nil, fmt.Errorf("its first line is %q: %v", line, err)
+		}
+	case err := <-ended:
+		text, _ := os.ReadFile(logFile.Name())
+		return nil, nil, fmt.Errorf("it ended before it was ready: %v\n%s", err, tail(text))
+	case <-time.After(startTimeout):
+		stop()
+		return nil, nil, fmt.Errorf("it was not ready after %s", startTimeout)
+	}
+	if err := s.connect(); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return s, stop, nil
+}
+
+func tail(text []byte) []byte { return text[max(0, len(text)-4000):] }
+
+// freeAddress is a loopback address that nobody listens on.
+func freeAddress() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (s *stack) connect() error {
+	cfg := aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(s.AWSEndpointURL),
+		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}
+	s.sso, s.identity, s.sfn = ssoadmin.NewFromConfig(cfg), identitystore.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
+	s.org = organizations.NewFromConfig(cfg)
+	s.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
+	out, err := s.sso.ListInstances(context.Background(), &ssoadmin.ListInstancesInput{})
+	if err != nil {
+		return err
+	}
+	if len(out.Instances) != 1 {
+		return fmt.Errorf("there are %d Identity Center instances, want 1", len(out.Instances))
+	}
+	s.instanceARN, s.storeID = *out.Instances[0].InstanceArn, *out.Instances[0].IdentityStoreId
+	return nil
+}
+
+// post sends JSON to an address of the page's server and reads JSON back.
+func (s *stack) post(path string, body, into any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	res, err := http.Post(strings.TrimSuffix(s.Page, "/")+path, "application/json", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	return read(res, path, into)
+}
+
+func (s *stack) get(path string, into any) error {
+	res, err := http.Get(strings.TrimSuffix(s.Page, "/") + path)
+	if err != nil {
+		return err
+	}
+	return read(res, path, into)
+}
+
+func read(res *http.Response, path string, into any) error {
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s", path, res.Status, text)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+var errNotYet = errors.New("not yet")
+
+// eventually calls f until it succeeds, and fails the test with its last error
+// after the given time.
+func eventually(t *testing.T, within time.Duration, what string, f func() error) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		err := f()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %s: %v", what, within, err)
+		}
+		time.Sleep(150 * time.Millisecond)
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// requestMachineName is the state machine's name. Its ARN is put together from
+// it where the machine itself can't be referred to: the machine refers to the
+// functions.
+func requestMachineName(s *settings.Settings) string { return s.NamePrefix + "-requests" }
+
+func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service:      jsii.String("states"),
+		Resource:     jsii.String("stateMachine"),
+		ResourceName: jsii.String(requestMachineName(s)),
+		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
+}
+
+// environments are the functions' environment variables, by function: each gets
+// what it reads. Secrets are named in them, never contained.
+func environments(stack awscdk.Stack, props functionsProps) map[string]map[string]*string {
+	s := props.settings
+	values := map[string]*string{
+		"ELEVATOR_TABLE":                      props.table.TableName(),
+		"ELEVATOR_POLICY_POINTER":             props.policy.pointer.ParameterName(),
+		"ELEVATOR_AUDIT_BUCKET":               props.audit.BucketName(),
+		"ELEVATOR_AUDIT_PREFIX":               &s.AuditPrefix,
+		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
+		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
+		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(s.SlackSigningSecret.String()),
+		"ELEVATOR_SLACK_CHANNEL":              &s.SlackChannelID,
+		"ELEVATOR_SLACK_TEAM":                 &s.SlackTeamID,
+		"ELEVATOR_SLACK_ENTERPRISE":           &s.SlackEnterpriseID,
+		"ELEVATOR_SLACK_APP":                  &s.SlackAppID,
+		"ELEVATOR_SLACK_API_URL":              jsii.String("https://slack.com/api/"),
+		"ELEVATOR_SSO_INSTANCE_ARN":           &s.SSOInstanceARN,
+		"ELEVATOR_SSO_REGION":                 &s.SSORegion,
+		"ELEVATOR_SECONDARY_DOMAINS":          jsii.String(strings.Join(s.SecondaryFallbackDomains, ",")),
+		"ELEVATOR_DURATIONS":                  secondsList(s.Durations),
+		"ELEVATOR_REQUEST_EXPIRATION_SECONDS": secondsText(s.RequestExpiration),
+		"ELEVATOR_REMINDER_INITIAL_SECONDS":   secondsText(s.ReminderInitialWait),
+		"ELEVATOR_REMINDER_MULTIPLIER":        jsii.String(strconv.FormatFloat(s.ReminderMultiplier, 'g', -1, 64)),
+		"ELEVATOR_SEND_DM":                    jsii.String(strconv.FormatBool(s.SendDM)),
+		"ELEVATOR_POST_REVOKE":                jsii.String(strconv.FormatBool(s.PostRevoke)),
+		"ELEVATOR_LOG_LEVEL":                  &s.LogLevel,
+	}
+	const (
+		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
+		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
+		talk      = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
+	)
+	needs := map[string]string{
+		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_SECONDARY_DOMAINS " +
+			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " + talk + sso,
+		"evaluate": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reminders + talk + sso,
+		"await":    "ELEVATOR_TABLE",
+		"notify":   "ELEVATOR_TABLE ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
+		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + sso,
+		"revoke":   "ELEVATOR_TABLE " + sso,
+		"audit":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
+	}
+
+	environments := map[string]map[string]*string{}
+	for name, variables := range needs {
+		environments[name] = map[string]*string{}
+		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL") {
+			// Lambda takes an empty value, and the functions read it as not
+			// set; leaving it out says the same in fewer lines.
+			if value := values[variable]; *value != "" {
+				environments[name][variable] = value
+			}
+		}
+	}
+	return environments
+}
+
+// secondsText is d in whole seconds.
+func secondsText(d time.Duration) *string {
+	return jsii.String(strconv.FormatInt(int64(d/time.Second), 10))
+}
+
+func secondsList(durations []time.Duration) *string {
+	texts := make([]string, len(durations))
+	for i, d := range durations {
+		texts[i] = *secondsText(d)
+	}
+	return jsii.String(strings.Join(texts, ","))
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+	"sso-elevator/statemachine"
+)
+
+// functionNames are the functions: ./functions/<name>, deployed as
+// <prefix>-<name>.
+var functionNames = []string{"ingress", "evaluate", "await", "notify", "grant", "revoke", "audit"}
+
+var descriptions = map[string]string{
+	"ingress":  "Answers Slack: forms, requests, decisions",
+	"evaluate": "Says who asks and what the policy decides; reminders and expiry",
+	"await":    "Stores a task token",
+	"notify":   "Sends every message to Slack",
+	"grant":    "Makes account assignments and group memberships, under a lease",
+	"revoke":   "Takes account assignments and group memberships away",
+	"audit":    "Writes the audit records",
+}
+
+// Memory decides how much CPU a function gets, and with it how long a cold
+// start takes. Somebody waits for ingress: Slack gives it 3 s.
+const (
+	memoryMiB        = 256
+	ingressMemoryMiB = 512
+)
+
+// aliasName is what everybody invokes: a deployment moves it to the new version
+// in one step, and executions that run go on with it.
+const aliasName = "live"
+
+// function is one Lambda function. Its alias is what is invoked.
+type function struct {
+	alias awslambda.Alias
+	role  awsiam.Role
+}
+
+type functionsProps struct {
+	settings *settings.Settings
+	binaries map[string]binary
+	table    awsdynamodb.Table
+	audit    awss3.IBucket
+	policy   policyInForce
+}
+
+// newFunctions makes the functions by name, each with a role that may do what
+// it needs and no more.
+func newFunctions(stack awscdk.Stack, props functionsProps) map[string]function {
+	environments := environments(stack, props)
+	permissions := permissions(stack, props)
+	functions := map[string]function{}
+	for _, name := range functionNames {
+		functions[name] = newFunction(stack, name, props, environments[name], permissions[name])
+	}
+	return functions
+}
+
+func newFunction(stack awscdk.Stack, name string, props functionsProps, environment map[string]*string, may []awsiam.PolicyStatement) function {
+	s := props.settings
+	in := constructs.NewConstruct(stack, jsii.String(constructID(name)))
+	deployedAs := s.NamePrefix + "-" + name
+
+	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String("/aws/lambda/" + deployedAs),
+		Retention:     retention(s.LogRetentionDays),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+		Description: jsii.String("What the function " + deployedAs + " may do"),
+	})
+	role.AddToPolicy(allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs.LogGroupArn()))
+	for _, statement := range may {
+		role.AddToPolicy(statement)
+	}
+
+	memory := memoryMiB
+	if name == "ingress" {
+		memory = ingressMemoryMiB
+	}
+	architecture := awslambda.Architecture_ARM_64()
+	if s.Architecture == "x86_64" {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	binary := props.binaries[name]
+	lambda := awslambda.NewFunction(in, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName: &deployedAs,
+		Description:  jsii.String(descriptions[name]),
+		Architecture: architecture,
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(&binary.folder, &awss3assets.AssetOptions{AssetHash: &binary.sha256}),
+		MemorySize:   jsii.Number(memory),
+		Timeout:      seconds(statemachine.FunctionTimeouts[name]),
+		Environment:  &environment,
+		Role:         role,
+		LogGroup:     logs,
+	})
+	alias := awslambda.NewAlias(in, jsii.String("Live"), &awslambda.AliasProps{
+		AliasName: jsii.String(aliasName),
+		Version:   lambda.CurrentVersion(),
+	})
+	return function{alias: alias, role: role}
+}

@@ -1,0 +1,176 @@
+// Package faults makes things go wrong on purpose in the local stack: rules say
+// which invocation of a function is killed or held up, and which call to AWS is
+// answered with an error. Tests set the rules over HTTP, at /_faults of the
+// gateway; without rules nothing is touched.
+//
+//	POST   /_faults  one Rule as JSON
+//	DELETE /_faults  forgets all rules
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/lambda"
+)
+
+// Kind is what goes wrong.
+type Kind string
+
+const (
+	// Of an invocation.
+	KillBefore Kind = "kill_before" // the process dies with the event in its hands
+	KillAfter  Kind = "kill_after"  // it dies after its effect, before its answer arrives
+	Delay      Kind = "delay"       // the event reaches it later
+
+	// Of a call to AWS.
+	Throttle    Kind = "throttle"    // ThrottlingException
+	Conflict    Kind = "conflict"    // ConflictException
+	ServerError Kind = "error"       // HTTP 500
+	Unavailable Kind = "unavailable" // HTTP 503, for REST protocols too
+)
+
+// Rule says which calls a fault hits. Empty fields match everything.
+type Rule struct {
+	Kind Kind `json:"kind"`
+
+	// Function is the end of a function's name, Operation and RequestID are
+	// those of its task's payload: for faults of an invocation.
+	Function  string `json:"function,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+
+	// Target is a part of "Service.Operation", or of the path of a REST call:
+	// for faults of a call to AWS.
+	Target string `json:"target,omitempty"`
+
+	// Operation is the operation in a task's payload.
+	Operation string `json:"operation,omitempty"`
+
+	Skip  int `json:"skip,omitempty"`  // so many calls pass before
+	Count int `json:"count,omitempty"` // so many are hit; default 1, -1 all
+
+	DelayMS int `json:"delay_ms,omitempty"`
+}
+
+func (r Rule) ofInvocation() bool {
+	return r.Kind == KillBefore || r.Kind == KillAfter || r.Kind == Delay
+}
+
+func (r Rule) check() error {
+	switch r.Kind {
+	case KillBefore, KillAfter, Delay:
+		if r.Target != "" {
+			return fmt.Errorf("fault %q hits invocations: target does not apply", r.Kind)
+		}
+	case Throttle, Conflict, ServerError, Unavailable:
+		if r.Target == "" {
+			return fmt.Errorf("fault %q needs a target", r.Kind)
+		}
+	default:
+		return fmt.Errorf("there is no fault %q", r.Kind)
+	}
+	return nil
+}
+
+// Rules are the rules in force. The zero value has none.
+type Rules struct {
+	mu    sync.Mutex
+	rules []*Rule
+}
+
+// hit finds the first rule that matches and uses it up by one.
+func (f *Rules) hit(match func(Rule) bool) (Rule, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.rules {
+		if r.Count == 0 || !match(*r) {
+			continue
+		}
+		if r.Skip > 0 {
+			r.Skip--
+			continue
+		}
+		if r.Count > 0 {
+			r.Count--
+		}
+		return *r, true
+	}
+	return Rule{}, false
+}
+
+// Invocation is the fault of one invocation, for lambda.Config.
+func (f *Rules) Invocation(function string, payload []byte) lambda.Fault {
+	var task struct {
+		Operation string `json:"operation"`
+		RequestID string `json:"request_id"`
+	}
+	_ = json.Unmarshal(payload, &task) // an event that is no task matches by function only
+	r, ok := f.hit(func(r Rule) bool {
+		return r.ofInvocation() && strings.HasSuffix(function, r.Function) &&
+			(r.Operation == "" || r.Operation == task.Operation) &&
+			(r.RequestID == "" || r.RequestID == task.RequestID)
+	})
+	if !ok {
+		return lambda.Fault{}
+	}
+	return lambda.Fault{
+		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
+		KillBefore: r.Kind == KillBefore,
+		KillAfter:  r.Kind == KillAfter,
+	}
+}
+
+// Call is the fault of one call to AWS: status and body of its answer.
+func (f *Rules) Call(target, path string) (status int, body []byte, ok bool) {
+	r, ok := f.hit(func(r Rule) bool {
+		return !r.ofInvocation() && (strings.Contains(target, r.Target) || target == "" && strings.Contains(path, r.Target))
+	})
+	if !ok {
+		return 0, nil, false
+	}
+	status, code := http.StatusBadRequest, "ThrottlingException"
+	switch r.Kind {
+	case Conflict:
+		code = "ConflictException"
+	case ServerError:
+		status, code = http.StatusInternalServerError, "InternalServerException"
+	case Unavailable:
+		status, code = http.StatusServiceUnavailable, "ServiceUnavailable"
+	}
+	body, _ = json.Marshal(map[string]string{"__type": code, "message": "injected"})
+	return status, body, true
+}
+
+// ServeHTTP sets and forgets rules.
+func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodPost:
+		var rule Rule
+		decoder := json.NewDecoder(r.Body)
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&rule)
+		if err == nil {
+			err = rule.check()
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if rule.Count == 0 {
+			rule.Count = 1
+		}
+		f.mu.Lock()
+		f.rules = append(f.rules, &rule)
+		f.mu.Unlock()
+	case http.MethodDelete:
+		f.mu.Lock()
+		f.rules = nil
+		f.mu.Unlock()
+	default:
+		http.Error(w, "POST sets a rule, DELETE forgets all", http.StatusMethodNotAllowed)
+	}
+}

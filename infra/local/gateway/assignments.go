@@ -1,0 +1,434 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/requestid"
+)
+
+// assignmentCorrections are those of IAM Identity Center's own API.
+var assignmentCorrections = map[string]correction{
+	"SWBExternalService.CreateAccountAssignment":                 (*Gateway).createAssignment,
+	"SWBExternalService.DeleteAccountAssignment":                 (*Gateway).deleteAssignment,
+	"SWBExternalService.DescribeAccountAssignmentCreationStatus": describeOperation(creation),
+	"SWBExternalService.DescribeAccountAssignmentDeletionStatus": describeOperation(deletion),
+	"SWBExternalService.ListAccountAssignmentCreationStatus":     listOperations(creation),
+	"SWBExternalService.ListAccountAssignmentDeletionStatus":     listOperations(deletion),
+	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).permissionSetsOfAccount,
+	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).accountsOfPermissionSet,
+}
+
+// assignment is what a creation or deletion is about; its JSON is the API's.
+type assignment struct {
+	InstanceArn      string `json:",omitempty"`
+	TargetId         string
+	TargetType       string
+	PermissionSetArn string
+	PrincipalType    string
+	PrincipalId      string
+}
+
+type operationKind string
+
+const (
+	creation operationKind = "Creation"
+	deletion operationKind = "Deletion"
+)
+
+// operation is one creation or deletion on its way.
+type operation struct {
+	kind       operationKind
+	id         string
+	assignment assignment
+	status     string
+	reason     string
+	created    time.Time
+}
+
+// operationLog remembers the operations of this gateway's lifetime, in order.
+type operationLog struct {
+	mu      sync.Mutex
+	all     []*operation
+	pending map[assignment]bool
+}
+
+// begin enters an operation, unless one on the same assignment is under way.
+func (l *operationLog) begin(op *operation) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending[op.assignment] {
+		return false
+	}
+	if l.pending == nil {
+		l.pending = map[assignment]bool{}
+	}
+	l.pending[op.assignment] = true
+	l.all = append(l.all, op)
+	return true
+}
+
+func (l *operationLog) finish(op *operation, reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.pending, op.assignment)
+	op.status, op.reason = "SUCCEEDED", reason
+	if reason != "" {
+		op.status = "FAILED"
+	}
+}
+
+func (l *operationLog) find(kind operationKind, id string) (operation, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, op := range l.all {
+		if op.kind == kind && op.id == id {
+			return *op, true
+		}
+	}
+	return operation{}, false
+}
+
+// list is what the log holds of a kind and status ("" for any), newest first.
+func (l *operationLog) list(kind operationKind, instance, status string) []operation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := []operation{}
+	for i := len(l.all) - 1; i >= 0; i-- {
+		op := l.all[i]
+		if op.kind == kind && op.assignment.InstanceArn == instance && (status == "" || op.status == status) {
+			found = append(found, *op)
+		}
+	}
+	return found
+}
+
+// describe is an operation as the API shows it.
+func (op operation) describe() map[string]any {
+	a := op.assignment
+	shown := map[string]any{
+		"RequestId": op.id, "Status": op.status, "CreatedDate": seconds(op.created),
+		"TargetId": a.TargetId, "TargetType": a.TargetType, "PermissionSetArn": a.PermissionSetArn,
+		"PrincipalType": a.PrincipalType, "PrincipalId": a.PrincipalId,
+	}
+	if op.reason != "" {
+		shown["FailureReason"] = op.reason
+	}
+	return shown
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+var (
+	accountID   = regexp.MustCompile(`^\d{12}$`)
+	principalID = regexp.MustCompile(`^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`)
+)
+
+// parseAssignment reads and checks the parameters that both Create and Delete
+// take, as the API reference bounds them.
+func parseAssignment(call *Call) (assignment, *Answer) {
+	var a assignment
+	if err := json.Unmarshal(call.Body, &a); err != nil {
+		return a, refuse("SerializationException", "%v", err)
+	}
+	switch {
+	case a.InstanceArn == "":
+		return a, refuse("ValidationException", "InstanceArn is missing.")
+	case a.TargetType != "AWS_ACCOUNT":
+		return a, refuse("ValidationException", "TargetType must be AWS_ACCOUNT, not %q.", a.TargetType)
+	case !accountID.MatchString(a.TargetId):
+		return a, refuse("ValidationException", "TargetId must be twelve digits, not %q.", a.TargetId)
+	case a.PrincipalType != "USER" && a.PrincipalType != "GROUP":
+		return a, refuse("ValidationException", "PrincipalType must be USER or GROUP, not %q.", a.PrincipalType)
+	case !principalID.MatchString(a.PrincipalId):
+		return a, refuse("ValidationException", "PrincipalId must be an Identity Store id, not %q.", a.PrincipalId)
+	}
+	return a, nil
+}
+
+// createAssignment answers IN_PROGRESS and creates after the settle delay, as
+// AWS does. An instance or permission set that does not exist is refused at
+// once; an account or principal that does not exist makes the creation FAIL.
+// An assignment that exists already is left as the one it is.
+func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
+	return g.startOperation(ctx, call, creation, func(ctx context.Context, a assignment) (reason string) {
+		if !g.accountExists(ctx, call, a.TargetId) {
+			return fmt.Sprintf("Received a 404 status error: account %s is not an active account of the organization.", a.TargetId)
+		}
+		if !g.principalExists(ctx, call, a) {
+			return fmt.Sprintf("Received a 404 status error: %s %s not found.", a.PrincipalType, a.PrincipalId)
+		}
+		if exists, answer := g.assignmentExists(ctx, call, a); answer != nil {
+			return "Received a 500 status error: " + string(answer.Body)
+		} else if exists {
+			return ""
+		}
+		return g.carryOut(ctx, call, "SWBExternalService.CreateAccountAssignment", a)
+	})
+}
+
+// deleteAssignment answers IN_PROGRESS, with a request id of its own, and
+// deletes after the settle delay.
+func (g *Gateway) deleteAssignment(ctx context.Context, call *Call) *Answer {
+	a, invalid := parseAssignment(call)
+	if invalid != nil {
+		return invalid
+	}
+	if exists, answer := g.assignmentExists(ctx, call, a); answer != nil {
+		return answer
+	} else if !exists {
+		return refuse("ResourceNotFoundException", "No such account assignment.")
+	}
+	return g.startOperation(ctx, call, deletion, func(ctx context.Context, a assignment) string {
+		return g.carryOut(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
+	})
+}
+
+func (g *Gateway) carryOut(ctx context.Context, call *Call, target string, a assignment) (reason string) {
+	if answer := g.ask(ctx, call, target, a, nil); !answer.succeeded() {
+		return fmt.Sprintf("Received a %d status error: %s", answer.Status, answer.Body)
+	}
+	return ""
+}
+
+// startOperation enters an operation in the log and lets it settle later.
+func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operationKind, settle func(context.Context, assignment) (reason string)) *Answer {
+	a, invalid := parseAssignment(call)
+	if invalid != nil {
+		return invalid
+	}
+	if answer := g.ask(ctx, call, "SWBExternalService.DescribePermissionSet", map[string]string{"InstanceArn": a.InstanceArn, "PermissionSetArn": a.PermissionSetArn}, nil); !answer.succeeded() {
+		return answer
+	}
+	op := &operation{kind: kind, id: requestid.New(), assignment: a, status: "IN_PROGRESS", created: g.config.Now()}
+	shown := op.describe() // before anything else can change it
+	if !g.operations.begin(op) {
+		return refuse("ConflictException", "Another operation on this account assignment is under way.")
+	}
+	g.settling.Go(func() {
+		select {
+		case <-time.After(g.config.SettleDelay):
+			g.operations.finish(op, settle(g.lifetime, a))
+		case <-g.lifetime.Done():
+		}
+	})
+	return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
+}
+
+func describeOperation(kind operationKind) correction {
+	return func(g *Gateway, ctx context.Context, call *Call) *Answer {
+		var in map[string]string
+		if err := json.Unmarshal(call.Body, &in); err != nil {
+			return refuse("SerializationException", "%v", err)
+		}
+		op, found := g.operations.find(kind, in["AccountAssignment"+string(kind)+"RequestId"])
+		if !found {
+			// Perhaps of a gateway before this one, which moto remembers.
+			return g.forward(ctx, call)
+		}
+		return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": op.describe()})
+	}
+}
+
+func listOperations(kind operationKind) correction {
+	return func(g *Gateway, ctx context.Context, call *Call) *Answer {
+		var in struct {
+			InstanceArn string
+			Filter      struct{ Status string }
+			MaxResults  int
+			NextToken   string
+		}
+		if err := json.Unmarshal(call.Body, &in); err != nil {
+			return refuse("SerializationException", "%v", err)
+		}
+		part, next, err := page(g.operations.list(kind, in.InstanceArn, in.Filter.Status), in.MaxResults, in.NextToken, 100)
+		if err != nil {
+			return refuse("ValidationException", "%v", err)
+		}
+		shown := []map[string]any{}
+		for _, op := range part {
+			shown = append(shown, map[string]any{"RequestId": op.id, "Status": op.status, "CreatedDate": seconds(op.created)})
+		}
+		out := map[string]any{"AccountAssignments" + string(kind) + "Status": shown}
+		if next != "" {
+			out["NextToken"] = next
+		}
+		return ok(out)
+	}
+}
+
+// permissionSetsOfAccount derives, from the assignments, which permission sets
+// an account has.
+func (g *Gateway) permissionSetsOfAccount(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		InstanceArn, AccountId, NextToken string
+		MaxResults                        int
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	permissionSets, answer := g.permissionSets(ctx, call, in.InstanceArn)
+	if answer != nil {
+		return answer
+	}
+	provisioned := []string{}
+	for _, arn := range permissionSets {
+		assigned, answer := g.assignments(ctx, call, in.InstanceArn, in.AccountId, arn)
+		if answer != nil {
+			return answer
+		}
+		if len(assigned) > 0 {
+			provisioned = append(provisioned, arn)
+		}
+	}
+	return pageAnswer("PermissionSets", provisioned, in.MaxResults, in.NextToken)
+}
+
+// accountsOfPermissionSet derives, from the assignments, in which accounts a
+// permission set is.
+func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		InstanceArn, PermissionSetArn, NextToken string
+		MaxResults                               int
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	accounts, answer := g.accounts(ctx, call)
+	if answer != nil {
+		return answer
+	}
+	provisioned := []string{}
+	for _, account := range accounts {
+		assigned, answer := g.assignments(ctx, call, in.InstanceArn, account.Id, in.PermissionSetArn)
+		if answer != nil {
+			return answer
+		}
+		if len(assigned) > 0 {
+			provisioned = append(provisioned, account.Id)
+		}
+	}
+	return pageAnswer("AccountIds", provisioned, in.MaxResults, in.NextToken)
+}
+
+func pageAnswer(name string, items []string, maxResults int, token string) *Answer {
+	part, next, err := page(items, maxResults, token, 100)
+	if err != nil {
+		return refuse("ValidationException", "%v", err)
+	}
+	out := map[string]any{name: part}
+	if next != "" {
+		out["NextToken"] = next
+	}
+	return ok(out)
+}
+
+type account struct{ Id, Status string }
+
+func (g *Gateway) accounts(ctx context.Context, call *Call) ([]account, *Answer) {
+	var all []account
+	for token := ""; ; {
+		in := map[string]string{}
+		if token != "" {
+			in["NextToken"] = token
+		}
+		var out struct {
+			Accounts  []account
+			NextToken string
+		}
+		if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.ListAccounts", in, &out); !answer.succeeded() {
+			return nil, answer
+		}
+		all = append(all, out.Accounts...)
+		if token = out.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+func (g *Gateway) accountExists(ctx context.Context, call *Call, id string) bool {
+	var out struct{ Account account }
+	answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &out)
+	return answer.succeeded() && out.Account.Status == "ACTIVE"
+}
+
+func (g *Gateway) principalExists(ctx context.Context, call *Call, a assignment) bool {
+	var instances struct {
+		Instances []struct{ InstanceArn, IdentityStoreId string }
+	}
+	if answer := g.ask(ctx, call, "SWBExternalService.ListInstances", struct{}{}, &instances); !answer.succeeded() {
+		return false
+	}
+	for _, i := range instances.Instances {
+		if i.InstanceArn != a.InstanceArn {
+			continue
+		}
+		target, in := "AWSIdentityStore.DescribeUser", map[string]string{"IdentityStoreId": i.IdentityStoreId, "UserId": a.PrincipalId}
+		if a.PrincipalType == "GROUP" {
+			target, in = "AWSIdentityStore.DescribeGroup", map[string]string{"IdentityStoreId": i.IdentityStoreId, "GroupId": a.PrincipalId}
+		}
+		return g.ask(ctx, call, target, in, nil).succeeded()
+	}
+	return false
+}
+
+func (g *Gateway) permissionSets(ctx context.Context, call *Call, instance string) ([]string, *Answer) {
+	var all []string
+	for token := ""; ; {
+		in := map[string]any{"InstanceArn": instance}
+		if token != "" {
+			in["NextToken"] = token
+		}
+		var out struct {
+			PermissionSets []string
+			NextToken      string
+		}
+		if answer := g.ask(ctx, call, "SWBExternalService.ListPermissionSets", in, &out); !answer.succeeded() {
+			return nil, answer
+		}
+		all = append(all, out.PermissionSets...)
+		if token = out.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+type principal struct{ PrincipalType, PrincipalId string }
+
+func (g *Gateway) assignments(ctx context.Context, call *Call, instance, accountID, permissionSet string) ([]principal, *Answer) {
+	var all []principal
+	for token := ""; ; {
+		in := map[string]any{"InstanceArn": instance, "AccountId": accountID, "PermissionSetArn": permissionSet}
+		if token != "" {
+			in["NextToken"] = token
+		}
+		var out struct {
+			AccountAssignments []principal
+			NextToken          string
+		}
+		if answer := g.ask(ctx, call, "SWBExternalService.ListAccountAssignments", in, &out); !answer.succeeded() {
+			return nil, answer
+		}
+		all = append(all, out.AccountAssignments...)
+		if token = out.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+func (g *Gateway) assignmentExists(ctx context.Context, call *Call, a assignment) (bool, *Answer) {
+	assigned, answer := g.assignments(ctx, call, a.InstanceArn, a.TargetId, a.PermissionSetArn)
+	if answer != nil {
+		return false, answer
+	}
+	for _, p := range assigned {
+		if p.PrincipalType == a.PrincipalType && p.PrincipalId == a.PrincipalId {
+			return true, nil
+		}
+	}
+	return false, nil
+}

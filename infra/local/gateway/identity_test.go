@@ -1,0 +1,435 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/local/organization"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
+	identitytypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+)
+
+// seeded is the organization of these tests; made once.
+var seeded = sync.OnceValues(func() (organization.IDs, error) {
+	o, err := organization.Parse([]byte(`
+accounts: [{name: one}, {name: two}]
+permission_sets: [{name: Read}, {name: Write}]
+groups: [{name: Team}]
+people:
+  - {name: Ann Archer, email: Ann@example.com, slack_id: U0ANN}
+  - {name: Ben Baker, email: ben@example.com, slack_id: U0BEN}
+`))
+	if err != nil {
+		return organization.IDs{}, err
+	}
+	return o.Seed(context.Background(), stack.AWS())
+})
+
+func ids(t *testing.T) organization.IDs {
+	t.Helper()
+	got, err := seeded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// target is an account, a permission set and a person.
+type target struct{ account, permissionSet, person string }
+
+func (x target) create(t *testing.T) (*types.AccountAssignmentOperationStatus, error) {
+	t.Helper()
+	out, err := ssoadmin.NewFromConfig(stack.AWS()).CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: aws.String(ids(t).InstanceARN), TargetType: types.TargetTypeAwsAccount, PrincipalType: types.PrincipalTypeUser,
+		TargetId: aws.String(x.account), PermissionSetArn: aws.String(x.permissionSet), PrincipalId: aws.String(x.person),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.AccountAssignmentCreationStatus, nil
+}
+
+func (x target) delete(t *testing.T) (*types.AccountAssignmentOperationStatus, error) {
+	t.Helper()
+	out, err := ssoadmin.NewFromConfig(stack.AWS()).DeleteAccountAssignment(context.Background(), &ssoadmin.DeleteAccountAssignmentInput{
+		InstanceArn: aws.String(ids(t).InstanceARN), TargetType: types.TargetTypeAwsAccount, PrincipalType: types.PrincipalTypeUser,
+		TargetId: aws.String(x.account), PermissionSetArn: aws.String(x.permissionSet), PrincipalId: aws.String(x.person),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.AccountAssignmentDeletionStatus, nil
+}
+
+// count is how often the assignment is listed.
+func (x target) count(t *testing.T) int {
+	t.Helper()
+	out, err := ssoadmin.NewFromConfig(stack.AWS()).ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
+		InstanceArn: aws.String(ids(t).InstanceARN), AccountId: aws.String(x.account), PermissionSetArn: aws.String(x.permissionSet),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, a := range out.AccountAssignments {
+		if aws.ToString(a.PrincipalId) == x.person {
+			n++
+		}
+	}
+	return n
+}
+
+// settle waits for the end of an operation and returns it.
+func settle(t *testing.T, s *types.AccountAssignmentOperationStatus, creation bool) *types.AccountAssignmentOperationStatus {
+	t.Helper()
+	client := ssoadmin.NewFromConfig(stack.AWS())
+	eventually(t, "the operation settles", func() bool {
+		if creation {
+			out, err := client.DescribeAccountAssignmentCreationStatus(context.Background(), &ssoadmin.DescribeAccountAssignmentCreationStatusInput{
+				InstanceArn: aws.String(ids(t).InstanceARN), AccountAssignmentCreationRequestId: s.RequestId,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = out.AccountAssignmentCreationStatus
+		} else {
+			out, err := client.DescribeAccountAssignmentDeletionStatus(context.Background(), &ssoadmin.DescribeAccountAssignmentDeletionStatusInput{
+				InstanceArn: aws.String(ids(t).InstanceARN), AccountAssignmentDeletionRequestId: s.RequestId,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = out.AccountAssignmentDeletionStatus
+		}
+		return s.Status != types.StatusValuesInProgress
+	})
+	return s
+}
+
+// remove takes an assignment away again, for the tests after.
+func (x target) remove(t *testing.T) {
+	t.Helper()
+	if x.count(t) == 0 {
+		return
+	}
+	s, err := x.delete(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, s, false)
+}
+
+func TestAssignmentTakesTime(t *testing.T) {
+	x := target{ids(t).Accounts["one"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
+	created, err := x.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if created.Status != types.StatusValuesInProgress || x.count(t) != 0 {
+		t.Errorf("right after Create: %s, listed %d times; want IN_PROGRESS, 0", created.Status, x.count(t))
+	}
+	done := settle(t, created, true)
+	if done.Status != types.StatusValuesSucceeded || x.count(t) != 1 || aws.ToString(done.PrincipalId) != x.person {
+		t.Errorf("settled: %s for %s, listed %d times; want SUCCEEDED for %s, 1", done.Status, aws.ToString(done.PrincipalId), x.count(t), x.person)
+	}
+	deleted, err := x.delete(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if deleted.Status != types.StatusValuesInProgress || aws.ToString(deleted.RequestId) == aws.ToString(created.RequestId) {
+		t.Errorf("right after Delete: %s, request id %s; the creation had %s", deleted.Status, aws.ToString(deleted.RequestId), aws.ToString(created.RequestId))
+	}
+	if gone := settle(t, deleted, false); gone.Status != types.StatusValuesSucceeded || x.count(t) != 0 {
+		t.Errorf("deletion %s, listed %d times", gone.Status, x.count(t))
+	}
+}
+
+func TestCreateAssignmentTwice(t *testing.T) {
+	x := target{ids(t).Accounts["one"], ids(t).PermissionSets["Write"], ids(t).People["ben@example.com"]}
+	defer x.remove(t)
+	for range 2 {
+		s, err := x.create(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s = settle(t, s, true); s.Status != types.StatusValuesSucceeded {
+			t.Errorf("status %s, want SUCCEEDED", s.Status)
+		}
+	}
+	if n := x.count(t); n != 1 {
+		t.Errorf("listed %d times, want once", n)
+	}
+}
+
+func TestCreateAssignmentConflict(t *testing.T) {
+	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Write"], ids(t).People["ben@example.com"]}
+	defer x.remove(t)
+	first, err := x.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = x.create(t)
+	if code := errorCode(t, err); code != "ConflictException" {
+		t.Errorf("second Create: %q, want ConflictException", code)
+	}
+	settle(t, first, true)
+}
+
+func TestCreateAssignmentValidation(t *testing.T) {
+	good := target{ids(t).Accounts["one"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
+	tests := []struct {
+		name       string
+		change     func(*target)
+		wantCode   string // of the answer
+		wantReason string // contained in the reason of the failed creation
+	}{
+		{name: "permission set", change: func(x *target) { x.permissionSet = ids(t).InstanceARN + "/ps-0000000000000000" }, wantCode: "ResourceNotFoundException"},
+		{name: "no account id", change: func(x *target) { x.account = "12345" }, wantCode: "ValidationException"},
+		{name: "no principal id", change: func(x *target) { x.person = "ben" }, wantCode: "ValidationException"},
+		{name: "account", change: func(x *target) { x.account = "999999999999" }, wantReason: "account 999999999999"},
+		{name: "principal", change: func(x *target) { x.person = "00000000-0000-0000-0000-000000000000" }, wantReason: "USER 00000000-0000-0000-0000-000000000000 not found"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			x := good
+			tt.change(&x)
+			s, err := x.create(t)
+			if code := errorCode(t, err); code != tt.wantCode {
+				t.Fatalf("code %q, want %q", code, tt.wantCode)
+			}
+			if err != nil {
+				return
+			}
+			if s = settle(t, s, true); s.Status != types.StatusValuesFailed || !strings.Contains(aws.ToString(s.FailureReason), tt.wantReason) {
+				t.Errorf("%s: %s; want FAILED: … %s …", s.Status, aws.ToString(s.FailureReason), tt.wantReason)
+			}
+			if x.count(t) != 0 {
+				t.Error("the assignment was made all the same")
+			}
+		})
+	}
+}
+
+func TestDeleteMissingAssignment(t *testing.T) {
+	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["Ann@example.com"]}
+	_, err := x.delete(t)
+	if code := errorCode(t, err); code != "ResourceNotFoundException" {
+		t.Errorf("code %q, want ResourceNotFoundException", code)
+	}
+}
+
+func TestListAssignmentOperations(t *testing.T) {
+	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
+	defer x.remove(t)
+	client := ssoadmin.NewFromConfig(stack.AWS())
+	creations := func(status types.StatusValues) []string {
+		t.Helper()
+		out, err := client.ListAccountAssignmentCreationStatus(context.Background(), &ssoadmin.ListAccountAssignmentCreationStatusInput{
+			InstanceArn: aws.String(ids(t).InstanceARN), Filter: &types.OperationStatusFilter{Status: status},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, s := range out.AccountAssignmentsCreationStatus {
+			found = append(found, aws.ToString(s.RequestId))
+		}
+		return found
+	}
+	created, err := x.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := aws.ToString(created.RequestId)
+	if !slices.Contains(creations(types.StatusValuesInProgress), id) || slices.Contains(creations(types.StatusValuesSucceeded), id) {
+		t.Error("a creation under way is not listed as IN_PROGRESS alone")
+	}
+	settle(t, created, true)
+	if slices.Contains(creations(types.StatusValuesInProgress), id) || !slices.Contains(creations(types.StatusValuesSucceeded), id) {
+		t.Error("a creation that succeeded is not listed as SUCCEEDED alone")
+	}
+	deleted, err := x.delete(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, deleted, false)
+	out, err := client.ListAccountAssignmentDeletionStatus(context.Background(), &ssoadmin.ListAccountAssignmentDeletionStatusInput{
+		InstanceArn: aws.String(ids(t).InstanceARN), MaxResults: aws.Int32(1),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.AccountAssignmentsDeletionStatus) != 1 || aws.ToString(out.AccountAssignmentsDeletionStatus[0].RequestId) != aws.ToString(deleted.RequestId) {
+		t.Errorf("newest deletion %v, want %s", out.AccountAssignmentsDeletionStatus, aws.ToString(deleted.RequestId))
+	}
+}
+
+func TestProvisioned(t *testing.T) {
+	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["Ann@example.com"]}
+	defer x.remove(t)
+	client := ssoadmin.NewFromConfig(stack.AWS())
+	look := func() (permissionSets, accounts []string) {
+		t.Helper()
+		a, err := client.ListPermissionSetsProvisionedToAccount(context.Background(), &ssoadmin.ListPermissionSetsProvisionedToAccountInput{
+			InstanceArn: aws.String(ids(t).InstanceARN), AccountId: aws.String(x.account),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := client.ListAccountsForProvisionedPermissionSet(context.Background(), &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
+			InstanceArn: aws.String(ids(t).InstanceARN), PermissionSetArn: aws.String(x.permissionSet),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.PermissionSets, b.AccountIds
+	}
+	if permissionSets, accounts := look(); len(permissionSets) != 0 || len(accounts) != 0 {
+		t.Errorf("before: %v, %v; want nothing", permissionSets, accounts)
+	}
+	s, err := x.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, s, true)
+	if permissionSets, accounts := look(); !slices.Equal(permissionSets, []string{x.permissionSet}) || !slices.Equal(accounts, []string{x.account}) {
+		t.Errorf("after: %v, %v; want %s, %s", permissionSets, accounts, x.permissionSet, x.account)
+	}
+}
+
+func TestMemberships(t *testing.T) {
+	client := identitystore.NewFromConfig(stack.AWS())
+	store, group, person := aws.String(ids(t).IdentityStoreID), aws.String(ids(t).Groups["Team"]), ids(t).People["ben@example.com"]
+	member := &identitytypes.MemberIdMemberUserId{Value: person}
+	create := func() (*identitystore.CreateGroupMembershipOutput, error) {
+		return client.CreateGroupMembership(context.Background(), &identitystore.CreateGroupMembershipInput{IdentityStoreId: store, GroupId: group, MemberId: member})
+	}
+	isMember := func() bool {
+		t.Helper()
+		out, err := client.IsMemberInGroups(context.Background(), &identitystore.IsMemberInGroupsInput{IdentityStoreId: store, MemberId: member, GroupIds: []string{*group}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Results[0].MembershipExists
+	}
+	if isMember() {
+		t.Fatal("a member before the test")
+	}
+	made, err := create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = create()
+	if code := errorCode(t, err); code != "ConflictException" {
+		t.Errorf("second membership: %q, want ConflictException", code)
+	}
+	found, err := client.GetGroupMembershipId(context.Background(), &identitystore.GetGroupMembershipIdInput{IdentityStoreId: store, GroupId: group, MemberId: member})
+	if err != nil || aws.ToString(found.MembershipId) != aws.ToString(made.MembershipId) || !isMember() {
+		t.Errorf("membership %v, %v; want %s; is a member: %t", found, err, aws.ToString(made.MembershipId), isMember())
+	}
+	described, err := client.DescribeGroupMembership(context.Background(), &identitystore.DescribeGroupMembershipInput{IdentityStoreId: store, MembershipId: made.MembershipId})
+	if err != nil || aws.ToString(described.GroupId) != *group {
+		t.Errorf("described %v, %v; want group %s", described, err, *group)
+	}
+	remove := func() error {
+		_, err := client.DeleteGroupMembership(context.Background(), &identitystore.DeleteGroupMembershipInput{IdentityStoreId: store, MembershipId: made.MembershipId})
+		return err
+	}
+	if err := remove(); err != nil || isMember() {
+		t.Errorf("removed: %v; is a member: %t", err, isMember())
+	}
+	if code := errorCode(t, remove()); code != "ResourceNotFoundException" {
+		t.Errorf("removed again: %q, want ResourceNotFoundException", code)
+	}
+	_, err = client.GetGroupMembershipId(context.Background(), &identitystore.GetGroupMembershipIdInput{IdentityStoreId: store, GroupId: group, MemberId: member})
+	if code := errorCode(t, err); code != "ResourceNotFoundException" {
+		t.Errorf("looked for after: %q, want ResourceNotFoundException", code)
+	}
+}
+
+// One user without an email is enough to make moto answer a miss with 500.
+func userWithoutEmail(t *testing.T) {
+	t.Helper()
+	_, err := identitystore.NewFromConfig(stack.AWS()).CreateUser(context.Background(), &identitystore.CreateUserInput{
+		IdentityStoreId: aws.String(ids(t).IdentityStoreID), UserName: aws.String(fmt.Sprintf("nomail-%d", time.Now().UnixNano())), DisplayName: aws.String("No Mail"),
+		Name: &identitytypes.Name{GivenName: aws.String("No"), FamilyName: aws.String("Mail")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGetUserID(t *testing.T) {
+	userWithoutEmail(t)
+	client := identitystore.NewFromConfig(stack.AWS())
+	tests := []struct {
+		name, path, value string
+		want              string // email of the person found
+		wantCode          string
+	}{
+		{name: "email", path: "emails.value", value: "ben@example.com", want: "ben@example.com"},
+		{name: "email in other case", path: "emails.value", value: "ANN@example.COM", want: "Ann@example.com"},
+		{name: "user name", path: "userName", value: "ben@example.com", want: "ben@example.com"},
+		{name: "unknown email", path: "emails.value", value: "nobody@example.com", wantCode: "ResourceNotFoundException"},
+		{name: "part of an email", path: "emails.value", value: "ben@example", wantCode: "ResourceNotFoundException"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := client.GetUserId(context.Background(), &identitystore.GetUserIdInput{
+				IdentityStoreId:     aws.String(ids(t).IdentityStoreID),
+				AlternateIdentifier: &identitytypes.AlternateIdentifierMemberUniqueAttribute{Value: identitytypes.UniqueAttribute{AttributePath: aws.String(tt.path), AttributeValue: document.NewLazyDocument(tt.value)}},
+			})
+			if code := errorCode(t, err); code != tt.wantCode {
+				t.Fatalf("code %q, want %q", code, tt.wantCode)
+			}
+			if err == nil && aws.ToString(out.UserId) != ids(t).People[tt.want] {
+				t.Errorf("found %s, want %s", aws.ToString(out.UserId), ids(t).People[tt.want])
+			}
+		})
+	}
+}
+
+func TestListUsersFilter(t *testing.T) {
+	userWithoutEmail(t)
+	client := identitystore.NewFromConfig(stack.AWS())
+	tests := []struct {
+		name, path, value string
+		want              []string // user names
+		wantCode          string
+	}{
+		{name: "email", path: "Emails.Value", value: "ann@example.com", want: []string{"Ann@example.com"}},
+		{name: "user name", path: "UserName", value: "ben@example.com", want: []string{"ben@example.com"}},
+		{name: "nobody", path: "Emails.Value", value: "nobody@example.com"},
+		{name: "other attribute", path: "Title", value: "x", wantCode: "ValidationException"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := client.ListUsers(context.Background(), &identitystore.ListUsersInput{
+				IdentityStoreId: aws.String(ids(t).IdentityStoreID), Filters: []identitytypes.Filter{{AttributePath: aws.String(tt.path), AttributeValue: aws.String(tt.value)}},
+			})
+			if code := errorCode(t, err); code != tt.wantCode {
+				t.Fatalf("code %q, want %q", code, tt.wantCode)
+			}
+			if err != nil {
+				return
+			}
+			var got []string
+			for _, u := range out.Users {
+				got = append(got, aws.ToString(u.UserName))
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("found %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

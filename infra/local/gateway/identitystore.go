@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+)
+
+// identityStoreCorrections are those of the Identity Store.
+var identityStoreCorrections = map[string]correction{
+	"AWSIdentityStore.GetUserId":             (*Gateway).getUserID,
+	"AWSIdentityStore.ListUsers":             (*Gateway).listUsers,
+	"AWSIdentityStore.CreateGroupMembership": (*Gateway).createMembership,
+	"AWSIdentityStore.DeleteGroupMembership": (*Gateway).deleteMembership,
+}
+
+// getUserID finds a user by email without regard to case, and answers a miss
+// as one even where some user has no email; moto answers 500 then.
+func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		IdentityStoreId     string
+		AlternateIdentifier struct {
+			UniqueAttribute struct {
+				AttributePath  string
+				AttributeValue any
+			}
+		}
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	attribute := in.AlternateIdentifier.UniqueAttribute
+	wanted, isText := attribute.AttributeValue.(string)
+	if !strings.EqualFold(attribute.AttributePath, "emails.value") || !isText || wanted == "" {
+		return g.forward(ctx, call)
+	}
+	users, answer := g.users(ctx, call, in.IdentityStoreId)
+	if answer != nil {
+		return answer
+	}
+	for _, u := range users {
+		if u.hasEmail(wanted) {
+			return ok(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
+		}
+	}
+	return refuse("ResourceNotFoundException", "USER not found.")
+}
+
+// listUsers applies the filters, of which moto knows one, and pages the rest.
+func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		IdentityStoreId string
+		MaxResults      int
+		NextToken       string
+		Filters         []struct{ AttributePath, AttributeValue string }
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	if len(in.Filters) == 0 {
+		return g.forward(ctx, call)
+	}
+	users, answer := g.users(ctx, call, in.IdentityStoreId)
+	if answer != nil {
+		return answer
+	}
+	for _, f := range in.Filters {
+		var matches func(user) bool
+		switch strings.ToLower(f.AttributePath) {
+		case "username":
+			matches = func(u user) bool { return strings.EqualFold(u.name, f.AttributeValue) }
+		case "emails.value":
+			matches = func(u user) bool { return u.hasEmail(f.AttributeValue) }
+		default:
+			return refuse("ValidationException", "Users can't be filtered by %q.", f.AttributePath)
+		}
+		kept := users[:0]
+		for _, u := range users {
+			if matches(u) {
+				kept = append(kept, u)
+			}
+		}
+		users = kept
+	}
+	part, next, err := page(users, in.MaxResults, in.NextToken, 100)
+	if err != nil {
+		return refuse("ValidationException", "%v", err)
+	}
+	found := []json.RawMessage{}
+	for _, u := range part {
+		found = append(found, u.raw)
+	}
+	out := map[string]any{"Users": found}
+	if next != "" {
+		out["NextToken"] = next
+	}
+	return ok(out)
+}
+
+// user is a user as moto lists it, and what the corrections look at.
+type user struct {
+	raw    json.RawMessage
+	id     string
+	name   string
+	emails []string
+}
+
+func (u user) hasEmail(email string) bool {
+	for _, e := range u.emails {
+		if strings.EqualFold(e, email) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *Gateway) users(ctx context.Context, call *Call, store string) ([]user, *Answer) {
+	all := []user{}
+	for token := ""; ; {
+		in := map[string]any{"IdentityStoreId": store}
+		if token != "" {
+			in["NextToken"] = token
+		}
+		var out struct {
+			Users     []json.RawMessage
+			NextToken string
+		}
+		if answer := g.ask(ctx, call, "AWSIdentityStore.ListUsers", in, &out); !answer.succeeded() {
+			return nil, answer
+		}
+		for _, raw := range out.Users {
+			var shown struct {
+				UserId, UserName string
+				Emails           []struct{ Value string }
+			}
+			if err := json.Unmarshal(raw, &shown); err != nil {
+				return nil, failure(500, "InternalFailure", err.Error())
+			}
+			u := user{raw: raw, id: shown.UserId, name: shown.UserName}
+			for _, e := range shown.Emails {
+				u.emails = append(u.emails, e.Value)
+			}
+			all = append(all, u)
+		}
+		if token = out.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+// createMembership refuses a membership that exists; moto makes a second one.
+func (g *Gateway) createMembership(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		IdentityStoreId, GroupId string
+		MemberId                 struct{ UserId string }
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	g.memberships.Lock()
+	defer g.memberships.Unlock()
+	if g.ask(ctx, call, "AWSIdentityStore.GetGroupMembershipId", in, nil).succeeded() {
+		return refuse("ConflictException", "Member and Group relationship already exists.")
+	}
+	return g.forward(ctx, call)
+}
+
+// deleteMembership refuses a membership that does not exist; moto answers 200.
+func (g *Gateway) deleteMembership(ctx context.Context, call *Call) *Answer {
+	g.memberships.Lock()
+	defer g.memberships.Unlock()
+	var in struct{ IdentityStoreId, MembershipId string }
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	if answer := g.ask(ctx, call, "AWSIdentityStore.DescribeGroupMembership", in, nil); !answer.succeeded() {
+		return answer
+	}
+	return g.forward(ctx, call)
+}

@@ -1,0 +1,326 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"sso-elevator/infra/local/requestid"
+)
+
+// stepFunctionsCorrections are those of Step Functions.
+var stepFunctionsCorrections = map[string]correction{
+	"AWSStepFunctions.CreateStateMachine":   (*Gateway).putStateMachine,
+	"AWSStepFunctions.UpdateStateMachine":   (*Gateway).putStateMachine,
+	"AWSStepFunctions.DescribeStateMachine": (*Gateway).describeStateMachine,
+	"AWSStepFunctions.StartExecution":       (*Gateway).startExecution,
+	"AWSStepFunctions.StopExecution":        (*Gateway).stopExecution,
+	"AWSStepFunctions.DescribeExecution":    (*Gateway).describeExecution,
+	"AWSStepFunctions.ListExecutions":       (*Gateway).listExecutions,
+	"AWSStepFunctions.GetExecutionHistory":  (*Gateway).executionHistory,
+	"AWSStepFunctions.SendTaskSuccess":      (*Gateway).sendTaskSuccess,
+	"AWSStepFunctions.SendTaskFailure":      (*Gateway).sendTaskFailure,
+	"AWSStepFunctions.SendTaskHeartbeat":    (*Gateway).sendTaskHeartbeat,
+}
+
+// Step Functions' limit for maxResults, and what a page has without it.
+const maxListPage, defaultListPage = 1000, 100
+
+// maxExecutionName is Step Functions' limit.
+const maxExecutionName = 80
+
+// forbiddenInName are the characters that Step Functions does not take in the
+// name of an execution, beside white space and control characters.
+//
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+const forbiddenInName = "<>{}[]?*\"#%\\^|~`$&,;:/"
+
+func validExecutionName(name string) bool {
+	if name == "" || utf8.RuneCountInString(name) > maxExecutionName || strings.ContainsAny(name, forbiddenInName) {
+		return false
+	}
+	for _, r := range name {
+		if r <= ' ' || r >= 0x7f && r <= 0x9f {
+			return false
+		}
+	}
+	return true
+}
+
+// startExecution checks the name, makes one where there is none, and lets one
+// start pass at a time, so that two of the same name are one execution.
+func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
+	var in map[string]any
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	name, given := in["name"].(string)
+	if !given {
+		name = requestid.New()
+		in["name"] = name
+		call.Body, _ = json.Marshal(in)
+	}
+	if !validExecutionName(name) {
+		return refuse("InvalidName", "Invalid Name: '%s'", name)
+	}
+	if input, ok := in["input"].(string); ok && !json.Valid([]byte(input)) {
+		return refuse("InvalidExecutionInput", "Invalid State Machine Execution Input")
+	}
+	g.starts.Lock()
+	defer g.starts.Unlock()
+	return g.forward(ctx, call)
+}
+
+// executionLog remembers the executions that were stopped here, and when.
+type executionLog struct {
+	mu      sync.Mutex
+	stopped map[string]time.Time
+}
+
+func (l *executionLog) stop(arn string, at time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped == nil {
+		l.stopped = map[string]time.Time{}
+	}
+	if before, ok := l.stopped[arn]; ok {
+		return before
+	}
+	l.stopped[arn] = at
+	return at
+}
+
+func (l *executionLog) stoppedAt(arn string) (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.stopped[arn]
+	return at, ok
+}
+
+// stopExecution stops, and ends the waits for task tokens that moto would sit
+// out until their timeout. From then on the execution is ABORTED.
+func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		ExecutionArn string `json:"executionArn"`
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	var before struct {
+		Status string `json:"status"`
+	}
+	if answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": in.ExecutionArn}, &before); !answer.succeeded() {
+		return answer
+	}
+	if before.Status != "RUNNING" {
+		// A second stop, or one that comes too late, changes nothing.
+		if at, ok := g.executions.stoppedAt(in.ExecutionArn); ok {
+			return stoppedAnswer(at)
+		}
+		return g.forward(ctx, call)
+	}
+	// moto fails at it as long as the execution's thread is only starting.
+	answer := g.forward(ctx, call)
+	for range 20 {
+		if answer.Status != http.StatusInternalServerError {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		answer = g.forward(ctx, call)
+	}
+	if !answer.succeeded() {
+		return answer
+	}
+	at := g.executions.stop(in.ExecutionArn, g.config.Now())
+	events, failed := g.history(ctx, call, in.ExecutionArn)
+	if failed == nil {
+		for _, token := range waitingTokens(events) {
+			g.ask(ctx, call, "AWSStepFunctions.SendTaskFailure", map[string]string{"taskToken": token, "error": "ExecutionStopped"}, nil)
+		}
+	}
+	return stoppedAnswer(at)
+}
+
+func stoppedAnswer(stopped time.Time) *Answer {
+	return ok(map[string]any{"stopDate": seconds(stopped)})
+}
+
+// describeExecution shows a stopped execution as ABORTED, with its stop date.
+func (g *Gateway) describeExecution(ctx context.Context, call *Call) *Answer {
+	answer := g.forward(ctx, call)
+	return editObject(answer, func(execution map[string]any) { g.showStopped(execution) })
+}
+
+// listExecutions filters and pages itself, because moto does not know which
+// executions are stopped.
+func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		StateMachineArn string `json:"stateMachineArn"`
+		StatusFilter    string `json:"statusFilter"`
+		MaxResults      int    `json:"maxResults"`
+		NextToken       string `json:"nextToken"`
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	all := []map[string]any{}
+	for token := ""; ; {
+		ask := map[string]any{"stateMachineArn": in.StateMachineArn, "maxResults": maxListPage}
+		if token != "" {
+			ask["nextToken"] = token
+		}
+		var out struct {
+			Executions []map[string]any `json:"executions"`
+			NextToken  string           `json:"nextToken"`
+		}
+		if answer := g.ask(ctx, call, "AWSStepFunctions.ListExecutions", ask, &out); !answer.succeeded() {
+			return answer
+		}
+		for _, execution := range out.Executions {
+			g.showStopped(execution)
+			if in.StatusFilter == "" || execution["status"] == in.StatusFilter {
+				all = append(all, execution)
+			}
+		}
+		if token = out.NextToken; token == "" {
+			break
+		}
+	}
+	if in.MaxResults == 0 {
+		in.MaxResults = defaultListPage
+	}
+	part, next, err := page(all, in.MaxResults, in.NextToken, maxListPage)
+	if err != nil {
+		return refuse("InvalidToken", "%v", err)
+	}
+	out := map[string]any{"executions": part}
+	if next != "" {
+		out["nextToken"] = next
+	}
+	return ok(out)
+}
+
+func (g *Gateway) showStopped(execution map[string]any) {
+	arn, _ := execution["executionArn"].(string)
+	if at, ok := g.executions.stoppedAt(arn); ok {
+		execution["status"] = "ABORTED"
+		execution["stopDate"] = seconds(at)
+		delete(execution, "error")
+		delete(execution, "cause")
+		delete(execution, "output")
+	}
+}
+
+// editObject changes the JSON object of a successful answer.
+func editObject(a *Answer, edit func(map[string]any)) *Answer {
+	if !a.succeeded() {
+		return a
+	}
+	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(a.Body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&object); err != nil {
+		return a
+	}
+	edit(object)
+	if raw, err := json.Marshal(object); err == nil {
+		a.Body = raw
+	}
+	return a
+}
+
+// executionHistory adds what moto ignores: order and pages.
+func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		ExecutionArn string `json:"executionArn"`
+		MaxResults   int    `json:"maxResults"`
+		NextToken    string `json:"nextToken"`
+		ReverseOrder bool   `json:"reverseOrder"`
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	var out struct {
+		Events []json.RawMessage `json:"events"`
+	}
+	if answer := g.ask(ctx, call, "AWSStepFunctions.GetExecutionHistory", map[string]string{"executionArn": in.ExecutionArn}, &out); !answer.succeeded() {
+		return answer
+	}
+	if in.ReverseOrder {
+		for i, j := 0, len(out.Events)-1; i < j; i, j = i+1, j-1 {
+			out.Events[i], out.Events[j] = out.Events[j], out.Events[i]
+		}
+	}
+	if in.MaxResults == 0 {
+		in.MaxResults = defaultListPage
+	}
+	part, next, err := page(out.Events, in.MaxResults, in.NextToken, maxListPage)
+	if err != nil {
+		return refuse("InvalidToken", "%v", err)
+	}
+	shown := map[string]any{"events": part}
+	if next != "" {
+		shown["nextToken"] = next
+	}
+	return ok(shown)
+}
+
+// event is what the corrections look at in a history.
+type event struct {
+	ID        int64  `json:"id"`
+	Previous  int64  `json:"previousEventId"`
+	Type      string `json:"type"`
+	Scheduled struct {
+		Resource   string `json:"resource"`
+		Parameters string `json:"parameters"`
+	} `json:"taskScheduledEventDetails"`
+}
+
+func (g *Gateway) history(ctx context.Context, call *Call, execution string) ([]event, *Answer) {
+	var out struct {
+		Events []event `json:"events"`
+	}
+	if answer := g.ask(ctx, call, "AWSStepFunctions.GetExecutionHistory", map[string]string{"executionArn": execution}, &out); !answer.succeeded() {
+		return nil, answer
+	}
+	return out.Events, nil
+}
+
+// tokenPattern is what moto's task tokens look like: a UUID. Other values look
+// so too; a token that no wait knows does no harm.
+var tokenPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+// waitingTokens are the possible tokens of the tasks that have not ended.
+func waitingTokens(events []event) []string {
+	var tokens []string
+	for i, e := range events {
+		if e.Type == "TaskScheduled" && strings.HasSuffix(e.Scheduled.Resource, ".waitForTaskToken") && !taskEnded(events[i:]) {
+			tokens = append(tokens, tokenPattern.FindAllString(e.Scheduled.Parameters, -1)...)
+		}
+	}
+	return tokens
+}
+
+// taskEnded says whether the task that the first event schedules has ended:
+// whether an end descends from it. Branches of a Parallel mix in a history, so
+// the order alone does not tell.
+func taskEnded(events []event) bool {
+	descends := map[int64]bool{events[0].ID: true}
+	for _, e := range events[1:] {
+		if !descends[e.Previous] {
+			continue
+		}
+		switch e.Type {
+		case "TaskSucceeded", "TaskFailed", "TaskTimedOut":
+			return true
+		}
+		descends[e.ID] = true
+	}
+	return false
+}

@@ -1,0 +1,69 @@
+// Package lambda runs function binaries as AWS Lambda runs them: each process
+// speaks the Lambda Runtime API with a listener of its own, serves one
+// invocation at a time, stays warm for the next, and is killed when its time
+// is up.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+package lambda
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Latest is the version that every function has.
+const Latest = "$LATEST"
+
+// Function is one function as the template describes it.
+type Function struct {
+	Name        string
+	Dir         string // holds the executable "bootstrap"
+	Handler     string
+	Environment map[string]string
+	Timeout     time.Duration
+	MemoryMB    int
+	// Aliases maps an alias to the version it stands for.
+	Aliases map[string]string
+	// Versions are the published versions, beside $LATEST.
+	Versions []string
+}
+
+func (f *Function) executable() string { return filepath.Join(f.Dir, "bootstrap") }
+
+// version is what a qualifier stands for; ok is false where it stands for
+// nothing. An empty qualifier is $LATEST.
+func (f *Function) version(qualifier string) (version string, ok bool) {
+	if qualifier == "" || qualifier == Latest {
+		return Latest, true
+	}
+	if v, ok := f.Aliases[qualifier]; ok {
+		return v, true
+	}
+	for _, v := range f.Versions {
+		if v == qualifier {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// splitName takes apart what the Invoke API accepts as a function's name: a
+// name, a partial ARN or an ARN, each with or without a qualifier.
+func splitName(name string) (function, qualifier string, err error) {
+	parts := strings.Split(name, ":")
+	for i, part := range parts {
+		if part == "function" {
+			parts = parts[i+1:]
+			break
+		}
+	}
+	switch {
+	case len(parts) == 1 && parts[0] != "":
+		return parts[0], "", nil
+	case len(parts) == 2 && parts[0] != "" && parts[1] != "":
+		return parts[0], parts[1], nil
+	}
+	return "", "", fmt.Errorf("%q is no function name", name)
+}

@@ -1,0 +1,124 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"sso-elevator/infra/local/requestid"
+)
+
+// PathPrefix is where Lambda's API begins.
+const PathPrefix = "/2015-03-31/functions/"
+
+// maxPayload is Lambda's quota for the payload of a synchronous invocation.
+const maxPayload = 6 << 20
+
+// ServeHTTP is Lambda's Invoke API; every other operation is answered as
+// unknown.
+//
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+PathPrefix+"{name}/invocations", s.serveInvoke)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke only.")
+	})
+	mux.ServeHTTP(w, r)
+}
+
+func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) {
+	name, qualifier, err := splitName(r.PathValue("name"))
+	if err != nil {
+		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		return
+	}
+	if q := r.URL.Query().Get("Qualifier"); q != "" {
+		qualifier = q
+	}
+	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+	if err != nil {
+		apiError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", err.Error())
+		return
+	}
+	if len(payload) == 0 {
+		payload = []byte("{}")
+	}
+	if !json.Valid(payload) {
+		apiError(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
+		return
+	}
+	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
+	case "", "RequestResponse":
+		s.invokeAndAnswer(w, r, name, qualifier, payload)
+	case "Event":
+		s.invokeLater(w, name, qualifier, payload)
+	default:
+		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "Invocation type "+strconv.Quote(kind)+" is not emulated.")
+	}
+}
+
+func (s *Service) invokeAndAnswer(w http.ResponseWriter, r *http.Request, name, qualifier string, payload []byte) {
+	// The caller that hangs up does not stop a function on AWS either.
+	result, err := s.Invoke(context.WithoutCancel(r.Context()), name, qualifier, payload)
+	if err != nil {
+		invokeError(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-Requestid", result.RequestID)
+	h.Set("X-Amz-Executed-Version", result.ExecutedVersion)
+	if result.Error != "" {
+		h.Set("X-Amz-Function-Error", result.Error)
+	}
+	w.Write(result.Payload)
+}
+
+// invokeLater answers at once and runs the function after. Lambda would try a
+// failed one twice more; this does not.
+func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, payload []byte) {
+	s.mu.Lock()
+	p := s.functions[name]
+	closed := s.closed
+	if p != nil && !closed {
+		s.events.Add(1)
+	}
+	s.mu.Unlock()
+	if closed {
+		invokeError(w, errors.New("the functions are being shut down"))
+		return
+	}
+	if p == nil {
+		invokeError(w, ErrNotFound)
+		return
+	}
+	go func() {
+		defer s.events.Done()
+		s.Invoke(context.Background(), name, qualifier, payload)
+	}()
+	w.Header().Set("X-Amzn-Requestid", requestid.New())
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func invokeError(w http.ResponseWriter, err error) {
+	if errors.Is(err, ErrNotFound) {
+		apiError(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		return
+	}
+	apiError(w, http.StatusInternalServerError, "ServiceException", err.Error())
+}
+
+// apiError answers as Lambda's API does. The request id is not decoration: a
+// state machine on moto turns an error without one into States.Runtime.
+func apiError(w http.ResponseWriter, status int, kind, message string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-Requestid", requestid.New())
+	h.Set("X-Amzn-Errortype", kind)
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": message})
+}

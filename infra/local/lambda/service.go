@@ -1,0 +1,358 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/requestid"
+)
+
+// maxInstances bounds the processes of one function. Lambda would start a
+// thousand; what comes on top waits here.
+const maxInstances = 16
+
+// Config says where the functions believe to run.
+type Config struct {
+	Region    string
+	AccountID string
+	// Environment is given to every function on top of its own.
+	Environment map[string]string
+	// Log takes what the functions print, each line with the function's name.
+	Log io.Writer
+	Now func() time.Time
+	// Fault, where set, says what goes wrong with an invocation.
+	Fault func(function string, payload []byte) Fault
+}
+
+// Fault is what goes wrong with one invocation, on purpose.
+type Fault struct {
+	Delay      time.Duration // the event reaches the process later
+	KillBefore bool          // the process is killed with the event in its hands
+	KillAfter  bool          // it is killed when it answers, and the answer is lost
+}
+
+// Service holds the functions and their warm instances.
+type Service struct {
+	config Config
+	log    io.Writer
+
+	mu        sync.Mutex
+	closed    bool
+	functions map[string]*pool
+	running   map[*instance]bool
+	events    sync.WaitGroup // invocations of type Event under way
+}
+
+type pool struct {
+	function *Function
+	slots    chan struct{}
+	idle     []*instance // the last one used is taken first
+}
+
+// Result is the answer of a function.
+type Result struct {
+	RequestID string
+	// Error is empty, or "Unhandled" where the payload describes an error.
+	Error           string
+	Payload         []byte
+	ExecutedVersion string
+}
+
+// ErrNotFound: there is no such function, version or alias.
+var ErrNotFound = errors.New("function not found")
+
+// New makes a service without functions.
+func New(c Config) *Service {
+	return &Service{config: c, log: &lockedWriter{out: c.Log}, functions: map[string]*pool{}, running: map[*instance]bool{}}
+}
+
+// Register adds f, or replaces the function of that name. It fails when there
+// is nothing to run.
+func (s *Service) Register(f Function) error {
+	info, err := os.Stat(f.executable())
+	if err != nil {
+		return fmt.Errorf("function %s: %w", f.Name, err)
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return fmt.Errorf("function %s: %s is not executable", f.Name, f.executable())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.functions[f.Name] = &pool{function: &f, slots: make(chan struct{}, maxInstances)}
+	return nil
+}
+
+// Names are the functions' names, sorted.
+func (s *Service) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make([]string, 0, len(s.functions))
+	for name := range s.functions {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// ARN is a function's ARN.
+func (s *Service) ARN(name string) string {
+	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", s.config.Region, s.config.AccountID, name)
+}
+
+// Close kills every instance. Invocations under way end with an exit error;
+// later ones fail.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	running := make([]*instance, 0, len(s.running))
+	for i := range s.running {
+		running = append(running, i)
+	}
+	s.mu.Unlock()
+	for _, i := range running {
+		i.close()
+	}
+	s.events.Wait()
+}
+
+// Invoke runs a function once and returns its answer. Errors of the function
+// itself, its exit and its timeout are Results; an error means that it could
+// not be invoked, or that ctx ended first.
+func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []byte) (Result, error) {
+	s.mu.Lock()
+	p := s.functions[name]
+	s.mu.Unlock()
+	if p == nil {
+		return Result{}, fmt.Errorf("%w: %s", ErrNotFound, s.ARN(name))
+	}
+	version, ok := p.function.version(qualifier)
+	if !ok {
+		return Result{}, fmt.Errorf("%w: %s:%s", ErrNotFound, s.ARN(name), qualifier)
+	}
+	arn := s.ARN(name)
+	if qualifier != "" {
+		arn += ":" + qualifier
+	}
+	result := Result{RequestID: requestid.New(), ExecutedVersion: version}
+
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+	inst, err := s.take(p, version)
+	if err != nil {
+		return Result{}, err
+	}
+	result.Payload, result.Error = s.run(ctx, p, inst, &invocation{
+		id: result.RequestID, arn: arn, payload: payload, done: make(chan outcome, 1),
+	})
+	return result, nil
+}
+
+// run sends inv through inst and gives inst back to its pool if it is still
+// good for another one.
+func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocation) (payload []byte, functionError string) {
+	healthy := false
+	defer func() {
+		if healthy {
+			s.giveBack(p, inst)
+		} else {
+			s.discard(inst)
+		}
+	}()
+
+	starting := time.NewTimer(initTimeout)
+	defer starting.Stop()
+	select {
+	case <-inst.ready:
+	case <-inst.process.Done():
+		if reported := inst.reportedInitError(); reported != nil {
+			return reported, "Unhandled"
+		}
+		return exitError(inv.id, inst.process.Err()), "Unhandled"
+	case <-starting.C:
+		return timeoutError(inv.id, initTimeout), "Unhandled"
+	case <-ctx.Done():
+		return exitError(inv.id, ctx.Err()), "Unhandled"
+	}
+
+	timeout := inst.function.Timeout
+	var fault Fault
+	if s.config.Fault != nil {
+		fault = s.config.Fault(p.function.Name, inv.payload)
+	}
+	if fault.Delay > 0 {
+		select {
+		case <-time.After(fault.Delay):
+		case <-ctx.Done():
+		}
+	}
+	inv.deadline = s.config.Now().Add(timeout)
+	inst.begin(inv)
+	running := time.NewTimer(timeout)
+	defer running.Stop()
+	work := inst.work
+	for {
+		select {
+		case work <- inv:
+			work = nil
+			if fault.KillBefore {
+				inst.process.Kill()
+			}
+		case out := <-inv.done:
+			if fault.KillAfter {
+				return exitError(inv.id, errors.New("signal: killed")), "Unhandled"
+			}
+			healthy = true
+			if out.failed {
+				return out.payload, "Unhandled"
+			}
+			return out.payload, ""
+		case <-inst.process.Done():
+			select {
+			case out := <-inv.done: // answered with its last breath
+				if out.failed {
+					return out.payload, "Unhandled"
+				}
+				return out.payload, ""
+			default:
+			}
+			return exitError(inv.id, inst.process.Err()), "Unhandled"
+		case <-running.C:
+			return timeoutError(inv.id, timeout), "Unhandled"
+		}
+	}
+}
+
+// take returns a warm instance, or starts a cold one.
+func (s *Service) take(p *pool, version string) (*instance, error) {
+	s.mu.Lock()
+	for len(p.idle) > 0 {
+		last := len(p.idle) - 1
+		inst := p.idle[last]
+		p.idle = p.idle[:last]
+		select {
+		case <-inst.process.Done(): // killed while nobody looked
+			delete(s.running, inst)
+			go inst.close()
+			continue
+		default:
+		}
+		s.mu.Unlock()
+		return inst, nil
+	}
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return nil, errors.New("the functions are being shut down")
+	}
+	inst, err := startInstance(p.function, s.environment(p.function, version), s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		go inst.close()
+		return nil, errors.New("the functions are being shut down")
+	}
+	s.running[inst] = true
+	return inst, nil
+}
+
+func (s *Service) giveBack(p *pool, inst *instance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		p.idle = append(p.idle, inst)
+	}
+}
+
+func (s *Service) discard(inst *instance) {
+	inst.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, inst)
+}
+
+// environment is what Lambda sets for a function on provided.al2023, what the
+// template sets, and what the local stack adds. The person's own environment
+// is not passed on: a function gets no more than on AWS.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func (s *Service) environment(f *Function, version string) []string {
+	values := map[string]string{
+		"_HANDLER":                        f.Handler,
+		"AWS_DEFAULT_REGION":              s.config.Region,
+		"AWS_REGION":                      s.config.Region,
+		"AWS_EXECUTION_ENV":               "AWS_Lambda_provided.al2023",
+		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION":     version,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": fmt.Sprint(f.MemoryMB),
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + f.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      "local",
+		"AWS_ACCESS_KEY_ID":               "local",
+		"AWS_SECRET_ACCESS_KEY":           "local",
+		"LAMBDA_TASK_ROOT":                f.Dir,
+		"LANG":                            "en_US.UTF-8",
+		"PATH":                            "/usr/local/bin:/usr/bin:/bin",
+		"TZ":                              ":UTC",
+	}
+	for name, value := range f.Environment {
+		values[name] = value
+	}
+	for name, value := range s.config.Environment {
+		values[name] = value
+	}
+	env := make([]string, 0, len(values))
+	for name, value := range values {
+		env = append(env, name+"="+value)
+	}
+	sort.Strings(env)
+	return env
+}
+
+// timeoutError and exitError are the payloads with which Lambda answers for a
+// function that no longer can. Their types are what the state machine's Retry
+// names.
+func timeoutError(id string, after time.Duration) []byte {
+	return errorPayload("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", id, after.Seconds()))
+}
+
+func exitError(id string, err error) []byte {
+	message := "Runtime exited without providing a reason"
+	if err != nil {
+		message = "Runtime exited with error: " + err.Error()
+	}
+	return errorPayload("Runtime.ExitError", fmt.Sprintf("RequestId: %s Error: %s", id, message))
+}
+
+func errorPayload(kind, message string) []byte {
+	payload, _ := json.Marshal(map[string]string{"errorType": kind, "errorMessage": message})
+	return payload
+}
+
+// lockedWriter lets the lines of many processes come out one after another.
+type lockedWriter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.out == nil {
+		return len(p), nil
+	}
+	return l.out.Write(p)
+}

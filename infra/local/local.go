@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
+	"sso-elevator/infra/local/moto"
+	"sso-elevator/infra/local/organization"
+	"sso-elevator/infra/local/process"
+	"sso-elevator/infra/local/stack"
+	"sso-elevator/infra/local/truth"
+	"sso-elevator/slack/simulator"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// Where the system believes to run.
+const (
+	region    = "us-east-1"
+	accountID = "123456789012"
+)
+
+// local is the local stack, as far as it has been started.
+type local struct {
+	options options
+	stderr  io.Writer
+	root    string // directory of go.mod
+
+	page, front net.Listener // of -listen and -gateway
+	servers     []*http.Server
+	scratch     string // holds the cloud assembly
+	synth       *process.Process
+	moto        *moto.Server
+	lambda      *lambda.Service
+	gateway     *gateway.Gateway
+}
+
+// ready is the line that says that the stack can be used.
+type ready struct {
+	Ready           bool   `json:"ready"`
+	Page            string `json:"page"`
+	SlackRequestURL string `json:"slack_request_url"`
+	AWSEndpointURL  string `json:"aws_endpoint_url"`
+}
+
+// run starts everything, prints the line, and returns when ctx ends, or with
+// an error when something does not start or breaks down. The caller closes.
+func (s *local) run(ctx context.Context, stdout io.Writer) error {
+	organization, err := s.prepare()
+	if err != nil {
+		return err
+	}
+	// Synthesis takes the longest; moto starts and is filled meanwhile.
+	type synthesis struct {
+		assembly *stack.Assembly
+		err      error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	synthesized := make(chan synthesis, 1)
+	startSynth := s.startSynth()
+	go func() {
+		assembly, err := s.awaitSynth(ctx, startSynth)
+		synthesized <- synthesis{assembly, err}
+	}()
+	motoURL, err := s.startAWS(ctx)
+	if err != nil {
+		return err
+	}
+	if organization != nil {
+		s.say("filling the organization")
+		if _, err := organization.Seed(ctx, s.aws()); err != nil {
+			return err
+		}
+	}
+	var made synthesis
+	select {
+	case made = <-synthesized:
+	case <-s.motoEnded():
+		return errors.New("moto ended while the app was being synthesized")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if made.err != nil {
+		return made.err
+	}
+	s.say("deploying %s to %s", made.assembly.StackName, motoURL)
+	deployed, err := made.assembly.Deploy(ctx, stack.Target{AWS: s.aws(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
+	if err != nil {
+		return fmt.Errorf("deploy: %w", err)
+	}
+	page, err := s.startSystem(ctx, deployed, organization)
+	if err != nil {
+		return err
+	}
+	s.serve(s.page, page)
+	line, err := json.Marshal(ready{Ready: true, Page: s.pageURL() + "/", SlackRequestURL: s.gatewayURL() + "/_api/slack", AWSEndpointURL: s.gatewayURL()})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s\n", line)
+	s.say("ready: %s/", s.pageURL())
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.motoEnded():
+		return errors.New("moto ended by itself")
+	}
+}
+
+// prepare does what can fail before anything is started: the files, the ports.
+func (s *local) prepare() (*organization.Organization, error) {
+	var err error
+	if s.root, err = moduleRoot(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.options.config); err != nil {
+		return nil, fmt.Errorf("the settings: %w", err)
+	}
+	people, err := s.organization()
+	if err != nil {
+		return nil, fmt.Errorf("the example organization: %w", err)
+	}
+	if s.options.aws == "" {
+		if _, err := moto.Executable(s.root); err != nil {
+			return nil, err
+		}
+	}
+	if s.page, err = net.Listen("tcp", s.options.listen); err != nil {
+		return nil, fmt.Errorf("the page's address -listen: %w", err)
+	}
+	if s.front, err = net.Listen("tcp", s.options.gateway); err != nil {
+		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
+	}
+	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
+		return nil, err
+	}
+	return people, nil
+}
+
+// startAWS starts moto, or takes the one that runs, and the gateway.
+func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
+	if motoURL = s.options.aws; motoURL == "" {
+		s.say("starting moto")
+		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.front.Addr().(*net.TCPAddr).Port})
+		if err != nil {
+			return "", err
+		}
+		motoURL = s.moto.URL
+	} else if err := moto.EnableInterpreter(ctx, motoURL); err != nil {
+		return "", err
+	}
+	var rules faults.Rules
+	s.lambda = lambda.New(lambda.Config{
+		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: rules.Invocation,
+		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL(), "ELEVATOR_SLACK_API_URL": s.slackAPI()},
+	})
+	s.gateway = gateway.New(gateway.Config{
+		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay,
+		Intercept: func(c *gateway.Call) *gateway.Answer {
+			if status, body, ok := rules.Call(c.Target(), c.URI); ok {
+				return &gateway.Answer{Status: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: body}
+			}
+			return nil
+		},
+	})
+	front := http.NewServeMux()
+	front.Handle("/_faults", &rules)
+	front.Handle("/", s.gateway)
+	s.serve(s.front, front)
+	return motoURL, nil
+}
+
+// startSystem puts the deployed functions to work and makes the page.
+func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *organization.Organization) (http.Handler, error) {
+	if err := s.wantSlackRoute(deployed.Routes); err != nil {
+		return nil, err
+	}
+	secrets, err := s.putSecrets(ctx, deployed.Functions)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range deployed.Functions {
+		if err := s.lambda.Register(f); err != nil {
+			return nil, err
+		}
+	}
+	s.gateway.SetRoutes(deployed.Routes)
+
+	settings := settingsOf(deployed.Functions)
+	reader := truth.New(truth.Config{
+		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
+	})
+	if s.options.slackAPI != "" {
+		return simulator.TruthPage(reader.Read), nil
+	}
+	members, err := s.members(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	workspace := simulator.New(simulator.Config{
+		TeamID: settings["ELEVATOR_SLACK_TEAM"], AppID: settings["ELEVATOR_SLACK_APP"], ChannelID: settings["ELEVATOR_SLACK_CHANNEL"],
+		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret,
+		People: members, RequestURL: s.gatewayURL() + "/_api/slack", APIURL: s.slackAPI(), Truth: reader.Read,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/api/", workspace.API())
+	mux.Handle("/", workspace.Page())
+	return mux, nil
+}
+
+// wantSlackRoute makes sure that the printed request URL leads somewhere.
+func (s *local) wantSlackRoute(routes []gateway.Route) error {
+	for _, r := range routes {
+		if r.Method == http.MethodPost && r.Path == "/slack" {
+			return nil
+		}
+	}
+	return errors.New("the template's HTTP API has no route POST /slack")
+}
+
+// settingsOf is the environment of all functions together; what two of them
+// share has one value.
+func settingsOf(functions []lambda.Function) map[string]string {
+	all := map[string]string{}
+	for _, f := range functions {
+		for name, value := range f.Environment {
+			all[name] = value
+		}
+	}
+	return all
+}
+
+func (s *local) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	s.servers = append(s.servers, server)
+	go server.Serve(l)
+}
+
+// close ends everything; nothing that was started is left when it returns.
+func (s *local) close() {
+	if s.synth != nil {
+		s.synth.Kill()
+	}
+	for _, l := range []net.Listener{s.page, s.front} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	for _, server := range s.servers {
+		server.Close()
+	}
+	if s.lambda != nil {
+		s.lambda.Close()
+	}
+	if s.moto != nil {
+		s.moto.Stop()
+	}
+	if s.gateway != nil {
+		s.gateway.Close()
+	}
+	if s.scratch != "" {
+		os.RemoveAll(s.scratch)
+	}
+}
+
+// aws is an SDK configuration that points at the gateway, whatever the
+// environment says.
+func (s *local) aws() aws.Config {
+	return aws.Config{
+		Region:       region,
+		BaseEndpoint: aws.String(s.gatewayURL()),
+		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+	}
+}
+
+func (s *local) gatewayURL() string { return "http://" + s.front.Addr().String() }
+func (s *local) pageURL() string    { return "http://" + s.page.Addr().String() }
+
+// slackAPI is the address of the Web API, with a slash at the end.
+func (s *local) slackAPI() string {
+	if s.options.slackAPI == "" {
+		return s.pageURL() + "/api/"
+	}
+	return strings.TrimSuffix(s.options.slackAPI, "/") + "/"
+}
+
+// motoEnded is closed when the moto that was started here has ended.
+func (s *local) motoEnded() <-chan struct{} {
+	if s.moto == nil {
+		return nil
+	}
+	return s.moto.Done()
+}
+
+func (s *local) say(format string, args ...any) {
+	fmt.Fprintf(s.stderr, "local: "+format+"\n", args...)
+}
+
+// moduleRoot is the directory of go.mod, at or above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
+		}
+	}
+}

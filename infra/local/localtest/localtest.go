@@ -1,0 +1,143 @@
+// Package localtest gives the local stack's tests what they share: the probe
+// function, and moto with a gateway in front of it.
+package localtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
+	"sso-elevator/infra/local/moto"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+)
+
+// Region and AccountID are where the local stack believes to be.
+const (
+	Region    = "us-east-1"
+	AccountID = "123456789012"
+)
+
+// Root is the directory of go.mod.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
+
+// BuildProbe builds infra/local/testdata/probe as dir/bootstrap.
+func BuildProbe(dir string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, "bootstrap"), "./infra/local/testdata/probe")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the probe: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Stack is moto and a gateway in front of it, with the probe as the functions
+// "probe" (5 s) and "impatient" (1 s).
+type Stack struct {
+	URL     string // of the gateway
+	Moto    *moto.Server
+	Gateway *gateway.Gateway
+	Lambda  *lambda.Service
+	server  *http.Server
+	// Dir holds the probe, as "bootstrap".
+	Dir string
+}
+
+// Start starts a stack; the caller stops it.
+func Start() (_ *Stack, err error) {
+	s := &Stack{}
+	defer func() {
+		if err != nil {
+			s.Stop()
+		}
+	}()
+	if s.Dir, err = os.MkdirTemp("", "localtest"); err != nil {
+		return nil, err
+	}
+	if err := BuildProbe(s.Dir); err != nil {
+		return nil, err
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.URL = "http://" + listener.Addr().String()
+	s.Moto, err = moto.Start(context.Background(), moto.Config{Root: root, GatewayPort: listener.Addr().(*net.TCPAddr).Port})
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	s.Lambda = lambda.New(lambda.Config{Region: Region, AccountID: AccountID, Log: io.Discard, Now: time.Now})
+	for name, timeout := range map[string]time.Duration{"probe": 5 * time.Second, "impatient": time.Second} {
+		f := lambda.Function{Name: name, Dir: s.Dir, Timeout: timeout, MemoryMB: 128, Aliases: map[string]string{"live": "1"}, Versions: []string{"1"}}
+		if err := s.Lambda.Register(f); err != nil {
+			return nil, err
+		}
+	}
+	s.Gateway = gateway.New(gateway.Config{MotoURL: s.Moto.URL, Lambda: s.Lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay})
+	s.server = &http.Server{Handler: s.Gateway}
+	go s.server.Serve(listener)
+	return s, nil
+}
+
+// Stop ends all of it.
+func (s *Stack) Stop() {
+	if s.server != nil {
+		s.server.Close()
+	}
+	if s.Lambda != nil {
+		s.Lambda.Close()
+	}
+	if s.Moto != nil {
+		s.Moto.Stop()
+	}
+	if s.Gateway != nil {
+		s.Gateway.Close()
+	}
+	os.RemoveAll(s.Dir)
+}
+
+// AWS is an SDK configuration that points at the stack and does not retry, so
+// that a test sees the first answer.
+func (s *Stack) AWS() aws.Config {
+	return aws.Config{
+		Region:           Region,
+		BaseEndpoint:     aws.String(s.URL),
+		Credentials:      credentials.NewStaticCredentialsProvider("local", "local", ""),
+		RetryMaxAttempts: 1,
+	}
+}

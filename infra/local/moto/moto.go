@@ -1,0 +1,214 @@
+// Package moto runs moto's server, the AWS that the local stack stands on.
+package moto
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/process"
+)
+
+// seed makes the ids that moto hands out the same on every fresh server, so
+// that the example policy can name accounts and groups.
+const seed = "7"
+
+// startTimeout is how long a server may take until it answers: Python imports
+// some forty service models, a second or two on an idle machine.
+const startTimeout = 60 * time.Second
+
+// venvVariable names the environment variable with the Python virtual
+// environment that holds moto; .venv beside go.mod where it is not set.
+const venvVariable = "ELEVATOR_PYTHON_VENV"
+
+// Config says how a server is started.
+type Config struct {
+	// Root is the directory of go.mod, where .venv is looked for.
+	Root string
+	// GatewayPort is where moto finds Lambda and Step Functions when a state
+	// machine calls them.
+	GatewayPort int
+	// Log takes what the server prints.
+	Log io.Writer
+}
+
+// Server is a running moto.
+type Server struct {
+	URL     string
+	process *process.Process
+}
+
+// Executable finds moto_server. The error says how to get it.
+func Executable(root string) (string, error) {
+	venv := os.Getenv(venvVariable)
+	if venv == "" {
+		venv = filepath.Join(root, ".venv")
+	}
+	path := filepath.Join(venv, "bin", "moto_server")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("moto is not installed: %s does not exist; `make demo` and `make test` install it, or set %s to a virtual environment that has the packages of requirements.txt", path, venvVariable)
+	}
+	return path, nil
+}
+
+// Start runs a fresh server on a free port of 127.0.0.1, with reproducible ids
+// and with its interpreter of state machines on. It returns when the server
+// answers. On an error, nothing is left running.
+func Start(ctx context.Context, c Config) (*Server, error) {
+	executable, err := Executable(c.Root)
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, fmt.Errorf("find a port for moto: %w", err)
+	}
+	output := &tail{next: c.Log}
+	cmd := exec.Command(executable, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
+	cmd.Env = environment(c.GatewayPort)
+	cmd.Stdout, cmd.Stderr = output, output
+	p, err := process.Start(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("start moto: %w", err)
+	}
+	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), process: p}
+	if err := s.waitUntilUp(ctx); err != nil {
+		s.Stop()
+		return nil, fmt.Errorf("start moto: %w%s", err, output.String())
+	}
+	if err := s.configure(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// environment is what the server gets to see of ours: no AWS settings of the
+// person at the keyboard, no proxies between moto and the gateway. The time
+// zone must be UTC: moto compares the Timestamp of a Wait, which is UTC, with
+// local time.
+func environment(gatewayPort int) []string {
+	env := []string{"MOTO_PORT=" + strconv.Itoa(gatewayPort), "PYTHONUNBUFFERED=1", "TZ=UTC", "NO_PROXY=*"}
+	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+func (s *Server) configure(ctx context.Context) error {
+	if err := post(ctx, s.URL+"/moto-api/seed?a="+seed, nil); err != nil {
+		return fmt.Errorf("make moto's ids reproducible: %w", err)
+	}
+	return EnableInterpreter(ctx, s.URL)
+}
+
+// EnableInterpreter makes the moto at url run state machines.
+func EnableInterpreter(ctx context.Context, url string) error {
+	err := post(ctx, strings.TrimRight(url, "/")+"/moto-api/config", []byte(`{"stepfunctions":{"execute_state_machine":true}}`))
+	if err != nil {
+		return fmt.Errorf("turn on moto's interpreter at %s: %w", url, err)
+	}
+	return nil
+}
+
+// Stop ends the server; it returns when it is gone, after 2 s at most.
+func (s *Server) Stop() { s.process.Stop(2 * time.Second) }
+
+// PID is the server's process id.
+func (s *Server) PID() int { return s.process.PID() }
+
+// Done is closed when the server has ended.
+func (s *Server) Done() <-chan struct{} { return s.process.Done() }
+
+func (s *Server) waitUntilUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/moto-api/config", nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := client.Do(req); err == nil {
+			resp.Body.Close()
+			return nil
+		}
+		select {
+		case <-s.Done():
+			return fmt.Errorf("it ended at once: %v", s.process.Err())
+		case <-ctx.Done():
+			return errors.New("it did not answer in time")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// client does not follow the environment's proxy settings: moto is local.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+
+func post(ctx context.Context, url string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answered %s", url, resp.Status)
+	}
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// tail passes output on and keeps the end of it for an error message.
+type tail struct {
+	next io.Writer
+	mu   sync.Mutex
+	kept []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const most = 2000
+	t.kept = append(t.kept, p...)
+	if len(t.kept) > most {
+		t.kept = t.kept[len(t.kept)-most:]
+	}
+	if t.next != nil {
+		return t.next.Write(p)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.kept) == 0 {
+		return ""
+	}
+	return "\n" + strings.TrimSpace(string(t.kept))
+}

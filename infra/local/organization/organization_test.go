@@ -1,0 +1,137 @@
+package organization_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"sso-elevator/infra/local/localtest"
+	"sso-elevator/infra/local/organization"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// The demo's settings name accounts and groups of the demo's organization, so
+// its ids must stay what they are.
+func TestDemoIDs(t *testing.T) {
+	stack, err := localtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stack.Stop()
+	o, err := organization.Load("../demo/organization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := o.Seed(context.Background(), stack.AWS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.MarshalIndent(ids, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/demo.json"
+	if *update {
+		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got)+"\n" != string(want) {
+		t.Errorf("ids are\n%s\nwant\n%s", got, want)
+	}
+
+	t.Run("again", func(t *testing.T) {
+		again, err := o.Seed(context.Background(), stack.AWS())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := json.MarshalIndent(again, "", "  "); string(text) != string(got) {
+			t.Errorf("a second time the ids are\n%s", text)
+		}
+		accounts, err := organizations.NewFromConfig(stack.AWS()).ListAccounts(context.Background(), &organizations.ListAccountsInput{})
+		if err != nil || len(accounts.Accounts) != len(o.Accounts)+1 {
+			t.Errorf("%d accounts (%v), want %d and the management account", len(accounts.Accounts), err, len(o.Accounts))
+		}
+	})
+	t.Run("an assignment by hand", func(t *testing.T) {
+		o, err := organization.Parse([]byte(`
+accounts: [{name: playground}]
+permission_sets: [{name: ReadOnlyAccess}]
+people: [{name: Alice Anderson, email: alice@example.com, slack_id: U0ALICE01}]
+assignments: [{account: playground, permission_set: ReadOnlyAccess, person: alice@example.com}]
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := o.Seed(context.Background(), stack.AWS())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := ssoadmin.NewFromConfig(stack.AWS()).ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
+			InstanceArn: aws.String(made.InstanceARN), AccountId: aws.String(made.Accounts["playground"]), PermissionSetArn: aws.String(made.PermissionSets["ReadOnlyAccess"]),
+		})
+		if err != nil || len(out.AccountAssignments) != 1 || aws.ToString(out.AccountAssignments[0].PrincipalId) != ids.People["alice@example.com"] {
+			t.Errorf("assigned %v (%v), want alice alone", out.AccountAssignments, err)
+		}
+	})
+}
+
+func TestParseReportsEverything(t *testing.T) {
+	_, err := organization.Parse([]byte(`
+accounts: [{name: one}, {name: One}, {email: nobody}]
+permission_sets: [{name: Read}, {}]
+people:
+  - {name: Ann, email: ann@example.com, slack_id: ann}
+  - {name: Ben Baker, email: ANN@example.com, slack_id: U0BEN, slack_only: true}
+  - {name: Cid Clark, email: cid@example.com, slack_id: U0CID, slack_only: true}
+groups: [{name: Team, members: [cid@example.com, dan@example.com]}]
+assignments: [{account: two, permission_set: Write, person: ann@example.com}]
+`))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := []string{
+		`accounts[1]: name "One" is there twice`,
+		`accounts[2]: name is missing`,
+		`accounts[2]: "nobody" is no email`,
+		`permission_sets[1]: name is missing`,
+		`people[0]: name must be a given name and a family name, not "Ann"`,
+		`people[0]: slack_id must be U or W, then capitals and digits, not "ann"`,
+		`people[1]: email "ANN@example.com" is there twice`,
+		`groups[0]: "cid@example.com" is slack_only and not in Identity Center`,
+		`groups[0]: nobody among people has the email "dan@example.com"`,
+		`assignments[0]: no account is called "two"`,
+		`assignments[0]: no permission set is called "Write"`,
+	}
+	got := strings.Split(err.Error(), "\n")
+	for _, w := range want {
+		found := false
+		for _, g := range got {
+			found = found || g == w
+		}
+		if !found {
+			t.Errorf("not reported: %s", w)
+		}
+	}
+	if t.Failed() {
+		t.Logf("reported:\n%s", err)
+	}
+}
+
+func TestParseRefusesUnknownFields(t *testing.T) {
+	if _, err := organization.Parse([]byte("peple: []")); err == nil || !strings.Contains(err.Error(), "peple") {
+		t.Errorf("error %v, want one that names the field", err)
+	}
+}

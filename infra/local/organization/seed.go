@@ -1,0 +1,264 @@
+package organization
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	identitytypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+)
+
+// IDs is what AWS called what was made, by name (people by their email).
+type IDs struct {
+	InstanceARN     string
+	IdentityStoreID string
+	Accounts        map[string]string // name to account id
+	PermissionSets  map[string]string // name to ARN
+	People          map[string]string // email in Slack to user id
+	Groups          map[string]string // name to group id
+}
+
+// assignmentTimeout is how long an assignment of the seed may take.
+const assignmentTimeout = 30 * time.Second
+
+// Seed makes what the organization has and AWS has not, one call after another
+// in the order of the file, so that a server with reproducible ids gives
+// everything the same id each time. What has the right name is left as it is.
+func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error) {
+	s := &seeder{
+		org:   organizations.NewFromConfig(config),
+		admin: ssoadmin.NewFromConfig(config),
+		store: identitystore.NewFromConfig(config),
+		ids:   IDs{Accounts: map[string]string{}, PermissionSets: map[string]string{}, People: map[string]string{}, Groups: map[string]string{}},
+	}
+	for _, step := range []func(context.Context, *Organization) error{
+		s.instance, s.accounts, s.permissionSets, s.groups, s.people, s.memberships, s.assignments,
+	} {
+		if err := step(ctx, o); err != nil {
+			return IDs{}, err
+		}
+	}
+	return s.ids, nil
+}
+
+type seeder struct {
+	org   *organizations.Client
+	admin *ssoadmin.Client
+	store *identitystore.Client
+	ids   IDs
+}
+
+func (s *seeder) instance(ctx context.Context, _ *Organization) error {
+	out, err := s.admin.ListInstances(ctx, &ssoadmin.ListInstancesInput{})
+	if err != nil {
+		return fmt.Errorf("list instances of Identity Center: %w", err)
+	}
+	if len(out.Instances) == 0 {
+		return errors.New("there is no instance of Identity Center")
+	}
+	s.ids.InstanceARN = aws.ToString(out.Instances[0].InstanceArn)
+	s.ids.IdentityStoreID = aws.ToString(out.Instances[0].IdentityStoreId)
+	return nil
+}
+
+func (s *seeder) accounts(ctx context.Context, o *Organization) error {
+	var exists *orgtypes.AlreadyInOrganizationException
+	_, err := s.org.CreateOrganization(ctx, &organizations.CreateOrganizationInput{FeatureSet: orgtypes.OrganizationFeatureSetAll})
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("create the organization: %w", err)
+	}
+	present := map[string]string{}
+	pages := organizations.NewListAccountsPaginator(s.org, &organizations.ListAccountsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list accounts: %w", err)
+		}
+		for _, a := range page.Accounts {
+			present[aws.ToString(a.Name)] = aws.ToString(a.Id)
+		}
+	}
+	for _, a := range o.Accounts {
+		if id, ok := present[a.Name]; ok {
+			s.ids.Accounts[a.Name] = id
+			continue
+		}
+		out, err := s.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String(a.Name), Email: aws.String(a.Email)})
+		if err != nil {
+			return fmt.Errorf("create account %s: %w", a.Name, err)
+		}
+		s.ids.Accounts[a.Name] = aws.ToString(out.CreateAccountStatus.AccountId)
+	}
+	return nil
+}
+
+func (s *seeder) permissionSets(ctx context.Context, o *Organization) error {
+	present := map[string]string{}
+	pages := ssoadmin.NewListPermissionSetsPaginator(s.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: &s.ids.InstanceARN})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list permission sets: %w", err)
+		}
+		for _, arn := range page.PermissionSets {
+			out, err := s.admin.DescribePermissionSet(ctx, &ssoadmin.DescribePermissionSetInput{InstanceArn: &s.ids.InstanceARN, PermissionSetArn: aws.String(arn)})
+			if err != nil {
+				return fmt.Errorf("describe permission set %s: %w", arn, err)
+			}
+			present[aws.ToString(out.PermissionSet.Name)] = arn
+		}
+	}
+	for _, p := range o.PermissionSets {
+		if arn, ok := present[p.Name]; ok {
+			s.ids.PermissionSets[p.Name] = arn
+			continue
+		}
+		out, err := s.admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{
+			InstanceArn: &s.ids.InstanceARN, Name: aws.String(p.Name), Description: aws.String(p.Description), SessionDuration: aws.String(p.SessionDuration),
+		})
+		if err != nil {
+			return fmt.Errorf("create permission set %s: %w", p.Name, err)
+		}
+		s.ids.PermissionSets[p.Name] = aws.ToString(out.PermissionSet.PermissionSetArn)
+	}
+	return nil
+}
+
+func (s *seeder) groups(ctx context.Context, o *Organization) error {
+	present := map[string]string{}
+	pages := identitystore.NewListGroupsPaginator(s.store, &identitystore.ListGroupsInput{IdentityStoreId: &s.ids.IdentityStoreID})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list groups: %w", err)
+		}
+		for _, g := range page.Groups {
+			present[aws.ToString(g.DisplayName)] = aws.ToString(g.GroupId)
+		}
+	}
+	for _, g := range o.Groups {
+		if id, ok := present[g.Name]; ok {
+			s.ids.Groups[g.Name] = id
+			continue
+		}
+		out, err := s.store.CreateGroup(ctx, &identitystore.CreateGroupInput{IdentityStoreId: &s.ids.IdentityStoreID, DisplayName: aws.String(g.Name), Description: aws.String(g.Description)})
+		if err != nil {
+			return fmt.Errorf("create group %s: %w", g.Name, err)
+		}
+		s.ids.Groups[g.Name] = aws.ToString(out.GroupId)
+	}
+	return nil
+}
+
+func (s *seeder) people(ctx context.Context, o *Organization) error {
+	present := map[string]string{}
+	pages := identitystore.NewListUsersPaginator(s.store, &identitystore.ListUsersInput{IdentityStoreId: &s.ids.IdentityStoreID})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list users: %w", err)
+		}
+		for _, u := range page.Users {
+			present[aws.ToString(u.UserName)] = aws.ToString(u.UserId)
+		}
+	}
+	for _, p := range o.People {
+		if p.SlackOnly {
+			continue
+		}
+		email := p.directoryEmail()
+		if id, ok := present[email]; ok {
+			s.ids.People[p.Email] = id
+			continue
+		}
+		given, family, _ := strings.Cut(p.Name, " ")
+		out, err := s.store.CreateUser(ctx, &identitystore.CreateUserInput{
+			IdentityStoreId: &s.ids.IdentityStoreID,
+			UserName:        aws.String(email),
+			DisplayName:     aws.String(p.Name),
+			Name:            &identitytypes.Name{GivenName: aws.String(given), FamilyName: aws.String(family)},
+			Title:           aws.String(p.Title),
+			Emails:          []identitytypes.Email{{Value: aws.String(email), Type: aws.String("work"), Primary: true}},
+		})
+		if err != nil {
+			return fmt.Errorf("create user %s: %w", email, err)
+		}
+		s.ids.People[p.Email] = aws.ToString(out.UserId)
+	}
+	return nil
+}
+
+func (p Person) directoryEmail() string {
+	if p.DirectoryEmail != "" {
+		return p.DirectoryEmail
+	}
+	return p.Email
+}
+
+func (s *seeder) memberships(ctx context.Context, o *Organization) error {
+	var exists *identitytypes.ConflictException
+	for _, g := range o.Groups {
+		for _, m := range g.Members {
+			_, err := s.store.CreateGroupMembership(ctx, &identitystore.CreateGroupMembershipInput{
+				IdentityStoreId: &s.ids.IdentityStoreID, GroupId: aws.String(s.ids.Groups[g.Name]),
+				MemberId: &identitytypes.MemberIdMemberUserId{Value: s.ids.People[m]},
+			})
+			if err != nil && !errors.As(err, &exists) {
+				return fmt.Errorf("add %s to group %s: %w", m, g.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *seeder) assignments(ctx context.Context, o *Organization) error {
+	for _, a := range o.Assignments {
+		out, err := s.admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
+			InstanceArn: &s.ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
+			TargetId:         aws.String(s.ids.Accounts[a.Account]),
+			PermissionSetArn: aws.String(s.ids.PermissionSets[a.PermissionSet]),
+			PrincipalId:      aws.String(s.ids.People[a.Person]),
+		})
+		if err == nil {
+			err = s.settled(ctx, out.AccountAssignmentCreationStatus)
+		}
+		if err != nil {
+			return fmt.Errorf("assign %s in %s to %s: %w", a.PermissionSet, a.Account, a.Person, err)
+		}
+	}
+	return nil
+}
+
+// settled waits until a creation has succeeded.
+func (s *seeder) settled(ctx context.Context, status *ssotypes.AccountAssignmentOperationStatus) error {
+	ctx, cancel := context.WithTimeout(ctx, assignmentTimeout)
+	defer cancel()
+	for {
+		switch status.Status {
+		case ssotypes.StatusValuesSucceeded:
+			return nil
+		case ssotypes.StatusValuesFailed:
+			return errors.New(aws.ToString(status.FailureReason))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		out, err := s.admin.DescribeAccountAssignmentCreationStatus(ctx, &ssoadmin.DescribeAccountAssignmentCreationStatusInput{
+			InstanceArn: &s.ids.InstanceARN, AccountAssignmentCreationRequestId: status.RequestId,
+		})
+		if err != nil {
+			return err
+		}
+		status = out.AccountAssignmentCreationStatus
+	}
+}

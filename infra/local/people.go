@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"sso-elevator/infra/local/organization"
+	"sso-elevator/slack/simulator"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+)
+
+//go:embed demo/organization.yaml
+var demoOrganization []byte
+
+// organization is what -seed says; nil for none.
+func (s *local) organization() (*organization.Organization, error) {
+	switch s.options.seed {
+	case noSeed:
+		return nil, nil
+	case "":
+		return organization.Parse(demoOrganization)
+	default:
+		return organization.Load(s.options.seed)
+	}
+}
+
+// members are the people of the simulated workspace: those of the seed, or
+// without one whoever Identity Center has.
+func (s *local) members(ctx context.Context, o *organization.Organization) ([]simulator.Person, error) {
+	if o == nil {
+		return s.membersOfIdentityCenter(ctx)
+	}
+	var members []simulator.Person
+	for _, p := range o.People {
+		if p.NoSlack {
+			continue
+		}
+		members = append(members, simulator.Person{
+			SlackID: p.SlackID, Name: p.Name, Email: p.Email, Title: p.Title,
+			InChannel: !p.OutsideChannel, Guest: p.Guest, Deleted: p.Deleted,
+		})
+	}
+	return members, nil
+}
+
+func (s *local) membersOfIdentityCenter(ctx context.Context) ([]simulator.Person, error) {
+	instances, err := ssoadmin.NewFromConfig(s.aws()).ListInstances(ctx, &ssoadmin.ListInstancesInput{})
+	if err != nil {
+		return nil, fmt.Errorf("list instances of Identity Center: %w", err)
+	}
+	var members []simulator.Person
+	for _, instance := range instances.Instances {
+		pages := identitystore.NewListUsersPaginator(identitystore.NewFromConfig(s.aws()), &identitystore.ListUsersInput{IdentityStoreId: instance.IdentityStoreId})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("list users: %w", err)
+			}
+			for _, u := range page.Users {
+				if len(u.Emails) == 0 {
+					continue
+				}
+				members = append(members, simulator.Person{
+					SlackID: fmt.Sprintf("U0LOCAL%03d", len(members)+1), Name: aws.ToString(u.DisplayName),
+					Email: aws.ToString(u.Emails[0].Value), Title: aws.ToString(u.Title), InChannel: true,
+				})
+			}
+		}
+	}
+	return members, nil
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"sso-elevator/infra/local/lambda"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+)
+
+// slackSecrets is what Slack and the app share.
+type slackSecrets struct{ botToken, signingSecret string }
+
+// putSecrets puts the Slack secrets where the functions' settings say that they
+// are.
+func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (slackSecrets, error) {
+	secrets := slackSecrets{botToken: s.options.botToken, signingSecret: s.options.signingSecret}
+	if secrets.botToken == "" {
+		secrets.botToken = "xoxb-local-" + randomHex(12)
+	}
+	if secrets.signingSecret == "" {
+		secrets.signingSecret = randomHex(16)
+	}
+	settings := settingsOf(functions)
+	for name, value := range map[string]string{
+		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
+	} {
+		if err := s.putSecret(ctx, settings[name], value); err != nil {
+			return slackSecrets{}, fmt.Errorf("store the secret of %s: %w", name, err)
+		}
+	}
+	return secrets, nil
+}
+
+// putSecret stores value under a reference as the functions read it: ssm:NAME
+// or secretsmanager:NAME.
+func (s *local) putSecret(ctx context.Context, reference, value string) error {
+	service, name, _ := strings.Cut(reference, ":")
+	switch service {
+	case "ssm":
+		_, err := ssm.NewFromConfig(s.aws()).PutParameter(ctx, &ssm.PutParameterInput{
+			Name: aws.String(name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true),
+		})
+		return err
+	case "secretsmanager":
+		client := secretsmanager.NewFromConfig(s.aws())
+		if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(name), SecretString: aws.String(value)}); err == nil {
+			return nil
+		}
+		_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(name), SecretString: aws.String(value)})
+		return err
+	}
+	return fmt.Errorf("%q names neither an SSM parameter nor a secret of Secrets Manager", reference)
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,232 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// Target is where a stack is deployed to.
+type Target struct {
+	AWS       aws.Config // of the gateway
+	Region    string
+	AccountID string
+	// APIURL is where the gateway serves the HTTP API, without a slash at the
+	// end.
+	APIURL string
+}
+
+// Deployed is what came of a template.
+type Deployed struct {
+	Functions     []lambda.Function // for the caller to run
+	Routes        []gateway.Route
+	StateMachines []string          // ARNs
+	Outputs       map[string]string // resolved
+}
+
+// Function is the deployed function whose name ends in the given name, with a
+// hyphen before it.
+func (d Deployed) Function(name string) (lambda.Function, bool) {
+	for _, f := range d.Functions {
+		if strings.HasSuffix(f.Name, "-"+name) {
+			return f, true
+		}
+	}
+	return lambda.Function{}, false
+}
+
+// Deploy uploads the files of the assembly and creates its resources. Tables,
+// buckets, topics and machines that exist under their names are used again.
+func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) {
+	d := &deployer{
+		assembly: a, target: target, stack: a.StackName,
+		s3:           s3.NewFromConfig(target.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		dynamodb:     dynamodb.NewFromConfig(target.AWS),
+		ssm:          ssm.NewFromConfig(target.AWS),
+		sns:          sns.NewFromConfig(target.AWS),
+		sfn:          sfn.NewFromConfig(target.AWS),
+		functions:    map[string]*lambda.Function{},
+		integrations: map[string]string{},
+	}
+	pseudo := map[string]string{
+		"AWS::AccountId": target.AccountID,
+		"AWS::Region":    target.Region,
+		"AWS::Partition": "aws",
+		"AWS::URLSuffix": "amazonaws.com",
+		"AWS::StackName": a.StackName,
+		"AWS::StackId":   fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/local", target.Region, target.AccountID, a.StackName),
+	}
+	var err error
+	if d.resolver, err = newResolver(a.Template, pseudo); err != nil {
+		return Deployed{}, err
+	}
+	if err := d.understandsAll(); err != nil {
+		return Deployed{}, err
+	}
+	if err := d.uploadFiles(ctx); err != nil {
+		return Deployed{}, err
+	}
+	names, err := order(a.Template)
+	if err != nil {
+		return Deployed{}, fmt.Errorf("sort the template's resources: %w", err)
+	}
+	for _, name := range names {
+		if err := d.create(ctx, name); err != nil {
+			return Deployed{}, fmt.Errorf("%s (%s): %w", name, a.Template.Resources[name].Type, err)
+		}
+	}
+	return d.result()
+}
+
+type deployer struct {
+	assembly *Assembly
+	target   Target
+	stack    string
+	resolver *resolver
+
+	s3       *s3.Client
+	dynamodb *dynamodb.Client
+	ssm      *ssm.Client
+	sns      *sns.Client
+	sfn      *sfn.Client
+
+	functions     map[string]*lambda.Function // by name
+	integrations  map[string]string           // by id: the URI
+	routes        []gateway.Route
+	stateMachines []string
+}
+
+// understandsAll reports every resource of an unknown kind, before anything is
+// made.
+func (d *deployer) understandsAll() error {
+	var unknown []string
+	for name, r := range d.assembly.Template.Resources {
+		if _, emulated := kinds[r.Type]; !emulated && !withoutEffect[r.Type] {
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", name, r.Type))
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	sort.Strings(unknown)
+	return fmt.Errorf("the local stack does not understand these resources of the template: %s", strings.Join(unknown, ", "))
+}
+
+func (d *deployer) create(ctx context.Context, name string) error {
+	r := d.assembly.Template.Resources[name]
+	if r.Condition != "" {
+		yes, err := d.resolver.named(r.Condition)
+		if err != nil || !yes {
+			return err
+		}
+	}
+	value, err := d.resolver.value(r.Properties)
+	if err != nil {
+		return err
+	}
+	properties, _ := value.(map[string]any)
+	make, emulated := kinds[r.Type]
+	if !emulated {
+		make = (*deployer).nothing
+	}
+	resource, err := make(d, ctx, name, properties)
+	if err != nil {
+		return err
+	}
+	d.resolver.resources[name] = resource
+	return nil
+}
+
+// uploadFiles puts the assets that are single files where the template says
+// they are. Directories are the functions' code, which runs where it lies.
+func (d *deployer) uploadFiles(ctx context.Context) error {
+	for _, asset := range d.assembly.Assets {
+		if asset.Packaging != "file" {
+			continue
+		}
+		bucket, err := d.assetBucket(asset)
+		if err != nil {
+			return err
+		}
+		if err := d.ensureBucket(ctx, bucket); err != nil {
+			return err
+		}
+		body, err := os.ReadFile(asset.Path)
+		if err != nil {
+			return fmt.Errorf("read an asset: %w", err)
+		}
+		if _, err := d.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(asset.Key), Body: bytes.NewReader(body)}); err != nil {
+			return fmt.Errorf("upload %s: %w", asset.Path, err)
+		}
+	}
+	return nil
+}
+
+func (d *deployer) assetBucket(asset Asset) (string, error) {
+	bucket, err := d.resolver.sub(asset.Bucket)
+	if err != nil {
+		return "", fmt.Errorf("bucket of asset %s: %w", asset.Key, err)
+	}
+	return bucket.(string), nil
+}
+
+// codeDir is the directory that was uploaded as the given object.
+func (d *deployer) codeDir(bucket, key string) (string, error) {
+	for _, asset := range d.assembly.Assets {
+		name, err := d.assetBucket(asset)
+		if err != nil {
+			return "", err
+		}
+		if asset.Key != key || name != bucket {
+			continue
+		}
+		info, err := os.Stat(asset.Path)
+		if err != nil {
+			return "", err
+		}
+		if !info.IsDir() {
+			return "", fmt.Errorf("%s is not a directory", asset.Path)
+		}
+		return asset.Path, nil
+	}
+	return "", fmt.Errorf("no asset is s3://%s/%s", bucket, key)
+}
+
+func (d *deployer) result() (Deployed, error) {
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Outputs: map[string]string{}}
+	for _, f := range d.functions {
+		out.Functions = append(out.Functions, *f)
+	}
+	sort.Slice(out.Functions, func(i, j int) bool { return out.Functions[i].Name < out.Functions[j].Name })
+	var failed error
+	for name, o := range d.assembly.Template.Outputs {
+		if o.Condition != "" {
+			if yes, err := d.resolver.named(o.Condition); err != nil || !yes {
+				failed = errors.Join(failed, err)
+				continue
+			}
+		}
+		value, err := d.resolver.value(o.Value)
+		if err == nil {
+			out.Outputs[name], err = text(value)
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("output %s: %w", name, err))
+		}
+	}
+	return out, failed
+}

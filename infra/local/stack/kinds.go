@@ -1,0 +1,297 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
+)
+
+// kinds makes the resources that the local stack needs.
+var kinds = map[string]func(*deployer, context.Context, string, map[string]any) (created, error){
+	"AWS::ApiGatewayV2::Api":           (*deployer).api,
+	"AWS::ApiGatewayV2::Integration":   (*deployer).integration,
+	"AWS::ApiGatewayV2::Route":         (*deployer).route,
+	"AWS::ApiGatewayV2::Stage":         (*deployer).stage,
+	"AWS::DynamoDB::Table":             (*deployer).table,
+	"AWS::Lambda::Alias":               (*deployer).alias,
+	"AWS::Lambda::Function":            (*deployer).function,
+	"AWS::Lambda::Version":             (*deployer).version,
+	"AWS::S3::Bucket":                  (*deployer).bucket,
+	"AWS::SNS::Topic":                  (*deployer).topic,
+	"AWS::SSM::Parameter":              (*deployer).parameter,
+	"AWS::StepFunctions::StateMachine": (*deployer).stateMachine,
+}
+
+// withoutEffect are the kinds that change nothing on this machine: IAM is not
+// enforced, nothing is billed or alarmed, and logs go to standard error.
+var withoutEffect = map[string]bool{
+	"AWS::CDK::Metadata":              true,
+	"AWS::CloudWatch::Alarm":          true,
+	"AWS::CloudWatch::CompositeAlarm": true,
+	"AWS::CloudWatch::Dashboard":      true,
+	"AWS::IAM::ManagedPolicy":         true,
+	"AWS::IAM::Policy":                true,
+	"AWS::IAM::Role":                  true,
+	"AWS::KMS::Alias":                 true,
+	"AWS::KMS::Key":                   true,
+	"AWS::Lambda::EventInvokeConfig":  true,
+	"AWS::Lambda::Permission":         true,
+	"AWS::Logs::LogGroup":             true,
+	"AWS::Logs::MetricFilter":         true,
+	"AWS::Logs::ResourcePolicy":       true,
+	"AWS::S3::BucketPolicy":           true,
+	"AWS::SNS::Subscription":          true,
+	"AWS::SNS::TopicPolicy":           true,
+}
+
+// nothing stands for a resource without effect; others may still refer to it.
+func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (created, error) {
+	resourceType := d.assembly.Template.Resources[id].Type
+	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName")
+	service := strings.ToLower(strings.Split(resourceType, "::")[1])
+	arn := fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, d.target.Region, d.target.AccountID, name)
+	switch resourceType {
+	case "AWS::IAM::Role":
+		arn = fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name)
+	case "AWS::Logs::LogGroup":
+		arn = fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", d.target.Region, d.target.AccountID, name)
+	}
+	return created{ref: name, attrs: map[string]string{"Arn": arn, "RoleId": "AROALOCAL"}}, nil
+}
+
+// name is the first of the named properties, or one made as CloudFormation
+// makes them: from stack and logical id.
+func (d *deployer) name(id string, p map[string]any, properties ...string) string {
+	for _, property := range properties {
+		if s, ok := p[property].(string); ok {
+			return s
+		}
+	}
+	return d.stack + "-" + id
+}
+
+func (d *deployer) bucket(ctx context.Context, id string, p map[string]any) (created, error) {
+	name := strings.ToLower(d.name(id, p, "BucketName"))
+	if err := d.ensureBucket(ctx, name); err != nil {
+		return created{}, err
+	}
+	return created{ref: name, attrs: map[string]string{
+		"Arn": "arn:aws:s3:::" + name, "DomainName": name + ".s3.amazonaws.com", "RegionalDomainName": name + ".s3." + d.target.Region + ".amazonaws.com",
+	}}, nil
+}
+
+func (d *deployer) ensureBucket(ctx context.Context, name string) error {
+	_, err := d.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(name)})
+	if err != nil && !hasCode(err, "BucketAlreadyOwnedByYou", "BucketAlreadyExists") {
+		return fmt.Errorf("create bucket %s: %w", name, err)
+	}
+	return nil
+}
+
+func (d *deployer) topic(ctx context.Context, id string, p map[string]any) (created, error) {
+	out, err := d.sns.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(d.name(id, p, "TopicName"))})
+	if err != nil {
+		return created{}, err
+	}
+	arn := aws.ToString(out.TopicArn)
+	return created{ref: arn, attrs: map[string]string{"TopicArn": arn, "TopicName": arn[strings.LastIndexByte(arn, ':')+1:]}}, nil
+}
+
+func (d *deployer) parameter(ctx context.Context, id string, p map[string]any) (created, error) {
+	name := d.name(id, p, "Name")
+	value, _ := p["Value"].(string)
+	kind, _ := p["Type"].(string)
+	_, err := d.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(name), Value: aws.String(value), Type: ssmtypes.ParameterType(kind), Overwrite: aws.Bool(true)})
+	return created{ref: name, attrs: map[string]string{"Value": value, "Type": kind}}, err
+}
+
+func (d *deployer) function(_ context.Context, id string, p map[string]any) (created, error) {
+	var in struct {
+		Code          struct{ S3Bucket, S3Key string }
+		Handler       string
+		PackageType   string
+		MemorySize    int
+		Timeout       int
+		Environment   struct{ Variables map[string]string }
+		Architectures []string
+	}
+	in.MemorySize, in.Timeout = 128, 3 // CloudFormation's defaults
+	if err := decode(p, &in); err != nil {
+		return created{}, err
+	}
+	if in.Code.S3Key == "" {
+		return created{}, errors.New("the local stack runs code that is an asset, and this is none")
+	}
+	dir, err := d.codeDir(in.Code.S3Bucket, in.Code.S3Key)
+	if err != nil {
+		return created{}, err
+	}
+	name := d.name(id, p, "FunctionName")
+	d.functions[name] = &lambda.Function{
+		Name: name, Dir: dir, Handler: in.Handler, Environment: in.Environment.Variables,
+		Timeout: time.Duration(in.Timeout) * time.Second, MemoryMB: in.MemorySize, Aliases: map[string]string{},
+	}
+	return created{ref: name, attrs: map[string]string{"Arn": d.functionARN(name)}}, nil
+}
+
+func (d *deployer) functionARN(name string) string {
+	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", d.target.Region, d.target.AccountID, name)
+}
+
+// functionOf is the function that a property names, by name or ARN.
+func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
+	name, _ := p["FunctionName"].(string)
+	f, ok := d.functions[functionName(name)]
+	if !ok {
+		return nil, fmt.Errorf("no function is called %q", name)
+	}
+	return f, nil
+}
+
+// functionName is the name in a function's name or unqualified ARN.
+func functionName(nameOrARN string) string {
+	if _, name, found := strings.Cut(nameOrARN, ":function:"); found {
+		return name
+	}
+	return nameOrARN
+}
+
+func (d *deployer) version(_ context.Context, _ string, p map[string]any) (created, error) {
+	f, err := d.functionOf(p)
+	if err != nil {
+		return created{}, err
+	}
+	number := fmt.Sprint(len(f.Versions) + 1)
+	f.Versions = append(f.Versions, number)
+	arn := d.functionARN(f.Name) + ":" + number
+	return created{ref: arn, attrs: map[string]string{"Version": number, "FunctionArn": arn}}, nil
+}
+
+func (d *deployer) alias(_ context.Context, _ string, p map[string]any) (created, error) {
+	f, err := d.functionOf(p)
+	if err != nil {
+		return created{}, err
+	}
+	name, _ := p["Name"].(string)
+	version, _ := p["FunctionVersion"].(string)
+	if name == "" || version == "" {
+		return created{}, errors.New("an alias needs a name and a version")
+	}
+	f.Aliases[name] = version
+	arn := d.functionARN(f.Name) + ":" + name
+	return created{ref: arn, attrs: map[string]string{"AliasArn": arn}}, nil
+}
+
+func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any) (created, error) {
+	definition, ok := p["DefinitionString"].(string)
+	if !ok {
+		return created{}, errors.New("the local stack takes a definition from DefinitionString only")
+	}
+	if substitutions, _ := p["DefinitionSubstitutions"].(map[string]any); len(substitutions) > 0 {
+		for name, value := range substitutions {
+			definition = strings.ReplaceAll(definition, "${"+name+"}", fmt.Sprint(value))
+		}
+	}
+	kind, _ := p["StateMachineType"].(string)
+	if kind == "" {
+		kind = string(sfntypes.StateMachineTypeStandard)
+	}
+	role, _ := p["RoleArn"].(string)
+	name := d.name(id, p, "StateMachineName")
+	arn := fmt.Sprintf("arn:aws:states:%s:%s:stateMachine:%s", d.target.Region, d.target.AccountID, name)
+	_, err := d.sfn.UpdateStateMachine(ctx, &sfn.UpdateStateMachineInput{StateMachineArn: aws.String(arn), Definition: aws.String(definition), RoleArn: aws.String(role)})
+	if hasCode(err, "StateMachineDoesNotExist") {
+		_, err = d.sfn.CreateStateMachine(ctx, &sfn.CreateStateMachineInput{
+			Name: aws.String(name), Definition: aws.String(definition), RoleArn: aws.String(role), Type: sfntypes.StateMachineType(kind),
+		})
+	}
+	if err != nil {
+		return created{}, err
+	}
+	d.stateMachines = append(d.stateMachines, arn)
+	return created{ref: arn, attrs: map[string]string{"Arn": arn, "Name": name}}, nil
+}
+
+func (d *deployer) api(_ context.Context, id string, p map[string]any) (created, error) {
+	if kind, _ := p["ProtocolType"].(string); kind != "HTTP" {
+		return created{}, fmt.Errorf("the local stack serves HTTP APIs only, not %q", kind)
+	}
+	return created{ref: id, attrs: map[string]string{"ApiId": id, "ApiEndpoint": d.target.APIURL}}, nil
+}
+
+func (d *deployer) integration(_ context.Context, id string, p map[string]any) (created, error) {
+	kind, _ := p["IntegrationType"].(string)
+	format, _ := p["PayloadFormatVersion"].(string)
+	uri, _ := p["IntegrationUri"].(string)
+	if kind != "AWS_PROXY" || format != "2.0" || !strings.Contains(uri, ":function:") {
+		return created{}, fmt.Errorf("the local stack integrates functions with payload format 2.0 only, not %s %s %s", kind, format, uri)
+	}
+	d.integrations[id] = uri
+	return created{ref: id, attrs: map[string]string{"IntegrationId": id}}, nil
+}
+
+func (d *deployer) route(_ context.Context, id string, p map[string]any) (created, error) {
+	key, _ := p["RouteKey"].(string)
+	method, path, found := strings.Cut(key, " ")
+	if !found || strings.ContainsAny(path, "{}") {
+		return created{}, fmt.Errorf("the local stack serves routes of a method and a fixed path, not %q", key)
+	}
+	target, _ := p["Target"].(string)
+	uri, ok := d.integrations[strings.TrimPrefix(target, "integrations/")]
+	if !ok {
+		return created{}, fmt.Errorf("route %q has no integration", key)
+	}
+	_, function, _ := strings.Cut(uri, ":function:")
+	// An integration may wrap the ARN in the path of the Invoke API.
+	function = strings.TrimSuffix(function, "/invocations")
+	name, qualifier, _ := strings.Cut(function, ":")
+	d.routes = append(d.routes, gateway.Route{Method: method, Path: path, Function: name, Qualifier: qualifier})
+	return created{ref: id, attrs: map[string]string{"RouteId": id}}, nil
+}
+
+func (d *deployer) stage(_ context.Context, _ string, p map[string]any) (created, error) {
+	name, _ := p["StageName"].(string)
+	if name != "$default" {
+		return created{}, fmt.Errorf("the local stack serves the stage $default only, not %q", name)
+	}
+	return created{ref: name, attrs: map[string]string{}}, nil
+}
+
+// decode puts resolved properties into a struct whose fields have their names.
+// Numbers and booleans may come as text, as CloudFormation accepts them; a
+// list of one type of scalar may not.
+func decode(properties map[string]any, into any) error {
+	raw, err := json.Marshal(properties)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}
+
+func hasCode(err error, codes ...string) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	for _, code := range codes {
+		if api.ErrorCode() == code {
+			return true
+		}
+	}
+	return false
+}

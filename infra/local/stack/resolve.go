@@ -1,0 +1,433 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// created is what other resources can refer to.
+type created struct {
+	ref   string
+	attrs map[string]string
+}
+
+// resolver turns the intrinsic functions of a template into values.
+type resolver struct {
+	pseudo     map[string]string
+	parameters map[string]string
+	conditions map[string]any
+	resources  map[string]created
+}
+
+// noValue is what AWS::NoValue stands for: the property is not there.
+type noValue struct{}
+
+func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
+	r := &resolver{pseudo: pseudo, parameters: map[string]string{}, conditions: t.Conditions, resources: map[string]created{}}
+	for name, p := range t.Parameters {
+		if p.Default == nil {
+			return nil, fmt.Errorf("parameter %s has no default, and the local stack gives none", name)
+		}
+		r.parameters[name] = fmt.Sprint(p.Default)
+	}
+	return r, nil
+}
+
+// value resolves v: maps, lists and scalars come out without functions.
+func (r *resolver) value(v any) (any, error) {
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) == 1 {
+			for name, argument := range v {
+				if name == "Ref" || name == "Condition" || strings.HasPrefix(name, "Fn::") {
+					if name == "Condition" {
+						if _, isName := argument.(string); !isName {
+							break // the Condition of a policy statement
+						}
+					}
+					return r.call(name, argument)
+				}
+			}
+		}
+		resolved := map[string]any{}
+		for name, item := range v {
+			value, err := r.value(item)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			if _, absent := value.(noValue); !absent {
+				resolved[name] = value
+			}
+		}
+		return resolved, nil
+	case []any:
+		resolved := []any{}
+		for i, item := range v {
+			value, err := r.value(item)
+			if err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
+			}
+			if _, absent := value.(noValue); !absent {
+				resolved = append(resolved, value)
+			}
+		}
+		return resolved, nil
+	default:
+		return v, nil
+	}
+}
+
+func (r *resolver) call(name string, argument any) (any, error) {
+	switch name {
+	case "Ref":
+		return r.ref(argument)
+	case "Fn::GetAtt":
+		return r.getAtt(argument)
+	case "Fn::Join":
+		return r.join(argument)
+	case "Fn::Sub":
+		return r.sub(argument)
+	case "Fn::Select":
+		return r.selectItem(argument)
+	case "Fn::Split":
+		return r.split(argument)
+	case "Fn::If":
+		return r.choose(argument)
+	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition":
+		return r.condition(map[string]any{name: argument})
+	}
+	return nil, fmt.Errorf("the local stack does not understand %s", name)
+}
+
+func (r *resolver) ref(argument any) (any, error) {
+	name, isText := argument.(string)
+	if !isText {
+		return nil, fmt.Errorf("Ref takes a name, not %v", argument)
+	}
+	if name == "AWS::NoValue" {
+		return noValue{}, nil
+	}
+	if value, ok := r.pseudo[name]; ok {
+		return value, nil
+	}
+	if value, ok := r.parameters[name]; ok {
+		return value, nil
+	}
+	if resource, ok := r.resources[name]; ok {
+		return resource.ref, nil
+	}
+	return nil, fmt.Errorf("nothing is called %s", name)
+}
+
+func (r *resolver) getAtt(argument any) (any, error) {
+	var name, attribute string
+	switch a := argument.(type) {
+	case string:
+		name, attribute, _ = strings.Cut(a, ".")
+	case []any:
+		if len(a) == 2 {
+			name, attribute = fmt.Sprint(a[0]), fmt.Sprint(a[1])
+		}
+	}
+	resource, ok := r.resources[name]
+	if !ok {
+		return nil, fmt.Errorf("Fn::GetAtt: no resource is called %q", name)
+	}
+	value, ok := resource.attrs[attribute]
+	if !ok {
+		return nil, fmt.Errorf("the local stack does not know the attribute %s of %s", attribute, name)
+	}
+	return value, nil
+}
+
+// arguments resolves the list of n arguments of a function.
+func (r *resolver) arguments(name string, argument any, n int) ([]any, error) {
+	list, ok := argument.([]any)
+	if !ok || len(list) != n {
+		return nil, fmt.Errorf("%s takes a list of %d", name, n)
+	}
+	resolved, err := r.value(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return resolved.([]any), nil
+}
+
+func (r *resolver) join(argument any) (any, error) {
+	args, err := r.arguments("Fn::Join", argument, 2)
+	if err != nil {
+		return nil, err
+	}
+	items, ok := args[1].([]any)
+	if !ok {
+		return nil, errors.New("Fn::Join takes a list to join")
+	}
+	texts := make([]string, len(items))
+	for i, item := range items {
+		if texts[i], err = text(item); err != nil {
+			return nil, fmt.Errorf("Fn::Join: %w", err)
+		}
+	}
+	return strings.Join(texts, fmt.Sprint(args[0])), nil
+}
+
+var substitution = regexp.MustCompile(`\$\{(!?)([^}]*)\}`)
+
+func (r *resolver) sub(argument any) (any, error) {
+	pattern, isText := argument.(string)
+	local := map[string]any{}
+	if !isText {
+		list, ok := argument.([]any)
+		if !ok || len(list) != 2 {
+			return nil, errors.New("Fn::Sub takes a text, or a text and names")
+		}
+		pattern = fmt.Sprint(list[0])
+		names, err := r.value(list[1])
+		if err != nil {
+			return nil, fmt.Errorf("Fn::Sub: %w", err)
+		}
+		local, _ = names.(map[string]any)
+	}
+	var failed error
+	result := substitution.ReplaceAllStringFunc(pattern, func(found string) string {
+		m := substitution.FindStringSubmatch(found)
+		name := strings.TrimSpace(m[2])
+		if m[1] == "!" {
+			return "${" + m[2] + "}"
+		}
+		value, ok := local[name]
+		if !ok {
+			var err error
+			if strings.Contains(name, ".") {
+				value, err = r.getAtt(name)
+			} else {
+				value, err = r.ref(name)
+			}
+			if err != nil {
+				failed = errors.Join(failed, err)
+				return found
+			}
+		}
+		out, err := text(value)
+		failed = errors.Join(failed, err)
+		return out
+	})
+	if failed != nil {
+		return nil, fmt.Errorf("Fn::Sub: %w", failed)
+	}
+	return result, nil
+}
+
+func (r *resolver) selectItem(argument any) (any, error) {
+	args, err := r.arguments("Fn::Select", argument, 2)
+	if err != nil {
+		return nil, err
+	}
+	index, err := strconv.Atoi(fmt.Sprint(args[0]))
+	items, ok := args[1].([]any)
+	if err != nil || !ok || index < 0 || index >= len(items) {
+		return nil, fmt.Errorf("Fn::Select: there is no item %v", args[0])
+	}
+	return items[index], nil
+}
+
+func (r *resolver) split(argument any) (any, error) {
+	args, err := r.arguments("Fn::Split", argument, 2)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := text(args[1])
+	if err != nil {
+		return nil, fmt.Errorf("Fn::Split: %w", err)
+	}
+	items := []any{}
+	for _, part := range strings.Split(whole, fmt.Sprint(args[0])) {
+		items = append(items, part)
+	}
+	return items, nil
+}
+
+func (r *resolver) choose(argument any) (any, error) {
+	list, ok := argument.([]any)
+	if !ok || len(list) != 3 {
+		return nil, errors.New("Fn::If takes a condition and two values")
+	}
+	yes, err := r.named(fmt.Sprint(list[0]))
+	if err != nil {
+		return nil, err
+	}
+	if yes {
+		return r.value(list[1])
+	}
+	return r.value(list[2])
+}
+
+// named is the value of a condition of the template.
+func (r *resolver) named(name string) (bool, error) {
+	c, ok := r.conditions[name]
+	if !ok {
+		return false, fmt.Errorf("no condition is called %q", name)
+	}
+	return r.condition(c)
+}
+
+func (r *resolver) condition(c any) (bool, error) {
+	function, ok := c.(map[string]any)
+	if !ok || len(function) != 1 {
+		return false, fmt.Errorf("%v is no condition", c)
+	}
+	for name, argument := range function {
+		list, _ := argument.([]any)
+		switch name {
+		case "Condition":
+			return r.named(fmt.Sprint(argument))
+		case "Fn::Equals":
+			args, err := r.arguments(name, argument, 2)
+			if err != nil {
+				return false, err
+			}
+			return reflect.DeepEqual(args[0], args[1]), nil
+		case "Fn::Not":
+			if len(list) != 1 {
+				return false, errors.New("Fn::Not takes one condition")
+			}
+			yes, err := r.condition(list[0])
+			return !yes, err
+		case "Fn::And", "Fn::Or":
+			result := name == "Fn::And"
+			for _, item := range list {
+				yes, err := r.condition(item)
+				if err != nil {
+					return false, err
+				}
+				if name == "Fn::And" {
+					result = result && yes
+				} else {
+					result = result || yes
+				}
+			}
+			return result, nil
+		}
+		return false, fmt.Errorf("the local stack does not understand the condition %s", name)
+	}
+	return false, nil
+}
+
+// text is a scalar as CloudFormation writes it.
+func text(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case bool:
+		return strconv.FormatBool(v), nil
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	}
+	return "", fmt.Errorf("%v is no text", v)
+}
+
+// order sorts the resources so that each comes after all that it refers to or
+// depends on; among equals by name.
+func order(t Template) ([]string, error) {
+	needs := map[string][]string{}
+	for name, resource := range t.Resources {
+		seen := map[string]bool{}
+		references(resource.Properties, func(other string) {
+			if _, isResource := t.Resources[other]; isResource && other != name {
+				seen[other] = true
+			}
+		})
+		switch d := resource.DependsOn.(type) {
+		case string:
+			seen[d] = true
+		case []any:
+			for _, item := range d {
+				seen[fmt.Sprint(item)] = true
+			}
+		}
+		for other := range seen {
+			needs[name] = append(needs[name], other)
+		}
+		sort.Strings(needs[name])
+	}
+	var sorted []string
+	state := map[string]int{} // 1: being visited, 2: done
+	var visit func(string) error
+	visit = func(name string) error {
+		switch state[name] {
+		case 1:
+			return fmt.Errorf("%s depends on itself", name)
+		case 2:
+			return nil
+		}
+		if _, ok := t.Resources[name]; !ok {
+			return fmt.Errorf("no resource is called %s", name)
+		}
+		state[name] = 1
+		for _, other := range needs[name] {
+			if err := visit(other); err != nil {
+				return err
+			}
+		}
+		state[name] = 2
+		sorted = append(sorted, name)
+		return nil
+	}
+	names := make([]string, 0, len(t.Resources))
+	for name := range t.Resources {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		if err := visit(name); err != nil {
+			return nil, err
+		}
+	}
+	return sorted, nil
+}
+
+// references reports every name that v refers to.
+func references(v any, report func(string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, item := range v {
+			switch name {
+			case "Ref":
+				if s, ok := item.(string); ok {
+					report(s)
+				}
+			case "Fn::GetAtt":
+				switch a := item.(type) {
+				case string:
+					resource, _, _ := strings.Cut(a, ".")
+					report(resource)
+				case []any:
+					if len(a) > 0 {
+						report(fmt.Sprint(a[0]))
+					}
+				}
+			case "Fn::Sub":
+				pattern, ok := item.(string)
+				if list, isList := item.([]any); isList && len(list) > 0 {
+					pattern, ok = list[0].(string)
+				}
+				if ok {
+					for _, m := range substitution.FindAllStringSubmatch(pattern, -1) {
+						resource, _, _ := strings.Cut(strings.TrimSpace(m[2]), ".")
+						report(resource)
+					}
+				}
+			}
+			references(item, report)
+		}
+	case []any:
+		for _, item := range v {
+			references(item, report)
+		}
+	}
+}

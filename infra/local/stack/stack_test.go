@@ -1,0 +1,206 @@
+package stack_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
+	"sso-elevator/infra/local/localtest"
+	"sso-elevator/infra/local/stack"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+)
+
+// assembly copies the example to a folder of its own, with the probe as the
+// function's code, and lets edit change the template.
+func assembly(t *testing.T, edit func(template map[string]any)) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/assembly")); err != nil {
+		t.Fatal(err)
+	}
+	code := filepath.Join(dir, "asset.aaaa")
+	if err := os.Mkdir(code, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(code, "bootstrap"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if edit == nil {
+		return dir
+	}
+	path := filepath.Join(dir, "example.template.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template map[string]any
+	if err := json.Unmarshal(raw, &template); err != nil {
+		t.Fatal(err)
+	}
+	edit(template)
+	if raw, err = json.Marshal(template); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestDeploy(t *testing.T) {
+	local, err := localtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Stop()
+	dir := assembly(t, nil)
+	if err := os.Rename(filepath.Join(local.Dir, "bootstrap"), filepath.Join(dir, "asset.aaaa", "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := stack.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := stack.Target{AWS: local.AWS(), Region: localtest.Region, AccountID: localtest.AccountID, APIURL: "http://api"}
+	deployed, err := loaded.Deploy(context.Background(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := stack.Deployed{
+		Functions: []lambda.Function{{
+			Name: "example-probe", Dir: filepath.Join(dir, "asset.aaaa"), Handler: "bootstrap", Timeout: 7 * time.Second, MemoryMB: 256,
+			Environment: map[string]string{"CUSTOM": "example", "BUCKET": "example-bucket", "SECOND": "b"},
+			Aliases:     map[string]string{"live": "1"}, Versions: []string{"1"},
+		}},
+		Routes:        []gateway.Route{{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"}},
+		StateMachines: []string{"arn:aws:states:us-east-1:123456789012:stateMachine:example-requests"},
+		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack"},
+	}
+	if !reflect.DeepEqual(deployed, want) {
+		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
+	}
+
+	t.Run("policy and its pointer", func(t *testing.T) {
+		parameter, err := ssm.NewFromConfig(local.AWS()).GetParameter(context.Background(), &ssm.GetParameterInput{Name: aws.String("/example/policy")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var pointer struct{ Bucket, Key string }
+		if err := json.Unmarshal([]byte(aws.ToString(parameter.Parameter.Value)), &pointer); err != nil {
+			t.Fatal(err)
+		}
+		object, err := s3.NewFromConfig(local.AWS(), func(o *s3.Options) { o.UsePathStyle = true }).GetObject(context.Background(), &s3.GetObjectInput{Bucket: aws.String(pointer.Bucket), Key: aws.String(pointer.Key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, _ := io.ReadAll(object.Body); string(body) != "{\"accounts\":[]}\n" {
+			t.Errorf("policy %q", body)
+		}
+	})
+	t.Run("table", func(t *testing.T) {
+		out, err := dynamodb.NewFromConfig(local.AWS()).DescribeTable(context.Background(), &dynamodb.DescribeTableInput{TableName: aws.String("example")})
+		if err != nil || len(out.Table.GlobalSecondaryIndexes) != 1 {
+			t.Errorf("%v, %v; want a table with one index", out, err)
+		}
+	})
+	t.Run("function and machine", func(t *testing.T) {
+		for _, f := range deployed.Functions {
+			if err := local.Lambda.Register(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client := sfn.NewFromConfig(local.AWS())
+		started, err := client.StartExecution(context.Background(), &sfn.StartExecutionInput{StateMachineArn: aws.String(deployed.StateMachines[0]), Name: aws.String("one")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out *sfn.DescribeExecutionOutput
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			if out, err = client.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: started.ExecutionArn}); err != nil || out.Status != sfntypes.ExecutionStatusRunning {
+				break
+			}
+		}
+		if err != nil || out.Status != sfntypes.ExecutionStatusSucceeded || !strings.Contains(aws.ToString(out.Output), `"custom": "example"`) && !strings.Contains(aws.ToString(out.Output), `"custom":"example"`) {
+			t.Errorf("execution %v, %v; want SUCCEEDED with the function's environment", out, err)
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		again, err := loaded.Deploy(context.Background(), target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(again, want) {
+			t.Errorf("a second time\n%+v", again)
+		}
+	})
+}
+
+// What is not understood is an error, and nothing is made.
+func TestNotUnderstood(t *testing.T) {
+	resources := func(template map[string]any) map[string]any { return template["Resources"].(map[string]any) }
+	properties := func(template map[string]any, name string) map[string]any {
+		return resources(template)[name].(map[string]any)["Properties"].(map[string]any)
+	}
+	tests := []struct {
+		name string
+		edit func(map[string]any)
+		want string
+	}{
+		{name: "kind", edit: func(t map[string]any) {
+			resources(t)["Schedule"] = map[string]any{"Type": "AWS::Scheduler::Schedule", "Properties": map[string]any{}}
+		}, want: "Schedule (AWS::Scheduler::Schedule)"},
+		{name: "intrinsic", edit: func(t map[string]any) {
+			properties(t, "Topic")["TopicName"] = map[string]any{"Fn::ImportValue": "x"}
+		}, want: "Topic (AWS::SNS::Topic): TopicName: the local stack does not understand Fn::ImportValue"},
+		{name: "attribute", edit: func(t map[string]any) {
+			properties(t, "Pointer")["Value"] = map[string]any{"Fn::GetAtt": []any{"Topic", "Colour"}}
+		}, want: "does not know the attribute Colour of Topic"},
+		{name: "name", edit: func(t map[string]any) {
+			properties(t, "Pointer")["Value"] = map[string]any{"Ref": "Nobody"}
+		}, want: "nothing is called Nobody"},
+		{name: "circle", edit: func(t map[string]any) {
+			properties(t, "Topic")["TopicName"] = map[string]any{"Ref": "Pointer"}
+			properties(t, "Pointer")["Value"] = map[string]any{"Ref": "Topic"}
+		}, want: "depends on itself"},
+		{name: "parameter without a default", edit: func(t map[string]any) {
+			t["Parameters"] = map[string]any{"Colour": map[string]any{"Type": "String"}}
+		}, want: "parameter Colour has no default"},
+		{name: "code that is no asset", edit: func(t map[string]any) {
+			properties(t, "Function")["Code"] = map[string]any{"S3Bucket": "b", "S3Key": "k"}
+		}, want: "no asset is s3://b/k"},
+		{name: "other API", edit: func(t map[string]any) { properties(t, "Api")["ProtocolType"] = "WEBSOCKET" }, want: "HTTP APIs only"},
+		{name: "other payload format", edit: func(t map[string]any) { properties(t, "Integration")["PayloadFormatVersion"] = "1.0" }, want: "payload format 2.0 only"},
+		{name: "transform", edit: func(t map[string]any) { t["Transform"] = "AWS::Serverless-2016-10-31" }, want: "Transform"},
+	}
+	local, err := localtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Stop()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			loaded, err := stack.Load(assembly(t, tt.edit))
+			if err == nil {
+				_, err = loaded.Deploy(context.Background(), stack.Target{AWS: local.AWS(), Region: localtest.Region, AccountID: localtest.AccountID, APIURL: "http://api"})
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want … %s …", err, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"sso-elevator/infra/local/process"
+	"sso-elevator/infra/local/stack"
+)
+
+// startSynth starts the CDK app on the settings, for this machine's processor.
+func (s *local) startSynth() error {
+	architecture, err := hostArchitecture()
+	if err != nil {
+		return err
+	}
+	config, err := filepath.Abs(s.options.config)
+	if err != nil {
+		return err
+	}
+	s.say("synthesizing the CDK app")
+	cmd := exec.Command("go", "run", "./infra", "-config", config, "-out", s.scratch, "-architecture", architecture)
+	cmd.Dir = s.root
+	cmd.Env = os.Environ()
+	cmd.Stdout, cmd.Stderr = s.stderr, s.stderr
+	if s.synth, err = process.Start(cmd); err != nil {
+		return fmt.Errorf("start the CDK app: %w", err)
+	}
+	return nil
+}
+
+// awaitSynth waits for the CDK app and reads what it wrote.
+func (s *local) awaitSynth(ctx context.Context, started error) (*stack.Assembly, error) {
+	if started != nil {
+		return nil, started
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.synth.Done():
+	}
+	if err := s.synth.Err(); err != nil {
+		return nil, errors.New("the CDK app could not be synthesized; see above")
+	}
+	return stack.Load(s.scratch)
+}
+
+// hostArchitecture is this machine's processor as Lambda calls it.
+func hostArchitecture() (string, error) {
+	switch runtime.GOARCH {
+	case "amd64":
+		return "x86_64", nil
+	case "arm64":
+		return "arm64", nil
+	}
+	return "", fmt.Errorf("Lambda knows no processor like this machine's (%s)", runtime.GOARCH)
+}
+
+// syncWriter lets several processes write whole pieces one after another.
+type syncWriter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (w *syncWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(p)
+}

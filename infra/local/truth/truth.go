@@ -1,0 +1,313 @@
+// Package truth reads what is so: who has which access in Identity Center,
+// where the executions are, what the audit bucket holds. It asks AWS, and
+// believes neither Slack nor the table.
+package truth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/slack/simulator"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	identitytypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+)
+
+// How much of what only grows is read: the latest executions, the latest audit
+// records.
+const (
+	maxExecutions = 25
+	maxRecords    = 200
+)
+
+// Config says where to look.
+type Config struct {
+	AWS           aws.Config
+	StateMachines []string // ARNs
+	AuditBucket   string
+	AuditPrefix   string
+}
+
+// Reader reads the truth, and remembers what can't change any more.
+type Reader struct {
+	config Config
+	admin  *ssoadmin.Client
+	store  *identitystore.Client
+	org    *organizations.Client
+	sfn    *sfn.Client
+	s3     *s3.Client
+
+	mu             sync.Mutex // one reading at a time
+	instance       ssotypes.InstanceMetadata
+	accounts       map[string]string // id to name
+	permissionSets map[string]string // ARN to name
+	ended          map[string]simulator.Execution
+	records        map[string]json.RawMessage // by key; a record is written once
+}
+
+// New makes a reader.
+func New(c Config) *Reader {
+	return &Reader{
+		config: c,
+		admin:  ssoadmin.NewFromConfig(c.AWS), store: identitystore.NewFromConfig(c.AWS), org: organizations.NewFromConfig(c.AWS),
+		sfn: sfn.NewFromConfig(c.AWS), s3: s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
+		accounts: map[string]string{}, permissionSets: map[string]string{}, ended: map[string]simulator.Execution{}, records: map[string]json.RawMessage{},
+	}
+}
+
+// Read asks AWS.
+func (r *Reader) Read(ctx context.Context) (simulator.Truth, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := simulator.Truth{Assignments: []simulator.Assignment{}, Memberships: []simulator.Membership{}, Executions: []simulator.Execution{}, Audit: []json.RawMessage{}}
+	for _, step := range []func(context.Context, *simulator.Truth) error{r.readAccess, r.readExecutions, r.readAudit} {
+		if err := step(ctx, &t); err != nil {
+			return simulator.Truth{}, err
+		}
+	}
+	return t, nil
+}
+
+// readAccess reads assignments and memberships, person by person and group by
+// group.
+func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
+	if r.instance.InstanceArn == nil {
+		out, err := r.admin.ListInstances(ctx, &ssoadmin.ListInstancesInput{})
+		if err != nil {
+			return fmt.Errorf("list instances: %w", err)
+		}
+		if len(out.Instances) == 0 {
+			return nil
+		}
+		r.instance = out.Instances[0]
+	}
+	users := map[string]identitytypes.User{}
+	pages := identitystore.NewListUsersPaginator(r.store, &identitystore.ListUsersInput{IdentityStoreId: r.instance.IdentityStoreId})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list users: %w", err)
+		}
+		for _, u := range page.Users {
+			users[aws.ToString(u.UserId)] = u
+			if err := r.readAssignments(ctx, u, t); err != nil {
+				return err
+			}
+		}
+	}
+	groups := identitystore.NewListGroupsPaginator(r.store, &identitystore.ListGroupsInput{IdentityStoreId: r.instance.IdentityStoreId})
+	for groups.HasMorePages() {
+		page, err := groups.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list groups: %w", err)
+		}
+		for _, g := range page.Groups {
+			if err := r.readMembers(ctx, g, users, t); err != nil {
+				return err
+			}
+		}
+	}
+	sort.SliceStable(t.Assignments, func(i, j int) bool {
+		a, b := t.Assignments[i], t.Assignments[j]
+		return a.AccountName+a.PermissionSet+a.UserName < b.AccountName+b.PermissionSet+b.UserName
+	})
+	return nil
+}
+
+func (r *Reader) readAssignments(ctx context.Context, u identitytypes.User, t *simulator.Truth) error {
+	pages := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(r.admin, &ssoadmin.ListAccountAssignmentsForPrincipalInput{
+		InstanceArn: r.instance.InstanceArn, PrincipalId: u.UserId, PrincipalType: ssotypes.PrincipalTypeUser,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list assignments of %s: %w", aws.ToString(u.UserName), err)
+		}
+		for _, a := range page.AccountAssignments {
+			t.Assignments = append(t.Assignments, simulator.Assignment{
+				AccountID: aws.ToString(a.AccountId), AccountName: r.accountName(ctx, aws.ToString(a.AccountId)),
+				PermissionSet: r.permissionSetName(ctx, aws.ToString(a.PermissionSetArn)),
+				UserName:      aws.ToString(u.DisplayName), Email: email(u), PrincipalID: aws.ToString(u.UserId),
+			})
+		}
+	}
+	return nil
+}
+
+func (r *Reader) readMembers(ctx context.Context, g identitytypes.Group, users map[string]identitytypes.User, t *simulator.Truth) error {
+	pages := identitystore.NewListGroupMembershipsPaginator(r.store, &identitystore.ListGroupMembershipsInput{IdentityStoreId: r.instance.IdentityStoreId, GroupId: g.GroupId})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list members of %s: %w", aws.ToString(g.DisplayName), err)
+		}
+		for _, m := range page.GroupMemberships {
+			member, ok := m.MemberId.(*identitytypes.MemberIdMemberUserId)
+			if !ok {
+				continue
+			}
+			u := users[member.Value]
+			t.Memberships = append(t.Memberships, simulator.Membership{
+				GroupName: aws.ToString(g.DisplayName), GroupID: aws.ToString(g.GroupId), UserName: aws.ToString(u.DisplayName), Email: email(u),
+			})
+		}
+	}
+	return nil
+}
+
+func email(u identitytypes.User) string {
+	for _, e := range u.Emails {
+		return aws.ToString(e.Value)
+	}
+	return ""
+}
+
+// accountName is the account's name, or its id where it has none.
+func (r *Reader) accountName(ctx context.Context, id string) string {
+	if name, ok := r.accounts[id]; ok {
+		return name
+	}
+	out, err := r.org.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: aws.String(id)})
+	if err != nil {
+		return id
+	}
+	r.accounts[id] = aws.ToString(out.Account.Name)
+	return r.accounts[id]
+}
+
+// permissionSetName is the permission set's name, or the end of its ARN.
+func (r *Reader) permissionSetName(ctx context.Context, arn string) string {
+	if name, ok := r.permissionSets[arn]; ok {
+		return name
+	}
+	out, err := r.admin.DescribePermissionSet(ctx, &ssoadmin.DescribePermissionSetInput{InstanceArn: r.instance.InstanceArn, PermissionSetArn: aws.String(arn)})
+	if err != nil {
+		return arn[strings.LastIndexByte(arn, '/')+1:]
+	}
+	r.permissionSets[arn] = aws.ToString(out.PermissionSet.Name)
+	return r.permissionSets[arn]
+}
+
+func (r *Reader) readExecutions(ctx context.Context, t *simulator.Truth) error {
+	for _, machine := range r.config.StateMachines {
+		list, err := r.sfn.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: aws.String(machine), MaxResults: maxExecutions})
+		if err != nil {
+			return fmt.Errorf("list executions: %w", err)
+		}
+		for _, item := range list.Executions {
+			execution, err := r.execution(ctx, item)
+			if err != nil {
+				return err
+			}
+			t.Executions = append(t.Executions, execution)
+		}
+	}
+	sort.SliceStable(t.Executions, func(i, j int) bool { return t.Executions[i].Started.After(t.Executions[j].Started) })
+	return nil
+}
+
+func (r *Reader) execution(ctx context.Context, item sfntypes.ExecutionListItem) (simulator.Execution, error) {
+	arn := aws.ToString(item.ExecutionArn)
+	if known, ok := r.ended[arn]; ok {
+		return known, nil
+	}
+	var events []sfntypes.HistoryEvent
+	pages := sfn.NewGetExecutionHistoryPaginator(r.sfn, &sfn.GetExecutionHistoryInput{ExecutionArn: item.ExecutionArn, MaxResults: 1000})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return simulator.Execution{}, fmt.Errorf("history of %s: %w", aws.ToString(item.Name), err)
+		}
+		events = append(events, page.Events...)
+	}
+	execution := simulator.Execution{
+		Name: aws.ToString(item.Name), Status: string(item.Status), Started: aws.ToTime(item.StartDate).UTC(), Stopped: aws.ToTime(item.StopDate).UTC(),
+		States: states(events),
+	}
+	if execution.Stopped.Equal(time.Unix(0, 0)) {
+		execution.Stopped = time.Time{}
+	}
+	if item.Status != sfntypes.ExecutionStatusRunning {
+		r.ended[arn] = execution
+	}
+	return execution, nil
+}
+
+func (r *Reader) readAudit(ctx context.Context, t *simulator.Truth) error {
+	if r.config.AuditBucket == "" {
+		return nil
+	}
+	prefix := strings.TrimSuffix(r.config.AuditPrefix, "/")
+	if prefix != "" {
+		prefix += "/"
+	}
+	type object struct {
+		key string
+		at  time.Time
+	}
+	var objects []object
+	pages := s3.NewListObjectsV2Paginator(r.s3, &s3.ListObjectsV2Input{Bucket: aws.String(r.config.AuditBucket), Prefix: aws.String(prefix)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list audit records: %w", err)
+		}
+		for _, o := range page.Contents {
+			objects = append(objects, object{aws.ToString(o.Key), aws.ToTime(o.LastModified)})
+		}
+	}
+	sort.SliceStable(objects, func(i, j int) bool { return objects[i].at.Before(objects[j].at) })
+	objects = objects[max(0, len(objects)-maxRecords):]
+	for _, o := range objects {
+		record, err := r.record(ctx, o.key)
+		if err != nil {
+			return err
+		}
+		t.Audit = append(t.Audit, record)
+	}
+	sort.SliceStable(t.Audit, func(i, j int) bool { return recordTime(t.Audit[i]) < recordTime(t.Audit[j]) })
+	return nil
+}
+
+func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error) {
+	if known, ok := r.records[key]; ok {
+		return known, nil
+	}
+	out, err := r.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(r.config.AuditBucket), Key: aws.String(key)})
+	if err != nil {
+		return nil, fmt.Errorf("read audit record %s: %w", key, err)
+	}
+	defer out.Body.Close()
+	raw, err := io.ReadAll(out.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read audit record %s: %w", key, err)
+	}
+	if !json.Valid(raw) {
+		raw, _ = json.Marshal(map[string]string{"error": "this object is no JSON", "key": key})
+	}
+	r.records[key] = raw
+	return raw, nil
+}
+
+// recordTime is when what a record tells of happened, in milliseconds.
+func recordTime(record json.RawMessage) int64 {
+	var fields struct {
+		Timestamp json.Number `json:"timestamp"`
+	}
+	json.Unmarshal(record, &fields)
+	ms, _ := fields.Timestamp.Int64()
+	return ms
+}

@@ -1,0 +1,60 @@
+// Command infra is the CDK app: it builds the functions, and writes the
+// template of everything that the system consists of.
+//
+//	go run ./infra [-config elevator.yaml] [-out cdk.out] [-architecture arm64|x86_64]
+//
+// The CDK CLI runs it as cdk.json says; then the context keys config and
+// architecture stand for the flags.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	code := run(os.Args[1:], os.Stderr)
+	closeNode()
+	os.Exit(code)
+}
+
+// closeNode ends the process that runs the CDK's library. Its client waits for
+// the end twice, and whichever wait comes second complains on os.Stderr: by
+// then everything has been said.
+func closeNode() {
+	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = nowhere
+	}
+	jsii.Close()
+}
+
+// run is the command. It returns 0, 1 where the app can't be synthesized and 2
+// where the command line is wrong.
+func run(args []string, stderr io.Writer) int {
+	var o options
+	flags := flag.NewFlagSet("infra", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.config, "config", "", "`file` with the settings (default: the context key config, else "+defaultConfig+")")
+	flags.StringVar(&o.out, "out", "", "`folder` for the templates and assets (default: CDK_OUTDIR, else cdk.out)")
+	flags.StringVar(&o.architecture, "architecture", "", "of the functions, arm64 or x86_64 (default: the context key architecture, else the settings)")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "infra: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	}
+
+	if err := synthesize(o, stderr); err != nil {
+		fmt.Fprintf(stderr, "infra: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// permissions are what each function may do, by function. Only ingress and
+// evaluate may name the attribute `outcome` in a write to the table, so that no
+// other function, and nobody who got hold of its role, can make a decision up.
+func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
+	s := props.settings
+	p := permitter{stack: stack, props: props}
+	botToken, signingSecret := p.secret(s.SlackBotToken), p.secret(s.SlackSigningSecret)
+	return map[string][]awsiam.PolicyStatement{
+		"ingress": join(
+			p.readRows("request#*"),
+			p.createRequests(),
+			p.updateRequests(decide, requestEnd),
+			p.readPolicy(),
+			botToken, signingSecret,
+			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
+			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),
+			[]awsiam.PolicyStatement{
+				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
+				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
+			},
+		),
+		"evaluate": join(
+			p.readRows("request#*"),
+			p.updateRequests(evaluate, decide, countReminder),
+			p.readPolicy(),
+			botToken,
+			p.identityCenter(),
+			p.identityStore("GetUserId", "DescribeUser"),
+		),
+		"await": join(
+			p.readRows("request#*"),
+			p.updateRequests(storeToken),
+			[]awsiam.PolicyStatement{allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s))},
+		),
+		"notify": join(
+			p.readRows("request#*"),
+			p.updateRequests(post),
+			botToken,
+		),
+		"grant": join(
+			p.readRows("request#*", "lease#*"),
+			p.updateRequests(granted, fail),
+			p.writeLeases(),
+			p.readPolicy(),
+			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
+				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus"),
+			p.identityStore("GetUserId", "DescribeUser", "GetGroupMembershipId", "CreateGroupMembership"),
+		),
+		"revoke": join(
+			p.readRows("request#*", "lease#*"),
+			p.updateRequests(beginRevoke, revoked),
+			p.writeLeases(),
+			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
+				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus"),
+			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
+		),
+		"audit": join(
+			p.readRows("request#*"),
+			p.updateRequests(appendEvent, markAudited, closeRequest),
+			p.readPolicy(),
+			p.writeAudit(),
+		),
+	}
+}
+
+// The attributes that each change of a request's row names, be it in a
+// condition: package requests makes these changes, under these names.
+var (
+	decide        = attributes("outcome events tombstone closed_at revoking_at")
+	requestEnd    = attributes("end_request events granted_at revoking_at revoked_at closed_at")
+	evaluate      = attributes("requester approvers unknown_approvers evaluated_decision expires_at due outcome tombstone closed_at")
+	countReminder = attributes("reminders_sent")
+	storeToken    = attributes("approval_token end_token")
+	post          = attributes("posts")
+	granted       = attributes("granted_at end events due revoking_at revoked_at tombstone closed_at")
+	fail          = attributes("failure granted_at")
+	beginRevoke   = attributes("revoking_at")
+	revoked       = attributes("revoked_at removal revoking_at events")
+	appendEvent   = attributes("events")
+	markAudited   = attributes("audited")
+	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at")
+)
+
+func attributes(names string) []string { return strings.Fields(names) }
+
+type permitter struct {
+	stack awscdk.Stack
+	props functionsProps
+}
+
+// readRows permits reading rows whose key begins as one of keys says.
+func (p permitter) readRows(keys ...string) []awsiam.PolicyStatement {
+	return p.rows([]string{"dynamodb:GetItem"}, keys, nil)
+}
+
+func (p permitter) createRequests() []awsiam.PolicyStatement {
+	return p.rows([]string{"dynamodb:PutItem"}, []string{"request#*"}, nil)
+}
+
+// updateRequests permits the changes, and no others, to requests' rows.
+func (p permitter) updateRequests(changes ...[]string) []awsiam.PolicyStatement {
+	named := append(slices.Concat(changes...), "pk")
+	slices.Sort(named)
+	return p.rows([]string{"dynamodb:UpdateItem"}, []string{"request#*"}, slices.Compact(named))
+}
+
+func (p permitter) writeLeases() []awsiam.PolicyStatement {
+	return p.rows([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, []string{"lease#*"}, nil)
+}
+
+func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyStatement {
+	conditions := map[string]any{"ForAllValues:StringLike": map[string]any{"dynamodb:LeadingKeys": keys}}
+	if attributes != nil {
+		conditions["ForAllValues:StringEquals"] = map[string]any{"dynamodb:Attributes": attributes}
+	}
+	return []awsiam.PolicyStatement{allowIf(conditions, actions, p.props.table.TableArn())}
+}
+
+// readPolicy permits the pointer and what it may name. All JSON files of the
+// bootstrap bucket, and not the one object alone: between the change of a role
+// and the change of the pointer functions still need the previous one.
+func (p permitter) readPolicy() []awsiam.PolicyStatement {
+	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String("*.json"))
+	return []awsiam.PolicyStatement{
+		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
+		allow([]string{"s3:GetObject"}, &policies),
+	}
+}
+
+// writeAudit permits new objects where records and policies go, and nothing
+// else in the bucket: neither reading nor removing.
+func (p permitter) writeAudit() []awsiam.PolicyStatement {
+	records := "*"
+	if prefix := strings.Trim(p.props.settings.AuditPrefix, "/"); prefix != "" {
+		records = prefix + "/*"
+	}
+	bucket := p.props.audit
+	return []awsiam.PolicyStatement{
+		allow([]string{"s3:PutObject"}, bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))),
+	}
+}
+
+// secret permits reading the secret that ref names, also where it is encrypted
+// with a key of the customer's own.
+func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
+	kind, name, _ := strings.Cut(ref.String(), ":")
+	keys := p.stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("kms"), Resource: jsii.String("key"), ResourceName: jsii.String("*")})
+	decrypt := func(service, context string, arn *string) awsiam.PolicyStatement {
+		return allowIf(map[string]any{
+			"StringEquals": map[string]any{"kms:ViaService": service + "." + *p.stack.Region() + "." + *p.stack.UrlSuffix()},
+			"StringLike":   map[string]any{"kms:EncryptionContext:" + context: arn},
+		}, []string{"kms:Decrypt"}, keys)
+	}
+	if kind == "secretsmanager" {
+		arn := &name
+		if !strings.HasPrefix(name, "arn:") {
+			// Secrets Manager appends six random characters to the name.
+			arn = p.stack.FormatArn(&awscdk.ArnComponents{
+				Service: jsii.String("secretsmanager"), Resource: jsii.String("secret"),
+				ResourceName: jsii.String(name + "-??????"), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+			})
+		}
+		return []awsiam.PolicyStatement{
+			allow([]string{"secretsmanager:GetSecretValue"}, arn),
+			decrypt("secretsmanager", "SecretARN", arn),
+		}
+	}
+	arn := p.stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(name, "/")),
+	})
+	return []awsiam.PolicyStatement{
+		allow([]string{"ssm:GetParameter"}, arn),
+		decrypt("ssm", "PARAMETER_ARN", arn),
+	}
+}
+
+// identityCenter permits operations on assignments and permission sets of the
+// one instance, and finding it.
+func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement {
+	find := allow([]string{"sso:ListInstances"}, jsii.String("*"))
+	if len(operations) == 0 {
+		return []awsiam.PolicyStatement{find}
+	}
+	const service = "arn:${AWS::Partition}:sso:::"
+	instance := "*"
+	if _, id, ok := strings.Cut(p.props.settings.SSOInstanceARN, ":instance/"); ok {
+		instance = id
+	}
+	resources := []*string{
+		awscdk.Fn_Sub(jsii.String(service+"instance/"+instance), nil),
+		awscdk.Fn_Sub(jsii.String(service+"permissionSet/"+instance+"/*"), nil),
+	}
+	if slices.ContainsFunc(operations, func(operation string) bool { return strings.Contains(operation, "AccountAssignment") }) {
+		resources = append(resources, awscdk.Fn_Sub(jsii.String(service+"account/*"), nil))
+	}
+	return []awsiam.PolicyStatement{find, allow(prefixed("sso:", operations), resources...)}
+}
+
+// identityStore permits operations on the users and groups of the identity
+// store, which may belong to another account: the management account, where
+// this one administers Identity Center for it.
+func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement {
+	resources := map[string]bool{"arn:${AWS::Partition}:identitystore::*:identitystore/*": true}
+	for _, operation := range operations {
+		for word, kind := range map[string]string{"User": "user", "Group": "group", "Membership": "membership"} {
+			if strings.Contains(operation, word) {
+				resources["arn:${AWS::Partition}:identitystore:::"+kind+"/*"] = true
+			}
+		}
+		if strings.Contains(operation, "Membership") {
+			resources["arn:${AWS::Partition}:identitystore:::user/*"] = true
+		}
+	}
+	var arns []*string
+	for _, arn := range slices.Sorted(maps.Keys(resources)) {
+		arns = append(arns, awscdk.Fn_Sub(jsii.String(arn), nil))
+	}
+	return []awsiam.PolicyStatement{allow(prefixed("identitystore:", operations), arns...)}
+}
+
+func allow(actions []string, resources ...*string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: &resources})
+}
+
+func allowIf(conditions map[string]any, actions []string, resources ...*string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions: jsii.Strings(actions...), Resources: &resources, Conditions: &conditions,
+	})
+}
+
+func prefixed(prefix string, names []string) []string {
+	long := make([]string, len(names))
+	for i, name := range names {
+		long[i] = prefix + name
+	}
+	return long
+}
+
+func join(statements ...[]awsiam.PolicyStatement) []awsiam.PolicyStatement {
+	return slices.Concat(statements...)
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// policyInForce is the policy as the functions find it: an object that never
+// changes, and the pointer that names the one in force.
+type policyInForce struct {
+	pointer awsssm.StringParameter
+	asset   awss3assets.Asset
+}
+
+// newPolicyInForce uploads the policy under its content's hash and points the
+// parameter at it. A deployment that changes nothing but the policy changes
+// nothing but the parameter.
+func newPolicyInForce(scope constructs.Construct, prefix string, policy asset) policyInForce {
+	in := constructs.NewConstruct(scope, jsii.String("Policy"))
+	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.path, AssetHash: &policy.sha256})
+	var value strings.Builder
+	encoder := json.NewEncoder(&value)
+	encoder.SetEscapeHTML(false)
+	// Strings always encode, and a strings.Builder always takes them.
+	_ = encoder.Encode(struct {
+		Bucket string `json:"bucket"`
+		Key    string `json:"key"`
+		SHA256 string `json:"sha256"`
+	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.sha256})
+	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String("/" + prefix + "/policy"),
+		Description:   jsii.String("Names the policy in force"),
+		StringValue:   jsii.String(strings.TrimSpace(value.String())),
+	})
+	return policyInForce{pointer: pointer, asset: uploaded}
+}

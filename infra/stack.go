@@ -1,0 +1,76 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// elevatorProps is what the stack is made of.
+type elevatorProps struct {
+	settings *settings.Settings
+	example  bool              // the settings are the example's: not to be deployed
+	binaries map[string]binary // of the functions, by name
+	policy   asset
+}
+
+// newElevatorStack is the whole system in one stack, which knows neither its
+// account nor its region: any will do.
+//
+// The ids of the constructs below are the logical ids in CloudFormation. One
+// that changes means a new table, a new bucket or executions that end: they
+// stay as they are.
+func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.Stack {
+	s := props.settings
+	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{
+		StackName:             &s.NamePrefix,
+		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
+		TerminationProtection: jsii.Bool(true),
+		AnalyticsReporting:    jsii.Bool(false),
+	})
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
+		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
+	}
+	if props.example {
+		forbidDeployment(stack)
+	}
+
+	table := newTable(stack)
+	audit := newAuditBucket(stack, s)
+	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
+	functions := newFunctions(stack, functionsProps{
+		settings: s,
+		binaries: props.binaries,
+		table:    table,
+		audit:    audit,
+		policy:   policy,
+	})
+	machine := newRequestMachine(stack, s, functions)
+	requestURL := newSlackEndpoint(stack, s, functions["ingress"])
+	newAlarms(stack, s, machine, functions)
+
+	output := func(name, description string, value *string) {
+		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
+	}
+	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", requestURL)
+	output("AuditBucket", "The bucket with the audit records", audit.BucketName())
+	output("RequestMachineArn", "The state machine that runs one execution per request", machine.StateMachineArn())
+	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *requestURL).json()))
+	return stack
+}
+
+// forbidDeployment adds a rule that never holds: CloudFormation checks rules
+// before it makes anything.
+func forbidDeployment(stack awscdk.Stack) {
+	awscdk.NewCfnRule(stack, jsii.String("SettingsAreTheExample"), &awscdk.CfnRuleProps{
+		Assertions: &[]*awscdk.CfnRuleAssertion{{
+			Assert:            awscdk.Fn_ConditionEquals(jsii.String(exampleConfig), jsii.String(defaultConfig)),
+			AssertDescription: jsii.String("This is the template of " + exampleConfig + ". Copy it to " + defaultConfig + ", fill in your own settings, and synthesize again."),
+		}},
+	})
+}

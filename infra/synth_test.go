@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"sso-elevator/infra/settings"
+)
+
+// synthesized is a stack as it was synthesized.
+type synthesized struct {
+	path     string // of the template, in the cloud assembly
+	template template
+}
+
+// template is the part of a CloudFormation template that the tests look into.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]struct{ Value any }
+	Rules     map[string]any
+}
+
+type resource struct {
+	Type           string
+	Properties     map[string]any
+	DeletionPolicy string
+}
+
+// shared is the stack of testdata/elevator.yaml, synthesized once.
+var shared = sync.OnceValues(func() (*synthesized, error) {
+	s, err := settings.Load(filepath.Join("testdata", "elevator.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return synthesizeStack(s, false)
+})
+
+func sharedStack(t *testing.T) *synthesized {
+	t.Helper()
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp(testFolder, "")
+	if err != nil {
+		return nil, err
+	}
+	app, err := newApp(root, filepath.Join(folder, "cdk.out"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := newTestStack(app, s, example, folder); err != nil {
+		return nil, err
+	}
+	made := &synthesized{path: filepath.Join(*app.Synth(nil).Directory(), s.NamePrefix+".template.json")}
+	text, err := os.ReadFile(made.path)
+	if err != nil {
+		return nil, err
+	}
+	return made, json.Unmarshal(text, &made.template)
+}
+
+// newTestStack makes the stack that s describes, with functions that are never
+// run: what is in them is tested where they are.
+func newTestStack(app awscdk.App, s *settings.Settings, example bool, folder string) (awscdk.Stack, error) {
+	binaries := map[string]binary{}
+	for _, name := range functionNames {
+		content := []byte("not a program: " + name)
+		in := filepath.Join(folder, "functions", name)
+		if err := os.MkdirAll(in, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(in, "bootstrap"), content, 0o755); err != nil {
+			return nil, err
+		}
+		binaries[name] = binary{folder: in, sha256: digest(content)}
+	}
+	policy, err := build{root: folder}.policy(s.PolicyJSON())
+	if err != nil {
+		return nil, err
+	}
+	return newElevatorStack(app, elevatorProps{settings: s, example: example, binaries: binaries, policy: policy}), nil
+}
+
+func goldenSettings(t *testing.T) *settings.Settings {
+	t.Helper()
+	s, err := settings.Load(filepath.Join("testdata", "elevator.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

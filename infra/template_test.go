@@ -1,0 +1,555 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/statemachine"
+)
+
+// of are the resources of a type, by logical id.
+func (t template) of(kind string) map[string]resource {
+	found := map[string]resource{}
+	for id, r := range t.Resources {
+		if r.Type == kind {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+// one is the only resource of a type.
+func (t template) one(test *testing.T, kind string) resource {
+	test.Helper()
+	found := t.of(kind)
+	if len(found) != 1 {
+		test.Fatalf("there are %d resources of type %s, want 1", len(found), kind)
+	}
+	for _, r := range found {
+		return r
+	}
+	return resource{}
+}
+
+// statements are what the role of a function may do.
+func (t template) statements(test *testing.T, function string) []statement {
+	test.Helper()
+	for id, r := range t.of("AWS::IAM::Policy") {
+		if !strings.HasPrefix(id, constructID(function)+"RoleDefaultPolicy") {
+			continue
+		}
+		text, err := json.Marshal(r.Properties["PolicyDocument"])
+		if err != nil {
+			test.Fatal(err)
+		}
+		var document struct{ Statement []statement }
+		if err := json.Unmarshal(text, &document); err != nil {
+			test.Fatal(err)
+		}
+		return document.Statement
+	}
+	test.Fatalf("%s has no policy", function)
+	return nil
+}
+
+type statement struct {
+	Action    oneOrMore
+	Effect    string
+	Condition map[string]map[string]oneOrMore
+}
+
+// oneOrMore is a string or a list of strings; anything else is left out.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalJSON(text []byte) error {
+	var single string
+	if json.Unmarshal(text, &single) == nil {
+		*o = oneOrMore{single}
+		return nil
+	}
+	var several []string
+	if json.Unmarshal(text, &several) == nil {
+		*o = several
+	}
+	return nil
+}
+
+func TestFunctions(t *testing.T) {
+	template := sharedStack(t).template
+	type function struct {
+		runtime, handler string
+		architectures    []any
+		memory           float64
+		timeout          time.Duration
+	}
+	got := map[string]function{}
+	for _, r := range template.of("AWS::Lambda::Function") {
+		p := r.Properties
+		name, _ := strings.CutPrefix(p["FunctionName"].(string), "sso-elevator-")
+		got[name] = function{
+			runtime:       p["Runtime"].(string),
+			handler:       p["Handler"].(string),
+			architectures: p["Architectures"].([]any),
+			memory:        p["MemorySize"].(float64),
+			timeout:       time.Duration(p["Timeout"].(float64)) * time.Second,
+		}
+	}
+	arm := []any{"arm64"}
+	want := map[string]function{
+		"ingress":  {"provided.al2023", "bootstrap", arm, 512, 10 * time.Second},
+		"evaluate": {"provided.al2023", "bootstrap", arm, 256, 20 * time.Second},
+		"await":    {"provided.al2023", "bootstrap", arm, 256, 10 * time.Second},
+		"notify":   {"provided.al2023", "bootstrap", arm, 256, 6 * time.Second},
+		"grant":    {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
+		"revoke":   {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
+		"audit":    {"provided.al2023", "bootstrap", arm, 256, 15 * time.Second},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	for id, r := range template.of("AWS::Lambda::Alias") {
+		if r.Properties["Name"] != "live" {
+			t.Errorf("alias %s is called %v, want live", id, r.Properties["Name"])
+		}
+	}
+	if got := len(template.of("AWS::Lambda::Alias")); got != len(want) {
+		t.Errorf("there are %d aliases, want %d", got, len(want))
+	}
+	if got, want := len(template.of("AWS::IAM::Role")), len(want)+1; got != want {
+		t.Errorf("there are %d roles, want %d: one for each function and one for the machine", got, want)
+	}
+}
+
+// The environment names secrets; it never has one.
+func TestSecretsAreReferences(t *testing.T) {
+	for id, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
+		variables := r.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+		for name, value := range variables {
+			if !strings.Contains(name, "TOKEN") && !strings.Contains(name, "SECRET") {
+				continue
+			}
+			want := map[string]string{
+				"ELEVATOR_SLACK_BOT_TOKEN":      "ssm:/sso-elevator/slack-bot-token",
+				"ELEVATOR_SLACK_SIGNING_SECRET": "secretsmanager:sso-elevator/slack-signing-secret",
+			}[name]
+			if value != want {
+				t.Errorf("%s of %s is %v, want %q", name, id, value, want)
+			}
+		}
+	}
+}
+
+// A function gets the variables that it reads, and no others. What it reads is
+// in the env tags of its source.
+func TestEnvironmentIsWhatIsRead(t *testing.T) {
+	given := map[string][]string{}
+	for _, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
+		name, _ := strings.CutPrefix(r.Properties["FunctionName"].(string), "sso-elevator-")
+		variables := r.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+		given[name] = slices.Collect(maps.Keys(variables))
+	}
+	tag := regexp.MustCompile("env:\"(ELEVATOR_\\w+)(,required)?")
+	for _, name := range functionNames {
+		files, err := filepath.Glob(filepath.Join("..", "functions", name, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read []string
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range tag.FindAllStringSubmatch(string(source), -1) {
+				read = append(read, found[1])
+				if found[2] != "" && !slices.Contains(given[name], found[1]) {
+					t.Errorf("%s requires %s, which it does not get", name, found[1])
+				}
+			}
+		}
+		for _, variable := range given[name] {
+			if !slices.Contains(read, variable) {
+				t.Errorf("%s gets %s, which it does not read", name, variable)
+			}
+		}
+	}
+}
+
+// Who may write what in the table: decisions are ingress's and evaluate's,
+// requests begin with ingress, leases are grant's and revoke's.
+func TestWhoWritesTheTable(t *testing.T) {
+	const (
+		requests = "request#*"
+		leases   = "lease#*"
+	)
+	type rights struct {
+		put, remove []string // rows, by the beginning of their keys
+		update      []string
+		outcome     bool // whether a decision can be written
+	}
+	want := map[string]rights{
+		"ingress":  {put: []string{requests}, update: []string{requests}, outcome: true},
+		"evaluate": {update: []string{requests}, outcome: true},
+		"await":    {update: []string{requests}},
+		"notify":   {update: []string{requests}},
+		"grant":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"revoke":   {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"audit":    {update: []string{requests}},
+	}
+	for _, name := range functionNames {
+		var got rights
+		for _, s := range sharedStack(t).template.statements(t, name) {
+			keys := s.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+			attributes := s.Condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+			for _, action := range s.Action {
+				if action == "*" || action == "dynamodb:*" {
+					t.Errorf("%s may do %s", name, action)
+				}
+				if strings.HasPrefix(action, "dynamodb:") && len(keys) == 0 {
+					t.Errorf("%s may do %s to any row", name, action)
+				}
+				switch action {
+				case "dynamodb:PutItem":
+					got.put = append(got.put, keys...)
+				case "dynamodb:DeleteItem":
+					got.remove = append(got.remove, keys...)
+				case "dynamodb:UpdateItem":
+					got.update = append(got.update, keys...)
+					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
+				case "dynamodb:GetItem":
+				default:
+					if strings.HasPrefix(action, "dynamodb:") {
+						t.Errorf("%s may do %s, which nothing needs", name, action)
+					}
+				}
+			}
+		}
+		if !reflect.DeepEqual(got, want[name]) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want[name])
+		}
+	}
+}
+
+// What outside the table only some functions may do.
+func TestWhoMayDoWhat(t *testing.T) {
+	want := map[string]string{
+		"sso:CreateAccountAssignment":            "grant",
+		"sso:DeleteAccountAssignment":            "revoke",
+		"identitystore:CreateGroupMembership":    "grant",
+		"identitystore:DeleteGroupMembership":    "revoke",
+		"organizations:ListAccounts":             "ingress",
+		"states:StartExecution":                  "ingress",
+		"states:SendTaskSuccess":                 "await ingress",
+		"s3:PutObject":                           "audit",
+		"secretsmanager:GetSecretValue":          "ingress",
+		"identitystore:IsMemberInGroups":         "",
+		"sso:ProvisionPermissionSet":             "",
+		"sso:AttachManagedPolicyToPermissionSet": "",
+	}
+	may := map[string][]string{}
+	for _, name := range slices.Sorted(slices.Values(functionNames)) {
+		for _, s := range sharedStack(t).template.statements(t, name) {
+			for _, action := range s.Action {
+				if strings.HasSuffix(action, "*") {
+					t.Errorf("%s may do %s", name, action)
+				}
+				may[action] = append(may[action], name)
+			}
+		}
+	}
+	for action, functions := range want {
+		if got := strings.Join(may[action], " "); got != functions {
+			t.Errorf("%s: got %q, want %q", action, got, functions)
+		}
+	}
+}
+
+func TestTableKeepsWhatItHas(t *testing.T) {
+	r := sharedStack(t).template.one(t, "AWS::DynamoDB::Table")
+	if r.DeletionPolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	}
+	for property, want := range map[string]any{
+		"BillingMode":                      "PAY_PER_REQUEST",
+		"DeletionProtectionEnabled":        true,
+		"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
+		"SSESpecification":                 map[string]any{"SSEEnabled": true},
+		"TimeToLiveSpecification":          map[string]any{"AttributeName": "expires", "Enabled": true},
+		"KeySchema":                        []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
+		"TableName":                        nil, // a name would be in the way of a restored table
+	} {
+		if got := r.Properties[property]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v", property, got, want)
+		}
+	}
+}
+
+func TestAuditBucket(t *testing.T) {
+	template := sharedStack(t).template
+	r := template.one(t, "AWS::S3::Bucket")
+	if r.DeletionPolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	}
+	for property, want := range map[string]any{
+		"VersioningConfiguration": map[string]any{"Status": "Enabled"},
+		"PublicAccessBlockConfiguration": map[string]any{
+			"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+		},
+	} {
+		if got := r.Properties[property]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v", property, got, want)
+		}
+	}
+	policy := fmt.Sprint(template.one(t, "AWS::S3::BucketPolicy").Properties)
+	for _, condition := range []string{"map[aws:SecureTransport:false]", "map[s3:TlsVersion:1.2]"} {
+		if !strings.Contains(policy, condition) {
+			t.Errorf("the bucket's policy has no condition %s: %s", condition, policy)
+		}
+	}
+}
+
+func TestRequestMachine(t *testing.T) {
+	p := sharedStack(t).template.one(t, "AWS::StepFunctions::StateMachine").Properties
+	if got, want := p["StateMachineName"], "sso-elevator-requests"; got != want {
+		t.Errorf("it is called %v, want %s", got, want)
+	}
+	if got, want := p["StateMachineType"], "STANDARD"; got != want {
+		t.Errorf("its type is %v, want %s", got, want)
+	}
+	logging := p["LoggingConfiguration"].(map[string]any)
+	if logging["Level"] != "ERROR" || logging["IncludeExecutionData"] != false {
+		t.Errorf("it logs %v, want errors without execution data", logging)
+	}
+	if !reflect.DeepEqual(p["TracingConfiguration"], map[string]any{"Enabled": true}) {
+		t.Errorf("tracing is %v, want on", p["TracingConfiguration"])
+	}
+
+	// Every Task invokes the alias of the function that its placeholder names.
+	var definition struct{ States map[string]json.RawMessage }
+	if err := json.Unmarshal([]byte(resolved(t, p["DefinitionString"])), &definition); err != nil {
+		t.Fatal(err)
+	}
+	for state, alias := range map[string]string{
+		"Evaluate": "EvaluateLive", "AwaitApproval": "AwaitLive", "Announce": "NotifyLive", "Grant": "GrantLive", "Revoke": "RevokeLive", "AuditGrant": "AuditLive",
+	} {
+		if !strings.Contains(string(definition.States[state]), `"FunctionName": "<`+alias) {
+			t.Errorf("%s does not invoke %s: %s", state, alias, definition.States[state])
+		}
+	}
+}
+
+// resolved is a value of the template as text, with <id> for what refers to
+// another resource.
+func resolved(t *testing.T, value any) string {
+	t.Helper()
+	switch value := value.(type) {
+	case string:
+		return value
+	case map[string]any:
+		if id, ok := value["Ref"].(string); ok {
+			return "<" + id + ">"
+		}
+		if join, ok := value["Fn::Join"].([]any); ok {
+			var b strings.Builder
+			for _, part := range join[1].([]any) {
+				b.WriteString(resolved(t, part))
+			}
+			return b.String()
+		}
+	}
+	t.Fatalf("cannot resolve %v", value)
+	return ""
+}
+
+func TestEveryLogGroupForgets(t *testing.T) {
+	groups := sharedStack(t).template.of("AWS::Logs::LogGroup")
+	if got, want := len(groups), len(functionNames)+2; got != want {
+		t.Errorf("there are %d log groups, want %d", got, want)
+	}
+	for id, r := range groups {
+		if got := r.Properties["RetentionInDays"]; got != 365.0 {
+			t.Errorf("%s keeps its events for %v days, want 365", id, got)
+		}
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	template := sharedStack(t).template
+	got := map[string]string{}
+	for _, r := range template.of("AWS::CloudWatch::Alarm") {
+		p := r.Properties
+		got[p["AlarmName"].(string)] = fmt.Sprintf("%v/%v", p["Namespace"], p["MetricName"])
+		if actions, _ := p["AlarmActions"].([]any); len(actions) != 1 {
+			t.Errorf("%v tells %v, want the topic", p["AlarmName"], actions)
+		}
+	}
+	want := map[string]string{
+		"sso-elevator-RevokeFailed":       "SsoElevator/RevokeFailed",
+		"sso-elevator-AuditDeferred":      "SsoElevator/AuditDeferred",
+		"sso-elevator-ExecutionsFailed":   "AWS/States/ExecutionsFailed",
+		"sso-elevator-ExecutionsTimedOut": "AWS/States/ExecutionsTimedOut",
+		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",
+		"sso-elevator-IngressErrors":      "AWS/Lambda/Errors",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	subscription := template.one(t, "AWS::SNS::Subscription").Properties
+	if subscription["Protocol"] != "email" || subscription["Endpoint"] != "platform@example.com" {
+		t.Errorf("the subscription is %v", subscription)
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	got := slices.Sorted(maps.Keys(sharedStack(t).template.Outputs))
+	want := []string{"AuditBucket", "RequestMachineArn", "SlackManifest", "SlackRequestURL"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// The stack can't be deleted by mistake, and is for any account and region.
+func TestStackIsProtectedAndAgnostic(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(sharedStack(t).path), "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Environment string
+			Properties  struct{ TerminationProtection bool }
+		}
+		Missing []any
+	}
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	stack := manifest.Artifacts["sso-elevator"]
+	if !stack.Properties.TerminationProtection {
+		t.Error("the stack has no termination protection")
+	}
+	if want := "aws://unknown-account/unknown-region"; stack.Environment != want {
+		t.Errorf("the stack is for %s, want %s", stack.Environment, want)
+	}
+	if len(manifest.Missing) > 0 {
+		t.Errorf("the synthesis looks things up in an account: %v", manifest.Missing)
+	}
+}
+
+func TestVariants(t *testing.T) {
+	t.Run("example", func(t *testing.T) {
+		made, err := synthesizeStack(goldenSettings(t), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule, err := json.Marshal(made.template.Rules["SettingsAreTheExample"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := `"Assert":{"Fn::Equals":["elevator.example.yaml","elevator.yaml"]}`; !strings.Contains(string(rule), want) {
+			t.Errorf("the rule is %s, want it to have %s, which never holds", rule, want)
+		}
+	})
+	t.Run("existing bucket, x86, other prefix, no mail, slow retries", func(t *testing.T) {
+		s := goldenSettings(t)
+		s.NamePrefix = "access"
+		s.ExistingAuditBucket, s.AuditPrefix = "company-audit", ""
+		s.Architecture = "x86_64"
+		s.AlarmEmail, s.SSOInstanceARN = "", ""
+		s.RetryInterval = time.Minute
+		s.LogRetentionDays = 0
+		made, err := synthesizeStack(s, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(made.template.of("AWS::S3::Bucket")); got != 0 {
+			t.Errorf("there are %d buckets, want none", got)
+		}
+		if got := len(made.template.of("AWS::SNS::Subscription")); got != 0 {
+			t.Errorf("there are %d subscriptions, want none", got)
+		}
+		for _, r := range made.template.of("AWS::Lambda::Function") {
+			if name := r.Properties["FunctionName"].(string); !strings.HasPrefix(name, "access-") {
+				t.Errorf("a function is called %s", name)
+			}
+			if got := r.Properties["Architectures"]; !reflect.DeepEqual(got, []any{"x86_64"}) {
+				t.Errorf("the architecture is %v, want x86_64", got)
+			}
+		}
+		for id, r := range made.template.of("AWS::Logs::LogGroup") {
+			if got := r.Properties["RetentionInDays"]; got != nil {
+				t.Errorf("%s keeps its events for %v days, want for ever", id, got)
+			}
+		}
+		if got, want := made.template.one(t, "AWS::SSM::Parameter").Properties["Name"], "/access/policy"; got != want {
+			t.Errorf("the pointer is %v, want %s", got, want)
+		}
+	})
+	t.Run("object lock", func(t *testing.T) {
+		s := goldenSettings(t)
+		s.AuditBucketName = "company-access-audit"
+		s.ObjectLock, s.ObjectLockMode, s.ObjectLockDays = true, "COMPLIANCE", 400
+		made, err := synthesizeStack(s, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := made.template.one(t, "AWS::S3::Bucket").Properties
+		if got, want := p["BucketName"], "company-access-audit"; got != want {
+			t.Errorf("the bucket is %v, want %s", got, want)
+		}
+		want := map[string]any{
+			"ObjectLockEnabled": "Enabled",
+			"Rule":              map[string]any{"DefaultRetention": map[string]any{"Mode": "COMPLIANCE", "Days": 400.0}},
+		}
+		if got := p["ObjectLockConfiguration"]; !reflect.DeepEqual(got, want) {
+			t.Errorf("the lock is %v, want %v", got, want)
+		}
+	})
+}
+
+// Long first waits need longer ones after them.
+func TestRequestPlaceholders(t *testing.T) {
+	s := goldenSettings(t)
+	s.RetryInterval, s.RevokeRetryWait, s.AnnounceRetryWait = time.Minute, 90*time.Second, 2*time.Minute
+	got := requestPlaceholders(s, func(name string) string { return name })
+	want := statemachine.RequestPlaceholders{
+		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
+		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
+		RetryIntervalSeconds: 60, RetryMaxDelaySeconds: 120, ConfirmMaxDelaySeconds: 120,
+		RevokeWaitSeconds: 90, AnnounceWaitSeconds: 120, RevokeRounds: statemachine.RevokeRounds,
+	}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestManifestFitsSlacksLimits(t *testing.T) {
+	m := slackManifest(goldenSettings(t), "https://a.example/slack")
+	check := func(what, text string, limit int) {
+		if n := len([]rune(text)); n > limit {
+			t.Errorf("%s has %d characters, Slack takes %d", what, n, limit)
+		}
+	}
+	check("the name", m.Display.Name, 35)
+	check("the description", m.Display.Description, 140)
+	check("the bot's name", m.Features.BotUser.DisplayName, 80)
+	for _, s := range m.Features.Shortcuts {
+		check("a shortcut's name", s.Name, 24)
+		check("a shortcut's description", s.Description, 150)
+	}
+	for _, c := range m.Features.Commands {
+		check("a command's description", c.Description, 2000)
+	}
+	if strings.Contains(m.json(), "\n") {
+		t.Error("the manifest for the output has more than one line")
+	}
+}

@@ -1,0 +1,374 @@
+package statemachine
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A field that may be missing is a States.Runtime error, which no Catch takes
+// on AWS. So this file follows the data: for each state, which paths are there
+// whichever way the execution came, and whether all that the state reads is
+// among them.
+
+// outputs are the fields that the functions promise, by function and
+// operation. An operation that is not here promises none.
+var outputs = map[string]map[string][]string{
+	"evaluate": {
+		"evaluate": {"request_id", "next", "wait_seconds",
+			"subject", "subject.kind", "subject.account_id", "subject.permission_set_arn", "subject.group_id", "subject.principal_id"},
+		"next": {"next", "wait_seconds"},
+	},
+	"audit": {
+		"granted": {"seconds", "end"},
+	},
+}
+
+// contextFields are the fields of the context object that are always there;
+// the token only where one is waited for.
+var contextFields = []string{"$$.Execution.Id", "$$.StateMachine.Id"}
+
+const contextToken = "$$.Task.Token"
+
+// facts are the paths that are known to be there.
+type facts map[string]bool
+
+// under is f with the paths moved from below one path to below another.
+func (f facts) under(from, to string) facts {
+	moved := facts{}
+	for path := range f {
+		if path == from || strings.HasPrefix(path, from+".") {
+			moved[to+path[len(from):]] = true
+		}
+	}
+	return moved
+}
+
+// with is f after result was put at path: what was there before is gone.
+func (f facts) with(path string, result facts) facts {
+	if path == "$" {
+		return maps.Clone(result)
+	}
+	after := facts{}
+	for known := range f {
+		if known != path && !strings.HasPrefix(known, path+".") {
+			after[known] = true
+		}
+	}
+	maps.Copy(after, result.under("$", path))
+	return after
+}
+
+// and is what is known where one comes either from f or from other.
+func (f facts) and(other facts) facts {
+	both := facts{}
+	for path := range f {
+		if other[path] {
+			both[path] = true
+		}
+	}
+	return both
+}
+
+// resultPath is where a ResultPath puts a result; "" where it drops it.
+func resultPath(raw json.RawMessage) string {
+	if raw == nil {
+		return "$"
+	}
+	var path *string
+	if err := json.Unmarshal(raw, &path); err != nil || path == nil {
+		return ""
+	}
+	return *path
+}
+
+var (
+	quotedText = regexp.MustCompile(`'(?:[^'\\]|\\.)*'`)
+	pathInText = regexp.MustCompile(`\$\$?[\w.\[\]]*`)
+)
+
+// reads are the paths that a payload template takes its values from.
+func reads(template any) []string {
+	var paths []string
+	switch template := template.(type) {
+	case map[string]any:
+		for key, value := range template {
+			if text, ok := value.(string); ok && strings.HasSuffix(key, ".$") {
+				paths = append(paths, pathInText.FindAllString(quotedText.ReplaceAllString(text, ""), -1)...)
+				continue
+			}
+			paths = append(paths, reads(value)...)
+		}
+	case []any:
+		for _, value := range template {
+			paths = append(paths, reads(value)...)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// shape is what is known of a payload template's result, given what is known
+// of what it reads from.
+func shape(template map[string]any, from facts) facts {
+	known := facts{"$": true}
+	for key, value := range template {
+		path := "$." + strings.TrimSuffix(key, ".$")
+		known[path] = true
+		switch value := value.(type) {
+		case map[string]any:
+			maps.Copy(known, shape(value, from).under("$", path))
+		case string:
+			if strings.HasSuffix(key, ".$") && !strings.Contains(value, "(") {
+				maps.Copy(known, from.under(value, path))
+			}
+		}
+	}
+	return known
+}
+
+// step is where a state leads and what is known there.
+type step struct {
+	next  string
+	known facts
+}
+
+// follow is what s reads and may not find, in words, and where it leads.
+func follow(name string, s *state, known facts) (missing []string, steps []step) {
+	need := func(from facts, what string, paths ...string) {
+		for _, path := range paths {
+			if slices.Contains(contextFields, path) || path == contextToken && s.waitsForToken() || from[path] {
+				continue
+			}
+			missing = append(missing, fmt.Sprintf("%s reads %s in its %s, which may be missing", name, path, what))
+		}
+	}
+
+	result := facts{"$": true}
+	switch s.Type {
+	case "Task":
+		need(known, "Parameters", reads(s.Parameters)...)
+		if s.TimeoutSecondsPath != "" {
+			need(known, "TimeoutSecondsPath", s.TimeoutSecondsPath)
+		}
+		// What the resumer of a token sends is not to be relied on.
+		if !s.waitsForToken() && s.function() != "" {
+			result["$.Payload"] = true
+			for _, field := range outputs[s.function()][s.operation()] {
+				result["$.Payload."+field] = true
+			}
+		}
+		if s.ResultSelector != nil {
+			need(result, "ResultSelector", reads(s.ResultSelector)...)
+			result = shape(s.ResultSelector, result)
+		}
+	case "Pass":
+		need(known, "Parameters", reads(s.Parameters)...)
+		result = shape(s.Parameters, known)
+	case "Wait":
+		for _, path := range []string{s.SecondsPath, s.TimestampPath} {
+			if path != "" {
+				need(known, "time", path)
+			}
+		}
+		result = known
+	case "Parallel":
+		for _, branch := range s.Branches {
+			inside, _ := analyse(branch, known)
+			missing = append(missing, inside...)
+		}
+	case "Choice":
+		missed := map[string]bool{}
+		for _, c := range s.Choices {
+			holds := maps.Clone(known)
+			conditions := c.And
+			if conditions == nil {
+				conditions = []choice{c}
+			}
+			for _, condition := range conditions {
+				if condition.IsPresent != nil {
+					if *condition.IsPresent {
+						holds[condition.Variable] = true
+					}
+					continue
+				}
+				if !holds[condition.Variable] && !missed[condition.Variable] {
+					missed[condition.Variable] = true
+					need(holds, "Choices", condition.Variable)
+				}
+			}
+			steps = append(steps, step{c.Next, holds})
+		}
+		return missing, append(steps, step{s.Default, known})
+	case "Succeed", "Fail":
+		return nil, nil
+	default:
+		missing = append(missing, fmt.Sprintf("%s is a %s, which this analysis does not know", name, s.Type))
+	}
+
+	after := known
+	if path := resultPath(s.ResultPath); path != "" {
+		after = known.with(path, result)
+	}
+	steps = append(steps, step{s.Next, after})
+	for _, c := range s.Catch {
+		after := known
+		if path := resultPath(c.ResultPath); path != "" {
+			// AWS leaves out Cause where there is none to give.
+			after = known.with(path, facts{"$": true, "$.Error": true})
+		}
+		steps = append(steps, step{c.Next, after})
+	}
+	return missing, steps
+}
+
+// analyse follows m from its start, where initial is known, until nothing new
+// is learned. It returns what may be missing, and what is known at each state.
+func analyse(m machine, initial facts) (missing []string, at map[string]facts) {
+	at = map[string]facts{m.StartAt: initial}
+	for open := []string{m.StartAt}; len(open) > 0; {
+		name := open[0]
+		open = open[1:]
+		_, steps := follow(name, m.States[name], at[name])
+		for _, s := range steps {
+			before, seen := at[s.next]
+			merged := s.known
+			if seen {
+				merged = before.and(s.known)
+			}
+			if !seen || len(merged) < len(before) {
+				at[s.next] = merged
+				open = append(open, s.next)
+			}
+		}
+	}
+	for name, known := range at {
+		lost, _ := follow(name, m.States[name], known)
+		missing = append(missing, lost...)
+	}
+	slices.Sort(missing)
+	return missing, at
+}
+
+// input is what starts an execution: ingress gives it, and so does HandOver.
+var input = facts{"$": true, "$.request_id": true}
+
+func TestNoStateReadsWhatMayBeMissing(t *testing.T) {
+	missing, _ := analyse(requestMachine(t), input)
+	for _, m := range missing {
+		t.Error(m)
+	}
+}
+
+func TestHandOverGivesTheInputThatStartsAnExecution(t *testing.T) {
+	handOver := requestMachine(t).States["HandOver"]
+	given, ok := handOver.Parameters["Input"].(map[string]any)
+	if !ok {
+		t.Fatalf("the Input of HandOver is %T, want an object", handOver.Parameters["Input"])
+	}
+	got := shape(given, facts{})
+	for path := range input {
+		if !got[path] {
+			t.Errorf("the Input of HandOver has no %s", path)
+		}
+	}
+}
+
+// Nothing that the analysis above relies on is a promise that no Task asks
+// for: a renamed operation is noticed here.
+func TestPromisedOutputsAreOfOperationsThatExist(t *testing.T) {
+	asked := map[string]bool{}
+	for _, s := range requestMachine(t).all() {
+		asked[s.function()+" "+s.operation()] = true
+	}
+	for function, operations := range outputs {
+		for operation := range operations {
+			if !asked[function+" "+operation] {
+				t.Errorf("no state asks %s for %s", function, operation)
+			}
+		}
+	}
+}
+
+// The analysis itself: each machine below has the one mistake that its name
+// says, or none.
+func TestAnalysisFinds(t *testing.T) {
+	tests := []struct {
+		name   string
+		states string
+		want   []string
+	}{
+		{
+			name: "nothing where all is there",
+			states: `{
+				"A": {"Type": "Task", "Parameters": {"x.$": "$.request_id", "y.$": "$$.Execution.Id"}, "ResultSelector": {"b": {"c": 1}}, "ResultPath": "$.a", "Next": "B"},
+				"B": {"Type": "Choice", "Choices": [{"Variable": "$.a.b.c", "NumericLessThan": 1, "Next": "C"}], "Default": "C"},
+				"C": {"Type": "Succeed"}}`,
+		},
+		{
+			name: "a field that only one of two ways sets",
+			states: `{
+				"A": {"Type": "Task", "ResultSelector": {"b": 1}, "ResultPath": "$.a", "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "B"}], "Next": "B"},
+				"B": {"Type": "Pass", "Parameters": {"x.$": "$.a.b"}, "Next": "C"},
+				"C": {"Type": "Succeed"}}`,
+			want: []string{"B reads $.a.b in its Parameters, which may be missing"},
+		},
+		{
+			name: "a field that a later result replaced",
+			states: `{
+				"A": {"Type": "Pass", "Parameters": {"b": 1}, "ResultPath": "$.a", "Next": "B"},
+				"B": {"Type": "Task", "ResultPath": "$.a", "Next": "C"},
+				"C": {"Type": "Wait", "SecondsPath": "$.a.b", "Next": "D"},
+				"D": {"Type": "Succeed"}}`,
+			want: []string{"C reads $.a.b in its time, which may be missing"},
+		},
+		{
+			name: "an output that the function does not promise",
+			states: `{
+				"A": {"Type": "Task", "Parameters": {"FunctionName": "audit", "Payload": {"operation": "granted"}}, "ResultSelector": {"x.$": "$.Payload.seconds", "y.$": "$.Payload.minutes"}, "Next": "B"},
+				"B": {"Type": "Succeed"}}`,
+			want: []string{"A reads $.Payload.minutes in its ResultSelector, which may be missing"},
+		},
+		{
+			name: "a cause, which not every error has",
+			states: `{
+				"A": {"Type": "Task", "ResultPath": null, "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "B"}], "Next": "C"},
+				"B": {"Type": "Pass", "Parameters": {"x.$": "States.Format('{} $.not.a.path', $.error.Error)", "y.$": "$.error.Cause"}, "Next": "C"},
+				"C": {"Type": "Succeed"}}`,
+			want: []string{"B reads $.error.Cause in its Parameters, which may be missing"},
+		},
+		{
+			name: "a choice that compares before it looks",
+			states: `{
+				"A": {"Type": "Choice", "Choices": [
+					{"And": [{"Variable": "$.a", "IsPresent": true}, {"Variable": "$.a", "StringEquals": "x"}], "Next": "B"},
+					{"Variable": "$.b", "StringEquals": "x", "Next": "B"}], "Default": "B"},
+				"B": {"Type": "Succeed"}}`,
+			want: []string{"A reads $.b in its Choices, which may be missing"},
+		},
+		{
+			name: "what it reads inside a branch, and a token where none is waited for",
+			states: `{
+				"A": {"Type": "Parallel", "Next": "B", "Branches": [{"StartAt": "C", "States": {
+					"C": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"x.$": "$.a", "y.$": "$$.Task.Token"}, "Next": "D"},
+					"D": {"Type": "Succeed"}}}]},
+				"B": {"Type": "Succeed"}}`,
+			want: []string{
+				"C reads $$.Task.Token in its Parameters, which may be missing",
+				"C reads $.a in its Parameters, which may be missing",
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := analyse(decode(t, `{"StartAt": "A", "States": `+tt.states+`}`), input)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+package statemachine
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// machine and state are the parts of the Amazon States Language that
+// request.asl.json uses. Decoding is strict: a field that is not here is one
+// that the tests of this package do not understand yet.
+type machine struct {
+	Comment string
+	StartAt string
+	States  map[string]*state
+}
+
+type state struct {
+	Comment string
+	Type    string
+
+	Resource           string
+	Parameters         map[string]any
+	TimeoutSeconds     int
+	TimeoutSecondsPath string
+	ResultSelector     map[string]any
+	ResultPath         json.RawMessage // absent: "$"; null: the result is dropped
+	Retry              []retrier
+	Catch              []catcher
+
+	Choices []choice
+	Default string
+
+	Branches []machine
+
+	Seconds       int
+	SecondsPath   string
+	TimestampPath string
+
+	Error, Cause string
+
+	Next string
+}
+
+type retrier struct {
+	ErrorEquals     []string
+	IntervalSeconds int
+	BackoffRate     float64
+	MaxDelaySeconds int
+	MaxAttempts     int
+	JitterStrategy  string
+}
+
+type catcher struct {
+	ErrorEquals []string
+	ResultPath  json.RawMessage
+	Next        string
+}
+
+type choice struct {
+	Variable        string
+	StringEquals    *string
+	NumericLessThan *float64
+	IsPresent       *bool
+	And             []choice
+	Next            string
+}
+
+// filled are placeholders as a deployment with the default settings fills them.
+var filled = RequestPlaceholders{
+	EvaluateFunction:       "evaluate",
+	AwaitFunction:          "await",
+	NotifyFunction:         "notify",
+	GrantFunction:          "grant",
+	RevokeFunction:         "revoke",
+	AuditFunction:          "audit",
+	RetryIntervalSeconds:   1,
+	RetryMaxDelaySeconds:   30,
+	ConfirmMaxDelaySeconds: 5,
+	RevokeWaitSeconds:      60,
+	AnnounceWaitSeconds:    120,
+	RevokeRounds:           RevokeRounds,
+}
+
+func requestMachine(t *testing.T) machine {
+	t.Helper()
+	rendered, err := filled.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, rendered)
+}
+
+func decode(t *testing.T, definition string) machine {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(definition))
+	decoder.DisallowUnknownFields()
+	var m machine
+	if err := decoder.Decode(&m); err != nil {
+		t.Fatalf("decode definition: %v", err)
+	}
+	return m
+}
+
+// all are the states of m and of its branches, by name.
+func (m machine) all() map[string]*state {
+	states := maps.Clone(m.States)
+	for _, s := range m.States {
+		for _, b := range s.Branches {
+			maps.Copy(states, b.all())
+		}
+	}
+	return states
+}
+
+// next are the states that s leads to within its own machine, each once.
+func (s *state) next() []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	add(s.Next)
+	add(s.Default)
+	for _, c := range s.Choices {
+		add(c.Next)
+	}
+	for _, c := range s.Catch {
+		add(c.Next)
+	}
+	return names
+}
+
+// function is the function that a Task invokes, by its name; "" where it
+// invokes none.
+func (s *state) function() string {
+	name, _ := s.Parameters["FunctionName"].(string)
+	return name
+}
+
+// operation is the operation that a Task asks its function for.
+func (s *state) operation() string {
+	payload, _ := s.Parameters["Payload"].(map[string]any)
+	operation, _ := payload["operation"].(string)
+	return operation
+}
+
+func (s *state) waitsForToken() bool { return strings.HasSuffix(s.Resource, ".waitForTaskToken") }
+
+// attempts is how often s runs at most, all its retriers used up.
+func (s *state) attempts() int {
+	n := 1
+	for _, r := range s.Retry {
+		n += r.MaxAttempts
+	}
+	return n
+}
+
+// reachable are the states that can follow from, without going through any of
+// the states named in without.
+func (m machine) reachable(from string, without ...string) map[string]bool {
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(name string) {
+		if seen[name] || slices.Contains(without, name) {
+			return
+		}
+		seen[name] = true
+		for _, next := range m.States[name].next() {
+			visit(next)
+		}
+	}
+	visit(from)
+	return seen
+}
+
+// longest is the weight of the heaviest way from a state that ends at a
+// terminal state or before one of the states named in without. Between them
+// the graph must have no cycle.
+func (m machine) longest(from string, weight func(*state) int, without ...string) (int, error) {
+	const onTheWay = -1
+	done := map[string]int{}
+	var visit func(string) (int, error)
+	visit = func(name string) (int, error) {
+		if slices.Contains(without, name) {
+			return 0, nil
+		}
+		if w, ok := done[name]; ok {
+			if w == onTheWay {
+				return 0, fmt.Errorf("a cycle goes through %q", name)
+			}
+			return w, nil
+		}
+		done[name] = onTheWay
+		heaviest := 0
+		for _, next := range m.States[name].next() {
+			w, err := visit(next)
+			if err != nil {
+				return 0, err
+			}
+			heaviest = max(heaviest, w)
+		}
+		done[name] = heaviest + weight(m.States[name])
+		return done[name], nil
+	}
+	return visit(from)
+}
