@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"sso-elevator/infra/settings"
+	"sso-elevator/statemachine"
 )
 
 // requestMachineName is the state machine's name. Its ARN is put together from
@@ -47,6 +48,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_SECONDARY_DOMAINS":          jsii.String(strings.Join(s.SecondaryFallbackDomains, ",")),
 		"ELEVATOR_DURATIONS":                  secondsList(s.Durations),
 		"ELEVATOR_REQUEST_EXPIRATION_SECONDS": secondsText(s.RequestExpiration),
+		"ELEVATOR_ANNOUNCE_SECONDS":           secondsText(announceFor(s)),
 		"ELEVATOR_REMINDER_INITIAL_SECONDS":   secondsText(s.ReminderInitialWait),
 		"ELEVATOR_REMINDER_MULTIPLIER":        jsii.String(strconv.FormatFloat(s.ReminderMultiplier, 'g', -1, 64)),
 		"ELEVATOR_SEND_DM":                    jsii.String(strconv.FormatBool(s.SendDM)),
@@ -55,7 +57,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	}
 	const (
 		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
-		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
+		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_ANNOUNCE_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
 		talk      = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
 	)
 	needs := map[string]string{
@@ -81,6 +83,11 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		}
 	}
 	return environments
+}
+
+// announceFor is how long a request is announced again and again.
+func announceFor(s *settings.Settings) time.Duration {
+	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
 }
 
 // secondsText is d in whole seconds.

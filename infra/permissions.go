@@ -56,16 +56,18 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRequests(granted, fail),
 			p.writeLeases(),
 			p.readPolicy(),
+			// Grant deletes as well: access under a lease that all its holders left.
 			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
-				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus"),
-			p.identityStore("GetUserId", "DescribeUser", "GetGroupMembershipId", "CreateGroupMembership"),
+				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
+				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
+			p.identityStore("GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*"),
 			p.updateRequests(beginRevoke, revoked),
 			p.writeLeases(),
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
-				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus"),
+				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
 		),
 		"audit": join(
@@ -87,7 +89,7 @@ var (
 	storeToken    = attributes("approval_token end_token")
 	post          = attributes("posts")
 	granted       = attributes("granted_at end events due revoking_at revoked_at tombstone closed_at")
-	fail          = attributes("failure granted_at")
+	fail          = attributes("failure granted_at revoking_at")
 	beginRevoke   = attributes("revoking_at")
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events")

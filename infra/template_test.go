@@ -243,9 +243,9 @@ func TestWhoWritesTheTable(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
 		"sso:CreateAccountAssignment":            "grant",
-		"sso:DeleteAccountAssignment":            "revoke",
+		"sso:DeleteAccountAssignment":            "grant revoke", // grant: what all holders of a lease left
 		"identitystore:CreateGroupMembership":    "grant",
-		"identitystore:DeleteGroupMembership":    "revoke",
+		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress",
 		"states:StartExecution":                  "ingress",
 		"states:SendTaskSuccess":                 "await ingress",
@@ -254,6 +254,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:IsMemberInGroups":         "",
 		"sso:ProvisionPermissionSet":             "",
 		"sso:AttachManagedPolicyToPermissionSet": "",
+
+		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
+		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",
+		"sso:ListAccountAssignmentCreationStatus":     "grant revoke",
+		"sso:DescribePermissionSet":                   "grant ingress revoke", // revoke: whether it has vanished
 	}
 	may := map[string][]string{}
 	for _, name := range slices.Sorted(slices.Values(functionNames)) {
@@ -529,6 +534,28 @@ func TestRequestPlaceholders(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// However soon Slack is tried again, an execution has room for it.
+func TestAnnounceFor(t *testing.T) {
+	tests := []struct {
+		name       string
+		wait, want time.Duration
+	}{
+		{"every second", time.Second, 10 * time.Minute},
+		{"the default", 30 * time.Second, 5 * time.Hour},
+		{"the last that the number of rounds bounds", 48 * time.Second, 8 * time.Hour},
+		{"every hour", time.Hour, 8 * time.Hour},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := goldenSettings(t)
+			s.AnnounceRetryWait = test.wait
+			if got := announceFor(s); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
 	}
 }
 

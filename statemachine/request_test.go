@@ -255,6 +255,41 @@ func TestOnlyAnApprovalLeadsToGrant(t *testing.T) {
 	}
 }
 
+// What a token brings is somebody else's, and may be as large as an execution
+// can carry. On the way to Grant the machine's own words take its place: after
+// it, too large a state would end the execution, past any Catch.
+func TestNothingOfATokenReachesGrant(t *testing.T) {
+	m := requestMachine(t)
+	wait := m.States["AwaitApproval"]
+	place := resultPath(wait.ResultPath)
+	var over []string // states that put something of their own there
+	for name, s := range m.States {
+		if name != "AwaitApproval" && resultPath(s.ResultPath) == place && (s.Type == "Pass" || s.ResultSelector != nil) {
+			over = append(over, name)
+		}
+	}
+	if m.reachable(wait.Next, over...)["Grant"] {
+		t.Errorf("Grant can be reached from %s without passing one of %q", wait.Next, over)
+	}
+}
+
+// A wait for a token that fails at once must not be begun again at once: the
+// history would be full in minutes.
+func TestFailedAwaitDoesNotSpin(t *testing.T) {
+	m := requestMachine(t)
+	var waits []string
+	for name, s := range m.States {
+		if s.Type == "Wait" {
+			waits = append(waits, name)
+		}
+	}
+	for _, c := range m.States["AwaitApproval"].Catch {
+		if !slices.Equal(c.ErrorEquals, []string{"States.Timeout"}) && m.reachable(c.Next, waits...)["AwaitApproval"] {
+			t.Errorf("AwaitApproval fails with %q and is tried again without a wait", c.ErrorEquals)
+		}
+	}
+}
+
 // A Slack outage delays no revoke: between a grant and the end of its removal
 // the only Task that talks to Slack ends within 15 s beside the wait for the
 // end, and where only a removal is left to do, none comes before it.
@@ -337,6 +372,16 @@ func TestHistoryHasRoom(t *testing.T) {
 	t.Logf("grant %d, a round of removal %d, %d rounds and the rest %d", grant, round, RevokeRounds, total)
 	if total > limit/2 {
 		t.Errorf("an execution may write %d events, want at most half of the %d that it may have", total, limit)
+	}
+
+	// Slack took the message in the last round of announcing. Each one before
+	// used up its attempts; the table answered at the first.
+	const lookAtTable = 2 + 3
+	again := events(m.States["WaitForSlack"]) + lookAtTable + events(m.States["Decided?"]) + events(m.States["AnnounceAgain"])
+	withAnnouncing := total + AnnounceRounds*again
+	t.Logf("a round of announcing %d, %d rounds and the rest %d", again, AnnounceRounds, withAnnouncing)
+	if withAnnouncing > limit {
+		t.Errorf("an execution that announces for long may write %d events, and it may have %d", withAnnouncing, limit)
 	}
 }
 

@@ -15,6 +15,14 @@ var FunctionTimeouts = map[string]time.Duration{
 	"audit":    15 * time.Second,
 }
 
+// AnnounceFor is how long at most a request is announced again and again while
+// Slack does not take it, and AnnounceRounds is how often: an execution may have
+// 25,000 events, and each round writes about 23.
+const (
+	AnnounceFor    = 8 * time.Hour
+	AnnounceRounds = 600
+)
+
 // RevokeRounds is after how many rounds of a removal that does not succeed a
 // fresh execution goes on: an execution may have 25,000 events and one year.
 const RevokeRounds = 10

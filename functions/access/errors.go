@@ -29,6 +29,15 @@ const (
 	CodeInternal     Code = "Internal"         // a defect
 )
 
+// Transient says whether what failed with the code is worth trying again.
+func (c Code) Transient() bool {
+	switch c {
+	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting:
+		return true
+	}
+	return false
+}
+
 // Error is an error with a code. Message, where set, says what was being done.
 type Error struct {
 	Code    Code

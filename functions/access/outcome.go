@@ -68,6 +68,22 @@ func EventOf(k OutcomeKind) EventKind {
 	}
 }
 
+// RemovalEvent records how the access of a request ended. One that never
+// reached Identity Center was not revoked: it is recorded as refused, with why
+// it was not granted, as far as the row says. RevokedAt and
+// Removal must be set.
+func RemovalEvent(r Request) Event {
+	e := Event{Kind: EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)}
+	if r.Removal != RemovalNothing {
+		return e
+	}
+	e.Kind = EventRefused
+	if f := r.Failure; f != nil {
+		e.Reason, e.Message = string(f.Code), f.Message
+	}
+	return e
+}
+
 // Event is one thing that happened to a request. Its place in Request.Events
 // is its sequence number.
 type Event struct {

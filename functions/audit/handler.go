@@ -128,7 +128,8 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 	return Output{Seconds: secondsUntil(r.End, h.Now()), End: ceil(r.End).Format(time.RFC3339)}, nil
 }
 
-// revoked records that the access is gone, and closes the request.
+// revoked records that the access is gone, or never came, and closes the
+// request.
 func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
@@ -137,7 +138,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if r.RevokedAt.IsZero() {
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
-	r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)})
+	r, err = h.Store.AppendEvent(ctx, r.ID, access.RemovalEvent(r))
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ func (h *Handler) count(r access.Request, k access.EventKind) {
 	switch {
 	case k == access.EventGranted:
 		h.Count(metric.Granted, nil)
-	case k == access.EventRevoked && r.Removal != access.RemovalNothing:
+	case k == access.EventRevoked:
 		h.Count(metric.Revoked, nil)
 	case r.Outcome != nil && k == access.EventOf(r.Outcome.Kind):
 		h.Count(metric.Outcome, map[string]string{"Kind": string(r.Outcome.Kind)})

@@ -109,6 +109,16 @@ func revoked(state access.RemovalState) access.Request {
 	return r
 }
 
+// notGranted is a request that was approved and never reached Identity Center.
+func notGranted(last ...access.Event) access.Request {
+	r := granted()
+	r.GrantedAt, r.End = time.Time{}, time.Time{}
+	r.RevokedAt, r.Removal, r.Audited = now, access.RemovalNothing, 2
+	r.Failure = &access.Failure{Code: access.CodeForeign, Message: "there before", At: now}
+	r.Events = append(r.Events, last...)
+	return r
+}
+
 func TestHandle(t *testing.T) {
 	tests := []struct {
 		name        string
@@ -163,8 +173,16 @@ func TestHandle(t *testing.T) {
 			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4, wantClosed: true,
 		},
 		{
-			name: "nothing was granted", operation: "revoked", row: revoked(access.RemovalNothing), refuses: -1,
-			wantWritten: []string{"revoked"}, wantAudited: 4, wantClosed: true,
+			name: "kept for another request", operation: "revoked", row: revoked(access.RemovalKept), refuses: -1,
+			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4, wantClosed: true,
+		},
+		{
+			name: "nothing was granted", operation: "revoked", row: notGranted(), refuses: -1,
+			wantWritten: []string{"refused"}, wantAudited: 3, wantClosed: true,
+		},
+		{
+			name: "nothing was granted, as the row says already", operation: "revoked", row: notGranted(events(access.EventRefused)...), refuses: -1,
+			wantWritten: []string{"refused"}, wantAudited: 3, wantClosed: true,
 		},
 		{
 			name: "revoked while S3 is down is tried again", operation: "revoked", row: revoked(access.RemovalDone), refuses: 0,
@@ -214,6 +232,17 @@ func TestRepeatedTaskMakesNoSecondRecord(t *testing.T) {
 	}
 	if want := []string{"revoked"}; !slices.Equal(w.written, want) {
 		t.Errorf("written %q, want %q", w.written, want)
+	}
+}
+
+func TestWhatWasNotGrantedIsRecordedAsRefused(t *testing.T) {
+	w := &world{row: notGranted(), refuses: -1}
+	if _, err := w.do(t, "revoked", ""); err != nil {
+		t.Fatal(err)
+	}
+	want := []access.Event{{Kind: access.EventRefused, At: now, Reason: "ForeignAccess", Message: "there before"}}
+	if got := w.row.Events[2:]; !reflect.DeepEqual(got, want) {
+		t.Errorf("events %+v, want %+v", got, want)
 	}
 }
 

@@ -2,21 +2,18 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
 	"sso-elevator/functions/internal/tasktoken"
 )
 
 // Input is what the state machine sends.
 type Input struct {
-	Operation string `json:"operation"` // the wait: approval, end
-	RequestID string `json:"request_id"`
-	Execution string `json:"execution"` // ARN
-	Token     string `json:"token"`
+	task.Input        // Operation is the wait: approval, end
+	Token      string `json:"token"`
 }
 
 // Table is where the request's row is.
@@ -43,19 +40,13 @@ type Handler struct {
 	Table  Table
 	Tokens Resumer
 	Sleep  func(context.Context, time.Duration) error
-	Log    *slog.Logger
 }
 
 // Handle stores the token of a wait in the request's row. If what is waited for
 // is in the row already, it resumes the wait at once: whoever pressed before
 // found no token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
-	log := h.Log.With("request_id", in.RequestID, "execution", in.Execution, "operation", in.Operation)
-	err := h.handle(ctx, in)
-	if err != nil {
-		log.WarnContext(ctx, "the wait is not in place", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
-	}
-	return struct{}{}, err
+	return struct{}{}, h.handle(ctx, in)
 }
 
 func (h *Handler) handle(ctx context.Context, in Input) error {

@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda/messages"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
 )
 
 type mockTable struct {
@@ -34,41 +38,42 @@ func TestHandle(t *testing.T) {
 	busy := access.Errorf(access.CodeThrottled, "x")
 	approved := func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeApproved} }
 	tests := []struct {
-		name  string
-		in    Input
-		row   func(*access.Request) // as the write of the token returns it
-		get   error
-		store error
-		busy  int // how many times Step Functions does not answer
+		name      string
+		wait      string
+		execution string                // the row's own where it is empty
+		row       func(*access.Request) // as the write of the token returns it
+		get       error
+		store     error
+		busy      int // how many times Step Functions does not answer
 
 		want    access.Code
 		stored  bool
 		resumed []string
 	}{
-		{name: "undecided", in: Input{Operation: "approval"}, stored: true},
-		{name: "decided before", in: Input{Operation: "approval"}, row: approved, stored: true, resumed: []string{`{"next":"approved","wait_seconds":1}`}},
-		{name: "denied before", in: Input{Operation: "approval"}, row: func(r *access.Request) {
+		{name: "undecided", wait: "approval", stored: true},
+		{name: "decided before", wait: "approval", row: approved, stored: true, resumed: []string{`{"next":"approved","wait_seconds":1}`}},
+		{name: "denied before", wait: "approval", row: func(r *access.Request) {
 			r.Outcome = &access.Outcome{Kind: access.OutcomeDenied}
 		}, stored: true, resumed: []string{`{"next":"denied","wait_seconds":1}`}},
-		{name: "tombstoned before", in: Input{Operation: "approval"}, row: func(r *access.Request) { r.Tombstone = true }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
-		{name: "closed before", in: Input{Operation: "approval"}, row: func(r *access.Request) { r.ClosedAt = monday }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
-		{name: "active", in: Input{Operation: "end"}, row: approved, stored: true},
-		{name: "ended before", in: Input{Operation: "end"}, row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, stored: true, resumed: []string{`{}`}},
-		{name: "removal begun before", in: Input{Operation: "end"}, row: func(r *access.Request) { r.RevokingAt = monday }, stored: true, resumed: []string{`{}`}},
-		{name: "Step Functions stumbles", in: Input{Operation: "end"}, row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, busy: 2, stored: true, resumed: []string{`{}`, `{}`, `{}`}},
-		{name: "Step Functions does not answer", in: Input{Operation: "approval"}, row: approved, busy: 9, stored: true, want: access.CodeThrottled, resumed: slices.Repeat([]string{`{"next":"approved","wait_seconds":1}`}, 3)},
+		{name: "tombstoned before", wait: "approval", row: func(r *access.Request) { r.Tombstone = true }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
+		{name: "closed before", wait: "approval", row: func(r *access.Request) { r.ClosedAt = monday }, stored: true, resumed: []string{`{"next":"refused","wait_seconds":1}`}},
+		{name: "active", wait: "end", row: approved, stored: true},
+		{name: "ended before", wait: "end", row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, stored: true, resumed: []string{`{}`}},
+		{name: "removal begun before", wait: "end", row: func(r *access.Request) { r.RevokingAt = monday }, stored: true, resumed: []string{`{}`}},
+		{name: "Step Functions stumbles", wait: "end", row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, busy: 2, stored: true, resumed: []string{`{}`, `{}`, `{}`}},
+		{name: "Step Functions does not answer", wait: "approval", row: approved, busy: 9, stored: true, want: access.CodeThrottled, resumed: slices.Repeat([]string{`{"next":"approved","wait_seconds":1}`}, 3)},
 
-		{name: "another execution", in: Input{Operation: "approval", Execution: "arn:other"}, want: access.CodeRefused},
-		{name: "unknown wait", in: Input{Operation: "lunch"}, want: access.CodeInvalid},
-		{name: "no such request", in: Input{Operation: "end"}, get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
-		{name: "table down", in: Input{Operation: "end"}, store: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
+		{name: "another execution", wait: "approval", execution: "arn:other", want: access.CodeRefused},
+		{name: "unknown wait", wait: "lunch", want: access.CodeInvalid},
+		{name: "no such request", wait: "end", get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
+		{name: "table down", wait: "end", store: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			test.in.RequestID, test.in.Token = "one", "secret-token"
-			if test.in.Execution == "" {
-				test.in.Execution = "arn:one"
+			if test.execution == "" {
+				test.execution = "arn:one"
 			}
+			in := Input{Input: task.Input{Operation: test.wait, RequestID: "one", Execution: test.execution}, Token: "secret-token"}
 			row := access.Request{ID: "one", ExecutionARN: "arn:one"}
 			stored := false
 			var resumed []string
@@ -77,7 +82,7 @@ func TestHandle(t *testing.T) {
 				Table: &mockTable{
 					get: func(string) (access.Request, error) { return row, test.get },
 					store: func(id, wait, token string) (access.Request, error) {
-						if id != "one" || wait != test.in.Operation || token != "secret-token" {
+						if id != "one" || wait != test.wait || token != "secret-token" {
 							t.Errorf("stored %q, %q, %q", id, wait, token)
 						}
 						if test.store != nil {
@@ -102,10 +107,10 @@ func TestHandle(t *testing.T) {
 					return nil
 				}),
 				Sleep: func(context.Context, time.Duration) error { return nil },
-				Log:   slog.New(slog.NewTextHandler(&log, nil)),
 			}
-			_, err := h.Handle(context.Background(), test.in)
-			if got := access.CodeOf(err); got != test.want {
+			_, err := task.Edge(slog.New(slog.NewTextHandler(&log, nil)), h.Handle)(context.Background(), in)
+			var failed messages.InvokeResponse_Error
+			if errors.As(err, &failed); failed.Type != string(test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)
 			}
 			if stored != test.stored || !slices.Equal(resumed, test.resumed) {

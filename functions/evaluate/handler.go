@@ -74,11 +74,6 @@ var (
 	_ People = (*people.Finder)(nil)
 )
 
-// announceFor is how long a request that nobody could be told about is kept.
-// An execution has 25,000 events of history; each try with its retries takes
-// about 25 of them and half a minute.
-const announceFor = 8 * time.Hour
-
 // Handler decides what the policy decides, and says what comes next.
 type Handler struct {
 	Store     Store
@@ -88,8 +83,11 @@ type Handler struct {
 	// Expiration is how long an approval is waited for; zero stands for
 	// requests.NeverExpires.
 	Expiration time.Duration
-	Now        func() time.Time
-	Logger     *slog.Logger
+	// AnnounceFor is how long after it was made a request is kept that nobody
+	// could be told about.
+	AnnounceFor time.Duration
+	Now         func() time.Time
+	Logger      *slog.Logger
 }
 
 // Handle does one task. The answer is an Evaluated, a Next or nothing; errors
@@ -226,7 +224,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
 	case r.Posts[slack.PurposeAnnounce].TS != "":
 		return h.remind(ctx, r, now)
-	case now.Sub(r.CreatedAt) < announceFor:
+	case now.Sub(r.CreatedAt) < h.AnnounceFor:
 		return Next{Next: "announce", WaitSeconds: h.wait(r)}, nil
 	default:
 		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),

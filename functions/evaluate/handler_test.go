@@ -87,7 +87,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Store: w, People: w, Policy: w, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour,
+	h := &Handler{Store: w, People: w, Policy: w, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
@@ -288,8 +288,13 @@ func TestNext(t *testing.T) {
 		{name: "the expiry before the next reminder", row: waiting, after: 7*time.Hour + 50*time.Minute, want: Next{"remind", 600}, counted: []int{5}},
 		{name: "expired", row: waiting, after: 8 * time.Hour, want: Next{"expired", 1}},
 		{name: "not announced yet", row: with(func(r *access.Request) { r.Posts = nil }), after: time.Minute, want: Next{"announce", 14 * 60}},
-		{name: "never announced", row: with(func(r *access.Request) { r.Posts, r.ExpiresAt = nil, now.Add(48*time.Hour) }), after: 8 * time.Hour,
-			want: Next{"refused", 1}, reason: "Unavailable"},
+		{name: "begun and not arrived", row: with(func(r *access.Request) { r.Posts = map[string]access.Post{"announce": {Channel: "C1"}} }), after: time.Minute,
+			want: Next{"announce", 14 * 60}},
+		{name: "not announced for almost too long", row: with(func(r *access.Request) { r.Posts = nil }), after: 2*time.Hour - time.Second,
+			want: Next{"announce", 1 + 105*60}},
+		{name: "not announced for too long", row: with(func(r *access.Request) { r.Posts = nil }), after: 2 * time.Hour, want: Next{"refused", 1}, reason: "Unavailable"},
+		{name: "expired before it was announced", row: with(func(r *access.Request) { r.Posts, r.ExpiresAt = nil, now.Add(time.Hour) }), after: 2 * time.Hour,
+			want: Next{"expired", 1}},
 		{name: "approved", row: access.Request{Outcome: &access.Outcome{Kind: access.OutcomeApproved}}, want: Next{"approved", 1}},
 		{name: "denied", row: access.Request{Outcome: &access.Outcome{Kind: access.OutcomeDenied}}, want: Next{"denied", 1}},
 	}

@@ -38,6 +38,7 @@ type settings struct {
 	SSORegion          string        `env:"ELEVATOR_SSO_REGION"`
 	SecondaryDomains   []string      `env:"ELEVATOR_SECONDARY_DOMAINS"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
+	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
 	ReminderInitial    time.Duration `env:"ELEVATOR_REMINDER_INITIAL_SECONDS"`
 	ReminderMultiplier float64       `env:"ELEVATOR_REMINDER_MULTIPLIER,default=1"`
 	AWSEndpoint        string        `env:"AWS_ENDPOINT_URL"` // set by the local stack
@@ -70,13 +71,14 @@ func run() int {
 	token := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
 	h := &Handler{
-		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		People:     people.New(slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), directory, s.SlackTeam, s.SecondaryDomains, time.Now),
-		Policy:     policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
-		Reminders:  Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
-		Expiration: s.Expiration,
-		Now:        time.Now,
-		Logger:     logger,
+		Store:       requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		People:      people.New(slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		Policy:      policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
+		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
+		Expiration:  s.Expiration,
+		AnnounceFor: s.AnnounceFor,
+		Now:         time.Now,
+		Logger:      logger,
 	}
 	task.Start(logger, h.Handle)
 	return 0

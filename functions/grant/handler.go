@@ -6,16 +6,14 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/task"
 )
 
 // Input is what the state machine sends. Only Execution, which Step Functions
 // itself fills in, and the row that RequestID leads to count.
 type Input struct {
-	Operation string `json:"operation"` // start, confirm
-	RequestID string `json:"request_id"`
-	Execution string `json:"execution"` // ARN
+	task.Input // Operation is start or confirm
 }
 
 // Table is where the request's row is.
@@ -29,9 +27,8 @@ type Policy interface {
 	Load(ctx context.Context) (policy access.Policy, digest string, err error)
 }
 
-// Directory says who and what there is in Identity Center.
+// Directory says what there is in Identity Center.
 type Directory interface {
-	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 }
 
@@ -58,12 +55,7 @@ type Handler struct {
 // A refusal, and whatever else no retry can mend, is entered in the row as the
 // request's failure before it is returned.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
-	log := h.Log.With("request_id", in.RequestID, "execution", in.Execution, "operation", in.Operation)
-	err := h.handle(ctx, in, log)
-	if err != nil {
-		log.WarnContext(ctx, "not granted", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
-	}
-	return struct{}{}, err
+	return struct{}{}, h.handle(ctx, in, h.Log.With(in.LogArgs()...))
 }
 
 func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
@@ -87,7 +79,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 		return access.Errorf(f.Code, "%s", f.Message)
 	}
 	err = step(ctx, r)
-	if err == nil || transient(err) {
+	if err == nil || access.CodeOf(err).Transient() {
 		return err
 	}
 	failure := access.Failure{Code: access.CodeOf(err), Message: lambdaerr.Message(err), At: h.Now().UTC()}
@@ -112,13 +104,7 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	if err != nil {
 		return err
 	}
-	approver := ""
-	if r.Outcome != nil && r.Outcome.Kind == access.OutcomeApproved {
-		if approver, err = h.approver(ctx, r.Outcome.By); err != nil {
-			return err
-		}
-	}
-	if err := decided(r, policy, approver); err != nil {
+	if err := decided(r, policy); err != nil {
 		return err
 	}
 	if r.Target.Kind != access.KindAccount {
@@ -134,17 +120,6 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	return nil
 }
 
-// approver is the Identity Center user of the one who approved. Where the row
-// has none their email is looked up: an approver needs no such user, but must
-// not be the requester under another email.
-func (h *Handler) approver(ctx context.Context, by access.Person) (principalID string, err error) {
-	if by.PrincipalID != "" {
-		return by.PrincipalID, nil
-	}
-	user, _, err := h.Directory.UserByEmail(ctx, by.Email)
-	return user.ID, err
-}
-
 func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {
 	granted, err := h.Leases.Confirm(ctx, r)
 	if err != nil {
@@ -154,13 +129,4 @@ func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logge
 		log.InfoContext(ctx, "granted", "subject", granted.Subject().Key(), "end", granted.End)
 	}
 	return nil
-}
-
-// transient says whether the state machine tries again.
-func transient(err error) bool {
-	switch access.CodeOf(err) {
-	case access.CodeThrottled, access.CodeConflict, access.CodeInProgress, access.CodeUnavailable, access.CodeLeaseDeleting:
-		return true
-	}
-	return false
 }

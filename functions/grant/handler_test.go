@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/task"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -34,16 +34,10 @@ func (m mockPolicy) Load(context.Context) (access.Policy, string, error) {
 	return p, "digest", err
 }
 
-type mockDirectory struct {
-	user func(email string) (identitycenter.User, bool, error)
-	name func(arn string) (string, error)
-}
+type mockDirectory func(arn string) (string, error)
 
-func (m *mockDirectory) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
-	return m.user(email)
-}
-func (m *mockDirectory) PermissionSetName(_ context.Context, arn string) (string, error) {
-	return m.name(arn)
+func (m mockDirectory) PermissionSetName(_ context.Context, arn string) (string, error) {
+	return m(arn)
 }
 
 type mockLeases struct {
@@ -59,7 +53,7 @@ func (m *mockLeases) Confirm(_ context.Context, r access.Request) (access.Reques
 var (
 	_ Table     = (*mockTable)(nil)
 	_ Policy    = mockPolicy(nil)
-	_ Directory = (*mockDirectory)(nil)
+	_ Directory = mockDirectory(nil)
 	_ Leases    = (*mockLeases)(nil)
 )
 
@@ -103,8 +97,7 @@ type scene struct {
 	row      access.Request
 	policy   access.Policy
 	setName  string
-	users    map[string]string // email to principal id
-	errs     map[string]error  // by call
+	errs     map[string]error // by call
 	acquired []access.Request
 	failures []access.Failure
 	ic       int // calls that make access
@@ -119,14 +112,8 @@ func (s *scene) handler() *Handler {
 				return s.errs["fail"]
 			},
 		},
-		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
-		Directory: &mockDirectory{
-			user: func(email string) (identitycenter.User, bool, error) {
-				id, found := s.users[access.NormalizeEmail(email)]
-				return identitycenter.User{ID: id}, found, s.errs["user"]
-			},
-			name: func(string) (string, error) { return s.setName, s.errs["name"] },
-		},
+		Policy:    mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
+		Directory: mockDirectory(func(string) (string, error) { return s.setName, s.errs["name"] }),
 		Leases: &mockLeases{
 			acquire: func(r access.Request) error {
 				s.acquired = append(s.acquired, r)
@@ -166,7 +153,6 @@ func TestStart(t *testing.T) {
 		{name: "self approval pressed by the requester", scene: func(s *scene) {
 			s.policy, s.row.Outcome.By = self("alice@example.com"), s.row.Requester
 		}},
-		{name: "approver without a user in Identity Center", scene: func(s *scene) { s.row.Outcome.By.PrincipalID = "" }},
 		{name: "group", scene: func(s *scene) {
 			s.row.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1"}
 			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
@@ -211,9 +197,10 @@ func TestStart(t *testing.T) {
 		}, want: refused, recorded: true},
 		{name: "same Slack user under another email", scene: func(s *scene) { s.row.Outcome.By.SlackID = "UALICE" }, want: refused, recorded: true},
 		{name: "same Identity Center user under another email", scene: func(s *scene) { s.row.Outcome.By.PrincipalID = "p-alice" }, want: refused, recorded: true},
-		{name: "same Identity Center user, found by the approver's email", scene: func(s *scene) {
+		{name: "approver without a user in Identity Center", scene: func(s *scene) { s.row.Outcome.By.PrincipalID = "" }, want: refused, recorded: true},
+		{name: "self approval without a user in Identity Center", scene: func(s *scene) {
+			s.policy, s.row.Outcome.By = self("alice@example.com"), s.row.Requester
 			s.row.Outcome.By.PrincipalID = ""
-			s.users = map[string]string{"bob@example.com": "p-alice"}
 		}, want: refused, recorded: true},
 		{name: "same email in capitals", scene: func(s *scene) {
 			s.policy = listing("alice@example.com")
@@ -243,9 +230,8 @@ func TestStart(t *testing.T) {
 		{name: "throttled", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
 		{name: "table down", scene: func(s *scene) { s.errs["get"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
 		{name: "policy can't be read", scene: func(s *scene) { s.errs["policy"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
-		{name: "approver can't be looked up", scene: func(s *scene) {
-			s.row.Outcome.By.PrincipalID = ""
-			s.errs["user"] = access.Errorf(access.CodeThrottled, "x")
+		{name: "permission set can't be looked up", scene: func(s *scene) {
+			s.errs["name"] = access.Errorf(access.CodeThrottled, "x")
 		}, want: access.CodeThrottled},
 		{name: "the failure can't be recorded", scene: func(s *scene) {
 			s.row.Outcome = nil
@@ -254,7 +240,7 @@ func TestStart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, in := inOrder(), Input{Operation: "start", RequestID: "one", Execution: execution}
+			s, in := inOrder(), Input{task.Input{Operation: "start", RequestID: "one", Execution: execution}}
 			if test.scene != nil {
 				test.scene(s)
 			}
@@ -304,7 +290,7 @@ func TestConfirm(t *testing.T) {
 			if test.scene != nil {
 				test.scene(s)
 			}
-			_, err := s.handler().Handle(context.Background(), Input{Operation: "confirm", RequestID: "one", Execution: execution})
+			_, err := s.handler().Handle(context.Background(), Input{task.Input{Operation: "confirm", RequestID: "one", Execution: execution}})
 			if got := access.CodeOf(err); got != test.want {
 				t.Fatalf("error = %v, want %q", err, test.want)
 			}

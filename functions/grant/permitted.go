@@ -25,9 +25,10 @@ func ours(r access.Request, execution string) error {
 }
 
 // decided says whether the row holds a decision that the policy permits as it
-// is now, made by somebody who may make it. approver is the Identity Center
-// user of whoever pressed the button, "" where they have none.
-func decided(r access.Request, policy access.Policy, approver string) error {
+// is now, made by somebody who may make it. An approver has a user in Identity
+// Center, which ingress found: without it nobody could tell that they are not
+// the requester under another email.
+func decided(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if r.Outcome == nil || !r.Outcome.Kind.Grants() {
 		return refuse("the request is not approved")
@@ -57,13 +58,16 @@ func decided(r access.Request, policy access.Policy, approver string) error {
 	if by.SlackID == "" || by.Email == "" {
 		return refuse("it is not known who approved")
 	}
+	if by.PrincipalID == "" {
+		return refuse("the approver is not known to Identity Center")
+	}
 	if by.SecondaryDomain {
 		return refuse("the approver was found under a fallback domain, and such a person approves nothing")
 	}
 	if !policy.Permits(r.Requester.Email, by.Email, r.Target) {
 		return refuse("the policy in force does not let the approver approve this")
 	}
-	self := by.SlackID == r.Requester.SlackID || approver == r.Requester.PrincipalID ||
+	self := by.SlackID == r.Requester.SlackID || by.PrincipalID == r.Requester.PrincipalID ||
 		access.NormalizeEmail(by.Email) == access.NormalizeEmail(r.Requester.Email)
 	if self && (r.Requester.SecondaryDomain || !policy.Permits(r.Requester.Email, r.Requester.Email, r.Target)) {
 		return refuse("the approver is the requester, whom the policy in force does not let approve this")

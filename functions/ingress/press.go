@@ -39,8 +39,9 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	}
 	if err != nil {
 		log.Error("a button had no effect", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		// Whether a write that was not answered took place is not known: a second
+		// press tells, and changes nothing that the first one did.
 		text, _ = forPeople(err)
-		text += " Nothing has changed."
 	}
 	if text != "" {
 		h.tell(ctx, log, in, text)
@@ -51,14 +52,21 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 // decide approves or denies, if the person may. The text, where there is one,
 // says why nothing came of it.
 func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.OutcomeKind) (string, error) {
-	r, err := h.Store.Get(ctx, in.Action.Value)
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
 		return "", err
 	}
 	if !r.Open() {
 		return h.already(ctx, log, r), nil
 	}
-	approver, rules, why, err := h.mayApprove(ctx, log, in.UserID, r)
+	if !r.ExpiresAt.IsZero() && !h.Now().Before(r.ExpiresAt) {
+		// The execution, should it be late, has yet to enter it.
+		log.Info("a request past its expiry")
+		return expiredText, nil
+	}
+	approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +74,7 @@ func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interac
 		return "You can not approve this request, nor discard it." + why, nil
 	}
 	d := rules.policy.Decide(r.Requester.Email, r.Target)
-	r, won, err := h.Store.Decide(ctx, r.ID, access.Outcome{
+	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{
 		Kind: kind, By: approver, At: h.Now().UTC(),
 		Reason: string(d.Reason), PolicyDigest: rules.digest, Statements: d.Statements,
 	})
@@ -83,7 +91,9 @@ func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interac
 
 // withdraw takes a request back, if it is the requester who wants it.
 func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	r, err := h.Store.Get(ctx, in.Action.Value)
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
 		return "", err
 	}
@@ -94,7 +104,7 @@ func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Inter
 	if !r.Open() {
 		return h.already(ctx, log, r), nil
 	}
-	r, won, err := h.Store.Decide(ctx, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
+	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
 	if err != nil {
 		return "", err
 	}
@@ -109,16 +119,18 @@ func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Inter
 // end ends access before its time, if the requester wants it or somebody who
 // could approve it.
 func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	r, err := h.Store.Get(ctx, in.Action.Value)
+	work, cancel := context.WithTimeout(ctx, workTimeout)
+	defer cancel()
+	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
 		return "", err
 	}
 	if text := notActive(r); text != "" {
-		return text, nil
+		return h.endingAlready(ctx, log, r, text), nil
 	}
 	by := r.Requester
 	if in.UserID != r.Requester.SlackID {
-		approver, rules, why, err := h.mayApprove(ctx, log, in.UserID, r)
+		approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
 		if err != nil {
 			return "", err
 		}
@@ -127,19 +139,29 @@ func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interactio
 		}
 		by = approver
 	}
-	r, won, err := h.Store.RequestEnd(ctx, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
+	r, won, err := h.Store.RequestEnd(work, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
 	if err != nil {
 		return "", err
 	}
 	if !won {
-		if r.EndRequest != nil && r.RevokedAt.IsZero() {
-			h.resume(ctx, log, r.EndToken, tasktoken.EndOutput)
-		}
-		return notActive(r), nil
+		return h.endingAlready(ctx, log, r, notActive(r)), nil
 	}
 	log.Info("ended early", "execution", r.ExecutionARN)
-	h.resume(ctx, log, r.EndToken, tasktoken.EndOutput)
-	return "", nil
+	return h.endingAlready(ctx, log, r, ""), nil
+}
+
+// endingAlready lets the execution know that somebody wants the access to end,
+// unless the removal has begun: nobody else will, before the end. It returns
+// text, or, where the execution could not be told, what to do about it.
+func (h *Handler) endingAlready(ctx context.Context, log *slog.Logger, r access.Request, text string) string {
+	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
+		return text
+	}
+	if h.resume(ctx, log, r.EndToken, tasktoken.EndOutput) {
+		return text
+	}
+	return "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
+		r.End.UTC().Format("15:04 UTC on 2 January") + "."
 }
 
 // rules is a policy and its digest.
@@ -184,6 +206,8 @@ func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Reques
 	return alreadyText(*r.Outcome)
 }
 
+const expiredText = "This request has expired."
+
 func alreadyText(o access.Outcome) string {
 	who := o.By.Email
 	if who == "" {
@@ -199,7 +223,7 @@ func alreadyText(o access.Outcome) string {
 	case access.OutcomeWithdrawn:
 		return "This request has been withdrawn by the requester."
 	case access.OutcomeExpired:
-		return "This request has expired."
+		return expiredText
 	default:
 		return "This request has been refused."
 	}
@@ -222,11 +246,13 @@ func notActive(r access.Request) string {
 // resume lets the execution go on. Where that fails it is not lost: the row has
 // what was decided, and the execution looks there when its wait is over. No
 // token means that the wait has not begun; it will find the row.
-func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output string) {
+func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output string) (ok bool) {
 	if token == "" {
-		return
+		return true
 	}
-	if err := h.Tokens.Resume(ctx, token, output); err != nil {
+	err := h.Tokens.Resume(ctx, token, output)
+	if err != nil {
 		log.Error("the execution could not be resumed; it will look by itself", "error", lambdaerr.Message(err))
 	}
+	return err == nil
 }

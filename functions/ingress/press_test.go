@@ -71,10 +71,10 @@ func TestPress(t *testing.T) {
 			change: func(w *world) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }, told: []string{notYours}},
 		{name: "the policy can't be read", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
-			told:   []string{"Something did not answer in time. Please try again. Nothing has changed."}},
+			told:   []string{"Something did not answer in time. Please try again."}},
 		{name: "the table does not answer", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { w.decideErr = access.Errorf(access.CodeUnavailable, "no answer") },
-			told:   []string{"Something did not answer in time. Please try again. Nothing has changed."}},
+			told:   []string{"Something did not answer in time. Please try again."}},
 		{name: "decided a moment before", user: "UANN", action: "approve", row: waiting(),
 			change:  func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeWithdrawn} },
 			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`},
@@ -83,6 +83,11 @@ func TestPress(t *testing.T) {
 			outcome: active().Outcome, told: []string{"This request has been approved by ann@example.com already."}},
 		{name: "closed without an outcome", user: "UANN", action: "approve",
 			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request is closed."}},
+		{name: "approve after the expiry, which the machine has not entered yet", user: "UANN", action: "approve",
+			row: func() access.Request { r := waiting(); r.ExpiresAt = now; return r }(), told: []string{"This request has expired."}},
+		{name: "approve just before the expiry", user: "UANN", action: "approve",
+			row:     func() access.Request { r := waiting(); r.ExpiresAt = now.Add(time.Second); return r }(),
+			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
 		{name: "withdraw", user: "UJANE", action: "withdraw", row: waiting(),
 			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn, By: jane, At: now}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`}},
 		{name: "somebody else withdraws", user: "UANN", action: "withdraw", row: waiting(), told: []string{"Only the requester can withdraw a request."}},
@@ -96,6 +101,17 @@ func TestPress(t *testing.T) {
 		{name: "end what has ended", user: "UJANE", action: "end",
 			row:     func() access.Request { r := active(); r.RevokedAt = now; return r }(),
 			outcome: active().Outcome, told: []string{"This access has ended already."}},
+		{name: "end, but the machine can't be resumed", user: "UJANE", action: "end", row: active(), outcome: active().Outcome,
+			change: func(w *world) { w.resumeErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			ended:  &access.EndRequest{By: jane, At: now}, resumed: []string{"end-token {}"},
+			told: []string{"This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at 13:00 UTC on 1 January."}},
+		{name: "end again, because the machine may not have been resumed", user: "UJANE", action: "end",
+			row:     func() access.Request { r := active(); r.EndRequest = &access.EndRequest{By: ann, At: now}; return r }(),
+			outcome: active().Outcome, ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"},
+			told: []string{"This access is being removed already."}},
+		{name: "end what is being removed", user: "UJANE", action: "end",
+			row:     func() access.Request { r := active(); r.RevokingAt = now; return r }(),
+			outcome: active().Outcome, told: []string{"This access is being removed already."}},
 		{name: "an unknown button", user: "UJANE", action: "extend", row: waiting(), told: []string{"This app does not know this button."}},
 	}
 	for _, test := range tests {
@@ -145,6 +161,18 @@ func TestPressTwiceHasOneEffect(t *testing.T) {
 				t.Errorf("row %+v, told %q; want %+v, %q", w.rows["r1"], w.told, after, test.want)
 			}
 		})
+	}
+}
+
+// Where finding out takes all the time there is, some is left to say so.
+func TestSlowPressIsAnswered(t *testing.T) {
+	for _, action := range []string{"approve", "deny", "withdraw", "end"} {
+		w := newWorld()
+		w.rows["r1"] = active()
+		w.send(t, press("UJANE", action, "r1"))
+		if w.deadline <= 0 || w.deadline > workTimeout {
+			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.deadline, workTimeout)
+		}
 	}
 }
 

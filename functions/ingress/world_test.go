@@ -145,7 +145,9 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 	return r, true, nil
 }
 
-func (w *world) Get(_ context.Context, id string) (access.Request, error) {
+func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
+	deadline, _ := ctx.Deadline()
+	w.deadline = time.Until(deadline)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}

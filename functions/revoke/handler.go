@@ -9,14 +9,13 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/task"
 )
 
 // Input is what the state machine sends. The row that RequestID leads to says
 // what is removed; Subject and GrantStarted are for when it can't be read.
 type Input struct {
-	Operation string `json:"operation"` // start, confirm
-	RequestID string `json:"request_id"`
-	Execution string `json:"execution"` // ARN, for the log
+	task.Input // Operation is start or confirm; Execution is for the log
 	// Subject is what evaluate answered, GrantStarted whether Grant
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
@@ -56,12 +55,7 @@ type Handler struct {
 // deleted without it; that is still an error, so that the removal is tried
 // again until the lease is settled.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
-	log := h.Log.With("request_id", in.RequestID, "execution", in.Execution, "operation", in.Operation)
-	err := h.handle(ctx, in, log)
-	if err != nil {
-		log.WarnContext(ctx, "not revoked", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
-	}
-	return struct{}{}, err
+	return struct{}{}, h.handle(ctx, in, h.Log.With(in.LogArgs()...))
 }
 
 func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {

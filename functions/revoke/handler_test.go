@@ -13,6 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/task"
 )
 
 type mockLeases struct {
@@ -183,7 +184,7 @@ func TestHangingTable(t *testing.T) {
 		Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
 		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
-	_, err := h.Handle(context.Background(), Input{Operation: "start", RequestID: "one", GrantStarted: true, Subject: subject})
+	_, err := h.Handle(context.Background(), Input{Input: task.Input{Operation: "start", RequestID: "one"}, GrantStarted: true, Subject: subject})
 	if access.CodeOf(err) != access.CodeUnavailable || tookAway == 0 || tookAway > 15*time.Second {
 		t.Errorf("error %v, taken away after %s", err, tookAway)
 	}

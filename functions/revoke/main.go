@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -15,9 +14,9 @@ import (
 
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/leases"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
 )
 
 type settings struct {
@@ -35,7 +34,7 @@ func run() int {
 		slog.Error("the environment is not complete", "error", err)
 		return 1
 	}
-	logger := slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: s.LogLevel}))
+	logger := task.Logger(s.LogLevel)
 	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
@@ -53,9 +52,6 @@ func run() int {
 		Sleep:  leases.Sleep,
 		Log:    logger,
 	}
-	lambda.Start(func(ctx context.Context, in Input) (struct{}, error) {
-		out, err := h.Handle(ctx, in)
-		return out, lambdaerr.Convert(err)
-	})
+	task.Start(logger, h.Handle)
 	return 0
 }

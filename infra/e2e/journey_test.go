@@ -167,8 +167,14 @@ func TestExpiredAfterReminders(t *testing.T) {
 	r := local.ask(t, wish{alice, "analytics-sandbox", "DeveloperAccess", 10})
 	m := r.message(t)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 30*time.Second+2*soon)
-	if n := len(r.thread(t)["remind"]); n < 2 || n > 3 {
-		t.Errorf("%d reminders in 30 s with 8 s between them, want 2 or 3", n)
+	reminders := 0
+	for purpose, posts := range r.thread(t) {
+		if strings.HasPrefix(purpose, "remind-") {
+			reminders += len(posts)
+		}
+	}
+	if reminders < 2 || reminders > 3 {
+		t.Errorf("%d reminders in 30 s with 8 s between them, want 2 or 3", reminders)
 	}
 	if now := r.message(t); now.has("approve") {
 		t.Errorf("the buttons are still there: %s", now.Blocks)

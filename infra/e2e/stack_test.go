@@ -58,6 +58,10 @@ type stack struct {
 // local is the stack that the tests of this package share.
 var local *stack
 
+// signingSecret is what the tests sign with, when they speak to the app as
+// Slack does without the workspace between.
+const signingSecret = "5f2b1e0c9d8a7b6c5d4e3f2a1b0c9d8e"
+
 const (
 	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app on a cold cache
 	repository   = "../.."
@@ -106,7 +110,7 @@ func start(dir, config string) (*stack, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress())
+	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret)
 	cmd.Dir = repository
 	cmd.Stderr = logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

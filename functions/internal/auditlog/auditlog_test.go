@@ -66,7 +66,7 @@ func neverGranted() access.Request {
 	r := elevated()
 	r.Removal = access.RemovalNothing
 	r.Failure = &access.Failure{Code: access.CodeForeign, Message: "The access exists already.", At: at}
-	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventRevoked, At: at, Reason: "nothing"})
+	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventRefused, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
 	return r
 }
 

@@ -64,7 +64,7 @@ func RecordOf(r access.Request, seq int) Record {
 		RequesterSlackID:       r.Requester.SlackID,
 		RequesterEmail:         r.Requester.Email,
 		RequestID:              r.ID,
-		OperationType:          operation(r, e.Kind),
+		OperationType:          operation(e.Kind),
 		PermissionDuration:     strconv.FormatInt(r.Duration, 10),
 		Time:                   e.At.UTC().Format(time.RFC3339Nano),
 		Timestamp:              e.At.UnixMilli(),
@@ -90,9 +90,9 @@ func RecordOf(r access.Request, seq int) Record {
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
 		rec.DecisionStatements = join(o.Statements)
 	}
-	if e.Kind == access.EventRevoked {
+	if ends(r, e.Kind) {
 		rec.Removal = string(r.Removal)
-		if r.Failure != nil && rec.Detail == "" {
+		if r.Failure != nil {
 			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
 		}
 	}
@@ -109,13 +109,19 @@ func RecordOf(r access.Request, seq int) Record {
 	return rec
 }
 
-// operation says whether access came or went with the event. The end of a
-// request that never reached Identity Center took nothing away.
-func operation(r access.Request, k access.EventKind) string {
-	switch {
-	case k == access.EventGranted:
+// ends says whether the event is the end of what was granted or should have
+// been, and not of a request that was refused when it was decided.
+func ends(r access.Request, k access.EventKind) bool {
+	return k == access.EventRevoked ||
+		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
+}
+
+// operation says whether access came or went with the event.
+func operation(k access.EventKind) string {
+	switch k {
+	case access.EventGranted:
 		return "grant"
-	case k == access.EventRevoked && r.Removal != access.RemovalNothing, k == access.EventDriftRevoked:
+	case access.EventRevoked, access.EventDriftRevoked:
 		return "revoke"
 	default:
 		return notApplicable

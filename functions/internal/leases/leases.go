@@ -39,7 +39,7 @@ type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Granted(ctx context.Context, id string, at, end time.Time) (access.Request, error)
 	BeginRevoke(ctx context.Context, id string, at time.Time) (access.Request, error)
-	Revoked(ctx context.Context, id string, at time.Time, state access.RemovalState) (access.Request, error)
+	Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error
 	DeleteLease(ctx context.Context, key string, expect int64) error

@@ -553,8 +553,11 @@ func (t *table) BeginRevoke(_ context.Context, id string, at time.Time) (access.
 	})
 }
 
-func (t *table) Revoked(_ context.Context, id string, at time.Time, state access.RemovalState) (access.Request, error) {
-	return t.row("Revoked "+id, id, func(r *access.Request) error {
+func (t *table) Revoked(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+	if r.RevokingAt.IsZero() {
+		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
+	}
+	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal = at, state
 		}

@@ -171,15 +171,16 @@ func Same(a, b access.Person) bool {
 }
 
 // Permits says whether the policy lets approver decide about r. Who is the same
-// person as the requester counts as the requester; who was found under a
-// secondary domain, or not at all, decides nothing.
+// person as the requester, under whatever email, needs the self approval rule
+// for the requester besides; who was found under a secondary domain, or not at
+// all, decides nothing. Grant asks the same of what was decided.
 func Permits(p *access.Policy, r access.Request, approver access.Person) bool {
 	if approver.PrincipalID == "" || approver.SecondaryDomain {
 		return false
 	}
-	email := approver.Email
-	if Same(r.Requester, approver) {
-		email = r.Requester.Email
+	if !p.Permits(r.Requester.Email, approver.Email, r.Target) {
+		return false
 	}
-	return p.Permits(r.Requester.Email, email, r.Target)
+	return !Same(r.Requester, approver) ||
+		!r.Requester.SecondaryDomain && p.Permits(r.Requester.Email, r.Requester.Email, r.Target)
 }

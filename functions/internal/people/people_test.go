@@ -173,6 +173,7 @@ func TestPermits(t *testing.T) {
 	policy := &access.Policy{Accounts: []access.Statement{
 		{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com", "jane.two@example.com"}},
 		{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"jane@example.com"}, AllowSelfApproval: &yes},
+		{Resources: []string{"333333333333"}, PermissionSets: []string{"*"}, Approvers: []string{"jane@example.com", "jane.two@example.com"}, AllowSelfApproval: &yes},
 	}}
 	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
 	tests := []struct {
@@ -188,7 +189,8 @@ func TestPermits(t *testing.T) {
 		{"the requester's second Slack user", "111111111111", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, false},
 		{"the requester's second Identity Center user", "111111111111", access.Person{SlackID: "UJANE", Email: "jane.two@example.com", PrincipalID: "p-jane2"}, false},
 		{"the requester where the policy allows it", "222222222222", jane, true},
-		{"the requester's second user where the policy allows the first", "222222222222", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, true},
+		{"the requester's second user where the policy allows the first", "222222222222", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, false},
+		{"the requester's second user where the policy allows both", "333333333333", access.Person{SlackID: "UJANE2", Email: "jane.two@example.com", PrincipalID: "p-jane"}, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,5 +199,21 @@ func TestPermits(t *testing.T) {
 				t.Errorf("got %t, want %t", got, test.want)
 			}
 		})
+	}
+}
+
+// A requester found under a secondary domain approves nothing, also not as a
+// second Slack user who has the very email.
+func TestPermitsNobodyWhoIsARequesterUnderASecondaryDomain(t *testing.T) {
+	yes := true
+	policy := &access.Policy{Accounts: []access.Statement{
+		{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"jane@old.example.com", "jane@example.com"}, AllowSelfApproval: &yes},
+	}}
+	r := access.Request{
+		Requester: access.Person{SlackID: "UJANE", Email: "jane@old.example.com", PrincipalID: "p-jane", SecondaryDomain: true},
+		Target:    access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"},
+	}
+	if people.Permits(policy, r, access.Person{SlackID: "UJANE2", Email: "jane@example.com", PrincipalID: "p-jane"}) {
+		t.Error("permitted, want not")
 	}
 }

@@ -3,6 +3,7 @@ package requests
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -224,17 +225,29 @@ func (s *Store) BeginRevoke(ctx context.Context, id string, at time.Time) (acces
 	return r, err
 }
 
-// Revoked enters, once, how the request's access ended, with its event, whose
-// reason is the state; a second call returns what is stored.
-func (s *Store) Revoked(ctx context.Context, id string, at time.Time, state access.RemovalState) (access.Request, error) {
-	r, _, err := s.apply(ctx, id, change{
+// Revoked enters, once, how the access of r ended, with its event
+// (access.RemovalEvent); a second call returns what is stored. r is the row as
+// BeginRevoke returned it: nothing decides the request after that, nor enters
+// why it was not granted. So what r says of both holds, and a request that was
+// refused before is not refused twice.
+func (s *Store) Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+	c := change{
 		doing:  "record removal",
 		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
 		keep:   map[string]any{"revoking_at": at.UTC()},
-		events: []access.Event{{Kind: access.EventRevoked, At: at.UTC(), Reason: string(state)}},
 		absent: []string{"revoked_at"},
-	})
+	}
+	r.RevokedAt, r.Removal = at.UTC(), state
+	if e := access.RemovalEvent(r); !recorded(r, e.Kind) {
+		c.events = []access.Event{e}
+	}
+	r, _, err := s.apply(ctx, r.ID, c)
 	return r, err
+}
+
+// recorded says whether the request has an event of the kind.
+func recorded(r access.Request, kind access.EventKind) bool {
+	return slices.ContainsFunc(r.Events, func(e access.Event) bool { return e.Kind == kind })
 }
 
 // appendTries bounds the repetitions of an append that others' appends beat.
@@ -246,12 +259,8 @@ func (s *Store) AppendEvent(ctx context.Context, id string, e access.Event) (acc
 	const doing = "append event"
 	r, err := s.Get(ctx, id)
 	for try := 0; err == nil && try < appendTries; try++ {
-		if e.Kind != access.EventRevokeFailed {
-			for _, there := range r.Events {
-				if there.Kind == e.Kind {
-					return r, nil
-				}
-			}
+		if e.Kind != access.EventRevokeFailed && recorded(r, e.Kind) {
+			return r, nil
 		}
 		c := change{doing: doing, events: []access.Event{e}}
 		if len(r.Events) == 0 {

@@ -459,16 +459,61 @@ func TestRevokedOnce(t *testing.T) {
 	if r, err := s.BeginRevoke(ctx, "v", monday.Add(time.Hour)); err != nil || !r.RevokingAt.Equal(monday) {
 		t.Fatalf("again = %v, %v", r.RevokingAt, err)
 	}
-	first, err := s.Revoked(ctx, "v", monday, access.RemovalDone)
+	begun := access.Request{ID: "v"}
+	first, err := s.Revoked(ctx, begun, monday, access.RemovalDone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Revoked(ctx, "v", monday.Add(time.Hour), access.RemovalNothing)
+	again, err := s.Revoked(ctx, begun, monday.Add(time.Hour), access.RemovalNothing)
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "second call", again, first)
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
+}
+
+func TestRevokedWhatNeverCame(t *testing.T) {
+	s, _, _ := newStore(t)
+	at := monday.Add(time.Hour)
+	refusal := access.Outcome{Kind: access.OutcomeRefused, At: monday, Reason: "NoApprovers"}
+	tests := []struct {
+		id      string
+		failure *access.Failure
+		outcome *access.Outcome
+		want    access.Event
+	}{
+		{id: "failed", failure: &access.Failure{Code: access.CodeForeign, Message: "there before", At: monday},
+			want: access.Event{Kind: access.EventRefused, At: at, Reason: "ForeignAccess", Message: "there before"}},
+		{id: "unknown", want: access.Event{Kind: access.EventRefused, At: at, Reason: "nothing"}},
+		{id: "refused", outcome: &refusal, want: access.Event{Kind: access.EventRefused, At: monday, Reason: "NoApprovers"}},
+	}
+	for _, test := range tests {
+		t.Run(test.id, func(t *testing.T) {
+			create(t, s, test.id)
+			if test.failure != nil {
+				if err := s.Fail(ctx, test.id, *test.failure); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.outcome != nil {
+				if _, _, err := s.Decide(ctx, test.id, *test.outcome); err != nil {
+					t.Fatal(err)
+				}
+			}
+			begun, err := s.BeginRevoke(ctx, test.id, monday)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.Revoked(ctx, begun, at, access.RemovalNothing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "events", r.Events[1:], []access.Event{test.want})
+			if !r.RevokedAt.Equal(at) || r.Removal != access.RemovalNothing {
+				t.Errorf("revoked at %s, %s", r.RevokedAt, r.Removal)
+			}
+		})
+	}
 }
 
 func TestAppendEvent(t *testing.T) {
@@ -509,7 +554,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", monday, time.Hour), access.CodeLost)
-	if _, err := s.Revoked(ctx, "x", monday, access.RemovalDone); err != nil {
+	if _, err := s.Revoked(ctx, access.Request{ID: "x"}, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
 	for _, at := range []time.Time{monday, monday.Add(time.Hour)} {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
@@ -39,12 +38,16 @@ func Start[In Payload, Out any](logger *slog.Logger, handle func(context.Context
 }
 
 // Edge is handle with its errors logged and in the form that the machine's
-// Retry and Catch understand.
+// Retry and Catch understand. An error that the machine retries is a warning.
 func Edge[In Payload, Out any](logger *slog.Logger, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
-			logger.Error("task failed", append(in.LogArgs(), "code", access.CodeOf(err), "error", lambdaerr.Message(err))...)
+			level := slog.LevelError
+			if lambdaerr.Code(err).Transient() {
+				level = slog.LevelWarn
+			}
+			logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", lambdaerr.Code(err), "error", lambdaerr.Message(err))...)
 		}
 		return out, lambdaerr.Convert(err)
 	}

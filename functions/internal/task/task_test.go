@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -38,10 +39,35 @@ func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"operation": "start", "request_id": "r1", "execution": "arn:e", "code": "Throttled", "error": "do it: too many"} {
+	for key, want := range map[string]string{"operation": "start", "request_id": "r1", "execution": "arn:e", "level": "WARN", "code": "Throttled", "error": "do it: too many"} {
 		if line[key] != want {
 			t.Errorf("log line has %s %v, want %s", key, line[key], want)
 		}
+	}
+}
+
+func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a quota", access.Errorf(access.CodeThrottled, "x"), "WARN"},
+		{"not finished", access.Errorf(access.CodeInProgress, "x"), "WARN"},
+		{"time is over, without a code", context.DeadlineExceeded, "WARN"},
+		{"refused", access.Errorf(access.CodeRefused, "x"), "ERROR"},
+		{"a defect", errors.New("x"), "ERROR"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			edge := task.Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
+			_, _ = edge(t.Context(), input{})
+			var line struct{ Level string }
+			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != test.want {
+				t.Errorf("logged %s, want level %s", out.String(), test.want)
+			}
+		})
 	}
 }
 

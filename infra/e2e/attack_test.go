@@ -1,0 +1,251 @@
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/slack/simulator"
+)
+
+// sign is Slack's signature of a body, version 0, as its documentation says.
+func sign(secret string, at time.Time, body string) (timestamp, signature string) {
+	timestamp = fmt.Sprint(at.Unix())
+	mac := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
+	return timestamp, "v0=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// send posts a body to the app as Slack does.
+func send(t *testing.T, body, timestamp, signature string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, local.SlackRequestURL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Slack-Request-Timestamp", timestamp)
+	req.Header.Set("X-Slack-Signature", signature)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// approval is the press of Approve by Bob, as Slack would send it.
+func approval(r *request, m post, change func(map[string]any)) string {
+	payload := map[string]any{
+		"type": "block_actions", "api_app_id": "A0ELEVATOR", "trigger_id": "1.2.3",
+		"team":      map[string]any{"id": team, "domain": "example"},
+		"user":      map[string]any{"id": bob, "team_id": team},
+		"container": map[string]any{"type": "message", "message_ts": m.TS, "channel_id": m.Channel},
+		"channel":   map[string]any{"id": m.Channel}, "message": map[string]any{"ts": m.TS},
+		"actions": []any{map[string]any{"type": "button", "action_id": "approve", "block_id": "b", "value": r.id}},
+	}
+	if change != nil {
+		change(payload)
+	}
+	text, err := json.Marshal(payload)
+	if err != nil {
+		panic(err)
+	}
+	return url.Values{"payload": {string(text)}}.Encode()
+}
+
+// TestForgedPresses: what is not signed, signed too long ago, or comes from
+// another app, workspace or person changes nothing; the real press does.
+func TestForgedPresses(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "network", "DeveloperAccess", 10})
+	m := r.message(t)
+	now := time.Now()
+	genuine := approval(r, m, nil)
+
+	for _, tt := range []struct {
+		name       string
+		body       string
+		secret     string
+		at         time.Time
+		spoil      func(timestamp, signature string) (string, string)
+		wantStatus int // 0: any but a server error
+	}{
+		{"not signed", genuine, signingSecret, now, func(string, string) (string, string) { return "", "" }, http.StatusUnauthorized},
+		{"signed with another secret", genuine, "another", now, nil, http.StatusUnauthorized},
+		{"signed with an empty secret", genuine, "", now, nil, http.StatusUnauthorized},
+		{"a signature of another body", genuine, signingSecret, now, func(at, _ string) (string, string) { return sign(signingSecret, now, "another body") }, http.StatusUnauthorized},
+		{"replayed after six minutes", genuine, signingSecret, now.Add(-6 * time.Minute), nil, http.StatusUnauthorized},
+		{"signed for the future", genuine, signingSecret, now.Add(6 * time.Minute), nil, http.StatusUnauthorized},
+		{"half a signature", genuine, signingSecret, now, func(at, s string) (string, string) { return at, s[:20] }, http.StatusUnauthorized},
+		{"another app", approval(r, m, func(p map[string]any) { p["api_app_id"] = "A0STRANGER" }), signingSecret, now, nil, http.StatusForbidden},
+		{"another workspace", approval(r, m, func(p map[string]any) { p["team"] = map[string]any{"id": "T0STRANGER"} }), signingSecret, now, nil, http.StatusForbidden},
+		{"nobody", approval(r, m, func(p map[string]any) { p["user"] = map[string]any{"id": "U0NOBODY00"} }), signingSecret, now, nil, 0},
+		{"no payload", "payload=", signingSecret, now, nil, http.StatusBadRequest},
+		{"half a payload", genuine[:len(genuine)/2], signingSecret, now, nil, http.StatusBadRequest},
+		{"no request", approval(r, m, func(p map[string]any) {
+			p["actions"] = []any{map[string]any{"type": "button", "action_id": "approve", "block_id": "b", "value": "aaaaaaaaaaaaaaaa"}}
+		}), signingSecret, now, nil, 0},
+		{"an action that is not ours", approval(r, m, func(p map[string]any) {
+			p["actions"] = []any{map[string]any{"type": "button", "action_id": "approve_all", "block_id": "b", "value": r.id}}
+		}), signingSecret, now, nil, 0},
+	} {
+		timestamp, signature := sign(tt.secret, tt.at, tt.body)
+		if tt.spoil != nil {
+			timestamp, signature = tt.spoil(timestamp, signature)
+		}
+		status, answer := send(t, tt.body, timestamp, signature)
+		if tt.wantStatus != 0 && status != tt.wantStatus || status >= 500 {
+			t.Errorf("%s: status %d, want %d", tt.name, status, tt.wantStatus)
+		}
+		if strings.Contains(answer, signature) && signature != "" {
+			t.Errorf("%s: the answer repeats the signature", tt.name)
+		}
+	}
+	if now := r.message(t); !now.has("approve") || r.assigned(t) {
+		t.Fatalf("a forged press had an effect: %s", now.Blocks)
+	}
+	timestamp, signature := sign(signingSecret, time.Now(), genuine)
+	if status, _ := send(t, genuine, timestamp, signature); status != http.StatusOK {
+		t.Fatalf("the genuine press: status %d", status)
+	}
+	r.waitAssigned(t)
+	// The same bytes again, as a thief would send them: no second effect.
+	if status, _ := send(t, genuine, timestamp, signature); status != http.StatusOK {
+		t.Errorf("the repeated press: status %d", status)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+// TestRepeatedSubmission: Slack sends a form again when the answer was late.
+// One request comes of it.
+func TestRepeatedSubmission(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{alice, "security-tooling", "ReadOnlyAccess", 10})
+	var log struct {
+		Deliveries []struct {
+			N    int    `json:"n"`
+			Kind string `json:"kind"`
+			Body string `json:"body"`
+		} `json:"deliveries"`
+	}
+	if err := local.get("/sim/deliveries", &log); err != nil {
+		t.Fatal(err)
+	}
+	again := 0
+	for _, d := range log.Deliveries {
+		body, _ := url.QueryUnescape(d.Body)
+		if d.Kind != "view_submission" || !strings.Contains(body, r.reason) {
+			continue
+		}
+		for range 2 {
+			var res simulator.Result
+			if err := local.post("/sim/replay", map[string]int{"n": d.N}, &res); err != nil || !res.OK {
+				t.Fatalf("repeat: %v %+v", err, res)
+			}
+			again++
+		}
+	}
+	if again != 2 {
+		t.Fatalf("repeated %d times, want 2", again)
+	}
+	r.waitAssigned(t)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)
+	messages := 0
+	for _, p := range local.posts(t, "") {
+		if p.ThreadTS == "" && strings.Contains(string(p.Blocks), r.reason) && strings.HasPrefix(p.Channel, "C") {
+			messages++
+		}
+	}
+	if messages != 1 {
+		t.Errorf("%d messages in the channel, want 1", messages)
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+// TestFormRefuses: what can't be asked for is said in the form, and nothing is
+// half done.
+func TestFormRefuses(t *testing.T) {
+	t.Parallel()
+	s := local
+	f := s.open(t, bob)
+	defer f.unlock()
+	for _, tt := range []struct {
+		name   string
+		values map[string]string
+		block  string // part of the id of the block that says it
+	}{
+		{"no reason", map[string]string{"duration": "10", "reason": "   "}, "reason"},
+		{"a reason that is too long", map[string]string{"duration": "10", "reason": strings.Repeat("x", 3001)}, "reason"},
+		{"a duration that was not offered", map[string]string{"duration": "864000", "reason": t.Name()}, "duration"},
+		{"an account that does not exist", map[string]string{"duration": "10", "reason": t.Name(), "account": "999999999999"}, ""},
+		{"a permission set that does not exist", map[string]string{"duration": "10", "reason": t.Name(), "permission_set": "arn:aws:sso:::permissionSet/ssoins-0000000000000000/ps-0000000000000000"}, "permission_set"},
+	} {
+		f.choose(t, "account", "shop-production")
+		f.choose(t, "permission_set", "DeveloperAccess")
+		var res simulator.Result
+		err := s.post("/sim/submit", map[string]any{"person": bob, "view_id": f.viewID, "values": tt.values, "unchecked": true}, &res)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		said := ""
+		for block, text := range res.FieldErrors {
+			if strings.Contains(block, tt.block) {
+				said += text
+			}
+		}
+		if said == "" {
+			t.Errorf("%s: nothing is said at %q: %+v", tt.name, tt.block, res)
+		}
+	}
+	for _, p := range s.posts(t, "") {
+		if strings.Contains(string(p.Blocks), t.Name()) {
+			t.Errorf("a request came of it: %s", p.Blocks)
+		}
+	}
+}
+
+// TestStranger: who is not in Identity Center is told at once, in the form.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	f := local.open(t, heidi)
+	defer f.unlock()
+	v, err := local.topView(heidi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(v.Raw), `"action_id":"reason"`) || !strings.Contains(string(v.Raw), "Identity Center") {
+		t.Errorf("the form does not say that she is not in Identity Center: %s", v.Raw)
+	}
+}
+
+// TestZSecretsStaySecret runs after the others: neither secret nor task token is
+// in the log of the stack.
+func TestZSecretsStaySecret(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{signingSecret, "xoxb-local-"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("the log contains %q", secret[:6]+"…")
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser is a headless Chromium that has nothing to do with the person's own.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1560, 960),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true),
+	)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return &browser{t, ctx}
+}
+
+func (b *browser) do(what string, within time.Duration, action chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, within)
+	defer cancel()
+	if err := chromedp.Do(ctx, action); err != nil {
+		b.picture("failed")
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func (b *browser) click(css string) {
+	b.t.Helper()
+	b.do("click "+css, soon, chromedp.Click(chromedp.CSS(css)))
+}
+
+func (b *browser) typeInto(css, words string) {
+	b.t.Helper()
+	b.do("type into "+css, soon, chromedp.SendKeys(chromedp.CSS(css), words))
+}
+
+// find waits for what a JavaScript expression gives, if not "".
+func (b *browser) find(what, expression string) (found string) {
+	b.t.Helper()
+	eventually(b.t, 2*soon, what, func() error {
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression+` ?? ""`))
+		if err != nil {
+			return err
+		}
+		if v == "" {
+			return errNotYet
+		}
+		found = v
+		return nil
+	})
+	return found
+}
+
+// choose types into a select of the form that loads from the app, and takes the
+// option that has the text.
+func (b *browser) choose(action, typed string) {
+	b.t.Helper()
+	b.typeInto(fmt.Sprintf(`.modal [data-action-id="%s"] input`, action), typed)
+	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
+	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
+}
+
+// picture keeps a screenshot in test-artefacts.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	time.Sleep(400 * time.Millisecond) // what moves comes to rest
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(artefacts, "page-"+name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.t.Errorf("picture %s: %v", name, err)
+	}
+}
+
+// TestPage: in a real browser somebody asks, somebody else approves, and the
+// access comes and goes.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	const reason = "Roll back release 2.14, see the incident channel"
+	assignment := `[...document.querySelectorAll('#truth [data-assignment]')].find(e => e.textContent.includes("payments-production") && e.textContent.includes("DeveloperAccess") && e.textContent.toLowerCase().includes("erin"))`
+
+	b.do("open the page", soon, chromedp.Navigate(local.Page+"?person="+erin))
+	b.click(`#composer [data-command="/access"]`)
+	b.choose("account", "payments-production")
+	b.choose("permission_set", "DeveloperAccess")
+	b.choose("duration", "20 seconds")
+	b.typeInto(`.modal textarea[data-action-id="reason"]`, reason)
+	b.picture("form")
+	b.click(`.modal [data-submit]`)
+	b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+
+	b.do("become an approver", soon, chromedp.Navigate(local.Page+"?person="+carol))
+	ts := b.find("the request in the channel", fmt.Sprintf(`[...document.querySelectorAll('.message[data-ts]')].find(m => m.textContent.includes(%q) && m.querySelector('[data-action-id="approve"]'))?.dataset.ts`, reason))
+	message := fmt.Sprintf(`.message[data-ts="%s"]`, ts)
+	b.do("scroll to it", soon, chromedp.ScrollIntoView(chromedp.CSS(message)))
+	b.picture("pending")
+	b.click(message + ` [data-action-id="approve"]`)
+	b.find("the assignment on the page", assignment+`?.dataset.assignment`)
+	b.do("see that it is active", soon, chromedp.WaitVisible(chromedp.CSS(message+` [data-action-id="end"]`)))
+	b.picture("active")
+	b.find("the assignment gone from the page", `(`+assignment+`) ? "" : "gone"`)
+	b.do("see that it has ended", soon, chromedp.WaitNotPresent(chromedp.CSS(message+` [data-action-id="end"]`)))
+	b.picture("ended")
+
+	unknown, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`document.querySelectorAll(".block-unknown").length`))
+	if err != nil || unknown > 0 {
+		t.Errorf("%d blocks that the page does not know (%v)", unknown, err)
+	}
+}
