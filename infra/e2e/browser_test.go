@@ -29,6 +29,10 @@ func newBrowser(t *testing.T) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	// The context of the first action is the browser's: this one lasts.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start chromium: %v", err)
+	}
 	return &browser{t, ctx}
 }
 
@@ -55,6 +59,11 @@ func (b *browser) typeInto(css, words string) {
 // find waits for what a JavaScript expression gives, if not "".
 func (b *browser) find(what, expression string) (found string) {
 	b.t.Helper()
+	defer func() {
+		if found == "" {
+			b.picture("failed")
+		}
+	}()
 	eventually(b.t, 2*soon, what, func() error {
 		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression+` ?? ""`))
 		if err != nil {
@@ -73,7 +82,10 @@ func (b *browser) find(what, expression string) (found string) {
 // option that has the text.
 func (b *browser) choose(action, typed string) {
 	b.t.Helper()
-	b.typeInto(fmt.Sprintf(`.modal [data-action-id="%s"] input`, action), typed)
+	field := fmt.Sprintf(`.modal [data-action-id="%s"] input`, action)
+	b.click(field)
+	b.do("select what is there", soon, chromedp.SetValue(chromedp.CSS(field), ""))
+	b.typeInto(field, typed)
 	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
 	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
 }
@@ -102,6 +114,7 @@ func TestPage(t *testing.T) {
 	b.do("open the page", soon, chromedp.Navigate(local.Page+"?person="+erin))
 	b.click(`#composer [data-command="/access"]`)
 	b.choose("account", "payments-production")
+	b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
 	b.choose("permission_set", "DeveloperAccess")
 	b.choose("duration", "20 seconds")
 	b.typeInto(`.modal textarea[data-action-id="reason"]`, reason)
