@@ -84,7 +84,9 @@ func (b *browser) choose(action, typed string) {
 	b.t.Helper()
 	field := fmt.Sprintf(`.modal [data-action-id="%s"] input`, action)
 	b.click(field)
-	b.do("select what is there", soon, chromedp.SetValue(chromedp.CSS(field), ""))
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(document.querySelector(%q).select(), true)`, field))); err != nil {
+		b.t.Fatalf("select what is in %s: %v", field, err)
+	}
 	b.typeInto(field, typed)
 	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
 	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
@@ -116,6 +118,7 @@ func TestPage(t *testing.T) {
 	b.choose("account", "payments-production")
 	b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
 	b.choose("permission_set", "DeveloperAccess")
+	b.find("who will be asked, before it is submitted", `[...document.querySelectorAll('.modal')].find(m => m.textContent.includes("carol@example.com"))?.dataset.viewId`)
 	b.choose("duration", "20 seconds")
 	b.typeInto(`.modal textarea[data-action-id="reason"]`, reason)
 	b.picture("form")

@@ -62,6 +62,8 @@ var local *stack
 // Slack does without the workspace between.
 const signingSecret = "5f2b1e0c9d8a7b6c5d4e3f2a1b0c9d8e"
 
+const botToken = "xoxb-end-to-end-7c1d9e"
+
 const (
 	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app on a cold cache
 	repository   = "../.."
@@ -90,7 +92,27 @@ func run(m *testing.M) int {
 	}
 	defer stop()
 	local = s
-	return m.Run()
+	code := m.Run()
+	if err := secretsInLog(); err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL:", err)
+		code = 1
+	}
+	return code
+}
+
+// secretsInLog looks, after all tests, for the Slack secrets in what the local
+// stack and its functions logged.
+func secretsInLog() error {
+	text, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	if err != nil {
+		return err
+	}
+	for what, secret := range map[string]string{"signing secret": signingSecret, "bot token": botToken} {
+		if bytes.Contains(text, []byte(secret)) {
+			return fmt.Errorf("the log contains the %s", what)
+		}
+	}
+	return nil
 }
 
 // start builds and runs the local stack on free ports. Its log goes to
@@ -110,7 +132,8 @@ func start(dir, config string) (*stack, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret)
+	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress(), 
+		"-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
