@@ -3,13 +3,18 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/infra/local/faults"
+	"sso-elevator/statemachine"
 )
 
 // fault sets a rule in the gateway.
@@ -33,42 +38,117 @@ func (s *stack) fault(t *testing.T, r faults.Rule) {
 // after its effect. Whatever dies, the request comes to its end: the access was
 // there, it is gone, and each record exists once.
 func TestKilledFunction(t *testing.T) {
-	for i, tt := range []struct{ function, operation string }{
-		{"await", "approval"},
-		{"grant", "start"},
-		{"grant", "confirm"},
-		{"audit", "granted"},
-		{"await", "end"},
-		{"notify", "granted"},
-		{"revoke", "start"},
-		{"revoke", "confirm"},
-		{"audit", "revoked"},
-		{"notify", "revoked"},
+	granted := []string{"requested", "approved", "granted", "revoked"}
+	denied := []string{"requested", "denied"}
+	for i, tt := range []struct {
+		function, operation, press string
+		want                       []string
+	}{
+		{"evaluate", "evaluate", "deny", denied},
+		{"notify", "announce", "deny", denied},
+		{"audit", "outcome", "deny", denied},
+		{"notify", "outcome", "deny", denied},
+		{"await", "approval", "approve", granted},
+		{"grant", "start", "approve", granted},
+		{"grant", "confirm", "approve", granted},
+		{"audit", "granted", "approve", granted},
+		{"await", "end", "approve", granted},
+		{"notify", "granted", "approve", granted},
+		{"revoke", "start", "approve", granted},
+		{"revoke", "confirm", "approve", granted},
+		{"audit", "revoked", "approve", granted},
+		{"notify", "revoked", "approve", granted},
 	} {
-		for _, kind := range []faults.Kind{faults.KillBefore, faults.KillAfter} {
-			t.Run(tt.function+" "+tt.operation+" "+string(kind), func(t *testing.T) {
+		for _, kill := range []struct {
+			kind                    faults.Kind
+			permissionSet, approver string
+		}{
+			{faults.KillBefore, "SupportAccess", grace},
+			{faults.KillAfter, "DeveloperAccess", bob},
+		} {
+			t.Run(tt.function+" "+tt.operation+" "+string(kill.kind), func(t *testing.T) {
 				t.Parallel()
-				person := []string{erin, frank}[i%2]
-				w := wish{person, accounts[i], map[faults.Kind]string{faults.KillBefore: "SupportAccess", faults.KillAfter: "DeveloperAccess"}[kind], 20}
-				r := local.ask(t, w, faults.Rule{Kind: kind, Function: "-" + tt.function, Operation: tt.operation})
-				m := r.message(t)
-				approver := bob
-				if w.permissionSet == "SupportAccess" {
-					approver = grace
-				}
-				if res := local.press(t, approver, m, "approve", false); !res.OK {
+				w := wish{[]string{erin, frank}[i%2], accounts[i%len(accounts)], kill.permissionSet, 20}
+				r := local.ask(t, w, faults.Rule{Kind: kill.kind, Function: "-" + tt.function, Operation: tt.operation})
+				if res := local.press(t, kill.approver, r.message(t), tt.press, false); !res.OK {
 					t.Fatalf("press: %+v", res)
 				}
 				r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+2*soon)
 				if r.assigned(t) {
 					t.Error("access is left behind")
 				}
-				wantEvents(t, r, "requested", "approved", "granted", "revoked")
-				if n := len(r.thread(t)["granted"]); n > 1 {
-					t.Errorf("%d messages that access is there, want one at the most", n)
+				wantEvents(t, r, tt.want...)
+				for purpose, posts := range r.thread(t) {
+					if len(posts) > 1 {
+						t.Errorf("%d messages %q in the thread, want one at the most", len(posts), purpose)
+					}
 				}
 			})
 		}
+	}
+}
+
+// TestSlackIsDown runs before the tests that run side by side: nobody could
+// tell them anything.
+func TestSlackIsDown(t *testing.T) {
+	down := map[string]any{"method": "chat.postMessage", "error": "http_500", "count": -1}
+	if err := local.post("/sim/faults", down, nil); err != nil {
+		t.Fatal(err)
+	}
+	up := func() {
+		req, _ := http.NewRequest(http.MethodDelete, local.Page+"sim/faults", nil)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	defer up()
+
+	automatic := local.ask(t, wish{alice, "playground", "ReadOnlyAccess", 10})
+	waiting := local.ask(t, wish{erin, "playground", "DeveloperAccess", 10})
+	automatic.waitAssigned(t)
+	automatic.waitGone(t, 10*time.Second+removalLimit)
+	waiting.waitsIn(t, "WaitForSlack")
+	up()
+
+	m := waiting.message(t)
+	if res := local.press(t, carol, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	waiting.waitAssigned(t)
+	waiting.waitGone(t, 10*time.Second+removalLimit)
+	waiting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, waiting, "requested", "approved", "granted", "revoked")
+	wantEvents(t, automatic, "requested", "approved", "granted", "revoked")
+}
+
+// TestRemovalThatFails: the alarm is raised, the removal goes round again, is
+// handed over to a fresh execution, and ends when it is let.
+func TestRemovalThatFails(t *testing.T) {
+	t.Parallel()
+	w := wish{bob, "log-archive", "ReadOnlyAccess", 10}
+	// Two rounds more than one execution has.
+	local.fault(t, faults.Rule{
+		Kind: faults.Denied, Target: "DeleteAccountAssignment", Count: statemachine.RevokeRounds + 2,
+		Body: []string{accountID(t, w.account), local.permissionSetARN(t, w.permissionSet), local.principalID(t, w.person)},
+	})
+	r := local.ask(t, w)
+	r.waitAssigned(t)
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+4*soon)
+	if got := states[len(states)-2:]; !slices.Equal(got, []string{"HandOver", "HandedOver"}) {
+		t.Errorf("the execution ended in %q, want a hand-over", got)
+	}
+	r.waitGone(t, removalLimit+2*soon)
+	eventually(t, soon, "the record that it is gone", func() error {
+		if got, want := r.events(t), []string{"requested", "approved", "granted", "revoke_failed", "revoked"}; !slices.Equal(got, want) {
+			return fmt.Errorf("audit records are %q, want %q", got, want)
+		}
+		return nil
+	})
+	log, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	if err != nil || !bytes.Contains(log, []byte(`"RevokeFailed"`)) {
+		t.Errorf("no metric was raised (%v)", err)
 	}
 }
 

@@ -171,7 +171,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	s.gateway = gateway.New(gateway.Config{
 		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay,
 		Intercept: func(c *gateway.Call) *gateway.Answer {
-			if status, body, ok := rules.Call(c.Target(), c.URI); ok {
+			if status, body, ok := rules.Call(c.Target(), c.URI, c.Body); ok {
 				return &gateway.Answer{Status: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: body}
 			}
 			return nil

@@ -64,14 +64,30 @@ func URL(t testing.TB) string {
 	return server.url
 }
 
-// Config is the configuration of an AWS client that speaks to the server.
+// Config is the configuration of an AWS client that speaks to the server, one
+// call at a time: moto looks at the condition of a write in one step and writes
+// in another, so that of two writers at once both may win, as they never do on
+// AWS. How callers interleave their calls stays open.
 func Config(t testing.TB) aws.Config {
 	t.Helper()
 	return aws.Config{
 		Region:       Region,
 		BaseEndpoint: aws.String(URL(t)),
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:   &oneAtATime{},
 	}
+}
+
+// oneAtATime passes one call at a time; all clients of a test process share the
+// lock, as they share the server.
+type oneAtATime struct{}
+
+var calls sync.Mutex
+
+func (*oneAtATime) Do(r *http.Request) (*http.Response, error) {
+	calls.Lock()
+	defer calls.Unlock()
+	return http.DefaultClient.Do(r)
 }
 
 func start() (url string, stop func(), err error) {

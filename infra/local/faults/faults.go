@@ -8,6 +8,7 @@
 package faults
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,6 +33,7 @@ const (
 	Conflict    Kind = "conflict"    // ConflictException
 	ServerError Kind = "error"       // HTTP 500
 	Unavailable Kind = "unavailable" // HTTP 503, for REST protocols too
+	Denied      Kind = "denied"      // AccessDeniedException
 )
 
 // Rule says which calls a fault hits. Empty fields match everything.
@@ -46,6 +48,8 @@ type Rule struct {
 	// Target is a part of "Service.Operation", or of the path of a REST call:
 	// for faults of a call to AWS.
 	Target string `json:"target,omitempty"`
+	// Body are parts of the call's body; all of them have to be there.
+	Body []string `json:"body,omitempty"`
 
 	// Operation is the operation in a task's payload.
 	Operation string `json:"operation,omitempty"`
@@ -63,10 +67,10 @@ func (r Rule) ofInvocation() bool {
 func (r Rule) check() error {
 	switch r.Kind {
 	case KillBefore, KillAfter, Delay:
-		if r.Target != "" {
-			return fmt.Errorf("fault %q hits invocations: target does not apply", r.Kind)
+		if r.Target != "" || len(r.Body) > 0 {
+			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
 		}
-	case Throttle, Conflict, ServerError, Unavailable:
+	case Throttle, Conflict, ServerError, Unavailable, Denied:
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
@@ -125,8 +129,13 @@ func (f *Rules) Invocation(function string, payload []byte) lambda.Fault {
 }
 
 // Call is the fault of one call to AWS: status and body of its answer.
-func (f *Rules) Call(target, path string) (status int, body []byte, ok bool) {
+func (f *Rules) Call(target, path string, request []byte) (status int, body []byte, ok bool) {
 	r, ok := f.hit(func(r Rule) bool {
+		for _, part := range r.Body {
+			if !bytes.Contains(request, []byte(part)) {
+				return false
+			}
+		}
 		return !r.ofInvocation() && (strings.Contains(target, r.Target) || target == "" && strings.Contains(path, r.Target))
 	})
 	if !ok {
@@ -136,6 +145,8 @@ func (f *Rules) Call(target, path string) (status int, body []byte, ok bool) {
 	switch r.Kind {
 	case Conflict:
 		code = "ConflictException"
+	case Denied:
+		code = "AccessDeniedException"
 	case ServerError:
 		status, code = http.StatusInternalServerError, "InternalServerException"
 	case Unavailable:
