@@ -152,12 +152,13 @@ func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interactio
 
 // endingAlready lets the execution know that somebody wants the access to end,
 // unless the removal has begun: nobody else will, before the end. It returns
-// text, or, where the execution could not be told, what to do about it.
+// text, or, where the execution could not be told, what to do about it: that is
+// also where the wait has stored no token, and may have none.
 func (h *Handler) endingAlready(ctx context.Context, log *slog.Logger, r access.Request, text string) string {
 	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
 		return text
 	}
-	if h.resume(ctx, log, r.EndToken, tasktoken.EndOutput) {
+	if r.EndToken != "" && h.resume(ctx, log, r.EndToken, tasktoken.EndOutput) {
 		return text
 	}
 	return "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
