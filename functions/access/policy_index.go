@@ -64,7 +64,19 @@ func (x *Index) affecting(t Target) iter.Seq2[int, *Statement] {
 		if t.Kind == KindGroup {
 			in = &x.groups
 		}
-		named, all := in.named[t.resource()], in.all
+		for i := range in.about(t.resource()) {
+			if s := &from[i]; s.covers(t) && !yield(i, s) {
+				return
+			}
+		}
+	}
+}
+
+// about yields the indexes of the statements whose Resources match resource,
+// ascending.
+func (x *resourceIndex) about(resource string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		named, all := x.named[resource], x.all
 		for len(named)+len(all) > 0 {
 			next := &named
 			if len(named) == 0 || len(all) > 0 && all[0] < named[0] {
@@ -72,7 +84,7 @@ func (x *Index) affecting(t Target) iter.Seq2[int, *Statement] {
 			}
 			i := (*next)[0]
 			*next = (*next)[1:]
-			if s := &from[i]; s.covers(t) && !yield(i, s) {
+			if !yield(i) {
 				return
 			}
 		}

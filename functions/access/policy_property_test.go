@@ -113,10 +113,22 @@ func everyTarget() []Target {
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
-	permitted := map[bool]int{}
+	permitted, offered := map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
 		index := NewIndex(&p)
+		exist := permissionSets[:r.IntN(3)]
+		if r.IntN(2) == 0 {
+			exist = append([]string{"Billing"}, exist...)
+		}
+		menu := index.Menu(exist)
+		for _, id := range append([]string{"333333333333", ""}, accounts...) {
+			want := slices.ContainsFunc(exist, func(name string) bool { return p.Offers(account(id, name)) })
+			if got := menu.Offers(id); got != want {
+				t.Fatalf("policy %d: with %q the menu offers account %q: %v, want %v\n%+v", n, exist, id, got, want, p.Accounts)
+			}
+			offered[want]++
+		}
 		for _, target := range everyTarget() {
 			w := worldOf(p, target)
 			for _, who := range people {
@@ -175,8 +187,10 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	if permitted[true] < 1000 || permitted[false] < 1000 {
-		t.Errorf("presses: %v: the random policies do not try both", permitted)
+	for what, tried := range map[string]map[bool]int{"presses": permitted, "menus": offered} {
+		if tried[true] < 1000 || tried[false] < 1000 {
+			t.Errorf("%s: %v: the random policies do not try both", what, tried)
+		}
 	}
 }
 

@@ -1,0 +1,77 @@
+package access
+
+import (
+	"slices"
+	"sync"
+)
+
+// Menu says which accounts are worth offering: those in which somebody could
+// get one of the permission sets that exist. It gives the answer that asking
+// Offers about each permission set would give, in the time that reading the
+// statements about the account takes. Several goroutines may ask at once.
+type Menu struct {
+	index  *Index
+	exist  map[string]bool // permission sets, by name
+	others func() bool     // the answer for accounts that no statement names
+}
+
+// Menu is the menu of an index, given the names of the permission sets that
+// exist.
+func (x *Index) Menu(permissionSets []string) *Menu {
+	m := &Menu{index: x, exist: make(map[string]bool, len(permissionSets))}
+	for _, name := range permissionSets {
+		m.exist[name] = true
+	}
+	delete(m.exist, "") // a target without a permission set's name is none
+	// No statement names the account "".
+	m.others = sync.OnceValue(func() bool { return m.offers("") })
+	return m
+}
+
+// Offers says whether the index offers any permission set in the account.
+func (m *Menu) Offers(accountID string) bool {
+	switch {
+	case accountID == "":
+		return false
+	case len(m.index.accounts.named[accountID]) == 0:
+		return m.others()
+	default:
+		return m.offers(accountID)
+	}
+}
+
+// offers sorts what the statements about the account say by the permission sets
+// they say it of. Approvers in one of them settle the matter; a grant without
+// approval can still be vetoed by another.
+func (m *Menu) offers(accountID string) bool {
+	var ofAll rule
+	ofOne := map[string]rule{}
+	for i := range m.index.accounts.about(accountID) {
+		s := &m.index.policy.Accounts[i]
+		if slices.Contains(s.PermissionSets, "*") {
+			if len(s.Approvers) > 0 && len(m.exist) > 0 {
+				return true
+			}
+			ofAll.hear(s.ApprovalIsNotRequired)
+			continue
+		}
+		for _, name := range s.PermissionSets {
+			if !m.exist[name] {
+				continue
+			}
+			if len(s.Approvers) > 0 {
+				return true
+			}
+			said := ofOne[name]
+			said.hear(s.ApprovalIsNotRequired)
+			ofOne[name] = said
+		}
+	}
+	for _, said := range ofOne {
+		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).holds() {
+			return true
+		}
+	}
+	// What is left are permission sets that no statement names.
+	return ofAll.holds() && len(ofOne) < len(m.exist)
+}
