@@ -19,6 +19,7 @@ import (
 	"sso-elevator/infra/local/moto"
 	"sso-elevator/infra/local/organization"
 	"sso-elevator/infra/local/process"
+	"sso-elevator/infra/local/schedule"
 	"sso-elevator/infra/local/stack"
 	"sso-elevator/infra/local/truth"
 	"sso-elevator/slack/simulator"
@@ -199,6 +200,8 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		}
 	}
 	s.gateway.SetRoutes(deployed.Routes)
+	player := &schedule.Player{Functions: s.lambda, Say: s.say}
+	player.Start(ctx, deployed.Schedules)
 
 	settings := settingsOf(deployed.Functions)
 	reader := truth.New(truth.Config{

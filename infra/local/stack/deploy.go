@@ -11,6 +11,7 @@ import (
 
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/lambda"
+	"sso-elevator/infra/local/schedule"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -34,7 +35,8 @@ type Target struct {
 type Deployed struct {
 	Functions     []lambda.Function // for the caller to run
 	Routes        []gateway.Route
-	StateMachines []string          // ARNs
+	StateMachines []string // ARNs
+	Schedules     []schedule.Schedule
 	Outputs       map[string]string // resolved
 }
 
@@ -108,6 +110,7 @@ type deployer struct {
 	integrations  map[string]string           // by id: the URI
 	routes        []gateway.Route
 	stateMachines []string
+	schedules     []schedule.Schedule
 }
 
 // understandsAll reports every resource of an unknown kind, before anything is
@@ -207,7 +210,7 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Outputs: map[string]string{}}
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}}
 	for _, f := range d.functions {
 		out.Functions = append(out.Functions, *f)
 	}

@@ -14,6 +14,7 @@ import (
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/localtest"
+	"sso-elevator/infra/local/schedule"
 	"sso-elevator/infra/local/stack"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -89,6 +90,7 @@ func TestDeploy(t *testing.T) {
 		}},
 		Routes:        []gateway.Route{{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"}},
 		StateMachines: []string{"arn:aws:states:us-east-1:123456789012:stateMachine:example-requests"},
+		Schedules:     []schedule.Schedule{{Name: "example-probe", Every: 10 * time.Minute, Function: "example-probe", Qualifier: "live", Input: `{"operation":"look"}`}},
 		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack"},
 	}
 	if !reflect.DeepEqual(deployed, want) {
@@ -162,8 +164,20 @@ func TestNotUnderstood(t *testing.T) {
 		want string
 	}{
 		{name: "kind", edit: func(t map[string]any) {
-			resources(t)["Schedule"] = map[string]any{"Type": "AWS::Scheduler::Schedule", "Properties": map[string]any{}}
-		}, want: "Schedule (AWS::Scheduler::Schedule)"},
+			resources(t)["Queue"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{}}
+		}, want: "Queue (AWS::SQS::Queue)"},
+		{name: "schedule with cron", edit: func(t map[string]any) {
+			properties(t, "Schedule")["ScheduleExpression"] = "cron(0 23 * * ? *)"
+		}, want: "cron(0 23 * * ? *)"},
+		{name: "schedule with a start", edit: func(t map[string]any) {
+			properties(t, "Schedule")["StartDate"] = "2026-01-01T00:00:00Z"
+		}, want: "StartDate"},
+		{name: "schedule of something else", edit: func(t map[string]any) {
+			properties(t, "Schedule")["Target"].(map[string]any)["Arn"] = map[string]any{"Ref": "Topic"}
+		}, want: "schedules that invoke a function"},
+		{name: "schedule with a window", edit: func(t map[string]any) {
+			properties(t, "Schedule")["FlexibleTimeWindow"] = map[string]any{"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
+		}, want: "MaximumWindowInMinutes"},
 		{name: "intrinsic", edit: func(t map[string]any) {
 			properties(t, "Topic")["TopicName"] = map[string]any{"Fn::ImportValue": "x"}
 		}, want: "Topic (AWS::SNS::Topic): TopicName: the local stack does not understand Fn::ImportValue"},
