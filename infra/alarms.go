@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
@@ -28,9 +29,15 @@ const (
 	alarmStaysOn = time.Hour
 )
 
+// The catalog is old when it was not refreshed so often, nor for so long.
+const (
+	catalogMisses = 6
+	catalogOld    = time.Hour
+)
+
 // newAlarms is the topic that alarms go to, and the alarms. The address in the
 // settings, if there is one, gets a mail.
-func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, functions map[string]function) {
+func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, functions map[string]function, refresh awsscheduler.CfnSchedule) {
 	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
@@ -78,4 +85,22 @@ func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunction
 			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 		}).AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
 	}
+
+	// The other way round: what does not come is what people must know of.
+	every := wholeMinutes(s.CatalogRefresh)
+	missed := max(catalogMisses, int((catalogOld+every-1)/every))
+	old := awscloudwatch.NewAlarm(in, jsii.String("CatalogOld"), &awscloudwatch.AlarmProps{
+		AlarmName:        jsii.String(s.NamePrefix + "-CatalogOld"),
+		AlarmDescription: jsii.String("Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of " + s.NamePrefix + "-reconcile says why."),
+		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace: jsii.String(metricNamespace), MetricName: jsii.String("CatalogRefreshed"), Period: seconds(every), Statistic: jsii.String("Sum"),
+		}),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(float64(missed)),
+		DatapointsToAlarm:  jsii.Number(float64(missed)),
+		TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
+	})
+	old.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+	old.Node().AddDependency(refresh) // which begins before the alarm looks
 }

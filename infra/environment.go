@@ -26,6 +26,17 @@ func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
 	})
 }
 
+// functionARN is the ARN under which a function is invoked, put together where
+// the function itself can't be referred to: by another one, before it is made.
+func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service:      jsii.String("lambda"),
+		Resource:     jsii.String("function"),
+		ResourceName: jsii.String(s.NamePrefix + "-" + name + ":" + aliasName),
+		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
+}
+
 // environments are the functions' environment variables, by function: each gets
 // what it reads. Secrets are named in them, never contained.
 func environments(stack awscdk.Stack, props functionsProps) map[string]map[string]*string {
@@ -35,6 +46,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_POLICY_POINTER":             props.policy.pointer.ParameterName(),
 		"ELEVATOR_AUDIT_BUCKET":               props.audit.BucketName(),
 		"ELEVATOR_AUDIT_PREFIX":               &s.AuditPrefix,
+		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
+		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
 		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
 		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(s.SlackSigningSecret.String()),
@@ -62,13 +75,15 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	)
 	needs := map[string]string{
 		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_SECONDARY_DOMAINS " +
-			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " + talk + sso,
-		"evaluate": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reminders + talk + sso,
-		"await":    "ELEVATOR_TABLE",
-		"notify":   "ELEVATOR_TABLE ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
-		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + sso,
-		"revoke":   "ELEVATOR_TABLE " + sso,
-		"audit":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
+			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " +
+			"ELEVATOR_CATALOG_BUCKET ELEVATOR_RECONCILE_FUNCTION " + talk + sso,
+		"evaluate":  "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reminders + talk + sso,
+		"await":     "ELEVATOR_TABLE",
+		"notify":    "ELEVATOR_TABLE ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
+		"grant":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + sso,
+		"revoke":    "ELEVATOR_TABLE " + sso,
+		"audit":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
+		"reconcile": "ELEVATOR_CATALOG_BUCKET " + sso,
 	}
 
 	environments := map[string]map[string]*string{}

@@ -17,16 +17,17 @@ import (
 
 // functionNames are the functions: ./functions/<name>, deployed as
 // <prefix>-<name>.
-var functionNames = []string{"ingress", "evaluate", "await", "notify", "grant", "revoke", "audit"}
+var functionNames = []string{"ingress", "evaluate", "await", "notify", "grant", "revoke", "audit", "reconcile"}
 
 var descriptions = map[string]string{
-	"ingress":  "Answers Slack: forms, requests, decisions",
-	"evaluate": "Says who asks and what the policy decides; reminders and expiry",
-	"await":    "Stores a task token",
-	"notify":   "Sends every message to Slack",
-	"grant":    "Makes account assignments and group memberships, under a lease",
-	"revoke":   "Takes account assignments and group memberships away",
-	"audit":    "Writes the audit records",
+	"ingress":   "Answers Slack: forms, requests, decisions",
+	"evaluate":  "Says who asks and what the policy decides; reminders and expiry",
+	"await":     "Stores a task token",
+	"notify":    "Sends every message to Slack",
+	"grant":     "Makes account assignments and group memberships, under a lease",
+	"revoke":    "Takes account assignments and group memberships away",
+	"audit":     "Writes the audit records",
+	"reconcile": "Refreshes the catalog of what can be asked for",
 }
 
 // Memory decides how much CPU a function gets, and with it how long a cold
@@ -51,6 +52,7 @@ type functionsProps struct {
 	binaries map[string]binary
 	table    awsdynamodb.Table
 	audit    awss3.IBucket
+	catalog  awss3.IBucket
 	policy   policyInForce
 }
 

@@ -73,6 +73,11 @@ var accepted = []struct{ rule, places, reason string }{
 		reason: "Who reads the audit records is seen in CloudTrail's data events, where an organization turns them on; a second bucket for access logs would hold less and need looking after.",
 	},
 	{
+		rule:   "AwsSolutions-S1",
+		places: "Catalog",
+		reason: "Names of accounts, permission sets and groups, read by ingress every minute; CloudTrail's data events show more.",
+	},
+	{
 		rule:   "AwsSolutions-SF1",
 		places: "Requests/Machine",
 		reason: "The execution history has every event. The log gets the errors: who may read logs need not read what people asked for and why.",
@@ -84,7 +89,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::*]",
-		places: "Ingress/Role Evaluate/Role Grant/Role Revoke/Role",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "sso:ListInstances and organizations:ListAccounts know no resources.",
 	},
 	{
@@ -104,7 +109,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:sso:::permissionSet/ssoins-1234567890abcdef/*]",
-		places: "Ingress/Role Grant/Role Revoke/Role",
+		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Permission sets come and go; which ones may be given is what the policy says.",
 	},
 	{
@@ -114,7 +119,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore::*:identitystore/*]",
-		places: "Ingress/Role Evaluate/Role Grant/Role Revoke/Role",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "The identity store's id is known to the functions, which ask for it, and not here; it may belong to the management account.",
 	},
 	{
@@ -124,7 +129,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::group/*]",
-		places: "Ingress/Role Grant/Role Revoke/Role",
+		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Groups come and go; which ones may be given is what the policy says.",
 	},
 	{

@@ -25,12 +25,16 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.createRequests(),
 			p.updateRequests(decide, requestEnd),
 			p.readPolicy(),
+			p.readCatalog(),
 			botToken, signingSecret,
+			// Until there is a catalog it lists by itself.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
 			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),
 			[]awsiam.PolicyStatement{
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
+				// For a first catalog.
+				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "reconcile")),
 			},
 		),
 		"evaluate": join(
@@ -75,6 +79,15 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRequests(appendEvent, markAudited, closeRequest),
 			p.readPolicy(),
 			p.writeAudit(),
+		),
+		"reconcile": join(
+			p.readCatalog(),
+			[]awsiam.PolicyStatement{
+				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey))),
+				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
+			},
+			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
+			p.identityStore("ListGroups"),
 		),
 	}
 }
@@ -153,6 +166,15 @@ func (p permitter) writeAudit() []awsiam.PolicyStatement {
 	bucket := p.props.audit
 	return []awsiam.PolicyStatement{
 		allow([]string{"s3:PutObject"}, bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))),
+	}
+}
+
+// readCatalog permits reading the catalog, and being told that there is none:
+// without the right to list, S3 says that access is denied instead.
+func (p permitter) readCatalog() []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{
+		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalogKey))),
+		allow([]string{"s3:ListBucket"}, p.props.catalog.BucketArn()),
 	}
 }
 

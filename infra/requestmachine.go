@@ -45,7 +45,7 @@ func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[s
 	})
 	var invoked []*string
 	for _, name := range functionNames {
-		if name != "ingress" {
+		if name != "ingress" && name != "reconcile" {
 			invoked = append(invoked, functions[name].alias.FunctionArn())
 		}
 	}

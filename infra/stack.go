@@ -42,17 +42,20 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 
 	table := newTable(stack)
 	audit := newAuditBucket(stack, s)
+	catalog := newCatalogBucket(stack)
 	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
 	functions := newFunctions(stack, functionsProps{
 		settings: s,
 		binaries: props.binaries,
 		table:    table,
 		audit:    audit,
+		catalog:  catalog,
 		policy:   policy,
 	})
 	machine := newRequestMachine(stack, s, functions)
 	requestURL := newSlackEndpoint(stack, s, functions["ingress"])
-	newAlarms(stack, s, machine, functions)
+	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
+	newAlarms(stack, s, machine, functions, refresh)
 
 	output := func(name, description string, value *string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})

@@ -105,13 +105,14 @@ func TestFunctions(t *testing.T) {
 	}
 	arm := []any{"arm64"}
 	want := map[string]function{
-		"ingress":  {"provided.al2023", "bootstrap", arm, 512, 10 * time.Second},
-		"evaluate": {"provided.al2023", "bootstrap", arm, 256, 20 * time.Second},
-		"await":    {"provided.al2023", "bootstrap", arm, 256, 10 * time.Second},
-		"notify":   {"provided.al2023", "bootstrap", arm, 256, 6 * time.Second},
-		"grant":    {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
-		"revoke":   {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
-		"audit":    {"provided.al2023", "bootstrap", arm, 256, 15 * time.Second},
+		"ingress":   {"provided.al2023", "bootstrap", arm, 512, 10 * time.Second},
+		"evaluate":  {"provided.al2023", "bootstrap", arm, 256, 20 * time.Second},
+		"await":     {"provided.al2023", "bootstrap", arm, 256, 10 * time.Second},
+		"notify":    {"provided.al2023", "bootstrap", arm, 256, 6 * time.Second},
+		"grant":     {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
+		"revoke":    {"provided.al2023", "bootstrap", arm, 256, 30 * time.Second},
+		"audit":     {"provided.al2023", "bootstrap", arm, 256, 15 * time.Second},
+		"reconcile": {"provided.al2023", "bootstrap", arm, 256, 10 * time.Minute},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
@@ -124,8 +125,8 @@ func TestFunctions(t *testing.T) {
 	if got := len(template.of("AWS::Lambda::Alias")); got != len(want) {
 		t.Errorf("there are %d aliases, want %d", got, len(want))
 	}
-	if got, want := len(template.of("AWS::IAM::Role")), len(want)+1; got != want {
-		t.Errorf("there are %d roles, want %d: one for each function and one for the machine", got, want)
+	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2; got != want {
+		t.Errorf("there are %d roles, want %d: one for each function, one for the machine and one for the schedule", got, want)
 	}
 }
 
@@ -197,13 +198,14 @@ func TestWhoWritesTheTable(t *testing.T) {
 		outcome     bool // whether a decision can be written
 	}
 	want := map[string]rights{
-		"ingress":  {put: []string{requests}, update: []string{requests}, outcome: true},
-		"evaluate": {update: []string{requests}, outcome: true},
-		"await":    {update: []string{requests}},
-		"notify":   {update: []string{requests}},
-		"grant":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		"revoke":   {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		"audit":    {update: []string{requests}},
+		"ingress":   {put: []string{requests}, update: []string{requests}, outcome: true},
+		"evaluate":  {update: []string{requests}, outcome: true},
+		"await":     {update: []string{requests}},
+		"reconcile": {},
+		"notify":    {update: []string{requests}},
+		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"revoke":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"audit":     {update: []string{requests}},
 	}
 	for _, name := range functionNames {
 		var got rights
@@ -246,10 +248,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"sso:DeleteAccountAssignment":            "grant revoke", // grant: what all holders of a lease left
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
-		"organizations:ListAccounts":             "ingress",
+		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
 		"states:StartExecution":                  "ingress",
 		"states:SendTaskSuccess":                 "await ingress",
-		"s3:PutObject":                           "audit",
+		"s3:PutObject":                           "audit reconcile", // reconcile: TestCatalog
+		"lambda:InvokeFunction":                  "ingress",
 		"secretsmanager:GetSecretValue":          "ingress",
 		"identitystore:IsMemberInGroups":         "",
 		"sso:ProvisionPermissionSet":             "",
@@ -258,7 +261,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
 		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",
 		"sso:ListAccountAssignmentCreationStatus":     "grant revoke",
-		"sso:DescribePermissionSet":                   "grant ingress revoke", // revoke: whether it has vanished
+		"sso:DescribePermissionSet":                   "grant ingress reconcile revoke", // revoke: whether it has vanished
 	}
 	may := map[string][]string{}
 	for _, name := range slices.Sorted(slices.Values(functionNames)) {
@@ -300,7 +303,7 @@ func TestTableKeepsWhatItHas(t *testing.T) {
 
 func TestAuditBucket(t *testing.T) {
 	template := sharedStack(t).template
-	r := template.one(t, "AWS::S3::Bucket")
+	r := template.bucket(t, "Records")
 	if r.DeletionPolicy != "Retain" {
 		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
 	}
@@ -314,10 +317,108 @@ func TestAuditBucket(t *testing.T) {
 			t.Errorf("%s is %v, want %v", property, got, want)
 		}
 	}
-	policy := fmt.Sprint(template.one(t, "AWS::S3::BucketPolicy").Properties)
-	for _, condition := range []string{"map[aws:SecureTransport:false]", "map[s3:TlsVersion:1.2]"} {
-		if !strings.Contains(policy, condition) {
-			t.Errorf("the bucket's policy has no condition %s: %s", condition, policy)
+	policies := template.of("AWS::S3::BucketPolicy")
+	if len(policies) != 2 {
+		t.Errorf("%d buckets have a policy, want both", len(policies))
+	}
+	for id, r := range policies {
+		policy := fmt.Sprint(r.Properties)
+		for _, condition := range []string{"map[aws:SecureTransport:false]", "map[s3:TlsVersion:1.2]"} {
+			if !strings.Contains(policy, condition) {
+				t.Errorf("%s has no condition %s: %s", id, condition, policy)
+			}
+		}
+	}
+}
+
+// bucket is the bucket whose logical id begins like that.
+func (t template) bucket(test *testing.T, id string) resource {
+	test.Helper()
+	for logical, r := range t.of("AWS::S3::Bucket") {
+		if strings.HasPrefix(logical, id) {
+			return r
+		}
+	}
+	test.Fatalf("there is no bucket %s", id)
+	return resource{}
+}
+
+// The catalog is written by reconcile alone, read by ingress, and refreshed by
+// a schedule whose absence raises an alarm.
+func TestCatalog(t *testing.T) {
+	template := sharedStack(t).template
+	if p := template.bucket(t, "Catalog").Properties; p["VersioningConfiguration"] != nil || p["ObjectLockConfiguration"] != nil {
+		t.Errorf("the bucket keeps what was replaced every ten minutes: %v", p)
+	}
+	inCatalog := regexp.MustCompile(`Catalog[0-9A-F]{8} Arn\]\] (/[^\]]*)`)
+	objects := func(function, action string) string {
+		var all []string
+		for _, r := range template.of("AWS::IAM::Policy") {
+			if !strings.Contains(fmt.Sprint(r.Properties["Roles"]), constructID(function)+"Role") {
+				continue
+			}
+			for _, s := range r.Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+				if s := s.(map[string]any); strings.Contains(fmt.Sprint(s["Action"]), action) {
+					for _, found := range inCatalog.FindAllStringSubmatch(fmt.Sprint(s["Resource"]), -1) {
+						all = append(all, found[1])
+					}
+				}
+			}
+		}
+		return strings.Join(all, " ")
+	}
+	for _, name := range functionNames {
+		read, write := "", ""
+		switch name {
+		case "ingress":
+			read = "/" + catalogKey
+		case "reconcile":
+			read, write = "/"+catalogKey, "/"+catalogKey
+		}
+		if got := objects(name, "s3:GetObject"); got != read {
+			t.Errorf("%s may read %q, want %q", name, got, read)
+		}
+		if got := objects(name, "s3:PutObject"); got != write {
+			t.Errorf("%s may write %q, want %q", name, got, write)
+		}
+	}
+
+	schedule := template.one(t, "AWS::Scheduler::Schedule").Properties
+	if got, want := schedule["ScheduleExpression"], "rate(10 minutes)"; got != want {
+		t.Errorf("it is refreshed at %v, want %s", got, want)
+	}
+	target := schedule["Target"].(map[string]any)
+	if got := fmt.Sprint(target["Arn"]); !strings.Contains(got, "ReconcileLive") {
+		t.Errorf("the schedule invokes %s, want the alias of reconcile", got)
+	}
+	if got, want := target["Input"], `{"operation":"catalog"}`; got != want {
+		t.Errorf("its input is %v, want %s", got, want)
+	}
+	for _, r := range template.of("AWS::CloudWatch::Alarm") {
+		p := r.Properties
+		if p["MetricName"] != "CatalogRefreshed" {
+			continue
+		}
+		for property, want := range map[string]any{
+			"ComparisonOperator": "LessThanThreshold", "Threshold": 1.0, "TreatMissingData": "breaching",
+			"Period": 600.0, "EvaluationPeriods": 6.0, "DatapointsToAlarm": 6.0,
+		} {
+			if p[property] != want {
+				t.Errorf("the alarm's %s is %v, want %v", property, p[property], want)
+			}
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	for every, want := range map[time.Duration]string{
+		time.Minute:      "rate(1 minute)",
+		90 * time.Second: "rate(2 minutes)",
+		10 * time.Minute: "rate(10 minutes)",
+		24 * time.Hour:   "rate(1440 minutes)",
+	} {
+		if got := rate(every); got != want {
+			t.Errorf("%s: got %s, want %s", every, got, want)
 		}
 	}
 }
@@ -404,6 +505,7 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-ExecutionsTimedOut": "AWS/States/ExecutionsTimedOut",
 		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",
 		"sso-elevator-IngressErrors":      "AWS/Lambda/Errors",
+		"sso-elevator-CatalogOld":         "SsoElevator/CatalogRefreshed",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -476,8 +578,8 @@ func TestVariants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(made.template.of("AWS::S3::Bucket")); got != 0 {
-			t.Errorf("there are %d buckets, want none", got)
+		if got := len(made.template.of("AWS::S3::Bucket")); got != 1 {
+			t.Errorf("there are %d buckets, want the catalog's alone", got)
 		}
 		if got := len(made.template.of("AWS::SNS::Subscription")); got != 0 {
 			t.Errorf("there are %d subscriptions, want none", got)
@@ -507,7 +609,7 @@ func TestVariants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := made.template.one(t, "AWS::S3::Bucket").Properties
+		p := made.template.bucket(t, "Records").Properties
 		if got, want := p["BucketName"], "company-access-audit"; got != want {
 			t.Errorf("the bucket is %v, want %s", got, want)
 		}

@@ -13,6 +13,9 @@ var FunctionTimeouts = map[string]time.Duration{
 	"grant":    30 * time.Second,
 	"revoke":   30 * time.Second,
 	"audit":    15 * time.Second,
+	// 10,000 accounts are 500 calls one after the other, and 1,000 names of
+	// permission sets take two minutes at the pace that leaves room for grants.
+	"reconcile": 10 * time.Minute,
 }
 
 // AnnounceFor is how long at most a request is announced again and again while

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/slack"
@@ -164,23 +164,24 @@ func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Op
 	if in.View == nil {
 		return nil, access.Errorf(access.CodeInvalid, "options are asked for outside the form")
 	}
-	policy, _, err := h.Policy.Load(ctx)
+	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	index := h.menus.index(&policy, digest)
 	switch in.Action.ID {
 	case slack.ActionAccount:
-		return h.accountOptions(ctx, &policy, in.Query)
+		return h.accountOptions(ctx, index, in.Query)
 	case slack.ActionPermissionSet:
-		return h.permissionSetOptions(ctx, &policy, in.View.Chosen().AccountID, in.Query)
+		return h.permissionSetOptions(ctx, index, in.View.Chosen().AccountID, in.Query)
 	case slack.ActionGroup:
-		return h.groupOptions(ctx, &policy, in.Query)
+		return h.groupOptions(ctx, index, in.Query)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "there are no options for %q", in.Action.ID)
 	}
 }
 
-func (h *Handler) accountOptions(ctx context.Context, policy *access.Policy, query string) ([]slack.Option, error) {
+func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query string) ([]slack.Option, error) {
 	accounts, err := h.Catalog.Accounts(ctx)
 	if err != nil {
 		return nil, err
@@ -189,27 +190,17 @@ func (h *Handler) accountOptions(ctx context.Context, policy *access.Policy, que
 	if err != nil {
 		return nil, err
 	}
+	menu := h.menus.menu(index, sets)
 	return pick(accounts, query,
+		func(a identitycenter.Account) bool { return menu.Offers(a.ID) },
 		func(a identitycenter.Account) slack.Option {
-			return slack.Option{Text: accountText(a), Value: a.ID}
-		},
-		func(a identitycenter.Account) bool {
-			return slices.ContainsFunc(sets, func(s identitycenter.PermissionSet) bool {
-				return policy.Offers(access.Target{Kind: access.KindAccount, AccountID: a.ID, PermissionSet: s.Name})
-			})
+			// The id in full: an option has room for 75 characters, and a
+			// name may have 50.
+			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
 		}), nil
 }
 
-// accountText shows an account's name and id, the id in full: an option has
-// room for 75 characters, and a name may have 50.
-func accountText(a identitycenter.Account) string {
-	if a.Name == "" {
-		return a.ID
-	}
-	return a.Name + " (" + a.ID + ")"
-}
-
-func (h *Handler) permissionSetOptions(ctx context.Context, policy *access.Policy, accountID, query string) ([]slack.Option, error) {
+func (h *Handler) permissionSetOptions(ctx context.Context, index *access.Index, accountID, query string) ([]slack.Option, error) {
 	if accountID == "" {
 		return nil, nil
 	}
@@ -218,51 +209,38 @@ func (h *Handler) permissionSetOptions(ctx context.Context, policy *access.Polic
 		return nil, err
 	}
 	return pick(sets, query,
-		func(s identitycenter.PermissionSet) slack.Option { return slack.Option{Text: s.Name, Value: s.ARN} },
 		func(s identitycenter.PermissionSet) bool {
-			return policy.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
+			return index.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
+		},
+		func(s identitycenter.PermissionSet) slack.Option {
+			return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
 		}), nil
 }
 
-func (h *Handler) groupOptions(ctx context.Context, policy *access.Policy, query string) ([]slack.Option, error) {
+func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query string) ([]slack.Option, error) {
 	groups, err := h.Catalog.Groups(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return pick(groups, query,
-		func(g identitycenter.Group) slack.Option { return slack.Option{Text: g.Name, Value: g.ID} },
 		func(g identitycenter.Group) bool {
-			return policy.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
+			return index.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
+		},
+		func(g identitycenter.Group) slack.Option {
+			return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
 		}), nil
 }
 
-// pick makes options of those items whose text contains what was typed and that
-// are offered, in the order of their texts, up to maxOptions. The policy is
-// asked last and no more often than needed.
-func pick[T any](items []T, query string, option func(T) slack.Option, offered func(T) bool) []slack.Option {
-	type candidate struct {
-		item   T
-		option slack.Option
-		key    string
-	}
-	query = strings.ToLower(strings.TrimSpace(query))
-	var candidates []candidate
-	for _, item := range items {
-		o := option(item)
-		if key := strings.ToLower(o.Text); strings.Contains(key, query) {
-			candidates = append(candidates, candidate{item, o, key})
-		}
-	}
-	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(a.option.Value, b.option.Value))
-	})
+// pick makes options of those items that match what was typed and are offered,
+// up to maxOptions. The policy is asked no more often than needed.
+func pick[T any](items *catalog.List[T], query string, offered func(T) bool, option func(T) slack.Option) []slack.Option {
 	var options []slack.Option
-	for _, c := range candidates {
+	for item := range items.Matching(query) {
 		if len(options) == maxOptions {
 			break
 		}
-		if offered(c.item) {
-			options = append(options, c.option)
+		if offered(item) {
+			options = append(options, option(item))
 		}
 	}
 	return options

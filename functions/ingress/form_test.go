@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -206,18 +205,5 @@ func TestSuggest(t *testing.T) {
 				t.Errorf("got %d %q, want 200 %q", got.StatusCode, options, test.want)
 			}
 		})
-	}
-}
-
-func TestPickStopsAtAHundred(t *testing.T) {
-	items := make([]int, 1000)
-	for i := range items {
-		items[i] = i
-	}
-	asked := 0
-	got := pick(items, "", func(i int) slack.Option { return slack.Option{Text: fmt.Sprintf("%04d", i), Value: fmt.Sprint(i)} },
-		func(int) bool { asked++; return true })
-	if len(got) != 100 || got[99].Value != "99" || asked != 100 {
-		t.Errorf("got %d options, the last %v, asked %d times; want the first 100", len(got), got[len(got)-1], asked)
 	}
 }

@@ -45,9 +45,9 @@ type People interface {
 
 // Catalog knows what there is to ask for.
 type Catalog interface {
-	Accounts(ctx context.Context) ([]identitycenter.Account, error)
-	PermissionSets(ctx context.Context) ([]identitycenter.PermissionSet, error)
-	Groups(ctx context.Context) ([]identitycenter.Group, error)
+	Accounts(ctx context.Context) (*catalog.List[identitycenter.Account], error)
+	PermissionSets(ctx context.Context) (*catalog.List[identitycenter.PermissionSet], error)
+	Groups(ctx context.Context) (*catalog.List[identitycenter.Group], error)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 }
 
@@ -103,6 +103,8 @@ type Handler struct {
 	Durations     []time.Duration // that the form offers
 	Now           func() time.Time
 	Logger        *slog.Logger
+
+	menus menus
 }
 
 // Handle answers one request of the HTTP API, within Slack's three seconds.

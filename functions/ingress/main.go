@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	lambdaservice "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -35,7 +36,9 @@ import (
 type settings struct {
 	Table              string          `env:"ELEVATOR_TABLE,required"`
 	PolicyPointer      string          `env:"ELEVATOR_POLICY_POINTER,required"`
-	RequestMachine     string          `env:"ELEVATOR_REQUEST_MACHINE,required"`      // ARN
+	RequestMachine     string          `env:"ELEVATOR_REQUEST_MACHINE,required"` // ARN
+	CatalogBucket      string          `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	ReconcileFunction  string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"`   // ARN
 	SlackBotToken      string          `env:"ELEVATOR_SLACK_BOT_TOKEN,required"`      // reference
 	SlackSigningSecret string          `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // reference
 	SlackAPIURL        string          `env:"ELEVATOR_SLACK_API_URL"`
@@ -77,16 +80,22 @@ func run() int {
 	parameters := ssm.NewFromConfig(cfg)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = s.AWSEndpoint != ""
-		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
+		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own, the catalog a checksum inside
 	})
 	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
 	h := &Handler{
-		Store:         requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		Slack:         client,
-		People:        people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
-		Catalog:       catalog.New(directory, time.Now),
+		Store:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Slack:  client,
+		People: people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		Catalog: &catalog.Catalog{
+			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
+			Live:   catalog.NewLive(directory, time.Now),
+			Ask:    askForCatalog(lambdaservice.NewFromConfig(cfg), s.ReconcileFunction),
+			Now:    time.Now,
+			Logger: logger,
+		},
 		Policy:        policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Machine:       machine,
 		Tokens:        tasktoken.Resumer{API: steps},

@@ -90,6 +90,8 @@ var settingsFields = []property[Settings]{
 		"The Identity Center instance. Without it the functions use the one they find."),
 	prop("sso_region", orEmpty(`^[a-z]{2}(-[a-z]+)+-[0-9]$`, "a region, like eu-central-1"), func(s *Settings) *string { return &s.SSORegion },
 		"The region of Identity Center, where it is not the stack's."),
+	prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
+		"How often accounts, permission sets and groups are listed for the forms, in whole minutes, rounded up. A new one can be asked for after that long at most.").or("10"),
 	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
 		"Who gets the alarms by mail."),
 	prop("log_level", as(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), slogLevel), func(s *Settings) *string { return &s.LogLevel },

@@ -197,9 +197,10 @@ var samples = map[string]struct{ right, wrong []string }{
 		[]string{`{rule: {default_retention: {mode: GOVERNANCE, days: 1}}}`, `{rule: {default_retention: {mode: COMPLIANCE, years: 2, days: ~}}}`, `~`},
 		[]string{`{}`, `[]`, `{rule: {}}`, `{rule: {default_retention: {days: 1}}}`, `{rule: {default_retention: {mode: X, days: 1}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 0}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 1.5}}}`, `{mode: GOVERNANCE}`},
 	},
-	"retry_interval":      {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
-	"revoke_retry_wait":   {[]string{`60`, `1h`}, []string{`0`, `3601`}},
-	"announce_retry_wait": {[]string{`30`, `1h`}, []string{`0`, `3601`}},
+	"retry_interval":           {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
+	"revoke_retry_wait":        {[]string{`60`, `1h`}, []string{`0`, `3601`}},
+	"announce_retry_wait":      {[]string{`30`, `1h`}, []string{`0`, `3601`}},
+	"catalog_refresh_interval": {[]string{`1`, `10`, `90s`, `24h`}, []string{`0`, `0.5`, `1441`, `~x`}},
 }
 
 // keySamples are the same for the keys of a statement of config.

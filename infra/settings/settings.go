@@ -59,6 +59,8 @@ type Settings struct {
 	RevokeRetryWait   time.Duration // between rounds of a removal that fails
 	AnnounceRetryWait time.Duration // between attempts to announce a request
 
+	CatalogRefresh time.Duration // between two refreshes of the catalog; at least a minute
+
 	Policy access.Policy
 
 	maxDuration  time.Duration   // what Durations are made of

@@ -60,7 +60,7 @@ func TestParseDefaults(t *testing.T) {
 		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
 		Durations: halfHours, SendDM: true, PostRevoke: true,
 		AuditPrefix: "logs", LogLevel: "INFO", LogRetentionDays: 365,
-		RetryInterval: time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second,
+		RetryInterval: time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second, CatalogRefresh: 10 * time.Minute,
 		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
 		maxDuration: 24 * time.Hour,
 	}
@@ -93,7 +93,7 @@ func TestParseEverything(t *testing.T) {
 		SendDM:                   false, PostRevoke: false,
 		AuditBucketName: "elevator-audit", AuditPrefix: "audit/elevator", ObjectLock: true, ObjectLockMode: "COMPLIANCE", ObjectLockDays: 365,
 		LogLevel: "WARN", LogRetentionDays: 0, Tags: map[string]string{"Team": "platform", "CostCenter": "0042", "Critical": "true"},
-		RetryInterval: 2 * time.Second, RevokeRetryWait: 90 * time.Second, AnnounceRetryWait: 5 * time.Minute,
+		RetryInterval: 2 * time.Second, RevokeRetryWait: 90 * time.Second, AnnounceRetryWait: 5 * time.Minute, CatalogRefresh: 90 * time.Second,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},

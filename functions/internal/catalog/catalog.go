@@ -1,60 +1,143 @@
 // Package catalog knows what can be asked for: the organization's accounts, the
 // instance's permission sets, and the groups, by id and by name.
+//
+// Listing them takes minutes in a large organization (500 calls for 10,000
+// accounts, one for each permission set's name), and a person who types has
+// three seconds. So they are listed by schedule (Refresher) into one object in
+// S3 (Object), and read from there (Catalog).
 package catalog
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
 )
 
-// MaxAge is how long a list is offered before it is read again.
-const MaxAge = 5 * time.Minute
+const (
+	// CheckEvery is how long a snapshot is used before it is asked whether
+	// there is a newer one.
+	CheckEvery = time.Minute
+	// CheckMissingEvery is the same where there is no snapshot yet.
+	CheckMissingEvery = 5 * time.Second
+	// AskEvery is how often a process asks for a first snapshot at most.
+	AskEvery = time.Minute
+)
 
-// Directory is where the lists come from.
-type Directory interface {
-	Accounts(context.Context) ([]identitycenter.Account, error)
-	PermissionSets(context.Context) ([]identitycenter.PermissionSet, error)
-	Groups(context.Context) ([]identitycenter.Group, error)
+// How long to wait for S3: Slack gives three seconds for everything. Who has a
+// snapshot already waits little for a newer one.
+const (
+	firstTimeout = 1500 * time.Millisecond
+	checkTimeout = 500 * time.Millisecond
+)
+
+// Store is where the snapshot is; see Object.
+type Store interface {
+	Get(ctx context.Context, version string) (*Snapshot, string, error)
+	Put(ctx context.Context, s *Snapshot, version string) error
 }
 
-var _ Directory = (*identitycenter.Client)(nil)
+var _ Store = Object{}
 
-// Catalog keeps the lists for MaxAge each. It is safe for concurrent use: who
-// asks for a list while it is being read waits for that reading.
+// Catalog answers from the snapshot, and where there is none from the services
+// themselves. It is safe for concurrent use: who asks while something is being
+// read waits for that reading.
 type Catalog struct {
-	accounts       list[identitycenter.Account]
-	permissionSets list[identitycenter.PermissionSet]
-	groups         list[identitycenter.Group]
+	Store  Store
+	Live   *Live
+	Ask    func(context.Context) error // for a first snapshot
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	mu        sync.Mutex
+	lists     *lists // nil: no snapshot was ever read
+	version   string
+	checkedAt time.Time
+	askedAt   time.Time
 }
 
-// New makes a catalog of what directory lists. Nothing is read before the first
-// question.
-func New(directory Directory, now func() time.Time) *Catalog {
-	return &Catalog{
-		accounts:       list[identitycenter.Account]{read: directory.Accounts, now: now},
-		permissionSets: list[identitycenter.PermissionSet]{read: directory.PermissionSets, now: now},
-		groups:         list[identitycenter.Group]{read: directory.Groups, now: now},
+// lists are a snapshot, ready for being searched.
+type lists struct {
+	accounts       *List[identitycenter.Account]
+	permissionSets *List[identitycenter.PermissionSet]
+	groups         *List[identitycenter.Group]
+}
+
+func newLists(s *Snapshot) *lists {
+	return &lists{newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
+}
+
+// Accounts are the active accounts.
+func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], error) {
+	if l := c.snapshot(ctx); l != nil {
+		return l.accounts, nil
 	}
-}
-
-// Accounts are the active accounts. The slice is the catalog's own: callers
-// must not change it; the same goes for the other lists.
-func (c *Catalog) Accounts(ctx context.Context) ([]identitycenter.Account, error) {
-	return c.accounts.get(ctx)
+	return c.Live.accounts.get(ctx)
 }
 
 // PermissionSets are the permission sets of the instance.
-func (c *Catalog) PermissionSets(ctx context.Context) ([]identitycenter.PermissionSet, error) {
-	return c.permissionSets.get(ctx)
+func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.PermissionSet], error) {
+	if l := c.snapshot(ctx); l != nil {
+		return l.permissionSets, nil
+	}
+	return c.Live.permissionSets.get(ctx)
 }
 
 // Groups are the groups of the identity store.
-func (c *Catalog) Groups(ctx context.Context) ([]identitycenter.Group, error) {
-	return c.groups.get(ctx)
+func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], error) {
+	if l := c.snapshot(ctx); l != nil {
+		return l.groups, nil
+	}
+	return c.Live.groups.get(ctx)
+}
+
+// snapshot is the newest snapshot that could be had; nil if none ever could. A
+// snapshot is used however old it is: what is granted in the end, grant checks
+// for itself, and an alarm tells that the snapshot is old.
+func (c *Catalog) snapshot(ctx context.Context) *lists {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.Now()
+	every, timeout := CheckEvery, checkTimeout
+	if c.lists == nil {
+		every, timeout = CheckMissingEvery, firstTimeout
+	}
+	if !c.checkedAt.IsZero() && now.Sub(c.checkedAt) < every {
+		return c.lists
+	}
+	reading, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s, version, err := c.Store.Get(reading, c.version)
+	c.checkedAt = now // also where it failed: S3 is not waited for with every key
+	switch {
+	case err == nil && s != nil:
+		c.lists, c.version = newLists(s), version
+	case err == nil: // it is still the same
+	case c.lists != nil:
+		c.Logger.Warn("the catalog could not be read again", "error", lambdaerr.Message(err))
+	case access.CodeOf(err) == access.CodeNotFound:
+		c.ask(ctx, now)
+	default:
+		c.Logger.Error("the catalog could not be read", "error", lambdaerr.Message(err))
+	}
+	return c.lists
+}
+
+func (c *Catalog) ask(ctx context.Context, now time.Time) {
+	if c.Ask == nil || !c.askedAt.IsZero() && now.Sub(c.askedAt) < AskEvery {
+		return
+	}
+	c.askedAt = now
+	c.Logger.Info("there is no catalog yet, asking for one")
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := c.Ask(asking); err != nil {
+		c.Logger.Warn("a first catalog could not be asked for", "error", lambdaerr.Message(err))
+	}
 }
 
 // Complete fills in the parts of t that the catalog knows: names for ids. A
@@ -70,24 +153,24 @@ func (c *Catalog) Complete(ctx context.Context, t access.Target) (access.Target,
 		if err != nil {
 			return t, err
 		}
-		i := find(accounts, func(a identitycenter.Account) bool { return a.ID == t.AccountID })
-		if i < 0 {
+		account, ok := accounts.find(func(a identitycenter.Account) bool { return a.ID == t.AccountID })
+		if !ok {
 			return t, access.Errorf(access.CodeNotFound, "there is no active account %q", t.AccountID)
 		}
-		t.AccountName = accounts[i].Name
+		t.AccountName = account.Name
 	}
 	if t.PermissionSetARN != "" || t.PermissionSet != "" {
 		sets, err := c.PermissionSets(ctx)
 		if err != nil {
 			return t, err
 		}
-		i := find(sets, func(s identitycenter.PermissionSet) bool {
+		set, ok := sets.find(func(s identitycenter.PermissionSet) bool {
 			return s.ARN == t.PermissionSetARN || t.PermissionSetARN == "" && s.Name == t.PermissionSet
 		})
-		if i < 0 {
+		if !ok {
 			return t, access.Errorf(access.CodeNotFound, "there is no such permission set")
 		}
-		t.PermissionSetARN, t.PermissionSet = sets[i].ARN, sets[i].Name
+		t.PermissionSetARN, t.PermissionSet = set.ARN, set.Name
 	}
 	return t, nil
 }
@@ -101,49 +184,10 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	if err != nil {
 		return t, err
 	}
-	i := find(groups, func(g identitycenter.Group) bool { return g.ID == t.GroupID })
-	if i < 0 {
+	group, ok := groups.find(func(g identitycenter.Group) bool { return g.ID == t.GroupID })
+	if !ok {
 		return t, access.Errorf(access.CodeNotFound, "there is no such group")
 	}
-	t.GroupName = groups[i].Name
+	t.GroupName = group.Name
 	return t, nil
-}
-
-func find[T any](all []T, is func(T) bool) int {
-	for i, one := range all {
-		if is(one) {
-			return i
-		}
-	}
-	return -1
-}
-
-// list is one of the lists, read when it is asked for and too old. Where it
-// can't be read again the old one is offered on: what is granted in the end,
-// Grant checks for itself.
-type list[T any] struct {
-	read func(context.Context) ([]T, error)
-	now  func() time.Time
-
-	mu     sync.Mutex
-	items  []T
-	readAt time.Time
-}
-
-func (l *list[T]) get(ctx context.Context) ([]T, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	if !l.readAt.IsZero() && now.Sub(l.readAt) < MaxAge {
-		return l.items, nil
-	}
-	items, err := l.read(ctx)
-	if err != nil {
-		if !l.readAt.IsZero() {
-			return l.items, nil
-		}
-		return nil, err
-	}
-	l.items, l.readAt = items, now
-	return items, nil
 }

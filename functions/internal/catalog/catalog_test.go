@@ -2,13 +2,20 @@ package catalog_test
 
 import (
 	"context"
-	"errors"
+	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/identitycenter"
+)
+
+var (
+	start  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	outage = access.Errorf(access.CodeUnavailable, "no answer")
+	quiet  = slog.New(slog.DiscardHandler)
 )
 
 type fakeDirectory struct {
@@ -18,15 +25,64 @@ type fakeDirectory struct {
 
 func (f *fakeDirectory) Accounts(context.Context) ([]identitycenter.Account, error) {
 	f.reads++
-	return []identitycenter.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}}, f.err
+	return []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}}, f.err
 }
 
 func (f *fakeDirectory) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
+	f.reads++
 	return []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}, {ARN: "arn:ps/2", Name: "Admin"}}, f.err
 }
 
 func (f *fakeDirectory) Groups(context.Context) ([]identitycenter.Group, error) {
+	f.reads++
 	return []identitycenter.Group{{ID: "g-1", Name: "Billing"}}, f.err
+}
+
+// fakeStore keeps one snapshot and counts what is asked of it.
+type fakeStore struct {
+	snapshot  *catalog.Snapshot // nil: there is none
+	version   string
+	getErr    error
+	putErr    error
+	transfers int // of a whole snapshot
+	checks    int
+	puts      int
+}
+
+func (f *fakeStore) Get(_ context.Context, version string) (*catalog.Snapshot, string, error) {
+	f.checks++
+	switch {
+	case f.getErr != nil:
+		return nil, f.version, f.getErr
+	case f.snapshot == nil:
+		return nil, "", access.Errorf(access.CodeNotFound, "there is none")
+	case version == f.version:
+		return nil, version, nil
+	}
+	f.transfers++
+	return f.snapshot, f.version, nil
+}
+
+func (f *fakeStore) Put(_ context.Context, s *catalog.Snapshot, version string) error {
+	if f.putErr != nil {
+		return f.putErr
+	}
+	if version != f.version {
+		return access.Errorf(access.CodeLost, "there is another one")
+	}
+	f.puts++
+	f.snapshot, f.version = s, f.version+"+"
+	return nil
+}
+
+func small(names ...string) *catalog.Snapshot {
+	s := &catalog.Snapshot{AccountsAt: start, PermissionSetsAt: start, GroupsAt: start, NamedAt: map[string]time.Time{}}
+	for _, name := range names {
+		s.Accounts = append(s.Accounts, identitycenter.Account{ID: "111111111111", Name: name})
+	}
+	s.PermissionSets = []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}}
+	s.Groups = []identitycenter.Group{{ID: "g-1", Name: "Billing"}}
+	return s
 }
 
 func TestComplete(t *testing.T) {
@@ -61,7 +117,8 @@ func TestComplete(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := catalog.New(&fakeDirectory{}, time.Now).Complete(t.Context(), test.in)
+			c := &catalog.Catalog{Store: &fakeStore{}, Live: catalog.NewLive(&fakeDirectory{}, time.Now), Now: time.Now, Logger: quiet}
+			got, err := c.Complete(t.Context(), test.in)
 			if code := access.CodeOf(err); code != test.wantCode {
 				t.Fatalf("got %v, want code %q", err, test.wantCode)
 			}
@@ -73,9 +130,10 @@ func TestComplete(t *testing.T) {
 }
 
 func TestListsAreKeptForFiveMinutesAndThroughAnOutage(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	directory := &fakeDirectory{err: errors.New("no answer")}
-	c := catalog.New(directory, func() time.Time { return now })
+	now := start
+	clock := func() time.Time { return now }
+	directory := &fakeDirectory{err: outage}
+	c := &catalog.Catalog{Store: &fakeStore{}, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet}
 	if _, err := c.Accounts(t.Context()); err == nil {
 		t.Error("no error where nothing could be read yet")
 	}
@@ -85,13 +143,139 @@ func TestListsAreKeptForFiveMinutesAndThroughAnOutage(t *testing.T) {
 		reads int
 	}{{0, 2}, {catalog.MaxAge - time.Second, 2}, {time.Second, 3}} {
 		now = now.Add(step.after)
-		if accounts, err := c.Accounts(t.Context()); err != nil || len(accounts) != 2 || directory.reads != step.reads {
-			t.Errorf("after %s: %d accounts, %v, %d reads; want 2 accounts and %d reads", step.after, len(accounts), err, directory.reads, step.reads)
+		if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 || directory.reads != step.reads {
+			t.Errorf("after %s: %v, %d reads; want 2 accounts and %d reads", step.after, err, directory.reads, step.reads)
 		}
 	}
 	now = now.Add(catalog.MaxAge)
-	directory.err = errors.New("no answer")
-	if accounts, err := c.Accounts(t.Context()); err != nil || len(accounts) != 2 {
-		t.Errorf("during an outage: %d accounts, %v; want the 2 of before", len(accounts), err)
+	directory.err = outage
+	if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 {
+		t.Errorf("during an outage: %v; want the 2 of before", err)
+	}
+}
+
+// Once there is a snapshot, nothing else is asked, and S3 once a minute.
+func TestSnapshotIsCheckedOnceAMinuteAndSurvivesOutages(t *testing.T) {
+	now := start
+	clock := func() time.Time { return now }
+	store := &fakeStore{snapshot: small("one"), version: "1"}
+	directory := &fakeDirectory{err: outage}
+	c := &catalog.Catalog{Store: store, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet}
+	for _, step := range []struct {
+		name              string
+		after             time.Duration
+		change            func()
+		want              string
+		checks, transfers int
+	}{
+		{name: "the first question reads it", want: "one", checks: 1, transfers: 1},
+		{name: "the next does not ask S3", want: "one", checks: 1, transfers: 1},
+		{name: "nor does one just before a minute is over", after: catalog.CheckEvery - 1, change: func() { store.snapshot, store.version = small("two"), "2" },
+			want: "one", checks: 1, transfers: 1},
+		{name: "a new one is seen after a minute", after: 1, want: "two", checks: 2, transfers: 2},
+		{name: "the same one is not transferred again", after: catalog.CheckEvery, want: "two", checks: 3, transfers: 2},
+		{name: "S3 is out", after: catalog.CheckEvery, change: func() { store.getErr = outage }, want: "two", checks: 4, transfers: 2},
+		{name: "S3 is not waited for with every key", want: "two", checks: 4, transfers: 2},
+		{name: "the object is gone", after: catalog.CheckEvery, change: func() { store.getErr, store.snapshot = nil, nil }, want: "two", checks: 5, transfers: 2},
+		{name: "after a day", after: 24 * time.Hour, want: "two", checks: 6, transfers: 2},
+		{name: "it is back", after: catalog.CheckEvery, change: func() { store.snapshot, store.version = small("three"), "3" }, want: "three", checks: 7, transfers: 3},
+	} {
+		now = now.Add(step.after)
+		if step.change != nil {
+			step.change()
+		}
+		accounts, err := c.Accounts(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if got := slices.Collect(accounts.All()); len(got) != 1 || got[0].Name != step.want || store.checks != step.checks || store.transfers != step.transfers {
+			t.Errorf("%s: got %v, %d checks, %d transfers; want %s, %d, %d", step.name, got, store.checks, store.transfers, step.want, step.checks, step.transfers)
+		}
+	}
+	if directory.reads != 0 {
+		t.Errorf("the directory was asked %d times, want never", directory.reads)
+	}
+}
+
+// A fresh deployment has none: the directory is asked itself, and a first
+// snapshot is asked for.
+func TestWithoutASnapshot(t *testing.T) {
+	tests := []struct {
+		name      string
+		getErr    error
+		wantAsked int
+	}{
+		{name: "there is none", wantAsked: 1},
+		{name: "S3 does not answer", getErr: outage},
+		{name: "it makes no sense", getErr: access.Errorf(access.CodeInvalid, "no gzip")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			now := start
+			clock := func() time.Time { return now }
+			store := &fakeStore{getErr: test.getErr}
+			directory := &fakeDirectory{}
+			asked := 0
+			c := &catalog.Catalog{
+				Store: store, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet,
+				Ask: func(context.Context) error { asked++; return outage },
+			}
+			for range 3 {
+				if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 {
+					t.Fatalf("%v; want the 2 accounts of the directory", err)
+				}
+			}
+			if asked != test.wantAsked || store.checks != 1 {
+				t.Errorf("asked %d times for a snapshot and looked %d times; want %d and 1", asked, store.checks, test.wantAsked)
+			}
+			store.snapshot, store.version, store.getErr = small("first"), "1", nil
+			now = now.Add(catalog.CheckMissingEvery)
+			if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 1 {
+				t.Errorf("%v; want the snapshot as soon as it is looked for again", err)
+			}
+		})
+	}
+	t.Run("asked for again after a minute", func(t *testing.T) {
+		now, asked := start, 0
+		c := &catalog.Catalog{
+			Store: &fakeStore{}, Live: catalog.NewLive(&fakeDirectory{}, func() time.Time { return now }), Now: func() time.Time { return now }, Logger: quiet,
+			Ask: func(context.Context) error { asked++; return nil },
+		}
+		for range 2 * int(catalog.AskEvery/catalog.CheckMissingEvery) {
+			if _, err := c.Groups(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(catalog.CheckMissingEvery)
+		}
+		if asked != 2 {
+			t.Errorf("asked %d times in two minutes, want 2", asked)
+		}
+	})
+}
+
+func TestMatching(t *testing.T) {
+	store := &fakeStore{version: "1", snapshot: &catalog.Snapshot{Accounts: []identitycenter.Account{
+		{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "product-Ümlaut"}, {ID: "333333333333"},
+	}}}
+	c := &catalog.Catalog{Store: store, Now: time.Now, Logger: quiet}
+	accounts, err := c.Accounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typed, want := range map[string][]string{
+		"":              {"111111111111", "222222222222", "333333333333"},
+		" PROD ":        {"111111111111", "222222222222"},
+		"ümlaut":        {"222222222222"},
+		"(1111":         {"111111111111"},
+		"3333":          {"333333333333"},
+		"not to be had": nil,
+	} {
+		var got []string
+		for a := range accounts.Matching(typed) {
+			got = append(got, a.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %v, want %v", typed, got, want)
+		}
 	}
 }

@@ -67,14 +67,14 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 	return accounts, nil
 }
 
-// PermissionSets are the instance's permission sets. Their names cost a call
-// each: Identity Center lists ARNs only.
-func (c *Client) PermissionSets(ctx context.Context) ([]PermissionSet, error) {
+// PermissionSetARNs are the ARNs of the instance's permission sets. It is all
+// that Identity Center lists.
+func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var sets []PermissionSet
+	var arns []string
 	pages := ssoadmin.NewListPermissionSetsPaginator(c.admin, &ssoadmin.ListPermissionSetsInput{
 		InstanceArn: aws.String(in.arn),
 		MaxResults:  aws.Int32(100),
@@ -84,13 +84,25 @@ func (c *Client) PermissionSets(ctx context.Context) ([]PermissionSet, error) {
 		if err != nil {
 			return nil, lambdaerr.FromAWS(err, "list permission sets")
 		}
-		for _, arn := range page.PermissionSets {
-			name, err := c.PermissionSetName(ctx, arn)
-			if err != nil {
-				return nil, err
-			}
-			sets = append(sets, PermissionSet{ARN: arn, Name: name})
+		arns = append(arns, page.PermissionSets...)
+	}
+	return arns, nil
+}
+
+// PermissionSets are the instance's permission sets. Their names cost a call
+// each.
+func (c *Client) PermissionSets(ctx context.Context) ([]PermissionSet, error) {
+	arns, err := c.PermissionSetARNs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var sets []PermissionSet
+	for _, arn := range arns {
+		name, err := c.PermissionSetName(ctx, arn)
+		if err != nil {
+			return nil, err
 		}
+		sets = append(sets, PermissionSet{ARN: arn, Name: name})
 	}
 	return sets, nil
 }

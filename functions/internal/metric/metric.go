@@ -19,9 +19,11 @@ const Namespace = "SsoElevator"
 const (
 	RevokeFailed  = "RevokeFailed"  // access is still there after every retry of a round
 	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row
-	Outcome       = "Outcome"       // a request was decided; dimension Kind, an access.OutcomeKind
-	Granted       = "Granted"
-	Revoked       = "Revoked"
+	// The catalog was refreshed in full; an alarm tells when that stays away.
+	CatalogRefreshed = "CatalogRefreshed"
+	Outcome          = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
+	Granted          = "Granted"
+	Revoked          = "Revoked"
 )
 
 // Emitter writes metrics to W, one line each.

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/slack"
+)
+
+// The size that the system promises to work at.
+const (
+	manyAccounts       = 10_000
+	manyPermissionSets = 1_000
+	manyGroups         = 1_000
+	manyStatements     = 2_000
+)
+
+func accountID(i int) string { return fmt.Sprintf("%012d", 100_000_000_000+7_919*i) }
+func setARN(i int) string {
+	return fmt.Sprintf("arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-%016x", uint64(i)*0x9e3779b97f4a7c15)
+}
+func setName(i int) string { return fmt.Sprintf("PermissionSet%03d", i) }
+
+// enterprise is a large organization, and counts the calls that it gets.
+type enterprise struct{ calls int }
+
+func (e *enterprise) Accounts(context.Context) ([]identitycenter.Account, error) {
+	e.calls += manyAccounts / 20 // Organizations gives 20 in a page
+	var all []identitycenter.Account
+	for i := range manyAccounts {
+		all = append(all, identitycenter.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
+	}
+	return all, nil
+}
+
+func (e *enterprise) PermissionSetARNs(context.Context) ([]string, error) {
+	var all []string
+	for i := range manyPermissionSets {
+		all = append(all, setARN(i))
+	}
+	return all, nil
+}
+
+func (e *enterprise) PermissionSetName(_ context.Context, arn string) (string, error) {
+	for i := range manyPermissionSets {
+		if setARN(i) == arn {
+			return setName(i), nil
+		}
+	}
+	return "", access.Errorf(access.CodeNotFound, "there is no %s", arn)
+}
+
+func (e *enterprise) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
+	e.calls += manyPermissionSets
+	return nil, access.Errorf(access.CodeUnavailable, "this takes a minute")
+}
+
+func (e *enterprise) Groups(context.Context) ([]identitycenter.Group, error) {
+	e.calls += manyGroups / 100
+	var all []identitycenter.Group
+	for i := range manyGroups {
+		all = append(all, identitycenter.Group{ID: fmt.Sprintf("g-%04d", i), Name: fmt.Sprintf("Group %04d", i)})
+	}
+	return all, nil
+}
+
+// bucket is S3 with one object, and counts its calls.
+type bucket struct {
+	body []byte
+	gets int
+}
+
+func (b *bucket) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	b.gets++
+	if b.body == nil {
+		return nil, access.Errorf(access.CodeNotFound, "there is none")
+	}
+	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(b.body)), ETag: aws.String("1")}, nil
+}
+
+func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	b.body, _ = io.ReadAll(in.Body)
+	return &s3.PutObjectOutput{}, nil
+}
+
+// The policy names every hundredth account not at all: it must not be offered.
+// Half of the statements are about accounts, half about permission sets that
+// only exist in it; the last account's only statement needs a second look,
+// because another one vetoes it.
+func largePolicy() access.Policy {
+	yes, no := true, false
+	p := access.Policy{}
+	for i := range manyStatements - 2 {
+		s := access.Statement{PermissionSets: []string{setName(i % manyPermissionSets)}, Approvers: []string{fmt.Sprintf("lead-%d@example.com", i)}}
+		if i%2 == 1 {
+			s.PermissionSets = []string{fmt.Sprintf("Gone%04d", i)}
+		}
+		for j := i / 2 * 10; j < i/2*10+10; j++ {
+			if j%100 != 0 && j < manyAccounts {
+				s.Resources = append(s.Resources, accountID(j))
+			}
+		}
+		if len(s.Resources) == 0 {
+			s.Resources = []string{"999999999999"}
+		}
+		p.Accounts = append(p.Accounts, s)
+	}
+	p.Accounts = append(p.Accounts,
+		access.Statement{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: &no},
+		access.Statement{Resources: []string{accountID(0)}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: &yes})
+	p.Groups = []access.Statement{{Resources: []string{"g-0007"}, Approvers: []string{"jane@example.com"}}}
+	return p
+}
+
+// With 10,000 accounts, 1,000 permission sets and 2,000 statements a cold start
+// costs one read of S3, and a key that is pressed none. The times are logged,
+// not held to a bound: Slack's three seconds are a hundred times as long.
+func TestTypeAheadAtFullSize(t *testing.T) {
+	org, objects := &enterprise{}, &bucket{}
+	w := newWorld()
+	w.policy = largePolicy()
+	clock := func() time.Time { return now }
+	store := catalog.Object{Client: objects, Bucket: "catalog"}
+	refresh := &catalog.Refresher{Lister: org, Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler),
+		Pause: func(context.Context, time.Duration) error { return nil }}
+	if err := refresh.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the object has %d bytes", len(objects.body))
+	if len(objects.body) > 1<<20 {
+		t.Errorf("the object has %d bytes, want less than a megabyte", len(objects.body))
+	}
+
+	org.calls, objects.gets = 0, 0
+	h := w.handler()
+	h.Catalog = &catalog.Catalog{Store: store, Live: catalog.NewLive(org, clock), Now: clock, Logger: slog.New(slog.DiscardHandler)}
+	ask := func(what, action, typed, chosenAccount string) []string {
+		t.Helper()
+		metadata := ""
+		if chosenAccount != "" {
+			metadata = `{"kind":"account","account_id":"` + chosenAccount + `"}`
+		}
+		event := sign(payload("block_suggestion", "UJANE", object{
+			"action_id": action, "value": typed, "view": view("request_for_access", metadata, nil),
+		}), now)
+		began := time.Now()
+		got, err := h.Handle(t.Context(), event)
+		t.Logf("%s: %s", what, time.Since(began).Round(10*time.Microsecond))
+		if err != nil || got.StatusCode != http.StatusOK {
+			t.Fatalf("%s: got %d, %v", what, got.StatusCode, err)
+		}
+		return options(t, got.Body)
+	}
+
+	all := ask("cold start, no key pressed", slack.ActionAccount, "", "")
+	if len(all) != 100 || !slices.IsSorted(all) {
+		t.Errorf("got %d options, want the first 100 in order", len(all))
+	}
+	for typed, want := range map[string]int{
+		"workload-00100":         0, // no statement names it
+		"workload-00000":         0, // its only grant is vetoed
+		"workload-00101":         1,
+		accountID(4_321):         1,  // by id
+		"TEAM-007":               25, // 10,000 accounts of 400 teams
+		"nothing is called that": 0,
+		"production":             100, // of 3,334
+	} {
+		if got := ask("key pressed, typed "+typed, slack.ActionAccount, typed, ""); len(got) != want {
+			t.Errorf("typed %q: got %d options, want %d", typed, len(got), want)
+		}
+	}
+	got := ask("permission sets", slack.ActionPermissionSet, "", accountID(101))
+	if want := []string{setName(20) + " = " + setARN(20)}; !slices.Equal(got, want) {
+		t.Errorf("permission sets: got %q, want %q", got, want)
+	}
+	if got, want := ask("groups", slack.ActionGroup, "", ""), []string{"Group 0007 = g-0007"}; !slices.Equal(got, want) {
+		t.Errorf("groups: got %q, want %q", got, want)
+	}
+	if objects.gets != 1 || org.calls != 0 {
+		t.Errorf("%d reads of S3 and %d calls to list, want 1 and none", objects.gets, org.calls)
+	}
+}

@@ -1,0 +1,236 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// The names of permission sets cost a call each, out of the 20 a second that
+// Identity Center gives to everything that uses it (IAM Identity Center,
+// "Quotas"): grants and revokes come first.
+const (
+	// DescribeEvery is the pause between two of these calls: 8 a second.
+	DescribeEvery = time.Second / 8
+	// describesAtOnce is how many of them may be waiting for their answer.
+	describesAtOnce = 4
+	// DescribeAgain is how many names that are known already are asked for
+	// again in one run, the longest known first. Identity Center has no call
+	// that renames a permission set; should it get one, 1,000 permission sets
+	// are seen anew in ten runs, and up to 100 in every run.
+	DescribeAgain = 100
+)
+
+// writeTime is kept free of the function's time for writing what was read.
+const writeTime = 15 * time.Second
+
+// Lister is where a refresh gets its lists from.
+type Lister interface {
+	Accounts(context.Context) ([]identitycenter.Account, error)
+	PermissionSetARNs(context.Context) ([]string, error)
+	PermissionSetName(ctx context.Context, arn string) (string, error)
+	Groups(context.Context) ([]identitycenter.Group, error)
+}
+
+var _ Lister = (*identitycenter.Client)(nil)
+
+// Refresher makes the next snapshot.
+type Refresher struct {
+	Lister Lister
+	Store  Store
+	Now    func() time.Time
+	// Pause waits, or returns ctx's error.
+	Pause  func(context.Context, time.Duration) error
+	Logger *slog.Logger
+}
+
+// Pause waits for d, or returns ctx's error when that ends first.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Refresh reads the three lists, side by side, and replaces the snapshot. A
+// list that can't be read in full stays as it was; without one of before
+// nothing is written. An error says what was not read, whether or not the rest
+// was written. A snapshot that somebody else wrote meanwhile is as good, and is
+// left alone.
+func (r *Refresher) Refresh(ctx context.Context) error {
+	before, version, err := r.Store.Get(ctx, "")
+	switch access.CodeOf(err) {
+	case "", access.CodeNotFound:
+	case access.CodeInvalid:
+		r.Logger.Error("the catalog makes no sense and is made anew", "error", lambdaerr.Message(err))
+	default:
+		return err // it could not be written either
+	}
+	next := Snapshot{}
+	if before != nil {
+		next = *before
+	}
+	reading := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		reading, cancel = context.WithDeadline(ctx, deadline.Add(-writeTime))
+		defer cancel()
+	}
+
+	var accounts, sets, groups error
+	now := r.Now().UTC()
+	var all sync.WaitGroup
+	all.Go(func() { accounts = r.accounts(reading, &next, now) })
+	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
+	all.Go(func() { groups = r.groups(reading, &next, now) })
+	all.Wait()
+	failed := errors.Join(accounts, sets, groups)
+	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
+	whole := !next.AccountsAt.IsZero() && !next.PermissionSetsAt.IsZero() && !next.GroupsAt.IsZero()
+	if !fresh || !whole {
+		return failed
+	}
+	switch err := r.Store.Put(ctx, &next, version); access.CodeOf(err) {
+	case "":
+		r.Logger.Info("the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
+	case access.CodeLost:
+		r.Logger.Info("another refresh was faster")
+	default:
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// Each of the following changes its own part of next, and only if it has all of
+// it.
+
+func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time) error {
+	all, err := r.Lister.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		// There is always the management account.
+		return access.Errorf(access.CodeUnavailable, "list accounts: there are none")
+	}
+	next.Accounts, next.AccountsAt = sortedAccounts(all), now
+	return nil
+}
+
+func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) error {
+	all, err := r.Lister.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	next.Groups, next.GroupsAt = sortedGroups(all), now
+	return nil
+}
+
+// permissionSets asks for the names of those that are new, and for some of the
+// others' again. A known name that can't be had again is kept; that is an error
+// nevertheless.
+func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
+	arns, err := r.Lister.PermissionSetARNs(ctx)
+	if err != nil {
+		return err
+	}
+	names, namedAt := map[string]string{}, map[string]time.Time{}
+	known := map[string]string{}
+	for _, s := range next.PermissionSets {
+		known[s.ARN] = s.Name
+	}
+	var ask, again []string
+	for _, arn := range arns {
+		if name, ok := known[arn]; ok {
+			names[arn], namedAt[arn] = name, next.NamedAt[arn]
+			again = append(again, arn)
+		} else {
+			ask = append(ask, arn)
+		}
+	}
+	slices.SortFunc(again, func(a, b string) int {
+		return cmp.Or(namedAt[a].Compare(namedAt[b]), strings.Compare(a, b))
+	})
+	again = again[:min(len(again), DescribeAgain)]
+
+	described, err := r.describe(ctx, append(ask, again...))
+	for arn, name := range described {
+		if name == "" { // it was deleted after it had been listed
+			delete(names, arn)
+			continue
+		}
+		names[arn], namedAt[arn] = name, now
+	}
+	for _, arn := range ask {
+		if _, ok := described[arn]; !ok {
+			return err
+		}
+	}
+	sets := make([]identitycenter.PermissionSet, 0, len(names))
+	for arn, name := range names {
+		sets = append(sets, identitycenter.PermissionSet{ARN: arn, Name: name})
+	}
+	next.PermissionSets, next.NamedAt, next.PermissionSetsAt = sortedPermissionSets(sets), namedAt, now
+	return err
+}
+
+// describe asks for the names of permission sets, "" for those that do not
+// exist. With an error the answer has those that were had before it: after an
+// error that the client's retries did not get over, no more are asked for.
+func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]string, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var (
+		mu     sync.Mutex
+		names  = map[string]string{}
+		failed error
+		calls  sync.WaitGroup
+		slots  = make(chan struct{}, describesAtOnce)
+	)
+	fail := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed == nil {
+			failed = err
+		}
+		stop()
+	}
+	for i, arn := range arns {
+		if i > 0 {
+			if err := r.Pause(ctx, DescribeEvery); err != nil {
+				fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
+				break
+			}
+		}
+		slots <- struct{}{}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			name, err := r.Lister.PermissionSetName(ctx, arn)
+			if access.CodeOf(err) == access.CodeNotFound {
+				name, err = "", nil
+			}
+			if err != nil {
+				fail(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			names[arn] = name
+		})
+	}
+	calls.Wait()
+	return names, failed
+}

@@ -1,0 +1,75 @@
+// Command reconcile is the Lambda function that does what is due from time to
+// time: it refreshes the catalog of what can be asked for.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/env"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/task"
+)
+
+type settings struct {
+	CatalogBucket  string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	SSOInstanceARN string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
+	SSORegion      string     `env:"ELEVATOR_SSO_REGION"`
+	AWSEndpoint    string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	LogLevel       slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+}
+
+// attempts is how often a call is tried. Nobody waits for the answer, and each
+// of hundreds of calls has to succeed.
+const attempts = 10
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	var s settings
+	if err := env.Read(&s, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := task.Logger(s.LogLevel)
+	// The adaptive mode slows down all calls of a client when one of them is
+	// throttled.
+	cfg, err := config.LoadDefaultConfig(context.Background(),
+		config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(attempts))
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	sso := cfg.Copy()
+	if s.SSORegion != "" {
+		sso.Region = s.SSORegion
+	}
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = s.AWSEndpoint != ""
+		o.DisableLogOutputChecksumValidationSkipped = true // the catalog has a checksum inside
+	})
+	h := &Handler{
+		Catalog: &catalog.Refresher{
+			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN),
+			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
+			Now:    time.Now,
+			Pause:  catalog.Pause,
+			Logger: logger,
+		},
+		Count:  metric.Count,
+		Logger: logger,
+	}
+	task.Start(logger, h.Handle)
+	return 0
+}
