@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/infra/local/faults"
+)
+
+// TestFormSurvivesAnOutageOfTheLists takes away the lists of accounts,
+// permission sets and groups, and every ingress that has some: what the schedule
+// listed before is offered by a fresh one all the same, and a refresh that
+// fails leaves it alone. Not in parallel: the faults are everybody's.
+func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
+	var version string
+	head := func() (string, error) {
+		buckets, err := local.s3.ListBuckets(context.Background(), &s3.ListBucketsInput{})
+		if err != nil {
+			return "", err
+		}
+		for _, b := range buckets.Buckets {
+			if out, err := local.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: b.Name, Key: aws.String("catalog.json.gz")}); err == nil {
+				return aws.ToString(out.ETag), nil
+			}
+		}
+		return "", errNotYet
+	}
+	eventually(t, 30*time.Second, "the schedule makes a catalog", func() (err error) {
+		version, err = head()
+		return err
+	})
+
+	t.Cleanup(func() { local.forgetFaults(t) })
+	for _, operation := range []string{"ListAccounts", "ListPermissionSets", "ListGroups"} {
+		local.fault(t, faults.Rule{Kind: faults.Denied, Target: operation, Count: -1})
+	}
+	f := local.open(t, alice)
+	defer f.unlock()
+	const warm = 3 // more than these tests have used at once so far
+	local.fault(t, faults.Rule{Kind: faults.KillBefore, Function: "ingress", Count: warm})
+	for range warm {
+		// It fails: the function is killed.
+		_ = local.post("/sim/suggest", map[string]string{"person": alice, "view_id": f.viewID, "action_id": "account", "query": ""}, nil)
+	}
+
+	f.choose(t, "account", "playground")
+	f.choose(t, "permission_set", "ReadOnlyAccess")
+
+	res, err := http.Post(local.AWSEndpointURL+"/2015-03-31/functions/sso-elevator-reconcile:live/invocations", "application/json",
+		bytes.NewReader([]byte(`{"operation":"catalog"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(answer), `"errorType":"Misconfigured"`) {
+		t.Errorf("a refresh during the outage answers %s, want Misconfigured", answer)
+	}
+	if now, err := head(); err != nil || now != version {
+		t.Errorf("the catalog is %s (%v) after the outage, want %s", now, err, version)
+	}
+}
+
+// forgetFaults ends all faults.
+func (s *stack) forgetFaults(t *testing.T) {
+	request, err := http.NewRequest(http.MethodDelete, s.AWSEndpointURL+"/_faults", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+}
