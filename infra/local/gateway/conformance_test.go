@@ -228,6 +228,25 @@ func TestWriteOnce(t *testing.T) {
 	})
 }
 
+// Of those that replace the same version of an object, one wins.
+func TestReplaceOnce(t *testing.T) {
+	client := s3.NewFromConfig(stack.AWS(), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String("replaced")}); err != nil {
+		t.Fatal(err)
+	}
+	key := aws.String("catalog.json.gz")
+	first, err := client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("replaced"), Key: key, Body: strings.NewReader("first")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOneWinner(t, "PreconditionFailed", func(i int) error {
+		_, err := client.PutObject(context.Background(), &s3.PutObjectInput{
+			Bucket: aws.String("replaced"), Key: key, Body: strings.NewReader(fmt.Sprint(i)), IfMatch: first.ETag,
+		})
+		return err
+	})
+}
+
 // wantOneWinner lets twenty writers write at once: one succeeds, the others
 // get the code.
 func wantOneWinner(t *testing.T, loses string, write func(i int) error) {

@@ -148,8 +148,8 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	if correct, ok := g.corrections[call.Target()]; ok {
 		return correct(g, ctx, call)
 	}
-	if isWriteOnce(call) {
-		return g.writeOnce(ctx, call)
+	if isConditionalPut(call) {
+		return g.putConditionally(ctx, call)
 	}
 	return g.forward(ctx, call)
 }
