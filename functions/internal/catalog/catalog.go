@@ -24,8 +24,10 @@ const (
 	CheckEvery = time.Minute
 	// CheckMissingEvery is the same where there is no snapshot yet.
 	CheckMissingEvery = 5 * time.Second
-	// AskEvery is how often a process asks for a first snapshot at most.
-	AskEvery = time.Minute
+	// AskEvery is how often a process asks for a first snapshot at most: not
+	// before a run that it asked for has ended. Runs side by side would use up
+	// the quota that grants need.
+	AskEvery = 10 * time.Minute
 )
 
 // How long to wait for S3: Slack gives three seconds for everything. Who has a
