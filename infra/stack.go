@@ -53,6 +53,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	machine := newRequestMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
 	newAlarms(stack, s, machine, slack.api)
+	if s.Athena {
+		newAuditTable(stack, s, audit)
+	}
 
 	output := func(name, description string, value *string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})

@@ -110,6 +110,8 @@ var settingsFields = []property[Settings]{
 		"Keep audit records from being deleted or changed.").or("false"),
 	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
 		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
+	prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
+		"Make the audit records a table in Athena, with example queries. false where Glue's catalog is not the stack's to write, as under Lake Formation.").or("true"),
 
 	// Patience.
 	prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },

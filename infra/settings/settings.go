@@ -50,6 +50,7 @@ type Settings struct {
 	ObjectLock          bool
 	ObjectLockMode      string // "GOVERNANCE" or "COMPLIANCE"; set if ObjectLock is
 	ObjectLockDays      int    // at least 1 if ObjectLock is set
+	Athena              bool   // a table over the records
 
 	LogLevel         string // "DEBUG", "INFO", "WARN" or "ERROR", as log/slog has them
 	LogRetentionDays int    // a number that CloudWatch Logs takes; 0: for ever

@@ -59,7 +59,7 @@ func TestParseDefaults(t *testing.T) {
 		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
 		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
 		Durations: halfHours, SendDM: true, PostRevoke: true,
-		AuditPrefix: "logs", LogLevel: "INFO", LogRetentionDays: 365,
+		AuditPrefix: "logs", Athena: true, LogLevel: "INFO", LogRetentionDays: 365,
 		RetryInterval: time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second,
 		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
 		maxDuration: 24 * time.Hour,
