@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -35,6 +36,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
+	}
+	for i, warning := range s.Warnings {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("sso-elevator:settings-%d", i+1)), &warning)
 	}
 	if props.example {
 		forbidDeployment(stack)
