@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -37,7 +38,7 @@ const (
 
 // newAlarms is the topic that alarms go to, and the alarms. The address in the
 // settings, if there is one, gets a mail.
-func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, functions map[string]function, refresh awsscheduler.CfnSchedule) {
+func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, slack awsapigatewayv2.IHttpApi, refresh awsscheduler.CfnSchedule) {
 	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
@@ -72,7 +73,9 @@ func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunction
 		{"ExecutionsFailed", "A request's execution failed. Its access, if it had any, may still be there.", machine.MetricFailed(options)},
 		{"ExecutionsTimedOut", "A request's execution timed out. Its access, if it had any, may still be there.", machine.MetricTimedOut(options)},
 		{"ExecutionsAborted", "Somebody stopped a request's execution. Its access, if it had any, is still there.", machine.MetricAborted(options)},
-		{"IngressErrors", "What people do in Slack is not answered.", functions["ingress"].alias.MetricErrors(options)},
+		// Not the function's errors: it answers with a status whatever happens,
+		// and what kills it is a 5xx here as well.
+		{"IngressErrors", "What people do in Slack fails: its signing secret can't be read, or the function does not work.", slack.MetricServerError(options)},
 	} {
 		awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
 			AlarmName:          jsii.String(s.NamePrefix + "-" + alarm.id),

@@ -23,9 +23,15 @@ const (
 const accessLogFormat = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
 	`"route":"$context.routeKey","status":"$context.status","latency":"$context.responseLatency","error":"$context.integrationErrorMessage"}`
 
+// slackEndpoint is where Slack's calls arrive.
+type slackEndpoint struct {
+	api awsapigatewayv2.HttpApi
+	url *string
+}
+
 // newSlackEndpoint is the HTTP API that Slack calls: POST /slack, answered by
-// ingress, which checks the signature. It returns the URL.
-func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) *string {
+// ingress, which checks the signature.
+func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) slackEndpoint {
 	in := constructs.NewConstruct(stack, jsii.String("Slack"))
 	api := awsapigatewayv2.NewHttpApi(in, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            jsii.String(s.NamePrefix + "-slack"),
@@ -58,5 +64,5 @@ func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function
 		DestinationArn: logs.LogGroupArn(),
 		Format:         jsii.String(accessLogFormat),
 	})
-	return jsii.String(*api.ApiEndpoint() + "/slack")
+	return slackEndpoint{api: api, url: jsii.String(*api.ApiEndpoint() + "/slack")}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -36,6 +37,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
 	}
+	for i, warning := range s.Warnings {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("sso-elevator:settings-%d", i+1)), &warning)
+	}
 	if props.example {
 		forbidDeployment(stack)
 	}
@@ -53,17 +57,20 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		policy:   policy,
 	})
 	machine := newRequestMachine(stack, s, functions)
-	requestURL := newSlackEndpoint(stack, s, functions["ingress"])
+	slack := newSlackEndpoint(stack, s, functions["ingress"])
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
-	newAlarms(stack, s, machine, functions, refresh)
+	newAlarms(stack, s, machine, slack.api, refresh)
+	if s.Athena {
+		newAuditTable(stack, s, audit)
+	}
 
 	output := func(name, description string, value *string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
 	}
-	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", requestURL)
+	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", slack.url)
 	output("AuditBucket", "The bucket with the audit records", audit.BucketName())
 	output("RequestMachineArn", "The state machine that runs one execution per request", machine.StateMachineArn())
-	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *requestURL).json()))
+	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *slack.url).json()))
 	return stack
 }
 

@@ -491,8 +491,12 @@ func TestEveryLogGroupForgets(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	template := sharedStack(t).template
 	got := map[string]string{}
+	var ingress any
 	for _, r := range template.of("AWS::CloudWatch::Alarm") {
 		p := r.Properties
+		if p["AlarmName"] == "sso-elevator-IngressErrors" {
+			ingress = p["Dimensions"]
+		}
 		got[p["AlarmName"].(string)] = fmt.Sprintf("%v/%v", p["Namespace"], p["MetricName"])
 		if actions, _ := p["AlarmActions"].([]any); len(actions) != 1 {
 			t.Errorf("%v tells %v, want the topic", p["AlarmName"], actions)
@@ -504,11 +508,19 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-ExecutionsFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ExecutionsTimedOut": "AWS/States/ExecutionsTimedOut",
 		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",
-		"sso-elevator-IngressErrors":      "AWS/Lambda/Errors",
+		"sso-elevator-IngressErrors":      "AWS/ApiGateway/5xx",
 		"sso-elevator-CatalogOld":         "SsoElevator/CatalogRefreshed",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
+	}
+	// Ingress answers 500 without its signing secret, which is no error of the
+	// function's: only the API in front of it counts that.
+	for id := range template.of("AWS::ApiGatewayV2::Api") {
+		want := []any{map[string]any{"Name": "ApiId", "Value": map[string]any{"Ref": id}}}
+		if !reflect.DeepEqual(ingress, want) {
+			t.Errorf("IngressErrors looks at %v, want %v", ingress, want)
+		}
 	}
 	subscription := template.one(t, "AWS::SNS::Subscription").Properties
 	if subscription["Protocol"] != "email" || subscription["Endpoint"] != "platform@example.com" {

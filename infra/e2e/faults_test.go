@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/statemachine"
@@ -123,6 +126,90 @@ func TestSlackIsDown(t *testing.T) {
 	wantEvents(t, automatic, "requested", "approved", "granted", "revoked")
 }
 
+// about is what the bodies of Identity Center's calls about this access contain.
+func (s *stack) about(t *testing.T, w wish) []string {
+	t.Helper()
+	return []string{accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}
+}
+
+// TestEvaluationThatFails: a request that can't be evaluated is refused.
+func TestEvaluationThatFails(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{bob, "network", "ReadOnlyAccess", 10},
+		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Count: -1})
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 3*time.Minute)
+	if got, want := path(states), "Evaluate Refuse LookAgain Refused? AuditOutcome NotifyOutcome Done"; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	if r.assigned(t) {
+		t.Error("access although it was never evaluated")
+	}
+	wantEvents(t, r, "requested", "refused")
+}
+
+// TestGrantThatFails: what AWS does not let us create is said, and recorded as
+// refused after it was approved.
+func TestGrantThatFails(t *testing.T) {
+	t.Parallel()
+	w := wish{bob, "data-lake", "ReadOnlyAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Denied, Target: "CreateAccountAssignment", Body: local.about(t, w)})
+	r := local.ask(t, w)
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route Grant "+removal; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	if r.assigned(t) {
+		t.Error("there is access")
+	}
+	if m := r.message(t); m.has("end") || m.has("approve") {
+		t.Errorf("the message still has buttons: %s", m.Blocks)
+	}
+	wantEvents(t, r, "requested", "approved", "refused")
+}
+
+// TestBusyIdentityCenter: throttling and conflicts are waited out, both ways.
+func TestBusyIdentityCenter(t *testing.T) {
+	t.Parallel()
+	w := wish{bob, "shared-services", "ReadOnlyAccess", 10}
+	for _, target := range []string{"CreateAccountAssignment", "DeleteAccountAssignment"} {
+		for _, kind := range []faults.Kind{faults.Conflict, faults.Throttle, faults.ServerError} {
+			local.fault(t, faults.Rule{Kind: kind, Target: target, Count: 2, Body: local.about(t, w)})
+		}
+	}
+	r := local.ask(t, w)
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 2*soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
+// TestForeignAccess: access that somebody else gave is neither adopted nor
+// taken away.
+func TestForeignAccess(t *testing.T) {
+	t.Parallel()
+	w := wish{bob, "analytics-sandbox", "ReadOnlyAccess", 10}
+	_, err := local.sso.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: &local.instanceARN, TargetId: aws.String(accountID(t, w.account)), TargetType: ssotypes.TargetTypeAwsAccount,
+		PermissionSetArn: aws.String(local.permissionSetARN(t, w.permissionSet)),
+		PrincipalId:      aws.String(local.principalID(t, w.person)), PrincipalType: ssotypes.PrincipalTypeUser,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, soon, "the foreign assignment", func() error {
+		if local.assignments(t, w) == 0 {
+			return errNotYet
+		}
+		return nil
+	})
+	r := local.ask(t, w)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+	if local.assignments(t, w) != 1 {
+		t.Error("the foreign assignment was taken away")
+	}
+	wantEvents(t, r, "requested", "approved", "refused")
+}
+
 // TestRemovalThatFails: the alarm is raised, the removal goes round again, is
 // handed over to a fresh execution, and ends when it is let.
 func TestRemovalThatFails(t *testing.T) {
@@ -131,7 +218,7 @@ func TestRemovalThatFails(t *testing.T) {
 	// Two rounds more than one execution has.
 	local.fault(t, faults.Rule{
 		Kind: faults.Denied, Target: "DeleteAccountAssignment", Count: statemachine.RevokeRounds + 2,
-		Body: []string{accountID(t, w.account), local.permissionSetARN(t, w.permissionSet), local.principalID(t, w.person)},
+		Body: local.about(t, w),
 	})
 	r := local.ask(t, w)
 	r.waitAssigned(t)

@@ -65,9 +65,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return fail(err)
 		}
 	}
-	policy, err := settings.LoadPolicy(*config)
+	policy, warnings, err := settings.LoadPolicy(*config)
 	if err != nil {
 		return fail(err)
+	}
+	for _, warning := range warnings {
+		fmt.Fprintf(stderr, "warning: %s\n", warning)
 	}
 	index := access.NewIndex(&policy)
 	switch {

@@ -27,8 +27,9 @@ const maxNamePrefix = 40
 // 0 for ever, as Terraform writes it.
 var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// withoutCounterpart are inputs of the reference that mean nothing here. Their
-// values can't be honoured, so they are mistakes; but not misspellings.
+// withoutCounterpart are inputs of the reference that can't be set here: because
+// they mean nothing, or because what they set is not built yet. Their values
+// can't be honoured, so they are mistakes; but not misspellings.
 var withoutCounterpart = map[string]string{
 	"build_in_docker":       "nothing is built in Docker here; remove it",
 	"use_pre_created_image": "the functions are Go binaries, not images; remove it",
@@ -38,7 +39,19 @@ var withoutCounterpart = map[string]string{
 	"schedule_role_name":    "there is no schedule for each request here: its execution ends the access; remove it",
 	"requester_lambda_name": "names begin with name_prefix here; set that instead",
 	"revoker_lambda_name":   "names begin with name_prefix here; set that instead",
+
+	"event_brige_check_on_inconsistency_rule_name":   notReconciled,
+	"event_brige_scheduled_revocation_rule_name":     notReconciled,
+	"schedule_expression":                            notReconciled,
+	"schedule_expression_for_check_on_inconsistency": notReconciled,
+
+	"create_api_gateway": "there is always an HTTP API here, and without one nothing that Slack could call; remove it",
+	"create_lambda_url":  "not built yet: Slack calls an HTTP API here, never the function's URL; remove it, and give Slack the new address (output SlackRequestURL)",
+	"s3_logging":         "not built yet: the audit bucket has no access logs of its own here; remove it, and set them up on a bucket that you name in s3_name_of_the_existing_bucket if you need them",
+	"s3_mfa_delete":      "not built yet, and CloudFormation can't set it: remove it, and turn MFA delete on with the root user's credentials (docs/migration.md)",
 }
+
+const notReconciled = "not built yet: nothing looks for access that no request granted, to warn of it or to revoke it, so there is no schedule for that; remove it"
 
 // settingsFields is every setting, in the order of the documentation. Where the
 // reference has it, the name is the reference's.
@@ -112,6 +125,8 @@ var settingsFields = []property[Settings]{
 		"Keep audit records from being deleted or changed.").or("false"),
 	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
 		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
+	prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
+		"Make the audit records a table in Athena, with example queries. false where Glue's catalog is not the stack's to write, as under Lake Formation.").or("true"),
 
 	// Patience.
 	prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },

@@ -24,34 +24,43 @@ type Mistakes struct {
 }
 
 func newMistakes(file string, list []Mistake) *Mistakes {
-	slices.SortStableFunc(list, func(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(list, byLine)
 	return &Mistakes{File: file, List: list}
 }
 
 func (m *Mistakes) Error() string {
-	var b strings.Builder
-	for i, one := range m.List {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		fmt.Fprintf(&b, "%s:%d: ", m.File, one.Line)
-		if one.Path != "" {
-			b.WriteString(one.Path + ": ")
-		}
-		b.WriteString(one.Text)
-	}
-	return b.String()
+	return strings.Join(lines(m.File, m.List), "\n")
 }
 
-// reader gathers mistakes while a document is read.
+// lines is each of a list as "file:line: path: text".
+func lines(file string, list []Mistake) []string {
+	var all []string
+	for _, one := range list {
+		path := ""
+		if one.Path != "" {
+			path = one.Path + ": "
+		}
+		all = append(all, fmt.Sprintf("%s:%d: %s%s", file, one.Line, path, one.Text))
+	}
+	return all
+}
+
+func byLine(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
+
+// reader gathers mistakes and warnings while a document is read.
 type reader struct {
 	policyOnly bool           // what is required of a deployment may be missing
 	keys       map[string]int // path of every known key that has a value, to its line
 	mistakes   []Mistake
+	warnings   []Mistake // right, but not what the reference would do
 }
 
 func (r *reader) mistake(line int, path, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{Line: max(line, 1), Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *reader) warn(line int, path, format string, args ...any) {
+	r.warnings = append(r.warnings, Mistake{Line: max(line, 1), Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
 // describe says what stands in a file, for "…, not …".

@@ -193,6 +193,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"s3_name_of_the_existing_bucket":   {[]string{`my-bucket`, `""`}, []string{`my_bucket`}},
 	"s3_bucket_partition_prefix":       {[]string{`logs`, `logs/`, `a/b`, `""`, `~`}, []string{`/logs`, `a//b`, `"a b"`, `1`}},
 	"s3_object_lock":                   {[]string{`true`, `false`}, []string{`GOVERNANCE`}},
+	"athena":                           {[]string{`true`, `false`}, []string{`on`}},
 	"s3_object_lock_configuration": {
 		[]string{`{rule: {default_retention: {mode: GOVERNANCE, days: 1}}}`, `{rule: {default_retention: {mode: COMPLIANCE, years: 2, days: ~}}}`, `~`},
 		[]string{`{}`, `[]`, `{rule: {}}`, `{rule: {default_retention: {days: 1}}}`, `{rule: {default_retention: {mode: X, days: 1}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 0}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 1.5}}}`, `{mode: GOVERNANCE}`},

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -50,6 +51,7 @@ type Settings struct {
 	ObjectLock          bool
 	ObjectLockMode      string // "GOVERNANCE" or "COMPLIANCE"; set if ObjectLock is
 	ObjectLockDays      int    // at least 1 if ObjectLock is set
+	Athena              bool   // a table over the records
 
 	LogLevel         string // "DEBUG", "INFO", "WARN" or "ERROR", as log/slog has them
 	LogRetentionDays int    // a number that CloudWatch Logs takes; 0: for ever
@@ -62,6 +64,11 @@ type Settings struct {
 	CatalogRefresh time.Duration // between two refreshes of the catalog; at least a minute
 
 	Policy access.Policy
+
+	// Warnings are what the file says that is right, but decides something
+	// other than it would in the reference, or nothing at all: by line, each
+	// as "file:line: path: text".
+	Warnings []string
 
 	maxDuration  time.Duration   // what Durations are made of
 	durationList []time.Duration // what they are instead
@@ -109,23 +116,24 @@ func Load(path string) (*Settings, error) {
 func Parse(file string, data []byte) (*Settings, error) { return parse(file, data, false) }
 
 // LoadPolicy reads the policy alone: no setting but config or group_config has
-// to be there. What is there must be right. Errors are those of Load.
-func LoadPolicy(path string) (access.Policy, error) {
+// to be there. What is there must be right. Errors are those of Load; warnings
+// are those about the policy.
+func LoadPolicy(path string) (policy access.Policy, warnings []string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return access.Policy{}, fmt.Errorf("read settings: %w", err)
+		return access.Policy{}, nil, fmt.Errorf("read settings: %w", err)
 	}
 	return ParsePolicy(path, data)
 }
 
 // ParsePolicy does what LoadPolicy does, with data in place of the content of
 // file.
-func ParsePolicy(file string, data []byte) (access.Policy, error) {
+func ParsePolicy(file string, data []byte) (policy access.Policy, warnings []string, err error) {
 	s, err := parse(file, data, true)
 	if err != nil {
-		return access.Policy{}, err
+		return access.Policy{}, nil, err
 	}
-	return s.Policy, nil
+	return s.Policy, s.Warnings, nil
 }
 
 func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
@@ -139,5 +147,8 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	if len(r.mistakes) > 0 {
 		return nil, newMistakes(file, r.mistakes)
 	}
+	s.compare(r)
+	slices.SortStableFunc(r.warnings, byLine)
+	s.Warnings = lines(file, r.warnings)
 	return &s, nil
 }

@@ -59,7 +59,7 @@ func TestParseDefaults(t *testing.T) {
 		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
 		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
 		Durations: halfHours, SendDM: true, PostRevoke: true,
-		AuditPrefix: "logs", LogLevel: "INFO", LogRetentionDays: 365,
+		AuditPrefix: "logs", Athena: true, LogLevel: "INFO", LogRetentionDays: 365,
 		RetryInterval: time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second, CatalogRefresh: 10 * time.Minute,
 		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
 		maxDuration: 24 * time.Hour,
@@ -101,6 +101,11 @@ func TestParseEverything(t *testing.T) {
 				{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}, AllowSelfApproval: &no},
 			},
 			Groups: []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
+		},
+		Warnings: []string{
+			"testdata/everything.yaml:42: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
+			"testdata/everything.yaml:48: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
+			"testdata/everything.yaml:48: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
 		},
 		maxDuration:  5 * time.Minute,
 		durationList: []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},
@@ -178,6 +183,11 @@ func TestMistakes(t *testing.T) {
 		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not right: it must be an email address like ann@example.com`},
 		{"not a boolean", statement + "  AllowSelfApproval: yes\n", `f:4: config[0].AllowSelfApproval: must be true or false, not "yes"`},
 		{"group with permission set", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  PermissionSet: Admin\n", "f:3: group_config[0].PermissionSet: a statement about groups has no PermissionSet: what the group may do is set where it is assigned; remove it"},
+		{"group with resource type", "group_config:\n- ResourceType: Group\n  Resource: 99999999-8888-7777-6666-555555555555\n", "f:2: group_config[0].ResourceType: a statement about groups has no ResourceType; remove it"},
+		{"no permission sets", "config:\n- Resource: \"*\"\n  PermissionSet: []\n", "f:3: config[0].PermissionSet: must not be empty"},
+		{"another resource type", "config:\n- ResourceType: OU\n  Resource: \"*\"\n  PermissionSet: Admin\n", `f:2: config[0].ResourceType: must be Account, not "OU"`},
+		{"a boolean of Python's", statement + "  ApprovalIsNotRequired: 1\n", "f:4: config[0].ApprovalIsNotRequired: must be true or false, not the number 1"},
+		{"not built yet", "config: []\nschedule_expression: rate(2 hours)\n", "f:2: schedule_expression: " + notReconciled},
 		{"group by name", "group_config:\n- Resource: admins\n", `f:2: group_config[0].Resource: "admins" is not right: it must be a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`},
 		{"merge with something else", "config:\n- <<: hello\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
 		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
@@ -205,7 +215,7 @@ func TestMistakes(t *testing.T) {
 		{"a tag without value", "config: []\ntags:\n  Team:\n", "f:3: tags.Team: must be up to 256 of letters, digits, spaces and _.:/=+@-, not nothing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParsePolicy("f", []byte(tt.file))
+			_, _, err := ParsePolicy("f", []byte(tt.file))
 			if got := only(t, err); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
@@ -217,11 +227,11 @@ func TestMistakes(t *testing.T) {
 			all = append(all, (time.Duration(i+1) * time.Minute).String())
 		}
 		file := "config: []\npermission_duration_list_override: [" + strings.Join(all, ", ") + "]\n"
-		_, err := ParsePolicy("f", []byte(file))
+		_, _, err := ParsePolicy("f", []byte(file))
 		if got, want := only(t, err), "f:2: permission_duration_list_override: has 101 items; there can be 100 at most"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
-		_, err = ParsePolicy("f", []byte(strings.Replace(file, "1m0s, ", "", 1)))
+		_, _, err = ParsePolicy("f", []byte(strings.Replace(file, "1m0s, ", "", 1)))
 		if err != nil {
 			t.Errorf("a hundred durations: %v", err)
 		}
@@ -266,7 +276,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		{"log_level", "xoxb-1234-5678-abcdef"},
 	} {
 		t.Run(tt.key+" "+tt.value, func(t *testing.T) {
-			_, err := ParsePolicy("f", []byte("config: []\n"+tt.key+": "+tt.value+"\n"))
+			_, _, err := ParsePolicy("f", []byte("config: []\n"+tt.key+": "+tt.value+"\n"))
 			got := only(t, err)
 			if strings.Contains(got, "abcdef") {
 				t.Errorf("the value is in the message: %s", got)
@@ -283,7 +293,7 @@ func TestFileThatIsNotThere(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load: %v", err)
 	}
-	_, err = LoadPolicy("testdata/none.yaml")
+	_, _, err = LoadPolicy("testdata/none.yaml")
 	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory" {
 		t.Errorf("LoadPolicy: %v", err)
 	}
@@ -320,7 +330,7 @@ func TestPastedJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	tabs := strings.ReplaceAll(string(indented), "  ", "\t")
-	want, err := ParsePolicy("f", []byte("config: "+string(compact)))
+	want, _, err := ParsePolicy("f", []byte("config: "+string(compact)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +361,7 @@ func TestPastedJSON(t *testing.T) {
 		{"the whole file as JSON, with tabs", "{\n\t\"config\":\n" + tabs + "}\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParsePolicy("f", []byte(tt.file))
+			got, _, err := ParsePolicy("f", []byte(tt.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -361,7 +371,7 @@ func TestPastedJSON(t *testing.T) {
 		})
 	}
 	t.Run("lines are still right", func(t *testing.T) {
-		_, err := ParsePolicy("f", []byte("config:\n[\n\t{\n\t\t\"Resource\": \"x\",\n\t\t\"PermissionSet\": \"*\"\n\t}\n]\ngroup_config:\n[\n\t1]\n"))
+		_, _, err := ParsePolicy("f", []byte("config:\n[\n\t{\n\t\t\"Resource\": \"x\",\n\t\t\"PermissionSet\": \"*\"\n\t}\n]\ngroup_config:\n[\n\t1]\n"))
 		want := `f:4: config[0].Resource: "x" is not right: it must be an account's id, which has twelve digits, or "*" for all
 f:10: group_config[0]: must be a statement with Resource and Approvers, not the number 1`
 		if err == nil || err.Error() != want {
@@ -388,7 +398,7 @@ func TestStatementForms(t *testing.T) {
 		{"no group", `{"config": [{"Resource": "111111111111", "PermissionSet": "Admin", "AllowSelfApproval": true}], "group_config": []}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := ParsePolicy("f", []byte(tt.file))
+			got, _, err := ParsePolicy("f", []byte(tt.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -400,7 +410,7 @@ func TestStatementForms(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	got, err := ParsePolicy("f", []byte(`config:
+	got, _, err := ParsePolicy("f", []byte(`config:
 - &dev
   Resource: "111111111111"
   PermissionSet: ReadOnly

@@ -21,10 +21,23 @@ const (
 )
 
 var (
-	emailKind         = as(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail)
+	emailKind         = anyCase(text(emailPattern, "an email address like ann@example.com"))
 	permissionSetKind = text(permissionSetPattern, `the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`)
 	groupKind         = text(groupPattern, `a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`)
 )
+
+// anyCase is emails in lower case, which is how they are compared.
+func anyCase(email kind[string]) kind[string] {
+	return kind[string]{email.schema, email.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		v, ok := email.read(r, n, path)
+		normal := access.NormalizeEmail(v)
+		// The reference has the domain in lower case as well.
+		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) {
+			r.warn(n.Line, path, "%s is the same as %s here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones", v, normal)
+		}
+		return normal, ok
+	}}
+}
 
 // account is an account's id. Without quotes it is a number for YAML; that is
 // taken where the number has twelve digits.

@@ -15,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
@@ -38,11 +39,11 @@ func New(client Bucket, bucket, prefix string) *Log {
 // Write stores the record of the event number seq of r. A record that is there
 // already stays as it is, and that is not an error.
 func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
-	body, err := json.Marshal(RecordOf(r, seq))
+	body, err := json.Marshal(auditrecord.Of(r, seq))
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode the audit record")
 	}
-	return l.put(ctx, Key(l.prefix, r, seq), append(body, '\n'))
+	return l.put(ctx, auditrecord.Key(l.prefix, r, seq), append(body, '\n'))
 }
 
 // Archive keeps a policy beside the log, under its digest and outside the

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/internal/auditlog"
 	"sso-elevator/functions/internal/mototest"
 )
@@ -23,8 +24,8 @@ func TestS3KeepsTheFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := auditlog.New(client, *bucket, "logs")
-	r := elevated()
-	key := aws.String(auditlog.Key("logs", r, 1))
+	r := granted()
+	key := aws.String(auditrecord.Key("logs", r, 1))
 	read := func() string {
 		t.Helper()
 		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: key})

@@ -41,12 +41,18 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 }
 
 // withoutEffect are the kinds that change nothing on this machine: IAM is not
-// enforced, nothing is billed or alarmed, and logs go to standard error.
+// enforced, nothing is billed or alarmed, and logs go to standard error. The
+// audit records are shown on the page and lie in the bucket as they are; Athena
+// and Glue's catalog, which would make a table of them, run no queries here.
 var withoutEffect = map[string]bool{
+	"AWS::Athena::NamedQuery":         true,
+	"AWS::Athena::WorkGroup":          true,
 	"AWS::CDK::Metadata":              true,
 	"AWS::CloudWatch::Alarm":          true,
 	"AWS::CloudWatch::CompositeAlarm": true,
 	"AWS::CloudWatch::Dashboard":      true,
+	"AWS::Glue::Database":             true,
+	"AWS::Glue::Table":                true,
 	"AWS::IAM::ManagedPolicy":         true,
 	"AWS::IAM::Policy":                true,
 	"AWS::IAM::Role":                  true,

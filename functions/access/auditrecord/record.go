@@ -1,4 +1,6 @@
-package auditlog
+// Package auditrecord is the form of the audit records: what each says, where it
+// is kept, and what a table over them looks like.
+package auditrecord
 
 import (
 	"fmt"
@@ -19,7 +21,8 @@ const notApplicable = "NA"
 // Record is one audit record. The fields up to SecondaryDomainWasUsed are those
 // of the Terraform module that this system replaces, so that a table in Athena
 // made for its records reads these; the others came with this system. Every
-// value is a scalar, which the table's columns of type string can hold.
+// value is a scalar, which the columns of that table, all of type string, can
+// hold. Columns is the table; a field that is added here is a column there.
 type Record struct {
 	RoleName               string `json:"role_name"` // permission set
 	AccountID              string `json:"account_id"`
@@ -54,8 +57,8 @@ type Record struct {
 	Detail             string `json:"detail"`              // why it was refused, or could not be granted or revoked
 }
 
-// RecordOf is the record of the event number seq of r.
-func RecordOf(r access.Request, seq int) Record {
+// Of is the record of the event number seq of r.
+func Of(r access.Request, seq int) Record {
 	e := r.Events[seq]
 	rec := Record{
 		RoleName:               r.Target.PermissionSet,

@@ -1,0 +1,72 @@
+package auditrecord_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"sso-elevator/functions/access/auditrecord"
+)
+
+// The table's columns are the fields of a record as it is written, and each
+// takes what stands there. The partition stands for a field of its name.
+func TestColumnsAreTheFieldsOfARecord(t *testing.T) {
+	written, err := json.Marshal(auditrecord.Of(elevated(), 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(written, &fields); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := fields[auditrecord.Partition]; !ok {
+		t.Errorf("the partition %s hides no field", auditrecord.Partition)
+	}
+	delete(fields, auditrecord.Partition)
+	for _, column := range auditrecord.Columns() {
+		value, ok := fields[column.Name]
+		if !ok {
+			t.Errorf("column %s is no field of %s", column.Name, written)
+		}
+		delete(fields, column.Name)
+		fits := false
+		switch value := value.(type) {
+		case string:
+			fits = column.Type == "string"
+		case bool: // the SerDe writes it out for a column of type string
+			fits = column.Type == "boolean" || column.Type == "string"
+		case float64:
+			fits = value == float64(int64(value)) && (column.Type == "bigint" || column.Type == "string")
+		}
+		if !fits {
+			t.Errorf("column %s is a %s, the record has %v", column.Name, column.Type, value)
+		}
+	}
+	for name := range fields {
+		t.Errorf("field %s is no column", name)
+	}
+}
+
+// The table of the Terraform module reads our records: its columns are the
+// first of ours, in its order and with its type. This is its definition, not
+// ours.
+func TestColumnsBeginWithTheModules(t *testing.T) {
+	var want []auditrecord.Column
+	for _, name := range []string{
+		"role_name", "account_id", "reason", "requester_slack_id", "requester_email", "request_id", "approver_slack_id",
+		"approver_email", "operation_type", "permission_duration", "time", "group_name", "group_id", "group_membership_id",
+		"audit_entry_type", "version", "sso_user_principal_id", "secondary_domain_was_used",
+	} {
+		want = append(want, auditrecord.Column{Name: name, Type: "string"})
+	}
+	got := auditrecord.Columns()
+	if !slices.Equal(got[:len(want)], want) {
+		t.Errorf("got  %v\nwant %v", got[:len(want)], want)
+	}
+	if own := (auditrecord.Column{Name: "event", Type: "string"}); got[len(want)] != own {
+		t.Errorf("the first of our own is %v, want %v", got[len(want)], own)
+	}
+	if own := (auditrecord.Column{Name: "sequence", Type: "bigint"}); !slices.Contains(got, own) {
+		t.Errorf("there is no %v in %v", own, got)
+	}
+}

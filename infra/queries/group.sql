@@ -1,0 +1,18 @@
+-- Who was a member of a group on a day (UTC), and who approved it. Put the group's id and the day into the lines below.
+WITH asked AS (
+  SELECT '99999999-8888-7777-6666-555555555555' AS wanted, TIMESTAMP '2026-01-31 00:00:00 UTC' AS on_day
+), gone AS (
+  SELECT request_id, min(from_iso8601_timestamp(time)) AS gone_at
+  FROM audit
+  WHERE event = 'revoked'
+  GROUP BY request_id
+)
+SELECT requester_email, group_name, approver_email, reason, from_iso8601_timestamp(time) AS since, gone_at, request_id
+FROM audit
+CROSS JOIN asked
+LEFT JOIN gone USING (request_id)
+WHERE event = 'granted'
+  AND group_id = wanted
+  AND from_iso8601_timestamp(time) < on_day + INTERVAL '1' DAY
+  AND (gone_at IS NULL OR gone_at >= on_day)
+ORDER BY since

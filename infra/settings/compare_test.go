@@ -1,0 +1,185 @@
+package settings
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sso-elevator/functions/access"
+)
+
+// capitals is what is said of an address that is normal with capital letters.
+func capitals(normal string) string {
+	return " is the same as " + normal + " here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones"
+}
+
+// The reference's example, as a file of our own.
+func referencePolicy(t *testing.T) (access.Policy, []string) {
+	t.Helper()
+	policy, warnings, err := ParsePolicy("f", []byte("config:\n"+readFile(t, filepath.Join("testdata", "reference.json"))+
+		"group_config:\n"+readFile(t, filepath.Join("testdata", "reference-groups.json"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy, warnings
+}
+
+// Both forms of the reference's example mean the same: JSON, and the lists of
+// Terraform with their comments and commas.
+func TestReferenceExampleInBothForms(t *testing.T) {
+	want, _ := referencePolicy(t)
+	if len(want.Accounts) != 6 || len(want.Groups) != 3 {
+		t.Fatalf("there are %d statements about accounts and %d about groups, want all 6 and 3", len(want.Accounts), len(want.Groups))
+	}
+	got, _, err := LoadPolicy(filepath.Join("testdata", "reference-list.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	accounts, err := os.ReadFile(filepath.Join("testdata", "reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := os.ReadFile(filepath.Join("testdata", "reference-groups.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := json.Marshal(map[string]json.RawMessage{"config": accounts, "group_config": groups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err = ParsePolicy("f", whole); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("one JSON object: got %+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+// What the reference decides about its own example, worked out from its
+// description: explicit denial, self approval, no approval.
+func TestReferenceExampleDecides(t *testing.T) {
+	policy, _ := referencePolicy(t)
+	const dev, prod, other = "111111111111", "333333333333", "555555555555"
+	account := func(id, permissionSet string) access.Target {
+		return access.Target{Kind: access.KindAccount, AccountID: id, PermissionSet: permissionSet}
+	}
+	group := func(id string) access.Target { return access.Target{Kind: access.KindGroup, GroupID: id} }
+	needs := func(approvers ...string) access.Decision {
+		return access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: approvers}
+	}
+	automatic := func(reason access.Reason) access.Decision {
+		return access.Decision{Outcome: access.DecideAutomatic, Reason: reason, Approvers: []string{}}
+	}
+	refused := func(reason access.Reason) access.Decision {
+		return access.Decision{Outcome: access.DecideRefused, Reason: reason, Approvers: []string{}}
+	}
+	for _, tt := range []struct {
+		name, requester string
+		target          access.Target
+		want            access.Decision
+		statements      []int
+	}{
+		{"a developer serves herself", "alice@example.com", account(dev, "Any"), automatic(access.ReasonSelfApproval), []int{0, 2}},
+		{"somebody else asks the developers and the CTO", "eve@example.com", account(dev, "Any"), needs("alice@example.com", "bob@example.com", "cto@example.com"), []int{0, 2}},
+		{"approvers of all affecting statements", "eve@example.com", account(dev, "Billing"), needs("alice@example.com", "bob@example.com", "cto@example.com", "finances@example.com"), []int{0, 1, 2}},
+		{"a list of permission sets", "ciso@example.com", account(dev, "ReadOnlyPlus"), automatic(access.ReasonSelfApproval), []int{0, 2, 5}},
+		{"the CTO everywhere", "cto@example.com", account(other, "Any"), automatic(access.ReasonSelfApproval), []int{2}},
+		{"self approval lists nobody in production", "eve@example.com", account(prod, "ReadOnly"), needs("cto@example.com"), []int{2, 3}},
+		{"a denial to those whom it lists", "ciso@example.com", account(prod, "AdministratorAccess"), needs("cto@example.com", "manager@example.com"), []int{2, 4}},
+		{"it does not list the CTO", "cto@example.com", account(prod, "AdministratorAccess"), automatic(access.ReasonSelfApproval), []int{2, 4}},
+		{"the only approver", "ciso@example.com", group("44445555-3333-2222-1111-555557777777"), refused(access.ReasonNoApprovers), []int{2}},
+		{"a group that needs no approval", "eve@example.com", group("99999999-8888-7777-6666-555555555555"), automatic(access.ReasonApprovalNotRequired), []int{0}},
+		{"a group's approver", "lead@example.com", group("11111111-2222-3333-4444-555555555555"), automatic(access.ReasonSelfApproval), []int{1}},
+		{"a group that is not configured", "lead@example.com", group("00000000-0000-0000-0000-000000000000"), refused(access.ReasonNoStatements), []int{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.want.Statements = tt.statements
+			if got := policy.Decide(tt.requester, tt.target); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// The example has one statement that does less than its comment hopes, in the
+// reference as well; nothing in it means something else here.
+func TestReferenceExampleWarns(t *testing.T) {
+	_, got := referencePolicy(t)
+	want := []string{"f:28: config[3].AllowSelfApproval: has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// All inputs of the module at once: each is taken, or it is said why not.
+func TestReferenceModule(t *testing.T) {
+	_, err := Load(filepath.Join("testdata", "reference-module.json"))
+	if err == nil {
+		t.Fatal("it is accepted, with inputs that can't be honoured")
+	}
+	golden(t, filepath.Join("testdata", "reference-module.txt"), []byte(err.Error()+"\n"))
+	if strings.Contains(err.Error(), "unknown key") {
+		t.Errorf("an input of the reference is not known:\n%v", err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	const (
+		dev       = "config:\n- Resource: \"111111111111\"\n  PermissionSet: Admin\n"
+		selfFalse = `config[1].AllowSelfApproval: ann@example.com can't approve their own requests here where this statement and config[0], which says true, meet; in the reference they can, by pressing Approve`
+		nobody    = "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"
+		capped    = "reminders are never further apart than 24 hours here; in the reference the time between them grows on until the request expires"
+	)
+	denied := func(resource, permissionSet, approvers string) string {
+		return dev + "  Approvers: [ann@example.com, bob@example.com]\n  AllowSelfApproval: true\n" +
+			"- Resource: \"" + resource + "\"\n  PermissionSet: " + permissionSet + "\n  Approvers: [" + approvers + "]\n  AllowSelfApproval: false\n"
+	}
+	for _, tt := range []struct {
+		name, file string
+		want       []string
+	}{
+		{"nothing to say", dev + "  Approvers: ann@example.com\n  AllowSelfApproval: true\n  ApprovalIsNotRequired: false\n", nil},
+		{"capital letters", dev + "  Approvers: [ann@example.com, Bob.B@example.com]\n", []string{"f:4: config[0].Approvers[1]: Bob.B@example.com" + capitals("bob.b@example.com")}},
+		{"capital letters in the domain", dev + "  Approvers: ann@Example.COM\n", nil},
+		{"self approval by nobody", dev + "  AllowSelfApproval: true\n", []string{"f:4: config[0].AllowSelfApproval: " + nobody}},
+		{"denied to nobody", dev + "  Approvers: []\n  AllowSelfApproval: false\n", []string{"f:5: config[0].AllowSelfApproval: " + nobody}},
+		{"of a group", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  AllowSelfApproval: true\n", []string{"f:3: group_config[0].AllowSelfApproval: " + nobody}},
+		{"allowed and denied", denied("111111111111", "Admin", "ann@example.com"), []string{"f:9: " + selfFalse}},
+		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com"), []string{"f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
+		{"allowed and denied to others", denied("111111111111", "Admin", "cid@example.com"), nil},
+		{"allowed and denied elsewhere", denied("222222222222", "Admin", "ann@example.com"), nil},
+		{"allowed and denied for something else", denied("111111111111", "ReadOnly", "ann@example.com"), nil},
+		{"allowed and denied for a group", "group_config:\n- &g\n  Resource: 99999999-8888-7777-6666-555555555555\n  Approvers: [ann@example.com]\n  AllowSelfApproval: true\n- <<: *g\n  AllowSelfApproval: false\n", []string{"f:7: group_" + selfFalse[:strings.Index(selfFalse, "config[0]")] + "group_" + selfFalse[strings.Index(selfFalse, "config[0]"):]}},
+		{"requests for ever", required + "config: []\napprover_renotification_initial_wait_time: 0\nrequest_expiration_hours: 0\n", []string{"f:8: request_expiration_hours: 0 means 300 days here, the longest that a request can wait; in the reference it means for ever"}},
+		{"long access", required + "config: []\nmax_permissions_duration_time: 72\n", []string{"f:7: max_permissions_duration_time: up to 3 days can be asked for here; the reference's list ends after 99 half hours, at 2 days 1 hour 30 minutes"}},
+		{"long access, chosen", required + "config: []\nmax_permissions_duration_time: 72\npermission_duration_list_override: [\"02:00\"]\n", nil},
+		{"reminders for long", required + "config: []\nrequest_expiration_hours: 96\n", []string{"f:7: request_expiration_hours: " + capped}},
+		{"rare reminders", required + "config: []\nrequest_expiration_hours: 40\napprover_renotification_backoff_multiplier: 100\n", []string{"f:8: approver_renotification_backoff_multiplier: " + capped}},
+		{"no reminder is left to come sooner", required + "config: []\nrequest_expiration_hours: 24\napprover_renotification_backoff_multiplier: 100\n", nil},
+		{"reminders that don't grow", required + "config: []\nrequest_expiration_hours: 2000\napprover_renotification_backoff_multiplier: 1\n", nil},
+		{"the policy command is not about settings", "config: []\nrequest_expiration_hours: 0\n", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			var err error
+			if strings.HasPrefix(tt.file, required) {
+				var s *Settings
+				if s, err = Parse("f", []byte(tt.file)); err == nil {
+					got = s.Warnings
+				}
+			} else {
+				_, got, err = ParsePolicy("f", []byte(tt.file))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}

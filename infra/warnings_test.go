@@ -1,0 +1,40 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// What the settings warn of is said at every synthesis, and stops none.
+func TestSettingsWarningsAreAnnotations(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	app, err := newApp(root, filepath.Join(folder, "cdk.out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := goldenSettings(t)
+	s.Warnings = []string{"elevator.yaml:3: config[0]: one", "elevator.yaml:9: config[1]: another"}
+	stack, err := newTestStack(app, s, false, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("/"+s.NamePrefix), assertions.Match_AnyValue())
+	if len(said) != 2 {
+		t.Fatalf("there are %d warnings, want 2", len(said))
+	}
+	for i, want := range []string{
+		"elevator.yaml:3: config[0]: one [ack: sso-elevator:settings-1]",
+		"elevator.yaml:9: config[1]: another [ack: sso-elevator:settings-2]",
+	} {
+		if got := said[i].Entry.Data; got != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+}
