@@ -31,17 +31,24 @@ type viewState struct {
 // open opens the form for access to an account, as the shortcut does.
 func (s *stack) open(t *testing.T, person string) *form {
 	t.Helper()
+	return s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
+}
+
+// openBy opens a form as a shortcut or a slash command does.
+func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
+	t.Helper()
+	person := by["person"]
 	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
 	lock.(*sync.Mutex).Lock()
 	f := &form{stack: s, person: person, unlock: lock.(*sync.Mutex).Unlock}
 	var res simulator.Result
-	if err := s.post("/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"}, &res); err != nil {
+	if err := s.post(path, by, &res); err != nil {
 		f.unlock()
 		t.Fatal(err)
 	}
 	if !res.OK {
 		f.unlock()
-		t.Fatalf("shortcut: %+v", res)
+		t.Fatalf("%v: %+v", by, res)
 	}
 	v, err := s.topView(person)
 	if err != nil {
