@@ -121,15 +121,24 @@ type wish struct {
 func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
 	t.Helper()
 	reason := fmt.Sprintf("%s, %d", t.Name(), time.Now().UnixNano())
+	return s.askBecause(t, w, reason, func(id string) {
+		for _, rule := range rules {
+			rule.RequestID = id
+			s.fault(t, rule)
+		}
+	})
+}
+
+// askBecause is ask with a reason of the test's own; before is called with the
+// request's id before the form is submitted.
+func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id string)) *request {
+	t.Helper()
 	f := s.open(t, w.person)
 	defer f.unlock()
 	f.choose(t, "account", w.account)
 	f.choose(t, "permission_set", w.permissionSet)
 	id := access.RequestID(team, f.viewID)
-	for _, rule := range rules {
-		rule.RequestID = id
-		s.fault(t, rule)
-	}
+	before(id)
 	res := f.submit(t, map[string]string{"duration": fmt.Sprint(w.seconds), "reason": reason})
 	if !res.OK {
 		t.Fatalf("submit: %+v", res)
