@@ -30,6 +30,9 @@ const (
 	maxWaits = 3
 	// pageSize of lists; Slack recommends 200 and takes up to 1000.
 	pageSize = 200
+	// membersPageSize is Slack's most: who is not in a channel of ten thousand is
+	// known after ten calls, within the time that telling of a grant has.
+	membersPageSize = 1000
 	// maxHistoryPages is how far back FindPost looks: 1000 messages. A retry
 	// looks minutes after the post that it looks for.
 	maxHistoryPages = 5
@@ -332,7 +335,7 @@ func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, err
 		var next string
 		err := c.call(ctx, "read the channel's members", func(ctx context.Context, api *slackgo.Client) (err error) {
 			members, next, err = api.GetUsersInConversationContext(ctx, &slackgo.GetUsersInConversationParameters{
-				ChannelID: channel, Cursor: cursor, Limit: pageSize,
+				ChannelID: channel, Cursor: cursor, Limit: membersPageSize,
 			})
 			return err
 		})
