@@ -70,6 +70,7 @@ func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunction
 	}{
 		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
+		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
 		{"ExecutionsFailed", "A request's execution failed. Its access, if it had any, may still be there.", machine.MetricFailed(options)},
 		{"ExecutionsTimedOut", "A request's execution timed out. Its access, if it had any, may still be there.", machine.MetricTimedOut(options)},
 		{"ExecutionsAborted", "Somebody stopped a request's execution. Its access, if it had any, is still there.", machine.MetricAborted(options)},

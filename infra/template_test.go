@@ -505,6 +505,7 @@ func TestAlarms(t *testing.T) {
 	want := map[string]string{
 		"sso-elevator-RevokeFailed":       "SsoElevator/RevokeFailed",
 		"sso-elevator-AuditDeferred":      "SsoElevator/AuditDeferred",
+		"sso-elevator-Misconfigured":      "SsoElevator/Misconfigured",
 		"sso-elevator-ExecutionsFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ExecutionsTimedOut": "AWS/States/ExecutionsTimedOut",
 		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -29,6 +30,9 @@ const (
 	maxWaits = 3
 	// pageSize of lists; Slack recommends 200 and takes up to 1000.
 	pageSize = 200
+	// membersPageSize is Slack's most: who is not in a channel of ten thousand is
+	// known after ten calls, within the time that telling of a grant has.
+	membersPageSize = 1000
 	// maxHistoryPages is how far back FindPost looks: 1000 messages. A retry
 	// looks minutes after the post that it looks for.
 	maxHistoryPages = 5
@@ -50,6 +54,12 @@ type Client struct {
 	http    *http.Client
 	timeout time.Duration // of one call
 	sleep   func(context.Context, time.Duration) error
+
+	// Failed, where set, hears of every error that a call comes to.
+	Failed func(error)
+
+	mu     sync.Mutex
+	paused map[string]time.Time // by what is done: until when Slack wants no call
 }
 
 // NewClient makes a client. token gives the bot token for each call, so that a
@@ -80,20 +90,52 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // call makes one call, and again where Slack asks to wait and there is time.
+// Where there is not, later calls of the kind do not go out before the wait is
+// over: the state machine tries again sooner than Slack may want it to.
 func (c *Client) call(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
+	err := c.patiently(ctx, doing, do)
+	if err != nil && c.Failed != nil {
+		c.Failed(err)
+	}
+	return err
+}
+
+func (c *Client) patiently(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
 	for waits := 0; ; waits++ {
-		err := c.once(ctx, doing, do)
-		var limited *slackgo.RateLimitedError
-		if !errors.As(err, &limited) {
-			return err
+		limited := c.pausedFor(doing)
+		if limited == nil {
+			err := c.once(ctx, doing, do)
+			if !errors.As(err, &limited) {
+				return err
+			}
 		}
 		if waits == maxWaits || !c.mayWait(ctx, limited.RetryAfter) {
+			c.pause(doing, limited.RetryAfter)
 			return coded(limited, doing)
 		}
 		if c.sleep(ctx, limited.RetryAfter) != nil {
 			return coded(limited, doing)
 		}
 	}
+}
+
+func (c *Client) pause(doing string, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paused == nil {
+		c.paused = map[string]time.Time{}
+	}
+	c.paused[doing] = time.Now().Add(d)
+}
+
+// pausedFor is what is left of a wait that Slack asked for; nil for nothing.
+func (c *Client) pausedFor(doing string) *slackgo.RateLimitedError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if left := time.Until(c.paused[doing]); left > 0 {
+		return &slackgo.RateLimitedError{RetryAfter: left}
+	}
+	return nil
 }
 
 // once makes one call. A RateLimitedError comes back as it is, any other coded.
@@ -293,7 +335,7 @@ func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, err
 		var next string
 		err := c.call(ctx, "read the channel's members", func(ctx context.Context, api *slackgo.Client) (err error) {
 			members, next, err = api.GetUsersInConversationContext(ctx, &slackgo.GetUsersInConversationParameters{
-				ChannelID: channel, Cursor: cursor, Limit: pageSize,
+				ChannelID: channel, Cursor: cursor, Limit: membersPageSize,
 			})
 			return err
 		})

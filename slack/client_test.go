@@ -542,6 +542,34 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// TestRetryAfterOutlivesTheCall: what is too long to wait for is not forgotten
+// by the next call.
+func TestRetryAfterOutlivesTheCall(t *testing.T) {
+	s := newFakeSlack(t, map[string][]answer{
+		"users.info":          {{status: 429, retryAfter: "61"}, ok(`{"ok":true,"user":{"id":"U0ALICE"}}`)},
+		"users.lookupByEmail": {ok(`{"ok":true,"user":{"id":"U0ALICE"}}`)},
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := s.client()
+	var failed []access.Code
+	c.Failed = func(err error) { failed = append(failed, access.CodeOf(err)) }
+	for range 2 {
+		if _, err := c.User(ctx, "U0ALICE"); access.CodeOf(err) != access.CodeThrottled {
+			t.Errorf("got %v, want Throttled", err)
+		}
+	}
+	if got := s.count(); got != 1 {
+		t.Errorf("%d calls within the time that Slack asked to wait, want 1", got)
+	}
+	if want := []access.Code{access.CodeThrottled, access.CodeThrottled}; !slices.Equal(failed, want) {
+		t.Errorf("heard of %q, want %q", failed, want)
+	}
+	if _, _, err := c.UserByEmail(ctx, "alice@example.com"); err != nil {
+		t.Errorf("another kind of call: %v", err)
+	}
+}
+
 func TestSleepEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -58,6 +58,9 @@ type Request struct {
 	GrantedAt time.Time `json:"granted_at,omitzero"` // when the access was seen to exist
 	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
 	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
+	// GroupMembershipID is Identity Center's id of the membership that was
+	// granted; empty where the target is an account.
+	GroupMembershipID string `json:"group_membership_id,omitempty"`
 
 	// Set by revoke. RevokingAt is entered before the lease is looked at: a
 	// grant that is still under way sees it and stops.

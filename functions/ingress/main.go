@@ -21,9 +21,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
@@ -84,6 +87,11 @@ func run() int {
 	})
 	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
+	client.Failed = func(err error) {
+		if lambdaerr.Code(err) == access.CodeMisconfigure {
+			metric.Count(metric.Misconfigured, nil)
+		}
+	}
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
 	h := &Handler{
 		Store:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),

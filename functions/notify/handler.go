@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/posts"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/task"
@@ -68,9 +69,9 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "remind":
 		err = h.remind(ctx, r)
 	case "granted":
-		err = h.tell(ctx, log, r, slack.PurposeGranted)
+		err = h.tell(ctx, r, slack.PurposeGranted)
 	case "outcome":
-		err = h.tell(ctx, log, r, slack.PurposeOutcome)
+		err = h.tell(ctx, r, slack.PurposeOutcome)
 	case "revoked":
 		err = h.revoked(ctx, log, r, in.Error)
 	default:
@@ -86,7 +87,10 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 		return err
 	}
 	if r.Open() {
-		h.tellDirectly(ctx, log, r, slack.PurposeAnnounce)
+		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
+			// The approvers have it, and that is what counts: announcing is over.
+			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		}
 	}
 	return nil
 }
@@ -111,10 +115,10 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
 	if r.GrantedAt.IsZero() {
 		log.Info("the access was not granted", "why", why)
-		return h.tell(ctx, log, r, slack.PurposeFailed)
+		return h.tell(ctx, r, slack.PurposeFailed)
 	}
 	if h.PostRevoke {
-		return h.tell(ctx, log, r, slack.PurposeRevoked)
+		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
 	_, err := h.show(ctx, r)
 	return err
@@ -122,36 +126,36 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 
 // tell shows the request as it is now, and tells the requester in the thread
 // and, where they are not in the channel, directly.
-func (h *Handler) tell(ctx context.Context, log *slog.Logger, r access.Request, purpose string) error {
+func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
 	thread, err := h.show(ctx, r)
 	if thread != "" {
 		// There even if the message could not be updated.
 		_, threadErr := h.once(ctx, r, h.Channel, thread, slack.ThreadMessage(purpose, r))
 		err = first(err, threadErr)
 	}
-	h.tellDirectly(ctx, log, r, purpose)
-	return err
+	return first(err, h.tellDirectly(ctx, r, purpose))
 }
 
-// tellDirectly sends a direct message to a requester who is not in the channel.
-// It is best effort: the thread says the same.
-func (h *Handler) tellDirectly(ctx context.Context, log *slog.Logger, r access.Request, purpose string) {
+// tellDirectly sends a direct message to a requester who is not in the channel,
+// and does not see what is said there. Who has left Slack is told nothing.
+func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose string) error {
 	if !h.SendDM {
-		return
+		return nil
 	}
 	user := r.Requester.SlackID
-	in, err := h.Slack.InChannel(ctx, h.Channel, user)
-	if err == nil && !in {
-		var channel string
-		if channel, err = h.Slack.OpenDM(ctx, user); err == nil {
-			m := slack.DirectMessage(purpose, r)
-			m.Purpose = posts.Direct(purpose)
-			_, err = h.once(ctx, r, channel, "", m)
-		}
+	if in, err := h.Slack.InChannel(ctx, h.Channel, user); err != nil || in {
+		return err
 	}
-	if err != nil {
-		log.Warn("no direct message", "purpose", purpose, "error", err)
+	channel, err := h.Slack.OpenDM(ctx, user)
+	if err == nil {
+		m := slack.DirectMessage(purpose, r)
+		m.Purpose = posts.Direct(purpose)
+		_, err = h.once(ctx, r, channel, "", m)
 	}
+	if access.CodeOf(err) == access.CodeNotFound {
+		return nil
+	}
+	return err
 }
 
 // show brings the channel's message up to the request's state, posting it where

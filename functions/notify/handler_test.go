@@ -129,6 +129,7 @@ func TestHandle(t *testing.T) {
 		dm        bool
 		silent    bool // settings say not to post on revoke
 		want      []string
+		wantCode  access.Code
 	}{
 		{name: "announce", operation: "announce", dm: true, want: []string{"post C1 announce"}},
 		{name: "announce to a requester outside the channel", operation: "announce", dm: true,
@@ -171,7 +172,17 @@ func TestHandle(t *testing.T) {
 				w.approve()
 				w.grant()
 				w.inChannel, w.dmErr = false, access.Errorf(access.CodeMisconfigure, "missing_scope")
+			}, want: []string{"update C1 1", "post C1/1 granted"}, wantCode: access.CodeMisconfigure},
+		{name: "no direct message to who has left", operation: "granted", dm: true,
+			before: func(w *world) {
+				announced(w)
+				w.approve()
+				w.grant()
+				w.inChannel, w.dmErr = false, access.Errorf(access.CodeNotFound, "user_disabled")
 			}, want: []string{"update C1 1", "post C1/1 granted"}},
+		{name: "announced without a direct message", operation: "announce", dm: true,
+			before: func(w *world) { w.inChannel, w.dmErr = false, access.Errorf(access.CodeMisconfigure, "missing_scope") },
+			want:   []string{"post C1 announce"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,8 +191,8 @@ func TestHandle(t *testing.T) {
 				test.before(w)
 			}
 			// Three times: what has been sent is not sent again.
-			if err := w.handle(t, test.operation, test.dm, !test.silent, 3); err != nil {
-				t.Fatal(err)
+			if err := w.handle(t, test.operation, test.dm, !test.silent, 3); access.CodeOf(err) != test.wantCode {
+				t.Fatalf("%v, want code %q", err, test.wantCode)
 			}
 			if !slices.Equal(w.did, test.want) {
 				t.Errorf("did %q, want %q", w.did, test.want)

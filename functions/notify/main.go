@@ -48,7 +48,7 @@ func run() int {
 	token := secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
 	h := &Handler{
 		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		Slack:      slack.NewClient(token, s.SlackAPIURL, http.DefaultClient),
+		Slack:      &members{Slack: slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), now: time.Now},
 		Channel:    s.SlackChannel,
 		SendDM:     s.SendDM,
 		PostRevoke: s.PostRevoke,

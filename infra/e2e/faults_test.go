@@ -71,7 +71,7 @@ func TestKilledFunction(t *testing.T) {
 		} {
 			t.Run(tt.function+" "+tt.operation+" "+string(kill.kind), func(t *testing.T) {
 				t.Parallel()
-				w := wish{[]string{erin, frank}[i%2], accounts[i%len(accounts)], kill.permissionSet, 20}
+				w := wish{[]string{frank, erin}[i/len(accounts)], accounts[i%len(accounts)], kill.permissionSet, 20}
 				r := local.ask(t, w, faults.Rule{Kind: kill.kind, Function: "-" + tt.function, Operation: tt.operation})
 				if res := local.press(t, kill.approver, r.message(t), tt.press, false); !res.OK {
 					t.Fatalf("press: %+v", res)

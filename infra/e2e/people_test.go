@@ -17,11 +17,22 @@ const (
 	frank = "U0FRANK06" // approves AdministratorAccess
 	grace = "U0GRACE07" // approves SupportAccess, her own too
 	heidi = "U0HEIDI08" // is not in Identity Center
+
+	ivan    = "U0IVAN009" // has another domain in Identity Center
+	judy    = "U0JUDY010"
+	kim     = "U0KIM0011"
+	lena    = "U0LENA012"
+	mallory = "U0MALLO13"
+	nils    = "U0NILS014" // is a member of another workspace
+	zoe     = "U0ZOE0099" // is the last of the channel's members
 )
 
+// emails are those in Identity Center.
 var emails = map[string]string{
 	alice: "alice@example.com", bob: "bob@example.com", carol: "carol@example.com", dave: "dave@example.com",
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
+	ivan: "ivan@corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
+	mallory: "mallory@example.com", zoe: "zoe@example.com",
 }
 
 func emailOf(t *testing.T, person string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,16 +39,54 @@ func (r *request) message(t *testing.T) post {
 	var found post
 	eventually(t, soon, "the message in the channel", func() error {
 		for _, p := range r.stack.posts(t, "") {
-			if p.ThreadTS == "" && p.Ephemeral == "" && strings.HasPrefix(p.Channel, "C") && strings.Contains(string(p.Blocks), r.reason) {
+			if p.ThreadTS == "" && p.Ephemeral == "" && strings.HasPrefix(p.Channel, "C") && p.Metadata.EventPayload["request_id"] == r.id {
 				found = p
 				return nil
 			}
 		}
 		return errNotYet
 	})
-	if id := found.Metadata.EventPayload["request_id"]; id != r.id {
-		t.Fatalf("the message says it is about request %q, want %q", id, r.id)
+	if texts := strings.Join(textsOf(t, found.Blocks), "\n"); !strings.Contains(texts, r.reason) {
+		t.Fatalf("the message does not show the reason: %s", found.Blocks)
 	}
+	return found
+}
+
+// textsOf are the texts of blocks, each as it was sent.
+func textsOf(t *testing.T, blocks json.RawMessage) []string {
+	t.Helper()
+	var texts []string
+	for _, e := range elementsOf(t, blocks) {
+		if text, ok := e["text"].(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// elementsOf are all objects in blocks, at any depth.
+func elementsOf(t *testing.T, blocks json.RawMessage) []map[string]any {
+	t.Helper()
+	var all any
+	if err := json.Unmarshal(blocks, &all); err != nil {
+		t.Fatal(err)
+	}
+	var found []map[string]any
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		case map[string]any:
+			found = append(found, v)
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				walk(v[key])
+			}
+		}
+	}
+	walk(all)
 	return found
 }
 

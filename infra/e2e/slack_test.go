@@ -31,17 +31,24 @@ type viewState struct {
 // open opens the form for access to an account, as the shortcut does.
 func (s *stack) open(t *testing.T, person string) *form {
 	t.Helper()
+	return s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
+}
+
+// openBy opens a form as a shortcut or a slash command does.
+func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
+	t.Helper()
+	person := by["person"]
 	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
 	lock.(*sync.Mutex).Lock()
 	f := &form{stack: s, person: person, unlock: lock.(*sync.Mutex).Unlock}
 	var res simulator.Result
-	if err := s.post("/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"}, &res); err != nil {
+	if err := s.post(path, by, &res); err != nil {
 		f.unlock()
 		t.Fatal(err)
 	}
 	if !res.OK {
 		f.unlock()
-		t.Fatalf("shortcut: %+v", res)
+		t.Fatalf("%v: %+v", by, res)
 	}
 	v, err := s.topView(person)
 	if err != nil {
@@ -74,9 +81,17 @@ func (s *stack) topView(person string) (viewState, error) {
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
 	var offered simulator.Result
-	err := f.stack.post("/sim/suggest", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "query": typed}, &offered)
-	if err != nil {
-		t.Fatalf("type %q into %s: %v", typed, action, err)
+	// A function that just started may not have the lists in time: a person who
+	// sees nothing types again.
+	for range 3 {
+		offered = simulator.Result{}
+		err := f.stack.post("/sim/suggest", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "query": typed}, &offered)
+		if err != nil {
+			t.Fatalf("type %q into %s: %v", typed, action, err)
+		}
+		if len(offered.Options) > 0 {
+			break
+		}
 	}
 	for _, o := range offered.Options {
 		if strings.Contains(o.Text, typed) {
@@ -91,12 +106,19 @@ func (f *form) choose(t *testing.T, action, typed string) {
 	t.Fatalf("%s offers nothing for %q: %+v", action, typed, offered)
 }
 
-func (f *form) submit(t *testing.T, values map[string]string) simulator.Result {
+// submit submits the form, and again, as a person would, where it says that
+// something did not answer in time: the same form makes the same request.
+func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
-	var res simulator.Result
-	err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
-	if err != nil {
-		t.Fatal(err)
+	for range 3 {
+		res = simulator.Result{}
+		err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(res.FieldErrors["reason"], "Please try again") {
+			break
+		}
 	}
 	return res
 }
@@ -114,15 +136,24 @@ type wish struct {
 func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
 	t.Helper()
 	reason := fmt.Sprintf("%s, %d", t.Name(), time.Now().UnixNano())
+	return s.askBecause(t, w, reason, func(id string) {
+		for _, rule := range rules {
+			rule.RequestID = id
+			s.fault(t, rule)
+		}
+	})
+}
+
+// askBecause is ask with a reason of the test's own; before is called with the
+// request's id before the form is submitted.
+func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id string)) *request {
+	t.Helper()
 	f := s.open(t, w.person)
 	defer f.unlock()
 	f.choose(t, "account", w.account)
 	f.choose(t, "permission_set", w.permissionSet)
 	id := access.RequestID(team, f.viewID)
-	for _, rule := range rules {
-		rule.RequestID = id
-		s.fault(t, rule)
-	}
+	before(id)
 	res := f.submit(t, map[string]string{"duration": fmt.Sprint(w.seconds), "reason": reason})
 	if !res.OK {
 		t.Fatalf("submit: %+v", res)

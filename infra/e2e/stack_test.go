@@ -142,7 +142,7 @@ func start(dir, config string) (*stack, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", config, "-listen", freeAddress(), "-gateway", freeAddress(),
+	cmd := exec.Command(program, "-config", config, "-seed", filepath.Join(filepath.Dir(config), "organization.yaml"), "-listen", freeAddress(), "-gateway", freeAddress(),
 		"-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile

@@ -16,6 +16,9 @@ import (
 //go:embed demo/organization.yaml
 var demoOrganization []byte
 
+// foreignTeam is the workspace that strangers come from.
+const foreignTeam = "T0ELSEWHERE"
+
 // organization is what -seed says; nil for none.
 func (s *local) organization() (*organization.Organization, error) {
 	switch s.options.seed {
@@ -39,10 +42,14 @@ func (s *local) members(ctx context.Context, o *organization.Organization) ([]si
 		if p.NoSlack {
 			continue
 		}
-		members = append(members, simulator.Person{
+		member := simulator.Person{
 			SlackID: p.SlackID, Name: p.Name, Email: p.Email, Title: p.Title,
 			InChannel: !p.OutsideChannel, Guest: p.Guest, Deleted: p.Deleted,
-		})
+		}
+		if p.Stranger {
+			member.Stranger, member.TeamID = true, foreignTeam
+		}
+		members = append(members, member)
 	}
 	return members, nil
 }

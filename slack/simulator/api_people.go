@@ -71,12 +71,18 @@ func conversationsMembers(c *call) answer {
 	} else {
 		return fail("channel_not_found")
 	}
-	return paginate(c, "members", members, 1000, 100)
+	return paginate(c, "members", members, 1000, 100, membersPage)
 }
 
-// paginate answers one page. A cursor is opaque to the app; Slack's are base64
+// membersPage is how many members a page has at the most, whatever was asked
+// for: Slack says that fewer may come although there are more,
+// https://docs.slack.dev/apis/web-api/pagination.
+const membersPage = 50
+
+// paginate answers one page, of at most as many items as the call's limit (preset
+// where it has none) and most say. A cursor is opaque to the app; Slack's are base64
 // as well.
-func paginate[T any](c *call, name string, all []T, maximum, preset int) answer {
+func paginate[T any](c *call, name string, all []T, maximum, preset, most int) answer {
 	limit, start := preset, 0
 	if s := c.str("limit"); s != "" && s != "0" {
 		n, err := strconv.Atoi(s)
@@ -93,7 +99,7 @@ func paginate[T any](c *call, name string, all []T, maximum, preset int) answer 
 			return fail("invalid_cursor")
 		}
 	}
-	end := min(start+limit, len(all))
+	end := min(start+min(limit, most), len(all))
 	next := ""
 	if end < len(all) {
 		next = base64.StdEncoding.EncodeToString([]byte("after:" + strconv.Itoa(end)))
@@ -186,7 +192,7 @@ func (c *call) messages(thread bool) answer {
 		}
 	}
 	if thread {
-		return paginate(c, "messages", payloads, 1000, 1000)
+		return paginate(c, "messages", payloads, 1000, 1000, 1000)
 	}
-	return paginate(c, "messages", payloads, 999, 100)
+	return paginate(c, "messages", payloads, 999, 100, 999)
 }

@@ -29,7 +29,7 @@ type Config struct {
 	APIURL string
 
 	// Commands and Shortcuts are what the page offers; by default the ones
-	// that ask for access to an account.
+	// that ask for access to an account and for membership in a group.
 	Commands  []Command
 	Shortcuts []Shortcut
 
@@ -99,10 +99,16 @@ func (c *Config) checkAndSetDefaults() error {
 		c.AppName = "SSO Elevator"
 	}
 	if c.Commands == nil {
-		c.Commands = []Command{{Name: "/access", Description: "Ask for access to an account"}}
+		c.Commands = []Command{
+			{Name: "/access", Description: "Ask for access to an account"},
+			{Name: "/group-access", Description: "Ask for membership in a group"},
+		}
 	}
 	if c.Shortcuts == nil {
-		c.Shortcuts = []Shortcut{{Name: "Request access", CallbackID: "request_for_access"}}
+		c.Shortcuts = []Shortcut{
+			{Name: "Request access", CallbackID: "request_for_access"},
+			{Name: "Request group membership", CallbackID: "request_for_group_membership"},
+		}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -105,7 +105,7 @@ func (s *Server) deliverPayload(ctx context.Context, person string, payload map[
 func (s *Server) send(ctx context.Context, d delivery) delivery {
 	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.requestURL()
 	d.Status, d.Answer, d.Error = 0, "", ""
-	if f, ok := s.faults.take("request"); ok {
+	if f, ok := s.faults.take("request", ""); ok {
 		if sleep(ctx, time.Duration(f.Delay)); f.Error != "" {
 			d.Error = f.Error
 			return s.log.add(d)

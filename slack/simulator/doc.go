@@ -38,8 +38,8 @@
 //	GET  /sim/deliveries  what was sent to the app, and its answers; ?after=N
 //	POST /sim/replay    {n, stale?}  sends delivery n again: signed anew, or with
 //	                    the old timestamp and signature where stale
-//	POST /sim/faults    {method, error, count, delay, retry_after, lost}
-//	GET, DELETE /sim/faults
+//	POST /sim/faults    {method, error, count, delay, retry_after, lost, match}
+//	GET, DELETE /sim/faults  DELETE with ?match=… forgets those with that match
 //
 // In "values", what is typed or chosen is named by action id, or by
 // "block_id/action_id" where an action id occurs twice: a string is the text of
@@ -52,7 +52,8 @@
 // ("*": any; "response_url"; "request": what goes out to the app). Its error is a
 // Web API error code, "ratelimited" for HTTP 429 with Retry-After, "http_500" or
 // another status, or empty for a delay only. "lost" carries the call out and
-// then drops the connection. For "request", error "timeout" or "unreachable"
+// then drops the connection. "match" is a part of the call's arguments, such as
+// a request's id: other calls go through. For "request", error "timeout" or "unreachable"
 // is what the person gets to see without the app being asked.
 //
 // # The page
@@ -64,6 +65,8 @@
 //	.sidebar [data-conversation="C…"]    channel and direct messages
 //	#composer [data-command="/access"]   runs the command; #composer-text takes typed ones too
 //	#composer [data-shortcut="request_for_access"]
+//	                                     the same for groups: /group-access and
+//	                                     request_for_group_membership
 //	#composer-text, #composer-send
 //	.message[data-ts][data-channel]      one message; .ephemeral where only I see it;
 //	                                     .replies holds its thread

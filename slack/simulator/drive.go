@@ -143,7 +143,7 @@ func (s *Server) driveHandlers(mux *http.ServeMux) {
 		writeJSON(w, http.StatusOK, map[string]any{"faults": s.faults.pending()})
 	})
 	mux.HandleFunc("DELETE /sim/faults", func(w http.ResponseWriter, r *http.Request) {
-		s.faults.clear()
+		s.faults.clear(r.URL.Query().Get("match"))
 		writeJSON(w, http.StatusOK, Result{OK: true})
 	})
 	mux.HandleFunc("POST /sim/faults", func(w http.ResponseWriter, r *http.Request) {

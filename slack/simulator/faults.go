@@ -1,10 +1,14 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +24,7 @@ type fault struct {
 	Delay      duration `json:"delay"`
 	RetryAfter int      `json:"retry_after"` // seconds, for ratelimited; default 1
 	Lost       bool     `json:"lost"`
+	Match      string   `json:"match"` // part of the call's arguments; empty: any call
 }
 
 // duration is written as "1.5s".
@@ -55,10 +60,11 @@ func (l *faultList) add(f fault) {
 	l.list = append(l.list, &f)
 }
 
-func (l *faultList) clear() {
+// clear forgets the faults with that match, or all where it is empty.
+func (l *faultList) clear(match string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.list = nil
+	l.list = slices.DeleteFunc(l.list, func(f *fault) bool { return match == "" || f.Match == match })
 }
 
 func (l *faultList) pending() []fault {
@@ -75,11 +81,14 @@ func (l *faultList) pending() []fault {
 
 // take is the fault that hits this call; ok is false where none does. "*" is
 // any method of the Web API, and response_url.
-func (l *faultList) take(method string) (f fault, ok bool) {
+func (l *faultList) take(method, arguments string) (f fault, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.list {
 		if f.Count == 0 || f.Method != method && (f.Method != "*" || method == "request") {
+			continue
+		}
+		if !strings.Contains(arguments, f.Match) {
 			continue
 		}
 		if f.Count > 0 {
@@ -93,7 +102,7 @@ func (l *faultList) take(method string) (f fault, ok bool) {
 // inject plays the fault that hits this call. It returns false where the call
 // is answered already; w is where the answer goes otherwise.
 func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string) (http.ResponseWriter, bool) {
-	f, ok := l.take(method)
+	f, ok := l.take(method, argumentsText(r))
 	if !ok {
 		return w, true
 	}
@@ -119,6 +128,21 @@ func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string
 		writeJSON(w, http.StatusOK, map[string]any{"ok": false, "error": f.Error})
 	}
 	return w, false
+}
+
+// argumentsText is the query and the body of a call, decoded where they are a
+// form's. The body can be read again afterwards.
+func argumentsText(r *http.Request) string {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
+	if err != nil {
+		return ""
+	}
+	text := r.URL.RawQuery + "\n" + string(body)
+	if decoded, err := url.QueryUnescape(text); err == nil {
+		return decoded
+	}
+	return text
 }
 
 // sleep waits for d; false where ctx ends first.

@@ -93,6 +93,10 @@ func Of(r access.Request, seq int) Record {
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
 		rec.DecisionStatements = join(o.Statements)
 	}
+	switch e.Kind {
+	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
+		rec.GroupMembershipID = r.GroupMembershipID // known from the grant on
+	}
 	if ends(r, e.Kind) {
 		rec.Removal = string(r.Removal)
 		if r.Failure != nil {

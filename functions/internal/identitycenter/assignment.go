@@ -257,6 +257,16 @@ func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 	return false, err
 }
 
+// MembershipID is the id of the membership, "" where there is none.
+func (c *Client) MembershipID(ctx context.Context, s access.Subject) (string, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	id, _, err := c.membership(ctx, in, s)
+	return id, err
+}
+
 func (c *Client) membership(ctx context.Context, in instance, s access.Subject) (id string, found bool, err error) {
 	out, err := c.store.GetGroupMembershipId(ctx, &identitystore.GetGroupMembershipIdInput{
 		IdentityStoreId: aws.String(in.identityStoreID),

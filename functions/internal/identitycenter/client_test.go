@@ -447,6 +447,9 @@ func TestMembership(t *testing.T) {
 		t.Fatalf("Create = %q, %v", id, err)
 	}
 	exists(true)
+	if id, err := c.MembershipID(ctx, group); id != "m-1" || err != nil {
+		t.Errorf("MembershipID = %q, %v", id, err)
+	}
 	if op, err := c.Creation(ctx, group, id); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
@@ -454,6 +457,9 @@ func TestMembership(t *testing.T) {
 		t.Fatalf("Delete = %q, %v", id, err)
 	}
 	exists(false)
+	if id, err := c.MembershipID(ctx, group); id != "" || err != nil {
+		t.Errorf("MembershipID = %q, %v of a membership that is gone", id, err)
+	}
 	if !reflect.DeepEqual(store.members, map[string]string{"g-1 p-2": "m-2"}) {
 		t.Errorf("memberships = %v", store.members)
 	}

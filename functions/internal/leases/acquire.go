@@ -204,8 +204,12 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 
+	membershipID, err := l.membershipID(ctx, lease)
+	if err != nil {
+		return r, err
+	}
 	now := l.Now().UTC()
-	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second))
+	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), membershipID)
 	if lost(err) || err == nil && over(granted) {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
@@ -224,6 +228,19 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		}
 	}
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: others changed it all the time")
+}
+
+// membershipID is what Identity Center calls the membership that the lease
+// guards, "" for an assignment. Where the answer to its creation was lost, it is
+// asked for.
+func (l *Leases) membershipID(ctx context.Context, lease access.Lease) (string, error) {
+	if lease.Subject.Kind != access.KindGroup {
+		return "", nil
+	}
+	if lease.OperationID != "" {
+		return lease.OperationID, nil
+	}
+	return l.IdentityCenter.MembershipID(ctx, lease.Subject)
 }
 
 // held reads the lease that the request holds; Lost where it holds none.

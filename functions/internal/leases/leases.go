@@ -37,7 +37,7 @@ import (
 // Table is what of the store the leases need.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	Granted(ctx context.Context, id string, at, end time.Time) (access.Request, error)
+	Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
 	BeginRevoke(ctx context.Context, id string, at time.Time) (access.Request, error)
 	Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
@@ -54,6 +54,7 @@ type IdentityCenter interface {
 	Delete(ctx context.Context, s access.Subject) (operationID string, err error)
 	Deletion(ctx context.Context, s access.Subject, operationID string) (identitycenter.Operation, error)
 	Vanished(ctx context.Context, s access.Subject) (bool, error)
+	MembershipID(ctx context.Context, s access.Subject) (string, error)
 }
 
 var (

@@ -411,6 +411,47 @@ func TestDeletionFails(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
+// The row has the membership's id: the creation's answer, or, where that got
+// lost, what is asked for. Who joins has the same one, an assignment has none.
+func TestMembershipID(t *testing.T) {
+	group := access.Target{Kind: access.KindGroup, GroupID: "g-1"}
+	for _, tt := range []struct {
+		name   string
+		target access.Target
+		lost   bool
+		want   string
+	}{
+		{"answered", group, false, "op0"},
+		{"the answer got lost", group, true, "m-9"},
+		{"an assignment", subject.Target, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w, l := still("a", "b")
+			if tt.lost {
+				l.IdentityCenter = forgetful{l.IdentityCenter}
+			}
+			for _, id := range []string{"a", "b"} {
+				r := w.rows[id]
+				r.Target = tt.target
+				w.rows[id] = r
+				w.grant(t, l, id)
+				if got := w.rows[id].GroupMembershipID; got != tt.want {
+					t.Errorf("%s has the membership %q, want %q", id, got, tt.want)
+				}
+			}
+		})
+	}
+}
+
+type forgetful struct{ leases.IdentityCenter }
+
+func (f forgetful) Create(ctx context.Context, s access.Subject) (string, error) {
+	_, err := f.IdentityCenter.Create(ctx, s)
+	return "", err
+}
+
+func (forgetful) MembershipID(context.Context, access.Subject) (string, error) { return "m-9", nil }
+
 // The lists show an assignment of a user who is gone, and it can't be deleted.
 func TestVanishedUser(t *testing.T) {
 	w, l := still("a")

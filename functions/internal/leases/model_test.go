@@ -531,14 +531,14 @@ func (t *table) Get(_ context.Context, id string) (access.Request, error) {
 	return t.row("Get "+id, id, func(*access.Request) error { return nil })
 }
 
-func (t *table) Granted(_ context.Context, id string, at, end time.Time) (access.Request, error) {
+func (t *table) Granted(_ context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	return t.row("Granted "+id, id, func(r *access.Request) error {
 		switch {
 		case !r.GrantedAt.IsZero():
 		case !r.RevokingAt.IsZero():
 			return access.Errorf(access.CodeLost, "over")
 		default:
-			r.GrantedAt, r.End = at, end
+			r.GrantedAt, r.End, r.GroupMembershipID = at, end, membershipID
 		}
 		return nil
 	})
@@ -643,6 +643,8 @@ func (c *center) Exists(context.Context, access.Subject) (exists bool, err error
 	})
 	return exists, err
 }
+
+func (c *center) MembershipID(context.Context, access.Subject) (string, error) { return "", nil }
 
 func (c *center) Create(context.Context, access.Subject) (id string, err error) {
 	err = c.w.call(c.p, "Create", false, func() error {

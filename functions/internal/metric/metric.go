@@ -19,6 +19,7 @@ const Namespace = "SsoElevator"
 const (
 	RevokeFailed  = "RevokeFailed"  // access is still there after every retry of a round
 	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row
+	Misconfigured = "Misconfigured" // something failed that a person has to mend; the log says what
 	// The catalog was refreshed in full; an alarm tells when that stays away.
 	CatalogRefreshed = "CatalogRefreshed"
 	Outcome          = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind

@@ -192,12 +192,16 @@ func (s *Store) CompletePost(ctx context.Context, id, purpose string, p access.P
 // Granted enters, once, that the access was seen to exist at at and ends at
 // end, with its event; a second call returns what is stored. A request whose
 // removal has begun, or that is tombstoned or closed, is not granted any more:
-// Lost.
-func (s *Store) Granted(ctx context.Context, id string, at, end time.Time) (access.Request, error) {
+// Lost. membershipID is that of a membership in a group, else empty.
+func (s *Store) Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	const doing = "record grant"
+	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), attrDue: due(end)}
+	if membershipID != "" {
+		set["group_membership_id"] = membershipID
+	}
 	r, won, err := s.apply(ctx, id, change{
 		doing:  doing,
-		set:    map[string]any{"granted_at": at.UTC(), "end": end.UTC(), attrDue: due(end)},
+		set:    set,
 		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
 		absent: []string{"granted_at", "revoking_at", "revoked_at", "tombstone", "closed_at"},
 	})

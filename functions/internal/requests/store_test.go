@@ -182,6 +182,7 @@ func TestRoundTrip(t *testing.T) {
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
+	full.GroupMembershipID = "m-1"
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
 	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
 	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}}
@@ -319,7 +320,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
 		t.Fatalf("before the grant: %v, %v", won, err)
 	}
-	if _, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour)); err != nil {
+	if _, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.StoreToken(ctx, "r", requests.WaitEnd, "end-token"); err != nil {
@@ -334,7 +335,7 @@ func TestRequestEnd(t *testing.T) {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
 	create(t, s, "r2")
-	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour)); err != nil {
+	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.BeginRevoke(ctx, "r2", monday); err != nil {
@@ -408,11 +409,11 @@ func TestGrantedOnce(t *testing.T) {
 	s, client, table := newStore(t)
 	create(t, s, "g")
 	end := monday.Add(time.Hour)
-	first, err := s.Granted(ctx, "g", monday, end)
+	first, err := s.Granted(ctx, "g", monday, end, "m-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Granted(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute))
+	again, err := s.Granted(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -427,7 +428,7 @@ func TestGrantedOnce(t *testing.T) {
 	if _, err := s.BeginRevoke(ctx, "over", monday); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Granted(ctx, "over", monday, end)
+	r, err := s.Granted(ctx, "over", monday, end, "")
 	wantCode(t, err, access.CodeLost)
 	if !r.GrantedAt.IsZero() {
 		t.Error("granted while its removal has begun")
@@ -550,7 +551,7 @@ func TestClose(t *testing.T) {
 	if _, err := s.StoreToken(ctx, "x", requests.WaitApproval, "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Granted(ctx, "x", monday, monday); err != nil {
+	if _, err := s.Granted(ctx, "x", monday, monday, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", monday, time.Hour), access.CodeLost)

@@ -9,7 +9,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/metric"
 )
 
 // Input is the part that every task's payload has.
@@ -38,10 +40,18 @@ func Start[In Payload, Out any](logger *slog.Logger, handle func(context.Context
 }
 
 // Edge is handle with its errors logged and in the form that the machine's
-// Retry and Catch understand. An error that the machine retries is a warning.
+// Retry and Catch understand. An error that the machine retries is a warning; one that a person
+// has to mend raises the alarm.
 func Edge[In Payload, Out any](logger *slog.Logger, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return edge(logger, metric.Count, handle)
+}
+
+func edge[In Payload, Out any](logger *slog.Logger, count func(string, map[string]string), handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		out, err := handle(ctx, in)
+		if lambdaerr.Code(err) == access.CodeMisconfigure {
+			count(metric.Misconfigured, nil)
+		}
 		if err != nil {
 			level := slog.LevelError
 			if lambdaerr.Code(err).Transient() {

@@ -1,4 +1,4 @@
-package task_test
+package task
 
 import (
 	"bytes"
@@ -13,17 +13,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/task"
 )
 
 type input struct {
-	task.Input
+	Input
 	Error string `json:"error"`
 }
 
 func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
 	var out bytes.Buffer
-	edge := task.Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) {
+	edge := Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) {
 		return struct{}{}, fmt.Errorf("do it: %w", access.Errorf(access.CodeThrottled, "too many"))
 	})
 	var in input
@@ -46,6 +45,29 @@ func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
 	}
 }
 
+func TestEdgeCountsWhatAPersonHasToMend(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nothing", nil, 0},
+		{"a person has to mend it", fmt.Errorf("post: %w", access.Errorf(access.CodeMisconfigure, "token_revoked")), 1},
+		{"a retry may mend it", access.Errorf(access.CodeUnavailable, "x"), 0},
+	} {
+		counted := 0
+		count := func(name string, _ map[string]string) {
+			if name == "Misconfigured" {
+				counted++
+			}
+		}
+		_, _ = edge(slog.New(slog.DiscardHandler), count, func(context.Context, input) (struct{}, error) { return struct{}{}, tt.err })(t.Context(), input{})
+		if counted != tt.want {
+			t.Errorf("%s: counted %d times, want %d", tt.name, counted, tt.want)
+		}
+	}
+}
+
 func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	tests := []struct {
 		name string
@@ -61,7 +83,7 @@ func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			edge := task.Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
+			edge := Edge(slog.New(slog.NewJSONHandler(&out, nil)), func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
 			_, _ = edge(t.Context(), input{})
 			var line struct{ Level string }
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != test.want {
@@ -72,8 +94,8 @@ func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 }
 
 func TestEdgeLeavesSuccessAlone(t *testing.T) {
-	edge := task.Edge(slog.New(slog.DiscardHandler), func(_ context.Context, in input) (string, error) { return in.RequestID, nil })
-	if out, err := edge(t.Context(), input{Input: task.Input{RequestID: "r1"}}); out != "r1" || err != nil {
+	edge := Edge(slog.New(slog.DiscardHandler), func(_ context.Context, in input) (string, error) { return in.RequestID, nil })
+	if out, err := edge(t.Context(), input{Input: Input{RequestID: "r1"}}); out != "r1" || err != nil {
 		t.Errorf("got %q, %v; want r1 and no error", out, err)
 	}
 }

@@ -50,6 +50,8 @@ type Person struct {
 	OutsideChannel bool `yaml:"outside_channel"`
 	Guest          bool `yaml:"guest"`
 	Deleted        bool `yaml:"deleted"`
+	// Stranger: from another Slack workspace, seen through a shared channel.
+	Stranger bool `yaml:"stranger"`
 	// DirectoryEmail is the person's email in Identity Center where it is
 	// another one than in Slack.
 	DirectoryEmail string `yaml:"directory_email"`

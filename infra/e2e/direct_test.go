@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// direct is what was sent to somebody directly about the request, by purpose.
+func (r *request) direct(t *testing.T, person string) map[string][]post {
+	t.Helper()
+	sent := map[string][]post{}
+	for _, p := range r.stack.posts(t, "") {
+		if p.Channel == "D"+strings.TrimPrefix(person, "U") && p.Metadata.EventPayload["request_id"] == r.id {
+			purpose := p.Metadata.EventPayload["purpose"]
+			sent[purpose] = append(sent[purpose], p)
+		}
+	}
+	return sent
+}
+
+func (r *request) waitDirect(t *testing.T, person, purpose string) post {
+	t.Helper()
+	var found post
+	eventually(t, soon, "the direct message "+purpose, func() error {
+		sent := r.direct(t, person)[purpose]
+		if len(sent) == 0 {
+			return errNotYet
+		}
+		found = sent[0]
+		return nil
+	})
+	return found
+}
+
+// TestDirectMessages: Dave is not in the channel. What becomes of his request
+// is told to him directly, once each, and he can end his access from there.
+func TestDirectMessages(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{dave, hostileAccount, "DeveloperAccess", 120})
+	m := r.message(t)
+	if announced := r.waitDirect(t, dave, "dm-announce"); !announced.has("withdraw") || announced.has("approve") {
+		t.Errorf("his message has the wrong buttons: %s", announced.Blocks)
+	}
+	if res := local.press(t, bob, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitAssigned(t)
+	granted := r.waitDirect(t, dave, "dm-granted")
+	if text := strings.Join(textsOf(t, granted.Blocks), ""); !strings.Contains(text, "your access is ready") || !strings.Contains(text, hostileAccount) {
+		t.Errorf("he is told %q", text)
+	}
+	if res := local.press(t, dave, granted, "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitGone(t, soon)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	r.waitDirect(t, dave, "dm-revoked")
+	for purpose, sent := range r.direct(t, dave) {
+		checkText(t, sent[0], dave)
+		if len(sent) != 1 || !slices.Contains([]string{"dm-announce", "dm-granted", "dm-revoked"}, purpose) {
+			t.Errorf("%d direct messages %q", len(sent), purpose)
+		}
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+}
+
+// TestDirectMessageWithdraw: also before it is decided he needs no channel.
+func TestDirectMessageWithdraw(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{dave, "log-archive", "DeveloperAccess", 10})
+	if res := local.press(t, dave, r.waitDirect(t, dave, "dm-announce"), "withdraw", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	r.waitDirect(t, dave, "dm-outcome")
+	wantEvents(t, r, "requested", "withdrawn")
+}
+
+// TestNoDirectMessageInTheChannel: Zoe is on the last page of the channel's
+// members, and reads there what concerns her.
+func TestNoDirectMessageInTheChannel(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{zoe, "log-archive", "ReadOnlyAccess", 10})
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantOnce(t, r, "granted", "revoked")
+	if sent := r.direct(t, zoe); len(sent) > 0 {
+		t.Errorf("she is in the channel and got direct messages: %v", sent)
+	}
+}

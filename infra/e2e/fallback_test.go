@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// TestSecondaryDomain: Identity Center knows Ivan by another domain than Slack
+// does. He gets access, the message warns, and every record says so.
+func TestSecondaryDomain(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{ivan, "network", "DeveloperAccess", 10})
+	m := r.message(t)
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "check that this is the right person") {
+		t.Errorf("the message does not warn: %q", text)
+	}
+	if res := local.press(t, bob, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	for _, rec := range r.audit(t) {
+		if rec["secondary_domain_was_used"] != true || rec["requester_email"] != "ivan@example.com" || rec["sso_user_principal_id"] != local.principalID(t, ivan) {
+			t.Errorf("record %v: secondary_domain_was_used %v, requester_email %v, sso_user_principal_id %v",
+				rec["event"], rec["secondary_domain_was_used"], rec["requester_email"], rec["sso_user_principal_id"])
+		}
+	}
+}
+
+// TestSecondaryDomainNeverApproves: Ivan is named as an approver, and is refused
+// all the same; somebody found under their own address is not warned of.
+func TestSecondaryDomainNeverApproves(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{judy, "network", "FallbackAccess", 10})
+	m := r.message(t)
+	if strings.Contains(string(m.Blocks), "fallback email domain") {
+		t.Errorf("a warning about somebody who has none: %s", m.Blocks)
+	}
+	for _, action := range []string{"approve", "deny"} {
+		if res := local.press(t, ivan, m, action, false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+	}
+	told := 0
+	for _, p := range local.posts(t, ivan) {
+		if p.Ephemeral == ivan && strings.Contains(strings.Join(textsOf(t, p.Blocks), ""), "You can not approve this request") {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("he is told %d times that he may not, want 2", told)
+	}
+	if now := r.message(t); !now.has("approve") || r.assigned(t) {
+		t.Errorf("his press had an effect: %s", now.Blocks)
+	}
+	if res := local.press(t, carol, m, "deny", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "denied")
+}

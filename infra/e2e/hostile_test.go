@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
+)
+
+const (
+	// hostileAccount is an account's name of testdata/organization.yaml.
+	hostileAccount = "*<!channel>* <@U0BOB0002> <https://evil.test|x>"
+	longestAccount = "longest-account-name-"
+	crowdAccess    = "CrowdAccess-LongestNameThereIs_+"
+	hostileGroup   = "*Group* <!here> <https://evil.test|x> :tada:"
+	maxName        = 100 // what a message shows of a name
+)
+
+// hostileReason is as long as a reason may be, and tries everything.
+func hostileReason(t *testing.T) string {
+	t.Helper()
+	text := t.Name() + " <!channel> <!here> <!everyone> @channel <@U0ALICE01> <#C0ACCESS01> <!subteam^S012> *bold* _it_ `code` :tada: :large_green_circle:\n" +
+		"> quote\n*Requester:* <@U0BOB0002>\nApproved by <@U0BOB0002>\n<https://evil.test|Open the execution in the AWS console> https://evil.test <mailto:a@evil.test|a>\n" +
+		"\u05d0\u05d1\u05d2 &lt;!channel&gt; {\"type\":\"broadcast\",\"range\":\"channel\"} \\u003c!channel\\u003e\n"
+	return text + strings.Repeat("x", access.MaxReasonLength-utf8.RuneCountInString(text))
+}
+
+var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
+
+// labels are what our messages set in bold.
+var labels = []string{
+	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Who can approve: ",
+	"Not found in Slack: ", "Open until: ", "Reason: ",
+}
+
+// checkText holds a message to showing what people wrote, and nothing more: it
+// mentions only those that it has to, links only to the console, has no element
+// in which markup means something, and no bold text but our labels.
+func checkText(t *testing.T, p post, mentions ...string) {
+	t.Helper()
+	purpose := p.Metadata.EventPayload["purpose"]
+	for _, e := range elementsOf(t, p.Blocks) {
+		kind, _ := e["type"].(string)
+		text, _ := e["text"].(string)
+		switch kind {
+		case "", "header", "rich_text", "rich_text_section", "rich_text_quote", "plain_text", "actions", "date", "section":
+		case "text":
+			if style, ok := e["style"].(map[string]any); ok && style["bold"] == true && !slices.Contains(labels, text) {
+				t.Errorf("%s: in bold: %q", purpose, text)
+			}
+		case "user":
+			if id, _ := e["user_id"].(string); !slices.Contains(mentions, id) {
+				t.Errorf("%s: mentions %q", purpose, id)
+			}
+		case "link":
+			if url, _ := e["url"].(string); !strings.HasPrefix(url, "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/arn:aws:states:") {
+				t.Errorf("%s: links to %q", purpose, url)
+			}
+		case "button":
+			if value, _ := e["value"].(string); value != p.Metadata.EventPayload["request_id"] {
+				t.Errorf("%s: a button carries %q", purpose, value)
+			}
+		default:
+			t.Errorf("%s: has an element %q: %v", purpose, kind, e)
+		}
+		if kind == "plain_text" && e["emoji"] == true && emojiCode.MatchString(text) {
+			t.Errorf("%s: emoji codes mean something in %q", purpose, text)
+		}
+	}
+	text := p.Text
+	for _, id := range mentions {
+		text = strings.ReplaceAll(text, "<@"+id+">", "")
+	}
+	if strings.ContainsAny(text, "<>*`|") || strings.Contains(text, "evil") {
+		t.Errorf("%s: the notification's text is %q", purpose, p.Text)
+	}
+}
+
+// checkAll is checkText of the request's message and of its thread.
+func checkAll(t *testing.T, r *request, mentions ...string) {
+	t.Helper()
+	m := r.message(t)
+	checkText(t, m, mentions...)
+	quotes := 0
+	for _, e := range elementsOf(t, m.Blocks) {
+		if e["type"] != "rich_text_quote" {
+			continue
+		}
+		inside := e["elements"].([]any)
+		if one, _ := inside[0].(map[string]any); len(inside) == 1 && one["type"] == "text" && one["text"] == r.reason && one["style"] == nil {
+			quotes++
+		}
+	}
+	if quotes != 1 {
+		t.Errorf("the reason stands %d times in a quote of its own, want once: %s", quotes, m.Blocks)
+	}
+	for _, posts := range r.thread(t) {
+		for _, p := range posts {
+			checkText(t, p, mentions...)
+		}
+	}
+}
+
+// TestHostileText: a reason and an account that try to mention, to link and to
+// forge are shown as they are, from the form to the last message.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	reason := hostileReason(t)
+	r := local.askBecause(t, wish{mallory, hostileAccount, "ReadOnlyAccess", 10}, reason, func(string) {})
+	r.message(t)
+	r.waitAssigned(t)
+	r.shows(t, "🟢")
+	checkAll(t, r, mallory)
+	if texts := textsOf(t, r.message(t).Blocks); !slices.Contains(texts, hostileAccount+" ("+accountID(t, hostileAccount)+")") {
+		t.Errorf("the account's name is not shown as it is: %q", texts)
+	}
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	checkAll(t, r, mallory)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	checkRecords(t, r)
+}
+
+// TestHostileDirection: characters that turn the direction of what stands beside
+// them are dropped when the form comes in. Letters that run from right to left stay.
+func TestHostileDirection(t *testing.T) {
+	t.Parallel()
+	r := local.askBecause(t, wish{mallory, "network", "DeveloperAccess", 10}, t.Name()+" \u202etxt.exe\u202c \u2066\u2069end", func(string) {})
+	r.reason = t.Name() + " txt.exe end"
+	m := r.message(t)
+	checkAll(t, r, mallory, bob, carol)
+	if res := local.press(t, mallory, m, "withdraw", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	checkRecords(t, r)
+}
+
+// TestLongestEverything: the longest names and reason and sixty approvers leave
+// the messages within Slack's limits, the reminder among them.
+func TestLongestEverything(t *testing.T) {
+	t.Parallel()
+	account := longestAccount + strings.Repeat("x", 50-len(longestAccount))
+	r := local.askBecause(t, wish{mallory, account, crowdAccess, 10}, hostileReason(t), func(string) {})
+	m := r.message(t)
+	mentions := []string{mallory}
+	for i := range 60 {
+		mentions = append(mentions, "U0CROWD"+string(rune('0'+i/10))+string(rune('0'+i%10)))
+	}
+	checkAll(t, r, mentions...)
+	tagged := map[any]bool{}
+	for _, e := range elementsOf(t, m.Blocks) {
+		if e["type"] == "user" {
+			tagged[e["user_id"]] = true
+		}
+	}
+	if len(tagged) != 61 {
+		t.Errorf("%d people are tagged, want the requester and 60 approvers", len(tagged))
+	}
+	texts := textsOf(t, m.Blocks)
+	if !slices.Contains(texts, account+" ("+accountID(t, account)+")") || !slices.Contains(texts, crowdAccess) {
+		t.Errorf("the names are not shown in full: %q", texts)
+	}
+	eventually(t, soon, "a reminder", func() error {
+		if len(r.thread(t)["remind-1"]) == 0 {
+			return errNotYet
+		}
+		return nil
+	})
+	local.press(t, mallory, m, "withdraw", false) // it may have expired
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	checkAll(t, r, mentions...)
+}
+
+// TestHostileGroup: a group's name may be 1024 characters of markup.
+func TestHostileGroup(t *testing.T) {
+	t.Parallel()
+	m := local.askForGroup(t, mallory, hostileGroup, 10)
+	m.waitMember(t)
+	m.shows(t, "🟢")
+	checkAll(t, m.request, mallory)
+	shown := false
+	for _, text := range textsOf(t, m.message(t).Blocks) {
+		shown = shown || strings.HasPrefix(text, hostileGroup) && strings.HasSuffix(text, "…") && utf8.RuneCountInString(text) == maxName
+	}
+	if !shown {
+		t.Errorf("the group's name is not shown: %s", m.message(t).Blocks)
+	}
+	m.waitNoMember(t, 10*time.Second+removalLimit)
+	m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	checkAll(t, m.request, mallory)
+	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
+}
+
+// TestHostileForm: the form too shows a name as text, and what private_metadata
+// keeps stays within its limit.
+func TestHostileForm(t *testing.T) {
+	t.Parallel()
+	f := local.openForGroup(t, mallory)
+	defer f.unlock()
+	f.choose(t, "group", hostileGroup)
+	v, err := local.topView(mallory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view struct {
+		Blocks          json.RawMessage `json:"blocks"`
+		PrivateMetadata string          `json:"private_metadata"`
+	}
+	if err := json.Unmarshal(v.Raw, &view); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range elementsOf(t, view.Blocks) {
+		if kind := e["type"]; kind == "mrkdwn" || e["emoji"] == true {
+			t.Errorf("markup means something in %v", e)
+		}
+	}
+	if !strings.Contains(strings.Join(textsOf(t, view.Blocks), "\n"), hostileGroup) || len(view.PrivateMetadata) > 3000 {
+		t.Errorf("the form shows %q, private_metadata of %d bytes", textsOf(t, view.Blocks), len(view.PrivateMetadata))
+	}
+}

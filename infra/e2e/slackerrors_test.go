@@ -1,0 +1,276 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// slackFault makes calls of Slack go wrong: those whose arguments contain match.
+func (s *stack) slackFault(t *testing.T, method, code, match string, count int, more map[string]any) {
+	t.Helper()
+	fault := map[string]any{"method": method, "error": code, "match": match, "count": count}
+	for k, v := range more {
+		fault[k] = v
+	}
+	if err := s.post("/sim/faults", fault, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mend takes the faults with that match away.
+func (s *stack) mend(t *testing.T, match string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, s.Page+"sim/faults?match="+url.QueryEscape(match), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+}
+
+// history is what the execution went through.
+func (r *request) history(t *testing.T) []sfntypes.HistoryEvent {
+	t.Helper()
+	var events []sfntypes.HistoryEvent
+	pages := sfn.NewGetExecutionHistoryPaginator(r.stack.sfn, &sfn.GetExecutionHistoryInput{ExecutionArn: r.execution(t).ExecutionArn})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, page.Events...)
+	}
+	return events
+}
+
+// failures are the tasks that failed, as the history says it: "error: cause".
+func (r *request) failures(t *testing.T) []string {
+	t.Helper()
+	var failed []string
+	for _, e := range r.history(t) {
+		if d := e.TaskFailedEventDetails; d != nil {
+			failed = append(failed, aws.ToString(d.Error)+": "+aws.ToString(d.Cause))
+		}
+	}
+	return failed
+}
+
+// ended waits for the execution's end where there is no message to find it by.
+func (r *request) ended(t *testing.T, within time.Duration) {
+	t.Helper()
+	eventually(t, within, "the execution succeeds", func() error {
+		if status := r.execution(t).Status; status != sfntypes.ExecutionStatusSucceeded {
+			return fmt.Errorf("it is %s", status)
+		}
+		return nil
+	})
+}
+
+// misconfigured counts how often the metric was raised so far.
+func misconfigured(t *testing.T) int {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(log, []byte(`"Misconfigured":1`))
+}
+
+// TestSlackWantsMending runs before the tests that run side by side: what it
+// waits for must come before the requests expire. What a person must mend is in
+// the execution by name, with what to do, and raises the metric of the alarm;
+// once it is mended the request goes on by itself.
+func TestSlackWantsMending(t *testing.T) {
+	before := misconfigured(t)
+	type trouble struct {
+		code, account, says string
+		*request
+	}
+	var troubles []*trouble
+	for _, tt := range []*trouble{
+		{code: "channel_not_found", account: "shop-production", says: "check the channel id in the settings"},
+		{code: "not_in_channel", account: "shop-staging", says: "invite the app to the channel"},
+		{code: "token_revoked", account: "shop-development", says: "put the app's current bot token"},
+	} {
+		reason := fmt.Sprintf("%s, %s", t.Name(), tt.code)
+		tt.request = local.askBecause(t, wish{zoe, tt.account, "DeveloperAccess", 10}, reason, func(id string) {
+			local.slackFault(t, "chat.postMessage", tt.code, id, -1, nil)
+		})
+		troubles = append(troubles, tt)
+	}
+	for _, tt := range troubles {
+		tt.waitsIn(t, "WaitForSlack")
+		failed := tt.failures(t)
+		if len(failed) == 0 || !strings.HasPrefix(failed[0], "Misconfigured: ") || !strings.Contains(failed[0], tt.code) || !strings.Contains(failed[0], tt.says) {
+			t.Errorf("%s: the execution says %q", tt.code, failed)
+		}
+		local.mend(t, tt.id)
+	}
+	if raised := misconfigured(t) - before; raised < len(troubles) {
+		t.Errorf("the metric was raised %d times, want at least %d", raised, len(troubles))
+	}
+	for _, tt := range troubles {
+		if res := local.press(t, bob, tt.message(t), "deny", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+	}
+	for _, tt := range troubles {
+		tt.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, tt.request, "requested", "denied")
+	}
+}
+
+// TestRevokeNeverWaitsForSlack: the token is revoked before the request and
+// stays so. Access comes, ends in time, and is recorded; nobody hears of it.
+func TestRevokeNeverWaitsForSlack(t *testing.T) {
+	t.Parallel()
+	r := local.askBecause(t, wish{zoe, "data-lake", "ReadOnlyAccess", 10}, t.Name(), func(id string) {
+		local.slackFault(t, "*", "token_revoked", id, -1, nil)
+	})
+	defer local.mend(t, r.id)
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.ended(t, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	var end, gone time.Time
+	for _, rec := range r.audit(t) {
+		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(rec["time"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch rec["event"] {
+		case "granted":
+			end = at.Add(10 * time.Second)
+		case "revoked":
+			gone = at
+		}
+	}
+	if late := gone.Sub(end); late > removalLimit {
+		t.Errorf("the access was gone %s after its end", late)
+	}
+	failed := r.failures(t)
+	if slices.ContainsFunc(failed, func(f string) bool { return !strings.HasPrefix(f, "Misconfigured: ") }) || len(failed) != 3 {
+		t.Errorf("the execution says %q, want Misconfigured for each of the three messages", failed)
+	}
+}
+
+// TestSlackRateLimit: the wait that Slack asks for is kept within the call, and
+// the message comes once.
+func TestSlackRateLimit(t *testing.T) {
+	t.Parallel()
+	const wait = 2 * time.Second
+	r := local.askBecause(t, wish{zoe, "network", "DeveloperAccess", 10}, t.Name(), func(id string) {
+		local.slackFault(t, "chat.postMessage", "ratelimited", id, 1, map[string]any{"retry_after": int(wait.Seconds())})
+	})
+	m := r.message(t)
+	r.waitsIn(t, "AwaitApproval")
+	var entered, exited time.Time
+	for _, e := range r.history(t) {
+		if d := e.StateEnteredEventDetails; d != nil && *d.Name == "Announce" {
+			entered = *e.Timestamp
+		}
+		if d := e.StateExitedEventDetails; d != nil && *d.Name == "Announce" {
+			exited = *e.Timestamp
+		}
+	}
+	if took := exited.Sub(entered); took < wait {
+		t.Errorf("announcing took %s: Slack asked to wait %s", took, wait)
+	}
+	if failed := r.failures(t); len(failed) > 0 {
+		t.Errorf("it failed with %q although there was time to wait", failed)
+	}
+	local.press(t, zoe, m, "withdraw", false)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	r.onlyOnce(t)
+}
+
+// onlyOnce looks for second messages about the request in the channel.
+func (r *request) onlyOnce(t *testing.T) {
+	t.Helper()
+	n := 0
+	for _, p := range r.stack.posts(t, "") {
+		if p.ThreadTS == "" && p.Ephemeral == "" && p.Metadata.EventPayload["request_id"] == r.id {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d messages about the request, want 1", n)
+	}
+}
+
+// TestSlackAnswerLost: what Slack took although nobody heard of it, or answered
+// too late, is not posted again.
+func TestSlackAnswerLost(t *testing.T) {
+	for name, more := range map[string]map[string]any{
+		"the connection breaks": {"lost": true},
+		"the answer is late":    {"lost": true, "delay": "5s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := local.askBecause(t, wish{zoe, "shared-services", "DeveloperAccess", 10}, t.Name(), func(id string) {
+				local.slackFault(t, "chat.postMessage", "", id, 1, more)
+			})
+			m := r.message(t)
+			r.waitsIn(t, "AwaitApproval")
+			if failed := r.failures(t); len(failed) == 0 || !strings.HasPrefix(failed[0], "Unavailable: ") {
+				t.Errorf("the execution says %q, want Unavailable first", failed)
+			}
+			local.press(t, zoe, m, "withdraw", false)
+			r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+			r.onlyOnce(t)
+		})
+	}
+}
+
+// TestSlackScopeMissing: where the approvers can't be looked up, the request is
+// refused, with a word to the requester and another to who runs this.
+func TestSlackScopeMissing(t *testing.T) {
+	t.Parallel()
+	// Nobody else asks for AdministratorAccess: Frank is in no function's memory.
+	local.slackFault(t, "users.lookupByEmail", "missing_scope", "frank@example.com", -1, nil)
+	defer local.mend(t, "frank@example.com")
+	r := local.ask(t, wish{zoe, "playground", "AdministratorAccess", 10})
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	r.shows(t, "The app is not set up right.")
+	wantEvents(t, r, "requested", "refused")
+	if failed := r.failures(t); len(failed) == 0 || !strings.HasPrefix(failed[0], "Misconfigured: ") || !strings.Contains(failed[0], "add the scope to the Slack app") {
+		t.Errorf("the execution says %q", failed)
+	}
+}
+
+// TestSlackTokenRevokedInTheForm: who asks is told, and the metric is raised.
+func TestSlackTokenRevokedInTheForm(t *testing.T) {
+	t.Parallel()
+	const somebody = "U0CROWD59"
+	before := misconfigured(t)
+	local.slackFault(t, "users.info", "token_revoked", somebody, -1, nil)
+	defer local.mend(t, somebody)
+	f := local.open(t, somebody)
+	defer f.unlock()
+	v, err := local.topView(somebody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(v.Raw), "This app is not set up right.") {
+		t.Errorf("the form says %s", v.Raw)
+	}
+	if misconfigured(t) == before {
+		t.Error("the metric was not raised")
+	}
+}
