@@ -91,6 +91,45 @@ func TestKilledFunction(t *testing.T) {
 	}
 }
 
+// TestKilledReminder kills what reminds the approvers, once before and once
+// after its effect: they are reminded, once, and can still approve.
+func TestKilledReminder(t *testing.T) {
+	for i, tt := range []struct {
+		function, operation string
+		kind                faults.Kind
+	}{
+		{"evaluate", "next", faults.KillBefore},
+		{"evaluate", "next", faults.KillAfter},
+		{"notify", "remind", faults.KillBefore},
+		{"notify", "remind", faults.KillAfter},
+	} {
+		t.Run(tt.function+" "+tt.operation+" "+string(tt.kind), func(t *testing.T) {
+			t.Parallel()
+			r := local.ask(t, wish{bob, accounts[i], "AdministratorAccess", 10},
+				faults.Rule{Kind: tt.kind, Function: "-" + tt.function, Operation: tt.operation})
+			eventually(t, soon, "the first reminder", func() error {
+				if len(r.thread(t)["remind-1"]) == 0 {
+					return errNotYet
+				}
+				return nil
+			})
+			if res := local.press(t, erin, r.message(t), "approve", false); !res.OK {
+				t.Fatalf("press: %+v", res)
+			}
+			r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+2*soon)
+			if r.assigned(t) {
+				t.Error("access is left behind")
+			}
+			wantEvents(t, r, "requested", "approved", "granted", "revoked")
+			for purpose, posts := range r.thread(t) {
+				if len(posts) > 1 {
+					t.Errorf("%d messages %q in the thread, want one at the most", len(posts), purpose)
+				}
+			}
+		})
+	}
+}
+
 // TestSlackIsDown runs before the tests that run side by side: nobody could
 // tell them anything.
 func TestSlackIsDown(t *testing.T) {
@@ -132,11 +171,14 @@ func (s *stack) about(t *testing.T, w wish) []string {
 	return []string{accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}
 }
 
-// TestEvaluationThatFails: a request that can't be evaluated is refused.
+// TestEvaluationThatFails: a request that can't be evaluated is refused, even if
+// the function dies while it refuses, too.
 func TestEvaluationThatFails(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{bob, "network", "ReadOnlyAccess", 10},
-		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Count: -1})
+		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Count: -1},
+		faults.Rule{Kind: faults.KillAfter, Function: "-evaluate", Operation: "refuse"},
+		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "next"})
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 3*time.Minute)
 	if got, want := path(states), "Evaluate Refuse LookAgain Refused? AuditOutcome NotifyOutcome Done"; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
@@ -220,7 +262,7 @@ func TestRemovalThatFails(t *testing.T) {
 		Kind: faults.Denied, Target: "DeleteAccountAssignment", Count: statemachine.RevokeRounds + 2,
 		Body: local.about(t, w),
 	})
-	r := local.ask(t, w)
+	r := local.ask(t, w, faults.Rule{Kind: faults.KillAfter, Function: "-audit", Operation: "revoke_failed"})
 	r.waitAssigned(t)
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+4*soon)
 	if got := states[len(states)-2:]; !slices.Equal(got, []string{"HandOver", "HandedOver"}) {
