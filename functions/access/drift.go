@@ -1,0 +1,117 @@
+package access
+
+import "time"
+
+// DriftMode is what a scheduled run does about access that no request granted.
+type DriftMode string
+
+const (
+	DriftWarn   DriftMode = "warn"   // says what is there
+	DriftRevoke DriftMode = "revoke" // removes it
+)
+
+// Finding is access that nobody asked for: an assignment of a user's own in an
+// account and permission set that the policy covers, or a member of a
+// configured group, that no lease holds. The subject has the names that are
+// known of account, permission set and group.
+type Finding struct {
+	Subject
+	// UserName is what Identity Center calls the user; empty where the user is
+	// gone or could not be read.
+	UserName string `json:"user_name,omitempty"`
+	// FirstSeen is when a run found it for the first time.
+	FirstSeen time.Time `json:"first_seen"`
+	// MembershipID is Identity Center's id of the membership; empty where the
+	// finding is an assignment.
+	MembershipID string `json:"membership_id,omitempty"`
+}
+
+// Unread is a part of the scope that a run could not look at.
+type Unread struct {
+	What string `json:"what"` // "account 111122223333", "group g-1"
+	Why  string `json:"why"`  // for people
+}
+
+// RemovalResult is what became of a finding in a run that removes.
+type RemovalResult string
+
+const (
+	DriftRemoved RemovalResult = "removed" // seen to be gone
+	DriftFailed  RemovalResult = "failed"  // still there
+	DriftHeld    RemovalResult = "held"    // a request holds it by now: not touched
+)
+
+// Guard is why a run that removes stopped before it removed anything.
+type Guard string
+
+const (
+	GuardTooMany    Guard = "too_many"    // more findings than may be removed without a person
+	GuardNoRecord   Guard = "no_record"   // no run before: the table knows nothing yet
+	GuardLostRecord Guard = "lost_record" // the table has forgotten runs: emptied, or restored
+)
+
+// Run is the row of one run that has something to tell: the question that it
+// asks, the answer, and its Slack messages. Its JSON names are the attribute
+// names of the table. The row has the key "run#<id>".
+type Run struct {
+	ID           string    `json:"id"` // the name of its execution
+	Mode         DriftMode `json:"mode"`
+	StartedAt    time.Time `json:"started_at"`
+	ExecutionARN string    `json:"execution_arn"`
+
+	// Guard is why a person is asked; empty where nobody is.
+	Guard Guard `json:"guard,omitempty"`
+	// Removals is how many findings the answer is about.
+	Removals int `json:"removals,omitempty"`
+	// Approvers are the emails of who may answer: everybody who approves
+	// anything in the policy that was in force. Lower case, sorted.
+	Approvers []string `json:"approvers,omitempty"`
+	// Answer is written once.
+	Answer *RunAnswer `json:"answer,omitempty"`
+	// Token resumes the wait for the answer. It never leaves the table except
+	// to Step Functions.
+	Token string `json:"token,omitempty"`
+
+	// Posts are the run's Slack messages, by purpose.
+	Posts map[string]Post `json:"posts,omitempty"`
+}
+
+// RunAnswer is what a person said to a run's question.
+type RunAnswer struct {
+	Remove bool      `json:"remove"`
+	By     Person    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// DriftReport is what one run tells people.
+type DriftReport struct {
+	RunID        string    `json:"run_id"`
+	Mode         DriftMode `json:"mode"`
+	At           time.Time `json:"at"`
+	ExecutionARN string    `json:"execution_arn"`
+
+	// Findings are those to tell of, by target and user: all that are new or
+	// that were not told of for a day, in mode revoke all. Results are those of
+	// a removal, by Subject.Key.
+	Findings []Finding                `json:"findings,omitempty"`
+	Results  map[string]RemovalResult `json:"results,omitempty"`
+	// Total is how many findings there are, told of or not.
+	Total int `json:"total"`
+	// Guard is why nothing was removed, Answer what a person said to that.
+	Guard  Guard      `json:"guard,omitempty"`
+	Limit  int        `json:"limit,omitempty"` // of GuardTooMany: how many may be removed without a person
+	Answer *RunAnswer `json:"answer,omitempty"`
+
+	// Unread is what could not be looked at: the run is not complete.
+	Unread []Unread `json:"unread,omitempty"`
+	// Unmanageable are the accounts in the policy that Identity Center does not
+	// let this account manage (the management account, from a delegated
+	// administrator's). Told of when it changes.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+	// Provisioned are the configured groups that SCIM manages, by name: they
+	// are left alone. Told of when it changes.
+	Provisioned []string `json:"provisioned,omitempty"`
+
+	// NextRevocation is when the next run removes; zero where none is planned.
+	NextRevocation time.Time `json:"next_revocation,omitzero"`
+}
