@@ -1,7 +1,8 @@
-// Package statemachine holds the workflow as AWS Step Functions runs it. The
-// definition is a file that a person can open, request.asl.json; the names and
-// numbers that only a deployment knows stand in it as placeholders, and this
-// package fills them in.
+// Package statemachine holds the workflows as AWS Step Functions runs them. The
+// definitions are files that a person can open: request.asl.json, one execution
+// per request, and reconcile.asl.json, which clears up and finds what no request
+// granted. The names and numbers that only a deployment knows stand in them as
+// placeholders, and this package fills them in.
 package statemachine
 
 import (
@@ -17,6 +18,9 @@ import (
 
 //go:embed request.asl.json
 var requestSource string
+
+//go:embed reconcile.asl.json
+var reconcileSource string
 
 // RequestPlaceholders are the placeholders of request.asl.json: each field is
 // written there as ${Field}. All of them must be set, numbers to at least 1.
@@ -43,6 +47,27 @@ type RequestPlaceholders struct {
 // quotes.
 func (p RequestPlaceholders) Render() (string, error) {
 	return render(requestSource, reflect.ValueOf(p))
+}
+
+// ReconcilePlaceholders are those of reconcile.asl.json.
+type ReconcilePlaceholders struct {
+	ReconcileFunction string
+	EvaluateFunction  string
+	AwaitFunction     string
+	NotifyFunction    string
+	RevokeFunction    string
+	AuditFunction     string
+
+	RetryIntervalSeconds   int // before the first retry
+	RetryMaxDelaySeconds   int // between any two retries of a failing call
+	ConfirmMaxDelaySeconds int // between any two looks at an operation under way
+	QuestionSeconds        int // until a person's answer is not waited for any more
+}
+
+// Render is the definition with the placeholders filled in, as for the request
+// machine.
+func (p ReconcilePlaceholders) Render() (string, error) {
+	return render(reconcileSource, reflect.ValueOf(p))
 }
 
 // placeholder is a JSON string that is nothing but a placeholder, or a

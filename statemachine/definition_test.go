@@ -29,8 +29,10 @@ func TestRenderFillsIn(t *testing.T) {
 
 // The file itself is valid JSON, so that editors and people can work with it.
 func TestDefinitionIsJSON(t *testing.T) {
-	if !json.Valid([]byte(requestSource)) {
-		t.Error("request.asl.json is not valid JSON")
+	for name, source := range map[string]string{"request.asl.json": requestSource, "reconcile.asl.json": reconcileSource} {
+		if !json.Valid([]byte(source)) {
+			t.Errorf("%s is not valid JSON", name)
+		}
 	}
 }
 

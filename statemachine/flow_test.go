@@ -26,13 +26,23 @@ var outputs = map[string]map[string][]string{
 	"audit": {
 		"granted": {"seconds", "end"},
 	},
+	"reconcile": {
+		"tombstone": {"next", "execution", "subject", "granted"},
+		"plan":      {"batches"},
+		"collect":   {"found", "next", "removals"},
+		"answer":    {"next"},
+		"report":    {"tell", "complete"},
+	},
 }
 
 // contextFields are the fields of the context object that are always there;
 // the token only where one is waited for.
-var contextFields = []string{"$$.Execution.Id", "$$.StateMachine.Id"}
+var contextFields = []string{"$$.Execution.Id", "$$.Execution.Name", "$$.StateMachine.Id"}
 
-const contextToken = "$$.Task.Token"
+const (
+	contextToken = "$$.Task.Token"
+	contextItem  = "$$.Map.Item.Value" // in an ItemSelector alone
+)
 
 // facts are the paths that are known to be there.
 type facts map[string]bool
@@ -181,6 +191,13 @@ func follow(name string, s *state, known facts) (missing []string, steps []step)
 			inside, _ := analyse(branch, known)
 			missing = append(missing, inside...)
 		}
+	case "Map":
+		need(known, "ItemsPath", s.ItemsPath)
+		item := maps.Clone(known)
+		item[contextItem] = true
+		need(item, "ItemSelector", reads(s.ItemSelector)...)
+		inside, _ := analyse(s.inner()[0], shape(s.ItemSelector, known))
+		missing = append(missing, inside...)
 	case "Choice":
 		missed := map[string]bool{}
 		for _, c := range s.Choices {
@@ -258,9 +275,18 @@ func analyse(m machine, initial facts) (missing []string, at map[string]facts) {
 var input = facts{"$": true, "$.request_id": true}
 
 func TestNoStateReadsWhatMayBeMissing(t *testing.T) {
-	missing, _ := analyse(requestMachine(t), input)
-	for _, m := range missing {
-		t.Error(m)
+	for _, test := range []struct {
+		name    string
+		machine machine
+		input   facts
+	}{
+		{"requests", requestMachine(t), input},
+		{"reconcile", reconcileMachine(t), facts{"$": true}},
+	} {
+		missing, _ := analyse(test.machine, test.input)
+		for _, m := range missing {
+			t.Errorf("%s: %s", test.name, m)
+		}
 	}
 }
 
@@ -282,7 +308,7 @@ func TestHandOverGivesTheInputThatStartsAnExecution(t *testing.T) {
 // for: a renamed operation is noticed here.
 func TestPromisedOutputsAreOfOperationsThatExist(t *testing.T) {
 	asked := map[string]bool{}
-	for _, s := range requestMachine(t).all() {
+	for _, s := range everyState(t) {
 		asked[s.function()+" "+s.operation()] = true
 	}
 	for function, operations := range outputs {

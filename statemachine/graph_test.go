@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// machine and state are the parts of the Amazon States Language that
-// request.asl.json uses. Decoding is strict: a field that is not here is one
+// machine and state are the parts of the Amazon States Language that the
+// definitions use. Decoding is strict: a field that is not here is one
 // that the tests of this package do not understand yet.
 type machine struct {
 	Comment string
@@ -36,6 +36,12 @@ type state struct {
 
 	Branches []machine
 
+	ItemProcessor              *processor
+	ItemsPath                  string
+	ItemSelector               map[string]any
+	MaxConcurrency             int
+	ToleratedFailurePercentage float64
+
 	Seconds       int
 	SecondsPath   string
 	TimestampPath string
@@ -43,6 +49,13 @@ type state struct {
 	Error, Cause string
 
 	Next string
+}
+
+// processor is what a Map runs for each item.
+type processor struct {
+	ProcessorConfig struct{ Mode, ExecutionType string }
+	StartAt         string
+	States          map[string]*state
 }
 
 type retrier struct {
@@ -63,6 +76,7 @@ type catcher struct {
 type choice struct {
 	Variable        string
 	StringEquals    *string
+	BooleanEquals   *bool
 	NumericLessThan *float64
 	IsPresent       *bool
 	And             []choice
@@ -85,13 +99,55 @@ var filled = RequestPlaceholders{
 	RevokeRounds:           RevokeRounds,
 }
 
-func requestMachine(t *testing.T) machine {
+var filledReconcile = ReconcilePlaceholders{
+	ReconcileFunction:      "reconcile",
+	EvaluateFunction:       "evaluate",
+	AwaitFunction:          "await",
+	NotifyFunction:         "notify",
+	RevokeFunction:         "revoke",
+	AuditFunction:          "audit",
+	RetryIntervalSeconds:   1,
+	RetryMaxDelaySeconds:   30,
+	ConfirmMaxDelaySeconds: 5,
+	QuestionSeconds:        43_200,
+}
+
+func requestMachine(t *testing.T) machine   { return machines(t)["requests"] }
+func reconcileMachine(t *testing.T) machine { return machines(t)["reconcile"] }
+
+// renderedMachines are both definitions, by the name that tests give them.
+func renderedMachines(t *testing.T) map[string]string {
 	t.Helper()
-	rendered, err := filled.Render()
+	requests, err := filled.Render()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decode(t, rendered)
+	reconcile, err := filledReconcile.Render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"requests": requests, "reconcile": reconcile}
+}
+
+func machines(t *testing.T) map[string]machine {
+	t.Helper()
+	decoded := map[string]machine{}
+	for name, rendered := range renderedMachines(t) {
+		decoded[name] = decode(t, rendered)
+	}
+	return decoded
+}
+
+// everyState are the states of both machines, as "<machine>/<name>".
+func everyState(t *testing.T) map[string]*state {
+	t.Helper()
+	states := map[string]*state{}
+	for name, m := range machines(t) {
+		for inner, s := range m.all() {
+			states[name+"/"+inner] = s
+		}
+	}
+	return states
 }
 
 func decode(t *testing.T, definition string) machine {
@@ -109,11 +165,19 @@ func decode(t *testing.T, definition string) machine {
 func (m machine) all() map[string]*state {
 	states := maps.Clone(m.States)
 	for _, s := range m.States {
-		for _, b := range s.Branches {
+		for _, b := range s.inner() {
 			maps.Copy(states, b.all())
 		}
 	}
 	return states
+}
+
+// inner are the machines inside s: a Parallel's branches, a Map's processor.
+func (s *state) inner() []machine {
+	if s.ItemProcessor != nil {
+		return []machine{{StartAt: s.ItemProcessor.StartAt, States: s.ItemProcessor.States}}
+	}
+	return s.Branches
 }
 
 // next are the states that s leads to within its own machine, each once.
