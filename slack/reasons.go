@@ -25,6 +25,8 @@ func refusedReason(reason string) string {
 		return "This person can't be given this access."
 	case string(access.CodeMisconfigure):
 		return "The app is not set up right. Please tell the people who run it."
+	case string(access.CodeExecutionGone):
+		return "What handles this request was stopped before it was decided. Please ask again."
 	default:
 		return "The request could not be checked against the policy. Please try again."
 	}
@@ -42,6 +44,8 @@ func failureReason(code access.Code) string {
 		return "AWS turned it down."
 	case access.CodeMisconfigure:
 		return "The app is not set up right. Please tell the people who run it."
+	case access.CodeExecutionGone:
+		return "What handles this request was stopped before the access was there. Please ask again."
 	default:
 		return "Something went wrong before the access was there. Please ask again."
 	}

@@ -25,8 +25,11 @@ const (
 	CodeForeign      Code = "ForeignAccess"    // the access exists and is not ours
 	CodeFailed       Code = "AssignmentFailed" // Identity Center said FAILED
 	CodeMisconfigure Code = "Misconfigured"    // a person must mend settings, secrets or scopes
-	CodeLost         Code = "Lost"             // a condition did not hold: somebody else was first
-	CodeInternal     Code = "Internal"         // a defect
+	CodeHeld         Code = "Held"             // a request holds the access
+	// The request's execution ended before the request did.
+	CodeExecutionGone Code = "ExecutionGone"
+	CodeLost          Code = "Lost"     // a condition did not hold: somebody else was first
+	CodeInternal      Code = "Internal" // a defect
 )
 
 // Transient says whether what failed with the code is worth trying again.

@@ -6,21 +6,18 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/task"
 )
 
-// Operations of the function.
-const opCatalog = "catalog" // refresh the catalog
-
-// Input says what to do; a schedule has it as its constant input.
+// Input says what to do: a schedule has it as its constant input, or the
+// reconcile machine sends it. Operations are
+//
+//	catalog    refresh the catalog of what can be asked for
+//	look       start a sweep for each request that was left behind
+//	tombstone  is this request left behind, and what is left to do for it?
 type Input struct {
-	Operation string `json:"operation"`
+	task.Input
 }
-
-// LogArgs says in a log line what was to be done.
-func (in Input) LogArgs() []any { return []any{"operation", in.Operation} }
-
-// Output is empty: nobody waits for it.
-type Output struct{}
 
 // Catalog makes the next snapshot of what can be asked for.
 type Catalog interface {
@@ -30,21 +27,26 @@ type Catalog interface {
 // Handler does what is due from time to time.
 type Handler struct {
 	Catalog Catalog
+	Sweep   *Sweep
 	Count   func(name string, dimensions map[string]string)
 	Logger  *slog.Logger
 }
 
 // Handle does what the input names. Every operation may be repeated, and run
-// beside itself.
-func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
+// beside itself. The answer is a LeftOver, or {} where nobody waits for one.
+func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	switch in.Operation {
-	case opCatalog:
+	case "catalog":
 		if err := h.Catalog.Refresh(ctx); err != nil {
-			return Output{}, err
+			return nil, err
 		}
 		h.Count(metric.CatalogRefreshed, nil)
-		return Output{}, nil
+		return struct{}{}, nil
+	case "look":
+		return struct{}{}, h.Sweep.Look(ctx)
+	case "tombstone":
+		return h.Sweep.Tombstone(ctx, in.RequestID)
 	default:
-		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
 }

@@ -1,5 +1,6 @@
 // Command reconcile is the Lambda function that does what is due from time to
-// time: it refreshes the catalog of what can be asked for.
+// time: it refreshes the catalog of what can be asked for, and finds what was
+// left behind. It changes nothing in Identity Center.
 package main
 
 import (
@@ -10,24 +11,30 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/task"
 )
 
 type settings struct {
-	CatalogBucket  string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
-	SSOInstanceARN string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
-	SSORegion      string     `env:"ELEVATOR_SSO_REGION"`
-	AWSEndpoint    string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
-	LogLevel       slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+	Table            string     `env:"ELEVATOR_TABLE,required"`
+	RequestMachine   string     `env:"ELEVATOR_REQUEST_MACHINE,required"`
+	ReconcileMachine string     `env:"ELEVATOR_RECONCILE_MACHINE,required"`
+	CatalogBucket    string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	SSOInstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
+	SSORegion        string     `env:"ELEVATOR_SSO_REGION"`
+	AWSEndpoint      string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	LogLevel         slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
 // attempts is how often a call is tried. Nobody waits for the answer, and each
@@ -66,6 +73,13 @@ func run() int {
 			Now:    time.Now,
 			Pause:  catalog.Pause,
 			Logger: logger,
+		},
+		Sweep: &Sweep{
+			Table:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+			Executions: &machines{client: sfn.NewFromConfig(cfg), requests: s.RequestMachine, reconcile: s.ReconcileMachine},
+			Now:        time.Now,
+			Count:      metric.Count,
+			Logger:     logger,
 		},
 		Count:  metric.Count,
 		Logger: logger,

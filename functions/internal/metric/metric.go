@@ -22,9 +22,13 @@ const (
 	Misconfigured = "Misconfigured" // something failed that a person has to mend; the log says what
 	// The catalog was refreshed in full; an alarm tells when that stays away.
 	CatalogRefreshed = "CatalogRefreshed"
-	Outcome          = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
-	Granted          = "Granted"
-	Revoked          = "Revoked"
+	// The sweep has looked for what was left behind; an alarm tells when that
+	// stays away. Swept counts what it found.
+	SweepLooked = "SweepLooked"
+	Swept       = "Swept"
+	Outcome     = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
+	Granted     = "Granted"
+	Revoked     = "Revoked"
 )
 
 // Emitter writes metrics to W, one line each.

@@ -26,6 +26,7 @@
 //	Revoked       revoked_at removal events revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited
+//	GiveUp        failure tombstone
 //	Close         closed_at expires; removes open due approval_token end_token
 //
 // Only Evaluate and Decide name the attribute outcome, be it in a condition.
@@ -47,6 +48,7 @@ type API interface {
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
 	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 }
 
 var _ API = (*dynamodb.Client)(nil)
@@ -64,6 +66,7 @@ const (
 	attrDue     = "due"
 	attrExpires = "expires"
 
+	openIndex   = "open"
 	openRequest = "request"
 	openLease   = "lease"
 

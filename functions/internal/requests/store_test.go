@@ -618,3 +618,84 @@ func TestLease(t *testing.T) {
 	}
 	wantCode(t, s.DeleteLease(ctx, key, 2), access.CodeLost)
 }
+
+func TestOpenRequests(t *testing.T) {
+	s, _, _ := newStore(t)
+	for i, id := range []string{"later", "sooner", "closed"} {
+		r := request(id)
+		r.ExpiresAt = monday.Add(time.Duration(10-i) * time.Hour)
+		if _, _, err := s.Create(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(ctx, "closed", monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	put := func(key string, settles time.Time) {
+		if err := s.PutLease(ctx, access.Lease{Key: key, State: access.LeaseHeld, SettlesAt: settles, Holders: map[string]access.Holder{}}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("account#1#ps#p-1", monday)
+	put("account#1#ps#p-2", monday.Add(2*time.Second))
+
+	open, err := s.OpenRequests(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "open requests", open, []requests.Due{
+		{ID: "sooner", At: monday.Truncate(time.Second).Add(9*time.Hour + time.Second)}, // rounded up
+		{ID: "later", At: monday.Truncate(time.Second).Add(10*time.Hour + time.Second)},
+	})
+	for _, test := range []struct {
+		before time.Time
+		want   int
+	}{{monday, 0}, {monday.Add(2 * time.Second), 1}, {monday.Add(time.Hour), 2}} {
+		due, err := s.DueLeases(ctx, test.before)
+		if err != nil || len(due) != test.want {
+			t.Errorf("leases due before %v: %v, error %v; want %d", test.before, due, err, test.want)
+		}
+		for _, d := range due {
+			if _, found, err := s.Lease(ctx, d.ID); !found || err != nil {
+				t.Errorf("the lease %q = %v, %v", d.ID, found, err)
+			}
+		}
+	}
+}
+
+// Nothing is decided or granted for a request that was given up, and the reason
+// is the first one.
+func TestGiveUp(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "r")
+	why := access.Failure{Code: access.CodeExecutionGone, Message: "gone", At: monday}
+	for _, w := range []access.Failure{why, {Code: access.CodeInternal, At: monday}} {
+		r, err := s.GiveUp(ctx, "r", w)
+		if err != nil || !r.Tombstone || r.Failure == nil || *r.Failure != why {
+			t.Fatalf("row = %+v, %v", r, err)
+		}
+	}
+	if _, won, err := s.Decide(ctx, "r", access.Outcome{Kind: access.OutcomeApproved, At: monday}); won || err != nil {
+		t.Errorf("decided: %v, %v", won, err)
+	}
+	_, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour), "")
+	wantCode(t, err, access.CodeLost)
+
+	create(t, s, "active")
+	if _, err := s.Granted(ctx, "active", monday, monday.Add(time.Hour), ""); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.GiveUp(ctx, "active", why); err != nil || !r.Tombstone || r.Failure != nil {
+		t.Errorf("what was granted has a reason why it was not: %+v, %v", r.Failure, err)
+	}
+
+	create(t, s, "closed")
+	if err := s.Close(ctx, "closed", monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.GiveUp(ctx, "closed", why); err != nil || r.Tombstone {
+		t.Errorf("a closed request was given up: %v, %v", r.Tombstone, err)
+	}
+	_, err = s.GiveUp(ctx, "nobody", why)
+	wantCode(t, err, access.CodeNotFound)
+}

@@ -38,3 +38,9 @@ func (t timed) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o .
 	defer cancel()
 	return t.api.DeleteItem(ctx, in, o...)
 }
+
+func (t timed) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return t.api.Query(ctx, in, o...)
+}

@@ -1,0 +1,84 @@
+package requests
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// Due is an open request or a lease, and when somebody should look at it if
+// nothing happens before.
+type Due struct {
+	ID string // the request's id, or the lease's key
+	At time.Time
+}
+
+// OpenRequests are the requests that are not closed, by the time at which they
+// are due. The index may be some moments behind the table.
+func (s *Store) OpenRequests(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openRequest, requestPrefix, time.Time{})
+}
+
+// DueLeases are the leases whose last holder's end, or whose settling, is before
+// the time. The index may be some moments behind the table.
+func (s *Store) DueLeases(ctx context.Context, before time.Time) ([]Due, error) {
+	return s.open(ctx, openLease, leasePrefix, before)
+}
+
+func (s *Store) open(ctx context.Context, kind, prefix string, before time.Time) ([]Due, error) {
+	const doing = "look for what is open"
+	in := &dynamodb.QueryInput{
+		TableName:                 aws.String(s.table),
+		IndexName:                 aws.String(openIndex),
+		KeyConditionExpression:    aws.String("#open = :kind"),
+		ExpressionAttributeNames:  map[string]string{"#open": attrOpen},
+		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
+	}
+	if !before.IsZero() {
+		in.KeyConditionExpression = aws.String("#open = :kind AND #due < :before")
+		in.ExpressionAttributeNames["#due"] = attrDue
+		in.ExpressionAttributeValues[":before"] = &types.AttributeValueMemberS{Value: due(before)}
+	}
+	var found []Due
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, tableError(err, doing)
+		}
+		for _, row := range page.Items {
+			key, _ := row[attrKey].(*types.AttributeValueMemberS)
+			at, _ := row[attrDue].(*types.AttributeValueMemberS)
+			if key == nil || at == nil {
+				return nil, access.Errorf(access.CodeInternal, "%s: a row of the index has no key", doing)
+			}
+			id, ok := strings.CutPrefix(key.Value, prefix)
+			when, err := time.Parse(time.RFC3339, at.Value)
+			if !ok || err != nil {
+				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q, due %q", doing, key.Value, at.Value)
+			}
+			found = append(found, Due{ID: id, At: when})
+		}
+	}
+	return found, nil
+}
+
+// GiveUp enters that the request will never be granted (access.Request's
+// Tombstone), with the reason where it has not been granted yet. Each once; a
+// closed request stays as it is. The row comes back as it is after that.
+func (s *Store) GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error) {
+	if err := s.Fail(ctx, id, why); err != nil {
+		return access.Request{}, err
+	}
+	r, _, err := s.apply(ctx, id, change{
+		doing:  "give the request up",
+		set:    map[string]any{"tombstone": true},
+		absent: []string{"closed_at"},
+	})
+	return r, err
+}
