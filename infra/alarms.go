@@ -36,9 +36,21 @@ const (
 	catalogOld    = time.Hour
 )
 
+// sweepMisses is how many minutes may go by without a look for what was left
+// behind.
+const sweepMisses = 5
+
+type alarmProps struct {
+	settings                 *settings.Settings
+	requests, reconciliation awsstepfunctions.StateMachine
+	slack                    awsapigatewayv2.IHttpApi
+	refresh, sweep           awsscheduler.CfnSchedule
+}
+
 // newAlarms is the topic that alarms go to, and the alarms. The address in the
 // settings, if there is one, gets a mail.
-func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunctions.StateMachine, slack awsapigatewayv2.IHttpApi, refresh awsscheduler.CfnSchedule) {
+func newAlarms(stack awscdk.Stack, props alarmProps) {
+	s := props.settings
 	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
@@ -71,12 +83,16 @@ func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunction
 		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
 		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
-		{"ExecutionsFailed", "A request's execution failed. Its access, if it had any, may still be there.", machine.MetricFailed(options)},
-		{"ExecutionsTimedOut", "A request's execution timed out. Its access, if it had any, may still be there.", machine.MetricTimedOut(options)},
-		{"ExecutionsAborted", "Somebody stopped a request's execution. Its access, if it had any, is still there.", machine.MetricAborted(options)},
+		{"Swept", "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of " + s.NamePrefix + "-reconcile names the request.", own("Swept")},
+		{"ExecutionsFailed", "A request's execution failed. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricFailed(options)},
+		{"ExecutionsTimedOut", "A request's execution timed out. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricTimedOut(options)},
+		{"ExecutionsAborted", "Somebody stopped a request's execution. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricAborted(options)},
+		{"ReconcileFailed", "The reconcile machine could not finish: a sweep that did not remove access, or a scan that did not read everything. Both are tried again.", props.reconciliation.MetricFailed(options)},
+		{"ReconcileTimedOut", "An execution of the reconcile machine timed out. A sweep is started again within a minute.", props.reconciliation.MetricTimedOut(options)},
+		{"ReconcileAborted", "Somebody stopped an execution of the reconcile machine. A sweep is started again within a minute.", props.reconciliation.MetricAborted(options)},
 		// Not the function's errors: it answers with a status whatever happens,
 		// and what kills it is a 5xx here as well.
-		{"IngressErrors", "What people do in Slack fails: its signing secret can't be read, or the function does not work.", slack.MetricServerError(options)},
+		{"IngressErrors", "What people do in Slack fails: its signing secret can't be read, or the function does not work.", props.slack.MetricServerError(options)},
 	} {
 		awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
 			AlarmName:          jsii.String(s.NamePrefix + "-" + alarm.id),
@@ -92,19 +108,30 @@ func newAlarms(stack awscdk.Stack, s *settings.Settings, machine awsstepfunction
 
 	// The other way round: what does not come is what people must know of.
 	every := wholeMinutes(s.CatalogRefresh)
-	missed := max(catalogMisses, int((catalogOld+every-1)/every))
-	old := awscloudwatch.NewAlarm(in, jsii.String("CatalogOld"), &awscloudwatch.AlarmProps{
-		AlarmName:        jsii.String(s.NamePrefix + "-CatalogOld"),
-		AlarmDescription: jsii.String("Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of " + s.NamePrefix + "-reconcile says why."),
-		Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-			Namespace: jsii.String(metricNamespace), MetricName: jsii.String("CatalogRefreshed"), Period: seconds(every), Statistic: jsii.String("Sum"),
-		}),
-		Threshold:          jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
-		EvaluationPeriods:  jsii.Number(float64(missed)),
-		DatapointsToAlarm:  jsii.Number(float64(missed)),
-		TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
-	})
-	old.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
-	old.Node().AddDependency(refresh) // which begins before the alarm looks
+	for _, alarm := range []struct {
+		id, says, metric string
+		every            time.Duration
+		missed           int
+		schedule         awsscheduler.CfnSchedule
+	}{
+		{"CatalogOld", "Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of " + s.NamePrefix + "-reconcile says why.",
+			"CatalogRefreshed", every, max(catalogMisses, int((catalogOld+every-1)/every)), props.refresh},
+		{"SweepMissing", "Nobody looks for requests whose execution is gone: their access would stay. The log of " + s.NamePrefix + "-reconcile says why.",
+			"SweepLooked", sweepEvery, sweepMisses, props.sweep},
+	} {
+		missing := awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
+			AlarmName:        jsii.String(s.NamePrefix + "-" + alarm.id),
+			AlarmDescription: jsii.String(alarm.says),
+			Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+				Namespace: jsii.String(metricNamespace), MetricName: jsii.String(alarm.metric), Period: seconds(alarm.every), Statistic: jsii.String("Sum"),
+			}),
+			Threshold:          jsii.Number(1),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
+			EvaluationPeriods:  jsii.Number(float64(alarm.missed)),
+			DatapointsToAlarm:  jsii.Number(float64(alarm.missed)),
+			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
+		})
+		missing.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		missing.Node().AddDependency(alarm.schedule) // which begins before the alarm looks
+	}
 }

@@ -18,10 +18,25 @@ import (
 func requestMachineName(s *settings.Settings) string { return s.NamePrefix + "-requests" }
 
 func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
+	return machineARN(stack, requestMachineName(s))
+}
+
+func machineARN(stack awscdk.Stack, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("states"),
 		Resource:     jsii.String("stateMachine"),
-		ResourceName: jsii.String(requestMachineName(s)),
+		ResourceName: &name,
+		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
+}
+
+// executionsOf are the executions of a machine; those of a distributed Map have
+// "<machine>/<map>" for its name.
+func executionsOf(stack awscdk.Stack, name string) *string {
+	return stack.FormatArn(&awscdk.ArnComponents{
+		Service:      jsii.String("states"),
+		Resource:     jsii.String("execution"),
+		ResourceName: jsii.String(name + ":*"),
 		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 }
@@ -49,6 +64,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
 		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
+		"ELEVATOR_RECONCILE_MACHINE":          reconcileMachineARN(stack, s),
 		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
 		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(s.SlackSigningSecret.String()),
 		"ELEVATOR_SLACK_CHANNEL":              &s.SlackChannelID,
@@ -83,7 +99,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"grant":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + sso,
 		"revoke":    "ELEVATOR_TABLE " + sso,
 		"audit":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
-		"reconcile": "ELEVATOR_CATALOG_BUCKET " + sso,
+		"reconcile": "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " + sso,
 	}
 
 	environments := map[string]map[string]*string{}

@@ -27,7 +27,7 @@ var descriptions = map[string]string{
 	"grant":     "Makes account assignments and group memberships, under a lease",
 	"revoke":    "Takes account assignments and group memberships away",
 	"audit":     "Writes the audit records",
-	"reconcile": "Refreshes the catalog of what can be asked for",
+	"reconcile": "Finds what was left behind and what no request granted; refreshes the catalog of what can be asked for",
 }
 
 // Memory decides how much CPU a function gets, and with it how long a cold

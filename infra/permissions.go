@@ -81,6 +81,14 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeAudit(),
 		),
 		"reconcile": join(
+			p.readRows("request#*", "lease#*"),
+			p.queryOpen(),
+			p.updateRequests(fail, giveUp),
+			[]awsiam.PolicyStatement{
+				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
+				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s))),
+				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),
+			},
 			p.readCatalog(),
 			[]awsiam.PolicyStatement{
 				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey))),
@@ -103,6 +111,7 @@ var (
 	post          = attributes("posts")
 	granted       = attributes("granted_at end events due revoking_at revoked_at tombstone closed_at")
 	fail          = attributes("failure granted_at revoking_at")
+	giveUp        = attributes("tombstone closed_at")
 	beginRevoke   = attributes("revoking_at")
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events")
@@ -131,6 +140,11 @@ func (p permitter) updateRequests(changes ...[]string) []awsiam.PolicyStatement 
 	named := append(slices.Concat(changes...), "pk")
 	slices.Sort(named)
 	return p.rows([]string{"dynamodb:UpdateItem"}, []string{"request#*"}, slices.Compact(named))
+}
+
+// queryOpen permits asking the index for what is open. It holds keys alone.
+func (p permitter) queryOpen() []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+openIndex))}
 }
 
 func (p permitter) writeLeases() []awsiam.PolicyStatement {

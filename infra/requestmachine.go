@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -23,9 +21,6 @@ const (
 )
 
 // newRequestMachine is the state machine that runs one execution per request.
-// Its definition is in the template as it is, so that a diff shows it. What
-// goes wrong is logged without the data: the history has it, and who may read
-// the log need not.
 func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Requests"))
 	definition, err := requestPlaceholders(s, func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
@@ -34,36 +29,10 @@ func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[s
 		panic(fmt.Sprintf("request machine: %v", err))
 	}
 
-	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + requestMachineName(s)),
-		Retention:     retention(s.LogRetentionDays),
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), nil),
-		Description: jsii.String("What an execution of " + requestMachineName(s) + " may do"),
-	})
-	var invoked []*string
-	for _, name := range functionNames {
-		if name != "ingress" && name != "reconcile" {
-			invoked = append(invoked, functions[name].alias.FunctionArn())
-		}
-	}
-	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, invoked...))
-	role.AddToPolicy(allow([]string{"states:StartExecution"}, requestMachineARN(stack, s))) // a fresh execution of itself
-
-	return awsstepfunctions.NewStateMachine(in, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
-		StateMachineName: jsii.String(requestMachineName(s)),
-		StateMachineType: awsstepfunctions.StateMachineType_STANDARD,
-		DefinitionBody:   awsstepfunctions.DefinitionBody_FromString(&definition),
-		Role:             role,
-		TracingEnabled:   jsii.Bool(true),
-		Logs: &awsstepfunctions.LogOptions{
-			Destination:          logs,
-			Level:                awsstepfunctions.LogLevel_ERROR,
-			IncludeExecutionData: jsii.Bool(false),
-		},
-	})
+	invoked := []string{"evaluate", "await", "notify", "grant", "revoke", "audit"}
+	machine := newMachine(in, s, requestMachineName(s), definition, invoked, functions)
+	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, requestMachineARN(stack, s))) // a fresh execution of itself
+	return machine.StateMachine
 }
 
 // requestPlaceholders are what the settings make of the definition; arn gives

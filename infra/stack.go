@@ -57,9 +57,11 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		policy:   policy,
 	})
 	machine := newRequestMachine(stack, s, functions)
+	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
-	newAlarms(stack, s, machine, slack.api, refresh)
+	sweep := newSweepSchedule(stack, s, functions["reconcile"])
+	newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack.api, refresh: refresh, sweep: sweep})
 	if s.Athena {
 		newAuditTable(stack, s, audit)
 	}
@@ -70,6 +72,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", slack.url)
 	output("AuditBucket", "The bucket with the audit records", audit.BucketName())
 	output("RequestMachineArn", "The state machine that runs one execution per request", machine.StateMachineArn())
+	output("ReconcileMachineArn", "The state machine that clears up after requests, and finds access that no request granted", reconciliation.StateMachineArn())
 	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *slack.url).json()))
 	return stack
 }

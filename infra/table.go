@@ -7,6 +7,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// openIndex is the index of what is open, by when it is due.
+const openIndex = "open"
+
 // newTable is the one table: requests, leases, and what is still to be
 // recorded. Closed requests expire by the attribute `expires`; what is open
 // stands in the sparse index `open`, in the order in which it is due.
@@ -24,7 +27,7 @@ func newTable(scope constructs.Construct) awsdynamodb.Table {
 		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:      jsii.String("open"),
+		IndexName:      jsii.String(openIndex),
 		PartitionKey:   text("open"),
 		SortKey:        text("due"),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,

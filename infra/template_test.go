@@ -125,8 +125,8 @@ func TestFunctions(t *testing.T) {
 	if got := len(template.of("AWS::Lambda::Alias")); got != len(want) {
 		t.Errorf("there are %d aliases, want %d", got, len(want))
 	}
-	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2; got != want {
-		t.Errorf("there are %d roles, want %d: one for each function, one for the machine and one for the schedule", got, want)
+	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2+2; got != want {
+		t.Errorf("there are %d roles, want %d: one for each function, each machine and each schedule", got, want)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 		"ingress":   {put: []string{requests}, update: []string{requests}, outcome: true},
 		"evaluate":  {update: []string{requests}, outcome: true},
 		"await":     {update: []string{requests}},
-		"reconcile": {},
+		"reconcile": {update: []string{requests}}, // the tombstone
 		"notify":    {update: []string{requests}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
 		"revoke":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
@@ -216,7 +216,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 				if action == "*" || action == "dynamodb:*" {
 					t.Errorf("%s may do %s", name, action)
 				}
-				if strings.HasPrefix(action, "dynamodb:") && len(keys) == 0 {
+				if strings.HasPrefix(action, "dynamodb:") && action != "dynamodb:Query" && len(keys) == 0 {
 					t.Errorf("%s may do %s to any row", name, action)
 				}
 				switch action {
@@ -228,6 +228,11 @@ func TestWhoWritesTheTable(t *testing.T) {
 					got.update = append(got.update, keys...)
 					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
 				case "dynamodb:GetItem":
+				case "dynamodb:Query":
+					// The index of what is open has keys and times alone.
+					if name != "reconcile" {
+						t.Errorf("%s may do %s, which it does not need", name, action)
+					}
 				default:
 					if strings.HasPrefix(action, "dynamodb:") {
 						t.Errorf("%s may do %s, which nothing needs", name, action)
@@ -249,8 +254,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
-		"states:StartExecution":                  "ingress",
+		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress",
+		"states:StopExecution":                   "",
 		"s3:PutObject":                           "audit reconcile", // reconcile: TestCatalog
 		"lambda:InvokeFunction":                  "ingress",
 		"secretsmanager:GetSecretValue":          "ingress",
@@ -383,17 +389,6 @@ func TestCatalog(t *testing.T) {
 		}
 	}
 
-	schedule := template.one(t, "AWS::Scheduler::Schedule").Properties
-	if got, want := schedule["ScheduleExpression"], "rate(10 minutes)"; got != want {
-		t.Errorf("it is refreshed at %v, want %s", got, want)
-	}
-	target := schedule["Target"].(map[string]any)
-	if got := fmt.Sprint(target["Arn"]); !strings.Contains(got, "ReconcileLive") {
-		t.Errorf("the schedule invokes %s, want the alias of reconcile", got)
-	}
-	if got, want := target["Input"], `{"operation":"catalog"}`; got != want {
-		t.Errorf("its input is %v, want %s", got, want)
-	}
 	for _, r := range template.of("AWS::CloudWatch::Alarm") {
 		p := r.Properties
 		if p["MetricName"] != "CatalogRefreshed" {
@@ -488,6 +483,46 @@ func TestEveryLogGroupForgets(t *testing.T) {
 	}
 }
 
+// What the function reconcile is asked to do, and how often.
+func TestFunctionSchedules(t *testing.T) {
+	want := map[string][2]string{
+		"sso-elevator-catalog": {"rate(10 minutes)", `{"operation":"catalog"}`},
+		"sso-elevator-sweep":   {"rate(1 minute)", `{"operation":"look"}`},
+	}
+	got := map[string][2]string{}
+	for _, r := range sharedStack(t).template.of("AWS::Scheduler::Schedule") {
+		p := r.Properties
+		target := p["Target"].(map[string]any)
+		if !strings.Contains(fmt.Sprint(target["Arn"]), "ReconcileLive") {
+			continue
+		}
+		got[p["Name"].(string)] = [2]string{p["ScheduleExpression"].(string), target["Input"].(string)}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// Nobody looked for what was left behind for minutes: an alarm.
+func TestSweepMissing(t *testing.T) {
+	for _, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
+		p := r.Properties
+		if p["MetricName"] != "SweepLooked" {
+			continue
+		}
+		for property, want := range map[string]any{
+			"ComparisonOperator": "LessThanThreshold", "Threshold": 1.0, "TreatMissingData": "breaching",
+			"Period": 60.0, "EvaluationPeriods": 5.0, "DatapointsToAlarm": 5.0,
+		} {
+			if p[property] != want {
+				t.Errorf("the alarm's %s is %v, want %v", property, p[property], want)
+			}
+		}
+		return
+	}
+	t.Error("there is no such alarm")
+}
+
 func TestAlarms(t *testing.T) {
 	template := sharedStack(t).template
 	got := map[string]string{}
@@ -511,6 +546,8 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",
 		"sso-elevator-IngressErrors":      "AWS/ApiGateway/5xx",
 		"sso-elevator-CatalogOld":         "SsoElevator/CatalogRefreshed",
+		"sso-elevator-SweepMissing":       "SsoElevator/SweepLooked",
+		"sso-elevator-Swept":              "SsoElevator/Swept",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
@@ -531,7 +568,7 @@ func TestAlarms(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	got := slices.Sorted(maps.Keys(sharedStack(t).template.Outputs))
-	want := []string{"AuditBucket", "RequestMachineArn", "SlackManifest", "SlackRequestURL"}
+	want := []string{"AuditBucket", "ReconcileMachineArn", "RequestMachineArn", "SlackManifest", "SlackRequestURL"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -34,19 +34,25 @@ func TestTemplatePassesCfnLint(t *testing.T) {
 }
 
 func TestDefinitionPassesAslValidator(t *testing.T) {
-	definition, err := requestPlaceholders(goldenSettings(t), func(name string) string {
+	arn := func(name string) string {
 		return "arn:aws:lambda:us-east-1:123456789012:function:sso-elevator-" + name + ":live"
-	}).Render()
-	if err != nil {
-		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "requests.asl.json")
-	if err := os.WriteFile(path, []byte(definition), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	output, err := exec.Command(tool(t, "node_modules", ".bin", "asl-validator"), "--json-definition", path).CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, output)
+	for name, machine := range map[string]interface{ Render() (string, error) }{
+		"requests":  requestPlaceholders(goldenSettings(t), arn),
+		"reconcile": reconcilePlaceholders(goldenSettings(t), arn),
+	} {
+		definition, err := machine.Render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), name+".asl.json")
+		if err := os.WriteFile(path, []byte(definition), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		output, err := exec.Command(tool(t, "node_modules", ".bin", "asl-validator"), "--json-definition", path).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", name, err, output)
+		}
 	}
 }
 

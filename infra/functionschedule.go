@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// functionSchedule invokes the function reconcile again and again.
+type functionSchedule struct {
+	name, description string
+	every             time.Duration
+	reconcile         function
+	input             string // JSON
+	attempts          int    // to reach the function again, before its next time comes
+}
+
+func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) awsscheduler.CfnSchedule {
+	in := constructs.NewConstruct(stack, jsii.String(id))
+	role := newSchedulerRole(in, stack, props.name)
+	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, props.reconcile.alias.FunctionArn()))
+	schedule := awsscheduler.NewCfnSchedule(in, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
+		Name:               &props.name,
+		Description:        &props.description,
+		ScheduleExpression: jsii.String(rate(props.every)),
+		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+		Target: &awsscheduler.CfnSchedule_TargetProperty{
+			Arn:     props.reconcile.alias.FunctionArn(),
+			RoleArn: role.RoleArn(),
+			Input:   &props.input,
+			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+				MaximumRetryAttempts:     jsii.Number(props.attempts),
+				MaximumEventAgeInSeconds: jsii.Number(wholeMinutes(props.every).Seconds()),
+			},
+		},
+	})
+	schedule.Node().AddDependency(role) // its policy, too: the first invocation comes at once
+	return schedule
+}
+
+// newSchedulerRole is a role that schedules of this account alone can take.
+func newSchedulerRole(in constructs.Construct, stack awscdk.Stack, schedule string) awsiam.Role {
+	return awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},
+		}),
+		Description: jsii.String("What the schedule " + schedule + " may do"),
+	})
+}
+
+// wholeMinutes is d, rounded up: EventBridge Scheduler and alarms count in
+// minutes.
+func wholeMinutes(d time.Duration) time.Duration {
+	return (d + time.Minute - 1).Truncate(time.Minute)
+}
+
+// rate is a schedule expression.
+func rate(every time.Duration) string {
+	n := int(wholeMinutes(every) / time.Minute)
+	if n == 1 {
+		return "rate(1 minute)"
+	}
+	return fmt.Sprintf("rate(%d minutes)", n)
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// machine is a state machine, and the role that its executions have.
+type machine struct {
+	awsstepfunctions.StateMachine
+	role awsiam.Role
+}
+
+// newMachine is a state machine that invokes functions. Its definition is in the
+// template as it is, so that a diff shows it. What goes wrong is logged without
+// the data: the history has it, and who may read the log need not.
+func newMachine(in constructs.Construct, s *settings.Settings, name, definition string, invokes []string, functions map[string]function) machine {
+	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + name),
+		Retention:     retention(s.LogRetentionDays),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), nil),
+		Description: jsii.String("What an execution of " + name + " may do"),
+	})
+	var invoked []*string
+	for _, function := range invokes {
+		invoked = append(invoked, functions[function].alias.FunctionArn())
+	}
+	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, invoked...))
+	return machine{awsstepfunctions.NewStateMachine(in, jsii.String("Machine"), &awsstepfunctions.StateMachineProps{
+		StateMachineName: &name,
+		StateMachineType: awsstepfunctions.StateMachineType_STANDARD,
+		DefinitionBody:   awsstepfunctions.DefinitionBody_FromString(&definition),
+		Role:             role,
+		TracingEnabled:   jsii.Bool(true),
+		Logs: &awsstepfunctions.LogOptions{
+			Destination:          logs,
+			Level:                awsstepfunctions.LogLevel_ERROR,
+			IncludeExecutionData: jsii.Bool(false),
+		},
+	}), role}
+}

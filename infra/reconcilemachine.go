@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+	"sso-elevator/statemachine"
+)
+
+// sweepEvery is how often what was left behind is looked for: EventBridge
+// Scheduler counts in minutes.
+const sweepEvery = time.Minute
+
+func reconcileMachineName(s *settings.Settings) string { return s.NamePrefix + "-reconcile" }
+
+func reconcileMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
+	return machineARN(stack, reconcileMachineName(s))
+}
+
+// newReconcileMachine is the state machine that clears up after requests whose
+// execution is gone, and finds what no request granted.
+func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
+	in := constructs.NewConstruct(stack, jsii.String("Reconciliation"))
+	definition, err := reconcilePlaceholders(s, func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
+	if err != nil {
+		panic(fmt.Sprintf("reconcile machine: %v", err))
+	}
+	invoked := []string{"reconcile", "evaluate", "await", "notify", "revoke", "audit"}
+	machine := newMachine(in, s, reconcileMachineName(s), definition, invoked, functions)
+	// A distributed Map starts executions of its own machine, and looks at them.
+	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)))
+	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)+"/*")))
+	return machine.StateMachine
+}
+
+// reconcilePlaceholders are what the settings make of the definition; arn gives
+// the ARN under which a function is invoked.
+func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) statemachine.ReconcilePlaceholders {
+	whole := func(d time.Duration) int { return int(d / time.Second) }
+	return statemachine.ReconcilePlaceholders{
+		ReconcileFunction:      arn("reconcile"),
+		EvaluateFunction:       arn("evaluate"),
+		AwaitFunction:          arn("await"),
+		NotifyFunction:         arn("notify"),
+		RevokeFunction:         arn("revoke"),
+		AuditFunction:          arn("audit"),
+		RetryIntervalSeconds:   whole(s.RetryInterval),
+		RetryMaxDelaySeconds:   whole(max(retryMaxDelay, 2*s.RetryInterval)),
+		ConfirmMaxDelaySeconds: whole(max(confirmMaxDelay, 2*s.RetryInterval)),
+		QuestionSeconds:        12 * 60 * 60,
+	}
+}
+
+// newSweepSchedule looks every minute for what was left behind. An invocation
+// that fails is not repeated: the next one looks at everything again.
+func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function) awsscheduler.CfnSchedule {
+	return newFunctionSchedule(stack, "Sweep", functionSchedule{
+		name:        s.NamePrefix + "-sweep",
+		description: "Looks for requests whose execution is gone, and for access that is still there after its end",
+		every:       sweepEvery,
+		reconcile:   reconcile,
+		input:       `{"operation":"look"}`,
+	})
+}
