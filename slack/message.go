@@ -207,7 +207,7 @@ func happened(b *richText, s state, r access.Request) {
 		b.newLine().text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At)
 	case stateStuck:
 		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
-	case stateEnded, stateKept:
+	case stateEnded, stateKept, stateForeign:
 		ended(b, s, r)
 	case stateFailed:
 		b.newLine()
@@ -226,6 +226,10 @@ func ended(b *richText, s state, r access.Request) {
 		b.text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At).newLine()
 	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
 		b.text("Taken back early, because something went wrong on the way.").newLine()
+	}
+	if s == stateForeign {
+		b.text("What was given here had been removed, and the same access was given again in another way, so that was left as it is. This request ended ").time(r.RevokedAt)
+		return
 	}
 	if s == stateKept {
 		b.text("Another request still holds the same access; it ends with that one. This one ended ").time(r.RevokedAt)

@@ -13,6 +13,7 @@ const (
 	stateStuck     state = "stuck"     // the removal failed and is being retried
 	stateEnded     state = "ended"     // removed and verified
 	stateKept      state = "kept"      // ended, but another request holds the same access
+	stateForeign   state = "foreign"   // ended, but somebody gave the same access by other means
 	stateFailed    state = "failed"    // decided in favour, but there never was access
 	stateDenied    state = "denied"
 	stateWithdrawn state = "withdrawn"
@@ -54,6 +55,8 @@ func stateOfGrant(r access.Request) state {
 		return stateFailed
 	case gone && r.Removal == access.RemovalKept:
 		return stateKept
+	case gone && r.Removal == access.RemovalForeign:
+		return stateForeign
 	case gone:
 		return stateEnded
 	case removalFailed:
@@ -78,6 +81,7 @@ var titles = map[state]string{
 	stateStuck:     "🟠 Access should be gone: the removal is being retried",
 	stateEnded:     "⚪ Access has ended",
 	stateKept:      "⚪ Request has ended: the access goes on with another one",
+	stateForeign:   "⚪ Request has ended: the access goes on, given in another way",
 	stateFailed:    "🔴 Access could not be given",
 	stateDenied:    "🔴 Access request discarded",
 	stateWithdrawn: "⚫ Access request withdrawn",

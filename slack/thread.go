@@ -65,7 +65,7 @@ func news(b *richText, purpose string, r access.Request) {
 	switch {
 	case purpose == PurposeGranted && !r.GrantedAt.IsZero():
 		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
-	case purpose == PurposeRevoked && s == stateKept:
+	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")
 		ended(b, s, r)
 	case purpose == PurposeRevoked && s == stateEnded:

@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // LeaseState is where the access that a lease guards stands.
 type LeaseState string
@@ -26,6 +29,15 @@ type Lease struct {
 	SettlesAt time.Time `json:"settles_at"`
 	// OperationID is Identity Center's id of the latest creation, where known.
 	OperationID string `json:"operation_id,omitempty"`
+	// MembershipIDs are the memberships that this system made under the lease,
+	// where the subject is a group: what each creation answered. Only the last
+	// one that was made can still exist; which one that is, the order of the
+	// notes does not tell.
+	MembershipIDs []string `json:"membership_ids,omitempty"`
+	// Unanswered are the creations of a membership that somebody set out to make
+	// and whose answer is not noted, each by the SettlesAt that was set for it.
+	// While there is one, MembershipIDs may lack a membership of ours.
+	Unanswered []time.Time `json:"unanswered,omitempty"`
 	// DeletionID is Identity Center's id of the latest deletion, once one was
 	// accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
@@ -39,4 +51,12 @@ type Lease struct {
 type Holder struct {
 	ExecutionARN string    `json:"execution_arn"`
 	End          time.Time `json:"end,omitzero"`
+}
+
+// Made says whether this system made the membership with that id, as far as the
+// lease tells: one of which it can't be ruled out counts as made. Access to an
+// account has no id to tell it by.
+func (l Lease) Made(membershipID string) bool {
+	return l.Subject.Kind != KindGroup || len(l.Unanswered) > 0 || len(l.MembershipIDs) == 0 ||
+		slices.Contains(l.MembershipIDs, membershipID)
 }

@@ -18,6 +18,7 @@ func TestRemovalEvent(t *testing.T) {
 		{"removed", RemovalDone, nil, Event{Kind: EventRevoked, At: at, Reason: "removed"}},
 		{"removed after a failed grant", RemovalDone, failure, Event{Kind: EventRevoked, At: at, Reason: "removed"}},
 		{"kept", RemovalKept, nil, Event{Kind: EventRevoked, At: at, Reason: "kept"}},
+		{"made anew by somebody else", RemovalForeign, nil, Event{Kind: EventRevoked, At: at, Reason: "foreign"}},
 		{"never came", RemovalNothing, failure, Event{Kind: EventRefused, At: at, Reason: "ForeignAccess", Message: "there before"}},
 		{"never came, nobody knows why", RemovalNothing, nil, Event{Kind: EventRefused, At: at, Reason: "nothing"}},
 	}

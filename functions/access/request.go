@@ -111,6 +111,9 @@ const (
 	RemovalNothing RemovalState = "nothing" // this request never reached Identity Center
 	RemovalDone    RemovalState = "removed" // removed and verified absent
 	RemovalKept    RemovalState = "kept"    // another request still holds the same access
+	// RemovalForeign: what was given was removed by somebody else, who gave the
+	// same anew by other means; that was left as it is.
+	RemovalForeign RemovalState = "foreign"
 )
 
 // RequestID derives the id of the request that a submitted view makes. The

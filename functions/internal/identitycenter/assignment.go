@@ -66,8 +66,15 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	return false, nil
 }
 
-// Create starts the creation of an assignment, or makes a membership. Its
-// outcome is Creation's to tell. NotFound names something that does not exist.
+// once keeps the SDK from repeating a call. Of two tries of a creation the first
+// may have made the membership, and the second be told that there is one: then
+// nobody would know its id.
+func once(o *identitystore.Options) { o.Retryer = aws.NopRetryer{} }
+
+// Create starts the creation of an assignment, or makes a membership, whose id
+// it returns. Its outcome is Creation's to tell. NotFound names something that
+// does not exist. A membership is tried to be made once only: with another error
+// than Unavailable and Internal this call made none.
 func (c *Client) Create(ctx context.Context, s access.Subject) (operationID string, err error) {
 	const doing = "create the assignment"
 	in, err := c.instance(ctx)
@@ -79,7 +86,7 @@ func (c *Client) Create(ctx context.Context, s access.Subject) (operationID stri
 			IdentityStoreId: aws.String(in.identityStoreID),
 			GroupId:         aws.String(s.GroupID),
 			MemberId:        &idtypes.MemberIdMemberUserId{Value: s.PrincipalID},
-		})
+		}, once)
 		if err != nil {
 			return "", lambdaerr.FromAWS(err, "create the membership")
 		}
@@ -168,27 +175,24 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 	return false, nil
 }
 
-// Delete starts the removal of an assignment, or removes a membership.
+// Delete starts the removal of an assignment, or removes the membership with
+// that id and no other one (an assignment has no id).
 // NotFound: there is nothing (more) to remove, or what it hung on is gone.
-func (c *Client) Delete(ctx context.Context, s access.Subject) (operationID string, err error) {
+func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return "", err
 	}
 	if s.Kind == access.KindGroup {
 		const doing = "remove the membership"
-		id, found, err := c.membership(ctx, in, s)
-		if err != nil {
-			return "", err
-		}
-		if !found {
+		if membershipID == "" {
 			return "", access.Errorf(access.CodeNotFound, "%s: there is none", doing)
 		}
 		_, err = c.store.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{
 			IdentityStoreId: aws.String(in.identityStoreID),
-			MembershipId:    aws.String(id),
+			MembershipId:    aws.String(membershipID),
 		})
-		return id, lambdaerr.FromAWS(err, doing)
+		return membershipID, lambdaerr.FromAWS(err, doing)
 	}
 	out, err := c.admin.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{
 		InstanceArn:      aws.String(in.arn),

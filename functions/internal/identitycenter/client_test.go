@@ -169,9 +169,10 @@ func (m *mockStore) DeleteGroupMembership(_ context.Context, in *identitystore.D
 	for key, id := range m.members {
 		if id == *in.MembershipId {
 			delete(m.members, key)
+			return &identitystore.DeleteGroupMembershipOutput{}, nil
 		}
 	}
-	return &identitystore.DeleteGroupMembershipOutput{}, nil
+	return nil, &idtypes.ResourceNotFoundException{}
 }
 
 func admin() *mockAdmin { return &mockAdmin{instances: []string{"i-1"}} }
@@ -319,7 +320,7 @@ func TestCreateAndDelete(t *testing.T) {
 	if id, err := c.Create(ctx, account); id != "op-1" || err != nil {
 		t.Errorf("Create = %q, %v", id, err)
 	}
-	_, err := c.Delete(ctx, account)
+	_, err := c.Delete(ctx, account, "")
 	wantCode(t, err, access.CodeNotFound)
 }
 
@@ -440,7 +441,7 @@ func TestMembership(t *testing.T) {
 		}
 	}
 	exists(false)
-	_, err := c.Delete(ctx, group)
+	_, err := c.Delete(ctx, group, "")
 	wantCode(t, err, access.CodeNotFound)
 	id, err := c.Create(ctx, group)
 	if id != "m-1" || err != nil {
@@ -453,7 +454,11 @@ func TestMembership(t *testing.T) {
 	if op, err := c.Creation(ctx, group, id); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
-	if id, err = c.Delete(ctx, group); id != "m-1" || err != nil {
+	// Another one than is there: that stays.
+	_, err = c.Delete(ctx, group, "m-0")
+	wantCode(t, err, access.CodeNotFound)
+	exists(true)
+	if id, err = c.Delete(ctx, group, "m-1"); id != "m-1" || err != nil {
 		t.Fatalf("Delete = %q, %v", id, err)
 	}
 	exists(false)

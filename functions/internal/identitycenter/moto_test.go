@@ -75,14 +75,14 @@ func TestOnTheWire(t *testing.T) {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
 	exists(true)
-	if id, err = c.Delete(ctx, subject); id == "" || err != nil {
+	if id, err = c.Delete(ctx, subject, ""); id == "" || err != nil {
 		t.Fatalf("Delete = %q, %v", id, err)
 	}
 	if op, err := c.Deletion(ctx, subject, id); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Deletion = %+v, %v", op, err)
 	}
 	exists(false)
-	_, err = c.Delete(ctx, subject)
+	_, err = c.Delete(ctx, subject, "")
 	wantCode(t, err, access.CodeNotFound)
 	if gone, err := c.Vanished(ctx, subject); gone || err != nil {
 		t.Errorf("Vanished = %v, %v", gone, err)

@@ -2,6 +2,7 @@ package leases
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -14,7 +15,7 @@ import (
 // caller's to know.
 //
 // Errors: ForeignAccess where the access exists and no lease says that it is
-// ours; LeaseDeleting while the same access is just being removed; Refused where
+// ours, or a membership that is not ours is in its place; LeaseDeleting while the same access is just being removed; Refused where
 // the request's removal has begun; and those of table and Identity Center.
 func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
 	for range lostTries {
@@ -35,17 +36,24 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	if found && lease.State == access.LeaseDeleting {
 		return l.abandoned(ctx, lease)
 	}
-	exists, err := l.IdentityCenter.Exists(ctx, subject)
+	if !found {
+		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
+	}
+	seen, err := l.look(ctx, lease)
 	if err != nil {
 		return false, err
 	}
-	if !found {
-		if exists {
-			return false, access.Errorf(access.CodeForeign, "the access exists already, and this system did not make it")
-		}
-		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
+	if seen.foreign {
+		return false, errForeign
 	}
-	create := !exists
+	if seen.there && !found {
+		// Unless somebody has just taken the lease, and made it.
+		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
+			return taken, err
+		}
+		return false, errForeign
+	}
+	create := !seen.there
 	if create && found {
 		underWay, err := l.creationUnderWay(ctx, lease)
 		if err != nil {
@@ -63,6 +71,9 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	if create {
 		lease.State = access.LeaseCreating
 		deadline, before = l.claim(ctx, &lease)
+		if subject.Kind == access.KindGroup {
+			lease.Unanswered = append(slices.Clone(lease.Unanswered), lease.SettlesAt)
+		}
 	}
 	if create || !holder {
 		if err := l.put(ctx, &lease); lost(err) {
@@ -91,6 +102,8 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	return false, l.create(ctx, lease, deadline, before)
 }
 
+var errForeign = access.Errorf(access.CodeForeign, "the access exists already, and this system did not make it")
+
 // abandoned looks at a lease that is being deleted. Somebody is about to give it
 // up: LeaseDeleting. Unless all its holders are done: then one of their
 // functions came late and left it, and nobody but us will.
@@ -111,16 +124,16 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	if err != nil {
 		return false, err
 	}
-	exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
+	seen, err := l.look(ctx, lease)
 	if err != nil {
 		return false, err
 	}
-	if exists && op.Status != identitycenter.StatusInProgress {
-		if err := l.delete(ctx, &lease, true); err != nil && !lost(err) {
+	if seen.there && op.Status != identitycenter.StatusInProgress {
+		if err := l.delete(ctx, &lease, seen); err != nil && !lost(err) {
 			return false, err
 		}
 	}
-	if exists || pending || op.Status == identitycenter.StatusInProgress {
+	if seen.there || pending || op.Status == identitycenter.StatusInProgress {
 		return false, beingRemoved
 	}
 	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !lost(err) {
@@ -160,6 +173,9 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 		if operationID != "" {
 			lease.OperationID = operationID
 		}
+		if lease.Subject.Kind == access.KindGroup {
+			answered(lease, mine, operationID)
+		}
 	})
 	if err == nil {
 		err = noteErr
@@ -167,19 +183,30 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	return err
 }
 
+// answered enters the answer to the creation of a membership that was claimed
+// as mine: the id, or "" where none was made. Twice is once.
+func answered(lease *access.Lease, mine time.Time, membershipID string) {
+	if membershipID != "" && !slices.Contains(lease.MembershipIDs, membershipID) {
+		lease.MembershipIDs = append(slices.Clone(lease.MembershipIDs), membershipID)
+	}
+	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), mine.Equal)
+}
+
 // Confirm waits, for seconds, until the access is seen to exist, and enters it:
 // in the row when it came and when it ends, in the lease that it is held. A
 // second call changes nothing and returns what is stored.
 //
 // Errors: InProgress where Identity Center needs longer; AssignmentFailed with
-// its reason where it gave up; Refused where the request's removal has begun;
-// Lost where the request holds no lease.
+// its reason where it gave up; ForeignAccess where somebody removed what was
+// made, and made it anew by other means; Refused where the request's removal has
+// begun; Lost where the request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
 	key := r.Subject().Key()
 	lease, err := l.held(ctx, key, r.ID)
 	if err != nil {
 		return r, err
 	}
+	var seen sight
 	err = l.poll(ctx, "Identity Center is still creating the assignment", func() (bool, error) {
 		var op identitycenter.Operation
 		if lease.OperationID != "" {
@@ -191,9 +218,12 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		if op.Status == identitycenter.StatusInProgress {
 			return false, nil
 		}
-		exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
-		if err != nil || exists {
-			return exists, err
+		var err error
+		if seen, err = l.look(ctx, lease); err != nil || seen.there {
+			return seen.there, err
+		}
+		if seen.foreign {
+			return false, errForeign
 		}
 		if op.Status == identitycenter.StatusFailed {
 			return false, access.Errorf(access.CodeFailed, "Identity Center could not create the assignment: %s", op.Reason)
@@ -204,12 +234,8 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 
-	membershipID, err := l.membershipID(ctx, lease)
-	if err != nil {
-		return r, err
-	}
 	now := l.Now().UTC()
-	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), membershipID)
+	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
 	if lost(err) || err == nil && over(granted) {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
@@ -228,19 +254,6 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		}
 	}
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: others changed it all the time")
-}
-
-// membershipID is what Identity Center calls the membership that the lease
-// guards, "" for an assignment. Where the answer to its creation was lost, it is
-// asked for.
-func (l *Leases) membershipID(ctx context.Context, lease access.Lease) (string, error) {
-	if lease.Subject.Kind != access.KindGroup {
-		return "", nil
-	}
-	if lease.OperationID != "" {
-		return lease.OperationID, nil
-	}
-	return l.IdentityCenter.MembershipID(ctx, lease.Subject)
 }
 
 // held reads the lease that the request holds; Lost where it holds none.

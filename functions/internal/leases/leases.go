@@ -19,6 +19,10 @@
 //   - Every write of a lease is conditional on its version, and no version
 //     comes twice under a key. Whoever loses reads the lease again.
 //   - A holder counts while its request's removal is not finished.
+//   - A membership has an id, and every membership that Create answered with is
+//     noted in the lease. Another one is not ours: it is neither joined nor
+//     removed, and does not keep the lease. Where an answer was lost, or none is
+//     noted, it can't be told, and what is there is taken for ours.
 //
 // Any step may be repeated, from any function, after any crash.
 package leases
@@ -51,7 +55,7 @@ type IdentityCenter interface {
 	Create(ctx context.Context, s access.Subject) (operationID string, err error)
 	Creation(ctx context.Context, s access.Subject, operationID string) (identitycenter.Operation, error)
 	PendingCreation(ctx context.Context, s access.Subject) (bool, error)
-	Delete(ctx context.Context, s access.Subject) (operationID string, err error)
+	Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error)
 	Deletion(ctx context.Context, s access.Subject, operationID string) (identitycenter.Operation, error)
 	Vanished(ctx context.Context, s access.Subject) (bool, error)
 	MembershipID(ctx context.Context, s access.Subject) (string, error)

@@ -21,10 +21,12 @@ var (
 
 // still is a world without scheduler: calls take no time, operations of
 // Identity Center end at once, and time passes in Sleep only.
-func still(ids ...string) (*world, *leases.Leases) {
+func still(ids ...string) (*world, *leases.Leases) { return stillOf(subject, ids...) }
+
+func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
 	w := &world{
-		rng: rand.New(rand.NewPCG(1, 1)), now: nine, trouble: trouble{calm: true, sleepers: 1},
-		rows: map[string]access.Request{}, leases: map[string]access.Lease{},
+		rng: rand.New(rand.NewPCG(1, 1)), now: nine, trouble: trouble{calm: true, sleepers: 1}, subject: s,
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, byHand: map[string]int{},
 	}
 	for _, id := range ids {
 		w.enter(id)
@@ -411,29 +413,25 @@ func TestDeletionFails(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// The row has the membership's id: the creation's answer, or, where that got
-// lost, what is asked for. Who joins has the same one, an assignment has none.
+// The row has the membership's id, also where the answer to its creation got
+// lost. Who joins has the same one, an assignment has none.
 func TestMembershipID(t *testing.T) {
-	group := access.Target{Kind: access.KindGroup, GroupID: "g-1"}
 	for _, tt := range []struct {
-		name   string
-		target access.Target
-		lost   bool
-		want   string
+		name    string
+		subject access.Subject
+		lost    bool
+		want    string
 	}{
-		{"answered", group, false, "op0"},
-		{"the answer got lost", group, true, "m-9"},
-		{"an assignment", subject.Target, false, ""},
+		{"answered", membership, false, "m-1"},
+		{"the answer got lost", membership, true, "m-1"},
+		{"an assignment", subject, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w, l := still("a", "b")
+			w, l := stillOf(tt.subject, "a", "b")
 			if tt.lost {
 				l.IdentityCenter = forgetful{l.IdentityCenter}
 			}
 			for _, id := range []string{"a", "b"} {
-				r := w.rows[id]
-				r.Target = tt.target
-				w.rows[id] = r
 				w.grant(t, l, id)
 				if got := w.rows[id].GroupMembershipID; got != tt.want {
 					t.Errorf("%s has the membership %q, want %q", id, got, tt.want)
@@ -450,8 +448,6 @@ func (f forgetful) Create(ctx context.Context, s access.Subject) (string, error)
 	return "", err
 }
 
-func (forgetful) MembershipID(context.Context, access.Subject) (string, error) { return "m-9", nil }
-
 // The lists show an assignment of a user who is gone, and it can't be deleted.
 func TestVanishedUser(t *testing.T) {
 	w, l := still("a")
@@ -467,7 +463,7 @@ func TestVanishedUser(t *testing.T) {
 
 type gone struct{ leases.IdentityCenter }
 
-func (gone) Delete(context.Context, access.Subject) (string, error) {
+func (gone) Delete(context.Context, access.Subject, string) (string, error) {
 	return "", access.Errorf(access.CodeNotFound, "no such user")
 }
 

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +26,13 @@ import (
 //   - when all is quiet no access is left, and whoever comes next gets it and
 //     loses it again;
 //   - access that was there before is never deleted, and refused to everybody.
+//
+// With a membership in a group instead of an account, somebody removes it by
+// hand at any time and may make it anew:
+//
+//   - what they made is never deleted, nor granted, as long as each of our own
+//     creations got its answer;
+//   - what we made is deleted all the same.
 
 var (
 	modelRuns = flag.Int("runs", 500, "random runs of the model, for each kind of trouble")
@@ -63,16 +72,20 @@ var troubles = []trouble{
 	{name: "table outages", faults: 0.03, kills: 0.01, freezes: 0.03, abandons: 0.03, outages: true},
 }
 
-func TestModel(t *testing.T) {
+func TestModel(t *testing.T) { testModel(t, subject) }
+
+func TestModelOfGroups(t *testing.T) { testModel(t, membership) }
+
+func testModel(t *testing.T, s access.Subject) {
 	for i, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			first, runs := uint64(i)*1_000_000+1, uint64(*modelRuns)
 			if *modelSeed != 0 {
 				first, runs = *modelSeed, 1
 			}
-			granted, foreign := 0, 0
+			granted, foreign, byHand := 0, 0, 0
 			for seed := first; seed < first+runs; seed++ {
-				w := newWorld(seed, trouble)
+				w := newWorld(seed, trouble, s)
 				w.verbose = *modelSeed != 0
 				w.run()
 				if w.violation != "" {
@@ -85,10 +98,16 @@ func TestModel(t *testing.T) {
 				if w.foreign {
 					foreign++
 				}
+				if w.outlived {
+					byHand++
+				}
 			}
-			t.Logf("%d runs, %d grants, %d runs with foreign access", runs, granted, foreign)
+			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases", runs, granted, foreign, byHand)
 			if *modelSeed == 0 && (granted < int(runs)/2 || foreign == 0) {
 				t.Error("the model hardly grants anything: it shows nothing")
+			}
+			if *modelSeed == 0 && s.Kind == access.KindGroup && byHand < int(runs)/20 {
+				t.Error("hardly a membership made by hand outlives a lease: it shows nothing")
 			}
 		})
 	}
@@ -105,9 +124,21 @@ type world struct {
 	rows   map[string]access.Request
 	leases map[string]access.Lease
 
+	subject    access.Subject
 	exists     bool
 	foreign    bool // exists before everything
 	operations []*operation
+
+	// Of memberships.
+	member   string         // the id of the one that is there
+	made     int            // how many were made, by whomever
+	byHand   map[string]int // those made by hand, and at which step
+	removed  bool           // somebody has removed one by hand
+	outlived bool           // one that was made by hand was there when all was over
+	acquires []*proc        // invocations of grant that wrote a lease
+	steps    int            // of the scheduler
+	unsureAt int            // the last step at which a creation was without its answer
+	blind    bool           // taken away without the table
 
 	// before is called ahead of each call in tests without scheduler; an
 	// error of it is the call's answer.
@@ -135,14 +166,21 @@ var subject = access.Subject{
 	PrincipalID: "p-1",
 }
 
-func newWorld(seed uint64, trouble trouble) *world {
+var membership = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
+
+func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{
-		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
-		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{},
+		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{},
 	}
 	if rng.IntN(10) == 0 {
 		w.foreign, w.exists = true, true
+		if w.group() {
+			w.join(true)
+		}
+	} else if w.group() {
+		w.start(&proc{name: "by hand"}, w.meddle)
 	}
 	if trouble.outages {
 		from := w.now.Add(w.upTo(200 * time.Second))
@@ -157,8 +195,8 @@ func newWorld(seed uint64, trouble trouble) *world {
 // enter puts an approved request's row into the table.
 func (w *world) enter(id string) {
 	w.rows[id] = access.Request{
-		ID: id, Target: subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
-		Requester: access.Person{PrincipalID: subject.PrincipalID},
+		ID: id, Target: w.subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
+		Requester: access.Person{PrincipalID: w.subject.PrincipalID},
 	}
 }
 
@@ -166,6 +204,59 @@ func (w *world) enter(id string) {
 func (w *world) request(id string) {
 	w.enter(id)
 	w.start(&proc{name: id}, func(p *proc) { w.machine(p, id) })
+}
+
+func (w *world) group() bool { return w.subject.Kind == access.KindGroup }
+
+// join makes the membership.
+func (w *world) join(byHand bool) (id string) {
+	w.made++
+	id = fmt.Sprint("m-", w.made)
+	if byHand {
+		w.byHand[id] = w.steps
+	}
+	w.member, w.exists = id, true
+	return id
+}
+
+// meddle is somebody who removes the membership by hand, and makes it anew,
+// as often as not at once.
+func (w *world) meddle(p *proc) {
+	for range w.rng.IntN(4) {
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
+		p.step()
+		if w.member == "" {
+			continue
+		}
+		w.logf(p, "removes %s", w.member)
+		w.member, w.exists, w.removed = "", false, true
+		if w.rng.IntN(2) == 0 {
+			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
+			p.step()
+		}
+		if w.member == "" && w.rng.IntN(4) > 0 {
+			w.logf(p, "makes %s", w.join(true))
+		}
+	}
+}
+
+// tellable says that the membership was made by hand and that this can be told:
+// since it was there no creation of ours was without its answer, and the table
+// was there to be asked.
+func (w *world) tellable(id string) bool {
+	at, byHand := w.byHand[id]
+	return byHand && !w.blind && at > w.unsureAt
+}
+
+// unanswered says whether some creation may be without its answer: a grant that
+// has written a lease runs still, or did not end well.
+func (w *world) unanswered() bool {
+	for _, p := range w.acquires {
+		if !p.done || p.err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
@@ -236,6 +327,7 @@ func (w *world) run() {
 	}
 	w.trouble = trouble{name: "none", calm: true}
 	w.outage = [2]time.Time{}
+	w.member, w.exists = "", false // what was made by hand would be in the way
 	before := w.grants
 	w.request("next")
 	w.schedule()
@@ -293,11 +385,14 @@ func (w *world) schedule() {
 		if !live {
 			w.logf(p, "killed")
 		}
+		if w.steps++; w.unanswered() {
+			w.unsureAt = w.steps
+		}
 		p.resume <- live
 		<-p.yield
 		w.settle()
 		for id := range w.active {
-			if !w.exists && !w.trouble.outages {
+			if !w.exists && !w.trouble.outages && !w.removed {
 				w.violation = fmt.Sprintf("%s is active and has no access", id)
 			}
 		}
@@ -317,8 +412,10 @@ func (w *world) check() {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.settle()
+	_, byHand := w.byHand[w.member]
+	w.outlived = w.outlived || byHand && !w.foreign
 	switch {
-	case w.exists && !w.foreign:
+	case w.exists && !byHand && !w.foreign:
 		w.violation = "all is over, and the access is still there"
 	case !w.exists && w.foreign:
 		w.violation = "access that was there before is gone"
@@ -455,7 +552,8 @@ func (w *world) machine(p *proc, id string) {
 		return func(ctx context.Context, l *leases.Leases) error {
 			_, err := l.Release(ctx, id, wait)
 			if errors.Is(err, leases.ErrTable) && started && (w.trouble.outages || w.trouble.faults == 0) {
-				_ = l.TakeAway(ctx, id, subject, false)
+				w.blind = true
+				_ = l.TakeAway(ctx, id, w.subject, false)
 			}
 			return err
 		}
@@ -539,6 +637,9 @@ func (t *table) Granted(_ context.Context, id string, at, end time.Time, members
 			return access.Errorf(access.CodeLost, "over")
 		default:
 			r.GrantedAt, r.End, r.GroupMembershipID = at, end, membershipID
+			if t.w.tellable(membershipID) {
+				t.w.violation = "a membership made by hand was granted"
+			}
 		}
 		return nil
 	})
@@ -586,6 +687,9 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 		}
 		l.Holders = copyOf(l.Holders)
 		t.w.leases[l.Key] = l
+		if t.p != nil && strings.HasSuffix(t.p.name, ".grant") && !slices.Contains(t.w.acquires, t.p) {
+			t.w.acquires = append(t.w.acquires, t.p)
+		}
 		return nil
 	})
 }
@@ -644,10 +748,23 @@ func (c *center) Exists(context.Context, access.Subject) (exists bool, err error
 	return exists, err
 }
 
-func (c *center) MembershipID(context.Context, access.Subject) (string, error) { return "", nil }
+func (c *center) MembershipID(context.Context, access.Subject) (id string, err error) {
+	err = c.w.call(c.p, "MembershipID", false, func() error {
+		id = c.w.member
+		return nil
+	})
+	return id, err
+}
 
 func (c *center) Create(context.Context, access.Subject) (id string, err error) {
 	err = c.w.call(c.p, "Create", false, func() error {
+		if c.w.group() {
+			if c.w.member != "" {
+				return access.Errorf(access.CodeConflict, "there is one")
+			}
+			id = c.w.join(false)
+			return nil
+		}
 		if c.busy() {
 			return access.Errorf(access.CodeConflict, "busy")
 		}
@@ -657,8 +774,11 @@ func (c *center) Create(context.Context, access.Subject) (id string, err error) 
 	return id, err
 }
 
-func (c *center) Delete(context.Context, access.Subject) (id string, err error) {
+func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string) (id string, err error) {
 	err = c.w.call(c.p, "Delete", false, func() error {
+		if c.w.group() {
+			return c.remove(membershipID)
+		}
 		switch {
 		case c.w.foreign:
 			c.w.violation = "Delete of access that was there before"
@@ -670,11 +790,32 @@ func (c *center) Delete(context.Context, access.Subject) (id string, err error) 
 		id = c.begin(false)
 		return nil
 	})
+	if c.w.group() && err == nil {
+		id = membershipID
+	}
 	return id, err
+}
+
+// remove removes the membership with that id, at once.
+func (c *center) remove(membershipID string) error {
+	switch {
+	case membershipID == "" || membershipID != c.w.member:
+		return access.Errorf(access.CodeNotFound, "there is none")
+	case c.w.foreign:
+		c.w.violation = "Delete of a membership that was there before"
+	case c.w.tellable(membershipID):
+		c.w.violation = "Delete of a membership made by hand"
+	}
+	c.w.member, c.w.exists = "", false
+	return nil
 }
 
 func (c *center) look(what, id string) (op identitycenter.Operation, err error) {
 	err = c.w.call(c.p, what+" "+id, false, func() error {
+		if c.w.group() {
+			op.Status = identitycenter.StatusSucceeded
+			return nil
+		}
 		for _, o := range c.w.operations {
 			if o.id == id {
 				op = identitycenter.Operation{Status: o.status, Reason: o.reason}

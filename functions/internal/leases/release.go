@@ -38,14 +38,14 @@ func (l *Leases) Release(ctx context.Context, id string, wait bool) (access.Requ
 			return r, err
 		}
 		if !mine {
-			again, err := l.recover(ctx, r, lease)
+			again, foreign, err := l.recover(ctx, r, lease)
 			if lost(err) || again {
 				continue
 			}
 			if err != nil {
 				return r, err
 			}
-			return l.left(ctx, r, lease)
+			return l.left(ctx, r, lease, foreign)
 		}
 		err = l.startDeletion(ctx, r, &lease)
 		if lost(err) {
@@ -122,32 +122,38 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 // recover writes a lease for access that was granted, was never recorded to be
 // gone, and has none: the lease was lost, for instance when the table was
 // restored. again is true where it did: then there is something to delete.
-func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again bool, err error) {
+// foreign is true where the access that is there is not what was granted.
+func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
 	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() {
-		return false, nil
+		return false, false, nil
 	}
 	subject := r.Subject()
-	exists, err := l.IdentityCenter.Exists(ctx, subject)
-	if err != nil || !exists {
-		return false, err
-	}
 	lease = access.Lease{
 		Key: subject.Key(), Subject: subject, State: access.LeaseDeleting,
 		Holders: map[string]access.Holder{r.ID: {ExecutionARN: r.ExecutionARN, End: r.End}},
 	}
+	if id := r.GroupMembershipID; id != "" {
+		lease.MembershipIDs = []string{id}
+	}
+	seen, err := l.look(ctx, lease)
+	if err != nil || !seen.there {
+		return false, seen.foreign, err
+	}
 	if err := l.put(ctx, &lease); err != nil && !lost(err) {
-		return false, tableError(err, "recover the lease")
+		return false, false, tableError(err, "recover the lease")
 	} else {
-		return err == nil, err
+		return err == nil, false, err
 	}
 }
 
 // left enters how it ended for a request that does not hold the lease (any
 // more). What was granted and is not held was kept for others, or removed
-// already.
-func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
+// already; foreign says that there is something else in its place.
+func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
+	case foreign:
+		state = access.RemovalForeign
 	case lease.Version > 0 && !r.GrantedAt.IsZero():
 		state = access.RemovalKept
 	case !r.GrantedAt.IsZero():
@@ -160,12 +166,15 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease)
 // deletion is under way.
 func (l *Leases) startDeletion(ctx context.Context, r access.Request, lease *access.Lease) error {
 	ic, subject := l.IdentityCenter, lease.Subject
-	exists, err := ic.Exists(ctx, subject)
+	seen, err := l.look(ctx, *lease)
 	if err != nil {
 		return err
 	}
-	if exists || lease.DeletionID != "" {
-		return l.delete(ctx, lease, exists)
+	if seen.there || lease.DeletionID != "" {
+		return l.delete(ctx, lease, seen)
+	}
+	if seen.foreign {
+		return nil // there is one membership at a time: ours is gone
 	}
 	// Lists lag behind: what was created is deleted once even if it is not
 	// listed. What was not is left to the look at its absence.
@@ -185,15 +194,16 @@ func (l *Leases) startDeletion(ctx context.Context, r access.Request, lease *acc
 	if !created {
 		return nil
 	}
-	return l.delete(ctx, lease, false)
+	return l.delete(ctx, lease, sight{})
 }
 
-// delete calls Delete unless the latest deletion is under way, or did its work.
+// delete calls Delete unless the latest deletion is under way, or did its work:
+// for what was seen, or where nothing was, for what the lease says was made.
 // The call is claimed: one that is held up until the lease is given up would
 // take the access of whoever holds it next. Lost: somebody else wrote the lease.
-func (l *Leases) delete(ctx context.Context, lease *access.Lease, exists bool) error {
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight) error {
 	if lease.DeletionID != "" {
-		if !exists {
+		if !seen.there {
 			return nil
 		}
 		op, err := l.deletion(ctx, *lease)
@@ -212,7 +222,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, exists bool) e
 		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
 	}
 	mine := lease.SettlesAt
-	id, err := l.IdentityCenter.Delete(ctx, lease.Subject)
+	id, err := l.callDelete(ctx, *lease, seen)
 	switch code := access.CodeOf(err); {
 	case code == access.CodeNotFound, err == nil && id == "":
 		id, err = noDeletion, nil
@@ -242,10 +252,11 @@ func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycent
 }
 
 // finishDeletion waits until the access is absent and can't come back, enters
-// that in the request's row, and gives the lease up.
+// that in the request's row, and gives the lease up. A membership that is not
+// ours, in its place, is none of it.
 func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
 	ic, subject := l.IdentityCenter, lease.Subject
-	visible := false
+	var seen sight
 	err := l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
 		op, err := l.deletion(ctx, lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
@@ -257,10 +268,10 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 		if err != nil {
 			return false, err
 		}
-		if visible, err = ic.Exists(ctx, subject); err != nil {
+		if seen, err = l.look(ctx, lease); err != nil {
 			return false, err
 		}
-		if !visible {
+		if !seen.there {
 			return settled && !pending, nil
 		}
 		if op.Status != identitycenter.StatusFailed && lease.DeletionID != noDeletion {
@@ -274,9 +285,9 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 		}
 		return false, nil
 	})
-	if access.CodeOf(err) == access.CodeInProgress && visible {
+	if access.CodeOf(err) == access.CodeInProgress && seen.there {
 		// It came (back) after the deletion.
-		if err := l.delete(ctx, &lease, true); err != nil {
+		if err := l.delete(ctx, &lease, seen); err != nil {
 			return r, err
 		}
 	}
@@ -285,8 +296,11 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	}
 
 	state := access.RemovalDone
-	if r.GrantedAt.IsZero() && lease.DeletionID == "" {
+	switch {
+	case r.GrantedAt.IsZero() && lease.DeletionID == "":
 		state = access.RemovalNothing
+	case !r.GrantedAt.IsZero() && seen.foreign:
+		state = access.RemovalForeign
 	}
 	// The row first: should this end here, the request still holds the lease,
 	// and the next call comes by again.

@@ -15,6 +15,9 @@ import (
 // without a lease. Without rowGone, no lease in a table that answers means that
 // there is nothing to take away.
 //
+// Of memberships, the one that the lease says this system did not make is left,
+// too; where the lease can't be read, whatever is there goes.
+//
 // nil means that nothing is left to delete, or a deletion was started. Whether
 // the access is gone, and the lease with it, is for Release to find out.
 func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error {
@@ -36,15 +39,21 @@ func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowG
 			}
 		}
 	}
-	exists, err := l.IdentityCenter.Exists(ctx, s)
-	if err == nil && !exists {
+	if err != nil || !found {
+		lease = access.Lease{Key: s.Key(), Subject: s} // which tells nothing apart
+	}
+	seen, lookErr := l.look(ctx, lease)
+	if lookErr == nil && !seen.there {
 		return nil
 	}
-	_, err = l.IdentityCenter.Delete(ctx, s)
-	if access.CodeOf(err) == access.CodeNotFound {
-		return nil
+	_, err = l.callDelete(ctx, lease, seen)
+	if access.CodeOf(err) != access.CodeNotFound {
+		return err
 	}
-	return err
+	if s.Kind == access.KindGroup {
+		return lookErr // without a look, its id may not be known
+	}
+	return nil
 }
 
 // Gone says whether a request that has no row in the table any more has no
@@ -74,8 +83,11 @@ func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, e
 	if err != nil || pending {
 		return false, err
 	}
-	exists, err := l.IdentityCenter.Exists(ctx, s)
-	if err != nil || exists {
+	if !found {
+		lease = access.Lease{Key: s.Key(), Subject: s}
+	}
+	seen, err := l.look(ctx, lease)
+	if err != nil || seen.there {
 		return false, err
 	}
 	if found {

@@ -1,0 +1,71 @@
+package leases
+
+import (
+	"context"
+	"slices"
+
+	"sso-elevator/functions/access"
+)
+
+// sight is what a look at Identity Center shows of the access that a lease
+// guards.
+type sight struct {
+	there        bool   // what this system made, or may have made
+	foreign      bool   // a membership that it did not make, in its place
+	membershipID string // of either; "" for an assignment
+}
+
+// look says whether the access is there, and whose it is. An assignment has
+// nothing to tell it from another one by: it is taken for ours. A lease with
+// version 0 is not in the table, and is believed as it is.
+func (l *Leases) look(ctx context.Context, lease access.Lease) (sight, error) {
+	if lease.Subject.Kind != access.KindGroup {
+		exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
+		return sight{there: exists}, err
+	}
+	id, err := l.IdentityCenter.MembershipID(ctx, lease.Subject)
+	if err != nil || id == "" {
+		return sight{}, err
+	}
+	if lease.Version > 0 && !slices.Contains(lease.MembershipIDs, id) {
+		// Perhaps made, or its creation answered, since the lease was read.
+		// Whoever makes one writes so before: a lease that is read after the
+		// look says it.
+		now, found, err := l.Table.Lease(ctx, lease.Key)
+		if err != nil {
+			return sight{}, tableError(err, "read the lease again")
+		}
+		if found {
+			lease = now
+		}
+	}
+	made := lease.Made(id)
+	return sight{there: made, foreign: !made, membershipID: id}, nil
+}
+
+// callDelete deletes what was seen, and nothing that came into its place since.
+// Where nothing was seen, it is what the lease says was made: lists lag behind.
+// NotFound: there was nothing to delete.
+func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen sight) (deletionID string, err error) {
+	if lease.Subject.Kind != access.KindGroup {
+		return l.IdentityCenter.Delete(ctx, lease.Subject, "")
+	}
+	ids := lease.MembershipIDs
+	if seen.there {
+		ids = []string{seen.membershipID}
+	}
+	for _, id := range ids {
+		deleted, err := l.IdentityCenter.Delete(ctx, lease.Subject, id)
+		switch access.CodeOf(err) {
+		case "":
+			deletionID = deleted
+		case access.CodeNotFound:
+		default:
+			return "", err
+		}
+	}
+	if deletionID == "" {
+		return "", access.Errorf(access.CodeNotFound, "there is no membership to remove")
+	}
+	return deletionID, nil
+}
