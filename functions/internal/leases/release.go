@@ -47,7 +47,7 @@ func (l *Leases) Release(ctx context.Context, id string, wait bool) (access.Requ
 			}
 			return l.left(ctx, r, lease, foreign)
 		}
-		err = l.startDeletion(ctx, r, &lease)
+		err = l.startDeletion(ctx, &lease, !r.GrantedAt.IsZero())
 		if lost(err) {
 			continue
 		}
@@ -163,8 +163,8 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease,
 }
 
 // startDeletion calls Delete if there is, or may be, something to delete and no
-// deletion is under way.
-func (l *Leases) startDeletion(ctx context.Context, r access.Request, lease *access.Lease) error {
+// deletion is under way. created says that it is known to have been there.
+func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool) error {
 	ic, subject := l.IdentityCenter, lease.Subject
 	seen, err := l.look(ctx, *lease)
 	if err != nil {
@@ -178,7 +178,6 @@ func (l *Leases) startDeletion(ctx context.Context, r access.Request, lease *acc
 	}
 	// Lists lag behind: what was created is deleted once even if it is not
 	// listed. What was not is left to the look at its absence.
-	created := !r.GrantedAt.IsZero()
 	if lease.OperationID != "" {
 		op, err := ic.Creation(ctx, subject, lease.OperationID)
 		if err != nil {
@@ -251,14 +250,46 @@ func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycent
 	return l.IdentityCenter.Deletion(ctx, lease.Subject, lease.DeletionID)
 }
 
-// finishDeletion waits until the access is absent and can't come back, enters
-// that in the request's row, and gives the lease up. A membership that is not
-// ours, in its place, is none of it.
+// finishDeletion waits until the access is absent, enters that in the request's
+// row, and gives the lease up.
 func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
+	foreign, err := l.absent(ctx, &lease)
+	if err != nil {
+		return r, err
+	}
+	state := access.RemovalDone
+	switch {
+	case r.GrantedAt.IsZero() && lease.DeletionID == "":
+		state = access.RemovalNothing
+	case !r.GrantedAt.IsZero() && foreign:
+		state = access.RemovalForeign
+	}
+	// The row first: should this end here, the request still holds the lease,
+	// and the next call comes by again.
+	r, err = l.Table.Revoked(ctx, r, l.Now(), state)
+	if err != nil {
+		return r, err
+	}
+	return r, l.giveUp(ctx, lease)
+}
+
+// giveUp removes a lease whose access is absent.
+func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
+	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
+	if lost(err) {
+		return access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
+	}
+	return err
+}
+
+// absent waits until the access that is being deleted is absent and can't come
+// back; what came (back) after the deletion is deleted again. A membership that
+// is not ours, in its place, is none of it: foreign.
+func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
 	var seen sight
-	err := l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
-		op, err := l.deletion(ctx, lease)
+	err = l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
+		op, err := l.deletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err
 		}
@@ -268,7 +299,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 		if err != nil {
 			return false, err
 		}
-		if seen, err = l.look(ctx, lease); err != nil {
+		if seen, err = l.look(ctx, *lease); err != nil {
 			return false, err
 		}
 		if !seen.there {
@@ -286,32 +317,9 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 		return false, nil
 	})
 	if access.CodeOf(err) == access.CodeInProgress && seen.there {
-		// It came (back) after the deletion.
-		if err := l.delete(ctx, &lease, seen); err != nil {
-			return r, err
+		if err := l.delete(ctx, lease, seen); err != nil {
+			return false, err
 		}
 	}
-	if err != nil {
-		return r, err
-	}
-
-	state := access.RemovalDone
-	switch {
-	case r.GrantedAt.IsZero() && lease.DeletionID == "":
-		state = access.RemovalNothing
-	case !r.GrantedAt.IsZero() && seen.foreign:
-		state = access.RemovalForeign
-	}
-	// The row first: should this end here, the request still holds the lease,
-	// and the next call comes by again.
-	r, err = l.Table.Revoked(ctx, r, l.Now(), state)
-	if err != nil {
-		return r, err
-	}
-	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); lost(err) {
-		return r, access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
-	} else if err != nil {
-		return r, err
-	}
-	return r, nil
+	return seen.foreign, err
 }
