@@ -15,11 +15,28 @@ import (
 // Input is what the state machine sends. The row that RequestID leads to says
 // what is removed; Subject and GrantStarted are for when it can't be read.
 type Input struct {
-	task.Input // Operation is start or confirm; Execution is for the log
+	task.Input // Operation is start, confirm, drift or settle; Execution is for the log
 	// Subject is what evaluate answered, GrantStarted whether Grant
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
+	// Run and Index are the finding that drift and settle are about; Lease is
+	// the key of the lease that settle is about where there is no finding.
+	Run   string `json:"run"`
+	Index int    `json:"index"`
+	Lease string `json:"lease"`
+}
+
+// LogArgs says in a log line what the task is about.
+func (in Input) LogArgs() []any {
+	args := in.Input.LogArgs()
+	if in.Run != "" {
+		args = append(args, "run", in.Run, "index", in.Index)
+	}
+	if in.Lease != "" {
+		args = append(args, "lease", in.Lease)
+	}
+	return args
 }
 
 // Leases take access away.
@@ -27,6 +44,14 @@ type Leases interface {
 	Release(ctx context.Context, id string, wait bool) (access.Request, error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
+	RemoveDrift(ctx context.Context, f access.Finding) error
+	Settle(ctx context.Context, key string) error
+}
+
+// Findings are what the runs of the reconciliation found. Only the scan can
+// write them: what is removed as drift is what a scan saw.
+type Findings interface {
+	Finding(ctx context.Context, run string, index int) (access.Finding, error)
 }
 
 const (
@@ -40,16 +65,19 @@ const (
 
 // Handler revokes.
 type Handler struct {
-	Leases Leases
-	Now    func() time.Time
-	Sleep  func(context.Context, time.Duration) error
-	Log    *slog.Logger
+	Leases   Leases
+	Findings Findings
+	Now      func() time.Time
+	Sleep    func(context.Context, time.Duration) error
+	Log      *slog.Logger
 }
 
-// Handle does one step of a removal: start leaves the lease, or starts the
-// deletion; confirm succeeds when the access is seen to be gone, or kept for
-// others. It answers {}. Either may be repeated; both do what the other left
-// undone.
+// Handle does one step of a removal. Of a request: start leaves the lease, or
+// starts the deletion; confirm succeeds when the access is seen to be gone, or
+// kept for others. Of access that no request holds: drift starts the deletion of
+// a finding; settle succeeds when it, or what a lease without holders guards, is
+// seen to be gone, and the lease with it. It answers {}. Each may be repeated; a
+// second step does what the first left undone.
 //
 // Where the table does not answer and Grant had succeeded, the access is
 // deleted without it; that is still an error, so that the removal is tried
@@ -59,9 +87,40 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 }
 
 func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
-	if in.Operation != "start" && in.Operation != "confirm" {
+	switch in.Operation {
+	case "start", "confirm":
+		return h.request(ctx, in, log)
+	case "drift":
+		f, err := h.Findings.Finding(ctx, in.Run, in.Index)
+		if err != nil {
+			return err
+		}
+		return h.Leases.RemoveDrift(ctx, f)
+	case "settle":
+		return h.settle(ctx, in, log)
+	default:
 		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
+}
+
+// settle is for a finding's lease, or for one that is named.
+func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) error {
+	key := in.Lease
+	if key == "" {
+		f, err := h.Findings.Finding(ctx, in.Run, in.Index)
+		if err != nil {
+			return err
+		}
+		key = f.Subject.Key()
+	}
+	err := h.Leases.Settle(ctx, key)
+	if err == nil {
+		log.InfoContext(ctx, "removed what no request holds", "subject", key)
+	}
+	return err
+}
+
+func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {
 	wait := in.Operation == "confirm"
 	r, err := h.release(ctx, in.RequestID, wait)
 	switch {

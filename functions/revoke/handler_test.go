@@ -20,6 +20,8 @@ type mockLeases struct {
 	release  func(id string, wait bool) (access.Request, error)
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
+	drift    func(access.Finding) error
+	settle   func(key string) error
 }
 
 var _ Leases = (*mockLeases)(nil)
@@ -33,6 +35,9 @@ func (m *mockLeases) TakeAway(_ context.Context, id string, s access.Subject, ro
 func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool, error) {
 	return m.gone(id, s)
 }
+
+func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding) error { return m.drift(f) }
+func (m *mockLeases) Settle(_ context.Context, key string) error            { return m.settle(key) }
 
 // input is the payload as the state machine sends it.
 const input = `{"operation":"start","request_id":"one","execution":"arn","grant_started":true,"subject":{
@@ -187,5 +192,63 @@ func TestHangingTable(t *testing.T) {
 	_, err := h.Handle(context.Background(), Input{Input: task.Input{Operation: "start", RequestID: "one"}, GrantStarted: true, Subject: subject})
 	if access.CodeOf(err) != access.CodeUnavailable || tookAway == 0 || tookAway > 15*time.Second {
 		t.Errorf("error %v, taken away after %s", err, tookAway)
+	}
+}
+
+type findings map[string]access.Finding
+
+func (f findings) Finding(_ context.Context, run string, index int) (access.Finding, error) {
+	if found, ok := f[fmt.Sprint(run, index)]; ok {
+		return found, nil
+	}
+	return access.Finding{}, access.Errorf(access.CodeNotFound, "no such finding")
+}
+
+// What is removed as drift is what the run has found, and nothing that the
+// payload says.
+func TestDrift(t *testing.T) {
+	found := access.Finding{Subject: subject, MembershipID: "m-1"}
+	held := access.Errorf(access.CodeHeld, "held")
+	tests := []struct {
+		name    string
+		payload string
+		err     error
+		want    access.Code
+		calls   []string
+	}{
+		{name: "drift", payload: `{"operation":"drift","run":"r","index":2}`, calls: []string{"drift " + subject.Key() + " m-1"}},
+		{name: "drift that a request holds by now", payload: `{"operation":"drift","run":"r","index":2}`, err: held, want: access.CodeHeld, calls: []string{"drift " + subject.Key() + " m-1"}},
+		{name: "drift that the run has not found", payload: `{"operation":"drift","run":"r","index":3,"subject":{"principal_id":"p"}}`, want: access.CodeNotFound},
+		{name: "settle", payload: `{"operation":"settle","run":"r","index":2}`, calls: []string{"settle " + subject.Key()}},
+		{name: "settle, not over yet", payload: `{"operation":"settle","run":"r","index":2}`, err: access.Errorf(access.CodeInProgress, "wait"), want: access.CodeInProgress, calls: []string{"settle " + subject.Key()}},
+		{name: "settle nothing", payload: `{"operation":"settle"}`, want: access.CodeNotFound},
+		{name: "settle a lease", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, calls: []string{"settle account#1#ps#p"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var calls []string
+			h := &Handler{
+				Leases: &mockLeases{
+					drift: func(f access.Finding) error {
+						calls = append(calls, "drift "+f.Subject.Key()+" "+f.MembershipID)
+						return test.err
+					},
+					settle: func(key string) error { calls = append(calls, "settle "+key); return test.err },
+				},
+				Findings: findings{"r2": found},
+				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			var in Input
+			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+				t.Fatal(err)
+			}
+			_, err := h.Handle(context.Background(), in)
+			if got := access.CodeOf(err); got != test.want {
+				t.Errorf("error = %v, want code %q", err, test.want)
+			}
+			if !reflect.DeepEqual(calls, test.calls) {
+				t.Errorf("calls %q, want %q", calls, test.calls)
+			}
+		})
 	}
 }

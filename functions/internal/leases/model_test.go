@@ -754,7 +754,10 @@ var _ leases.Table = (*table)(nil)
 
 func (t *table) row(what, id string, change func(*access.Request) error) (r access.Request, err error) {
 	err = t.w.call(t.p, what, true, func() error {
-		r = t.w.rows[id]
+		var there bool
+		if r, there = t.w.rows[id]; !there {
+			return access.Errorf(access.CodeNotFound, "there is no request %q", id)
+		}
 		if err := change(&r); err != nil {
 			return err
 		}
