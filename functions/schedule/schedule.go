@@ -35,11 +35,11 @@ func Parse(text string) (Expression, error) {
 	var err error
 	switch {
 	case len(text) > maxLength:
-		return Expression{}, fmt.Errorf("has %d characters; a schedule expression can have %d", len(text), maxLength)
+		return Expression{}, fmt.Errorf("it has %d characters; a schedule expression can have %d", len(text), maxLength)
 	case opened && kind == "at":
 		return Expression{}, fmt.Errorf("at(…) comes once, and this has to come again and again; write rate(…) or cron(…)")
 	case !opened || !closed || kind != "rate" && kind != "cron":
-		return Expression{}, fmt.Errorf("is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)")
+		return Expression{}, fmt.Errorf("it is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)")
 	case kind == "rate":
 		e.every, err = parseRate(inner)
 	default:
