@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +50,10 @@ func played(t *testing.T, d time.Duration, schedules []schedule.Schedule, result
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		calls := 0
+		var mu sync.Mutex
 		done := func(format string, args ...any) (lambda.Result, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			calls++
 			did = append(did, time.Now().UTC().Format("02 15:04 ")+fmt.Sprintf(format, args...))
 			return result(calls)
@@ -65,7 +70,11 @@ func played(t *testing.T, d time.Duration, schedules []schedule.Schedule, result
 				return err
 			}),
 			Now: time.Now,
-			Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+			Say: func(format string, args ...any) {
+				mu.Lock()
+				defer mu.Unlock()
+				said = append(said, fmt.Sprintf(format, args...))
+			},
 		}
 		p.Start(ctx, schedules)
 		time.Sleep(d)
@@ -130,16 +139,19 @@ func TestStartOfWhatIsOver(t *testing.T) {
 func TestStartAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var slept time.Duration
-		now := func() time.Time { return time.Now().Add(slept) }
+		var slept atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
+		var mu sync.Mutex
 		var did []string
 		p := &schedule.Player{Now: now, Executions: executions(func(*sfn.StartExecutionInput) error {
+			mu.Lock()
+			defer mu.Unlock()
 			did = append(did, now().UTC().Format("02 15:04"))
 			return nil
 		})}
 		p.Start(ctx, []schedule.Schedule{{Expression: parse(t, "rate(1 minute)"), Machine: "m", Input: "{}"}})
 		time.Sleep(30 * time.Second)
-		slept = 8 * time.Hour
+		slept.Store(int64(8 * time.Hour))
 		time.Sleep(2 * time.Minute)
 		cancel()
 		synctest.Wait()
