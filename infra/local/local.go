@@ -26,6 +26,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
 // Where the system believes to run.
@@ -200,7 +201,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		}
 	}
 	s.gateway.SetRoutes(deployed.Routes)
-	player := &schedule.Player{Functions: s.lambda, Say: s.say}
+	player := &schedule.Player{Functions: s.lambda, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
 	settings := settingsOf(deployed.Functions)

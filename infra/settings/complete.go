@@ -29,6 +29,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
 	s.completeAudit(r)
+	s.completeSchedules(r)
 }
 
 func (s *Settings) completeAudit(r *reader) {

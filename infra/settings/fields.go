@@ -16,6 +16,14 @@ const (
 	maxAccessDuration = 60 * day
 )
 
+// maxQuestion is how long a run can be made to wait for a person: longer, and
+// what it found says little any more.
+const maxQuestion = 7 * day
+
+// maxRemovals is more than there can be in an organization of 10,000 accounts;
+// it is there so that a number too large is found here.
+const maxRemovals = 1_000_000
+
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
@@ -40,18 +48,11 @@ var withoutCounterpart = map[string]string{
 	"requester_lambda_name": "names begin with name_prefix here; set that instead",
 	"revoker_lambda_name":   "names begin with name_prefix here; set that instead",
 
-	"event_brige_check_on_inconsistency_rule_name":   notReconciled,
-	"event_brige_scheduled_revocation_rule_name":     notReconciled,
-	"schedule_expression":                            notReconciled,
-	"schedule_expression_for_check_on_inconsistency": notReconciled,
-
 	"create_api_gateway": "there is always an HTTP API here, and without one nothing that Slack could call; remove it",
 	"create_lambda_url":  "not built yet: Slack calls an HTTP API here, never the function's URL; remove it, and give Slack the new address (output SlackRequestURL)",
 	"s3_logging":         "not built yet: the audit bucket has no access logs of its own here; remove it, and set them up on a bucket that you name in s3_name_of_the_existing_bucket if you need them",
 	"s3_mfa_delete":      "not built yet, and CloudFormation can't set it: remove it, and turn MFA delete on with the root user's credentials (docs/migration.md)",
 }
-
-const notReconciled = "not built yet: nothing looks for access that no request granted, to warn of it or to revoke it, so there is no schedule for that; remove it"
 
 // settingsFields is every setting, in the order of the documentation. Where the
 // reference has it, the name is the reference's.
@@ -93,6 +94,22 @@ var settingsFields = []property[Settings]{
 		"How long after the request the approvers are reminded for the first time.").or("15"),
 	prop("approver_renotification_backoff_multiplier", number(1, 100, "a number from 1 to 100"), func(s *Settings) *float64 { return &s.ReminderMultiplier },
 		"How many times as long as the last wait each further one is; 24 hours at most.").or("2"),
+
+	// Access that no request granted.
+	prop("schedule_expression_for_check_on_inconsistency", scheduleExpression(), func(s *Settings) *string { return &s.WarnSchedule },
+		"When access that no request granted is looked for and told of in Slack; nothing is removed. In UTC. Empty: never.").or("rate(2 hours)"),
+	prop("schedule_expression", scheduleExpression(), func(s *Settings) *string { return &s.RevokeSchedule },
+		"When access that no request granted is removed. In UTC. Empty: never.").or("cron(0 23 * * ? *)"),
+	prop("event_brige_check_on_inconsistency_rule_name", scheduleName(), func(s *Settings) *string { return &s.WarnScheduleName },
+		"The name of the schedule that tells. Without it: name_prefix and -warn."),
+	prop("event_brige_scheduled_revocation_rule_name", scheduleName(), func(s *Settings) *string { return &s.RevokeScheduleName },
+		"The name of the schedule that removes. Without it: name_prefix and -revoke."),
+	prop("reconcile_max_removals", whole(0, maxRemovals), func(s *Settings) *int { return &s.MaxRemovals },
+		"How much one run removes by itself. Where it finds more, a person is asked in Slack first; 0: always.").or("25"),
+	prop("reconcile_question_hours", duration(hours, time.Second, maxQuestion, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },
+		"How long the run waits for that person. Without an answer it removes nothing.").or("12"),
+	prop("drift_events", boolean(), func(s *Settings) *bool { return &s.DriftEvents },
+		"Look at once when CloudTrail says that somebody else gave access, beside the schedules. What that needs is in docs/drift-events.md.").or("false"),
 
 	// AWS.
 	prop("name_prefix", namePrefix(), func(s *Settings) *string { return &s.NamePrefix },

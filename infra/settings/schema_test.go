@@ -198,10 +198,20 @@ var samples = map[string]struct{ right, wrong []string }{
 		[]string{`{rule: {default_retention: {mode: GOVERNANCE, days: 1}}}`, `{rule: {default_retention: {mode: COMPLIANCE, years: 2, days: ~}}}`, `~`},
 		[]string{`{}`, `[]`, `{rule: {}}`, `{rule: {default_retention: {days: 1}}}`, `{rule: {default_retention: {mode: X, days: 1}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 0}}}`, `{rule: {default_retention: {mode: GOVERNANCE, days: 1.5}}}`, `{mode: GOVERNANCE}`},
 	},
-	"retry_interval":           {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
-	"revoke_retry_wait":        {[]string{`60`, `1h`}, []string{`0`, `3601`}},
-	"announce_retry_wait":      {[]string{`30`, `1h`}, []string{`0`, `3601`}},
-	"catalog_refresh_interval": {[]string{`1`, `10`, `90s`, `24h`}, []string{`0`, `0.5`, `1441`, `~x`}},
+	"schedule_expression_for_check_on_inconsistency": {[]string{`rate(2 hours)`, `""`, `~`}, []string{`2`, `[]`, `rate(2 weeks)`}},
+	"schedule_expression": {
+		[]string{`cron(0 23 * * ? *)`, `"cron(0/15 8-18,22 ? JAN-Mar/2,12 mon,TUE 2026-2030)"`, `"cron( 0 0 ?  * 3#2 * )"`, `cron(0 0 LW * ? *)`, `cron(0 0 15W * ? 2026/2)`, `cron(0 0 ? * 6L *)`, `rate(1 minute)`, `rate(90 days)`, `""`, `~`},
+		[]string{`rate(2 seconds)`, `rate(-2 hours)`, `2h`, `at(2026-01-01T00:00:00)`, `0 23 * * ? *`, `cron(0 23 * * ?)`, `cron(? 23 * * ? *)`, `cron(0 23 L-3x * ? *)`, `true`, `{}`},
+	},
+	"event_brige_check_on_inconsistency_rule_name": {[]string{`sso-elevator-check-on-inconsistency`, `a.B_1`, `""`, `~`}, []string{`a b`, strings.Repeat("a", 65), `a/b`, `1`}},
+	"event_brige_scheduled_revocation_rule_name":   {[]string{strings.Repeat("a", 64), `""`}, []string{`a:b`, `[]`}},
+	"reconcile_max_removals":                       {[]string{`0`, `25`, `1000000`, `~`}, []string{`-1`, `1.5`, `"25"`, `1000001`, `all`}},
+	"reconcile_question_hours":                     {[]string{`12`, `0.5`, `168`, `90s`, `~`}, []string{`0`, `169`, `"12"`, `1d`}},
+	"drift_events":                                 {[]string{`true`, `false`, `"true"`}, []string{`on`, `1`}},
+	"retry_interval":                               {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
+	"revoke_retry_wait":                            {[]string{`60`, `1h`}, []string{`0`, `3601`}},
+	"announce_retry_wait":                          {[]string{`30`, `1h`}, []string{`0`, `3601`}},
+	"catalog_refresh_interval":                     {[]string{`1`, `10`, `90s`, `24h`}, []string{`0`, `0.5`, `1441`, `~x`}},
 }
 
 // keySamples are the same for the keys of a statement of config.

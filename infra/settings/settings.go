@@ -63,6 +63,18 @@ type Settings struct {
 
 	CatalogRefresh time.Duration // between two refreshes of the catalog; at least a minute
 
+	// When access that no request granted is told of, and when it is removed:
+	// expressions of package schedule; empty: never. Each schedule has a name,
+	// and no two of ours have the same.
+	WarnSchedule       string
+	WarnScheduleName   string
+	RevokeSchedule     string
+	RevokeScheduleName string
+
+	MaxRemovals  int           // by one run without a person's consent; 0: none
+	QuestionWait time.Duration // for that person; whole seconds, at least 1
+	DriftEvents  bool          // look when CloudTrail tells of a change
+
 	Policy access.Policy
 
 	// Warnings are what the file says that is right, but decides something

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/lambda"
-	"sso-elevator/infra/local/schedule"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -30,6 +28,7 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::ApiGatewayV2::Route":         (*deployer).route,
 	"AWS::ApiGatewayV2::Stage":         (*deployer).stage,
 	"AWS::DynamoDB::Table":             (*deployer).table,
+	"AWS::Events::Rule":                (*deployer).eventRule,
 	"AWS::Lambda::Alias":               (*deployer).alias,
 	"AWS::Lambda::Function":            (*deployer).function,
 	"AWS::Lambda::Version":             (*deployer).version,
@@ -234,53 +233,6 @@ func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any
 	}
 	d.stateMachines = append(d.stateMachines, arn)
 	return created{ref: arn, attrs: map[string]string{"Arn": arn, "Name": name}}, nil
-}
-
-// schedule takes schedules with a rate that invoke a function with a constant
-// input. What EventBridge Scheduler does where an invocation fails is not
-// played: the next one comes.
-func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (created, error) {
-	var in struct {
-		ScheduleExpression, State string
-		FlexibleTimeWindow        struct{ Mode string }
-		Target                    struct {
-			Arn, RoleArn, Input string
-			RetryPolicy         map[string]any
-		}
-		Name, GroupName, Description string
-	}
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return created{}, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields() // a start date, a time zone, another kind of target
-	if err := decoder.Decode(&in); err != nil {
-		return created{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
-	}
-	name := d.name(id, p, "Name")
-	out := created{ref: name, attrs: map[string]string{
-		"Arn": fmt.Sprintf("arn:aws:scheduler:%s:%s:schedule/default/%s", d.target.Region, d.target.AccountID, name),
-	}}
-	every, err := schedule.Rate(in.ScheduleExpression)
-	if err != nil {
-		return created{}, err
-	}
-	if in.FlexibleTimeWindow.Mode != "OFF" {
-		return created{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
-	}
-	_, target, isFunction := strings.Cut(in.Target.Arn, ":function:")
-	function, qualifier, _ := strings.Cut(target, ":")
-	if _, known := d.functions[function]; !isFunction || !known {
-		return created{}, fmt.Errorf("the local stack plays schedules that invoke a function of the template, not %q", in.Target.Arn)
-	}
-	if !json.Valid([]byte(in.Target.Input)) {
-		return created{}, fmt.Errorf("the schedule's input is not JSON: %q", in.Target.Input)
-	}
-	if in.State != "DISABLED" {
-		d.schedules = append(d.schedules, schedule.Schedule{Name: name, Every: every, Function: function, Qualifier: qualifier, Input: in.Target.Input})
-	}
-	return out, nil
 }
 
 func (d *deployer) api(_ context.Context, id string, p map[string]any) (created, error) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	expression "sso-elevator/functions/schedule"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/localtest"
@@ -62,6 +63,15 @@ func assembly(t *testing.T, edit func(template map[string]any)) string {
 	return dir
 }
 
+func parse(t *testing.T, text string) expression.Expression {
+	t.Helper()
+	e, err := expression.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func TestDeploy(t *testing.T) {
 	local, err := localtest.Start()
 	if err != nil {
@@ -90,8 +100,13 @@ func TestDeploy(t *testing.T) {
 		}},
 		Routes:        []gateway.Route{{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"}},
 		StateMachines: []string{"arn:aws:states:us-east-1:123456789012:stateMachine:example-requests"},
-		Schedules:     []schedule.Schedule{{Name: "example-probe", Every: 10 * time.Minute, Function: "example-probe", Qualifier: "live", Input: `{"operation":"look"}`}},
-		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack"},
+		Schedules: []schedule.Schedule{
+			{Name: "example-nightly", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/default/example-nightly", Expression: parse(t, "cron(0 23 * * ? *)"),
+				Machine: "arn:aws:states:us-east-1:123456789012:stateMachine:example-requests", Input: `{"at":"<aws.scheduler.scheduled-time>"}`},
+			{Name: "example-probe", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/default/example-probe", Expression: parse(t, "rate(10 minutes)"),
+				Function: "example-probe", Qualifier: "live", Input: `{"operation":"look"}`},
+		},
+		Outputs: map[string]string{"SlackRequestURL": "http://api/slack"},
 	}
 	if !reflect.DeepEqual(deployed, want) {
 		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
@@ -141,6 +156,35 @@ func TestDeploy(t *testing.T) {
 			t.Errorf("execution %v, %v; want SUCCEEDED with the function's environment", out, err)
 		}
 	})
+	t.Run("schedule of the machine", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		client := sfn.NewFromConfig(local.AWS())
+		player := &schedule.Player{Executions: client, Now: func() time.Time { return time.Date(2026, 7, 1, 22, 59, 59, 990e6, time.UTC) }, Say: t.Errorf}
+		nightly := deployed.Schedules[0]
+		nightly.Expression = parse(t, "rate(1 day)") // at once
+		player.Start(ctx, []schedule.Schedule{nightly})
+		var input, name string
+		for deadline := time.Now().Add(20 * time.Second); input == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			list, err := client.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: aws.String(nightly.Machine)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range list.Executions {
+				if aws.ToString(e.Name) == "one" {
+					continue
+				}
+				out, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: e.ExecutionArn})
+				if err != nil {
+					t.Fatal(err)
+				}
+				input, name = aws.ToString(out.Input), aws.ToString(e.Name)
+			}
+		}
+		if want := `{"at":"2026-07-01T22:59:59Z"}`; input != want || len(name) != 36 {
+			t.Errorf("execution %q with input %s, want %s and a UUID", name, input, want)
+		}
+	})
 	t.Run("again", func(t *testing.T) {
 		again, err := loaded.Deploy(context.Background(), target)
 		if err != nil {
@@ -166,15 +210,33 @@ func TestNotUnderstood(t *testing.T) {
 		{name: "kind", edit: func(t map[string]any) {
 			resources(t)["Queue"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{}}
 		}, want: "Queue (AWS::SQS::Queue)"},
-		{name: "schedule with cron", edit: func(t map[string]any) {
-			properties(t, "Schedule")["ScheduleExpression"] = "cron(0 23 * * ? *)"
-		}, want: "cron(0 23 * * ? *)"},
+		{name: "schedule that comes once", edit: func(t map[string]any) {
+			properties(t, "Schedule")["ScheduleExpression"] = "at(2030-01-01T00:00:00)"
+		}, want: "at(…) comes once"},
+		{name: "schedule with a time zone", edit: func(t map[string]any) {
+			properties(t, "Nightly")["ScheduleExpressionTimezone"] = "Europe/Berlin"
+		}, want: "ScheduleExpressionTimezone"},
+		{name: "schedule with an attribute that is not known", edit: func(t map[string]any) {
+			properties(t, "Nightly")["Target"].(map[string]any)["Input"] = `{"at":"<aws.scheduler.time>"}`
+		}, want: "<aws.scheduler.time>"},
+		{name: "schedule of a machine that is not the template's", edit: func(t map[string]any) {
+			properties(t, "Nightly")["Target"].(map[string]any)["Arn"] = "arn:aws:states:us-east-1:123456789012:stateMachine:other"
+		}, want: "start a state machine of the template"},
+		{name: "rule on something else", edit: func(t map[string]any) {
+			properties(t, "Drift")["EventPattern"] = map[string]any{"detail-type": []any{"AWS API Call via CloudTrail", "Step Functions Execution Status Change"}}
+		}, want: "passes over those on CloudTrail's events"},
+		{name: "rule on everything", edit: func(t map[string]any) {
+			properties(t, "Drift")["EventPattern"] = map[string]any{"source": []any{"aws.sso"}}
+		}, want: "passes over those on CloudTrail's events"},
+		{name: "rule with a schedule", edit: func(t map[string]any) {
+			properties(t, "Drift")["ScheduleExpression"] = "rate(1 hour)"
+		}, want: "passes over those on CloudTrail's events"},
 		{name: "schedule with a start", edit: func(t map[string]any) {
 			properties(t, "Schedule")["StartDate"] = "2026-01-01T00:00:00Z"
 		}, want: "StartDate"},
 		{name: "schedule of something else", edit: func(t map[string]any) {
 			properties(t, "Schedule")["Target"].(map[string]any)["Arn"] = map[string]any{"Ref": "Topic"}
-		}, want: "schedules that invoke a function"},
+		}, want: "schedules that invoke a function or start a state machine of the template"},
 		{name: "schedule with a window", edit: func(t map[string]any) {
 			properties(t, "Schedule")["FlexibleTimeWindow"] = map[string]any{"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}
 		}, want: "MaximumWindowInMinutes"},

@@ -1,0 +1,111 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// field is one of the six of a cron expression.
+type field struct {
+	name        string
+	least, most int
+	names       []string // of the values from least on; nil: numbers only
+}
+
+var (
+	minuteField = field{name: "minutes", least: 0, most: 59}
+	hourField   = field{name: "hours", least: 0, most: 23}
+	dayField    = field{name: "day-of-month", least: 1, most: 31}
+	monthField  = field{name: "month", least: 1, most: 12, names: []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}}
+	weekField   = field{name: "day-of-week", least: 1, most: 7, names: []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}}
+	yearField   = field{name: "year", least: 1970, most: 2199}
+)
+
+// fields are all of them, in the order of the expression.
+var fields = []field{minuteField, hourField, dayField, monthField, weekField, yearField}
+
+// set is which values of a field there are, by value.
+type set map[int]bool
+
+// parse reads a list of values, ranges and steps: "*", "5", "1-5", "0/15",
+// "1-30/5", and these with commas between them.
+func (f field) parse(text string) (set, error) {
+	all := set{}
+	for item := range strings.SplitSeq(text, ",") {
+		first, last, step, err := f.item(item)
+		if err != nil {
+			return nil, err
+		}
+		for v := first; v <= last; v += step {
+			all[v] = true
+		}
+	}
+	return all, nil
+}
+
+// item reads one item of a list.
+func (f field) item(text string) (first, last, step int, err error) {
+	values, by, stepped := strings.Cut(text, "/")
+	from, to, ranged := strings.Cut(values, "-")
+	step = 1
+	switch {
+	case values == "*":
+		first, last = f.least, f.most
+	case ranged:
+		if first, err = f.value(from); err == nil {
+			last, err = f.value(to)
+		}
+		if err == nil && first > last {
+			err = f.wrong(text, "a range begins with the smaller value; write two, with a comma between them")
+		}
+	default:
+		if first, err = f.value(values); err == nil {
+			last = first
+			if stepped {
+				last = f.most
+			}
+		}
+	}
+	if err != nil || !stepped {
+		return first, last, step, err
+	}
+	if step, err = number(by); err != nil || step < 1 || step > f.most {
+		return 0, 0, 0, f.wrong(text, fmt.Sprintf("a step is a whole number from 1 to %d", f.most))
+	}
+	return first, last, step, nil
+}
+
+// value reads one value: a number, or a name in any case.
+func (f field) value(text string) (int, error) {
+	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
+		return f.least + i, nil
+	}
+	v, err := number(text)
+	if err != nil || v < f.least || v > f.most {
+		return 0, f.wrong(text, f.right())
+	}
+	return v, nil
+}
+
+// right says what a value is.
+func (f field) right() string {
+	s := fmt.Sprintf("a value is from %d to %d", f.least, f.most)
+	if f.names != nil {
+		s += fmt.Sprintf(", or from %s to %s", f.names[0], f.names[len(f.names)-1])
+	}
+	return s
+}
+
+func (f field) wrong(text, right string) error {
+	return fmt.Errorf("%s: %q is not right: %s", f.name, text, right)
+}
+
+// number reads digits, and nothing but digits.
+func number(text string) (int, error) {
+	if text == "" || strings.Trim(text, "0123456789") != "" {
+		return 0, fmt.Errorf("%q is no number", text)
+	}
+	return strconv.Atoi(text)
+}

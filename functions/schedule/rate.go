@@ -1,0 +1,35 @@
+package schedule
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+var rate = regexp.MustCompile(`^([0-9]+) (minute|hour|day)s?$`)
+
+var units = map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
+
+// maxRate is ours: AWS documents no longest rate. What comes less than once in
+// ten years is a mistake.
+const maxRate = 10 * 366 * 24 * time.Hour
+
+// parseRate reads what is between the parentheses. EventBridge Scheduler takes
+// the singular and the plural of a unit with any number (API reference,
+// CreateSchedule); rules of EventBridge, which are older, do not.
+func parseRate(inner string) (time.Duration, error) {
+	m := rate.FindStringSubmatch(inner)
+	if m == nil {
+		return 0, fmt.Errorf("rate(…) has a whole number and minutes, hours or days, like rate(2 hours); %q is something else", inner)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 32)
+	unit := units[m[2]]
+	switch {
+	case err != nil || n > int64(maxRate/unit):
+		return 0, fmt.Errorf("rate(%s) is longer than ten years", inner)
+	case n == 0:
+		return 0, fmt.Errorf("rate(%s) is no rate: the least is one minute", inner)
+	}
+	return time.Duration(n) * unit, nil
+}

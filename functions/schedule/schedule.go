@@ -1,0 +1,77 @@
+// Package schedule reads the expressions that EventBridge Scheduler takes, and
+// says when they come next.
+//
+// It knows what AWS documents, and refuses what AWS does not document or
+// refuses itself: an expression that is read here means there what it means
+// here. Times are UTC, which is EventBridge Scheduler's time zone unless a
+// schedule names another.
+//
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+package schedule
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxLength is how long an expression may be, in characters (API reference of
+// EventBridge Scheduler, CreateSchedule, ScheduleExpression).
+const maxLength = 256
+
+// Expression is a schedule. The zero value is one that never comes.
+type Expression struct {
+	text  string
+	every time.Duration // of a rate; else 0
+	cron  *cron         // else nil
+}
+
+// Parse reads "rate(value unit)" or "cron(minutes hours day-of-month month
+// day-of-week year)". The error says what would be right.
+func Parse(text string) (Expression, error) {
+	kind, rest, opened := strings.Cut(text, "(")
+	inner, closed := strings.CutSuffix(rest, ")")
+	e := Expression{text: text}
+	var err error
+	switch {
+	case len(text) > maxLength:
+		return Expression{}, fmt.Errorf("it has %d characters; a schedule expression can have %d", len(text), maxLength)
+	case opened && kind == "at":
+		return Expression{}, fmt.Errorf("at(…) comes once, and this has to come again and again; write rate(…) or cron(…)")
+	case !opened || !closed || kind != "rate" && kind != "cron":
+		return Expression{}, fmt.Errorf("it is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)")
+	case kind == "rate":
+		e.every, err = parseRate(inner)
+	default:
+		e.cron, err = parseCron(inner)
+	}
+	if err != nil {
+		return Expression{}, err
+	}
+	return e, nil
+}
+
+// String is the expression as it was read.
+func (e Expression) String() string { return e.text }
+
+// Every is the interval of a rate. A cron expression has none: false.
+func (e Expression) Every() (time.Duration, bool) { return e.every, e.every > 0 }
+
+// Next is the first time after the given one at which the schedule comes, in
+// UTC; false if there is none any more. A cron expression comes at the start of
+// minutes, and never at the given time itself.
+//
+// A rate counts from when the schedule was made, which an expression does not
+// know: its next time is the given one and the interval. That is right where
+// the given time is one at which the schedule came, and otherwise the latest
+// time that it can be.
+func (e Expression) Next(after time.Time) (time.Time, bool) {
+	after = after.UTC()
+	switch {
+	case e.every > 0:
+		return after.Add(e.every), true
+	case e.cron != nil:
+		return e.cron.next(after)
+	}
+	return time.Time{}, false
+}

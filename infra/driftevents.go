@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+)
+
+// newDriftEvents has a run look at what somebody else just gave, where the
+// settings want that: a rule on CloudTrail's events, which are best effort. The
+// run covers the event's target only, and removes nothing. What the rule needs
+// outside of this stack is in docs/drift-events.md.
+//
+// grantRoleARN is the role of the function that grants: what it does is not
+// drift.
+func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantRoleARN *string) {
+	if !s.DriftEvents {
+		return
+	}
+	in := constructs.NewConstruct(stack, jsii.String("DriftEvents"))
+	name := s.NamePrefix + "-drift"
+	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   ownAccountOnly(stack, "events.amazonaws.com"),
+		Description: jsii.String("What the rule " + name + " may do"),
+	})
+	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
+	rule := awsevents.NewCfnRule(in, jsii.String("Rule"), &awsevents.CfnRuleProps{
+		Name:         &name,
+		Description:  jsii.String("Access to Identity Center that was given past this system"),
+		EventPattern: driftPattern(*grantRoleARN),
+		Targets: []*awsevents.CfnRule_TargetProperty{{
+			Id:      jsii.String("Reconcile"),
+			Arn:     machineARN,
+			RoleArn: role.RoleArn(),
+			InputTransformer: &awsevents.CfnRule_InputTransformerProperty{
+				InputPathsMap: map[string]*string{"event": jsii.String("$.detail")},
+				InputTemplate: jsii.String(fmt.Sprintf(`{"mode":%q,"event":<event>}`, access.DriftWarn)),
+			},
+			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+				MaximumRetryAttempts:     jsii.Number(runStartAttempts),
+				MaximumEventAgeInSeconds: jsii.Number(runStartAge.Seconds()),
+			},
+		}},
+	})
+	rule.Node().AddDependency(role)
+}
+
+// driftPattern matches the calls that give access: assignments, and memberships
+// by the API, the console and SCIM.
+//
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/logging-using-cloudtrail.html
+// has the event sources. EventBridge's source is the same without its domain;
+// nobody but AWS can send events whose source begins with "aws.".
+func driftPattern(grantRoleARN string) map[string]any {
+	absent := map[string]any{"exists": false}
+	return map[string]any{
+		"source":      []any{"aws.sso", "aws.sso-directory", "aws.identitystore", "aws.identitystore-scim"},
+		"detail-type": []any{"AWS API Call via CloudTrail", "AWS Console Action via CloudTrail", "AWS Service Event via CloudTrail"},
+		"detail": map[string]any{
+			"eventName": []any{
+				"CreateAccountAssignment",
+				"CreateGroupMembership", // Identity Store API
+				"AddMemberToGroup",      // console
+				"PatchGroup",            // SCIM
+			},
+			// What was refused changed nothing.
+			"errorCode": []any{absent},
+			// anything-but alone would pass over callers that are no role's
+			// session, like a user or root.
+			"userIdentity": map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{
+				"arn": []any{absent, map[string]any{"anything-but": []any{grantRoleARN}}},
+			}}},
+		},
+	}
+}

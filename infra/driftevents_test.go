@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
+)
+
+// What the rule is told of, and what not. The events are CloudTrail's, as far
+// as the pattern looks at them.
+func TestDriftPattern(t *testing.T) {
+	const grantRole = "arn:aws:iam::111111111111:role/sso-elevator-grant"
+	pattern := asJSON(t, driftPattern(grantRole))
+	const (
+		byRole  = `"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::111111111111:assumed-role/admin/ann", "sessionContext": {"sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::111111111111:role/admin"}}}`
+		byGrant = `"userIdentity": {"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"type": "Role", "arn": "` + grantRole + `"}}}`
+		byRoot  = `"userIdentity": {"type": "Root", "arn": "arn:aws:iam::111111111111:root", "sessionContext": {"sessionIssuer": {}}}`
+		byUser  = `"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111111111111:user/ann"}`
+		byToken = `"userIdentity": {"type": "WebIdentityUser", "accountId": "111111111111"}`
+	)
+	event := func(source, kind, detail string) string {
+		return `{"source": "` + source + `", "detail-type": "` + kind + `", "detail": {` + detail + `}}`
+	}
+	const call = "AWS API Call via CloudTrail"
+	for _, tt := range []struct {
+		name, event string
+		want        bool
+	}{
+		{"assignment by a role", event("aws.sso", call, `"eventName": "CreateAccountAssignment", `+byRole), true},
+		{"assignment by root", event("aws.sso", call, `"eventName": "CreateAccountAssignment", `+byRoot), true},
+		{"assignment by a user", event("aws.sso", call, `"eventName": "CreateAccountAssignment", `+byUser), true},
+		{"assignment by us", event("aws.sso", call, `"eventName": "CreateAccountAssignment", `+byGrant), false},
+		{"assignment that was refused", event("aws.sso", call, `"eventName": "CreateAccountAssignment", "errorCode": "AccessDenied", `+byRole), false},
+		{"removal", event("aws.sso", call, `"eventName": "DeleteAccountAssignment", `+byRole), false},
+		{"membership in the console", event("aws.sso-directory", call, `"eventName": "AddMemberToGroup", `+byRole), true},
+		{"membership by the API", event("aws.identitystore", call, `"eventName": "CreateGroupMembership", `+byRole), true},
+		{"membership by us", event("aws.identitystore", call, `"eventName": "CreateGroupMembership", `+byGrant), false},
+		{"membership by SCIM", event("aws.identitystore-scim", call, `"eventName": "PatchGroup", `+byToken), true},
+		{"the same name elsewhere", event("aws.iam", call, `"eventName": "CreateGroupMembership", `+byRole), false},
+		{"forged", event("sso", call, `"eventName": "CreateAccountAssignment", `+byRole), false},
+		{"insight", event("aws.sso", "AWS Insight via CloudTrail", `"eventName": "CreateAccountAssignment", `+byRole), false},
+	} {
+		var e any
+		if err := json.Unmarshal([]byte(tt.event), &e); err != nil {
+			t.Fatal(err)
+		}
+		if got := patternMatches(t, pattern, e); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// patternMatches is as much of EventBridge's event patterns as ours needs: all
+// fields hold, and a field holds by any of its list. An operator that it does
+// not know is a failure of the test.
+func patternMatches(t *testing.T, pattern, event any) bool {
+	t.Helper()
+	switch pattern := pattern.(type) {
+	case map[string]any:
+		fields, _ := event.(map[string]any)
+		for name, inner := range pattern {
+			var value any
+			if v, ok := fields[name]; ok {
+				value = v
+			}
+			if !patternMatches(t, inner, value) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		return slices.ContainsFunc(pattern, func(one any) bool {
+			operator, isOperator := one.(map[string]any)
+			if !isOperator {
+				return one == event
+			}
+			if exists, ok := operator["exists"]; ok && len(operator) == 1 {
+				return exists == (event != nil)
+			}
+			if not, ok := operator["anything-but"].([]any); ok && len(operator) == 1 {
+				return event != nil && !slices.Contains(not, event)
+			}
+			t.Fatalf("unknown operator %v", operator)
+			return false
+		})
+	}
+	t.Fatalf("a pattern is made of mappings and lists, not %v", pattern)
+	return false
+}
+
+func asJSON(t *testing.T, v any) any {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out any
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// bareTemplate is the template of a stack with nothing in it but what build
+// makes.
+func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
+	t.Helper()
+	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("bare"), nil)
+	build(stack)
+	text, err := json.Marshal(*assertions.Template_FromStack(stack, nil).ToJSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made template
+	if err := json.Unmarshal(text, &made); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// ofType is the resources of a type.
+func (tpl template) ofType(kind string) map[string]map[string]any {
+	all := map[string]map[string]any{}
+	for _, r := range tpl.Resources {
+		if r.Type == kind {
+			name, _ := r.Properties["Name"].(string)
+			all[name] = r.Properties
+		}
+	}
+	return all
+}
+
+const (
+	testMachine = "arn:aws:states:eu-central-1:111111111111:stateMachine:e-reconcile"
+	testRole    = "arn:aws:iam::111111111111:role/grant"
+)
+
+func TestDriftEvents(t *testing.T) {
+	build := func(on bool) template {
+		return bareTemplate(t, func(stack awscdk.Stack) {
+			newDriftEvents(stack, &settings.Settings{NamePrefix: "e", DriftEvents: on}, jsii.String(testMachine), jsii.String(testRole))
+		})
+	}
+	if off := build(false); len(off.Resources) > 0 {
+		t.Errorf("there is %v although it is off", off.Resources)
+	}
+	on := build(true)
+	rule := on.ofType("AWS::Events::Rule")["e-drift"]
+	if rule == nil {
+		t.Fatalf("no rule in %v", on.Resources)
+	}
+	if want := asJSON(t, driftPattern(testRole)); !reflect.DeepEqual(rule["EventPattern"], want) {
+		t.Errorf("pattern %v, want %v", rule["EventPattern"], want)
+	}
+	target := rule["Targets"].([]any)[0].(map[string]any)
+	if target["Arn"] != testMachine {
+		t.Errorf("target %v", target["Arn"])
+	}
+	if got, want := target["InputTransformer"], asJSON(t, map[string]any{
+		"InputPathsMap": map[string]any{"event": "$.detail"}, "InputTemplate": `{"mode":"warn","event":<event>}`,
+	}); !reflect.DeepEqual(got, want) {
+		t.Errorf("input %v, want %v", got, want)
+	}
+	wantStarter(t, on, "events.amazonaws.com")
+}
+
+// wantStarter looks for one role, which the service can assume for this account
+// only, and which may start the machine and nothing else.
+func wantStarter(t *testing.T, tpl template, service string) {
+	t.Helper()
+	policies, roles := tpl.ofType("AWS::IAM::Policy"), tpl.ofType("AWS::IAM::Role")
+	if len(policies) != 1 || len(roles) != 1 {
+		t.Fatalf("%d policies, %d roles; want one each", len(policies), len(roles))
+	}
+	for _, p := range policies {
+		if got, want := p["PolicyDocument"].(map[string]any)["Statement"], asJSON(t, []any{
+			map[string]any{"Action": "states:StartExecution", "Effect": "Allow", "Resource": testMachine},
+		}); !reflect.DeepEqual(got, want) {
+			t.Errorf("policy %v, want %v", got, want)
+		}
+	}
+	for _, r := range roles {
+		if got, want := r["AssumeRolePolicyDocument"].(map[string]any)["Statement"], asJSON(t, []any{
+			map[string]any{"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": map[string]any{"Service": service},
+				"Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": map[string]any{"Ref": "AWS::AccountId"}}}},
+		}); !reflect.DeepEqual(got, want) {
+			t.Errorf("trust %v, want %v", got, want)
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	expression "sso-elevator/functions/schedule"
+	"sso-elevator/infra/local/schedule"
+)
+
+// schedule takes schedules that invoke a function or start an execution with a
+// constant input. What EventBridge Scheduler does where that fails is not
+// played: the next time comes.
+func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (created, error) {
+	var in struct {
+		ScheduleExpression, State string
+		FlexibleTimeWindow        struct{ Mode string }
+		Target                    struct {
+			Arn, RoleArn, Input string
+			RetryPolicy         map[string]any
+		}
+		Name, GroupName, Description string
+	}
+	if err := decodeAll(p, &in); err != nil { // a start date, a time zone, another kind of target
+		return created{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
+	}
+	name := d.name(id, p, "Name")
+	arn := fmt.Sprintf("arn:aws:scheduler:%s:%s:schedule/default/%s", d.target.Region, d.target.AccountID, name)
+	out := created{ref: name, attrs: map[string]string{"Arn": arn}}
+	when, err := expression.Parse(in.ScheduleExpression)
+	if err != nil {
+		return created{}, fmt.Errorf("ScheduleExpression %q: %w", in.ScheduleExpression, err)
+	}
+	if in.FlexibleTimeWindow.Mode != "OFF" {
+		return created{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
+	}
+	s := schedule.Schedule{Name: name, ARN: arn, Expression: when, Input: in.Target.Input}
+	_, target, isFunction := strings.Cut(in.Target.Arn, ":function:")
+	function, qualifier, _ := strings.Cut(target, ":")
+	switch {
+	case isFunction && d.functions[function] != nil:
+		s.Function, s.Qualifier = function, qualifier
+	case slices.Contains(d.stateMachines, in.Target.Arn):
+		s.Machine = in.Target.Arn
+	default:
+		return created{}, fmt.Errorf("the local stack plays schedules that invoke a function or start a state machine of the template, not %q", in.Target.Arn)
+	}
+	if err := s.CheckInput(); err != nil {
+		return created{}, err
+	}
+	if in.State != "DISABLED" {
+		d.schedules = append(d.schedules, s)
+	}
+	return out, nil
+}
+
+// eventRule takes rules on CloudTrail's events, and does nothing with them: this
+// machine has no CloudTrail that could tell of anything. A rule on anything
+// else would be one that should come, and does not.
+func (d *deployer) eventRule(_ context.Context, id string, p map[string]any) (created, error) {
+	var in struct {
+		EventPattern struct {
+			DetailType []string `json:"detail-type"`
+		}
+	}
+	if err := decode(p, &in); err != nil {
+		return created{}, fmt.Errorf("the local stack does not understand this rule: %w", err)
+	}
+	types := in.EventPattern.DetailType
+	fromTrail := func(t string) bool { return strings.HasSuffix(t, " via CloudTrail") }
+	if _, timed := p["ScheduleExpression"]; timed || len(types) == 0 || !all(types, fromTrail) {
+		return created{}, fmt.Errorf("the local stack plays no rules of EventBridge; it passes over those on CloudTrail's events, and this is one on %q", types)
+	}
+	name := d.name(id, p, "Name")
+	return created{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:events:%s:%s:rule/%s", d.target.Region, d.target.AccountID, name)}}, nil
+}
+
+func all(list []string, is func(string) bool) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !is(s) })
+}
+
+// decodeAll does what decode does; a property that into does not have is an
+// error.
+func decodeAll(properties map[string]any, into any) error {
+	raw, err := json.Marshal(properties)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+)
+
+// How long, and how often, EventBridge Scheduler tries to start a run. A run
+// that begins later than this says less than the next one.
+const (
+	runStartAttempts = 10
+	runStartAge      = 30 * time.Minute
+)
+
+// newReconcileSchedules starts the runs that look for access that no request
+// granted: those that tell and those that remove, each where the settings say
+// when. It returns the schedules there are, in this order.
+//
+// EventBridge Scheduler chooses the execution's name, which is the run's id. It
+// may start a run twice; a second one finds what the first one left.
+func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN *string, machineName string) []awsscheduler.CfnSchedule {
+	planned := []struct {
+		id, name, expression, description string
+		mode                              access.DriftMode
+	}{
+		{"Warn", s.WarnScheduleName, s.WarnSchedule, "Looks for access that no request granted, and tells of it", access.DriftWarn},
+		{"Revoke", s.RevokeScheduleName, s.RevokeSchedule, "Removes access that no request granted", access.DriftRevoke},
+	}
+	if s.WarnSchedule == "" && s.RevokeSchedule == "" {
+		return nil
+	}
+	in := constructs.NewConstruct(stack, jsii.String("ReconcileSchedules"))
+	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   ownAccountOnly(stack, "scheduler.amazonaws.com"),
+		Description: jsii.String("What the schedules of " + machineName + " may do"),
+	})
+	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
+	var made []awsscheduler.CfnSchedule
+	for _, one := range planned {
+		if one.expression == "" {
+			continue
+		}
+		schedule := awsscheduler.NewCfnSchedule(in, &one.id, &awsscheduler.CfnScheduleProps{
+			Name:               &one.name,
+			Description:        &one.description,
+			ScheduleExpression: &one.expression,
+			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+			Target: &awsscheduler.CfnSchedule_TargetProperty{
+				Arn:     machineARN,
+				RoleArn: role.RoleArn(),
+				Input:   jsii.String(fmt.Sprintf(`{"mode":%q}`, one.mode)),
+				RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
+					MaximumRetryAttempts:     jsii.Number(runStartAttempts),
+					MaximumEventAgeInSeconds: jsii.Number(runStartAge.Seconds()),
+				},
+			},
+		})
+		schedule.Node().AddDependency(role) // its policy, too: a rate comes at once
+		made = append(made, schedule)
+	}
+	return made
+}
+
+// ownAccountOnly is a service that assumes a role for this account's resources
+// and nobody else's.
+func ownAccountOnly(stack awscdk.Stack, service string) awsiam.IPrincipal {
+	return awsiam.NewServicePrincipal(&service, &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},
+	})
+}

@@ -1,0 +1,70 @@
+package settings
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"sso-elevator/functions/schedule"
+)
+
+const (
+	// schedulePattern is what an expression looks like. That it means something
+	// is more than a pattern can say: package schedule reads it.
+	schedulePattern = `^$|^rate\([0-9]+ (minute|hour|day)s?\)$|^cron\( *([0-9*,/-]+ +){2}[0-9LWlw*?,/-]+ +[0-9A-Za-z*,/-]+ +[0-9A-Za-z*?,/#-]+ +[0-9*,/-]+ *\)$`
+	scheduleRight   = "a schedule of EventBridge, like rate(2 hours) or cron(0 23 * * ? *), or empty"
+
+	// scheduleNamePattern is EventBridge Scheduler's (API reference,
+	// CreateSchedule, Name).
+	scheduleNamePattern = `^[0-9A-Za-z_.-]{1,64}$`
+)
+
+// scheduleExpression is a schedule, or empty for none.
+func scheduleExpression() kind[string] {
+	is := schema{"type": "string", "pattern": schedulePattern}
+	return kind[string]{is, scheduleRight, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
+			r.mistake(n.Line, path, "must be %s, not %s", scheduleRight, describe(n))
+			return "", false
+		}
+		if n.Value == "" {
+			return "", true
+		}
+		if _, err := schedule.Parse(n.Value); err != nil {
+			r.mistake(n.Line, path, "%s is not right: %v", quote(n.Value), err)
+			return "", false
+		}
+		return n.Value, true
+	}}
+}
+
+// scheduleName is the name of a schedule, or empty for one of our own.
+func scheduleName() kind[string] {
+	return orEmpty(scheduleNamePattern, "the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores")
+}
+
+// completeSchedules names the schedules that the file does not name. Two of one
+// name would be one schedule, and one of the two would never come.
+func (s *Settings) completeSchedules(r *reader) {
+	taken := map[string]string{ // by whom
+		s.NamePrefix + "-catalog": "the schedule that refreshes the catalog",
+		s.NamePrefix + "-sweep":   "the schedule that looks for requests whose execution is gone",
+	}
+	type named struct {
+		key, suffix string
+		name        *string
+	}
+	warn := named{"event_brige_check_on_inconsistency_rule_name", "-warn", &s.WarnScheduleName}
+	revoke := named{"event_brige_scheduled_revocation_rule_name", "-revoke", &s.RevokeScheduleName}
+	order := []named{warn, revoke}
+	if *revoke.name == "" { // names of our own first: the mistake is the file's
+		order = []named{revoke, warn}
+	}
+	for _, one := range order {
+		if *one.name == "" {
+			*one.name = s.NamePrefix + one.suffix
+		}
+		if other, twice := taken[*one.name]; twice {
+			r.mistake(r.keys[one.key], one.key, "%s is the name of %s already", quote(*one.name), other)
+		}
+		taken[*one.name] = "the schedule of " + one.key
+	}
+}
