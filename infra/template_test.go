@@ -249,6 +249,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
+		"organizations:DescribeOrganization":     "reconcile",
 		"states:StartExecution":                  "ingress",
 		"states:SendTaskSuccess":                 "await ingress",
 		"s3:PutObject":                           "audit reconcile", // reconcile: TestCatalog

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
@@ -23,7 +21,7 @@ import (
 func TestManagementAccount(t *testing.T) {
 	t.Parallel()
 	const account, way = "management", "Please ask for a group that has access there, with /group-access."
-	eventually(t, 30*time.Second, "the schedule makes a catalog", hasCatalog)
+	waitCatalog(t)
 
 	f := local.open(t, kim)
 	defer f.unlock()
@@ -76,18 +74,4 @@ func TestManagementAccount(t *testing.T) {
 	if !errors.As(err, &denied) {
 		t.Errorf("AWS says %v, want AccessDeniedException", err)
 	}
-}
-
-// hasCatalog says whether the schedule has listed what there is.
-func hasCatalog() error {
-	buckets, err := local.s3.ListBuckets(context.Background(), &s3.ListBucketsInput{})
-	if err != nil {
-		return err
-	}
-	for _, b := range buckets.Buckets {
-		if _, err := local.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: b.Name, Key: aws.String("catalog.json.gz")}); err == nil {
-			return nil
-		}
-	}
-	return errNotYet
 }
