@@ -61,6 +61,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_POLICY_POINTER":             props.policy.pointer.ParameterName(),
 		"ELEVATOR_AUDIT_BUCKET":               props.audit.BucketName(),
 		"ELEVATOR_AUDIT_PREFIX":               &s.AuditPrefix,
+		"ELEVATOR_ACCOUNT":                    stack.Account(),
 		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
 		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
@@ -87,16 +88,18 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	const (
 		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
 		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_ANNOUNCE_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
-		talk      = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
+		// Whether an account is the management account, and this one is not.
+		reach = "ELEVATOR_CATALOG_BUCKET ELEVATOR_ACCOUNT "
+		talk  = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
 	)
 	needs := map[string]string{
 		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_SECONDARY_DOMAINS " +
 			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " +
-			"ELEVATOR_CATALOG_BUCKET ELEVATOR_RECONCILE_FUNCTION " + talk + sso,
-		"evaluate":  "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reminders + talk + sso,
+			"ELEVATOR_RECONCILE_FUNCTION " + reach + talk + sso,
+		"evaluate":  "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reach + reminders + talk + sso,
 		"await":     "ELEVATOR_TABLE",
 		"notify":    "ELEVATOR_TABLE ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
-		"grant":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + sso,
+		"grant":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + reach + sso,
 		"revoke":    "ELEVATOR_TABLE " + sso,
 		"audit":     "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
 		"reconcile": "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " + sso,

@@ -22,7 +22,10 @@ type functionSchedule struct {
 
 func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) awsscheduler.CfnSchedule {
 	in := constructs.NewConstruct(stack, jsii.String(id))
-	role := newSchedulerRole(in, stack, props.name)
+	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
+		AssumedBy:   ownAccountOnly(stack, "scheduler.amazonaws.com"),
+		Description: jsii.String("What the schedule " + props.name + " may do"),
+	})
 	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, props.reconcile.alias.FunctionArn()))
 	schedule := awsscheduler.NewCfnSchedule(in, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
 		Name:               &props.name,
@@ -41,16 +44,6 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 	})
 	schedule.Node().AddDependency(role) // its policy, too: the first invocation comes at once
 	return schedule
-}
-
-// newSchedulerRole is a role that schedules of this account alone can take.
-func newSchedulerRole(in constructs.Construct, stack awscdk.Stack, schedule string) awsiam.Role {
-	return awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},
-		}),
-		Description: jsii.String("What the schedule " + schedule + " may do"),
-	})
 }
 
 // wholeMinutes is d, rounded up: EventBridge Scheduler and alarms count in

@@ -41,6 +41,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readRows("request#*"),
 			p.updateRequests(evaluate, decide, countReminder),
 			p.readPolicy(),
+			p.readCatalog(),
 			botToken,
 			p.identityCenter(),
 			p.identityStore("GetUserId", "DescribeUser"),
@@ -60,6 +61,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRequests(granted, fail),
 			p.writeLeases(),
 			p.readPolicy(),
+			p.readCatalog(),
 			// Grant deletes as well: access under a lease that all its holders left.
 			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
@@ -92,7 +94,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readCatalog(),
 			[]awsiam.PolicyStatement{
 				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey))),
-				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
+				allow([]string{"organizations:ListAccounts", "organizations:DescribeOrganization"}, jsii.String("*")),
 			},
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
 			p.identityStore("ListGroups"),

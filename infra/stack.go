@@ -60,6 +60,8 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
+	newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s))
+	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn())
 	sweep := newSweepSchedule(stack, s, functions["reconcile"])
 	newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack.api, refresh: refresh, sweep: sweep})
 	if s.Athena {

@@ -125,8 +125,8 @@ func TestFunctions(t *testing.T) {
 	if got := len(template.of("AWS::Lambda::Alias")); got != len(want) {
 		t.Errorf("there are %d aliases, want %d", got, len(want))
 	}
-	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2+2; got != want {
-		t.Errorf("there are %d roles, want %d: one for each function, each machine and each schedule", got, want)
+	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2+3; got != want {
+		t.Errorf("there are %d roles, want %d: one for each function, each machine, each schedule of a function, and the schedules of runs", got, want)
 	}
 }
 
@@ -254,6 +254,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
+		"organizations:DescribeOrganization":     "reconcile",
 		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress",
 		"states:StopExecution":                   "",
@@ -419,9 +420,29 @@ func TestRate(t *testing.T) {
 }
 
 func TestRequestMachine(t *testing.T) {
-	p := sharedStack(t).template.one(t, "AWS::StepFunctions::StateMachine").Properties
-	if got, want := p["StateMachineName"], "sso-elevator-requests"; got != want {
-		t.Errorf("it is called %v, want %s", got, want)
+	testMachine(t, "sso-elevator-requests", map[string]string{
+		"Evaluate": "EvaluateLive", "AwaitApproval": "AwaitLive", "Announce": "NotifyLive", "Grant": "GrantLive", "Revoke": "RevokeLive", "AuditGrant": "AuditLive",
+	})
+}
+
+func TestReconcileMachine(t *testing.T) {
+	testMachine(t, "sso-elevator-reconcile", map[string]string{
+		"LookAtRequest": "ReconcileLive", "RefuseRequest": "EvaluateLive", "Revoke": "RevokeLive", "AuditRevoke": "AuditLive", "Tell": "NotifyLive", "AwaitAnswer": "AwaitLive",
+	})
+}
+
+// testMachine looks at the machine with that name, some of whose states invoke
+// the aliases.
+func testMachine(t *testing.T, name string, states map[string]string) {
+	t.Helper()
+	var p map[string]any
+	for _, r := range sharedStack(t).template.of("AWS::StepFunctions::StateMachine") {
+		if r.Properties["StateMachineName"] == name {
+			p = r.Properties
+		}
+	}
+	if p == nil {
+		t.Fatalf("there is no machine %s", name)
 	}
 	if got, want := p["StateMachineType"], "STANDARD"; got != want {
 		t.Errorf("its type is %v, want %s", got, want)
@@ -439,9 +460,7 @@ func TestRequestMachine(t *testing.T) {
 	if err := json.Unmarshal([]byte(resolved(t, p["DefinitionString"])), &definition); err != nil {
 		t.Fatal(err)
 	}
-	for state, alias := range map[string]string{
-		"Evaluate": "EvaluateLive", "AwaitApproval": "AwaitLive", "Announce": "NotifyLive", "Grant": "GrantLive", "Revoke": "RevokeLive", "AuditGrant": "AuditLive",
-	} {
+	for state, alias := range states {
 		if !strings.Contains(string(definition.States[state]), `"FunctionName": "<`+alias) {
 			t.Errorf("%s does not invoke %s: %s", state, alias, definition.States[state])
 		}
@@ -473,7 +492,7 @@ func resolved(t *testing.T, value any) string {
 
 func TestEveryLogGroupForgets(t *testing.T) {
 	groups := sharedStack(t).template.of("AWS::Logs::LogGroup")
-	if got, want := len(groups), len(functionNames)+2; got != want {
+	if got, want := len(groups), len(functionNames)+3; got != want {
 		t.Errorf("there are %d log groups, want %d", got, want)
 	}
 	for id, r := range groups {
@@ -548,6 +567,10 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-CatalogOld":         "SsoElevator/CatalogRefreshed",
 		"sso-elevator-SweepMissing":       "SsoElevator/SweepLooked",
 		"sso-elevator-Swept":              "SsoElevator/Swept",
+
+		"sso-elevator-ReconcileFailed":   "AWS/States/ExecutionsFailed",
+		"sso-elevator-ReconcileTimedOut": "AWS/States/ExecutionsTimedOut",
+		"sso-elevator-ReconcileAborted":  "AWS/States/ExecutionsAborted",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

@@ -13,12 +13,19 @@ func automaticReason(reason string) string {
 	}
 }
 
+// ManagementAccount is why nobody gets access to the management account, and
+// what they can do instead.
+const ManagementAccount = "This is the organization's management account. AWS lets only that account itself give access to it, and this app runs in another one. " +
+	"Please ask for a group that has access there, with " + CommandGroup + "."
+
 func refusedReason(reason string) string {
 	switch reason {
 	case string(access.ReasonNoStatements):
 		return "The policy does not offer this access."
 	case string(access.ReasonNoApprovers):
 		return "There is nobody who could approve this."
+	case string(access.CodeManagement):
+		return ManagementAccount
 	case string(access.CodeNotFound):
 		return "The account, the permission set or the user was not found in AWS."
 	case string(access.CodeRefused):
@@ -36,6 +43,8 @@ func failureReason(code access.Code) string {
 	switch code {
 	case access.CodeForeign:
 		return "This access was there already, given in another way, so it was left as it is."
+	case access.CodeManagement:
+		return ManagementAccount
 	case access.CodeRefused:
 		return "The policy in force no longer permits it."
 	case access.CodeNotFound:

@@ -19,17 +19,17 @@ const (
 
 // Not worth trying again.
 const (
-	CodeInvalid      Code = "Invalid"          // what came in makes no sense
-	CodeNotFound     Code = "NotFound"         // account, permission set, user, request
-	CodeRefused      Code = "Refused"          // the policy, or who is who, does not permit it
-	CodeForeign      Code = "ForeignAccess"    // the access exists and is not ours
-	CodeFailed       Code = "AssignmentFailed" // Identity Center said FAILED
-	CodeMisconfigure Code = "Misconfigured"    // a person must mend settings, secrets or scopes
-	CodeHeld         Code = "Held"             // a request holds the access
-	// The request's execution ended before the request did.
-	CodeExecutionGone Code = "ExecutionGone"
-	CodeLost          Code = "Lost"     // a condition did not hold: somebody else was first
-	CodeInternal      Code = "Internal" // a defect
+	CodeInvalid       Code = "Invalid"           // what came in makes no sense
+	CodeNotFound      Code = "NotFound"          // account, permission set, user, request
+	CodeRefused       Code = "Refused"           // the policy, or who is who, does not permit it
+	CodeForeign       Code = "ForeignAccess"     // the access exists and is not ours
+	CodeManagement    Code = "ManagementAccount" // AWS lets nobody but that account itself give access to it
+	CodeFailed        Code = "AssignmentFailed"  // Identity Center said FAILED
+	CodeMisconfigure  Code = "Misconfigured"     // a person must mend settings, secrets or scopes
+	CodeHeld          Code = "Held"              // a request holds the access
+	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before it did
+	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
+	CodeInternal      Code = "Internal"          // a defect
 )
 
 // Transient says whether what failed with the code is worth trying again.

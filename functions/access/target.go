@@ -38,6 +38,14 @@ func (t Target) Key() string {
 	return string(KindAccount) + "#" + t.AccountID + "#" + t.PermissionSetARN
 }
 
+// OutOfReach says whether AWS lets nobody who runs in account give access to the
+// target: it is the organization's management account, and account is another
+// one, to which the administration of Identity Center is delegated. Where the
+// management account is not known, "", nothing is out of reach.
+func (t Target) OutOfReach(account, management string) bool {
+	return t.Kind == KindAccount && management != "" && t.AccountID == management && account != management
+}
+
 // String is the target as logs and errors show it.
 func (t Target) String() string {
 	if t.Kind == KindGroup {

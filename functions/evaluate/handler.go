@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/posts"
 	"sso-elevator/functions/internal/requests"
@@ -69,9 +70,15 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
+// Catalog knows which account manages the organization; "": it does not.
+type Catalog interface {
+	ManagementAccount(ctx context.Context) string
+}
+
 var (
-	_ Store  = (*requests.Store)(nil)
-	_ People = (*people.Finder)(nil)
+	_ Store   = (*requests.Store)(nil)
+	_ People  = (*people.Finder)(nil)
+	_ Catalog = (*catalog.Catalog)(nil)
 )
 
 // Handler decides what the policy decides, and says what comes next.
@@ -79,6 +86,8 @@ type Handler struct {
 	Store     Store
 	People    People
 	Policy    Policy
+	Catalog   Catalog
+	Account   string // that this runs in
 	Reminders Reminders
 	// Expiration is how long an approval is waited for; zero stands for
 	// requests.NeverExpires.
@@ -161,6 +170,8 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
 	e := requests.Evaluation{Requester: requester, Decision: d}
 	switch {
+	case r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)):
+		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
 	case d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain:
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeRefused)
 		o.Message = "Approving one's own request takes a user in IAM Identity Center with the very email address that Slack has."

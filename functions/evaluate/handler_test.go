@@ -33,6 +33,8 @@ type world struct {
 	slackErr  error
 	policy    access.Policy
 	policyErr error
+	// management is the management account as the catalog has it.
+	management string
 
 	evaluated *requests.Evaluation
 	counted   []int
@@ -73,6 +75,8 @@ func (w *world) Approvers(_ context.Context, emails []string) ([]access.Person, 
 	return slices.Clone(w.known), w.unknown, w.slackErr
 }
 
+func (w *world) ManagementAccount(context.Context) string { return w.management }
+
 func (w *world) Load(context.Context) (access.Policy, string, error) {
 	return w.policy, "d1", w.policyErr
 }
@@ -87,7 +91,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Store: w, People: w, Policy: w, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Store: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
@@ -113,6 +117,21 @@ func TestEvaluate(t *testing.T) {
 	}{
 		{
 			name: "automatic", statement: automatic,
+			want: Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "ApprovalNotRequired", ""),
+		},
+		{
+			name: "the management account", statement: automatic, change: func(w *world) { w.management = prod.AccountID },
+			want: Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "ManagementAccount", ""),
+		},
+		{
+			name: "the management account, to be approved", statement: byAnn,
+			change: func(w *world) {
+				w.management, w.slackErr = prod.AccountID, access.Errorf(access.CodeInternal, "nobody needs to be asked")
+			},
+			want: Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "ManagementAccount", ""),
+		},
+		{
+			name: "beside the management account", statement: automatic, change: func(w *world) { w.management = "999999999999" },
 			want: Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "ApprovalNotRequired", ""),
 		},
 		{

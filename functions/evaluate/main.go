@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/people"
@@ -31,6 +32,8 @@ import (
 type settings struct {
 	Table              string        `env:"ELEVATOR_TABLE,required"`
 	PolicyPointer      string        `env:"ELEVATOR_POLICY_POINTER,required"`
+	CatalogBucket      string        `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	Account            string        `env:"ELEVATOR_ACCOUNT,required"`         // id
 	SlackBotToken      string        `env:"ELEVATOR_SLACK_BOT_TOKEN,required"` // reference
 	SlackAPIURL        string        `env:"ELEVATOR_SLACK_API_URL"`
 	SlackTeam          string        `env:"ELEVATOR_SLACK_TEAM,required"`
@@ -66,7 +69,7 @@ func run() int {
 	parameters := ssm.NewFromConfig(cfg)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = s.AWSEndpoint != ""
-		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
+		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own, the catalog a checksum inside
 	})
 	token := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
@@ -74,6 +77,8 @@ func run() int {
 		Store:       requests.New(dynamodb.NewFromConfig(cfg), s.Table),
 		People:      people.New(slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), directory, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Policy:      policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
+		Catalog:     &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
+		Account:     s.Account,
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,
 		AnnounceFor: s.AnnounceFor,

@@ -32,6 +32,11 @@ type Directory interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 }
 
+// Catalog knows which account manages the organization; "": it does not.
+type Catalog interface {
+	ManagementAccount(ctx context.Context) string
+}
+
 // Leases make the access.
 type Leases interface {
 	Acquire(ctx context.Context, r access.Request) error
@@ -43,6 +48,8 @@ type Handler struct {
 	Table     Table
 	Policy    Policy
 	Directory Directory
+	Catalog   Catalog
+	Account   string // that this runs in
 	Leases    Leases
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -109,6 +116,10 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	}
 	if r.Target.Kind != access.KindAccount {
 		return nil
+	}
+	// A request may be approved long after it was evaluated.
+	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
+		return access.Errorf(access.CodeManagement, "the account is the organization's management account, to which AWS lets no other account give access")
 	}
 	name, err := h.Directory.PermissionSetName(ctx, r.Target.PermissionSetARN)
 	if err != nil {

@@ -36,6 +36,10 @@ func (m mockPolicy) Load(context.Context) (access.Policy, string, error) {
 
 type mockDirectory func(arn string) (string, error)
 
+type mockCatalog string
+
+func (m mockCatalog) ManagementAccount(context.Context) string { return string(m) }
+
 func (m mockDirectory) PermissionSetName(_ context.Context, arn string) (string, error) {
 	return m(arn)
 }
@@ -54,6 +58,7 @@ var (
 	_ Table     = (*mockTable)(nil)
 	_ Policy    = mockPolicy(nil)
 	_ Directory = mockDirectory(nil)
+	_ Catalog   = mockCatalog("")
 	_ Leases    = (*mockLeases)(nil)
 )
 
@@ -97,6 +102,7 @@ type scene struct {
 	row      access.Request
 	policy   access.Policy
 	setName  string
+	manages  string           // the management account as the catalog has it
 	errs     map[string]error // by call
 	acquired []access.Request
 	failures []access.Failure
@@ -114,6 +120,7 @@ func (s *scene) handler() *Handler {
 		},
 		Policy:    mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
 		Directory: mockDirectory(func(string) (string, error) { return s.setName, s.errs["name"] }),
+		Catalog:   mockCatalog(s.manages), Account: "123456789012",
 		Leases: &mockLeases{
 			acquire: func(r access.Request) error {
 				s.acquired = append(s.acquired, r)
@@ -217,6 +224,8 @@ func TestStart(t *testing.T) {
 
 		// What is asked for.
 		{name: "the ARN is of another permission set", scene: func(s *scene) { s.setName = "AdministratorAccess" }, want: refused, recorded: true},
+		{name: "the management account", scene: func(s *scene) { s.manages = s.row.Target.AccountID }, want: access.CodeManagement, recorded: true},
+		{name: "beside the management account", scene: func(s *scene) { s.manages = "999999999999" }},
 		{name: "no such permission set", scene: func(s *scene) {
 			s.errs["name"] = access.Errorf(access.CodeNotFound, "x")
 		}, want: access.CodeNotFound, recorded: true},

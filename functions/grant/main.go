@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
@@ -26,6 +27,8 @@ import (
 type settings struct {
 	Table         string     `env:"ELEVATOR_TABLE,required"`
 	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	Account       string     `env:"ELEVATOR_ACCOUNT,required"` // id
 	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
 	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
 	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`          // set by the local stack
@@ -57,6 +60,8 @@ func run() int {
 		Table:     table,
 		Policy:    policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
 		Directory: center,
+		Catalog:   &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
+		Account:   s.Account,
 		Leases:    &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
 		Now:       time.Now,
 		Log:       logger,

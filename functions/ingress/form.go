@@ -110,9 +110,12 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	}
 }
 
-// preview says what the policy would make of t, "" while t is not complete. It
-// binds nobody: evaluate decides.
+// preview says what would become of a request for t, "" while t is not complete.
+// It binds nobody: evaluate decides.
 func (h *Handler) preview(ctx context.Context, slackID string, t access.Target) (string, error) {
+	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
+		return "This would be refused. " + slack.ManagementAccount, nil
+	}
 	if t.PermissionSet == "" && t.GroupID == "" {
 		return "", nil
 	}

@@ -49,6 +49,7 @@ type Catalog interface {
 	PermissionSets(ctx context.Context) (*catalog.List[identitycenter.PermissionSet], error)
 	Groups(ctx context.Context) (*catalog.List[identitycenter.Group], error)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
+	ManagementAccount(ctx context.Context) string
 }
 
 // Policy gives the policy in force.
@@ -100,6 +101,7 @@ type Handler struct {
 	TeamID        string
 	EnterpriseID  string // empty: the workspace is in none
 	AppID         string
+	Account       string          // that this runs in
 	Durations     []time.Duration // that the form offers
 	Now           func() time.Time
 	Logger        *slog.Logger

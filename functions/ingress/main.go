@@ -42,6 +42,7 @@ type settings struct {
 	RequestMachine     string          `env:"ELEVATOR_REQUEST_MACHINE,required"` // ARN
 	CatalogBucket      string          `env:"ELEVATOR_CATALOG_BUCKET,required"`
 	ReconcileFunction  string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"`   // ARN
+	Account            string          `env:"ELEVATOR_ACCOUNT,required"`              // id
 	SlackBotToken      string          `env:"ELEVATOR_SLACK_BOT_TOKEN,required"`      // reference
 	SlackSigningSecret string          `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // reference
 	SlackAPIURL        string          `env:"ELEVATOR_SLACK_API_URL"`
@@ -111,6 +112,7 @@ func run() int {
 		TeamID:        s.SlackTeam,
 		EnterpriseID:  s.SlackEnterprise,
 		AppID:         s.SlackApp,
+		Account:       s.Account,
 		Durations:     s.Durations,
 		Now:           time.Now,
 		Logger:        logger,

@@ -68,6 +68,8 @@ func (e *enterprise) PermissionSets(context.Context) ([]identitycenter.Permissio
 	return nil, access.Errorf(access.CodeUnavailable, "this takes a minute")
 }
 
+func (e *enterprise) ManagementAccount(context.Context) (string, error) { return accountID(0), nil }
+
 func (e *enterprise) Groups(context.Context) ([]identitycenter.Group, error) {
 	e.calls += manyGroups / 100
 	var all []identitycenter.Group

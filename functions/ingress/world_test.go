@@ -46,6 +46,8 @@ type world struct {
 	people map[string]access.Person
 	rows   map[string]access.Request
 	policy access.Policy
+	// management is the management account as the catalog has it.
+	management string
 
 	log      bytes.Buffer
 	views    []shown
@@ -195,6 +197,14 @@ func (w *world) Resume(_ context.Context, token, output string) error {
 // noSnapshot is S3 before there is a catalog: the directory is asked itself.
 type noSnapshot struct{ catalog.Store }
 
+// managed is a catalog that knows the management account.
+type managed struct {
+	*catalog.Catalog
+	management string
+}
+
+func (m managed) ManagementAccount(context.Context) string { return m.management }
+
 func (noSnapshot) Get(context.Context, string) (*catalog.Snapshot, string, error) {
 	return nil, "", access.Errorf(access.CodeNotFound, "there is none")
 }
@@ -202,10 +212,11 @@ func (noSnapshot) Get(context.Context, string) (*catalog.Snapshot, string, error
 func (w *world) handler() *Handler {
 	return &Handler{
 		Store: w, Slack: w, People: w, Policy: w,
-		Catalog: &catalog.Catalog{
+		Catalog: managed{&catalog.Catalog{
 			Store: noSnapshot{}, Live: catalog.NewLive(w, func() time.Time { return now }),
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
-		},
+		}, w.management},
+		Account: "123456789012",
 		Machine: w, Tokens: w,
 		SigningSecret: func(context.Context) (string, error) { return secret, nil },
 		TeamID:        "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},

@@ -319,3 +319,41 @@ func TestGroupForeignMembership(t *testing.T) {
 	checkGroupRecords(t, m, "")
 	wantOnce(t, m.request, "failed")
 }
+
+// TestGroupMadeAnewByHand: somebody removes the membership while it is held, and
+// makes it anew. At the end it is theirs, and stays.
+func TestGroupMadeAnewByHand(t *testing.T) {
+	t.Parallel()
+	m := local.askForGroup(t, alice, "Incident Responders", 20)
+	granted := m.waitMember(t)
+	m.shows(t, "🟢")
+	ctx := context.Background()
+	if _, err := local.identity.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{IdentityStoreId: &local.storeID, MembershipId: &granted}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := local.identity.CreateGroupMembership(ctx, &identitystore.CreateGroupMembershipInput{
+		IdentityStoreId: &local.storeID, GroupId: &m.groupID, MemberId: &idtypes.MemberIdMemberUserId{Value: local.principalID(t, alice)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.identity.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{IdentityStoreId: &local.storeID, MembershipId: made.MembershipId})
+
+	// Whoever asks meanwhile gets nothing of it.
+	second := local.askForGroup(t, alice, "Incident Responders", 10)
+	second.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+	second.shows(t, "This access was there already, given in another way, so it was left as it is.")
+	wantEvents(t, second.request, "requested", "approved", "refused")
+
+	m.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
+	m.shows(t, "the same access was given again in another way, so that was left as it is.")
+	if now := m.current(t); now != *made.MembershipId || now == granted {
+		t.Errorf("the membership is %q, want %q, which was made by hand", now, *made.MembershipId)
+	}
+	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
+	wantOnce(t, m.request, "granted", "revoked")
+	checkGroupRecords(t, m, granted)
+	if revoked := m.audit(t)[3]; revoked["removal"] != "foreign" {
+		t.Errorf("the record says %v", revoked)
+	}
+}

@@ -84,9 +84,11 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 	if organization != nil {
 		s.say("filling the organization")
-		if _, err := organization.Seed(ctx, s.aws()); err != nil {
+		ids, err := organization.Seed(ctx, s.aws())
+		if err != nil {
 			return err
 		}
+		s.gateway.SetManagementAccount(ids.ManagementAccount)
 	}
 	var made synthesis
 	select {

@@ -64,13 +64,24 @@ type Catalog struct {
 
 // lists are a snapshot, ready for being searched.
 type lists struct {
-	accounts       *List[identitycenter.Account]
-	permissionSets *List[identitycenter.PermissionSet]
-	groups         *List[identitycenter.Group]
+	managementAccount string
+	accounts          *List[identitycenter.Account]
+	permissionSets    *List[identitycenter.PermissionSet]
+	groups            *List[identitycenter.Group]
 }
 
 func newLists(s *Snapshot) *lists {
-	return &lists{newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
+	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
+}
+
+// ManagementAccount is the id of the organization's management account, "" where
+// it is not known: where there is no snapshot yet, or it could not be read. It
+// needs no Live.
+func (c *Catalog) ManagementAccount(ctx context.Context) string {
+	if l := c.snapshot(ctx); l != nil {
+		return l.managementAccount
+	}
+	return ""
 }
 
 // Accounts are the active accounts.

@@ -37,6 +37,7 @@ func TestObject(t *testing.T) {
 	expect("read before there is one", err, access.CodeNotFound)
 
 	one, two := small("one"), small("two")
+	two.ManagementAccount = "999999999999" // one is as the first release wrote it
 	one.NamedAt["arn:ps/1"], two.NamedAt["arn:ps/1"] = start, start.Add(time.Minute)
 	expect("write the first", o.Put(t.Context(), one, ""), "")
 	expect("write the first again", o.Put(t.Context(), two, ""), access.CodeLost)

@@ -15,18 +15,23 @@ import (
 
 // organization is what a refresh lists, and what goes wrong with it.
 type organization struct {
-	accounts []identitycenter.Account
-	names    map[string]string // of permission sets, by ARN
-	groups   []identitycenter.Group
+	management string
+	accounts   []identitycenter.Account
+	names      map[string]string // of permission sets, by ARN
+	groups     []identitycenter.Group
 
-	accountsErr, setsErr, groupsErr error
-	describeErr                     func(arn string, call int) error // calls are counted from 1
-	gone                            string                           // ARN that is listed and not there any more
+	managementErr, accountsErr, setsErr, groupsErr error
+	describeErr                                    func(arn string, call int) error // calls are counted from 1
+	gone                                           string                           // ARN that is listed and not there any more
 
 	mu          sync.Mutex
 	described   []string
 	under, most int // calls under way
 	pauses      []time.Duration
+}
+
+func (o *organization) ManagementAccount(context.Context) (string, error) {
+	return o.management, o.managementErr
 }
 
 func (o *organization) Accounts(context.Context) ([]identitycenter.Account, error) {
@@ -80,7 +85,7 @@ func (o *organization) pause(ctx context.Context, d time.Duration) error {
 
 // large is an organization at the size that the system promises.
 func large() *organization {
-	o := &organization{names: map[string]string{}}
+	o := &organization{management: "999999999999", names: map[string]string{}}
 	for i := range 10_000 {
 		o.accounts = append(o.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", 7_919*i+100_000_000_000), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}
@@ -95,9 +100,10 @@ func large() *organization {
 
 func tiny() *organization {
 	return &organization{
-		accounts: []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
-		names:    map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
-		groups:   []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+		management: "222222222222",
+		accounts:   []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
+		names:      map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
+		groups:     []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
 	}
 }
 
@@ -192,6 +198,44 @@ func TestRefresh(t *testing.T) {
 			}
 			if got := shown(store.snapshot); !slices.Equal(got, test.want) || store.puts != test.wantPuts {
 				t.Errorf("got %q in %d writes\nwant %q in %d", got, store.puts, test.want, test.wantPuts)
+			}
+		})
+	}
+}
+
+// Which account manages the organization is kept where it can't be read, and
+// keeps no list away.
+func TestRefreshOfTheManagementAccount(t *testing.T) {
+	tests := []struct {
+		name     string
+		id       string
+		err      error
+		fresh    bool // there is no snapshot of before
+		want     string
+		wantCode access.Code
+	}{
+		{name: "read", id: "333333333333", want: "333333333333"},
+		{name: "the first", id: "333333333333", fresh: true, want: "333333333333"},
+		{name: "can't be read", err: outage, want: "222222222222", wantCode: access.CodeUnavailable},
+		{name: "can't be read, and never was", err: outage, fresh: true, wantCode: access.CodeUnavailable},
+		{name: "makes no sense", want: "222222222222", wantCode: access.CodeUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			now, o, store := start, tiny(), &fakeStore{}
+			r := refresher(o, store, &now)
+			if !test.fresh {
+				if err := r.Refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now = now.Add(time.Hour)
+			o.management, o.managementErr = test.id, test.err
+			if err := r.Refresh(t.Context()); access.CodeOf(err) != test.wantCode {
+				t.Errorf("got %v, want code %q", err, test.wantCode)
+			}
+			if s := store.snapshot; s.ManagementAccount != test.want || !s.AccountsAt.Equal(now) {
+				t.Errorf("got %q, accounts of %s; want %q, accounts of %s", s.ManagementAccount, s.AccountsAt, test.want, now)
 			}
 		})
 	}

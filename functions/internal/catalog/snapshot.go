@@ -15,6 +15,10 @@ import (
 // which people see it. Each of its lists was read in full at the time that
 // stands with it: where one could not be read, it is the one of before.
 type Snapshot struct {
+	// ManagementAccount is the id of the organization's management account;
+	// empty: not known.
+	ManagementAccount string
+
 	AccountsAt time.Time
 	Accounts   []identitycenter.Account
 
@@ -37,7 +41,11 @@ const maxSize = 64 << 20
 
 // document is a snapshot's encoding. Pairs are id and name.
 type document struct {
-	Format   int `json:"format"`
+	Format int `json:"format"`
+	// ManagementAccount came after the first release: who knows nothing of it
+	// leaves it out.
+	ManagementAccount string `json:"management_account,omitempty"`
+
 	Accounts struct {
 		ReadAt time.Time   `json:"read_at"`
 		Pairs  [][2]string `json:"pairs"`
@@ -57,6 +65,7 @@ type document struct {
 func (s *Snapshot) encode() ([]byte, error) {
 	var d document
 	d.Format = format
+	d.ManagementAccount = s.ManagementAccount
 	d.Accounts.ReadAt = s.AccountsAt.UTC()
 	for _, a := range s.Accounts {
 		d.Accounts.Pairs = append(d.Accounts.Pairs, [2]string{a.ID, a.Name})
@@ -105,6 +114,8 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		return nil, access.Errorf(access.CodeInvalid, "%s: %d permission sets have %d times", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
 	}
 	s := &Snapshot{
+		ManagementAccount: d.ManagementAccount,
+
 		AccountsAt:       d.Accounts.ReadAt,
 		Accounts:         make([]identitycenter.Account, len(d.Accounts.Pairs)),
 		PermissionSetsAt: d.PermissionSets.ReadAt,

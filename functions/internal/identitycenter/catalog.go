@@ -67,6 +67,19 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 	return accounts, nil
 }
 
+// ManagementAccount is the id of the organization's management account, which
+// every account of the organization may ask for.
+func (c *Client) ManagementAccount(ctx context.Context) (string, error) {
+	out, err := c.org.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	if err != nil {
+		return "", lambdaerr.FromAWS(err, "look at the organization")
+	}
+	if out.Organization == nil {
+		return "", nil
+	}
+	return aws.ToString(out.Organization.MasterAccountId), nil
+}
+
 // PermissionSetARNs are the ARNs of the instance's permission sets. It is all
 // that Identity Center lists.
 func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {

@@ -1,6 +1,8 @@
 package identitycenter_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 
@@ -89,5 +91,22 @@ func TestOnTheWire(t *testing.T) {
 	}
 	if groups, err := c.Groups(ctx); len(groups) != 0 || err != nil {
 		t.Errorf("Groups = %v, %v", groups, err)
+	}
+}
+
+// TestCreateMembershipIsTriedOnce: a creation whose answer is lost is not
+// repeated where nobody sees it.
+func TestCreateMembershipIsTriedOnce(t *testing.T) {
+	calls := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	defer server.Close()
+	store := identitystore.New(identitystore.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL), Credentials: aws.AnonymousCredentials{}})
+	_, err := identitycenter.New(admin(), store, nil, "").Create(ctx, group)
+	wantCode(t, err, access.CodeUnavailable)
+	if calls != 1 {
+		t.Errorf("%d calls, want 1", calls)
 	}
 }

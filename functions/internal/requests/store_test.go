@@ -586,6 +586,7 @@ func TestLease(t *testing.T) {
 		Key: key, Subject: subject, State: access.LeaseCreating,
 		Holders:   map[string]access.Holder{"l": {ExecutionARN: "arn"}},
 		SettlesAt: monday, OperationID: "op", DeletionID: "del",
+		MembershipIDs: []string{"m-1", "m-2"}, Unanswered: []time.Time{monday.Add(time.Nanosecond)},
 	}
 	if err := s.PutLease(ctx, lease, 0); err != nil {
 		t.Fatal(err)

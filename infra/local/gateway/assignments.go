@@ -151,8 +151,8 @@ func parseAssignment(call *Call) (assignment, *Answer) {
 }
 
 // createAssignment answers IN_PROGRESS and creates after the settle delay, as
-// AWS does. An instance or permission set that does not exist is refused at
-// once; an account or principal that does not exist makes the creation FAIL.
+// AWS does. An instance or permission set that does not exist, and the
+// management account where that is another one, is refused at once; an account or principal that does not exist makes the creation FAIL.
 // An assignment that exists already is left as the one it is.
 func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 	return g.startOperation(ctx, call, creation, func(ctx context.Context, a assignment) (reason string) {
@@ -200,6 +200,9 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	a, invalid := parseAssignment(call)
 	if invalid != nil {
 		return invalid
+	}
+	if refused := g.outOfReach(a); refused != nil {
+		return refused
 	}
 	if answer := g.ask(ctx, call, "SWBExternalService.DescribePermissionSet", map[string]string{"InstanceArn": a.InstanceArn, "PermissionSetArn": a.PermissionSetArn}, nil); !answer.succeeded() {
 		return answer

@@ -57,8 +57,9 @@ type Gateway struct {
 	items       sync.Mutex
 	objects     sync.Mutex
 
-	mu     sync.RWMutex
-	routes []Route
+	mu         sync.RWMutex
+	routes     []Route
+	management string // see SetManagementAccount
 }
 
 // correction answers one operation in moto's place, or with its help.
@@ -74,7 +75,7 @@ func New(c Config) *Gateway {
 		corrections: map[string]correction{},
 	}
 	g.lifetime, g.end = context.WithCancel(context.Background())
-	for _, table := range []map[string]correction{assignmentCorrections, identityStoreCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
+	for _, table := range []map[string]correction{assignmentCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
 		for target, c := range table {
 			g.corrections[target] = c
 		}

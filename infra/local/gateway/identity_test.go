@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	identitytypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
@@ -272,6 +273,53 @@ func TestListAssignmentOperations(t *testing.T) {
 	if len(out.AccountAssignmentsDeletionStatus) != 1 || aws.ToString(out.AccountAssignmentsDeletionStatus[0].RequestId) != aws.ToString(deleted.RequestId) {
 		t.Errorf("newest deletion %v, want %s", out.AccountAssignmentsDeletionStatus, aws.ToString(deleted.RequestId))
 	}
+}
+
+// TestManagementAccount: who is not in the management account can't change who
+// has access to it, and can learn which it is.
+func TestManagementAccount(t *testing.T) {
+	manages := func() string {
+		t.Helper()
+		out, err := organizations.NewFromConfig(stack.AWS()).DescribeOrganization(context.Background(), &organizations.DescribeOrganizationInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasSuffix(arn, "/"+aws.ToString(out.Organization.MasterAccountId)) {
+			t.Errorf("the account is %s, its ARN %s", aws.ToString(out.Organization.MasterAccountId), arn)
+		}
+		return aws.ToString(out.Organization.MasterAccountId)
+	}
+	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
+	defer x.remove(t)
+	if got := manages(); got != "123456789012" {
+		t.Errorf("the management account is %s", got)
+	}
+	created, err := x.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, created, true)
+
+	stack.Gateway.SetManagementAccount(x.account)
+	defer stack.Gateway.SetManagementAccount("") // before x is removed
+	if got := manages(); got != x.account {
+		t.Errorf("the management account is %s, want %s", got, x.account)
+	}
+	_, err = x.create(t)
+	if code := errorCode(t, err); code != "AccessDeniedException" {
+		t.Errorf("Create: %q, want AccessDeniedException", code)
+	}
+	_, err = x.delete(t)
+	if code := errorCode(t, err); code != "AccessDeniedException" || x.count(t) != 1 {
+		t.Errorf("Delete: %q, want AccessDeniedException; listed %d times", code, x.count(t))
+	}
+	other := target{ids(t).Accounts["one"], x.permissionSet, x.person}
+	defer other.remove(t)
+	created, err = other.create(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, created, true)
 }
 
 func TestProvisioned(t *testing.T) {

@@ -23,6 +23,9 @@ type Organization struct {
 	People         []Person        `yaml:"people"`
 	Groups         []Group         `yaml:"groups"`
 	Assignments    []Assignment    `yaml:"assignments"`
+	// ManagementAccount is an account beside the others that manages the
+	// organization in place of the one in which everything runs.
+	ManagementAccount *Account `yaml:"management_account"`
 }
 
 // Account is a member account. AWS gives it its id.
@@ -122,8 +125,7 @@ func (o *Organization) check() error {
 
 	accounts, accountEmails := map[string]bool{}, unique("email")
 	accountNames := unique("name")
-	for i := range o.Accounts {
-		a, where := &o.Accounts[i], fmt.Sprintf("accounts[%d]", i)
+	account := func(where string, a *Account) {
 		if a.Name == "" {
 			mistake("%s: name is missing", where)
 		}
@@ -133,7 +135,13 @@ func (o *Organization) check() error {
 		email(where, a.Email)
 		accountNames(where, a.Name)
 		accountEmails(where, a.Email)
-		accounts[a.Name] = true
+	}
+	for i := range o.Accounts {
+		account(fmt.Sprintf("accounts[%d]", i), &o.Accounts[i])
+		accounts[o.Accounts[i].Name] = true
+	}
+	if o.ManagementAccount != nil {
+		account("management_account", o.ManagementAccount)
 	}
 
 	permissionSets, permissionSetNames := map[string]bool{}, unique("name")

@@ -98,6 +98,7 @@ people:
   - {name: Cid Clark, email: cid@example.com, slack_id: U0CID, slack_only: true}
 groups: [{name: Team, members: [cid@example.com, dan@example.com]}]
 assignments: [{account: two, permission_set: Write, person: ann@example.com}]
+management_account: {name: one, email: root}
 `))
 	if err == nil {
 		t.Fatal("no error")
@@ -106,6 +107,8 @@ assignments: [{account: two, permission_set: Write, person: ann@example.com}]
 		`accounts[1]: name "One" is there twice`,
 		`accounts[2]: name is missing`,
 		`accounts[2]: "nobody" is no email`,
+		`management_account: name "one" is there twice`,
+		`management_account: "root" is no email`,
 		`permission_sets[1]: name is missing`,
 		`people[0]: name must be a given name and a family name, not "Ann"`,
 		`people[0]: slack_id must be U or W, then capitals and digits, not "ann"`,

@@ -24,6 +24,8 @@ type IDs struct {
 	PermissionSets  map[string]string // name to ARN
 	People          map[string]string // email in Slack to user id
 	Groups          map[string]string // name to group id
+	// ManagementAccount is the id of the one that the seed names; else empty.
+	ManagementAccount string `json:",omitempty"`
 }
 
 // assignmentTimeout is how long an assignment of the seed may take.
@@ -40,7 +42,7 @@ func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error)
 		ids:   IDs{Accounts: map[string]string{}, PermissionSets: map[string]string{}, People: map[string]string{}, Groups: map[string]string{}},
 	}
 	for _, step := range []func(context.Context, *Organization) error{
-		s.instance, s.accounts, s.permissionSets, s.groups, s.people, s.memberships, s.assignments,
+		s.instance, s.accounts, s.permissionSets, s.groups, s.people, s.memberships, s.assignments, s.managementAccount,
 	} {
 		if err := step(ctx, o); err != nil {
 			return IDs{}, err
@@ -54,6 +56,8 @@ type seeder struct {
 	admin *ssoadmin.Client
 	store *identitystore.Client
 	ids   IDs
+
+	present map[string]string // accounts that were there before, by name
 }
 
 func (s *seeder) instance(ctx context.Context, _ *Organization) error {
@@ -75,7 +79,7 @@ func (s *seeder) accounts(ctx context.Context, o *Organization) error {
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("create the organization: %w", err)
 	}
-	present := map[string]string{}
+	s.present = map[string]string{}
 	pages := organizations.NewListAccountsPaginator(s.org, &organizations.ListAccountsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -83,21 +87,37 @@ func (s *seeder) accounts(ctx context.Context, o *Organization) error {
 			return fmt.Errorf("list accounts: %w", err)
 		}
 		for _, a := range page.Accounts {
-			present[aws.ToString(a.Name)] = aws.ToString(a.Id)
+			s.present[aws.ToString(a.Name)] = aws.ToString(a.Id)
 		}
 	}
 	for _, a := range o.Accounts {
-		if id, ok := present[a.Name]; ok {
-			s.ids.Accounts[a.Name] = id
-			continue
-		}
-		out, err := s.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String(a.Name), Email: aws.String(a.Email)})
+		id, err := s.account(ctx, a)
 		if err != nil {
-			return fmt.Errorf("create account %s: %w", a.Name, err)
+			return err
 		}
-		s.ids.Accounts[a.Name] = aws.ToString(out.CreateAccountStatus.AccountId)
+		s.ids.Accounts[a.Name] = id
 	}
 	return nil
+}
+
+func (s *seeder) account(ctx context.Context, a Account) (id string, err error) {
+	if id, ok := s.present[a.Name]; ok {
+		return id, nil
+	}
+	out, err := s.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String(a.Name), Email: aws.String(a.Email)})
+	if err != nil {
+		return "", fmt.Errorf("create account %s: %w", a.Name, err)
+	}
+	return aws.ToString(out.CreateAccountStatus.AccountId), nil
+}
+
+// managementAccount comes last, so that it changes nobody else's id.
+func (s *seeder) managementAccount(ctx context.Context, o *Organization) (err error) {
+	if o.ManagementAccount == nil {
+		return nil
+	}
+	s.ids.ManagementAccount, err = s.account(ctx, *o.ManagementAccount)
+	return err
 }
 
 func (s *seeder) permissionSets(ctx context.Context, o *Organization) error {

@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/functions/access"
+)
+
+// TestManagementAccount: everything runs in another account than the one that
+// manages the organization, as in a delegated administrator account. The form
+// says that nothing can be given there, and who asks all the same is refused.
+func TestManagementAccount(t *testing.T) {
+	t.Parallel()
+	const account, way = "management", "Please ask for a group that has access there, with /group-access."
+	waitCatalog(t)
+
+	f := local.open(t, kim)
+	defer f.unlock()
+	f.choose(t, "account", account)
+	f.choose(t, "permission_set", "ReadOnlyAccess") // which the policy grants to everybody, everywhere
+	v, err := local.topView(kim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view struct {
+		Blocks json.RawMessage `json:"blocks"`
+	}
+	if err := json.Unmarshal(v.Raw, &view); err != nil {
+		t.Fatal(err)
+	}
+	if texts := strings.Join(textsOf(t, view.Blocks), "\n"); !strings.Contains(texts, "This would be refused. ") || !strings.Contains(texts, way) {
+		t.Errorf("the form shows %q", texts)
+	}
+
+	reason := t.Name() + " all the same"
+	if res := f.submit(t, map[string]string{"duration": "10", "reason": reason}); !res.OK {
+		t.Fatalf("submit: %+v", res)
+	}
+	r := &request{stack: local, wish: wish{kim, account, "ReadOnlyAccess", 10}, reason: reason, id: access.RequestID(team, f.viewID)}
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Done"; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	r.shows(t, "🔴 Access request refused")
+	r.shows(t, way)
+	told := r.thread(t)["outcome"]
+	if len(told) != 1 || !strings.Contains(string(told[0].Blocks), way) || !strings.Contains(string(told[0].Blocks), kim) {
+		t.Errorf("the requester is told %+v", told)
+	}
+	wantEvents(t, r, "requested", "refused")
+	checkRecords(t, r)
+	if refused := r.audit(t)[1]; refused["decision_reason"] != "ManagementAccount" || refused["operation_type"] != "NA" {
+		t.Errorf("the record says %v", refused)
+	}
+	if r.assigned(t) {
+		t.Error("access although refused")
+	}
+
+	// What would have come of it otherwise.
+	_, err = local.sso.CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: &local.instanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
+		TargetId: aws.String(accountID(t, account)), PermissionSetArn: aws.String(local.permissionSetARN(t, "ReadOnlyAccess")), PrincipalId: aws.String(local.principalID(t, kim)),
+	})
+	var denied *ssotypes.AccessDeniedException
+	if !errors.As(err, &denied) {
+		t.Errorf("AWS says %v, want AccessDeniedException", err)
+	}
+}

@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// organizationsCorrections are those of AWS Organizations.
+var organizationsCorrections = map[string]correction{
+	"AWSOrganizationsV20161128.DescribeOrganization": (*Gateway).describeOrganization,
+}
+
+// SetManagementAccount says which account manages the organization, where that
+// is not the one in which everything runs, as moto has it; "" for that one. From
+// then on everybody is in a delegated administrator account, to which AWS refuses
+// account assignments in the management account.
+func (g *Gateway) SetManagementAccount(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.management = id
+}
+
+func (g *Gateway) managementAccount() string {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.management
+}
+
+// describeOrganization names the management account that was set.
+func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer {
+	id := g.managementAccount()
+	if id == "" {
+		return g.forward(ctx, call)
+	}
+	var out struct{ Organization map[string]json.RawMessage }
+	if answer := g.ask(ctx, call, call.Target(), struct{}{}, &out); !answer.succeeded() {
+		return answer
+	}
+	var manages struct {
+		Account struct{ Arn, Email string }
+	}
+	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &manages); !answer.succeeded() {
+		return answer
+	}
+	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": manages.Account.Arn, "MasterAccountEmail": manages.Account.Email} {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return failure(500, "InternalFailure", err.Error())
+		}
+		out.Organization[name] = raw
+	}
+	return ok(out)
+}
+
+// outOfReach refuses an assignment in the management account to who is in
+// another one.
+func (g *Gateway) outOfReach(a assignment) *Answer {
+	if a.TargetId != g.managementAccount() {
+		return nil
+	}
+	return refuse("AccessDeniedException", "You do not have sufficient access to perform this action: only the management account may change who has access to it.")
+}
