@@ -54,7 +54,7 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 		RetryIntervalSeconds:   whole(s.RetryInterval),
 		RetryMaxDelaySeconds:   whole(max(retryMaxDelay, 2*s.RetryInterval)),
 		ConfirmMaxDelaySeconds: whole(max(confirmMaxDelay, 2*s.RetryInterval)),
-		QuestionSeconds:        12 * 60 * 60,
+		QuestionSeconds:        whole(s.QuestionWait),
 	}
 }
 

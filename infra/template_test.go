@@ -420,20 +420,20 @@ func TestRate(t *testing.T) {
 }
 
 func TestRequestMachine(t *testing.T) {
-	testMachine(t, "sso-elevator-requests", map[string]string{
+	checkMachine(t, "sso-elevator-requests", map[string]string{
 		"Evaluate": "EvaluateLive", "AwaitApproval": "AwaitLive", "Announce": "NotifyLive", "Grant": "GrantLive", "Revoke": "RevokeLive", "AuditGrant": "AuditLive",
 	})
 }
 
 func TestReconcileMachine(t *testing.T) {
-	testMachine(t, "sso-elevator-reconcile", map[string]string{
+	checkMachine(t, "sso-elevator-reconcile", map[string]string{
 		"LookAtRequest": "ReconcileLive", "RefuseRequest": "EvaluateLive", "Revoke": "RevokeLive", "AuditRevoke": "AuditLive", "Tell": "NotifyLive", "AwaitAnswer": "AwaitLive",
 	})
 }
 
-// testMachine looks at the machine with that name, some of whose states invoke
+// checkMachine looks at the machine with that name, some of whose states invoke
 // the aliases.
-func testMachine(t *testing.T, name string, states map[string]string) {
+func checkMachine(t *testing.T, name string, states map[string]string) {
 	t.Helper()
 	var p map[string]any
 	for _, r := range sharedStack(t).template.of("AWS::StepFunctions::StateMachine") {
