@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -54,6 +57,26 @@ func TestDriftPattern(t *testing.T) {
 		if got := patternMatches(t, pattern, e); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
+	}
+}
+
+// The runbook forwards what the rule is about. Whose role grants is known to
+// the rule only.
+func TestDriftEventsRunbook(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "drift-events.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```json\n")
+	block, _, _ := strings.Cut(after, "```")
+	var got any
+	if err := json.Unmarshal([]byte(block), &got); err != nil {
+		t.Fatalf("the pattern in the runbook: %v", err)
+	}
+	want := driftPattern(testRole)
+	delete(want["detail"].(map[string]any), "userIdentity")
+	if want := asJSON(t, want); !reflect.DeepEqual(got, want) {
+		t.Errorf("the runbook forwards\n%v\nthe rule is about\n%v", got, want)
 	}
 }
 
@@ -109,11 +132,26 @@ func asJSON(t *testing.T, v any) any {
 }
 
 // bareTemplate is the template of a stack with nothing in it but what build
-// makes.
+// makes; the zero value if that is nothing.
 func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
 	t.Helper()
-	stack := awscdk.NewStack(awscdk.NewApp(nil), jsii.String("bare"), nil)
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.MkdirTemp(testFolder, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := newApp(root, filepath.Join(folder, "cdk.out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := awscdk.NewStack(app, jsii.String("bare"), nil)
 	build(stack)
+	if len(*stack.Node().Children()) == 0 {
+		return template{}
+	}
 	text, err := json.Marshal(*assertions.Template_FromStack(stack, nil).ToJSON())
 	if err != nil {
 		t.Fatal(err)
