@@ -72,7 +72,7 @@ func TestAuditQueriesAreDeployed(t *testing.T) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
 	names := slices.Sorted(maps.Keys(got))
-	if want := []string{"account", "approver", "automatic", "failed-removals", "fallback-domain", "group", "requester", "there-now"}; !slices.Equal(names, want) {
+	if want := []string{"account", "approver", "automatic", "drift", "failed-removals", "fallback-domain", "group", "requester", "there-now"}; !slices.Equal(names, want) {
 		t.Errorf("the queries are %q, want %q", names, want)
 	}
 }
@@ -118,6 +118,7 @@ func TestAuditQueriesNameOnlyWhatThereIs(t *testing.T) {
 	events := []access.EventKind{
 		access.EventRequested, access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired,
 		access.EventRefused, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed,
+		access.EventDriftFound, access.EventDriftRevoked,
 	}
 	for _, q := range queries() {
 		t.Run(q.name, func(t *testing.T) {

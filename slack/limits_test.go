@@ -164,6 +164,13 @@ func (p *problems) element(at string, e map[string]any) {
 		if style := e["style"]; style != nil && style != "primary" && style != "danger" {
 			p.add(at, "style %v", style)
 		}
+		if e["confirm"] != nil {
+			confirm := object(e["confirm"])
+			p.text(at+"/confirm/title", confirm["title"], 100, true)
+			p.text(at+"/confirm/text", confirm["text"], 300, true)
+			p.text(at+"/confirm/confirm", confirm["confirm"], 30, true)
+			p.text(at+"/confirm/deny", confirm["deny"], 30, true)
+		}
 	case "static_select":
 		p.options(at+"/options", e["options"], 1)
 		if initial := e["initial_option"]; initial != nil && !slices.ContainsFunc(list(e["options"]), func(o any) bool {
@@ -260,6 +267,7 @@ func TestChecker(t *testing.T) {
 		{"mrkdwn", fmt.Sprintf(view, `{"type":"section","text":{"type":"mrkdwn","text":"x"}}`), "type mrkdwn"},
 		{"section", fmt.Sprintf(view, `{"type":"section","text":{"type":"plain_text","text":"`+long+`"}}`), "want 1 to 3000"},
 		{"block id twice", fmt.Sprintf(view, `{"type":"header","block_id":"b","text":{"type":"plain_text","text":"x"}},{"type":"header","block_id":"b","text":{"type":"plain_text","text":"x"}}`), "block_id b is there twice"},
+		{"confirm", fmt.Sprintf(view, `{"type":"actions","elements":[{"type":"button","action_id":"a","text":{"type":"plain_text","text":"x"},"confirm":{"title":{"type":"plain_text","text":"x"},"text":{"type":"plain_text","text":"`+long[:301]+`"},"confirm":{"type":"plain_text","text":"x"},"deny":{"type":"plain_text","text":"x"}}}]}`), "want 1 to 300"},
 		{"option text", fmt.Sprintf(view, fmt.Sprintf(input, `{"type":"static_select","action_id":"a","options":[{"text":{"type":"plain_text","text":"`+long[:76]+`"},"value":"v"}]}`)), "want 1 to 75"},
 		{"option value", fmt.Sprintf(view, fmt.Sprintf(input, `{"type":"static_select","action_id":"a","options":[{"text":{"type":"plain_text","text":"x"},"value":"`+long[:151]+`"}]}`)), "want 1 to 150"},
 		{"no options", fmt.Sprintf(view, fmt.Sprintf(input, `{"type":"static_select","action_id":"a","options":[]}`)), "0 options"},

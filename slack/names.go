@@ -28,6 +28,12 @@ const (
 	ActionEnd      = "end"
 )
 
+// Action ids of the buttons under a run's question. Their value is the run's id.
+const (
+	ActionDriftRemove = "drift_remove"
+	ActionDriftLeave  = "drift_leave"
+)
+
 // Action ids of the form's inputs.
 const (
 	ActionAccount       = "account"
@@ -45,6 +51,12 @@ const (
 	PurposeOutcome  = "outcome"  // decided, without access
 	PurposeRevoked  = "revoked"  // the access is gone
 	PurposeFailed   = "failed"   // decided in favour, but there was no access
+)
+
+// Purposes of a run's messages.
+const (
+	PurposeDriftQuestion = "drift_question" // may it remove what it found?
+	PurposeDriftReport   = "drift_report"   // what it found, and what became of it
 )
 
 // EventType is the type of the metadata that every post carries.

@@ -76,12 +76,17 @@ type Run struct {
 	Posts map[string]Post `json:"posts,omitempty"`
 }
 
-// RunAnswer is what a person said to a run's question.
+// RunAnswer is what a person said to a run's question. Where nobody answered in
+// time, that is entered like an answer, by nobody: nothing is removed, and
+// who presses later is told.
 type RunAnswer struct {
 	Remove bool      `json:"remove"`
-	By     Person    `json:"by"`
+	By     Person    `json:"by"` // zero: nobody answered in time
 	At     time.Time `json:"at"`
 }
+
+// Expired says whether nobody answered in time.
+func (a RunAnswer) Expired() bool { return a.By == Person{} }
 
 // DriftReport is what one run tells people.
 type DriftReport struct {

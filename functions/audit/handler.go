@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
@@ -13,10 +14,14 @@ import (
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked and
-// revoke_failed.
+// revoke_failed of a request, drift_found and drift_revoked of a run.
 type Input struct {
 	task.Input
 	Error string `json:"error"` // of revoke_failed: the code of what failed
+
+	From  int `json:"from"`  // of drift_found: the first finding, by its index
+	To    int `json:"to"`    // of drift_found: the one behind the last
+	Index int `json:"index"` // of drift_revoked
 }
 
 // Output answers `granted`; the other operations leave it empty.
@@ -31,11 +36,18 @@ type Store interface {
 	AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error)
 	MarkAudited(ctx context.Context, id string, n int) error
 	Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error
+	Run(ctx context.Context, id string) (access.Run, error)
+}
+
+// Runs has what runs found.
+type Runs interface {
+	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
 // Log is the audit bucket.
 type Log interface {
 	Write(ctx context.Context, r access.Request, seq int) error
+	WriteFinding(ctx context.Context, f auditrecord.Finding) error
 	Archive(ctx context.Context, digest string, policy []byte) error
 }
 
@@ -60,9 +72,10 @@ const failureInterval = time.Hour
 
 // Handler makes a request's events immutable records. What happened is in the
 // row already; the row is the outbox, and the bucket gets what is in it, in
-// order.
+// order. Of what a run found the run's own list is the outbox.
 type Handler struct {
 	Store  Store
+	Runs   Runs
 	Log    Log
 	Policy Policy
 	Now    func() time.Time
@@ -84,6 +97,10 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		return Output{}, h.revoked(ctx, log, in)
 	case "revoke_failed":
 		return Output{}, h.revokeFailed(ctx, log, in)
+	case "drift_found":
+		return Output{}, h.drift(ctx, log, in.Run, access.EventDriftFound, in.From, in.To)
+	case "drift_revoked":
+		return Output{}, h.drift(ctx, log, in.Run, access.EventDriftRevoked, in.Index, in.Index+1)
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/task"
 )
@@ -26,6 +27,11 @@ type world struct {
 	refuses   int // the bucket takes so many records, then no more; -1: all
 	appendErr error
 	markErr   error
+
+	run      access.Run
+	findings []access.Finding
+	runsErr  error
+	records  []auditrecord.Finding // those of findings that the bucket took, each once
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
@@ -80,7 +86,7 @@ func (w *world) count(name string, dims map[string]string) {
 
 func (w *world) do(t *testing.T, operation, failure string) (Output, error) {
 	t.Helper()
-	h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}, Error: failure})
 }
 

@@ -1,5 +1,6 @@
 // Command audit is the Lambda function that writes the records of what
-// happened to a request, and closes it when everything is recorded.
+// happened to a request, and closes it when everything is recorded; and those of
+// what a run of the reconciliation found and removed.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
 )
 
@@ -26,7 +28,8 @@ type settings struct {
 	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
 	Bucket        string     `env:"ELEVATOR_AUDIT_BUCKET,required"`
 	Prefix        string     `env:"ELEVATOR_AUDIT_PREFIX"`
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET"` // where runs leave what they found
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`        // set by the local stack
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
@@ -50,6 +53,7 @@ func run() int {
 	})
 	h := &Handler{
 		Store:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Runs:   runs.New(objects, s.CatalogBucket),
 		Log:    auditlog.New(objects, s.Bucket, s.Prefix),
 		Policy: policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
 		Now:    time.Now,

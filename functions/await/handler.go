@@ -12,14 +12,16 @@ import (
 
 // Input is what the state machine sends.
 type Input struct {
-	task.Input        // Operation is the wait: approval, end
+	task.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
 	Token      string `json:"token"`
 }
 
-// Table is where the request's row is.
+// Table is where the rows of requests and runs are.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	StoreToken(ctx context.Context, id, wait, token string) (access.Request, error)
+	Run(ctx context.Context, id string) (access.Run, error)
+	StoreRunToken(ctx context.Context, id, token string) (access.Run, error)
 }
 
 // Resumer lets a wait go on. A token that is dead is no error.
@@ -42,32 +44,28 @@ type Handler struct {
 	Sleep  func(context.Context, time.Duration) error
 }
 
-// Handle stores the token of a wait in the request's row. If what is waited for
-// is in the row already, it resumes the wait at once: whoever pressed before
-// found no token. It answers {}, which nobody reads.
+// Handle stores the token of a wait in the row of the request, or of the run. If
+// what is waited for is in the row already, it resumes the wait at once: whoever
+// pressed before found no token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)
 }
 
 func (h *Handler) handle(ctx context.Context, in Input) error {
-	if in.Operation != requests.WaitApproval && in.Operation != requests.WaitEnd {
-		return access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
+	var output string
+	var over bool
+	var err error
+	switch in.Operation {
+	case requests.WaitApproval, requests.WaitEnd:
+		output, over, err = h.request(ctx, in)
+	case requests.WaitRun:
+		output = tasktoken.AnswerOutput
+		over, err = h.run(ctx, in)
+	default:
+		err = access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
 	}
-	r, err := h.Table.Get(ctx, in.RequestID)
-	if err != nil {
+	if err != nil || !over {
 		return err
-	}
-	if in.Execution == "" || r.ExecutionARN != in.Execution {
-		// Its token would take the place of the right one.
-		return access.Errorf(access.CodeRefused, "this execution is not the request's own")
-	}
-	r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Token)
-	if err != nil {
-		return err
-	}
-	output, over := answer(r, in.Operation)
-	if !over {
-		return nil
 	}
 	for try := 1; ; try++ {
 		err := h.Tokens.Resume(ctx, in.Token, output)
@@ -78,6 +76,44 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 			return err
 		}
 	}
+}
+
+// request stores the token of a request's wait.
+func (h *Handler) request(ctx context.Context, in Input) (output string, over bool, err error) {
+	r, err := h.Table.Get(ctx, in.RequestID)
+	if err != nil {
+		return "", false, err
+	}
+	if err := own(in, r.ExecutionARN); err != nil {
+		return "", false, err
+	}
+	if r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Token); err != nil {
+		return "", false, err
+	}
+	output, over = answer(r, in.Operation)
+	return output, over, nil
+}
+
+// run stores the token of a run's wait for the answer to its question.
+func (h *Handler) run(ctx context.Context, in Input) (over bool, err error) {
+	r, err := h.Table.Run(ctx, in.RequestID)
+	if err != nil {
+		return false, err
+	}
+	if err := own(in, r.ExecutionARN); err != nil {
+		return false, err
+	}
+	r, err = h.Table.StoreRunToken(ctx, in.RequestID, in.Token)
+	return r.Answer != nil, err
+}
+
+// own refuses an execution that is not the one of the row: its token would take
+// the place of the right one.
+func own(in Input, execution string) error {
+	if in.Execution == "" || execution != in.Execution {
+		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
+	}
+	return nil
 }
 
 // answer is what the wait goes on with if the row has it already.

@@ -19,6 +19,9 @@ import (
 type mockTable struct {
 	get   func(id string) (access.Request, error)
 	store func(id, wait, token string) (access.Request, error)
+
+	run      func(id string) (access.Run, error)
+	storeRun func(id, token string) (access.Run, error)
 }
 
 var _ Table = (*mockTable)(nil)
@@ -27,6 +30,11 @@ var _ Table = (*requests.Store)(nil)
 func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
 func (m *mockTable) StoreToken(_ context.Context, id, wait, token string) (access.Request, error) {
 	return m.store(id, wait, token)
+}
+
+func (m *mockTable) Run(_ context.Context, id string) (access.Run, error) { return m.run(id) }
+func (m *mockTable) StoreRunToken(_ context.Context, id, token string) (access.Run, error) {
+	return m.storeRun(id, token)
 }
 
 type mockResumer func(token, output string) error
@@ -118,6 +126,77 @@ func TestHandle(t *testing.T) {
 			}
 			if strings.Contains(log.String(), "secret") || err != nil && strings.Contains(err.Error(), "secret") {
 				t.Errorf("the token is told: %s, %v", log.String(), err)
+			}
+		})
+	}
+}
+
+func TestRun(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "x")
+	tests := []struct {
+		name      string
+		execution string
+		answer    *access.RunAnswer
+		get       error
+		store     error
+		busy      int // how many times Step Functions does not answer
+
+		want    access.Code
+		stored  bool
+		resumed int
+	}{
+		{name: "not answered", execution: "arn:run", stored: true},
+		{name: "answered before", execution: "arn:run", answer: &access.RunAnswer{Remove: true}, stored: true, resumed: 1},
+		{name: "left before", execution: "arn:run", answer: &access.RunAnswer{}, stored: true, resumed: 1},
+		{name: "Step Functions stumbles", execution: "arn:run", answer: &access.RunAnswer{}, busy: 2, stored: true, resumed: 3},
+		{name: "Step Functions does not answer", execution: "arn:run", answer: &access.RunAnswer{}, busy: 9, stored: true, resumed: 3, want: access.CodeThrottled},
+		{name: "another execution", execution: "arn:other", want: access.CodeRefused},
+		{name: "no execution", want: access.CodeRefused},
+		{name: "no such run", execution: "arn:run", get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
+		{name: "table down", execution: "arn:run", store: unavailable, want: access.CodeUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			row := access.Run{ID: "run-1", ExecutionARN: "arn:run"}
+			stored, resumed := false, 0
+			h := &Handler{
+				Table: &mockTable{
+					run: func(id string) (access.Run, error) {
+						if id != "run-1" {
+							t.Errorf("read run %q", id)
+						}
+						return row, test.get
+					},
+					storeRun: func(id, token string) (access.Run, error) {
+						if id != "run-1" || token != "secret-token" {
+							t.Errorf("stored %q, %q", id, token)
+						}
+						if test.store != nil {
+							return access.Run{}, test.store
+						}
+						stored = true
+						r := row
+						r.Answer = test.answer
+						return r, nil
+					},
+				},
+				Tokens: mockResumer(func(token, output string) error {
+					if token != "secret-token" || output != "{}" {
+						t.Errorf("resumed %q with %s", token, output)
+					}
+					if resumed++; resumed <= test.busy {
+						return access.Errorf(access.CodeThrottled, "x")
+					}
+					return nil
+				}),
+				Sleep: func(context.Context, time.Duration) error { return nil },
+			}
+			in := Input{Input: task.Input{Operation: "run", RequestID: "run-1", Execution: test.execution}, Token: "secret-token"}
+			if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != test.want {
+				t.Errorf("error = %v, want %q", err, test.want)
+			}
+			if stored != test.stored || resumed != test.resumed {
+				t.Errorf("stored %v, resumed %d times; want %v, %d", stored, resumed, test.stored, test.resumed)
 			}
 		})
 	}

@@ -27,12 +27,15 @@ type Store interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+	Run(ctx context.Context, id string) (access.Run, error)
+	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
 }
 
 // Slack is the part of Slack's Web API that the handler uses.
 type Slack interface {
 	OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) (viewID, hash string, err error)
 	UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error
+	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	Respond(ctx context.Context, responseURL, text string) error
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
 }
@@ -66,7 +69,7 @@ type Machine interface {
 	ExecutionARN(name string) string
 }
 
-// Tokens resumes the machine's waits.
+// Tokens resumes the machines' waits.
 type Tokens interface {
 	Resume(ctx context.Context, token, output string) error
 }

@@ -14,10 +14,12 @@ import (
 	"sso-elevator/slack"
 )
 
-// press follows a button in a message. Its value is the request's id; what it
-// may do is found out here, from the table and the policy in force.
+// press follows a button in a message. Its value is the id of the request, or of
+// the run; what it may do is found out here, from the table and the policy in
+// force.
 func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	log = log.With("action", in.Action.ID, "request_id", in.Action.Value)
+	about := "request"
 	var text string
 	var err error
 	switch in.Action.ID {
@@ -29,13 +31,16 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		text, err = h.withdraw(ctx, log, in)
 	case slack.ActionEnd:
 		text, err = h.end(ctx, log, in)
+	case slack.ActionDriftRemove, slack.ActionDriftLeave:
+		about = "run"
+		text, err = h.answerRun(ctx, log, in, in.Action.ID == slack.ActionDriftRemove)
 	default:
 		log.Warn("an unknown action in a message")
 		text = "This app does not know this button."
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
-		log.Warn("a button of a request that is not there")
-		text, err = "This request is too old: nothing is known about it any more.", nil
+		log.Warn("a button of a " + about + " that is not there")
+		text, err = "This "+about+" is too old: nothing is known about it any more.", nil
 	}
 	if err != nil {
 		log.Error("a button had no effect", "code", access.CodeOf(err), "error", lambdaerr.Message(err))

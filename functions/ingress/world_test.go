@@ -20,6 +20,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/slack"
 )
 
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -45,6 +46,7 @@ var (
 type world struct {
 	people map[string]access.Person
 	rows   map[string]access.Request
+	runs   map[string]access.Run
 	policy access.Policy
 	// management is the management account as the catalog has it.
 	management string
@@ -54,10 +56,12 @@ type world struct {
 	told     []string // texts that only one person saw
 	started  []string // execution names
 	resumed  []string // "token output"
+	updated  []string // "channel timestamp fallback text"
 	deadline time.Duration
 
 	openErr, updateErr, peopleErr, catalogErr, policyErr, createErr, startErr, resumeErr, decideErr, respondErr error
 	rival                                                                                                       *access.Outcome // entered by somebody else just before Decide
+	rivalAnswer                                                                                                 *access.RunAnswer
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -71,6 +75,7 @@ func newWorld() *world {
 	return &world{
 		people: map[string]access.Person{"UJANE": jane, "UANN": ann, "UBOB": bob, "UTWIN": twin},
 		rows:   map[string]access.Request{},
+		runs:   map[string]access.Run{},
 		policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{production}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: &yes},
@@ -121,6 +126,13 @@ func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.Modal
 
 func (w *world) UpdateView(_ context.Context, id, hash string, view slackgo.ModalViewRequest) error {
 	w.views = append(w.views, shown{id: id, hash: hash, view: view})
+	return w.updateErr
+}
+
+func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
+	if w.updateErr == nil {
+		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
+	}
 	return w.updateErr
 }
 
@@ -180,6 +192,31 @@ func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (a
 	r.EndRequest = &e
 	w.rows[id] = r
 	return r, true, nil
+}
+
+func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
+	deadline, _ := ctx.Deadline()
+	w.deadline = time.Until(deadline)
+	if r, ok := w.runs[id]; ok {
+		return r, nil
+	}
+	return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
+}
+
+func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
+	r := w.runs[id]
+	if w.decideErr != nil {
+		return access.Run{}, false, w.decideErr
+	}
+	if w.rivalAnswer != nil {
+		r.Answer = w.rivalAnswer
+	}
+	won := r.Answer == nil
+	if won {
+		r.Answer = &a
+	}
+	w.runs[id] = r
+	return r, won, nil
 }
 
 func (w *world) Start(_ context.Context, r access.Request) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // Input is a task's payload. Operations are announce, remind, granted, outcome
-// and revoked.
+// and revoked of a request, drift_question and drift_report of a run.
 type Input struct {
 	task.Input
 	Error string `json:"error"` // of revoked: the code of why it was not granted, if it was not
@@ -23,6 +23,16 @@ type Input struct {
 // Store is the part of the requests table that the handler uses.
 type Store interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	ledger
+
+	Run(ctx context.Context, id string) (access.Run, error)
+	BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
+	CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error
+}
+
+// ledger is where messages are entered before they are sent, by the id that
+// their metadata has.
+type ledger interface {
 	BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
 	CompletePost(ctx context.Context, id, purpose string, p access.Post) error
 }
@@ -41,12 +51,13 @@ var (
 	_ Slack = (*slack.Client)(nil)
 )
 
-// Handler sends what people are to know about a request. Whatever is repeated,
-// each message is sent once; the one in the channel takes the form of the
-// request's state.
+// Handler sends what people are to know about a request, or about a run of the
+// reconciliation. Whatever is repeated, each message is sent once; the one in
+// the channel takes the form of the request's state.
 type Handler struct {
 	Store   Store
 	Slack   Slack
+	Runs    Runs
 	Channel string
 	// SendDM: requesters outside the channel get direct messages as well.
 	SendDM bool
@@ -59,6 +70,12 @@ type Handler struct {
 // Handle does one task. Its errors are coded; what could be sent was sent.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
+	switch in.Operation {
+	case "drift_question":
+		return struct{}{}, h.driftQuestion(ctx, in.Run)
+	case "drift_report":
+		return struct{}{}, h.driftReport(ctx, in.Run)
+	}
 	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
 		return struct{}{}, err
@@ -83,7 +100,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 // announce shows the request in the channel. The message itself tags who may
 // approve.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
-	if _, err := h.show(ctx, r); err != nil {
+	if _, err := h.show(ctx, h.Store, slack.RequestMessage(r)); err != nil {
 		return err
 	}
 	if r.Open() {
@@ -100,13 +117,13 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	if !r.Open() || r.RemindersSent == 0 {
 		return nil
 	}
-	thread, err := h.show(ctx, r)
+	thread, err := h.show(ctx, h.Store, slack.RequestMessage(r))
 	if err != nil {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = posts.Reminder(r.RemindersSent)
-	_, err = h.once(ctx, r, h.Channel, thread, m)
+	_, err = h.once(ctx, h.Store, h.Channel, thread, m)
 	return err
 }
 
@@ -120,17 +137,17 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 	if h.PostRevoke {
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
-	_, err := h.show(ctx, r)
+	_, err := h.show(ctx, h.Store, slack.RequestMessage(r))
 	return err
 }
 
 // tell shows the request as it is now, and tells the requester in the thread
 // and, where they are not in the channel, directly.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
-	thread, err := h.show(ctx, r)
+	thread, err := h.show(ctx, h.Store, slack.RequestMessage(r))
 	if thread != "" {
 		// There even if the message could not be updated.
-		_, threadErr := h.once(ctx, r, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.once(ctx, h.Store, h.Channel, thread, slack.ThreadMessage(purpose, r))
 		err = first(err, threadErr)
 	}
 	return first(err, h.tellDirectly(ctx, r, purpose))
@@ -150,7 +167,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
 		m.Purpose = posts.Direct(purpose)
-		_, err = h.once(ctx, r, channel, "", m)
+		_, err = h.once(ctx, h.Store, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil
@@ -158,55 +175,59 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	return err
 }
 
-// show brings the channel's message up to the request's state, posting it where
-// that has not been done, and returns its timestamp. The timestamp is there
-// also when only the update failed.
-func (h *Handler) show(ctx context.Context, r access.Request) (ts string, err error) {
-	m := slack.RequestMessage(r)
-	post, err := h.once(ctx, r, h.Channel, "", m)
+// show brings a message in the channel up to m, posting it where that has not
+// been done, and returns its timestamp. The timestamp is there also when only
+// the update failed.
+func (h *Handler) show(ctx context.Context, l ledger, m slack.Message) (ts string, err error) {
+	post, err := h.once(ctx, l, h.Channel, "", m)
 	if err != nil {
 		return "", err
 	}
+	return post.TS, h.bring(ctx, l, post, m)
+}
+
+// bring brings a post up to m.
+func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
 	now := posts.Digest(m)
 	if post.Digest == now {
-		return post.TS, nil
+		return nil
 	}
-	err = h.Slack.Update(ctx, post.Channel, post.TS, m)
+	err := h.Slack.Update(ctx, post.Channel, post.TS, m)
 	if access.CodeOf(err) == access.CodeNotFound {
 		err = nil // somebody deleted it; there is nothing to bring up to date
 	}
 	if err != nil {
-		return post.TS, err
+		return err
 	}
 	post.Digest = now
-	return post.TS, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+	return l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
 // once posts m unless that has been done, and returns the post. Where an
 // earlier try got lost between Slack and the table, Slack is asked first.
-func (h *Handler) once(ctx context.Context, r access.Request, channel, thread string, m slack.Message) (access.Post, error) {
-	post, begun, err := h.Store.BeginPost(ctx, r.ID, m.Purpose, access.Post{Channel: channel})
+func (h *Handler) once(ctx context.Context, l ledger, channel, thread string, m slack.Message) (access.Post, error) {
+	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, access.Post{Channel: channel})
 	if err != nil || post.TS != "" {
 		return post, err
 	}
 	if begun {
 		post = access.Post{Channel: channel}
 	} else {
-		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, r.ID, m.Purpose)
+		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
 		if err != nil {
 			return access.Post{}, err
 		}
 		if found {
 			// What it says is not known, so that an update will follow.
 			post.TS = ts
-			return post, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+			return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 		}
 	}
 	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
 		return access.Post{}, err
 	}
 	post.Digest = posts.Digest(m)
-	return post, h.Store.CompletePost(ctx, r.ID, m.Purpose, post)
+	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
 // first is the first error, with the others' texts behind it: its code is the

@@ -20,7 +20,11 @@ var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 // "post C1 announce", "update C1 1", "post C1/1 granted".
 type world struct {
 	row       access.Request
+	run       access.Run
+	findings  []access.Finding
+	report    access.DriftReport
 	did       []string
+	said      []slack.Message   // what was posted and updated
 	sent      map[string]string // channel/thread/purpose to timestamp
 	inChannel bool
 
@@ -29,6 +33,7 @@ type world struct {
 	updateErr   error
 	dmErr       error
 	completeErr error
+	runsErr     error // what the run found can't be read
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
@@ -59,19 +64,21 @@ func (w *world) Post(_ context.Context, channel, thread string, m slack.Message)
 	if w.postErr != nil {
 		return "", w.postErr
 	}
-	if m.RequestID != "r1" {
+	if m.RequestID != "r1" && m.RequestID != "run1" {
 		return "", fmt.Errorf("metadata of request %q", m.RequestID)
 	}
 	at := place(channel, thread)
 	w.did = append(w.did, "post "+at+" "+m.Purpose)
 	ts := fmt.Sprint(len(w.sent) + 1)
 	w.sent[at+" "+m.Purpose] = ts
+	w.said = append(w.said, m)
 	return ts, w.lostAnswer
 }
 
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
 	if w.updateErr == nil {
 		w.did = append(w.did, "update "+channel+" "+ts)
+		w.said = append(w.said, m)
 	}
 	return w.updateErr
 }

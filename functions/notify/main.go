@@ -1,5 +1,5 @@
 // Command notify is the Lambda function that sends the Slack messages about a
-// request.
+// request, or about a run of the reconciliation.
 package main
 
 import (
@@ -11,11 +11,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/secrets"
 	"sso-elevator/functions/internal/task"
 	"sso-elevator/slack"
@@ -28,6 +30,8 @@ type settings struct {
 	SlackChannel  string     `env:"ELEVATOR_SLACK_CHANNEL,required"`
 	SendDM        bool       `env:"ELEVATOR_SEND_DM,default=true"`
 	PostRevoke    bool       `env:"ELEVATOR_POST_REVOKE,default=true"`
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET"` // where runs leave what they found
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`        // set by the local stack
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
@@ -46,7 +50,9 @@ func run() int {
 		return 1
 	}
 	token := secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
 	h := &Handler{
+		Runs:       runs.New(objects, s.CatalogBucket),
 		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
 		Slack:      &members{Slack: slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), now: time.Now},
 		Channel:    s.SlackChannel,

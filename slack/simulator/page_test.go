@@ -335,6 +335,38 @@ func TestPageAsksAndApproves(t *testing.T) {
 }
 
 // What goes away is seen going; without a workspace the panel is the page.
+// A button with a confirm dialog does nothing before that is confirmed.
+func TestPageAsksAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "message_drift_question_too_many.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := json.Marshal(parse(t, string(text)).(map[string]any)["blocks"])
+	w.postBlocks(kanal, "", string(blocks))
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`.message [data-action-id="drift_remove"]`)
+	b.click(`.message [data-action-id="drift_remove"]`)
+	b.wait(`.confirm [data-confirm]`)
+	same(t, "what it asks", b.text(`.confirm h3`)+" / "+b.text(`.confirm [data-confirm]`)+" / "+b.text(`.confirm [data-deny]`), "Remove access? / Remove 5 / Go back")
+	b.picture("confirm")
+	b.click(`.confirm [data-deny]`)
+	b.gone(`.confirm`)
+	same(t, "what the app was sent after going back", w.count(), 0)
+
+	b.click(`.message [data-action-id="drift_remove"]`)
+	b.click(`.confirm [data-confirm]`)
+	b.gone(`.confirm`)
+	b.wait(`.message [data-action-id="drift_remove"]:not(.busy)`)
+	action := w.last().payload(t).ActionCallback.BlockActions[0]
+	same(t, "what the app was sent", action.ActionID+" "+action.Value, "drift_remove 2026-03-02-0930-revoke-abcdefgh")
+	b.click(`.message [data-action-id="drift_leave"]`) // which asks nothing
+	b.wait(`.message [data-action-id="drift_leave"]:not(.busy)`)
+	same(t, "what was pressed", w.last().payload(t).ActionCallback.BlockActions[0].ActionID, "drift_leave")
+	same(t, "times that the app was asked", w.count(), 2)
+}
+
 func TestPageOfTruthAlone(t *testing.T) {
 	var ended atomic.Bool
 	srv := httptest.NewServer(TruthPage(func(context.Context) (Truth, error) {

@@ -29,7 +29,7 @@ type Record struct {
 	Reason                 string `json:"reason"` // the requester's
 	RequesterSlackID       string `json:"requester_slack_id"`
 	RequesterEmail         string `json:"requester_email"`
-	RequestID              string `json:"request_id"`
+	RequestID              string `json:"request_id"`        // of a finding: the run's
 	ApproverSlackID        string `json:"approver_slack_id"` // who approved or denied
 	ApproverEmail          string `json:"approver_email"`
 	OperationType          string `json:"operation_type"`      // "grant" or "revoke" where access came or went
@@ -45,7 +45,7 @@ type Record struct {
 	SecondaryDomainWasUsed bool   `json:"secondary_domain_was_used"`
 
 	Event              string `json:"event"`    // an access.EventKind
-	Sequence           int    `json:"sequence"` // of the request's events, from 0
+	Sequence           int    `json:"sequence"` // of the request's events, or the run's findings, from 0
 	AccountName        string `json:"account_name"`
 	ActorSlackID       string `json:"actor_slack_id"` // who made the event happen
 	ActorEmail         string `json:"actor_email"`
@@ -103,9 +103,14 @@ func Of(r access.Request, seq int) Record {
 			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
 		}
 	}
+	return complete(rec)
+}
+
+// complete puts notApplicable where nothing stands.
+func complete(rec Record) Record {
 	for _, field := range []*string{
 		&rec.RoleName, &rec.AccountID, &rec.Reason, &rec.RequesterSlackID, &rec.RequesterEmail, &rec.RequestID,
-		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
+		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
 	} {
@@ -148,7 +153,12 @@ func join(statements []int) string {
 // same key.
 func Key(prefix string, r access.Request, seq int) string {
 	e := r.Events[seq]
-	key := fmt.Sprintf("%s/%s-%03d-%s.json", e.At.UTC().Format("2006/01/02"), r.ID, seq, e.Kind)
+	return under(prefix, fmt.Sprintf("%s/%s-%03d-%s.json", day(e.At), r.ID, seq, e.Kind))
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006/01/02") }
+
+func under(prefix, key string) string {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		key = prefix + "/" + key
 	}

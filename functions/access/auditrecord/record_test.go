@@ -77,25 +77,31 @@ func TestRecords(t *testing.T) {
 			for seq := range test.request.Events {
 				records[auditrecord.Key("logs", test.request, seq)] = auditrecord.Of(test.request, seq)
 			}
-			got, err := json.MarshalIndent(records, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, '\n')
-			path := filepath.Join("testdata", test.name+".golden.json")
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(got) != string(want) {
-				t.Errorf("%s differs; got:\n%s", path, got)
-			}
+			golden(t, test.name, records)
 		})
+	}
+}
+
+// golden compares records, by their keys, with testdata/<name>.golden.json.
+func golden(t *testing.T, name string, records map[string]auditrecord.Record) {
+	t.Helper()
+	got, err := json.MarshalIndent(records, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	path := filepath.Join("testdata", name+".golden.json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs; got:\n%s", path, got)
 	}
 }
 

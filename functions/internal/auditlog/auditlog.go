@@ -1,5 +1,5 @@
 // Package auditlog writes audit records to S3: one object for each event of a
-// request, written once and never again.
+// request, or of what a run found, written once and never again.
 package auditlog
 
 import (
@@ -39,11 +39,21 @@ func New(client Bucket, bucket, prefix string) *Log {
 // Write stores the record of the event number seq of r. A record that is there
 // already stays as it is, and that is not an error.
 func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
-	body, err := json.Marshal(auditrecord.Of(r, seq))
+	return l.record(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
+}
+
+// WriteFinding stores the record of f. One that is there already stays as it
+// is, with its time, and that is not an error.
+func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
+	return l.record(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
+}
+
+func (l *Log) record(ctx context.Context, key string, r auditrecord.Record) error {
+	body, err := json.Marshal(r)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode the audit record")
 	}
-	return l.put(ctx, auditrecord.Key(l.prefix, r, seq), append(body, '\n'))
+	return l.put(ctx, key, append(body, '\n'))
 }
 
 // Archive keeps a policy beside the log, under its digest and outside the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/internal/auditlog"
 )
 
@@ -66,6 +68,30 @@ func TestWriteOnce(t *testing.T) {
 	}
 	if len(b.objects) != 1 || b.objects[key] != first {
 		t.Errorf("the record was changed: %v", b.objects)
+	}
+}
+
+// The removal of a finding is recorded with the time of the first try.
+func TestWriteFindingOnce(t *testing.T) {
+	b := &bucket{objects: map[string]string{}}
+	log := auditlog.New(b, "audit", "logs")
+	f := auditrecord.Finding{
+		Finding: access.Finding{Subject: access.Subject{PrincipalID: "p-1"}, FirstSeen: at},
+		Kind:    access.EventDriftRevoked, Run: access.Run{ID: "run-1", StartedAt: at}, Index: 7, RemovedAt: at,
+	}
+	const key = "audit/logs/2026/03/31/run-1-00007-drift_revoked.json"
+	var first string
+	for i := range 3 {
+		f.RemovedAt = at.Add(time.Duration(i) * 12 * time.Hour)
+		if err := log.WriteFinding(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = b.objects[key]
+		}
+	}
+	if len(b.objects) != 1 || b.objects[key] != first || !strings.Contains(first, `"time":"2026-03-31T23:59:58.25Z"`) {
+		t.Errorf("got %v, want %s with the first time", b.objects, key)
 	}
 }
 

@@ -18,17 +18,19 @@ const Namespace = "SsoElevator"
 // Names of the metrics.
 const (
 	RevokeFailed  = "RevokeFailed"  // access is still there after every retry of a round
-	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row
+	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row, or with the run's findings
 	Misconfigured = "Misconfigured" // something failed that a person has to mend; the log says what
 	// The catalog was refreshed in full; an alarm tells when that stays away.
 	CatalogRefreshed = "CatalogRefreshed"
 	// The sweep has looked for what was left behind; an alarm tells when that
 	// stays away. Swept counts what it found.
-	SweepLooked = "SweepLooked"
-	Swept       = "Swept"
-	Outcome     = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
-	Granted     = "Granted"
-	Revoked     = "Revoked"
+	SweepLooked  = "SweepLooked"
+	Swept        = "Swept"
+	Outcome      = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
+	Granted      = "Granted"
+	Revoked      = "Revoked"
+	DriftFound   = "DriftFound"   // access that no request granted, and that no run knew before
+	DriftRevoked = "DriftRevoked" // such access was removed
 )
 
 // Emitter writes metrics to W, one line each.

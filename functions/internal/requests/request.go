@@ -171,22 +171,30 @@ func (s *Store) raise(ctx context.Context, id, attribute string, n int, doing st
 // entered before: then before is that entry, and whoever wants to send looks in
 // Slack first.
 func (s *Store) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
-	r, won, err := s.apply(ctx, id, change{
-		doing: "begin post",
-		set:   map[string]any{"post": p},
-		post:  purpose,
-		where: "attribute_not_exists(#posts.#purpose)",
-	})
+	r, won, err := s.apply(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
 		return access.Post{}, won, err
 	}
 	return r.Posts[purpose], false, nil
 }
 
+func beginPost(purpose string, p access.Post) change {
+	return change{
+		doing: "begin post",
+		set:   map[string]any{"post": p},
+		post:  purpose,
+		where: "attribute_not_exists(#posts.#purpose)",
+	}
+}
+
 // CompletePost enters what is known of a message after it was sent.
 func (s *Store) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
-	_, _, err := s.apply(ctx, id, change{doing: "complete post", set: map[string]any{"post": p}, post: purpose})
+	_, _, err := s.apply(ctx, id, completePost(purpose, p))
 	return err
+}
+
+func completePost(purpose string, p access.Post) change {
+	return change{doing: "complete post", set: map[string]any{"post": p}, post: purpose}
 }
 
 // Granted enters, once, that the access was seen to exist at at and ends at

@@ -1,14 +1,16 @@
-// Package requests keeps requests and leases in one DynamoDB table.
+// Package requests keeps requests, leases and runs in one DynamoDB table.
 //
 // A request's row has the key "request#<id>" and the attributes of
 // access.Request under their JSON names; a lease's row has "lease#<subject>"
-// and those of access.Lease. Attributes whose JSON tag says omitempty or
+// and those of access.Lease; that of a run of the reconciliation has "run#<id>"
+// and those of access.Run. Attributes whose JSON tag says omitempty or
 // omitzero are absent while they are zero, so that a condition can ask whether
 // something happened. Beside them stand
 //
 //   - open ("request" or "lease") and due (UTC, whole seconds), the key of the
 //     sparse index that sweeps read; a closed request has neither;
-//   - expires, the epoch second after which the table may drop a closed request.
+//   - expires, the epoch second after which the table may drop a closed request,
+//     or a run.
 //
 // Every write is a single item under a condition. What each writes of a
 // request, for the policies of the functions' roles:
@@ -30,7 +32,12 @@
 //	Close         closed_at expires; removes open due approval_token end_token
 //
 // Only Evaluate and Decide name the attribute outcome, be it in a condition.
-// Leases are written with PutItem and DeleteItem.
+// Leases are written with PutItem and DeleteItem. Of a run each writes
+//
+//	CreateRun      everything it is given (PutItem; all others are UpdateItem)
+//	AnswerRun      answer
+//	StoreRunToken  token
+//	BeginRunPost, CompleteRunPost  posts
 package requests
 
 import (
@@ -59,6 +66,9 @@ const (
 	WaitEnd      = "end"
 )
 
+// WaitRun is the wait whose task token a run's row keeps.
+const WaitRun = "run"
+
 // Attributes of a row that are not fields of access.Request or access.Lease.
 const (
 	attrKey     = "pk"
@@ -72,14 +82,15 @@ const (
 
 	requestPrefix = "request#"
 	leasePrefix   = "lease#"
+	runPrefix     = "run#"
 )
 
 // NeverExpires is how long a request waits that "never" expires: the longest
 // wait that leaves an execution, which lives for a year, time for its access.
 const NeverExpires = 300 * 24 * time.Hour
 
-// KeepClosed is how long the row of a closed request stays in the table. The
-// audit records stay beyond it.
+// KeepClosed is how long the row of a closed request stays in the table, and
+// that of a run after its start. The audit records stay beyond it.
 const KeepClosed = 90 * 24 * time.Hour
 
 // Store is the table. Its errors have the codes of functions/access: NotFound

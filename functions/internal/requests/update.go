@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
-// change is one conditional update of a request's row.
+// change is one conditional update of a request's row, or of a run's.
 type change struct {
 	doing string // "record the outcome", for errors
 
@@ -36,34 +36,41 @@ type change struct {
 	post string
 }
 
-// apply makes the change and returns the row after it. won is false where a
-// condition did not hold: then it is the row as it is. No row: NotFound.
+// apply makes the change in a request's row and returns the row after it. won is
+// false where a condition did not hold: then it is the row as it is. No row:
+// NotFound.
 func (s *Store) apply(ctx context.Context, id string, c change) (r access.Request, won bool, err error) {
-	in, err := s.input(id, c)
+	won, err = s.write(ctx, requestKey(id), c, &r)
+	if err == nil && !won {
+		r, err = s.Get(ctx, id)
+	}
+	return r, won, err
+}
+
+// write makes the change in the row with that key and reads the row after it
+// into row. won is false where a condition did not hold: then row is left alone.
+func (s *Store) write(ctx context.Context, key item, c change, row any) (won bool, err error) {
+	in, err := s.input(key, c)
 	if err != nil {
-		return access.Request{}, false, access.Wrap(access.CodeInternal, err, c.doing)
+		return false, access.Wrap(access.CodeInternal, err, c.doing)
 	}
 	out, err := s.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		r, err = s.Get(ctx, id)
-		return r, false, err
+		return false, nil
 	}
 	if err != nil {
-		return access.Request{}, false, tableError(err, c.doing)
+		return false, tableError(err, c.doing)
 	}
-	if err := unmarshal(out.Attributes, &r); err != nil {
-		return access.Request{}, true, access.Wrap(access.CodeInternal, err, c.doing)
-	}
-	return r, true, nil
+	return true, access.Wrap(access.CodeInternal, unmarshal(out.Attributes, row), c.doing)
 }
 
 // input is the change in DynamoDB's language. Every attribute goes by a
 // placeholder, because many of their names (end, reason, ...) are reserved.
-func (s *Store) input(id string, c change) (*dynamodb.UpdateItemInput, error) {
+func (s *Store) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 	in := &dynamodb.UpdateItemInput{
 		TableName:                 aws.String(s.table),
-		Key:                       requestKey(id),
+		Key:                       key,
 		ReturnValues:              types.ReturnValueAllNew,
 		ExpressionAttributeNames:  map[string]string{"#pk": attrKey},
 		ExpressionAttributeValues: item{},
@@ -142,6 +149,10 @@ func (s *Store) input(id string, c change) (*dynamodb.UpdateItemInput, error) {
 
 func requestKey(id string) item {
 	return item{attrKey: &types.AttributeValueMemberS{Value: requestPrefix + id}}
+}
+
+func runKey(id string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: runPrefix + id}}
 }
 
 func leaseKey(key string) item {

@@ -18,11 +18,15 @@ import (
 type Input struct {
 	Operation string `json:"operation"`
 	RequestID string `json:"request_id"`
+	Run       string `json:"run"`       // id of a run of the reconciliation, where the task is about one
 	Execution string `json:"execution"` // ARN
 }
 
 // LogArgs says in a log line which task it is about.
 func (in Input) LogArgs() []any {
+	if in.Run != "" {
+		return []any{"operation", in.Operation, "run", in.Run, "execution", in.Execution}
+	}
 	return []any{"operation", in.Operation, "request_id", in.RequestID, "execution", in.Execution}
 }
 

@@ -1,4 +1,4 @@
-// Package tasktoken resumes the waits of the request machine.
+// Package tasktoken resumes the waits of the state machines.
 package tasktoken
 
 import (
@@ -69,3 +69,7 @@ func ApprovalOutput(kind access.OutcomeKind) string {
 
 // EndOutput is what the wait for the end goes on with.
 const EndOutput = "{}"
+
+// AnswerOutput is what a run's wait for an answer goes on with: the answer is
+// in the run's row, and nowhere else.
+const AnswerOutput = "{}"

@@ -1,0 +1,69 @@
+package auditrecord_test
+
+import (
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
+)
+
+// ofRun are the events of an assignment and of a membership that a run found
+// and removed an hour later.
+func ofRun(run access.Run) []auditrecord.Finding {
+	account := access.Finding{
+		Subject: access.Subject{PrincipalID: "p-1", Target: access.Target{
+			Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps/1",
+		}},
+		UserName: "jane@example.com", FirstSeen: at,
+	}
+	group := access.Finding{
+		Subject:   access.Subject{PrincipalID: "p-2", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Billing"}},
+		FirstSeen: at, MembershipID: "m-1",
+	}
+	var events []auditrecord.Finding
+	for i, f := range []access.Finding{account, group} {
+		events = append(events,
+			auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: run, Index: i},
+			auditrecord.Finding{Finding: f, Kind: access.EventDriftRevoked, Run: run, Index: i, RemovedAt: at.Add(time.Hour)},
+		)
+	}
+	return events
+}
+
+// started is a run on the day of at; the removal comes on the day after it.
+func started() access.Run {
+	return access.Run{ID: "run-1", Mode: access.DriftRevoke, StartedAt: at.Add(-time.Minute), ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:r:run-1"}
+}
+
+func letGoOn() access.Run {
+	run := started()
+	run.Guard = access.GuardTooMany
+	run.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "ann@example.com", PrincipalID: "p-9"}, At: at.Add(time.Hour)}
+	return run
+}
+
+func TestFindingRecords(t *testing.T) {
+	for name, run := range map[string]access.Run{"drift": started(), "drift-let-go-on": letGoOn()} {
+		t.Run(name, func(t *testing.T) {
+			records := map[string]auditrecord.Record{}
+			for _, f := range ofRun(run) {
+				records[auditrecord.FindingKey("logs", f)] = auditrecord.OfFinding(f)
+			}
+			golden(t, name, records)
+		})
+	}
+}
+
+// A task that is repeated on the next day writes no second record.
+func TestFindingKeyDoesNotFollowTheClock(t *testing.T) {
+	for _, run := range []access.Run{started(), letGoOn()} {
+		for _, f := range ofRun(run) {
+			first := auditrecord.FindingKey("", f)
+			f.RemovedAt = f.RemovedAt.Add(48 * time.Hour)
+			if again := auditrecord.FindingKey("", f); again != first {
+				t.Errorf("the keys are %s and %s", first, again)
+			}
+		}
+	}
+}

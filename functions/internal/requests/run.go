@@ -1,0 +1,109 @@
+package requests
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// CreateRun enters a run that is not there yet. Where its id is there already
+// the stored row stays as it is: a repeated task takes no answer away. The
+// table may drop the row KeepClosed after the run's start.
+func (s *Store) CreateRun(ctx context.Context, r access.Run) error {
+	const doing = "create run"
+	row, err := marshal(r)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	row[attrKey] = runKey(r.ID)[attrKey]
+	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepClosed).Unix(), 10)}
+	if len(r.Posts) == 0 {
+		// An update can enter a post only where the map is there.
+		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(s.table),
+		Item:                     row,
+		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
+		ExpressionAttributeNames: map[string]string{"#pk": attrKey},
+	})
+	var there *types.ConditionalCheckFailedException
+	if err == nil || errors.As(err, &there) {
+		return nil
+	}
+	return tableError(err, doing)
+}
+
+// Run reads a run with strong consistency.
+func (s *Store) Run(ctx context.Context, id string) (access.Run, error) {
+	const doing = "read run"
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      aws.String(s.table),
+		Key:            runKey(id),
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return access.Run{}, tableError(err, doing)
+	}
+	if len(out.Item) == 0 {
+		return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
+	}
+	var r access.Run
+	if err := unmarshal(out.Item, &r); err != nil {
+		return access.Run{}, access.Wrap(access.CodeInternal, err, doing)
+	}
+	return r, nil
+}
+
+// AnswerRun enters the answer to a run's question, or that nobody gave one in
+// time. won is false where there is an answer already; the row that comes back
+// has it. The row has the task token, if the wait has stored one.
+func (s *Store) AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error) {
+	return s.applyRun(ctx, id, change{
+		doing:  "record answer",
+		set:    map[string]any{"answer": a},
+		absent: []string{"answer"},
+	})
+}
+
+// StoreRunToken keeps the task token of the wait for the answer in place of the
+// previous one. The row that comes back says whether the answer is there
+// already.
+func (s *Store) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
+	const doing = "store task token of a run"
+	if token == "" {
+		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+	}
+	r, _, err := s.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
+	return r, err
+}
+
+// BeginRunPost is BeginPost for a message of a run.
+func (s *Store) BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := s.applyRun(ctx, id, beginPost(purpose, p))
+	if err != nil || won {
+		return access.Post{}, won, err
+	}
+	return r.Posts[purpose], false, nil
+}
+
+// CompleteRunPost is CompletePost for a message of a run.
+func (s *Store) CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := s.applyRun(ctx, id, completePost(purpose, p))
+	return err
+}
+
+// applyRun is apply for a run's row.
+func (s *Store) applyRun(ctx context.Context, id string, c change) (r access.Run, won bool, err error) {
+	won, err = s.write(ctx, runKey(id), c, &r)
+	if err == nil && !won {
+		r, err = s.Run(ctx, id)
+	}
+	return r, won, err
+}

@@ -1,0 +1,184 @@
+package requests_test
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/requests"
+)
+
+// run is a run that asks, as reconcile enters it.
+func run(id string) access.Run {
+	return access.Run{
+		ID: id, Mode: access.DriftRevoke, StartedAt: monday, ExecutionARN: "arn:aws:states:::execution:r:" + id,
+		Guard: access.GuardTooMany, Removals: 12, Approvers: []string{"ann@example.com", "bob@example.com"},
+	}
+}
+
+func createRun(t *testing.T, s *requests.Store, id string) access.Run {
+	t.Helper()
+	if err := s.CreateRun(ctx, run(id)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Run(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCreateRunKeepsTheFirst(t *testing.T) {
+	s, client, table := newStore(t)
+	want := run("one")
+	want.Posts = map[string]access.Post{}
+	equal(t, "created", createRun(t, s, "one"), want)
+
+	answer := access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}, At: monday}
+	if _, _, err := s.AnswerRun(ctx, "one", answer); err != nil {
+		t.Fatal(err)
+	}
+	want.Answer = &answer
+	equal(t, "created again", createRun(t, s, "one"), want)
+
+	row := rawRow(t, client, table, "run#one")
+	equal(t, "attributes", names(row), map[string]bool{
+		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true,
+		"guard": true, "removals": true, "approvers": true, "answer": true, "posts": true,
+	})
+	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(90*24*time.Hour).Unix()); got != want {
+		t.Errorf("expires = %s, want %s: 90 days after the start", got, want)
+	}
+}
+
+func TestRunUnknown(t *testing.T) {
+	s, client, _ := newStore(t)
+	// A request of the same id is not a run, nor the other way round.
+	create(t, s, "nobody")
+	_, err := s.Run(ctx, "nobody")
+	wantCode(t, err, access.CodeNotFound)
+	_, _, err = s.AnswerRun(ctx, "nobody", access.RunAnswer{At: monday})
+	wantCode(t, err, access.CodeNotFound)
+	_, err = s.StoreRunToken(ctx, "nobody", "token")
+	wantCode(t, err, access.CodeNotFound)
+	_, _, err = s.BeginRunPost(ctx, "nobody", "drift_report", access.Post{})
+	wantCode(t, err, access.CodeNotFound)
+	createRun(t, s, "run")
+	_, err = s.Get(ctx, "run")
+	wantCode(t, err, access.CodeNotFound)
+	_, err = requests.New(client, "no-such-table").Run(ctx, "run")
+	wantCode(t, err, access.CodeMisconfigure)
+	wantCode(t, requests.New(client, "no-such-table").CreateRun(ctx, run("run")), access.CodeMisconfigure)
+}
+
+// TestRunRoundTrip fills every field and reads it back.
+func TestRunRoundTrip(t *testing.T) {
+	s, _, _ := newStore(t)
+	full := run("full")
+	full.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2"}, At: monday}
+	full.Token = "token-1"
+	full.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.2", Digest: "d"}}
+	value := reflect.ValueOf(full)
+	for i := range value.NumField() {
+		if value.Field(i).IsZero() {
+			t.Errorf("the test leaves %s empty", value.Type().Field(i).Name)
+		}
+	}
+	if err := s.CreateRun(ctx, full); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Run(ctx, "full")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "row", got, full)
+}
+
+func TestAnswerRunFirstWins(t *testing.T) {
+	s, _, _ := newStore(t)
+	createRun(t, s, "a")
+	if _, err := s.StoreRunToken(ctx, "a", "the-token"); err != nil {
+		t.Fatal(err)
+	}
+	const presses = 8
+	var wins atomic.Int64
+	var winner access.RunAnswer
+	var group sync.WaitGroup
+	for i := range presses {
+		group.Go(func() {
+			answer := access.RunAnswer{Remove: i%2 == 0, At: monday, By: access.Person{SlackID: fmt.Sprint("U", i)}}
+			if i == 0 {
+				answer = access.RunAnswer{At: monday} // nobody, in time
+			}
+			r, won, err := s.AnswerRun(ctx, "a", answer)
+			if err != nil || r.Answer == nil || r.Token != "the-token" {
+				t.Errorf("AnswerRun = %+v, token %q, %v", r.Answer, r.Token, err)
+			}
+			if won {
+				wins.Add(1)
+				winner = answer
+			}
+		})
+	}
+	group.Wait()
+	if wins.Load() != 1 {
+		t.Fatalf("%d presses won, want 1", wins.Load())
+	}
+	r, err := s.Run(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "answer", *r.Answer, winner)
+}
+
+// Whichever comes first, the token or the answer: the write of the second
+// returns both.
+func TestStoreRunToken(t *testing.T) {
+	s, _, _ := newStore(t)
+	createRun(t, s, "t")
+	_, err := s.StoreRunToken(ctx, "t", "")
+	wantCode(t, err, access.CodeInvalid)
+	for _, token := range []string{"first", "second"} {
+		r, err := s.StoreRunToken(ctx, "t", token)
+		if err != nil || r.Token != token || r.Answer != nil {
+			t.Errorf("StoreRunToken = %q, answer %v, %v", r.Token, r.Answer, err)
+		}
+	}
+	if r, won, err := s.AnswerRun(ctx, "t", access.RunAnswer{At: monday}); !won || err != nil || r.Token != "second" {
+		t.Errorf("AnswerRun = %v, token %q, %v", won, r.Token, err)
+	}
+	if r, err := s.StoreRunToken(ctx, "t", "third"); err != nil || r.Token != "third" || r.Answer == nil {
+		t.Errorf("after the answer: %q, answer %v, %v", r.Token, r.Answer, err)
+	}
+}
+
+func TestRunPosts(t *testing.T) {
+	s, _, _ := newStore(t)
+	createRun(t, s, "p")
+	begun := access.Post{Channel: "C1"}
+	for i, want := range []bool{true, false} {
+		before, ok, err := s.BeginRunPost(ctx, "p", "drift_question", begun)
+		if err != nil || ok != want {
+			t.Fatalf("BeginRunPost %d = %v, %v", i, ok, err)
+		}
+		if !want {
+			equal(t, "before", before, begun)
+		}
+	}
+	done := access.Post{Channel: "C1", TS: "1.2", Digest: "d"}
+	if err := s.CompleteRunPost(ctx, "p", "drift_question", done); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.BeginRunPost(ctx, "p", "drift_report", begun); err != nil || !ok {
+		t.Fatalf("another purpose: %v, %v", ok, err)
+	}
+	r, err := s.Run(ctx, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "posts", r.Posts, map[string]access.Post{"drift_question": done, "drift_report": begun})
+}

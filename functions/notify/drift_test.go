@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"slices"
+	"testing"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/task"
+	"sso-elevator/slack"
+)
+
+func (w *world) Run(_ context.Context, id string) (access.Run, error) {
+	if id != w.run.ID {
+		return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
+	}
+	return w.run, nil
+}
+
+func (w *world) BeginRunPost(_ context.Context, _, purpose string, p access.Post) (access.Post, bool, error) {
+	if before, ok := w.run.Posts[purpose]; ok {
+		return before, false, nil
+	}
+	w.run.Posts[purpose] = p
+	return access.Post{}, true, nil
+}
+
+func (w *world) CompleteRunPost(_ context.Context, _, purpose string, p access.Post) error {
+	if w.completeErr == nil {
+		w.run.Posts[purpose] = p
+	}
+	return w.completeErr
+}
+
+func (w *world) Findings(_ context.Context, run string) ([]access.Finding, error) {
+	return w.findings, w.runsErr
+}
+
+func (w *world) Report(_ context.Context, run string) (access.DriftReport, error) {
+	return w.report, w.runsErr
+}
+
+func runWorld() *world {
+	w := newWorld()
+	w.findings = []access.Finding{{UserName: "jane@example.com", Subject: access.Subject{
+		PrincipalID: "p-jane", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"},
+	}}}
+	w.run = access.Run{ID: "run1", Mode: access.DriftRevoke, StartedAt: now, Guard: access.GuardTooMany, Removals: 1, Posts: map[string]access.Post{}}
+	w.report = access.DriftReport{RunID: "run1", Mode: access.DriftRevoke, At: now, Findings: w.findings, Total: 1}
+	return w
+}
+
+func (w *world) drift(t *testing.T, operation string, times int) error {
+	t.Helper()
+	h := &Handler{Store: w, Slack: w, Runs: w, Channel: "C1", Logger: slog.New(slog.DiscardHandler)}
+	var err error
+	for range times {
+		_, err = h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, Run: "run1"}})
+	}
+	return err
+}
+
+func (w *world) answerRun(remove bool) {
+	w.run.Answer = &access.RunAnswer{Remove: remove, By: access.Person{SlackID: "UANN"}, At: now}
+}
+
+func TestDrift(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
+	asked := func(t *testing.T, w *world) {
+		if err := w.drift(t, "drift_question", 1); err != nil {
+			t.Fatal(err)
+		}
+		w.did, w.said = nil, nil
+	}
+	tests := []struct {
+		name      string
+		before    func(*testing.T, *world)
+		operation string
+		want      []string
+		last      func(*world) slack.Message // what was said last
+		wantCode  access.Code
+	}{
+		{name: "question", operation: "drift_question", want: []string{"post C1 drift_question"},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, w.findings) }},
+		{name: "question, asked before", operation: "drift_question", before: asked},
+		{name: "question, answered since", operation: "drift_question",
+			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(true) }, want: []string{"update C1 1"},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil) }},
+		{name: "question, but the findings can't be read", operation: "drift_question",
+			before: func(_ *testing.T, w *world) { w.runsErr = unavailable }, wantCode: access.CodeUnavailable},
+		{name: "an answered question needs no findings", operation: "drift_question",
+			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(false); w.runsErr = unavailable }, want: []string{"update C1 1"}},
+		{name: "report", operation: "drift_report", want: []string{"post C1 drift_report"},
+			last: func(w *world) slack.Message { return slack.DriftReportMessage(w.report) }},
+		{name: "report of a run that asked: its question is closed", operation: "drift_report",
+			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(true) }, want: []string{"post C1 drift_report", "update C1 1"},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil) }},
+		{name: "report of a run whose question ingress closed", operation: "drift_report",
+			before: func(t *testing.T, w *world) {
+				asked(t, w)
+				w.answerRun(true)
+				if err := w.drift(t, "drift_question", 1); err != nil {
+					t.Fatal(err)
+				}
+				w.did = nil
+			}, want: []string{"post C1 drift_report"}},
+		{name: "report of a run whose question got lost on the way into the table", operation: "drift_report",
+			before: func(t *testing.T, w *world) {
+				w.completeErr = unavailable
+				if err := w.drift(t, "drift_question", 1); err == nil {
+					t.Fatal("no error")
+				}
+				w.completeErr, w.did = nil, nil
+				w.answerRun(false)
+			}, want: []string{"post C1 drift_report", "find C1 drift_question", "update C1 1"}},
+		{name: "report of a run whose question was never posted", operation: "drift_report",
+			before: func(t *testing.T, w *world) {
+				w.postErr = unavailable
+				if err := w.drift(t, "drift_question", 1); err == nil {
+					t.Fatal("no error")
+				}
+				w.postErr, w.did = nil, nil
+				w.answerRun(false)
+			}, want: []string{"post C1 drift_report", "find C1 drift_question", "find C1 drift_question", "find C1 drift_question"}}, // each try looks
+		{name: "the question can't be closed, the report is there", operation: "drift_report",
+			before:   func(t *testing.T, w *world) { asked(t, w); w.answerRun(true); w.updateErr = unavailable },
+			want:     []string{"post C1 drift_report"},
+			wantCode: access.CodeUnavailable},
+		{name: "report that can't be read", operation: "drift_report",
+			before: func(_ *testing.T, w *world) { w.runsErr = unavailable }, wantCode: access.CodeUnavailable},
+		{name: "no such run", operation: "drift_report",
+			before: func(_ *testing.T, w *world) { w.run.ID = "run2" }, wantCode: access.CodeNotFound},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := runWorld()
+			if test.before != nil {
+				test.before(t, w)
+			}
+			if err := w.drift(t, test.operation, 1); access.CodeOf(err) != test.wantCode {
+				t.Fatalf("got %v, want code %q", err, test.wantCode)
+			}
+			if test.wantCode == "" {
+				if err := w.drift(t, test.operation, 2); err != nil { // as retries would
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(w.did, test.want) {
+				t.Errorf("did %q, want %q", w.did, test.want)
+			}
+			if test.last != nil {
+				if got, want := w.said[len(w.said)-1], test.last(w); !reflect.DeepEqual(got, want) {
+					t.Errorf("said %+v\nwant %+v", got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestDriftLooksBeforeItPostsAgain(t *testing.T) {
+	for _, operation := range []string{"drift_question", "drift_report"} {
+		t.Run(operation, func(t *testing.T) {
+			w := runWorld()
+			w.lostAnswer = access.Errorf(access.CodeUnavailable, "no answer")
+			if err := w.drift(t, operation, 1); access.CodeOf(err) != access.CodeUnavailable {
+				t.Fatalf("first try: %v, want Unavailable", err)
+			}
+			w.lostAnswer = nil
+			if err := w.drift(t, operation, 2); err != nil {
+				t.Fatal(err)
+			}
+			if want := []string{"post C1 " + operation, "find C1 " + operation, "update C1 1"}; !slices.Equal(w.did, want) {
+				t.Errorf("did %q, want %q", w.did, want)
+			}
+		})
+	}
+}

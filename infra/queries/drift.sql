@@ -1,0 +1,6 @@
+-- Access of the last 90 days that no request granted: when it was found and removed, and who let a removal go on that had stopped.
+SELECT time, event, account_id, account_name, role_name, group_name, sso_user_principal_id, detail, approver_email, decision_reason, request_id
+FROM audit
+WHERE "timestamp" >= date_format(current_date - INTERVAL '90' DAY, '%Y/%m/%d')
+  AND event IN ('drift_found', 'drift_revoked')
+ORDER BY time

@@ -1,0 +1,339 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+const runID = "2026-03-02-0930-revoke-abcdefgh"
+
+// assigned is a finding: an assignment of a user's own.
+func assigned(user, accountID, accountName, permissionSet string) access.Finding {
+	return access.Finding{
+		Subject: access.Subject{PrincipalID: "p-" + user, Target: access.Target{
+			Kind: access.KindAccount, AccountID: accountID, AccountName: accountName,
+			PermissionSet: permissionSet, PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/" + permissionSet,
+		}},
+		UserName: user, FirstSeen: monday.Add(-48 * time.Hour),
+	}
+}
+
+// joined is a finding: a membership in a group.
+func joined(user string) access.Finding {
+	return access.Finding{
+		Subject:  access.Subject{PrincipalID: "p-" + user, Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Operators"}},
+		UserName: user, FirstSeen: monday, MembershipID: "m-" + user,
+	}
+}
+
+// someFindings are of two accounts and a group, not in order.
+func someFindings() []access.Finding {
+	gone := assigned("", "444455556666", "Production", "ReadOnly")
+	gone.PrincipalID = "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d"
+	return []access.Finding{
+		assigned("alice", "111122223333", "Sandbox", "ReadOnly"),
+		assigned("bob", "444455556666", "Production", "AdministratorAccess"),
+		joined("carol"),
+		assigned("dan", "111122223333", "Sandbox", "AdministratorAccess"),
+		gone,
+	}
+}
+
+func report(changes ...func(*access.DriftReport)) access.DriftReport {
+	r := access.DriftReport{
+		RunID: runID, Mode: access.DriftWarn, At: monday,
+		ExecutionARN:   "arn:aws:states:eu-central-1:123456789012:execution:sso-elevator-reconcile:" + runID,
+		NextRevocation: monday.Add(20 * time.Hour),
+	}
+	for _, c := range changes {
+		c(&r)
+	}
+	return r
+}
+
+func found(r *access.DriftReport) { r.Findings, r.Total = someFindings(), 5 }
+
+func revokes(results ...access.RemovalResult) func(*access.DriftReport) {
+	return func(r *access.DriftReport) {
+		r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
+		for i, result := range results {
+			r.Results[r.Findings[i].Key()] = result
+		}
+	}
+}
+
+func guarded(g access.Guard, answer *access.RunAnswer) func(*access.DriftReport) {
+	return func(r *access.DriftReport) { r.Mode, r.Guard, r.Answer, r.Limit = access.DriftRevoke, g, answer, 3 }
+}
+
+func said(remove bool, by access.Person) *access.RunAnswer {
+	return &access.RunAnswer{Remove: remove, By: by, At: monday.Add(10 * time.Minute)}
+}
+
+// longestFindings is hundreds of findings with names as long as they get.
+func longestFindings(n int) []access.Finding {
+	var findings []access.Finding
+	for i := range n {
+		f := assigned(strings.Repeat("<", 128), fmt.Sprintf("%012d", i/3), strings.Repeat("名", 128), strings.Repeat("P", 32))
+		f.PrincipalID += fmt.Sprint(i)
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+func longestReport(r *access.DriftReport) {
+	r.Findings, r.Total = longestFindings(400), 5000
+	for i := range 300 {
+		r.Unread = append(r.Unread, access.Unread{What: fmt.Sprintf("group %d %s", i, strings.Repeat("<", 200)), Why: strings.Repeat("&", 3000)})
+		r.Unmanageable = append(r.Unmanageable, fmt.Sprintf("%012d", i))
+		r.Provisioned = append(r.Provisioned, strings.Repeat("<", 1024))
+	}
+	r.Guard, r.Limit = access.GuardLostRecord, 1_000_000
+	r.Answer = said(true, bob)
+	r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
+	for i, f := range r.Findings {
+		r.Results[f.Key()] = []access.RemovalResult{access.DriftFailed, access.DriftHeld, access.DriftRemoved}[i%3]
+	}
+}
+
+func hostileFinding() access.Finding {
+	f := assigned(hostile, "111122223333", hostile, hostile)
+	f.PrincipalID = hostile
+	return f
+}
+
+func hostileReport(r *access.DriftReport) {
+	group := joined(hostile)
+	group.GroupName, group.GroupID = hostile, hostile
+	r.Findings, r.Total = []access.Finding{hostileFinding(), group}, 2
+	r.Unread = []access.Unread{{What: hostile, Why: hostile}}
+	r.Unmanageable, r.Provisioned = []string{hostile}, []string{hostile}
+	r.ExecutionARN += "x|<!channel>"
+}
+
+func reports() map[string]access.DriftReport {
+	all := []access.RemovalResult{access.DriftRemoved, access.DriftRemoved, access.DriftRemoved, access.DriftRemoved, access.DriftRemoved}
+	return map[string]access.DriftReport{
+		"warn":         report(found),
+		"warn_part":    report(found, func(r *access.DriftReport) { r.Total = 12 }),
+		"warn_no_next": report(found, func(r *access.DriftReport) { r.NextRevocation = time.Time{} }),
+		"removed":      report(found, revokes(all...)),
+		"failed":       report(found, revokes(access.DriftRemoved, access.DriftFailed, access.DriftHeld, access.DriftRemoved)),
+		"held":         report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftHeld)),
+		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, said(true, bob))),
+		"left":         report(found, guarded(access.GuardNoRecord, said(false, bob))),
+		"expired":      report(found, guarded(access.GuardLostRecord, said(false, access.Person{}))),
+		"unanswered":   report(found, guarded(access.GuardTooMany, nil)),
+		"incomplete": report(found, func(r *access.DriftReport) {
+			r.Unread = []access.Unread{{What: "account 777788889999", Why: "Identity Center did not answer"}, {What: "group g-2", Why: "there is no such group"}}
+		}),
+		"unread_only": report(func(r *access.DriftReport) {
+			r.Unread = []access.Unread{{What: "account 777788889999", Why: "Identity Center did not answer"}}
+		}),
+		"left_out_only": report(func(r *access.DriftReport) {
+			r.Unmanageable, r.Provisioned = []string{"999900001111"}, []string{"Operators", "Auditors"}
+		}),
+		"longest": report(longestReport),
+		"hostile": report(hostileReport),
+	}
+}
+
+func asked(changes ...func(*access.Run)) access.Run {
+	r := access.Run{
+		ID: runID, Mode: access.DriftRevoke, StartedAt: monday, ExecutionARN: report().ExecutionARN,
+		Guard: access.GuardTooMany, Removals: 5, Approvers: []string{"bob@example.com"},
+	}
+	for _, c := range changes {
+		c(&r)
+	}
+	return r
+}
+
+func questions() map[string]struct {
+	run      access.Run
+	findings []access.Finding
+} {
+	type question = struct {
+		run      access.Run
+		findings []access.Finding
+	}
+	answer := func(a *access.RunAnswer) func(*access.Run) { return func(r *access.Run) { r.Answer = a } }
+	guard := func(g access.Guard) func(*access.Run) { return func(r *access.Run) { r.Guard = g } }
+	return map[string]question{
+		"too_many":    {asked(), someFindings()},
+		"no_record":   {asked(guard(access.GuardNoRecord)), someFindings()},
+		"lost_record": {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
+		"remove":      {asked(answer(said(true, bob))), nil},
+		"leave":       {asked(answer(said(false, bob))), nil},
+		"expired":     {asked(answer(said(false, access.Person{}))), nil},
+		"longest": {asked(guard(access.GuardNoRecord), func(r *access.Run) {
+			r.ID, r.Removals = strings.Repeat("r", 80), 100_000
+		}), longestFindings(400)},
+		"hostile": {asked(func(r *access.Run) { r.ExecutionARN += "x|<!channel>" }), []access.Finding{hostileFinding()}},
+	}
+}
+
+func TestDriftReportMessage(t *testing.T) {
+	for name, r := range reports() {
+		t.Run(name, func(t *testing.T) {
+			checked(t, "drift_report_"+name, DriftReportMessage(r), access.Request{ID: runID})
+		})
+	}
+}
+
+func TestDriftQuestionMessage(t *testing.T) {
+	for name, q := range questions() {
+		t.Run(name, func(t *testing.T) {
+			checked(t, "drift_question_"+name, DriftQuestionMessage(q.run, q.findings), access.Request{ID: q.run.ID})
+		})
+	}
+}
+
+// shown is all text of a message, as a reader sees it, without its formats.
+func shown(t *testing.T, m Message) string {
+	t.Helper()
+	var all strings.Builder
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			if s, ok := v["text"].(string); ok {
+				all.WriteString(s)
+			}
+			if s, ok := v["user_id"].(string); ok {
+				all.WriteString("@" + s)
+			}
+			if s, ok := v["fallback"].(string); ok {
+				all.WriteString(s)
+			}
+			walk(v["elements"])
+			if header, ok := v["text"].(map[string]any); ok {
+				walk(header)
+			}
+			all.WriteString("|")
+		}
+	}
+	walk(generic(t, posted(m))["blocks"])
+	return strings.ReplaceAll(all.String(), "\n", " ")
+}
+
+// TestDriftReportSays says in a table what the golden files show at length.
+func TestDriftReportSays(t *testing.T) {
+	tests := []struct {
+		report string
+		colour string
+		want   []string
+		not    []string
+	}{
+		{report: "warn", colour: "🟠",
+			want: []string{"Found: |5|", "This run only looks", "Account Sandbox (111122223333)", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC",
+				"Group Operators (g-1)", "• carol|, seen since 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next run that removes: |3 Mar 2026 05:30 UTC"},
+			not: []string{"more", "Removed"}},
+		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in all; of these, 5 are new"}},
+		{report: "warn_no_next", colour: "🟠", want: []string{"Next run that removes: |none is planned"}},
+		{report: "removed", colour: "⚪", want: []string{"Removed, and checked that it is gone: |5|", "Removed (5)"}, not: []string{"Not seen to be gone", "Stopped"}},
+		{report: "failed", colour: "🔴", want: []string{"Not seen to be gone (2)", "Left, because a request holds it by now (1)", "Removed (2)"}},
+		{report: "held", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "Left, because a request holds it by now (1)"}},
+		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that", "Let go on by |@U0BOB|", "Removed (5)"}},
+		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Left as it is by |@U0BOB|"}, not: []string{"Removed, and", "Not seen to be gone"}},
+		{report: "expired", colour: "🟠", want: []string{"restored from a backup", "Nobody answered in time, so nothing is removed."}, not: []string{"somebody"}},
+		{report: "unanswered", colour: "🟠", want: []string{"Nobody answered in time"}},
+		{report: "incomplete", colour: "🟠", want: []string{"This run could not look everywhere", "Could not be looked at (2)", "• account 777788889999: Identity Center did not answer • group g-2"}},
+		{report: "unread_only", colour: "🔴", want: []string{"• account 777788889999: Identity Center did not answer"}, not: []string{"Found"}},
+		{report: "left_out_only", colour: "⚪", want: []string{"does not let this account manage", "• 999900001111", "(SCIM): they are left alone", "• Operators • Auditors"}},
+		{report: "longest", colour: "🔴", want: []string{"Found: |5000| in all", "Let go on by |@U0BOB|", "Could not be looked at (300)", "in the execution", "Open the execution in the AWS console"}},
+	}
+	all := reports()
+	for _, tt := range tests {
+		t.Run(tt.report, func(t *testing.T) {
+			m := DriftReportMessage(all[tt.report])
+			text := shown(t, m)
+			if !strings.HasPrefix(m.Text, tt.colour) || !strings.HasPrefix(text, tt.colour) {
+				t.Errorf("fallback %q, message %q, want %s", m.Text, text, tt.colour)
+			}
+			for _, s := range tt.want {
+				if !strings.Contains(text, s) {
+					t.Errorf("no %q in %s", s, text)
+				}
+			}
+			for _, s := range tt.not {
+				if strings.Contains(text, s) {
+					t.Errorf("%q in %s", s, text)
+				}
+			}
+		})
+	}
+}
+
+// However much there is, what is listed and what is counted as more are all.
+func TestDriftListLosesNothing(t *testing.T) {
+	for _, n := range []int{1, 10, 60, 100, 400} {
+		r := report(func(r *access.DriftReport) {
+			for i := range n {
+				r.Findings = append(r.Findings, assigned(fmt.Sprintf("user%03d@example.com", i), fmt.Sprintf("%012d", i/10), "Account", "ReadOnly"))
+			}
+			r.Total = n
+		})
+		m := DriftReportMessage(r)
+		text := shown(t, m)
+		listed := strings.Count(text, "• user")
+		left := 0
+		if i := strings.Index(text, "and "); i >= 0 {
+			if _, err := fmt.Sscanf(text[i:], "and %d more, in the execution", &left); err != nil {
+				t.Errorf("%d findings: %v in %s", n, err, text[i:])
+			}
+		}
+		if listed+left != n {
+			t.Errorf("%d findings: %d are listed and %d counted", n, listed, left)
+		}
+		if least := min(n, 50); listed < least {
+			t.Errorf("%d findings: %d are listed, want at least %d", n, listed, least)
+		}
+		if problems := checkMessage(generic(t, posted(m))); len(problems) > 0 {
+			t.Errorf("%d findings: %v", n, problems)
+		}
+	}
+}
+
+func TestDriftQuestionButtons(t *testing.T) {
+	for name, q := range questions() {
+		t.Run(name, func(t *testing.T) {
+			m := DriftQuestionMessage(q.run, q.findings)
+			want := fmt.Sprintf("drift_remove %q true, drift_leave \"Leave them\" false", fmt.Sprintf("Remove %d", q.run.Removals))
+			if q.run.Answer != nil {
+				want = ""
+			}
+			var got []string
+			for _, b := range list(generic(t, posted(m))["blocks"]) {
+				for _, e := range list(object(b)["elements"]) {
+					if e := object(e); e["type"] == "button" {
+						got = append(got, fmt.Sprintf("%s %q %t", e["action_id"], object(e["text"])["text"], e["confirm"] != nil))
+					}
+				}
+			}
+			if strings.Join(got, ", ") != want {
+				t.Errorf("buttons %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// Of an answered question the row alone tells what it says: whoever updates it,
+// the message is the same.
+func TestAnsweredQuestionIsTheSameWithoutFindings(t *testing.T) {
+	run := asked(func(r *access.Run) { r.Answer = said(true, bob) })
+	with, _ := json.Marshal(DriftQuestionMessage(run, someFindings()))
+	without, _ := json.Marshal(DriftQuestionMessage(run, nil))
+	if string(with) != string(without) {
+		t.Errorf("with findings %s\nwithout %s", with, without)
+	}
+}

@@ -1,0 +1,151 @@
+package slack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// maxMessageJSON is how many characters all blocks of a message may have in
+// JSON: Slack refuses them from about 13,200 on (msg_blocks_too_long).
+const maxMessageJSON = 11_800
+
+// What parts of a drift message may take of that, in characters of JSON. The
+// findings get what the others leave.
+const (
+	maxUnreadJSON = 2000
+	maxNamesJSON  = 1000 // of accounts, or of groups
+	moreJSON      = 400  // "and N more", with its block
+	sectionJSON   = 160  // the frame of a block and of a group in it
+	maxWhy        = 200  // characters of why something was not read
+)
+
+// jsonSize is how many characters v has in JSON.
+func jsonSize(v any) int { return utf8.RuneCount(encode(v)) }
+
+// findingSection are findings that have something in common, under a title of
+// our own; "" for none.
+type findingSection struct {
+	title    string
+	findings []access.Finding
+}
+
+// findingBlocks lists the findings, grouped by account or group, one block for
+// each section, in at most room characters of JSON. What does not fit is
+// counted.
+func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, left int) {
+	full := false
+	for i, s := range sections {
+		if len(s.findings) == 0 {
+			continue
+		}
+		b := new(richText)
+		if s.title != "" {
+			b.strong(fmt.Sprintf("%s (%d)", s.title, len(s.findings)))
+		}
+		room -= sectionJSON + jsonSize(b.current)
+		shown, target := 0, ""
+		findings := slices.SortedStableFunc(slices.Values(s.findings), func(a, b access.Finding) int {
+			return strings.Compare(placeOf(a.Target), placeOf(b.Target))
+		})
+		for _, f := range findings {
+			var heading []slackgo.RichTextSectionElement
+			line := findingLine(f)
+			needs := jsonSize(line)
+			if t := placeOf(f.Target); t != target || shown == 0 {
+				heading = new(richText).strong(t).current
+				needs += jsonSize(heading) + sectionJSON
+				target = t
+			}
+			if full = full || needs > room; full {
+				break
+			}
+			room -= needs
+			shown++
+			if heading != nil {
+				b.flush()
+				b.current = heading
+			}
+			b.current = append(b.current, line...)
+		}
+		left += len(s.findings) - shown
+		if shown > 0 {
+			blocks = append(blocks, b.block(fmt.Sprintf("findings_%d", i)))
+		}
+	}
+	return blocks, left
+}
+
+// placeOf names the account or the group of a target.
+func placeOf(t access.Target) string {
+	if t.Kind == access.KindGroup {
+		return "Group " + named(t.GroupName, t.GroupID)
+	}
+	return "Account " + named(t.AccountName, t.AccountID)
+}
+
+// findingLine is one finding under its account or group. The name is in an
+// element of its own, in bold, so that nothing in it can be taken for what
+// stands behind it.
+func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
+	user := cut(clean(f.UserName), maxName)
+	if user == "" {
+		user = "user " + cut(clean(f.PrincipalID), maxName)
+	}
+	rest := ""
+	if f.Kind != access.KindGroup {
+		rest += ": " + cut(first(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
+	}
+	if !f.FirstSeen.IsZero() {
+		rest += ", seen since " + f.FirstSeen.UTC().Format("2 Jan 2006 15:04 UTC")
+	}
+	return new(richText).strong("\n• " + user).text(rest).current
+}
+
+// lines lists texts, each on a line of its own, in at most room characters of
+// JSON, and counts the rest. The texts must be clean.
+func (b *richText) lines(texts []string, room int) *richText {
+	all := ""
+	for i, t := range texts {
+		if room -= jsonSize("\n• " + t); room < 0 {
+			all += fmt.Sprintf("\nand %d more", len(texts)-i)
+			break
+		}
+		all += "\n• " + t
+	}
+	return b.text(all)
+}
+
+// more counts what the list has no room for.
+func more(left int, link bool) slackgo.Block {
+	text := fmt.Sprintf("and %d more", left)
+	if link {
+		text += ", in the execution"
+	}
+	return new(richText).strong(text).block("more")
+}
+
+// frame puts the findings between the other blocks of a message, as far as
+// there is room.
+func frame(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
+	blocks, left := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
+	if left > 0 {
+		blocks = append(blocks, more(left, link))
+	}
+	all := append([]slackgo.Block{}, before...)
+	return append(append(all, blocks...), after...)
+}
+
+// executionLink is the way to a run's execution; nil where there is none.
+func executionLink(arn string) []slackgo.Block {
+	url := ConsoleURL(arn)
+	if url == "" {
+		return nil
+	}
+	return []slackgo.Block{new(richText).link(url, "Open the execution in the AWS console").block("footer")}
+}

@@ -1,0 +1,153 @@
+package slack
+
+import (
+	"fmt"
+	"strconv"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
+
+// DriftReportMessage tells what a run found and what became of it. It is one
+// message however much there is: what has no room is counted, and is in the
+// execution.
+func DriftReportMessage(r access.DriftReport) Message {
+	o := outcomeOf(r)
+	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Text: o.title()}
+	if n := len(r.Findings); n > 0 {
+		m.Text += " (" + strconv.Itoa(n) + ")"
+	}
+	before := []slackgo.Block{header(o.title()), o.summary()}
+	after := leftOut(r)
+	link := executionLink(r.ExecutionARN)
+	m.Blocks = frame(before, o.sections(), append(after, link...), link != nil)
+	return m
+}
+
+// driftOutcome is a report with its findings by what became of them.
+type driftOutcome struct {
+	access.DriftReport
+	removing              bool // it was to remove, and nobody kept it from that
+	removed, held, failed []access.Finding
+}
+
+func outcomeOf(r access.DriftReport) driftOutcome {
+	o := driftOutcome{DriftReport: r}
+	o.removing = r.Mode == access.DriftRevoke && (r.Guard == "" || r.Answer != nil && r.Answer.Remove)
+	if !o.removing {
+		return o
+	}
+	for _, f := range r.Findings {
+		switch r.Results[f.Key()] {
+		case access.DriftRemoved:
+			o.removed = append(o.removed, f)
+		case access.DriftHeld:
+			o.held = append(o.held, f)
+		default: // nobody knows better: it counts as there
+			o.failed = append(o.failed, f)
+		}
+	}
+	return o
+}
+
+// title says the worst first. Its colour tells at a glance whether somebody has
+// to do something.
+func (o driftOutcome) title() string {
+	switch {
+	case len(o.failed) > 0:
+		return "🔴 Access that no request granted could not be removed"
+	case len(o.removed) > 0:
+		return "⚪ Access that no request granted was removed"
+	case len(o.held) > 0:
+		return "⚪ Nothing was removed: requests hold what was found"
+	case len(o.Findings) > 0 && o.Guard != "":
+		return "🟠 Access that no request granted was left as it is"
+	case len(o.Findings) > 0:
+		return "🟠 There is access that no request granted"
+	case len(o.Unread) > 0:
+		return "🔴 Not everything could be looked at"
+	default:
+		return "⚪ What is left out of the search for access that no request granted"
+	}
+}
+
+func (o driftOutcome) summary() slackgo.Block {
+	b := new(richText)
+	if len(o.Unread) > 0 {
+		b.strong("This run could not look everywhere: there may be more.")
+	}
+	if len(o.Findings) > 0 || o.Total > 0 {
+		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
+		if o.Total > len(o.Findings) {
+			b.text(fmt.Sprintf(" in all; of these, %d are new, or were last told of a day ago", len(o.Findings)))
+		}
+	}
+	if o.removing && len(o.Findings) > 0 {
+		b.label("Removed, and checked that it is gone").text(strconv.Itoa(len(o.removed)))
+		if n := len(o.failed); n > 0 {
+			b.label("Not seen to be gone").text(strconv.Itoa(n))
+		}
+		if n := len(o.held); n > 0 {
+			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
+		}
+	}
+	if o.Guard != "" {
+		b.label("Stopped before it removed anything").text(guardReason(o.Guard, o.Limit) + " ")
+		answered(b, o.Answer)
+	}
+	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
+		b.newLine().text("This run only looks: nothing was removed.")
+	}
+	b.label("Next run that removes")
+	if o.NextRevocation.IsZero() {
+		b.text("none is planned")
+	} else {
+		b.time(o.NextRevocation)
+	}
+	return b.label("Looked").time(o.At).block("run")
+}
+
+// sections are the findings by what became of them, the worst first.
+func (o driftOutcome) sections() []findingSection {
+	if !o.removing {
+		return []findingSection{{findings: o.Findings}}
+	}
+	return []findingSection{
+		{"Not seen to be gone", o.failed},
+		{"Left, because a request holds it by now", o.held},
+		{"Removed", o.removed},
+	}
+}
+
+// leftOut is what the run did not look at, or does not touch.
+func leftOut(r access.DriftReport) []slackgo.Block {
+	var blocks []slackgo.Block
+	if len(r.Unread) > 0 {
+		var lines []string
+		for _, u := range r.Unread {
+			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxWhy))
+		}
+		blocks = append(blocks, new(richText).strong(fmt.Sprintf("Could not be looked at (%d)", len(lines))).
+			lines(lines, maxUnreadJSON).block("unread"))
+	}
+	if len(r.Unmanageable) > 0 {
+		blocks = append(blocks, new(richText).
+			strong("Accounts in the policy that Identity Center does not let this account manage, so that nothing is looked for there").
+			lines(cleaned(r.Unmanageable), maxNamesJSON).block("unmanageable"))
+	}
+	if len(r.Provisioned) > 0 {
+		blocks = append(blocks, new(richText).
+			strong("Groups whose members come from the identity provider (SCIM): they are left alone").
+			lines(cleaned(r.Provisioned), maxNamesJSON).block("provisioned"))
+	}
+	return blocks
+}
+
+func cleaned(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = cut(clean(n), maxName)
+	}
+	return out
+}
