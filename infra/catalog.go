@@ -14,6 +14,10 @@ import (
 // gives the name.
 const catalogKey = "catalog.json.gz"
 
+// runsPrefix begins the keys of what the runs of the reconciliation find;
+// functions/internal/runs gives the names.
+const runsPrefix = "reconcile/"
+
 // catalogAttempts is how often the schedule tries to reach the function, before
 // its next time comes.
 const catalogAttempts = 3

@@ -21,9 +21,10 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 	botToken, signingSecret := p.secret(s.SlackBotToken), p.secret(s.SlackSigningSecret)
 	return map[string][]awsiam.PolicyStatement{
 		"ingress": join(
-			p.readRows("request#*"),
+			p.readRows("request#*", "run#*"),
 			p.createRequests(),
 			p.updateRequests(decide, requestEnd),
+			p.updateRuns(answer),
 			p.readPolicy(),
 			p.readCatalog(),
 			botToken, signingSecret,
@@ -33,6 +34,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			[]awsiam.PolicyStatement{
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
+				allow([]string{"states:SendTaskSuccess"}, reconcileMachineARN(stack, s)),
 				// For a first catalog.
 				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "reconcile")),
 			},
@@ -47,13 +49,16 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("GetUserId", "DescribeUser"),
 		),
 		"await": join(
-			p.readRows("request#*"),
+			p.readRows("request#*", "run#*"),
 			p.updateRequests(storeToken),
-			[]awsiam.PolicyStatement{allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s))},
+			p.updateRuns(storeRunToken),
+			[]awsiam.PolicyStatement{allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s))},
 		),
 		"notify": join(
-			p.readRows("request#*"),
+			p.readRows("request#*", "run#*"),
 			p.updateRequests(post),
+			p.updateRuns(post),
+			p.readRuns(),
 			botToken,
 		),
 		"grant": join(
@@ -72,13 +77,15 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readRows("request#*", "lease#*"),
 			p.updateRequests(beginRevoke, revoked),
 			p.writeLeases(),
+			p.readRuns(),
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
 		),
 		"audit": join(
-			p.readRows("request#*"),
+			p.readRows("request#*", "run#*"),
 			p.updateRequests(appendEvent, markAudited, closeRequest),
+			p.readRuns(),
 			p.readPolicy(),
 			p.writeAudit(),
 		),
@@ -118,6 +125,8 @@ var (
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events")
 	markAudited   = attributes("audited")
+	answer        = attributes("answer")
+	storeRunToken = attributes("token")
 	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at")
 )
 
@@ -139,9 +148,18 @@ func (p permitter) createRequests() []awsiam.PolicyStatement {
 
 // updateRequests permits the changes, and no others, to requests' rows.
 func (p permitter) updateRequests(changes ...[]string) []awsiam.PolicyStatement {
+	return p.update("request#*", changes)
+}
+
+// updateRuns permits the changes, and no others, to the rows of runs.
+func (p permitter) updateRuns(changes ...[]string) []awsiam.PolicyStatement {
+	return p.update("run#*", changes)
+}
+
+func (p permitter) update(rows string, changes [][]string) []awsiam.PolicyStatement {
 	named := append(slices.Concat(changes...), "pk")
 	slices.Sort(named)
-	return p.rows([]string{"dynamodb:UpdateItem"}, []string{"request#*"}, slices.Compact(named))
+	return p.rows([]string{"dynamodb:UpdateItem"}, []string{rows}, slices.Compact(named))
 }
 
 // queryOpen permits asking the index for what is open. It holds keys alone.
@@ -192,6 +210,11 @@ func (p permitter) readCatalog() []awsiam.PolicyStatement {
 		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalogKey))),
 		allow([]string{"s3:ListBucket"}, p.props.catalog.BucketArn()),
 	}
+}
+
+// readRuns permits reading what the runs of the reconciliation found.
+func (p permitter) readRuns() []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(runsPrefix+"*")))}
 }
 
 // secret permits reading the secret that ref names, also where it is encrypted

@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/infra/local/faults"
+)
+
+// sweepLimit is the promise: the first attempt to remove access comes within
+// 150 s after its execution is gone.
+const sweepLimit = 150 * time.Second
+
+// stop stops the request's execution from outside, as somebody does in the
+// console.
+func (r *request) stop(t *testing.T) time.Time {
+	t.Helper()
+	if _, err := r.stack.sfn.StopExecution(context.Background(), &sfn.StopExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
+		t.Fatal(err)
+	}
+	return time.Now()
+}
+
+// swept waits until the reconcile machine has cleared up after the request, and
+// returns the states it entered.
+func (r *request) swept(t *testing.T, within time.Duration) []string {
+	t.Helper()
+	var states []string
+	eventually(t, within, "request "+r.id+" is swept", func() error {
+		machine := strings.Replace(r.stack.machine(t), "-requests", "-reconcile", 1)
+		out, err := r.stack.sfn.ListExecutions(context.Background(), &sfn.ListExecutionsInput{StateMachineArn: &machine, StatusFilter: sfntypes.ExecutionStatusSucceeded, MaxResults: 1000})
+		if err != nil {
+			return err
+		}
+		for _, e := range out.Executions {
+			if strings.HasPrefix(*e.Name, "sweep-"+r.id+"-") {
+				states = r.stack.states(t, *e.ExecutionArn)
+				return nil
+			}
+		}
+		return errNotYet
+	})
+	return states
+}
+
+// TestStoppedInEveryState stops executions from outside, one in each state in
+// which something is left behind. Whatever was under way comes to its end all
+// the same: no access, no lease, each record once, and a message that says so.
+func TestStoppedInEveryState(t *testing.T) {
+	t.Parallel()
+	const (
+		mayHold = 10 * time.Second // for so long the task that is stopped is held up
+		sweep   = "Mode? LookAtRequest WhatIsLeft? "
+		revoke  = sweep + "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Done"
+		refuse  = sweep + "RefuseRequest LookAgain Refused? AuditOutcome NotifyOutcome Done"
+		outcome = sweep + "AuditOutcome NotifyOutcome Done"
+	)
+	cases := []struct {
+		state               string // the state in which it is stopped
+		function, operation string // what is held up there; none: the execution waits
+		press               string
+		seconds             int
+		sweep               string
+		events              []string // of the audit records
+		wants               string   // in the message
+	}{
+		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
+		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
+		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
+		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "Denied"},
+		// The function creates the access when nobody waits for it any more.
+		{state: "Grant", function: "grant", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "revoked"}},
+		{state: "ConfirmGrant", function: "grant", operation: "confirm", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+		{state: "AuditGrant", function: "audit", operation: "granted", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+		{state: "AwaitEnd", press: "approve", seconds: 120, sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+		{state: "Revoke", function: "revoke", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+		{state: "ConfirmRevoke", function: "revoke", operation: "confirm", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+		{state: "AuditRevoke", function: "audit", operation: "revoked", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
+	}
+	requests, stopped := make([]*request, len(cases)), make([]time.Time, len(cases))
+	for i, tt := range cases {
+		var rules []faults.Rule
+		if tt.function != "" {
+			rules = append(rules, faults.Rule{Kind: faults.Delay, Function: "-" + tt.function, Operation: tt.operation, DelayMS: int(mayHold / time.Millisecond)})
+		}
+		r := local.ask(t, wish{kim, accounts[i], "DeveloperAccess", max(tt.seconds, 10)}, rules...)
+		requests[i] = r
+		if tt.press != "" {
+			if res := local.press(t, bob, r.message(t), tt.press, false); !res.OK {
+				t.Fatalf("%s: press: %+v", tt.state, res)
+			}
+		}
+		r.waitsIn(t, tt.state)
+		stopped[i] = r.stop(t)
+	}
+	for i, tt := range cases {
+		t.Run(tt.state, func(t *testing.T) {
+			r := requests[i]
+			if e := r.execution(t); e.Status != sfntypes.ExecutionStatusAborted {
+				t.Fatalf("the execution is %s", e.Status)
+			}
+			left := time.Until(stopped[i].Add(sweepLimit + mayHold))
+			states := r.swept(t, left)
+			if got := strings.Join(states, " "); got != tt.sweep {
+				t.Errorf("the sweep went through\n%s, want\n%s", got, tt.sweep)
+			}
+			if r.assigned(t) {
+				t.Error("access is left behind")
+			}
+			if state := r.leaseState(t); state != "" {
+				t.Errorf("a lease is left behind, %s", state)
+			}
+			if row := r.stack.row(t, "request#"+r.id); row["closed_at"] == nil || row["open"] != nil {
+				t.Errorf("the request is not closed: %v", row)
+			}
+			if got := r.events(t); !slices.Equal(got, tt.events) {
+				t.Errorf("records %q, want %q", got, tt.events)
+			}
+			m := r.message(t)
+			if m.has("approve") || m.has("end") || strings.Contains(string(m.Blocks), "🟢") {
+				t.Errorf("the message is that of access, or of a request: %s", m.Blocks)
+			}
+			if texts := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(texts, tt.wants) {
+				t.Errorf("the message does not say %q: %s", tt.wants, texts)
+			}
+			for purpose, posts := range r.thread(t) {
+				if len(posts) > 1 {
+					t.Errorf("%d messages %q in the thread, want one at the most", len(posts), purpose)
+				}
+			}
+		})
+	}
+
+	// Somebody starts the executions anew: what was given up stays given up.
+	machine := local.machine(t)
+	for i, r := range requests {
+		input := fmt.Sprintf(`{"request_id":%q}`, r.id)
+		name := fmt.Sprintf("again-%s", r.id)
+		if _, err := local.sfn.StartExecution(context.Background(), &sfn.StartExecutionInput{StateMachineArn: &machine, Name: &name, Input: &input}); err != nil {
+			t.Fatal(err)
+		}
+		arn := strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
+		eventually(t, soon, "the second execution ends", func() error {
+			e, err := local.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+			if err != nil || e.Status == sfntypes.ExecutionStatusRunning {
+				return errNotYet
+			}
+			return nil
+		})
+		if r.assigned(t) {
+			t.Errorf("stopped in %s, started anew: access came", cases[i].state)
+		}
+		if states := local.states(t, arn); slices.Contains(states, "Grant") {
+			t.Errorf("stopped in %s, started anew: it went through %q", cases[i].state, states)
+		}
+		if got := r.events(t); !slices.Equal(got, cases[i].events) {
+			t.Errorf("stopped in %s, started anew: records %q, want %q", cases[i].state, got, cases[i].events)
+		}
+	}
+}
