@@ -110,23 +110,24 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 
 // AssignmentsOf are the assignments of a user's own, in every account. AWS also
 // lists what the user has through groups, and lets only the management account
-// ask (API reference, ListAccountAssignmentsForPrincipal): see Denied.
-func (c *Client) AssignmentsOf(ctx context.Context, userID string) ([]Assignment, error) {
+// ask (API reference, ListAccountAssignmentsForPrincipal): see Denied. calls is
+// how many pages there were.
+func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []Assignment, calls int, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	pages := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(c.admin, &ssoadmin.ListAccountAssignmentsForPrincipalInput{
 		InstanceArn: aws.String(in.arn), PrincipalId: aws.String(userID), PrincipalType: types.PrincipalTypeUser, MaxResults: aws.Int32(PageSize),
 	})
-	var all []Assignment
 	for pages.HasMorePages() {
+		calls++
 		page, err := pages.NextPage(ctx)
 		if notFound(err) {
-			return nil, nil
+			return nil, calls, nil
 		}
 		if err != nil {
-			return nil, lambdaerr.FromAWS(err, "list the user's assignments")
+			return nil, calls, lambdaerr.FromAWS(err, "list the user's assignments")
 		}
 		for _, a := range page.AccountAssignments {
 			if a.PrincipalType == types.PrincipalTypeUser && aws.ToString(a.PrincipalId) == userID {
@@ -134,7 +135,7 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) ([]Assignment
 			}
 		}
 	}
-	return all, nil
+	return all, calls, nil
 }
 
 // Memberships are the members of a group.

@@ -29,7 +29,8 @@
 //	Close         closed_at expires; removes open due approval_token end_token
 //
 // Only Evaluate and Decide name the attribute outcome, be it in a condition.
-// Leases are written with PutItem and DeleteItem.
+// Leases are written with PutItem and DeleteItem. One more row,
+// "reconcile#heartbeat", is written with PutItem (PutBeat).
 package requests
 
 import (
