@@ -129,6 +129,8 @@ type Engine struct {
 	Now    func() time.Time
 	Count  func(name string, dimensions map[string]string)
 	Logger *slog.Logger
+
+	mostCalls float64 // of a batch; 0: batchCalls
 }
 
 // How a run goes on after Collect.

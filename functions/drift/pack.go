@@ -47,6 +47,9 @@ func (p *planner) pack() []runs.Batch {
 		total += u.calls
 	}
 	size := min(batchCalls, max(smallBatch, math.Ceil(total/BatchesAtOnce)))
+	if p.engine.mostCalls > 0 {
+		size = p.engine.mostCalls
+	}
 	batches := []runs.Batch{}
 	calls := 0.0
 	for _, u := range all {

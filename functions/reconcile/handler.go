@@ -14,13 +14,21 @@ const opCatalog = "catalog" // refresh the catalog
 // Input says what to do; a schedule has it as its constant input.
 type Input struct {
 	Operation string `json:"operation"`
+	DriftInput
 }
 
 // LogArgs says in a log line what was to be done.
-func (in Input) LogArgs() []any { return []any{"operation", in.Operation} }
+func (in Input) LogArgs() []any {
+	if in.Run == "" {
+		return []any{"operation", in.Operation}
+	}
+	return []any{"operation", in.Operation, "run", in.Run, "execution", in.Execution}
+}
 
-// Output is empty: nobody waits for it.
-type Output struct{}
+// Output is what the state machine goes on with; a schedule waits for nothing.
+type Output struct {
+	DriftOutput
+}
 
 // Catalog makes the next snapshot of what can be asked for.
 type Catalog interface {
@@ -30,6 +38,7 @@ type Catalog interface {
 // Handler does what is due from time to time.
 type Handler struct {
 	Catalog Catalog
+	Drift   Drift
 	Count   func(name string, dimensions map[string]string)
 	Logger  *slog.Logger
 }
@@ -44,6 +53,9 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		}
 		h.Count(metric.CatalogRefreshed, nil)
 		return Output{}, nil
+	case opPlan, opScan, opCollect, opAnswer, opReport:
+		out, err := h.drift(ctx, in.Operation, in.DriftInput)
+		return Output{out}, err
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
