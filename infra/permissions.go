@@ -90,24 +90,32 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeAudit(),
 		),
 		"reconcile": join(
-			p.readRows("request#*", "lease#*"),
+			p.readRows("request#*", "lease#*", "run#*", heartbeat),
 			p.queryOpen(),
 			p.updateRequests(fail, giveUp),
+			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
+			p.updateRuns(answer),
+			p.readPolicy(),
+			p.readCatalog(),
+			p.readRuns(),
 			[]awsiam.PolicyStatement{
+				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
+				allow([]string{"organizations:ListAccounts", "organizations:DescribeOrganization"}, jsii.String("*")),
 				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
 				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s))),
 				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),
 			},
-			p.readCatalog(),
-			[]awsiam.PolicyStatement{
-				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey))),
-				allow([]string{"organizations:ListAccounts", "organizations:DescribeOrganization"}, jsii.String("*")),
-			},
-			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
-			p.identityStore("ListGroups"),
+			// It looks, and changes nothing.
+			p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
+				"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
+			p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
 		),
 	}
 }
+
+// heartbeat is the row in which the runs of the reconciliation leave a sign for
+// the next one.
+const heartbeat = "reconcile#heartbeat"
 
 // The attributes that each change of a request's row names, be it in a
 // condition: package requests makes these changes, under these names.

@@ -11,7 +11,8 @@ import (
 
 // drift records an event of the findings from, to to-1 of a run. What the bucket
 // does not take raises the alarm and is Unavailable; the next try goes through
-// all of them again, and writes what is missing.
+// all of them again, and writes what is missing. The run counts what it found
+// and removed.
 func (h *Handler) drift(ctx context.Context, log *slog.Logger, id string, kind access.EventKind, from, to int) error {
 	run, err := h.Store.Run(ctx, id)
 	if err != nil {
@@ -33,11 +34,6 @@ func (h *Handler) drift(ctx context.Context, log *slog.Logger, id string, kind a
 			h.Count(metric.AuditDeferred, nil)
 			log.Error("the audit bucket did not take a record", "event", kind, "index", i, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
-		}
-		if kind == access.EventDriftRevoked {
-			h.Count(metric.DriftRevoked, nil)
-		} else {
-			h.Count(metric.DriftFound, nil)
 		}
 	}
 	return nil

@@ -28,8 +28,8 @@ type settings struct {
 	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
 	Bucket        string     `env:"ELEVATOR_AUDIT_BUCKET,required"`
 	Prefix        string     `env:"ELEVATOR_AUDIT_PREFIX"`
-	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET"` // where runs leave what they found
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`        // set by the local stack
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                 // set by the local stack
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 

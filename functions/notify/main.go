@@ -30,8 +30,8 @@ type settings struct {
 	SlackChannel  string     `env:"ELEVATOR_SLACK_CHANNEL,required"`
 	SendDM        bool       `env:"ELEVATOR_SEND_DM,default=true"`
 	PostRevoke    bool       `env:"ELEVATOR_POST_REVOKE,default=true"`
-	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET"` // where runs leave what they found
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`        // set by the local stack
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                 // set by the local stack
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 

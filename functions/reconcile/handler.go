@@ -15,8 +15,11 @@ import (
 //	catalog    refresh the catalog of what can be asked for
 //	look       start a sweep for each request that was left behind
 //	tombstone  is this request left behind, and what is left to do for it?
+//	plan, scan, collect, answer, report
+//	           the steps of a run that looks for access that nobody asked for
 type Input struct {
 	task.Input
+	RunInput
 }
 
 // Catalog makes the next snapshot of what can be asked for.
@@ -28,12 +31,13 @@ type Catalog interface {
 type Handler struct {
 	Catalog Catalog
 	Sweep   *Sweep
+	Drift   Drift
 	Count   func(name string, dimensions map[string]string)
 	Logger  *slog.Logger
 }
 
 // Handle does what the input names. Every operation may be repeated, and run
-// beside itself. The answer is a LeftOver, or {} where nobody waits for one.
+// beside itself. The answer is {} where nobody waits for one.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	switch in.Operation {
 	case "catalog":
@@ -46,6 +50,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		return struct{}{}, h.Sweep.Look(ctx)
 	case "tombstone":
 		return h.Sweep.Tombstone(ctx, in.RequestID)
+	case "plan", "scan", "collect", "answer", "report":
+		return h.drift(ctx, in)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}

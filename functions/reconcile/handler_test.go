@@ -37,7 +37,7 @@ func TestHandle(t *testing.T) {
 				Count:   func(name string, _ map[string]string) { counted = append(counted, name) },
 				Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
-			_, err := h.Handle(t.Context(), Input{task.Input{Operation: test.operation}})
+			_, err := h.Handle(t.Context(), Input{Input: task.Input{Operation: test.operation}})
 			if code := access.CodeOf(err); code != test.wantCode {
 				t.Errorf("got %v, want code %q", err, test.wantCode)
 			}

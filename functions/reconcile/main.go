@@ -1,6 +1,7 @@
 // Command reconcile is the Lambda function that does what is due from time to
-// time: it refreshes the catalog of what can be asked for, and finds what was
-// left behind. It changes nothing in Identity Center.
+// time: it refreshes the catalog of what can be asked for, finds what was left
+// behind, and does the steps of runs that look for access that nobody asked
+// for. It changes nothing in Identity Center.
 package main
 
 import (
@@ -16,21 +17,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/schedule"
 )
 
 type settings struct {
 	Table            string     `env:"ELEVATOR_TABLE,required"`
+	PolicyPointer    string     `env:"ELEVATOR_POLICY_POINTER,required"`
+	CatalogBucket    string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
 	RequestMachine   string     `env:"ELEVATOR_REQUEST_MACHINE,required"`
 	ReconcileMachine string     `env:"ELEVATOR_RECONCILE_MACHINE,required"`
-	CatalogBucket    string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	RevokeSchedule   string     `env:"ELEVATOR_REVOKE_SCHEDULE"` // empty: nothing is removed by schedule
+	MaxRemovals      int        `env:"ELEVATOR_MAX_REMOVALS,required"`
 	SSOInstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
 	SSORegion        string     `env:"ELEVATOR_SSO_REGION"`
 	AWSEndpoint      string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
@@ -66,20 +76,52 @@ func run() int {
 		o.UsePathStyle = s.AWSEndpoint != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // the catalog has a checksum inside
 	})
+	org := organizations.NewFromConfig(cfg)
+	names := catalog.Object{Client: objects, Bucket: s.CatalogBucket}
+	pace := &identitycenter.Pace{Every: drift.CallEvery, Now: time.Now, Sleep: catalog.Pause}
+	paced := pace.Config(sso)
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
+	revocations := func(time.Time) (time.Time, bool) { return time.Time{}, false }
+	if s.RevokeSchedule != "" {
+		expression, err := schedule.Parse(s.RevokeSchedule)
+		if err != nil {
+			logger.Error("the schedule can't be read", "error", err)
+			return 1
+		}
+		revocations = expression.Next
+	}
+	policy := policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now)
 	h := &Handler{
 		Catalog: &catalog.Refresher{
-			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN),
-			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
+			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), org, s.SSOInstanceARN),
+			Store:  names,
 			Now:    time.Now,
 			Pause:  catalog.Pause,
 			Logger: logger,
 		},
 		Sweep: &Sweep{
-			Table:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+			Table:      table,
 			Executions: &machines{client: sfn.NewFromConfig(cfg), requests: s.RequestMachine, reconcile: s.ReconcileMachine},
 			Now:        time.Now,
 			Count:      metric.Count,
 			Logger:     logger,
+		},
+		Drift: &drift.Engine{
+			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), org, s.SSOInstanceARN),
+			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
+			Policy: func(ctx context.Context) (access.Policy, error) {
+				p, _, err := policy.Load(ctx)
+				return p, err
+			},
+			Leases: table,
+			Runs:   runs.New(objects, s.CatalogBucket),
+			Rows:   table,
+			Beats:  table,
+			Limit:  s.MaxRemovals,
+			Next:   revocations,
+			Now:    time.Now,
+			Count:  metric.Count,
+			Logger: logger,
 		},
 		Count:  metric.Count,
 		Logger: logger,

@@ -20,9 +20,8 @@ type Input struct {
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
-	// Run and Index are the finding that drift and settle are about; Lease is
-	// the key of the lease that settle is about where there is no finding.
-	Run   string `json:"run"`
+	// Index is the run's finding that drift and settle are about; Lease is the
+	// key of the lease that settle is about where there is no finding.
 	Index int    `json:"index"`
 	Lease string `json:"lease"`
 }

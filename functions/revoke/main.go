@@ -10,20 +10,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
 )
 
 type settings struct {
-	Table       string     `env:"ELEVATOR_TABLE,required"`
-	InstanceARN string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
-	SSORegion   string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
-	LogLevel    slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+	Table         string     `env:"ELEVATOR_TABLE,required"`
+	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                 // set by the local stack
+	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`        // empty: the only one there is
+	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`              // empty: the function's own
+	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
 func main() { os.Exit(run()) }
@@ -46,11 +50,13 @@ func run() int {
 	}
 	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.InstanceARN)
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
+	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
 	h := &Handler{
-		Leases: &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
-		Now:    time.Now,
-		Sleep:  leases.Sleep,
-		Log:    logger,
+		Findings: runs.New(objects, s.CatalogBucket),
+		Leases:   &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
+		Now:      time.Now,
+		Sleep:    leases.Sleep,
+		Log:      logger,
 	}
 	task.Start(logger, h.Handle)
 	return 0

@@ -2,6 +2,7 @@ package identitycenter
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -16,6 +17,9 @@ import (
 type Account struct {
 	ID   string // twelve digits
 	Name string
+	// Management is set for the organization's management account, where it
+	// was listed by Organizations.
+	Management bool
 }
 
 // PermissionSet is a permission set of the instance.
@@ -28,6 +32,10 @@ type PermissionSet struct {
 type Group struct {
 	ID   string
 	Name string
+	// Provisioned: an identity provider manages it through SCIM. The Identity
+	// Store says so by the identifiers that the provider gave the group
+	// (ExternalIds).
+	Provisioned bool
 }
 
 // PermissionSetName is the name of the permission set with that ARN.
@@ -60,7 +68,7 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 		}
 		for _, a := range page.Accounts {
 			if a.State == orgtypes.AccountStateActive || a.State == "" && a.Status == orgtypes.AccountStatusActive {
-				accounts = append(accounts, Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name)})
+				accounts = append(accounts, Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id))})
 			}
 		}
 	}
@@ -78,6 +86,13 @@ func (c *Client) ManagementAccount(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	return aws.ToString(out.Organization.MasterAccountId), nil
+}
+
+// isManagement says whether the account is the management account, which every
+// account's ARN names: arn:aws:organizations::<management>:account/<org>/<id>.
+func isManagement(arn, id string) bool {
+	parts := strings.Split(arn, ":")
+	return len(parts) > 4 && id != "" && parts[4] == id
 }
 
 // PermissionSetARNs are the ARNs of the instance's permission sets. It is all
@@ -137,7 +152,7 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 			return nil, lambdaerr.FromAWS(err, "list groups")
 		}
 		for _, g := range page.Groups {
-			groups = append(groups, Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName)})
+			groups = append(groups, Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName), Provisioned: len(g.ExternalIds) > 0})
 		}
 	}
 	return groups, nil

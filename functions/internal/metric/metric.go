@@ -24,13 +24,18 @@ const (
 	CatalogRefreshed = "CatalogRefreshed"
 	// The sweep has looked for what was left behind; an alarm tells when that
 	// stays away. Swept counts what it found.
-	SweepLooked  = "SweepLooked"
-	Swept        = "Swept"
-	Outcome      = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
-	Granted      = "Granted"
-	Revoked      = "Revoked"
-	DriftFound   = "DriftFound"   // access that no request granted, and that no run knew before
-	DriftRevoked = "DriftRevoked" // such access was removed
+	SweepLooked = "SweepLooked"
+	Swept       = "Swept"
+	Outcome     = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
+	Granted     = "Granted"
+	Revoked     = "Revoked"
+
+	// Of the runs that look for access that no request granted.
+	DriftFound          = "DriftFound"          // it was found for the first time
+	DriftRevoked        = "DriftRevoked"        // it was removed
+	DriftFailed         = "DriftFailed"         // it could not be removed
+	ReconcileCompleted  = "ReconcileCompleted"  // a run read all of its scope; dimension Mode, an access.DriftMode
+	ReconcileIncomplete = "ReconcileIncomplete" // a run could not read all of it; the log says what and why
 )
 
 // Emitter writes metrics to W, one line each.

@@ -38,6 +38,8 @@
 //	AnswerRun      answer
 //	StoreRunToken  token
 //	BeginRunPost, CompleteRunPost  posts
+//
+// One more row, "reconcile#heartbeat", is written with PutItem (PutBeat).
 package requests
 
 import (

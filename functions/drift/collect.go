@@ -1,0 +1,230 @@
+package drift
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/runs"
+)
+
+// recordsAtOnce is how many findings one range of Collected.Found has at the
+// most: so many audit records are written by one invocation.
+const recordsAtOnce = 25
+
+// mostRemovals is how many findings one run removes at the most, so that their
+// results fit into what a state of the machine may carry, 256 KiB. The next run
+// goes on.
+const mostRemovals = 5000
+
+// Collected is what comes of a run's batches.
+type Collected struct {
+	// Found are ranges [from, to) of the findings that no run knew before.
+	Found [][2]int
+	// Next is "nothing", "report", "ask" or "remove".
+	Next string
+	// Removals are the indexes of the findings that are to be removed.
+	Removals []int
+	// Complete: everything in the scope was read.
+	Complete bool
+}
+
+// Collect puts the results of the batches together. A batch without a result
+// was not read.
+func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
+	plan, err := e.Runs.Plan(ctx, run)
+	if err != nil {
+		return Collected{}, err
+	}
+	findings, c, err := e.merge(ctx, &plan)
+	if err != nil {
+		return Collected{}, err
+	}
+	e.nameUsers(ctx, &plan, findings)
+	var before runs.Known
+	err = e.remember(ctx, func(k *runs.Known) {
+		before = *k
+		c.New = firstSeen(k, &plan, findings)
+		if !plan.Partial && len(c.Unread) == 0 {
+			forget(k, &plan, findings)
+		}
+	})
+	if err != nil {
+		return Collected{}, err
+	}
+	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == run })
+	next, err := e.next(ctx, &plan, before, len(findings), &c)
+	if err != nil {
+		return Collected{}, err
+	}
+	if err := e.Runs.PutFindings(ctx, run, findings); err != nil {
+		return Collected{}, err
+	}
+	if err := e.Runs.PutCollected(ctx, run, c); err != nil {
+		return Collected{}, err
+	}
+	if next == nextReport && !e.tells(&plan, before, findings, &c) {
+		next = nextNothing
+	}
+	out := Collected{Found: [][2]int{}, Next: next, Removals: []int{}, Complete: len(c.Unread) == 0}
+	for from := 0; from < c.New; from += recordsAtOnce {
+		out.Found = append(out.Found, [2]int{from, min(from+recordsAtOnce, c.New)})
+	}
+	if next == nextRemove || next == nextAsk {
+		for i := range min(len(findings), mostRemovals) {
+			out.Removals = append(out.Removals, i)
+		}
+	}
+	if next != nextNothing {
+		if err := e.createRow(ctx, &plan, &c, len(out.Removals)); err != nil {
+			return Collected{}, err
+		}
+	}
+	e.Logger.Info("the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
+	return out, nil
+}
+
+func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, removals int) error {
+	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Guard: c.Guard}
+	if c.Guard != "" {
+		row.Removals, row.Approvers = removals, plan.Policy.AllApprovers()
+	}
+	return e.Rows.CreateRun(ctx, row)
+}
+
+// merge puts together what the batches found, each finding once.
+func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, runs.Collected, error) {
+	var all gaps
+	unmanageable := map[string]bool{}
+	for _, u := range plan.Unread {
+		all.say(u.What, u.Why)
+	}
+	for _, id := range plan.Unmanageable {
+		unmanageable[id] = true
+	}
+	findings := map[string]access.Finding{}
+	for n := range plan.Batches {
+		r, err := e.Runs.Result(ctx, plan.Run, n)
+		switch access.CodeOf(err) {
+		case "":
+		case access.CodeNotFound, access.CodeInvalid:
+			noResult(plan, n, &all)
+			continue
+		default:
+			return nil, runs.Collected{}, err
+		}
+		for _, f := range r.Findings {
+			findings[f.Key()] = f
+		}
+		for _, u := range r.Unread {
+			all.say(u.What, u.Why)
+		}
+		for _, id := range r.Unmanageable {
+			unmanageable[id] = true
+		}
+	}
+	c := runs.Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
+	for _, u := range c.Unread {
+		e.Logger.Error("a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
+	}
+	merged := make([]access.Finding, 0, len(findings))
+	for _, key := range sortedKeys(findings) {
+		merged = append(merged, findings[key])
+	}
+	return merged, c, nil
+}
+
+// noResult says of everything in a batch that it was not read.
+func noResult(plan *runs.Plan, n int, all *gaps) {
+	const why = "the function that looked at it did not finish"
+	b := plan.Batches[n]
+	for _, pair := range b.Pairs {
+		all.say(accountText(plan.Accounts[pair.Account]), why)
+	}
+	for _, a := range b.Accounts {
+		all.say(accountText(plan.Accounts[a]), why)
+	}
+	for _, g := range b.Groups {
+		all.say(groupText(plan.Groups[g]), why)
+	}
+	if len(b.Users) > 0 {
+		all.say(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
+	}
+}
+
+// nameUsers gives the findings their users' names: from the plan where users
+// were listed; else by asking for each, or by listing them where that takes
+// fewer calls. A user who is gone has no name, and one whose name can't be read
+// has none either: that makes a finding no less a finding.
+func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []access.Finding) {
+	names := map[string]string{}
+	missing := map[string]bool{}
+	for _, f := range findings {
+		if name, ok := plan.Users[f.PrincipalID]; ok {
+			names[f.PrincipalID] = name
+		} else {
+			missing[f.PrincipalID] = true
+		}
+	}
+	reading, cancel := inTime(ctx)
+	defer cancel()
+	if plan.Users == nil && len(missing) > 1 {
+		// As many pages as asking for each would take, and no more.
+		left := len(missing)
+		err := e.Directory.UserPages(reading, func(page []identitycenter.User) bool {
+			left--
+			for _, u := range page {
+				if missing[u.ID] {
+					names[u.ID] = u.UserName
+					delete(missing, u.ID)
+				}
+			}
+			return left > 0 && len(missing) > 0
+		})
+		if err != nil {
+			e.Logger.Warn("users could not be listed", "error", lambdaerr.Message(err))
+		}
+	}
+	ask := sortedKeys(missing)
+	found := make([]string, len(ask))
+	each(len(ask), callsAtOnce, func(i int) {
+		name, _, err := e.Directory.UserName(reading, ask[i])
+		if err != nil {
+			e.Logger.Warn("a user's name could not be read", "user", ask[i], "error", lambdaerr.Message(err))
+		}
+		found[i] = name
+	})
+	for i, id := range ask {
+		names[id] = found[i]
+	}
+	for i := range findings {
+		findings[i].UserName = names[findings[i].PrincipalID]
+	}
+}
+
+// sortFindings sorts by target and user, new ones first.
+func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
+	rank := func(f access.Finding) int {
+		if isNew(f) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(findings, func(a, b access.Finding) int { return cmp.Or(rank(a)-rank(b), byTarget(a, b)) })
+}
+
+// byTarget is the order of a report.
+func byTarget(a, b access.Finding) int {
+	return cmp.Or(
+		strings.Compare(string(a.Kind), string(b.Kind)),
+		strings.Compare(a.AccountName, b.AccountName), strings.Compare(a.AccountID, b.AccountID),
+		strings.Compare(a.PermissionSet, b.PermissionSet), strings.Compare(a.PermissionSetARN, b.PermissionSetARN),
+		strings.Compare(a.GroupName, b.GroupName), strings.Compare(a.GroupID, b.GroupID),
+		strings.Compare(a.UserName, b.UserName), strings.Compare(a.PrincipalID, b.PrincipalID),
+	)
+}

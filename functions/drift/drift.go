@@ -1,0 +1,167 @@
+// Package drift finds access that nobody asked for: assignments of a user's
+// own, in accounts and permission sets that the policy covers, and members of
+// the groups that it names, which no lease holds.
+//
+// A run has the steps Plan, Scan (for each batch of the plan), Collect, where a
+// person was asked Answer, and Report. Each may be repeated. Nothing here
+// changes Identity Center, and what could not be read is said to be unread: it
+// is never taken for absent, nor for a finding.
+package drift
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
+)
+
+// Identity Center takes 20 calls a second from everybody together (IAM Identity
+// Center user guide, "Quotas", throttle limits). Half of that is for grants and
+// removals, which somebody waits for.
+const (
+	// BatchesAtOnce is how many batches are scanned side by side: the
+	// MaxConcurrency of the state machine's ScanEach.
+	BatchesAtOnce = 2
+	// CallEvery is the pause between two calls of one batch: two batches make
+	// 10 calls a second.
+	CallEvery = time.Second / 10 * BatchesAtOnce
+)
+
+const (
+	// callsAtOnce is how many calls of a batch may be waiting for an answer:
+	// the pace is kept while answers take less than 0.8 s.
+	callsAtOnce = 4
+	// leasesAtOnce is how many leases are read at once: the table has no quota
+	// to share.
+	leasesAtOnce = 16
+	// batchCalls is for how many calls a batch is made at the most. At the
+	// pace they take 240 s, and as many again where each has a finding that is
+	// looked at twice; the function has 600 s.
+	batchCalls = 1200
+	// smallBatch is for how many calls it is not worth making another batch.
+	smallBatch = 50
+	// planCalls is how many calls the plan makes at the most to find out which
+	// permission sets are in which accounts: 400 s at the pace. In a larger
+	// organization each batch finds out for its own accounts.
+	planCalls = 2000
+	// maxPerAccount is how many permission sets an account can have (IAM
+	// Identity Center, "Quotas": 500 provisioned to an account).
+	maxPerAccount = 500
+	// probes is how many users are looked at to estimate how many calls
+	// listing by user takes.
+	probes = 5
+)
+
+// writeTime is kept free of a function's time for writing what was read.
+const writeTime = 15 * time.Second
+
+// TellAgain is when a finding that is still there is told of again.
+const TellAgain = 24 * time.Hour
+
+// Directory is what is read of Identity Center and Organizations. What it lists
+// about something that does not exist is empty.
+type Directory interface {
+	Accounts(context.Context) ([]identitycenter.Account, error)
+	PermissionSetARNs(context.Context) ([]string, error)
+	PermissionSetName(ctx context.Context, arn string) (string, error)
+	Groups(context.Context) ([]identitycenter.Group, error)
+	Group(ctx context.Context, id string) (g identitycenter.Group, found bool, err error)
+
+	ProvisionedPermissionSets(ctx context.Context, accountID string) ([]string, error)
+	AccountsWith(ctx context.Context, permissionSetARN string) ([]string, error)
+	UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]identitycenter.Assignment, error)
+	AssignmentsOf(ctx context.Context, userID string) (all []identitycenter.Assignment, calls int, err error)
+	Memberships(ctx context.Context, groupID string) ([]identitycenter.Membership, error)
+
+	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+	UserName(ctx context.Context, id string) (name string, found bool, err error)
+}
+
+// Leases says which access this system holds, with strong consistency.
+type Leases interface {
+	Lease(ctx context.Context, key string) (access.Lease, bool, error)
+}
+
+// Rows are the rows of runs that have something to tell.
+type Rows interface {
+	// CreateRun makes the row, unless it is there already.
+	CreateRun(context.Context, access.Run) error
+	// Run reads the row; NotFound where there is none.
+	Run(ctx context.Context, id string) (access.Run, error)
+	// AnswerRun enters an answer, unless there is one, and returns the row.
+	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+}
+
+// Beats is what the table remembers of earlier runs.
+type Beats interface {
+	Beat(context.Context) (b requests.Beat, found bool, err error)
+	PutBeat(context.Context, requests.Beat) error
+}
+
+var (
+	_ Directory = (*identitycenter.Client)(nil)
+	_ Leases    = (*requests.Store)(nil)
+	_ Rows      = (*requests.Store)(nil)
+	_ Beats     = (*requests.Store)(nil)
+)
+
+// Engine does the steps of runs.
+type Engine struct {
+	Directory Directory
+	// Names are those of accounts (by id) and permission sets (by ARN) as far
+	// as they are known without asking for each. It may be nil, and may fail.
+	Names  func(context.Context) (accounts, permissionSets map[string]string, err error)
+	Policy func(context.Context) (access.Policy, error)
+	Leases Leases
+	Runs   *runs.Store
+	Rows   Rows
+	Beats  Beats
+	// Limit is how many findings a run may remove without asking a person.
+	Limit int
+	// Next is when the first run in mode revoke after a time begins; ok is
+	// false where none is planned. It may be nil.
+	Next func(after time.Time) (at time.Time, ok bool)
+	// ListBy is "account" or "user" to list assignments that way only; empty
+	// takes the way that needs fewer calls.
+	ListBy string
+	Now    func() time.Time
+	Count  func(name string, dimensions map[string]string)
+	Logger *slog.Logger
+
+	mostCalls float64 // of a batch; 0: batchCalls
+}
+
+// How a run goes on after Collect.
+const (
+	nextNothing = "nothing"
+	nextReport  = "report"
+	nextAsk     = "ask"
+	nextRemove  = "remove"
+)
+
+// inTime ends a little before ctx does, so that there is time to write.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-writeTime))
+	}
+	return context.WithCancel(ctx)
+}
+
+// each calls do for 0…n-1, some at once, and returns when all are done.
+func each(n, atOnce int, do func(i int)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
+}

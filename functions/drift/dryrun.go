@@ -1,0 +1,147 @@
+package drift
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
+)
+
+// Options say what a dry run is about.
+type Options struct {
+	AWS         aws.Config
+	SSORegion   string // of Identity Center; empty: that of AWS
+	InstanceARN string // empty: the only one there is
+	Account     string // that AWS's credentials belong to; empty: not known
+	// Table has the leases. Without one nothing counts as held.
+	Table  string
+	Policy access.Policy
+	ListBy string // as Engine.ListBy
+	Logger *slog.Logger
+}
+
+// Preview is what a run in mode revoke would do now.
+type Preview struct {
+	// Findings are what it would remove, by target and user.
+	Findings []access.Finding `json:"findings"`
+	// Unread is what it could not look at, and would not touch.
+	Unread       []access.Unread `json:"unread"`
+	Unmanageable []string        `json:"unmanageable"` // accounts, by id
+	Provisioned  []string        `json:"provisioned"`  // groups that SCIM manages, by name
+	// LeasesRead is false where there was no table: then access that requests
+	// granted is among the findings.
+	LeasesRead bool `json:"leases_read"`
+	// Calls are those of Identity Center and the Identity Store, by operation.
+	Calls map[string]int `json:"calls"`
+}
+
+// DryRun makes the steps of a run in mode revoke up to where it would remove
+// something, and writes nothing anywhere. FirstSeen of its findings is the time
+// of the dry run. Its calls take half of Identity Center's quota, like those of
+// a run.
+func DryRun(ctx context.Context, o Options) (Preview, error) {
+	pace := &identitycenter.Pace{Every: CallEvery / BatchesAtOnce, Now: time.Now, Sleep: sleep}
+	e := o.engine(o.directory(pace), &runs.Store{Objects: &runs.Memory{}})
+	batches, err := e.Plan(ctx, o.start())
+	if err != nil {
+		return Preview{}, err
+	}
+	for _, n := range batches {
+		if err := e.Scan(ctx, dryRun, n); err != nil {
+			return Preview{}, err
+		}
+	}
+	p, err := preview(ctx, e)
+	p.LeasesRead, p.Calls = o.Table != "", pace.Calls()
+	return p, err
+}
+
+const dryRun = "dry-run"
+
+func (o Options) start() Start {
+	return Start{Run: dryRun, Account: o.Account, Mode: access.DriftRevoke}
+}
+
+func (o Options) directory(pace *identitycenter.Pace) Directory {
+	sso := pace.Config(o.AWS)
+	if o.SSORegion != "" {
+		sso.Region = o.SSORegion
+	}
+	return identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(o.AWS), o.InstanceARN)
+}
+
+func (o Options) engine(d Directory, store *runs.Store) *Engine {
+	e := &Engine{
+		Directory: d,
+		Policy:    func(context.Context) (access.Policy, error) { return o.Policy, nil },
+		Leases:    noLeases{},
+		Runs:      store,
+		ListBy:    o.ListBy,
+		Now:       time.Now,
+		Count:     func(string, map[string]string) {},
+		Logger:    o.Logger,
+	}
+	if e.Logger == nil {
+		e.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Table != "" {
+		e.Leases = requests.New(dynamodb.NewFromConfig(o.AWS), o.Table)
+	}
+	return e
+}
+
+// preview puts together what the batches found.
+func preview(ctx context.Context, e *Engine) (Preview, error) {
+	plan, err := e.Runs.Plan(ctx, dryRun)
+	if err != nil {
+		return Preview{}, err
+	}
+	findings, c, err := e.merge(ctx, &plan)
+	if err != nil {
+		return Preview{}, err
+	}
+	e.nameUsers(ctx, &plan, findings)
+	for i := range findings {
+		findings[i].FirstSeen = plan.StartedAt
+	}
+	sortFindings(findings, func(access.Finding) bool { return true })
+	return Preview{
+		Findings: findings, Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
+	}, nil
+}
+
+// orEmpty is never nil, so that JSON has a list.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+type noLeases struct{}
+
+func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
+	return access.Lease{}, false, nil
+}
+
+// sleep waits for d, or returns ctx's error when that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

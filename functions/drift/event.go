@@ -1,0 +1,98 @@
+package drift
+
+import (
+	"context"
+	"encoding/json"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/runs"
+)
+
+// trail is the part of a CloudTrail record that says what happened. Parameters
+// are those of the API: CreateAccountAssignment of sso.amazonaws.com,
+// CreateGroupMembership of identitystore.amazonaws.com, and what the console
+// and SCIM call instead of the latter: AddMemberToGroup of
+// sso-directory.amazonaws.com, and PatchGroup of
+// identitystore-scim.amazonaws.com, which names the group as "id".
+type trail struct {
+	EventName         string `json:"eventName"`
+	ErrorCode         string `json:"errorCode"`
+	RequestParameters struct {
+		TargetID         string `json:"targetId"`
+		PermissionSetARN string `json:"permissionSetArn"`
+		PrincipalType    string `json:"principalType"`
+		GroupID          string `json:"groupId"`
+		ID               string `json:"id"`
+	} `json:"requestParameters"`
+}
+
+// parseEvent reads an event of EventBridge, which has the record as its detail,
+// or the record itself. ok is false where it is neither, or names nothing that
+// a run looks at: what failed, what is about a group's assignment.
+func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
+	var event struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	if json.Unmarshal(raw, &event) == nil && len(event.Detail) > 0 {
+		raw = event.Detail
+	}
+	var record trail
+	if json.Unmarshal(raw, &record) != nil || record.ErrorCode != "" {
+		return t, false
+	}
+	in := record.RequestParameters
+	switch record.EventName {
+	case "CreateAccountAssignment":
+		t = access.Target{Kind: access.KindAccount, AccountID: in.TargetID, PermissionSetARN: in.PermissionSetARN}
+		return t, in.PrincipalType == "USER" && in.TargetID != "" && in.PermissionSetARN != ""
+	case "AddMemberToGroup", "CreateGroupMembership", "PatchGroup":
+		t = access.Target{Kind: access.KindGroup, GroupID: in.GroupID}
+		if t.GroupID == "" && record.EventName == "PatchGroup" {
+			t.GroupID = in.ID
+		}
+		return t, t.GroupID != ""
+	}
+	return t, false
+}
+
+// event plans a run that looks at what an event names, if that is in the scope.
+func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
+	t, ok := parseEvent(raw)
+	if !ok {
+		p.engine.Logger.Info("the event names nothing to look at")
+		return nil
+	}
+	if t.Kind == access.KindGroup {
+		if !p.index.Covers(t) {
+			return nil
+		}
+		g, found, err := p.engine.Directory.Group(ctx, t.GroupID)
+		if err != nil || !found {
+			return err
+		}
+		p.group(g)
+		p.plan.Provisioned = nil // that is told of by runs that look at all groups
+		return nil
+	}
+	known, _, err := p.engine.Runs.Known(ctx)
+	if err != nil {
+		p.engine.Logger.Warn("what earlier runs know could not be read", "error", lambdaerr.Message(err))
+	}
+	for _, id := range known.Unmanageable {
+		if id == t.AccountID {
+			return nil
+		}
+	}
+	set, err := p.set(ctx, t.PermissionSetARN)
+	if err != nil {
+		return err
+	}
+	if !p.covers(t.AccountID, set.Name) {
+		return nil
+	}
+	p.plan.Accounts = []runs.Named{{ID: t.AccountID, Name: p.accountNames[t.AccountID]}}
+	p.plan.Sets = []runs.Named{set}
+	p.pairs = []runs.Pairs{{Account: 0, Sets: []int{0}}}
+	return nil
+}

@@ -1,0 +1,63 @@
+package drift
+
+import (
+	"math"
+
+	"sso-elevator/functions/internal/runs"
+)
+
+// unit is the least that goes into one batch, and how many calls it takes.
+type unit struct {
+	calls float64
+	add   func(*runs.Batch)
+}
+
+// units are what the run looks at.
+func (p *planner) units() []unit {
+	var all []unit
+	for _, pair := range p.pairs {
+		for _, set := range pair.Sets {
+			all = append(all, unit{1, func(b *runs.Batch) {
+				if last := len(b.Pairs) - 1; last >= 0 && b.Pairs[last].Account == pair.Account {
+					b.Pairs[last].Sets = append(b.Pairs[last].Sets, set)
+					return
+				}
+				b.Pairs = append(b.Pairs, runs.Pairs{Account: pair.Account, Sets: []int{set}})
+			}})
+		}
+	}
+	for _, account := range p.unknown {
+		all = append(all, unit{float64(1 + min(len(p.plan.Sets), maxPerAccount)), func(b *runs.Batch) { b.Accounts = append(b.Accounts, account) }})
+	}
+	for _, user := range p.users {
+		all = append(all, unit{max(1, p.perUser), func(b *runs.Batch) { b.Users = append(b.Users, user) }})
+	}
+	for group := range p.plan.Groups {
+		all = append(all, unit{1, func(b *runs.Batch) { b.Groups = append(b.Groups, group) }})
+	}
+	return all
+}
+
+// pack makes batches: as few as the time of a function allows, but enough for
+// as many as may run at once.
+func (p *planner) pack() []runs.Batch {
+	all := p.units()
+	total := 0.0
+	for _, u := range all {
+		total += u.calls
+	}
+	size := min(batchCalls, max(smallBatch, math.Ceil(total/BatchesAtOnce)))
+	if p.engine.mostCalls > 0 {
+		size = p.engine.mostCalls
+	}
+	batches := []runs.Batch{}
+	calls := 0.0
+	for _, u := range all {
+		if len(batches) == 0 || calls+u.calls > size {
+			batches, calls = append(batches, runs.Batch{}), 0
+		}
+		u.add(&batches[len(batches)-1])
+		calls += u.calls
+	}
+	return batches
+}

@@ -1,0 +1,401 @@
+package drift
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/runs"
+)
+
+// Start is what a run begins with.
+type Start struct {
+	Run       string // the name of its execution
+	Execution string // ARN
+	Account   string // that this runs in; empty where it is not known
+	Mode      access.DriftMode
+	// Event is an event of CloudTrail, where one started the run: then the
+	// run is about what it names.
+	Event json.RawMessage
+}
+
+// Plan decides what the run looks at, and writes it in batches. It returns the
+// batches' numbers.
+func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
+	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
+		return nil, access.Errorf(access.CodeInvalid, "there is no mode %q", s.Mode)
+	}
+	policy, err := e.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{engine: e, index: access.NewIndex(&policy), plan: runs.Plan{
+		Run: s.Run, Mode: s.Mode, Execution: s.Execution, StartedAt: e.Now().UTC(), Policy: policy,
+	}}
+	p.names(ctx)
+	reading, cancel := inTime(ctx)
+	defer cancel()
+	if len(s.Event) > 0 && string(s.Event) != "null" {
+		p.plan.Partial = true
+		err = p.event(reading, s.Event)
+	} else {
+		if err = p.groups(reading); err == nil {
+			err = p.assignments(reading, s.Account)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.plan.Unread = p.gaps.unread()
+	p.plan.Unmanageable = p.gaps.unmanageableAccounts()
+	p.plan.Batches = p.pack()
+	if err := e.Runs.PutPlan(ctx, p.plan); err != nil {
+		return nil, err
+	}
+	e.Logger.Info("the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
+		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
+	numbers := make([]int, len(p.plan.Batches))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers, nil
+}
+
+type planner struct {
+	engine *Engine
+	index  *access.Index
+	plan   runs.Plan
+	gaps   gaps
+
+	accountNames, setNames map[string]string
+
+	pairs   []runs.Pairs
+	unknown []int // accounts whose permission sets are still to be listed
+	users   []string
+	perUser float64 // calls
+}
+
+func (p *planner) names(ctx context.Context) {
+	if p.engine.Names == nil {
+		return
+	}
+	accounts, sets, err := p.engine.Names(ctx)
+	if err != nil { // names are asked for one by one then
+		p.engine.Logger.Warn("the catalog's names could not be read", "error", lambdaerr.Message(err))
+		return
+	}
+	p.accountNames, p.setNames = accounts, sets
+}
+
+// groups takes the groups that the policy names, or all where it says "*", and
+// leaves those alone that SCIM manages.
+func (p *planner) groups(ctx context.Context) error {
+	named := map[string]bool{}
+	for _, s := range p.plan.Policy.Groups {
+		for _, id := range s.Resources {
+			named[id] = true
+		}
+	}
+	if named["*"] {
+		all, err := p.engine.Directory.Groups(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range all {
+			p.group(g)
+		}
+		return nil
+	}
+	ids := sortedKeys(named)
+	found := make([]identitycenter.Group, len(ids))
+	each(len(ids), callsAtOnce, func(i int) {
+		g, ok, err := p.engine.Directory.Group(ctx, ids[i])
+		if err != nil {
+			p.gaps.add(groupText(runs.Named{ID: ids[i]}), err)
+		} else if ok {
+			found[i] = g
+		}
+	})
+	for _, g := range found {
+		if g.ID != "" {
+			p.group(g)
+		}
+	}
+	return nil
+}
+
+func (p *planner) group(g identitycenter.Group) {
+	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
+		return
+	}
+	if g.Provisioned {
+		name := g.Name
+		if name == "" {
+			name = g.ID
+		}
+		p.plan.Provisioned = append(p.plan.Provisioned, name)
+		slices.Sort(p.plan.Provisioned)
+		return
+	}
+	p.plan.Groups = append(p.plan.Groups, runs.Named{ID: g.ID, Name: g.Name})
+}
+
+// assignments decides how assignments are listed. self is the account that this
+// runs in, "" where that is not known.
+//
+// Listing by account takes one call for each permission set in an account, and
+// before that some to find out which are where: one for each account, or one
+// for each permission set and hundred accounts. Listing by user takes one call
+// or more for each user, and the users' names come with it. AWS lets only the
+// management account do that.
+func (p *planner) assignments(ctx context.Context, self string) error {
+	if len(p.plan.Policy.Accounts) == 0 {
+		return nil
+	}
+	if err := p.scope(ctx, self); err != nil {
+		return err
+	}
+	accounts, sets := len(p.plan.Accounts), len(p.plan.Sets)
+	if accounts == 0 || sets == 0 {
+		return nil
+	}
+	discovery := min(accounts, sets*pages(accounts))
+	users, byUser := p.byUser(ctx, discovery)
+	switch {
+	case byUser > 0 && (byUser <= discovery || p.engine.ListBy == "user"):
+		p.listByUser(users)
+		return nil
+	case discovery > planCalls:
+		for i := range p.plan.Accounts {
+			p.unknown = append(p.unknown, i)
+		}
+		return nil
+	}
+	p.discover(ctx)
+	calls := 0
+	for _, pair := range p.pairs {
+		calls += len(pair.Sets)
+	}
+	if byUser > 0 && byUser < calls {
+		p.listByUser(users)
+	}
+	return nil
+}
+
+// byUser are all users, and how many calls listing by user takes; 0 where it is
+// not possible, or takes more calls than listing by account can.
+func (p *planner) byUser(ctx context.Context, discovery int) (users []string, calls int) {
+	if p.engine.ListBy == "account" {
+		return nil, 0
+	}
+	most := discovery + p.covered()
+	if p.engine.ListBy == "user" {
+		most = math.MaxInt
+	}
+	users, err := p.listUsers(ctx, most)
+	if err != nil {
+		// Names can be had one by one, and listing by account needs no users.
+		p.engine.Logger.Warn("users could not be listed", "error", lambdaerr.Message(err))
+	}
+	if len(users) == 0 {
+		return nil, 0
+	}
+	return users, p.probe(ctx, users)
+}
+
+func (p *planner) listByUser(users []string) {
+	p.plan.ByUser, p.users, p.pairs = true, users, nil
+}
+
+// pages is how many pages so many items have.
+func pages(items int) int { return (items + identitycenter.PageSize - 1) / identitycenter.PageSize }
+
+// scope takes the accounts and permission sets of which the policy covers
+// anything.
+func (p *planner) scope(ctx context.Context, self string) error {
+	accounts, err := p.engine.Directory.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	arns, err := p.engine.Directory.PermissionSetARNs(ctx)
+	if err != nil {
+		return err
+	}
+	sets := make([]runs.Named, len(arns))
+	failed := make([]error, len(arns))
+	each(len(arns), callsAtOnce, func(i int) {
+		sets[i], failed[i] = p.set(ctx, arns[i])
+	})
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(accounts, func(a, b identitycenter.Account) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(sets, func(a, b runs.Named) int { return strings.Compare(a.ID, b.ID) })
+	ofAny := map[string]bool{}
+	for _, a := range accounts {
+		here := false
+		for _, s := range sets {
+			if (!here || !ofAny[s.ID]) && p.covers(a.ID, s.Name) {
+				here, ofAny[s.ID] = true, true
+			}
+		}
+		switch {
+		case !here:
+		case a.Management && self != "" && self != a.ID:
+			p.gaps.account(runs.Named{ID: a.ID, Management: true}, denied)
+		default:
+			p.plan.Accounts = append(p.plan.Accounts, runs.Named{ID: a.ID, Name: a.Name, Management: a.Management})
+		}
+	}
+	for _, s := range sets {
+		if ofAny[s.ID] {
+			p.plan.Sets = append(p.plan.Sets, s)
+		}
+	}
+	return nil
+}
+
+// set is the permission set with its name; without one where it is gone.
+func (p *planner) set(ctx context.Context, arn string) (runs.Named, error) {
+	if name := p.setNames[arn]; name != "" {
+		return runs.Named{ID: arn, Name: name}, nil
+	}
+	name, err := p.engine.Directory.PermissionSetName(ctx, arn)
+	if access.CodeOf(err) == access.CodeNotFound {
+		err = nil
+	}
+	return runs.Named{ID: arn, Name: name}, err
+}
+
+func (p *planner) covers(accountID, permissionSet string) bool {
+	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: permissionSet})
+}
+
+// covered is how many pairs of account and permission set the policy covers: at
+// most so many are to be listed. Above some number it no longer matters.
+func (p *planner) covered() int {
+	const enough = 200_000
+	n := 0
+	for _, a := range p.plan.Accounts {
+		for _, s := range p.plan.Sets {
+			if p.covers(a.ID, s.Name) {
+				n++
+			}
+		}
+		if n > enough {
+			break
+		}
+	}
+	return n
+}
+
+// listUsers lists all users, or none where there are more than most: then
+// listing by user takes more calls than listing by account, and their names are
+// asked for later.
+func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
+	names := map[string]string{}
+	var ids []string
+	err := p.engine.Directory.UserPages(ctx, func(page []identitycenter.User) bool {
+		for _, u := range page {
+			names[u.ID] = u.UserName
+			ids = append(ids, u.ID)
+		}
+		return len(ids) <= most
+	})
+	if err != nil || len(ids) > most {
+		return nil, err
+	}
+	p.plan.Users = names
+	return ids, nil
+}
+
+// probe lists some users' assignments and estimates how many calls all of them
+// take; 0 where AWS does not let this account list by user, or does not answer.
+func (p *planner) probe(ctx context.Context, users []string) int {
+	step := max(1, len(users)/probes)
+	looked, calls := 0, 0
+	for i := 0; i < len(users) && looked < probes; i += step {
+		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
+		if err != nil {
+			if !identitycenter.Denied(err) {
+				p.engine.Logger.Warn("assignments can't be listed by user", "error", lambdaerr.Message(err))
+			}
+			return 0
+		}
+		looked, calls = looked+1, calls+n
+	}
+	p.perUser = float64(calls) / float64(looked)
+	return int(p.perUser*float64(len(users)) + 0.5)
+}
+
+// discover finds out which of the permission sets are in which of the accounts,
+// the shorter way.
+func (p *planner) discover(ctx context.Context) {
+	accounts, sets := p.plan.Accounts, p.plan.Sets
+	var mu sync.Mutex
+	in := make([]map[int]bool, len(accounts)) // account ► its permission sets
+	enter := func(account, set int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if in[account] == nil {
+			in[account] = map[int]bool{}
+		}
+		in[account][set] = true
+	}
+	if len(sets)*pages(len(accounts)) < len(accounts) {
+		byID := indexes(accounts)
+		each(len(sets), callsAtOnce, func(s int) {
+			ids, err := p.engine.Directory.AccountsWith(ctx, sets[s].ID)
+			if err != nil {
+				p.gaps.add("permission set "+sets[s].Name, err)
+				return
+			}
+			for _, id := range ids {
+				if a, ok := byID[id]; ok {
+					enter(a, s)
+				}
+			}
+		})
+	} else {
+		byARN := indexes(sets)
+		each(len(accounts), callsAtOnce, func(a int) {
+			arns, err := p.engine.Directory.ProvisionedPermissionSets(ctx, accounts[a].ID)
+			if err != nil {
+				p.gaps.account(accounts[a], err)
+				return
+			}
+			for _, arn := range arns {
+				if s, ok := byARN[arn]; ok {
+					enter(a, s)
+				}
+			}
+		})
+	}
+	for a, account := range accounts {
+		pair := runs.Pairs{Account: a}
+		for s, set := range sets {
+			if in[a][s] && p.covers(account.ID, set.Name) {
+				pair.Sets = append(pair.Sets, s)
+			}
+		}
+		if len(pair.Sets) > 0 {
+			p.pairs = append(p.pairs, pair)
+		}
+	}
+}
+
+func indexes(list []runs.Named) map[string]int {
+	byID := make(map[string]int, len(list))
+	for i, one := range list {
+		byID[one.ID] = i
+	}
+	return byID
+}

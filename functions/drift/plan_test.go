@@ -1,0 +1,259 @@
+package drift
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/runs"
+)
+
+// sized is an organization in which every permission set is in the first
+// accounts: one user has all of them.
+func sized(accounts, in, sets, users int) *world {
+	w := newWorld()
+	for i := range accounts {
+		w.accounts = append(w.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", i+1)})
+	}
+	for s := range sets {
+		arn := fmt.Sprintf("arn:%04d", s)
+		w.sets[arn] = fmt.Sprintf("Set%d", s)
+		for i := range in {
+			w.assign(w.accounts[i].ID, arn, "u-0001")
+		}
+	}
+	for i := range users {
+		id := fmt.Sprintf("u-%04d", i)
+		w.users[id] = id
+	}
+	w.policy.Accounts = []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}
+	return w
+}
+
+// Assignments are listed the way that needs fewer calls.
+func TestPlanTakesFewerCalls(t *testing.T) {
+	tests := []struct {
+		name                      string
+		accounts, in, sets, users int
+		fail                      map[string]error
+		byUser                    bool
+		want                      map[string]int // calls of the plan and its batches
+	}{
+		{name: "few permission sets are anywhere", accounts: 30, in: 2, sets: 3, users: 40,
+			want: map[string]int{"AccountsWith": 3, "UserAssignments": 6, "UserPages": 1, "AssignmentsOf": 5}},
+		{name: "more permission sets than accounts", accounts: 3, in: 1, sets: 9, users: 40,
+			want: map[string]int{"ProvisionedPermissionSets": 3, "UserAssignments": 9, "UserPages": 1}},
+		{name: "few users", accounts: 60, in: 60, sets: 4, users: 30, byUser: true,
+			want: map[string]int{"AccountsWith": 4, "UserPages": 1, "AssignmentsOf": 5 + 30}},
+		{name: "fewer users than it takes to find out", accounts: 60, in: 60, sets: 40, users: 30, byUser: true,
+			want: map[string]int{"UserPages": 1, "AssignmentsOf": 5 + 30}},
+		{name: "few users, denied", accounts: 60, in: 60, sets: 4, users: 30, fail: map[string]error{"AssignmentsOf": refusal},
+			want: map[string]int{"AccountsWith": 4, "UserPages": 1, "AssignmentsOf": 1, "UserAssignments": 240}},
+		{name: "few users, who can't be listed", accounts: 10, in: 10, sets: 4, users: 3, fail: map[string]error{"UserPages": throttle},
+			want: map[string]int{"AccountsWith": 4, "UserPages": 1, "UserAssignments": 40}},
+		{name: "many users", accounts: 10, in: 10, sets: 4, users: 1_000,
+			want: map[string]int{"AccountsWith": 4, "UserPages": 1, "UserAssignments": 40}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := sized(test.accounts, test.in, test.sets, test.users)
+			// Everything is held, so that nothing is looked at twice.
+			for a := range w.assignments {
+				w.lease(a.AccountID, a.PermissionSetARN, a.UserID, access.LeaseHeld)
+			}
+			for operation, err := range test.fail {
+				w.fail[operation] = err
+			}
+			e := w.engine()
+			e.Names = nil
+			batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range batches {
+				if err := e.Scan(t.Context(), "r", n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			plan, _ := w.runs.Plan(t.Context(), "r")
+			if plan.ByUser != test.byUser {
+				t.Errorf("by user: %v", plan.ByUser)
+			}
+			for _, other := range []string{"Lease", "Accounts", "PermissionSetARNs", "PermissionSetName"} {
+				delete(w.calls, other)
+			}
+			if !reflect.DeepEqual(w.calls, test.want) {
+				t.Errorf("calls %v, want %v", w.calls, test.want)
+			}
+		})
+	}
+}
+
+// A batch has no more calls than fit into a function's time, and two run at
+// once where there is work for two. A large organization's accounts are listed
+// in the batches.
+func TestBatches(t *testing.T) {
+	w := sized(300, 300, 10, 5_000)
+	e := w.engine()
+	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); err != nil {
+		t.Fatal(err)
+	}
+	plan, _ := w.runs.Plan(t.Context(), "r")
+	seen := map[[2]int]bool{}
+	for n, b := range plan.Batches {
+		calls := 0
+		for _, pair := range b.Pairs {
+			for _, set := range pair.Sets {
+				seen[[2]int{pair.Account, set}] = true
+				calls++
+			}
+		}
+		if calls > batchCalls {
+			t.Errorf("batch %d has %d calls", n, calls)
+		}
+	}
+	if len(seen) != 3_000 || len(plan.Batches) != 3 {
+		t.Errorf("%d pairs in %d batches, want 3000 in 3", len(seen), len(plan.Batches))
+	}
+
+	w = sized(2_500, 0, 2_100, 5_000) // too many to find out in the plan
+	e = w.engine()
+	e.ListBy = "account"
+	batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, _ = w.runs.Plan(t.Context(), "r")
+	accounts := 0
+	for _, b := range plan.Batches {
+		accounts += len(b.Accounts)
+		if len(b.Accounts) > batchCalls/maxPerAccount {
+			t.Fatalf("%d accounts in a batch", len(b.Accounts))
+		}
+	}
+	payload, _ := json.Marshal(batches)
+	if accounts != 2_500 || w.calls["ProvisionedPermissionSets"]+w.calls["AccountsWith"] != 0 || len(payload) > 200<<10 {
+		t.Errorf("%d accounts in %d batches, %v, a payload of %d bytes", accounts, len(batches), w.calls, len(payload))
+	}
+	w.assign(w.accounts[0].ID, "arn:0000", "u-0001")
+	if err := e.Scan(t.Context(), "r", 0); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := w.runs.Result(t.Context(), "r", 0); len(r.Findings) != 1 || len(r.Unread) != 0 {
+		t.Errorf("result %+v", r)
+	}
+}
+
+func TestParseEvent(t *testing.T) {
+	tests := []struct {
+		name  string
+		event string
+		want  string // key of the target; empty: nothing
+	}{
+		{"a user's assignment", `{"source":"aws.sso","detail":{"eventSource":"sso.amazonaws.com","eventName":"CreateAccountAssignment","requestParameters":{"instanceArn":"arn:i","targetId":"111111111111","targetType":"AWS_ACCOUNT","permissionSetArn":"arn:ps","principalType":"USER","principalId":"u"}}}`, "account#111111111111#arn:ps"},
+		{"the record alone", `{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"USER"}}`, "account#111111111111#arn:ps"},
+		{"a group's assignment", `{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"GROUP"}}}`, ""},
+		{"one that failed", `{"detail":{"eventName":"CreateAccountAssignment","errorCode":"AccessDenied","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"USER"}}}`, ""},
+		{"without parameters", `{"detail":{"eventName":"CreateAccountAssignment","requestParameters":null}}`, ""},
+		{"a member, by the API", `{"detail":{"eventSource":"identitystore.amazonaws.com","eventName":"CreateGroupMembership","requestParameters":{"identityStoreId":"d-1","groupId":"g-1","memberId":{"userId":"u"}}}}`, "group#g-1"},
+		{"a member, by the console", `{"detail":{"eventSource":"sso-directory.amazonaws.com","eventName":"AddMemberToGroup","requestParameters":{"identityStoreId":"d-1","groupId":"g-1","memberId":"u"}}}`, "group#g-1"},
+		{"a member, by SCIM", `{"detail":{"eventSource":"identitystore-scim.amazonaws.com","eventName":"PatchGroup","requestParameters":{"tenantId":"t","id":"g-1","httpBody":{}}}}`, "group#g-1"},
+		{"a member of a group unnamed", `{"detail":{"eventName":"AddMemberToGroup","requestParameters":{"id":"x"}}}`, ""},
+		{"something else", `{"detail":{"eventName":"DeleteAccountAssignment","requestParameters":{"targetId":"1"}}}`, ""},
+		{"nonsense", `"x"`, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			target, ok := parseEvent(json.RawMessage(test.event))
+			if ok != (test.want != "") || ok && target.Key() != test.want {
+				t.Errorf("got %+v, %v, want %q", target, ok, test.want)
+			}
+		})
+	}
+}
+
+// A run that an event started looks at what the event names, and at nothing
+// else; outside of the policy at nothing.
+func TestEvents(t *testing.T) {
+	assignment := func(account, set string) string {
+		return fmt.Sprintf(`{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":%q,"permissionSetArn":%q,"principalType":"USER"}}}`, account, set)
+	}
+	group := func(id string) string {
+		return fmt.Sprintf(`{"detail":{"eventName":"CreateGroupMembership","requestParameters":{"groupId":%q}}}`, id)
+	}
+	tests := []struct {
+		name  string
+		event string
+		want  []string
+		calls map[string]int
+	}{
+		{"in the policy", assignment("111111111111", "arn:admin"), []string{"alice@Production Admin"}, map[string]int{"PermissionSetName": 1, "UserAssignments": 2, "Lease": 3, "UserName": 1}},
+		{"held", assignment("111111111111", "arn:read"), nil, map[string]int{"PermissionSetName": 1, "UserAssignments": 1, "Lease": 1}},
+		{"outside of the policy", assignment("222222222222", "arn:admin"), nil, map[string]int{"PermissionSetName": 1}},
+		{"a permission set that is gone", assignment("111111111111", "arn:gone"), nil, map[string]int{"PermissionSetName": 1}},
+		{"a member", group("g-1"), []string{"bob@Ops"}, map[string]int{"Group": 1, "Memberships": 2, "Lease": 2, "UserName": 1}},
+		{"a member of another group", group("g-2"), nil, map[string]int{}},
+		{"nothing", `{}`, nil, map[string]int{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := small()
+			w.assign("111111111111", "arn:read", "u-bob")
+			w.lease("111111111111", "arn:read", "u-bob", access.LeaseCreating)
+			w.members[[2]string{"g-1", "u-bob"}] = true
+			e := w.engine()
+			w.now = monday.Add(1)
+			_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(test.event)})
+			for i := range findings { // names of accounts come from the catalog, which there is none of here
+				if findings[i].AccountID == "111111111111" {
+					findings[i].AccountName = "Production"
+				}
+			}
+			if got := names(findings); !slices.Equal(got, test.want) {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+			if !reflect.DeepEqual(w.calls, test.calls) {
+				t.Errorf("calls %v, want %v", w.calls, test.calls)
+			}
+		})
+	}
+	w := small()
+	w.fail["PermissionSetName"] = errors.Join(throttle)
+	if _, err := w.engine().Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(assignment("111111111111", "arn:admin"))}); err == nil {
+		t.Error("no error where the permission set could not be looked at")
+	}
+}
+
+// Names of users are had in as few calls as it takes.
+func TestNamesOfUsers(t *testing.T) {
+	for _, test := range []struct {
+		users, findings int
+		want            map[string]int
+	}{
+		{users: 50, findings: 1, want: map[string]int{"UserName": 1}},
+		{users: 50, findings: 40, want: map[string]int{"UserPages": 1}},
+		{users: 1_000, findings: 3, want: map[string]int{"UserPages": 3, "UserName": 3}},
+		{users: 1_000, findings: 200, want: map[string]int{"UserPages": 10}},
+	} {
+		w := sized(1, 0, 1, test.users)
+		var findings []access.Finding
+		for i := range test.findings { // the last ones that are listed
+			findings = append(findings, access.Finding{Subject: access.Subject{PrincipalID: fmt.Sprintf("u-%04d", test.users-1-i)}})
+		}
+		plan := runs.Plan{}
+		w.engine().nameUsers(t.Context(), &plan, findings)
+		for _, f := range findings {
+			if f.UserName != f.PrincipalID {
+				t.Fatalf("%d of %d: %s is called %q", test.findings, test.users, f.PrincipalID, f.UserName)
+			}
+		}
+		if !reflect.DeepEqual(w.calls, test.want) {
+			t.Errorf("%d of %d: calls %v, want %v", test.findings, test.users, w.calls, test.want)
+		}
+	}
+}

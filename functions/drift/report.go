@@ -1,0 +1,155 @@
+package drift
+
+import (
+	"context"
+	"maps"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/runs"
+)
+
+// Removal is what became of the finding with that index.
+type Removal struct {
+	Index  int                  `json:"index"`
+	Result access.RemovalResult `json:"result"`
+}
+
+// Answer says whether a person let the run go on: "remove" or "report". Where
+// there is no answer by now, it enters that there was none: whoever presses from
+// here on is told so.
+func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
+	row, _, err := e.Rows.AnswerRun(ctx, run, access.RunAnswer{At: e.Now().UTC()})
+	if err != nil || row.Answer == nil || !row.Answer.Remove {
+		return nextReport, err
+	}
+	return nextRemove, nil
+}
+
+func (e *Engine) answer(ctx context.Context, run string) (*access.RunAnswer, error) {
+	row, err := e.Rows.Run(ctx, run)
+	if access.CodeOf(err) == access.CodeNotFound {
+		return nil, nil
+	}
+	return row.Answer, err
+}
+
+// Report writes what people are told of a run, and marks it as told. tell says
+// whether there is anything, complete whether everything was read.
+func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (tell, complete bool, err error) {
+	plan, err := e.Runs.Plan(ctx, run)
+	if err != nil {
+		return false, false, err
+	}
+	findings, err := e.Runs.Findings(ctx, run)
+	if err != nil {
+		return false, false, err
+	}
+	c, err := e.Runs.Collected(ctx, run)
+	if err != nil {
+		return false, false, err
+	}
+	known, _, err := e.known(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	now := e.Now().UTC()
+	r := access.DriftReport{
+		RunID: run, Mode: plan.Mode, At: now, ExecutionARN: plan.Execution,
+		Findings: toTell(&plan, known, findings, now), Total: len(findings),
+		Guard: c.Guard, Limit: c.Limit, Unread: c.Unread,
+		Unmanageable: changed(&plan, known.Unmanageable, c.Unmanageable),
+		Provisioned:  changed(&plan, known.Provisioned, c.Provisioned),
+	}
+	switch before, err := e.Runs.Report(ctx, run); access.CodeOf(err) {
+	case "": // a repeated step: what it told of stands as told already
+		r.Unmanageable, r.Provisioned = before.Unmanageable, before.Provisioned
+	case access.CodeNotFound, access.CodeInvalid:
+	default:
+		return false, false, err
+	}
+	if c.Guard != "" {
+		if r.Answer, err = e.answer(ctx, run); err != nil {
+			return false, false, err
+		}
+	}
+	letGo := c.Next == nextAsk && r.Answer != nil && r.Answer.Remove
+	if c.Next == nextRemove || letGo {
+		r.Results = results(findings, removals)
+	}
+	if e.Next != nil {
+		if at, ok := e.Next(now); ok {
+			r.NextRevocation = at.UTC()
+		}
+	}
+	if err := e.Runs.PutReport(ctx, r); err != nil {
+		return false, false, err
+	}
+	if err := e.told(ctx, &plan, r, &c); err != nil {
+		return false, false, err
+	}
+	if err := e.beat(ctx, &plan, &c, len(findings), letGo); err != nil {
+		return false, false, err
+	}
+	complete = len(c.Unread) == 0
+	e.count(&plan, &c, r, complete)
+	tell = len(r.Findings) > 0 || len(r.Unread) > 0 || len(r.Unmanageable) > 0 || len(r.Provisioned) > 0
+	return tell, complete, nil
+}
+
+// results are those of all findings: one of which nothing is heard is not known
+// to be gone.
+func results(findings []access.Finding, removals []Removal) map[string]access.RemovalResult {
+	all := map[string]access.RemovalResult{}
+	for _, f := range findings {
+		all[f.Key()] = access.DriftFailed
+	}
+	for _, r := range removals {
+		if r.Index < 0 || r.Index >= len(findings) {
+			continue
+		}
+		switch r.Result {
+		case access.DriftRemoved, access.DriftHeld:
+			all[findings[r.Index].Key()] = r.Result
+		}
+	}
+	return all
+}
+
+// told marks what the report tells of, and forgets what was removed.
+func (e *Engine) told(ctx context.Context, plan *runs.Plan, r access.DriftReport, c *runs.Collected) error {
+	return e.remember(ctx, func(k *runs.Known) {
+		for _, f := range r.Findings {
+			key := f.Key()
+			known, ok := k.Findings[key]
+			if !ok {
+				known = runs.KnownFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
+			}
+			known.ToldAt, known.ToldRun = r.At, plan.Run
+			k.Findings[key] = known
+		}
+		maps.DeleteFunc(k.Findings, func(key string, _ runs.KnownFinding) bool { return r.Results[key] == access.DriftRemoved })
+		if !plan.Partial {
+			k.Unmanageable, k.Provisioned = c.Unmanageable, c.Provisioned
+		}
+	})
+}
+
+func (e *Engine) count(plan *runs.Plan, c *runs.Collected, r access.DriftReport, complete bool) {
+	for range c.New {
+		e.Count(metric.DriftFound, nil)
+	}
+	for _, result := range r.Results {
+		switch result {
+		case access.DriftRemoved:
+			e.Count(metric.DriftRevoked, nil)
+		case access.DriftFailed:
+			e.Count(metric.DriftFailed, nil)
+		}
+	}
+	if !complete {
+		e.Count(metric.ReconcileIncomplete, nil)
+		return
+	}
+	e.Count(metric.ReconcileCompleted, map[string]string{"Mode": string(plan.Mode)})
+}

@@ -1,0 +1,388 @@
+package drift
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
+)
+
+const execution = "arn:aws:states:us-east-1:123456789012:execution:reconcile:r"
+
+func report(t *testing.T, w *world, e *Engine, run string, removals []Removal) (access.DriftReport, bool, bool) {
+	t.Helper()
+	tell, complete, err := e.Report(t.Context(), run, removals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.runs.Report(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, tell, complete
+}
+
+func names(findings []access.Finding) (all []string) {
+	for _, f := range findings {
+		place := f.AccountName + " " + f.PermissionSet
+		if f.Kind == access.KindGroup {
+			place = f.GroupName
+		}
+		all = append(all, strings.TrimSpace(f.UserName)+"@"+place)
+	}
+	return all
+}
+
+// The same drift is told of once a day, by whichever run; what is new at once.
+func TestToldOnceADay(t *testing.T) {
+	w := small()
+	e := w.engine()
+	steps := []struct {
+		name   string
+		after  time.Duration
+		change func()
+		found  [][2]int // new ones
+		tell   []string
+		total  int
+		next   string
+	}{
+		{name: "the first run", found: [][2]int{{0, 1}}, tell: []string{"alice@Production Admin"}, total: 1, next: "report"},
+		{name: "two hours later", after: 2 * time.Hour, found: [][2]int{}, total: 1, next: "nothing"},
+		{name: "one more", after: 2 * time.Hour, change: func() { w.members[[2]string{"g-1", "u-bob"}] = true }, found: [][2]int{{0, 1}}, tell: []string{"bob@Ops"}, total: 2, next: "report"},
+		{name: "a day after the first", after: 20 * time.Hour, found: [][2]int{}, tell: []string{"alice@Production Admin"}, total: 2, next: "report"},
+		{name: "it goes", after: 2 * time.Hour, change: func() { w.unassign("111111111111", "arn:admin", "u-alice"); clear(w.members) }, found: [][2]int{}, next: "nothing"},
+		{name: "and comes back", after: 2 * time.Hour, change: func() { w.assign("111111111111", "arn:admin", "u-alice") }, found: [][2]int{{0, 1}}, tell: []string{"alice@Production Admin"}, total: 1, next: "report"},
+	}
+	for i, step := range steps {
+		w.now = w.now.Add(step.after)
+		if step.change != nil {
+			step.change()
+		}
+		run := string(rune('a' + i))
+		c, findings := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Execution: execution})
+		if !reflect.DeepEqual(c, Collected{Found: step.found, Next: step.next, Removals: []int{}, Complete: true}) {
+			t.Errorf("%s: collected %+v", step.name, c)
+		}
+		again, err := e.Collect(t.Context(), run)
+		if err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%s: collected again %+v, %v", step.name, again, err)
+		}
+		for range 2 { // the step may be repeated
+			r, tell, complete := report(t, w, e, run, nil)
+			if got := names(r.Findings); !slices.Equal(got, step.tell) || tell != (len(step.tell) > 0) || !complete || r.Total != step.total || r.Total != len(findings) {
+				t.Errorf("%s: told of %q (%v) of %d, want %q of %d", step.name, got, tell, r.Total, step.tell, step.total)
+			}
+			if r.NextRevocation != w.now.Add(time.Hour) || r.Guard != "" || r.Results != nil || r.ExecutionARN != execution {
+				t.Errorf("%s: %+v", step.name, r)
+			}
+		}
+		row, there := w.rows[run]
+		if there != (step.next != "nothing") || there && (row.Guard != "" || row.Approvers != nil || row.ExecutionARN != execution) {
+			t.Errorf("%s: row %v %+v", step.name, there, row)
+		}
+	}
+	if got := w.counted["ReconcileCompleted warn"]; got != 12 {
+		t.Errorf("%d runs counted as complete, want each of 12 reports", got)
+	}
+	first, _ := w.runs.Findings(t.Context(), "b")
+	if len(first) != 1 || !first[0].FirstSeen.Equal(monday) {
+		t.Errorf("two hours later first seen %+v, want at the first run", first)
+	}
+}
+
+// A run that removes asks a person where it can't believe the table, and where
+// there is much to remove.
+func TestGuards(t *testing.T) {
+	earlier := monday.Add(-2 * time.Hour)
+	tests := []struct {
+		name  string
+		mode  access.DriftMode
+		known time.Time // beat in the bucket
+		table time.Time // beat in the table
+		limit int
+		clean bool // no findings
+		guard access.Guard
+		next  string
+	}{
+		{name: "all as the run before left it", mode: access.DriftRevoke, known: earlier, table: earlier, limit: 1, next: "remove"},
+		{name: "the table is newer", mode: access.DriftRevoke, known: earlier, table: earlier.Add(time.Second), limit: 1, next: "remove"},
+		{name: "one too many", mode: access.DriftRevoke, known: earlier, table: earlier, limit: 0, guard: access.GuardTooMany, next: "ask"},
+		{name: "no run before", mode: access.DriftRevoke, limit: 9, guard: access.GuardNoRecord, next: "ask"},
+		{name: "a table that remembers what the bucket does not", mode: access.DriftRevoke, table: earlier, limit: 9, guard: access.GuardNoRecord, next: "ask"},
+		{name: "an empty table", mode: access.DriftRevoke, known: earlier, limit: 9, guard: access.GuardLostRecord, next: "ask"},
+		{name: "a restored table", mode: access.DriftRevoke, known: earlier, table: earlier.Add(-time.Hour), limit: 9, guard: access.GuardLostRecord, next: "ask"},
+		{name: "an empty table, too many too", mode: access.DriftRevoke, known: earlier, limit: 0, guard: access.GuardLostRecord, next: "ask"},
+		{name: "nothing to remove", mode: access.DriftRevoke, clean: true, next: "nothing"},
+		{name: "an empty table, nothing removes", mode: access.DriftWarn, known: earlier, next: "report"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := small()
+			if test.clean {
+				w.unassign("111111111111", "arn:admin", "u-alice")
+			}
+			w.beat = requests.Beat{Run: "before", At: test.table}
+			if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: test.known}}, ""); err != nil {
+				t.Fatal(err)
+			}
+			e := w.engine()
+			e.Limit = test.limit
+			c, _ := w.collect(t, e, Start{Run: "r", Mode: test.mode, Execution: execution})
+			if c.Next != test.next {
+				t.Fatalf("next %q, want %q", c.Next, test.next)
+			}
+			wantRemovals := []int{}
+			if test.next == "ask" || test.next == "remove" {
+				wantRemovals = []int{0}
+			}
+			row := w.rows["r"]
+			if !slices.Equal(c.Removals, wantRemovals) || row.Guard != test.guard {
+				t.Errorf("removals %v, want %v; row %+v", c.Removals, wantRemovals, row)
+			}
+			if test.guard != "" && (!slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) || row.Removals != 1) {
+				t.Errorf("row %+v", row)
+			}
+			next, err := e.Answer(t.Context(), "r")
+			if next != "report" || err != nil {
+				t.Errorf("without an answer: %q, %v", next, err)
+			}
+			r, _, _ := report(t, w, e, "r", nil)
+			if r.Guard != test.guard || (r.Limit != 0) != (test.guard == access.GuardTooMany && test.limit != 0) {
+				t.Errorf("report %+v", r)
+			}
+			if (test.next == "remove") != (len(r.Results) == 1) {
+				t.Errorf("results %v", r.Results)
+			}
+		})
+	}
+}
+
+// As long as nobody has let a run go on after the table lost its memory, each
+// run asks again: none of them makes the loss look repaired.
+func TestALossIsNotForgotten(t *testing.T) {
+	w := small()
+	w.unassign("111111111111", "arn:admin", "u-alice")
+	e := w.engine()
+	e.Limit = 5
+	turn := 0
+	run := func(mode access.DriftMode, answer *access.RunAnswer) (string, access.DriftReport) {
+		t.Helper()
+		turn++
+		id := string(rune('a' + turn))
+		w.now = w.now.Add(time.Hour)
+		c, _ := w.collect(t, e, Start{Run: id, Mode: mode})
+		next := c.Next
+		var removals []Removal
+		if next == "ask" && answer != nil {
+			row := w.rows[id]
+			row.Answer = answer
+			w.rows[id] = row
+			got, err := e.Answer(t.Context(), id)
+			if want := map[bool]string{true: "remove", false: "report"}[answer.Remove]; got != want || err != nil {
+				t.Errorf("answered %+v: %q, %v", answer, got, err)
+			}
+			next = got
+		}
+		if next == "remove" {
+			for _, i := range c.Removals {
+				removals = append(removals, Removal{i, access.DriftRemoved})
+			}
+			clear(w.assignments)
+		}
+		r, _, _ := report(t, w, e, id, removals)
+		return c.Next, r
+	}
+	expect := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	next, _ := run(access.DriftWarn, nil)
+	expect("the first run, with everything held", next, "nothing")
+	w.assign("111111111111", "arn:admin", "u-alice")
+	next, r := run(access.DriftRevoke, nil)
+	expect("drift", next, "remove")
+	expect("its result", string(r.Results[subject("111111111111", "arn:admin", "u-alice").Key()]), "removed")
+
+	clear(w.leases) // the table is emptied
+	w.beat = requests.Beat{}
+	w.assign("111111111111", "arn:admin", "u-bob")
+	next, _ = run(access.DriftWarn, nil)
+	expect("a warning", next, "report")
+	next, _ = run(access.DriftRevoke, nil)
+	expect("nobody answers", next, "ask")
+	next, r = run(access.DriftRevoke, &access.RunAnswer{})
+	expect("somebody says no", next, "ask")
+	if r.Guard != access.GuardLostRecord || r.Results != nil || r.Answer == nil || r.Answer.Remove {
+		t.Errorf("refused: %+v", r)
+	}
+	w.fail["UserAssignments 111111111111"] = throttle
+	next, _ = run(access.DriftRevoke, nil)
+	expect("nothing can be read, so nothing is found", next, "report")
+	clear(w.fail)
+	next, r = run(access.DriftRevoke, &access.RunAnswer{Remove: true})
+	expect("somebody says yes", next, "ask")
+	if r.Answer == nil || r.Results[subject("111111111111", "arn:admin", "u-bob").Key()] != access.DriftRemoved {
+		t.Errorf("let go: %+v", r)
+	}
+	w.assign("111111111111", "arn:admin", "u-alice")
+	next, _ = run(access.DriftRevoke, nil)
+	expect("the day after", next, "remove")
+}
+
+func TestReportOfRemovals(t *testing.T) {
+	w := small()
+	for _, user := range []string{"u-1", "u-2", "u-3"} {
+		w.users[user] = user
+		w.assign("111111111111", "arn:read", user)
+	}
+	w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+	if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	e := w.engine()
+	_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+	if got := names(findings); !slices.Equal(got, []string{"alice@Production Admin", "u-1@Production ReadOnly", "u-2@Production ReadOnly", "u-3@Production ReadOnly"}) {
+		t.Fatalf("findings %q", got)
+	}
+	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
+	want := map[string]access.RemovalResult{
+		findings[0].Key(): access.DriftRemoved, findings[1].Key(): access.DriftHeld,
+		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftFailed,
+	}
+	if !reflect.DeepEqual(r.Results, want) || !tell || !complete || len(r.Findings) != 4 {
+		t.Errorf("got %+v, want %v", r, want)
+	}
+	for name, n := range map[string]int{"DriftFound": 4, "DriftRevoked": 1, "DriftFailed": 2, "ReconcileCompleted revoke": 1, "ReconcileIncomplete": 0} {
+		if w.counted[name] != n {
+			t.Errorf("counted %s %d times, want %d", name, w.counted[name], n)
+		}
+	}
+	known, _, _ := w.runs.Known(t.Context())
+	if _, there := known.Findings[findings[0].Key()]; there || len(known.Findings) != 3 {
+		t.Errorf("known afterwards: %v", known.Findings)
+	}
+}
+
+// Groups that SCIM manages and accounts that can't be managed are told of when
+// that changes; what could not be read, in each run.
+func TestToldOfWhenItChanges(t *testing.T) {
+	w := small()
+	clear(w.assignments)
+	w.policy.Accounts[0].Resources = []string{"*"}
+	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.members[[2]string{"g-1", "u-bob"}] = true
+	e := w.engine()
+	for i, want := range []struct {
+		tell, complete bool
+		fail           error
+		event          string
+	}{
+		{tell: true, complete: true},
+		{complete: true},
+		{tell: true, fail: throttle},
+		{tell: true, fail: throttle},
+		{complete: true, event: `{"detail":{"eventName":"AddMemberToGroup","requestParameters":{"groupId":"g-1"}}}`},
+		{complete: true},
+	} {
+		run := string(rune('a' + i))
+		w.assign("222222222222", "arn:read", "u-bob") // so that there is something to list
+		w.lease("222222222222", "arn:read", "u-bob", access.LeaseHeld)
+		w.fail["UserAssignments 222222222222"] = want.fail
+		e.ListBy = "account"
+		c, _ := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Account: "123456789012", Event: json.RawMessage(want.event)})
+		for range 2 {
+			r, tell, complete := report(t, w, e, run, nil)
+			if tell != want.tell || complete != want.complete || c.Complete != want.complete || (c.Next == "report") != want.tell {
+				t.Errorf("run %s: tell %v, complete %v, collected %+v", run, tell, complete, c)
+			}
+			if first := i == 0; first != slices.Equal(r.Unmanageable, []string{"999999999999"}) || first != slices.Equal(r.Provisioned, []string{"Ops"}) {
+				t.Errorf("run %s: unmanageable %q, provisioned %q", run, r.Unmanageable, r.Provisioned)
+			}
+			if (want.fail != nil) != reflect.DeepEqual(r.Unread, []access.Unread{{What: "account 222222222222", Why: "slow down"}}) {
+				t.Errorf("run %s: unread %v", run, r.Unread)
+			}
+		}
+	}
+	if w.counted["ReconcileIncomplete"] != 4 {
+		t.Errorf("counted %v", w.counted)
+	}
+}
+
+func TestBatchWithoutResult(t *testing.T) {
+	w := small()
+	e := w.engine()
+	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := e.Collect(t.Context(), "r")
+	if err != nil || c.Complete || len(c.Removals) != 0 || c.Next != "report" {
+		t.Errorf("collected %+v, %v", c, err)
+	}
+	collected, _ := w.runs.Collected(t.Context(), "r")
+	var what []string
+	for _, u := range collected.Unread {
+		what = append(what, u.What)
+	}
+	if !slices.Equal(what, []string{"account 111111111111", "group g-1"}) {
+		t.Errorf("unread %q", what)
+	}
+	if err := e.Scan(t.Context(), "r", 1); access.CodeOf(err) != access.CodeInvalid {
+		t.Errorf("a batch too many: %v", err)
+	}
+}
+
+// What there was no time for is unread, and what was read is written.
+func TestScanWithoutTime(t *testing.T) {
+	w := small()
+	e := w.engine()
+	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(writeTime/2))
+	defer cancel()
+	if err := e.Scan(ctx, "r", 0); err != nil {
+		t.Fatal(err)
+	}
+	r, err := w.runs.Result(t.Context(), "r", 0)
+	want := []access.Unread{{What: "account 111111111111", Why: "there was no time left"}, {What: "group g-1", Why: "there was no time left"}}
+	if err != nil || !reflect.DeepEqual(r.Unread, want) || len(r.Findings) != 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestPlanFails(t *testing.T) {
+	for _, operation := range []string{"Accounts", "PermissionSetARNs", "PermissionSetName"} {
+		w := small()
+		w.fail[operation] = throttle
+		if _, err := w.engine().Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); access.CodeOf(err) != access.CodeThrottled {
+			t.Errorf("%s: %v, want Throttled", operation, err)
+		}
+	}
+	if _, err := small().engine().Plan(t.Context(), Start{Run: "r", Mode: "sweep"}); access.CodeOf(err) != access.CodeInvalid {
+		t.Errorf("another mode: %v, want Invalid", err)
+	}
+}
+
+// What is known and makes no sense is made anew, and a run that removes asks.
+func TestKnownThatMakesNoSense(t *testing.T) {
+	w := small()
+	w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+	if err := w.runs.Objects.Put(t.Context(), "reconcile/known.json", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	e := w.engine()
+	c, _ := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+	if c.Next != "ask" || w.rows["r"].Guard != access.GuardNoRecord {
+		t.Errorf("collected %+v, %+v", c, w.rows["r"])
+	}
+}

@@ -1,0 +1,235 @@
+package drift
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/runs"
+)
+
+// Scan looks at one batch of a run and writes what it found.
+//
+// Assignments are listed first, and only then it is asked which of them a lease
+// holds: who grants writes the lease before the assignment, so that a lease
+// that is asked for after the assignment was seen is there. Who removes does it
+// the other way round: the lease goes after the assignment. So what no lease
+// holds is listed once more, and asked about once more; only what is there
+// twice, without a lease twice, is a finding.
+func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
+	plan, err := e.Runs.Plan(ctx, run)
+	if err != nil {
+		return err
+	}
+	if batch < 0 || batch >= len(plan.Batches) {
+		return access.Errorf(access.CodeInvalid, "run %s has %d batches, none with the number %d", run, len(plan.Batches), batch)
+	}
+	s := &scanner{engine: e, plan: &plan, index: access.NewIndex(&plan.Policy), accounts: indexes(plan.Accounts), sets: indexes(plan.Sets)}
+	reading, cancel := inTime(ctx)
+	defer cancel()
+	s.list(reading, plan.Batches[batch])
+	free := s.unheld(reading, s.present)
+	free = s.unheld(reading, s.stillThere(reading, free))
+	result := runs.Result{Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
+	seen := map[string]bool{}
+	for _, p := range free {
+		// By user, somebody's assignments are listed once for each batch that
+		// names them; a list may also repeat itself over its pages.
+		if key := p.finding.Key(); !seen[key] {
+			seen[key] = true
+			result.Findings = append(result.Findings, p.finding)
+		}
+	}
+	return e.Runs.PutResult(ctx, run, batch, result)
+}
+
+type scanner struct {
+	engine         *Engine
+	plan           *runs.Plan
+	index          *access.Index
+	accounts, sets map[string]int
+	gaps           gaps
+
+	mu      sync.Mutex
+	present []present
+}
+
+// present is an assignment or a membership that was seen.
+type present struct {
+	place   place
+	finding access.Finding
+}
+
+// place is what assignments or members are listed of: an account with a
+// permission set, or a group, by their indexes in the plan.
+type place struct {
+	group        bool
+	account, set int
+}
+
+func (s *scanner) list(ctx context.Context, b runs.Batch) {
+	var places []place
+	for _, pair := range b.Pairs {
+		for _, set := range pair.Sets {
+			places = append(places, place{account: pair.Account, set: set})
+		}
+	}
+	for _, found := range s.discover(ctx, b.Accounts) {
+		places = append(places, found...)
+	}
+	for _, group := range b.Groups {
+		places = append(places, place{group: true, set: group})
+	}
+	each(len(places), callsAtOnce, func(i int) {
+		there, err := s.at(ctx, places[i])
+		if err != nil {
+			s.unread(places[i], err)
+			return
+		}
+		s.saw(there...)
+	})
+	each(len(b.Users), callsAtOnce, func(i int) {
+		assignments, _, err := s.engine.Directory.AssignmentsOf(ctx, b.Users[i])
+		if err != nil {
+			s.gaps.add("assignments of user "+b.Users[i], err)
+			return
+		}
+		for _, a := range assignments {
+			account, ok := s.accounts[a.AccountID]
+			set, okToo := s.sets[a.PermissionSetARN]
+			if ok && okToo && s.covers(account, set) {
+				s.saw(s.assignment(place{account: account, set: set}, a))
+			}
+		}
+	})
+}
+
+// discover lists which permission sets of the scope are in each account.
+func (s *scanner) discover(ctx context.Context, accounts []int) [][]place {
+	places := make([][]place, len(accounts))
+	each(len(accounts), callsAtOnce, func(i int) {
+		account := accounts[i]
+		arns, err := s.engine.Directory.ProvisionedPermissionSets(ctx, s.plan.Accounts[account].ID)
+		if err != nil {
+			s.gaps.account(s.plan.Accounts[account], err)
+			return
+		}
+		for _, arn := range arns {
+			if set, ok := s.sets[arn]; ok && s.covers(account, set) {
+				places[i] = append(places[i], place{account: account, set: set})
+			}
+		}
+	})
+	return places
+}
+
+func (s *scanner) covers(account, set int) bool {
+	return s.index.Covers(access.Target{Kind: access.KindAccount, AccountID: s.plan.Accounts[account].ID, PermissionSet: s.plan.Sets[set].Name})
+}
+
+func (s *scanner) saw(there ...present) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.present = append(s.present, there...)
+}
+
+func (s *scanner) unread(p place, err error) {
+	if p.group {
+		s.gaps.add(groupText(s.plan.Groups[p.set]), err)
+		return
+	}
+	s.gaps.account(s.plan.Accounts[p.account], err)
+}
+
+// at lists what is at a place.
+func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var there []present
+	if p.group {
+		g := s.plan.Groups[p.set]
+		members, err := s.engine.Directory.Memberships(ctx, g.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			there = append(there, present{p, access.Finding{MembershipID: m.ID, Subject: access.Subject{
+				Target: access.Target{Kind: access.KindGroup, GroupID: g.ID, GroupName: g.Name}, PrincipalID: m.UserID,
+			}}})
+		}
+		return there, nil
+	}
+	assignments, err := s.engine.Directory.UserAssignments(ctx, s.plan.Accounts[p.account].ID, s.plan.Sets[p.set].ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range assignments {
+		there = append(there, s.assignment(p, a))
+	}
+	return there, nil
+}
+
+func (s *scanner) assignment(p place, a identitycenter.Assignment) present {
+	account, set := s.plan.Accounts[p.account], s.plan.Sets[p.set]
+	return present{p, access.Finding{Subject: access.Subject{
+		Target: access.Target{
+			Kind: access.KindAccount, AccountID: account.ID, AccountName: account.Name,
+			PermissionSet: set.Name, PermissionSetARN: set.ID,
+		},
+		PrincipalID: a.UserID,
+	}}}
+}
+
+// unheld are those that no lease holds, in whatever state: what is being
+// granted or removed is held.
+func (s *scanner) unheld(ctx context.Context, all []present) []present {
+	held := make([]bool, len(all))
+	each(len(all), leasesAtOnce, func(i int) {
+		_, found, err := s.engine.Leases.Lease(ctx, all[i].finding.Key())
+		if err != nil {
+			s.unread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
+		}
+		held[i] = found || err != nil
+	})
+	var free []present
+	for i, p := range all {
+		if !held[i] {
+			free = append(free, p)
+		}
+	}
+	return free
+}
+
+// stillThere are those that are listed again.
+func (s *scanner) stillThere(ctx context.Context, all []present) []present {
+	byPlace := map[place]map[string]bool{}
+	var places []place
+	for _, p := range all {
+		if byPlace[p.place] == nil {
+			byPlace[p.place] = map[string]bool{}
+			places = append(places, p.place)
+		}
+		byPlace[p.place][p.finding.Key()] = true
+	}
+	again := make([][]present, len(places))
+	each(len(places), callsAtOnce, func(i int) {
+		there, err := s.at(ctx, places[i])
+		if err != nil {
+			s.unread(places[i], err)
+			return
+		}
+		for _, p := range there {
+			if byPlace[p.place][p.finding.Key()] {
+				again[i] = append(again[i], p)
+			}
+		}
+	})
+	var still []present
+	for _, some := range again {
+		still = append(still, some...)
+	}
+	return still
+}

@@ -1,0 +1,95 @@
+package drift
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/smithy-go"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/runs"
+)
+
+// gaps gathers what could not be looked at. It is safe for concurrent use.
+type gaps struct {
+	mu           sync.Mutex
+	why          map[string]string // by what
+	unmanageable map[string]bool
+}
+
+func (g *gaps) add(what string, err error) {
+	why := lambdaerr.Message(err)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		why = "there was no time left"
+	}
+	g.say(what, why)
+}
+
+func (g *gaps) say(what, why string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.why == nil {
+		g.why = map[string]string{}
+	}
+	if _, there := g.why[what]; !there {
+		g.why[what] = why
+	}
+}
+
+// account enters an account that could not be read. From a delegated
+// administrator's account AWS does not let the management account be managed
+// (IAM Identity Center user guide, "Delegated administration"): that is a fact
+// about the deployment, not a failure of the run. Any other account that is
+// denied is one that should be readable.
+func (g *gaps) account(a runs.Named, err error) {
+	if a.Management && identitycenter.Denied(err) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.unmanageable == nil {
+			g.unmanageable = map[string]bool{}
+		}
+		g.unmanageable[a.ID] = true
+		return
+	}
+	g.add(accountText(a), err)
+}
+
+func (g *gaps) unread() []access.Unread {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []access.Unread
+	for what, why := range g.why {
+		all = append(all, access.Unread{What: what, Why: why})
+	}
+	slices.SortFunc(all, func(a, b access.Unread) int {
+		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Why, b.Why))
+	})
+	return all
+}
+
+func (g *gaps) unmanageableAccounts() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return sortedKeys(g.unmanageable)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var all []string
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func accountText(a runs.Named) string { return "account " + a.ID }
+func groupText(g runs.Named) string   { return "group " + g.ID }
+
+// denied stands for AWS's refusal where it is known beforehand.
+var denied error = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "the management account can't be managed from a delegated administrator's account"}

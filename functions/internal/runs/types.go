@@ -1,0 +1,110 @@
+package runs
+
+import (
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// Plan is what a run looks at. Batches name accounts, permission sets and
+// groups by their index in the lists here.
+type Plan struct {
+	Run       string           `json:"run"`
+	Mode      access.DriftMode `json:"mode"`
+	Execution string           `json:"execution"` // ARN
+	StartedAt time.Time        `json:"started_at"`
+	// Partial is set where the run looks at one target only, because an event
+	// named it: it says nothing about the rest.
+	Partial bool `json:"partial,omitempty"`
+	// ByUser is set where assignments are listed by user, not by account.
+	ByUser bool `json:"by_user,omitempty"`
+
+	// Policy is the policy that was in force, for all steps of the run.
+	Policy access.Policy `json:"policy"`
+
+	Accounts []Named `json:"accounts,omitempty"`
+	Sets     []Named `json:"permission_sets,omitempty"` // their ids are ARNs
+	Groups   []Named `json:"groups,omitempty"`
+	Batches  []Batch `json:"batches"`
+
+	// Users are the names of all users, by id, where they were listed.
+	Users map[string]string `json:"users,omitempty"`
+	// Unmanageable are the ids of accounts that can't be managed from here.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+	// Provisioned are the names of groups that SCIM manages.
+	Provisioned []string        `json:"provisioned,omitempty"`
+	Unread      []access.Unread `json:"unread,omitempty"`
+}
+
+// Named is something with an id and a name.
+type Named struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Management is the organization's management account.
+	Management bool `json:"management,omitempty"`
+}
+
+// Batch is what one invocation looks at: some of the following.
+type Batch struct {
+	// Pairs are accounts with permission sets that are in them.
+	Pairs []Pairs `json:"pairs,omitempty"`
+	// Accounts are those whose permission sets are to be listed first.
+	Accounts []int `json:"accounts,omitempty"`
+	// Users are ids.
+	Users  []string `json:"users,omitempty"`
+	Groups []int    `json:"groups,omitempty"`
+}
+
+// Pairs is an account with some permission sets.
+type Pairs struct {
+	Account int   `json:"a"`
+	Sets    []int `json:"s"`
+}
+
+// Result is what a batch found.
+type Result struct {
+	Findings []access.Finding `json:"findings,omitempty"`
+	Unread   []access.Unread  `json:"unread,omitempty"`
+	// Unmanageable are ids of accounts.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+}
+
+// Collected is what the batches of a run said beside the findings.
+type Collected struct {
+	// New is how many findings no run knew before: the first ones.
+	New int `json:"new"`
+	// Next is "remove", "ask" or "report".
+	Next         string          `json:"next"`
+	Guard        access.Guard    `json:"guard,omitempty"`
+	Limit        int             `json:"limit,omitempty"`
+	Unread       []access.Unread `json:"unread,omitempty"`
+	Unmanageable []string        `json:"unmanageable,omitempty"`
+	Provisioned  []string        `json:"provisioned,omitempty"`
+}
+
+// Known is what runs know of the ones before.
+type Known struct {
+	// Beat is the last run whose table was known to be whole; the table has
+	// the same (requests.Beat). Zero: there was none.
+	Beat Beat `json:"beat,omitzero"`
+	// Findings are by access.Subject.Key.
+	Findings map[string]KnownFinding `json:"findings"`
+	// Unmanageable and Provisioned are what was told last.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+	Provisioned  []string `json:"provisioned,omitempty"`
+}
+
+// Beat says that a run was there.
+type Beat struct {
+	Run string    `json:"run"`
+	At  time.Time `json:"at"`
+}
+
+// KnownFinding is a finding that some run had. With a run's name beside each
+// time, a step that is repeated sees what its first attempt wrote as its own.
+type KnownFinding struct {
+	FirstSeen time.Time `json:"first_seen"`
+	FirstRun  string    `json:"first_run"`
+	ToldAt    time.Time `json:"told_at,omitzero"`
+	ToldRun   string    `json:"told_run,omitempty"`
+}

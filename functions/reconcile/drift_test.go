@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"reflect"
+	"testing"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/identitycenter"
+)
+
+// fakeDrift answers with what a large part of the machine goes on with.
+type fakeDrift struct {
+	asked     any
+	collected drift.Collected
+	err       error
+}
+
+func (f *fakeDrift) Plan(_ context.Context, s drift.Start) ([]int, error) {
+	f.asked = s
+	return []int{0, 1}, f.err
+}
+
+func (f *fakeDrift) Scan(_ context.Context, run string, batch int) error {
+	f.asked = []any{run, batch}
+	return f.err
+}
+
+func (f *fakeDrift) Collect(_ context.Context, run string) (drift.Collected, error) {
+	f.asked = run
+	return f.collected, f.err
+}
+
+func (f *fakeDrift) Answer(_ context.Context, run string) (string, error) {
+	f.asked = run
+	return "remove", f.err
+}
+
+func (f *fakeDrift) Report(_ context.Context, run string, removals []drift.Removal) (tell, complete bool, err error) {
+	f.asked = []any{run, removals}
+	return false, true, f.err
+}
+
+// The machine's states read fields of the answers: every field is there, also
+// where it is empty or false.
+func TestDriftOperations(t *testing.T) {
+	const execution = "arn:aws:states:us-east-1:123456789012:execution:reconcile:r-1"
+	tests := []struct {
+		name      string
+		payload   string
+		collected drift.Collected
+		asked     any
+		want      string
+	}{
+		{name: "plan", payload: `{"operation":"plan","run":"r-1","execution":"` + execution + `","input":{"mode":"warn","event":{"detail":{}}}}`,
+			asked: drift.Start{Run: "r-1", Execution: execution, Account: "123456789012", Mode: access.DriftWarn, Event: json.RawMessage(`{"detail":{}}`)},
+			want:  `{"batches":[0,1]}`},
+		{name: "plan by schedule", payload: `{"operation":"plan","run":"r-1","execution":"x","input":{"mode":"revoke"}}`,
+			asked: drift.Start{Run: "r-1", Execution: "x", Mode: access.DriftRevoke}, want: `{"batches":[0,1]}`},
+		{name: "scan", payload: `{"operation":"scan","run":"r-1","batch":1,"execution":"x"}`, asked: []any{"r-1", 1}, want: `{}`},
+		{name: "collect", payload: `{"operation":"collect","run":"r-1"}`, asked: "r-1",
+			collected: drift.Collected{Found: [][2]int{{0, 25}, {25, 26}}, Next: "ask", Removals: []int{0, 1}, Complete: true},
+			want:      `{"found":[[0,25],[25,26]],"next":"ask","removals":[0,1]}`},
+		{name: "collect nothing", payload: `{"operation":"collect","run":"r-1"}`, asked: "r-1",
+			collected: drift.Collected{Found: [][2]int{}, Next: "nothing", Removals: []int{}},
+			want:      `{"found":[],"next":"nothing","removals":[]}`},
+		{name: "answer", payload: `{"operation":"answer","run":"r-1"}`, asked: "r-1", want: `{"next":"remove"}`},
+		{name: "report", payload: `{"operation":"report","run":"r-1"}`, asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
+		{name: "report removals", payload: `{"operation":"report","run":"r-1","results":[{"index":1,"result":"removed"},{}]}`,
+			asked: []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}, {}}}, want: `{"tell":false,"complete":true}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fake := &fakeDrift{collected: test.collected}
+			h := &Handler{Drift: fake, Logger: slog.New(slog.DiscardHandler)}
+			var in Input
+			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+				t.Fatal(err)
+			}
+			out, err := h.Handle(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := json.Marshal(out)
+			if string(got) != test.want || !reflect.DeepEqual(fake.asked, test.asked) {
+				t.Errorf("asked %+v, answered %s\nwant  %+v, %s", fake.asked, got, test.asked, test.want)
+			}
+			fake.err = access.Errorf(access.CodeThrottled, "slow down")
+			if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != access.CodeThrottled {
+				t.Errorf("an error became %v", err)
+			}
+		})
+	}
+}
+
+type snapshotStore struct{ snapshot *catalog.Snapshot }
+
+func (s snapshotStore) Get(context.Context, string) (*catalog.Snapshot, string, error) {
+	if s.snapshot == nil {
+		return nil, "", access.Errorf(access.CodeNotFound, "there is none")
+	}
+	return s.snapshot, "1", nil
+}
+
+func (snapshotStore) Put(context.Context, *catalog.Snapshot, string) error { return nil }
+
+func TestNames(t *testing.T) {
+	accounts, sets, err := namesIn(t.Context(), snapshotStore{&catalog.Snapshot{
+		Accounts:       []identitycenter.Account{{ID: "111111111111", Name: "Production"}},
+		PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
+	}})
+	if err != nil || !maps.Equal(accounts, map[string]string{"111111111111": "Production"}) || !maps.Equal(sets, map[string]string{"arn:ps/1": "ReadOnly"}) {
+		t.Errorf("got %v, %v, %v", accounts, sets, err)
+	}
+	if _, _, err := namesIn(t.Context(), snapshotStore{}); access.CodeOf(err) != access.CodeNotFound {
+		t.Errorf("without a catalog: %v", err)
+	}
+}
