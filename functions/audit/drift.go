@@ -9,7 +9,8 @@ import (
 	"sso-elevator/functions/internal/metric"
 )
 
-// drift records an event of the findings from, to to-1 of a run. What the bucket
+// drift records an event of the findings from, to to-1 of a run. They are counted
+// where the run is reported, once for each run. What the bucket
 // does not take raises the alarm and is Unavailable; the next try goes through
 // all of them again, and writes what is missing.
 func (h *Handler) drift(ctx context.Context, log *slog.Logger, id string, kind access.EventKind, from, to int) error {
@@ -33,11 +34,6 @@ func (h *Handler) drift(ctx context.Context, log *slog.Logger, id string, kind a
 			h.Count(metric.AuditDeferred, nil)
 			log.Error("the audit bucket did not take a record", "event", kind, "index", i, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
-		}
-		if kind == access.EventDriftRevoked {
-			h.Count(metric.DriftRevoked, nil)
-		} else {
-			h.Count(metric.DriftFound, nil)
 		}
 	}
 	return nil

@@ -25,8 +25,6 @@ const (
 	Outcome          = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
 	Granted          = "Granted"
 	Revoked          = "Revoked"
-	DriftFound       = "DriftFound"   // access that no request granted, and that no run knew before
-	DriftRevoked     = "DriftRevoked" // such access was removed
 )
 
 // Emitter writes metrics to W, one line each.
