@@ -33,12 +33,14 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	return m
 }
 
+// questionTitle says no more than is known: that somebody let the run go on does
+// not mean yet that it removes anything; its report tells.
 func questionTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
 		return "🟠 May access that no request granted be removed?"
 	case r.Answer.Remove:
-		return "🔵 Access that no request granted is being removed"
+		return "🔵 Answered: access that no request granted may be removed"
 	default:
 		return "⚪ Access that no request granted is left as it is"
 	}

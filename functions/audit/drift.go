@@ -9,7 +9,8 @@ import (
 	"sso-elevator/functions/internal/metric"
 )
 
-// drift records an event of the findings from, to to-1 of a run. What the bucket
+// drift records an event of the findings from, to to-1 of a run. They are counted
+// where the run is reported, once for each run. What the bucket
 // does not take raises the alarm and is Unavailable; the next try goes through
 // all of them again, and writes what is missing. The run counts what it found
 // and removed.

@@ -19,17 +19,19 @@ type Removal struct {
 // there is no answer by now, it enters that there was none: whoever presses from
 // here on is told so.
 func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
-	row, _, err := e.Rows.AnswerRun(ctx, run, access.RunAnswer{At: e.Now().UTC()})
-	if err != nil || row.Answer == nil || !row.Answer.Remove {
+	a, err := e.answer(ctx, run)
+	if err != nil || !a.Remove {
 		return nextReport, err
 	}
 	return nextRemove, nil
 }
 
+// answer is the answer to the run's question. It ends the question: an answer
+// that comes later counts for nothing.
 func (e *Engine) answer(ctx context.Context, run string) (*access.RunAnswer, error) {
-	row, err := e.Rows.Run(ctx, run)
-	if access.CodeOf(err) == access.CodeNotFound {
-		return nil, nil
+	row, _, err := e.Rows.AnswerRun(ctx, run, access.RunAnswer{At: e.Now().UTC()})
+	if err == nil && row.Answer == nil {
+		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
 	}
 	return row.Answer, err
 }

@@ -22,7 +22,7 @@ func asking() access.Run {
 func TestPressOfARun(t *testing.T) {
 	const (
 		notYours = "You can not answer this: only those can who approve requests."
-		removing = "C1 1.1 🔵 Access that no request granted is being removed"
+		removing = "C1 1.1 🔵 Answered: access that no request granted may be removed"
 		left     = "C1 1.1 ⚪ Access that no request granted is left as it is"
 		resumed  = "run-token {}"
 	)
