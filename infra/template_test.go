@@ -350,8 +350,9 @@ func (t template) bucket(test *testing.T, id string) resource {
 	return resource{}
 }
 
-// The catalog is written by reconcile alone, read by ingress, and refreshed by
-// a schedule whose absence raises an alarm.
+// The catalog is written by reconcile alone, read by ingress, and by evaluate and
+// grant for which account manages the organization, and refreshed by a schedule
+// whose absence raises an alarm.
 func TestCatalog(t *testing.T) {
 	template := sharedStack(t).template
 	if p := template.bucket(t, "Catalog").Properties; p["VersioningConfiguration"] != nil || p["ObjectLockConfiguration"] != nil {
@@ -377,7 +378,7 @@ func TestCatalog(t *testing.T) {
 	for _, name := range functionNames {
 		read, write := "", ""
 		switch name {
-		case "ingress":
+		case "ingress", "evaluate", "grant":
 			read = "/" + catalogKey
 		case "reconcile":
 			read, write = "/"+catalogKey, "/"+catalogKey
