@@ -109,7 +109,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.json]",
-		places: "Ingress/Role Evaluate/Role Grant/Role Audit/Role",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Audit/Role",
 		reason: "A policy goes up under its hash. While a deployment changes role and pointer, the previous policy is read as well. The digest says whether it is the right one.",
 	},
 	{
@@ -124,7 +124,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:sso:::account/*]",
-		places: "Grant/Role Revoke/Role",
+		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Accounts come and go; which ones may be given is what the policy says.",
 	},
 	{
@@ -134,7 +134,7 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::user/*]",
-		places: "Ingress/Role Evaluate/Role Grant/Role Revoke/Role",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "Anybody in the organization may ask.",
 	},
 	{
@@ -144,8 +144,13 @@ var accepted = []struct{ rule, places, reason string }{
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::membership/*]",
-		places: "Grant/Role Revoke/Role",
+		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Memberships are what is made and unmade.",
+	},
+	{
+		rule:   "AwsSolutions-IAM5[Resource::<Catalog742F25FD.Arn>/reconcile/*]",
+		places: "Reconcile/Role Notify/Role Revoke/Role Audit/Role",
+		reason: "Each run of the reconciliation leaves objects of its own there. One function writes them, the others only read.",
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::<Records091F6ECA.Arn>/logs/*]",

@@ -191,6 +191,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
 		leases   = "lease#*"
+		runs     = "run#*"
 	)
 	type rights struct {
 		put, remove []string // rows, by the beginning of their keys
@@ -198,11 +199,11 @@ func TestWhoWritesTheTable(t *testing.T) {
 		outcome     bool // whether a decision can be written
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests}, update: []string{requests}, outcome: true},
+		"ingress":   {put: []string{requests}, update: []string{requests, runs}, outcome: true},
 		"evaluate":  {update: []string{requests}, outcome: true},
-		"await":     {update: []string{requests}},
-		"reconcile": {update: []string{requests}}, // the tombstone
-		"notify":    {update: []string{requests}},
+		"await":     {update: []string{requests, runs}},
+		"reconcile": {put: []string{runs, heartbeat}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
+		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
 		"revoke":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
 		"audit":     {update: []string{requests}},
@@ -256,7 +257,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
 		"organizations:DescribeOrganization":     "reconcile",
 		"states:StartExecution":                  "ingress reconcile",
-		"states:SendTaskSuccess":                 "await ingress",
+		"states:SendTaskSuccess":                 "await ingress ingress", // for each machine
 		"states:StopExecution":                   "",
 		"s3:PutObject":                           "audit reconcile", // reconcile: TestCatalog
 		"lambda:InvokeFunction":                  "ingress",
@@ -380,8 +381,10 @@ func TestCatalog(t *testing.T) {
 		switch name {
 		case "ingress", "evaluate", "grant":
 			read = "/" + catalogKey
+		case "notify", "revoke", "audit":
+			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalogKey, "/"+catalogKey
+			read, write = "/"+catalogKey+" /reconcile/*", "/"+catalogKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)
