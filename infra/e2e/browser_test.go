@@ -88,8 +88,9 @@ func (b *browser) choose(action, typed string) {
 		b.t.Fatalf("select what is in %s: %v", field, err)
 	}
 	b.typeInto(field, typed)
-	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
-	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
+	// Found and clicked in one step: the list is drawn anew after each key, and a
+	// mouse that goes where the option was would find another in its place.
+	b.find("the option "+typed, fmt.Sprintf(`((o) => o && (o.click(), o.dataset.value))([...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q)))`, typed))
 }
 
 // picture keeps a screenshot in test-artefacts.
