@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,9 +89,8 @@ func (b *browser) choose(action, typed string) {
 		b.t.Fatalf("select what is in %s: %v", field, err)
 	}
 	b.typeInto(field, typed)
-	// Found and clicked in one step: the list is drawn anew after each key, and a
-	// mouse that goes where the option was would find another in its place.
-	b.find("the option "+typed, fmt.Sprintf(`((o) => o && (o.click(), o.dataset.value))([...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q)))`, typed))
+	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
+	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
 }
 
 // picture keeps a screenshot in test-artefacts.
@@ -114,6 +114,8 @@ func TestPage(t *testing.T) {
 	const reason = "Roll back release 2.14, see the incident channel"
 	assignment := `[...document.querySelectorAll('#truth [data-assignment]')].find(e => e.textContent.includes("payments-production") && e.textContent.includes("DeveloperAccess") && e.textContent.toLowerCase().includes("erin"))`
 
+	unlock := sync.OnceFunc(local.lockForms(erin))
+	defer unlock()
 	b.do("open the page", soon, chromedp.Navigate(local.Page+"?person="+erin))
 	b.click(`#composer [data-command="/access"]`)
 	b.choose("account", "payments-production")
@@ -125,6 +127,7 @@ func TestPage(t *testing.T) {
 	b.picture("form")
 	b.click(`.modal [data-submit]`)
 	b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	unlock()
 
 	b.do("become an approver", soon, chromedp.Navigate(local.Page+"?person="+carol))
 	ts := b.find("the request in the channel", fmt.Sprintf(`[...document.querySelectorAll('.message[data-ts]')].find(m => m.textContent.includes(%q) && m.querySelector('[data-action-id="approve"]'))?.dataset.ts`, reason))

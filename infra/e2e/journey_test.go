@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,15 +169,24 @@ func TestDeniedAndWithdrawn(t *testing.T) {
 
 // What testdata/elevator.yaml says of reminders and expiry.
 const (
-	firstReminder      = 5 * time.Second
-	reminderMultiplier = 2
-	expiration         = 45 * time.Second
+	firstReminder      = 10 * time.Second
+	reminderMultiplier = 1.5
+	expiration         = 50 * time.Second
 )
+
+// reminderDue is how long after a request was made its nth reminder is due.
+func reminderDue(n int) time.Duration {
+	due, wait := time.Duration(0), float64(firstReminder)
+	for range n {
+		due += time.Duration(wait)
+		wait *= reminderMultiplier
+	}
+	return due
+}
 
 // late is how much later than due something may be said in Slack here, where the
 // functions of up to six tests share two processors and one moto: it is a second
-// or two, and was four when other programs wanted the processors as well. It is
-// less than what the growing of the waits makes.
+// or two, and was four when other programs wanted the processors as well.
 const late = 6 * time.Second
 
 // postedAt is when a message was posted.
@@ -227,20 +237,20 @@ func TestExpiredAfterReminders(t *testing.T) {
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, expiration+soon)
 	wantEvents(t, r, "requested", "expired")
 	made := r.at(t, "requested")
-	wantAt(t, "the announcement", postedAt(t, m), made)
+	if took := postedAt(t, m).Sub(made); took >= firstReminder {
+		t.Fatalf("the announcement came %s after the request: there was nothing to be reminded of", took)
+	}
 	reminders := r.reminders(t)
-	due, wait, n := firstReminder, firstReminder, 0
-	for ; due < expiration; due += wait {
-		n++
+	n := 1
+	for ; reminderDue(n) < expiration; n++ {
 		if p, ok := reminders[n]; ok {
-			wantAt(t, fmt.Sprintf("reminder %d", n), postedAt(t, p), made.Add(due))
+			wantAt(t, fmt.Sprintf("reminder %d", n), postedAt(t, p), made.Add(reminderDue(n)))
 		} else {
 			t.Errorf("there is no reminder %d", n)
 		}
-		wait *= reminderMultiplier
 	}
-	if n != 3 || len(reminders) != n {
-		t.Errorf("%d reminders, want %d, and 3", len(reminders), n)
+	if len(reminders) != 3 || n != 4 {
+		t.Errorf("%d reminders, %d by the settings, want 3", len(reminders), n-1)
 	}
 	wantAt(t, "the expiry", r.at(t, "expired"), made.Add(expiration))
 	wantAt(t, "the word that it has expired", postedAt(t, r.thread(t)["outcome"][0]), made.Add(expiration))
@@ -264,8 +274,9 @@ func TestNoReminderAfterTheOutcome(t *testing.T) {
 			t.Parallel()
 			r := local.ask(t, wish{lena, account, "DeveloperAccess", 20})
 			m := r.message(t)
+			var before map[int]post
 			eventually(t, soon, "the first reminder", func() error {
-				if len(r.reminders(t)) == 0 {
+				if before = r.reminders(t); len(before) == 0 {
 					return errNotYet
 				}
 				return nil
@@ -274,10 +285,10 @@ func TestNoReminderAfterTheOutcome(t *testing.T) {
 				t.Fatalf("press: %+v", res)
 			}
 			r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
-			second := r.at(t, "requested").Add(firstReminder + reminderMultiplier*firstReminder)
-			time.Sleep(time.Until(second.Add(late)))
-			if reminders := r.reminders(t); len(reminders) != 1 || reminders[1].TS == "" {
-				t.Errorf("there are the reminders %v, want the first alone", reminders)
+			sent := slices.Max(slices.Collect(maps.Keys(before)))
+			time.Sleep(time.Until(r.at(t, "requested").Add(reminderDue(sent+1) + late)))
+			if after := r.reminders(t); !maps.EqualFunc(before, after, func(a, b post) bool { return a.TS == b.TS }) {
+				t.Errorf("there were %d reminders when it was decided, and are %d", len(before), len(after))
 			}
 		})
 	}

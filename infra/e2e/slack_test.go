@@ -34,13 +34,19 @@ func (s *stack) open(t *testing.T, person string) *form {
 	return s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
 }
 
+// lockForms keeps a person's forms for one test: a request that was taken closes
+// all that the person has open.
+func (s *stack) lockForms(person string) (unlock func()) {
+	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	return lock.(*sync.Mutex).Unlock
+}
+
 // openBy opens a form as a shortcut or a slash command does.
 func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 	t.Helper()
 	person := by["person"]
-	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
-	lock.(*sync.Mutex).Lock()
-	f := &form{stack: s, person: person, unlock: lock.(*sync.Mutex).Unlock}
+	f := &form{stack: s, person: person, unlock: s.lockForms(person)}
 	var res simulator.Result
 	if err := s.post(path, by, &res); err != nil {
 		f.unlock()
