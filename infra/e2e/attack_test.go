@@ -27,9 +27,9 @@ func sign(secret string, at time.Time, body string) (timestamp, signature string
 }
 
 // send posts a body to the app as Slack does.
-func send(t *testing.T, body, timestamp, signature string) (status int, answer string) {
+func (s *stack) send(t *testing.T, body, timestamp, signature string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, local.SlackRequestURL, strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, s.SlackRequestURL, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestForgedPresses(t *testing.T) {
 		if tt.spoil != nil {
 			timestamp, signature = tt.spoil(timestamp, signature)
 		}
-		status, answer := send(t, tt.body, timestamp, signature)
+		status, answer := local.send(t, tt.body, timestamp, signature)
 		if tt.wantStatus != 0 && status != tt.wantStatus || status >= 500 {
 			t.Errorf("%s: status %d, want %d", tt.name, status, tt.wantStatus)
 		}
@@ -120,12 +120,12 @@ func TestForgedPresses(t *testing.T) {
 		t.Fatalf("a forged press had an effect: %s", now.Blocks)
 	}
 	timestamp, signature := sign(signingSecret, time.Now(), genuine)
-	if status, _ := send(t, genuine, timestamp, signature); status != http.StatusOK {
+	if status, _ := local.send(t, genuine, timestamp, signature); status != http.StatusOK {
 		t.Fatalf("the genuine press: status %d", status)
 	}
 	r.waitAssigned(t)
 	// The same bytes again, as a thief would send them: no second effect.
-	if status, _ := send(t, genuine, timestamp, signature); status != http.StatusOK {
+	if status, _ := local.send(t, genuine, timestamp, signature); status != http.StatusOK {
 		t.Errorf("the repeated press: status %d", status)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)

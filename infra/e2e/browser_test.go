@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,6 +114,8 @@ func TestPage(t *testing.T) {
 	const reason = "Roll back release 2.14, see the incident channel"
 	assignment := `[...document.querySelectorAll('#truth [data-assignment]')].find(e => e.textContent.includes("payments-production") && e.textContent.includes("DeveloperAccess") && e.textContent.toLowerCase().includes("erin"))`
 
+	unlock := sync.OnceFunc(local.lockForms(erin))
+	defer unlock()
 	b.do("open the page", soon, chromedp.Navigate(local.Page+"?person="+erin))
 	b.click(`#composer [data-command="/access"]`)
 	b.choose("account", "payments-production")
@@ -124,6 +127,7 @@ func TestPage(t *testing.T) {
 	b.picture("form")
 	b.click(`.modal [data-submit]`)
 	b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	unlock()
 
 	b.do("become an approver", soon, chromedp.Navigate(local.Page+"?person="+carol))
 	ts := b.find("the request in the channel", fmt.Sprintf(`[...document.querySelectorAll('.message[data-ts]')].find(m => m.textContent.includes(%q) && m.querySelector('[data-action-id="approve"]'))?.dataset.ts`, reason))

@@ -2,15 +2,10 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sso-elevator/infra/local/faults"
 )
@@ -20,7 +15,11 @@ import (
 // listed before is offered by a fresh one all the same, and a refresh that
 // fails leaves it alone. Not in parallel: the faults are everybody's.
 func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
-	version := waitCatalog(t)
+	version, err := local.catalogVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	t.Cleanup(func() { local.forgetFaults(t) })
 	for _, operation := range []string{"ListAccounts", "ListPermissionSets", "ListGroups"} {
 		local.fault(t, faults.Rule{Kind: faults.Denied, Target: operation, Count: -1})
@@ -50,32 +49,9 @@ func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
 	if !strings.Contains(string(answer), `"errorType":"Misconfigured"`) {
 		t.Errorf("a refresh during the outage answers %s, want Misconfigured", answer)
 	}
-	if now, err := catalogVersion(); err != nil || now != version {
+	if now, err := local.catalogVersion(); err != nil || now != version {
 		t.Errorf("the catalog is %s (%v) after the outage, want %s", now, err, version)
 	}
-}
-
-// catalogVersion is that of the lists that the schedule has made.
-func catalogVersion() (string, error) {
-	buckets, err := local.s3.ListBuckets(context.Background(), &s3.ListBucketsInput{})
-	if err != nil {
-		return "", err
-	}
-	for _, b := range buckets.Buckets {
-		if out, err := local.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: b.Name, Key: aws.String("catalog.json.gz")}); err == nil {
-			return aws.ToString(out.ETag), nil
-		}
-	}
-	return "", errNotYet
-}
-
-func waitCatalog(t *testing.T) (version string) {
-	t.Helper()
-	eventually(t, 30*time.Second, "the schedule makes a catalog", func() (err error) {
-		version, err = catalogVersion()
-		return err
-	})
-	return version
 }
 
 // forgetFaults ends all faults.

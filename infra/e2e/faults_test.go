@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -41,6 +40,7 @@ func (s *stack) fault(t *testing.T, r faults.Rule) {
 // after its effect. Whatever dies, the request comes to its end: the access was
 // there, it is gone, and each record exists once.
 func TestKilledFunction(t *testing.T) {
+	t.Parallel()
 	granted := []string{"requested", "approved", "granted", "revoked"}
 	denied := []string{"requested", "denied"}
 	for i, tt := range []struct {
@@ -71,12 +71,12 @@ func TestKilledFunction(t *testing.T) {
 		} {
 			t.Run(tt.function+" "+tt.operation+" "+string(kill.kind), func(t *testing.T) {
 				t.Parallel()
-				w := wish{[]string{frank, erin}[i/len(accounts)], accounts[i%len(accounts)], kill.permissionSet, 20}
+				w := wish{[]string{frank, erin}[i/len(accounts)], accounts[i%len(accounts)], kill.permissionSet, 10}
 				r := local.ask(t, w, faults.Rule{Kind: kill.kind, Function: "-" + tt.function, Operation: tt.operation})
 				if res := local.press(t, kill.approver, r.message(t), tt.press, false); !res.OK {
 					t.Fatalf("press: %+v", res)
 				}
-				r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+2*soon)
+				r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+2*soon)
 				if r.assigned(t) {
 					t.Error("access is left behind")
 				}
@@ -94,6 +94,7 @@ func TestKilledFunction(t *testing.T) {
 // TestKilledReminder kills what reminds the approvers, once before and once
 // after its effect: they are reminded, once, and can still approve.
 func TestKilledReminder(t *testing.T) {
+	t.Parallel()
 	for i, tt := range []struct {
 		function, operation string
 		kind                faults.Kind
@@ -168,7 +169,7 @@ func TestSlackIsDown(t *testing.T) {
 // about is what the bodies of Identity Center's calls about this access contain.
 func (s *stack) about(t *testing.T, w wish) []string {
 	t.Helper()
-	return []string{accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}
+	return []string{s.accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}
 }
 
 // TestEvaluationThatFails: a request that can't be evaluated is refused, even if
@@ -231,7 +232,7 @@ func TestForeignAccess(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "analytics-sandbox", "ReadOnlyAccess", 10}
 	_, err := local.sso.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
-		InstanceArn: &local.instanceARN, TargetId: aws.String(accountID(t, w.account)), TargetType: ssotypes.TargetTypeAwsAccount,
+		InstanceArn: &local.instanceARN, TargetId: aws.String(local.accountID(t, w.account)), TargetType: ssotypes.TargetTypeAwsAccount,
 		PermissionSetArn: aws.String(local.permissionSetARN(t, w.permissionSet)),
 		PrincipalId:      aws.String(local.principalID(t, w.person)), PrincipalType: ssotypes.PrincipalTypeUser,
 	})
@@ -275,7 +276,7 @@ func TestRemovalThatFails(t *testing.T) {
 		}
 		return nil
 	})
-	log, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	log, err := os.ReadFile(local.log)
 	if err != nil || !bytes.Contains(log, []byte(`"RevokeFailed"`)) {
 		t.Errorf("no metric was raised (%v)", err)
 	}
@@ -290,6 +291,7 @@ var accounts = []string{
 // TestPressAroundTheToken: the decision counts whether it comes before the wait
 // has its token, or after.
 func TestPressAroundTheToken(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, account string
 		rule          faults.Rule

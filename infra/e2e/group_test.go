@@ -181,14 +181,8 @@ func TestGroupCommand(t *testing.T) {
 	t.Parallel()
 	f := local.openBy(t, "/sim/command", map[string]string{"person": kim, "command": "/group-access", "channel": "C0ACCESS01"})
 	defer f.unlock()
-	var offered simulator.Result
-	for try := 0; try < 3 && len(offered.Options) == 0; try++ {
-		if err := local.post("/sim/suggest", map[string]string{"person": kim, "view_id": f.viewID, "action_id": "group", "query": ""}, &offered); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var names []string
-	for _, o := range offered.Options {
+	for _, o := range f.offered(t, "group", "") {
 		names = append(names, o.Text)
 	}
 	if len(names) != 4 || !strings.HasPrefix(names[0], "*Group* <!here>") || !slices.Equal(names[1:], []string{"Incident Responders", "Production Deployers", "Security Auditors"}) {

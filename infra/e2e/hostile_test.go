@@ -118,7 +118,7 @@ func TestHostileText(t *testing.T) {
 	r.waitAssigned(t)
 	r.shows(t, "🟢")
 	checkAll(t, r, mallory)
-	if texts := textsOf(t, r.message(t).Blocks); !slices.Contains(texts, hostileAccount+" ("+accountID(t, hostileAccount)+")") {
+	if texts := textsOf(t, r.message(t).Blocks); !slices.Contains(texts, hostileAccount+" ("+local.accountID(t, hostileAccount)+")") {
 		t.Errorf("the account's name is not shown as it is: %q", texts)
 	}
 	r.waitGone(t, 10*time.Second+removalLimit)
@@ -165,7 +165,7 @@ func TestLongestEverything(t *testing.T) {
 		t.Errorf("%d people are tagged, want the requester and 60 approvers", len(tagged))
 	}
 	texts := textsOf(t, m.Blocks)
-	if !slices.Contains(texts, account+" ("+accountID(t, account)+")") || !slices.Contains(texts, crowdAccess) {
+	if !slices.Contains(texts, account+" ("+local.accountID(t, account)+")") || !slices.Contains(texts, crowdAccess) {
 		t.Errorf("the names are not shown in full: %q", texts)
 	}
 	eventually(t, soon, "a reminder", func() error {

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +79,7 @@ func checkRecords(t *testing.T, r *request) {
 	for _, rec := range r.audit(t) {
 		for field, want := range map[string]string{
 			"request_id": r.id, "requester_email": emailOf(t, r.wish.person), "requester_slack_id": r.wish.person,
-			"role_name": r.wish.permissionSet, "account_id": accountID(t, r.wish.account), "reason": r.reason,
+			"role_name": r.wish.permissionSet, "account_id": r.stack.accountID(t, r.wish.account), "reason": r.reason,
 		} {
 			if rec[field] != want {
 				t.Errorf("record %v: %s is %v, want %q", rec["event"], field, rec[field], want)
@@ -107,6 +110,7 @@ func TestSelfApproval(t *testing.T) {
 }
 
 func TestRefusedRequest(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		wish wish
@@ -133,6 +137,7 @@ func TestRefusedRequest(t *testing.T) {
 }
 
 func TestDeniedAndWithdrawn(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, presser, action, event, account string
 	}{
@@ -162,20 +167,94 @@ func TestDeniedAndWithdrawn(t *testing.T) {
 	}
 }
 
+// What testdata/elevator.yaml says of reminders and expiry.
+const (
+	firstReminder      = 10 * time.Second
+	reminderMultiplier = 1.5
+	expiration         = 50 * time.Second
+)
+
+// reminderDue is how long after a request was made its nth reminder is due.
+func reminderDue(n int) time.Duration {
+	due, wait := time.Duration(0), float64(firstReminder)
+	for range n {
+		due += time.Duration(wait)
+		wait *= reminderMultiplier
+	}
+	return due
+}
+
+// late is how much later than due something may be said in Slack here, where the
+// functions of up to six tests share two processors and one moto: it is a second
+// or two, and was four when other programs wanted the processors as well.
+const late = 6 * time.Second
+
+// postedAt is when a message was posted.
+func postedAt(t *testing.T, p post) time.Time {
+	t.Helper()
+	seconds, err := strconv.ParseFloat(p.TS, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.UnixMicro(int64(seconds * 1e6))
+}
+
+func wantAt(t *testing.T, what string, at, due time.Time) {
+	t.Helper()
+	t.Logf("%s came %s after it was due", what, at.Sub(due))
+	if at.Before(due) || at.After(due.Add(late)) {
+		t.Errorf("%s came %s after it was due, want 0 to %s", what, at.Sub(due), late)
+	}
+}
+
+// reminders are the reminders in the request's thread, by number; each is there
+// once.
+func (r *request) reminders(t *testing.T) map[int]post {
+	t.Helper()
+	found := map[int]post{}
+	for purpose, posts := range r.thread(t) {
+		text, is := strings.CutPrefix(purpose, "remind-")
+		if !is {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || len(posts) != 1 {
+			t.Errorf("%d messages %q in the thread", len(posts), purpose)
+			continue
+		}
+		found[n] = posts[0]
+	}
+	return found
+}
+
+// TestExpiredAfterReminders: the first reminder comes after the first wait, each
+// further one after a wait that is so many times as long, and then the request
+// expires; all of it counted from when it was made.
 func TestExpiredAfterReminders(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "analytics-sandbox", "DeveloperAccess", 10})
 	m := r.message(t)
-	r.finished(t, sfntypes.ExecutionStatusSucceeded, 30*time.Second+2*soon)
-	reminders := 0
-	for purpose, posts := range r.thread(t) {
-		if strings.HasPrefix(purpose, "remind-") {
-			reminders += len(posts)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, expiration+soon)
+	wantEvents(t, r, "requested", "expired")
+	made := r.at(t, "requested")
+	if took := postedAt(t, m).Sub(made); took >= firstReminder {
+		t.Fatalf("the announcement came %s after the request: there was nothing to be reminded of", took)
+	}
+	reminders := r.reminders(t)
+	n := 1
+	for ; reminderDue(n) < expiration; n++ {
+		if p, ok := reminders[n]; ok {
+			wantAt(t, fmt.Sprintf("reminder %d", n), postedAt(t, p), made.Add(reminderDue(n)))
+		} else {
+			t.Errorf("there is no reminder %d", n)
 		}
 	}
-	if reminders < 2 || reminders > 3 {
-		t.Errorf("%d reminders in 30 s with 8 s between them, want 2 or 3", reminders)
+	if len(reminders) != 3 || n != 4 {
+		t.Errorf("%d reminders, %d by the settings, want 3", len(reminders), n-1)
 	}
+	wantAt(t, "the expiry", r.at(t, "expired"), made.Add(expiration))
+	wantAt(t, "the word that it has expired", postedAt(t, r.thread(t)["outcome"][0]), made.Add(expiration))
+	wantOnce(t, r, "outcome")
 	if now := r.message(t); now.has("approve") {
 		t.Errorf("the buttons are still there: %s", now.Blocks)
 	}
@@ -184,6 +263,35 @@ func TestExpiredAfterReminders(t *testing.T) {
 		t.Error("access after the request had expired")
 	}
 	wantEvents(t, r, "requested", "expired")
+}
+
+// TestNoReminderAfterTheOutcome: what would be due after it is not sent, neither
+// while there is access nor after a refusal.
+func TestNoReminderAfterTheOutcome(t *testing.T) {
+	t.Parallel()
+	for action, account := range map[string]string{"approve": "shop-development", "deny": "shop-staging"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			r := local.ask(t, wish{lena, account, "DeveloperAccess", 20})
+			m := r.message(t)
+			var before map[int]post
+			eventually(t, soon, "the first reminder", func() error {
+				if before = r.reminders(t); len(before) == 0 {
+					return errNotYet
+				}
+				return nil
+			})
+			if res := local.press(t, bob, m, action, false); !res.OK {
+				t.Fatalf("press: %+v", res)
+			}
+			r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
+			sent := slices.Max(slices.Collect(maps.Keys(before)))
+			time.Sleep(time.Until(r.at(t, "requested").Add(reminderDue(sent+1) + late)))
+			if after := r.reminders(t); !maps.EqualFunc(before, after, func(a, b post) bool { return a.TS == b.TS }) {
+				t.Errorf("there were %d reminders when it was decided, and are %d", len(before), len(after))
+			}
+		})
+	}
 }
 
 func TestEndedEarly(t *testing.T) {
@@ -259,21 +367,35 @@ func TestTwoApproversAtOnce(t *testing.T) {
 	}
 }
 
-// TestOverlappingRequests: the access ends with the last of two.
+// TestOverlappingRequests: the access ends with the last of two. The second is
+// asked for longer, so that there is time to see that it outlives the first.
 func TestOverlappingRequests(t *testing.T) {
 	t.Parallel()
 	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}
 	first := local.ask(t, w)
 	first.waitAssigned(t)
+	w.seconds = 120
 	second := local.ask(t, w)
-	second.message(t)
-	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)
 	second.shows(t, "🟢")
+	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)
 	if !second.assigned(t) {
 		t.Error("the first request took the second's access away")
 	}
-	second.waitGone(t, 20*time.Second+removalLimit)
+	if m := second.message(t); !m.has("end") {
+		t.Errorf("the second request's message is not that of access: %s", m.Blocks)
+	}
+	if res := local.press(t, frank, second.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	second.waitGone(t, soon)
 	second.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, first, "requested", "approved", "granted", "revoked")
-	wantEvents(t, second, "requested", "approved", "granted", "revoked")
+	wantEvents(t, second, "requested", "approved", "granted", "ended", "revoked")
+	for r, want := range map[*request]string{first: "kept", second: "removed"} {
+		for _, rec := range r.audit(t) {
+			if rec["event"] == "revoked" && rec["removal"] != want {
+				t.Errorf("the record of the removal says %v, want %s", rec["removal"], want)
+			}
+		}
+	}
 }

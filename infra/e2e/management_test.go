@@ -21,7 +21,6 @@ import (
 func TestManagementAccount(t *testing.T) {
 	t.Parallel()
 	const account, way = "management", "Please ask for a group that has access there, with /group-access."
-	waitCatalog(t)
 
 	f := local.open(t, kim)
 	defer f.unlock()
@@ -68,7 +67,7 @@ func TestManagementAccount(t *testing.T) {
 	// What would have come of it otherwise.
 	_, err = local.sso.CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: &local.instanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
-		TargetId: aws.String(accountID(t, account)), PermissionSetArn: aws.String(local.permissionSetARN(t, "ReadOnlyAccess")), PrincipalId: aws.String(local.principalID(t, kim)),
+		TargetId: aws.String(local.accountID(t, account)), PermissionSetArn: aws.String(local.permissionSetARN(t, "ReadOnlyAccess")), PrincipalId: aws.String(local.principalID(t, kim)),
 	})
 	var denied *ssotypes.AccessDeniedException
 	if !errors.As(err, &denied) {

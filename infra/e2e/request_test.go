@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
-	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -27,6 +24,7 @@ type request struct {
 	wish   wish
 	reason string
 	id     string
+	arn    string // of its execution, once that was looked for
 }
 
 const (
@@ -129,7 +127,7 @@ func (s *stack) assignments(t *testing.T, w wish) int {
 	t.Helper()
 	out, err := s.sso.ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
 		InstanceArn:      &s.instanceARN,
-		AccountId:        aws.String(accountID(t, w.account)),
+		AccountId:        aws.String(s.accountID(t, w.account)),
 		PermissionSetArn: aws.String(s.permissionSetARN(t, w.permissionSet)),
 	})
 	if err != nil {
@@ -166,41 +164,20 @@ func (r *request) waitGone(t *testing.T, within time.Duration) time.Time {
 	return time.Now()
 }
 
-func (s *stack) permissionSetARN(t *testing.T, name string) string {
-	t.Helper()
-	out, err := s.sso.ListPermissionSets(context.Background(), &ssoadmin.ListPermissionSetsInput{InstanceArn: &s.instanceARN})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, arn := range out.PermissionSets {
-		d, err := s.sso.DescribePermissionSet(context.Background(), &ssoadmin.DescribePermissionSetInput{InstanceArn: &s.instanceARN, PermissionSetArn: &arn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if *d.PermissionSet.Name == name {
-			return arn
-		}
-	}
-	t.Fatalf("there is no permission set %q", name)
-	return ""
-}
-
-func (s *stack) principalID(t *testing.T, person string) string {
-	t.Helper()
-	out, err := s.identity.GetUserId(context.Background(), &identitystore.GetUserIdInput{
-		IdentityStoreId: &s.storeID,
-		AlternateIdentifier: &idtypes.AlternateIdentifierMemberUniqueAttribute{Value: idtypes.UniqueAttribute{
-			AttributePath: aws.String("emails.value"), AttributeValue: document.NewLazyDocument(emailOf(t, person)),
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *out.UserId
-}
-
 // execution is the request's execution, found by the request id in its name.
 func (r *request) execution(t *testing.T) *sfn.DescribeExecutionOutput {
+	t.Helper()
+	if r.arn == "" {
+		r.arn = r.findExecution(t)
+	}
+	out, err := r.stack.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: &r.arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (r *request) findExecution(t *testing.T) string {
 	t.Helper()
 	machine := r.stack.machine(t)
 	pages := sfn.NewListExecutionsPaginator(r.stack.sfn, &sfn.ListExecutionsInput{StateMachineArn: &machine})
@@ -211,16 +188,12 @@ func (r *request) execution(t *testing.T) *sfn.DescribeExecutionOutput {
 		}
 		for _, e := range page.Executions {
 			if strings.HasSuffix(*e.Name, r.id) {
-				out, err := r.stack.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: e.ExecutionArn})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return out
+				return *e.ExecutionArn
 			}
 		}
 	}
 	t.Fatalf("no execution of request %s", r.id)
-	return nil
+	return ""
 }
 
 func (s *stack) machine(t *testing.T) string {
@@ -342,4 +315,21 @@ func (r *request) events(t *testing.T) []string {
 		kinds = append(kinds, fmt.Sprint(rec["event"]))
 	}
 	return kinds
+}
+
+// at is the time that the request's record of an event bears.
+func (r *request) at(t *testing.T, event string) time.Time {
+	t.Helper()
+	for _, rec := range r.audit(t) {
+		if rec["event"] != event {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(rec["time"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	t.Fatalf("there is no record %q", event)
+	return time.Time{}
 }

@@ -34,13 +34,19 @@ func (s *stack) open(t *testing.T, person string) *form {
 	return s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
 }
 
+// lockForms keeps a person's forms for one test: a request that was taken closes
+// all that the person has open.
+func (s *stack) lockForms(person string) (unlock func()) {
+	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	return lock.(*sync.Mutex).Unlock
+}
+
 // openBy opens a form as a shortcut or a slash command does.
 func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 	t.Helper()
 	person := by["person"]
-	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
-	lock.(*sync.Mutex).Lock()
-	f := &form{stack: s, person: person, unlock: lock.(*sync.Mutex).Unlock}
+	f := &form{stack: s, person: person, unlock: s.lockForms(person)}
 	var res simulator.Result
 	if err := s.post(path, by, &res); err != nil {
 		f.unlock()
@@ -80,20 +86,7 @@ func (s *stack) topView(person string) (viewState, error) {
 // text contains what was typed.
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
-	var offered simulator.Result
-	// A function that just started may not have the lists in time: a person who
-	// sees nothing types again.
-	for range 3 {
-		offered = simulator.Result{}
-		err := f.stack.post("/sim/suggest", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "query": typed}, &offered)
-		if err != nil {
-			t.Fatalf("type %q into %s: %v", typed, action, err)
-		}
-		if len(offered.Options) > 0 {
-			break
-		}
-	}
-	for _, o := range offered.Options {
+	for _, o := range f.offered(t, action, typed) {
 		if strings.Contains(o.Text, typed) {
 			var res simulator.Result
 			err := f.stack.post("/sim/press", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "option": o.Value}, &res)
@@ -103,22 +96,26 @@ func (f *form) choose(t *testing.T, action, typed string) {
 			return
 		}
 	}
-	t.Fatalf("%s offers nothing for %q: %+v", action, typed, offered)
+	t.Fatalf("%s offers nothing for %q", action, typed)
 }
 
-// submit submits the form, and again, as a person would, where it says that
-// something did not answer in time: the same form makes the same request.
+// offered is what a select offers for what was typed.
+func (f *form) offered(t *testing.T, action, typed string) []simulator.Option {
+	t.Helper()
+	var res simulator.Result
+	err := f.stack.post("/sim/suggest", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "query": typed}, &res)
+	if err != nil || !res.OK {
+		t.Fatalf("type %q into %s: %v %+v", typed, action, err, res)
+	}
+	return res.Options
+}
+
+// submit submits the form.
 func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
-	for range 3 {
-		res = simulator.Result{}
-		err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(res.FieldErrors["reason"], "Please try again") {
-			break
-		}
+	err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return res
 }
@@ -192,31 +189,12 @@ func (p post) has(action string) bool {
 }
 
 // press presses a button of a message; stale also presses one that is gone by
-// now, as a slow client would. Where the app says that something did not answer
-// in time, the person does as told and presses again.
+// now, as a slow client would.
 func (s *stack) press(t *testing.T, person string, p post, action string, stale bool) (res simulator.Result) {
 	t.Helper()
-	for range 3 {
-		before := s.toldToPressAgain(t, person)
-		res = simulator.Result{}
-		err := s.post("/sim/press", map[string]any{"person": person, "channel": p.Channel, "ts": p.TS, "action_id": action, "stale": stale}, &res)
-		if err != nil {
-			t.Fatalf("press %s: %v", action, err)
-		}
-		if s.toldToPressAgain(t, person) == before {
-			break
-		}
+	err := s.post("/sim/press", map[string]any{"person": person, "channel": p.Channel, "ts": p.TS, "action_id": action, "stale": stale}, &res)
+	if err != nil {
+		t.Fatalf("press %s: %v", action, err)
 	}
 	return res
-}
-
-// toldToPressAgain counts how often a person was told so.
-func (s *stack) toldToPressAgain(t *testing.T, person string) (n int) {
-	t.Helper()
-	for _, p := range s.posts(t, person) {
-		if p.Ephemeral == person && strings.Contains(p.Text+string(p.Blocks), "Please try again") {
-			n++
-		}
-	}
-	return n
 }

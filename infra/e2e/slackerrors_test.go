@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -85,7 +84,7 @@ func (r *request) ended(t *testing.T, within time.Duration) {
 // misconfigured counts how often the metric was raised so far.
 func misconfigured(t *testing.T) int {
 	t.Helper()
-	log, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+	log, err := os.ReadFile(local.log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,19 +147,7 @@ func TestRevokeNeverWaitsForSlack(t *testing.T) {
 	r.waitGone(t, 10*time.Second+removalLimit)
 	r.ended(t, soon)
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
-	var end, gone time.Time
-	for _, rec := range r.audit(t) {
-		at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(rec["time"]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch rec["event"] {
-		case "granted":
-			end = at.Add(10 * time.Second)
-		case "revoked":
-			gone = at
-		}
-	}
+	end, gone := r.at(t, "granted").Add(10*time.Second), r.at(t, "revoked")
 	if late := gone.Sub(end); late > removalLimit {
 		t.Errorf("the access was gone %s after its end", late)
 	}
@@ -217,6 +204,7 @@ func (r *request) onlyOnce(t *testing.T) {
 // TestSlackAnswerLost: what Slack took although nobody heard of it, or answered
 // too late, is not posted again.
 func TestSlackAnswerLost(t *testing.T) {
+	t.Parallel()
 	for name, more := range map[string]map[string]any{
 		"the connection breaks": {"lost": true},
 		"the answer is late":    {"lost": true, "delay": "5s"},

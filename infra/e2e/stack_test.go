@@ -25,10 +25,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 )
 
@@ -47,17 +49,22 @@ type stack struct {
 	identity *identitystore.Client
 	sfn      *sfn.Client
 	s3       *s3.Client
+	ssm      *ssm.Client
 	org      *organizations.Client
+	table    *dynamodb.Client
 
 	instanceARN string
 	storeID     string
+	ids         ids
+	log         string // file
 
 	// forms has one lock for each person: a person fills one form at a time.
 	forms sync.Map
 }
 
-// local is the stack that the tests of this package share.
-var local *stack
+// local is the stack that the tests of this package share, quiet the one of
+// those that need other settings.
+var local, quiet *stack
 
 // signingSecret is what the tests sign with, when they speak to the app as
 // Slack does without the workspace between.
@@ -67,8 +74,11 @@ const botToken = "xoxb-end-to-end-7c1d9e"
 
 const (
 	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app on a cold cache
-	repository   = "../.."
-	artefacts    = repository + "/test-artefacts"
+	// catalogTimeout is for the first listing: a call each for the names of the
+	// permission sets, eight a second.
+	catalogTimeout = 30 * time.Second
+	repository     = "../.."
+	artefacts      = repository + "/test-artefacts"
 )
 
 func TestMain(m *testing.M) {
@@ -95,55 +105,88 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	s, stop, err := start(dir, "testdata/elevator.yaml")
+	program, err := compile(dir)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "local stack:", err)
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer stop()
-	local = s
-	code := m.Run()
-	if err := secretsInLog(); err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
+	// Side by side, before there is a test to disturb.
+	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet}
+	stops := make(chan func(), len(stacks))
+	failed := make(chan error, len(stacks))
+	for name, s := range stacks {
+		go func() {
+			started, stop, err := start(program, name)
+			if err != nil {
+				err = fmt.Errorf("local stack with the settings %s: %w", name, err)
+				stop = func() {}
+			}
+			*s = started
+			stops <- stop
+			failed <- err
+		}()
+	}
+	code := 0
+	for range stacks {
+		defer (<-stops)()
+		if err := <-failed; err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	if code != 0 {
+		return code
+	}
+	code = m.Run()
+	for _, s := range stacks {
+		if err := (*s).secretsInLog(); err != nil {
+			fmt.Fprintln(os.Stderr, "FAIL:", err)
+			code = 1
+		}
 	}
 	return code
 }
 
-// secretsInLog looks, after all tests, for the Slack secrets in what the local
-// stack and its functions logged.
-func secretsInLog() error {
-	text, err := os.ReadFile(filepath.Join(artefacts, "local.log"))
+// secretsInLog looks, after all tests, for the Slack secrets in what the stack
+// and its functions logged.
+func (s *stack) secretsInLog() error {
+	text, err := os.ReadFile(s.log)
 	if err != nil {
 		return err
 	}
 	for what, secret := range map[string]string{"signing secret": signingSecret, "bot token": botToken} {
 		if bytes.Contains(text, []byte(secret)) {
-			return fmt.Errorf("the log contains the %s", what)
+			return fmt.Errorf("%s contains the %s", s.log, what)
 		}
 	}
 	return nil
 }
 
-// start builds and runs the local stack on free ports. Its log goes to
-// test-artefacts/local.log.
-func start(dir, config string) (*stack, func(), error) {
-	program := filepath.Join(dir, "local")
+// compile builds the local stack into dir.
+func compile(dir string) (program string, err error) {
+	program = filepath.Join(dir, "local")
 	build := exec.Command("go", "build", "-o", program, "./infra/local")
 	build.Dir = repository
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("build: %w\n%s", err, out)
+		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
-	config, err := filepath.Abs(config)
+	return program, nil
+}
+
+// start runs the local stack with the settings testdata/<name>.yaml on free
+// ports, and waits until it can be used. Its log goes to
+// test-artefacts/<name>.log.
+func start(program, name string) (*stack, func(), error) {
+	testdata, err := filepath.Abs("testdata")
 	if err != nil {
 		return nil, nil, err
 	}
-	logFile, err := os.Create(filepath.Join(artefacts, "local.log"))
+	logFile, err := os.Create(filepath.Join(artefacts, name+".log"))
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", config, "-seed", filepath.Join(filepath.Dir(config), "organization.yaml"), "-listen", freeAddress(), "-gateway", freeAddress(),
-		"-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
+	cmd := exec.Command(program, "-config", filepath.Join(testdata, name+".yaml"), "-seed", filepath.Join(testdata, "organization.yaml"),
+		"-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -175,7 +218,7 @@ func start(dir, config string) (*stack, func(), error) {
 		}
 		logFile.Close()
 	}
-	s := &stack{}
+	s := &stack{log: logFile.Name()}
 	select {
 	case line := <-lines:
 		if err := json.Unmarshal([]byte(line), &s.ready); err != nil || !s.Ready {
@@ -193,7 +236,36 @@ func start(dir, config string) (*stack, func(), error) {
 		stop()
 		return nil, nil, err
 	}
+	if err := s.awaitCatalog(); err != nil {
+		stop()
+		return nil, nil, err
+	}
 	return s, stop, nil
+}
+
+// awaitCatalog waits for the first run of the schedule that lists what there is
+// to ask for. A deployment has that behind it when people begin to ask.
+func (s *stack) awaitCatalog() (err error) {
+	for deadline := time.Now().Add(catalogTimeout); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if _, err = s.catalogVersion(); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no catalog after %s: %w", catalogTimeout, err)
+}
+
+// catalogVersion tells one stored catalog from another.
+func (s *stack) catalogVersion() (string, error) {
+	buckets, err := s.s3.ListBuckets(context.Background(), &s3.ListBucketsInput{})
+	if err != nil {
+		return "", err
+	}
+	for _, b := range buckets.Buckets {
+		if out, err := s.s3.HeadObject(context.Background(), &s3.HeadObjectInput{Bucket: b.Name, Key: aws.String("catalog.json.gz")}); err == nil {
+			return aws.ToString(out.ETag), nil
+		}
+	}
+	return "", errNotYet
 }
 
 func tail(text []byte) []byte { return text[max(0, len(text)-4000):] }
@@ -215,7 +287,8 @@ func (s *stack) connect() error {
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	s.sso, s.identity, s.sfn = ssoadmin.NewFromConfig(cfg), identitystore.NewFromConfig(cfg), sfn.NewFromConfig(cfg)
-	s.org = organizations.NewFromConfig(cfg)
+	s.ssm = ssm.NewFromConfig(cfg)
+	s.org, s.table = organizations.NewFromConfig(cfg), dynamodb.NewFromConfig(cfg)
 	s.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true })
 	out, err := s.sso.ListInstances(context.Background(), &ssoadmin.ListInstancesInput{})
 	if err != nil {

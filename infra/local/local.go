@@ -180,6 +180,10 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 			}
 			return nil
 		},
+		Course: func(c *gateway.Call) (gateway.Course, bool) {
+			polls, failureReason, ok := rules.Course(c.Target(), c.Body)
+			return gateway.Course{Polls: polls, FailureReason: failureReason}, ok
+		},
 	})
 	front := http.NewServeMux()
 	front.Handle("/_faults", &rules)

@@ -1,7 +1,8 @@
 // Package faults makes things go wrong on purpose in the local stack: rules say
-// which invocation of a function is killed or held up, and which call to AWS is
-// answered with an error. Tests set the rules over HTTP, at /_faults of the
-// gateway; without rules nothing is touched.
+// which invocation of a function is killed or held up, which call to AWS is
+// answered with an error, and which creation or deletion of an assignment is
+// accepted and then takes long, or fails. Tests set the rules over HTTP, at
+// /_faults of the gateway; without rules nothing is touched.
 //
 //	POST   /_faults  one Rule as JSON
 //	DELETE /_faults  forgets all rules
@@ -12,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +36,10 @@ const (
 	ServerError Kind = "error"       // HTTP 500
 	Unavailable Kind = "unavailable" // HTTP 503, for REST protocols too
 	Denied      Kind = "denied"      // AccessDeniedException
+
+	// Of a call to AWS that is accepted, CreateAccountAssignment or
+	// DeleteAccountAssignment: of what it sets going.
+	Operation Kind = "operation"
 )
 
 // Rule says which calls a fault hits. Empty fields match everything.
@@ -46,7 +52,7 @@ type Rule struct {
 	RequestID string `json:"request_id,omitempty"`
 
 	// Target is a part of "Service.Operation", or of the path of a REST call:
-	// for faults of a call to AWS.
+	// for faults of a call to AWS, and of the operation that it starts.
 	Target string `json:"target,omitempty"`
 	// Body are parts of the call's body; all of them have to be there.
 	Body []string `json:"body,omitempty"`
@@ -58,11 +64,20 @@ type Rule struct {
 	Count int `json:"count,omitempty"` // so many are hit; default 1, -1 all
 
 	DelayMS int `json:"delay_ms,omitempty"`
+
+	// Polls is how many looks at an operation find it IN_PROGRESS, at least 1:
+	// the next one finds it SUCCEEDED or, where there is a FailureReason, FAILED
+	// with that reason and without effect.
+	Polls         int    `json:"polls,omitempty"`
+	FailureReason string `json:"failure_reason,omitempty"`
 }
 
 func (r Rule) ofInvocation() bool {
 	return r.Kind == KillBefore || r.Kind == KillAfter || r.Kind == Delay
 }
+
+// startOperations are the calls that set an operation going, as targets.
+var startOperations = []string{"SWBExternalService.CreateAccountAssignment", "SWBExternalService.DeleteAccountAssignment"}
 
 func (r Rule) check() error {
 	switch r.Kind {
@@ -74,10 +89,30 @@ func (r Rule) check() error {
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
+	case Operation:
+		if r.Target == "" || !slices.ContainsFunc(startOperations, func(o string) bool { return strings.Contains(o, r.Target) }) {
+			return fmt.Errorf("fault %q needs a target, CreateAccountAssignment or DeleteAccountAssignment", r.Kind)
+		}
+		if r.Polls < 1 {
+			return fmt.Errorf("fault %q needs polls, at least 1", r.Kind)
+		}
 	default:
 		return fmt.Errorf("there is no fault %q", r.Kind)
 	}
+	if r.Kind != Operation && (r.Polls != 0 || r.FailureReason != "") {
+		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
+	}
 	return nil
+}
+
+// about says whether the rule's parts are all in the body of a call.
+func (r Rule) about(request []byte) bool {
+	for _, part := range r.Body {
+		if !bytes.Contains(request, []byte(part)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Rules are the rules in force. The zero value has none.
@@ -131,12 +166,8 @@ func (f *Rules) Invocation(function string, payload []byte) lambda.Fault {
 // Call is the fault of one call to AWS: status and body of its answer.
 func (f *Rules) Call(target, path string, request []byte) (status int, body []byte, ok bool) {
 	r, ok := f.hit(func(r Rule) bool {
-		for _, part := range r.Body {
-			if !bytes.Contains(request, []byte(part)) {
-				return false
-			}
-		}
-		return !r.ofInvocation() && (strings.Contains(target, r.Target) || target == "" && strings.Contains(path, r.Target))
+		return !r.ofInvocation() && r.Kind != Operation && r.about(request) &&
+			(strings.Contains(target, r.Target) || target == "" && strings.Contains(path, r.Target))
 	})
 	if !ok {
 		return 0, nil, false
@@ -154,6 +185,14 @@ func (f *Rules) Call(target, path string, request []byte) (status int, body []by
 	}
 	body, _ = json.Marshal(map[string]string{"__type": code, "message": "injected"})
 	return status, body, true
+}
+
+// Course is how the operation goes on that an accepted call to AWS starts.
+func (f *Rules) Course(target string, request []byte) (polls int, failureReason string, ok bool) {
+	r, ok := f.hit(func(r Rule) bool {
+		return r.Kind == Operation && strings.Contains(target, r.Target) && r.about(request)
+	})
+	return r.Polls, r.FailureReason, ok
 }
 
 // ServeHTTP sets and forgets rules.

@@ -77,9 +77,51 @@ func TestCall(t *testing.T) {
 	}
 }
 
+func TestCourse(t *testing.T) {
+	const create, remove = "SWBExternalService.CreateAccountAssignment", "SWBExternalService.DeleteAccountAssignment"
+	type course struct {
+		polls  int
+		reason string
+		hit    bool
+	}
+	for _, tt := range []struct {
+		name, rule, target, body string
+		want                     []course // of one operation after another
+	}{
+		{"slow", `{"kind":"operation","target":"CreateAccountAssignment","polls":3}`, create, "{}", []course{{3, "", true}, {}}},
+		{"fails", `{"kind":"operation","target":"DeleteAccountAssignment","polls":1,"failure_reason":"gone"}`, remove, "{}", []course{{1, "gone", true}, {}}},
+		{"twice, after one", `{"kind":"operation","target":"CreateAccountAssignment","polls":2,"skip":1,"count":2}`, create, "{}", []course{{}, {2, "", true}, {2, "", true}, {}}},
+		{"the other operation", `{"kind":"operation","target":"CreateAccountAssignment","polls":1}`, remove, "{}", []course{{}}},
+		{"this account and principal", `{"kind":"operation","target":"CreateAccountAssignment","polls":1,"body":["a1","p1"]}`, create, `{"x":"a1","y":"p1"}`, []course{{1, "", true}}},
+		{"another principal", `{"kind":"operation","target":"CreateAccountAssignment","polls":1,"body":["a1","p2"]}`, create, `{"x":"a1","y":"p1"}`, []course{{}}},
+		{"an error is no course", `{"kind":"throttle","target":"CreateAccountAssignment"}`, create, "{}", []course{{}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var f Rules
+			if status, answer := set(t, &f, tt.rule); status != http.StatusOK {
+				t.Fatalf("set rule: %d %s", status, answer)
+			}
+			for i, want := range tt.want {
+				var got course
+				if got.polls, got.reason, got.hit = f.Course(tt.target, []byte(tt.body)); got != want {
+					t.Errorf("operation %d: %+v, want %+v", i, got, want)
+				}
+			}
+		})
+	}
+	// Nor is a course an error: the call is accepted.
+	var f Rules
+	set(t, &f, `{"kind":"operation","target":"CreateAccountAssignment","polls":1}`)
+	if status, _, hit := f.Call(create, "/", nil); hit {
+		t.Errorf("the call is answered with status %d", status)
+	}
+}
+
 func TestRulesAreChecked(t *testing.T) {
 	var f Rules
-	for _, rule := range []string{`{`, `{"kind":"explode"}`, `{"kind":"throttle"}`, `{"kind":"kill_before","target":"x"}`, `{"kind":"delay","typo":1}`} {
+	for _, rule := range []string{`{`, `{"kind":"explode"}`, `{"kind":"throttle"}`, `{"kind":"kill_before","target":"x"}`, `{"kind":"delay","typo":1}`,
+		`{"kind":"operation","polls":1}`, `{"kind":"operation","target":"CreateUser","polls":1}`, `{"kind":"operation","target":"CreateAccountAssignment"}`,
+		`{"kind":"throttle","target":"x","polls":1}`, `{"kind":"delay","failure_reason":"x"}`} {
 		if status, _ := set(t, &f, rule); status != http.StatusBadRequest {
 			t.Errorf("%s: status %d, want 400", rule, status)
 		}

@@ -48,6 +48,11 @@ type operation struct {
 	status     string
 	reason     string
 	created    time.Time
+
+	// Of one that ends by being looked at, see Course; nil of one that settles
+	// by itself.
+	course *Course
+	effect func(context.Context, assignment) (reason string)
 }
 
 // operationLog remembers the operations of this gateway's lifetime, in order.
@@ -72,6 +77,13 @@ func (l *operationLog) begin(op *operation) bool {
 	return true
 }
 
+// direct gives an operation its course.
+func (l *operationLog) direct(op *operation, c Course, effect func(context.Context, assignment) string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	op.course, op.effect = &c, effect
+}
+
 func (l *operationLog) finish(op *operation, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,15 +94,30 @@ func (l *operationLog) finish(op *operation, reason string) {
 	}
 }
 
-func (l *operationLog) find(kind operationKind, id string) (operation, bool) {
+// describe is an operation as the API shows it.
+func (l *operationLog) describe(op *operation) map[string]any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return op.describe()
+}
+
+// look finds an operation for somebody who asks how far it is. Of one with a
+// course each look is a poll; the first that finds none left has to end the
+// operation: then last is true.
+func (l *operationLog) look(kind operationKind, id string) (op *operation, last, found bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, op := range l.all {
-		if op.kind == kind && op.id == id {
-			return *op, true
+		if op.kind != kind || op.id != id {
+			continue
 		}
+		if op.course == nil || op.course.Polls < 0 {
+			return op, false, true
+		}
+		op.course.Polls--
+		return op, op.course.Polls < 0, true
 	}
-	return operation{}, false
+	return nil, false, false
 }
 
 // list is what the log holds of a kind and status ("" for any), newest first.
@@ -212,6 +239,12 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	if !g.operations.begin(op) {
 		return refuse("ConflictException", "Another operation on this account assignment is under way.")
 	}
+	if g.config.Course != nil {
+		if course, ok := g.config.Course(call); ok {
+			g.operations.direct(op, course, settle)
+			return operationAnswer(kind, shown)
+		}
+	}
 	g.settling.Go(func() {
 		select {
 		case <-time.After(g.config.SettleDelay):
@@ -219,7 +252,21 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 		case <-g.lifetime.Done():
 		}
 	})
+	return operationAnswer(kind, shown)
+}
+
+func operationAnswer(kind operationKind, shown map[string]any) *Answer {
 	return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
+}
+
+// endOperation carries out an operation that has been looked at often enough, or fails
+// it, as its course says.
+func (g *Gateway) endOperation(ctx context.Context, op *operation) {
+	reason := op.course.FailureReason
+	if reason == "" {
+		reason = op.effect(ctx, op.assignment)
+	}
+	g.operations.finish(op, reason)
 }
 
 func describeOperation(kind operationKind) correction {
@@ -228,12 +275,15 @@ func describeOperation(kind operationKind) correction {
 		if err := json.Unmarshal(call.Body, &in); err != nil {
 			return refuse("SerializationException", "%v", err)
 		}
-		op, found := g.operations.find(kind, in["AccountAssignment"+string(kind)+"RequestId"])
+		op, last, found := g.operations.look(kind, in["AccountAssignment"+string(kind)+"RequestId"])
 		if !found {
 			// Perhaps of a gateway before this one, which moto remembers.
 			return g.forward(ctx, call)
 		}
-		return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": op.describe()})
+		if last {
+			g.endOperation(g.lifetime, op)
+		}
+		return operationAnswer(kind, g.operations.describe(op))
 	}
 }
 

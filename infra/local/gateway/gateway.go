@@ -35,6 +35,18 @@ type Config struct {
 	// Intercept, where set, sees every call to AWS before anything else does;
 	// an answer of its own ends the call there.
 	Intercept func(*Call) *Answer
+	// Course, where set, says how the creation or deletion of an assignment
+	// goes on that a call starts; ok is false for one that just settles.
+	Course func(*Call) (c Course, ok bool)
+}
+
+// Course is how an operation of Identity Center goes on after it was accepted.
+type Course struct {
+	// Polls is how many calls of its Describe…Status find it IN_PROGRESS. With
+	// the next one it ends, and only then has its effect.
+	Polls int
+	// FailureReason, where not empty, makes it end FAILED, without effect.
+	FailureReason string
 }
 
 // Gateway is an http.Handler. Close it after the last request.

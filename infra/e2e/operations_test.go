@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/infra/local/faults"
+)
+
+// waitLease waits until the lease is in a state.
+func (r *request) waitLease(t *testing.T, state string) {
+	t.Helper()
+	eventually(t, soon, "the lease is "+state, func() error {
+		if r.leaseState(t) != state {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
+// detail is what the request's record of an event says of why.
+func (r *request) detail(t *testing.T, event string) string {
+	t.Helper()
+	for _, rec := range r.audit(t) {
+		if rec["event"] == event {
+			detail, _ := rec["detail"].(string)
+			return detail
+		}
+	}
+	t.Fatalf("there is no record %q", event)
+	return ""
+}
+
+// looks are how many find an operation under way in these tests. A function
+// looks six times at the most before it leaves the waiting to the machine, and
+// others look, too, where they search for creations of what they remove.
+const looks = 12
+
+// TestCreationFailsLater: AWS accepts a creation, is busy with it, and then
+// gives up. Its own reason is in the message and in the record; there is neither
+// access nor lease, before and after.
+func TestCreationFailsLater(t *testing.T) {
+	t.Parallel()
+	const reason = "The account has as many roles as it may have (injected)"
+	w := wish{lena, "payments-staging", "ReadOnlyAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, FailureReason: reason, Body: local.about(t, w)})
+	r := local.ask(t, w)
+	r.waitLease(t, "creating")
+	if m := r.message(t); r.assigned(t) || strings.Contains(string(m.Blocks), "🟢") {
+		t.Errorf("green, or access, while AWS is busy: %s", m.Blocks)
+	}
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route Grant ConfirmGrant "+removal; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	if state := r.leaseState(t); r.assigned(t) || state != "" {
+		t.Errorf("access, or a lease %q, is left behind", state)
+	}
+	wantEvents(t, r, "requested", "approved", "refused")
+	if got := r.detail(t, "refused"); !strings.Contains(got, reason) {
+		t.Errorf("the record says %q, without AWS's reason", got)
+	}
+	wantOnce(t, r, "failed")
+	m := r.message(t)
+	for what, blocks := range map[string]post{"the message": m, "the word to the requester": r.thread(t)["failed"][0]} {
+		texts := strings.Join(textsOf(t, blocks.Blocks), "\n")
+		if !strings.Contains(texts, "AWS turned it down.") || !strings.Contains(texts, reason) {
+			t.Errorf("%s does not give AWS's reason: %q", what, texts)
+		}
+	}
+	if m.has("end") || m.has("approve") || strings.Contains(string(m.Blocks), "🟢") {
+		t.Errorf("the message is that of access: %s", m.Blocks)
+	}
+}
+
+// TestCreationTakesLong: green comes with the access, and not when AWS accepts
+// that there shall be one.
+func TestCreationTakesLong(t *testing.T) {
+	t.Parallel()
+	w := wish{lena, "shared-services", "ReadOnlyAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
+	r := local.ask(t, w)
+	r.waitLease(t, "creating")
+	if m := r.message(t); r.assigned(t) || strings.Contains(string(m.Blocks), "🟢") {
+		t.Errorf("green, or access, while AWS is busy: %s", m.Blocks)
+	}
+	eventually(t, soon, "the message is green", func() error {
+		before := strings.Contains(string(r.message(t).Blocks), "🟢")
+		assigned := r.assigned(t)
+		if before && !assigned {
+			t.Fatal("the message was green without access")
+		}
+		if !before {
+			return errNotYet
+		}
+		return nil
+	})
+	if state := r.leaseState(t); state != "held" {
+		t.Errorf("the lease of the access is %q, want held", state)
+	}
+	went := r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	// The time that was asked for counts from when the access was there.
+	if lasted := went.Sub(r.at(t, "granted")); lasted < 9*time.Second {
+		t.Errorf("the access was gone %s after it was granted, want 10 s", lasted)
+	}
+	if state := r.leaseState(t); state != "" {
+		t.Errorf("a lease %q is left behind", state)
+	}
+}
+
+// TestDeletionFailsLater: AWS accepts the removal, is busy with it, and then
+// gives up. That is recorded, the execution has AWS's reason, and the removal
+// goes round until the access is gone.
+func TestDeletionFailsLater(t *testing.T) {
+	t.Parallel()
+	const reason = "The role is being changed by somebody else (injected)"
+	w := wish{lena, "data-lake", "ReadOnlyAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: 3, FailureReason: reason, Body: local.about(t, w)})
+	r := local.ask(t, w)
+	r.waitAssigned(t)
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+2*soon)
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route Grant ConfirmGrant AuditGrant Active Revoke ConfirmRevoke RevokeFailed RevokeWait CountRound RoundsLeft? "+removal; got != want {
+		t.Errorf("states\n%s, want\n%s", got, want)
+	}
+	if state := r.leaseState(t); r.assigned(t) || state != "" {
+		t.Errorf("access, or a lease %q, is left behind", state)
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "revoke_failed", "revoked")
+	if got := r.detail(t, "revoke_failed"); got != "AssignmentFailed" {
+		t.Errorf("the record says %q, want AssignmentFailed", got)
+	}
+	if failed := r.failures(t); !slices.ContainsFunc(failed, func(f string) bool { return strings.Contains(f, reason) }) {
+		t.Errorf("the execution says %q, without AWS's reason", failed)
+	}
+	wantOnce(t, r, "granted", "revoked")
+}

@@ -1,0 +1,148 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/infra/settings"
+)
+
+// noticed is how long a function may go on with a policy that has been replaced.
+const noticed = 60 * time.Second
+
+// deployPolicy puts the policy of settings in force as a deployment does: an
+// object under its content's hash, then the pointer. It returns the digest.
+func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
+	t.Helper()
+	parsed, err := settings.Parse(file, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, name := context.Background(), aws.String("/"+parsed.NamePrefix+"/policy")
+	before, err := s.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pointer struct {
+		Bucket string `json:"bucket"`
+		Key    string `json:"key"`
+		SHA256 string `json:"sha256"`
+	}
+	if err := json.Unmarshal([]byte(*before.Parameter.Value), &pointer); err != nil {
+		t.Fatal(err)
+	}
+	content := parsed.PolicyJSON()
+	sum := sha256.Sum256(content)
+	if pointer.SHA256 == hex.EncodeToString(sum[:]) {
+		t.Fatal("the policy is in force already")
+	}
+	pointer.SHA256 = hex.EncodeToString(sum[:])
+	pointer.Key = pointer.SHA256 + ".json"
+	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &pointer.Bucket, Key: &pointer.Key, Body: bytes.NewReader(content)}); err != nil {
+		t.Fatal(err)
+	}
+	value, err := json.Marshal(pointer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: name, Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
+		t.Fatal(err)
+	}
+	return pointer.SHA256
+}
+
+// edit replaces a part of a text that is there once.
+func edit(t *testing.T, text, from, to string) string {
+	t.Helper()
+	if n := strings.Count(text, from); n != 1 {
+		t.Fatalf("%q is there %d times, want once", from, n)
+	}
+	return strings.Replace(text, from, to, 1)
+}
+
+// TestPolicyChanges: a deployment changes the policy while a request waits. Who
+// may approve it no longer is told no by the button, and nothing is granted; who
+// still may, may. What the new policy has no statement about is refused even
+// where the form took it a moment before.
+func TestPolicyChanges(t *testing.T) {
+	t.Parallel()
+	asking.Lock()
+	unlock := sync.OnceFunc(asking.Unlock)
+	defer unlock()
+	const file = "testdata/quiet.yaml"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := edit(t, string(text), "Approvers: [erin@example.com, frank@example.com]", "Approvers: frank@example.com")
+	later = edit(t, later, `  - {ResourceType: Account, Resource: "*", PermissionSet: BillingAccess, ApprovalIsNotRequired: true}`, "")
+
+	waiting := quiet.ask(t, wish{alice, "playground", "AdministratorAccess", 12})
+	m := waiting.message(t)
+	if mentioned := string(m.Blocks); !strings.Contains(mentioned, erin) || !strings.Contains(mentioned, frank) {
+		t.Fatalf("the message does not tag those who may approve: %s", m.Blocks)
+	}
+	// The functions that evaluate are killed, and the next one, which has read no
+	// policy yet, gets the request a while later: after the deployment.
+	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
+		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Count: 3},
+		faults.Rule{Kind: faults.Delay, Function: "-evaluate", Operation: "evaluate", DelayMS: 5000})
+	digest := quiet.deployPolicy(t, file, []byte(later))
+	deployed := time.Now()
+	refused.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	unlock()
+	refused.shows(t, "The policy does not offer this access.")
+	wantEvents(t, refused, "requested", "refused")
+	if refused.assigned(t) {
+		t.Error("access that no statement gives")
+	}
+	for _, rec := range refused.audit(t) {
+		if rec["event"] == "refused" && (rec["decision_reason"] != "NoStatements" || rec["policy_digest"] != digest) {
+			t.Errorf("the record says %v by policy %v, want NoStatements by %s", rec["decision_reason"], rec["policy_digest"], digest)
+		}
+	}
+
+	// By then every function has it.
+	time.Sleep(time.Until(deployed.Add(noticed + time.Second)))
+	if res := quiet.press(t, erin, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	told := false
+	for _, p := range quiet.posts(t, erin) {
+		told = told || p.Ephemeral == erin && strings.Contains(p.Text+string(p.Blocks), "You can not approve this request")
+	}
+	if now := waiting.message(t); !told || !now.has("approve") || waiting.assigned(t) {
+		t.Errorf("she is told: %v; the message is %s", told, now.Blocks)
+	}
+	if row := quiet.row(t, "request#"+waiting.id); row == nil || row["outcome"] != nil {
+		t.Errorf("the request is decided, or gone: %v", row)
+	}
+
+	if res := quiet.press(t, frank, m, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	waiting.waitAssigned(t)
+	waiting.waitGone(t, 12*time.Second+removalLimit)
+	waiting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, waiting, "requested", "approved", "granted", "revoked")
+	for _, rec := range waiting.audit(t) {
+		if rec["event"] == "approved" && rec["policy_digest"] != digest {
+			t.Errorf("it was approved by policy %v, want %s", rec["policy_digest"], digest)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// preview is what the form says will become of the request, "" for nothing.
+func (f *form) preview(t *testing.T) string {
+	t.Helper()
+	v, err := f.stack.topView(f.person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view struct {
+		Blocks []struct {
+			BlockID string `json:"block_id"`
+			Text    struct {
+				Text string `json:"text"`
+			} `json:"text"`
+		} `json:"blocks"`
+	}
+	if err := json.Unmarshal(v.Raw, &view); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range view.Blocks {
+		if b.BlockID == "preview" {
+			return b.Text.Text
+		}
+	}
+	return ""
+}
+
+// TestPreview: before it is sent the form says what the policy would make of the
+// request, and says it anew when something else is chosen.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	const (
+		automatic = "This will be granted automatically: the policy asks for no approval here."
+		self      = "This will be granted automatically: the policy lets you approve this yourself."
+		asked     = "Will be asked to approve this: bob@example.com, carol@example.com. One of them is enough."
+		refused   = "This would be refused: the policy names nobody else who could approve it."
+	)
+	type choice struct{ what, want string }
+	for _, tt := range []struct {
+		name, person, account string // no account: a group
+		choices               []choice
+	}{
+		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic}, {"SupportAccess", self}, {"DeveloperAccess", asked}}},
+		{"the only approver", dave, "playground", []choice{{"BillingAccess", refused}, {"ReadOnlyAccess", automatic}}},
+		{"a group", frank, "", []choice{{"Incident Responders", automatic}, {"Security Auditors", self}, {"Production Deployers", asked}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			action := "permission_set"
+			var f *form
+			if tt.account == "" {
+				action = "group"
+				f = local.openForGroup(t, tt.person)
+			} else {
+				f = local.open(t, tt.person)
+			}
+			defer f.unlock()
+			if tt.account != "" {
+				f.choose(t, "account", tt.account)
+			}
+			if got := f.preview(t); got != "" {
+				t.Errorf("before there is a choice the form says %q", got)
+			}
+			for _, c := range tt.choices {
+				f.choose(t, action, c.what)
+				if got := f.preview(t); got != c.want {
+					t.Errorf("%s: the form says %q, want %q", c.what, got, c.want)
+				}
+			}
+		})
+	}
+}
