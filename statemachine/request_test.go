@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
 )
 
 // The heart of it: once Grant may have been called there is no way out of the

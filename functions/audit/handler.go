@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -13,15 +14,37 @@ import (
 	"sso-elevator/functions/internal/task"
 )
 
-// Input is a task's payload. Operations are outcome, granted, revoked and
-// revoke_failed of a request, drift_found and drift_revoked of a run.
+// Input is a task's payload. Operations are outcome, granted, revoked,
+// revoke_failed and close of a request, drift_found and drift_revoked of a run.
 type Input struct {
 	task.Input
-	Error string `json:"error"` // of revoke_failed: the code of what failed
+	// Failure is why, of revoke_failed, as a Catch puts it.
+	Failure Failure `json:"failure"`
+	// Error is Failure's, as executions of the release before this one send it.
+	Error string `json:"error"`
 
 	From  int `json:"from"`  // of drift_found: the first finding, by its index
 	To    int `json:"to"`    // of drift_found: the one behind the last
 	Index int `json:"index"` // of drift_revoked
+}
+
+// Failure is an error as a Catch of the state machine puts it: its name, and
+// what Lambda answered, in JSON.
+type Failure struct {
+	Error string
+	Cause string // may be empty
+}
+
+// String is the error's name with the function's own words, as far as there are
+// any.
+func (f Failure) String() string {
+	var answer struct {
+		Message string `json:"errorMessage"`
+	}
+	if json.Unmarshal([]byte(f.Cause), &answer) != nil || answer.Message == "" {
+		return f.Error
+	}
+	return f.Error + ": " + answer.Message
 }
 
 // Output answers `granted`; the other operations leave it empty.
@@ -95,6 +118,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		return h.granted(ctx, log, in)
 	case "revoked":
 		return Output{}, h.revoked(ctx, log, in)
+	case "close":
+		return Output{}, h.close(ctx, log, in)
 	case "revoke_failed":
 		return Output{}, h.revokeFailed(ctx, log, in)
 	case "drift_found":
@@ -106,7 +131,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	}
 }
 
-// outcome records a request that ends without access, and closes it.
+// outcome records a request that ends without access.
 func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
@@ -119,7 +144,7 @@ func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error
 		return err
 	}
 	h.archive(ctx, log)
-	return h.close(ctx, r)
+	return nil
 }
 
 // granted records that the access is there, and says how long it has left. A
@@ -145,8 +170,7 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 	return Output{Seconds: secondsUntil(r.End, h.Now()), End: ceil(r.End).Format(time.RFC3339)}, nil
 }
 
-// revoked records that the access is gone, or never came, and closes the
-// request.
+// revoked records that the access is gone, or never came.
 func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
@@ -159,24 +183,25 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if err != nil {
 		return err
 	}
-	if err := h.flush(ctx, log, r); err != nil {
-		return err
-	}
-	return h.close(ctx, r)
+	return h.flush(ctx, log, r)
 }
 
 // revokeFailed raises the alarm, whatever else goes wrong, and records that the
 // access is still there.
 func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
 	h.Count(metric.RevokeFailed, nil)
-	log.Error("the access could not be removed; it is tried again", "error", in.Error)
+	why := in.Failure.String()
+	if why == "" {
+		why = in.Error
+	}
+	log.Error("the access could not be removed; it is tried again", "error", why)
 	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
 	}
 	now := h.Now().UTC()
 	if !recorded(r, now) {
-		r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevokeFailed, At: now, Message: in.Error})
+		r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
 		if err != nil {
 			return err
 		}
@@ -252,9 +277,18 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-func (h *Handler) close(ctx context.Context, r access.Request) error {
-	if !r.ClosedAt.IsZero() {
-		return nil
+// close ends a request of which everything is recorded, and people know: until
+// then the sweep finds it, should its execution be gone.
+func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err != nil || !r.ClosedAt.IsZero() {
+		return err
+	}
+	if r.Outcome == nil && r.RevokedAt.IsZero() {
+		return access.Errorf(access.CodeInternal, "request %s is not over", r.ID)
+	}
+	if err := h.flush(ctx, log, r); err != nil {
+		return err
 	}
 	return h.Store.Close(ctx, r.ID, h.Now().UTC(), requests.KeepClosed)
 }

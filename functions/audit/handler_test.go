@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -102,6 +103,12 @@ func denied() access.Request {
 	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeDenied}, Events: events(access.EventRequested, access.EventDenied)}
 }
 
+// recordedRow is r with all its events in the bucket.
+func recordedRow(r access.Request) access.Request {
+	r.Audited = len(r.Events)
+	return r
+}
+
 func granted() access.Request {
 	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeAutomatic},
 		GrantedAt: now.Add(-10 * time.Second), End: now.Add(50*time.Second + 200*time.Millisecond),
@@ -142,14 +149,14 @@ func TestHandle(t *testing.T) {
 	}{
 		{
 			name: "outcome", operation: "outcome", row: denied(), refuses: -1,
-			wantWritten: []string{"requested", "denied", "policy d1 {}"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2, wantClosed: true,
+			wantWritten: []string{"requested", "denied", "policy d1 {}"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2,
 		},
 		{
 			name: "outcome that S3 does not take is tried again", operation: "outcome", row: denied(), refuses: 1,
 			wantCode: access.CodeUnavailable, wantWritten: []string{"requested"}, wantCounted: []string{"AuditDeferred"}, wantAudited: 1,
 		},
 		{
-			name: "outcome that was written but not marked is not closed", operation: "outcome", row: denied(), refuses: -1,
+			name: "outcome that was written but not marked", operation: "outcome", row: denied(), refuses: -1,
 			markErr:  access.Errorf(access.CodeThrottled, "slow down"),
 			wantCode: access.CodeThrottled, wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied"},
 		},
@@ -176,19 +183,19 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			name: "revoked", operation: "revoked", row: revoked(access.RemovalDone), refuses: -1,
-			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4, wantClosed: true,
+			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4,
 		},
 		{
 			name: "kept for another request", operation: "revoked", row: revoked(access.RemovalKept), refuses: -1,
-			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4, wantClosed: true,
+			wantWritten: []string{"revoked"}, wantCounted: []string{"Revoked"}, wantAudited: 4,
 		},
 		{
 			name: "nothing was granted", operation: "revoked", row: notGranted(), refuses: -1,
-			wantWritten: []string{"refused"}, wantAudited: 3, wantClosed: true,
+			wantWritten: []string{"refused"}, wantAudited: 3,
 		},
 		{
 			name: "nothing was granted, as the row says already", operation: "revoked", row: notGranted(events(access.EventRefused)...), refuses: -1,
-			wantWritten: []string{"refused"}, wantAudited: 3, wantClosed: true,
+			wantWritten: []string{"refused"}, wantAudited: 3,
 		},
 		{
 			name: "revoked while S3 is down is tried again", operation: "revoked", row: revoked(access.RemovalDone), refuses: 0,
@@ -204,6 +211,26 @@ func TestHandle(t *testing.T) {
 		{
 			name: "removal failed while S3 is down", operation: "revoke_failed", row: granted(), refuses: 0,
 			wantCounted: []string{"RevokeFailed", "AuditDeferred"},
+		},
+		{
+			name: "close", operation: "close", row: recordedRow(denied()), refuses: 0, wantAudited: 2, wantClosed: true,
+		},
+		{
+			name: "close what is removed", operation: "close", row: recordedRow(revoked(access.RemovalDone)), refuses: 0, wantAudited: 3, wantClosed: true,
+		},
+		{
+			name: "close what is not recorded yet", operation: "close", row: denied(), refuses: -1,
+			wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2, wantClosed: true,
+		},
+		{
+			name: "what can't be recorded is not closed", operation: "close", row: denied(), refuses: 0,
+			wantCode: access.CodeUnavailable, wantCounted: []string{"AuditDeferred"},
+		},
+		{
+			name: "what is not decided is not closed", operation: "close", row: access.Request{ID: "r1"}, refuses: -1, wantCode: access.CodeInternal,
+		},
+		{
+			name: "close what is closed", operation: "close", row: access.Request{ID: "r1", ClosedAt: now}, refuses: 0,
 		},
 		{
 			name: "unknown operation", operation: "other", row: denied(), refuses: -1, wantCode: access.CodeInvalid,
@@ -288,5 +315,29 @@ func TestSecondsUntil(t *testing.T) {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
 		})
+	}
+}
+
+// The record has Identity Center's own words, where the function gave them.
+func TestFailedRemovalSaysWhy(t *testing.T) {
+	for _, test := range []struct{ name, payload, want string }{
+		{"with a cause", `{"failure":{"Error":"AssignmentFailed","Cause":"{\"errorType\":\"AssignmentFailed\",\"errorMessage\":\"the role is protected\"}"}}`, "AssignmentFailed: the role is protected"},
+		{"without a cause", `{"failure":{"Error":"States.Timeout"}}`, "States.Timeout"},
+		{"with a cause that is no answer", `{"failure":{"Error":"Lambda.Unknown","Cause":"it died"}}`, "Lambda.Unknown"},
+		{"as the release before sends it", `{"error":"Throttled"}`, "Throttled"},
+	} {
+		w := &world{row: granted(), refuses: -1}
+		var in Input
+		if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+			t.Fatal(err)
+		}
+		in.Operation, in.RequestID = "revoke_failed", "r1"
+		h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+		if _, err := h.Handle(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.row.Events[len(w.row.Events)-1].Message; got != test.want {
+			t.Errorf("%s: the record says %q, want %q", test.name, got, test.want)
+		}
 	}
 }

@@ -206,7 +206,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	if len(users) == 0 {
 		return nil, 0
 	}
-	return users, p.probe(ctx, users)
+	return users, p.probe(ctx, users, most)
 }
 
 func (p *planner) listByUser(users []string) {
@@ -319,10 +319,12 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 
 // probe lists some users' assignments and estimates how many calls all of them
 // take; 0 where AWS does not let this account list by user, or does not answer.
-func (p *planner) probe(ctx context.Context, users []string) int {
+// Where that is clearly more than most, it does not look any further.
+func (p *planner) probe(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)
 	looked, calls := 0, 0
-	for i := 0; i < len(users) && looked < probes; i += step {
+	tooMany := func() bool { return float64(calls)/probes*float64(len(users)) > float64(most) }
+	for i := 0; i < len(users) && looked < probes && !tooMany(); i += step {
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
 			if !identitycenter.Denied(err) {

@@ -392,3 +392,49 @@ func TestKnownThatMakesNoSense(t *testing.T) {
 		t.Errorf("collected %+v, %+v", c, w.rows["r"])
 	}
 }
+
+// A finding stays known while a run can't see it: where the run could not read
+// everything, and where another run saw it after this one began.
+func TestKnownIsNotForgottenTooEarly(t *testing.T) {
+	w := small()
+	e := w.engine()
+	w.collect(t, e, Start{Run: "a", Mode: access.DriftWarn})
+	report(t, w, e, "a", nil)
+	w.now = w.now.Add(time.Hour)
+	w.fail["UserAssignments 111111111111"] = throttle
+	w.collect(t, e, Start{Run: "b", Mode: access.DriftWarn})
+	report(t, w, e, "b", nil)
+	clear(w.fail)
+	w.now = w.now.Add(time.Hour)
+	if c, _ := w.collect(t, e, Start{Run: "c", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
+		t.Errorf("after an incomplete run: %+v, want nothing new", c)
+	}
+
+	// d begins and scans; a member comes, and e, which an event started, sees
+	// them; then d goes on.
+	w.now = w.now.Add(time.Hour)
+	batches, err := e.Plan(t.Context(), Start{Run: "d", Mode: access.DriftWarn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range batches {
+		if err := e.Scan(t.Context(), "d", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.now = w.now.Add(time.Minute)
+	w.members[[2]string{"g-1", "u-bob"}] = true
+	event := json.RawMessage(`{"detail":{"eventName":"CreateGroupMembership","requestParameters":{"groupId":"g-1"}}}`)
+	if c, _ := w.collect(t, e, Start{Run: "e", Mode: access.DriftWarn, Event: event}); len(c.Found) != 1 {
+		t.Errorf("the event: %+v", c)
+	}
+	report(t, w, e, "e", nil)
+	if _, err := e.Collect(t.Context(), "d"); err != nil {
+		t.Fatal(err)
+	}
+	report(t, w, e, "d", nil)
+	w.now = w.now.Add(time.Hour)
+	if c, _ := w.collect(t, e, Start{Run: "f", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
+		t.Errorf("after a run that began earlier: %+v, want nothing new", c)
+	}
+}

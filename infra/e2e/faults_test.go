@@ -181,7 +181,7 @@ func TestEvaluationThatFails(t *testing.T) {
 		faults.Rule{Kind: faults.KillAfter, Function: "-evaluate", Operation: "refuse"},
 		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "next"})
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, 3*time.Minute)
-	if got, want := path(states), "Evaluate Refuse LookAgain Refused? AuditOutcome NotifyOutcome Done"; got != want {
+	if got, want := path(states), "Evaluate Refuse LookAgain Refused? AuditOutcome NotifyOutcome Close Done"; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
 	if r.assigned(t) {

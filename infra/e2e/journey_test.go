@@ -23,7 +23,7 @@ func path(states []string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(states), func(s string) bool { return slices.Contains(parallel, s) }), " ")
 }
 
-const removal = "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Done"
+const removal = "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Close Done"
 
 func wantEvents(t *testing.T, r *request, want ...string) {
 	t.Helper()
@@ -122,7 +122,7 @@ func TestRefusedRequest(t *testing.T) {
 			t.Parallel()
 			r := local.ask(t, tt.wish)
 			states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-			if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Done"; got != want {
+			if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Close Done"; got != want {
 				t.Errorf("states\n%s, want\n%s", got, want)
 			}
 			if m := r.message(t); m.has("approve") {

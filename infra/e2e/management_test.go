@@ -46,7 +46,7 @@ func TestManagementAccount(t *testing.T) {
 	}
 	r := &request{stack: local, wish: wish{kim, account, "ReadOnlyAccess", 10}, reason: reason, id: access.RequestID(team, f.viewID)}
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Done"; got != want {
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Close Done"; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
 	r.shows(t, "🔴 Access request refused")

@@ -58,9 +58,9 @@ func TestStoppedInEveryState(t *testing.T) {
 	const (
 		mayHold = 10 * time.Second // for so long the task that is stopped is held up
 		sweep   = "Mode? LookAtRequest WhatIsLeft? "
-		revoke  = sweep + "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Done"
-		refuse  = sweep + "RefuseRequest LookAgain Refused? AuditOutcome NotifyOutcome Done"
-		outcome = sweep + "AuditOutcome NotifyOutcome Done"
+		revoke  = sweep + "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Close Done"
+		refuse  = sweep + "RefuseRequest LookAgain Refused? AuditOutcome NotifyOutcome Close Done"
+		outcome = sweep + "AuditOutcome NotifyOutcome Close Done"
 	)
 	cases := []struct {
 		state               string // the state in which it is stopped

@@ -21,6 +21,7 @@ var assignmentCorrections = map[string]correction{
 	"SWBExternalService.ListAccountAssignmentDeletionStatus":     listOperations(deletion),
 	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).permissionSetsOfAccount,
 	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).accountsOfPermissionSet,
+	"SWBExternalService.ListAccountAssignmentsForPrincipal":      (*Gateway).assignmentsOfPrincipal,
 }
 
 // assignment is what a creation or deletion is about; its JSON is the API's.
@@ -368,7 +369,95 @@ func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answ
 	return pageAnswer("AccountIds", provisioned, in.MaxResults, in.NextToken)
 }
 
-func pageAnswer(name string, items []string, maxResults int, token string) *Answer {
+// assignmentsOfPrincipal lists what a principal has by itself, as moto does, and
+// what a user has through groups: with the group as the principal.
+func (g *Gateway) assignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
+	type filter struct{ AccountId string }
+	type input struct {
+		InstanceArn, PrincipalId, PrincipalType string
+		Filter                                  *filter `json:",omitempty"`
+		NextToken                               string  `json:",omitempty"`
+		MaxResults                              int     `json:",omitempty"`
+	}
+	var in input
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	principals := []principal{{in.PrincipalType, in.PrincipalId}}
+	if in.PrincipalType == "USER" {
+		groups, answer := g.groupsOf(ctx, call, in.InstanceArn, in.PrincipalId)
+		if answer != nil {
+			return answer
+		}
+		for _, id := range groups {
+			principals = append(principals, principal{"GROUP", id})
+		}
+	}
+	all := []json.RawMessage{}
+	for _, p := range principals {
+		for token := ""; ; {
+			var out struct {
+				AccountAssignments []json.RawMessage
+				NextToken          string
+			}
+			ask := input{InstanceArn: in.InstanceArn, PrincipalId: p.PrincipalId, PrincipalType: p.PrincipalType, Filter: in.Filter, NextToken: token}
+			if answer := g.ask(ctx, call, "SWBExternalService.ListAccountAssignmentsForPrincipal", ask, &out); !answer.succeeded() {
+				return answer
+			}
+			all = append(all, out.AccountAssignments...)
+			if token = out.NextToken; token == "" {
+				break
+			}
+		}
+	}
+	return pageAnswer("AccountAssignments", all, in.MaxResults, in.NextToken)
+}
+
+// groupsOf are the ids of the groups that a user is in.
+func (g *Gateway) groupsOf(ctx context.Context, call *Call, instance, user string) ([]string, *Answer) {
+	store, answer := g.identityStore(ctx, call, instance)
+	if answer != nil {
+		return nil, answer
+	}
+	var all []string
+	for token := ""; ; {
+		in := map[string]any{"IdentityStoreId": store, "MemberId": map[string]string{"UserId": user}}
+		if token != "" {
+			in["NextToken"] = token
+		}
+		var out struct {
+			GroupMemberships []struct{ GroupId string }
+			NextToken        string
+		}
+		if answer := g.ask(ctx, call, "AWSIdentityStore.ListGroupMembershipsForMember", in, &out); !answer.succeeded() {
+			return nil, answer
+		}
+		for _, m := range out.GroupMemberships {
+			all = append(all, m.GroupId)
+		}
+		if token = out.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+// identityStore is the identity store of an instance.
+func (g *Gateway) identityStore(ctx context.Context, call *Call, instance string) (string, *Answer) {
+	var out struct {
+		Instances []struct{ InstanceArn, IdentityStoreId string }
+	}
+	if answer := g.ask(ctx, call, "SWBExternalService.ListInstances", struct{}{}, &out); !answer.succeeded() {
+		return "", answer
+	}
+	for _, i := range out.Instances {
+		if i.InstanceArn == instance {
+			return i.IdentityStoreId, nil
+		}
+	}
+	return "", refuse("ResourceNotFoundException", "There is no instance %s.", instance)
+}
+
+func pageAnswer[T any](name string, items []T, maxResults int, token string) *Answer {
 	part, next, err := page(items, maxResults, token, 100)
 	if err != nil {
 		return refuse("ValidationException", "%v", err)

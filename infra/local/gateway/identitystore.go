@@ -12,6 +12,7 @@ var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.ListUsers":             (*Gateway).listUsers,
 	"AWSIdentityStore.CreateGroupMembership": (*Gateway).createMembership,
 	"AWSIdentityStore.DeleteGroupMembership": (*Gateway).deleteMembership,
+	"AWSIdentityStore.ListGroupMemberships":  (*Gateway).listMemberships,
 }
 
 // getUserID finds a user by email without regard to case, and answers a miss
@@ -163,6 +164,57 @@ func (g *Gateway) createMembership(ctx context.Context, call *Call) *Answer {
 		return refuse("ConflictException", "Member and Group relationship already exists.")
 	}
 	return g.forward(ctx, call)
+}
+
+// listMemberships refuses a group that does not exist, and leaves out members
+// who do not: moto lists nothing of the one, and keeps the memberships of users
+// who are deleted.
+func (g *Gateway) listMemberships(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		IdentityStoreId, GroupId, NextToken string
+		MaxResults                          int
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	group := map[string]string{"IdentityStoreId": in.IdentityStoreId, "GroupId": in.GroupId}
+	if answer := g.ask(ctx, call, "AWSIdentityStore.DescribeGroup", group, nil); !answer.succeeded() {
+		return answer
+	}
+	users, answer := g.users(ctx, call, in.IdentityStoreId)
+	if answer != nil {
+		return answer
+	}
+	exists := map[string]bool{}
+	for _, u := range users {
+		exists[u.id] = true
+	}
+	members := []json.RawMessage{}
+	for token := ""; ; {
+		ask := map[string]any{"IdentityStoreId": in.IdentityStoreId, "GroupId": in.GroupId}
+		if token != "" {
+			ask["NextToken"] = token
+		}
+		var out struct {
+			GroupMemberships []json.RawMessage
+			NextToken        string
+		}
+		if answer := g.ask(ctx, call, "AWSIdentityStore.ListGroupMemberships", ask, &out); !answer.succeeded() {
+			return answer
+		}
+		for _, raw := range out.GroupMemberships {
+			var shown struct{ MemberId struct{ UserId string } }
+			if err := json.Unmarshal(raw, &shown); err != nil {
+				return failure(500, "InternalFailure", err.Error())
+			}
+			if exists[shown.MemberId.UserId] {
+				members = append(members, raw)
+			}
+		}
+		if token = out.NextToken; token == "" {
+			return pageAnswer("GroupMemberships", members, in.MaxResults, in.NextToken)
+		}
+	}
 }
 
 // deleteMembership refuses a membership that does not exist; moto answers 200.

@@ -61,7 +61,7 @@ func merge(base map[string]any, over any) map[string]any {
 
 // The interpreter runs every kind of way through statemachine/request.asl.json.
 func TestRequestMachine(t *testing.T) {
-	revoked := []string{"Revoke", "ConfirmRevoke", "AuditRevoke", "NotifyRevoked", "Done"}
+	revoked := []string{"Revoke", "ConfirmRevoke", "AuditRevoke", "NotifyRevoked", "Close", "Done"}
 	tests := []struct {
 		name   string
 		script map[string]any
@@ -91,7 +91,7 @@ func TestRequestMachine(t *testing.T) {
 			script: map[string]any{
 				"evaluate": map[string]any{"next": "approval", "wait_seconds": 1}, "next": map[string]any{"next": "denied", "wait_seconds": 1},
 			},
-			want:   []string{"Evaluate", "Announce", "Route", "AwaitApproval", "RemindOrExpire", "Decided?", "AuditOutcome", "NotifyOutcome", "Done"},
+			want:   []string{"Evaluate", "Announce", "Route", "AwaitApproval", "RemindOrExpire", "Decided?", "AuditOutcome", "NotifyOutcome", "Close", "Done"},
 			status: types.ExecutionStatusSucceeded,
 		},
 		{
@@ -99,7 +99,7 @@ func TestRequestMachine(t *testing.T) {
 			script: map[string]any{
 				"evaluate": map[string]any{"error": "Misconfigured"}, "next": map[string]any{"next": "refused", "wait_seconds": 1},
 			},
-			want:   []string{"Evaluate", "Refuse", "AuditOutcome", "NotifyOutcome", "Done"},
+			want:   []string{"Evaluate", "Refuse", "AuditOutcome", "NotifyOutcome", "Close", "Done"},
 			status: types.ExecutionStatusSucceeded,
 		},
 		{

@@ -17,17 +17,42 @@ const PathPrefix = "/2015-03-31/functions/"
 // maxPayload is Lambda's quota for the payload of a synchronous invocation.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke API; every other operation is answered as
-// unknown.
+// ServeHTTP is Lambda's Invoke and GetFunctionConfiguration; every other
+// operation is answered as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+// https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathPrefix+"{name}/invocations", s.serveInvoke)
+	mux.HandleFunc("GET "+PathPrefix+"{name}/configuration", s.serveConfiguration)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke only.")
+		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke and GetFunctionConfiguration only.")
 	})
 	mux.ServeHTTP(w, r)
+}
+
+// serveConfiguration answers with a function's name and environment.
+func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
+	name, _, err := splitName(r.PathValue("name"))
+	if err != nil {
+		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		return
+	}
+	s.mu.Lock()
+	p := s.functions[name]
+	s.mu.Unlock()
+	if p == nil {
+		invokeError(w, ErrNotFound)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-Requestid", requestid.New())
+	json.NewEncoder(w).Encode(map[string]any{
+		"FunctionName": name,
+		"Environment":  map[string]any{"Variables": p.function.Environment},
+	})
 }
 
 func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"sso-elevator/functions/drift"
+)
+
+// The run as deployed needs hardly more calls than the better of the two ways,
+// and finds the same.
+func TestScansTakeTheBetterWay(t *testing.T) {
+	for _, accounts := range []int{10, 60} {
+		world := newIdentityCenter(accounts, scanSets, 50, 20)
+		calls := map[string]int{}
+		for _, by := range []string{"account", "user", ""} {
+			m, err := drift.Measure(t.Context(), drift.Options{AWS: world.config(), ListBy: by, Policy: everything})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Findings != 20 || m.Unread != 0 || m.Calls == 0 || m.Took == 0 {
+				t.Errorf("%d accounts by %q: %+v", accounts, by, m)
+			}
+			calls[by] = m.Calls
+		}
+		// What it takes to find out: five users, and where permission sets are.
+		if most := min(calls["account"], calls["user"]) + 5*2 + scanSets; calls[""] > most {
+			t.Errorf("%d accounts: %v, want at most %d as deployed", accounts, calls, most)
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		code   int
+		stderr string
+	}{
+		{[]string{"-only", "nothing"}, 2, `there is no benchmark "nothing"`},
+		{[]string{"-fast"}, 2, "-fast"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(test.args, &stdout, &stderr); code != test.code || !strings.Contains(stderr.String(), test.stderr) || stdout.Len() > 0 {
+			t.Errorf("%q: code %d, %s", test.args, code, stderr.String())
+		}
+	}
+	var out bytes.Buffer
+	print(&out, benchmark{title: "Title", notes: "Notes.", header: []string{"a", "bb"}}, [][]string{{"111", "2"}})
+	if want := "Title\n\n    a  bb\n  111   2\n\nNotes.\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
