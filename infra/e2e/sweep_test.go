@@ -74,7 +74,7 @@ func TestStoppedInEveryState(t *testing.T) {
 		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
 		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
 		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
-		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "Denied"},
+		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "discarded"},
 		// The function creates the access when nobody waits for it any more.
 		{state: "Grant", function: "grant", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "revoked"}},
 		{state: "ConfirmGrant", function: "grant", operation: "confirm", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
