@@ -103,6 +103,11 @@ var accepted = []struct{ rule, places, reason string }{
 		reason: "Executions have a name each; whether one runs is all that is asked.",
 	},
 	{
+		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
+		places: "Reconciliation/Role",
+		reason: "Executions have a name each; a Map looks after those of its own machine.",
+	},
+	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile/*:*]",
 		places: "Reconciliation/Role",
 		reason: "The executions that a Map of this machine starts for its parts have names that Step Functions makes.",

@@ -34,9 +34,13 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	}
 	invoked := []string{"reconcile", "evaluate", "await", "notify", "revoke", "audit"}
 	machine := newMachine(in, s, reconcileMachineName(s), definition, invoked, functions)
-	// A distributed Map starts executions of its own machine, and looks at them.
+	// A distributed Map starts executions of its own machine, looks at them, and
+	// stops or redrives them with the run that they are a part of. These are the
+	// rights that the CDK gives where it writes the definition itself.
+	parts := executionsOf(stack, reconcileMachineName(s)+"/*")
 	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)))
-	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)+"/*")))
+	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)), parts))
+	machine.role.AddToPolicy(allow([]string{"states:RedriveExecution"}, parts))
 	return machine.StateMachine
 }
 
