@@ -90,7 +90,7 @@ var accepted = []struct{ rule, places, reason string }{
 	{
 		rule:   "AwsSolutions-IAM5[Resource::*]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
-		reason: "sso:ListInstances, organizations:ListAccounts and organizations:DescribeOrganization know no resources.",
+		reason: "sso:ListInstances and organizations:ListAccounts know no resources.",
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::*]",

@@ -100,7 +100,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readRuns(),
 			[]awsiam.PolicyStatement{
 				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
-				allow([]string{"organizations:ListAccounts", "organizations:DescribeOrganization"}, jsii.String("*")),
+				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
 				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s))),
 				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),

@@ -255,7 +255,6 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
-		"organizations:DescribeOrganization":     "reconcile",
 		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress ingress", // for each machine
 		"states:StopExecution":                   "",

@@ -35,7 +35,6 @@ const writeTime = 15 * time.Second
 
 // Lister is where a refresh gets its lists from.
 type Lister interface {
-	ManagementAccount(context.Context) (string, error)
 	Accounts(context.Context) ([]identitycenter.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
@@ -66,10 +65,10 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Refresh reads the three lists and which account manages the organization, side
-// by side, and replaces the snapshot. What can't be read in full stays as it was;
-// without a list of before nothing is written. An error says what was not read, whether or not the rest
-// was written. A snapshot that somebody else wrote meanwhile is as good, and is
+// Refresh reads the three lists, side by side, and replaces the snapshot. What
+// can't be read in full stays as it was; without a list of before nothing is
+// written. An error says what was not read, whether or not the rest was
+// written. A snapshot that somebody else wrote meanwhile is as good, and is
 // left alone.
 func (r *Refresher) Refresh(ctx context.Context) error {
 	before, version, err := r.Store.Get(ctx, "")
@@ -91,15 +90,14 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 		defer cancel()
 	}
 
-	var management, accounts, sets, groups error
+	var accounts, sets, groups error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
-	all.Go(func() { management = r.managementAccount(reading, &next) })
 	all.Go(func() { accounts = r.accounts(reading, &next, now) })
 	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
 	all.Go(func() { groups = r.groups(reading, &next, now) })
 	all.Wait()
-	failed := errors.Join(management, accounts, sets, groups)
+	failed := errors.Join(accounts, sets, groups)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
 	whole := !next.AccountsAt.IsZero() && !next.PermissionSetsAt.IsZero() && !next.GroupsAt.IsZero()
 	if !fresh || !whole {
@@ -119,18 +117,6 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 // Each of the following changes its own part of next, and only if it has all of
 // it.
 
-func (r *Refresher) managementAccount(ctx context.Context, next *Snapshot) error {
-	id, err := r.Lister.ManagementAccount(ctx)
-	if err == nil && id == "" {
-		err = access.Errorf(access.CodeUnavailable, "look at the organization: it has no management account")
-	}
-	if err != nil {
-		return err
-	}
-	next.ManagementAccount = id
-	return nil
-}
-
 func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Accounts(ctx)
 	if err != nil {
@@ -141,6 +127,11 @@ func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time)
 		return access.Errorf(access.CodeUnavailable, "list accounts: there are none")
 	}
 	next.Accounts, next.AccountsAt = sortedAccounts(all), now
+	for _, a := range all {
+		if a.Management {
+			next.ManagementAccount = a.ID
+		}
+	}
 	return nil
 }
 

@@ -15,23 +15,18 @@ import (
 
 // organization is what a refresh lists, and what goes wrong with it.
 type organization struct {
-	management string
-	accounts   []identitycenter.Account
-	names      map[string]string // of permission sets, by ARN
-	groups     []identitycenter.Group
+	accounts []identitycenter.Account
+	names    map[string]string // of permission sets, by ARN
+	groups   []identitycenter.Group
 
-	managementErr, accountsErr, setsErr, groupsErr error
-	describeErr                                    func(arn string, call int) error // calls are counted from 1
-	gone                                           string                           // ARN that is listed and not there any more
+	accountsErr, setsErr, groupsErr error
+	describeErr                     func(arn string, call int) error // calls are counted from 1
+	gone                            string                           // ARN that is listed and not there any more
 
 	mu          sync.Mutex
 	described   []string
 	under, most int // calls under way
 	pauses      []time.Duration
-}
-
-func (o *organization) ManagementAccount(context.Context) (string, error) {
-	return o.management, o.managementErr
 }
 
 func (o *organization) Accounts(context.Context) ([]identitycenter.Account, error) {
@@ -85,7 +80,7 @@ func (o *organization) pause(ctx context.Context, d time.Duration) error {
 
 // large is an organization at the size that the system promises.
 func large() *organization {
-	o := &organization{management: "999999999999", names: map[string]string{}}
+	o := &organization{names: map[string]string{}}
 	for i := range 10_000 {
 		o.accounts = append(o.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", 7_919*i+100_000_000_000), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}
@@ -100,10 +95,9 @@ func large() *organization {
 
 func tiny() *organization {
 	return &organization{
-		management: "222222222222",
-		accounts:   []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
-		names:      map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
-		groups:     []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+		accounts: []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
+		names:    map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
+		groups:   []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
 	}
 }
 
@@ -203,41 +197,30 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// Which account manages the organization is kept where it can't be read, and
-// keeps no list away.
+// Which account manages the organization is kept while no account says so.
 func TestRefreshOfTheManagementAccount(t *testing.T) {
-	tests := []struct {
-		name     string
-		id       string
-		err      error
-		fresh    bool // there is no snapshot of before
-		want     string
-		wantCode access.Code
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	for _, step := range []struct {
+		name string
+		id   string // of the account that is the management account
+		err  error
+		want string
 	}{
-		{name: "read", id: "333333333333", want: "333333333333"},
-		{name: "the first", id: "333333333333", fresh: true, want: "333333333333"},
-		{name: "can't be read", err: outage, want: "222222222222", wantCode: access.CodeUnavailable},
-		{name: "can't be read, and never was", err: outage, fresh: true, wantCode: access.CodeUnavailable},
-		{name: "makes no sense", want: "222222222222", wantCode: access.CodeUnavailable},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			now, o, store := start, tiny(), &fakeStore{}
-			r := refresher(o, store, &now)
-			if !test.fresh {
-				if err := r.Refresh(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			now = now.Add(time.Hour)
-			o.management, o.managementErr = test.id, test.err
-			if err := r.Refresh(t.Context()); access.CodeOf(err) != test.wantCode {
-				t.Errorf("got %v, want code %q", err, test.wantCode)
-			}
-			if s := store.snapshot; s.ManagementAccount != test.want || !s.AccountsAt.Equal(now) {
-				t.Errorf("got %q, accounts of %s; want %q, accounts of %s", s.ManagementAccount, s.AccountsAt, test.want, now)
-			}
-		})
+		{name: "not known yet"},
+		{name: "known", id: "333333333333", want: "333333333333"},
+		{name: "accounts can't be listed", id: "333333333333", err: outage, want: "333333333333"},
+		{name: "no account says so", want: "333333333333"},
+	} {
+		o.accounts = []identitycenter.Account{{ID: "222222222222", Name: "two"}, {ID: "333333333333", Name: "three", Management: step.id == "333333333333"}}
+		o.accountsErr = step.err
+		now = now.Add(time.Hour)
+		if err := r.Refresh(t.Context()); (err == nil) != (step.err == nil) {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if got := store.snapshot.ManagementAccount; got != step.want {
+			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
+		}
 	}
 }
 

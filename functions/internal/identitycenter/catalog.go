@@ -75,19 +75,6 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 	return accounts, nil
 }
 
-// ManagementAccount is the id of the organization's management account, which
-// every account of the organization may ask for.
-func (c *Client) ManagementAccount(ctx context.Context) (string, error) {
-	out, err := c.org.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
-	if err != nil {
-		return "", lambdaerr.FromAWS(err, "look at the organization")
-	}
-	if out.Organization == nil {
-		return "", nil
-	}
-	return aws.ToString(out.Organization.MasterAccountId), nil
-}
-
 // isManagement says whether the account is the management account, which every
 // account's ARN names: arn:aws:organizations::<management>:account/<org>/<id>.
 func isManagement(arn, id string) bool {

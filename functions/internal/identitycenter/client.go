@@ -54,10 +54,9 @@ type IdentityStoreAPI interface {
 }
 
 // OrganizationsAPI is the part of Organizations' API that the client uses. Only
-// Accounts and ManagementAccount need it; where they are not called it may be nil.
+// Accounts needs it; where that is not called it may be nil.
 type OrganizationsAPI interface {
 	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
-	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
 }
 
 var (

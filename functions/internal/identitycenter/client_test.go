@@ -487,10 +487,6 @@ func (mockOrg) ListAccounts(_ context.Context, in *organizations.ListAccountsInp
 	}}, nil
 }
 
-func (mockOrg) DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error) {
-	return &organizations.DescribeOrganizationOutput{Organization: &orgtypes.Organization{Id: aws.String("o-1"), MasterAccountId: aws.String("9")}}, nil
-}
-
 func TestCatalog(t *testing.T) {
 	a := admin()
 	a.set = func(arn string) (string, error) { return "name of " + arn, nil }
@@ -498,9 +494,6 @@ func TestCatalog(t *testing.T) {
 	accounts, err := c.Accounts(ctx)
 	if want := []identitycenter.Account{{ID: "1", Name: "Name 1"}, {ID: "3", Name: "Name 3"}}; err != nil || !slices.Equal(accounts, want) {
 		t.Errorf("accounts = %v, %v", accounts, err)
-	}
-	if id, err := c.ManagementAccount(ctx); id != "9" || err != nil {
-		t.Errorf("management account = %q, %v", id, err)
 	}
 	sets, err := c.PermissionSets(ctx)
 	if want := []identitycenter.PermissionSet{{ARN: "arn:1", Name: "name of arn:1"}, {ARN: "arn:2", Name: "name of arn:2"}}; err != nil || !slices.Equal(sets, want) {

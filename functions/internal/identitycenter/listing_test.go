@@ -172,7 +172,9 @@ func TestUserPages(t *testing.T) {
 	wantCode(t, err, access.CodeThrottled)
 }
 
-type managementOrg struct{ identitycenter.OrganizationsAPI }
+type managementOrg struct {
+	identitycenter.OrganizationsAPI
+}
 
 func (managementOrg) ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error) {
 	account := func(id string) orgtypes.Account {

@@ -287,7 +287,17 @@ func TestManagementAccount(t *testing.T) {
 		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasSuffix(arn, "/"+aws.ToString(out.Organization.MasterAccountId)) {
 			t.Errorf("the account is %s, its ARN %s", aws.ToString(out.Organization.MasterAccountId), arn)
 		}
-		return aws.ToString(out.Organization.MasterAccountId)
+		id := aws.ToString(out.Organization.MasterAccountId)
+		list, err := organizations.NewFromConfig(stack.AWS()).ListAccounts(context.Background(), &organizations.ListAccountsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list.Accounts {
+			if !strings.HasPrefix(aws.ToString(a.Arn), "arn:aws:organizations::"+id+":account/") {
+				t.Errorf("the management account is %s, the ARN of another one %s", id, aws.ToString(a.Arn))
+			}
+		}
+		return id
 	}
 	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
 	defer x.remove(t)

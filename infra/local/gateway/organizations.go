@@ -3,11 +3,13 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"strings"
 )
 
 // organizationsCorrections are those of AWS Organizations.
 var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.DescribeOrganization": (*Gateway).describeOrganization,
+	"AWSOrganizationsV20161128.ListAccounts":         (*Gateway).listAccounts,
 }
 
 // SetManagementAccount says which account manages the organization, where that
@@ -50,6 +52,27 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 		out.Organization[name] = raw
 	}
 	return ok(out)
+}
+
+// listAccounts puts the management account that was set into the ARNs, each of
+// which names it: arn:aws:organizations::<management>:account/<organization>/<id>.
+func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
+	id := g.managementAccount()
+	answer := g.forward(ctx, call)
+	if id == "" {
+		return answer
+	}
+	return editObject(answer, func(list map[string]any) {
+		accounts, _ := list["Accounts"].([]any)
+		for _, a := range accounts {
+			account, _ := a.(map[string]any)
+			arn, _ := account["Arn"].(string)
+			if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+				parts[4] = id
+				account["Arn"] = strings.Join(parts, ":")
+			}
+		}
+	})
 }
 
 // outOfReach refuses an assignment in the management account to who is in
