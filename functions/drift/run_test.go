@@ -260,15 +260,15 @@ func TestReportOfRemovals(t *testing.T) {
 	if got := names(findings); !slices.Equal(got, []string{"alice@Production Admin", "u-1@Production ReadOnly", "u-2@Production ReadOnly", "u-3@Production ReadOnly"}) {
 		t.Fatalf("findings %q", got)
 	}
-	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
+	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {3, access.DriftOutOfScope}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
 	want := map[string]access.RemovalResult{
 		findings[0].Key(): access.DriftRemoved, findings[1].Key(): access.DriftHeld,
-		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftFailed,
+		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftOutOfScope,
 	}
 	if !reflect.DeepEqual(r.Results, want) || !tell || !complete || len(r.Findings) != 4 {
 		t.Errorf("got %+v, want %v", r, want)
 	}
-	for name, n := range map[string]int{"DriftFound": 4, "DriftRevoked": 1, "DriftFailed": 2, "ReconcileCompleted revoke": 1, "ReconcileIncomplete": 0} {
+	for name, n := range map[string]int{"DriftFound": 4, "DriftRevoked": 1, "DriftFailed": 1, "ReconcileCompleted revoke": 1, "ReconcileIncomplete": 0} {
 		if w.counted[name] != n {
 			t.Errorf("counted %s %d times, want %d", name, w.counted[name], n)
 		}
