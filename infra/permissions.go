@@ -78,6 +78,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRequests(beginRevoke, revoked),
 			p.writeLeases(),
 			p.readRuns(),
+			p.readPolicy(), // of what a run found it removes what the policy covers
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
@@ -126,7 +127,7 @@ var (
 	countReminder = attributes("reminders_sent")
 	storeToken    = attributes("approval_token end_token")
 	post          = attributes("posts")
-	granted       = attributes("granted_at end events due revoking_at revoked_at tombstone closed_at")
+	granted       = attributes("granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at")
 	fail          = attributes("failure granted_at revoking_at")
 	giveUp        = attributes("tombstone closed_at")
 	beginRevoke   = attributes("revoking_at")

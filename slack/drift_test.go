@@ -97,7 +97,7 @@ func longestReport(r *access.DriftReport) {
 	r.Answer = said(true, bob)
 	r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
 	for i, f := range r.Findings {
-		r.Results[f.Key()] = []access.RemovalResult{access.DriftFailed, access.DriftHeld, access.DriftRemoved}[i%3]
+		r.Results[f.Key()] = []access.RemovalResult{access.DriftFailed, access.DriftHeld, access.DriftRemoved, access.DriftOutOfScope}[i%4]
 	}
 }
 
@@ -125,6 +125,7 @@ func reports() map[string]access.DriftReport {
 		"removed":      report(found, revokes(all...)),
 		"failed":       report(found, revokes(access.DriftRemoved, access.DriftFailed, access.DriftHeld, access.DriftRemoved)),
 		"held":         report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftHeld)),
+		"out_of_scope": report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftOutOfScope)),
 		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, said(true, bob))),
 		"left":         report(found, guarded(access.GuardNoRecord, said(false, bob))),
 		"expired":      report(found, guarded(access.GuardLostRecord, said(false, access.Person{}))),
@@ -243,6 +244,7 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "removed", colour: "⚪", want: []string{"Removed, and checked that it is gone: |5|", "Removed (5)"}, not: []string{"Not seen to be gone", "Stopped"}},
 		{report: "failed", colour: "🔴", want: []string{"Not seen to be gone (2)", "Left, because a request holds it by now (1)", "Removed (2)"}},
 		{report: "held", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "Left, because a request holds it by now (1)"}},
+		{report: "out_of_scope", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "the policy does not cover it any more (1)"}, not: []string{"Not seen"}},
 		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that", "Let go on by |@U0BOB|", "Removed (5)"}},
 		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Left as it is by |@U0BOB|"}, not: []string{"Removed, and", "Not seen to be gone"}},
 		{report: "expired", colour: "🟠", want: []string{"restored from a backup", "Nobody answered in time, so nothing is removed."}, not: []string{"somebody"}},

@@ -30,6 +30,7 @@ type driftOutcome struct {
 	access.DriftReport
 	removing              bool // it was to remove, and nobody kept it from that
 	removed, held, failed []access.Finding
+	outOfScope            []access.Finding
 }
 
 func outcomeOf(r access.DriftReport) driftOutcome {
@@ -44,6 +45,8 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 			o.removed = append(o.removed, f)
 		case access.DriftHeld:
 			o.held = append(o.held, f)
+		case access.DriftOutOfScope:
+			o.outOfScope = append(o.outOfScope, f)
 		default: // nobody knows better: it counts as there
 			o.failed = append(o.failed, f)
 		}
@@ -61,6 +64,8 @@ func (o driftOutcome) title() string {
 		return "⚪ Access that no request granted was removed"
 	case len(o.held) > 0:
 		return "⚪ Nothing was removed: requests hold what was found"
+	case len(o.outOfScope) > 0:
+		return "⚪ Nothing was removed: the policy does not cover what was found any more"
 	case len(o.Findings) > 0 && o.Guard != "":
 		return "🟠 Access that no request granted was left as it is"
 	case len(o.Findings) > 0:
@@ -71,6 +76,8 @@ func (o driftOutcome) title() string {
 		return "⚪ What is left out of the search for access that no request granted"
 	}
 }
+
+const leftOutOfScope = "Left, because the policy does not cover it any more"
 
 func (o driftOutcome) summary() slackgo.Block {
 	b := new(richText)
@@ -90,6 +97,9 @@ func (o driftOutcome) summary() slackgo.Block {
 		}
 		if n := len(o.held); n > 0 {
 			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
+		}
+		if n := len(o.outOfScope); n > 0 {
+			b.label(leftOutOfScope).text(strconv.Itoa(n))
 		}
 	}
 	if o.Guard != "" {
@@ -117,6 +127,7 @@ func (o driftOutcome) sections() []findingSection {
 		{"Not seen to be gone", o.failed},
 		{"Left, because a request holds it by now", o.held},
 		{"Removed", o.removed},
+		{leftOutOfScope, o.outOfScope},
 	}
 }
 

@@ -39,6 +39,8 @@ const (
 	DriftRemoved RemovalResult = "removed" // seen to be gone
 	DriftFailed  RemovalResult = "failed"  // still there
 	DriftHeld    RemovalResult = "held"    // a request holds it by now: not touched
+	// DriftOutOfScope: the policy does not cover it any more: not touched.
+	DriftOutOfScope RemovalResult = "out_of_scope"
 )
 
 // Guard is why a run that removes stopped before it removed anything.

@@ -27,6 +27,7 @@ const (
 	CodeFailed        Code = "AssignmentFailed"  // Identity Center said FAILED
 	CodeMisconfigure  Code = "Misconfigured"     // a person must mend settings, secrets or scopes
 	CodeHeld          Code = "Held"              // a request holds the access
+	CodeOutOfScope    Code = "OutOfScope"        // the policy in force does not cover it
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before it did
 	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
 	CodeInternal      Code = "Internal"          // a defect

@@ -284,7 +284,7 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 	if err != nil || !r.ClosedAt.IsZero() {
 		return err
 	}
-	if r.Outcome == nil && r.RevokedAt.IsZero() {
+	if r.RevokedAt.IsZero() && (r.Outcome == nil || r.Outcome.Kind.Grants()) {
 		return access.Errorf(access.CodeInternal, "request %s is not over", r.ID)
 	}
 	if err := h.flush(ctx, log, r); err != nil {

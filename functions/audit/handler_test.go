@@ -230,6 +230,10 @@ func TestHandle(t *testing.T) {
 			name: "what is not decided is not closed", operation: "close", row: access.Request{ID: "r1"}, refuses: -1, wantCode: access.CodeInternal,
 		},
 		{
+			name: "what was approved and is not removed is not closed", operation: "close", refuses: -1, wantCode: access.CodeInternal,
+			row: access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeApproved}},
+		},
+		{
 			name: "close what is closed", operation: "close", row: access.Request{ID: "r1", ClosedAt: now}, refuses: 0,
 		},
 		{

@@ -41,33 +41,18 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 	if err != nil {
 		return Collected{}, err
 	}
-	findings, c, err := e.merge(ctx, &plan)
+	findings, c, found, err := e.collected(ctx, &plan)
+	if err == nil && !found {
+		findings, c, err = e.collect(ctx, &plan)
+	}
 	if err != nil {
 		return Collected{}, err
 	}
-	e.nameUsers(ctx, &plan, findings)
-	var before runs.Known
-	err = e.remember(ctx, func(k *runs.Known) {
-		before = *k
-		c.New = firstSeen(k, &plan, findings)
-		if !plan.Partial && len(c.Unread) == 0 {
-			forget(k, &plan, findings)
-		}
-	})
+	before, _, err := e.known(ctx)
 	if err != nil {
 		return Collected{}, err
 	}
-	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == run })
-	next, err := e.next(ctx, &plan, before, len(findings), &c)
-	if err != nil {
-		return Collected{}, err
-	}
-	if err := e.Runs.PutFindings(ctx, run, findings); err != nil {
-		return Collected{}, err
-	}
-	if err := e.Runs.PutCollected(ctx, run, c); err != nil {
-		return Collected{}, err
-	}
+	next := c.Next
 	if next == nextReport && !e.tells(&plan, before, findings, &c) {
 		next = nextNothing
 	}
@@ -87,6 +72,50 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 	}
 	e.Logger.Info("the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
 	return out, nil
+}
+
+// collected is what an earlier try of Collect has written for this plan. What it
+// answered may be in use, and names findings by their place in the list.
+func (e *Engine) collected(ctx context.Context, plan *runs.Plan) (findings []access.Finding, c runs.Collected, found bool, err error) {
+	c, err = e.Runs.Collected(ctx, plan.Run)
+	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
+		findings, err = e.Runs.Findings(ctx, plan.Run)
+		return findings, c, err == nil, err
+	}
+	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeInvalid {
+		err = nil
+	}
+	return nil, runs.Collected{}, false, err
+}
+
+// collect puts the results of the batches together, enters in what is known what
+// is new, and writes both lists: that of the findings first.
+func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding, runs.Collected, error) {
+	findings, c, err := e.merge(ctx, plan)
+	if err != nil {
+		return nil, c, err
+	}
+	c.PlannedAt = plan.StartedAt
+	e.nameUsers(ctx, plan, findings)
+	var before runs.Known
+	err = e.remember(ctx, func(k *runs.Known) {
+		before = *k
+		c.New = firstSeen(k, plan, findings)
+		if !plan.Partial && len(c.Unread) == 0 {
+			forget(k, plan, findings)
+		}
+	})
+	if err != nil {
+		return nil, c, err
+	}
+	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == plan.Run })
+	if _, err := e.next(ctx, plan, before, len(findings), &c); err != nil {
+		return nil, c, err
+	}
+	if err := e.Runs.PutFindings(ctx, plan.Run, findings); err != nil {
+		return nil, c, err
+	}
+	return findings, c, e.Runs.PutCollected(ctx, plan.Run, c)
 }
 
 func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, removals int) error {
@@ -110,6 +139,9 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 	findings := map[string]access.Finding{}
 	for n := range plan.Batches {
 		r, err := e.Runs.Result(ctx, plan.Run, n)
+		if err == nil && !r.PlannedAt.Equal(plan.StartedAt) {
+			err = access.Errorf(access.CodeNotFound, "batch %d is another plan's", n)
+		}
 		switch access.CodeOf(err) {
 		case "":
 		case access.CodeNotFound, access.CodeInvalid:
@@ -207,7 +239,8 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	}
 }
 
-// sortFindings sorts by target and user, new ones first.
+// sortFindings puts new ones first, each part in an order that depends on
+// nothing that may be read otherwise the next time, as names may.
 func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	rank := func(f access.Finding) int {
 		if isNew(f) {
@@ -215,7 +248,7 @@ func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 		}
 		return 1
 	}
-	slices.SortFunc(findings, func(a, b access.Finding) int { return cmp.Or(rank(a)-rank(b), byTarget(a, b)) })
+	slices.SortFunc(findings, func(a, b access.Finding) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a.Key(), b.Key())) })
 }
 
 // byTarget is the order of a report.

@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -114,7 +115,7 @@ func preview(ctx context.Context, e *Engine) (Preview, error) {
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
 	}
-	sortFindings(findings, func(access.Finding) bool { return true })
+	slices.SortFunc(findings, byTarget)
 	return Preview{
 		Findings: findings, Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
 	}, nil

@@ -111,7 +111,7 @@ func results(findings []access.Finding, removals []Removal) map[string]access.Re
 			continue
 		}
 		switch r.Result {
-		case access.DriftRemoved, access.DriftHeld:
+		case access.DriftRemoved, access.DriftHeld, access.DriftOutOfScope:
 			all[findings[r.Index].Key()] = r.Result
 		}
 	}

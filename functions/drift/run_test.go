@@ -260,15 +260,15 @@ func TestReportOfRemovals(t *testing.T) {
 	if got := names(findings); !slices.Equal(got, []string{"alice@Production Admin", "u-1@Production ReadOnly", "u-2@Production ReadOnly", "u-3@Production ReadOnly"}) {
 		t.Fatalf("findings %q", got)
 	}
-	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
+	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {3, access.DriftOutOfScope}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
 	want := map[string]access.RemovalResult{
 		findings[0].Key(): access.DriftRemoved, findings[1].Key(): access.DriftHeld,
-		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftFailed,
+		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftOutOfScope,
 	}
 	if !reflect.DeepEqual(r.Results, want) || !tell || !complete || len(r.Findings) != 4 {
 		t.Errorf("got %+v, want %v", r, want)
 	}
-	for name, n := range map[string]int{"DriftFound": 4, "DriftRevoked": 1, "DriftFailed": 2, "ReconcileCompleted revoke": 1, "ReconcileIncomplete": 0} {
+	for name, n := range map[string]int{"DriftFound": 4, "DriftRevoked": 1, "DriftFailed": 1, "ReconcileCompleted revoke": 1, "ReconcileIncomplete": 0} {
 		if w.counted[name] != n {
 			t.Errorf("counted %s %d times, want %d", name, w.counted[name], n)
 		}
@@ -437,4 +437,71 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	if c, _ := w.collect(t, e, Start{Run: "f", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
 		t.Errorf("after a run that began earlier: %+v, want nothing new", c)
 	}
+}
+
+// Payloads name findings by their place in the list. A Collect that comes again,
+// or late, while the removals run, moves none of them, whatever has changed.
+func TestFindingsKeepTheirPlaces(t *testing.T) {
+	collected := func(t *testing.T, w *world) (*Engine, Collected, []access.Finding) {
+		for user, name := range map[string]string{"u-1": "zoe", "u-2": "yann", "u-3": "xenia"} {
+			w.users[user] = name
+			w.assign("111111111111", "arn:read", user)
+		}
+		e := w.engine()
+		c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
+		return e, c, findings
+	}
+	keys := func(findings []access.Finding) (all []string) {
+		for _, f := range findings {
+			all = append(all, f.Key())
+		}
+		return all
+	}
+	t.Run("it comes again", func(t *testing.T) {
+		w := small()
+		e, first, findings := collected(t, w)
+		if err := w.runs.PutResult(t.Context(), "r", 0, runs.Result{PlannedAt: monday, Findings: findings[2:3]}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := e.Collect(t.Context(), "r")
+		if err != nil || !reflect.DeepEqual(again, first) {
+			t.Errorf("collected %+v, %v; want %+v", again, err, first)
+		}
+		if now, _ := w.runs.Findings(t.Context(), "r"); !reflect.DeepEqual(now, findings) {
+			t.Errorf("the findings are %q, were %q", keys(now), keys(findings))
+		}
+	})
+	t.Run("two at once", func(t *testing.T) {
+		w := small()
+		e, _, findings := collected(t, w)
+		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                    // the other one had the names
+		if err := w.runs.PutCollected(t.Context(), "r", runs.Collected{}); err != nil { // it has not written yet
+			t.Fatal(err)
+		}
+		if _, err := e.Collect(t.Context(), "r"); err != nil {
+			t.Fatal(err)
+		}
+		if now, _ := w.runs.Findings(t.Context(), "r"); !slices.Equal(keys(now), keys(findings)) {
+			t.Errorf("the findings are %q, were %q", keys(now), keys(findings))
+		}
+	})
+	t.Run("another run of that name", func(t *testing.T) {
+		w := small()
+		e, _, findings := collected(t, w)
+		w.now = w.now.Add(100 * 24 * time.Hour)
+		// Its scan died: what the earlier run found there is not this one's.
+		if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke, Execution: execution}); err != nil {
+			t.Fatal(err)
+		}
+		c, err := e.Collect(t.Context(), "r")
+		if err != nil || c.Complete || len(c.Removals) > 0 {
+			t.Errorf("collected %+v, %v without a scan", c, err)
+		}
+		w.now = w.now.Add(time.Second)
+		w.unassign("111111111111", "arn:read", "u-2")
+		c, now := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
+		if !c.Complete || len(now) != len(findings)-1 || len(c.Removals) != len(now) {
+			t.Errorf("found %q, to remove %v", keys(now), c.Removals)
+		}
+	})
 }

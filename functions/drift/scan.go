@@ -32,7 +32,7 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	s.list(reading, plan.Batches[batch])
 	free := s.unheld(reading, s.present)
 	free = s.unheld(reading, s.stillThere(reading, free))
-	result := runs.Result{Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
+	result := runs.Result{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
 	seen := map[string]bool{}
 	for _, p := range free {
 		// By user, somebody's assignments are listed once for each batch that

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/requests"
 )
@@ -50,21 +52,27 @@ var _ SweepTable = (*requests.Store)(nil)
 
 const (
 	// lateAfter is how long after its end access is left to an execution that
-	// is alive. With the minute between two looks this is 150 s, within which
-	// the first attempt to remove it has to come.
-	lateAfter = 90 * time.Second
-	// lateAgain is between two sweeps of a request whose execution is alive:
-	// it tries, too.
+	// is alive. A minute to the next look, and what it takes to start the sweep
+	// (two functions, perhaps cold, and the look itself), are still less than
+	// the 150 s within which the first attempt to remove it has to come.
+	lateAfter = time.Minute
+	// lateAgain is between two sweeps of a request whose execution is alive,
+	// and how long after the end one that has begun to remove is left alone: it
+	// tries, too.
 	lateAgain = 10 * time.Minute
 	// startingFor is how long an execution may take to start: ingress writes
 	// the row first, and has 10 s.
 	startingFor = 2 * time.Minute
-	// mostSweeps is how many sweeps a look starts. The rest is still there a
-	// minute later; Identity Center would not take more at once.
-	mostSweeps = 50
+	// mostSweeps is how many sweeps a look starts. A removal takes about eight
+	// calls, so that these use two thirds of the 1,200 that Identity Center
+	// takes in the minute until the next look.
+	mostSweeps = 100
 	// sweepTimeout bounds a look, and a decision to sweep: the function as a
-	// whole may take minutes, and a removal must not wait for it.
-	sweepTimeout = 25 * time.Second
+	// whole may take minutes, and a removal must not wait for it. examineTimeout
+	// bounds the part of a look that finds out, so that what was found by then
+	// is swept.
+	sweepTimeout   = 25 * time.Second
+	examineTimeout = 12 * time.Second
 )
 
 // Sweep finds what was left behind: requests whose execution is gone, access
@@ -106,83 +114,134 @@ func (s *Sweep) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What can't be read of one must not leave the others behind.
-	var failures []error
-	starts := 0
-	start := func(of, stamp string, in sweepInput) error {
-		name := "sweep-" + of + "-"
-		for _, sweep := range sweeps {
-			if strings.HasPrefix(sweep, name) {
-				return nil // it is being swept
-			}
-		}
-		if starts++; starts > mostSweeps {
-			return nil
-		}
-		s.Logger.WarnContext(ctx, "sweeping", "request_id", in.RequestID, "lease", in.Lease)
-		return s.Executions.Start(ctx, name+stamp, in)
-	}
-
+	e := &examination{sweep: s, now: now, sweeps: sweeps}
+	examining, cancelExamining := context.WithTimeout(ctx, examineTimeout)
+	defer cancelExamining()
 	there := map[string]bool{}
 	for _, d := range open {
 		there[d.ID] = true
-		alive := running[d.ID]
-		if alive && now.Before(d.At.Add(lateAfter)) {
-			continue
-		}
-		r, err := s.Table.Get(ctx, d.ID)
-		if access.CodeOf(err) == access.CodeNotFound {
-			continue // the index was behind
-		}
-		var next string
-		var late bool
-		if err == nil {
-			next, late, err = s.next(ctx, r, alive)
-		}
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		if next == nothing {
-			continue
-		}
-		stamp := now.Truncate(time.Minute)
-		if late {
-			stamp = now.Truncate(lateAgain)
-		}
-		if err := start(d.ID, stamp.Format("20060102-1504"), sweepInput{Mode: "sweep", RequestID: d.ID}); err != nil {
-			failures = append(failures, err)
+	}
+	for _, d := range open {
+		if alive := running[d.ID]; !alive || !now.Before(d.At.Add(lateAfter)) {
+			e.request(examining, d.ID, alive)
 		}
 	}
-
 	due, err := s.Table.DueLeases(ctx, now.Add(-lateAfter))
 	if err != nil {
-		failures = append(failures, err)
+		e.failures = append(e.failures, err)
 	}
 	for _, d := range due {
-		lease, found, err := s.Table.Lease(ctx, d.ID)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		if !found || holds(lease, there) {
-			continue // it goes with its requests
-		}
-		sum := sha256.Sum256([]byte(d.ID))
-		of := "lease-" + hex.EncodeToString(sum[:8])
-		if err := start(of, now.Truncate(time.Minute).Format("20060102-1504"), sweepInput{Mode: "sweep", Lease: d.ID}); err != nil {
-			failures = append(failures, err)
-		}
+		e.lease(examining, d.ID, there, running)
 	}
-	if starts > mostSweeps {
-		s.Logger.ErrorContext(ctx, "more is left behind than one look starts sweeps for", "in_all", starts, "started", mostSweeps)
-	}
-	if len(failures) > 0 {
-		return access.Wrap(access.CodeOf(failures[0]), errors.Join(failures...), "look for what was left behind")
+	e.start(ctx)
+	if len(e.failures) > 0 {
+		return access.Wrap(access.CodeOf(e.failures[0]), errors.Join(e.failures...), "look for what was left behind")
 	}
 	s.Count(metric.SweepLooked, nil)
 	return nil
 }
+
+// examination finds out what has to be swept. What can't be read of one must not
+// leave the others behind.
+type examination struct {
+	sweep    *Sweep
+	now      time.Time
+	sweeps   []string // names of those that run
+	found    []leftBehind
+	failures []error
+}
+
+// leftBehind is a sweep that is to be started.
+type leftBehind struct {
+	name  string
+	in    sweepInput
+	first bool // there may be access
+}
+
+// swept says whether a sweep of it runs; name is how its executions' names
+// begin.
+func (e *examination) swept(name string) bool {
+	return slices.ContainsFunc(e.sweeps, func(sweep string) bool { return strings.HasPrefix(sweep, name) })
+}
+
+// request looks at the request. open says that it neither is closed nor has had
+// its access removed.
+func (e *examination) request(ctx context.Context, id string, alive bool) (open bool) {
+	name := "sweep-" + id + "-"
+	if e.swept(name) {
+		return true
+	}
+	r, err := e.sweep.Table.Get(ctx, id)
+	if access.CodeOf(err) == access.CodeNotFound {
+		return false // the index was behind
+	}
+	var next string
+	var late bool
+	if err == nil {
+		next, late, err = e.sweep.next(ctx, r, alive)
+	}
+	if err != nil {
+		e.failures = append(e.failures, err)
+		return true
+	}
+	stamp := e.now.Truncate(time.Minute)
+	if late {
+		stamp = e.now.Truncate(lateAgain)
+	}
+	if next != nothing {
+		e.found = append(e.found, leftBehind{name + stamp.Format(stampFormat), sweepInput{Mode: "sweep", RequestID: id}, next == revoke})
+	}
+	return r.ClosedAt.IsZero() && r.RevokedAt.IsZero()
+}
+
+// lease looks at a lease that is due. One that is held goes with its requests,
+// also with one that the index of what is open does not show.
+func (e *examination) lease(ctx context.Context, key string, open, running map[string]bool) {
+	sum := sha256.Sum256([]byte(key))
+	name := "sweep-lease-" + hex.EncodeToString(sum[:8]) + "-"
+	if e.swept(name) {
+		return
+	}
+	lease, found, err := e.sweep.Table.Lease(ctx, key)
+	if err != nil {
+		e.failures = append(e.failures, err)
+	}
+	if err != nil || !found || holds(lease, open) {
+		return
+	}
+	held := false
+	for id := range lease.Holders {
+		held = e.request(ctx, id, running[id]) || held
+	}
+	if !held {
+		e.found = append(e.found, leftBehind{name + e.now.Truncate(time.Minute).Format(stampFormat), sweepInput{Mode: "sweep", Lease: key}, true})
+	}
+}
+
+// start starts the sweeps, those first that may have access to remove: others
+// that fail again and again must not stand before them.
+func (e *examination) start(ctx context.Context) {
+	slices.SortStableFunc(e.found, func(a, b leftBehind) int {
+		switch {
+		case a.first == b.first:
+			return 0
+		case a.first:
+			return -1
+		}
+		return 1
+	})
+	if n := len(e.found); n > mostSweeps {
+		e.sweep.Logger.ErrorContext(ctx, "more is left behind than one look starts sweeps for", "in_all", n, "started", mostSweeps)
+	}
+	for _, left := range e.found[:min(len(e.found), mostSweeps)] {
+		e.sweep.Logger.WarnContext(ctx, "sweeping", "request_id", left.in.RequestID, "lease", left.in.Lease)
+		if err := e.sweep.Executions.Start(ctx, left.name, left.in); err != nil {
+			e.failures = append(e.failures, err)
+		}
+	}
+}
+
+const stampFormat = "20060102-1504" // of a sweep's name
 
 // holds says whether one of the open requests holds the lease.
 func holds(l access.Lease, open map[string]bool) bool {
@@ -224,21 +283,23 @@ func (s *Sweep) next(ctx context.Context, r access.Request, listed bool) (next s
 	if !r.ClosedAt.IsZero() {
 		return nothing, false, nil
 	}
-	alive := listed
+	alive, overdue := listed, s.overdue(r)
 	if !alive {
 		state, err := s.Executions.State(ctx, r.ExecutionARN)
-		if err != nil {
+		switch {
+		case err != nil && !overdue:
 			return nothing, false, err
-		}
-		if state == Unknown && s.Now().Sub(r.CreatedAt) < startingFor {
+		case err != nil: // its end is over, whatever its execution does
+			s.Logger.ErrorContext(ctx, "how the execution stands can't be read", "request_id", r.ID, "error", lambdaerr.Message(err))
+		case state == Unknown && s.Now().Sub(r.CreatedAt) < startingFor:
 			return nothing, false, nil
 		}
-		alive = state == Running
+		alive = err == nil && state == Running
 	}
 	mayHaveAccess := r.Outcome != nil && r.Outcome.Kind.Grants() || !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || r.Tombstone
 	switch {
-	case alive && !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() && !s.Now().Before(r.End.Add(lateAfter)):
-		return revoke, true, nil
+	case overdue:
+		return revoke, alive, nil
 	case alive:
 		return nothing, true, nil
 	case mayHaveAccess:
@@ -248,6 +309,16 @@ func (s *Sweep) next(ctx context.Context, r access.Request, listed bool) (next s
 	default:
 		return outcome, false, nil
 	}
+}
+
+// overdue says whether the request's access should be gone by now, even where
+// its execution is alive.
+func (s *Sweep) overdue(r access.Request) bool {
+	left := lateAfter
+	if !r.RevokingAt.IsZero() {
+		left = lateAgain
+	}
+	return !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() && !s.Now().Before(r.End.Add(left))
 }
 
 // LeftOver is what is left to do for a request: nothing, refuse, outcome or
@@ -265,16 +336,21 @@ type LeftOver struct {
 func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	running, err := s.running(ctx)
-	if err != nil {
-		return LeftOver{}, err
-	}
 	r, err := s.Table.Get(ctx, id)
 	if access.CodeOf(err) == access.CodeNotFound {
 		return LeftOver{Next: nothing}, nil
 	}
 	if err != nil {
 		return LeftOver{}, err
+	}
+	// Another execution than its own has it only once a removal went on for
+	// long. The others need no list: many sweeps at once would use up what Step
+	// Functions answers in a second.
+	var running map[string]bool
+	if !r.RevokingAt.IsZero() {
+		if running, err = s.running(ctx); err != nil {
+			return LeftOver{}, err
+		}
 	}
 	next, late, err := s.next(ctx, r, running[id])
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -31,6 +32,7 @@ type left struct {
 	failing string // what answers with an error
 
 	unreadable string // the id of a row that makes no sense
+	unlisted   string // the id of a row that the index does not have
 }
 
 func (l *left) fail(what string) error {
@@ -50,7 +52,7 @@ func dueOf(r access.Request) time.Time {
 func (l *left) OpenRequests(context.Context) ([]requests.Due, error) {
 	var open []requests.Due
 	for id, r := range l.rows {
-		if r.ClosedAt.IsZero() {
+		if r.ClosedAt.IsZero() && id != l.unlisted {
 			open = append(open, requests.Due{ID: id, At: dueOf(r)})
 		}
 	}
@@ -139,6 +141,13 @@ func active(end time.Time) func(*access.Request) {
 	}
 }
 
+func removing(end time.Time) func(*access.Request) {
+	return func(r *access.Request) {
+		active(end)(r)
+		r.RevokingAt = end
+	}
+}
+
 func TestSweep(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -161,9 +170,11 @@ func TestSweep(t *testing.T) {
 		{name: "active, alive", row: asked(time.Hour, active(noon.Add(time.Hour))), running: "2026-03-02-Prod-Admin-abc", want: nothing},
 		{name: "active, stopped", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "active, machine deleted", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Unknown, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "active, taken over", row: asked(time.Hour, active(noon.Add(-time.Minute))), running: "abc-1b4e28ba-2fa1-11d2-883f-0016d3cca427", state: Over, want: nothing},
+		{name: "active, taken over", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "abc-1b4e28ba-2fa1-11d2-883f-0016d3cca427", state: Over, want: nothing},
 		{name: "just ended, alive", row: asked(time.Hour, active(noon.Add(-lateAfter+time.Second))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: nothing},
 		{name: "ended, alive, late", row: asked(time.Hour, active(noon.Add(-lateAfter))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "ended, alive, its removal has begun", row: asked(time.Hour, removing(noon.Add(-lateAgain+time.Second))), state: Running, want: nothing},
+		{name: "ended, alive, its removal takes too long", row: asked(time.Hour, removing(noon.Add(-lateAgain))), running: "2026-03-02-Prod-Admin-abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removed, alive, being recorded", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Running, want: nothing},
 		{name: "removed, stopped before the record", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removal begun before a decision", row: asked(time.Hour, func(r *access.Request) { r.RevokingAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
@@ -177,6 +188,8 @@ func TestSweep(t *testing.T) {
 			}
 			if test.state != "" {
 				l.states["arn:abc"] = test.state
+			} else if test.running == test.row.ExecutionName {
+				l.states["arn:abc"] = Running
 			}
 			if err := l.sweep().Look(t.Context()); err != nil {
 				t.Fatal(err)
@@ -304,9 +317,71 @@ func TestSweepFails(t *testing.T) {
 		t.Errorf("started %v, error %v, counted %q", l.started, err, l.counted)
 	}
 	for _, what := range []string{"Requests", "Get", "State", "GiveUp"} {
-		l := &left{rows: map[string]access.Request{"abc": asked(time.Hour, approved)}, states: map[string]ExecutionState{"arn:abc": Over}, failing: what}
+		begun := asked(time.Hour, func(r *access.Request) { approved(r); r.RevokingAt = noon })
+		l := &left{rows: map[string]access.Request{"abc": begun}, states: map[string]ExecutionState{"arn:abc": Over}, failing: what}
 		if got, err := l.sweep().Tombstone(t.Context(), "abc"); access.CodeOf(err) != access.CodeUnavailable || got.Next != "" {
 			t.Errorf("%s: %+v, error %v", what, got, err)
+		}
+	}
+}
+
+// Access whose end is over goes also where Step Functions does not say how its
+// execution stands: of a machine under another name, it never does.
+func TestSweepWithoutTheExecutionsState(t *testing.T) {
+	for end, want := range map[time.Duration]int{-lateAfter + time.Second: 0, -lateAfter: 1} {
+		l := &left{rows: map[string]access.Request{"abc": asked(time.Hour, active(noon.Add(end)))}, failing: "State"}
+		err := l.sweep().Look(t.Context())
+		if len(l.started) != want || (err == nil) != (want == 1) {
+			t.Errorf("%s: started %v, error %v", end, l.started, err)
+		}
+		got, err := l.sweep().Tombstone(t.Context(), "abc")
+		if (err == nil) != (want == 1) || l.rows["abc"].Tombstone != (want == 1) {
+			t.Errorf("%s: Tombstone = %+v, %v", end, got, err)
+		}
+	}
+}
+
+// What has no access, and perhaps can't be cleared up, stands before no access.
+func TestLookSweepsAccessFirst(t *testing.T) {
+	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}, leases: map[string]access.Lease{"k": {SettlesAt: noon.Add(-time.Hour)}}}
+	for i := range 3 * mostSweeps {
+		r := asked(time.Hour, nil)
+		r.ID = fmt.Sprint("undecided", i)
+		l.rows[r.ID] = r
+	}
+	r := asked(time.Hour, active(noon.Add(time.Hour)))
+	r.ID = "active"
+	l.rows[r.ID] = r
+	if err := l.sweep().Look(t.Context()); err != nil || len(l.started) != mostSweeps {
+		t.Errorf("started %d, error %v", len(l.started), err)
+	}
+	found := map[string]bool{}
+	for _, in := range l.started {
+		found[in.RequestID+in.Lease] = true
+	}
+	if !found["active"] || !found["k"] {
+		t.Error("the access is not swept")
+	}
+}
+
+// A request that the index of what is open does not show is found by its lease.
+func TestLookFindsARequestByItsLease(t *testing.T) {
+	lost := asked(time.Hour, active(noon.Add(-time.Hour)))
+	over := asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon })
+	for name, test := range map[string]struct {
+		row  access.Request
+		want sweepInput
+	}{
+		"lost":    {lost, sweepInput{Mode: "sweep", RequestID: "abc"}},
+		"revoked": {over, sweepInput{Mode: "sweep", RequestID: "abc"}},
+	} {
+		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Over}, unlisted: "abc",
+			leases: map[string]access.Lease{"k": {SettlesAt: noon.Add(-time.Hour), Holders: map[string]access.Holder{"abc": {}}}}}
+		if err := l.sweep().Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(slices.Collect(maps.Values(l.started)), test.want) {
+			t.Errorf("%s: started %v", name, l.started)
 		}
 	}
 }

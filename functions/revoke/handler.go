@@ -53,6 +53,11 @@ type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
 }
 
+// Policy gives the policy in force.
+type Policy interface {
+	Load(ctx context.Context) (p access.Policy, digest string, err error)
+}
+
 const (
 	// tableTries and tableBudget are for a table that does not answer: after
 	// so many tries, or so long, access is taken away without it. The budget
@@ -66,6 +71,7 @@ const (
 type Handler struct {
 	Leases   Leases
 	Findings Findings
+	Policy   Policy
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
 	Log      *slog.Logger
@@ -90,16 +96,30 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	case "start", "confirm":
 		return h.request(ctx, in, log)
 	case "drift":
-		f, err := h.Findings.Finding(ctx, in.Run, in.Index)
-		if err != nil {
-			return err
-		}
-		return h.Leases.RemoveDrift(ctx, f)
+		return h.drift(ctx, in)
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
 		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
+}
+
+// drift starts the deletion of a finding. Its run went by the policy that was
+// in force when it began, and may have waited for a person since: what the
+// policy in force now does not cover is nobody's to remove.
+func (h *Handler) drift(ctx context.Context, in Input) error {
+	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
+	if err != nil {
+		return err
+	}
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return err
+	}
+	if !access.NewIndex(&policy).Covers(f.Target) {
+		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
+	}
+	return h.Leases.RemoveDrift(ctx, f)
 }
 
 // settle is for a finding's lease, or for one that is named.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,20 +205,34 @@ func (f findings) Finding(_ context.Context, run string, index int) (access.Find
 	return access.Finding{}, access.Errorf(access.CodeNotFound, "no such finding")
 }
 
+// inForce is a policy that covers one permission set, or can't be read.
+type inForce struct {
+	set string
+	err error
+}
+
+func (p inForce) Load(context.Context) (access.Policy, string, error) {
+	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}}}}, "digest", p.err
+}
+
 // What is removed as drift is what the run has found, and nothing that the
 // payload says.
 func TestDrift(t *testing.T) {
 	found := access.Finding{Subject: subject, MembershipID: "m-1"}
 	held := access.Errorf(access.CodeHeld, "held")
 	tests := []struct {
-		name    string
-		payload string
-		err     error
-		want    access.Code
-		calls   []string
+		name      string
+		payload   string
+		set       string // permission set that the policy in force covers; "": the one that was found
+		policyErr error
+		err       error
+		want      access.Code
+		calls     []string
 	}{
 		{name: "drift", payload: `{"operation":"drift","run":"r","index":2}`, calls: []string{"drift " + subject.Key() + " m-1"}},
 		{name: "drift that a request holds by now", payload: `{"operation":"drift","run":"r","index":2}`, err: held, want: access.CodeHeld, calls: []string{"drift " + subject.Key() + " m-1"}},
+		{name: "drift that the policy covers no more", payload: `{"operation":"drift","run":"r","index":2}`, set: "Billing", want: access.CodeOutOfScope},
+		{name: "drift, the policy can't be read", payload: `{"operation":"drift","run":"r","index":2}`, policyErr: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
 		{name: "drift that the run has not found", payload: `{"operation":"drift","run":"r","index":3,"subject":{"principal_id":"p"}}`, want: access.CodeNotFound},
 		{name: "settle", payload: `{"operation":"settle","run":"r","index":2}`, calls: []string{"settle " + subject.Key()}},
 		{name: "settle, not over yet", payload: `{"operation":"settle","run":"r","index":2}`, err: access.Errorf(access.CodeInProgress, "wait"), want: access.CodeInProgress, calls: []string{"settle " + subject.Key()}},
@@ -236,6 +251,7 @@ func TestDrift(t *testing.T) {
 					settle: func(key string) error { calls = append(calls, "settle "+key); return test.err },
 				},
 				Findings: findings{"r2": found},
+				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.policyErr},
 				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			var in Input

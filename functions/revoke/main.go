@@ -11,11 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
@@ -24,9 +26,10 @@ import (
 type settings struct {
 	Table         string     `env:"ELEVATOR_TABLE,required"`
 	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                 // set by the local stack
-	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`        // empty: the only one there is
-	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`              // empty: the function's own
+	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`          // set by the local stack
+	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
+	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
@@ -53,6 +56,7 @@ func run() int {
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
 	h := &Handler{
 		Findings: runs.New(objects, s.CatalogBucket),
+		Policy:   policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
 		Leases:   &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
 		Now:      time.Now,
 		Sleep:    leases.Sleep,

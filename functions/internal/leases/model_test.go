@@ -203,6 +203,10 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	}
 	if trouble.reconciles {
 		w.start(&proc{name: "reconcile"}, w.reconcile)
+		w.start(&proc{name: "reconcile-2"}, w.reconcile)
+	}
+	if trouble.reconciles || trouble.stops > 0 {
+		w.start(&proc{name: "look"}, w.lookAtLease)
 	}
 	if trouble.outages {
 		from := w.now.Add(w.upTo(200 * time.Second))
@@ -310,6 +314,16 @@ func (w *world) reconcile(p *proc) {
 		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f) }) == nil {
 			w.settled(p)
 		}
+	}
+}
+
+// lookAtLease sweeps the lease at any time, also while requests hold it: an
+// index that is behind, or a person, may say so.
+func (w *world) lookAtLease(p *proc) {
+	for range 1 + w.rng.IntN(5) {
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
+		p.step()
+		_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error { return l.Settle(ctx, w.subject.Key()) })
 	}
 }
 

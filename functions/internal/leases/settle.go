@@ -16,7 +16,7 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // Errors: Held where a request holds the access by now, or is getting or
 // leaving it; and those of table and Identity Center.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding) error {
-	if !complete(f.Subject) {
+	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
 		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
 	}
 	for range lostTries {

@@ -122,6 +122,13 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantNothingLeft(t)
+
+	// Which one it was has to be said: whoever is a member now may be another's.
+	w.join(true)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}), access.CodeInvalid)
+	if !w.exists || len(w.leases) > 0 {
+		t.Errorf("removed a membership that was not found, leases %v", w.leases)
+	}
 }
 
 // The lease of a request that has no row any more, or is done: what hangs on it

@@ -58,9 +58,14 @@ func (s *Store) open(ctx context.Context, kind, prefix string, before time.Time)
 				return nil, access.Errorf(access.CodeInternal, "%s: a row of the index has no key", doing)
 			}
 			id, ok := strings.CutPrefix(key.Value, prefix)
+			if !ok {
+				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q as %s", doing, key.Value, kind)
+			}
 			when, err := time.Parse(time.RFC3339, at.Value)
-			if !ok || err != nil {
-				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q, due %q", doing, key.Value, at.Value)
+			if err != nil {
+				// Somebody wrote it by hand. One such row hides no other, and is
+				// looked at itself.
+				when = time.Time{}
 			}
 			found = append(found, Due{ID: id, At: when})
 		}

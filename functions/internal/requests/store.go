@@ -22,7 +22,7 @@
 //	StoreToken    approval_token or end_token
 //	CountReminder reminders_sent
 //	BeginPost, CompletePost  posts
-//	Granted       granted_at end events due
+//	Granted       granted_at end group_membership_id events due
 //	Fail          failure
 //	BeginRevoke   revoking_at
 //	Revoked       revoked_at removal events revoking_at

@@ -664,6 +664,27 @@ func TestOpenRequests(t *testing.T) {
 	}
 }
 
+// A row that somebody spoiled by hand is looked at, and hides no other.
+func TestOpenRequestsWithoutATime(t *testing.T) {
+	s, client, table := newStore(t)
+	for _, id := range []string{"good", "spoiled"} {
+		if _, _, err := s.Create(ctx, request(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &table, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#spoiled"}},
+		UpdateExpression: aws.String("SET due = :due"), ExpressionAttributeValues: map[string]types.AttributeValue{":due": &types.AttributeValueMemberS{Value: "soon"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := s.OpenRequests(ctx)
+	if err != nil || len(open) != 2 || open[1].ID != "spoiled" || !open[1].At.IsZero() {
+		t.Errorf("got %v, %v", open, err)
+	}
+}
+
 // Nothing is decided or granted for a request that was given up, and the reason
 // is the first one.
 func TestGiveUp(t *testing.T) {

@@ -63,14 +63,19 @@ type Pairs struct {
 
 // Result is what a batch found.
 type Result struct {
-	Findings []access.Finding `json:"findings,omitempty"`
-	Unread   []access.Unread  `json:"unread,omitempty"`
+	// PlannedAt is the StartedAt of the plan that was followed: the name of a
+	// run may come again.
+	PlannedAt time.Time        `json:"planned_at,omitzero"`
+	Findings  []access.Finding `json:"findings,omitempty"`
+	Unread    []access.Unread  `json:"unread,omitempty"`
 	// Unmanageable are ids of accounts.
 	Unmanageable []string `json:"unmanageable,omitempty"`
 }
 
 // Collected is what the batches of a run said beside the findings.
 type Collected struct {
+	// PlannedAt is as in Result.
+	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// New is how many findings no run knew before: the first ones.
 	New int `json:"new"`
 	// Next is "remove", "ask" or "report".

@@ -1,0 +1,175 @@
+package statemachine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A sweep that has begun to remove ends with the record of a verified removal,
+// or as a failed execution, which the next look starts anew. A failure never
+// passes for a removal.
+func TestSweepRecordsARemovalOrFails(t *testing.T) {
+	m := reconcileMachine(t)
+	for name := range m.reachable("Revoke", "AuditRevoke") {
+		if s := m.States[name]; s.Type == "Succeed" {
+			t.Errorf("%s ends a sweep well after Revoke, without AuditRevoke", name)
+		}
+	}
+	for _, before := range []string{"Revoke", "ConfirmRevoke"} {
+		for _, c := range m.States[before].Catch {
+			if m.reachable(c.Next)["AuditRevoke"] {
+				t.Errorf("%s fails and yet leads to AuditRevoke", before)
+			}
+		}
+	}
+	// To AuditRevoke there is one way, and nothing else leads to Revoke than
+	// what the row said.
+	for name, s := range m.States {
+		if slices.Contains(s.next(), "AuditRevoke") && name != "ConfirmRevoke" {
+			t.Errorf("%s leads to AuditRevoke", name)
+		}
+		if slices.Contains(s.next(), "Revoke") && s.Type != "Choice" {
+			t.Errorf("%s, a %s, leads to Revoke", name, s.Type)
+		}
+		if s.Default == "Revoke" {
+			t.Errorf("%s leads to Revoke by default", name)
+		}
+	}
+	// Whatever happened, a request is over only when Close says so.
+	for _, record := range []string{"AuditRevoke", "AuditOutcome"} {
+		if m.reachable(record, "Close", "SweepFailed")["Done"] {
+			t.Errorf("%s leads to Done without Close", record)
+		}
+	}
+	for _, c := range m.States["Close"].Catch {
+		if m.reachable(c.Next)["Done"] {
+			t.Error("a failed Close passes for a request that is over")
+		}
+	}
+}
+
+// Slack holds up no removal: a sweep talks to it after the record alone, and a
+// run before a removal only to ask a person, where it must not go on without
+// one.
+func TestSlackDelaysNoSweep(t *testing.T) {
+	m := reconcileMachine(t)
+	for _, start := range []string{"LookAtRequest", "SettleLease"} {
+		for name := range m.reachable(start, "AuditRevoke", "AuditOutcome") {
+			if m.States[name].function() == "notify" {
+				t.Errorf("%s talks to Slack on the way to the removal", name)
+			}
+		}
+	}
+	for name, s := range m.States {
+		if s.function() == "notify" && m.reachable(name)["RemoveEach"] && name != "Ask" {
+			t.Errorf("%s talks to Slack before RemoveEach", name)
+		}
+	}
+	for name, s := range m.States["RemoveEach"].inner()[0].States {
+		if s.function() == "notify" {
+			t.Errorf("%s talks to Slack while it removes", name)
+		}
+	}
+}
+
+// A run removes where Collect says that it may, or where the table says that a
+// person let it: a question that could not be put is no answer.
+func TestOnlyAWordLeadsToRemoval(t *testing.T) {
+	m := reconcileMachine(t)
+	said := map[string]string{"Next?": "$.collected.next", "MayRemove?": "$.answer.next"}
+	for name, s := range m.States {
+		if !slices.Contains(s.next(), "RemoveEach") {
+			continue
+		}
+		if said[name] == "" || s.Type != "Choice" || s.Default == "RemoveEach" {
+			t.Errorf("%s leads to RemoveEach", name)
+		}
+		for _, c := range s.Choices {
+			if c.Next == "RemoveEach" && (c.Variable != said[name] || c.StringEquals == nil || *c.StringEquals != "remove") {
+				t.Errorf("%s leads to RemoveEach on something else than %s being remove", name, said[name])
+			}
+		}
+	}
+	if m.reachable("Ask", "Answer")["RemoveEach"] {
+		t.Error("RemoveEach can be reached from Ask without what the table says")
+	}
+	for _, failing := range []string{"Ask", "Answer"} {
+		for _, c := range m.States[failing].Catch {
+			if m.reachable(c.Next)["RemoveEach"] {
+				t.Errorf("%s fails and yet leads to RemoveEach", failing)
+			}
+		}
+	}
+	if m.reachable("Plan", "ScanEach")["RemoveEach"] || m.reachable("ScanEach", "Collect")["RemoveEach"] {
+		t.Error("RemoveEach can be reached without a scan that was collected")
+	}
+}
+
+// Whatever becomes of a run's removals, it reports; and a run ends well only if
+// its report says that it read everything.
+func TestEveryRunReports(t *testing.T) {
+	m := reconcileMachine(t)
+	for _, from := range []string{"RecordFound", "RemoveEach"} {
+		for name := range m.reachable(from, "Report", "ReportRemovals") {
+			if s := m.States[name]; len(s.next()) == 0 {
+				t.Errorf("%s ends a run after %s without a report", name, from)
+			}
+		}
+	}
+	if m.reachable("Plan", "Report", "ReportRemovals")["Clean"] {
+		t.Error("a run ends as clean without a report")
+	}
+	for name, s := range m.States {
+		if slices.Contains(s.next(), "Clean") && (name != "Complete?" || s.Default == "Clean") {
+			t.Errorf("%s leads to Clean", name)
+		}
+	}
+}
+
+// A child of a Map never fails, and says what became of its item in a few
+// words: that of thousands has to fit into 256 KiB, and what exceeds it ends the
+// execution past any Catch.
+func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
+	for name, s := range everyState(t) {
+		if s.Type != "Map" {
+			continue
+		}
+		inner := s.inner()[0]
+		for child, state := range inner.States {
+			child = name + "/" + child
+			if state.Type == "Fail" {
+				t.Errorf("%s fails", child)
+			}
+			if state.Type == "Task" && string(state.ResultPath) != "null" {
+				t.Errorf("%s keeps what its function answers", child)
+			}
+			for _, c := range state.Catch {
+				next := inner.States[c.Next]
+				// A Pass whose Parameters are the whole of its result, and name no error.
+				replaced := next.Type == "Pass" && next.ResultPath == nil && len(next.Parameters) > 0 && !slices.ContainsFunc(reads(next.Parameters), func(path string) bool {
+					return strings.HasPrefix(path, resultPath(c.ResultPath))
+				})
+				if string(c.ResultPath) != "null" && !replaced {
+					t.Errorf("%s keeps the error that leads to %s", child, c.Next)
+				}
+			}
+		}
+	}
+}
+
+// What can become of a finding is what the report knows.
+func TestRemovalsSayWhatTheReportKnows(t *testing.T) {
+	var got []string
+	for _, s := range reconcileMachine(t).States["RemoveEach"].inner()[0].States {
+		if s.Type == "Pass" {
+			result, _ := json.Marshal(s.Parameters["result"])
+			got = append(got, string(result))
+		}
+	}
+	slices.Sort(got)
+	if want := []string{`"failed"`, `"held"`, `"out_of_scope"`, `"removed"`}; !slices.Equal(got, want) {
+		t.Errorf("results %v, want %v", got, want)
+	}
+}
