@@ -34,9 +34,12 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	}
 	invoked := []string{"reconcile", "evaluate", "await", "notify", "revoke", "audit"}
 	machine := newMachine(in, s, reconcileMachineName(s), definition, invoked, functions)
-	// A distributed Map starts executions of its own machine, and looks at them.
+	// A distributed Map starts executions of its own machine, and looks at them:
+	// under the machine's name, as the developer guide has it (IAM policies for
+	// using Distributed Map states), and under that of the Map, which theirs have.
 	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)))
-	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)+"/*")))
+	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"},
+		executionsOf(stack, reconcileMachineName(s)), executionsOf(stack, reconcileMachineName(s)+"/*")))
 	return machine.StateMachine
 }
 
@@ -58,8 +61,9 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 	}
 }
 
-// newSweepSchedule looks every minute for what was left behind. An invocation
-// that fails is not repeated: the next one looks at everything again.
+// newSweepSchedule looks every minute for what was left behind. The schedule
+// repeats no invocation: the next one looks at everything again. Lambda tries
+// one that failed twice more, a minute and two later, which does no harm.
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",
