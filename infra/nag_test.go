@@ -113,8 +113,13 @@ var accepted = []struct{ rule, places, reason string }{
 		reason: "The executions that a Map of this machine starts for its parts have names that Step Functions makes.",
 	},
 	{
+		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
+		places: "Reconciliation/Role",
+		reason: "The same, in the form that the developer guide gives. The role is Step Functions' alone.",
+	},
+	{
 		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.json]",
-		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Audit/Role",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Audit/Role Revoke/Role",
 		reason: "A policy goes up under its hash. While a deployment changes role and pointer, the previous policy is read as well. The digest says whether it is the right one.",
 	},
 	{

@@ -62,8 +62,9 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 	}
 }
 
-// newSweepSchedule looks every minute for what was left behind. An invocation
-// that fails is not repeated: the next one looks at everything again.
+// newSweepSchedule looks every minute for what was left behind. The schedule
+// repeats no invocation: the next one looks at everything again. Lambda tries
+// one that failed twice more, a minute and two later, which does no harm.
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",

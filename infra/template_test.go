@@ -570,6 +570,7 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-CatalogOld":         "SsoElevator/CatalogRefreshed",
 		"sso-elevator-SweepMissing":       "SsoElevator/SweepLooked",
 		"sso-elevator-Swept":              "SsoElevator/Swept",
+		"sso-elevator-DriftFailed":        "SsoElevator/DriftFailed",
 
 		"sso-elevator-ReconcileFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ReconcileTimedOut": "AWS/States/ExecutionsTimedOut",

@@ -159,6 +159,24 @@ func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
 	}
 }
 
+// Once a deletion was started, what no longer holds is recorded as removed, also
+// where a request that waited for it has the same access by now.
+func TestEveryRemovalOfDriftIsRecorded(t *testing.T) {
+	inner := reconcileMachine(t).States["RemoveEach"].inner()[0]
+	settle := inner.States["SettleDrift"]
+	if settle.Next != "AuditRemoved" {
+		t.Errorf("SettleDrift leads to %s", settle.Next)
+	}
+	for _, c := range settle.Catch {
+		if slices.Contains(c.ErrorEquals, "Held") && c.Next != "AuditRemoved" {
+			t.Errorf("what a request holds after the removal leads to %s, want AuditRemoved", c.Next)
+		}
+	}
+	if inner.reachable("SettleDrift", "AuditRemoved")["Removed"] {
+		t.Error("Removed can be reached without AuditRemoved")
+	}
+}
+
 // What can become of a finding is what the report knows.
 func TestRemovalsSayWhatTheReportKnows(t *testing.T) {
 	var got []string

@@ -14,7 +14,8 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // means that the deletion is started, or that there is nothing to delete.
 //
 // Errors: Held where a request holds the access by now, or is getting or
-// leaving it; and those of table and Identity Center.
+// leaving it; InProgress while another membership in its place is being removed;
+// and those of table and Identity Center.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding) error {
 	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
 		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
@@ -25,6 +26,9 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding) error {
 		case err != nil:
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
+			if f.Kind == access.KindGroup && !lease.Made(f.MembershipID) {
+				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
+			}
 			return nil // begun before
 		case found:
 			return errHeld

@@ -131,6 +131,31 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	}
 }
 
+// A run that found what came after the membership that another run just removes
+// waits: else it would settle that one's lease, and record what it found as gone.
+func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
+	w, l := stillOf(membership)
+	first := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	if err := l.RemoveDrift(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	second := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	wantCode(t, l.RemoveDrift(ctx, second), access.CodeInProgress)
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	if w.member != second.MembershipID {
+		t.Fatalf("member %q, want the second one", w.member)
+	}
+	if err := l.RemoveDrift(ctx, second); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+}
+
 // The lease of a request that has no row any more, or is done: what hangs on it
 // goes.
 func TestSettle(t *testing.T) {
