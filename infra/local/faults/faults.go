@@ -36,6 +36,7 @@ const (
 	ServerError Kind = "error"       // HTTP 500
 	Unavailable Kind = "unavailable" // HTTP 503, for REST protocols too
 	Denied      Kind = "denied"      // AccessDeniedException
+	NotFound    Kind = "not_found"   // ResourceNotFoundException
 
 	// Of a call to AWS that is accepted, CreateAccountAssignment or
 	// DeleteAccountAssignment: of what it sets going.
@@ -85,7 +86,7 @@ func (r Rule) check() error {
 		if r.Target != "" || len(r.Body) > 0 {
 			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
 		}
-	case Throttle, Conflict, ServerError, Unavailable, Denied:
+	case Throttle, Conflict, ServerError, Unavailable, Denied, NotFound:
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
@@ -178,6 +179,8 @@ func (f *Rules) Call(target, path string, request []byte) (status int, body []by
 		code = "ConflictException"
 	case Denied:
 		code = "AccessDeniedException"
+	case NotFound:
+		code = "ResourceNotFoundException"
 	case ServerError:
 		status, code = http.StatusInternalServerError, "InternalServerException"
 	case Unavailable:

@@ -57,6 +57,7 @@ func TestCall(t *testing.T) {
 	}{
 		{"throttled", `{"kind":"throttle","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ThrottlingException"},
 		{"denied", `{"kind":"denied","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "AccessDeniedException"},
+		{"not there", `{"kind":"not_found","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ResourceNotFoundException"},
 		{"conflict", `{"kind":"conflict","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ConflictException"},
 		{"failed", `{"kind":"error","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 500, "InternalServerException"},
 		{"by path", `{"kind":"unavailable","target":"/records"}`, "", "/records/logs/x", "", 503, "ServiceUnavailable"},

@@ -13,7 +13,7 @@ var organizationsCorrections = map[string]correction{
 // SetManagementAccount says which account manages the organization, where that
 // is not the one in which everything runs, as moto has it; "" for that one. From
 // then on everybody is in a delegated administrator account, to which AWS refuses
-// account assignments in the management account.
+// account assignments in the management account, and to list what a user has.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
