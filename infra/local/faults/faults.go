@@ -5,6 +5,7 @@
 // /_faults of the gateway; without rules nothing is touched.
 //
 //	POST   /_faults  one Rule as JSON
+//	GET    /_faults  the rules that have something left to hit, as JSON
 //	DELETE /_faults  forgets all rules
 package faults
 
@@ -219,11 +220,22 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.rules = append(f.rules, &rule)
 		f.mu.Unlock()
+	case http.MethodGet:
+		left := []Rule{}
+		f.mu.Lock()
+		for _, r := range f.rules {
+			if r.Count != 0 {
+				left = append(left, *r)
+			}
+		}
+		f.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(left)
 	case http.MethodDelete:
 		f.mu.Lock()
 		f.rules = nil
 		f.mu.Unlock()
 	default:
-		http.Error(w, "POST sets a rule, DELETE forgets all", http.StatusMethodNotAllowed)
+		http.Error(w, "POST sets a rule, GET shows what is left of them, DELETE forgets all", http.StatusMethodNotAllowed)
 	}
 }

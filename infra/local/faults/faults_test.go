@@ -118,6 +118,27 @@ func TestCourse(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeft: a rule is shown until it is used up.
+func TestWhatIsLeft(t *testing.T) {
+	var f Rules
+	left := func() string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/_faults", nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("status %d", w.Code)
+		}
+		return strings.TrimSpace(w.Body.String())
+	}
+	set(t, &f, `{"kind":"kill_before","function":"-grant","count":2}`)
+	for i, want := range []string{`[{"kind":"kill_before","function":"-grant","count":2}]`, `[{"kind":"kill_before","function":"-grant","count":1}]`, `[]`} {
+		if got := left(); got != want {
+			t.Errorf("after %d: %s, want %s", i, got, want)
+		}
+		f.Invocation("x-grant", []byte("{}"))
+	}
+}
+
 func TestRulesAreChecked(t *testing.T) {
 	var f Rules
 	for _, rule := range []string{`{`, `{"kind":"explode"}`, `{"kind":"throttle"}`, `{"kind":"kill_before","target":"x"}`, `{"kind":"delay","typo":1}`,
