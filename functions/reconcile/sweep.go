@@ -84,6 +84,8 @@ type sweepInput struct {
 	Mode      string `json:"mode"`
 	RequestID string `json:"request_id,omitempty"`
 	Lease     string `json:"lease,omitempty"`
+	// Drift is the finding that the lease is to remove, where it is one.
+	Drift *access.FindingRef `json:"drift,omitempty"`
 }
 
 // Look starts a sweep for each request and lease that was left behind and has
@@ -170,7 +172,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 		}
 		sum := sha256.Sum256([]byte(d.ID))
 		of := "lease-" + hex.EncodeToString(sum[:8])
-		if err := start(of, now.Truncate(time.Minute).Format("20060102-1504"), sweepInput{Mode: "sweep", Lease: d.ID}); err != nil {
+		if err := start(of, now.Truncate(time.Minute).Format("20060102-1504"), sweepInput{Mode: "sweep", Lease: d.ID, Drift: lease.Drift}); err != nil {
 			failures = append(failures, err)
 		}
 	}

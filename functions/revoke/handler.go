@@ -43,7 +43,7 @@ type Leases interface {
 	Release(ctx context.Context, id string, wait bool) (access.Request, error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
-	RemoveDrift(ctx context.Context, f access.Finding) error
+	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef) error
 	Settle(ctx context.Context, key string) error
 }
 
@@ -94,7 +94,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 		if err != nil {
 			return err
 		}
-		return h.Leases.RemoveDrift(ctx, f)
+		return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index})
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:

@@ -284,10 +284,26 @@ func TestManagementAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasSuffix(arn, "/"+aws.ToString(out.Organization.MasterAccountId)) {
-			t.Errorf("the account is %s, its ARN %s", aws.ToString(out.Organization.MasterAccountId), arn)
+		id := aws.ToString(out.Organization.MasterAccountId)
+		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasPrefix(arn, "arn:aws:organizations::"+id+":account/") || !strings.HasSuffix(arn, "/"+id) {
+			t.Errorf("the account is %s, its ARN %s", id, arn)
 		}
-		return aws.ToString(out.Organization.MasterAccountId)
+		all, err := organizations.NewFromConfig(stack.AWS()).ListAccounts(context.Background(), &organizations.ListAccountsInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range all.Accounts {
+			one, err := organizations.NewFromConfig(stack.AWS()).DescribeAccount(context.Background(), &organizations.DescribeAccountInput{AccountId: a.Id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, arn := range []string{aws.ToString(a.Arn), aws.ToString(one.Account.Arn)} {
+				if !strings.HasPrefix(arn, "arn:aws:organizations::"+id+":account/") || !strings.HasSuffix(arn, "/"+aws.ToString(a.Id)) {
+					t.Errorf("the account %s has the ARN %s, which does not name %s", aws.ToString(a.Id), arn, id)
+				}
+			}
+		}
+		return id
 	}
 	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Read"], ids(t).People["ben@example.com"]}
 	defer x.remove(t)

@@ -3,11 +3,14 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 )
 
 // organizationsCorrections are those of AWS Organizations.
 var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.DescribeOrganization": (*Gateway).describeOrganization,
+	"AWSOrganizationsV20161128.DescribeAccount":      (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.ListAccounts":         (*Gateway).showAccounts,
 }
 
 // SetManagementAccount says which account manages the organization, where that
@@ -42,7 +45,8 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &manages); !answer.succeeded() {
 		return answer
 	}
-	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": manages.Account.Arn, "MasterAccountEmail": manages.Account.Email} {
+	arn := ownerInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
+	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": arn, "MasterAccountEmail": manages.Account.Email} {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			return failure(500, "InternalFailure", err.Error())
@@ -50,6 +54,18 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 		out.Organization[name] = raw
 	}
 	return ok(out)
+}
+
+// ownerInARN is the account in ARNs of Organizations: the management account.
+var ownerInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
+
+// showAccounts names the management account that was set in the ARNs of accounts.
+func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
+	answer := g.forward(ctx, call)
+	if id := g.managementAccount(); id != "" && answer.succeeded() {
+		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
+	}
+	return answer
 }
 
 // outOfReach refuses an assignment in the management account to who is in
