@@ -41,10 +41,19 @@ type Lease struct {
 	// DeletionID is Identity Center's id of the latest deletion, once one was
 	// accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
+	// Drift is set where the lease is for the removal of access that no request
+	// granted: what the record of that removal is about.
+	Drift *FindingRef `json:"drift,omitempty"`
 	// Version goes up with every write; each write is conditional on it. A new
 	// lease starts at the time, in nanoseconds since 1970, so that it is never
 	// taken for an earlier one under the same key.
 	Version int64 `json:"version"`
+}
+
+// FindingRef leads to a finding of a run of the reconciliation.
+type FindingRef struct {
+	Run   string `json:"run"`
+	Index int    `json:"index"` // in the run's findings
 }
 
 // Holder is one request's share in a lease.

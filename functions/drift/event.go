@@ -79,7 +79,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		p.engine.Logger.Warn("what earlier runs know could not be read", "error", lambdaerr.Message(err))
 	}
-	for _, id := range known.Unmanageable {
+	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {
 			return nil
 		}

@@ -90,12 +90,20 @@ func toTell(plan *runs.Plan, k runs.Known, findings []access.Finding, now time.T
 	return tell
 }
 
-// changed is now where it is other than what was told last, nil otherwise.
-func changed(plan *runs.Plan, told, now []string) []string {
-	if plan.Partial || slices.Equal(told, now) {
+// changed is now where it is other than what was told last, or where it was this
+// run that told it; nil otherwise.
+func changed(plan *runs.Plan, told runs.Told, now []string) []string {
+	if plan.Partial || slices.Equal(told.Names, now) && told.Run != plan.Run {
 		return nil
 	}
 	return now
+}
+
+// enterTold enters what a run tells of beside its findings.
+func enterTold(plan *runs.Plan, told *runs.Told, now []string) {
+	if !plan.Partial && !slices.Equal(told.Names, now) {
+		*told = runs.Told{Names: now, Run: plan.Run}
+	}
 }
 
 // tells says whether there is anything to tell people.

@@ -51,24 +51,10 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	if err != nil {
 		return false, false, err
 	}
-	known, _, err := e.known(ctx)
-	if err != nil {
-		return false, false, err
-	}
 	now := e.Now().UTC()
 	r := access.DriftReport{
 		RunID: run, Mode: plan.Mode, At: now, ExecutionARN: plan.Execution,
-		Findings: toTell(&plan, known, findings, now), Total: len(findings),
-		Guard: c.Guard, Limit: c.Limit, Unread: c.Unread,
-		Unmanageable: changed(&plan, known.Unmanageable, c.Unmanageable),
-		Provisioned:  changed(&plan, known.Provisioned, c.Provisioned),
-	}
-	switch before, err := e.Runs.Report(ctx, run); access.CodeOf(err) {
-	case "": // a repeated step: what it told of stands as told already
-		r.Unmanageable, r.Provisioned = before.Unmanageable, before.Provisioned
-	case access.CodeNotFound, access.CodeInvalid:
-	default:
-		return false, false, err
+		Total: len(findings), Guard: c.Guard, Limit: c.Limit, Unread: c.Unread,
 	}
 	if c.Guard != "" {
 		if r.Answer, err = e.answer(ctx, run); err != nil {
@@ -84,10 +70,10 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 			r.NextRevocation = at.UTC()
 		}
 	}
-	if err := e.Runs.PutReport(ctx, r); err != nil {
+	if err := e.claim(ctx, &plan, &r, findings, &c); err != nil {
 		return false, false, err
 	}
-	if err := e.told(ctx, &plan, r, &c); err != nil {
+	if err := e.Runs.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
 	if err := e.beat(ctx, &plan, &c, len(findings), letGo); err != nil {
@@ -118,9 +104,14 @@ func results(findings []access.Finding, removals []Removal) map[string]access.Re
 	return all
 }
 
-// told marks what the report tells of, and forgets what was removed.
-func (e *Engine) told(ctx context.Context, plan *runs.Plan, r access.DriftReport, c *runs.Collected) error {
+// claim puts into the report what no other run has told of, and marks it as told
+// in the same step: of two runs side by side one tells. A repeated step claims
+// the same again. What was removed is forgotten.
+func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftReport, findings []access.Finding, c *runs.Collected) error {
 	return e.remember(ctx, func(k *runs.Known) {
+		r.Findings = toTell(plan, *k, findings, r.At)
+		r.Unmanageable = changed(plan, k.Unmanageable, c.Unmanageable)
+		r.Provisioned = changed(plan, k.Provisioned, c.Provisioned)
 		for _, f := range r.Findings {
 			key := f.Key()
 			known, ok := k.Findings[key]
@@ -131,9 +122,8 @@ func (e *Engine) told(ctx context.Context, plan *runs.Plan, r access.DriftReport
 			k.Findings[key] = known
 		}
 		maps.DeleteFunc(k.Findings, func(key string, _ runs.KnownFinding) bool { return r.Results[key] == access.DriftRemoved })
-		if !plan.Partial {
-			k.Unmanageable, k.Provisioned = c.Unmanageable, c.Provisioned
-		}
+		enterTold(plan, &k.Unmanageable, c.Unmanageable)
+		enterTold(plan, &k.Provisioned, c.Provisioned)
 	})
 }
 

@@ -281,6 +281,46 @@ func TestReportOfRemovals(t *testing.T) {
 
 // Groups that SCIM manages and accounts that can't be managed are told of when
 // that changes; what could not be read, in each run.
+// TestRunsSideBySide: of two runs that find the same, one tells, though the other
+// begins its report first; and the one that told tells it again where its step is
+// repeated, even if what it wrote got lost.
+func TestRunsSideBySide(t *testing.T) {
+	w := small()
+	w.policy.Accounts[0].Resources = []string{"*"}
+	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.unassign("222222222222", "arn:admin", "u-alice")
+	e := w.engine()
+	for _, run := range []string{"a", "b"} {
+		c, _ := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Account: "123456789012"})
+		if want := map[string][][2]int{"a": {{0, 1}}, "b": {}}[run]; !reflect.DeepEqual(c.Found, want) || c.Next != "report" {
+			t.Fatalf("run %s: collected %+v", run, c)
+		}
+	}
+	tells := func(e *Engine, run string, want bool) {
+		t.Helper()
+		r, tell, complete := report(t, w, e, run, nil)
+		var findings, unmanageable, provisioned []string
+		if want {
+			findings, unmanageable, provisioned = []string{"alice@Production Admin"}, []string{"999999999999"}, []string{"Ops"}
+		}
+		if tell != want || !complete || !slices.Equal(names(r.Findings), findings) || !slices.Equal(r.Unmanageable, unmanageable) || !slices.Equal(r.Provisioned, provisioned) {
+			t.Errorf("run %s tells (%v) of %q, %q, %q; want that: %v", run, tell, names(r.Findings), r.Unmanageable, r.Provisioned, want)
+		}
+	}
+	slow := w.engine()
+	slow.Next = func(time.Time) (time.Time, bool) {
+		tells(e, "b", true)
+		return time.Time{}, false
+	}
+	tells(slow, "a", false)
+	tells(e, "b", true)
+	if err := w.runs.Objects.Put(t.Context(), "reconcile/b/report.json", nil); err != nil {
+		t.Fatal(err)
+	}
+	tells(e, "b", true)
+	tells(e, "a", false)
+}
+
 func TestToldOfWhenItChanges(t *testing.T) {
 	w := small()
 	clear(w.assignments)

@@ -92,6 +92,8 @@ type sweepInput struct {
 	Mode      string `json:"mode"`
 	RequestID string `json:"request_id,omitempty"`
 	Lease     string `json:"lease,omitempty"`
+	// Drift is the finding that the lease is to remove, where it is one.
+	Drift *access.FindingRef `json:"drift,omitempty"`
 }
 
 // Look starts a sweep for each request and lease that was left behind and has
@@ -214,7 +216,7 @@ func (e *examination) lease(ctx context.Context, key string, open, running map[s
 		held = e.request(ctx, id, running[id]) || held
 	}
 	if !held {
-		e.found = append(e.found, leftBehind{name + e.now.Truncate(time.Minute).Format(stampFormat), sweepInput{Mode: "sweep", Lease: key}, true})
+		e.found = append(e.found, leftBehind{name + e.now.Truncate(time.Minute).Format(stampFormat), sweepInput{Mode: "sweep", Lease: key, Drift: lease.Drift}, true})
 	}
 }
 

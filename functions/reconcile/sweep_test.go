@@ -257,6 +257,7 @@ func TestLookAtLeases(t *testing.T) {
 			"held by one that is open":     {SettlesAt: old, Holders: map[string]access.Holder{"abc": {}}},
 			"held by one that is not open": {SettlesAt: old, Holders: map[string]access.Holder{"other": {}}},
 			"held by nobody":               {SettlesAt: old},
+			"removes what a run found":     {SettlesAt: old, Drift: &access.FindingRef{Run: "run-1"}},
 			"settles only now":             {SettlesAt: noon.Add(-lateAfter)},
 		},
 	}
@@ -268,10 +269,13 @@ func TestLookAtLeases(t *testing.T) {
 		if !strings.HasPrefix(name, "sweep-lease-") || !strings.HasSuffix(name, "-20260302-1200") || len(name) > 80 || in.Mode != "sweep" || in.RequestID != "" {
 			t.Errorf("%s: %+v", name, in)
 		}
+		if drift := in.Lease == "removes what a run found"; drift != (in.Drift != nil) || drift && *in.Drift != (access.FindingRef{Run: "run-1"}) {
+			t.Errorf("%s is of the finding %v", in.Lease, in.Drift)
+		}
 		got = append(got, in.Lease)
 	}
 	slices.Sort(got)
-	if want := []string{"held by nobody", "held by one that is not open"}; !slices.Equal(got, want) {
+	if want := []string{"held by nobody", "held by one that is not open", "removes what a run found"}; !slices.Equal(got, want) {
 		t.Errorf("swept %q, want %q", got, want)
 	}
 	l.sweeps, l.started = slices.Collect(maps.Keys(l.started)), nil

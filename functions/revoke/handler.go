@@ -43,7 +43,7 @@ type Leases interface {
 	Release(ctx context.Context, id string, wait bool) (access.Request, error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
-	RemoveDrift(ctx context.Context, f access.Finding) error
+	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef) error
 	Settle(ctx context.Context, key string) error
 }
 
@@ -119,7 +119,7 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 	if !access.NewIndex(&policy).Covers(f.Target) {
 		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
 	}
-	return h.Leases.RemoveDrift(ctx, f)
+	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index})
 }
 
 // settle is for a finding's lease, or for one that is named.

@@ -21,7 +21,7 @@ type mockLeases struct {
 	release  func(id string, wait bool) (access.Request, error)
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
-	drift    func(access.Finding) error
+	drift    func(access.Finding, access.FindingRef) error
 	settle   func(key string) error
 }
 
@@ -37,8 +37,10 @@ func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool,
 	return m.gone(id, s)
 }
 
-func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding) error { return m.drift(f) }
-func (m *mockLeases) Settle(_ context.Context, key string) error            { return m.settle(key) }
+func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding, ref access.FindingRef) error {
+	return m.drift(f, ref)
+}
+func (m *mockLeases) Settle(_ context.Context, key string) error { return m.settle(key) }
 
 // input is the payload as the state machine sends it.
 const input = `{"operation":"start","request_id":"one","execution":"arn","grant_started":true,"subject":{
@@ -242,9 +244,13 @@ func TestDrift(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var calls []string
+			var in Input
 			h := &Handler{
 				Leases: &mockLeases{
-					drift: func(f access.Finding) error {
+					drift: func(f access.Finding, ref access.FindingRef) error {
+						if ref != (access.FindingRef{Run: in.Run, Index: in.Index}) {
+							t.Errorf("the removal is of %v", ref)
+						}
 						calls = append(calls, "drift "+f.Subject.Key()+" "+f.MembershipID)
 						return test.err
 					},
@@ -254,7 +260,6 @@ func TestDrift(t *testing.T) {
 				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.policyErr},
 				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
-			var in Input
 			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
 				t.Fatal(err)
 			}

@@ -63,8 +63,9 @@ type stack struct {
 }
 
 // local is the stack that the tests of this package share, quiet the one of
-// those that need other settings.
-var local, quiet *stack
+// those that need other settings, drifting that of the reconciliation, whose
+// runs look at everything.
+var local, quiet, drifting *stack
 
 // signingSecret is what the tests sign with, when they speak to the app as
 // Slack does without the workspace between.
@@ -111,12 +112,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	// Side by side, before there is a test to disturb.
-	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet}
+	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet, "drift": &drifting}
+	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization"}
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
 	for name, s := range stacks {
 		go func() {
-			started, stop, err := start(program, name)
+			started, stop, err := start(program, name, organizations[name])
 			if err != nil {
 				err = fmt.Errorf("local stack with the settings %s: %w", name, err)
 				stop = func() {}
@@ -173,10 +175,10 @@ func compile(dir string) (program string, err error) {
 	return program, nil
 }
 
-// start runs the local stack with the settings testdata/<name>.yaml on free
-// ports, and waits until it can be used. Its log goes to
-// test-artefacts/<name>.log.
-func start(program, name string) (*stack, func(), error) {
+// start runs the local stack with the settings testdata/<name>.yaml and the
+// organization testdata/<organization>.yaml on free ports, and waits until it
+// can be used. Its log goes to test-artefacts/<name>.log.
+func start(program, name, organization string) (*stack, func(), error) {
 	testdata, err := filepath.Abs("testdata")
 	if err != nil {
 		return nil, nil, err
@@ -185,7 +187,7 @@ func start(program, name string) (*stack, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", filepath.Join(testdata, name+".yaml"), "-seed", filepath.Join(testdata, "organization.yaml"),
+	cmd := exec.Command(program, "-config", filepath.Join(testdata, name+".yaml"), "-seed", filepath.Join(testdata, organization+".yaml"),
 		"-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile

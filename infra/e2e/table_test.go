@@ -37,12 +37,17 @@ func (s *stack) row(t *testing.T, key string) map[string]types.AttributeValue {
 // is no lease.
 func (r *request) leaseState(t *testing.T) string {
 	t.Helper()
-	s, w := r.stack, r.wish
-	row := s.row(t, strings.Join([]string{"lease", "account", s.accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}, "#"))
+	row := r.stack.row(t, r.stack.leaseKey(t, r.wish))
 	if row == nil {
 		return ""
 	}
 	return row["state"].(*types.AttributeValueMemberS).Value
+}
+
+// leaseKey is the key of the lease of access to an account.
+func (s *stack) leaseKey(t *testing.T, w wish) string {
+	t.Helper()
+	return strings.Join([]string{"lease", "account", s.accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}, "#")
 }
 
 // made is when the request was made, as its row says. Its record is written with

@@ -89,6 +89,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 		s.gateway.SetManagementAccount(ids.ManagementAccount)
+		s.gateway.SetSCIMGroups(ids.SCIMGroups)
 	}
 	var made synthesis
 	select {

@@ -311,7 +311,7 @@ func (w *world) reconcile(p *proc) {
 		w.logf(p, "finds what nobody holds")
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f) }) == nil {
+		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref) }) == nil {
 			w.settled(p)
 		}
 	}

@@ -11,12 +11,13 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // RemoveDrift starts the deletion of access that no request holds, under a lease
 // without holders: a request for the same access waits until Settle has given
 // it up. Of memberships it deletes the one that was found, and no other. nil
-// means that the deletion is started, or that there is nothing to delete.
+// means that the deletion is started, or that there is nothing to delete. The
+// lease says which finding it is about, ref, for whoever ends what begins here.
 //
 // Errors: Held where a request holds the access by now, or is getting or
 // leaving it; InProgress while another membership in its place is being removed;
 // and those of table and Identity Center.
-func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding) error {
+func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef) error {
 	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
 		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
 	}
@@ -33,7 +34,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding) error {
 		case found:
 			return errHeld
 		}
-		lease = access.Lease{Key: f.Subject.Key(), Subject: f.Subject, State: access.LeaseDeleting, Holders: map[string]access.Holder{}}
+		lease = access.Lease{Key: f.Subject.Key(), Subject: f.Subject, State: access.LeaseDeleting, Holders: map[string]access.Holder{}, Drift: &ref}
 		if f.MembershipID != "" {
 			lease.MembershipIDs = []string{f.MembershipID}
 		}

@@ -8,6 +8,8 @@ import (
 	"sso-elevator/functions/internal/leases"
 )
 
+var ref = access.FindingRef{Run: "run-1", Index: 3}
+
 // settleAll repeats Settle until it is done, and returns its last word.
 func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 	t.Helper()
@@ -29,13 +31,16 @@ func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 func TestRemoveDrift(t *testing.T) {
 	w, l := still("a")
 	w.exists = true
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
 		t.Fatal(err)
+	}
+	if got := w.leases[subject.Key()].Drift; got == nil || *got != ref {
+		t.Errorf("the lease is about %v, want %v", got, ref)
 	}
 	// A request for the same access waits until it is over.
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeLeaseDeleting)
 	// Repeated, by a retry or by another run: nothing more.
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {
@@ -56,7 +61,7 @@ func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 		lease := w.leases[subject.Key()]
 		lease.State = state
 		w.leases[subject.Key()] = lease
-		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}), access.CodeHeld)
+		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref), access.CodeHeld)
 		wantCode(t, l.Settle(ctx, subject.Key()), access.CodeHeld)
 		if !w.exists {
 			t.Errorf("%s: the access is gone", state)
@@ -75,7 +80,7 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 			acquired = l.Acquire(ctx, w.rows["a"])
 			return nil
 		})
-		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}); err != nil {
+		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
 			t.Fatal(err)
 		}
 		want := access.CodeForeign // it was there before
@@ -92,11 +97,11 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 
 func TestRemoveDriftThatIsGone(t *testing.T) {
 	w, l := still()
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
 		t.Fatal(err)
 	}
 	w.wantNothingLeft(t)
-	wantCode(t, l.RemoveDrift(ctx, access.Finding{}), access.CodeInvalid)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{}, ref), access.CodeInvalid)
 	if err := l.Settle(ctx, subject.Key()); err != nil {
 		t.Errorf("settling no lease: %v", err)
 	}
@@ -108,14 +113,14 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	found := w.join(true)
 	f := access.Finding{Subject: membership, MembershipID: found}
 	w.member = "made-anew"
-	if err := l.RemoveDrift(ctx, f); err != nil {
+	if err := l.RemoveDrift(ctx, f, ref); err != nil {
 		t.Fatal(err)
 	}
 	if w.member != "made-anew" || len(w.leases) > 0 {
 		t.Errorf("member %q, leases %v", w.member, w.leases)
 	}
 	w.member = found
-	if err := l.RemoveDrift(ctx, f); err != nil {
+	if err := l.RemoveDrift(ctx, f, ref); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {
@@ -125,7 +130,7 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 
 	// Which one it was has to be said: whoever is a member now may be another's.
 	w.join(true)
-	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}), access.CodeInvalid)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref), access.CodeInvalid)
 	if !w.exists || len(w.leases) > 0 {
 		t.Errorf("removed a membership that was not found, leases %v", w.leases)
 	}

@@ -587,6 +587,7 @@ func TestLease(t *testing.T) {
 		Holders:   map[string]access.Holder{"l": {ExecutionARN: "arn"}},
 		SettlesAt: monday, OperationID: "op", DeletionID: "del",
 		MembershipIDs: []string{"m-1", "m-2"}, Unanswered: []time.Time{monday.Add(time.Nanosecond)},
+		Drift: &access.FindingRef{Run: "run-1", Index: 7},
 	}
 	if err := s.PutLease(ctx, lease, 0); err != nil {
 		t.Fatal(err)

@@ -131,7 +131,7 @@ func TestKnown(t *testing.T) {
 				t.Fatalf("got %+v, %v, want %+v", got, err, one)
 			}
 			two := one
-			two.Provisioned = []string{"Team"}
+			two.Provisioned = runs.Told{Names: []string{"Team"}, Run: "two"}
 			if err := s.PutKnown(t.Context(), two, version); err != nil {
 				t.Fatal(err)
 			}

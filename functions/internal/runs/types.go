@@ -95,8 +95,14 @@ type Known struct {
 	// Findings are by access.Subject.Key.
 	Findings map[string]KnownFinding `json:"findings"`
 	// Unmanageable and Provisioned are what was told last.
-	Unmanageable []string `json:"unmanageable,omitempty"`
-	Provisioned  []string `json:"provisioned,omitempty"`
+	Unmanageable Told `json:"unmanageable,omitzero"`
+	Provisioned  Told `json:"provisioned,omitzero"`
+}
+
+// Told is what some run told of.
+type Told struct {
+	Names []string `json:"names"`
+	Run   string   `json:"run"`
 }
 
 // Beat says that a run was there.

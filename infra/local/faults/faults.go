@@ -5,6 +5,7 @@
 // /_faults of the gateway; without rules nothing is touched.
 //
 //	POST   /_faults  one Rule as JSON
+//	GET    /_faults  the rules that have something left to hit, as JSON
 //	DELETE /_faults  forgets all rules
 package faults
 
@@ -36,6 +37,7 @@ const (
 	ServerError Kind = "error"       // HTTP 500
 	Unavailable Kind = "unavailable" // HTTP 503, for REST protocols too
 	Denied      Kind = "denied"      // AccessDeniedException
+	NotFound    Kind = "not_found"   // ResourceNotFoundException
 
 	// Of a call to AWS that is accepted, CreateAccountAssignment or
 	// DeleteAccountAssignment: of what it sets going.
@@ -85,7 +87,7 @@ func (r Rule) check() error {
 		if r.Target != "" || len(r.Body) > 0 {
 			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
 		}
-	case Throttle, Conflict, ServerError, Unavailable, Denied:
+	case Throttle, Conflict, ServerError, Unavailable, Denied, NotFound:
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
@@ -178,6 +180,8 @@ func (f *Rules) Call(target, path string, request []byte) (status int, body []by
 		code = "ConflictException"
 	case Denied:
 		code = "AccessDeniedException"
+	case NotFound:
+		code = "ResourceNotFoundException"
 	case ServerError:
 		status, code = http.StatusInternalServerError, "InternalServerException"
 	case Unavailable:
@@ -216,11 +220,22 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.rules = append(f.rules, &rule)
 		f.mu.Unlock()
+	case http.MethodGet:
+		left := []Rule{}
+		f.mu.Lock()
+		for _, r := range f.rules {
+			if r.Count != 0 {
+				left = append(left, *r)
+			}
+		}
+		f.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(left)
 	case http.MethodDelete:
 		f.mu.Lock()
 		f.rules = nil
 		f.mu.Unlock()
 	default:
-		http.Error(w, "POST sets a rule, DELETE forgets all", http.StatusMethodNotAllowed)
+		http.Error(w, "POST sets a rule, GET shows what is left of them, DELETE forgets all", http.StatusMethodNotAllowed)
 	}
 }

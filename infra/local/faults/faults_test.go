@@ -57,6 +57,7 @@ func TestCall(t *testing.T) {
 	}{
 		{"throttled", `{"kind":"throttle","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ThrottlingException"},
 		{"denied", `{"kind":"denied","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "AccessDeniedException"},
+		{"not there", `{"kind":"not_found","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ResourceNotFoundException"},
 		{"conflict", `{"kind":"conflict","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 400, "ConflictException"},
 		{"failed", `{"kind":"error","target":"CreateAccount"}`, "SWBExternalService.CreateAccountAssignment", "/", "{}", 500, "InternalServerException"},
 		{"by path", `{"kind":"unavailable","target":"/records"}`, "", "/records/logs/x", "", 503, "ServiceUnavailable"},
@@ -114,6 +115,27 @@ func TestCourse(t *testing.T) {
 	set(t, &f, `{"kind":"operation","target":"CreateAccountAssignment","polls":1}`)
 	if status, _, hit := f.Call(create, "/", nil); hit {
 		t.Errorf("the call is answered with status %d", status)
+	}
+}
+
+// TestWhatIsLeft: a rule is shown until it is used up.
+func TestWhatIsLeft(t *testing.T) {
+	var f Rules
+	left := func() string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		f.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/_faults", nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("status %d", w.Code)
+		}
+		return strings.TrimSpace(w.Body.String())
+	}
+	set(t, &f, `{"kind":"kill_before","function":"-grant","count":2}`)
+	for i, want := range []string{`[{"kind":"kill_before","function":"-grant","count":2}]`, `[{"kind":"kill_before","function":"-grant","count":1}]`, `[]`} {
+		if got := left(); got != want {
+			t.Errorf("after %d: %s, want %s", i, got, want)
+		}
+		f.Invocation("x-grant", []byte("{}"))
 	}
 }
 

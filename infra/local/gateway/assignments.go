@@ -370,8 +370,12 @@ func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answ
 }
 
 // assignmentsOfPrincipal lists what a principal has by itself, as moto does, and
-// what a user has through groups: with the group as the principal.
+// what a user has through groups: with the group as the principal. It must be
+// called from the management account (API reference).
 func (g *Gateway) assignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
+	if g.managementAccount() != "" {
+		return refuse("AccessDeniedException", "You do not have sufficient access to perform this action: it must be called from the management account.")
+	}
 	type filter struct{ AccountId string }
 	type input struct {
 		InstanceArn, PrincipalId, PrincipalType string

@@ -71,7 +71,8 @@ type Gateway struct {
 
 	mu         sync.RWMutex
 	routes     []Route
-	management string // see SetManagementAccount
+	management string          // see SetManagementAccount
+	scim       map[string]bool // see SetSCIMGroups
 }
 
 // correction answers one operation in moto's place, or with its help.

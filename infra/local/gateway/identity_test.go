@@ -284,17 +284,23 @@ func TestManagementAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasSuffix(arn, "/"+aws.ToString(out.Organization.MasterAccountId)) {
-			t.Errorf("the account is %s, its ARN %s", aws.ToString(out.Organization.MasterAccountId), arn)
-		}
 		id := aws.ToString(out.Organization.MasterAccountId)
-		list, err := organizations.NewFromConfig(stack.AWS()).ListAccounts(context.Background(), &organizations.ListAccountsInput{})
+		if arn := aws.ToString(out.Organization.MasterAccountArn); !strings.HasPrefix(arn, "arn:aws:organizations::"+id+":account/") || !strings.HasSuffix(arn, "/"+id) {
+			t.Errorf("the account is %s, its ARN %s", id, arn)
+		}
+		all, err := organizations.NewFromConfig(stack.AWS()).ListAccounts(context.Background(), &organizations.ListAccountsInput{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, a := range list.Accounts {
-			if !strings.HasPrefix(aws.ToString(a.Arn), "arn:aws:organizations::"+id+":account/") {
-				t.Errorf("the management account is %s, the ARN of another one %s", id, aws.ToString(a.Arn))
+		for _, a := range all.Accounts {
+			one, err := organizations.NewFromConfig(stack.AWS()).DescribeAccount(context.Background(), &organizations.DescribeAccountInput{AccountId: a.Id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, arn := range []string{aws.ToString(a.Arn), aws.ToString(one.Account.Arn)} {
+				if !strings.HasPrefix(arn, "arn:aws:organizations::"+id+":account/") || !strings.HasSuffix(arn, "/"+aws.ToString(a.Id)) {
+					t.Errorf("the account %s has the ARN %s, which does not name %s", aws.ToString(a.Id), arn, id)
+				}
 			}
 		}
 		return id
@@ -323,6 +329,12 @@ func TestManagementAccount(t *testing.T) {
 	if code := errorCode(t, err); code != "AccessDeniedException" || x.count(t) != 1 {
 		t.Errorf("Delete: %q, want AccessDeniedException; listed %d times", code, x.count(t))
 	}
+	_, err = ssoadmin.NewFromConfig(stack.AWS()).ListAccountAssignmentsForPrincipal(context.Background(), &ssoadmin.ListAccountAssignmentsForPrincipalInput{
+		InstanceArn: aws.String(ids(t).InstanceARN), PrincipalId: &x.person, PrincipalType: types.PrincipalTypeUser,
+	})
+	if code := errorCode(t, err); code != "AccessDeniedException" {
+		t.Errorf("what a user has: %q, want AccessDeniedException", code)
+	}
 	other := target{ids(t).Accounts["one"], x.permissionSet, x.person}
 	defer other.remove(t)
 	created, err = other.create(t)
@@ -330,6 +342,47 @@ func TestManagementAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	settle(t, created, true)
+}
+
+// TestSCIMGroups: a group that an identity provider manages has an external
+// identifier, wherever it is shown; others have none.
+func TestSCIMGroups(t *testing.T) {
+	client, store := identitystore.NewFromConfig(stack.AWS()), aws.String(ids(t).IdentityStoreID)
+	made, err := client.CreateGroup(context.Background(), &identitystore.CreateGroupInput{IdentityStoreId: store, DisplayName: aws.String("Synced")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.DeleteGroup(context.Background(), &identitystore.DeleteGroupInput{IdentityStoreId: store, GroupId: made.GroupId})
+	stack.Gateway.SetSCIMGroups([]string{*made.GroupId})
+	defer stack.Gateway.SetSCIMGroups(nil)
+
+	listed, err := client.ListGroups(context.Background(), &identitystore.ListGroupsInput{IdentityStoreId: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(listed.Groups) != 2 {
+		t.Fatalf("%d groups are listed, want 2", len(listed.Groups))
+	}
+	for _, g := range listed.Groups {
+		shown, err := client.DescribeGroup(context.Background(), &identitystore.DescribeGroupInput{IdentityStoreId: store, GroupId: g.GroupId})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if aws.ToString(shown.DisplayName) != aws.ToString(g.DisplayName) {
+			t.Errorf("group %s is shown as %q and as %q", *g.GroupId, aws.ToString(g.DisplayName), aws.ToString(shown.DisplayName))
+		}
+		want := 0
+		if *g.GroupId == *made.GroupId {
+			want = 1
+		}
+		for _, external := range [][]identitytypes.ExternalId{g.ExternalIds, shown.ExternalIds} {
+			if len(external) != want {
+				t.Errorf("group %q has the external identifiers %v, want %d", aws.ToString(g.DisplayName), external, want)
+			} else if want == 1 && (aws.ToString(external[0].Issuer) == "" || aws.ToString(external[0].Id) == "") {
+				t.Errorf("an external identifier without its parts: %v", external)
+			}
+		}
+	}
 }
 
 func TestProvisioned(t *testing.T) {

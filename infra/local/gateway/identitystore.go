@@ -13,6 +13,8 @@ var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.CreateGroupMembership": (*Gateway).createMembership,
 	"AWSIdentityStore.DeleteGroupMembership": (*Gateway).deleteMembership,
 	"AWSIdentityStore.ListGroupMemberships":  (*Gateway).listMemberships,
+	"AWSIdentityStore.DescribeGroup":         (*Gateway).describeGroup,
+	"AWSIdentityStore.ListGroups":            (*Gateway).listGroups,
 }
 
 // getUserID finds a user by email without regard to case, and answers a miss

@@ -3,19 +3,20 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"strings"
+	"regexp"
 )
 
 // organizationsCorrections are those of AWS Organizations.
 var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.DescribeOrganization": (*Gateway).describeOrganization,
-	"AWSOrganizationsV20161128.ListAccounts":         (*Gateway).listAccounts,
+	"AWSOrganizationsV20161128.DescribeAccount":      (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.ListAccounts":         (*Gateway).showAccounts,
 }
 
 // SetManagementAccount says which account manages the organization, where that
 // is not the one in which everything runs, as moto has it; "" for that one. From
 // then on everybody is in a delegated administrator account, to which AWS refuses
-// account assignments in the management account.
+// account assignments in the management account, and to list what a user has.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -44,7 +45,8 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &manages); !answer.succeeded() {
 		return answer
 	}
-	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": manages.Account.Arn, "MasterAccountEmail": manages.Account.Email} {
+	arn := ownerInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
+	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": arn, "MasterAccountEmail": manages.Account.Email} {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			return failure(500, "InternalFailure", err.Error())
@@ -54,25 +56,16 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	return ok(out)
 }
 
-// listAccounts puts the management account that was set into the ARNs, each of
-// which names it: arn:aws:organizations::<management>:account/<organization>/<id>.
-func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
-	id := g.managementAccount()
+// ownerInARN is the account in ARNs of Organizations: the management account.
+var ownerInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
+
+// showAccounts names the management account that was set in the ARNs of accounts.
+func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
-	if id == "" {
-		return answer
+	if id := g.managementAccount(); id != "" && answer.succeeded() {
+		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
 	}
-	return editObject(answer, func(list map[string]any) {
-		accounts, _ := list["Accounts"].([]any)
-		for _, a := range accounts {
-			account, _ := a.(map[string]any)
-			arn, _ := account["Arn"].(string)
-			if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
-				parts[4] = id
-				account["Arn"] = strings.Join(parts, ":")
-			}
-		}
-	})
+	return answer
 }
 
 // outOfReach refuses an assignment in the management account to who is in

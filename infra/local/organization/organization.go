@@ -65,6 +65,8 @@ type Group struct {
 	Name        string   `yaml:"name"`
 	Description string   `yaml:"description"`
 	Members     []string `yaml:"members"`
+	// SCIM: an identity provider manages the group and its members.
+	SCIM bool `yaml:"scim"`
 }
 
 // Assignment is access that somebody made by hand before.

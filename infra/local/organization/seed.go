@@ -24,6 +24,8 @@ type IDs struct {
 	PermissionSets  map[string]string // name to ARN
 	People          map[string]string // email in Slack to user id
 	Groups          map[string]string // name to group id
+	// SCIMGroups are the ids of the groups that an identity provider manages.
+	SCIMGroups []string `json:",omitempty"`
 	// ManagementAccount is the id of the one that the seed names; else empty.
 	ManagementAccount string `json:",omitempty"`
 }
@@ -165,15 +167,18 @@ func (s *seeder) groups(ctx context.Context, o *Organization) error {
 		}
 	}
 	for _, g := range o.Groups {
-		if id, ok := present[g.Name]; ok {
-			s.ids.Groups[g.Name] = id
-			continue
+		id, ok := present[g.Name]
+		if !ok {
+			out, err := s.store.CreateGroup(ctx, &identitystore.CreateGroupInput{IdentityStoreId: &s.ids.IdentityStoreID, DisplayName: aws.String(g.Name), Description: aws.String(g.Description)})
+			if err != nil {
+				return fmt.Errorf("create group %s: %w", g.Name, err)
+			}
+			id = aws.ToString(out.GroupId)
 		}
-		out, err := s.store.CreateGroup(ctx, &identitystore.CreateGroupInput{IdentityStoreId: &s.ids.IdentityStoreID, DisplayName: aws.String(g.Name), Description: aws.String(g.Description)})
-		if err != nil {
-			return fmt.Errorf("create group %s: %w", g.Name, err)
+		s.ids.Groups[g.Name] = id
+		if g.SCIM {
+			s.ids.SCIMGroups = append(s.ids.SCIMGroups, id)
 		}
-		s.ids.Groups[g.Name] = aws.ToString(out.GroupId)
 	}
 	return nil
 }

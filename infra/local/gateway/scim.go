@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// SetSCIMGroups says which groups an identity provider manages, by id. Identity
+// Center knows them by external identifiers, which moto has none of.
+func (g *Gateway) SetSCIMGroups(ids []string) {
+	scim := map[string]bool{}
+	for _, id := range ids {
+		scim[id] = true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.scim = scim
+}
+
+// describeGroup adds the external identifiers.
+func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
+	answer := g.forward(ctx, call)
+	if !answer.succeeded() {
+		return answer
+	}
+	var group map[string]json.RawMessage
+	if err := json.Unmarshal(answer.Body, &group); err != nil {
+		return failure(500, "InternalFailure", err.Error())
+	}
+	g.identifyGroup(group)
+	return ok(group)
+}
+
+// listGroups adds the external identifiers to each.
+func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
+	answer := g.forward(ctx, call)
+	if !answer.succeeded() {
+		return answer
+	}
+	var out map[string]json.RawMessage
+	var groups []map[string]json.RawMessage
+	if err := json.Unmarshal(answer.Body, &out); err != nil {
+		return failure(500, "InternalFailure", err.Error())
+	}
+	if err := json.Unmarshal(out["Groups"], &groups); err != nil {
+		return failure(500, "InternalFailure", err.Error())
+	}
+	for _, group := range groups {
+		g.identifyGroup(group)
+	}
+	raw, err := json.Marshal(groups)
+	if err != nil {
+		return failure(500, "InternalFailure", err.Error())
+	}
+	out["Groups"] = raw
+	return ok(out)
+}
+
+// identifyGroup gives a group its external identifiers, as an API shows them.
+func (g *Gateway) identifyGroup(group map[string]json.RawMessage) {
+	var id string
+	if json.Unmarshal(group["GroupId"], &id) != nil {
+		return
+	}
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if !g.scim[id] {
+		return
+	}
+	raw, err := json.Marshal([]map[string]string{{"Issuer": "https://scim.aws.com/" + id, "Id": id}})
+	if err == nil {
+		group["ExternalIds"] = raw
+	}
+}
