@@ -49,8 +49,9 @@ func byLine(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
 
 // reader gathers mistakes and warnings while a document is read.
 type reader struct {
-	policyOnly bool           // what is required of a deployment may be missing
-	keys       map[string]int // path of every known key that has a value, to its line
+	policyOnly bool            // what is required of a deployment may be missing
+	keys       map[string]int  // path of every known key that has a value, to its line
+	capitals   map[string]bool // addresses that were warned of
 	mistakes   []Mistake
 	warnings   []Mistake // right, but not what the reference would do, or worth a second look
 }

@@ -180,8 +180,9 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	if len(r.mistakes) > 0 {
 		return nil, newMistakes(file, r.mistakes)
 	}
-	s.compare(r)
-	s.checkPolicy(r)
+	spaces := []*space{newSpace("config", s.Policy.Accounts), newSpace("group_config", s.Policy.Groups)}
+	s.compare(r, spaces)
+	s.checkPolicy(r, spaces)
 	slices.SortStableFunc(r.warnings, byLine)
 	s.Warnings = lines(file, r.warnings)
 	return &s, nil

@@ -115,6 +115,7 @@ func TestParseEverything(t *testing.T) {
 		},
 		Warnings: []string{
 			"testdata/everything.yaml:63: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
+			`testdata/everything.yaml:65: config[1].Resource: "*" puts all accounts in scope of the removal at cron(0/30 8-18 ? * MON-FRI *): Admin or ReadOnly that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
 			"testdata/everything.yaml:69: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
 			"testdata/everything.yaml:69: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
 		},

@@ -32,7 +32,11 @@ func anyCase(email kind[string]) kind[string] {
 		v, ok := email.read(r, n, path)
 		normal := access.NormalizeEmail(v)
 		// The reference has the domain in lower case as well.
-		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) {
+		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) && !r.capitals[v] {
+			if r.capitals == nil {
+				r.capitals = map[string]bool{}
+			}
+			r.capitals[v] = true
 			r.warn(n.Line, path, "%s is the same as %s here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones", v, normal)
 		}
 		return normal, ok
