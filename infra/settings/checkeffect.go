@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ func (s *Settings) checkRepeated(r *reader, sp *space) []finding {
 	}
 	var found []finding
 	for i := range sp.statements {
-		for j := range sp.statements {
+		for _, j := range sp.about(i) {
 			// Of two that say the same the later is the one too many.
 			if i == j || !within(i, j) || j > i && within(j, i) {
 				continue
@@ -25,6 +26,17 @@ func (s *Settings) checkRepeated(r *reader, sp *space) []finding {
 		}
 	}
 	return found
+}
+
+// about are the statements that may cover statement i: of its resources they
+// are about the first, at least.
+func (sp *space) about(i int) []int {
+	if ids := sp.resources[i].ids; len(ids) > 0 {
+		all := slices.Concat(sp.everywhere, sp.named[ids[0]])
+		slices.Sort(all)
+		return all
+	}
+	return sp.everywhere
 }
 
 func silentOrSame(a, b *bool) bool { return a == nil || b != nil && *a == *b }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math/bits"
 	"slices"
 
 	"sso-elevator/functions/access"
@@ -21,11 +20,13 @@ type space struct {
 	sets       []nameSet
 	approvers  []nameSet
 
-	resourceNames, setNames []string // by id
-	named                   [][]int  // resource id to the statements that name it
-	everywhere              []int    // the statements about all resources
-	setsEverywhere          []int    // ids of the sets that those name
-	setsAt                  [][]int  // resource id to ids of the sets that statements naming it name
+	resourceNames, setNames []string      // by id
+	named                   [][]int       // resource id to the statements that name it
+	everywhere              []int         // the statements about all resources
+	everything              []int         // those of them about all sets as well
+	everywhereOf            map[int][]int // set id to those of them that name it
+	setsEverywhere          []int         // ids of the sets that they name
+	setsAt                  [][]int       // resource id to ids of the sets that statements naming it name
 	verdictsEverywhere      map[int]verdict
 }
 
@@ -47,23 +48,18 @@ func (s nameSet) meets(other nameSet) bool {
 	if s.all || other.all {
 		return true
 	}
-	for i := range min(len(s.words), len(other.words)) {
-		if s.words[i]&other.words[i] != 0 {
-			return true
-		}
+	if len(s.ids) > len(other.ids) {
+		s, other = other, s
 	}
-	return false
+	return slices.ContainsFunc(s.ids, other.has)
 }
 
 func (s nameSet) contains(other nameSet) bool {
 	if s.all || other.all {
 		return s.all
 	}
-	for i, word := range other.words {
-		if i < len(s.words) {
-			word &^= s.words[i]
-		}
-		if bits.OnesCount64(word) > 0 {
+	for _, id := range other.ids {
+		if !s.has(id) {
 			return false
 		}
 	}
@@ -98,7 +94,7 @@ func (n *names) set(list []string) nameSet {
 
 func newSpace(key string, statements []access.Statement) *space {
 	resources, sets, approvers := names{ids: map[string]int{}}, names{ids: map[string]int{}}, names{ids: map[string]int{}}
-	sp := &space{key: key, statements: statements, verdictsEverywhere: map[int]verdict{}}
+	sp := &space{key: key, statements: statements, everywhereOf: map[int][]int{}, verdictsEverywhere: map[int]verdict{}}
 	for _, s := range statements {
 		sp.resources = append(sp.resources, resources.set(s.Resources))
 		sp.approvers = append(sp.approvers, approvers.set(s.Approvers))
@@ -110,12 +106,15 @@ func newSpace(key string, statements []access.Statement) *space {
 	}
 	sp.resourceNames, sp.setNames = resources.list, sets.list
 	sp.named, sp.setsAt = make([][]int, len(resources.list)), make([][]int, len(resources.list))
-	everywhere, at := map[int]bool{}, make([]map[int]bool, len(resources.list))
+	at := make([]map[int]bool, len(resources.list))
 	for i, set := range sp.resources {
 		if set.all {
 			sp.everywhere = append(sp.everywhere, i)
+			if sp.sets[i].all {
+				sp.everything = append(sp.everything, i)
+			}
 			for _, id := range sp.sets[i].ids {
-				everywhere[id] = true
+				sp.everywhereOf[id] = append(sp.everywhereOf[id], i)
 			}
 		}
 		for _, resource := range set.ids {
@@ -128,7 +127,7 @@ func newSpace(key string, statements []access.Statement) *space {
 			}
 		}
 	}
-	sp.setsEverywhere = slices.Sorted(maps.Keys(everywhere))
+	sp.setsEverywhere = slices.Sorted(maps.Keys(sp.everywhereOf))
 	for resource, sets := range at {
 		sp.setsAt[resource] = slices.Sorted(maps.Keys(sets))
 	}
@@ -200,13 +199,17 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 // affecting yields the statements that affect a cell, ascending.
 func (sp *space) affecting(resource, set int) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		all := slices.Clone(sp.everywhere)
+		all := slices.Concat(sp.everything, sp.everywhereOf[set])
 		if resource != rest {
-			all = append(all, sp.named[resource]...)
-			slices.Sort(all)
+			for _, i := range sp.named[resource] {
+				if sp.sets[i].has(set) {
+					all = append(all, i)
+				}
+			}
 		}
+		slices.Sort(all)
 		for _, i := range all {
-			if sp.sets[i].has(set) && !yield(i) {
+			if !yield(i) {
 				return
 			}
 		}
@@ -260,10 +263,8 @@ func (v *verdict) hear(s *access.Statement) {
 func (sp *space) verdict(resource, set int) verdict {
 	v, known := sp.verdictsEverywhere[set]
 	if !known {
-		for _, i := range sp.everywhere {
-			if sp.sets[i].has(set) {
-				v.hear(&sp.statements[i])
-			}
+		for i := range sp.affecting(rest, set) {
+			v.hear(&sp.statements[i])
 		}
 		sp.verdictsEverywhere[set] = v
 	}
