@@ -27,7 +27,7 @@ func (s *Settings) checkScope(r *reader, sp *space) {
 	}
 	stays := "only what is assigned to groups stays"
 	if sp.key == "group_config" {
-		stays = "only members whom SCIM synchronizes stay"
+		stays = "only groups that SCIM manages are left alone"
 	}
 	r.warn(r.keys[path], path, `"*"%s puts all %s in scope of the removal at %s: %s goes then, and %s. Name the %s, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
 		also, where, s.RevokeSchedule, what, stays, where)

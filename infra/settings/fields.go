@@ -167,9 +167,9 @@ var settingsFields = []property[Settings]{
 	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
 		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
 	prop("s3_mfa_delete", boolean(), func(s *Settings) *bool { return &s.MFADelete },
-		"Versions of records are to be deleted with the root user's MFA only. CloudFormation can't turn that on: the output TurnOnMFADelete has the command, and make doctor says whether it was run.").or("false"),
+		"Versions of records are to be deleted with the root user's MFA only. CloudFormation can't turn that on: the output TurnOnMFADelete has the command (docs/audit-bucket.md).").or("false"),
 	prop("s3_logging", accessLogsKind, func(s *Settings) *accessLogs { return &s.accessLogs },
-		"Where S3 logs who reads and writes the audit bucket: target_bucket and target_prefix. Empty: nowhere."),
+		"Where S3 logs who reads and writes the audit bucket: target_bucket and target_prefix. Empty: nowhere. What that bucket has to permit is in docs/audit-bucket.md."),
 	prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
 		"Make the audit records a table in Athena, with example queries. false where Glue's catalog is not the stack's to write, as under Lake Formation.").or("true"),
 
