@@ -50,6 +50,9 @@ func (s *Settings) compare(r *reader, spaces []*space) {
 		r.warn(r.keys[longest], longest, "up to %s can be asked for here; the reference's list ends after %d half hours, at %s",
 			access.FormatDuration(s.maxDuration), referenceChoices, access.FormatDuration(referenceLongest))
 	}
+	if _, given := r.keys[initial]; given && s.RequestExpiration > 0 && s.ReminderInitialWait >= s.RequestExpiration {
+		r.warn(r.keys[initial], initial, "no reminder ever comes: requests expire after %s", access.FormatDuration(s.RequestExpiration))
+	}
 	if s.remindersAreCapped() {
 		key := expiration
 		for _, k := range []string{initial, multiplier} {

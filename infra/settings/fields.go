@@ -143,7 +143,7 @@ var settingsFields = []property[Settings]{
 	prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
 		"How often accounts, permission sets and groups are listed for the forms, in whole minutes, rounded up. A new one can be asked for after that long at most.").or("10"),
 	prop("config_bucket_name", bucketName(), func(s *Settings) *string { return &s.CatalogBucketName },
-		"The name of the bucket to make for that list. Without it CloudFormation chooses one."),
+		"The name of the bucket to make for the list of accounts, permission sets and groups. Without it CloudFormation chooses one."),
 	prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.ProtectedAccounts },
 		"Accounts in which powerful access is the power to change this system or the organization: the one that it runs in, the management account. Only for the warnings about the policy; it forbids nothing."),
 	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
