@@ -156,13 +156,14 @@ func (sp *space) powerText(i, resource, set, level int, alone []string) string {
 	case !sp.resources[i].all:
 		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
 	}
+	mend := narrow + ", or insist on a second person (docs/policy-checks.md)"
 	switch level {
 	case byEverybody:
-		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s, or say ApprovalIsNotRequired: false for it", what, where, narrow)
+		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, mend)
 	case byOneself:
-		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s, or say AllowSelfApproval: false for it", some(alone), what, where, narrow)
+		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", some(alone), what, where, mend)
 	}
-	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy; %s, or say ApprovalIsNotRequired: false, so that no other statement gives it without a second person", what, where, narrow)
+	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, mend)
 }
 
 // some names the first of people, and how many more there are.

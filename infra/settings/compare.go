@@ -94,6 +94,9 @@ func compareStatements(r *reader, sp *space) {
 			nobody = append(nobody, i)
 		case *st.AllowSelfApproval:
 			allowing = append(allowing, i)
+		case says(st.ApprovalIsNotRequired, false):
+			// Both in one: that nobody can approve their own there is what the
+			// reference's description promises, if not what it does.
 		default:
 			denied = append(denied, i)
 		}

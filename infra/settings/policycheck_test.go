@@ -42,8 +42,8 @@ func TestPolicyChecks(t *testing.T) {
 		dev       = `Resource: "111111111111", PermissionSet: `
 		group     = "99999999-8888-7777-6666-555555555555"
 		inAll     = "in every account, also in the one that this system runs in and in the management account"
-		insist    = "so that no other statement gives it without a second person"
-		powerOver = "whoever has it there can change this system and its policy"
+		insist    = ", or insist on a second person (docs/policy-checks.md)"
+		powerOver = "whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; "
 	)
 	for _, tt := range []struct {
 		name, file string
@@ -81,17 +81,16 @@ func TestPolicyChecks(t *testing.T) {
 		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly is ReadOnly in config[0]: capital letters count, so that one of the two is never asked for; write both alike"}},
 
 		// Power over the system.
-		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives AdministratorAccess " + inAll + " to everybody, without approval: anybody could change this system and its policy; name the accounts, or say ApprovalIsNotRequired: false for it"}},
-		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts, or say AllowSelfApproval: false for it", "4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
-		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: PowerUserAccess can be had " + inAll + ": " + powerOver + "; name the accounts, or say ApprovalIsNotRequired: false, " + insist}},
+		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives AdministratorAccess " + inAll + " to everybody, without approval: anybody could change this system and its policy; name the accounts" + insist}},
+		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist, "4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
+		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: PowerUserAccess can be had " + inAll + ": " + powerOver + "name the accounts" + insist}},
 		{"power users everywhere, always by two", never + "config: [{" + everyone + "PowerUserAccess" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}]\n", nil},
 		{"by two by one statement, alone by another", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", everyone+"Admin, Approvers: [bob@example.com, cid@example.com], AllowSelfApproval: false, ApprovalIsNotRequired: false"), []string{
-			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts, or say AllowSelfApproval: false for it",
-			"4: config[1].AllowSelfApproval: bob@example.com can't approve their own requests here where this statement and config[0], which says true, meet; in the reference they can, by pressing Approve"}},
+			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist}},
 		{"nothing powerful everywhere", never + "config: [{" + everyone + "ReadOnlyAccess, ApprovalIsNotRequired: true}]\n", nil},
 		{"administrators of named accounts", one(annBob), nil},
-		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives membership in every group, also in those that administer this system's account to everybody, without approval: anybody could change this system and its policy; name the groups, or say ApprovalIsNotRequired: false for it"}},
-		{"administrators of a protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", []string{"3: config[0]: lets ann@example.com, bob@example.com take Admin in the protected account 111111111111, without anybody else: one person could change this system and its policy; leave that account out, or say AllowSelfApproval: false for it"}},
+		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives membership in every group, also in those that administer this system's account to everybody, without approval: anybody could change this system and its policy; name the groups" + insist}},
+		{"administrators of a protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", []string{"3: config[0]: lets ann@example.com, bob@example.com take Admin in the protected account 111111111111, without anybody else: one person could change this system and its policy; leave that account out" + insist}},
 		{"administrators of another account than the protected ones", never + "protected_account_ids: [\"222222222222\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", nil},
 		{"administrators everywhere, two in the protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Admin" + annBob + "}\n- {" + dev + "Admin" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}\n", nil},
 
@@ -107,6 +106,23 @@ func TestPolicyChecks(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
 			}
 		})
+	}
+}
+
+// What the page about the checks says to do about power over the system is
+// enough, beside a statement that gives everything everywhere.
+func TestInsistingOnTwo(t *testing.T) {
+	_, block, found := strings.Cut(readFile(t, filepath.Join("..", "..", "docs", "policy-checks.md")), "```yaml\n")
+	block, _, ended := strings.Cut(block, "```")
+	if !found || !ended {
+		t.Fatal("the page has no example")
+	}
+	const everything = `  - {Resource: "*", PermissionSet: "*", Approvers: [ann@example.com, bob@example.com], AllowSelfApproval: true}` + "\n"
+	if got := checked(t, "schedule_expression: \"\"\n"+block+everything); len(got) > 0 {
+		t.Errorf("it is warned of %q", got)
+	}
+	if got := checked(t, "schedule_expression: \"\"\nconfig:\n"+everything); len(got) != 1 {
+		t.Errorf("without it there are %d warnings, want 1: %q", len(got), got)
 	}
 }
 
