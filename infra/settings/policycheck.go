@@ -2,7 +2,6 @@ package settings
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -21,7 +20,7 @@ type finding struct {
 }
 
 // policyChecks are looked for in the list of statements, in this order. Each
-// finds a statement once at the most.
+// finds a statement once at the most, and gives what matters most first.
 var policyChecks = []func(*Settings, *reader, *space) []finding{
 	(*Settings).checkNobody,
 	(*Settings).checkOnlyApprover,
@@ -45,7 +44,6 @@ func (s *Settings) checkPolicy(r *reader, spaces []*space) {
 
 // warnOf enters the first of the findings in full, and names the others.
 func (r *reader) warnOf(sp *space, found []finding) {
-	slices.SortStableFunc(found, func(a, b finding) int { return a.statement - b.statement })
 	for i, f := range found {
 		path := sp.path(f.statement, f.key)
 		line := r.keys[path]

@@ -161,6 +161,26 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 	}
 }
 
+// The worst is said in full, wherever it stands.
+func TestWorstPowerFirst(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("schedule_expression: \"\"\nconfig:\n")
+	for i := range 8 {
+		fmt.Fprintf(&b, "- {Resource: \"*\", PermissionSet: Admin%d, Approvers: [ann@example.com, bob@example.com]}\n", i)
+	}
+	b.WriteString("- {Resource: \"*\", PermissionSet: Root, ApprovalIsNotRequired: true}\n")
+	got := checked(t, b.String())
+	if len(got) != mostInFull+1 {
+		t.Fatalf("got %d warnings, want %d: %q", len(got), mostInFull+1, got)
+	}
+	if want := "11: config[8]: gives Root in every account, "; !strings.HasPrefix(got[mostInFull], want) {
+		t.Errorf("the last is %s, want %s…", got[mostInFull], want)
+	}
+	if want := "7: config[4]: the same kind of thing as in config[3], and in 4 statements more: config[4], config[5], config[6], config[7]"; got[mostInFull-1] != want {
+		t.Errorf("got  %s\nwant %s", got[mostInFull-1], want)
+	}
+}
+
 // The checks against what they claim, worked out by asking the policy about
 // every target and person there is: on small policies at random, which have
 // every kind of overlap.
