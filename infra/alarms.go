@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -43,7 +42,7 @@ const sweepMisses = 5
 type alarmProps struct {
 	settings                 *settings.Settings
 	requests, reconciliation awsstepfunctions.StateMachine
-	slack                    awsapigatewayv2.IHttpApi
+	slack                    slackEndpoint
 	refresh, sweep           awsscheduler.CfnSchedule
 }
 
@@ -76,10 +75,11 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 			Namespace: jsii.String(metricNamespace), MetricName: &name, Period: options.Period, Statistic: options.Statistic,
 		})
 	}
-	for _, alarm := range []struct {
+	type alarmOf struct {
 		id, says string
 		metric   awscloudwatch.IMetric
-	}{
+	}
+	alarms := []alarmOf{
 		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
 		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
@@ -91,10 +91,17 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 		{"ReconcileFailed", "The reconcile machine could not finish: a sweep that did not remove access, or a scan that did not read everything. Both are tried again.", props.reconciliation.MetricFailed(options)},
 		{"ReconcileTimedOut", "An execution of the reconcile machine timed out. A sweep is started again within a minute.", props.reconciliation.MetricTimedOut(options)},
 		{"ReconcileAborted", "Somebody stopped an execution of the reconcile machine. A sweep is started again within a minute.", props.reconciliation.MetricAborted(options)},
-		// Not the function's errors: it answers with a status whatever happens,
-		// and what kills it is a 5xx here as well.
-		{"IngressErrors", "What people do in Slack fails: its signing secret can't be read, or the function does not work.", props.slack.MetricServerError(options)},
-	} {
+	}
+	// Not the function's errors: it answers with a status whatever happens, and
+	// what kills it is a 5xx here as well.
+	const ingressFails = "What people do in Slack fails: its signing secret can't be read, or the function does not work."
+	if props.slack.api != nil {
+		alarms = append(alarms, alarmOf{"IngressErrors", ingressFails, props.slack.api.MetricServerError(options)})
+	}
+	if props.slack.function != nil {
+		alarms = append(alarms, alarmOf{"FunctionURLErrors", ingressFails, props.slack.ingress.Metric(jsii.String("Url5xxCount"), options)})
+	}
+	for _, alarm := range alarms {
 		awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
 			AlarmName:          jsii.String(s.NamePrefix + "-" + alarm.id),
 			AlarmDescription:   jsii.String(alarm.says),

@@ -25,9 +25,7 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 		Versioned:         jsii.Bool(true),
-	}
-	if s.AuditBucketName != "" {
-		props.BucketName = &s.AuditBucketName
+		BucketName:        orNil(s.AuditBucketName),
 	}
 	if s.ObjectLock {
 		props.ObjectLockEnabled = jsii.Bool(true)
@@ -39,5 +37,22 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 			}
 		}
 	}
-	return awss3.NewBucket(scope, id, props)
+	bucket := awss3.NewBucket(scope, id, props)
+	if s.AuditLogBucket != "" {
+		// Not by ServerAccessLogsBucket: the target is somebody else's, and so is
+		// its policy, which the CDK would warn of at every synthesis.
+		bucket.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
+			DestinationBucketName: &s.AuditLogBucket,
+			LogFilePrefix:         orNil(s.AuditLogPrefix),
+		})
+	}
+	return bucket
+}
+
+// turnOnMFADelete is the command that the root user has to run, with the serial
+// number and a code of their device: S3 takes it from nobody else, and from no
+// role that CloudFormation could have.
+func turnOnMFADelete(bucket awss3.IBucket) *string {
+	return jsii.String("aws s3api put-bucket-versioning --bucket " + *bucket.BucketName() +
+		` --versioning-configuration Status=Enabled,MFADelete=Enabled --mfa "SERIAL-NUMBER CODE"`)
 }

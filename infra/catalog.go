@@ -26,8 +26,9 @@ const catalogAttempts = 3
 // asked for are kept for who types. It is not the audit bucket: that may be
 // another team's, be locked for years, or be read by Athena as a whole, and a
 // new version comes every few minutes. What is lost here is listed again.
-func newCatalogBucket(scope constructs.Construct) awss3.Bucket {
+func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bucket {
 	return awss3.NewBucket(scope, jsii.String("Catalog"), &awss3.BucketProps{
+		BucketName:        orNil(s.CatalogBucketName),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),

@@ -32,10 +32,7 @@ var descriptions = map[string]string{
 
 // Memory decides how much CPU a function gets, and with it how long a cold
 // start takes. Somebody waits for ingress: Slack gives it 3 s.
-const (
-	memoryMiB        = 256
-	ingressMemoryMiB = 512
-)
+const ingressMemoryMiB = 512 // at least
 
 // aliasName is what everybody invokes: a deployment moves it to the new version
 // in one step, and executions that run go on with it.
@@ -71,7 +68,7 @@ func newFunctions(stack awscdk.Stack, props functionsProps) map[string]function 
 func newFunction(stack awscdk.Stack, name string, props functionsProps, environment map[string]*string, may []awsiam.PolicyStatement) function {
 	s := props.settings
 	in := constructs.NewConstruct(stack, jsii.String(constructID(name)))
-	deployedAs := s.NamePrefix + "-" + name
+	deployedAs := functionName(s, name)
 
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/lambda/" + deployedAs),
@@ -87,9 +84,9 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		role.AddToPolicy(statement)
 	}
 
-	memory := memoryMiB
+	memory := s.MemoryMiB
 	if name == "ingress" {
-		memory = ingressMemoryMiB
+		memory = max(memory, ingressMemoryMiB)
 	}
 	architecture := awslambda.Architecture_ARM_64()
 	if s.Architecture == "x86_64" {

@@ -41,6 +41,7 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 	in := constructs.NewConstruct(stack, jsii.String("ReconcileSchedules"))
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   ownAccountOnly(stack, "scheduler.amazonaws.com"),
+		RoleName:    orNil(s.ScheduleRole),
 		Description: jsii.String("What the schedules of " + machineName + " may do"),
 	})
 	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
@@ -68,6 +69,18 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 		made = append(made, schedule)
 	}
 	return made
+}
+
+// newScheduleGroup puts the schedules into a group of their own, where the
+// settings want one.
+func newScheduleGroup(stack awscdk.Stack, s *settings.Settings, schedules []awsscheduler.CfnSchedule) {
+	if s.ScheduleGroup == "" {
+		return
+	}
+	group := awsscheduler.NewCfnScheduleGroup(stack, jsii.String("ScheduleGroup"), &awsscheduler.CfnScheduleGroupProps{Name: &s.ScheduleGroup})
+	for _, schedule := range schedules {
+		schedule.SetGroupName(group.Ref())
+	}
 }
 
 // ownAccountOnly is a service that assumes a role for this account's resources

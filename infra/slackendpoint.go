@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2integrations"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -11,30 +12,43 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// What Slack sends in a second at most; a person in a form makes a handful of
-// requests. More is somebody else, and is turned away before it costs anything.
-const (
-	slackRequestsPerSecond = 50
-	slackBurst             = 100
-)
-
 // accessLogFormat says when and how a request was answered, and nothing of what
 // was in it.
 const accessLogFormat = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
 	`"route":"$context.routeKey","status":"$context.status","latency":"$context.responseLatency","error":"$context.integrationErrorMessage"}`
 
-// slackEndpoint is where Slack's calls arrive.
+// slackEndpoint is where Slack's calls arrive: at the API, at the function
+// itself, or at both.
 type slackEndpoint struct {
-	api awsapigatewayv2.HttpApi
-	url *string
+	api      awsapigatewayv2.HttpApi // nil: there is none
+	function awslambda.FunctionUrl   // nil: there is none
+	url      *string                 // what Slack is told: the API's, where there is one
+	ingress  awslambda.Alias
 }
 
-// newSlackEndpoint is the HTTP API that Slack calls: POST /slack, answered by
-// ingress, which checks the signature.
+// newSlackEndpoint is what Slack calls, answered by ingress, which checks the
+// signature: the HTTP API's POST /slack, and the function's own URL where the
+// settings ask for it.
 func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) slackEndpoint {
 	in := constructs.NewConstruct(stack, jsii.String("Slack"))
+	endpoint := slackEndpoint{ingress: ingress.alias}
+	if s.FunctionURL {
+		// No authorization of AWS's: Slack has no credentials there.
+		endpoint.function = ingress.alias.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
+		endpoint.url = endpoint.function.Url()
+	}
+	if s.APIGateway {
+		endpoint.api = newSlackAPI(in, s, ingress)
+		endpoint.url = jsii.String(*endpoint.api.ApiEndpoint() + "/slack")
+	}
+	return endpoint
+}
+
+// newSlackAPI is the HTTP API. What is beyond its limits is turned away before
+// it costs anything.
+func newSlackAPI(in constructs.Construct, s *settings.Settings, ingress function) awsapigatewayv2.HttpApi {
 	api := awsapigatewayv2.NewHttpApi(in, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
-		ApiName:            jsii.String(s.NamePrefix + "-slack"),
+		ApiName:            jsii.String(first(s.APIName, s.NamePrefix+"-slack")),
 		Description:        jsii.String("What people do in Slack arrives here"),
 		CreateDefaultStage: jsii.Bool(false),
 	})
@@ -51,8 +65,8 @@ func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function
 		StageName:  jsii.String("$default"),
 		AutoDeploy: jsii.Bool(true),
 		Throttle: &awsapigatewayv2.ThrottleSettings{
-			RateLimit:  jsii.Number(slackRequestsPerSecond),
-			BurstLimit: jsii.Number(slackBurst),
+			RateLimit:  jsii.Number(s.SlackPerSecond),
+			BurstLimit: jsii.Number(s.SlackAtOnce),
 		},
 	})
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
@@ -64,5 +78,5 @@ func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function
 		DestinationArn: logs.LogGroupArn(),
 		Format:         jsii.String(accessLogFormat),
 	})
-	return slackEndpoint{api: api, url: jsii.String(*api.ApiEndpoint() + "/slack")}
+	return api
 }

@@ -46,7 +46,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 
 	table := newTable(stack)
 	audit := newAuditBucket(stack, s)
-	catalog := newCatalogBucket(stack)
+	catalog := newCatalogBucket(stack, s)
 	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
 	functions := newFunctions(stack, functionsProps{
 		settings: s,
@@ -60,10 +60,11 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
-	newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s))
+	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s))
 	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn())
 	sweep := newSweepSchedule(stack, s, functions["reconcile"])
-	newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack.api, refresh: refresh, sweep: sweep})
+	newScheduleGroup(stack, s, append(runs, refresh, sweep))
+	newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep})
 	if s.Athena {
 		newAuditTable(stack, s, audit)
 	}
@@ -72,7 +73,13 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
 	}
 	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", slack.url)
+	if slack.function != nil {
+		output("SlackFunctionURL", "The function's own URL, which answers as SlackRequestURL does", slack.function.Url())
+	}
 	output("AuditBucket", "The bucket with the audit records", audit.BucketName())
+	if s.MFADelete {
+		output("TurnOnMFADelete", "To be run once, with the root user's credentials: CloudFormation can't", turnOnMFADelete(audit))
+	}
 	output("RequestMachineArn", "The state machine that runs one execution per request", machine.StateMachineArn())
 	output("ReconcileMachineArn", "The state machine that clears up after requests, and finds access that no request granted", reconciliation.StateMachineArn())
 	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *slack.url).json()))

@@ -62,6 +62,14 @@ func TestQuietSettings(t *testing.T) {
 	asking.Lock()
 	defer asking.Unlock()
 
+	// create_api_gateway: false, create_lambda_url: true, requester_lambda_name:
+	// Slack calls the function itself, by its own name.
+	t.Run("function's URL", func(t *testing.T) {
+		if want := "/function-url/access-requester/"; !strings.HasSuffix(quiet.SlackRequestURL, want) {
+			t.Errorf("Slack calls %s, want …%s", quiet.SlackRequestURL, want)
+		}
+	})
+
 	// permission_duration_list_override: these, whatever the longest would be.
 	t.Run("durations", func(t *testing.T) {
 		f := quiet.open(t, alice)

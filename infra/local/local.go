@@ -112,7 +112,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	s.serve(s.page, page)
-	line, err := json.Marshal(ready{Ready: true, Page: s.pageURL() + "/", SlackRequestURL: s.gatewayURL() + "/_api/slack", AWSEndpointURL: s.gatewayURL()})
+	line, err := json.Marshal(ready{Ready: true, Page: s.pageURL() + "/", SlackRequestURL: deployed.Outputs[slackRequestURL], AWSEndpointURL: s.gatewayURL()})
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 
 // startSystem puts the deployed functions to work and makes the page.
 func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *organization.Organization) (http.Handler, error) {
-	if err := s.wantSlackRoute(deployed.Routes); err != nil {
+	if err := s.wantSlackRoute(deployed); err != nil {
 		return nil, err
 	}
 	secrets, err := s.putSecrets(ctx, deployed.Functions)
@@ -225,7 +225,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	workspace := simulator.New(simulator.Config{
 		TeamID: settings["ELEVATOR_SLACK_TEAM"], AppID: settings["ELEVATOR_SLACK_APP"], ChannelID: settings["ELEVATOR_SLACK_CHANNEL"],
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret,
-		People: members, RequestURL: s.gatewayURL() + "/_api/slack", APIURL: s.slackAPI(), Truth: reader.Read,
+		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/api/", workspace.API())
@@ -233,14 +233,17 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	return mux, nil
 }
 
+// slackRequestURL is the template's output that says where Slack calls.
+const slackRequestURL = "SlackRequestURL"
+
 // wantSlackRoute makes sure that the printed request URL leads somewhere.
-func (s *local) wantSlackRoute(routes []gateway.Route) error {
-	for _, r := range routes {
-		if r.Method == http.MethodPost && r.Path == "/slack" {
+func (s *local) wantSlackRoute(deployed stack.Deployed) error {
+	for _, r := range deployed.Routes {
+		if r.Method == http.MethodPost && s.gatewayURL()+"/_api"+r.Path == deployed.Outputs[slackRequestURL] {
 			return nil
 		}
 	}
-	return errors.New("the template's HTTP API has no route POST /slack")
+	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
 // settingsOf is the environment of all functions together; what two of them

@@ -3,7 +3,6 @@ package settings
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -16,6 +15,10 @@ const (
 	referenceLongest = referenceChoices * 30 * time.Minute
 )
 
+// enoughPerSecond lets a few people type at once: each makes some three requests
+// a second.
+const enoughPerSecond = 10
+
 // longestReminder is how far the time between two reminders grows
 // (functions/evaluate).
 const longestReminder = day
@@ -23,9 +26,10 @@ const longestReminder = day
 // compare warns of what the reference would decide otherwise, and of what
 // decides nothing in either. What the two never agree on is in
 // docs/migration.md.
-func (s *Settings) compare(r *reader) {
-	compareStatements(r, "config", s.Policy.Accounts)
-	compareStatements(r, "group_config", s.Policy.Groups)
+func (s *Settings) compare(r *reader, spaces []*space) {
+	for _, sp := range spaces {
+		compareStatements(r, sp)
+	}
 	if r.policyOnly {
 		return
 	}
@@ -34,13 +38,20 @@ func (s *Settings) compare(r *reader) {
 		longest    = "max_permissions_duration_time"
 		initial    = "approver_renotification_initial_wait_time"
 		multiplier = "approver_renotification_backoff_multiplier"
+		rate       = "api_gateway_throttling_rate_limit"
 	)
+	if s.SlackPerSecond < enoughPerSecond {
+		r.warn(r.keys[rate], rate, "is little: the forms here ask as one types, which the reference's don't; below %d a second people see them fail", enoughPerSecond)
+	}
 	if s.RequestExpiration == 0 {
 		r.warn(r.keys[expiration], expiration, "0 means 300 days here, the longest that a request can wait; in the reference it means for ever")
 	}
 	if len(s.durationList) == 0 && s.maxDuration > referenceLongest {
 		r.warn(r.keys[longest], longest, "up to %s can be asked for here; the reference's list ends after %d half hours, at %s",
 			access.FormatDuration(s.maxDuration), referenceChoices, access.FormatDuration(referenceLongest))
+	}
+	if _, given := r.keys[initial]; given && s.RequestExpiration > 0 && s.ReminderInitialWait >= s.RequestExpiration {
+		r.warn(r.keys[initial], initial, "no reminder ever comes: requests expire after %s", access.FormatDuration(s.RequestExpiration))
 	}
 	if s.remindersAreCapped() {
 		key := expiration
@@ -74,36 +85,49 @@ func (s *Settings) remindersAreCapped() bool {
 	return false
 }
 
-func compareStatements(r *reader, key string, all []access.Statement) {
-	for i, s := range all {
-		at := fmt.Sprintf("%s[%d].AllowSelfApproval", key, i)
+func compareStatements(r *reader, sp *space) {
+	var allowing, nobody, denied []int
+	for i, st := range sp.statements {
 		switch {
-		case s.AllowSelfApproval == nil:
-		case len(s.Approvers) == 0:
-			r.warn(r.keys[at], at, "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody")
-		case !*s.AllowSelfApproval:
-			// Both keep the request from being granted automatically. Then
-			// the requester presses Approve.
-			for j, other := range all {
-				if other.AllowSelfApproval == nil || !*other.AllowSelfApproval || !overlap(s, other) {
-					continue
-				}
-				if both := common(s.Approvers, other.Approvers); len(both) > 0 {
-					r.warn(r.keys[at], at, "%s can't approve their own requests here where this statement and %s[%d], which says true, meet; in the reference they can, by pressing Approve",
-						strings.Join(both, ", "), key, j)
-				}
-			}
+		case st.AllowSelfApproval == nil:
+		case len(st.Approvers) == 0:
+			nobody = append(nobody, i)
+		case *st.AllowSelfApproval:
+			allowing = append(allowing, i)
+		case says(st.ApprovalIsNotRequired, false):
+			// Both in one: that nobody can approve their own there is what the
+			// reference's description promises, if not what it does.
+		default:
+			denied = append(denied, i)
 		}
 	}
-}
-
-// overlap says whether there is something that both statements affect.
-func overlap(a, b access.Statement) bool {
-	meet := func(a, b []string) bool {
-		return slices.Contains(a, "*") || slices.Contains(b, "*") || len(common(a, b)) > 0
+	var found []finding
+	for _, i := range nobody {
+		found = append(found, finding{i, "AllowSelfApproval", "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"})
 	}
-	// Statements about groups have no permission sets.
-	return meet(a.Resources, b.Resources) && (a.PermissionSets == nil && b.PermissionSets == nil || meet(a.PermissionSets, b.PermissionSets))
+	r.warnOf(sp, found)
+	found = nil
+	for _, i := range denied {
+		// Both keep the request from being granted automatically. Then the
+		// requester presses Approve.
+		var with []finding
+		for _, j := range allowing {
+			if sp.approvers[i].meets(sp.approvers[j]) && sp.meet(i, j) {
+				with = append(with, finding{statement: j})
+			}
+		}
+		if len(with) == 0 {
+			continue
+		}
+		both := common(sp.statements[i].Approvers, sp.statements[with[0].statement].Approvers)
+		more := ""
+		if len(with) > 1 {
+			more = " (the same kind of thing with " + sp.list(with[1:]) + ")"
+		}
+		found = append(found, finding{i, "AllowSelfApproval", fmt.Sprintf("%s can't approve their own requests here where this statement and %s, which says true, meet; in the reference they can, by pressing Approve%s",
+			some(both), sp.path(with[0].statement, ""), more)})
+	}
+	r.warnOf(sp, found)
 }
 
 // common is what is in both lists, in a's order.

@@ -29,24 +29,17 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
 	s.completeAudit(r)
+	s.completeBuckets(r)
 	s.completeSchedules(r)
+	s.completeNames(r)
+	s.completeEndpoint(r)
 }
 
 func (s *Settings) completeAudit(r *reader) {
 	const (
-		existing = "s3_name_of_the_existing_bucket"
-		made     = "s3_bucket_name_for_audit_entry"
-		lock     = "s3_object_lock"
-		locking  = "s3_object_lock_configuration"
+		lock    = "s3_object_lock"
+		locking = "s3_object_lock_configuration"
 	)
-	if s.ExistingAuditBucket != "" {
-		if s.AuditBucketName != "" {
-			r.mistake(r.keys[made], made, "does not go with %s: either a bucket is made or an existing one is used", existing)
-		}
-		if s.ObjectLock {
-			r.mistake(r.keys[lock], lock, "does not go with %s: the lock is that bucket's own", existing)
-		}
-	}
 	if s.AuditPrefix == "policies" || strings.HasPrefix(s.AuditPrefix, "policies/") {
 		r.mistake(r.keys["s3_bucket_partition_prefix"], "s3_bucket_partition_prefix", "must not be under policies/, where the policies that were in force are kept")
 	}

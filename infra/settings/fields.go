@@ -35,24 +35,18 @@ const maxNamePrefix = 40
 // 0 for ever, as Terraform writes it.
 var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// withoutCounterpart are inputs of the reference that can't be set here: because
-// they mean nothing, or because what they set is not built yet. Their values
-// can't be honoured, so they are mistakes; but not misspellings.
-var withoutCounterpart = map[string]string{
-	"build_in_docker":       "nothing is built in Docker here; remove it",
-	"use_pre_created_image": "the functions are Go binaries, not images; remove it",
-	"ecr_repo_name":         "the functions are Go binaries, not images; remove it",
-	"ecr_owner_account_id":  "the functions are Go binaries, not images; remove it",
-	"schedule_group_name":   "there is no schedule for each request here: its execution ends the access; remove it",
-	"schedule_role_name":    "there is no schedule for each request here: its execution ends the access; remove it",
-	"requester_lambda_name": "names begin with name_prefix here; set that instead",
-	"revoker_lambda_name":   "names begin with name_prefix here; set that instead",
+// Limits of Lambda's memory, in MiB (Lambda quotas).
+const (
+	leastMemory = 128
+	mostMemory  = 10_240
+)
 
-	"create_api_gateway": "there is always an HTTP API here, and without one nothing that Slack could call; remove it",
-	"create_lambda_url":  "not built yet: Slack calls an HTTP API here, never the function's URL; remove it, and give Slack the new address (output SlackRequestURL)",
-	"s3_logging":         "not built yet: the audit bucket has no access logs of its own here; remove it, and set them up on a bucket that you name in s3_name_of_the_existing_bucket if you need them",
-	"s3_mfa_delete":      "not built yet, and CloudFormation can't set it: remove it, and turn MFA delete on with the root user's credentials (docs/migration.md)",
-}
+// Limits of what the HTTP API lets through: the account's own, unless AWS
+// raised them (API Gateway quotas).
+const (
+	mostPerSecond = 10_000
+	mostAtOnce    = 5_000
+)
 
 // settingsFields is every setting, in the order of the documentation. Where the
 // reference has it, the name is the reference's.
@@ -83,6 +77,18 @@ var settingsFields = []property[Settings]{
 	prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 		"Domains under which to look for requesters whose own address Identity Center does not have. Messages and audit say so when one was used; nobody approves through one."),
 
+	// Where Slack calls.
+	prop("create_api_gateway", boolean(), func(s *Settings) *bool { return &s.APIGateway },
+		"Make the HTTP API that Slack calls. false only with create_lambda_url: true.").or("true"),
+	prop("create_lambda_url", boolean(), func(s *Settings) *bool { return &s.FunctionURL },
+		"Give the function ingress a URL of its own, open to everybody like the API, and checked for Slack's signature by the same code. Nothing but the function's concurrency limits how often it is called, so leave it off unless you need it.").or("false"),
+	prop("api_gateway_name", orEmpty(apiNamePattern, "the name of an API: up to 128 letters, digits, spaces, dots, hyphens and underscores"), func(s *Settings) *string { return &s.APIName },
+		"The HTTP API's name. Without it: name_prefix and -slack."),
+	prop("api_gateway_throttling_rate_limit", number(1, mostPerSecond, "a number from 1 to 10000"), func(s *Settings) *float64 { return &s.SlackPerSecond },
+		"How many of Slack's requests a second the HTTP API lets through in the long run. Forms ask as one types.").or("50"),
+	prop("api_gateway_throttling_burst_limit", whole(1, mostAtOnce), func(s *Settings) *int { return &s.SlackAtOnce },
+		"How many it lets through at once.").or("100"),
+
 	// Times.
 	prop("max_permissions_duration_time", duration(hours, time.Second, maxAccessDuration, ""), func(s *Settings) *time.Duration { return &s.maxDuration },
 		"The longest access that can be asked for. The choice goes up to it by half hours, by wider steps above 50 hours, by minutes or less below half an hour.").or("24"),
@@ -104,6 +110,14 @@ var settingsFields = []property[Settings]{
 		"The name of the schedule that tells. Without it: name_prefix and -warn."),
 	prop("event_brige_scheduled_revocation_rule_name", scheduleName(), func(s *Settings) *string { return &s.RevokeScheduleName },
 		"The name of the schedule that removes. Without it: name_prefix and -revoke."),
+	prop("event_bridge_check_on_inconsistency_rule_name", scheduleName(), func(s *Settings) *string { return &s.warnScheduleToo },
+		"The same as event_brige_check_on_inconsistency_rule_name: how later versions of the reference spell it."),
+	prop("event_bridge_scheduled_revocation_rule_name", scheduleName(), func(s *Settings) *string { return &s.revokeScheduleToo },
+		"The same as event_brige_scheduled_revocation_rule_name: how later versions of the reference spell it."),
+	prop("schedule_group_name", scheduleGroup(), func(s *Settings) *string { return &s.ScheduleGroup },
+		"The group to make for all schedules. Without it they are in the group default. Schedules of another group are other schedules: to change it is to make them anew."),
+	prop("schedule_role_name", orEmpty(roleNamePattern, "the name of a role: up to 64 letters, digits and _+=,.@-"), func(s *Settings) *string { return &s.ScheduleRole },
+		"The name of the role that starts the runs that look for such access. Without it CloudFormation chooses one."),
 	prop("reconcile_max_removals", whole(0, maxRemovals), func(s *Settings) *int { return &s.MaxRemovals },
 		"How much one run removes by itself. Where it finds more, a person is asked in Slack first; 0: always.").or("25"),
 	prop("reconcile_question_hours", duration(hours, time.Second, maxQuestion, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },
@@ -116,12 +130,22 @@ var settingsFields = []property[Settings]{
 		"Begins the name of the stack and of what is in it.").or("sso-elevator"),
 	prop("architecture", oneOf("arm64", "x86_64"), func(s *Settings) *string { return &s.Architecture },
 		"The functions' processor.").or("arm64"),
+	prop("requester_lambda_name", orEmpty(functionNamePattern, functionNameRight), func(s *Settings) *string { return &s.IngressFunctionName },
+		"The name of the function that answers Slack. Without it: name_prefix and -ingress. Not that of a function that exists, as the reference's own."),
+	prop("revoker_lambda_name", orEmpty(functionNamePattern, functionNameRight), func(s *Settings) *string { return &s.RevokeFunctionName },
+		"The name of the function that takes access away. Without it: name_prefix and -revoke. Not that of a function that exists. To be chosen before the first deployment: requests that are open call the function by its name."),
+	prop("lambda_memory_size", whole(leastMemory, mostMemory), func(s *Settings) *int { return &s.MemoryMiB },
+		"The functions' memory in MiB, and with it their share of a processor. The one that answers Slack has 512 at least.").or("256"),
 	prop("sso_instance_arn", orEmpty(`^arn:aws(-[a-z]+)*:sso:::instance/(sso)?ins-[A-Za-z0-9.-]{16}$`, "the ARN of an Identity Center instance, like arn:aws:sso:::instance/ssoins-0123456789abcdef"), func(s *Settings) *string { return &s.SSOInstanceARN },
 		"The Identity Center instance. Without it the functions use the one they find."),
 	prop("sso_region", orEmpty(`^[a-z]{2}(-[a-z]+)+-[0-9]$`, "a region, like eu-central-1"), func(s *Settings) *string { return &s.SSORegion },
 		"The region of Identity Center, where it is not the stack's."),
 	prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
 		"How often accounts, permission sets and groups are listed for the forms, in whole minutes, rounded up. A new one can be asked for after that long at most.").or("10"),
+	prop("config_bucket_name", bucketName(), func(s *Settings) *string { return &s.CatalogBucketName },
+		"The name of the bucket to make for the list of accounts, permission sets and groups. Without it CloudFormation chooses one."),
+	prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.ProtectedAccounts },
+		"Accounts in which powerful access is the power to change this system or the organization: the one that it runs in, the management account. Only for the warnings about the policy; it forbids nothing."),
 	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
 		"Who gets the alarms by mail."),
 	prop("log_level", as(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), slogLevel), func(s *Settings) *string { return &s.LogLevel },
@@ -132,9 +156,9 @@ var settingsFields = []property[Settings]{
 		"Tags of every resource."),
 
 	// Audit.
-	prop("s3_bucket_name_for_audit_entry", orEmpty(bucketPattern, bucketRight), func(s *Settings) *string { return &s.AuditBucketName },
+	prop("s3_bucket_name_for_audit_entry", bucketName(), func(s *Settings) *string { return &s.AuditBucketName },
 		"The name of the audit bucket to make. Without it CloudFormation chooses one."),
-	prop("s3_name_of_the_existing_bucket", orEmpty(bucketPattern, bucketRight), func(s *Settings) *string { return &s.ExistingAuditBucket },
+	prop("s3_name_of_the_existing_bucket", bucketName(), func(s *Settings) *string { return &s.ExistingAuditBucket },
 		"A bucket that exists, to write the audit records to instead of making one."),
 	prop("s3_bucket_partition_prefix", as(text(`^([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*/?)?$`, "the beginning of a key, like logs or audit/elevator"), withoutSlash), func(s *Settings) *string { return &s.AuditPrefix },
 		"Begins the keys of the audit records. Empty: the bucket's root.").or("logs"),
@@ -142,6 +166,10 @@ var settingsFields = []property[Settings]{
 		"Keep audit records from being deleted or changed.").or("false"),
 	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
 		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
+	prop("s3_mfa_delete", boolean(), func(s *Settings) *bool { return &s.MFADelete },
+		"Versions of records are to be deleted with the root user's MFA only. CloudFormation can't turn that on: the output TurnOnMFADelete has the command (docs/audit-bucket.md).").or("false"),
+	prop("s3_logging", accessLogsKind, func(s *Settings) *accessLogs { return &s.accessLogs },
+		"Where S3 logs who reads and writes the audit bucket: target_bucket and target_prefix. Empty: nowhere. What that bucket has to permit is in docs/audit-bucket.md."),
 	prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
 		"Make the audit records a table in Athena, with example queries. false where Glue's catalog is not the stack's to write, as under Lake Formation.").or("true"),
 

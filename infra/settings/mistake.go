@@ -49,14 +49,20 @@ func byLine(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
 
 // reader gathers mistakes and warnings while a document is read.
 type reader struct {
-	policyOnly bool           // what is required of a deployment may be missing
-	keys       map[string]int // path of every known key that has a value, to its line
+	policyOnly bool            // what is required of a deployment may be missing
+	keys       map[string]int  // path of every known key that has a value, to its line
+	capitals   map[string]bool // addresses that were warned of
 	mistakes   []Mistake
-	warnings   []Mistake // right, but not what the reference would do
+	warnings   []Mistake // right, but not what the reference would do, or worth a second look
 }
 
 func (r *reader) mistake(line int, path, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{Line: max(line, 1), Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+// isWrong says whether a mistake was entered for the path.
+func (r *reader) isWrong(path string) bool {
+	return slices.ContainsFunc(r.mistakes, func(m Mistake) bool { return m.Path == path })
 }
 
 func (r *reader) warn(line int, path, format string, args ...any) {

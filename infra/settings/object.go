@@ -51,6 +51,9 @@ func object[T any](right string, explained map[string]string, properties ...prop
 		if !ok {
 			return v, false
 		}
+		if path != "" {
+			r.keys[path] = n.Line
+		}
 		for _, key := range slices.Sorted(maps.Keys(given)) {
 			at := join(path, key)
 			if _, ok := byKey[key]; ok {

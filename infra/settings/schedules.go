@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"strings"
+
 	"gopkg.in/yaml.v3"
 
 	"sso-elevator/functions/schedule"
@@ -41,9 +43,16 @@ func scheduleName() kind[string] {
 	return orEmpty(scheduleNamePattern, "the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores")
 }
 
+// scheduleGroup is the name of a group of schedules, which has the same form.
+func scheduleGroup() kind[string] {
+	return orEmpty(scheduleNamePattern, "the name of a group of schedules: up to 64 letters, digits, hyphens, dots and underscores")
+}
+
 // completeSchedules names the schedules that the file does not name. Two of one
 // name would be one schedule, and one of the two would never come.
 func (s *Settings) completeSchedules(r *reader) {
+	s.WarnScheduleName = r.oneSpelling("event_brige_check_on_inconsistency_rule_name", s.WarnScheduleName, "event_bridge_check_on_inconsistency_rule_name", s.warnScheduleToo)
+	s.RevokeScheduleName = r.oneSpelling("event_brige_scheduled_revocation_rule_name", s.RevokeScheduleName, "event_bridge_scheduled_revocation_rule_name", s.revokeScheduleToo)
 	taken := map[string]string{ // by whom
 		s.NamePrefix + "-catalog": "the schedule that refreshes the catalog",
 		s.NamePrefix + "-sweep":   "the schedule that looks for requests whose execution is gone",
@@ -63,8 +72,24 @@ func (s *Settings) completeSchedules(r *reader) {
 			*one.name = s.NamePrefix + one.suffix
 		}
 		if other, twice := taken[*one.name]; twice {
-			r.mistake(r.keys[one.key], one.key, "%s is the name of %s already", quote(*one.name), other)
+			key := one.key
+			if line := r.keys[key]; line == 0 {
+				key = strings.Replace(key, "brige", "bridge", 1)
+			}
+			r.mistake(r.keys[key], key, "%s is the name of %s already", quote(*one.name), other)
 		}
 		taken[*one.name] = "the schedule of " + one.key
 	}
+}
+
+// oneSpelling is the value of a setting that has two names, which can't both
+// be there.
+func (r *reader) oneSpelling(key, value, other, otherValue string) string {
+	if value != "" && otherValue != "" {
+		r.mistake(r.keys[other], other, "is the same setting as %s; remove one of them", key)
+	}
+	if value != "" {
+		return value
+	}
+	return otherValue
 }

@@ -29,6 +29,16 @@ type Settings struct {
 	SlackEnterpriseID  string // empty: the app is not installed for an enterprise
 	SlackAppID         string
 
+	APIGateway     bool    // Slack calls an HTTP API
+	FunctionURL    bool    // the function ingress has a URL of its own
+	APIName        string  // empty: <prefix>-slack
+	SlackPerSecond float64 // that the API lets through in the long run, and at once
+	SlackAtOnce    int
+
+	IngressFunctionName string // empty: <prefix>-ingress
+	RevokeFunctionName  string // empty: <prefix>-revoke
+	MemoryMiB           int    // of each function
+
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack
 	AlarmEmail     string // empty: nobody is subscribed to the alarms
@@ -51,6 +61,9 @@ type Settings struct {
 	ObjectLock          bool
 	ObjectLockMode      string // "GOVERNANCE" or "COMPLIANCE"; set if ObjectLock is
 	ObjectLockDays      int    // at least 1 if ObjectLock is set
+	MFADelete           bool   // wanted; CloudFormation can't turn it on
+	AuditLogBucket      string // where S3 logs who uses the audit bucket; empty: nowhere
+	AuditLogPrefix      string // as it stands before the logs' keys
 	Athena              bool   // a table over the records
 
 	LogLevel         string // "DEBUG", "INFO", "WARN" or "ERROR", as log/slog has them
@@ -61,7 +74,8 @@ type Settings struct {
 	RevokeRetryWait   time.Duration // between rounds of a removal that fails
 	AnnounceRetryWait time.Duration // between attempts to announce a request
 
-	CatalogRefresh time.Duration // between two refreshes of the catalog; at least a minute
+	CatalogRefresh    time.Duration // between two refreshes of the catalog; at least a minute
+	CatalogBucketName string        // empty: CloudFormation names it
 
 	// When access that no request granted is told of, and when it is removed:
 	// expressions of package schedule; empty: never. Each schedule has a name,
@@ -71,20 +85,27 @@ type Settings struct {
 	RevokeSchedule     string
 	RevokeScheduleName string
 
+	ScheduleGroup string // of all schedules, to be made; empty: the default one
+	ScheduleRole  string // the role's name that starts the two; empty: CloudFormation names it
+
 	MaxRemovals  int           // by one run without a person's consent; 0: none
 	QuestionWait time.Duration // for that person; whole seconds, at least 1
 	DriftEvents  bool          // look when CloudTrail tells of a change
 
-	Policy access.Policy
+	Policy            access.Policy
+	ProtectedAccounts []string // in which powerful access is power over this system
 
 	// Warnings are what the file says that is right, but decides something
-	// other than it would in the reference, or nothing at all: by line, each
-	// as "file:line: path: text".
+	// other than it would in the reference, or is a policy that somebody
+	// should look at again: by line, each as "file:line: path: text".
 	Warnings []string
 
 	maxDuration  time.Duration   // what Durations are made of
 	durationList []time.Duration // what they are instead
 	objectLock   objectLock
+	accessLogs   accessLogs
+
+	warnScheduleToo, revokeScheduleToo string // under their other names
 }
 
 // PolicyJSON is the policy as the functions read it. The same settings give
@@ -159,7 +180,9 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	if len(r.mistakes) > 0 {
 		return nil, newMistakes(file, r.mistakes)
 	}
-	s.compare(r)
+	spaces := []*space{newSpace("config", s.Policy.Accounts), newSpace("group_config", s.Policy.Groups)}
+	s.compare(r, spaces)
+	s.checkPolicy(r, spaces)
 	slices.SortStableFunc(r.warnings, byLine)
 	s.Warnings = lines(file, r.warnings)
 	return &s, nil

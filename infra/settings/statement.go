@@ -32,7 +32,11 @@ func anyCase(email kind[string]) kind[string] {
 		v, ok := email.read(r, n, path)
 		normal := access.NormalizeEmail(v)
 		// The reference has the domain in lower case as well.
-		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) {
+		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) && !r.capitals[v] {
+			if r.capitals == nil {
+				r.capitals = map[string]bool{}
+			}
+			r.capitals[v] = true
 			r.warn(n.Line, path, "%s is the same as %s here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones", v, normal)
 		}
 		return normal, ok
@@ -42,7 +46,16 @@ func anyCase(email kind[string]) kind[string] {
 // account is an account's id. Without quotes it is a number for YAML; that is
 // taken where the number has twelve digits.
 func account() kind[string] {
-	quoted := text(accountPattern, `an account's id, which has twelve digits, or "*" for all`)
+	return numberedAccount(accountPattern, `an account's id, which has twelve digits, or "*" for all`)
+}
+
+// accountID is the same without "*".
+func accountID() kind[string] {
+	return numberedAccount(`^[0-9]{12}$`, "an account's id, which has twelve digits")
+}
+
+func numberedAccount(pattern, right string) kind[string] {
+	quoted := text(pattern, right)
 	is := schema{"anyOf": []any{quoted.schema, schema{"type": "integer", "minimum": 100000000000, "maximum": 999999999999}}}
 	return kind[string]{is, quoted.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		if _, bare := numeric(n); !bare {

@@ -17,8 +17,6 @@ import (
 
 const (
 	namePrefixPattern = `^[a-z](-?[a-z0-9]){0,39}$` // maxNamePrefix is checked apart: hyphens count
-	bucketPattern     = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
-	bucketRight       = "a bucket's name: 3 to 63 lower case letters, digits, dots and hyphens"
 	domainPattern     = `^@?[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$`
 )
 

@@ -31,6 +31,7 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::Events::Rule":                (*deployer).eventRule,
 	"AWS::Lambda::Alias":               (*deployer).alias,
 	"AWS::Lambda::Function":            (*deployer).function,
+	"AWS::Lambda::Url":                 (*deployer).functionURL,
 	"AWS::Lambda::Version":             (*deployer).version,
 	"AWS::S3::Bucket":                  (*deployer).bucket,
 	"AWS::SNS::Topic":                  (*deployer).topic,
@@ -64,13 +65,14 @@ var withoutEffect = map[string]bool{
 	"AWS::Logs::ResourcePolicy":       true,
 	"AWS::S3::BucketPolicy":           true,
 	"AWS::SNS::Subscription":          true,
+	"AWS::Scheduler::ScheduleGroup":   true,
 	"AWS::SNS::TopicPolicy":           true,
 }
 
 // nothing stands for a resource without effect; others may still refer to it.
 func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (created, error) {
 	resourceType := d.assembly.Template.Resources[id].Type
-	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName")
+	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName", "Name")
 	service := strings.ToLower(strings.Split(resourceType, "::")[1])
 	arn := fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, d.target.Region, d.target.AccountID, name)
 	switch resourceType {
@@ -203,6 +205,32 @@ func (d *deployer) alias(_ context.Context, _ string, p map[string]any) (created
 	f.Aliases[name] = version
 	arn := d.functionARN(f.Name) + ":" + name
 	return created{ref: arn, attrs: map[string]string{"AliasArn": arn}}, nil
+}
+
+// functionURL serves a function's own URL beside the HTTP API's routes: POST
+// alone, which is all that Slack does, and without IAM's authorization, which
+// nobody here could sign for.
+func (d *deployer) functionURL(_ context.Context, _ string, p map[string]any) (created, error) {
+	if kind, _ := p["AuthType"].(string); kind != "NONE" {
+		return created{}, fmt.Errorf("the local stack serves functions' URLs without authorization only, not with %q", kind)
+	}
+	arn, _ := p["TargetFunctionArn"].(string)
+	_, name, _ := strings.Cut(arn, ":function:")
+	qualifier, _ := p["Qualifier"].(string)
+	if name, aliased, found := strings.Cut(name, ":"); found {
+		return d.urlOf(name, aliased)
+	}
+	return d.urlOf(name, qualifier)
+}
+
+func (d *deployer) urlOf(name, qualifier string) (created, error) {
+	if d.functions[name] == nil {
+		return created{}, fmt.Errorf("no function is called %q", name)
+	}
+	path := "/function-url/" + name + "/"
+	d.routes = append(d.routes, gateway.Route{Method: "POST", Path: path, Function: name, Qualifier: qualifier})
+	arn := d.functionARN(name)
+	return created{ref: arn, attrs: map[string]string{"FunctionArn": arn, "FunctionUrl": d.target.APIURL + path}}, nil
 }
 
 func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any) (created, error) {

@@ -29,7 +29,11 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 		return created{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
 	}
 	name := d.name(id, p, "Name")
-	arn := fmt.Sprintf("arn:aws:scheduler:%s:%s:schedule/default/%s", d.target.Region, d.target.AccountID, name)
+	group := in.GroupName
+	if group == "" {
+		group = "default"
+	}
+	arn := fmt.Sprintf("arn:aws:scheduler:%s:%s:schedule/%s/%s", d.target.Region, d.target.AccountID, group, name)
 	out := created{ref: name, attrs: map[string]string{"Arn": arn}}
 	when, err := expression.Parse(in.ScheduleExpression)
 	if err != nil {

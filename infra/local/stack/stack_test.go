@@ -98,15 +98,18 @@ func TestDeploy(t *testing.T) {
 			Environment: map[string]string{"CUSTOM": "example", "BUCKET": "example-bucket", "SECOND": "b"},
 			Aliases:     map[string]string{"live": "1"}, Versions: []string{"1"},
 		}},
-		Routes:        []gateway.Route{{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"}},
+		Routes: []gateway.Route{
+			{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"},
+			{Method: "POST", Path: "/function-url/example-probe/", Function: "example-probe", Qualifier: "live"},
+		},
 		StateMachines: []string{"arn:aws:states:us-east-1:123456789012:stateMachine:example-requests"},
 		Schedules: []schedule.Schedule{
-			{Name: "example-nightly", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/default/example-nightly", Expression: parse(t, "cron(0 23 * * ? *)"),
+			{Name: "example-nightly", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/example-group/example-nightly", Expression: parse(t, "cron(0 23 * * ? *)"),
 				Machine: "arn:aws:states:us-east-1:123456789012:stateMachine:example-requests", Input: `{"at":"<aws.scheduler.scheduled-time>"}`},
 			{Name: "example-probe", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/default/example-probe", Expression: parse(t, "rate(10 minutes)"),
 				Function: "example-probe", Qualifier: "live", Input: `{"operation":"look"}`},
 		},
-		Outputs: map[string]string{"SlackRequestURL": "http://api/slack"},
+		Outputs: map[string]string{"SlackRequestURL": "http://api/slack", "SlackFunctionURL": "http://api/function-url/example-probe/"},
 	}
 	if !reflect.DeepEqual(deployed, want) {
 		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
@@ -210,6 +213,12 @@ func TestNotUnderstood(t *testing.T) {
 		{name: "kind", edit: func(t map[string]any) {
 			resources(t)["Queue"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{}}
 		}, want: "Queue (AWS::SQS::Queue)"},
+		{name: "URL with authorization", edit: func(t map[string]any) {
+			properties(t, "URL")["AuthType"] = "AWS_IAM"
+		}, want: "functions' URLs without authorization only"},
+		{name: "URL of no function", edit: func(t map[string]any) {
+			properties(t, "URL")["TargetFunctionArn"] = "arn:aws:lambda:us-east-1:123456789012:function:other"
+		}, want: `no function is called "other"`},
 		{name: "schedule that comes once", edit: func(t map[string]any) {
 			properties(t, "Schedule")["ScheduleExpression"] = "at(2030-01-01T00:00:00)"
 		}, want: "at(…) comes once"},

@@ -1,0 +1,176 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// powerfulWords are in the names of permission sets that can change nearly
+// everything in an account, by AWS's own names and by custom. What is in a
+// permission set is not known here.
+var powerfulWords = []string{"admin", "poweruser", "superuser", "fullaccess", "breakglass", "root", "owner"}
+
+// powerful says whether a permission set's name sounds like it.
+func powerful(name string) bool {
+	name = plain(name)
+	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// How powerful access can be had where it is power over this system: by
+// everybody at once, by an approver alone, or with somebody else's approval
+// that no statement insists on.
+const (
+	byApproval = 1 + iota
+	byOneself
+	byEverybody
+)
+
+// checkPower finds statements that give powerful access to the account that
+// this system runs in, or to the management account: who has it there can change
+// the system, its policy and its records. Those accounts are the protected ones
+// of the settings; without them "*" is what is known to have them.
+//
+// Nothing is said where a statement insists on a second person
+// (ApprovalIsNotRequired: false), and nobody may approve their own.
+func (s *Settings) checkPower(r *reader, sp *space) []finding {
+	type how struct {
+		level int
+		text  string
+	}
+	worst := map[int]how{}
+	for _, resource := range s.protectedIn(sp) {
+		for _, set := range sp.powerfulIn(resource) {
+			level, people := sp.power(resource, set)
+			for i := range sp.affecting(resource, set) {
+				if level <= worst[i].level || !sp.gives(i, level, people) {
+					continue
+				}
+				worst[i] = how{level, sp.powerText(i, resource, set, level, people)}
+			}
+		}
+	}
+	var found []finding
+	// The worst first: of many findings only some are said in full.
+	for level := byEverybody; level >= byApproval; level-- {
+		for _, i := range slices.Sorted(maps.Keys(worst)) {
+			if worst[i].level == level {
+				found = append(found, finding{i, "", worst[i].text})
+			}
+		}
+	}
+	return found
+}
+
+// protectedIn are the resources in which powerful access is power over the
+// system.
+func (s *Settings) protectedIn(sp *space) []int {
+	if sp.key == "group_config" || len(s.ProtectedAccounts) == 0 {
+		return []int{rest} // what a group may do is not known
+	}
+	var all []int
+	for _, account := range s.ProtectedAccounts {
+		all = append(all, slices.Index(sp.resourceNames, account)) // rest, if it is not named
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// powerfulIn are the powerful permission sets that can be asked for in a
+// resource. Where all can, one that is named nowhere may be.
+func (sp *space) powerfulIn(resource int) []int {
+	all := map[int]bool{}
+	for i := range sp.affecting(resource, rest) {
+		if sp.sets[i].all {
+			all[rest] = true
+		}
+	}
+	for id, name := range sp.setNames {
+		if powerful(name) {
+			for range sp.affecting(resource, id) {
+				all[id] = true
+				break
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// power says how a cell can be had, and by whom alone; 0: not at all, or never
+// without a second person.
+func (sp *space) power(resource, set int) (level int, alone []string) {
+	v := sp.verdict(resource, set)
+	if v.free.hold() {
+		return byEverybody, nil
+	}
+	self := map[string]*answers{}
+	for i := range sp.affecting(resource, set) {
+		for _, a := range sp.statements[i].Approvers {
+			if self[a] == nil {
+				self[a] = &answers{}
+			}
+			self[a].hear(sp.statements[i].AllowSelfApproval)
+		}
+	}
+	for a, said := range self {
+		if said.hold() {
+			alone = append(alone, a)
+		}
+	}
+	slices.Sort(alone)
+	switch {
+	case len(alone) > 0:
+		return byOneself, alone
+	case v.someone() && !v.free.no:
+		return byApproval, nil
+	}
+	return 0, nil
+}
+
+// gives says whether statement i is one of those that make it so.
+func (sp *space) gives(i, level int, alone []string) bool {
+	st := &sp.statements[i]
+	switch level {
+	case byEverybody:
+		return says(st.ApprovalIsNotRequired, true)
+	case byOneself:
+		return says(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, func(a string) bool {
+			_, is := slices.BinarySearch(alone, a)
+			return is
+		})
+	}
+	return level == byApproval && len(st.Approvers) > 0
+}
+
+func (sp *space) powerText(i, resource, set, level int, alone []string) string {
+	what := "every permission set"
+	if set != rest {
+		what = sp.setNames[set]
+	}
+	where := `in every account, also in the one that this system runs in and in the management account`
+	narrow := "name the accounts"
+	switch {
+	case sp.key == "group_config":
+		what, where, narrow = "membership", "in every group, also in those that administer this system's account", "name the groups"
+	case !sp.resources[i].all:
+		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
+	}
+	mend := narrow + ", or insist on a second person (docs/policy-checks.md)"
+	switch level {
+	case byEverybody:
+		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, mend)
+	case byOneself:
+		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", some(alone), what, where, mend)
+	}
+	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, mend)
+}
+
+// some names the first of people, and how many more there are.
+func some(people []string) string {
+	const most = 3
+	if len(people) <= most {
+		return strings.Join(people, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(people[:most], ", "), len(people)-most)
+}

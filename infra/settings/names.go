@@ -1,0 +1,59 @@
+package settings
+
+import (
+	"maps"
+	"slices"
+
+	"sso-elevator/statemachine"
+)
+
+const (
+	// functionNamePattern is Lambda's (API reference, CreateFunction).
+	functionNamePattern = `^[A-Za-z0-9_-]{1,64}$`
+	functionNameRight   = "the name of a function: up to 64 letters, digits, hyphens and underscores"
+	// roleNamePattern is IAM's (API reference, CreateRole).
+	roleNamePattern = `^[A-Za-z0-9_+=,.@-]{1,64}$`
+	apiNamePattern  = `^[A-Za-z0-9_. -]{1,128}$`
+)
+
+// completeNames enters names that two functions would have, or that AWS gave
+// away itself.
+func (s *Settings) completeNames(r *reader) {
+	taken := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(statemachine.FunctionTimeouts)) {
+		taken[s.NamePrefix+"-"+name] = "the function " + name
+	}
+	for _, one := range []struct{ key, own, name string }{
+		{"requester_lambda_name", "ingress", s.IngressFunctionName},
+		{"revoker_lambda_name", "revoke", s.RevokeFunctionName},
+	} {
+		if one.name == "" || one.name == s.NamePrefix+"-"+one.own {
+			continue
+		}
+		if other, twice := taken[one.name]; twice {
+			r.mistake(r.keys[one.key], one.key, "%s is the name of %s already", quote(one.name), other)
+		}
+		taken[one.name] = "the function of " + one.key
+	}
+	if s.ScheduleGroup == "default" {
+		r.mistake(r.keys["schedule_group_name"], "schedule_group_name", `there is always a group "default", which nobody can make; remove this for that group`)
+	}
+}
+
+// completeEndpoint enters what Slack could not call, and settings of an API
+// that is not made.
+func (s *Settings) completeEndpoint(r *reader) {
+	const api, url = "create_api_gateway", "create_lambda_url"
+	_, given := r.keys[api]
+	if !given || s.APIGateway || r.isWrong(api) {
+		return
+	}
+	if !s.FunctionURL && !r.isWrong(url) {
+		r.mistake(r.keys[api], api, "leaves nothing that Slack could call; set %s: true, or remove this", url)
+	}
+	for _, key := range []string{"api_gateway_name", "api_gateway_throttling_rate_limit", "api_gateway_throttling_burst_limit"} {
+		if line, there := r.keys[key]; there {
+			r.mistake(line, key, "has no effect where %s is false; remove it", api)
+		}
+	}
+}

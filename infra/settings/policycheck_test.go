@@ -1,0 +1,380 @@
+package settings
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// checked are the warnings about a policy, without the file's name, and without
+// that about the scheduled removal unless it is wanted.
+func checked(t *testing.T, text string) []string {
+	t.Helper()
+	_, warnings, err := ParsePolicy("f", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, w := range warnings {
+		all = append(all, strings.TrimPrefix(w, "f:"))
+	}
+	return all
+}
+
+// Each check, and what each says to do about it: done, it says nothing.
+func TestPolicyChecks(t *testing.T) {
+	const never = "schedule_expression: \"\"\n"
+	one := func(keys string) string {
+		return never + "config:\n- {Resource: \"111111111111\", PermissionSet: Billing" + keys + "}\n"
+	}
+	two := func(a, b string) string { return never + "config:\n- {" + a + "}\n- {" + b + "}\n" }
+	const (
+		ann       = ", Approvers: ann@example.com"
+		annBob    = ", Approvers: [ann@example.com, bob@example.com]"
+		everyone  = `Resource: "*", PermissionSet: `
+		dev       = `Resource: "111111111111", PermissionSet: `
+		group     = "99999999-8888-7777-6666-555555555555"
+		inAll     = "in every account, also in the one that this system runs in and in the management account"
+		insist    = ", or insist on a second person (docs/policy-checks.md)"
+		powerOver = "whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; "
+	)
+	for _, tt := range []struct {
+		name, file string
+		want       []string
+	}{
+		// What nobody can get.
+		{"nobody approves", one(""), []string{"3: config[0]: nobody can get Billing in account 111111111111: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+		{"nobody approves, and that is meant", one(", Approvers: []"), nil},
+		{"somebody approves by another statement", two(dev+"Billing", everyone+"[Billing]"+annBob), []string{"3: config[0]: says nothing that config[1] does not say; remove it, or see whether it was meant to say something else"}},
+		{"nobody approves in one of two accounts", two(`Resource: ["111111111111", "222222222222"], PermissionSet: [Billing, Support]`, dev+"[Billing, Support]"+annBob), []string{"3: config[0]: nobody can get Billing in account 222222222222: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+		{"nobody approves in the rest of the accounts", two(everyone+"Billing", dev+"Billing"+annBob), []string{"3: config[0]: nobody can get Billing in every account that is named nowhere: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+		{"free for all, but for one who may not give it", two(everyone+"Billing, ApprovalIsNotRequired: true", dev+"Billing, ApprovalIsNotRequired: false"), []string{"4: config[1].ApprovalIsNotRequired: nobody can get Billing in account 111111111111: config[0] says that it needs no approval, this that it does, and no statement lists approvers for it; list some, or write Approvers: [] if nobody is to get it"}},
+		{"free for all, but for one, and that is meant", two(everyone+"Billing, ApprovalIsNotRequired: true", dev+"Billing, Approvers: [], ApprovalIsNotRequired: false"), nil},
+		{"a restriction of something", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Billing"+annBob), nil},
+		{"a restriction of nothing", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Support"+annBob), []string{"3: config[0]: nobody can get anything that this is about: it restricts, and no statement lists approvers for it; list some, or write Approvers: [] if nobody is to get it"}},
+		{"a group that nobody approves", "group_config: [{Resource: " + group + "}]\n", []string{"1: group_config[0]: nobody can get group " + group + ": no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+
+		// One approver alone.
+		{"one approver", one(ann), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
+		{"one approver, in two spellings", one(", Approvers: [ann@example.com, ann@Example.com]"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
+		{"one approver, who must not approve their own", one(ann + ", AllowSelfApproval: false"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well"}},
+		{"two approvers", one(annBob), nil},
+		{"one approver, who approves their own", one(ann + ", AllowSelfApproval: true"), nil},
+		{"one approver whom nobody needs", one(ann + ", ApprovalIsNotRequired: true"), nil},
+		{"another approver by another statement", two(dev+"Billing"+ann, everyone+"[Billing, Support], Approvers: [bob@example.com, cid@example.com]"), nil},
+		{"another approver for one of two only", two(dev+"[Billing, Support]"+ann, everyone+"Support, Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
+
+		// Statements without effect.
+		{"the same twice", two(dev+"Billing"+annBob, dev+"Billing"+annBob), []string{"4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
+		{"less than another", two(dev+"Billing"+annBob, everyone+`[Billing, Support]`+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0]: says nothing that config[1] does not say; remove it, or see whether it was meant to say something else"}},
+		{"less, but another answer", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: false", everyone+"[Billing, Support]"+annBob), nil},
+		{"less, but another approver", two(dev+"Billing, Approvers: [bob@example.com, cid@example.com]", everyone+"[Billing, Support]"+annBob), nil},
+		{"never automatic", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: true", everyone+"Billing"+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0].ApprovalIsNotRequired: has no effect: config[1] says false of everything that this is about, and one false outweighs every true; remove one of them"}},
+		{"automatic in part", two(everyone+"Billing"+annBob+", ApprovalIsNotRequired: true", dev+"Billing"+annBob+", ApprovalIsNotRequired: false"), nil},
+		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly is ReadOnly in config[0]: capital letters count, so that one of the two is never asked for; write both alike"}},
+
+		// Power over the system.
+		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives AdministratorAccess " + inAll + " to everybody, without approval: anybody could change this system and its policy; name the accounts" + insist}},
+		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist, "4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
+		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: PowerUserAccess can be had " + inAll + ": " + powerOver + "name the accounts" + insist}},
+		{"power users everywhere, always by two", never + "config: [{" + everyone + "PowerUserAccess" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}]\n", nil},
+		{"by two by one statement, alone by another", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", everyone+"Admin, Approvers: [bob@example.com, cid@example.com], AllowSelfApproval: false, ApprovalIsNotRequired: false"), []string{
+			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist}},
+		{"nothing powerful everywhere", never + "config: [{" + everyone + "ReadOnlyAccess, ApprovalIsNotRequired: true}]\n", nil},
+		{"administrators of named accounts", one(annBob), nil},
+		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives membership in every group, also in those that administer this system's account to everybody, without approval: anybody could change this system and its policy; name the groups" + insist}},
+		{"administrators of a protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", []string{"3: config[0]: lets ann@example.com, bob@example.com take Admin in the protected account 111111111111, without anybody else: one person could change this system and its policy; leave that account out" + insist}},
+		{"administrators of another account than the protected ones", never + "protected_account_ids: [\"222222222222\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", nil},
+		{"administrators everywhere, two in the protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Admin" + annBob + "}\n- {" + dev + "Admin" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}\n", nil},
+
+		// The scope of the removal.
+		{"all accounts", "config: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}]\n", []string{`1: config[0].Resource: "*" puts all accounts in scope of the removal at cron(0 23 * * ? *): ReadOnly or Billing that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`}},
+		{"all accounts and groups, twice", "schedule_expression: rate(7 days)\nconfig:\n- {" + everyone + `"*"` + annBob + ", ApprovalIsNotRequired: false}\n- {" + everyone + "Billing, ApprovalIsNotRequired: false, Approvers: [cid@example.com, dee@example.com]}\ngroup_config: [{Resource: \"*\", ApprovalIsNotRequired: false" + annBob + "}]\n", []string{
+			`3: config[0].Resource: "*" (also in config[1]) puts all accounts in scope of the removal at rate(7 days): every permission set that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
+			`5: group_config[0].Resource: "*" puts all groups in scope of the removal at rate(7 days): every member of any group, whom no request added, goes then, and only groups that SCIM manages are left alone. Name the groups, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`}},
+		{"all accounts, never removed", never + "config: [{" + everyone + "ReadOnly" + annBob + "}]\n", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := checked(t, tt.file); !slices.Equal(got, tt.want) {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
+			}
+		})
+	}
+}
+
+// What the page about the checks says to do about power over the system is
+// enough, beside a statement that gives everything everywhere.
+func TestInsistingOnTwo(t *testing.T) {
+	_, block, found := strings.Cut(readFile(t, filepath.Join("..", "..", "docs", "policy-checks.md")), "```yaml\n")
+	block, _, ended := strings.Cut(block, "```")
+	if !found || !ended {
+		t.Fatal("the page has no example")
+	}
+	const everything = `  - {Resource: "*", PermissionSet: "*", Approvers: [ann@example.com, bob@example.com], AllowSelfApproval: true}` + "\n"
+	if got := checked(t, "schedule_expression: \"\"\n"+block+everything); len(got) > 0 {
+		t.Errorf("it is warned of %q", got)
+	}
+	if got := checked(t, "schedule_expression: \"\"\nconfig:\n"+everything); len(got) != 1 {
+		t.Errorf("without it there are %d warnings, want 1: %q", len(got), got)
+	}
+}
+
+// What somebody copies to begin with has nothing to be warned of.
+func TestExampleHasNoWarnings(t *testing.T) {
+	s, err := Load(filepath.Join("..", "..", "elevator.example.yaml"))
+	if err != nil || len(s.Warnings) > 0 {
+		t.Errorf("%v, %q", err, s.Warnings)
+	}
+}
+
+// Of many warnings of one kind some are said in full, and the others' statements
+// named; the worst first.
+func TestManyWarningsOfOneKind(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("schedule_expression: \"\"\nconfig:\n")
+	for i := range 40 {
+		fmt.Fprintf(&b, "- {Resource: \"%012d\", PermissionSet: Billing, Approvers: ann%d@example.com}\n", i, i)
+	}
+	got := checked(t, b.String())
+	if len(got) != mostInFull+1 {
+		t.Fatalf("got %d warnings, want %d", len(got), mostInFull+1)
+	}
+	for i, w := range got[:mostInFull] {
+		if want := fmt.Sprintf("%d: config[%d].Approvers: ann%d@example.com alone approves ", i+3, i, i); !strings.HasPrefix(w, want) {
+			t.Errorf("got %s, want %s…", w, want)
+		}
+	}
+	var rest []string
+	for i := mostInFull; i < mostInFull+mostNamed; i++ {
+		rest = append(rest, fmt.Sprintf("config[%d]", i))
+	}
+	want := "8: config[5].Approvers: the same kind of thing as in config[4], and in 35 statements more: " + strings.Join(rest, ", ") + ", …"
+	if got[mostInFull] != want {
+		t.Errorf("got  %s\nwant %s", got[mostInFull], want)
+	}
+}
+
+// The worst is said in full, wherever it stands.
+func TestWorstPowerFirst(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("schedule_expression: \"\"\nconfig:\n")
+	for i := range 8 {
+		fmt.Fprintf(&b, "- {Resource: \"*\", PermissionSet: Admin%d, Approvers: [ann@example.com, bob@example.com]}\n", i)
+	}
+	b.WriteString("- {Resource: \"*\", PermissionSet: Root, ApprovalIsNotRequired: true}\n")
+	got := checked(t, b.String())
+	if len(got) != mostInFull+1 {
+		t.Fatalf("got %d warnings, want %d: %q", len(got), mostInFull+1, got)
+	}
+	if want := "11: config[8]: gives Root in every account, "; !strings.HasPrefix(got[mostInFull], want) {
+		t.Errorf("the last is %s, want %s…", got[mostInFull], want)
+	}
+	if want := "7: config[4]: the same kind of thing as in config[3], and in 4 statements more: config[4], config[5], config[6], config[7]"; got[mostInFull-1] != want {
+		t.Errorf("got  %s\nwant %s", got[mostInFull-1], want)
+	}
+}
+
+// The checks against what they claim, worked out by asking the policy about
+// every target and person there is: on small policies at random, which have
+// every kind of overlap.
+func TestPolicyChecksAgainstDecisions(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	people := []string{"ann@example.com", "bob@example.com", "cid@example.com"}
+	const stranger = "zoe@example.com"
+	accounts := []string{"111111111111", "222222222222", "999999999999"} // the last is named nowhere
+	sets := []string{"ReadOnly", "Admin", "Nowhere"}
+	yes, no := true, false
+	said := map[string]int{}
+	for range 3000 {
+		var statements []access.Statement
+		pick := func(from []string, least int) []string {
+			var out []string
+			for len(out) < least+r.IntN(2) {
+				if v := from[r.IntN(len(from))]; !slices.Contains(out, v) {
+					out = append(out, v)
+				}
+			}
+			return out
+		}
+		maybe := func() *bool { return []*bool{nil, nil, &yes, &no}[r.IntN(4)] }
+		for range 1 + r.IntN(4) {
+			statements = append(statements, access.Statement{
+				Resources: pick([]string{"*", accounts[0], accounts[1]}, 1), PermissionSets: pick([]string{"*", sets[0], sets[1]}, 1),
+				Approvers: pick(people, 0), AllowSelfApproval: maybe(), ApprovalIsNotRequired: maybe(),
+			})
+		}
+		policy := access.Policy{Accounts: statements}
+		affects := func(i int, target access.Target) bool {
+			alone := access.Policy{Accounts: statements[i : i+1]}
+			return len(alone.Decide(stranger, target).Statements) > 0
+		}
+		var targets []access.Target
+		for _, account := range accounts {
+			for _, set := range sets {
+				targets = append(targets, access.Target{Kind: access.KindAccount, AccountID: account, PermissionSet: set})
+			}
+		}
+		s := &Settings{Policy: policy}
+		rd := &reader{keys: map[string]int{}}
+		sp := newSpace("config", statements)
+		has := func(found []finding, i int) bool {
+			return slices.ContainsFunc(found, func(f finding) bool { return f.statement == i })
+		}
+		nobody, only, repeated := s.checkNobody(rd, sp), s.checkOnlyApprover(rd, sp), s.checkRepeated(rd, sp)
+		never, power := s.checkNeverAutomatic(rd, sp), s.checkPower(rd, sp)
+		for i, st := range statements {
+			wantNobody, wantOnly, offered, vetoed := false, false, false, false
+			automatic := false
+			for _, target := range targets {
+				if !affects(i, target) {
+					continue
+				}
+				if policy.Offers(target) {
+					offered = true
+				} else {
+					wantNobody = true
+					vetoed = vetoed || slices.ContainsFunc(statements, func(other access.Statement) bool {
+						alone := access.Policy{Accounts: []access.Statement{other}}
+						return says(other.ApprovalIsNotRequired, true) && len(alone.Decide(stranger, target).Statements) > 0
+					})
+				}
+				automatic = automatic || policy.Decide(stranger, target).Reason == access.ReasonApprovalNotRequired
+				if d := policy.Decide(stranger, target); len(st.Approvers) == 1 && slices.Equal(d.Approvers, st.Approvers) {
+					wantOnly = wantOnly || policy.Decide(st.Approvers[0], target).Outcome == access.DecideRefused
+				}
+			}
+			if says(st.ApprovalIsNotRequired, false) {
+				wantNobody = vetoed || !offered
+			}
+			wantNobody = wantNobody && len(st.Approvers) == 0 && !says(st.ApprovalIsNotRequired, true)
+			if got := has(nobody, i); got != wantNobody {
+				t.Fatalf("nobody can get what config[%d] is about: %v, want %v, in %+v", i, got, wantNobody, statements)
+			}
+			if got := has(only, i); got != wantOnly {
+				t.Fatalf("config[%d] has the only approver: %v, want %v, in %+v", i, got, wantOnly, statements)
+			}
+			if has(never, i) && automatic {
+				t.Fatalf("config[%d] is automatic somewhere: %+v", i, statements)
+			}
+			if has(repeated, i) {
+				without := access.Policy{Accounts: slices.Concat(statements[:i:i], statements[i+1:])}
+				for _, target := range targets {
+					for _, who := range append(people, stranger) {
+						a, b := policy.Decide(who, target), without.Decide(who, target)
+						if a.Outcome != b.Outcome || a.Reason != b.Reason || !slices.Equal(a.Approvers, b.Approvers) {
+							t.Fatalf("without config[%d] %s gets another decision about %s: %+v, not %+v, in %+v", i, who, target, b, a, statements)
+						}
+					}
+				}
+			}
+			for _, kind := range []struct {
+				name  string
+				found []finding
+			}{{"nobody", nobody}, {"only", only}, {"repeated", repeated}, {"never", never}, {"power", power}} {
+				if has(kind.found, i) {
+					said[kind.name]++
+				}
+			}
+		}
+		// What is powerful in the account that no statement names, and how it
+		// can be had: by a statement that is warned of, or by nobody alone.
+		alone, warned := false, false
+		for _, set := range sets[1:] {
+			target := access.Target{Kind: access.KindAccount, AccountID: accounts[2], PermissionSet: set}
+			for _, who := range append(people, stranger) {
+				alone = alone || policy.Decide(who, target).Outcome == access.DecideAutomatic
+			}
+		}
+		for _, f := range power {
+			warned = warned || strings.HasPrefix(f.text, "gives ") || strings.HasPrefix(f.text, "lets ")
+		}
+		if alone != warned {
+			t.Fatalf("somebody gets power alone: %v, warned of: %v, in %+v", alone, warned, statements)
+		}
+	}
+	for _, kind := range []string{"nobody", "only", "repeated", "never", "power"} {
+		if said[kind] < 50 {
+			t.Errorf("%s was found %d times: the policies at random don't try it", kind, said[kind])
+		}
+	}
+}
+
+// processorTime is what this process has had, in all its threads: other programs
+// on the machine don't count.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// Two thousand statements, of the kinds that are the most work for the checks,
+// are read and checked well within a second.
+func TestChecksAreFast(t *testing.T) {
+	const many = 2000
+	name := func(prefix string, i int) string { return fmt.Sprintf("%s%d", prefix, i) }
+	account := func(i int) string { return fmt.Sprintf("%012d", i) }
+	yes, no := true, false
+	shapes := map[string]func(i int) access.Statement{
+		"an account each": func(i int) access.Statement {
+			return access.Statement{Resources: []string{account(i)}, PermissionSets: []string{"ReadOnly", "Admin"}, Approvers: []string{name("a", i), name("b", i)}}
+		},
+		"all accounts, a permission set each": func(i int) access.Statement {
+			return access.Statement{Resources: []string{"*"}, PermissionSets: []string{name("Admin", i)}, Approvers: []string{name("a", i)}}
+		},
+		"one account, a permission set each": func(i int) access.Statement {
+			return access.Statement{Resources: []string{account(0)}, PermissionSets: []string{name("Admin", i)}, ApprovalIsNotRequired: []*bool{&yes, &no}[i%2]}
+		},
+		"accounts and permission sets, half each, and nobody": func(i int) access.Statement {
+			if i%2 == 0 {
+				return access.Statement{Resources: []string{"*"}, PermissionSets: []string{name("Admin", i)}}
+			}
+			return access.Statement{Resources: []string{account(i)}, PermissionSets: []string{"*"}, Approvers: []string{name("a", i)}}
+		},
+		"everything, allowed and denied to twenty": func(i int) access.Statement {
+			s := access.Statement{Resources: []string{"*"}, PermissionSets: []string{"*", name("Admin", i)}, AllowSelfApproval: []*bool{&yes, &no}[i%2]}
+			for n := range 20 {
+				s.Approvers = append(s.Approvers, name("a", i/2*7+n*3))
+			}
+			return s
+		},
+		"long lists": func(i int) access.Statement {
+			s := access.Statement{AllowSelfApproval: []*bool{nil, &yes, &no}[i%3]}
+			for n := range 20 {
+				s.Resources, s.PermissionSets, s.Approvers = append(s.Resources, account(i*3+n)), append(s.PermissionSets, name("Admin", (i+n)%500)), append(s.Approvers, name("a", (i+n)%300))
+			}
+			return s
+		},
+	}
+	for shape, statement := range shapes {
+		t.Run(shape, func(t *testing.T) {
+			var all []access.Statement
+			for i := range many {
+				all = append(all, statement(i))
+			}
+			s := &Settings{Policy: access.Policy{Accounts: all}, RevokeSchedule: "rate(1 day)"}
+			r := &reader{policyOnly: true, keys: map[string]int{}}
+			begin := processorTime(t)
+			spaces := []*space{newSpace("config", all)}
+			s.compare(r, spaces)
+			s.checkPolicy(r, spaces)
+			took := processorTime(t) - begin
+			t.Logf("%s, %d warnings", took, len(r.warnings))
+			if took > time.Second {
+				t.Errorf("it takes %s", took)
+			}
+			if most := (len(policyChecks) + 4) * (mostInFull + 1); len(r.warnings) > most {
+				t.Errorf("there are %d warnings, want %d at the most", len(r.warnings), most)
+			}
+		})
+	}
+}
