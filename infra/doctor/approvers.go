@@ -84,12 +84,12 @@ func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, 
 }
 
 func checkDirectory(emails []string, absent map[string]string) []finding {
-	return checkPeople(emails, absent, "can't approve: Identity Center has no active user with the address",
+	return checkPeople(emails, absent, "can't approve, being no active user in Identity Center",
 		"Correct the addresses in Approvers: an approver has an active user in Identity Center with the very address that Slack has.")
 }
 
 func checkSlackPeople(emails []string, absent map[string]string) []finding {
-	return checkPeople(emails, absent, "can't approve: Slack has no full member with the address",
+	return checkPeople(emails, absent, "can't approve, being no full member in Slack",
 		"Correct the addresses in Approvers, or invite them as full members: guests and people of other workspaces can't approve.")
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
@@ -34,7 +35,8 @@ const credentialsLimit = 15 * time.Second
 const attempts = 6
 
 func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts),
+		config.WithLogger(logging.Nop{})) // what the SDK has to say comes as errors too
 	if err != nil {
 		return nil, fmt.Errorf("AWS's configuration can't be read: %s", describe(err))
 	}
@@ -77,7 +79,7 @@ func caller(ctx context.Context, cfg aws.Config) (account string, err error) {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return "", errors.New("No AWS credentials were found: " + login + ".")
 	}
-	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
 	case code(err) != "":
 		return "", fmt.Errorf("AWS does not accept the credentials (%s): %s.", code(err), login)

@@ -14,13 +14,17 @@ import (
 // (CreatePermissionSet, "SessionDuration").
 const defaultSession = time.Hour
 
+// shortestSession is the shortest that a permission set can have
+// (CreatePermissionSet, "SessionDuration": one to twelve hours).
+const shortestSession = time.Hour
+
 // checkSessions finds the policy's permission sets whose sessions may outlast
 // the longest access: removing an assignment does not end a session.
 func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Duration) ([]finding, error) {
 	longest := slices.Max(durations)
 	uses, everything := usesOf(p.Accounts, permissionSets), all(p.Accounts, permissionSets)
 	var over []string
-	looked := 0
+	looked, most := 0, time.Duration(0)
 	for _, s := range sets {
 		if len(uses[s.name]) == 0 && !everything {
 			continue
@@ -31,13 +35,17 @@ func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Dura
 			return nil, fmt.Errorf("permission set %s: %w", s.name, err)
 		}
 		if session > longest {
+			most = max(most, session)
 			over = append(over, fmt.Sprintf("%s (%s)", s.name, access.FormatDuration(session)))
 		}
 	}
 	slices.Sort(over)
 	if len(over) > 0 {
-		return []finding{{Status: warning, Found: fmt.Sprintf("sessions last longer than the longest access (%s), and removing access does not end them", access.FormatDuration(longest)), Items: over,
-			Fix: "Shorten the session: aws sso-admin update-permission-set --session-duration PT1H, and provision-permission-set after it; an hour is the shortest there is."}}, nil
+		fix := "Shorten the session (aws sso-admin update-permission-set --session-duration PT1H, and provision-permission-set after it), or use short ones here only."
+		if most <= shortestSession {
+			fix = "There is no shorter session: count on access for an hour, whatever was granted."
+		}
+		return []finding{{Status: warning, Found: fmt.Sprintf("sessions last longer than the longest access (%s), and removing access does not end them", access.FormatDuration(longest)), Items: over, Fix: fix}}, nil
 	}
 	return []finding{{Status: ready, Found: fmt.Sprintf("none of %d permission sets has sessions longer than the longest access (%s)", looked, access.FormatDuration(longest))}}, nil
 }
