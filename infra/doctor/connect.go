@@ -74,10 +74,10 @@ func caller(ctx context.Context, cfg aws.Config) (account string, err error) {
 	defer cancel()
 	const login = "log in (aws sso login), or set AWS_PROFILE to a profile that may read the account"
 	if cfg.Credentials == nil {
-		return "", errors.New("No AWS credentials were found: " + login + ".")
+		return "", errors.New("No AWS credentials can be used: " + login + ".")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return "", errors.New("No AWS credentials were found: " + login + ".")
+		return "", errors.New("No AWS credentials can be used: " + login + ".")
 	}
 	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
