@@ -20,19 +20,6 @@ const manifestFile = "slack-manifest.yaml"
 // urlToFill stands in manifestFile for the URL that only the deployment knows.
 const urlToFill = "https://fill-in-the-output-SlackRequestURL.example/slack"
 
-// botScopes are what the app may do in Slack, each with the reason.
-var botScopes = []string{
-	"commands",         // the shortcuts and slash commands
-	"chat:write",       // messages, and changing them
-	"users:read",       // who is a full member of the workspace
-	"users:read.email", // whose email leads to the Identity Center user, and the approvers
-	"channels:read",    // who is in the channel: others get direct messages
-	"channels:history", // finding a message before it would be sent twice
-	"groups:read",      // the same two for a private channel
-	"groups:history",
-	"im:write", // direct messages
-}
-
 // manifest is the part of a Slack app's manifest that this app needs.
 type manifest struct {
 	Display  manifestDisplay  `json:"display_information" yaml:"display_information"`
@@ -101,7 +88,7 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 		{slack.CommandAccount, requestURL, askForAccount, false},
 		{slack.CommandGroup, requestURL, askForGroup, false},
 	}
-	m.OAuth.Scopes.Bot = botScopes
+	m.OAuth.Scopes.Bot = slack.BotScopes
 	m.Settings.Interactivity.IsEnabled = true
 	m.Settings.Interactivity.RequestURL = requestURL
 	m.Settings.Interactivity.OptionsURL = requestURL

@@ -22,6 +22,7 @@ import (
 	"sso-elevator/infra/local/schedule"
 	"sso-elevator/infra/local/stack"
 	"sso-elevator/infra/local/truth"
+	"sso-elevator/slack"
 	"sso-elevator/slack/simulator"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -224,7 +225,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	}
 	workspace := simulator.New(simulator.Config{
 		TeamID: settings["ELEVATOR_SLACK_TEAM"], AppID: settings["ELEVATOR_SLACK_APP"], ChannelID: settings["ELEVATOR_SLACK_CHANNEL"],
-		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret,
+		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()

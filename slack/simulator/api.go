@@ -52,6 +52,7 @@ func fail(code string, problems ...string) answer {
 
 var methods = map[string]func(*call) answer{
 	"auth.test":             authTest,
+	"bots.info":             botsInfo,
 	"chat.postMessage":      chatPostMessage,
 	"chat.postEphemeral":    chatPostEphemeral,
 	"chat.update":           chatUpdate,
@@ -60,6 +61,7 @@ var methods = map[string]func(*call) answer{
 	"views.update":          viewsUpdate,
 	"users.info":            usersInfo,
 	"users.lookupByEmail":   usersLookupByEmail,
+	"conversations.info":    conversationsInfo,
 	"conversations.members": conversationsMembers,
 	"conversations.open":    conversationsOpen,
 	"conversations.history": conversationsHistory,
@@ -100,6 +102,9 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.ws.learnAPIURL(r.Host)
+	// What the token may do is in every answer's header,
+	// https://docs.slack.dev/authentication/tokens.
+	w.Header().Set("X-OAuth-Scopes", strings.Join(s.ws.cfg.Scopes, ","))
 	writeAnswer(w, handler(&call{w: s.ws, args: args, request: r}))
 }
 
@@ -159,4 +164,13 @@ func authTest(c *call) answer {
 		"url": "https://" + c.w.teamDomain() + ".slack.com/", "team": c.w.cfg.TeamName, "user": "sso-elevator",
 		"team_id": c.w.cfg.TeamID, "user_id": c.w.botUser(), "bot_id": c.w.botID(), "is_enterprise_install": false,
 	}
+}
+
+func botsInfo(c *call) answer {
+	if c.str("bot") != c.w.botID() {
+		return fail("bot_not_found")
+	}
+	return answer{"bot": map[string]any{
+		"id": c.w.botID(), "app_id": c.w.cfg.AppID, "user_id": c.w.botUser(), "name": c.w.cfg.AppName, "deleted": false, "updated": 0,
+	}}
 }

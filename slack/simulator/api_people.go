@@ -56,6 +56,20 @@ func (w *workspace) userPayload(p Person) map[string]any {
 	}
 }
 
+func conversationsInfo(c *call) answer {
+	id := c.str("channel")
+	if p, ok := c.w.imPerson(id); ok {
+		return answer{"channel": map[string]any{"id": id, "is_im": true, "user": p.SlackID, "is_archived": false}}
+	}
+	if id != c.w.cfg.ChannelID {
+		return fail("channel_not_found")
+	}
+	return answer{"channel": map[string]any{
+		"id": id, "name": c.w.cfg.ChannelName, "is_channel": true, "is_private": false, "is_archived": false,
+		"is_member": true, "context_team_id": c.w.cfg.TeamID,
+	}}
+}
+
 func conversationsMembers(c *call) answer {
 	channel := c.str("channel")
 	var members []string

@@ -19,6 +19,7 @@ func TestAuth(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "team", a.TeamID, "T0TEAM")
+	same(t, "no scopes", a.Header.Get("X-OAuth-Scopes"), "")
 	_, err = slackgo.New("xoxb-wrong", slackgo.OptionAPIURL(w.base+"/api/")).AuthTest()
 	same(t, "wrong token", errText(err), "invalid_auth")
 
@@ -29,6 +30,31 @@ func TestAuth(t *testing.T) {
 	r.Body.Close()
 	same(t, "token in a form", r.StatusCode, 200)
 	same(t, "method that is not there", w.call("chat.dance", nil)["error"], any("unknown_method"))
+}
+
+// TestInstallation: what an app can find out about itself and its channel.
+func TestInstallation(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Scopes = []string{"chat:write", "commands"} })
+	a, err := w.slack.AuthTest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "scopes", a.Header.Get("X-OAuth-Scopes"), "chat:write,commands")
+	b, err := w.slack.GetBotInfo(slackgo.GetBotInfoParameters{Bot: a.BotID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "app", []string{b.AppID, b.UserID}, []string{"A0APP", a.UserID})
+	_, err = w.slack.GetBotInfo(slackgo.GetBotInfoParameters{Bot: "B0OTHER"})
+	same(t, "another bot", errText(err), "bot_not_found")
+
+	ch, err := w.slack.GetConversationInfo(&slackgo.GetConversationInfoInput{ChannelID: kanal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "channel", []any{ch.ID, ch.Name, ch.IsMember, ch.IsArchived}, []any{kanal, "access-requests", true, false})
+	_, err = w.slack.GetConversationInfo(&slackgo.GetConversationInfoInput{ChannelID: "C0OTHER"})
+	same(t, "another channel", errText(err), "channel_not_found")
 }
 
 func TestPeople(t *testing.T) {

@@ -18,6 +18,9 @@ type Config struct {
 	ChannelName   string // without "#"; default access-requests
 	TeamName      string // default Example Corp
 	AppName       string // default SSO Elevator
+	// Scopes are what the token is said to be good for; no call is refused for
+	// want of one.
+	Scopes []string
 
 	People []Person
 

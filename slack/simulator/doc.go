@@ -6,10 +6,10 @@
 //
 // # Web API
 //
-// [Server.API] serves /api/<method>: auth.test, chat.postMessage, chat.update,
-// chat.postEphemeral, chat.getPermalink, views.open, views.update, users.info,
-// users.lookupByEmail, conversations.members, conversations.open,
-// conversations.history, conversations.replies. It takes form and JSON bodies,
+// [Server.API] serves /api/<method>: auth.test, bots.info, chat.postMessage,
+// chat.update, chat.postEphemeral, chat.getPermalink, views.open, views.update,
+// users.info, users.lookupByEmail, conversations.info, conversations.members,
+// conversations.open, conversations.history, conversations.replies. It takes form and JSON bodies,
 // the token as bearer or as the field "token". /api/response/<id> is what
 // response_url points to: five answers within 30 minutes.
 //

@@ -141,18 +141,18 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
 	w, l := stillOf(membership)
 	first := access.Finding{Subject: membership, MembershipID: w.join(true)}
-	if err := l.RemoveDrift(ctx, first); err != nil {
+	if err := l.RemoveDrift(ctx, first, ref); err != nil {
 		t.Fatal(err)
 	}
 	second := access.Finding{Subject: membership, MembershipID: w.join(true)}
-	wantCode(t, l.RemoveDrift(ctx, second), access.CodeInProgress)
+	wantCode(t, l.RemoveDrift(ctx, second, ref), access.CodeInProgress)
 	if err := w.settleAll(t, l); err != nil {
 		t.Fatal(err)
 	}
 	if w.member != second.MembershipID {
 		t.Fatalf("member %q, want the second one", w.member)
 	}
-	if err := l.RemoveDrift(ctx, second); err != nil {
+	if err := l.RemoveDrift(ctx, second, ref); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {

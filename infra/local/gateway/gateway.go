@@ -88,7 +88,7 @@ func New(c Config) *Gateway {
 		corrections: map[string]correction{},
 	}
 	g.lifetime, g.end = context.WithCancel(context.Background())
-	for _, table := range []map[string]correction{assignmentCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
+	for _, table := range []map[string]correction{instanceCorrections, assignmentCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
 		for target, c := range table {
 			g.corrections[target] = c
 		}
@@ -146,6 +146,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if isStartExecution(r.URL) {
 		g.startExecutionForMachine(r.Context(), call).write(w)
+		return
+	}
+	if r.URL.Path == lambda.SettingsPath {
+		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, "/2015-03-31/") {

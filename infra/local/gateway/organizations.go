@@ -8,9 +8,10 @@ import (
 
 // organizationsCorrections are those of AWS Organizations.
 var organizationsCorrections = map[string]correction{
-	"AWSOrganizationsV20161128.DescribeOrganization": (*Gateway).describeOrganization,
-	"AWSOrganizationsV20161128.DescribeAccount":      (*Gateway).showAccounts,
-	"AWSOrganizationsV20161128.ListAccounts":         (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.DescribeOrganization":        (*Gateway).describeOrganization,
+	"AWSOrganizationsV20161128.DescribeAccount":             (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.ListAccounts":                (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.ListDelegatedAdministrators": (*Gateway).listDelegatedAdministrators,
 }
 
 // SetManagementAccount says which account manages the organization, where that
@@ -66,6 +67,30 @@ func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
 	}
 	return answer
+}
+
+// listDelegatedAdministrators answers, where another account manages the
+// organization, that the one in which everything runs administers Identity
+// Center for it; moto would have it register itself.
+func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *Answer {
+	var in struct{ ServicePrincipal string }
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	if g.managementAccount() == "" || in.ServicePrincipal != "" && in.ServicePrincipal != "sso.amazonaws.com" {
+		return g.forward(ctx, call)
+	}
+	var own struct {
+		Organization struct{ MasterAccountId string }
+	}
+	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeOrganization", struct{}{}, &own); !answer.succeeded() {
+		return answer
+	}
+	var account struct{ Account json.RawMessage }
+	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": own.Organization.MasterAccountId}, &account); !answer.succeeded() {
+		return answer
+	}
+	return ok(map[string]any{"DelegatedAdministrators": []any{account.Account}})
 }
 
 // outOfReach refuses an assignment in the management account to who is in

@@ -14,22 +14,41 @@ import (
 // PathPrefix is where Lambda's API begins.
 const PathPrefix = "/2015-03-31/functions/"
 
+// SettingsPath is where GetAccountSettings is.
+const SettingsPath = "/2016-08-19/account-settings"
+
+// concurrency is how many invocations at once an account of AWS has in a region,
+// unless it is a new one ("Lambda quotas").
+const concurrency = 1000
+
 // maxPayload is Lambda's quota for the payload of a synchronous invocation.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke and GetFunctionConfiguration; every other
-// operation is answered as unknown.
+// ServeHTTP is Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings;
+// every other operation is answered as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+// https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathPrefix+"{name}/invocations", s.serveInvoke)
 	mux.HandleFunc("GET "+PathPrefix+"{name}/configuration", s.serveConfiguration)
+	mux.HandleFunc("GET "+SettingsPath, s.serveSettings)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke and GetFunctionConfiguration only.")
+		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration and GetAccountSettings only.")
 	})
 	mux.ServeHTTP(w, r)
+}
+
+// serveSettings answers with the quotas of an account. Nothing is reserved here.
+func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-Requestid", requestid.New())
+	json.NewEncoder(w).Encode(map[string]any{
+		"AccountLimit": map[string]any{"ConcurrentExecutions": concurrency, "UnreservedConcurrentExecutions": concurrency},
+	})
 }
 
 // serveConfiguration answers with a function's name and environment.

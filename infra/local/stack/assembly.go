@@ -18,6 +18,15 @@ type Assembly struct {
 	StackName string
 	Template  Template
 	Assets    []Asset
+	// Bootstrap is what `cdk bootstrap` has to have done before; nil where the
+	// stack does not ask for it.
+	Bootstrap *Bootstrap
+}
+
+// Bootstrap is the SSM parameter that says that an account is bootstrapped.
+type Bootstrap struct {
+	Parameter string
+	Version   int // the least that the stack needs
 }
 
 // Template is a CloudFormation template, as far as it is looked at.
@@ -62,6 +71,9 @@ func Load(dir string) (*Assembly, error) {
 				TemplateFile string
 				StackName    string
 				File         string
+
+				RequiresBootstrapStackVersion     int
+				BootstrapStackVersionSsmParameter string
 			}
 		}
 	}
@@ -90,6 +102,9 @@ func Load(dir string) (*Assembly, error) {
 			}
 			if err := readJSON(filepath.Join(dir, artifact.Properties.TemplateFile), &a.Template); err != nil {
 				return nil, fmt.Errorf("read the template: %w", err)
+			}
+			if p := artifact.Properties; p.BootstrapStackVersionSsmParameter != "" {
+				a.Bootstrap = &Bootstrap{p.BootstrapStackVersionSsmParameter, p.RequiresBootstrapStackVersion}
 			}
 		case "cdk:asset-manifest":
 			assets, err := loadAssets(absolute, artifact.Properties.File)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 
 	"sso-elevator/infra/local/gateway"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
 // Target is where a stack is deployed to.
@@ -77,6 +79,9 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		return Deployed{}, err
 	}
 	if err := d.understandsAll(); err != nil {
+		return Deployed{}, err
+	}
+	if err := d.bootstrap(ctx); err != nil {
 		return Deployed{}, err
 	}
 	if err := d.uploadFiles(ctx); err != nil {
@@ -151,6 +156,22 @@ func (d *deployer) create(ctx context.Context, name string) error {
 		return err
 	}
 	d.resolver.resources[name] = resource
+	return nil
+}
+
+// bootstrap says that the account is bootstrapped, as far as anything here needs
+// it: the buckets of the assets are made when files go into them.
+func (d *deployer) bootstrap(ctx context.Context) error {
+	b := d.assembly.Bootstrap
+	if b == nil {
+		return nil
+	}
+	_, err := d.ssm.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: aws.String(b.Parameter), Value: aws.String(strconv.Itoa(b.Version)), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
+	})
+	if err != nil {
+		return fmt.Errorf("note that the account is bootstrapped: %w", err)
+	}
 	return nil
 }
 

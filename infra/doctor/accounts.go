@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+
+	"sso-elevator/functions/access"
+)
+
+// accountsAPI is what the check of the accounts asks.
+type accountsAPI interface {
+	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
+}
+
+type account struct {
+	id, state string
+	active    bool
+}
+
+func listAccounts(ctx context.Context, api accountsAPI) ([]account, error) {
+	var all []account
+	pages := organizations.NewListAccountsPaginator(api, &organizations.ListAccountsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page.Accounts {
+			// Status is the older of the two, and may be all there is.
+			one := account{aws.ToString(a.Id), string(a.State), a.State == types.AccountStateActive}
+			if a.State == "" {
+				one.state, one.active = string(a.Status), a.Status == types.AccountStatusActive
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// checkAccounts compares the policy's accounts with the organization's.
+func checkAccounts(p *access.Policy, all []account, own, management string) []finding {
+	byID := map[string]account{}
+	active := 0
+	for _, a := range all {
+		byID[a.id] = a
+		if a.active {
+			active++
+		}
+	}
+	uses := usesOf(p.Accounts, func(s access.Statement) []string { return s.Resources })
+	var gone, closed, managing []string
+	for _, id := range slices.Sorted(maps.Keys(uses)) {
+		a, there := byID[id]
+		item := fmt.Sprintf("%s (%s)", id, path("config", uses[id], "Resource"))
+		switch {
+		case !there:
+			gone = append(gone, item)
+		case !a.active:
+			closed = append(closed, item+" "+a.state)
+		case id == management && own != management:
+			managing = append(managing, item)
+		}
+	}
+	var out []finding
+	if len(gone) > 0 {
+		out = append(out, finding{Status: missing, Found: "in the policy, not in the organization", Items: gone, Fix: "Correct the ids, or remove them from the policy."})
+	}
+	if len(closed) > 0 {
+		out = append(out, finding{Status: missing, Found: "in the policy, not active", Items: closed, Fix: "Remove them from the policy: nobody can be given access there."})
+	}
+	if len(managing) > 0 {
+		out = append(out, finding{Status: warning, Found: "the management account, to which this account can't give access", Items: managing, Fix: "Remove it from the policy, or put a group into group_config that has access there."})
+	}
+	if len(out) == 0 {
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("%d active in the organization; all %d that the policy names are among them", active, len(uses))})
+	}
+	return out
+}

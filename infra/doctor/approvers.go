@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// usersAPI is what the check of the approvers asks of the Identity Store.
+type usersAPI interface {
+	GetUserId(context.Context, *identitystore.GetUserIdInput, ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error)
+	DescribeUser(context.Context, *identitystore.DescribeUserInput, ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error)
+}
+
+// peopleAPI is what it asks of Slack.
+type peopleAPI interface {
+	UserByEmail(ctx context.Context, email string) (u slack.User, found bool, err error)
+}
+
+// absentFromDirectory are the emails of those who can't approve because of
+// Identity Center, each with why.
+func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails []string) (map[string]string, error) {
+	absent := map[string]string{}
+	var none *types.ResourceNotFoundException
+	for _, email := range emails {
+		id, err := api.GetUserId(ctx, &identitystore.GetUserIdInput{
+			IdentityStoreId: &store,
+			AlternateIdentifier: &types.AlternateIdentifierMemberUniqueAttribute{Value: types.UniqueAttribute{
+				AttributePath: aws.String("emails.value"), AttributeValue: document.NewLazyDocument(email),
+			}},
+		})
+		if errors.As(err, &none) {
+			absent[email] = "not there"
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		user, err := api.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: &store, UserId: id.UserId})
+		switch {
+		case errors.As(err, &none):
+			absent[email] = "not there"
+		case err != nil:
+			return nil, err
+		case user.UserStatus == types.UserStatusDisabled:
+			absent[email] = "disabled"
+		}
+	}
+	return absent, nil
+}
+
+// absentFromSlack are the emails of those who can't approve because of Slack,
+// each with why.
+func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, enterprise string) (map[string]string, error) {
+	absent := map[string]string{}
+	for _, email := range emails {
+		u, found, err := api.UserByEmail(ctx, email)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			absent[email] = "unknown or deactivated"
+		case u.Deleted:
+			absent[email] = "deactivated"
+		case u.Guest:
+			absent[email] = "a guest"
+		case u.Bot:
+			absent[email] = "a bot"
+		case !u.FullMember(team) && !u.FullMember(enterprise):
+			absent[email] = "of another workspace"
+		}
+	}
+	return absent, nil
+}
+
+func checkDirectory(emails []string, absent map[string]string) []finding {
+	return checkPeople(emails, absent, "can't approve, being no active user in Identity Center",
+		"Correct the addresses in Approvers: an approver has an active user in Identity Center with the very address that Slack has.")
+}
+
+func checkSlackPeople(emails []string, absent map[string]string) []finding {
+	return checkPeople(emails, absent, "can't approve, being no full member in Slack",
+		"Correct the addresses in Approvers, or invite them as full members: guests and people of other workspaces can't approve.")
+}
+
+func checkPeople(emails []string, absent map[string]string, found, fix string) []finding {
+	var items []string
+	for _, email := range emails {
+		if why, ok := absent[email]; ok {
+			items = append(items, fmt.Sprintf("%s (%s)", email, why))
+		}
+	}
+	switch {
+	case len(items) > 0:
+		return []finding{{Status: warning, Found: found, Items: items, Fix: fix}}
+	case len(emails) == 0:
+		return []finding{{Status: ready, Found: "the policy names nobody"}}
+	}
+	return []finding{{Status: ready, Found: fmt.Sprintf("all %d", len(emails))}}
+}
+
+// checkStatements finds statements that name approvers, none of whom can
+// approve.
+func checkStatements(p *access.Policy, directory, people map[string]string) []finding {
+	var dead []string
+	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {
+		for i, s := range statements {
+			if len(s.Approvers) > 0 && !slices.ContainsFunc(s.Approvers, func(email string) bool {
+				email = access.NormalizeEmail(email)
+				return directory[email] == "" && people[email] == ""
+			}) {
+				dead = append(dead, fmt.Sprintf("%s[%d] (%s)", key, i, strings.Join(s.Approvers, ", ")))
+			}
+		}
+	}
+	slices.Sort(dead)
+	if len(dead) > 0 {
+		return []finding{{Status: missing, Found: "none of the approvers can approve", Items: dead, Fix: "Give each statement an approver who is a full member in Slack and an active user in Identity Center, with the same address."}}
+	}
+	return []finding{{Status: ready, Found: "each that names approvers has one who can approve"}}
+}

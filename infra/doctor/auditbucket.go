@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// bucketsAPI is what the check of the bucket asks.
+type bucketsAPI interface {
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+	GetObjectLockConfiguration(context.Context, *s3.GetObjectLockConfigurationInput, ...func(*s3.Options)) (*s3.GetObjectLockConfigurationOutput, error)
+	GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error)
+	GetBucketEncryption(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
+}
+
+// checkAuditBucket looks at the bucket that exists already. It writes nothing,
+// so whether the functions may write is told from whose the bucket is.
+func checkAuditBucket(ctx context.Context, api bucketsAPI, bucket string, wantMFADelete bool, account, region string) ([]finding, error) {
+	if bucket == "" {
+		found := finding{Status: ready, Found: "the deployment makes it"}
+		if wantMFADelete {
+			found = finding{Status: warning, Found: "the deployment makes it; s3_mfa_delete is not CloudFormation's to set", Fix: "After the deployment, turn it on as docs/migration.md says, with the root user's credentials."}
+		}
+		return []finding{found}, nil
+	}
+	head, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) {
+		switch response.HTTPStatusCode() {
+		case 404:
+			return []finding{{Status: missing, Found: bucket + " does not exist", Fix: "Create it, or take s3_name_of_the_existing_bucket out of the settings."}}, nil
+		case 301:
+			return []finding{{Status: missing, Found: fmt.Sprintf("%s is not in %s", bucket, region), Fix: "Name a bucket of the region that you deploy to."}}, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in := aws.ToString(head.BucketRegion); in != "" && in != region {
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is in %s, the deployment in %s", bucket, in, region), Fix: "Name a bucket of the region that you deploy to."}}, nil
+	}
+	var out []finding
+	add := func(s status, found, fix string) { out = append(out, finding{Status: s, Found: found, Fix: fix}) }
+
+	_, err = api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket, ExpectedBucketOwner: &account})
+	switch {
+	case err == nil:
+		add(ready, bucket+" exists and is this account's", "")
+	case errors.As(err, &response) && response.HTTPStatusCode() == 403:
+		add(warning, bucket+" is another account's, so its policy decides whether records can be written",
+			fmt.Sprintf("Let the bucket's policy allow s3:PutObject to arn:aws:iam::%s:root, for the records' prefix and policies/*.", account))
+	default:
+		return nil, err
+	}
+	// What of the following may not be read is a line of its own.
+	for _, look := range []func() (finding, error){
+		func() (finding, error) { return objectLock(ctx, api, bucket) },
+		func() (finding, error) { return versioning(ctx, api, bucket, wantMFADelete) },
+		func() (finding, error) { return encryption(ctx, api, bucket) },
+	} {
+		f, err := look()
+		if err != nil {
+			f = failed("", err)
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// is says whether err has one of these codes of S3's.
+func is(err error, codes ...string) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	for _, c := range codes {
+		if api.ErrorCode() == c {
+			return true
+		}
+	}
+	return false
+}
+
+func objectLock(ctx context.Context, api bucketsAPI, bucket string) (finding, error) {
+	const fix = "To keep records from being deleted, turn Object Lock on, with a default retention."
+	out, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
+	if is(err, "ObjectLockConfigurationNotFoundError") {
+		return finding{Status: warning, Found: "no Object Lock: who may delete from the bucket may delete records", Fix: fix}, nil
+	}
+	if err != nil {
+		return finding{}, err
+	}
+	c := out.ObjectLockConfiguration
+	if c == nil || c.ObjectLockEnabled != types.ObjectLockEnabledEnabled || c.Rule == nil || c.Rule.DefaultRetention == nil {
+		return finding{Status: warning, Found: "Object Lock without a default retention locks no record", Fix: fix}, nil
+	}
+	r := c.Rule.DefaultRetention
+	kept := fmt.Sprintf("%d days", aws.ToInt32(r.Days))
+	if years := aws.ToInt32(r.Years); years > 0 {
+		kept = fmt.Sprintf("%d years", years)
+	}
+	return finding{Status: ready, Found: fmt.Sprintf("Object Lock %s for %s", r.Mode, kept)}, nil
+}
+
+func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelete bool) (finding, error) {
+	out, err := api.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
+	if err != nil {
+		return finding{}, err
+	}
+	on := out.MFADelete == types.MFADeleteStatusEnabled
+	found := fmt.Sprintf("versioning %s, MFA delete %s", cmp.Or(string(out.Status), "never turned on"), cmp.Or(string(out.MFADelete), "off"))
+	if wantMFADelete && !on {
+		return finding{Status: missing, Found: found + "; s3_mfa_delete demands it",
+			Fix: fmt.Sprintf(`With the root user's credentials: aws s3api put-bucket-versioning --bucket %s --versioning-configuration Status=Enabled,MFADelete=Enabled --mfa "SERIAL CODE"`, bucket)}, nil
+	}
+	return finding{Status: ready, Found: found}, nil
+}
+
+func encryption(ctx context.Context, api bucketsAPI, bucket string) (finding, error) {
+	out, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
+	if is(err, "ServerSideEncryptionConfigurationNotFoundError") {
+		return finding{Status: ready, Found: "encrypted with S3's own keys"}, nil
+	}
+	if err != nil {
+		return finding{}, err
+	}
+	if out.ServerSideEncryptionConfiguration != nil {
+		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
+			if d := rule.ApplyServerSideEncryptionByDefault; d != nil && aws.ToString(d.KMSMasterKeyID) != "" {
+				return finding{Status: warning, Found: "encrypted with the key " + aws.ToString(d.KMSMasterKeyID) + "; whether the functions may use it can't be read from here",
+					Fix: "Let the key's policy allow kms:GenerateDataKey to the role of the function audit: without it no record is written, and access without a record is taken back."}, nil
+			}
+		}
+	}
+	return finding{Status: ready, Found: "encrypted without a key of your own"}, nil
+}

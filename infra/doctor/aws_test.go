@@ -1,0 +1,422 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/functions/access"
+)
+
+func metadata(arn, owner string, status ssotypes.InstanceStatus) ssotypes.InstanceMetadata {
+	return ssotypes.InstanceMetadata{InstanceArn: &arn, OwnerAccountId: &owner, Status: status, IdentityStoreId: aws.String("d-1")}
+}
+
+func TestInstance(t *testing.T) {
+	active := metadata("arn:one", managing, ssotypes.InstanceStatusActive)
+	broken := metadata("arn:one", managing, ssotypes.InstanceStatusCreateFailed)
+	broken.StatusReason = aws.String("the key is disabled")
+	tests := []struct {
+		name    string
+		all     []ssotypes.InstanceMetadata
+		setting string
+		want    string
+		one     bool // the functions would find one
+	}{
+		{"found", []ssotypes.InstanceMetadata{active}, "", "ready: arn:one of account 999999999999 in eu-central-1", true},
+		{"as set", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "arn:one", "ready: arn:one of account 999999999999 in eu-central-1", true},
+		{"none", nil, "", "missing: no instance that this account can see in eu-central-1", false},
+		{"not the one that is set", []ssotypes.InstanceMetadata{active}, "arn:other", "missing: no arn:other in eu-central-1, but: arn:one (of account 999999999999)", false},
+		{"two", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "", "missing: 2 instances in eu-central-1: arn:one (of account 999999999999); arn:two (of account 111111111111)", false},
+		{"not active", []ssotypes.InstanceMetadata{broken}, "", "missing: arn:one of account 999999999999 in eu-central-1, CREATE_FAILED: the key is disabled", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			all, err := listInstances(t.Context(), &fakeAdmin{instances: test.all})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := checkInstance(all, test.setting, own, "eu-central-1")
+			same(t, got, err, test.want)
+			in, err := theInstance(all, test.setting)
+			if (err == nil) != test.one || test.one && in != (instance{"arn:one", "d-1", managing}) {
+				t.Errorf("the one is %+v, %v", in, err)
+			}
+		})
+	}
+}
+
+func TestEncryption(t *testing.T) {
+	of := func(d ssotypes.EncryptionConfigurationDetails) *ssoadmin.DescribeInstanceOutput {
+		return &ssoadmin.DescribeInstanceOutput{EncryptionConfigurationDetails: &d}
+	}
+	none := of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey})
+	none.PermissionSetsEnabled = aws.Bool(false)
+	tests := []struct {
+		name string
+		out  *ssoadmin.DescribeInstanceOutput
+		want []string
+	}{
+		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), []string{"ready: AWS's own"}},
+		{"not said", &ssoadmin.DescribeInstanceOutput{}, []string{"not checked: Identity Center does not say which key it has"}},
+		{"own", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, KmsKeyArn: aws.String("arn:key")}),
+			[]string{"warning: arn:key, a key of your own; whether the functions may use it can't be read from here"}},
+		{"broken", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, EncryptionStatus: ssotypes.KmsKeyStatusUpdateFailed, EncryptionStatusReason: aws.String("disabled")}),
+			[]string{"missing: UPDATE_FAILED: disabled"}},
+		{"an account's instance", none, []string{"missing: the instance has no permission sets", "ready: AWS's own"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkEncryption(t.Context(), &fakeAdmin{describe: test.out}, instance{"arn:one", "d-1", managing}, own)
+			same(t, got, err, test.want...)
+			if test.name == "own" {
+				for _, part := range []string{"kms:Decrypt", "arn:aws:iam::" + own + ":root", "aws:sso:instance-arn arn:one", "arn:aws:identitystore::" + managing + ":identitystore/d-1"} {
+					if !strings.Contains(got[0].Fix, part) {
+						t.Errorf("the fix lacks %s: %s", part, got[0].Fix)
+					}
+				}
+			}
+		})
+	}
+	if _, err := checkEncryption(t.Context(), &fakeAdmin{err: errors.New("down")}, instance{}, own); err == nil {
+		t.Error("a failure is no answer")
+	}
+}
+
+func TestOrganization(t *testing.T) {
+	tests := []struct {
+		name string
+		org  fakeOrg
+		want string
+		err  bool
+	}{
+		{"management account", fakeOrg{management: own}, "warning: this is the management account: access to it can be asked for, and whoever can change this system can get it", false},
+		{"delegated", fakeOrg{management: managing, delegated: []string{"222222222222", own}}, "ready: this is Identity Center's delegated administrator account; the management account 999999999999 can't be asked for", false},
+		{"another one is delegated", fakeOrg{management: managing, delegated: []string{"222222222222"}}, "missing: account 111111111111 is not Identity Center's delegated administrator in the organization that 999999999999 manages", false},
+		{"may not ask", fakeOrg{management: managing, listErr: apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException")},
+			"missing: account 111111111111 is no delegated administrator of the organization that 999999999999 manages, or these credentials may not call ListDelegatedAdministrators", false},
+		{"no organization", fakeOrg{err: &orgtypes.AWSOrganizationsNotInUseException{}}, "missing: account 111111111111 belongs to no organization", false},
+		{"does not say", fakeOrg{}, "", true},
+		{"down", fakeOrg{err: errors.New("down")}, "", true},
+		{"down later", fakeOrg{management: managing, listErr: errors.New("down")}, "", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkOrganization(t.Context(), &test.org, own)
+			if test.err {
+				if err == nil {
+					t.Errorf("got %q", lines(got))
+				}
+				return
+			}
+			same(t, got, err, test.want)
+		})
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	org := &fakeOrg{accounts: []orgtypes.Account{
+		{Id: aws.String(own), State: orgtypes.AccountStateActive},
+		{Id: aws.String(managing), Status: orgtypes.AccountStatusActive}, // as older answers are
+		{Id: aws.String("222222222222"), State: orgtypes.AccountStateSuspended, Status: orgtypes.AccountStatusActive},
+		{Id: aws.String("333333333333"), Status: orgtypes.AccountStatusSuspended},
+	}}
+	all, err := listAccounts(t.Context(), org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name       string
+		resources  []string // of a statement each
+		management string
+		want       []string
+	}{
+		{"there", []string{own, "*"}, managing, []string{"ready: 2 active in the organization; all 1 that the policy names are among them"}},
+		{"not there", []string{"444444444444 " + own, "444444444444 444444444444"}, managing, []string{"missing: in the policy, not in the organization: 444444444444 (config[0].Resource, config[1].Resource)"}},
+		{"closed", []string{"222222222222 333333333333"}, managing, []string{"missing: in the policy, not active: 222222222222 (config[0].Resource) SUSPENDED; 333333333333 (config[0].Resource) SUSPENDED"}},
+		{"management, from a member", []string{managing}, managing, []string{"warning: the management account, to which this account can't give access: 999999999999 (config[0].Resource)"}},
+		{"management, from itself", []string{own}, own, []string{"ready: 2 active in the organization; all 1 that the policy names are among them"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := &access.Policy{}
+			for _, r := range test.resources {
+				p.Accounts = append(p.Accounts, statement(r, "Read", ""))
+			}
+			same(t, checkAccounts(p, all, own, test.management), nil, test.want...)
+		})
+	}
+}
+
+var sets = []permissionSet{{"arn:read", "Read", ""}, {"arn:write", "Write", "PT8H"}, {"arn:admin", "Admin", "PT1H"}, {"arn:last", "Last", "PT2H"}}
+
+func policyOf(permissionSets ...string) *access.Policy {
+	p := &access.Policy{}
+	for _, s := range permissionSets {
+		p.Accounts = append(p.Accounts, statement("*", s, ""))
+	}
+	return p
+}
+
+// TestPermissionSetsAreReadUntilFound: a call each is not made for nothing.
+func TestPermissionSetsAreReadUntilFound(t *testing.T) {
+	tests := []struct {
+		name   string
+		policy *access.Policy
+		want   int
+	}{
+		{"the first two", policyOf("Write Read", "Read"), 2},
+		{"all", policyOf("Read", "*"), 4},
+		{"one that is not there", policyOf("Read Nothing"), 4},
+		{"none", &access.Policy{}, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			api := &fakeAdmin{sets: sets}
+			got, err := listPermissionSets(t.Context(), api, "arn:one", named(test.policy))
+			if err != nil || len(got) != test.want || api.described != test.want {
+				t.Errorf("%d found with %d calls (%v), want %d", len(got), api.described, err, test.want)
+			}
+		})
+	}
+}
+
+func TestPermissionSets(t *testing.T) {
+	same(t, checkPermissionSets(policyOf("Read", "Write *"), sets), nil, "ready: all 2 that the policy names are in Identity Center")
+	same(t, checkPermissionSets(policyOf("Read read", "Gone", "Gone"), sets), nil,
+		"missing: in the policy, not in Identity Center: Gone (config[1].PermissionSet, config[2].PermissionSet); read (config[0].PermissionSet)")
+}
+
+func TestProvisioned(t *testing.T) {
+	tests := []struct {
+		name       string
+		policy     *access.Policy
+		management string
+		want       []string
+	}{
+		{"from the management account", policyOf("Admin"), own, []string{"ready: the management account may assign all"}},
+		{"none", policyOf("Write"), managing, []string{"ready: none of the policy's is in use in the management account"}},
+		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: in use in the management account, so AWS refuses to assign them from here: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
+		{"by name and as one of all", policyOf("*", "Admin"), managing, []string{
+			"missing: in use in the management account, so AWS refuses to assign them from here: Admin (config[1].PermissionSet)",
+			`warning: covered by "*", in use in the management account, so AWS refuses to assign them from here: Read`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkProvisioned(t.Context(), &fakeAdmin{provisioned: []string{"arn:read", "arn:admin"}}, "arn:one", test.policy, sets, own, test.management)
+			same(t, got, err, test.want...)
+		})
+	}
+	if _, err := checkProvisioned(t.Context(), &fakeAdmin{err: errors.New("down")}, "arn:one", policyOf("Read"), sets, own, managing); err == nil {
+		t.Error("a failure is no answer")
+	}
+}
+
+func TestSessions(t *testing.T) {
+	got, err := checkSessions(policyOf("Read Write Admin"), sets, []time.Duration{time.Hour, 8 * time.Hour})
+	same(t, got, err, "ready: none of 3 permission sets has sessions longer than the longest access (8 hours)")
+	got, err = checkSessions(policyOf("*"), sets, []time.Duration{2 * time.Hour, time.Hour})
+	same(t, got, err, "warning: sessions last longer than the longest access (2 hours), and removing access does not end them: Write (8 hours)")
+	got, err = checkSessions(policyOf("Admin Read"), sets, []time.Duration{15 * time.Minute})
+	same(t, got, err, "warning: sessions last longer than the longest access (15 minutes), and removing access does not end them: Admin (1 hour); Read (1 hour)")
+	if strings.Contains(got[0].Fix, "update-permission-set") {
+		t.Errorf("an hour can't be made shorter: %s", got[0].Fix)
+	}
+	if _, err := checkSessions(policyOf("Odd"), []permissionSet{{"arn:odd", "Odd", "eight hours"}}, []time.Duration{time.Hour}); err == nil {
+		t.Error("what is not understood is no answer")
+	}
+}
+
+func TestParseSession(t *testing.T) {
+	tests := []struct {
+		text string
+		want time.Duration // 0: refused
+	}{
+		{"", time.Hour}, {"PT1H", time.Hour}, {"PT12H", 12 * time.Hour}, {"PT1H30M", 90 * time.Minute}, {"PT3600S", time.Hour}, {"P1DT1H", 25 * time.Hour},
+		{"P", 0}, {"PT", 0}, {"PT0S", 0}, {"1H", 0}, {"PT1.5H", 0}, {"PT99999999999999999999H", 0},
+	}
+	for _, test := range tests {
+		if got, err := parseSession(test.text); got != test.want || (err != nil) != (test.want == 0) {
+			t.Errorf("%q is %s, %v; want %s", test.text, got, err, test.want)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	api := &fakeStore{groups: map[string]string{"g-1": "Team", "g-2": "Synced", "g-3": "Also synced"}, provisioned: map[string]bool{"Synced": true, "Also synced": true}}
+	tests := []struct {
+		name   string
+		groups []access.Statement
+		want   []string
+	}{
+		{"none", nil, []string{"ready: the policy has none"}},
+		{"there", []access.Statement{statement("g-1", "", "")}, []string{"ready: all 1 that the policy names are in Identity Center"}},
+		{"gone", []access.Statement{statement("g-1 g-9", "", "")}, []string{"missing: in the policy, not in Identity Center: g-9 (group_config[0].Resource)"}},
+		{"SCIM's", []access.Statement{statement("g-1", "", ""), statement("g-2", "", "")},
+			[]string{"warning: managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone: Synced (group_config[1].Resource)"}},
+		{"all", []access.Statement{statement("*", "", ""), statement("g-2", "", "")},
+			[]string{`warning: managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone: Synced (group_config[1].Resource); Also synced ("*")`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkGroups(t.Context(), api, "d-1", &access.Policy{Groups: test.groups})
+			same(t, got, err, test.want...)
+		})
+	}
+	for _, groups := range [][]access.Statement{{statement("g-1", "", "")}, {statement("*", "", "")}} {
+		if _, err := checkGroups(t.Context(), &fakeStore{groups: api.groups, err: errors.New("down")}, "d-1", &access.Policy{Groups: groups}); err == nil {
+			t.Error("a failure is no answer")
+		}
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	emails := []string{"ann@example.com", "ben@example.com", "cid@example.com"}
+	api := &fakeStore{users: map[string]types.UserStatus{"ann@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusDisabled}}
+	absent, err := absentFromDirectory(t.Context(), api, "d-1", emails)
+	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled); cid@example.com (not there)")
+	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
+	same(t, checkDirectory(emails[:1], absent), err, "ready: all 1")
+	same(t, checkDirectory(nil, nil), nil, "ready: the policy names nobody")
+	if _, err := absentFromDirectory(t.Context(), &fakeStore{err: errors.New("down")}, "d-1", emails); err == nil {
+		t.Error("a failure is no answer")
+	}
+}
+
+// TestStatements: a person may be good for Slack and not for Identity Center.
+func TestStatements(t *testing.T) {
+	directory, people := map[string]string{"ann@example.com": "not there"}, map[string]string{"ben@example.com": "a guest"}
+	dead := &access.Policy{
+		Accounts: []access.Statement{statement("*", "*", "ann@example.com cid@example.com"), statement("*", "*", "Ann@example.com ben@example.com"), statement("*", "*", "")},
+		Groups:   []access.Statement{statement("*", "", "ben@example.com")},
+	}
+	same(t, checkStatements(dead, directory, people), nil, "missing: none of the approvers can approve: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
+	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: each that names approvers has one who can approve")
+}
+
+func TestBootstrap(t *testing.T) {
+	const parameter = "/cdk-bootstrap/hnb659fds/version"
+	tests := []struct {
+		name   string
+		values map[string]string
+		want   string
+	}{
+		{"never", nil, "missing: the CDK was never set up in this account and region"},
+		{"old", map[string]string{parameter: "plain:5"}, "missing: version 5; the template needs 6"},
+		{"just right", map[string]string{parameter: "plain:6"}, "ready: version 6; the template needs 6"},
+		{"newer", map[string]string{parameter: "plain:28"}, "ready: version 28; the template needs 6"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkBootstrap(t.Context(), fakeParameters{values: test.values}, own, "eu-central-1")
+			same(t, got, err, test.want)
+			if want := "npx cdk bootstrap aws://111111111111/eu-central-1"; got[0].Status == missing && got[0].Fix != want {
+				t.Errorf("fix %q", got[0].Fix)
+			}
+		})
+	}
+	for name, api := range map[string]fakeParameters{"no number": {values: map[string]string{parameter: "new"}}, "down": {err: errors.New("down")}} {
+		if got, err := checkBootstrap(t.Context(), api, own, "eu-central-1"); err == nil {
+			t.Errorf("%s: %q", name, lines(got))
+		}
+	}
+}
+
+func TestConcurrency(t *testing.T) {
+	n := func(i int32) *int32 { return &i }
+	tests := []struct {
+		name    string
+		api     fakeLambda
+		reserve int
+		want    string
+	}{
+		{"plenty", fakeLambda{unreserved: n(1000)}, 0, "ready: 1000 invocations at once are left in eu-central-1"},
+		{"a new account", fakeLambda{unreserved: n(10)}, 0, "warning: 10 invocations at once are left in eu-central-1, for everything in the account"},
+		{"just enough", fakeLambda{unreserved: n(120)}, 20, "ready: 120 invocations at once are left in eu-central-1"},
+		{"one too few", fakeLambda{unreserved: n(119)}, 20, "missing: 119 invocations at once are left in eu-central-1; ingress_reserved_concurrency needs 20 and the 100 that Lambda keeps free"},
+		{"reserved already", fakeLambda{unreserved: n(100), reserved: n(20)}, 20, "ready: 120 invocations at once are left in eu-central-1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkConcurrency(t.Context(), test.api, "f", test.reserve, "eu-central-1")
+			same(t, got, err, test.want)
+		})
+	}
+	for name, api := range map[string]fakeLambda{"does not say": {}, "down": {unreserved: n(1000), err: errors.New("down")}} {
+		if got, err := checkConcurrency(t.Context(), api, "f", 0, "eu-central-1"); err == nil {
+			t.Errorf("%s: %q", name, lines(got))
+		}
+	}
+}
+
+func TestAuditBucket(t *testing.T) {
+	notFound := apiError("S3", "GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")
+	good := fakeBucket{
+		region: "eu-central-1",
+		lock: &s3.GetObjectLockConfigurationOutput{ObjectLockConfiguration: &s3types.ObjectLockConfiguration{
+			ObjectLockEnabled: s3types.ObjectLockEnabledEnabled,
+			Rule:              &s3types.ObjectLockRule{DefaultRetention: &s3types.DefaultRetention{Mode: s3types.ObjectLockRetentionModeCompliance, Years: aws.Int32(2)}},
+		}},
+		versioning: s3.GetBucketVersioningOutput{Status: s3types.BucketVersioningStatusEnabled, MFADelete: s3types.MFADeleteStatusEnabled},
+		encryption: &s3.GetBucketEncryptionOutput{},
+	}
+	change := func(f func(*fakeBucket)) fakeBucket { b := good; f(&b); return b }
+	const (
+		exists    = "ready: audit exists and is this account's"
+		locked    = "ready: Object Lock COMPLIANCE for 2 years"
+		versioned = "ready: versioning Enabled, MFA delete Enabled"
+		encrypted = "ready: encrypted without a key of your own"
+	)
+	tests := []struct {
+		name   string
+		bucket string
+		api    fakeBucket
+		mfa    bool
+		want   []string
+	}{
+		{"made", "", fakeBucket{}, false, []string{"ready: the deployment makes it"}},
+		{"made, with MFA delete", "", fakeBucket{}, true, []string{"warning: the deployment makes it; s3_mfa_delete is not CloudFormation's to set"}},
+		{"all good", "audit", good, true, []string{exists, locked, versioned, encrypted}},
+		{"none", "audit", fakeBucket{head: status4xx(404)}, false, []string{"missing: audit does not exist"}},
+		{"moved", "audit", fakeBucket{head: status4xx(301)}, false, []string{"missing: audit is not in eu-central-1"}},
+		{"elsewhere", "audit", fakeBucket{region: "us-east-1"}, false, []string{"missing: audit is in us-east-1, the deployment in eu-central-1"}},
+		{"another account's", "audit", change(func(b *fakeBucket) { b.headOwn = status4xx(403) }), false,
+			[]string{"warning: audit is another account's, so its policy decides whether records can be written", locked, versioned, encrypted}},
+		{"no lock", "audit", change(func(b *fakeBucket) { b.lock, b.lockErr = nil, notFound }), false,
+			[]string{exists, "warning: no Object Lock: who may delete from the bucket may delete records", versioned, encrypted}},
+		{"a lock without retention", "audit", change(func(b *fakeBucket) {
+			b.lock = &s3.GetObjectLockConfigurationOutput{ObjectLockConfiguration: &s3types.ObjectLockConfiguration{ObjectLockEnabled: s3types.ObjectLockEnabledEnabled}}
+		}), false, []string{exists, "warning: Object Lock without a default retention locks no record", versioned, encrypted}},
+		{"MFA delete demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), true,
+			[]string{exists, locked, "missing: versioning never turned on, MFA delete off; s3_mfa_delete demands it", encrypted}},
+		{"MFA delete not demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), false,
+			[]string{exists, locked, "ready: versioning never turned on, MFA delete off", encrypted}},
+		{"a key of one's own", "audit", change(func(b *fakeBucket) {
+			b.encryption = &s3.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{Rules: []s3types.ServerSideEncryptionRule{
+				{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{KMSMasterKeyID: aws.String("arn:key")}}}}}
+		}), false, []string{exists, locked, versioned, "warning: encrypted with the key arn:key; whether the functions may use it can't be read from here"}},
+		{"what may not be read", "audit", change(func(b *fakeBucket) {
+			b.lockErr = apiError("S3", "GetObjectLockConfiguration", "AccessDenied")
+		}), false, []string{exists, "not checked: could not be checked: GetObjectLockConfiguration of S3: AccessDenied: no", versioned, encrypted}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkAuditBucket(t.Context(), test.api, test.bucket, test.mfa, own, "eu-central-1")
+			same(t, got, err, test.want...)
+		})
+	}
+	for name, api := range map[string]fakeBucket{"may not look": {head: status4xx(403)}, "may not look again": {region: "eu-central-1", headOwn: errors.New("down")}} {
+		if got, err := checkAuditBucket(t.Context(), api, "audit", false, own, "eu-central-1"); err == nil {
+			t.Errorf("%s: %q", name, lines(got))
+		}
+	}
+}

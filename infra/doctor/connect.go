@@ -1,0 +1,90 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+
+	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
+)
+
+// connector finds out who asks, and makes the clients. Its error is one line
+// that says what to do.
+type connector func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error)
+
+// credentialsLimit is how long looking for credentials may take: where there are
+// none, the SDK's last try is the metadata service of a virtual machine.
+const credentialsLimit = 15 * time.Second
+
+// attempts is how often a call is made that AWS throttles or fails at.
+const attempts = 6
+
+func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts),
+		config.WithLogger(logging.Nop{})) // what the SDK has to say comes as errors too
+	if err != nil {
+		return nil, fmt.Errorf("AWS's configuration can't be read: %s", describe(err))
+	}
+	return connectTo(ctx, cfg, s, slackAPI)
+}
+
+// connectTo does what connect does, with an AWS that is known.
+func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackAPI string) (*doctor, error) {
+	if cfg.Region == "" {
+		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+	}
+	account, err := caller(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	sso := cfg.Copy()
+	sso.Region = cmp.Or(s.SSORegion, cfg.Region)
+	d := &doctor{
+		settings: s, account: account, region: cfg.Region, ssoRegion: sso.Region,
+		admin: ssoadmin.NewFromConfig(sso), store: identitystore.NewFromConfig(sso),
+		org: organizations.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg),
+		parameters: ssm.NewFromConfig(cfg), vault: secretsmanager.NewFromConfig(cfg),
+		// A server at an address of its own has no host name for each bucket.
+		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+	}
+	d.slack = func(token string) slackAPIs {
+		return slack.NewClient(func(context.Context) (string, error) { return token, nil }, slackAPI, nil)
+	}
+	return d, nil
+}
+
+// caller is the account that the credentials belong to.
+func caller(ctx context.Context, cfg aws.Config) (account string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, credentialsLimit)
+	defer cancel()
+	const login = "log in (aws sso login), or set AWS_PROFILE to a profile that may read the account"
+	if cfg.Credentials == nil {
+		return "", errors.New("No AWS credentials can be used: " + login + ".")
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return "", errors.New("No AWS credentials can be used: " + login + ".")
+	}
+	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	switch {
+	case code(err) != "":
+		return "", fmt.Errorf("AWS does not accept the credentials (%s): %s.", code(err), login)
+	case err != nil:
+		return "", fmt.Errorf("AWS can't be reached in %s: %s", cfg.Region, describe(err))
+	}
+	return aws.ToString(out.Account), nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"sso-elevator/functions/access"
+)
+
+// blocked is the error of a check that needs the answer of another one, which
+// failed.
+type blocked struct{ on string }
+
+func (b blocked) Error() string { return "needs what the line " + b.on + " says" }
+
+// failed is the finding of a check that could not be made.
+func failed(name string, err error) finding {
+	f := finding{Check: name, Status: unchecked, Found: "could not be checked: " + describe(err)}
+	var operation *smithy.OperationError
+	var b blocked
+	switch {
+	case errors.As(err, &b):
+		f.Fix = "Mend that first."
+	case errors.Is(err, context.Canceled):
+		f.Fix = "Run it again, and let it finish."
+	case denied(err) && errors.As(err, &operation):
+		f.Fix = fmt.Sprintf("Use credentials that may call %s of %s.", operation.Operation(), operation.Service())
+	default:
+		f.Fix = "Run it again; where it stays so, ask by hand what the line is about."
+	}
+	return f
+}
+
+// code is AWS's name of an error; empty where err is none of AWS's.
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// denied says whether AWS refused a call to this caller.
+func denied(err error) bool {
+	switch code(err) {
+	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "Forbidden", "NotAuthorized":
+		return true
+	}
+	return false
+}
+
+// describe is an error on one line, without what only a programmer wants.
+func describe(err error) string {
+	var operation *smithy.OperationError
+	var api smithy.APIError
+	var coded *access.Error
+	text := err.Error()
+	switch {
+	case errors.As(err, &operation) && errors.As(err, &api):
+		text = fmt.Sprintf("%s of %s: %s: %s", operation.Operation(), operation.Service(), api.ErrorCode(), api.ErrorMessage())
+	case errors.As(err, &operation):
+		text = fmt.Sprintf("%s of %s: %v", operation.Operation(), operation.Service(), operation.Unwrap())
+	case errors.As(err, &coded):
+		text = coded.Error()
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	const most = 240
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "…"
+	}
+	return strings.TrimSuffix(text, ": ")
+}

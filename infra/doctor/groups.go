@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+
+	"sso-elevator/functions/access"
+)
+
+// groupsAPI is what the check of the groups asks.
+type groupsAPI interface {
+	DescribeGroup(context.Context, *identitystore.DescribeGroupInput, ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error)
+	ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error)
+}
+
+// checkGroups compares the policy's groups with the identity store's.
+func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Policy) ([]finding, error) {
+	resources := func(s access.Statement) []string { return s.Resources }
+	uses := usesOf(p.Groups, resources)
+	var gone, provisioned []string
+	for _, id := range slices.Sorted(maps.Keys(uses)) {
+		where := path("group_config", uses[id], "Resource")
+		g, err := api.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: &store, GroupId: &id})
+		var none *types.ResourceNotFoundException
+		switch {
+		case errors.As(err, &none):
+			gone = append(gone, fmt.Sprintf("%s (%s)", id, where))
+		case err != nil:
+			return nil, err
+		case len(g.ExternalIds) > 0:
+			provisioned = append(provisioned, fmt.Sprintf("%s (%s)", aws.ToString(g.DisplayName), where))
+		}
+	}
+	if all(p.Groups, resources) {
+		pages := identitystore.NewListGroupsPaginator(api, &identitystore.ListGroupsInput{IdentityStoreId: &store, MaxResults: aws.Int32(pageSize)})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, g := range page.Groups {
+				if len(g.ExternalIds) > 0 && len(uses[aws.ToString(g.GroupId)]) == 0 {
+					provisioned = append(provisioned, aws.ToString(g.DisplayName)+` ("*")`)
+				}
+			}
+		}
+	}
+	var out []finding
+	if len(gone) > 0 {
+		out = append(out, finding{Status: missing, Found: "in the policy, not in Identity Center", Items: gone, Fix: "Correct the ids, or remove them from the policy."})
+	}
+	if len(provisioned) > 0 {
+		out = append(out, finding{Status: warning, Found: "managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone", Items: provisioned,
+			Fix: "Use groups that were made in Identity Center itself."})
+	}
+	if len(out) == 0 {
+		found := fmt.Sprintf("all %d that the policy names are in Identity Center", len(uses))
+		if len(p.Groups) == 0 {
+			found = "the policy has none"
+		}
+		out = append(out, finding{Status: ready, Found: found})
+	}
+	return out, nil
+}

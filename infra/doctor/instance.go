@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+)
+
+// instancesAPI is what the checks of the instance ask.
+type instancesAPI interface {
+	ListInstances(context.Context, *ssoadmin.ListInstancesInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error)
+	DescribeInstance(context.Context, *ssoadmin.DescribeInstanceInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribeInstanceOutput, error)
+}
+
+// instance is the one that the functions will use.
+type instance struct{ arn, store, owner string }
+
+func listInstances(ctx context.Context, api instancesAPI) ([]types.InstanceMetadata, error) {
+	var all []types.InstanceMetadata
+	pages := ssoadmin.NewListInstancesPaginator(api, &ssoadmin.ListInstancesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Instances...)
+	}
+	return all, nil
+}
+
+// candidates are the instances that the setting leaves: "" leaves all.
+func candidates(all []types.InstanceMetadata, setting string) []types.InstanceMetadata {
+	var left []types.InstanceMetadata
+	for _, in := range all {
+		if setting == "" || setting == aws.ToString(in.InstanceArn) {
+			left = append(left, in)
+		}
+	}
+	return left
+}
+
+// theInstance is the one that is left.
+func theInstance(all []types.InstanceMetadata, setting string) (instance, error) {
+	left := candidates(all, setting)
+	if len(left) != 1 {
+		return instance{}, errors.New("there is not exactly one instance")
+	}
+	return instance{aws.ToString(left[0].InstanceArn), aws.ToString(left[0].IdentityStoreId), aws.ToString(left[0].OwnerAccountId)}, nil
+}
+
+func checkInstance(all []types.InstanceMetadata, setting, account, region string) ([]finding, error) {
+	left := candidates(all, setting)
+	var arns []string
+	for _, in := range all {
+		arns = append(arns, fmt.Sprintf("%s (of account %s)", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId)))
+	}
+	switch {
+	case len(all) == 0:
+		return []finding{{Status: missing, Found: "no instance that this account can see in " + region,
+			Fix: "Set sso_region to Identity Center's region, and deploy to the management account or to a delegated administrator's; where there is no instance at all, enable Identity Center for the organization."}}, nil
+	case len(left) == 0:
+		return []finding{{Status: missing, Found: fmt.Sprintf("no %s in %s, but", setting, region), Items: arns, Fix: "Correct sso_instance_arn or sso_region."}}, nil
+	case len(left) > 1:
+		return []finding{{Status: missing, Found: fmt.Sprintf("%d instances in %s", len(left), region), Items: arns, Fix: "Name the organization's in sso_instance_arn."}}, nil
+	}
+	in := left[0]
+	found := fmt.Sprintf("%s of account %s in %s", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId), region)
+	if in.Status != types.InstanceStatusActive {
+		found += ", " + string(in.Status)
+		if why := aws.ToString(in.StatusReason); why != "" {
+			found += ": " + why
+		}
+		return []finding{{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or mend what it names."}}, nil
+	}
+	return []finding{{Status: ready, Found: found}}, nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/infra/bootstrap"
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/localtest"
+	"sso-elevator/infra/local/organization"
+	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
+	"sso-elevator/slack/simulator"
+)
+
+var local *localtest.Stack
+
+func TestMain(m *testing.M) {
+	var err error
+	if local, err = localtest.Start(); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	local.Stop()
+	os.Exit(code)
+}
+
+const (
+	localToken   = "xoxb-1-on-this-machine"
+	localSigning = "0123456789abcdef0123456789abcdef"
+)
+
+// startSlack is the demo's workspace, with the scopes that it is given.
+func startSlack(t *testing.T, scopes []string) (apiURL string) {
+	t.Helper()
+	var people []simulator.Person
+	for _, name := range []string{"bob", "carol", "dave", "erin", "frank", "grace"} {
+		people = append(people, simulator.Person{SlackID: "U0" + strings.ToUpper(name), Name: name, Email: name + "@example.com", InChannel: true, Guest: name == "dave"})
+	}
+	workspace := simulator.New(simulator.Config{
+		TeamID: "T0EXAMPLE1", AppID: "A0ELEVATOR", ChannelID: "C0ACCESS01", BotToken: localToken, SigningSecret: localSigning, People: people, Scopes: scopes,
+	})
+	server := httptest.NewServer(workspace.API())
+	t.Cleanup(server.Close)
+	return server.URL + "/api/"
+}
+
+// readOnly counts the calls that write something.
+type readOnly struct{ writes *atomic.Int64 }
+
+func (c readOnly) Do(r *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	reads := strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Get")
+	// Without a target it is REST, or STS, of which there is one call.
+	if operation == "" {
+		reads = r.Method == http.MethodGet || r.Method == http.MethodHead || strings.Contains(r.Header.Get("Authorization"), "/sts/")
+	}
+	if !reads {
+		c.writes.Add(1)
+	}
+	return http.DefaultClient.Do(r)
+}
+
+// TestOnLocalStack: the demo's settings on the local stack's AWS, before
+// anything is prepared, then ready, then with another management account.
+func TestOnLocalStack(t *testing.T) {
+	o, err := organization.Load("../local/demo/organization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := o.Seed(t.Context(), local.AWS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const config = "../local/demo/elevator.yaml"
+	api := startSlack(t, slack.BotScopes)
+	var writes atomic.Int64
+	look := func(config, api string, wantCode int) map[string][]finding {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"-json", "-config", config, "-slack-api", api}, &stdout, &stderr, func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
+			cfg := local.AWS()
+			cfg.HTTPClient = readOnly{&writes}
+			return connectTo(ctx, cfg, s, slackAPI)
+		})
+		var r report
+		if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+			t.Fatalf("%v: %s%s", err, stdout.String(), stderr.String())
+		}
+		if code != wantCode || r.Ready != (wantCode == 0) || r.Account != localtest.AccountID || r.Region != localtest.Region {
+			t.Errorf("code %d, want %d: %s", code, wantCode, stdout.String())
+		}
+		for _, secret := range []string{localToken, localSigning} {
+			if strings.Contains(stdout.String()+stderr.String(), secret) {
+				t.Error("a secret is in the answer")
+			}
+		}
+		by := map[string][]finding{}
+		for _, f := range r.Findings {
+			by[f.Check] = append(by[f.Check], f)
+		}
+		return by
+	}
+	// states is one word for each check that is not just ready.
+	states := func(by map[string][]finding) string {
+		var all []string
+		for check, findings := range by {
+			for _, f := range findings {
+				if f.Status != ready {
+					all = append(all, check+": "+string(f.Status))
+				}
+			}
+		}
+		slices.Sort(all)
+		return strings.Join(all, "\n")
+	}
+	expect := func(by map[string][]finding, want ...string) {
+		t.Helper()
+		if got := states(by); got != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+		}
+	}
+
+	expect(look(config, api, 1),
+		"Approvers, Identity Center: warning", // Zoe is nowhere
+		"Approvers, Slack: not checked",
+		"CDK bootstrap: missing",
+		"Organization: warning",
+		"Slack app: not checked",
+		"Slack bot token: missing",
+		"Slack channel: not checked",
+		"Slack scopes: not checked",
+		"Slack signing secret: missing",
+		"Statements: not checked",
+	)
+
+	params := ssm.NewFromConfig(local.AWS())
+	put := func(name, value string, kind ssmtypes.ParameterType) {
+		t.Helper()
+		if _, err := params.PutParameter(t.Context(), &ssm.PutParameterInput{Name: &name, Value: &value, Type: kind, Overwrite: aws.Bool(true)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("/sso-elevator/slack-bot-token", localToken, ssmtypes.ParameterTypeSecureString)
+	put("/sso-elevator/slack-signing-secret", localSigning, ssmtypes.ParameterTypeSecureString)
+	put(bootstrap.Parameter, "28", ssmtypes.ParameterTypeString)
+
+	by := look(config, api, 1)
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing")
+	// Dave is a guest, and approves one statement alone.
+	same(t, by["Statements"], nil, "missing: none of the approvers can approve: config[5] (dave@example.com)")
+	same(t, by["Approvers, Slack"], nil, "warning: can't approve, being no full member in Slack: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
+	same(t, by["Slack app"], nil, "ready: app A0ELEVATOR in workspace T0EXAMPLE1 (Example Corp)")
+	same(t, by["Lambda concurrency"], nil, "ready: 1000 invocations at once are left in us-east-1")
+
+	// As it was meant: nothing is left but what is to be known.
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mended := filepath.Join(t.TempDir(), "elevator.yaml")
+	if err := os.WriteFile(mended, bytes.ReplaceAll(text, []byte("dave@example.com"), []byte("erin@example.com")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(look(mended, api, 0), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning")
+
+	expect(look(mended, startSlack(t, slack.BotScopes[1:]), 1), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Slack scopes: missing")
+
+	// From a delegated administrator account what is in use in the management
+	// account is out of reach.
+	admin := ssoadmin.NewFromConfig(local.AWS())
+	_, err = admin.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: &ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser, TargetId: aws.String(ids.Accounts["network"]),
+		PermissionSetArn: aws.String(ids.PermissionSets["SupportAccess"]), PrincipalId: aws.String(ids.People["bob@example.com"]),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * gateway.DefaultSettleDelay)
+	local.Gateway.SetManagementAccount(ids.Accounts["network"])
+	defer local.Gateway.SetManagementAccount("")
+	by = look(mended, api, 1)
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing")
+	same(t, by["Permission sets from here"], nil, "missing: in use in the management account, so AWS refuses to assign them from here: SupportAccess (config[6].PermissionSet)")
+	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
+		t.Errorf("organization: %+v", found)
+	}
+	if n := writes.Load(); n != 0 {
+		t.Errorf("%d calls that write", n)
+	}
+}
+
+// TestConnect: what is wrong with credentials or region is one line.
+func TestConnect(t *testing.T) {
+	none := local.AWS()
+	none.Region = ""
+	empty := local.AWS()
+	empty.Credentials = credentials.NewStaticCredentialsProvider("", "", "")
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte(`<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error></ErrorResponse>`))
+	}))
+	expired := local.AWS()
+	expired.BaseEndpoint = &refusing.URL
+	gone := local.AWS()
+	gone.BaseEndpoint = aws.String("http://127.0.0.1:1")
+	defer refusing.Close()
+	tests := []struct {
+		name string
+		cfg  aws.Config
+		want string // begins
+	}{
+		{"no region", none, "No AWS region is set: "},
+		{"no credentials", empty, "No AWS credentials can be used: "},
+		{"expired", expired, "AWS does not accept the credentials (ExpiredToken): "},
+		{"out of reach", gone, "AWS can't be reached in us-east-1: "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := connectTo(t.Context(), test.cfg, &settings.Settings{}, slack.DefaultAPIURL)
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}

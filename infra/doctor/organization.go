@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+)
+
+// organizationAPI is what the check of the account's place asks.
+type organizationAPI interface {
+	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
+	ListDelegatedAdministrators(context.Context, *organizations.ListDelegatedAdministratorsInput, ...func(*organizations.Options)) (*organizations.ListDelegatedAdministratorsOutput, error)
+}
+
+// ssoPrincipal is Identity Center's name as a trusted service.
+const ssoPrincipal = "sso.amazonaws.com"
+
+// managementAccount is the organization's, by id.
+func managementAccount(ctx context.Context, api organizationAPI) (string, error) {
+	out, err := api.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	if err != nil {
+		return "", err
+	}
+	if out.Organization == nil || aws.ToString(out.Organization.MasterAccountId) == "" {
+		return "", errors.New("AWS does not say which account manages the organization")
+	}
+	return aws.ToString(out.Organization.MasterAccountId), nil
+}
+
+// checkOrganization says what the account is in the organization, and what that
+// means.
+func checkOrganization(ctx context.Context, api organizationAPI, account string) ([]finding, error) {
+	management, err := managementAccount(ctx, api)
+	var none *types.AWSOrganizationsNotInUseException
+	register := "Deploy to the management account, or from there run: aws organizations register-delegated-administrator --service-principal " + ssoPrincipal + " --account-id " + account
+	switch {
+	case errors.As(err, &none):
+		return []finding{{Status: missing, Found: "account " + account + " belongs to no organization", Fix: "Use an account of the organization whose Identity Center this is."}}, nil
+	case err != nil:
+		return nil, err
+	case management == account:
+		return []finding{{Status: warning, Found: "this is the management account: access to it can be asked for, and whoever can change this system can get it",
+			Fix: "Fine for a first try; for good, deploy to a delegated administrator account of Identity Center."}}, nil
+	}
+	pages := organizations.NewListDelegatedAdministratorsPaginator(api, &organizations.ListDelegatedAdministratorsInput{ServicePrincipal: aws.String(ssoPrincipal)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if denied(err) {
+			// Organizations answers this to the management account and to
+			// delegated administrators alone.
+			return []finding{{Status: missing, Found: fmt.Sprintf("account %s is no delegated administrator of the organization that %s manages, or these credentials may not call ListDelegatedAdministrators", account, management), Fix: register}}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page.DelegatedAdministrators {
+			if aws.ToString(d.Id) == account {
+				return []finding{{Status: ready, Found: fmt.Sprintf("this is Identity Center's delegated administrator account; the management account %s can't be asked for", management)}}, nil
+			}
+		}
+	}
+	return []finding{{Status: missing, Found: fmt.Sprintf("account %s is not Identity Center's delegated administrator in the organization that %s manages", account, management), Fix: register}}, nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+)
+
+// report is the whole answer.
+type report struct {
+	Account  string    `json:"account"`
+	Region   string    `json:"region"`
+	Ready    bool      `json:"ready"`
+	Findings []finding `json:"findings"`
+}
+
+// ready says whether nothing is missing and everything could be looked at.
+func (r report) ready() bool {
+	return len(r.Findings) > 0 && !slices.ContainsFunc(r.Findings, func(f finding) bool { return f.Status != ready && f.Status != warning })
+}
+
+func (r report) writeJSON(w io.Writer) error {
+	r.Ready = r.ready()
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(r)
+}
+
+// mostItems is how many of a finding's items the table has.
+const mostItems = 6
+
+// writeTable writes a line for each finding, with its fix below it, and the sum.
+func (r report) writeTable(w io.Writer) error {
+	fmt.Fprintf(w, "Account %s, region %s\n\n", clean(r.Account), clean(r.Region))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STATE\tCHECK\tFOUND")
+	counts := map[status]int{}
+	for _, f := range r.Findings {
+		counts[f.Status]++
+		found := f.Found
+		if len(f.Items) > 0 {
+			found += ": " + strings.Join(f.Items[:min(len(f.Items), mostItems)], ", ")
+		}
+		if more := len(f.Items) - mostItems; more > 0 {
+			found += fmt.Sprintf(" and %d more (-json has all)", more)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, clean(f.Check), clean(found))
+		if f.Fix != "" {
+			fmt.Fprintf(t, "\t\t→ %s\n", clean(f.Fix))
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var sum []string
+	for _, s := range []status{ready, warning, missing, unchecked} {
+		if counts[s] > 0 {
+			sum = append(sum, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	verdict := "Not ready"
+	if r.ready() {
+		verdict = "Ready"
+	}
+	_, err := fmt.Fprintf(w, "\n%s: %s.\n", verdict, strings.Join(sum, ", "))
+	return err
+}
+
+// clean keeps names from steering a terminal or forging a column.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/settings"
+)
+
+const example = "../../elevator.example.yaml"
+
+func TestRun(t *testing.T) {
+	no := func(context.Context, *settings.Settings, string) (*doctor, error) {
+		return nil, errors.New("No AWS credentials can be used: log in.")
+	}
+	tests := []struct {
+		name   string
+		args   []string
+		code   int
+		stderr string // contained
+		lines  int    // of it; 0: any
+	}{
+		{"no credentials", []string{"-config", example}, 1, "No AWS credentials can be used: log in.\n", 1},
+		{"no settings", []string{"-config", "nowhere.yaml"}, 1, "nowhere.yaml", 1},
+		{"an argument", []string{"now"}, 2, `unexpected argument "now"`, 1},
+		{"an unknown flag", []string{"-fix"}, 2, "-fix", 0},
+		{"no URL", []string{"-slack-api", "slack.com"}, 2, `-slack-api must be a URL, not "slack.com"`, 1},
+		{"help", []string{"-help"}, 0, "Exit codes", 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), test.args, &stdout, &stderr, no)
+			if code != test.code || !strings.Contains(stderr.String(), test.stderr) || stdout.Len() > 0 {
+				t.Errorf("code %d, want %d\n%s%s", code, test.code, stdout.String(), stderr.String())
+			}
+			if n := strings.Count(stderr.String(), "\n"); test.lines > 0 && n != test.lines {
+				t.Errorf("%d lines: %s", n, stderr.String())
+			}
+		})
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	tests := []struct {
+		name     string
+		statuses []status
+		want     bool
+	}{
+		{"all ready", []status{ready, ready}, true},
+		{"a warning", []status{ready, warning}, true},
+		{"something missing", []status{ready, missing}, false},
+		{"something not checked", []status{unchecked, ready}, false},
+		{"nothing", nil, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var r report
+			for _, s := range test.statuses {
+				r.Findings = append(r.Findings, finding{Status: s})
+			}
+			var b bytes.Buffer
+			if err := r.writeJSON(&b); err != nil {
+				t.Fatal(err)
+			}
+			var said report
+			if err := json.Unmarshal(b.Bytes(), &said); err != nil || said.Ready != test.want || r.ready() != test.want {
+				t.Errorf("ready %v and %v in JSON (%v), want %v", r.ready(), said.Ready, err, test.want)
+			}
+		})
+	}
+}
+
+func TestTable(t *testing.T) {
+	r := report{Account: own, Region: "eu-central-1", Findings: []finding{
+		{Check: "One", Status: ready, Found: "all there"},
+		{Check: "Another", Status: missing, Found: "not there", Items: []string{"a", "b", "c\n\x1b[2J", "d", "e", "f", "g", "h"}, Fix: "Put them there."},
+	}}
+	var b bytes.Buffer
+	if err := r.writeTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `Account 111111111111, region eu-central-1
+
+STATE    CHECK    FOUND
+ready    One      all there
+missing  Another  not there: a, b, c��[2J, d, e, f and 2 more (-json has all)
+                  → Put them there.
+
+Not ready: 1 ready, 1 missing.
+`
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", b.String(), want)
+	}
+}
+
+// TestExamine: a check that fails, panics, hangs or says nothing is not ready,
+// and stops no other one.
+func TestExamine(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	checks := []check{
+		{"hangs", 20 * time.Millisecond, func(context.Context) ([]finding, error) { <-hang; return []finding{{Status: ready}}, nil }},
+		{"gives up in time", 20 * time.Millisecond, func(ctx context.Context) ([]finding, error) { <-ctx.Done(); return nil, ctx.Err() }},
+		{"fails", time.Minute, func(context.Context) ([]finding, error) {
+			return nil, apiError("Organizations", "ListAccounts", "ThrottlingException")
+		}},
+		{"is denied", time.Minute, func(context.Context) ([]finding, error) {
+			return nil, apiError("Organizations", "ListAccounts", "AccessDeniedException")
+		}},
+		{"panics", time.Minute, func(context.Context) ([]finding, error) { panic("oh") }},
+		{"says nothing", time.Minute, func(context.Context) ([]finding, error) { return nil, nil }},
+		{"needs another one", time.Minute, func(context.Context) ([]finding, error) { return nil, blocked{"fails"} }},
+		{"works", time.Minute, func(context.Context) ([]finding, error) {
+			return []finding{{Status: ready, Found: "one"}, {Check: "other", Status: warning, Found: "two"}}, nil
+		}},
+	}
+	want := []struct{ check, found, fix string }{
+		{"hangs", "could not be checked: no answer within 20ms", ""},
+		{"gives up in time", "could not be checked: no answer within 20ms", ""},
+		{"fails", "could not be checked: ListAccounts of Organizations: ThrottlingException: no", ""},
+		{"is denied", "could not be checked: ListAccounts of Organizations: AccessDeniedException: no", "Use credentials that may call ListAccounts of Organizations."},
+		{"panics", "could not be checked: the check is broken: oh", ""},
+		{"says nothing", "could not be checked: the check found nothing", ""},
+		{"needs another one", "could not be checked: needs what the line fails says", "Mend that first."},
+		{"works", "one", ""},
+		{"other", "two", ""},
+	}
+	got := examine(t.Context(), checks)
+	if len(got) != len(want) {
+		t.Fatalf("%d findings: %q", len(got), lines(got))
+	}
+	for i, w := range want {
+		f := got[i]
+		if f.Check != w.check || f.Found != w.found || w.fix != "" && f.Fix != w.fix {
+			t.Errorf("%d is %+v, want %+v", i, f, w)
+		}
+		if i < 7 && (f.Status != unchecked || f.Fix == "") {
+			t.Errorf("%s is %s with the fix %q", f.Check, f.Status, f.Fix)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"sso-elevator/infra/settings"
+)
+
+// parametersAPI is what is asked of Parameter Store.
+type parametersAPI interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// vaultAPI is what is asked of Secrets Manager.
+type vaultAPI interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// secret is what was found where a secret should be. Its value goes to Slack and
+// nowhere else: no finding has it, nor a part of it.
+type secret struct {
+	value   string // without white space around it, as the functions read it
+	missing bool   // there is nothing of the name
+	plain   bool   // a parameter that is not encrypted
+}
+
+// String keeps a secret out of whatever is formatted.
+func (secret) String() string   { return "(a secret)" }
+func (secret) GoString() string { return "(a secret)" }
+
+func readSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, ref settings.SecretRef) (secret, error) {
+	if ref.Store == settings.SecretsManager {
+		out, err := vault.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(ref.Name)})
+		var none *smtypes.ResourceNotFoundException
+		if errors.As(err, &none) {
+			return secret{missing: true}, nil
+		}
+		if err != nil {
+			return secret{}, err
+		}
+		return secret{value: strings.TrimSpace(aws.ToString(out.SecretString))}, nil
+	}
+	out, err := parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(ref.Name), WithDecryption: aws.Bool(true)})
+	var none *ssmtypes.ParameterNotFound
+	if errors.As(err, &none) {
+		return secret{missing: true}, nil
+	}
+	if err != nil {
+		return secret{}, err
+	}
+	if out.Parameter == nil {
+		return secret{missing: true}, nil
+	}
+	return secret{value: strings.TrimSpace(aws.ToString(out.Parameter.Value)), plain: out.Parameter.Type != ssmtypes.ParameterTypeSecureString}, nil
+}
+
+// put is the command that stores a secret. Read from the terminal, it stays out
+// of the shell's history.
+func put(ref settings.SecretRef) string {
+	if ref.Store == settings.SecretsManager {
+		return fmt.Sprintf(`read -rs SECRET; aws secretsmanager create-secret --name %s --secret-string "$SECRET" (put-secret-value --secret-id, where it exists)`, ref.Name)
+	}
+	return fmt.Sprintf(`read -rs SECRET; aws ssm put-parameter --type SecureString --overwrite --name %s --value "$SECRET"`, ref.Name)
+}
+
+// unusable is the finding of a secret that can't be used whatever it is for; ok
+// is false where it may be good.
+func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool) {
+	switch {
+	case s.missing:
+		return finding{Status: missing, Found: ref.String() + " does not exist", Fix: "Store " + what + ": " + put(ref)}, true
+	case s.value == "":
+		return finding{Status: missing, Found: ref.String() + " is empty", Fix: "Store " + what + ": " + put(ref)}, true
+	case s.plain:
+		return finding{Status: missing, Found: ref.String() + " is not encrypted: the parameter is no SecureString",
+			Fix: "Replace the secret in Slack, for this one was readable; then aws ssm delete-parameter --name " + ref.Name + " and " + put(ref)}, true
+	}
+	return finding{}, false
+}
+
+// tokenKinds are what Slack's tokens begin with, other than a bot's.
+//
+// https://docs.slack.dev/authentication/tokens
+var tokenKinds = []struct{ prefix, kind string }{
+	{"xoxp-", "a user's token"},
+	{"xapp-", "an app-level token"},
+	{"xoxe", "a token of token rotation, which expires"},
+	{"xoxa-", "a workspace token of an old kind"},
+	{"xox", "another kind of Slack token"},
+}
+
+func kindOf(value string) string {
+	for _, k := range tokenKinds {
+		if strings.HasPrefix(value, k.prefix) {
+			return k.kind
+		}
+	}
+	return ""
+}
+
+func isBotToken(value string) bool { return strings.HasPrefix(value, "xoxb-") }
+
+func checkBotToken(ref settings.SecretRef, s secret) []finding {
+	const what = "the Bot User OAuth Token of the Slack app's page OAuth & Permissions"
+	if f, bad := unusable(ref, s, what); bad {
+		return []finding{f}
+	}
+	if !isBotToken(s.value) {
+		kind := kindOf(s.value)
+		if kind == "" {
+			kind = "something else"
+		}
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is no bot token but %s: a bot token begins with xoxb-", ref, kind), Fix: "Store " + what + ": " + put(ref)}}
+	}
+	return []finding{{Status: ready, Found: ref.String()}}
+}
+
+// signingSecret is what Slack's signing secrets look like.
+var signingSecret = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func checkSigningSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, ref settings.SecretRef) ([]finding, error) {
+	const what = "the Signing Secret of the Slack app's page Basic Information"
+	s, err := readSecret(ctx, parameters, vault, ref)
+	if err != nil {
+		return nil, err
+	}
+	if f, bad := unusable(ref, s, what); bad {
+		return []finding{f}, nil
+	}
+	switch {
+	case isBotToken(s.value) || kindOf(s.value) != "":
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is no signing secret but a token", ref), Fix: "Store " + what + ": " + put(ref)}}, nil
+	case !signingSecret.MatchString(s.value):
+		return []finding{{Status: warning, Found: ref.String() + " does not look like a signing secret: those have 32 digits and letters from a to f", Fix: "Compare it with " + what + "."}}, nil
+	}
+	return []finding{{Status: ready, Found: ref.String()}}, nil
+}

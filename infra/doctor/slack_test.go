@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
+)
+
+// TestSecrets: what is there and of the right kind, and in no finding a part of
+// what was read.
+func TestSecrets(t *testing.T) {
+	const hex = "0123456789abcdef0123456789abcdef"
+	parameter := settings.SecretRef{Store: settings.ParameterStore, Name: "/slack"}
+	vault := settings.SecretRef{Store: settings.SecretsManager, Name: "slack"}
+	tests := []struct {
+		name           string
+		ref            settings.SecretRef
+		value          string // "-": there is none
+		token, signing string
+	}{
+		{"bot token", parameter, "xoxb-1-hush", "ready: ssm:/slack", "missing: ssm:/slack is no signing secret but a token"},
+		{"bot token with white space", parameter, " xoxb-1-hush\n", "ready: ssm:/slack", "missing: ssm:/slack is no signing secret but a token"},
+		{"signing secret", parameter, hex, "missing: ssm:/slack is no bot token but something else: a bot token begins with xoxb-", "ready: ssm:/slack"},
+		{"user's token", parameter, "xoxp-1-hush", "missing: ssm:/slack is no bot token but a user's token: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
+		{"app-level token", parameter, "xapp-1-hush", "missing: ssm:/slack is no bot token but an app-level token: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
+		{"rotating token", parameter, "xoxe.xoxb-1-hush", "missing: ssm:/slack is no bot token but a token of token rotation, which expires: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
+		{"odd", parameter, "hush hush", "missing: ssm:/slack is no bot token but something else: a bot token begins with xoxb-", "warning: ssm:/slack does not look like a signing secret: those have 32 digits and letters from a to f"},
+		{"not encrypted", parameter, "plain:xoxb-1-hush", "missing: ssm:/slack is not encrypted: the parameter is no SecureString", "missing: ssm:/slack is not encrypted: the parameter is no SecureString"},
+		{"empty", parameter, " ", "missing: ssm:/slack is empty", "missing: ssm:/slack is empty"},
+		{"none", parameter, "-", "missing: ssm:/slack does not exist", "missing: ssm:/slack does not exist"},
+		{"in Secrets Manager", vault, "xoxb-1-hush", "ready: secretsmanager:slack", "missing: secretsmanager:slack is no signing secret but a token"},
+		{"none in Secrets Manager", vault, "-", "missing: secretsmanager:slack does not exist", "missing: secretsmanager:slack does not exist"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, v := fakeParameters{values: map[string]string{"/slack": test.value}}, fakeVault{value: test.value}
+			if test.value == "-" {
+				p, v = fakeParameters{}, fakeVault{err: &smtypes.ResourceNotFoundException{}}
+			}
+			s, err := readSecret(t.Context(), p, v, test.ref)
+			token := checkBotToken(test.ref, s)
+			same(t, token, err, test.token)
+			signing, err := checkSigningSecret(t.Context(), p, v, test.ref)
+			same(t, signing, err, test.signing)
+			text, err := json.Marshal([]any{token, signing, fmt.Sprintf("%v %+v %#v %s", s, s, s, s)})
+			if err != nil || strings.Contains(string(text), "hush") || strings.Contains(string(text), hex) {
+				t.Errorf("the secret is in %s, %v", text, err)
+			}
+		})
+	}
+	for _, ref := range []settings.SecretRef{parameter, vault} {
+		down := errors.New("down")
+		if _, err := readSecret(t.Context(), fakeParameters{err: down}, fakeVault{err: down}, ref); !errors.Is(err, down) {
+			t.Errorf("%s: error %v", ref, err)
+		}
+	}
+}
+
+func TestSlackApp(t *testing.T) {
+	scope := access.Errorf(access.CodeMisconfigure, "look up the bot: Slack answers missing_scope (users:read)")
+	tests := []struct {
+		name       string
+		in         slack.Installation
+		app        string
+		enterprise string
+		err        error
+		want       []string
+		fails      bool
+	}{
+		{name: "as set", in: slack.Installation{TeamID: "T1", TeamName: "One"}, app: "A1", want: []string{"ready: app A1 in workspace T1 (One)"}},
+		{name: "another workspace and app", in: slack.Installation{TeamID: "T2", TeamName: "Two"}, app: "A2",
+			want: []string{"missing: the token is of workspace T2 (Two), the settings say T1", "missing: the token is of app A2, the settings say A1"}},
+		{name: "no app", in: slack.Installation{TeamID: "T1"}, want: []string{"missing: the token is of app (none), the settings say A1"}},
+		{name: "in an enterprise", in: slack.Installation{TeamID: "T1", TeamName: "One", EnterpriseID: "E1"}, app: "A1", enterprise: "E1", want: []string{"ready: app A1 in workspace T1 (One)"}},
+		{name: "installed by the enterprise", in: slack.Installation{TeamID: "E1", TeamName: "All"}, app: "A1", enterprise: "E1", want: []string{"ready: app A1 in workspace E1 (All)"}},
+		{name: "of another enterprise", in: slack.Installation{TeamID: "T1", EnterpriseID: "E2"}, app: "A1", enterprise: "E1", want: []string{"missing: the token is of enterprise E2, the settings say E1"}},
+		{name: "not enough scopes", in: slack.Installation{TeamID: "T1"}, err: scope,
+			want: []string{"missing: which app the token belongs to can't be seen: look up the bot: Slack answers missing_scope (users:read)"}},
+		{name: "down", in: slack.Installation{TeamID: "T1"}, err: errors.New("down"), fails: true},
+		{name: "down, and another workspace", in: slack.Installation{TeamID: "T2", TeamName: "Two"}, err: errors.New("down"),
+			want: []string{"missing: the token is of workspace T2 (Two), the settings say T1", "not checked: could not be checked: down"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := &settings.Settings{SlackTeamID: "T1", SlackAppID: "A1", SlackEnterpriseID: test.enterprise}
+			got, err := checkInstallation(t.Context(), fakeSlack{app: test.app, err: test.err}, test.in, s)
+			if test.fails {
+				if err == nil {
+					t.Errorf("got %q", lines(got))
+				}
+				return
+			}
+			same(t, got, err, test.want...)
+		})
+	}
+}
+
+func TestScopes(t *testing.T) {
+	wants := []string{"commands", "chat:write", "users:read"}
+	tests := []struct {
+		name string
+		has  []string
+		want []string
+	}{
+		{"exactly", []string{"users:read", "commands", "chat:write"}, []string{"ready: the 3 that the manifest asks for, and no more"}},
+		{"too few", []string{"commands"}, []string{"missing: the token lacks: chat:write; users:read"}},
+		{"too many", append([]string{"admin", "files:read"}, wants...), []string{"warning: the token may do more than it needs: admin; files:read"}},
+		{"both", []string{"admin", "commands", "chat:write"}, []string{"missing: the token lacks: users:read", "warning: the token may do more than it needs: admin"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkScopes(test.has, wants)
+			same(t, got, err, test.want...)
+		})
+	}
+	if got, err := checkScopes(nil, wants); err == nil {
+		t.Errorf("without a list: %q", lines(got))
+	}
+}
+
+func TestChannel(t *testing.T) {
+	tests := []struct {
+		name string
+		api  fakeSlack
+		want string
+	}{
+		{"in it", fakeSlack{channel: slack.Channel{Name: "access", Member: true}}, "ready: the bot is in #access (C1)"},
+		{"not in it", fakeSlack{channel: slack.Channel{Name: "access"}}, "missing: the bot is not in #access (C1)"},
+		{"archived", fakeSlack{channel: slack.Channel{Name: "access", Member: true, Archived: true}}, "missing: #access (C1) is archived"},
+		{"none", fakeSlack{err: access.Errorf(access.CodeMisconfigure, "look up the channel: Slack answers channel_not_found")}, "missing: look up the channel: Slack answers channel_not_found"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkChannel(t.Context(), test.api, "C1")
+			same(t, got, err, test.want)
+		})
+	}
+	if got, err := checkChannel(t.Context(), fakeSlack{err: access.Errorf(access.CodeUnavailable, "down")}, "C1"); err == nil {
+		t.Errorf("Slack is down: %q", lines(got))
+	}
+}
+
+func TestSlackPeople(t *testing.T) {
+	member := func(change func(*slack.User)) slack.User {
+		u := slack.User{ID: "U1", TeamID: "T1"}
+		change(&u)
+		return u
+	}
+	api := fakeSlack{people: map[string]slack.User{
+		"full@example.com":       member(func(u *slack.User) {}),
+		"colleague@example.com":  member(func(u *slack.User) { u.TeamID, u.EnterpriseID = "T2", "E1" }),
+		"guest@example.com":      member(func(u *slack.User) { u.Guest = true }),
+		"gone@example.com":       member(func(u *slack.User) { u.Deleted = true }),
+		"robot@example.com":      member(func(u *slack.User) { u.Bot = true }),
+		"stranger@example.com":   member(func(u *slack.User) { u.Stranger = true }),
+		"other-team@example.com": member(func(u *slack.User) { u.TeamID = "T2" }),
+	}}
+	emails := []string{"colleague@example.com", "full@example.com", "gone@example.com", "guest@example.com", "nobody@example.com", "other-team@example.com", "robot@example.com", "stranger@example.com"}
+	absent, err := absentFromSlack(t.Context(), api, emails, "T1", "E1")
+	same(t, checkSlackPeople(emails, absent), err, "warning: can't approve, being no full member in Slack: gone@example.com (deactivated); guest@example.com (a guest); nobody@example.com (unknown or deactivated); "+
+		"other-team@example.com (of another workspace); robot@example.com (a bot); stranger@example.com (of another workspace)")
+	absent, err = absentFromSlack(t.Context(), api, emails[1:2], "T1", "")
+	same(t, checkSlackPeople(emails[1:2], absent), err, "ready: all 1")
+	if _, err := absentFromSlack(t.Context(), fakeSlack{err: errors.New("down")}, emails, "T1", ""); err == nil {
+		t.Error("a failure is no answer")
+	}
+}

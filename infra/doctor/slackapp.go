@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
+)
+
+// installationAPI is what the check of the installation asks.
+type installationAPI interface {
+	Installation(context.Context) (slack.Installation, error)
+	AppOf(ctx context.Context, botID string) (string, error)
+}
+
+// channelAPI is what the check of the channel asks.
+type channelAPI interface {
+	Channel(ctx context.Context, id string) (slack.Channel, error)
+}
+
+// slackRefusal is what to say of an error: what a person has to mend in Slack is
+// missing, all else could not be checked.
+func slackRefusal(err error, fix string) ([]finding, error) {
+	if access.CodeOf(err) == access.CodeMisconfigure {
+		return []finding{{Status: missing, Found: describe(err), Fix: fix}}, nil
+	}
+	return nil, err
+}
+
+// checkInstallation compares whom the token belongs to with the settings.
+func checkInstallation(ctx context.Context, api installationAPI, in slack.Installation, s *settings.Settings) ([]finding, error) {
+	var out []finding
+	enterprise := s.SlackEnterpriseID != "" && (in.EnterpriseID == s.SlackEnterpriseID || in.TeamID == s.SlackEnterpriseID)
+	if s.SlackEnterpriseID != "" && !enterprise {
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of enterprise %s, the settings say %s", orNone(in.EnterpriseID), s.SlackEnterpriseID), Fix: "Correct slack_enterprise_id, or store the token of the right installation."})
+	}
+	// The token of an app that the enterprise installed may name the enterprise
+	// in place of a workspace.
+	if in.TeamID != s.SlackTeamID && !(enterprise && in.TeamID == s.SlackEnterpriseID) {
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of workspace %s (%s), the settings say %s", in.TeamID, in.TeamName, s.SlackTeamID), Fix: "Correct slack_team_id, or store the token of the right installation."})
+	}
+	app, err := api.AppOf(ctx, in.BotID)
+	switch {
+	case access.CodeOf(err) == access.CodeMisconfigure:
+		out = append(out, finding{Status: missing, Found: "which app the token belongs to can't be seen: " + describe(err), Fix: "Replace the app's manifest by cdk.out/slack-manifest.yaml (make synth), and install the app again."})
+	case err != nil && len(out) == 0:
+		return nil, err
+	case err != nil:
+		out = append(out, failed("", err))
+	case app != s.SlackAppID:
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of app %s, the settings say %s", orNone(app), s.SlackAppID), Fix: "Correct slack_app_id, or store the token of the right app."})
+	}
+	if len(out) == 0 {
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("app %s in workspace %s (%s)", app, in.TeamID, in.TeamName)})
+	}
+	return out, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
+
+// checkScopes compares what the token may do with what the manifest asks for.
+func checkScopes(has, wants []string) ([]finding, error) {
+	if len(has) == 0 {
+		return nil, fmt.Errorf("Slack does not list the token's scopes")
+	}
+	without := func(from, these []string) []string {
+		var left []string
+		for _, scope := range from {
+			if !slices.Contains(these, scope) {
+				left = append(left, scope)
+			}
+		}
+		slices.Sort(left)
+		return left
+	}
+	var out []finding
+	if lacks := without(wants, has); len(lacks) > 0 {
+		out = append(out, finding{Status: missing, Found: "the token lacks", Items: lacks, Fix: "Replace the app's manifest by cdk.out/slack-manifest.yaml (make synth), and install the app again."})
+	}
+	if more := without(has, wants); len(more) > 0 {
+		out = append(out, finding{Status: warning, Found: "the token may do more than it needs", Items: more, Fix: "Take them off the app's page OAuth & Permissions, and install the app again."})
+	}
+	if len(out) == 0 {
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("the %d that the manifest asks for, and no more", len(wants))})
+	}
+	return out, nil
+}
+
+// checkChannel looks whether the bot can post where requests are announced.
+func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, error) {
+	channel, err := api.Channel(ctx, id)
+	switch {
+	case err != nil:
+		return slackRefusal(err, "Correct slack_channel_id; a private channel can be seen once the app was invited to it.")
+	case channel.Archived:
+		return []finding{{Status: missing, Found: fmt.Sprintf("#%s (%s) is archived", channel.Name, id), Fix: "Unarchive it, or set slack_channel_id to another channel."}}, nil
+	case !channel.Member:
+		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: /invite @AWS access in the channel."}}, nil
+	}
+	return []finding{{Status: ready, Found: fmt.Sprintf("the bot is in #%s (%s)", channel.Name, id)}}, nil
+}

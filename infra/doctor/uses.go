@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"sso-elevator/functions/access"
+)
+
+// usesOf is what the statements name, "*" apart, each with the indices of the
+// statements that do.
+func usesOf(statements []access.Statement, names func(access.Statement) []string) map[string][]int {
+	uses := map[string][]int{}
+	for i, s := range statements {
+		for _, name := range names(s) {
+			if last := uses[name]; name != "*" && (len(last) == 0 || last[len(last)-1] != i) {
+				uses[name] = append(uses[name], i)
+			}
+		}
+	}
+	return uses
+}
+
+// all says whether any statement names "*".
+func all(statements []access.Statement, names func(access.Statement) []string) bool {
+	for _, s := range statements {
+		for _, name := range names(s) {
+			if name == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// path is where in the settings something stands, as settings' mistakes say it:
+// config[2].Resource, and further indices where it stands in several.
+func path(key string, indices []int, field string) string {
+	texts := make([]string, len(indices))
+	for n, i := range indices {
+		texts[n] = fmt.Sprintf("%s[%d].%s", key, i, field)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,71 @@
+package slack
+
+import (
+	"context"
+	"strings"
+
+	slackgo "github.com/slack-go/slack"
+)
+
+// Installation is what a bot token belongs to and what it may do.
+type Installation struct {
+	TeamID       string // the workspace; of an app that an enterprise installed, maybe the enterprise
+	TeamName     string
+	EnterpriseID string // empty where the workspace belongs to none
+	BotID        string
+	// Scopes are what the token may do, as Slack lists them; empty where it
+	// lists none.
+	Scopes []string
+}
+
+// Installation says what the client's token belongs to.
+func (c *Client) Installation(ctx context.Context) (Installation, error) {
+	var in Installation
+	err := c.call(ctx, "look at the installation", func(ctx context.Context, api *slackgo.Client) error {
+		r, err := api.AuthTestContext(ctx)
+		if err != nil {
+			return err
+		}
+		in = Installation{TeamID: r.TeamID, TeamName: clean(r.Team), EnterpriseID: r.EnterpriseID, BotID: r.BotID}
+		for _, scope := range strings.Split(r.Header.Get("X-OAuth-Scopes"), ",") {
+			if scope = strings.TrimSpace(scope); scope != "" {
+				in.Scopes = append(in.Scopes, scope)
+			}
+		}
+		return nil
+	})
+	return in, err
+}
+
+// AppOf is the id of the app that a bot belongs to.
+func (c *Client) AppOf(ctx context.Context, botID string) (appID string, err error) {
+	err = c.call(ctx, "look up the bot", func(ctx context.Context, api *slackgo.Client) error {
+		b, err := api.GetBotInfoContext(ctx, slackgo.GetBotInfoParameters{Bot: botID})
+		if err == nil {
+			appID = b.AppID
+		}
+		return err
+	})
+	return appID, err
+}
+
+// Channel is a conversation as the bot sees it.
+type Channel struct {
+	Name     string
+	Member   bool // the bot is
+	Archived bool
+}
+
+// Channel looks a channel up. One that there is not, or that is private and the
+// bot is not in, is CodeMisconfigure.
+func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
+	var found Channel
+	err := c.call(ctx, "look up the channel", func(ctx context.Context, api *slackgo.Client) error {
+		r, err := api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id})
+		if err == nil {
+			found = Channel{Name: clean(r.Name), Member: r.IsMember, Archived: r.IsArchived}
+		}
+		return err
+	})
+	return found, err
+}
