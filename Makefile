@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test synth lint bench tools browser
+.PHONY: help demo test synth lint bench doctor tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: tools ## gofmt, go vet, and what the template and the state machine are ch
 
 bench: ## run the benchmarks and print a table
 	go run ./infra/bench
+
+doctor: ## say what is ready for a deployment, and what is missing
+	@go run ./infra/doctor
 
 tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
 

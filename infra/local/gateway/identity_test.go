@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
 // seeded is the organization of these tests; made once.
@@ -275,6 +276,28 @@ func TestListAssignmentOperations(t *testing.T) {
 	}
 }
 
+// TestDescribeInstance: moto does not answer it.
+func TestDescribeInstance(t *testing.T) {
+	api := ssoadmin.NewFromConfig(stack.AWS())
+	list, err := api.ListInstances(context.Background(), &ssoadmin.ListInstancesInput{})
+	if err != nil || len(list.Instances) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	in := list.Instances[0]
+	out, err := api.DescribeInstance(context.Background(), &ssoadmin.DescribeInstanceInput{InstanceArn: in.InstanceArn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if aws.ToString(out.InstanceArn) != aws.ToString(in.InstanceArn) || aws.ToString(out.IdentityStoreId) != aws.ToString(in.IdentityStoreId) || out.Status != ssotypes.InstanceStatusActive ||
+		!aws.ToBool(out.PermissionSetsEnabled) || out.EncryptionConfigurationDetails == nil || out.EncryptionConfigurationDetails.KeyType != ssotypes.KmsKeyTypeAwsOwnedKmsKey {
+		t.Errorf("got %+v", out)
+	}
+	_, err = api.DescribeInstance(context.Background(), &ssoadmin.DescribeInstanceInput{InstanceArn: aws.String("arn:aws:sso:::instance/ssoins-0000000000000000")})
+	if code := errorCode(t, err); code != "ResourceNotFoundException" {
+		t.Errorf("another instance: %q", code)
+	}
+}
+
 // TestManagementAccount: who is not in the management account can't change who
 // has access to it, and can learn which it is.
 func TestManagementAccount(t *testing.T) {
@@ -320,6 +343,10 @@ func TestManagementAccount(t *testing.T) {
 	defer stack.Gateway.SetManagementAccount("") // before x is removed
 	if got := manages(); got != x.account {
 		t.Errorf("the management account is %s, want %s", got, x.account)
+	}
+	admins, err := organizations.NewFromConfig(stack.AWS()).ListDelegatedAdministrators(context.Background(), &organizations.ListDelegatedAdministratorsInput{ServicePrincipal: aws.String("sso.amazonaws.com")})
+	if err != nil || len(admins.DelegatedAdministrators) != 1 || aws.ToString(admins.DelegatedAdministrators[0].Id) != "123456789012" {
+		t.Errorf("delegated administrators: %+v, %v", admins, err)
 	}
 	_, err = x.create(t)
 	if code := errorCode(t, err); code != "AccessDeniedException" {

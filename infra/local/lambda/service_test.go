@@ -210,6 +210,26 @@ func TestRegisterNothing(t *testing.T) {
 	}
 }
 
+// TestAccountSettings: the quotas are those of an account that is not new.
+func TestAccountSettings(t *testing.T) {
+	server := httptest.NewServer(newService(t, io.Discard))
+	defer server.Close()
+	response, err := http.Get(server.URL + lambda.SettingsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var got struct {
+		AccountLimit struct{ ConcurrentExecutions, UnreservedConcurrentExecutions int }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&got); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("status %d, %v", response.StatusCode, err)
+	}
+	if got.AccountLimit.ConcurrentExecutions != 1000 || got.AccountLimit.UnreservedConcurrentExecutions != 1000 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestInvokeAPI(t *testing.T) {
 	s := newService(t, io.Discard)
 	server := httptest.NewServer(s)

@@ -92,6 +92,11 @@ func TestDeploy(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	noted, err := ssm.NewFromConfig(local.AWS()).GetParameter(context.Background(), &ssm.GetParameterInput{Name: aws.String("/cdk-bootstrap/example/version")})
+	if err != nil || aws.ToString(noted.Parameter.Value) != "6" {
+		t.Errorf("bootstrapped: %+v, %v", noted, err)
+	}
+
 	want := stack.Deployed{
 		Functions: []lambda.Function{{
 			Name: "example-probe", Dir: filepath.Join(dir, "asset.aaaa"), Handler: "bootstrap", Timeout: 7 * time.Second, MemoryMB: 256,
