@@ -260,7 +260,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkConcurrency(ctx, d.lambda, s.NamePrefix+"-ingress", reservedConcurrency(s), d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
-			return checkAuditBucket(ctx, d.buckets, s.ExistingAuditBucket, mfaDelete(s), d.account, d.region)
+			return checkAuditBucket(ctx, d.buckets, s.ExistingAuditBucket, s.MFADelete, d.account, d.region)
 		}},
 	}
 }
