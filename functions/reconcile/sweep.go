@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ import (
 // SweepTable is the part of the requests table that the sweep uses.
 type SweepTable interface {
 	OpenRequests(ctx context.Context) ([]requests.Due, error)
-	DueLeases(ctx context.Context, before time.Time) ([]requests.Due, error)
+	OpenLeases(ctx context.Context) ([]requests.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
@@ -76,6 +78,7 @@ type Sweep struct {
 	Executions Executions
 	Now        func() time.Time
 	Count      func(name string, dimensions map[string]string)
+	Gauge      func(name string, n int)
 	Logger     *slog.Logger
 }
 
@@ -109,7 +112,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 	// What can't be read of one must not leave the others behind.
 	var failures []error
 	starts := 0
-	start := func(of, stamp string, in sweepInput) error {
+	start := func(of, stamp, execution string, in sweepInput) error {
 		name := "sweep-" + of + "-"
 		for _, sweep := range sweeps {
 			if strings.HasPrefix(sweep, name) {
@@ -119,7 +122,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 		if starts++; starts > mostSweeps {
 			return nil
 		}
-		s.Logger.WarnContext(ctx, "sweeping", "request_id", in.RequestID, "lease", in.Lease)
+		s.Logger.WarnContext(ctx, "sweeping", "request_id", in.RequestID, "lease", in.Lease, "execution", execution)
 		return s.Executions.Start(ctx, name+stamp, in)
 	}
 
@@ -150,16 +153,21 @@ func (s *Sweep) Look(ctx context.Context) error {
 		if late {
 			stamp = now.Truncate(lateAgain)
 		}
-		if err := start(d.ID, stamp.Format("20060102-1504"), sweepInput{Mode: "sweep", RequestID: d.ID}); err != nil {
+		if err := start(d.ID, stamp.Format("20060102-1504"), r.ExecutionARN, sweepInput{Mode: "sweep", RequestID: d.ID}); err != nil {
 			failures = append(failures, err)
 		}
 	}
 
-	due, err := s.Table.DueLeases(ctx, now.Add(-lateAfter))
+	leases, err := s.Table.OpenLeases(ctx)
 	if err != nil {
 		failures = append(failures, err)
+	} else {
+		s.Gauge(metric.ActiveAccess, len(leases))
 	}
-	for _, d := range due {
+	for _, d := range leases {
+		if !d.At.Before(now.Add(-lateAfter)) {
+			continue
+		}
 		lease, found, err := s.Table.Lease(ctx, d.ID)
 		if err != nil {
 			failures = append(failures, err)
@@ -170,7 +178,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 		}
 		sum := sha256.Sum256([]byte(d.ID))
 		of := "lease-" + hex.EncodeToString(sum[:8])
-		if err := start(of, now.Truncate(time.Minute).Format("20060102-1504"), sweepInput{Mode: "sweep", Lease: d.ID}); err != nil {
+		if err := start(of, now.Truncate(time.Minute).Format("20060102-1504"), holder(lease), sweepInput{Mode: "sweep", Lease: d.ID}); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -182,6 +190,15 @@ func (s *Sweep) Look(ctx context.Context) error {
 	}
 	s.Count(metric.SweepLooked, nil)
 	return nil
+}
+
+// holder is the ARN of one of the executions that the lease was made for; "" for
+// a lease of nobody's.
+func holder(l access.Lease) string {
+	for _, id := range slices.Sorted(maps.Keys(l.Holders)) {
+		return l.Holders[id].ExecutionARN
+	}
+	return ""
 }
 
 // holds says whether one of the open requests holds the lease.
