@@ -208,8 +208,8 @@ func TestNotUnderstood(t *testing.T) {
 		want string
 	}{
 		{name: "kind", edit: func(t map[string]any) {
-			resources(t)["Queue"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{}}
-		}, want: "Queue (AWS::SQS::Queue)"},
+			resources(t)["Stream"] = map[string]any{"Type": "AWS::Kinesis::Stream", "Properties": map[string]any{}}
+		}, want: "Stream (AWS::Kinesis::Stream)"},
 		{name: "schedule that comes once", edit: func(t map[string]any) {
 			properties(t, "Schedule")["ScheduleExpression"] = "at(2030-01-01T00:00:00)"
 		}, want: "at(…) comes once"},
