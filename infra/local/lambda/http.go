@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"sso-elevator/infra/local/requestid"
 )
@@ -14,11 +15,16 @@ import (
 // PathPrefix is where Lambda's API begins.
 const PathPrefix = "/2015-03-31/functions/"
 
+// Serves says whether a path is one of the operations below.
+func Serves(path string) bool {
+	return strings.HasPrefix(path, "/2015-03-31/") || strings.HasPrefix(path, "/2017-10-31/functions/") || strings.HasPrefix(path, "/2019-09-30/functions/")
+}
+
 // maxPayload is Lambda's quota for the payload of a synchronous invocation.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke and GetFunctionConfiguration; every other
-// operation is answered as unknown.
+// ServeHTTP is Lambda's Invoke and GetFunctionConfiguration, and what
+// serveConcurrency has; every other operation is answered as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -26,8 +32,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathPrefix+"{name}/invocations", s.serveInvoke)
 	mux.HandleFunc("GET "+PathPrefix+"{name}/configuration", s.serveConfiguration)
+	mux.HandleFunc("PUT "+putConcurrencyPath, s.serveConcurrency)
+	mux.HandleFunc("DELETE "+putConcurrencyPath, s.serveConcurrency)
+	mux.HandleFunc("GET "+getConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke and GetFunctionConfiguration only.")
+		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration and reserved concurrency only.")
 	})
 	mux.ServeHTTP(w, r)
 }
@@ -132,6 +141,10 @@ func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, pay
 func invokeError(w http.ResponseWriter, err error) {
 	if errors.Is(err, ErrNotFound) {
 		apiError(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		return
+	}
+	if errors.Is(err, ErrThrottled) {
+		apiError(w, http.StatusTooManyRequests, "TooManyRequestsException", err.Error())
 		return
 	}
 	apiError(w, http.StatusInternalServerError, "ServiceException", err.Error())
