@@ -37,6 +37,8 @@ func TestDrain(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 	}
 
+	countsCalls(t, s) // while nothing else happens here
+
 	active := s.ask(t, wish{kim, "data-lake", "ReadOnlyAccess", 129600})
 	active.waitAssigned(t)
 	active.waitsIn(t, "AwaitEnd")
