@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test synth lint bench doctor tools browser
+.PHONY: help demo test synth lint bench doctor drain tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: tools ## gofmt, go vet, and what the template and the state machine are ch
 	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go test -run 'CfnLint|AslValidator|Nag' ./infra
+
+drain: ## end all access and let nobody ask for more, before the stack is removed
+	go run ./infra/drain -yes $(DRAIN)
 
 bench: ## run the benchmarks and print a table
 	go run ./infra/bench

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -44,11 +45,31 @@ type alarmProps struct {
 	requests, reconciliation awsstepfunctions.StateMachine
 	slack                    slackEndpoint
 	refresh, sweep           awsscheduler.CfnSchedule
+	functions                map[string]function
+	deadLetters              awssqs.Queue
 }
 
-// newAlarms is the topic that alarms go to, and the alarms. The address in the
-// settings, if there is one, gets a mail.
-func newAlarms(stack awscdk.Stack, props alarmProps) {
+// Slack shows an error to whoever waited for 3 s,
+// https://docs.slack.dev/interactivity. Half a second of that is the way to
+// Slack and back. A cold start alone is no alarm: it takes two slow answers in a
+// quarter of an hour.
+const (
+	slowAnswer      = 2500 * time.Millisecond
+	slowPeriod      = 5 * time.Minute
+	slowPeriods     = 3
+	slowPeriodsMost = 2
+)
+
+// A machine tries again what Lambda has no room for. Five minutes of a quarter
+// of an hour in which it had none are more than that gets over in time.
+const (
+	throttledPeriods = 15
+	throttledMost    = 5
+)
+
+// newAlarms is the topic that alarms go to, and the alarms, which it returns. The
+// address in the settings, if there is one, gets a mail.
+func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 	s := props.settings
 	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
@@ -75,6 +96,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 			Namespace: jsii.String(metricNamespace), MetricName: &name, Period: options.Period, Statistic: options.Statistic,
 		})
 	}
+	var made []awscloudwatch.Alarm
 	type alarmOf struct {
 		id, says string
 		metric   awscloudwatch.IMetric
@@ -91,6 +113,10 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 		{"ReconcileFailed", "The reconcile machine could not finish: a sweep that did not remove access, or a scan that did not read everything. Both are tried again.", props.reconciliation.MetricFailed(options)},
 		{"ReconcileTimedOut", "An execution of the reconcile machine timed out. A sweep is started again within a minute.", props.reconciliation.MetricTimedOut(options)},
 		{"ReconcileAborted", "Somebody stopped an execution of the reconcile machine. A sweep is started again within a minute.", props.reconciliation.MetricAborted(options)},
+		// A task function's errors are how it tells its machine what to do; this
+		// one knows none that are expected.
+		{"AwaitErrors", "A wait's token could not be stored: a button may have its effect only at the next reminder, or at the end. The log of " + s.NamePrefix + "-await says why.", props.functions["await"].alias.MetricErrors(options)},
+		{"DeadLetters", "What a schedule should have started could not be, or it failed. The messages in the queue " + s.NamePrefix + "-dead-letters say what and why; it is started again when it is due.", props.deadLetters.MetricNumberOfMessagesSent(options)},
 	}
 	// Not the function's errors: it answers with a status whatever happens, and
 	// what kills it is a 5xx here as well.
@@ -102,7 +128,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 		alarms = append(alarms, alarmOf{"FunctionURLErrors", ingressFails, props.slack.ingress.Metric(jsii.String("Url5xxCount"), options)})
 	}
 	for _, alarm := range alarms {
-		awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
+		made = append(made, awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
 			AlarmName:          jsii.String(s.NamePrefix + "-" + alarm.id),
 			AlarmDescription:   jsii.String(alarm.says),
 			Metric:             alarm.metric,
@@ -111,7 +137,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 			EvaluationPeriods:  jsii.Number(float64(alarmStaysOn / alarmPeriod)),
 			DatapointsToAlarm:  jsii.Number(1),
 			TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-		}).AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		}))
 	}
 
 	// The other way round: what does not come is what people must know of.
@@ -139,7 +165,39 @@ func newAlarms(stack awscdk.Stack, props alarmProps) {
 			DatapointsToAlarm:  jsii.Number(float64(alarm.missed)),
 			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
 		})
-		missing.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		made = append(made, missing)
 		missing.Node().AddDependency(alarm.schedule) // which begins before the alarm looks
 	}
+
+	made = append(made, awscloudwatch.NewAlarm(in, jsii.String("IngressSlow"), &awscloudwatch.AlarmProps{
+		AlarmName:          jsii.String(s.NamePrefix + "-IngressSlow"),
+		AlarmDescription:   jsii.String("Slack waits 3 seconds for an answer, and people begin to see that it got none in time. The traces and the log of " + s.NamePrefix + "-ingress say what takes so long."),
+		Metric:             props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(slowPeriod), Statistic: jsii.String("p99")}),
+		Threshold:          jsii.Number(float64(slowAnswer.Milliseconds())),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(slowPeriods),
+		DatapointsToAlarm:  jsii.Number(slowPeriodsMost),
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	}))
+	throttled := map[string]awscloudwatch.IMetric{}
+	for _, name := range functionNames {
+		throttled[name] = props.functions[name].alias.MetricThrottles(options)
+	}
+	made = append(made, awscloudwatch.NewAlarm(in, jsii.String("Throttled"), &awscloudwatch.AlarmProps{
+		AlarmName:        jsii.String(s.NamePrefix + "-Throttled"),
+		AlarmDescription: jsii.String("Lambda has no room for the functions, minute after minute: removals come late. The account's concurrency is used up, or a function's reserved concurrency is too small."),
+		Metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+			Expression: jsii.String("SUM(METRICS())"), UsingMetrics: &throttled, Period: options.Period, Label: jsii.String("throttled"),
+		}),
+		Threshold:          jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(throttledPeriods),
+		DatapointsToAlarm:  jsii.Number(throttledMost),
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	}))
+
+	for _, alarm := range made {
+		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+	}
+	return made
 }

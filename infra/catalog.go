@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -42,7 +43,7 @@ func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bu
 // newCatalogSchedule refreshes the catalog. A schedule with a rate and without
 // a start date begins when it is made, so that a fresh deployment has a catalog
 // within minutes.
-func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function) awsscheduler.CfnSchedule {
+func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "CatalogRefresh", functionSchedule{
 		name:        s.NamePrefix + "-catalog",
 		description: "Refreshes the catalog of what can be asked for",
@@ -50,5 +51,6 @@ func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile func
 		reconcile:   reconcile,
 		input:       `{"operation":"catalog"}`,
 		attempts:    catalogAttempts,
+		deadLetters: deadLetters,
 	})
 }

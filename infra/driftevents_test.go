@@ -176,6 +176,7 @@ func (tpl template) ofType(kind string) map[string]map[string]any {
 }
 
 const (
+	testQueue   = "arn:aws:sqs:eu-central-1:111111111111:e-dead-letters"
 	testMachine = "arn:aws:states:eu-central-1:111111111111:stateMachine:e-reconcile"
 	testRole    = "arn:aws:iam::111111111111:role/grant"
 )
@@ -211,16 +212,15 @@ func TestDriftEvents(t *testing.T) {
 
 // wantStarter looks for one role, which the service can assume for this account
 // only, and which may start the machine and nothing else.
-func wantStarter(t *testing.T, tpl template, service string) {
+func wantStarter(t *testing.T, tpl template, service string, more ...map[string]any) {
 	t.Helper()
 	policies, roles := tpl.ofType("AWS::IAM::Policy"), tpl.ofType("AWS::IAM::Role")
 	if len(policies) != 1 || len(roles) != 1 {
 		t.Fatalf("%d policies, %d roles; want one each", len(policies), len(roles))
 	}
 	for _, p := range policies {
-		if got, want := p["PolicyDocument"].(map[string]any)["Statement"], asJSON(t, []any{
-			map[string]any{"Action": "states:StartExecution", "Effect": "Allow", "Resource": testMachine},
-		}); !reflect.DeepEqual(got, want) {
+		statements := append([]map[string]any{{"Action": "states:StartExecution", "Effect": "Allow", "Resource": testMachine}}, more...)
+		if got, want := p["PolicyDocument"].(map[string]any)["Statement"], asJSON(t, statements); !reflect.DeepEqual(got, want) {
 			t.Errorf("policy %v, want %v", got, want)
 		}
 	}

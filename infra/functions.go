@@ -105,6 +105,7 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		Environment:  &environment,
 		Role:         role,
 		LogGroup:     logs,
+		Tracing:      awslambda.Tracing_ACTIVE,
 	})
 	alias := awslambda.NewAlias(in, jsii.String("Live"), &awslambda.AliasProps{
 		AliasName: jsii.String(aliasName),

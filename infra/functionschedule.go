@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -18,6 +19,7 @@ type functionSchedule struct {
 	reconcile         function
 	input             string // JSON
 	attempts          int    // to reach the function again, before its next time comes
+	deadLetters       awssqs.IQueue
 }
 
 func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) awsscheduler.CfnSchedule {
@@ -27,6 +29,7 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 		Description: jsii.String("What the schedule " + props.name + " may do"),
 	})
 	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, props.reconcile.alias.FunctionArn()))
+	role.AddToPolicy(allow([]string{"sqs:SendMessage"}, props.deadLetters.QueueArn()))
 	schedule := awsscheduler.NewCfnSchedule(in, jsii.String("Schedule"), &awsscheduler.CfnScheduleProps{
 		Name:               &props.name,
 		Description:        &props.description,
@@ -40,6 +43,7 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 				MaximumRetryAttempts:     jsii.Number(props.attempts),
 				MaximumEventAgeInSeconds: jsii.Number(wholeMinutes(props.every).Seconds()),
 			},
+			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: props.deadLetters.QueueArn()},
 		},
 	})
 	schedule.Node().AddDependency(role) // its policy, too: the first invocation comes at once

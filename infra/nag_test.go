@@ -90,7 +90,17 @@ var accepted = []struct{ rule, places, reason string }{
 	{
 		rule:   "AwsSolutions-IAM5[Resource::*]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
-		reason: "sso:ListInstances and organizations:ListAccounts know no resources.",
+		reason: "sso:ListInstances, organizations:ListAccounts and X-Ray know no resources.",
+	},
+	{
+		rule:   "AwsSolutions-IAM5[Resource::*]",
+		places: "Await/Role Notify/Role Audit/Role",
+		reason: "X-Ray knows no resources.",
+	},
+	{
+		rule:   "AwsSolutions-SQS3",
+		places: "DeadLetters",
+		reason: "It is where the dead letters go.",
 	},
 	{
 		rule:   "AwsSolutions-IAM5[Resource::*]",

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -65,12 +66,13 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 // newSweepSchedule looks every minute for what was left behind. The schedule
 // repeats no invocation: the next one looks at everything again. Lambda tries
 // one that failed twice more, a minute and two later, which does no harm.
-func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function) awsscheduler.CfnSchedule {
+func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",
 		description: "Looks for requests whose execution is gone, and for access that is still there after its end",
 		every:       sweepEvery,
 		reconcile:   reconcile,
 		input:       `{"operation":"look"}`,
+		deadLetters: deadLetters,
 	})
 }

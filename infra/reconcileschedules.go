@@ -23,11 +23,12 @@ const (
 
 // newReconcileSchedules starts the runs that look for access that no request
 // granted: those that tell and those that remove, each where the settings say
-// when. It returns the schedules there are, in this order.
+// when. It returns the schedules there are, in this order. deadLetters is the
+// ARN of the queue for runs that could not be started.
 //
 // EventBridge Scheduler chooses the execution's name, which is the run's id. It
 // may start a run twice; a second one finds what the first one left.
-func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN *string, machineName string) []awsscheduler.CfnSchedule {
+func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN *string, machineName string, deadLetters *string) []awsscheduler.CfnSchedule {
 	planned := []struct {
 		id, name, expression, description string
 		mode                              access.DriftMode
@@ -45,6 +46,7 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 		Description: jsii.String("What the schedules of " + machineName + " may do"),
 	})
 	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
+	role.AddToPolicy(allow([]string{"sqs:SendMessage"}, deadLetters))
 	var made []awsscheduler.CfnSchedule
 	for _, one := range planned {
 		if one.expression == "" {
@@ -63,6 +65,7 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 					MaximumRetryAttempts:     jsii.Number(runStartAttempts),
 					MaximumEventAgeInSeconds: jsii.Number(runStartAge.Seconds()),
 				},
+				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: deadLetters},
 			},
 		})
 		schedule.Node().AddDependency(role) // its policy, too: a rate comes at once

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,7 +27,7 @@ func TestReconcileSchedules(t *testing.T) {
 			tpl := bareTemplate(t, func(stack awscdk.Stack) {
 				made = len(newReconcileSchedules(stack, &settings.Settings{
 					WarnSchedule: tt.warn, WarnScheduleName: "e-warn", RevokeSchedule: tt.revoke, RevokeScheduleName: "nightly",
-				}, jsii.String(testMachine), "e-reconcile"))
+				}, jsii.String(testMachine), "e-reconcile", jsii.String(testQueue)))
 			})
 			schedules := tpl.ofType("AWS::Scheduler::Schedule")
 			if len(schedules) != len(tt.want) || made != len(tt.want) {
@@ -42,6 +43,9 @@ func TestReconcileSchedules(t *testing.T) {
 				if schedule["ScheduleExpression"] != want[0] || target["Input"] != want[1] || target["Arn"] != testMachine {
 					t.Errorf("%s: %v, want %v", name, schedule, want)
 				}
+				if letters := target["DeadLetterConfig"]; !reflect.DeepEqual(letters, map[string]any{"Arn": testQueue}) {
+					t.Errorf("%s: what can't be started goes to %v", name, letters)
+				}
 				if window := schedule["FlexibleTimeWindow"].(map[string]any)["Mode"]; window != "OFF" {
 					t.Errorf("%s: window %v", name, window)
 				}
@@ -52,7 +56,7 @@ func TestReconcileSchedules(t *testing.T) {
 				}
 				return
 			}
-			wantStarter(t, tpl, "scheduler.amazonaws.com")
+			wantStarter(t, tpl, "scheduler.amazonaws.com", map[string]any{"Action": "sqs:SendMessage", "Effect": "Allow", "Resource": testQueue})
 		})
 	}
 }

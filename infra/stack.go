@@ -59,12 +59,17 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	machine := newRequestMachine(stack, s, functions)
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
-	refresh := newCatalogSchedule(stack, s, functions["reconcile"])
-	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s))
+	deadLetters := newDeadLetters(stack, s)
+	tellOfFailures(functions["reconcile"], deadLetters)
+	refresh := newCatalogSchedule(stack, s, functions["reconcile"], deadLetters)
+	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s), deadLetters.QueueArn())
 	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn())
-	sweep := newSweepSchedule(stack, s, functions["reconcile"])
+	sweep := newSweepSchedule(stack, s, functions["reconcile"], deadLetters)
 	newScheduleGroup(stack, s, append(runs, refresh, sweep))
-	newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep})
+	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep,
+		functions: functions, deadLetters: deadLetters})
+	newDashboard(stack, dashboardProps{settings: s, alarms: alarms, requests: machine, reconciliation: reconciliation, slack: slack,
+		functions: functions, table: table, deadLetters: deadLetters})
 	if s.Athena {
 		newAuditTable(stack, s, audit)
 	}

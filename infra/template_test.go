@@ -555,6 +555,9 @@ func TestAlarms(t *testing.T) {
 			ingress = p["Dimensions"]
 		}
 		got[p["AlarmName"].(string)] = fmt.Sprintf("%v/%v", p["Namespace"], p["MetricName"])
+		if p["Metrics"] != nil {
+			got[p["AlarmName"].(string)] = "of several"
+		}
 		if actions, _ := p["AlarmActions"].([]any); len(actions) != 1 {
 			t.Errorf("%v tells %v, want the topic", p["AlarmName"], actions)
 		}
@@ -571,6 +574,10 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-SweepMissing":       "SsoElevator/SweepLooked",
 		"sso-elevator-Swept":              "SsoElevator/Swept",
 		"sso-elevator-DriftFailed":        "SsoElevator/DriftFailed",
+		"sso-elevator-IngressSlow":        "AWS/ApiGateway/Latency",
+		"sso-elevator-AwaitErrors":        "AWS/Lambda/Errors",
+		"sso-elevator-DeadLetters":        "AWS/SQS/NumberOfMessagesSent",
+		"sso-elevator-Throttled":          "of several",
 
 		"sso-elevator-ReconcileFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ReconcileTimedOut": "AWS/States/ExecutionsTimedOut",

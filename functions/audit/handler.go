@@ -103,7 +103,9 @@ type Handler struct {
 	Policy Policy
 	Now    func() time.Time
 	Count  func(name string, dims map[string]string)
-	Logger *slog.Logger
+	// Measure notes how long something took.
+	Measure func(name string, took time.Duration, dims map[string]string)
+	Logger  *slog.Logger
 
 	archived string // digest of the policy that this process archived last
 }
@@ -248,16 +250,21 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	return failed
 }
 
-// count counts what is recorded, so that the metrics follow the records. A
-// retry may count an event twice.
+// count counts what is recorded, and how long the row says that it took, so that
+// the metrics follow the records. A retry may count an event twice.
 func (h *Handler) count(r access.Request, k access.EventKind) {
 	switch {
 	case k == access.EventGranted:
 		h.Count(metric.Granted, nil)
+		if r.Outcome != nil {
+			h.Measure(metric.TimeToGrant, r.GrantedAt.Sub(r.Outcome.At), nil)
+		}
 	case k == access.EventRevoked:
 		h.Count(metric.Revoked, nil)
 	case r.Outcome != nil && k == access.EventOf(r.Outcome.Kind):
-		h.Count(metric.Outcome, map[string]string{"Kind": string(r.Outcome.Kind)})
+		kind := map[string]string{"Kind": string(r.Outcome.Kind)}
+		h.Count(metric.Outcome, kind)
+		h.Measure(metric.TimeToDecision, r.Outcome.At.Sub(r.CreatedAt), kind)
 	}
 }
 

@@ -85,9 +85,13 @@ func (w *world) count(name string, dims map[string]string) {
 	w.counted = append(w.counted, name)
 }
 
+func (w *world) measure(name string, took time.Duration, dims map[string]string) {
+	w.count(name+" "+took.String(), dims)
+}
+
 func (w *world) do(t *testing.T, operation, failure string) (Output, error) {
 	t.Helper()
-	h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}, Error: failure})
 }
 
@@ -100,7 +104,7 @@ func events(kinds ...access.EventKind) []access.Event {
 }
 
 func denied() access.Request {
-	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeDenied}, Events: events(access.EventRequested, access.EventDenied)}
+	return access.Request{ID: "r1", CreatedAt: now.Add(-time.Minute), Outcome: &access.Outcome{Kind: access.OutcomeDenied, At: now.Add(-20 * time.Second)}, Events: events(access.EventRequested, access.EventDenied)}
 }
 
 // recordedRow is r with all its events in the bucket.
@@ -110,7 +114,8 @@ func recordedRow(r access.Request) access.Request {
 }
 
 func granted() access.Request {
-	return access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeAutomatic},
+	return access.Request{ID: "r1", CreatedAt: now.Add(-13500 * time.Millisecond),
+		Outcome:   &access.Outcome{Kind: access.OutcomeAutomatic, At: now.Add(-12500 * time.Millisecond)},
 		GrantedAt: now.Add(-10 * time.Second), End: now.Add(50*time.Second + 200*time.Millisecond),
 		Events: events(access.EventRequested, access.EventApproved)}
 }
@@ -149,7 +154,7 @@ func TestHandle(t *testing.T) {
 	}{
 		{
 			name: "outcome", operation: "outcome", row: denied(), refuses: -1,
-			wantWritten: []string{"requested", "denied", "policy d1 {}"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2,
+			wantWritten: []string{"requested", "denied", "policy d1 {}"}, wantCounted: []string{"Outcome denied", "TimeToDecision 40s denied"}, wantAudited: 2,
 		},
 		{
 			name: "outcome that S3 does not take is tried again", operation: "outcome", row: denied(), refuses: 1,
@@ -158,7 +163,7 @@ func TestHandle(t *testing.T) {
 		{
 			name: "outcome that was written but not marked", operation: "outcome", row: denied(), refuses: -1,
 			markErr:  access.Errorf(access.CodeThrottled, "slow down"),
-			wantCode: access.CodeThrottled, wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied"},
+			wantCode: access.CodeThrottled, wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied", "TimeToDecision 40s denied"},
 		},
 		{
 			name: "undecided request has no outcome", operation: "outcome", row: access.Request{ID: "r1"}, refuses: -1, wantCode: access.CodeInternal,
@@ -167,7 +172,7 @@ func TestHandle(t *testing.T) {
 			name: "granted", operation: "granted", row: granted(), refuses: -1,
 			want:        Output{Seconds: 51, End: "2026-01-01T12:00:51Z"},
 			wantWritten: []string{"requested", "approved", "granted", "policy d1 {}"},
-			wantCounted: []string{"Outcome automatic", "Granted"}, wantAudited: 3,
+			wantCounted: []string{"Outcome automatic", "TimeToDecision 1s automatic", "Granted", "TimeToGrant 2.5s"}, wantAudited: 3,
 		},
 		{
 			name: "granted while S3 is down: the row holds the record", operation: "granted", row: granted(), refuses: 0,
@@ -206,7 +211,7 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			name: "removal failed", operation: "revoke_failed", row: granted(), refuses: -1,
-			wantWritten: []string{"requested", "approved", "revoke_failed"}, wantCounted: []string{"RevokeFailed", "Outcome automatic"}, wantAudited: 3,
+			wantWritten: []string{"requested", "approved", "revoke_failed"}, wantCounted: []string{"RevokeFailed", "Outcome automatic", "TimeToDecision 1s automatic"}, wantAudited: 3,
 		},
 		{
 			name: "removal failed while S3 is down", operation: "revoke_failed", row: granted(), refuses: 0,
@@ -220,7 +225,7 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			name: "close what is not recorded yet", operation: "close", row: denied(), refuses: -1,
-			wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied"}, wantAudited: 2, wantClosed: true,
+			wantWritten: []string{"requested", "denied"}, wantCounted: []string{"Outcome denied", "TimeToDecision 40s denied"}, wantAudited: 2, wantClosed: true,
 		},
 		{
 			name: "what can't be recorded is not closed", operation: "close", row: denied(), refuses: 0,
@@ -336,7 +341,7 @@ func TestFailedRemovalSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		in.Operation, in.RequestID = "revoke_failed", "r1"
-		h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 		if _, err := h.Handle(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}

@@ -52,13 +52,14 @@ func run() int {
 		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
 	})
 	h := &Handler{
-		Store:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		Runs:   runs.New(objects, s.CatalogBucket),
-		Log:    auditlog.New(objects, s.Bucket, s.Prefix),
-		Policy: policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
-		Now:    time.Now,
-		Count:  metric.Count,
-		Logger: logger,
+		Store:   requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Runs:    runs.New(objects, s.CatalogBucket),
+		Log:     auditlog.New(objects, s.Bucket, s.Prefix),
+		Policy:  policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
+		Now:     time.Now,
+		Count:   metric.Count,
+		Measure: metric.Measure,
+		Logger:  logger,
 	}
 	task.Start(logger, h.Handle)
 	return 0

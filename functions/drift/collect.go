@@ -70,7 +70,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 			return Collected{}, err
 		}
 	}
-	e.Logger.Info("the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
+	e.Logger.InfoContext(ctx, "the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
 	return out, nil
 }
 
@@ -162,7 +162,7 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 	}
 	c := runs.Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
 	for _, u := range c.Unread {
-		e.Logger.Error("a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
+		e.Logger.ErrorContext(ctx, "a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
 	}
 	merged := make([]access.Finding, 0, len(findings))
 	for _, key := range sortedKeys(findings) {
@@ -219,7 +219,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 			return left > 0 && len(missing) > 0
 		})
 		if err != nil {
-			e.Logger.Warn("users could not be listed", "error", lambdaerr.Message(err))
+			e.Logger.WarnContext(ctx, "users could not be listed", "error", lambdaerr.Message(err))
 		}
 	}
 	ask := sortedKeys(missing)
@@ -227,7 +227,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	each(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
-			e.Logger.Warn("a user's name could not be read", "user", ask[i], "error", lambdaerr.Message(err))
+			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", lambdaerr.Message(err))
 		}
 		found[i] = name
 	})

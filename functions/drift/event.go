@@ -60,7 +60,7 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
-		p.engine.Logger.Info("the event names nothing to look at")
+		p.engine.Logger.InfoContext(ctx, "the event names nothing to look at")
 		return nil
 	}
 	if t.Kind == access.KindGroup {
@@ -77,7 +77,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	}
 	known, _, err := p.engine.Runs.Known(ctx)
 	if err != nil {
-		p.engine.Logger.Warn("what earlier runs know could not be read", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", lambdaerr.Message(err))
 	}
 	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {

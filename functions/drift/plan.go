@@ -58,7 +58,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if err := e.Runs.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
 	}
-	e.Logger.Info("the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
+	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
 	numbers := make([]int, len(p.plan.Batches))
 	for i := range numbers {
@@ -87,7 +87,7 @@ func (p *planner) names(ctx context.Context) {
 	}
 	accounts, sets, err := p.engine.Names(ctx)
 	if err != nil { // names are asked for one by one then
-		p.engine.Logger.Warn("the catalog's names could not be read", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", lambdaerr.Message(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
@@ -201,7 +201,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	users, err := p.listUsers(ctx, most)
 	if err != nil {
 		// Names can be had one by one, and listing by account needs no users.
-		p.engine.Logger.Warn("users could not be listed", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", lambdaerr.Message(err))
 	}
 	if len(users) == 0 {
 		return nil, 0
@@ -328,7 +328,7 @@ func (p *planner) probe(ctx context.Context, users []string, most int) int {
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
 			if !identitycenter.Denied(err) {
-				p.engine.Logger.Warn("assignments can't be listed by user", "error", lambdaerr.Message(err))
+				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", lambdaerr.Message(err))
 			}
 			return 0
 		}

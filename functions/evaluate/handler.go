@@ -219,7 +219,7 @@ func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcom
 	o.At = h.Now().UTC()
 	r, won, err := h.Store.Decide(ctx, r.ID, o)
 	if err == nil {
-		h.Logger.Info("decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
+		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
 	}
 	return r, err
 }

@@ -18,21 +18,33 @@ import (
 // the run; what it may do is found out here, from the table and the policy in
 // force.
 func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	log = log.With("action", in.Action.ID, "request_id", in.Action.Value)
+	log = log.With("action", in.Action.ID)
 	about := "request"
 	var text string
 	var err error
 	switch in.Action.ID {
-	case slack.ActionApprove:
-		text, err = h.decide(ctx, log, in, access.OutcomeApproved)
-	case slack.ActionDeny:
-		text, err = h.decide(ctx, log, in, access.OutcomeDenied)
-	case slack.ActionWithdraw:
-		text, err = h.withdraw(ctx, log, in)
-	case slack.ActionEnd:
-		text, err = h.end(ctx, log, in)
+	case slack.ActionApprove, slack.ActionDeny, slack.ActionWithdraw, slack.ActionEnd:
+		log = log.With("request_id", in.Action.Value)
+		work, cancel := context.WithTimeout(ctx, workTimeout)
+		defer cancel()
+		var r access.Request
+		if r, err = h.Store.Get(work, in.Action.Value); err != nil {
+			break
+		}
+		log = log.With("execution", r.ExecutionARN)
+		switch in.Action.ID {
+		case slack.ActionApprove:
+			text, err = h.decide(ctx, work, log, in, r, access.OutcomeApproved)
+		case slack.ActionDeny:
+			text, err = h.decide(ctx, work, log, in, r, access.OutcomeDenied)
+		case slack.ActionWithdraw:
+			text, err = h.withdraw(ctx, work, log, in, r)
+		default:
+			text, err = h.end(ctx, work, log, in, r)
+		}
 	case slack.ActionDriftRemove, slack.ActionDriftLeave:
 		about = "run"
+		log = log.With("run", in.Action.Value)
 		text, err = h.answerRun(ctx, log, in, in.Action.ID == slack.ActionDriftRemove)
 	default:
 		log.Warn("an unknown action in a message")
@@ -55,14 +67,8 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 }
 
 // decide approves or denies, if the person may. The text, where there is one,
-// says why nothing came of it.
-func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.OutcomeKind) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
-	defer cancel()
-	r, err := h.Store.Get(work, in.Action.Value)
-	if err != nil {
-		return "", err
-	}
+// says why nothing came of it. work is what may be spent on finding out.
+func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request, kind access.OutcomeKind) (string, error) {
 	if !r.Open() {
 		return h.already(ctx, log, r), nil
 	}
@@ -89,19 +95,13 @@ func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interac
 	if !won {
 		return h.already(ctx, log, r), nil
 	}
-	log.Info("decided", "outcome", kind, "execution", r.ExecutionARN)
+	log.Info("decided", "outcome", kind)
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
 	return "", nil
 }
 
 // withdraw takes a request back, if it is the requester who wants it.
-func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
-	defer cancel()
-	r, err := h.Store.Get(work, in.Action.Value)
-	if err != nil {
-		return "", err
-	}
+func (h *Handler) withdraw(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request) (string, error) {
 	if in.UserID != r.Requester.SlackID {
 		log.Info("withdrawing is refused: not the requester")
 		return "Only the requester can withdraw a request.", nil
@@ -116,20 +116,14 @@ func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Inter
 	if !won {
 		return h.already(ctx, log, r), nil
 	}
-	log.Info("decided", "outcome", access.OutcomeWithdrawn, "execution", r.ExecutionARN)
+	log.Info("decided", "outcome", access.OutcomeWithdrawn)
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(access.OutcomeWithdrawn))
 	return "", nil
 }
 
 // end ends access before its time, if the requester wants it or somebody who
 // could approve it.
-func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
-	defer cancel()
-	r, err := h.Store.Get(work, in.Action.Value)
-	if err != nil {
-		return "", err
-	}
+func (h *Handler) end(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request) (string, error) {
 	if text := notActive(r); text != "" {
 		return h.endingAlready(ctx, log, r, text), nil
 	}
@@ -151,7 +145,7 @@ func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interactio
 	if !won {
 		return h.endingAlready(ctx, log, r, notActive(r)), nil
 	}
-	log.Info("ended early", "execution", r.ExecutionARN)
+	log.Info("ended early")
 	return h.endingAlready(ctx, log, r, ""), nil
 }
 

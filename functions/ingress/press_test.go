@@ -24,7 +24,8 @@ func press(user, action, requestID string) string {
 func waiting() access.Request {
 	return access.Request{
 		ID: "r1", Requester: jane, ApprovalToken: "approval-token", EndToken: "end-token", CreatedAt: now,
-		Target: access.Target{Kind: access.KindAccount, AccountID: production, PermissionSetARN: admin, PermissionSet: "Admin"},
+		ExecutionARN: stateARN + "r1",
+		Target:       access.Target{Kind: access.KindAccount, AccountID: production, PermissionSetARN: admin, PermissionSet: "Admin"},
 	}
 }
 
@@ -140,6 +141,12 @@ func TestPress(t *testing.T) {
 			}
 			if strings.Contains(w.log.String(), "-token") {
 				t.Errorf("the log has a task token: %s", &w.log)
+			}
+			for line := range strings.Lines(w.log.String()) {
+				known := strings.Contains(line, `"request_id":"r1"`) && strings.Contains(line, `"execution":"`+stateARN+`r1"`)
+				if !known && test.action != "extend" {
+					t.Errorf("a line without request and execution: %s", line)
+				}
 			}
 		})
 	}

@@ -21,6 +21,7 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 	if err != nil {
 		return "", err
 	}
+	log = log.With("execution", run.ExecutionARN)
 	if run.Guard == "" {
 		log.Warn("a button of a run that asks nothing")
 		return "This run asks nothing.", nil
@@ -49,7 +50,7 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 	if !won {
 		return h.answeredAlready(ctx, log, run), nil
 	}
-	log.Info("a run is answered", "remove", remove, "execution", run.ExecutionARN)
+	log.Info("a run is answered", "remove", remove)
 	h.resume(ctx, log, run.Token, tasktoken.AnswerOutput)
 	h.showAnswer(ctx, log, run)
 	return "", nil

@@ -51,7 +51,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, err := h.Store.Create(work, wanted)
 	if err != nil {
-		log.Error("the request could not be stored", "error", lambdaerr.Message(err))
+		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", lambdaerr.Message(err))
 		return failed(err)
 	}
 	log = log.With("execution", stored.ExecutionARN)

@@ -104,6 +104,7 @@ func run() int {
 			Executions: &machines{client: sfn.NewFromConfig(cfg), requests: s.RequestMachine, reconcile: s.ReconcileMachine},
 			Now:        time.Now,
 			Count:      metric.Count,
+			Gauge:      metric.Gauge,
 			Logger:     logger,
 		},
 		Drift: &drift.Engine{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 // SweepTable is the part of the requests table that the sweep uses.
 type SweepTable interface {
 	OpenRequests(ctx context.Context) ([]requests.Due, error)
-	DueLeases(ctx context.Context, before time.Time) ([]requests.Due, error)
+	OpenLeases(ctx context.Context) ([]requests.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
@@ -84,6 +85,7 @@ type Sweep struct {
 	Executions Executions
 	Now        func() time.Time
 	Count      func(name string, dimensions map[string]string)
+	Gauge      func(name string, n int)
 	Logger     *slog.Logger
 }
 
@@ -128,12 +130,16 @@ func (s *Sweep) Look(ctx context.Context) error {
 			e.request(examining, d.ID, alive)
 		}
 	}
-	due, err := s.Table.DueLeases(ctx, now.Add(-lateAfter))
+	leases, err := s.Table.OpenLeases(ctx)
 	if err != nil {
 		e.failures = append(e.failures, err)
+	} else {
+		s.Gauge(metric.ActiveAccess, len(leases))
 	}
-	for _, d := range due {
-		e.lease(examining, d.ID, there, running)
+	for _, d := range leases {
+		if d.At.Before(now.Add(-lateAfter)) {
+			e.lease(examining, d.ID, there, running)
+		}
 	}
 	e.start(ctx)
 	if len(e.failures) > 0 {
@@ -158,6 +164,9 @@ type leftBehind struct {
 	name  string
 	in    sweepInput
 	first bool // there may be access
+	// execution is the ARN of the request's own, or of one that the lease was
+	// made for; "" for a lease of nobody's.
+	execution string
 }
 
 // swept says whether a sweep of it runs; name is how its executions' names
@@ -191,7 +200,7 @@ func (e *examination) request(ctx context.Context, id string, alive bool) (open 
 		stamp = e.now.Truncate(lateAgain)
 	}
 	if next != nothing {
-		e.found = append(e.found, leftBehind{name + stamp.Format(stampFormat), sweepInput{Mode: "sweep", RequestID: id}, next == revoke})
+		e.found = append(e.found, leftBehind{name + stamp.Format(stampFormat), sweepInput{Mode: "sweep", RequestID: id}, next == revoke, r.ExecutionARN})
 	}
 	return r.ClosedAt.IsZero() && r.RevokedAt.IsZero()
 }
@@ -216,7 +225,7 @@ func (e *examination) lease(ctx context.Context, key string, open, running map[s
 		held = e.request(ctx, id, running[id]) || held
 	}
 	if !held {
-		e.found = append(e.found, leftBehind{name + e.now.Truncate(time.Minute).Format(stampFormat), sweepInput{Mode: "sweep", Lease: key, Drift: lease.Drift}, true})
+		e.found = append(e.found, leftBehind{name + e.now.Truncate(time.Minute).Format(stampFormat), sweepInput{Mode: "sweep", Lease: key, Drift: lease.Drift}, true, holder(lease)})
 	}
 }
 
@@ -236,7 +245,7 @@ func (e *examination) start(ctx context.Context) {
 		e.sweep.Logger.ErrorContext(ctx, "more is left behind than one look starts sweeps for", "in_all", n, "started", mostSweeps)
 	}
 	for _, left := range e.found[:min(len(e.found), mostSweeps)] {
-		e.sweep.Logger.WarnContext(ctx, "sweeping", "request_id", left.in.RequestID, "lease", left.in.Lease)
+		e.sweep.Logger.WarnContext(ctx, "sweeping", "request_id", left.in.RequestID, "lease", left.in.Lease, "execution", left.execution)
 		if err := e.sweep.Executions.Start(ctx, left.name, left.in); err != nil {
 			e.failures = append(e.failures, err)
 		}
@@ -244,6 +253,15 @@ func (e *examination) start(ctx context.Context) {
 }
 
 const stampFormat = "20060102-1504" // of a sweep's name
+
+// holder is the ARN of one of the executions that the lease was made for; "" for
+// a lease of nobody's.
+func holder(l access.Lease) string {
+	for _, id := range slices.Sorted(maps.Keys(l.Holders)) {
+		return l.Holders[id].ExecutionARN
+	}
+	return ""
+}
 
 // holds says whether one of the open requests holds the lease.
 func holds(l access.Lease, open map[string]bool) bool {

@@ -29,6 +29,7 @@ type left struct {
 
 	started map[string]sweepInput
 	counted []string
+	gauged  []string
 	failing string // what answers with an error
 
 	unreadable string // the id of a row that makes no sense
@@ -62,14 +63,12 @@ func (l *left) OpenRequests(context.Context) ([]requests.Due, error) {
 	return open, l.fail("OpenRequests")
 }
 
-func (l *left) DueLeases(_ context.Context, before time.Time) ([]requests.Due, error) {
-	var due []requests.Due
+func (l *left) OpenLeases(context.Context) ([]requests.Due, error) {
+	var open []requests.Due
 	for key, lease := range l.leases {
-		if lease.SettlesAt.Before(before) {
-			due = append(due, requests.Due{ID: key, At: lease.SettlesAt})
-		}
+		open = append(open, requests.Due{ID: key, At: lease.SettlesAt})
 	}
-	return due, l.fail("DueLeases")
+	return open, l.fail("OpenLeases")
 }
 
 func (l *left) Get(_ context.Context, id string) (access.Request, error) {
@@ -120,6 +119,7 @@ func (l *left) sweep() *Sweep {
 	return &Sweep{
 		Table: l, Executions: l, Now: func() time.Time { return noon },
 		Count:  func(name string, _ map[string]string) { l.counted = append(l.counted, name) },
+		Gauge:  func(name string, n int) { l.gauged = append(l.gauged, fmt.Sprint(name, " ", n)) },
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
@@ -278,6 +278,9 @@ func TestLookAtLeases(t *testing.T) {
 	if want := []string{"held by nobody", "held by one that is not open", "removes what a run found"}; !slices.Equal(got, want) {
 		t.Errorf("swept %q, want %q", got, want)
 	}
+	if want := []string{"ActiveAccess 4"}; !slices.Equal(l.gauged, want) {
+		t.Errorf("%q, want %q", l.gauged, want)
+	}
 	l.sweeps, l.started = slices.Collect(maps.Keys(l.started)), nil
 	if err := l.sweep().Look(t.Context()); err != nil || len(l.started) > 0 {
 		t.Errorf("a second look started %v, error %v", l.started, err)
@@ -300,7 +303,7 @@ func TestLookStartsNotTooMany(t *testing.T) {
 // Where something does not answer, the look fails, and the alarm for looks that
 // stay away can notice.
 func TestSweepFails(t *testing.T) {
-	for _, what := range []string{"Requests", "Sweeps", "OpenRequests", "Get", "State", "DueLeases", "Lease", "Start"} {
+	for _, what := range []string{"Requests", "Sweeps", "OpenRequests", "Get", "State", "OpenLeases", "Lease", "Start"} {
 		l := &left{
 			rows:    map[string]access.Request{"abc": asked(time.Hour, approved)},
 			states:  map[string]ExecutionState{"arn:abc": Over},

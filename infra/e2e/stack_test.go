@@ -67,6 +67,9 @@ type stack struct {
 // runs look at everything.
 var local, quiet, drifting *stack
 
+// program is the local stack, compiled.
+var program string
+
 // signingSecret is what the tests sign with, when they speak to the app as
 // Slack does without the workspace between.
 const signingSecret = "5f2b1e0c9d8a7b6c5d4e3f2a1b0c9d8e"
@@ -106,7 +109,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program, err := compile(dir)
+	program, err = compile(dir)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -118,7 +121,7 @@ func run(m *testing.M) int {
 	failed := make(chan error, len(stacks))
 	for name, s := range stacks {
 		go func() {
-			started, stop, err := start(program, name, organizations[name])
+			started, stop, err := start(name, name, organizations[name])
 			if err != nil {
 				err = fmt.Errorf("local stack with the settings %s: %w", name, err)
 				stop = func() {}
@@ -175,10 +178,10 @@ func compile(dir string) (program string, err error) {
 	return program, nil
 }
 
-// start runs the local stack with the settings testdata/<name>.yaml and the
+// start runs the local stack with the settings testdata/<settings>.yaml and the
 // organization testdata/<organization>.yaml on free ports, and waits until it
 // can be used. Its log goes to test-artefacts/<name>.log.
-func start(program, name, organization string) (*stack, func(), error) {
+func start(settings, name, organization string) (*stack, func(), error) {
 	testdata, err := filepath.Abs("testdata")
 	if err != nil {
 		return nil, nil, err
@@ -187,7 +190,7 @@ func start(program, name, organization string) (*stack, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command(program, "-config", filepath.Join(testdata, name+".yaml"), "-seed", filepath.Join(testdata, organization+".yaml"),
+	cmd := exec.Command(program, "-config", filepath.Join(testdata, settings+".yaml"), "-seed", filepath.Join(testdata, organization+".yaml"),
 		"-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile

@@ -38,6 +38,7 @@ const (
 
 // local is the local stack, as far as it has been started.
 type local struct {
+	calls   calls
 	options options
 	stderr  io.Writer
 	root    string // directory of go.mod
@@ -189,7 +190,8 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	})
 	front := http.NewServeMux()
 	front.Handle("/_faults", &rules)
-	front.Handle("/", s.gateway)
+	front.Handle("/_calls", &s.calls)
+	front.Handle("/", s.calls.of(s.gateway))
 	s.serve(s.front, front)
 	return motoURL, nil
 }
@@ -229,7 +231,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/api/", workspace.API())
+	mux.Handle("/api/", s.calls.of(workspace.API()))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
 }

@@ -131,11 +131,11 @@ func (c *Catalog) snapshot(ctx context.Context) *lists {
 		c.lists, c.version = newLists(s), version
 	case err == nil: // it is still the same
 	case c.lists != nil:
-		c.Logger.Warn("the catalog could not be read again", "error", lambdaerr.Message(err))
+		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", lambdaerr.Message(err))
 	case access.CodeOf(err) == access.CodeNotFound:
 		c.ask(ctx, now)
 	default:
-		c.Logger.Error("the catalog could not be read", "error", lambdaerr.Message(err))
+		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", lambdaerr.Message(err))
 	}
 	return c.lists
 }
@@ -145,11 +145,11 @@ func (c *Catalog) ask(ctx context.Context, now time.Time) {
 		return
 	}
 	c.askedAt = now
-	c.Logger.Info("there is no catalog yet, asking for one")
+	c.Logger.InfoContext(ctx, "there is no catalog yet, asking for one")
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := c.Ask(asking); err != nil {
-		c.Logger.Warn("a first catalog could not be asked for", "error", lambdaerr.Message(err))
+		c.Logger.WarnContext(ctx, "a first catalog could not be asked for", "error", lambdaerr.Message(err))
 	}
 }
 

@@ -75,7 +75,7 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound:
 	case access.CodeInvalid:
-		r.Logger.Error("the catalog makes no sense and is made anew", "error", lambdaerr.Message(err))
+		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", lambdaerr.Message(err))
 	default:
 		return err // it could not be written either
 	}
@@ -105,9 +105,9 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	}
 	switch err := r.Store.Put(ctx, &next, version); access.CodeOf(err) {
 	case "":
-		r.Logger.Info("the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
+		r.Logger.InfoContext(ctx, "the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
 	case access.CodeLost:
-		r.Logger.Info("another refresh was faster")
+		r.Logger.InfoContext(ctx, "another refresh was faster")
 	default:
 		failed = errors.Join(failed, err)
 	}

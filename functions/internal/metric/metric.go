@@ -30,6 +30,14 @@ const (
 	Granted     = "Granted"
 	Revoked     = "Revoked"
 
+	// How long it took, in milliseconds: from the request to its outcome
+	// (dimension Kind, an access.OutcomeKind), and from there to the access.
+	TimeToDecision = "TimeToDecision"
+	TimeToGrant    = "TimeToGrant"
+	// How much access there is that this system gave, as often as the sweep
+	// looks: leases, of which there is one for each assignment or membership.
+	ActiveAccess = "ActiveAccess"
+
 	// Of the runs that look for access that no request granted.
 	DriftFound          = "DriftFound"          // it was found for the first time
 	DriftRevoked        = "DriftRevoked"        // it was removed
@@ -51,10 +59,29 @@ var standard = &Emitter{W: os.Stdout, Now: time.Now}
 // Count adds one to the metric on standard output, where Lambda's log is.
 func Count(name string, dims map[string]string) { standard.Count(name, dims) }
 
+// Measure notes how long something took, on standard output.
+func Measure(name string, took time.Duration, dims map[string]string) {
+	standard.Measure(name, took, dims)
+}
+
+// Gauge notes how many there are now, on standard output.
+func Gauge(name string, n int) { standard.Gauge(name, n) }
+
 // Count adds one to the metric called name, with the dimensions dims (nil for
 // none; CloudWatch takes at most 30). No dimension may have the metric's own
 // name: both are members of the same JSON object.
-func (e *Emitter) Count(name string, dims map[string]string) {
+func (e *Emitter) Count(name string, dims map[string]string) { e.emit(name, "Count", 1, dims) }
+
+// Measure enters a time, in milliseconds, with dimensions as Count has them.
+// Two clocks may disagree by more than it took: never less than 0.
+func (e *Emitter) Measure(name string, took time.Duration, dims map[string]string) {
+	e.emit(name, "Milliseconds", max(took, 0).Milliseconds(), dims)
+}
+
+// Gauge enters a number that stands until the next one.
+func (e *Emitter) Gauge(name string, n int) { e.emit(name, "Count", int64(n), nil) }
+
+func (e *Emitter) emit(name, unit string, value int64, dims map[string]string) {
 	type definition struct {
 		Name, Unit string
 	}
@@ -69,14 +96,14 @@ func (e *Emitter) Count(name string, dims map[string]string) {
 			"CloudWatchMetrics": []directive{{
 				Namespace:  Namespace,
 				Dimensions: [][]string{append([]string{}, slices.Sorted(maps.Keys(dims))...)},
-				Metrics:    []definition{{Name: name, Unit: "Count"}},
+				Metrics:    []definition{{Name: name, Unit: unit}},
 			}},
 		},
 	}
 	for k, v := range dims {
 		line[k] = v
 	}
-	line[name] = 1
+	line[name] = value
 	text, err := json.Marshal(line)
 	if err != nil {
 		panic("metric: " + err.Error()) // strings and numbers always marshal

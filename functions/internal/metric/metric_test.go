@@ -35,3 +35,38 @@ func TestCountWritesOneLine(t *testing.T) {
 		})
 	}
 }
+
+func TestMeasureAndGaugeWriteOneLine(t *testing.T) {
+	tests := []struct {
+		name string
+		emit func(*metric.Emitter)
+		want string
+	}{
+		{
+			name: "milliseconds",
+			emit: func(e *metric.Emitter) {
+				e.Measure(metric.TimeToDecision, 90*time.Second+2500*time.Microsecond, map[string]string{"Kind": "denied"})
+			},
+			want: `{"Kind":"denied","TimeToDecision":90002,"_aws":{"CloudWatchMetrics":[{"Namespace":"SsoElevator","Dimensions":[["Kind"]],"Metrics":[{"Name":"TimeToDecision","Unit":"Milliseconds"}]}],"Timestamp":1767225600000}}` + "\n",
+		},
+		{
+			name: "a clock that is behind",
+			emit: func(e *metric.Emitter) { e.Measure(metric.TimeToGrant, -time.Second, nil) },
+			want: `{"TimeToGrant":0,"_aws":{"CloudWatchMetrics":[{"Namespace":"SsoElevator","Dimensions":[[]],"Metrics":[{"Name":"TimeToGrant","Unit":"Milliseconds"}]}],"Timestamp":1767225600000}}` + "\n",
+		},
+		{
+			name: "a number that stands",
+			emit: func(e *metric.Emitter) { e.Gauge(metric.ActiveAccess, 7) },
+			want: `{"ActiveAccess":7,"_aws":{"CloudWatchMetrics":[{"Namespace":"SsoElevator","Dimensions":[[]],"Metrics":[{"Name":"ActiveAccess","Unit":"Count"}]}],"Timestamp":1767225600000}}` + "\n",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var out bytes.Buffer
+			test.emit(&metric.Emitter{W: &out, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }})
+			if out.String() != test.want {
+				t.Errorf("got  %s\nwant %s", &out, test.want)
+			}
+		})
+	}
+}

@@ -22,16 +22,16 @@ type Due struct {
 // OpenRequests are the requests that are not closed, by the time at which they
 // are due. The index may be some moments behind the table.
 func (s *Store) OpenRequests(ctx context.Context) ([]Due, error) {
-	return s.open(ctx, openRequest, requestPrefix, time.Time{})
+	return s.open(ctx, openRequest, requestPrefix)
 }
 
-// DueLeases are the leases whose last holder's end, or whose settling, is before
-// the time. The index may be some moments behind the table.
-func (s *Store) DueLeases(ctx context.Context, before time.Time) ([]Due, error) {
-	return s.open(ctx, openLease, leasePrefix, before)
+// OpenLeases are all leases there are, by their last holder's end, or by when
+// they settle. The index may be some moments behind the table.
+func (s *Store) OpenLeases(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openLease, leasePrefix)
 }
 
-func (s *Store) open(ctx context.Context, kind, prefix string, before time.Time) ([]Due, error) {
+func (s *Store) open(ctx context.Context, kind, prefix string) ([]Due, error) {
 	const doing = "look for what is open"
 	in := &dynamodb.QueryInput{
 		TableName:                 aws.String(s.table),
@@ -39,11 +39,6 @@ func (s *Store) open(ctx context.Context, kind, prefix string, before time.Time)
 		KeyConditionExpression:    aws.String("#open = :kind"),
 		ExpressionAttributeNames:  map[string]string{"#open": attrOpen},
 		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
-	}
-	if !before.IsZero() {
-		in.KeyConditionExpression = aws.String("#open = :kind AND #due < :before")
-		in.ExpressionAttributeNames["#due"] = attrDue
-		in.ExpressionAttributeValues[":before"] = &types.AttributeValueMemberS{Value: due(before)}
 	}
 	var found []Due
 	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {

@@ -649,18 +649,17 @@ func TestOpenRequests(t *testing.T) {
 		{ID: "sooner", At: monday.Truncate(time.Second).Add(9*time.Hour + time.Second)}, // rounded up
 		{ID: "later", At: monday.Truncate(time.Second).Add(10*time.Hour + time.Second)},
 	})
-	for _, test := range []struct {
-		before time.Time
-		want   int
-	}{{monday, 0}, {monday.Add(2 * time.Second), 1}, {monday.Add(time.Hour), 2}} {
-		due, err := s.DueLeases(ctx, test.before)
-		if err != nil || len(due) != test.want {
-			t.Errorf("leases due before %v: %v, error %v; want %d", test.before, due, err, test.want)
-		}
-		for _, d := range due {
-			if _, found, err := s.Lease(ctx, d.ID); !found || err != nil {
-				t.Errorf("the lease %q = %v, %v", d.ID, found, err)
-			}
+	leases, err := s.OpenLeases(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "leases", leases, []requests.Due{
+		{ID: "account#1#ps#p-1", At: monday.Truncate(time.Second).Add(time.Second)},
+		{ID: "account#1#ps#p-2", At: monday.Truncate(time.Second).Add(3 * time.Second)},
+	})
+	for _, d := range leases {
+		if _, found, err := s.Lease(ctx, d.ID); !found || err != nil {
+			t.Errorf("the lease %q = %v, %v", d.ID, found, err)
 		}
 	}
 }

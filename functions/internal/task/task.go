@@ -4,6 +4,7 @@ package task
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 
@@ -33,9 +34,12 @@ func (in Input) LogArgs() []any {
 // Payload is a task's payload.
 type Payload interface{ LogArgs() []any }
 
-// Logger writes JSON lines of level and above to standard output.
-func Logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+// Logger writes JSON lines of level and above to standard output. A line whose
+// context is that of a task says which.
+func Logger(level slog.Level) *slog.Logger { return newLogger(os.Stdout, level) }
+
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(lines{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
 }
 
 // Start serves the Lambda runtime with handle. It does not return.
@@ -52,6 +56,7 @@ func Edge[In Payload, Out any](logger *slog.Logger, handle func(context.Context,
 
 func edge[In Payload, Out any](logger *slog.Logger, count func(string, map[string]string), handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
+		ctx = withLogArgs(ctx, in.LogArgs())
 		out, err := handle(ctx, in)
 		if lambdaerr.Code(err) == access.CodeMisconfigure {
 			count(metric.Misconfigured, nil)

@@ -148,11 +148,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}
-	if r.URL.Path == lambda.SettingsPath {
-		g.config.Lambda.ServeHTTP(w, r)
-		return
-	}
-	if strings.HasPrefix(r.URL.Path, "/2015-03-31/") {
+	if lambda.Serves(r.URL.Path) {
 		g.tokens.noteInvocation(body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		g.config.Lambda.ServeHTTP(w, r)

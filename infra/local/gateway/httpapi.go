@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/requestid"
 )
 
@@ -78,7 +79,7 @@ func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	result, err := g.config.Lambda.Invoke(ctx, route.Function, route.Qualifier, event)
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, lambda.ErrThrottled):
 		apiMessage(w, http.StatusServiceUnavailable, "Service Unavailable")
 	case err != nil || result.Error != "":
 		apiMessage(w, http.StatusInternalServerError, "Internal Server Error")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"sso-elevator/infra/local/requestid"
 )
@@ -14,18 +15,23 @@ import (
 // PathPrefix is where Lambda's API begins.
 const PathPrefix = "/2015-03-31/functions/"
 
-// SettingsPath is where GetAccountSettings is.
-const SettingsPath = "/2016-08-19/account-settings"
+// settingsPath is where GetAccountSettings is.
+const settingsPath = "/2016-08-19/account-settings"
 
 // concurrency is how many invocations at once an account of AWS has in a region,
 // unless it is a new one ("Lambda quotas").
 const concurrency = 1000
 
+// Serves says whether a path is one of the operations below.
+func Serves(path string) bool {
+	return path == settingsPath || strings.HasPrefix(path, "/2015-03-31/") || strings.HasPrefix(path, "/2017-10-31/functions/") || strings.HasPrefix(path, "/2019-09-30/functions/")
+}
+
 // maxPayload is Lambda's quota for the payload of a synchronous invocation.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings;
-// every other operation is answered as unknown.
+// ServeHTTP is Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings,
+// and what serveConcurrency has; every other operation is answered as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -34,9 +40,12 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PathPrefix+"{name}/invocations", s.serveInvoke)
 	mux.HandleFunc("GET "+PathPrefix+"{name}/configuration", s.serveConfiguration)
-	mux.HandleFunc("GET "+SettingsPath, s.serveSettings)
+	mux.HandleFunc("GET "+settingsPath, s.serveSettings)
+	mux.HandleFunc("PUT "+putConcurrencyPath, s.serveConcurrency)
+	mux.HandleFunc("DELETE "+putConcurrencyPath, s.serveConcurrency)
+	mux.HandleFunc("GET "+getConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration and GetAccountSettings only.")
+		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration, GetAccountSettings and reserved concurrency only.")
 	})
 	mux.ServeHTTP(w, r)
 }
@@ -151,6 +160,10 @@ func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, pay
 func invokeError(w http.ResponseWriter, err error) {
 	if errors.Is(err, ErrNotFound) {
 		apiError(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		return
+	}
+	if errors.Is(err, ErrThrottled) {
+		apiError(w, http.StatusTooManyRequests, "TooManyRequestsException", err.Error())
 		return
 	}
 	apiError(w, http.StatusInternalServerError, "ServiceException", err.Error())

@@ -54,6 +54,8 @@ type pool struct {
 	function *Function
 	slots    chan struct{}
 	idle     []*instance // the last one used is taken first
+	reserved *int        // concurrency; nil: none is
+	running  int         // invocations
 }
 
 // Result is the answer of a function.
@@ -142,6 +144,10 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	}
 	result := Result{RequestID: requestid.New(), ExecutedVersion: version}
 
+	if err := s.enter(p); err != nil {
+		return Result{}, err
+	}
+	defer s.leave(p)
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()

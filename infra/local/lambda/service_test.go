@@ -214,7 +214,7 @@ func TestRegisterNothing(t *testing.T) {
 func TestAccountSettings(t *testing.T) {
 	server := httptest.NewServer(newService(t, io.Discard))
 	defer server.Close()
-	response, err := http.Get(server.URL + lambda.SettingsPath)
+	response, err := http.Get(server.URL + "/2016-08-19/account-settings")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,8 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 }
 
 // withoutEffect are the kinds that change nothing on this machine: IAM is not
-// enforced, nothing is billed or alarmed, and logs go to standard error. The
+// enforced, nothing is billed or alarmed, and logs go to standard error. What
+// fails is logged, so that there are no dead letters. The
 // audit records are shown on the page and lie in the bucket as they are; Athena
 // and Glue's catalog, which would make a table of them, run no queries here.
 var withoutEffect = map[string]bool{
@@ -66,18 +67,23 @@ var withoutEffect = map[string]bool{
 	"AWS::S3::BucketPolicy":           true,
 	"AWS::SNS::Subscription":          true,
 	"AWS::Scheduler::ScheduleGroup":   true,
+	"AWS::SQS::Queue":                 true,
+	"AWS::SQS::QueuePolicy":           true,
 	"AWS::SNS::TopicPolicy":           true,
 }
 
 // nothing stands for a resource without effect; others may still refer to it.
 func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (created, error) {
 	resourceType := d.assembly.Template.Resources[id].Type
-	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName", "Name")
+	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName", "QueueName", "Name")
 	service := strings.ToLower(strings.Split(resourceType, "::")[1])
 	arn := fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, d.target.Region, d.target.AccountID, name)
 	switch resourceType {
 	case "AWS::IAM::Role":
 		arn = fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name)
+	case "AWS::SQS::Queue":
+		attrs := map[string]string{"Arn": arn, "QueueName": name}
+		return created{ref: fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", d.target.Region, d.target.AccountID, name), attrs: attrs}, nil
 	case "AWS::Logs::LogGroup":
 		arn = fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", d.target.Region, d.target.AccountID, name)
 	}

@@ -22,6 +22,7 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 		Target                    struct {
 			Arn, RoleArn, Input string
 			RetryPolicy         map[string]any
+			DeadLetterConfig    map[string]any
 		}
 		Name, GroupName, Description string
 	}

@@ -216,8 +216,8 @@ func TestNotUnderstood(t *testing.T) {
 		want string
 	}{
 		{name: "kind", edit: func(t map[string]any) {
-			resources(t)["Queue"] = map[string]any{"Type": "AWS::SQS::Queue", "Properties": map[string]any{}}
-		}, want: "Queue (AWS::SQS::Queue)"},
+			resources(t)["Stream"] = map[string]any{"Type": "AWS::Kinesis::Stream", "Properties": map[string]any{}}
+		}, want: "Stream (AWS::Kinesis::Stream)"},
 		{name: "URL with authorization", edit: func(t map[string]any) {
 			properties(t, "URL")["AuthType"] = "AWS_IAM"
 		}, want: "functions' URLs without authorization only"},

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"testing"
+
+	"sso-elevator/functions/internal/previous"
+)
+
+// Executions of the release before this one go on with this function.
+func TestPreviousReleaseIsUnderstood(t *testing.T) {
+	previous.Accepts[Input](t, "audit")
+	w := &world{row: granted(), refuses: -1}
+	answer, err := w.do(t, "granted", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	previous.Answers(t, "audit", map[string]any{"granted": answer})
+}

@@ -1,0 +1,129 @@
+// Package cost says what a request costs, from what it was seen to call.
+package cost
+
+import (
+	_ "embed"
+	"encoding/json"
+	"strings"
+)
+
+// Prices in US dollars, us-east-1, without any free tier, as the services'
+// pricing pages had them in January 2026 (aws.amazon.com/<service>/pricing).
+// Nothing fetches them: whoever needs them exactly looks there.
+const (
+	perTransition  = 0.025 / 1_000     // Step Functions, Standard
+	perInvocation  = 0.20 / 1_000_000  // Lambda
+	perGBSecond    = 0.0000133334      // Lambda, arm64
+	perRead        = 0.125 / 1_000_000 // DynamoDB on demand, read request unit
+	perWrite       = 0.625 / 1_000_000 // DynamoDB on demand, write request unit
+	perHTTPRequest = 1.00 / 1_000_000  // API Gateway, HTTP API
+	perPut         = 0.005 / 1_000     // S3
+	perGet         = 0.0004 / 1_000    // S3
+	perLogGB       = 0.50              // CloudWatch Logs, taken in
+	perTrace       = 5.00 / 1_000_000  // X-Ray, recorded
+	perAlarmMonth  = 0.10              // CloudWatch
+	perMetricMonth = 0.30              // CloudWatch, custom
+	perDashboard   = 3.00              // CloudWatch, a month
+	perSchedule    = 1.00 / 1_000_000  // EventBridge Scheduler, invocation
+	monthHours     = 730               // that a month is billed as
+)
+
+// What is assumed, because this machine can't tell: how long a function runs,
+// how large a request's row is, and what is logged.
+const (
+	secondsPerInvocation = 0.15
+	functionGB           = 0.25 // 256 MiB
+	ingressGB            = 0.5
+	unitsPerWrite        = 5 // a row of up to 4 KB, and its entry in the index
+	unitsPerRead         = 1 // up to 4 KB, strongly consistent
+	logGBPerInvocation   = 1.0 / 1_000_000
+)
+
+// Calls are what was counted: state transitions, retries included, and calls by
+// service and operation, as "DynamoDB.GetItem".
+type Calls struct {
+	Transitions int            `json:"transitions"`
+	Calls       map[string]int `json:"calls"`
+}
+
+//go:embed request.json
+var request []byte
+
+// Request are the calls of one request that is approved, granted, and ends on
+// time; infra/e2e counts them on the local stack.
+func Request() (c Calls, err error) {
+	err = json.Unmarshal(request, &c)
+	return c, err
+}
+
+// Of is how many calls there are of a service, of all its operations or those
+// that begin with one of the words.
+func (c Calls) Of(service string, beginnings ...string) (n int) {
+	for name, count := range c.Calls {
+		s, operation, _ := strings.Cut(name, ".")
+		if s != service {
+			continue
+		}
+		matches := len(beginnings) == 0
+		for _, b := range beginnings {
+			matches = matches || strings.HasPrefix(operation, b)
+		}
+		if matches {
+			n += count
+		}
+	}
+	return n
+}
+
+// Line is one line of a bill: so many, at so much.
+type Line struct {
+	What  string
+	Count float64
+	USD   float64
+}
+
+// PerRequest is what one request costs, by service. Identity Center, the
+// Identity Store, Organizations, SSM's standard parameters and Slack cost nothing.
+func PerRequest(c Calls) []Line {
+	ingress := float64(c.Of("HTTPAPI"))
+	tasks := float64(c.Of("Lambda"))
+	reads, writes := float64(c.Of("DynamoDB", "Get", "Query")*unitsPerRead), float64(c.Of("DynamoDB", "Put", "Update", "Delete")*unitsPerWrite)
+	seconds := secondsPerInvocation * (tasks*functionGB + ingress*ingressGB)
+	line := func(what string, n, price float64) Line { return Line{what, n, n * price} }
+	return []Line{
+		line("Step Functions: state transitions", float64(c.Transitions), perTransition),
+		line("Lambda: invocations", tasks+ingress, perInvocation),
+		line("Lambda: GB-seconds", seconds, perGBSecond),
+		line("HTTP API: requests", ingress, perHTTPRequest),
+		line("DynamoDB: read units", reads, perRead),
+		line("DynamoDB: write units", writes, perWrite),
+		line("S3: PUT", float64(c.Of("S3", "PUT")), perPut),
+		line("S3: GET and HEAD", float64(c.Of("S3", "GET", "HEAD")), perGet),
+		line("CloudWatch Logs: GB", (tasks+ingress)*logGBPerInvocation, perLogGB),
+		line("X-Ray: traces", 1+ingress, perTrace),
+	}
+}
+
+// PerMonth is what stands there whether or not anybody asks: alarms, metrics
+// with their dimensions, the dashboard, the look of every minute (seconds of it
+// at the functions' size) and the catalog of every ten.
+func PerMonth(alarms, metrics int) []Line {
+	invocations := monthHours * 60.0 * (1 + 1.0/10)
+	line := func(what string, n, price float64) Line { return Line{what, n, n * price} }
+	return []Line{
+		line("CloudWatch: alarms", float64(alarms), perAlarmMonth),
+		line("CloudWatch: metrics, where all occur", float64(metrics), perMetricMonth),
+		line("CloudWatch: dashboard", 1, perDashboard),
+		line("Schedules and their invocations", invocations, perSchedule+perInvocation),
+		line("Lambda: GB-seconds of those", invocations*secondsPerInvocation*2*functionGB, perGBSecond),
+		line("X-Ray: traces of those, one in twenty", invocations/20, perTrace),
+	}
+}
+
+// Sum is the lines' total.
+func Sum(lines []Line) (usd float64) {
+	for _, l := range lines {
+		usd += l.USD
+	}
+	return usd
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
+	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+)
+
+// dashboardPeriod is what a point on the dashboard stands for.
+const dashboardPeriod = 5 * time.Minute
+
+// outcomes are the ways in which a request is decided, by which it is counted.
+var outcomes = []access.OutcomeKind{
+	access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied,
+	access.OutcomeWithdrawn, access.OutcomeExpired, access.OutcomeRefused,
+}
+
+// byPeople are those that somebody takes time for.
+var byPeople = []access.OutcomeKind{access.OutcomeApproved, access.OutcomeDenied}
+
+type dashboardProps struct {
+	settings                 *settings.Settings
+	alarms                   []awscloudwatch.Alarm
+	requests, reconciliation awsstepfunctions.StateMachine
+	slack                    slackEndpoint
+	functions                map[string]function
+	table                    awsdynamodb.Table
+	deadLetters              awssqs.Queue
+}
+
+// newDashboard is one page with what there is to see: what people asked for and
+// what became of it on top, what carries it below.
+func newDashboard(stack awscdk.Stack, props dashboardProps) {
+	s := props.settings
+	dashboard := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
+		DashboardName:   jsii.String(s.NamePrefix),
+		DefaultInterval: awscdk.Duration_Days(jsii.Number(7)),
+		PeriodOverride:  awscloudwatch.PeriodOverride_AUTO,
+	})
+	alarms := make([]interfacesawscloudwatch.IAlarmRef, len(props.alarms))
+	for i, alarm := range props.alarms {
+		alarms[i] = alarm
+	}
+	dashboard.AddWidgets(awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{
+		Title: jsii.String("Alarms"), Alarms: &alarms, Width: jsii.Number(24), Height: jsii.Number(4),
+	}))
+
+	var decided, decisions []awscloudwatch.IMetric
+	for _, kind := range outcomes {
+		decided = append(decided, ownOf("Outcome", "Sum", string(kind), kind))
+	}
+	for _, kind := range byPeople {
+		for _, percentile := range []string{"p50", "p90"} {
+			decisions = append(decisions, ownOf("TimeToDecision", percentile, string(kind)+" "+percentile, kind))
+		}
+	}
+	row(dashboard,
+		graph("Requests by outcome", decided...),
+		graph("Time to decision, ms", decisions...),
+		graph("Time to grant, ms", own("TimeToGrant", "p50"), own("TimeToGrant", "p99")),
+		graph("Active access", own("ActiveAccess", "Maximum")),
+	)
+	row(dashboard,
+		graph("Granted and revoked", own("Granted", "Sum"), own("Revoked", "Sum")),
+		graph("Left behind", own("RevokeFailed", "Sum"), own("Swept", "Sum"), own("AuditDeferred", "Sum"), own("Misconfigured", "Sum")),
+		graph("Access that nobody asked for", own("DriftFound", "Sum"), own("DriftRevoked", "Sum"), own("DriftFailed", "Sum"), own("ReconcileIncomplete", "Sum"),
+			ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
+			ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
+		graph("Watching", own("SweepLooked", "Sum"), own("CatalogRefreshed", "Sum")),
+	)
+	sum := func(label string) *awscloudwatch.MetricOptions {
+		return &awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: jsii.String("Sum"), Label: &label}
+	}
+	for _, machine := range []struct {
+		title string
+		awsstepfunctions.StateMachine
+	}{{"Request executions", props.requests}, {"Reconcile executions", props.reconciliation}} {
+		row(dashboard,
+			graph(machine.title, machine.MetricStarted(sum("started")), machine.MetricSucceeded(sum("succeeded")),
+				machine.MetricFailed(sum("failed")), machine.MetricTimedOut(sum("timed out")), machine.MetricAborted(sum("aborted"))),
+			graph(machine.title+" held up", machine.MetricThrottled(sum("throttled"))),
+		)
+	}
+
+	var invocations, failures, throttles, durations []awscloudwatch.IMetric
+	for _, name := range functionNames {
+		alias := props.functions[name].alias
+		invocations = append(invocations, alias.MetricInvocations(sum(name)))
+		failures = append(failures, alias.MetricErrors(sum(name)))
+		throttles = append(throttles, alias.MetricThrottles(sum(name)))
+		durations = append(durations, alias.MetricDuration(&awscloudwatch.MetricOptions{
+			Period: seconds(dashboardPeriod), Statistic: jsii.String("p99"), Label: jsii.String(name),
+		}))
+	}
+	row(dashboard,
+		graph("Invocations", invocations...),
+		// Business as usual among them: what a machine tries again ends as an error.
+		graph("Functions' errors", failures...),
+		graph("Functions throttled", throttles...),
+		graph("Functions' duration p99, ms", durations...),
+	)
+
+	latency := func(percentile string) awscloudwatch.IMetric {
+		return props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: &percentile, Label: &percentile})
+	}
+	row(dashboard,
+		graph("What Slack sends", props.slack.calls(sum("all")), props.slack.clientErrors(sum("4xx")), props.slack.serverErrors(sum("5xx"))),
+		graph("Answered within, ms (Slack waits 3000)", latency("p50"), latency("p99")),
+		graph("Table: units", props.table.MetricConsumedReadCapacityUnits(sum("read")), props.table.MetricConsumedWriteCapacityUnits(sum("written"))),
+		graph("Table: throttled; dead letters", ofTable(props.table, "ReadThrottleEvents"), ofTable(props.table, "WriteThrottleEvents"),
+			props.deadLetters.MetricNumberOfMessagesSent(sum("dead letters"))),
+	)
+}
+
+// widgetsInRow is how many graphs stand side by side, on a page of 24 columns.
+const widgetsInRow = 4
+
+func row(dashboard awscloudwatch.Dashboard, graphs ...awscloudwatch.IWidget) {
+	if len(graphs) > widgetsInRow {
+		panic("dashboard: too many graphs in a row")
+	}
+	dashboard.AddWidgets(graphs...)
+}
+
+func graph(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget {
+	return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
+		Title: &title, Left: &metrics, Width: jsii.Number(24 / widgetsInRow), Height: jsii.Number(6),
+		LeftYAxis: &awscloudwatch.YAxisProps{Min: jsii.Number(0)},
+	})
+}
+
+// own is one of the functions' metrics.
+func own(name, statistic string) awscloudwatch.IMetric {
+	label := name
+	if statistic[0] == 'p' {
+		label = statistic
+	}
+	return metric(metricNamespace, name, statistic, label, nil)
+}
+
+func ownOf(name, statistic, label string, kind access.OutcomeKind) awscloudwatch.IMetric {
+	return ownWith(name, statistic, label, "Kind", string(kind))
+}
+
+func ownWith(name, statistic, label, dimension, value string) awscloudwatch.IMetric {
+	return metric(metricNamespace, name, statistic, label, map[string]*string{dimension: &value})
+}
+
+func ofTable(table awsdynamodb.Table, name string) awscloudwatch.IMetric {
+	return metric("AWS/DynamoDB", name, "Sum", name, map[string]*string{"TableName": table.TableName()})
+}
+
+func metric(namespace, name, statistic, label string, dimensions map[string]*string) awscloudwatch.IMetric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace: &namespace, MetricName: &name, Statistic: &statistic, Label: &label,
+		Period: seconds(dashboardPeriod), DimensionsMap: &dimensions,
+	})
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/infra/settings"
+)
+
+// live is AWS with the caller's credentials; AWS_ENDPOINT_URL leads to the
+// local stack.
+type live struct {
+	lambda *lambda.Client
+	sfn    *sfn.Client
+	table  *dynamodb.Client
+
+	ingress, machine, tableName string
+}
+
+// connect finds what is deployed through the function reconcile, which knows it.
+func connect(ctx context.Context, s *settings.Settings) (system, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+	if err != nil {
+		return nil, err
+	}
+	l := &live{lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), table: dynamodb.NewFromConfig(cfg), ingress: s.NamePrefix + "-ingress"}
+	name := s.NamePrefix + "-reconcile"
+	out, err := l.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	if err != nil {
+		return nil, fmt.Errorf("find out what is deployed: %w", err)
+	}
+	if out.Environment != nil {
+		l.machine, l.tableName = out.Environment.Variables["ELEVATOR_REQUEST_MACHINE"], out.Environment.Variables["ELEVATOR_TABLE"]
+	}
+	if l.machine == "" || l.tableName == "" {
+		return nil, fmt.Errorf("the function %s does not say what its table and its machine are", name)
+	}
+	return l, nil
+}
+
+func (l *live) Reserved(ctx context.Context) (int, error) {
+	out, err := l.lambda.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &l.ingress})
+	if err != nil {
+		return 0, err
+	}
+	if out.ReservedConcurrentExecutions == nil {
+		return -1, nil
+	}
+	return int(*out.ReservedConcurrentExecutions), nil
+}
+
+func (l *live) Reserve(ctx context.Context, n int) error {
+	if n < 0 {
+		_, err := l.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &l.ingress})
+		return err
+	}
+	_, err := l.lambda.PutFunctionConcurrency(ctx, &lambda.PutFunctionConcurrencyInput{FunctionName: &l.ingress, ReservedConcurrentExecutions: aws.Int32(int32(n))})
+	return err
+}
+
+func (l *live) Running(ctx context.Context) ([]string, error) {
+	var arns []string
+	pages := sfn.NewListExecutionsPaginator(l.sfn, &sfn.ListExecutionsInput{StateMachineArn: &l.machine, StatusFilter: sfntypes.ExecutionStatusRunning, MaxResults: 1000})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the executions: %w", err)
+		}
+		for _, e := range page.Executions {
+			arns = append(arns, aws.ToString(e.ExecutionArn))
+		}
+	}
+	return arns, nil
+}
+
+func (l *live) Stop(ctx context.Context, arn string) error {
+	_, err := l.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Drained"), Cause: aws.String("All access is ended, so that the system can be removed.")})
+	var gone *sfntypes.ExecutionDoesNotExist
+	if err != nil && !errors.As(err, &gone) {
+		return fmt.Errorf("stop %s: %w", arn, err)
+	}
+	return nil
+}
+
+// Prefixes of the table's keys; functions/internal/requests gives them.
+const (
+	requestPrefix = "request#"
+	leasePrefix   = "lease#"
+)
+
+func (l *live) Open(ctx context.Context) (open []request, leases []string, err error) {
+	pages := dynamodb.NewScanPaginator(l.table, &dynamodb.ScanInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the table: %w", err)
+		}
+		for _, row := range page.Items {
+			key := text(row["pk"])
+			if lease, is := strings.CutPrefix(key, leasePrefix); is {
+				leases = append(leases, lease)
+			}
+			if _, is := strings.CutPrefix(key, requestPrefix); is && row["closed_at"] == nil {
+				open = append(open, requestOf(row))
+			}
+		}
+	}
+	return open, leases, nil
+}
+
+func (l *live) Request(ctx context.Context, id string) (request, bool, error) {
+	out, err := l.table.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: requestPrefix + id}}})
+	if err != nil || len(out.Item) == 0 {
+		return request{}, false, err
+	}
+	return requestOf(out.Item), true, nil
+}
+
+func requestOf(row map[string]types.AttributeValue) request {
+	target := inside(row["target"])
+	what := text(target["permission_set"]) + " in " + text(target["account_name"]) + " (" + text(target["account_id"]) + ")"
+	if text(target["kind"]) == "group" {
+		what = "group " + text(target["group_name"])
+	}
+	return request{
+		ID: text(row["id"]), Who: text(inside(row["requester"])["email"]), What: what,
+		Outcome: text(inside(row["outcome"])["kind"]), Removal: text(row["removal"]),
+		Granted: row["granted_at"] != nil, Gone: row["revoked_at"] != nil, Over: row["closed_at"] != nil,
+	}
+}
+
+func text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
+func inside(v types.AttributeValue) map[string]types.AttributeValue {
+	if m, ok := v.(*types.AttributeValueMemberM); ok {
+		return m.Value
+	}
+	return nil
+}

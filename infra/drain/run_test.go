@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/settings"
+)
+
+// world is a deployed system: requests that are open, and a sweep that clears up
+// after each execution that was stopped, some looks later.
+type world struct {
+	at       time.Time
+	reserved int
+	running  []string
+	open     []request
+	leases   []string
+	sweeps   int // looks until the sweep has cleared up; -1: never
+	late     []string
+	stopped  []string
+	failing  string
+}
+
+func (w *world) fail(what string) error {
+	if w.failing == what {
+		return errors.New(what + ": no answer")
+	}
+	return nil
+}
+
+func (w *world) Reserved(context.Context) (int, error) { return w.reserved, w.fail("Reserved") }
+func (w *world) Reserve(_ context.Context, n int) error {
+	if err := w.fail("Reserve"); err != nil {
+		return err
+	}
+	w.reserved = n
+	return nil
+}
+func (w *world) Running(context.Context) ([]string, error) { return w.running, w.fail("Running") }
+func (w *world) Stop(_ context.Context, arn string) error {
+	if w.reserved != 0 {
+		return errors.New("stopped while people can still ask")
+	}
+	w.stopped = append(w.stopped, arn)
+	return w.fail("Stop")
+}
+
+func (w *world) Open(context.Context) ([]request, []string, error) {
+	return w.open, w.leases, w.fail("Open")
+}
+
+func (w *world) Request(_ context.Context, id string) (request, bool, error) {
+	return request{ID: id, Who: "ann@example.com", What: "Admin in Sandbox (1)", Outcome: "approved", Removal: "removed", Over: true}, true, w.fail("Request")
+}
+
+// sleep lets time go by, and the sweep look.
+func (w *world) sleep(_ context.Context, d time.Duration) error {
+	w.at = w.at.Add(d)
+	w.running = nil
+	if len(w.late) > 0 { // an invocation of ingress that was under way
+		w.running, w.late = w.late, nil
+	}
+	if w.sweeps--; w.sweeps == 0 {
+		w.open, w.leases = nil, nil
+	}
+	return nil
+}
+
+func active() *world {
+	return &world{
+		at: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), reserved: -1, sweeps: 5, running: []string{"arn:1"},
+		open:   []request{{ID: "r1", Who: "ann@example.com", What: "Admin in Sandbox (1)", Outcome: "approved", Granted: true}},
+		leases: []string{"account#1"},
+	}
+}
+
+func TestRun(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join("..", "testdata", "elevator.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "elevator.yaml")
+	if err := os.WriteFile(config, example, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const done = "Drained: "
+	for _, tt := range []struct {
+		name         string
+		args         string
+		world        *world
+		change       func(*world)
+		code         int
+		out, err     string // parts
+		wantReserved int
+		wantStopped  string
+	}{
+		{name: "what there is", code: exitLeft, out: "1 requests are open, 1 executions run, 1 leases are held", err: "nothing was changed", wantReserved: -1},
+		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil }, out: "0 requests are open", wantReserved: -1},
+		{name: "drained", args: "-yes", out: done + "1 requests ended", err: "drain -reopen\n", wantStopped: "arn:1"},
+		{name: "the table says what became of it", args: "-yes", out: "r1       ann@example.com  Admin in Sandbox (1)  over, access removed", wantStopped: "arn:1"},
+		{name: "concurrency was reserved", args: "-yes", change: func(w *world) { w.reserved = 7 }, out: done, err: "drain -reopen -reserved 7\n", wantStopped: "arn:1"},
+		{name: "one that was starting", args: "-yes", change: func(w *world) { w.late = []string{"arn:2"} }, out: done, wantStopped: "arn:1 arn:2"},
+		{name: "nothing there, one is starting", args: "-yes", change: func(w *world) { w.open, w.leases, w.running, w.late = nil, nil, nil, []string{"arn:2"} },
+			out: done + "0 requests ended", wantStopped: "arn:2"},
+		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft, out: "has access", err: "NOT DRAINED after 5m0s: 1 requests are open, 1 leases are held", wantStopped: "arn:1"},
+		{name: "only a lease is left", args: "-yes -wait 5m", change: func(w *world) { w.sweeps, w.open = -1, nil }, code: exitLeft, out: "(lease)", err: "NOT DRAINED", wantStopped: "arn:1"},
+		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "Open" }, code: exitLeft, err: "NOT DRAINED, new requests are off: Open: no answer", wantStopped: "arn:1"},
+		{name: "executions can't be listed", args: "-yes", change: func(w *world) { w.failing = "Running" }, code: exitLeft, err: "NOT DRAINED"},
+		{name: "one can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Stop" }, code: exitLeft, err: "NOT DRAINED", wantStopped: "arn:1"},
+		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Reserve" }, code: exitError, err: "stop new requests", wantReserved: -1},
+		{name: "reopen", args: "-reopen", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: -1},
+		{name: "reopen with what there was", args: "-reopen -reserved 7", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: 7},
+		{name: "both", args: "-yes -reopen", code: exitUsage, wantReserved: -1},
+		{name: "reopen with nothing", args: "-reopen -reserved 0", code: exitUsage, wantReserved: -1},
+		{name: "an argument", args: "now", code: exitUsage, wantReserved: -1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := active()
+			if tt.change != nil {
+				tt.change(w)
+			}
+			start := w.at
+			var out, errs bytes.Buffer
+			c := clock{now: func() time.Time { return w.at }, sleep: w.sleep}
+			code := run(t.Context(), append(strings.Fields(tt.args), "-config", config), &out, &errs, c, func(context.Context, *settings.Settings) (system, error) { return w, nil })
+			if tt.name == "an argument" { // flags end at the first argument
+				code = run(t.Context(), []string{"now"}, &out, &errs, c, nil)
+			}
+			if code != tt.code || !strings.Contains(out.String(), tt.out) || !strings.Contains(errs.String(), tt.err) {
+				t.Errorf("code %d, want %d\n%s\n%s", code, tt.code, &out, &errs)
+			}
+			if code != exitDone && strings.Contains(out.String(), done) {
+				t.Errorf("it says that it is done: %s", &out)
+			}
+			if strings.Contains(out.String(), done) && w.at.Sub(start) < ingressEnds {
+				t.Errorf("done after %s, when something could still begin", w.at.Sub(start))
+			}
+			if got := strings.Join(w.stopped, " "); w.reserved != tt.wantReserved || got != tt.wantStopped {
+				t.Errorf("reserved %d, stopped %q; want %d, %q", w.reserved, got, tt.wantReserved, tt.wantStopped)
+			}
+		})
+	}
+}

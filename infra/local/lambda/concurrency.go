@@ -1,0 +1,78 @@
+package lambda
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"sso-elevator/infra/local/requestid"
+)
+
+// ErrThrottled: as many invocations run as are reserved for the function.
+var ErrThrottled = errors.New("the function's reserved concurrency is used up")
+
+// Paths of the operations on reserved concurrency; each has a date of its own.
+const (
+	putConcurrencyPath = "/2017-10-31/functions/{name}/concurrency" // and Delete
+	getConcurrencyPath = "/2019-09-30/functions/{name}/concurrency"
+)
+
+// enter counts an invocation of p in, unless the reserved concurrency is used
+// up. leave counts it out.
+func (s *Service) enter(p *pool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.reserved != nil && p.running >= *p.reserved {
+		return fmt.Errorf("%w: %s", ErrThrottled, s.ARN(p.function.Name))
+	}
+	p.running++
+	return nil
+}
+
+func (s *Service) leave(p *pool) {
+	s.mu.Lock()
+	p.running--
+	s.mu.Unlock()
+}
+
+// serveConcurrency is Lambda's GetFunctionConcurrency, PutFunctionConcurrency
+// and DeleteFunctionConcurrency.
+//
+// https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
+func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
+	name, _, err := splitName(r.PathValue("name"))
+	if err != nil {
+		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		return
+	}
+	var in struct{ ReservedConcurrentExecutions *int }
+	if r.Method == http.MethodPut {
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
+			apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "ReservedConcurrentExecutions is a number, at least 0.")
+			return
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.functions[name]
+	if p == nil {
+		invokeError(w, ErrNotFound)
+		return
+	}
+	if r.Method != http.MethodGet {
+		p.reserved = in.ReservedConcurrentExecutions
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Amzn-Requestid", requestid.New())
+	if r.Method == http.MethodDelete {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	answer := map[string]int{}
+	if p.reserved != nil {
+		answer["ReservedConcurrentExecutions"] = *p.reserved
+	}
+	json.NewEncoder(w).Encode(answer)
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// ownMetrics are the metrics that the functions write, by their source.
+func ownMetrics(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "functions", "internal", "metric", "metric.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, found := range regexp.MustCompile(`(?m)^\t([A-Z]\w+) += "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, found[2])
+	}
+	if len(names) < 10 {
+		t.Fatalf("found the metrics %q only", names)
+	}
+	return names
+}
+
+// dashboardMetrics are the metrics on the dashboard, as "namespace/name", with
+// their dimensions.
+func dashboardMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	body := resolvedAll(t, sharedStack(t).template.one(t, "AWS::CloudWatch::Dashboard").Properties["DashboardBody"])
+	var page struct {
+		Widgets []struct {
+			Type       string
+			Properties struct{ Metrics [][]any }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &page); err != nil {
+		t.Fatalf("the dashboard is no JSON: %v\n%s", err, body)
+	}
+	shown := map[string][]string{}
+	for _, w := range page.Widgets {
+		for _, m := range w.Properties.Metrics {
+			var texts []string
+			for _, part := range m {
+				if text, ok := part.(string); ok {
+					texts = append(texts, text)
+				}
+			}
+			name := texts[0] + "/" + texts[1]
+			shown[name] = append(shown[name], strings.Join(texts[2:], " "))
+		}
+	}
+	return shown
+}
+
+// resolvedAll is resolved, for text that also asks for attributes.
+func resolvedAll(t *testing.T, value any) string {
+	t.Helper()
+	if join, ok := value.(map[string]any)["Fn::Join"].([]any); ok {
+		var b strings.Builder
+		for _, part := range join[1].([]any) {
+			switch part := part.(type) {
+			case string:
+				b.WriteString(part)
+			default:
+				b.WriteString(strings.NewReplacer("map[", "<", "]", ">").Replace(fmt.Sprint(part)))
+			}
+		}
+		return b.String()
+	}
+	t.Fatalf("cannot resolve %v", value)
+	return ""
+}
+
+// Every metric of the functions is on the dashboard, none is there that nobody
+// writes, and what carries the system is beside them.
+func TestDashboard(t *testing.T) {
+	shown := dashboardMetrics(t)
+	written := ownMetrics(t)
+	for _, name := range written {
+		if len(shown[metricNamespace+"/"+name]) == 0 {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+	}
+	for name := range shown {
+		if own, ok := strings.CutPrefix(name, metricNamespace+"/"); ok && !slices.Contains(written, own) {
+			t.Errorf("the dashboard has %s, which nobody writes", own)
+		}
+	}
+	for name, want := range map[string]int{
+		"AWS/States/ExecutionsStarted": 2, "AWS/States/ExecutionsFailed": 2, "AWS/States/ExecutionThrottled": 2,
+		"AWS/Lambda/Invocations": len(functionNames), "AWS/Lambda/Errors": len(functionNames),
+		"AWS/Lambda/Throttles": len(functionNames), "AWS/Lambda/Duration": len(functionNames),
+		"AWS/ApiGateway/Latency": 2, "AWS/ApiGateway/4xx": 1, "AWS/ApiGateway/5xx": 1,
+		"AWS/DynamoDB/ConsumedReadCapacityUnits": 1, "AWS/DynamoDB/WriteThrottleEvents": 1, "AWS/SQS/NumberOfMessagesSent": 1,
+		metricNamespace + "/Outcome": len(outcomes),
+	} {
+		if got := len(shown[name]); got != want {
+			t.Errorf("%s is there %d times, want %d", name, got, want)
+		}
+	}
+	for _, kind := range outcomes {
+		if want := "Kind " + string(kind); !slices.Contains(shown[metricNamespace+"/Outcome"], want) {
+			t.Errorf("no outcome %q among %q", want, shown[metricNamespace+"/Outcome"])
+		}
+	}
+}
+
+// The alarms look at metrics that somebody writes.
+func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
+	written := ownMetrics(t)
+	for id, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
+		if r.Properties["Namespace"] == metricNamespace && !slices.Contains(written, r.Properties["MetricName"].(string)) {
+			t.Errorf("%s looks at %v, which nobody writes", id, r.Properties["MetricName"])
+		}
+	}
+}
+
+func TestIngressSlow(t *testing.T) {
+	for _, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
+		p := r.Properties
+		if p["AlarmName"] != "sso-elevator-IngressSlow" {
+			continue
+		}
+		for property, want := range map[string]any{
+			"ExtendedStatistic": "p99", "Threshold": 2500.0, "ComparisonOperator": "GreaterThanThreshold",
+			"Period": 300.0, "EvaluationPeriods": 3.0, "DatapointsToAlarm": 2.0, "TreatMissingData": "notBreaching",
+		} {
+			if p[property] != want {
+				t.Errorf("%s is %v, want %v", property, p[property], want)
+			}
+		}
+		return
+	}
+	t.Error("there is no such alarm")
+}
+
+// What a schedule can't start, and what it started and failed, is kept in a
+// queue that is encrypted and takes nothing without TLS.
+func TestDeadLetters(t *testing.T) {
+	template := sharedStack(t).template
+	queue := template.one(t, "AWS::SQS::Queue").Properties
+	if queue["QueueName"] != "sso-elevator-dead-letters" || queue["SqsManagedSseEnabled"] != true || queue["MessageRetentionPeriod"] != 1209600.0 {
+		t.Errorf("the queue is %v", queue)
+	}
+	policy := fmt.Sprint(template.one(t, "AWS::SQS::QueuePolicy").Properties)
+	if !strings.Contains(policy, "map[aws:SecureTransport:false]") || !strings.Contains(policy, "Effect:Deny") {
+		t.Errorf("without TLS it takes what it is sent: %s", policy)
+	}
+	var id string
+	for logical := range template.of("AWS::SQS::Queue") {
+		id = logical
+	}
+	arn := map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
+	schedules := template.of("AWS::Scheduler::Schedule")
+	if len(schedules) != 4 {
+		t.Errorf("there are %d schedules, want 4", len(schedules))
+	}
+	for schedule, r := range schedules {
+		if got := r.Properties["Target"].(map[string]any)["DeadLetterConfig"]; !reflect.DeepEqual(got, map[string]any{"Arn": arn}) {
+			t.Errorf("what %s can't start goes to %v", schedule, got)
+		}
+	}
+	invocation := template.one(t, "AWS::Lambda::EventInvokeConfig").Properties
+	want := map[string]any{"OnFailure": map[string]any{"Destination": arn}}
+	if !reflect.DeepEqual(invocation["DestinationConfig"], want) || invocation["MaximumRetryAttempts"] != 0.0 || invocation["MaximumEventAgeInSeconds"] != 60.0 {
+		t.Errorf("an invocation that fails: %v", invocation)
+	}
+	if !strings.Contains(fmt.Sprint(invocation["Qualifier"]), "ReconcileLive") {
+		t.Errorf("it is about %v, want the alias that the schedules invoke", invocation["Qualifier"])
+	}
+}
+
+// Functions are traced like the machines that invoke them.
+func TestFunctionsAreTraced(t *testing.T) {
+	for id, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
+		if got := r.Properties["TracingConfig"]; !reflect.DeepEqual(got, map[string]any{"Mode": "Active"}) {
+			t.Errorf("%s: tracing is %v", id, got)
+		}
+	}
+	for _, name := range functionNames {
+		var may []string
+		for _, s := range sharedStack(t).template.statements(t, name) {
+			may = append(may, s.Action...)
+		}
+		if !slices.Contains(may, "xray:PutTraceSegments") {
+			t.Errorf("%s may not send its traces", name)
+		}
+	}
+}
