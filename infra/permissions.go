@@ -18,7 +18,11 @@ import (
 func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
 	s := props.settings
 	p := permitter{stack: stack, props: props}
-	botToken, signingSecret := p.secret(s.SlackBotToken), p.secret(s.SlackSigningSecret)
+	botToken := p.secret(s.SlackBotToken)
+	var signingSecrets []awsiam.PolicyStatement
+	for _, ref := range s.SlackSigningSecrets {
+		signingSecrets = append(signingSecrets, p.secret(ref)...)
+	}
 	return map[string][]awsiam.PolicyStatement{
 		"ingress": join(
 			p.readRows("request#*", "run#*"),
@@ -27,7 +31,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRuns(answer),
 			p.readPolicy(),
 			p.readCatalog(),
-			botToken, signingSecret,
+			botToken, signingSecrets,
 			// Until there is a catalog it lists by itself.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
 			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),

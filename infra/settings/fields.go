@@ -24,6 +24,9 @@ const maxQuestion = 7 * day
 // it is there so that a number too large is found here.
 const maxRemovals = 1_000_000
 
+// maxSigningSecrets is the one that goes and the one that comes.
+const maxSigningSecrets = 2
+
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
@@ -66,8 +69,8 @@ var settingsFields = []property[Settings]{
 	// Slack.
 	prop("slack_bot_token", secret(), func(s *Settings) *SecretRef { return &s.SlackBotToken },
 		"Where the bot's token is kept.").must(),
-	prop("slack_signing_secret", secret(), func(s *Settings) *SecretRef { return &s.SlackSigningSecret },
-		"Where the Slack app's signing secret is kept.").must(),
+	prop("slack_signing_secret", secrets(maxSigningSecrets), func(s *Settings) *[]SecretRef { return &s.SlackSigningSecrets },
+		"Where the Slack app's signing secret is kept. Two while one is changed for another (docs/rotation.md).").must(),
 	prop("slack_channel_id", text(`^[CG][A-Z0-9]{2,30}$`, "a channel's id, like C0123456789 (not its name)"), func(s *Settings) *string { return &s.SlackChannelID },
 		"The channel that requests are posted in.").must(),
 	prop("slack_team_id", text(`^T[A-Z0-9]{2,30}$`, "a workspace's id, like T0123456789"), func(s *Settings) *string { return &s.SlackTeamID },

@@ -165,7 +165,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"config":                           {[]string{`[]`, `[{Resource: "*", PermissionSet: "*"}]`, `~`}, []string{`{}`, `x`, `[1]`, `[~]`, `[[]]`, `[{}]`, `[{Resource: "*"}]`, `[{PermissionSet: "*"}]`, `[{Resource: ~, PermissionSet: "*"}]`, `[{Resource: "*", PermissionSet: "*", Owner: x}]`}},
 	"group_config":                     {[]string{`[]`, `[{Resource: "*"}]`, `[{Resource: [99999999-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]}]`}, []string{`{}`, `[{}]`, `[{Resource: "*", PermissionSet: "*"}]`, `[{Resource: "*", ResourceType: Account}]`, `[{Resource: admins}]`, `[{Resource: []}]`}},
 	"slack_bot_token":                  {[]string{`/a`, `/sso-elevator/slack-bot-token`, `ssm:/a/b.c_d`, `secretsmanager:a/b`, `"secretsmanager:arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf"`}, []string{`xoxb-1`, `a/b`, `/`, `/a/`, `ssm:a`, `"secretsmanager:"`, `1`, `[]`, `{}`, `""`, `~`}},
-	"slack_signing_secret":             {[]string{`/a`}, []string{`0123456789abcdef`, `~`}},
+	"slack_signing_secret":             {[]string{`/a`, `[/a]`, `[/new, "secretsmanager:old"]`}, []string{`0123456789abcdef`, `~`, `[]`, `[/a, /b, /c]`, `[/a, 0123456789abcdef]`, `[~]`, `[[/a]]`, `{}`}},
 	"slack_channel_id":                 {[]string{`C0123456789`, `G012`}, []string{`c0123456789`, `"#access"`, `D0123456789`, `C`, `""`, `~`, `5`}},
 	"slack_team_id":                    {[]string{`T0123456789`}, []string{`E0123456789`, `~`}},
 	"slack_enterprise_id":              {[]string{`E0123456789`, `""`, `~`}, []string{`T0123456789`, `1`}},

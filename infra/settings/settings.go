@@ -22,12 +22,12 @@ type Settings struct {
 	NamePrefix   string // begins the name of everything that has one
 	Architecture string // of the functions: "arm64" or "x86_64"
 
-	SlackBotToken      SecretRef
-	SlackSigningSecret SecretRef
-	SlackChannelID     string
-	SlackTeamID        string
-	SlackEnterpriseID  string // empty: the app is not installed for an enterprise
-	SlackAppID         string
+	SlackBotToken       SecretRef
+	SlackSigningSecrets []SecretRef // any of which signs; one or two
+	SlackChannelID      string
+	SlackTeamID         string
+	SlackEnterpriseID   string // empty: the app is not installed for an enterprise
+	SlackAppID          string
 
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack

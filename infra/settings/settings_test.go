@@ -54,9 +54,9 @@ func TestParseDefaults(t *testing.T) {
 	}
 	want := &Settings{
 		NamePrefix: "sso-elevator", Architecture: "arm64",
-		SlackBotToken:      SecretRef{ParameterStore, "/sso-elevator/slack-bot-token"},
-		SlackSigningSecret: SecretRef{SecretsManager, "sso-elevator/signing"},
-		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
+		SlackBotToken:       SecretRef{ParameterStore, "/sso-elevator/slack-bot-token"},
+		SlackSigningSecrets: []SecretRef{{SecretsManager, "sso-elevator/signing"}},
+		SlackChannelID:      "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
 		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
 		Durations: halfHours, SendDM: true, PostRevoke: true,
 		AuditPrefix: "logs", Athena: true, LogLevel: "INFO", LogRetentionDays: 365,
@@ -73,7 +73,7 @@ func TestParseDefaults(t *testing.T) {
 	if got, want := string(s.PolicyJSON()), `{"accounts":[],"groups":[]}`; got != want {
 		t.Errorf("policy %s, want %s", got, want)
 	}
-	if got, want := s.SlackBotToken.String()+" "+s.SlackSigningSecret.String(), "ssm:/sso-elevator/slack-bot-token secretsmanager:sso-elevator/signing"; got != want {
+	if got, want := s.SlackBotToken.String()+" "+s.SlackSigningSecrets[0].String(), "ssm:/sso-elevator/slack-bot-token secretsmanager:sso-elevator/signing"; got != want {
 		t.Errorf("secrets %s, want %s", got, want)
 	}
 }
@@ -86,9 +86,9 @@ func TestParseEverything(t *testing.T) {
 	yes, no := true, false
 	want := &Settings{
 		NamePrefix: "elevator-test", Architecture: "x86_64",
-		SlackBotToken:      SecretRef{ParameterStore, "/elevator/bot"},
-		SlackSigningSecret: SecretRef{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"},
-		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
+		SlackBotToken:       SecretRef{ParameterStore, "/elevator/bot"},
+		SlackSigningSecrets: []SecretRef{{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"}},
+		SlackChannelID:      "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
 		SSOInstanceARN: "arn:aws:sso:::instance/ssoins-0123456789abcdef", SSORegion: "eu-central-1", AlarmEmail: "Platform@example.com",
 		RequestExpiration: 30 * time.Minute, ReminderInitialWait: 0, ReminderMultiplier: 1.5,
 		Durations:                []time.Duration{90 * time.Second, 30 * time.Minute, 90 * time.Minute},
@@ -300,7 +300,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 			if strings.Contains(got, "abcdef") {
 				t.Errorf("the value is in the message: %s", got)
 			}
-			if !strings.HasPrefix(got, "f:2: "+tt.key+": ") {
+			if !strings.HasPrefix(got, "f:2: "+tt.key) || !strings.Contains(got, ": must be ") && !strings.Contains(got, " is not right: ") {
 				t.Errorf("got %s", got)
 			}
 		})
