@@ -19,13 +19,13 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	}
 	props := &awss3.BucketProps{
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
 		Versioned:         jsii.Bool(true),
 	}
+	encryptBucket(scope, *id, s, props)
 	if s.AuditBucketName != "" {
 		props.BucketName = &s.AuditBucketName
 	}

@@ -20,17 +20,27 @@ const manifestFile = "slack-manifest.yaml"
 // urlToFill stands in manifestFile for the URL that only the deployment knows.
 const urlToFill = "https://fill-in-the-output-SlackRequestURL.example/slack"
 
-// botScopes are what the app may do in Slack, each with the reason.
-var botScopes = []string{
-	"commands",         // the shortcuts and slash commands
-	"chat:write",       // messages, and changing them
-	"users:read",       // who is a full member of the workspace
-	"users:read.email", // whose email leads to the Identity Center user, and the approvers
-	"channels:read",    // who is in the channel: others get direct messages
-	"channels:history", // finding a message before it would be sent twice
-	"groups:read",      // the same two for a private channel
-	"groups:history",
-	"im:write", // direct messages
+// botScope is something that the app may do in Slack.
+type botScope struct {
+	scope   string
+	methods string // of the Web API that need it
+	reason  string
+}
+
+// botScopes are what the app may do in Slack. The methods are all that it calls,
+// but for those that need no scope (views.open, views.update); each names its
+// scopes at https://docs.slack.dev/reference/methods.
+var botScopes = []botScope{
+	{"commands", "", "the shortcuts and the slash commands"},
+	{"chat:write", "chat.postMessage chat.postEphemeral chat.update", "messages, and changing them"},
+	{"users:read", "users.info", "who is a full member of the workspace"},
+	{"users:read.email", "users.info users.lookupByEmail", "whose email leads to the Identity Center user, and the approvers"},
+	{"channels:read", "conversations.members", "who is in the channel: others get direct messages"},
+	{"channels:history", "conversations.history conversations.replies", "finding a message before it would be sent twice"},
+	{"groups:read", "conversations.members", "the same two for a private channel"},
+	{"groups:history", "conversations.history conversations.replies", "the same"},
+	{"im:history", "conversations.history", "finding a direct message before it would be sent twice"},
+	{"im:write", "conversations.open", "direct messages"},
 }
 
 // manifest is the part of a Slack app's manifest that this app needs.
@@ -101,7 +111,9 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 		{slack.CommandAccount, requestURL, askForAccount, false},
 		{slack.CommandGroup, requestURL, askForGroup, false},
 	}
-	m.OAuth.Scopes.Bot = botScopes
+	for _, s := range botScopes {
+		m.OAuth.Scopes.Bot = append(m.OAuth.Scopes.Bot, s.scope)
+	}
 	m.Settings.Interactivity.IsEnabled = true
 	m.Settings.Interactivity.RequestURL = requestURL
 	m.Settings.Interactivity.OptionsURL = requestURL

@@ -34,6 +34,15 @@ const maxDurations = 100
 // Lambda's limit of a function's name.
 const maxNamePrefix = 40
 
+// Reserved concurrency: Lambda's quota for an account is 1,000 unless it was
+// raised ("Lambda quotas"). Fewer than ten instances would be a limit rather
+// than a reserve: a form that somebody types in has several requests under way,
+// and Identity Center takes ten removals at a time.
+const (
+	minReserved = 10
+	maxReserved = 10_000
+)
+
 // retentions are the days that CloudWatch Logs takes (PutRetentionPolicy), and
 // 0 for ever, as Terraform writes it.
 var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -125,6 +134,14 @@ var settingsFields = []property[Settings]{
 		"The region of Identity Center, where it is not the stack's."),
 	prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
 		"How often accounts, permission sets and groups are listed for the forms, in whole minutes, rounded up. A new one can be asked for after that long at most.").or("10"),
+	prop("permissions_boundary", orEmpty(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]{1,512}$`, "the ARN of an IAM policy, like arn:aws:iam::111111111111:policy/boundary"), func(s *Settings) *string { return &s.PermissionsBoundary },
+		"The permissions boundary of every role that the stack makes. What it has to leave is in docs/security.md."),
+	prop("kms_key_arn", orEmpty(`^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"), func(s *Settings) *string { return &s.KMSKeyARN },
+		"The key of your own, in the stack's region, that encrypts the table, the buckets that the stack makes, the log groups and the alarms' topic. Its policy has to let them: docs/security.md. Without it: keys of AWS."),
+	prop("ingress_reserved_concurrency", whole(0, maxReserved), func(s *Settings) *int { return &s.IngressReserved },
+		"How many instances of the function that Slack calls are kept for it, and are the most that it gets: whoever floods the endpoint then takes none from the account's other functions. At least 10; 0: none, as in accounts with too small a quota (docs/security.md).").or("0"),
+	prop("revoke_reserved_concurrency", whole(0, maxReserved), func(s *Settings) *int { return &s.RevokeReserved },
+		"How many instances of the function that removes access are kept for it, and are the most that it gets: removals then begin in time whatever else runs in the account. At least 10; 0: none.").or("0"),
 	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
 		"Who gets the alarms by mail."),
 	prop("log_level", as(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), slogLevel), func(s *Settings) *string { return &s.LogLevel },

@@ -31,7 +31,13 @@ type Settings struct {
 
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack
-	AlarmEmail     string // empty: nobody is subscribed to the alarms
+
+	PermissionsBoundary string // ARN of the boundary of every role; empty: none
+	KMSKeyARN           string // of a key of the customer's own; empty: AWS's keys
+	IngressReserved     int    // instances of ingress that are kept for it; 0: none
+	RevokeReserved      int    // the same of revoke
+
+	AlarmEmail string // empty: nobody is subscribed to the alarms
 
 	RequestExpiration   time.Duration // 0: 300 days
 	ReminderInitialWait time.Duration // 0: no reminders
