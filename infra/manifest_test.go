@@ -26,10 +26,15 @@ var withoutScope = []string{"views.open", "views.update"}
 func TestScopesAreThoseOfTheCalls(t *testing.T) {
 	called := map[string]bool{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if method, ok := strings.CutPrefix(r.URL.Path, "/api/"); ok {
+		method, ok := strings.CutPrefix(r.URL.Path, "/api/")
+		if ok {
 			called[method] = true
 		}
-		io.WriteString(w, `{"ok":true,"channel":{"id":"D1"},"user":{"id":"U1"},"view":{"id":"V1"},"messages":[],"members":[],"ts":"1"}`)
+		channel := `{"id":"D1"}`
+		if strings.HasPrefix(method, "chat.") {
+			channel = `"C1"`
+		}
+		io.WriteString(w, `{"ok":true,"channel":`+channel+`,"user":{"id":"U1"},"view":{"id":"V1"},"messages":[],"members":[],"ts":"1"}`)
 	}))
 	defer server.Close()
 	client := slack.NewClient(func(context.Context) (string, error) { return "xoxb-1", nil }, server.URL+"/api/", nil)
