@@ -76,6 +76,9 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
 		DisplayName: jsii.String("SSO elevator alarms"),
 		EnforceSSL:  jsii.Bool(true),
+		// Not a key of AWS's where there is none of the customer's: CloudWatch
+		// may not use aws/sns, and no alarm would arrive.
+		MasterKey: customerKey(in, "Key", s),
 	})
 	// The rule above replaces the policy that a topic has by itself, so
 	// CloudWatch has to be let in by name.

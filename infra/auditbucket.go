@@ -19,7 +19,6 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	}
 	props := &awss3.BucketProps{
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
@@ -27,6 +26,7 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 		Versioned:         jsii.Bool(true),
 		BucketName:        orNil(s.AuditBucketName),
 	}
+	encryptBucket(scope, *id, s, props)
 	if s.ObjectLock {
 		props.ObjectLockEnabled = jsii.Bool(true)
 		if s.ObjectLockDays > 0 {

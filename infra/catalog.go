@@ -28,16 +28,17 @@ const catalogAttempts = 3
 // another team's, be locked for years, or be read by Athena as a whole, and a
 // new version comes every few minutes. What is lost here is listed again.
 func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bucket {
-	return awss3.NewBucket(scope, jsii.String("Catalog"), &awss3.BucketProps{
+	props := &awss3.BucketProps{
 		BucketName:        orNil(s.CatalogBucketName),
 		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
-		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		// CloudFormation deletes no bucket that has something in it.
 		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
-	})
+	}
+	encryptBucket(scope, "Catalog", s, props)
+	return awss3.NewBucket(scope, jsii.String("Catalog"), props)
 }
 
 // newCatalogSchedule refreshes the catalog. A schedule with a rate and without

@@ -69,7 +69,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
 		"ELEVATOR_MAX_REMOVALS":               jsii.String(strconv.Itoa(s.MaxRemovals)),
 		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
-		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(s.SlackSigningSecret.String()),
+		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(referenceList(s.SlackSigningSecrets)),
 		"ELEVATOR_SLACK_CHANNEL":              &s.SlackChannelID,
 		"ELEVATOR_SLACK_TEAM":                 &s.SlackTeamID,
 		"ELEVATOR_SLACK_ENTERPRISE":           &s.SlackEnterpriseID,
@@ -120,6 +120,16 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		}
 	}
 	return environments
+}
+
+// referenceList is the references to secrets as a function reads a list of them:
+// no name of a secret has a comma.
+func referenceList(refs []settings.SecretRef) string {
+	texts := make([]string, len(refs))
+	for i, ref := range refs {
+		texts[i] = ref.String()
+	}
+	return strings.Join(texts, ",")
 }
 
 // announceFor is how long a request is announced again and again.

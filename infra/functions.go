@@ -73,6 +73,7 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/lambda/" + deployedAs),
 		Retention:     retention(s.LogRetentionDays),
+		EncryptionKey: customerKey(in, "Key", s),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
@@ -94,22 +95,37 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 	}
 	binary := props.binaries[name]
 	lambda := awslambda.NewFunction(in, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName: &deployedAs,
-		Description:  jsii.String(descriptions[name]),
-		Architecture: architecture,
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(&binary.folder, &awss3assets.AssetOptions{AssetHash: &binary.sha256}),
-		MemorySize:   jsii.Number(memory),
-		Timeout:      seconds(statemachine.FunctionTimeouts[name]),
-		Environment:  &environment,
-		Role:         role,
-		LogGroup:     logs,
-		Tracing:      awslambda.Tracing_ACTIVE,
+		FunctionName:                 &deployedAs,
+		Description:                  jsii.String(descriptions[name]),
+		Architecture:                 architecture,
+		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
+		Handler:                      jsii.String("bootstrap"),
+		Code:                         awslambda.Code_FromAsset(&binary.folder, &awss3assets.AssetOptions{AssetHash: &binary.sha256}),
+		MemorySize:                   jsii.Number(memory),
+		Timeout:                      seconds(statemachine.FunctionTimeouts[name]),
+		Environment:                  &environment,
+		Role:                         role,
+		ReservedConcurrentExecutions: reserved(s, name),
+		LogGroup:                     logs,
+		Tracing:                      awslambda.Tracing_ACTIVE,
 	})
 	alias := awslambda.NewAlias(in, jsii.String("Live"), &awslambda.AliasProps{
 		AliasName: jsii.String(aliasName),
 		Version:   lambda.CurrentVersion(),
 	})
 	return function{alias: alias, role: role}
+}
+
+// reserved is how many instances of a function are kept for it; nil for none.
+// Two have something that must not wait for other functions of the account:
+// ingress, whose Slack gives up after 3 s, and revoke. The others' callers try
+// again until they get through (and a grant that comes late harms nobody), and
+// a reserve is a limit, too: reconcile's would have its scans, of which many
+// run at once, keep the sweep out.
+func reserved(s *settings.Settings, function string) *float64 {
+	instances := map[string]int{"ingress": s.IngressReserved, "revoke": s.RevokeReserved}[function]
+	if instances == 0 {
+		return nil
+	}
+	return jsii.Number(instances)
 }

@@ -24,6 +24,7 @@ func newMachine(in constructs.Construct, s *settings.Settings, name, definition 
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + name),
 		Retention:     retention(s.LogRetentionDays),
+		EncryptionKey: customerKey(in, "Key", s),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{

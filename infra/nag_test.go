@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,12 +13,62 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"sso-elevator/infra/settings"
 )
 
-// TestNag compares what cdk-nag's AwsSolutions rules find with what is
-// accepted: a new finding fails, and so does one that is accepted and not there
-// any more.
+// TestNag compares what cdk-nag's rules find with what is accepted: a new
+// finding fails, and so does one that is accepted and not there any more.
+// AwsSolutions looks at the stack without anything optional that protects it,
+// NIST 800-53 R5 at the one with all of it: who has to keep to it sets that.
 func TestNag(t *testing.T) {
+	protected := goldenSettings(t)
+	protect(protected)
+	for _, test := range []struct {
+		name     string
+		settings *settings.Settings
+		pack     awscdk.IAspect
+		accepted []accepted
+	}{
+		{"AwsSolutions", goldenSettings(t), cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), acceptedOfAwsSolutions},
+		{"NIST.800.53.R5", protected, cdknag.NewNIST80053R5Checks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), acceptedOfNIST},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := nagFindings(t, test.settings, test.name, test.pack)
+			var want []string
+			for _, finding := range test.accepted {
+				if len(finding.reason) < 20 {
+					t.Errorf("%s is accepted without a reason", finding.rule)
+				}
+				for _, place := range strings.Fields(finding.places) {
+					want = append(want, place+" "+test.name+"-"+finding.rule)
+				}
+			}
+			for _, finding := range got {
+				if !slices.Contains(want, finding) {
+					t.Errorf("found, and not accepted: %s", finding)
+				}
+			}
+			for _, finding := range want {
+				if !slices.Contains(got, finding) {
+					t.Errorf("accepted, and not found: %s", finding)
+				}
+			}
+		})
+	}
+}
+
+// protect sets everything optional that protects the stack.
+func protect(s *settings.Settings) {
+	s.KMSKeyARN = "arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"
+	s.PermissionsBoundary = "arn:aws:iam::111111111111:policy/boundary"
+	s.IngressReserved, s.RevokeReserved = 50, 20
+	s.ObjectLock, s.ObjectLockMode, s.ObjectLockDays = true, "GOVERNANCE", 730
+}
+
+// nagFindings are what a pack finds, each as "place rule".
+func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IAspect) []string {
+	t.Helper()
 	root, err := moduleRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -32,63 +83,104 @@ func TestNag(t *testing.T) {
 	}
 	// Findings are to be compared, not to end the synthesis.
 	app.Node().SetContext(jsii.String("@aws-cdk/core:annotationsInValidationReport"), false)
-	stack, err := newTestStack(app, goldenSettings(t), false, folder)
+	stack, err := newTestStack(app, s, false, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
+	awscdk.Aspects_Of(app).Add(pack, nil)
 
 	annotations := assertions.Annotations_FromStack(stack)
-	anything := assertions.Match_StringLikeRegexp(jsii.String("AwsSolutions-"))
+	anything := assertions.Match_StringLikeRegexp(jsii.String(regexp.QuoteMeta(name + "-")))
 	messages := slices.Concat(*annotations.FindError(jsii.String("*"), anything), *annotations.FindWarning(jsii.String("*"), anything))
-	var got, want []string
+	var got []string
 	for _, message := range messages {
 		rule, _, _ := strings.Cut(fmt.Sprint(message.Entry.Data), ": ")
 		place := strings.TrimPrefix(*message.Id, "/"+*stack.StackName()+"/")
 		place = strings.TrimSuffix(strings.TrimSuffix(place, "/Resource"), "/DefaultPolicy")
 		got = append(got, place+" "+rule)
 	}
-	for _, finding := range accepted {
-		for _, place := range strings.Fields(finding.places) {
-			want = append(want, place+" "+finding.rule)
-		}
-	}
-	for _, finding := range got {
-		if !slices.Contains(want, finding) {
-			t.Errorf("found, and not accepted: %s", finding)
-		}
-	}
-	for _, finding := range want {
-		if !slices.Contains(got, finding) {
-			t.Errorf("accepted, and not found: %s", finding)
-		}
-	}
+	return got
 }
 
-// accepted are the findings that stay, and why.
-var accepted = []struct{ rule, places, reason string }{
+// accepted is a finding that stays at these places, and why.
+type accepted struct{ rule, places, reason string }
+
+var acceptedOfNIST = []accepted{
 	{
-		rule:   "AwsSolutions-S1",
+		rule:   "DynamoDBInBackupPlan",
+		places: "Table",
+		reason: "Point-in-time recovery is on, for 35 days. Which vault and plan a company's backups go to is the company's, and AWS Backup takes tables in by their tags (setting tags).",
+	},
+	{
+		rule:   "S3BucketLoggingEnabled",
+		places: "Records Catalog",
+		reason: "CloudTrail's data events say more, and say it in the organization's own trail; a second bucket for access logs would hold less and need looking after.",
+	},
+	{
+		rule:   "S3BucketReplicationEnabled",
+		places: "Records",
+		reason: "Replication needs a bucket in another region or account, which a stack of one region can't make. Who wants it names a replicated bucket in s3_name_of_the_existing_bucket.",
+	},
+	{
+		rule:   "S3BucketReplicationEnabled",
+		places: "Catalog",
+		reason: "What is in it is listed again every ten minutes.",
+	},
+	{
+		rule:   "S3BucketVersioningEnabled",
+		places: "Catalog",
+		reason: "The catalog is replaced every ten minutes, and what it was before is of no use to anybody; what a run found has a key of its own and is never replaced.",
+	},
+	{
+		rule:   "LambdaInsideVPC",
+		places: "Ingress/Function Evaluate/Function Await/Function Notify/Function Grant/Function Revoke/Function Audit/Function Reconcile/Function",
+		reason: "They call AWS's services and Slack, and nothing inside a VPC. One would add a NAT gateway, which sees what goes to Slack and can fail, and protect nothing.",
+	},
+	{
+		rule:   "LambdaDLQ",
+		places: "Ingress/Function Evaluate/Function Await/Function Notify/Function Grant/Function Revoke/Function Audit/Function",
+		reason: "Nobody invokes them asynchronously: Step Functions and API Gateway wait for the answer, and the execution keeps what failed.",
+	},
+	{
+		rule:   "LambdaDLQ",
+		places: "Reconcile/Function",
+		reason: "A look or a refresh that failed is not worth repeating later: the next one comes within minutes and looks at everything. The alarms SweepMissing and CatalogOld say when none comes.",
+	},
+	{
+		rule:   "LambdaConcurrency",
+		places: "Evaluate/Function Await/Function Notify/Function Grant/Function Audit/Function Reconcile/Function",
+		reason: "A reserve is a limit as well. Their callers repeat until they get through; a limit would have them wait for each other, and the scans of reconcile keep the sweep out.",
+	},
+	{
+		rule:   "IAMNoInlinePolicy",
+		places: "Ingress/Role Evaluate/Role Await/Role Notify/Role Grant/Role Revoke/Role Audit/Role Reconcile/Role Requests/Role Reconciliation/Role CatalogRefresh/Role ReconcileSchedules/Role Sweep/Role",
+		reason: "Each policy is one role's, made for it and deleted with it. A managed one could be attached to somebody else, and would outlive the role by mistake.",
+	},
+}
+
+var acceptedOfAwsSolutions = []accepted{
+	{
+		rule:   "S1",
 		places: "Records",
 		reason: "Who reads the audit records is seen in CloudTrail's data events, where an organization turns them on; a second bucket for access logs would hold less and need looking after.",
 	},
 	{
-		rule:   "AwsSolutions-S1",
+		rule:   "S1",
 		places: "Catalog",
 		reason: "Names of accounts, permission sets and groups, read by ingress every minute; CloudTrail's data events show more.",
 	},
 	{
-		rule:   "AwsSolutions-SF1",
+		rule:   "SF1",
 		places: "Requests/Machine Reconciliation/Machine",
 		reason: "The execution history has every event. The log gets the errors: who may read logs need not read what people asked for and why.",
 	},
 	{
-		rule:   "AwsSolutions-APIG4",
+		rule:   "APIG4",
 		places: "Slack/Api/POST--slack",
 		reason: "Slack signs what it sends, and ingress checks the signature over the body, which an authorizer does not see.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::*]",
+		rule:   "IAM5[Resource::*]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "sso:ListInstances, organizations:ListAccounts and X-Ray know no resources.",
 	},
@@ -103,82 +195,82 @@ var accepted = []struct{ rule, places, reason string }{
 		reason: "It is where the dead letters go.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::*]",
+		rule:   "IAM5[Resource::*]",
 		places: "Requests/Role Reconciliation/Role",
 		reason: "X-Ray and the delivery of logs know no resources.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-requests:*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-requests:*]",
 		places: "Reconcile/Role",
 		reason: "Executions have a name each; whether one runs is all that is asked.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
 		places: "Reconciliation/Role",
 		reason: "Executions have a name each; a Map looks after those of its own machine.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile/*:*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile/*:*]",
 		places: "Reconciliation/Role",
 		reason: "The executions that a Map of this machine starts for its parts have names that Step Functions makes.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:sso-elevator-reconcile:*]",
 		places: "Reconciliation/Role",
 		reason: "The same, in the form that the developer guide gives. The role is Step Functions' alone.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.json]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.json]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Audit/Role Revoke/Role",
 		reason: "A policy goes up under its hash. While a deployment changes role and pointer, the previous policy is read as well. The digest says whether it is the right one.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]",
-		places: "Ingress/Role Evaluate/Role Notify/Role",
-		reason: "Which key encrypts a secret is the customer's choice; the conditions bind it to the one secret.",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]",
+		places: "Ingress/Role Evaluate/Role Notify/Role Grant/Role Audit/Role Reconcile/Role",
+		reason: "Which key encrypts a secret, or the bucket that the CDK was bootstrapped with, is the customer's choice; the conditions bind it to the one secret, and to the policies.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:sso:::permissionSet/ssoins-1234567890abcdef/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:sso:::permissionSet/ssoins-1234567890abcdef/*]",
 		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Permission sets come and go; which ones may be given is what the policy says.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:sso:::account/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:sso:::account/*]",
 		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Accounts come and go; which ones may be given is what the policy says.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore::*:identitystore/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore::*:identitystore/*]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "The identity store's id is known to the functions, which ask for it, and not here; it may belong to the management account.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::user/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::user/*]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
 		reason: "Anybody in the organization may ask.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::group/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::group/*]",
 		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Groups come and go; which ones may be given is what the policy says.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:identitystore:::membership/*]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::membership/*]",
 		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Memberships are what is made and unmade.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::<Catalog742F25FD.Arn>/reconcile/*]",
+		rule:   "IAM5[Resource::<Catalog742F25FD.Arn>/reconcile/*]",
 		places: "Reconcile/Role Notify/Role Revoke/Role Audit/Role",
 		reason: "Each run of the reconciliation leaves objects of its own there. One function writes them, the others only read.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::<Records091F6ECA.Arn>/logs/*]",
+		rule:   "IAM5[Resource::<Records091F6ECA.Arn>/logs/*]",
 		places: "Audit/Role",
 		reason: "Each record is an object of its own; writing objects is all that is permitted.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::<Records091F6ECA.Arn>/policies/*]",
+		rule:   "IAM5[Resource::<Records091F6ECA.Arn>/policies/*]",
 		places: "Audit/Role",
 		reason: "Each policy is an object of its own; writing objects is all that is permitted.",
 	},

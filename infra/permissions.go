@@ -18,8 +18,12 @@ import (
 func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
 	s := props.settings
 	p := permitter{stack: stack, props: props}
-	botToken, signingSecret := p.secret(s.SlackBotToken), p.secret(s.SlackSigningSecret)
-	return map[string][]awsiam.PolicyStatement{
+	botToken := p.secret(s.SlackBotToken)
+	var signingSecrets []awsiam.PolicyStatement
+	for _, ref := range s.SlackSigningSecrets {
+		signingSecrets = append(signingSecrets, p.secret(ref)...)
+	}
+	may := map[string][]awsiam.PolicyStatement{
 		"ingress": join(
 			p.readRows("request#*", "run#*"),
 			p.createRequests(),
@@ -27,7 +31,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRuns(answer),
 			p.readPolicy(),
 			p.readCatalog(),
-			botToken, signingSecret,
+			botToken, signingSecrets,
 			// Until there is a catalog it lists by itself.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
 			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),
@@ -112,6 +116,17 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
 		),
 	}
+	for name := range may {
+		objects := keyForReads
+		if name == "audit" || name == "reconcile" { // the two that write objects
+			objects = keyForWrites
+		}
+		may[name] = join(may[name], p.useKey("dynamodb", keyForTable))
+		if name != "await" { // which reads rows alone
+			may[name] = join(may[name], p.useKey("s3", objects))
+		}
+	}
+	return may
 }
 
 // heartbeat is the row in which the runs of the reconciliation leave a sign for
@@ -196,6 +211,13 @@ func (p permitter) readPolicy() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
 		allow([]string{"s3:GetObject"}, &policies),
+		// For who bootstraps with a key of their own (cdk bootstrap
+		// --bootstrap-customer-key); which one, nothing says. The encryption
+		// context is the object, or the bucket where that has a bucket key.
+		allowIf(map[string]any{
+			"StringEquals": map[string]any{"kms:ViaService": p.viaService("s3")},
+			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []*string{p.props.policy.asset.Bucket().BucketArn(), &policies}},
+		}, []string{"kms:Decrypt"}, p.anyKey()),
 	}
 }
 
@@ -230,12 +252,11 @@ func (p permitter) readRuns() []awsiam.PolicyStatement {
 // with a key of the customer's own.
 func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 	kind, name, _ := strings.Cut(ref.String(), ":")
-	keys := p.stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("kms"), Resource: jsii.String("key"), ResourceName: jsii.String("*")})
 	decrypt := func(service, context string, arn *string) awsiam.PolicyStatement {
 		return allowIf(map[string]any{
-			"StringEquals": map[string]any{"kms:ViaService": service + "." + *p.stack.Region() + "." + *p.stack.UrlSuffix()},
+			"StringEquals": map[string]any{"kms:ViaService": p.viaService(service)},
 			"StringLike":   map[string]any{"kms:EncryptionContext:" + context: arn},
-		}, []string{"kms:Decrypt"}, keys)
+		}, []string{"kms:Decrypt"}, p.anyKey())
 	}
 	if kind == "secretsmanager" {
 		arn := &name

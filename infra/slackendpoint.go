@@ -72,6 +72,7 @@ func newSlackAPI(in constructs.Construct, s *settings.Settings, ingress function
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/vendedlogs/apis/" + s.NamePrefix + "-slack"),
 		Retention:     retention(s.LogRetentionDays),
+		EncryptionKey: customerKey(in, "Key", s),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	stage.Node().DefaultChild().(awsapigatewayv2.CfnStage).SetAccessLogSettings(&awsapigatewayv2.CfnStage_AccessLogSettingsProperty{

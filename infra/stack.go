@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -40,11 +41,16 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	for i, warning := range s.Warnings {
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("sso-elevator:settings-%d", i+1)), &warning)
 	}
+	if s.PermissionsBoundary != "" {
+		// An aspect: it finds the roles that the CDK makes by itself, too.
+		boundary := awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("PermissionsBoundary"), &s.PermissionsBoundary)
+		awsiam.PermissionsBoundary_Of(stack).Apply(boundary)
+	}
 	if props.example {
 		forbidDeployment(stack)
 	}
 
-	table := newTable(stack)
+	table := newTable(stack, s)
 	audit := newAuditBucket(stack, s)
 	catalog := newCatalogBucket(stack, s)
 	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)

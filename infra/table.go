@@ -5,6 +5,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
 )
 
 // openIndex is the index of what is open, by when it is due.
@@ -13,14 +15,19 @@ const openIndex = "open"
 // newTable is the one table: requests, leases, and what is still to be
 // recorded. Closed requests expire by the attribute `expires`; what is open
 // stands in the sparse index `open`, in the order in which it is due.
-func newTable(scope constructs.Construct) awsdynamodb.Table {
+func newTable(scope constructs.Construct, s *settings.Settings) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
+	}
+	encryption, key := awsdynamodb.TableEncryption_AWS_MANAGED, customerKey(scope, "TableKey", s)
+	if key != nil {
+		encryption = awsdynamodb.TableEncryption_CUSTOMER_MANAGED
 	}
 	table := awsdynamodb.NewTable(scope, jsii.String("Table"), &awsdynamodb.TableProps{
 		PartitionKey:                     text("pk"),
 		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
-		Encryption:                       awsdynamodb.TableEncryption_AWS_MANAGED,
+		Encryption:                       encryption,
+		EncryptionKey:                    key,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
 		TimeToLiveAttribute:              jsii.String("expires"),
 		DeletionProtection:               jsii.Bool(true),

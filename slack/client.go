@@ -55,6 +55,10 @@ type Client struct {
 	timeout time.Duration // of one call
 	sleep   func(context.Context, time.Duration) error
 
+	// Refresh, where set, has token read the token again, unless it just did:
+	// then it is false.
+	Refresh func() bool
+
 	// Failed, where set, hears of every error that a call comes to.
 	Failed func(error)
 
@@ -146,12 +150,36 @@ func (c *Client) once(ctx context.Context, doing string, do func(context.Context
 	if err != nil {
 		return access.Wrap(access.CodeOf(err), err, doing+": read the bot token")
 	}
-	err = do(ctx, slackgo.New(token, slackgo.OptionAPIURL(c.api), slackgo.OptionHTTPClient(c.http)))
+	err = do(ctx, c.slack(token))
+	if tokenIsDead(err) && c.Refresh != nil && c.Refresh() {
+		// Slack did nothing, so that doing it again does it once.
+		if fresh, readErr := c.token(ctx); readErr == nil && fresh != token {
+			err = do(ctx, c.slack(fresh))
+		}
+	}
 	var limited *slackgo.RateLimitedError
 	if errors.As(err, &limited) {
 		return limited
 	}
 	return coded(err, doing)
+}
+
+func (c *Client) slack(token string) *slackgo.Client {
+	return slackgo.New(token, slackgo.OptionAPIURL(c.api), slackgo.OptionHTTPClient(c.http))
+}
+
+// tokenIsDead says whether Slack knows the bot token no more: somebody may have
+// put another in its place.
+func tokenIsDead(err error) bool {
+	var refused slackgo.SlackErrorResponse
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Err {
+	case "invalid_auth", "token_revoked", "token_expired", "account_inactive":
+		return true
+	}
+	return false
 }
 
 // mayWait says whether waiting d leaves time for another call.

@@ -496,6 +496,46 @@ func TestTokenThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A bot token that was changed is taken up with the first call that Slack
+// refuses, and only where there is another one.
+func TestChangedTokenIsTakenUp(t *testing.T) {
+	tests := []struct {
+		name, refusal, next string
+		fresh               bool
+		wantTokens          []string
+		wantCode            access.Code
+	}{
+		{"revoked, another one is there", "token_revoked", "xoxb-2", true, []string{"xoxb-1", "xoxb-2"}, ""},
+		{"the app was removed and installed again", "account_inactive", "xoxb-2", true, []string{"xoxb-1", "xoxb-2"}, ""},
+		{"revoked, the same one is there", "token_revoked", "xoxb-1", true, []string{"xoxb-1"}, access.CodeMisconfigure},
+		{"read again just now", "token_revoked", "xoxb-2", false, []string{"xoxb-1"}, access.CodeMisconfigure},
+		{"refused for something else", "not_in_channel", "xoxb-2", true, []string{"xoxb-1"}, access.CodeMisconfigure},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fake := newFakeSlack(t, map[string][]answer{"conversations.open": {refused(test.refusal), ok(`{"ok":true,"channel":{"id":"D1"}}`)}})
+			current := "xoxb-1"
+			c := NewClient(func(context.Context) (string, error) { return current, nil }, fake.URL+"/api/", nil)
+			c.Refresh = func() bool {
+				if test.fresh {
+					current = test.next
+				}
+				return test.fresh
+			}
+			if _, err := c.OpenDM(t.Context(), "U1"); access.CodeOf(err) != test.wantCode {
+				t.Errorf("got %v, want code %q", err, test.wantCode)
+			}
+			var tokens []string
+			for _, call := range fake.calls {
+				tokens = append(tokens, call.token)
+			}
+			if !slices.Equal(tokens, test.wantTokens) {
+				t.Errorf("called with %q, want %q", tokens, test.wantTokens)
+			}
+		})
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	limited := func(seconds string) answer { return answer{status: 429, retryAfter: seconds} }
 	done := ok(`{"ok":true,"user":{"id":"U0ALICE"}}`)

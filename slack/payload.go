@@ -66,12 +66,12 @@ type FieldValue struct {
 // Limits of what is parsed. Slack states those of values, metadata and ids; the
 // body's allows for a message with the longest reason, escaped twice.
 const (
-	maxBody     = 512 << 10
-	maxFields   = 64   // form fields of a slash command; Slack sends about a dozen
-	maxID       = 255  // block_id, action_id, callback_id
-	maxValue    = 2000 // a button's value
-	maxMetadata = 3000 // private_metadata
-	maxText     = 4000 // a text input holds 3000; a select's value 150
+	MaxBody     = 512 << 10 // bytes; a larger one is not Slack's
+	maxFields   = 64        // form fields of a slash command; Slack sends about a dozen
+	maxID       = 255       // block_id, action_id, callback_id
+	maxValue    = 2000      // a button's value
+	maxMetadata = 3000      // private_metadata
+	maxText     = 4000      // a text input holds 3000; a select's value 150
 	maxURL      = 3000
 	maxBlocks   = 100 // of a view
 	// MaxQuery is how much of what is typed into a select is looked at, in
@@ -86,8 +86,8 @@ const (
 // Everything that is not exactly such a request gives CodeInvalid; the error
 // does not repeat any of the body.
 func Parse(contentType string, body []byte) (Interaction, error) {
-	if len(body) > maxBody {
-		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", maxBody)
+	if len(body) > MaxBody {
+		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", MaxBody)
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
 		return Interaction{}, invalid("the content type is not that of a form")

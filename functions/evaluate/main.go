@@ -71,11 +71,13 @@ func run() int {
 		o.UsePathStyle = s.AWSEndpoint != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own, the catalog a checksum inside
 	})
-	token := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
+	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
+	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
+	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
 	h := &Handler{
 		Store:       requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		People:      people.New(slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		People:      people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Policy:      policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Catalog:     &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
 		Account:     s.Account,

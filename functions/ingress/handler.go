@@ -100,35 +100,52 @@ type Handler struct {
 	Machine Machine
 	Tokens  Tokens
 
-	SigningSecret func(context.Context) (string, error)
-	TeamID        string
-	EnterpriseID  string // empty: the workspace is in none
-	AppID         string
-	Account       string          // that this runs in
-	Durations     []time.Duration // that the form offers
-	Now           func() time.Time
-	Logger        *slog.Logger
+	// SigningSecrets are those that Slack may sign with: two while one is
+	// changed for another.
+	SigningSecrets func(context.Context) ([]string, error)
+	// Refresh has SigningSecrets read them again, unless it just did: then it is
+	// false.
+	Refresh      func() bool
+	TeamID       string
+	EnterpriseID string // empty: the workspace is in none
+	AppID        string
+	Account      string          // that this runs in
+	Durations    []time.Duration // that the form offers
+	Now          func() time.Time
+	Logger       *slog.Logger
 
 	menus menus
 }
 
 // Handle answers one request of the HTTP API, within Slack's three seconds.
 // Nothing of a request is read or logged before its signature is seen to be
-// right. It returns no errors: Slack gets a status.
+// right, and until then nothing is called but, once in a while, what keeps the
+// secrets. It returns no errors: Slack gets a status.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 
-	body, ok := rawBody(event)
-	if !ok {
-		return empty(http.StatusBadRequest), nil
+	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and
+	// hash more than Slack could have sent.
+	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
+		return empty(http.StatusRequestEntityTooLarge), nil
 	}
-	secret, err := h.SigningSecret(ctx)
+	body, ok := rawBody(event)
+	switch {
+	case !ok:
+		return empty(http.StatusBadRequest), nil
+	case len(body) > slack.MaxBody:
+		return empty(http.StatusRequestEntityTooLarge), nil
+	}
+	signed, err := h.signed(ctx, event, body)
+	if err == nil && !signed && h.Refresh() {
+		signed, err = h.signed(ctx, event, body) // somebody may just have changed it
+	}
 	if err != nil {
 		h.Logger.Error("there is no signing secret", "error", lambdaerr.Message(err))
 		return empty(http.StatusInternalServerError), nil
 	}
-	if slack.Verify([]string{secret}, header(event, "X-Slack-Request-Timestamp"), header(event, "X-Slack-Signature"), body, h.Now()) != nil {
+	if !signed {
 		h.Logger.Warn("a request is not signed by Slack, or not recent")
 		return empty(http.StatusUnauthorized), nil
 	}
@@ -145,6 +162,16 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		return empty(http.StatusForbidden), nil
 	}
 	return h.dispatch(ctx, in), nil
+}
+
+// signed says whether Slack signed the request, and recently. Why not is
+// left out: it would help nobody but who tries.
+func (h *Handler) signed(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
+	secrets, err := h.SigningSecrets(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slack.Verify(secrets, header(event, "X-Slack-Request-Timestamp"), header(event, "X-Slack-Signature"), body, h.Now()) == nil, nil
 }
 
 // foreign says why an interaction is not from the workspace and the app that

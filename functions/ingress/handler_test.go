@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/slack"
 )
 
 func TestOnlySlackIsHeard(t *testing.T) {
@@ -50,6 +51,9 @@ func TestOnlySlackIsHeard(t *testing.T) {
 		{name: "the enterprise's", want: 403, event: sign(payload("shortcut", "UJANE",
 			object{"team": nil, "enterprise": object{"id": "E1"}, "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
 		{name: "malformed", want: 400, wantLog: "makes no sense", event: sign("payload=%7B", now)},
+		{name: "as large as Slack's largest", want: 200, event: sign(payload("shortcut", "UJANE",
+			object{"callback_id": "request_for_access", "trigger_id": "t-1", "filler": strings.Repeat("\"", slack.MaxBody/8)}), now)},
+		{name: "larger than anything of Slack's", want: 413, event: sign(strings.Repeat("x", slack.MaxBody+1), now)},
 		{name: "nothing", want: 400, event: sign("", now)},
 		{name: "unknown kind", want: 400, event: sign(payload("message_action", "UJANE", nil), now)},
 		{name: "ssl check", want: 200, event: sign("ssl_check=1&token=x", now)},
@@ -87,12 +91,52 @@ func TestEnterpriseIsHeardWhereItIsConfigured(t *testing.T) {
 func TestWithoutASigningSecretNobodyIsHeard(t *testing.T) {
 	w := newWorld()
 	h := w.handler()
-	h.SigningSecret = func(context.Context) (string, error) {
-		return "", access.Errorf(access.CodeMisconfigure, "the secret ssm:/slack does not exist")
+	h.SigningSecrets = func(context.Context) ([]string, error) {
+		return nil, access.Errorf(access.CodeMisconfigure, "the secret ssm:/slack does not exist")
 	}
 	got, err := h.Handle(t.Context(), sign(payload("shortcut", "UJANE", nil), now))
 	if err != nil || got.StatusCode != http.StatusInternalServerError || !strings.Contains(w.log.String(), "the secret ssm:/slack does not exist") {
 		t.Errorf("got %d, %v, log %s; want 500 and the reason in the log", got.StatusCode, err, &w.log)
+	}
+}
+
+// While one signing secret takes another's place, both count.
+func TestEitherSigningSecretIsHeard(t *testing.T) {
+	w := newWorld()
+	h := w.handler()
+	body := payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"})
+	for _, test := range []struct {
+		name    string
+		secrets []string
+		want    int
+	}{
+		{"the new one signs", []string{secret, "the old one"}, http.StatusOK},
+		{"the old one still signs", []string{"the new one", secret}, http.StatusOK},
+		{"the old one is gone", []string{"the new one"}, http.StatusUnauthorized},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h.SigningSecrets = func(context.Context) ([]string, error) { return test.secrets, nil }
+			if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != test.want {
+				t.Errorf("got %d, want %d", got.StatusCode, test.want)
+			}
+		})
+	}
+}
+
+// A signing secret that is changed where it is kept counts at once, not only
+// when the one that is kept here has become old.
+func TestChangedSigningSecretIsHeard(t *testing.T) {
+	w := newWorld()
+	h := w.handler()
+	kept, refreshed := "the old one", 0
+	h.SigningSecrets = func(context.Context) ([]string, error) { return []string{kept}, nil }
+	h.Refresh = func() bool { refreshed++; kept = secret; return true }
+	body := payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"})
+	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
+		t.Errorf("got %d after %d refreshes, want 200 after one", got.StatusCode, refreshed)
+	}
+	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
+		t.Errorf("got %d after %d refreshes, want 200 without another", got.StatusCode, refreshed)
 	}
 }
 

@@ -44,7 +44,7 @@ type settings struct {
 	ReconcileFunction  string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"`   // ARN
 	Account            string          `env:"ELEVATOR_ACCOUNT,required"`              // id
 	SlackBotToken      string          `env:"ELEVATOR_SLACK_BOT_TOKEN,required"`      // reference
-	SlackSigningSecret string          `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // reference
+	SlackSigningSecret []string        `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references; any of them signs
 	SlackAPIURL        string          `env:"ELEVATOR_SLACK_API_URL"`
 	SlackTeam          string          `env:"ELEVATOR_SLACK_TEAM,required"`
 	SlackEnterprise    string          `env:"ELEVATOR_SLACK_ENTERPRISE"`
@@ -88,6 +88,7 @@ func run() int {
 	})
 	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
+	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
 	client.Failed = func(err error) {
 		if lambdaerr.Code(err) == access.CodeMisconfigure {
 			metric.Count(metric.Misconfigured, nil)
@@ -105,17 +106,21 @@ func run() int {
 			Now:    time.Now,
 			Logger: logger,
 		},
-		Policy:        policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
-		Machine:       machine,
-		Tokens:        tasktoken.Resumer{API: steps},
-		SigningSecret: secret.Source(s.SlackSigningSecret),
-		TeamID:        s.SlackTeam,
-		EnterpriseID:  s.SlackEnterprise,
-		AppID:         s.SlackApp,
-		Account:       s.Account,
-		Durations:     s.Durations,
-		Now:           time.Now,
-		Logger:        logger,
+		Policy:  policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
+		Machine: machine,
+		Tokens:  tasktoken.Resumer{API: steps},
+		SigningSecrets: secret.AnySource(s.SlackSigningSecret, func(err error) {
+			logger.Error("a signing secret can't be read", "error", lambdaerr.Message(err))
+			metric.Count(metric.Misconfigured, nil)
+		}),
+		Refresh:      func() bool { return secret.Refresh(s.SlackSigningSecret...) },
+		TeamID:       s.SlackTeam,
+		EnterpriseID: s.SlackEnterprise,
+		AppID:        s.SlackApp,
+		Account:      s.Account,
+		Durations:    s.Durations,
+		Now:          time.Now,
+		Logger:       logger,
 	}
 	lambda.Start(h.Handle)
 	return 0

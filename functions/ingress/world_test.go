@@ -255,8 +255,9 @@ func (w *world) handler() *Handler {
 		}, w.management},
 		Account: "123456789012",
 		Machine: w, Tokens: w,
-		SigningSecret: func(context.Context) (string, error) { return secret, nil },
-		TeamID:        "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},
+		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
+		Refresh:        func() bool { return false },
+		TeamID:         "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},
 		Now:    func() time.Time { return now },
 		Logger: slog.New(slog.NewJSONHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

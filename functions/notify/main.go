@@ -49,12 +49,14 @@ func run() int {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
 	}
-	token := secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now).Source(s.SlackBotToken)
+	secret := secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now)
+	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
+	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
 	h := &Handler{
 		Runs:       runs.New(objects, s.CatalogBucket),
 		Store:      requests.New(dynamodb.NewFromConfig(cfg), s.Table),
-		Slack:      &members{Slack: slack.NewClient(token, s.SlackAPIURL, http.DefaultClient), now: time.Now},
+		Slack:      &members{Slack: client, now: time.Now},
 		Channel:    s.SlackChannel,
 		SendDM:     s.SendDM,
 		PostRevoke: s.PostRevoke,

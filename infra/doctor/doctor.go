@@ -223,7 +223,15 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkBotToken(s.SlackBotToken, token), nil
 		}},
 		{"Slack signing secret", short, func(ctx context.Context) ([]finding, error) {
-			return checkSigningSecret(ctx, d.parameters, d.vault, s.SlackSigningSecret)
+			var all []finding
+			for _, ref := range s.SlackSigningSecrets {
+				found, err := checkSigningSecret(ctx, d.parameters, d.vault, ref)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, found...)
+			}
+			return all, nil
 		}},
 		{lineInstallation, short, func(ctx context.Context) ([]finding, error) {
 			in, err := installation()
@@ -257,7 +265,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkBootstrap(ctx, d.parameters, d.account, d.region)
 		}},
 		{"Lambda concurrency", short, func(ctx context.Context) ([]finding, error) {
-			return checkConcurrency(ctx, d.lambda, s.NamePrefix+"-ingress", reservedConcurrency(s), d.region)
+			return checkConcurrency(ctx, d.lambda, s.NamePrefix+"-ingress", s.IngressReserved, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
 			return checkAuditBucket(ctx, d.buckets, s.ExistingAuditBucket, s.MFADelete, d.account, d.region)

@@ -148,8 +148,28 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
 			code = 1
 		}
+		if err := (*s).denialsInLog(); err != nil {
+			fmt.Fprintln(os.Stderr, "FAIL:", err)
+			code = 1
+		}
 	}
 	return code
+}
+
+// denialsInLog looks, after all tests, for calls that a function's role did not
+// permit: each role suffices, also where what failed was tried again, or done
+// without.
+func (s *stack) denialsInLog() error {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.HasPrefix(line, "local: IAM: ") {
+			return fmt.Errorf("%s: %s", s.log, line)
+		}
+	}
+	return nil
 }
 
 // secretsInLog looks, after all tests, for the Slack secrets in what the stack

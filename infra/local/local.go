@@ -15,6 +15,7 @@ import (
 
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/moto"
 	"sso-elevator/infra/local/organization"
@@ -50,6 +51,7 @@ type local struct {
 	moto        *moto.Server
 	lambda      *lambda.Service
 	gateway     *gateway.Gateway
+	guard       *iam.Guard
 }
 
 // ready is the line that says that the stack can be used.
@@ -171,11 +173,13 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 		return "", err
 	}
 	var rules faults.Rules
+	s.guard = &iam.Guard{}
 	s.lambda = lambda.New(lambda.Config{
 		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: rules.Invocation,
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL(), "ELEVATOR_SLACK_API_URL": s.slackAPI()},
 	})
 	s.gateway = gateway.New(gateway.Config{
+		Guard: s.guard, Denied: func(what string) { s.say("IAM: %s", what) },
 		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay,
 		Intercept: func(c *gateway.Call) *gateway.Answer {
 			if status, body, ok := rules.Call(c.Target(), c.URI, c.Body); ok {
@@ -205,7 +209,9 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err != nil {
 		return nil, err
 	}
+	s.guard.Place = iam.Place{Region: region, AccountID: accountID, PartitionKeys: deployed.PartitionKeys, TokenMachine: s.gateway.TokenMachine}
 	for _, f := range deployed.Functions {
+		s.guard.Admit(f.AccessKey(), f.Role, f.Name, deployed.Roles[f.Role])
 		if err := s.lambda.Register(f); err != nil {
 			return nil, err
 		}

@@ -32,8 +32,17 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
-		if err := s.putSecret(ctx, settings[name], value); err != nil {
-			return slackSecrets{}, fmt.Errorf("store the secret of %s: %w", name, err)
+		// Of two signing secrets the simulator signs with the last, the one that
+		// goes; nobody here signs with the other.
+		references := strings.Split(settings[name], ",")
+		for i, reference := range references {
+			secret := value
+			if i < len(references)-1 {
+				secret = randomHex(16)
+			}
+			if err := s.putSecret(ctx, reference, secret); err != nil {
+				return slackSecrets{}, fmt.Errorf("store the secret of %s: %w", name, err)
+			}
 		}
 	}
 	return secrets, nil

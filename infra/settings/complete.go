@@ -28,11 +28,20 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	} else if s.maxDuration > 0 { // else it is a mistake
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
+	s.completeReserved(r)
 	s.completeAudit(r)
 	s.completeBuckets(r)
 	s.completeSchedules(r)
 	s.completeNames(r)
 	s.completeEndpoint(r)
+}
+
+func (s *Settings) completeReserved(r *reader) {
+	for key, instances := range map[string]int{"ingress_reserved_concurrency": s.IngressReserved, "revoke_reserved_concurrency": s.RevokeReserved} {
+		if instances > 0 && instances < minReserved {
+			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it is the most that the function gets as well", minReserved, instances)
+		}
+	}
 }
 
 func (s *Settings) completeAudit(r *reader) {

@@ -24,12 +24,24 @@ const maxQuestion = 7 * day
 // it is there so that a number too large is found here.
 const maxRemovals = 1_000_000
 
+// maxSigningSecrets is the one that goes and the one that comes.
+const maxSigningSecrets = 2
+
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
 // maxNamePrefix leaves room for the longest of our suffixes in 64 characters,
 // Lambda's limit of a function's name.
 const maxNamePrefix = 40
+
+// Reserved concurrency: Lambda's quota for an account is 1,000 unless it was
+// raised ("Lambda quotas"). Fewer than ten instances would be a limit rather
+// than a reserve: a form that somebody types in has several requests under way,
+// and Identity Center takes ten removals at a time.
+const (
+	minReserved = 10
+	maxReserved = 10_000
+)
 
 // retentions are the days that CloudWatch Logs takes (PutRetentionPolicy), and
 // 0 for ever, as Terraform writes it.
@@ -60,8 +72,8 @@ var settingsFields = []property[Settings]{
 	// Slack.
 	prop("slack_bot_token", secret(), func(s *Settings) *SecretRef { return &s.SlackBotToken },
 		"Where the bot's token is kept.").must(),
-	prop("slack_signing_secret", secret(), func(s *Settings) *SecretRef { return &s.SlackSigningSecret },
-		"Where the Slack app's signing secret is kept.").must(),
+	prop("slack_signing_secret", secrets(maxSigningSecrets), func(s *Settings) *[]SecretRef { return &s.SlackSigningSecrets },
+		"Where the Slack app's signing secret is kept. Two while one is changed for another (docs/rotation.md).").must(),
 	prop("slack_channel_id", text(`^[CG][A-Z0-9]{2,30}$`, "a channel's id, like C0123456789 (not its name)"), func(s *Settings) *string { return &s.SlackChannelID },
 		"The channel that requests are posted in.").must(),
 	prop("slack_team_id", text(`^T[A-Z0-9]{2,30}$`, "a workspace's id, like T0123456789"), func(s *Settings) *string { return &s.SlackTeamID },
@@ -146,6 +158,14 @@ var settingsFields = []property[Settings]{
 		"The name of the bucket to make for the list of accounts, permission sets and groups. Without it CloudFormation chooses one."),
 	prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.ProtectedAccounts },
 		"Accounts in which powerful access is the power to change this system or the organization: the one that it runs in, the management account. Only for the warnings about the policy; it forbids nothing."),
+	prop("permissions_boundary", orEmpty(`^arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]{1,512}$`, "the ARN of an IAM policy, like arn:aws:iam::111111111111:policy/boundary"), func(s *Settings) *string { return &s.PermissionsBoundary },
+		"The permissions boundary of every role that the stack makes. What it has to leave is in docs/security.md."),
+	prop("kms_key_arn", orEmpty(`^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"), func(s *Settings) *string { return &s.KMSKeyARN },
+		"The key of your own, in the stack's region, that encrypts the table, the buckets that the stack makes, the log groups and the alarms' topic. Its policy has to let them: docs/security.md. Without it: keys of AWS."),
+	prop("ingress_reserved_concurrency", whole(0, maxReserved), func(s *Settings) *int { return &s.IngressReserved },
+		"How many instances of the function that Slack calls are kept for it, and are the most that it gets: whoever floods the endpoint then takes none from the account's other functions. At least 10; 0: none, as in accounts with too small a quota (docs/security.md).").or("0"),
+	prop("revoke_reserved_concurrency", whole(0, maxReserved), func(s *Settings) *int { return &s.RevokeReserved },
+		"How many instances of the function that removes access are kept for it, and are the most that it gets: removals then begin in time whatever else runs in the account. At least 10; 0: none.").or("0"),
 	prop("aws_sns_topic_subscription_email", orEmpty(emailPattern, emailKind.right), func(s *Settings) *string { return &s.AlarmEmail },
 		"Who gets the alarms by mail."),
 	prop("log_level", as(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), slogLevel), func(s *Settings) *string { return &s.LogLevel },

@@ -81,6 +81,27 @@ func secret() kind[SecretRef] {
 	}}
 }
 
+// secrets is one reference to a secret, or a list of several: the same secret's
+// values, while one takes another's place. Errors never repeat a value.
+func secrets(most int) kind[[]SecretRef] {
+	one := secret()
+	many := list(one, 1, most)
+	right := fmt.Sprintf("%s; or a list of up to %d such names, all of which count", one.right, most)
+	is := schema{"anyOf": []any{one.schema, many.schema}}
+	return kind[[]SecretRef]{is, right, func(r *reader, n *yaml.Node, path string) ([]SecretRef, bool) {
+		switch {
+		case n.Kind == yaml.SequenceNode:
+			return many.read(r, n, path)
+		case n.Kind == yaml.ScalarNode:
+			ref, ok := one.read(r, n, path)
+			return []SecretRef{ref}, ok
+		default:
+			r.mistake(n.Line, path, "must be %s", right)
+			return nil, false
+		}
+	}}
+}
+
 // oneOf is one of a few words.
 func oneOf(words ...string) kind[string] {
 	right := "one of " + strings.Join(words, ", ")

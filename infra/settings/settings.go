@@ -22,12 +22,12 @@ type Settings struct {
 	NamePrefix   string // begins the name of everything that has one
 	Architecture string // of the functions: "arm64" or "x86_64"
 
-	SlackBotToken      SecretRef
-	SlackSigningSecret SecretRef
-	SlackChannelID     string
-	SlackTeamID        string
-	SlackEnterpriseID  string // empty: the app is not installed for an enterprise
-	SlackAppID         string
+	SlackBotToken       SecretRef
+	SlackSigningSecrets []SecretRef // any of which signs; one or two
+	SlackChannelID      string
+	SlackTeamID         string
+	SlackEnterpriseID   string // empty: the app is not installed for an enterprise
+	SlackAppID          string
 
 	APIGateway     bool    // Slack calls an HTTP API
 	FunctionURL    bool    // the function ingress has a URL of its own
@@ -41,7 +41,13 @@ type Settings struct {
 
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack
-	AlarmEmail     string // empty: nobody is subscribed to the alarms
+
+	PermissionsBoundary string // ARN of the boundary of every role; empty: none
+	KMSKeyARN           string // of a key of the customer's own; empty: AWS's keys
+	IngressReserved     int    // instances of ingress that are kept for it; 0: none
+	RevokeReserved      int    // the same of revoke
+
+	AlarmEmail string // empty: nobody is subscribed to the alarms
 
 	RequestExpiration   time.Duration // 0: 300 days
 	ReminderInitialWait time.Duration // 0: no reminders

@@ -54,9 +54,9 @@ func TestParseDefaults(t *testing.T) {
 	}
 	want := &Settings{
 		NamePrefix: "sso-elevator", Architecture: "arm64",
-		SlackBotToken:      SecretRef{ParameterStore, "/sso-elevator/slack-bot-token"},
-		SlackSigningSecret: SecretRef{SecretsManager, "sso-elevator/signing"},
-		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
+		SlackBotToken:       SecretRef{ParameterStore, "/sso-elevator/slack-bot-token"},
+		SlackSigningSecrets: []SecretRef{{SecretsManager, "sso-elevator/signing"}},
+		SlackChannelID:      "C0123456789", SlackTeamID: "T0123456789", SlackAppID: "A0123456789",
 		RequestExpiration: 8 * time.Hour, ReminderInitialWait: 15 * time.Minute, ReminderMultiplier: 2,
 		Durations: halfHours, SendDM: true, PostRevoke: true,
 		APIGateway: true, SlackPerSecond: 50, SlackAtOnce: 100, MemoryMiB: 256,
@@ -74,7 +74,7 @@ func TestParseDefaults(t *testing.T) {
 	if got, want := string(s.PolicyJSON()), `{"accounts":[],"groups":[]}`; got != want {
 		t.Errorf("policy %s, want %s", got, want)
 	}
-	if got, want := s.SlackBotToken.String()+" "+s.SlackSigningSecret.String(), "ssm:/sso-elevator/slack-bot-token secretsmanager:sso-elevator/signing"; got != want {
+	if got, want := s.SlackBotToken.String()+" "+s.SlackSigningSecrets[0].String(), "ssm:/sso-elevator/slack-bot-token secretsmanager:sso-elevator/signing"; got != want {
 		t.Errorf("secrets %s, want %s", got, want)
 	}
 }
@@ -87,9 +87,9 @@ func TestParseEverything(t *testing.T) {
 	yes, no := true, false
 	want := &Settings{
 		NamePrefix: "elevator-test", Architecture: "x86_64",
-		SlackBotToken:      SecretRef{ParameterStore, "/elevator/bot"},
-		SlackSigningSecret: SecretRef{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"},
-		SlackChannelID:     "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
+		SlackBotToken:       SecretRef{ParameterStore, "/elevator/bot"},
+		SlackSigningSecrets: []SecretRef{{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"}},
+		SlackChannelID:      "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
 		SSOInstanceARN: "arn:aws:sso:::instance/ssoins-0123456789abcdef", SSORegion: "eu-central-1", AlarmEmail: "Platform@example.com",
 		RequestExpiration: 30 * time.Minute, ReminderInitialWait: 0, ReminderMultiplier: 1.5,
 		Durations:                []time.Duration{90 * time.Second, 30 * time.Minute, 90 * time.Minute},
@@ -232,6 +232,8 @@ func TestMistakes(t *testing.T) {
 		{"retention", "config: []\nlogs_retention_in_days: 100\n", "f:2: logs_retention_in_days: must be a number of days that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for ever, not the number 100"},
 		{"level in lower case", "config: []\nlog_level: info\n", `f:2: log_level: must be one of DEBUG, INFO, WARN, WARNING, ERROR, CRITICAL, not "info"; did you mean INFO?`},
 		{"channel by name", "config: []\nslack_channel_id: \"#access\"\n", `f:2: slack_channel_id: "#access" is not right: it must be a channel's id, like C0123456789 (not its name)`},
+		{"a reserve that is a limit", "config: []\ningress_reserved_concurrency: 9\n", "f:2: ingress_reserved_concurrency: must be at least 10, or 0 for none, not 9: it is the most that the function gets as well"},
+		{"the other one", "config: []\nrevoke_reserved_concurrency: 1\n", "f:2: revoke_reserved_concurrency: must be at least 10, or 0 for none, not 1: it is the most that the function gets as well"},
 		{"existing bucket and lock", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_object_lock: true\n", "f:3: s3_object_lock: does not go with s3_name_of_the_existing_bucket: the lock is that bucket's own"},
 		{"existing bucket and a new one", "config: []\ns3_bucket_name_for_audit_entry: a-bucket\ns3_name_of_the_existing_bucket: my-bucket\n", "f:2: s3_bucket_name_for_audit_entry: does not go with s3_name_of_the_existing_bucket: either a bucket is made or an existing one is used"},
 		{"existing bucket and access logs", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_logging: {target_bucket: access-logs}\n", "f:3: s3_logging: does not go with s3_name_of_the_existing_bucket: that bucket's access logs are its own"},
@@ -325,7 +327,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 			if strings.Contains(got, "abcdef") {
 				t.Errorf("the value is in the message: %s", got)
 			}
-			if !strings.HasPrefix(got, "f:2: "+tt.key+": ") {
+			if !strings.HasPrefix(got, "f:2: "+tt.key) || !strings.Contains(got, ": must be ") && !strings.Contains(got, " is not right: ") {
 				t.Errorf("got %s", got)
 			}
 		})

@@ -4,6 +4,7 @@ package secrets
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,10 @@ import (
 // MaxAge is how long a secret that was replaced may still be used.
 const MaxAge = 5 * time.Minute
 
+// RetryAfter is how long a secret that could not be read is not asked for again:
+// who sends request after request, signed or not, must not cause a call each.
+const RetryAfter = 2 * time.Second
+
 // Parameters is the part of SSM that the reader uses.
 type Parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
@@ -29,8 +34,11 @@ type Vault interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// Reader reads secrets and keeps each for MaxAge. It is safe for concurrent
-// use.
+// RefreshAfter is how old a secret may be that is not read again by Refresh.
+const RefreshAfter = 10 * time.Second
+
+// Reader reads secrets and keeps each for MaxAge, and what went wrong for
+// RetryAfter. It is safe for concurrent use.
 type Reader struct {
 	parameters Parameters
 	vault      Vault
@@ -41,8 +49,10 @@ type Reader struct {
 }
 
 type kept struct {
-	value  string
-	readAt time.Time
+	value string
+	err   error
+	asked time.Time
+	until time.Time // then it is asked for again
 }
 
 // New makes a reader.
@@ -60,21 +70,38 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	defer r.mu.Unlock()
 	now := r.now()
 	last, ok := r.kept[reference]
-	if ok && now.Sub(last.readAt) < MaxAge {
-		return last.value, nil
+	if ok && now.Before(last.until) {
+		return last.value, last.err
 	}
 	value, err := r.read(ctx, reference)
+	next := kept{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
 	switch code := access.CodeOf(err); {
 	case err == nil:
-		r.kept[reference] = kept{value: value, readAt: now}
-		return value, nil
-	case ok && (code == access.CodeUnavailable || code == access.CodeThrottled):
-		return last.value, nil
+		next.until = now.Add(MaxAge)
+	case ok && last.err == nil && (code == access.CodeUnavailable || code == access.CodeThrottled):
+		next.value, next.err = last.value, nil
 	case code == access.CodeNotFound:
-		return "", access.Errorf(access.CodeMisconfigure, "the secret %s does not exist", reference)
-	default:
-		return "", err
+		next.err = access.Errorf(access.CodeMisconfigure, "the secret %s does not exist", reference)
 	}
+	r.kept[reference] = next
+	return next.value, next.err
+}
+
+// Refresh has the next Get read those of the secrets again that were not asked
+// for within RefreshAfter, and says whether there are any: for whoever finds
+// that a secret which is kept does not fit any more. However often that is, it
+// costs a call for each secret in that time.
+func (r *Reader) Refresh(references ...string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, any := r.now(), false
+	for _, reference := range references {
+		if last, ok := r.kept[reference]; ok && now.Sub(last.asked) >= RefreshAfter {
+			last.until, any = now, true
+			r.kept[reference] = last
+		}
+	}
+	return any
 }
 
 func (r *Reader) read(ctx context.Context, reference string) (string, error) {
@@ -107,4 +134,35 @@ func (r *Reader) read(ctx context.Context, reference string) (string, error) {
 // Source returns a function that gets the one secret that reference names.
 func (r *Reader) Source(reference string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) { return r.Get(ctx, reference) }
+}
+
+// AnySource returns a function that gets the secrets that references name: all
+// that can be read, as long as one can. failed hears of each of the others, once
+// for each time that one was asked for in vain. It fails where none can be read.
+func (r *Reader) AnySource(references []string, failed func(error)) func(context.Context) ([]string, error) {
+	var mu sync.Mutex
+	heard := map[string]error{}
+	return func(ctx context.Context) ([]string, error) {
+		var values []string
+		var errs []error
+		for _, reference := range references {
+			value, err := r.Get(ctx, reference)
+			if err == nil {
+				values = append(values, value)
+				continue
+			}
+			errs = append(errs, err)
+			mu.Lock()
+			again := heard[reference] == err // kept, and told of already
+			heard[reference] = err
+			mu.Unlock()
+			if !again {
+				failed(err)
+			}
+		}
+		if len(values) == 0 {
+			return nil, errors.Join(errs...)
+		}
+		return values, nil
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
 )
 
@@ -32,6 +33,10 @@ type Config struct {
 	// SettleDelay is how long creations and deletions of assignments stay
 	// IN_PROGRESS.
 	SettleDelay time.Duration
+	// Guard, where set, decides whether a function may make a call. Denied,
+	// where set, hears of each one that may not.
+	Guard  *iam.Guard
+	Denied func(what string)
 	// Intercept, where set, sees every call to AWS before anything else does;
 	// an answer of its own ends the call there.
 	Intercept func(*Call) *Answer
@@ -138,6 +143,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &Call{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}
+	if denied := g.forbidden(call); denied != nil {
+		denied.write(w)
+		return
+	}
 	if g.config.Intercept != nil {
 		if answer := g.config.Intercept(call); answer != nil {
 			answer.write(w)
@@ -154,7 +163,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}
-	g.answer(r.Context(), call).write(w)
+	g.orForbidden(call, g.answer(r.Context(), call)).write(w)
 }
 
 // answer corrects a call where a correction exists, and forwards it otherwise.

@@ -22,6 +22,7 @@ type Function struct {
 	Dir         string // holds the executable "bootstrap"
 	Handler     string
 	Environment map[string]string
+	Role        string // name
 	Timeout     time.Duration
 	MemoryMB    int
 	// Aliases maps an alias to the version it stands for.
@@ -29,6 +30,10 @@ type Function struct {
 	// Versions are the published versions, beside $LATEST.
 	Versions []string
 }
+
+// AccessKey is the access key id of the function's processes: by it whoever gets
+// a call knows which function makes it.
+func (f *Function) AccessKey() string { return "local-" + f.Name }
 
 func (f *Function) executable() string { return filepath.Join(f.Dir, "bootstrap") }
 

@@ -307,7 +307,7 @@ func (s *Service) environment(f *Function, version string) []string {
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + f.Name,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      "local",
-		"AWS_ACCESS_KEY_ID":               "local",
+		"AWS_ACCESS_KEY_ID":               f.AccessKey(),
 		"AWS_SECRET_ACCESS_KEY":           "local",
 		"LAMBDA_TASK_ROOT":                f.Dir,
 		"LANG":                            "en_US.UTF-8",

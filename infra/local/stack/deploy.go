@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/schedule"
 
@@ -39,7 +40,9 @@ type Deployed struct {
 	Routes        []gateway.Route
 	StateMachines []string // ARNs
 	Schedules     []schedule.Schedule
-	Outputs       map[string]string // resolved
+	Outputs       map[string]string       // resolved
+	Roles         map[string][]iam.Policy // by the role's name
+	PartitionKeys map[string]string       // of the tables, by their names
 }
 
 // Function is the deployed function whose name ends in the given name, with a
@@ -65,6 +68,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		sfn:          sfn.NewFromConfig(target.AWS),
 		functions:    map[string]*lambda.Function{},
 		integrations: map[string]string{},
+		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{},
 	}
 	pseudo := map[string]string{
 		"AWS::AccountId": target.AccountID,
@@ -116,6 +120,10 @@ type deployer struct {
 	routes        []gateway.Route
 	stateMachines []string
 	schedules     []schedule.Schedule
+
+	roles         map[string][]iam.Policy // by name
+	uses          []use
+	partitionKeys map[string]string // by table
 }
 
 // understandsAll reports every resource of an unknown kind, before anything is
@@ -231,7 +239,10 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}}
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys}
+	if err := d.rolesSuffice(); err != nil {
+		return Deployed{}, err
+	}
 	for _, f := range d.functions {
 		out.Functions = append(out.Functions, *f)
 	}

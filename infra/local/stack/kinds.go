@@ -29,6 +29,8 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::ApiGatewayV2::Stage":         (*deployer).stage,
 	"AWS::DynamoDB::Table":             (*deployer).table,
 	"AWS::Events::Rule":                (*deployer).eventRule,
+	"AWS::IAM::Policy":                 (*deployer).policy,
+	"AWS::IAM::Role":                   (*deployer).role,
 	"AWS::Lambda::Alias":               (*deployer).alias,
 	"AWS::Lambda::Function":            (*deployer).function,
 	"AWS::Lambda::Url":                 (*deployer).functionURL,
@@ -40,9 +42,9 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::StepFunctions::StateMachine": (*deployer).stateMachine,
 }
 
-// withoutEffect are the kinds that change nothing on this machine: IAM is not
-// enforced, nothing is billed or alarmed, and logs go to standard error. What
-// fails is logged, so that there are no dead letters. The
+// withoutEffect are the kinds that change nothing on this machine: nothing is
+// billed or alarmed, policies of resources let everybody in, and logs go to
+// standard error. What fails is logged, so that there are no dead letters. The
 // audit records are shown on the page and lie in the bucket as they are; Athena
 // and Glue's catalog, which would make a table of them, run no queries here.
 var withoutEffect = map[string]bool{
@@ -54,9 +56,6 @@ var withoutEffect = map[string]bool{
 	"AWS::CloudWatch::Dashboard":      true,
 	"AWS::Glue::Database":             true,
 	"AWS::Glue::Table":                true,
-	"AWS::IAM::ManagedPolicy":         true,
-	"AWS::IAM::Policy":                true,
-	"AWS::IAM::Role":                  true,
 	"AWS::KMS::Alias":                 true,
 	"AWS::KMS::Key":                   true,
 	"AWS::Lambda::EventInvokeConfig":  true,
@@ -75,19 +74,17 @@ var withoutEffect = map[string]bool{
 // nothing stands for a resource without effect; others may still refer to it.
 func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (created, error) {
 	resourceType := d.assembly.Template.Resources[id].Type
-	name := d.name(id, p, "RoleName", "PolicyName", "ManagedPolicyName", "AlarmName", "LogGroupName", "DashboardName", "AliasName", "QueueName", "Name")
+	name := d.name(id, p, "AlarmName", "LogGroupName", "DashboardName", "AliasName", "QueueName", "Name")
 	service := strings.ToLower(strings.Split(resourceType, "::")[1])
 	arn := fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, d.target.Region, d.target.AccountID, name)
 	switch resourceType {
-	case "AWS::IAM::Role":
-		arn = fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name)
 	case "AWS::SQS::Queue":
 		attrs := map[string]string{"Arn": arn, "QueueName": name}
 		return created{ref: fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", d.target.Region, d.target.AccountID, name), attrs: attrs}, nil
 	case "AWS::Logs::LogGroup":
 		arn = fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", d.target.Region, d.target.AccountID, name)
 	}
-	return created{ref: name, attrs: map[string]string{"Arn": arn, "RoleId": "AROALOCAL"}}, nil
+	return created{ref: name, attrs: map[string]string{"Arn": arn}}, nil
 }
 
 // name is the first of the named properties, or one made as CloudFormation
@@ -140,6 +137,7 @@ func (d *deployer) function(_ context.Context, id string, p map[string]any) (cre
 	var in struct {
 		Code          struct{ S3Bucket, S3Key string }
 		Handler       string
+		Role          string
 		PackageType   string
 		MemorySize    int
 		Timeout       int
@@ -159,7 +157,7 @@ func (d *deployer) function(_ context.Context, id string, p map[string]any) (cre
 	}
 	name := d.name(id, p, "FunctionName")
 	d.functions[name] = &lambda.Function{
-		Name: name, Dir: dir, Handler: in.Handler, Environment: in.Environment.Variables,
+		Name: name, Dir: dir, Handler: in.Handler, Environment: in.Environment.Variables, Role: roleName(in.Role),
 		Timeout: time.Duration(in.Timeout) * time.Second, MemoryMB: in.MemorySize, Aliases: map[string]string{},
 	}
 	return created{ref: name, attrs: map[string]string{"Arn": d.functionARN(name)}}, nil
@@ -266,6 +264,9 @@ func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any
 		return created{}, err
 	}
 	d.stateMachines = append(d.stateMachines, arn)
+	if err := d.usedByMachine(arn, role, definition); err != nil {
+		return created{}, err
+	}
 	return created{ref: arn, attrs: map[string]string{"Arn": arn, "Name": name}}, nil
 }
 

@@ -43,6 +43,7 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 	if in.FlexibleTimeWindow.Mode != "OFF" {
 		return created{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
 	}
+	d.usedBy(in.Target.RoleArn, in.Target.Arn)
 	s := schedule.Schedule{Name: name, ARN: arn, Expression: when, Input: in.Target.Input}
 	_, target, isFunction := strings.Cut(in.Target.Arn, ":function:")
 	function, qualifier, _ := strings.Cut(target, ":")

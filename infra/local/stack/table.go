@@ -52,6 +52,11 @@ func (d *deployer) table(ctx context.Context, id string, p map[string]any) (crea
 	if err != nil {
 		return created{}, fmt.Errorf("table %s: %w", name, err)
 	}
+	for _, e := range in.KeySchema {
+		if e.KeyType == "HASH" {
+			d.partitionKeys[name] = e.AttributeName
+		}
+	}
 	arn := fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", d.target.Region, d.target.AccountID, name)
 	return created{ref: name, attrs: map[string]string{"Arn": arn}}, nil
 }

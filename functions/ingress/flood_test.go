@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/secrets"
+	"sso-elevator/slack"
+)
+
+// counted counts what a press makes the handler ask of AWS and Slack.
+type counted struct {
+	*world
+	mu    *sync.Mutex // the world is for one at a time
+	calls *atomic.Int64
+}
+
+func (c counted) Get(ctx context.Context, id string) (access.Request, error) {
+	c.calls.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.world.Get(ctx, id)
+}
+
+func (c counted) Approver(ctx context.Context, id string) (access.Person, error) {
+	c.calls.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.world.Approver(ctx, id)
+}
+
+// vault is SSM with two signing secrets, and how often it was asked.
+type vault struct{ asked atomic.Int64 }
+
+func (v *vault) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
+	v.asked.Add(1)
+	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(map[string]string{"/new": "not used yet", "/old": secret}[*in.Name])}}, nil
+}
+
+// Requests that nobody signed, as many as arrive beside the presses of ten
+// people, cost no call to AWS or Slack, change nothing, and keep no press from
+// its answer. What API Gateway's limit of requests does before that is in
+// docs/security.md.
+func TestUnsignedFloodBesidePresses(t *testing.T) {
+	const strangers, each, presses = 8, 150, 10
+	forged := []func(*events.APIGatewayV2HTTPRequest){
+		func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "x-slack-signature") },
+		func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["x-slack-signature"] = "v0=" + strings.Repeat("0f", 32)
+		},
+		func(e *events.APIGatewayV2HTTPRequest) { e.Headers["x-slack-request-timestamp"] = "1" },
+		func(e *events.APIGatewayV2HTTPRequest) { e.Body += "x" },
+		func(e *events.APIGatewayV2HTTPRequest) { e.Body = strings.Repeat("x", slack.MaxBody) }, // all of it is hashed
+		func(e *events.APIGatewayV2HTTPRequest) { e.Body = strings.Repeat("x", 4*slack.MaxBody) },
+	}
+	press := payload("block_actions", "UANN", object{
+		"actions":      []any{object{"action_id": "approve", "block_id": "b", "type": "button", "value": "not-there"}},
+		"response_url": "https://hooks.slack.com/actions/1", "channel": object{"id": "C1"},
+	})
+
+	w := newWorld()
+	h := w.handler()
+	var calls atomic.Int64
+	c := counted{world: w, mu: new(sync.Mutex), calls: &calls}
+	h.Store, h.People = c, c
+	var kept vault
+	reader, names := secrets.New(&kept, nil, h.Now), []string{"ssm:/new", "ssm:/old"}
+	h.SigningSecrets = reader.AnySource(names, func(err error) { t.Error(err) })
+	h.Refresh = func() bool { return reader.Refresh(names...) }
+
+	var flood sync.WaitGroup
+	var answered [600]atomic.Int64
+	stop := make(chan struct{})
+	for i := range strangers {
+		flood.Go(func() {
+			for n := range each {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				e := sign(press, now)
+				forged[(i+n)%len(forged)](&e)
+				got, err := h.Handle(t.Context(), e)
+				if err != nil {
+					t.Error(err)
+				}
+				answered[got.StatusCode].Add(1)
+			}
+		})
+	}
+	for range presses {
+		before := calls.Load()
+		start := time.Now()
+		got, err := h.Handle(t.Context(), sign(press, now))
+		if took := time.Since(start); err != nil || got.StatusCode != http.StatusOK || took > answerTimeout {
+			t.Errorf("a press got %d, %v after %s; want 200 within %s", got.StatusCode, err, took, answerTimeout)
+		}
+		if calls.Load() == before {
+			t.Error("a press was answered without looking at anything: this test proves nothing")
+		}
+	}
+	ofPresses := calls.Load()
+	flood.Wait()
+	close(stop)
+
+	if got := calls.Load(); got != ofPresses {
+		t.Errorf("strangers caused %d calls", got-ofPresses)
+	}
+	if got := kept.asked.Load(); got != 2 {
+		t.Errorf("SSM was asked %d times, want once for each secret", got)
+	}
+	refused := answered[http.StatusUnauthorized].Load() + answered[http.StatusRequestEntityTooLarge].Load()
+	if want := int64(strangers * each); refused != want {
+		t.Errorf("%d of %d unsigned requests were refused", refused, want)
+	}
+	if len(w.resumed)+len(w.started)+len(w.views) > 0 {
+		t.Error("something came of it")
+	}
+}

@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/local/iam"
+)
+
+// A function gets what its role permits, and AWS's refusal for the rest, which
+// never reaches moto. Everybody else gets everything.
+func TestRolesAreEnforced(t *testing.T) {
+	reached := 0
+	moto := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reached++
+		if strings.HasSuffix(r.URL.Path, "/absent") {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, "{}")
+	}))
+	defer moto.Close()
+	policy, err := iam.Parse([]byte(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::open/*"},
+		{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::listed","arn:aws:s3:::listed/*"]},
+		{"Effect":"Allow","Action":"ssm:GetParameter","Resource":"arn:aws:ssm:us-east-1:123456789012:parameter/mine"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := &iam.Guard{Place: iam.Place{Region: "us-east-1", AccountID: "123456789012"}}
+	guard.Admit("local-f", "role", "f", []iam.Policy{policy})
+	denied := 0
+	g := New(Config{MotoURL: moto.URL, Now: time.Now, Guard: guard, Denied: func(string) { denied++ }})
+	defer g.Close()
+
+	tests := []struct {
+		name, key, method, uri, target, body string
+		wantStatus                           int
+		wantBody                             string
+		wantReached                          bool
+	}{
+		{"permitted", "local-f", "POST", "/", "AmazonSSM.GetParameter", `{"Name":"/mine"}`, 200, "{}", true},
+		{"not permitted", "local-f", "POST", "/", "AmazonSSM.GetParameter", `{"Name":"/other"}`, 400, `"__type":"AccessDeniedException"`, false},
+		{"an object", "local-f", "GET", "/open/key", "", "", 200, "{}", true},
+		{"an object of somebody else", "local-f", "GET", "/closed/key", "", "", 403, "<Code>AccessDenied</Code>", false},
+		{"an object that is not there, and who may know", "local-f", "GET", "/listed/absent", "", "", 404, "{}", true},
+		{"and who may not", "local-f", "GET", "/open/absent", "", "", 403, "<Code>AccessDenied</Code>", true},
+		{"another function", "local-f", "POST", "/2015-03-31/functions/g/invocations", "", "{}", 403, "AccessDeniedException", false},
+		{"a call that nobody knows", "local-f", "POST", "/", "AmazonSSM.DeleteParameter", `{}`, 400, "UnknownPermission", false},
+		{"a person", "local", "POST", "/", "AmazonSSM.DeleteParameter", `{}`, 200, "{}", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			reached, denied = 0, 0
+			r := httptest.NewRequest(test.method, test.uri, strings.NewReader(test.body))
+			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+test.key+"/20260101/us-east-1/s/aws4_request, SignedHeaders=host, Signature=0")
+			if test.target != "" {
+				r.Header.Set("X-Amz-Target", test.target)
+			}
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, r)
+			if w.Code != test.wantStatus || !strings.Contains(w.Body.String(), test.wantBody) || (reached > 0) != test.wantReached {
+				t.Errorf("got %d %s, reached moto: %v; want %d %s, %v", w.Code, w.Body, reached > 0, test.wantStatus, test.wantBody, test.wantReached)
+			}
+			if want := test.wantStatus == 403 || test.wantStatus == 400; (denied > 0) != want {
+				t.Errorf("told of %d denials", denied)
+			}
+		})
+	}
+}

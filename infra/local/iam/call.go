@@ -1,0 +1,242 @@
+package iam
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Call is a call to AWS as it arrives.
+type Call struct {
+	Method string
+	URI    string // path and query
+	Target string // X-Amz-Target; empty for REST
+	Body   []byte
+}
+
+// Place is where the calls arrive, and what has to be known there beside them.
+type Place struct {
+	Region, AccountID string
+	// PartitionKeys are the partition keys of tables, by the table's name.
+	PartitionKeys map[string]string
+	// TokenMachine gives the ARN of the state machine that waits on a task
+	// token; false for a token of nobody.
+	TokenMachine func(token string) (string, bool)
+}
+
+// Requests are what AWS checks for a call: an action, on one resource or on
+// several, all of which have to be allowed. A call whose action is not known
+// here is an error: nobody would have checked it.
+//
+// https://docs.aws.amazon.com/service-authorization/latest/reference/ has the
+// types of resources that AWS checks an action with.
+func (p Place) Requests(c Call) ([]Request, error) {
+	if c.Target == "" {
+		return p.rest(c)
+	}
+	service, operation, _ := strings.Cut(c.Target, ".")
+	var in map[string]any
+	if err := json.Unmarshal(c.Body, &in); err != nil {
+		return nil, fmt.Errorf("read call of %s: %w", c.Target, err)
+	}
+	if in == nil {
+		in = map[string]any{}
+	}
+	text := func(field string) string { s, _ := in[field].(string); return s }
+	switch service {
+	case "DynamoDB_20120810":
+		return p.dynamoDB(operation, c.Body)
+	case "SWBExternalService":
+		return p.identityCenter(operation, text)
+	case "AWSIdentityStore":
+		return p.identityStore(operation, text, in)
+	case "AWSStepFunctions":
+		return p.stepFunctions(operation, text)
+	case "AmazonSSM":
+		if operation == "GetParameter" {
+			return on("ssm:GetParameter", p.arn("ssm", "parameter/"+strings.TrimPrefix(text("Name"), "/"))), nil
+		}
+	case "secretsmanager":
+		if operation == "GetSecretValue" {
+			arn := text("SecretId")
+			if !strings.HasPrefix(arn, "arn:") {
+				arn = p.arn("secretsmanager", "secret:"+arn+"-AbCdEf") // AWS appends six characters to a name
+			}
+			return on("secretsmanager:GetSecretValue", arn), nil
+		}
+	case "AWSOrganizationsV20161128":
+		if operation == "ListAccounts" || operation == "DescribeOrganization" {
+			return on("organizations:"+operation, "*"), nil
+		}
+	}
+	return nil, unknown(c)
+}
+
+func unknown(c Call) error {
+	name := c.Target
+	if name == "" {
+		name = c.Method + " " + c.URI
+	}
+	return fmt.Errorf("IAM on the local stack does not know which permission %s needs: add it to infra/local/iam", name)
+}
+
+// on are the requests for an action on each of resources.
+func on(action string, resources ...string) []Request {
+	var all []Request
+	for _, r := range resources {
+		all = append(all, Request{Action: action, Resource: r})
+	}
+	return all
+}
+
+func (p Place) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + p.Region + ":" + p.AccountID + ":" + resource
+}
+
+// identityCenterTypes is what Identity Center checks an operation with. Without
+// any, the action knows no resources.
+var identityCenterTypes = map[string][]string{
+	"ListInstances":                           {},
+	"ListPermissionSets":                      {"instance"},
+	"DescribePermissionSet":                   {"instance", "permission set"},
+	"ListPermissionSetsProvisionedToAccount":  {"instance", "account"},
+	"ListAccountsForProvisionedPermissionSet": {"instance", "permission set"},
+	"ListAccountAssignments":                  {"instance", "permission set", "account"},
+	"ListAccountAssignmentsForPrincipal":      {"instance"},
+	"CreateAccountAssignment":                 {"instance", "permission set", "account"},
+	"DeleteAccountAssignment":                 {"instance", "permission set", "account"},
+	"DescribeAccountAssignmentCreationStatus": {"instance"},
+	"DescribeAccountAssignmentDeletionStatus": {"instance"},
+	"ListAccountAssignmentCreationStatus":     {"instance"},
+	"ListAccountAssignmentDeletionStatus":     {"instance"},
+}
+
+func (p Place) identityCenter(operation string, text func(string) string) ([]Request, error) {
+	types, known := identityCenterTypes[operation]
+	if !known {
+		return nil, unknown(Call{Target: "SWBExternalService." + operation})
+	}
+	if len(types) == 0 {
+		return on("sso:"+operation, "*"), nil
+	}
+	var resources []string
+	for _, kind := range types {
+		switch kind {
+		case "instance":
+			resources = append(resources, text("InstanceArn"))
+		case "permission set":
+			resources = append(resources, text("PermissionSetArn"))
+		case "account":
+			resources = append(resources, "arn:aws:sso:::account/"+text("TargetId")+text("AccountId")) // one has the one, one the other
+		}
+	}
+	return on("sso:"+operation, resources...), nil
+}
+
+// identityStoreTypes is what the identity store checks an operation with, beside
+// itself. Whose id the call does not have is anybody.
+var identityStoreTypes = map[string][]string{
+	"GetUserId": {"user"}, "DescribeUser": {"user"}, "ListUsers": {"user"},
+	"ListGroups": {"group"}, "DescribeGroup": {"group"},
+	"ListGroupMemberships":  {"group", "membership"},
+	"GetGroupMembershipId":  {"group", "membership", "user"},
+	"CreateGroupMembership": {"group", "user"},
+	"DeleteGroupMembership": {"group", "membership", "user"},
+}
+
+func (p Place) identityStore(operation string, text func(string) string, in map[string]any) ([]Request, error) {
+	types, known := identityStoreTypes[operation]
+	if !known {
+		return nil, unknown(Call{Target: "AWSIdentityStore." + operation})
+	}
+	ids := map[string]string{"user": text("UserId"), "group": text("GroupId"), "membership": text("MembershipId")}
+	if member, ok := in["MemberId"].(map[string]any); ok {
+		ids["user"], _ = member["UserId"].(string)
+	}
+	resources := []string{"arn:aws:identitystore::" + p.AccountID + ":identitystore/" + text("IdentityStoreId")}
+	for _, kind := range types {
+		id := ids[kind]
+		if id == "" {
+			id = "*"
+		}
+		resources = append(resources, "arn:aws:identitystore:::"+kind+"/"+id)
+	}
+	return on("identitystore:"+operation, resources...), nil
+}
+
+func (p Place) stepFunctions(operation string, text func(string) string) ([]Request, error) {
+	action := "states:" + operation
+	switch operation {
+	case "StartExecution", "ListExecutions":
+		return on(action, text("stateMachineArn")), nil
+	case "DescribeExecution", "StopExecution", "GetExecutionHistory":
+		return on(action, text("executionArn")), nil
+	case "SendTaskSuccess", "SendTaskFailure":
+		// The reference has no resource for these, the call none but the token;
+		// AWS checks with the state machine that the token belongs to.
+		machine, known := "", false
+		if p.TokenMachine != nil {
+			machine, known = p.TokenMachine(text("taskToken"))
+		}
+		if !known {
+			return nil, nil // the answer is that there is no such task, whoever asks
+		}
+		return on(action, machine), nil
+	}
+	return nil, unknown(Call{Target: "AWSStepFunctions." + operation})
+}
+
+// rest are the calls whose operation is in method and path: Lambda's Invoke, and
+// S3 with the bucket in the path.
+func (p Place) rest(c Call) ([]Request, error) {
+	u, err := url.ParseRequestURI(c.URI)
+	if err != nil {
+		return nil, fmt.Errorf("read call: %w", err)
+	}
+	if name, ok := strings.CutPrefix(u.Path, "/2015-03-31/functions/"); ok {
+		name, ok = strings.CutSuffix(name, "/invocations")
+		if !ok || c.Method != http.MethodPost {
+			return nil, unknown(c)
+		}
+		if !strings.HasPrefix(name, "arn:") {
+			name = p.arn("lambda", "function:"+name)
+		}
+		if qualifier := u.Query().Get("Qualifier"); qualifier != "" {
+			name += ":" + qualifier
+		}
+		return on("lambda:InvokeFunction", name), nil
+	}
+	bucket, key, isObject := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	isObject = isObject && key != ""
+	query := u.Query()
+	query.Del("x-id") // how the SDK names the operation
+	switch {
+	case bucket == "":
+	case isObject && len(query) == 0 && (c.Method == http.MethodGet || c.Method == http.MethodHead):
+		return on("s3:GetObject", "arn:aws:s3:::"+bucket+"/"+key), nil
+	case isObject && len(query) == 0 && c.Method == http.MethodPut:
+		return on("s3:PutObject", "arn:aws:s3:::"+bucket+"/"+key), nil
+	case !isObject && c.Method == http.MethodGet && query.Get("list-type") == "2":
+		return on("s3:ListBucket", "arn:aws:s3:::"+bucket), nil
+	}
+	return nil, unknown(c)
+}
+
+// listingOf is what S3 asks for beside, where an object is not there: who may
+// not list the bucket is not told so.
+func listingOf(r Request) (Request, bool) {
+	bucket, _, ok := strings.Cut(strings.TrimPrefix(r.Resource, "arn:aws:s3:::"), "/")
+	return Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket}, ok && r.Action == "s3:GetObject"
+}
+
+func sorted(set map[string]bool) []string {
+	var all []string
+	for item := range set {
+		all = append(all, item)
+	}
+	slices.Sort(all)
+	return all
+}

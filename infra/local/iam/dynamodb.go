@@ -1,0 +1,97 @@
+package iam
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// dynamoDB are the operations on single items, and Query. The condition keys are
+// those of fine-grained access control: the values of partition keys
+// (dynamodb:LeadingKeys), and the attributes that a request names on their
+// highest level (dynamodb:Attributes).
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func (p Place) dynamoDB(operation string, body []byte) ([]Request, error) {
+	var in struct {
+		TableName, IndexName                   string
+		Key, Item                              map[string]map[string]any
+		UpdateExpression, ConditionExpression  string
+		ProjectionExpression, FilterExpression string
+		KeyConditionExpression                 string
+		ExpressionAttributeNames               map[string]string
+		ExpressionAttributeValues              map[string]map[string]any
+		// The forms that expressions replaced, which nobody here uses.
+		AttributeUpdates, Expected, KeyConditions, AttributesToGet json.RawMessage
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, fmt.Errorf("read call of DynamoDB: %w", err)
+	}
+	call := Call{Target: "DynamoDB_20120810." + operation}
+	if in.AttributeUpdates != nil || in.Expected != nil || in.KeyConditions != nil || in.AttributesToGet != nil {
+		return nil, unknown(call)
+	}
+	partitionKey, known := p.PartitionKeys[in.TableName]
+	if !known {
+		return nil, fmt.Errorf("IAM on the local stack knows no table %q", in.TableName)
+	}
+	resource := p.arn("dynamodb", "table/"+in.TableName)
+	named := map[string]bool{}
+	context := map[string][]string{}
+	leading := func(item map[string]map[string]any) {
+		for _, value := range item[partitionKey] {
+			context["dynamodb:LeadingKeys"] = []string{fmt.Sprint(value)}
+		}
+	}
+	switch operation {
+	case "GetItem", "UpdateItem", "DeleteItem":
+		leading(in.Key)
+		for attribute := range in.Key {
+			named[attribute] = true
+		}
+	case "PutItem":
+		leading(in.Item)
+		for attribute := range in.Item {
+			named[attribute] = true
+		}
+	case "Query":
+		if in.IndexName == "" {
+			return nil, unknown(call) // its leading key stands in the expression
+		}
+		resource += "/index/" + in.IndexName
+	default:
+		return nil, unknown(call)
+	}
+	for _, expression := range []string{in.UpdateExpression, in.ConditionExpression, in.ProjectionExpression, in.FilterExpression, in.KeyConditionExpression} {
+		for _, attribute := range attributesOf(expression, in.ExpressionAttributeNames) {
+			named[attribute] = true
+		}
+	}
+	context["dynamodb:Attributes"] = sorted(named)
+	return []Request{{Action: "dynamodb:" + operation, Resource: resource, Context: context}}, nil
+}
+
+// word is a name in an expression: of an attribute, of a placeholder for one
+// (#) or for a value (:), of a function or a keyword. What stands behind a dot
+// is inside an attribute.
+var word = regexp.MustCompile(`\.?[#:]?[A-Za-z_][A-Za-z0-9_-]*(\s*\()?`)
+
+var keywords = map[string]bool{"SET": true, "REMOVE": true, "ADD": true, "DELETE": true, "AND": true, "OR": true, "NOT": true, "IN": true, "BETWEEN": true}
+
+// attributesOf are the attributes that an expression names on their highest
+// level.
+func attributesOf(expression string, names map[string]string) []string {
+	var all []string
+	for _, found := range word.FindAllString(expression, -1) {
+		switch {
+		case strings.HasPrefix(found, "."), strings.HasPrefix(found, ":"), keywords[strings.ToUpper(strings.TrimRight(found, " ("))]:
+		case strings.HasSuffix(found, "("): // a function
+		case strings.HasPrefix(found, "#"):
+			all = append(all, names[found])
+		default:
+			all = append(all, found)
+		}
+	}
+	return all
+}

@@ -1,0 +1,159 @@
+// Package iam decides on the local stack what IAM decides on AWS: whether a role
+// may do what one of its functions asks for. It knows of IAM what the template
+// uses; anything else is an error when the policy is read, and not a decision.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+package iam
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Policy is an identity-based policy, with CloudFormation's functions resolved.
+type Policy struct{ statements []statement }
+
+type statement struct {
+	deny       bool
+	actions    []string
+	resources  []string
+	conditions []condition
+}
+
+// Request is one action on one resource.
+type Request struct {
+	Action   string // as "dynamodb:GetItem"
+	Resource string // ARN, or "*" where the action knows no resources
+	// Context is what is known of the request beside that, by condition key. A
+	// key that is not there is one that AWS would not have either.
+	Context map[string][]string
+}
+
+// Parse reads a policy document.
+func Parse(document []byte) (Policy, error) {
+	var raw struct {
+		Version   string
+		Statement []map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(document, &raw); err != nil {
+		return Policy{}, fmt.Errorf("read policy: %w", err)
+	}
+	if raw.Version != "2012-10-17" {
+		return Policy{}, fmt.Errorf("read policy: version %q is not known here", raw.Version)
+	}
+	var p Policy
+	for i, fields := range raw.Statement {
+		s, err := parseStatement(fields)
+		if err != nil {
+			return Policy{}, fmt.Errorf("read policy: statement %d: %w", i, err)
+		}
+		p.statements = append(p.statements, s)
+	}
+	return p, nil
+}
+
+func parseStatement(fields map[string]json.RawMessage) (s statement, err error) {
+	for name, raw := range fields {
+		switch name {
+		case "Sid":
+		case "Effect":
+			var effect string
+			if err := json.Unmarshal(raw, &effect); err != nil || effect != "Allow" && effect != "Deny" {
+				return s, fmt.Errorf("the effect %s is neither Allow nor Deny", raw)
+			}
+			s.deny = effect == "Deny"
+		case "Action":
+			s.actions, err = oneOrMore(raw)
+		case "Resource":
+			s.resources, err = oneOrMore(raw)
+		case "Condition":
+			s.conditions, err = parseConditions(raw)
+		default: // NotAction, NotResource, Principal
+			err = errors.New("it is not known here")
+		}
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if fields["Effect"] == nil || len(s.actions) == 0 || len(s.resources) == 0 {
+		return s, errors.New("it has no effect, no action or no resource")
+	}
+	return s, nil
+}
+
+func oneOrMore(raw json.RawMessage) ([]string, error) {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return []string{one}, nil
+	}
+	var more []string
+	err := json.Unmarshal(raw, &more)
+	return more, err
+}
+
+// Allowed says whether policies together allow a request: one statement has to
+// allow it, and none may deny it.
+func Allowed(policies []Policy, r Request) bool {
+	allowed := false
+	for _, p := range policies {
+		for _, s := range p.statements {
+			if !s.applies(r) {
+				continue
+			}
+			if s.deny {
+				return false
+			}
+			allowed = true
+		}
+	}
+	return allowed
+}
+
+func (s statement) applies(r Request) bool {
+	return anyMatches(s.actions, r.Action, matchesAction) && anyMatches(s.resources, r.Resource, matchesARN) && holdAll(s.conditions, r.Context)
+}
+
+func anyMatches(patterns []string, value string, match func(pattern, value string) bool) bool {
+	for _, pattern := range patterns {
+		if match(pattern, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesAction compares actions, whose case does not count.
+func matchesAction(pattern, action string) bool {
+	return matches(strings.ToLower(pattern), strings.ToLower(action))
+}
+
+// matchesARN compares ARNs part by part up to the resource: a "*" does not reach
+// over a colon there, and does in the resource.
+func matchesARN(pattern, arn string) bool {
+	if pattern == "*" || pattern == arn {
+		return true
+	}
+	patterns, parts := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
+	if len(patterns) != 6 || len(parts) != 6 {
+		return false
+	}
+	for i := range patterns {
+		if !matches(patterns[i], parts[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// matches compares text with a pattern of "*" (anything, also nothing) and "?"
+// (any one character).
+func matches(pattern, text string) bool {
+	// path.Match has the same two, but "*" stops at "/", and "[" and "\" mean
+	// something.
+	quote := strings.NewReplacer("/", "\x00", "[", "\x01", `\`, "\x02")
+	ok, err := path.Match(quote.Replace(pattern), quote.Replace(text))
+	return ok && err == nil
+}

@@ -1,0 +1,135 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sso-elevator/infra/local/iam"
+)
+
+// role takes roles whose permissions stand in the template. What a managed
+// policy permits is not known here. Who may assume a role is not looked at, nor
+// is its boundary: both only take away.
+func (d *deployer) role(_ context.Context, id string, p map[string]any) (created, error) {
+	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
+		return created{}, fmt.Errorf("the local stack does not know what the managed policies %v permit", managed)
+	}
+	name := d.name(id, p, "RoleName")
+	d.roles[name] = nil
+	inline, _ := p["Policies"].([]any)
+	for _, one := range inline {
+		one, _ := one.(map[string]any)
+		if err := d.permit(name, one["PolicyDocument"]); err != nil {
+			return created{}, err
+		}
+	}
+	return created{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name), "RoleId": "AROALOCAL"}}, nil
+}
+
+// policy adds to what roles of the template may do.
+func (d *deployer) policy(_ context.Context, id string, p map[string]any) (created, error) {
+	roles, _ := p["Roles"].([]any)
+	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
+		return created{}, errors.New("the local stack takes policies of roles only")
+	}
+	for _, role := range roles {
+		if err := d.permit(fmt.Sprint(role), p["PolicyDocument"]); err != nil {
+			return created{}, err
+		}
+	}
+	return created{ref: d.name(id, p, "PolicyName"), attrs: map[string]string{}}, nil
+}
+
+func (d *deployer) permit(role string, document any) error {
+	if _, ok := d.roles[role]; !ok {
+		return fmt.Errorf("no role is called %q", role)
+	}
+	raw, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	policy, err := iam.Parse(raw)
+	if err != nil {
+		return err
+	}
+	d.roles[role] = append(d.roles[role], policy)
+	return nil
+}
+
+// roleName is the name in a role's ARN.
+func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// use is what a service does with a role, as the template says: moto and the
+// player of the schedules do it without one.
+type use struct{ role, action, resource string }
+
+// usedBy notes that a role is for invoking a function, or starting a machine.
+func (d *deployer) usedBy(roleARN, target string) {
+	action := "lambda:InvokeFunction"
+	if strings.Contains(target, ":stateMachine:") {
+		action = "states:StartExecution"
+	}
+	d.uses = append(d.uses, use{roleName(roleARN), action, target})
+}
+
+// usedByMachine notes what a machine's definition has its role do: a task names
+// its target among its parameters; a distributed Map starts executions of the
+// machine itself.
+func (d *deployer) usedByMachine(machineARN, roleARN, definition string) error {
+	var states any
+	if err := json.Unmarshal([]byte(definition), &states); err != nil {
+		return fmt.Errorf("read definition: %w", err)
+	}
+	var walk func(any) error
+	walk = func(v any) error {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				if err := walk(item); err != nil {
+					return err
+				}
+			}
+		case map[string]any:
+			if resource, ok := v["Resource"].(string); ok && v["Type"] == "Task" {
+				parameters, _ := v["Parameters"].(map[string]any)
+				target, _ := parameters["FunctionName"].(string)
+				if target == "" {
+					target, _ = parameters["StateMachineArn"].(string)
+				}
+				if target == "" {
+					target, _ = parameters["StateMachineArn.$"].(string)
+					if target != "$$.StateMachine.Id" {
+						return fmt.Errorf("the local stack does not know what the task %s needs its role for", resource)
+					}
+					target = machineARN
+				}
+				d.usedBy(roleARN, target)
+			}
+			if v["Mode"] == "DISTRIBUTED" {
+				d.usedBy(roleARN, machineARN)
+			}
+			for _, item := range v {
+				if err := walk(item); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return walk(states)
+}
+
+// rolesSuffice says which of the roles that machines and schedules have lets
+// them down.
+func (d *deployer) rolesSuffice() error {
+	var failed []error
+	for _, u := range d.uses {
+		if !iam.Allowed(d.roles[u.role], iam.Request{Action: u.action, Resource: u.resource}) {
+			failed = append(failed, fmt.Errorf("the role %s may not %s on %s", u.role, u.action, u.resource))
+		}
+	}
+	return errors.Join(failed...)
+}

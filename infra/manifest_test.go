@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	slackgo "github.com/slack-go/slack"
+	"gopkg.in/yaml.v3"
+
+	"sso-elevator/slack"
+)
+
+// withoutScope are the methods of the Web API that any bot token may call.
+var withoutScope = []string{"auth.test", "views.open", "views.update"}
+
+// The manifest asks for the scopes of what the app calls, and for no other one:
+// every method of the client goes out to a server that takes down what it calls.
+func TestScopesAreThoseOfTheCalls(t *testing.T) {
+	called := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method, ok := strings.CutPrefix(r.URL.Path, "/api/")
+		if ok {
+			called[method] = true
+		}
+		channel := `{"id":"D1","is_member":true}`
+		if strings.HasPrefix(method, "chat.") {
+			channel = `"C1"`
+		}
+		io.WriteString(w, `{"ok":true,"channel":`+channel+`,"user":{"id":"U1"},"bot":{"id":"B1","app_id":"A1"},"view":{"id":"V1"},"messages":[],"members":[],"ts":"1"}`)
+	}))
+	defer server.Close()
+	client := slack.NewClient(func(context.Context) (string, error) { return "xoxb-1", nil }, server.URL+"/api/", nil)
+	ctx := t.Context()
+	message := slack.Message{Text: "text", RequestID: "r-1", Purpose: "announce"}
+	uses := map[string]func() error{
+		"OpenView":    func() error { _, _, err := client.OpenView(ctx, "t", slackgo.ModalViewRequest{}); return err },
+		"UpdateView":  func() error { return client.UpdateView(ctx, "V1", "h", slackgo.ModalViewRequest{}) },
+		"Post":        func() error { _, err := client.Post(ctx, "C1", "", message); return err },
+		"Update":      func() error { return client.Update(ctx, "C1", "1", message) },
+		"Ephemeral":   func() error { return client.Ephemeral(ctx, "C1", "U1", "", "text") },
+		"Respond":     func() error { return client.Respond(ctx, server.URL+"/response", "text") },
+		"User":        func() error { _, err := client.User(ctx, "U1"); return err },
+		"UserByEmail": func() error { _, _, err := client.UserByEmail(ctx, "a@example.com"); return err },
+		"InChannel":   func() error { _, err := client.InChannel(ctx, "C1", "U1"); return err },
+		"FindPost": func() error {
+			_, _, err := client.FindPost(ctx, "C1", "", "r-1", "announce")
+			_, _, inThread := client.FindPost(ctx, "C1", "1", "r-1", "announce")
+			return first2(err, inThread)
+		},
+		"OpenDM":       func() error { _, err := client.OpenDM(ctx, "U1"); return err },
+		"Installation": func() error { _, err := client.Installation(ctx); return err },
+		"AppOf":        func() error { _, err := client.AppOf(ctx, "B1"); return err },
+		"Channel":      func() error { _, err := client.Channel(ctx, "C1"); return err },
+	}
+	for i := range reflect.TypeOf(client).NumMethod() {
+		name := reflect.TypeOf(client).Method(i).Name
+		use, ok := uses[name]
+		if !ok {
+			t.Errorf("nobody knows which scopes %s needs: use it here", name)
+			continue
+		}
+		if err := use(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	needed := map[string]bool{}
+	for _, s := range slack.Scopes {
+		if s.Reason == "" {
+			t.Errorf("%s has no reason", s.Name)
+		}
+		methods := strings.Fields(s.Methods)
+		if len(methods) == 0 && s.Name != "commands" {
+			t.Errorf("%s is for no method", s.Name)
+		}
+		for _, method := range methods {
+			needed[method] = true
+			if !called[method] {
+				t.Errorf("%s is asked for because of %s, which is never called", s.Name, method)
+			}
+		}
+	}
+	for method := range called {
+		if !needed[method] && !slices.Contains(withoutScope, method) {
+			t.Errorf("%s is called, and no scope is asked for because of it", method)
+		}
+	}
+	if len(called) != len(needed)+len(withoutScope) {
+		t.Errorf("called were %q", slices.Sorted(maps.Keys(called)))
+	}
+}
+
+func first2(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// The file and the output are the same manifest, but for the URL: Slack's own
+// types take it without anything left over.
+func TestManifestIsOneOfSlacks(t *testing.T) {
+	const url = "https://a.example/slack"
+	s := goldenSettings(t)
+	m := slackManifest(s, url)
+	file, err := yaml.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fromYAML, fromJSON map[string]any
+	if err := yaml.Unmarshal(file, &fromYAML); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(m.json()), &fromJSON); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(fromYAML, fromJSON) {
+		t.Errorf("the file says %v\nthe output %v", fromYAML, fromJSON)
+	}
+
+	var slacks slackgo.Manifest
+	decoder := json.NewDecoder(strings.NewReader(m.json()))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&slacks); err != nil {
+		t.Fatal(err)
+	}
+	i := slacks.Settings.Interactivity
+	if !i.IsEnabled || i.RequestUrl != url || i.MessageMenuOptionsUrl != url {
+		t.Errorf("interactions go to %+v, want %s for both", i, url)
+	}
+	var commands, shortcuts []string
+	for _, c := range slacks.Features.SlashCommands {
+		if c.Url != url {
+			t.Errorf("%s goes to %s, want %s", c.Command, c.Url, url)
+		}
+		commands = append(commands, c.Command)
+	}
+	for _, c := range slacks.Features.Shortcuts {
+		if c.Type != "global" {
+			t.Errorf("%s is a shortcut of %s, want everywhere", c.CallbackID, c.Type)
+		}
+		shortcuts = append(shortcuts, c.CallbackID)
+	}
+	if want := []string{slack.CommandAccount, slack.CommandGroup}; !slices.Equal(commands, want) {
+		t.Errorf("commands %q, want %q", commands, want)
+	}
+	if want := []string{slack.CallbackAccount, slack.CallbackGroup}; !slices.Equal(shortcuts, want) {
+		t.Errorf("shortcuts %q, want %q", shortcuts, want)
+	}
+	if !slacks.Settings.OrgDeployEnabled {
+		t.Error("an app for an enterprise can't be installed for it")
+	}
+	s.SlackEnterpriseID = ""
+	if slackManifest(s, url).Settings.OrgDeploy {
+		t.Error("an app for one workspace can be installed for an enterprise, whose requests nobody would accept")
+	}
+}
