@@ -803,6 +803,9 @@ func (t *table) Granted(_ context.Context, id string, at, end time.Time, members
 
 func (t *table) BeginRevoke(_ context.Context, id string, at time.Time) (access.Request, error) {
 	return t.row("BeginRevoke "+id, id, func(r *access.Request) error {
+		// The function of an execution that was stopped comes late, when one
+		// that was started anew has granted: what was told to go goes.
+		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
 		}
