@@ -141,7 +141,7 @@ var (
 	countReminder = attributes("reminders_sent")
 	storeToken    = attributes("approval_token end_token")
 	post          = attributes("posts")
-	granted       = attributes("granted_at end events due revoking_at revoked_at tombstone closed_at")
+	granted       = attributes("granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at")
 	fail          = attributes("failure granted_at revoking_at")
 	giveUp        = attributes("tombstone closed_at")
 	beginRevoke   = attributes("revoking_at")
