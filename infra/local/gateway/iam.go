@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -55,7 +56,7 @@ func (g *Gateway) denied(call *Call, denial *iam.Denial) *Answer {
 	if denial == nil {
 		return nil
 	}
-	g.tellDenied(denial.Message)
+	g.tellDenied(fmt.Sprintf("%s %v", denial.Message, denial.Context))
 	switch {
 	case strings.HasPrefix(denial.Action, "s3:"):
 		raw, _ := xml.Marshal(struct {

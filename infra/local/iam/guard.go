@@ -33,6 +33,7 @@ func (g *Guard) Admit(accessKey, role, function string, policies []Policy) {
 type Denial struct {
 	Message string // as AWS says it
 	Action  string
+	Context map[string][]string // which AWS does not say
 }
 
 // Check decides on a call by an access key. Who is not admitted is not one of
@@ -78,7 +79,7 @@ func (g *Guard) caller(accessKey string) (caller, bool) {
 func (g *Guard) first(who caller, requests []Request) *Denial {
 	for _, r := range requests {
 		if !Allowed(who.policies, r) {
-			return &Denial{Action: r.Action, Message: fmt.Sprintf(
+			return &Denial{Action: r.Action, Context: r.Context, Message: fmt.Sprintf(
 				"User: arn:aws:sts::%s:assumed-role/%s/%s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
 				g.Place.AccountID, who.role, who.function, r.Action, r.Resource, r.Action)}
 		}
