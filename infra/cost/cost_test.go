@@ -32,9 +32,9 @@ func standing(t *testing.T) (alarms, metrics int) {
 			alarms++
 		}
 	}
-	// 19 names; outcomes and times to decision come by six kinds, completed
+	// 17 names; outcomes and times to decision come by six kinds, completed
 	// runs by two modes.
-	return alarms, 19 + 5 + 5 + 1
+	return alarms, 17 + 5 + 5 + 1
 }
 
 // The page is what the code computes from what was counted.
@@ -49,14 +49,14 @@ func TestCostPage(t *testing.T) {
 This page is made from the code (` + "`go test ./infra/cost -update`" + `): the calls of one request that is approved, granted and ends on time, as
 ` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`infra/cost/cost.go`" + `](../infra/cost/cost.go): US dollars, us-east-1,
 January 2026, without any free tier. That file also has what is assumed, because it can't be counted here: 150 ms for each invocation, rows of 4 KB, 1 KB of
-log for each invocation. A request with reminders adds three transitions and two invocations for each; one that is denied costs half.
+log for each invocation. Each reminder adds four transitions and three invocations.
 
 | 1,000 requests | count | USD |
 |---|---:|---:|
 `)
 	lines := PerRequest(c)
 	for _, l := range lines {
-		fmt.Fprintf(&b, "| %s | %.4g | %.3f |\n", l.What, 1000*l.Count, 1000*l.USD)
+		fmt.Fprintf(&b, "| %s | %.6g | %.3f |\n", l.What, 1000*l.Count, 1000*l.USD)
 	}
 	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nIdentity Center, the Identity Store, Organizations, standard parameters of SSM and Slack cost nothing. A secret in Secrets Manager costs 0.40 a month.\n\n", 1000*Sum(lines))
 	b.WriteString("| a month, whether or not anybody asks | count | USD |\n|---|---:|---:|\n")
