@@ -30,6 +30,10 @@ func TestScopesAreThoseOfTheCalls(t *testing.T) {
 		if ok {
 			called[method] = true
 		}
+		if method == "auth.test" {
+			io.WriteString(w, `{"ok":true,"team":"T","team_id":"T1","user":"bot","user_id":"U1","bot_id":"B1"}`)
+			return
+		}
 		channel := `{"id":"D1","is_member":true}`
 		if strings.HasPrefix(method, "chat.") {
 			channel = `"C1"`

@@ -185,12 +185,12 @@ var acceptedOfAwsSolutions = []accepted{
 		reason: "sso:ListInstances, organizations:ListAccounts and X-Ray know no resources.",
 	},
 	{
-		rule:   "AwsSolutions-IAM5[Resource::*]",
+		rule:   "IAM5[Resource::*]",
 		places: "Await/Role Notify/Role Audit/Role",
 		reason: "X-Ray knows no resources.",
 	},
 	{
-		rule:   "AwsSolutions-SQS3",
+		rule:   "SQS3",
 		places: "DeadLetters",
 		reason: "It is where the dead letters go.",
 	},
@@ -226,7 +226,7 @@ var acceptedOfAwsSolutions = []accepted{
 	},
 	{
 		rule:   "IAM5[Resource::arn:<AWS::Partition>:kms:<AWS::Region>:<AWS::AccountId>:key/*]",
-		places: "Ingress/Role Evaluate/Role Notify/Role Grant/Role Audit/Role Reconcile/Role",
+		places: "Ingress/Role Evaluate/Role Notify/Role Grant/Role Revoke/Role Audit/Role Reconcile/Role",
 		reason: "Which key encrypts a secret, or the bucket that the CDK was bootstrapped with, is the customer's choice; the conditions bind it to the one secret, and to the policies.",
 	},
 	{

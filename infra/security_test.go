@@ -274,9 +274,8 @@ func plainText(v any) any {
 // withoutNarrowerResource are the actions that may stand with the resource "*",
 // which AWS's service authorization reference gives no types of resources.
 var withoutNarrowerResource = map[string]string{
-	"sso:ListInstances":                  "there is one instance, and this finds it",
-	"organizations:ListAccounts":         "the accounts that can be asked for",
-	"organizations:DescribeOrganization": "which account manages the organization",
+	"sso:ListInstances":          "there is one instance, and this finds it",
+	"organizations:ListAccounts": "the accounts that can be asked for",
 
 	"xray:PutTraceSegments":         "what Step Functions writes of each execution",
 	"xray:PutTelemetryRecords":      "what Step Functions writes of each execution",
