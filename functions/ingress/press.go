@@ -57,7 +57,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 // decide approves or denies, if the person may. The text, where there is one,
 // says why nothing came of it.
 func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.OutcomeKind) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *Handler) decide(ctx context.Context, log *slog.Logger, in slack.Interac
 
 // withdraw takes a request back, if it is the requester who wants it.
 func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
@@ -124,7 +124,7 @@ func (h *Handler) withdraw(ctx context.Context, log *slog.Logger, in slack.Inter
 // end ends access before its time, if the requester wants it or somebody who
 // could approve it.
 func (h *Handler) end(ctx context.Context, log *slog.Logger, in slack.Interaction) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	r, err := h.Store.Get(work, in.Action.Value)
 	if err != nil {
