@@ -36,7 +36,7 @@ lint: tools ## gofmt, go vet, and what the template and the state machine are ch
 	go vet ./...
 	go test -run 'CfnLint|AslValidator|Nag' ./infra
 
-bench: ## run the benchmarks and print a table
+bench: tools ## measure what the system costs and print a table
 	go run ./infra/bench
 
 tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use

@@ -173,7 +173,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL(), "ELEVATOR_SLACK_API_URL": s.slackAPI()},
 	})
 	s.gateway = gateway.New(gateway.Config{
-		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay,
+		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: s.options.settle,
 		Intercept: func(c *gateway.Call) *gateway.Answer {
 			if status, body, ok := rules.Call(c.Target(), c.URI, c.Body); ok {
 				return &gateway.Answer{Status: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: body}
