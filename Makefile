@@ -39,7 +39,7 @@ lint: tools ## gofmt, go vet, and what the template and the state machine are ch
 drain: ## end all access and let nobody ask for more, before the stack is removed
 	go run ./infra/drain -yes $(DRAIN)
 
-bench: ## run the benchmarks and print a table
+bench: tools ## measure what the system costs and print a table
 	go run ./infra/bench
 
 doctor: ## say what is ready for a deployment, and what is missing

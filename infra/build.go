@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"sso-elevator/infra/compile"
 )
 
 // build makes what is uploaded beside the template, in the folder .build: a
@@ -65,7 +65,7 @@ func (b build) functions(names []string) (map[string]binary, error) {
 	var failures []error
 	for _, name := range names {
 		compiled := filepath.Join(fresh, name)
-		if err := b.compile(name, compiled); err != nil {
+		if err := compile.Function(b.root, name, b.goarch, compiled); err != nil {
 			failures = append(failures, err)
 			continue
 		}
@@ -83,27 +83,6 @@ func (b build) functions(names []string) (map[string]binary, error) {
 		return nil, err
 	}
 	return binaries, nil
-}
-
-func (b build) compile(name, to string) error {
-	cmd := exec.Command("go", "build",
-		"-trimpath",       // no paths of this machine
-		"-buildvcs=false", // no commit: the same source is the same function
-		"-tags", "lambda.norpc",
-		"-ldflags", "-s -w",
-		"-o", to, "./functions/"+name)
-	cmd.Dir = b.root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.goarch,
-		// Settings of this machine that would change the bytes.
-		"GOFLAGS=", "GOARM64=", "GOAMD64=", "GOEXPERIMENT=", "GOFIPS140=")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		said := strings.TrimSpace(string(output))
-		if said == "" {
-			said = err.Error() // go itself did not run
-		}
-		return fmt.Errorf("build function %s for %s:\n%s", name, b.architecture, said)
-	}
-	return nil
 }
 
 // replace puts the file at fresh, whose content is given, at path, unless the

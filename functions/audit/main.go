@@ -4,17 +4,16 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sso-elevator/functions/internal/auditlog"
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
@@ -42,7 +41,7 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1

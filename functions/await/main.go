@@ -6,13 +6,13 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/env"
-	"sso-elevator/functions/internal/leases"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/task"
 	"sso-elevator/functions/internal/tasktoken"
@@ -32,7 +32,7 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
@@ -40,8 +40,19 @@ func run() int {
 	h := &Handler{
 		Table:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),
 		Tokens: tasktoken.Resumer{API: sfn.NewFromConfig(cfg)},
-		Sleep:  leases.Sleep,
+		Sleep:  sleep,
 	}
 	task.Start(logger, h.Handle)
 	return 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

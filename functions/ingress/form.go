@@ -52,7 +52,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		return empty(http.StatusInternalServerError)
 	}
 
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	view := slack.FormView(slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations})
 	if _, err := h.People.Requester(work, in.UserID); err != nil {
@@ -76,7 +76,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 		log.Warn("an unknown action in a view", "callback", in.View.CallbackID, "action", in.Action.ID)
 		return empty(http.StatusOK)
 	}
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	form := slack.Form{Kind: kind, Durations: h.Durations}
 	var err error

@@ -85,10 +85,33 @@ var (
 // The rest is for the way here and back.
 const (
 	answerTimeout = 2600 * time.Millisecond
-	// workTimeout is what may be spent on finding out; then there is still time
-	// to say that it took too long.
-	workTimeout = 2100 * time.Millisecond
+	// tellingTime is what finding out has to leave of it: there must be time to
+	// say that it took too long.
+	tellingTime = 500 * time.Millisecond
+	// leastTimeout is how long a request is worked on that was late already: it
+	// may still be in time, and what is pressed is to be decided all the same.
+	leastTimeout = time.Second
 )
+
+// timeLeft is what is left of answerTimeout for a request that the HTTP API took
+// at arrived, in milliseconds since 1970: of a cold start Slack waits for the
+// start, too. Where it is not known when, or that is not before now, all is left.
+func timeLeft(arrived int64, now time.Time) time.Duration {
+	if arrived <= 0 {
+		return answerTimeout
+	}
+	spent := max(0, now.Sub(time.UnixMilli(arrived)))
+	return max(leastTimeout, answerTimeout-spent)
+}
+
+// working is the context for finding out.
+func working(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithTimeout(ctx, answerTimeout-tellingTime)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-tellingTime))
+}
 
 // Handler answers Slack.
 type Handler struct {
@@ -122,7 +145,7 @@ type Handler struct {
 // right, and until then nothing is called but, once in a while, what keeps the
 // secrets. It returns no errors: Slack gets a status.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeLeft(event.RequestContext.TimeEpoch, h.Now()))
 	defer cancel()
 
 	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and

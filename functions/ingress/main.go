@@ -3,14 +3,12 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	lambdaservice "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -22,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
@@ -66,7 +65,7 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1

@@ -25,7 +25,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	switch in.Action.ID {
 	case slack.ActionApprove, slack.ActionDeny, slack.ActionWithdraw, slack.ActionEnd:
 		log = log.With("request_id", in.Action.Value)
-		work, cancel := context.WithTimeout(ctx, workTimeout)
+		work, cancel := working(ctx)
 		defer cancel()
 		var r access.Request
 		if r, err = h.Store.Get(work, in.Action.Value); err != nil {

@@ -15,7 +15,7 @@ import (
 // may: may it remove what it found? The first answer counts. The text, where
 // there is one, says why nothing came of it.
 func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Interaction, remove bool) (string, error) {
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	run, err := h.Store.Run(work, in.Action.Value)
 	if err != nil {

@@ -26,7 +26,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	if len(mistakes) > 0 {
 		return answer(slack.FieldErrorsResponse(mistakes))
 	}
-	work, cancel := context.WithTimeout(ctx, workTimeout)
+	work, cancel := working(ctx)
 	defer cancel()
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	if err != nil {

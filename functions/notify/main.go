@@ -3,18 +3,17 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/runs"
@@ -44,7 +43,7 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1

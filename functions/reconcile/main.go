@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -22,6 +21,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/drift"
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
@@ -60,14 +60,14 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	// The adaptive mode slows down all calls of a client when one of them is
-	// throttled.
-	cfg, err := config.LoadDefaultConfig(context.Background(),
-		config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(attempts))
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
 	}
+	// The adaptive mode slows down all calls of a client when one of them is
+	// throttled.
+	cfg.RetryMode, cfg.RetryMaxAttempts = aws.RetryModeAdaptive, attempts
 	sso := cfg.Copy()
 	if s.SSORegion != "" {
 		sso.Region = s.SSORegion

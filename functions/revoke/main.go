@@ -2,18 +2,17 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
@@ -42,7 +41,7 @@ func run() int {
 		return 1
 	}
 	logger := task.Logger(s.LogLevel)
-	cfg, err := config.LoadDefaultConfig(context.Background())
+	cfg, err := awsconfig.FromEnvironment(os.LookupEnv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1

@@ -1,65 +1,178 @@
-// Command bench measures what the system costs and prints it as a table. It
-// needs no AWS and no network: what stands in for AWS answers in the process.
+// Command bench measures what the system costs and prints it as one table, each
+// line with what is to be reached. It needs no AWS and no network: stubs that
+// answer at once stand in for AWS and Slack, and for the way from a press of a
+// button to access the local stack does.
+//
+// Nothing fails by being slow: the exit code is 1 only where something could
+// not be measured. docs/performance.md explains every line.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
-// benchmark is one table.
-type benchmark struct {
-	name  string // for -only
-	title string
-	// notes say what was measured, and against what.
-	notes  string
-	header []string
-	rows   func(context.Context) ([][]string, error)
+// bench is what the measurements share.
+type bench struct {
+	root   string // of the Go module
+	dir    string // for what is made on the way
+	log    io.Writer
+	built  *binaries
+	stderr io.Writer
 }
 
-// benchmarks are all there are, in the order in which they are printed.
-var benchmarks = []benchmark{scans}
+// functions compiles the functions when the first measurement needs them.
+func (b *bench) functions() (*binaries, error) {
+	if b.built != nil {
+		return b.built, nil
+	}
+	var err error
+	b.built, err = compileFunctions(b.root, b.dir)
+	return b.built, err
+}
+
+// measurement gives some lines of the table.
+type measurement struct {
+	name  string // for -only
+	lines func(context.Context, *bench) ([]line, error)
+}
+
+// measurements are all there are, in the order in which they are printed.
+var measurements = []measurement{
+	{"functions", withFunctions(measureFunctions)},
+	{"ingress", withFunctions(measureIngress)},
+	{"large", withFunctions(measureLarge)},
+	{"decision", func(context.Context, *bench) ([]line, error) { return measureDecision(), nil }},
+	{"press", measurePress},
+	{"scans", func(ctx context.Context, _ *bench) ([]line, error) { return measureScans(ctx) }},
+}
+
+func withFunctions(measure func(*binaries) ([]line, error)) func(context.Context, *bench) ([]line, error) {
+	return func(_ context.Context, b *bench) ([]line, error) {
+		built, err := b.functions()
+		if err != nil {
+			return nil, err
+		}
+		return measure(built)
+	}
+}
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "`name` of the one benchmark to run")
+	only := flags.String("only", "", "`names` of the measurements to make, separated by commas (default: all)")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	found := false
-	for _, b := range benchmarks {
-		if *only != "" && *only != b.name {
-			continue
-		}
-		found = true
-		rows, err := b.rows(context.Background())
-		if err != nil {
-			fmt.Fprintf(stderr, "%s: %v\n", b.name, err)
-			return 1
-		}
-		print(stdout, b, rows)
-	}
-	if !found {
-		fmt.Fprintf(stderr, "there is no benchmark %q\n", *only)
+	chosen, err := choose(*only)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
 		return 2
 	}
-	return 0
+	root, err := moduleRoot()
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "sso-elevator-bench-")
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{root: root, dir: dir, stderr: stderr}
+	before := machine(time.Now())
+	var lines []line
+	code := 0
+	for _, m := range chosen {
+		began := time.Now()
+		more, err := m.lines(context.Background(), b)
+		if err != nil {
+			fmt.Fprintf(stderr, "bench: %s: %v\n", m.name, err)
+			code = 1
+		}
+		fmt.Fprintf(stderr, "bench: %s took %s\n", m.name, time.Since(began).Round(time.Second))
+		lines = append(lines, more...)
+	}
+	fmt.Fprintln(stdout, before)
+	fmt.Fprintln(stdout)
+	print(stdout, lines)
+	return code
 }
 
-func print(w io.Writer, b benchmark, rows [][]string) {
-	fmt.Fprintf(w, "%s\n\n", b.title)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range append([][]string{b.header}, rows...) {
-		fmt.Fprintln(t, strings.Join(row, "\t")+"\t")
+// choose gives the measurements with those names; all for none.
+func choose(names string) ([]measurement, error) {
+	if names == "" {
+		return measurements, nil
+	}
+	var chosen []measurement
+	for name := range strings.SplitSeq(names, ",") {
+		found := false
+		for _, m := range measurements {
+			if m.name == name {
+				chosen, found = append(chosen, m), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("there is no measurement %q", name)
+		}
+	}
+	return chosen, nil
+}
+
+func print(w io.Writer, lines []line) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, l := range append([]line{{"measure", "to reach", "figure", "reached"}}, lines...) {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", l.measure, l.toReach, l.figure, l.reached)
 	}
 	t.Flush()
-	fmt.Fprintf(w, "\n%s\n", b.notes)
+}
+
+// machine says where and when was measured, and how busy the machine was before:
+// with a load of one and more, figures are those of a busy machine.
+func machine(now time.Time) string {
+	said := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load, _, _ := strings.Cut(string(text), " ")
+		said += ", load before " + load
+	}
+	return said
+}
+
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
+		if name, value, ok := strings.Cut(in.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "processor"
+}
+
+// moduleRoot is the directory of go.mod, at or above the working directory.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
+		}
+	}
 }

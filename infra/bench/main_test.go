@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/drift"
 )
@@ -37,7 +38,7 @@ func TestRun(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{[]string{"-only", "nothing"}, 2, `there is no benchmark "nothing"`},
+		{[]string{"-only", "nothing"}, 2, `there is no measurement "nothing"`},
 		{[]string{"-fast"}, 2, "-fast"},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -46,8 +47,12 @@ func TestRun(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	print(&out, benchmark{title: "Title", notes: "Notes.", header: []string{"a", "bb"}}, [][]string{{"111", "2"}})
-	if want := "Title\n\n    a  bb\n  111   2\n\nNotes.\n"; out.String() != want {
+	print(&out, []line{within("short", 1500*time.Microsecond, 2*time.Millisecond), {measure: "a measure", figure: "7"}})
+	const want = `measure    to reach  figure  reached
+short      2.0 ms    1.5 ms  yes
+a measure            7       
+`
+	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

@@ -167,7 +167,7 @@ func TestGroupMembership(t *testing.T) {
 		t.Errorf("the membership lasted %s, want 10 s", lasted)
 	}
 	states := m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? OnlyTheHint Decided? Grant ConfirmGrant AuditGrant Active "+removal; got != want {
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? OnlyTheHint Grant ConfirmGrant AuditGrant Active "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")

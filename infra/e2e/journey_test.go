@@ -65,7 +65,7 @@ func TestApprovedRequest(t *testing.T) {
 		t.Errorf("access lasted %s, want 10 s", lasted)
 	}
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? OnlyTheHint Decided? Grant ConfirmGrant AuditGrant Active "+removal; got != want {
+	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? OnlyTheHint Grant ConfirmGrant AuditGrant Active "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")

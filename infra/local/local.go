@@ -180,7 +180,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	})
 	s.gateway = gateway.New(gateway.Config{
 		Guard: s.guard, Denied: func(what string) { s.say("IAM: %s", what) },
-		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: gateway.DefaultSettleDelay,
+		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: s.options.settle,
 		Intercept: func(c *gateway.Call) *gateway.Answer {
 			if status, body, ok := rules.Call(c.Target(), c.URI, c.Body); ok {
 				return &gateway.Answer{Status: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: body}

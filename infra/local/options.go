@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"time"
+
+	"sso-elevator/infra/local/gateway"
 )
 
 // noSeed leaves AWS as it is.
@@ -21,6 +24,7 @@ type options struct {
 	botToken      string
 	signingSecret string
 	seed          string // empty: the example organization
+	settle        time.Duration
 }
 
 // parseOptions reads the command line; every mistake is in its error.
@@ -36,6 +40,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.botToken, "slack-bot-token", "", "the bot's `token` (default, with the simulator: a random one)")
 	flags.StringVar(&o.signingSecret, "slack-signing-secret", "", "the `secret` that Slack signs with (default, with the simulator: a random one)")
 	flags.StringVar(&o.seed, "seed", "", "`file` with an example organization, or none to leave AWS as it is (default: the one of the demo)")
+	flags.DurationVar(&o.settle, "settle", gateway.DefaultSettleDelay, "how `long` Identity Center takes to carry out an assignment")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

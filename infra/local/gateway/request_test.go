@@ -83,7 +83,7 @@ func TestRequestMachine(t *testing.T) {
 				"evaluate": map[string]any{"next": "approval", "wait_seconds": 60}, "granted": map[string]any{"end_in": 60},
 			},
 			resume: "AwaitApproval",
-			want:   append([]string{"Evaluate", "Announce", "Route", "AwaitApproval", "Approved?", "OnlyTheHint", "Decided?", "Grant", "ConfirmGrant", "AuditGrant", "Active", "AwaitEnd", "Ended", "NotifyGranted", "Told"}, revoked...),
+			want:   append([]string{"Evaluate", "Announce", "Route", "AwaitApproval", "Approved?", "OnlyTheHint", "Grant", "ConfirmGrant", "AuditGrant", "Active", "AwaitEnd", "Ended", "NotifyGranted", "Told"}, revoked...),
 			status: types.ExecutionStatusSucceeded,
 		},
 		{

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+func TestTimeLeft(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		arrived int64
+		want    time.Duration
+	}{
+		{"just now", now.UnixMilli(), answerTimeout},
+		{"before a cold start", now.Add(-700 * time.Millisecond).UnixMilli(), answerTimeout - 700*time.Millisecond},
+		{"long ago", now.Add(-time.Minute).UnixMilli(), leastTimeout},
+		{"by a clock that is ahead", now.Add(time.Minute).UnixMilli(), answerTimeout},
+		{"nobody says when", 0, answerTimeout},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := timeLeft(tt.arrived, now); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// What is left after finding out is enough to tell about it.
+func TestWorking(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	all, _ := ctx.Deadline()
+	work, cancel := working(ctx)
+	defer cancel()
+	if got, _ := work.Deadline(); all.Sub(got) != tellingTime {
+		t.Errorf("finding out ends %s before the answer, want %s", all.Sub(got), tellingTime)
+	}
+}
+
+// A request that waited for a cold start gets that much less time.
+func TestColdStartCounts(t *testing.T) {
+	w := newWorld()
+	event := sign(payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "1.2"}), now)
+	event.RequestContext.TimeEpoch = now.Add(-1100 * time.Millisecond).UnixMilli()
+	if _, err := w.handler().Handle(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	if w.deadline > answerTimeout-1100*time.Millisecond || w.deadline < time.Second {
+		t.Errorf("the form was opened with %s left, want at most %s", w.deadline, answerTimeout-1100*time.Millisecond)
+	}
+}

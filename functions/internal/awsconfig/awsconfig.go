@@ -1,0 +1,62 @@
+// Package awsconfig is the AWS SDK's configuration as a Lambda function needs it:
+// out of the environment that Lambda gives it, and out of nothing else.
+//
+// The SDK's own config.LoadDefaultConfig also looks for files, profiles, single
+// sign-on, web identities, containers and instances, none of which a function
+// has, and links the clients for all of them: three megabytes of binary, and
+// milliseconds of every cold start.
+package awsconfig
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/logging"
+)
+
+// FromEnvironment reads the variables that Lambda sets (AWS_REGION and the three
+// of the role's credentials), and AWS_ENDPOINT_URL, with which the local stack
+// takes the place of AWS; lookup is os.LookupEnv. A variable that is missing is
+// an error, and all of them are named in it; the session token may be missing.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
+	var missing []error
+	required := func(name string) string {
+		value, _ := lookup(name)
+		if value == "" {
+			missing = append(missing, fmt.Errorf("%s is not set", name))
+		}
+		return value
+	}
+	credentials := aws.Credentials{Source: "environment"}
+	region := required("AWS_REGION")
+	credentials.AccessKeyID = required("AWS_ACCESS_KEY_ID")
+	credentials.SecretAccessKey = required("AWS_SECRET_ACCESS_KEY")
+	credentials.SessionToken, _ = lookup("AWS_SESSION_TOKEN")
+	if err := errors.Join(missing...); err != nil {
+		return aws.Config{}, err
+	}
+	cfg := aws.Config{
+		Region: region,
+		// Lambda gives a process credentials that outlive it: there is nothing
+		// to renew.
+		Credentials: static(credentials),
+		// One client: all services share its connections.
+		HTTPClient: awshttp.NewBuildableClient(),
+		Logger:     logging.NewStandardLogger(os.Stderr),
+		// From here on as LoadDefaultConfig has it. What is sent and read has a checksum
+		// wherever the service knows one.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+		DefaultsMode:               aws.DefaultsModeLegacy,
+		AccountIDEndpointMode:      aws.AccountIDEndpointModePreferred,
+	}
+	if endpoint, _ := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return cfg, nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"sso-elevator/infra/local/process"
+)
+
+// answerTimeout is when a function that does not answer is given up.
+const answerTimeout = 30 * time.Second
+
+// running is a function's process and its Runtime API, which takes the time.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+type running struct {
+	process *process.Process
+	server  *http.Server
+	log     bytes.Buffer // what the process wrote; to be read after it has ended
+
+	started time.Time
+	polls   chan time.Time // the first request for work
+	events  chan []byte
+	handed  chan time.Time
+	answers chan reply
+	ended   chan struct{}
+}
+
+type reply struct {
+	at     time.Time
+	body   []byte
+	failed bool
+}
+
+// startFunction starts a process of the binary. The caller stops it.
+func startFunction(binary string, environment []string) (*running, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &running{
+		polls: make(chan time.Time, 1), events: make(chan []byte), handed: make(chan time.Time, 1),
+		answers: make(chan reply, 1), ended: make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", r.next)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, false) })
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, true) })
+	r.server = &http.Server{Handler: mux}
+	go r.server.Serve(listener)
+
+	cmd := exec.Command(binary)
+	cmd.Env = append(environment, "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	cmd.Stdout, cmd.Stderr = &r.log, &r.log
+	r.started = time.Now()
+	if r.process, err = process.Start(cmd); err != nil {
+		r.server.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *running) stop() {
+	close(r.ended)
+	r.process.Kill()
+	r.server.Close()
+}
+
+func (r *running) next(w http.ResponseWriter, q *http.Request) {
+	select {
+	case r.polls <- time.Now():
+	default:
+	}
+	var event []byte
+	select {
+	case event = <-r.events:
+	case <-r.ended:
+		return
+	case <-q.Context().Done():
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Lambda-Runtime-Aws-Request-Id", "00000000-0000-0000-0000-000000000000")
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(answerTimeout).UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:bench:live")
+	h.Set("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0")
+	r.handed <- time.Now()
+	w.Write(event)
+}
+
+func (r *running) answer(w http.ResponseWriter, q *http.Request, failed bool) {
+	at := time.Now()
+	body, _ := io.ReadAll(q.Body)
+	w.WriteHeader(http.StatusAccepted)
+	io.WriteString(w, `{"status":"OK"}`)
+	r.answers <- reply{at, body, failed}
+}
+
+var errEnded = errors.New("the function ended or did not answer")
+
+// said ends the process and returns the end of what it wrote.
+func (r *running) said() string {
+	r.process.Kill()
+	text := r.log.String()
+	return text[max(0, len(text)-2000):]
+}
+
+// complaint ends the process. It is an error if the process has logged a warning
+// or an error: then it did not do what was to be measured.
+func (r *running) complaint() error {
+	r.process.Kill()
+	for line := range strings.Lines(r.log.String()) {
+		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
+			return fmt.Errorf("the function complains: %s", line)
+		}
+	}
+	return nil
+}
+
+// firstPoll waits for the process to ask for work and returns how long after its
+// start that was.
+func (r *running) firstPoll() (time.Duration, error) {
+	select {
+	case at := <-r.polls:
+		return at.Sub(r.started), nil
+	case <-time.After(answerTimeout):
+		return 0, errEnded
+	}
+}
+
+// invoke hands the process an event and waits for its answer, which is the
+// reply to it; took is from when it was handed over.
+func (r *running) invoke(event []byte) (answer reply, took time.Duration, err error) {
+	late := time.After(answerTimeout)
+	select {
+	case r.events <- event:
+	case <-late:
+		return reply{}, 0, errEnded
+	}
+	handed := <-r.handed
+	select {
+	case answer = <-r.answers:
+	case <-late:
+		return reply{}, 0, errEnded
+	}
+	if answer.failed {
+		return answer, 0, fmt.Errorf("the function failed: %s", answer.body)
+	}
+	return answer, answer.at.Sub(handed), nil
+}
+
+// resident is the process's resident memory, in bytes.
+func (r *running) resident() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.PID()))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	kib, err := strconv.ParseInt(number, 10, 64)
+	return kib << 10, err
+}
+
+// environment is what every function finds: each reads of it what it knows.
+func environment(s *stub) []string {
+	var all []string
+	for name, value := range map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s.url,
+		"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_SESSION_TOKEN": "bench",
+		"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+		"ELEVATOR_TABLE": "requests", "ELEVATOR_POLICY_POINTER": "/policy",
+		"ELEVATOR_AUDIT_BUCKET": "audit", "ELEVATOR_AUDIT_PREFIX": "records", "ELEVATOR_CATALOG_BUCKET": "catalogs",
+		"ELEVATOR_ACCOUNT": stubAccount, "ELEVATOR_RECONCILE_FUNCTION": "arn:aws:lambda:us-east-1:123456789012:function:reconcile:live",
+		"ELEVATOR_REQUEST_MACHINE":   stubMachine,
+		"ELEVATOR_RECONCILE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile",
+		"ELEVATOR_MAX_REMOVALS":      "10",
+		"ELEVATOR_SLACK_BOT_TOKEN":   "ssm:/token", "ELEVATOR_SLACK_SIGNING_SECRET": "ssm:/signing",
+		"ELEVATOR_SLACK_CHANNEL": stubChannel, "ELEVATOR_SLACK_TEAM": stubTeam, "ELEVATOR_SLACK_APP": stubApp, "ELEVATOR_SLACK_API_URL": s.url + "/api/",
+		"ELEVATOR_DURATIONS": "3600,7200", "ELEVATOR_REQUEST_EXPIRATION_SECONDS": "28800", "ELEVATOR_ANNOUNCE_SECONDS": "3600",
+		"ELEVATOR_REMINDER_INITIAL_SECONDS": "900", "ELEVATOR_REMINDER_MULTIPLIER": "2",
+	} {
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// task is the payload of a state of the request machine.
+func task(operation, request string) []byte {
+	text, _ := json.Marshal(object{"operation": operation, "request_id": request, "execution": stubExecution, "token": stubToken})
+	return text
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+const stubMachine = "arn:aws:states:us-east-1:123456789012:stateMachine:requests"
+const stubExecution = "arn:aws:states:us-east-1:123456789012:execution:requests:bench"
+
+// The states of a request that functions are measured in, by its id.
+const (
+	openRequest    = "open"
+	approvedOne    = "approved"
+	grantedRequest = "granted"
+)
+
+var (
+	stubTarget = access.Target{
+		Kind: access.KindAccount, AccountID: smallAccount, AccountName: "Production",
+		PermissionSet: "Developer", PermissionSetARN: stubSet,
+	}
+	stubDecision = access.Decision{
+		Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{emailOf(stubApprover)}, Statements: []int{0},
+	}
+)
+
+// requestRows are requests for an account, one in each state.
+func requestRows(now time.Time) []access.Request {
+	requester, approver := personOf(stubRequester), personOf(stubApprover)
+	open := access.Request{
+		ID: openRequest, Target: stubTarget, Reason: "The deployment of this morning has to be looked at.", Duration: 3600,
+		TeamID: stubTeam, ViewID: "V0BENCH01", Requester: requester, CreatedAt: now.Add(-time.Minute),
+		ExecutionName: "bench", ExecutionARN: stubExecution,
+		Approvers: []access.Person{approver}, EvaluatedDecision: &stubDecision, ExpiresAt: now.Add(time.Hour),
+		ApprovalToken: stubToken,
+		Events:        []access.Event{{Kind: access.EventRequested, At: now.Add(-time.Minute), By: requester}},
+	}
+	approved := open
+	approved.ID = approvedOne
+	approved.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: approver, At: now, Reason: string(stubDecision.Reason), Statements: stubDecision.Statements}
+	approved.Events = append(open.Events, access.Event{Kind: access.EventApproved, At: now, By: approver})
+	granted := approved
+	granted.ID = grantedRequest
+	granted.Target.PermissionSet, granted.Target.PermissionSetARN = "ReadOnly", heldSet
+	granted.GrantedAt, granted.End, granted.EndToken = now, now.Add(time.Hour), stubToken
+	granted.Events = append(approved.Events, access.Event{Kind: access.EventGranted, At: now})
+	return []access.Request{open, approved, granted}
+}
+
+// leaseRows are the leases of those requests that hold access.
+func leaseRows(requests []access.Request) []access.Lease {
+	var leases []access.Lease
+	for _, r := range requests {
+		if !r.GrantedAt.IsZero() {
+			leases = append(leases, access.Lease{
+				Key: r.Subject().Key(), Subject: r.Subject(), State: access.LeaseHeld, Version: 3,
+				Holders:   map[string]access.Holder{r.ID: {ExecutionARN: r.ExecutionARN, End: r.End}},
+				SettlesAt: r.GrantedAt.Add(-time.Minute),
+			})
+		}
+	}
+	return leases
+}
+
+// item is v as DynamoDB's JSON has it: the attributes of a row are the fields of
+// what is in it, under their JSON names.
+func item(v any) (object, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var fields object
+	if err := decoder.Decode(&fields); err != nil {
+		return nil, err
+	}
+	return attribute(fields).(object)["M"].(object), nil
+}
+
+func attribute(v any) any {
+	switch v := v.(type) {
+	case string:
+		return object{"S": v}
+	case json.Number:
+		return object{"N": v.String()}
+	case bool:
+		return object{"BOOL": v}
+	case []any:
+		list := make([]any, len(v))
+		for i, one := range v {
+			list[i] = attribute(one)
+		}
+		return object{"L": list}
+	case map[string]any:
+		m := object{}
+		for name, one := range v {
+			m[name] = attribute(one)
+		}
+		return object{"M": m}
+	default:
+		return object{"NULL": true}
+	}
+}

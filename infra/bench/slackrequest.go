@@ -1,0 +1,137 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// slackRequest is one kind of request that Slack makes, and what its answer has
+// to contain for the measurement to count.
+type slackRequest struct {
+	kind string
+	body func(s *stub) string
+	// want is in the answer's body; "" is an empty body.
+	want string
+	// calls is an operation of AWS or Slack that each such request leads to.
+	calls string
+}
+
+// slackRequests are all kinds that there are, for a small world.
+func slackRequests() []slackRequest {
+	chosen := access.Target{Kind: access.KindAccount, AccountID: smallAccount, AccountName: "Production"}
+	press := func(user, action, request string) func(*stub) string {
+		return func(s *stub) string {
+			return interaction("block_actions", user, object{
+				"response_url": s.url + "/api/respond", "channel": object{"id": stubChannel}, "message": object{"ts": "1767265200.000100"},
+				"actions": []any{object{"action_id": action, "value": request}},
+			})
+		}
+	}
+	suggest := func(action, typed string) func(*stub) string {
+		return func(*stub) string { return suggestion(action, typed, chosen) }
+	}
+	return []slackRequest{
+		{kind: "shortcut", calls: "views.update", body: func(*stub) string {
+			return interaction("shortcut", stubRequester, object{"trigger_id": "1.2.3", "callback_id": slack.CallbackAccount})
+		}},
+		{kind: "slash command", calls: "views.update", body: func(*stub) string {
+			return url.Values{"command": {slack.CommandAccount}, "team_id": {stubTeam}, "api_app_id": {stubApp}, "user_id": {stubRequester},
+				"trigger_id": {"1.2.3"}, "channel_id": {stubChannel}, "response_url": {"https://hooks.slack.com/commands/1"}}.Encode()
+		}},
+		{kind: "key in the account select", body: suggest(slack.ActionAccount, "prod"), want: smallAccount},
+		{kind: "key in the permission set select", body: suggest(slack.ActionPermissionSet, "dev"), want: stubSet},
+		{kind: "key in the group select", body: suggest(slack.ActionGroup, "aud"), want: smallGroup},
+		{kind: "choice in the form", calls: "views.update", body: func(*stub) string {
+			return interaction("block_actions", stubRequester, object{
+				"actions": []any{object{"action_id": slack.ActionPermissionSet, "selected_option": object{"value": stubSet}}},
+				"view":    filledIn(chosen, false),
+			})
+		}},
+		{kind: "submission", want: "clear", calls: "StartExecution", body: func(*stub) string {
+			return interaction("view_submission", stubRequester, object{"view": filledIn(chosen, true)})
+		}},
+		{kind: "form closed", body: func(*stub) string {
+			return interaction("view_closed", stubRequester, object{"view": filledIn(chosen, false)})
+		}},
+		{kind: "press of Approve", body: press(stubApprover, slack.ActionApprove, openRequest), calls: "SendTaskSuccess"},
+		{kind: "press of Discard", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "SendTaskSuccess"},
+		{kind: "press of Withdraw", body: press(stubRequester, slack.ActionWithdraw, openRequest), calls: "SendTaskSuccess"},
+		{kind: "press of End now", body: press(stubRequester, slack.ActionEnd, grantedRequest), calls: "UpdateItem"},
+		{kind: "press that comes too late", body: press(stubApprover, slack.ActionApprove, approvedOne), calls: "respond"},
+	}
+}
+
+// suggestion is one key pressed in a select of the form.
+func suggestion(action, typed string, chosen access.Target) string {
+	return interaction("block_suggestion", stubRequester, object{"action_id": action, "value": typed, "view": filledIn(chosen, false)})
+}
+
+// filledIn is the form as Slack sends it along, with a target chosen.
+func filledIn(chosen access.Target, whole bool) object {
+	metadata, _ := json.Marshal(chosen)
+	selected := func(value string) object { return object{"selected_option": object{"value": value}} }
+	values := object{
+		slack.BlockAccount: object{slack.ActionAccount: selected(chosen.AccountID)},
+		slack.BlockPermissionSet + "-" + chosen.AccountID: object{slack.ActionPermissionSet: selected(stubSet)},
+	}
+	if whole {
+		values[slack.BlockDuration] = object{slack.ActionDuration: selected("3600")}
+		values[slack.BlockReason] = object{slack.ActionReason: object{"value": "The deployment of this morning has to be looked at."}}
+	}
+	return object{
+		"id": "V0BENCH01", "hash": "h1", "callback_id": slack.CallbackAccount, "private_metadata": string(metadata),
+		"state": object{"values": values},
+	}
+}
+
+// interaction is the body of an interactivity request.
+func interaction(kind, user string, fields object) string {
+	all := object{"type": kind, "team": object{"id": stubTeam}, "user": object{"id": user}, "api_app_id": stubApp}
+	for name, value := range fields {
+		all[name] = value
+	}
+	text, _ := json.Marshal(all)
+	return url.Values{"payload": {string(text)}}.Encode()
+}
+
+// signed is a body as the HTTP API hands it to ingress, signed by Slack just now.
+func signed(body string) []byte {
+	now := time.Now()
+	timestamp := strconv.FormatInt(now.Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(stubSigningSecret))
+	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
+	event, _ := json.Marshal(object{
+		"version": "2.0", "routeKey": "POST /slack", "rawPath": "/slack", "body": body, "isBase64Encoded": false,
+		"headers": object{
+			"content-type": "application/x-www-form-urlencoded", "x-slack-request-timestamp": timestamp,
+			"x-slack-signature": "v0=" + hex.EncodeToString(mac.Sum(nil)),
+		},
+		"requestContext": object{"timeEpoch": now.UnixMilli(), "http": object{"method": "POST", "path": "/slack"}},
+	})
+	return event
+}
+
+// answered says what is wrong with ingress's answer; nil where nothing is.
+func answered(body []byte, want string) error {
+	var got struct {
+		StatusCode int
+		Body       string
+	}
+	if err := json.Unmarshal(body, &got); err != nil {
+		return err
+	}
+	if got.StatusCode != 200 || want == "" && got.Body != "" || !strings.Contains(got.Body, want) {
+		return fmt.Errorf("ingress answers %d %q, want %q", got.StatusCode, got.Body, want)
+	}
+	return nil
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// What the functions under measurement believe about the world.
+const (
+	stubTeam          = "T0BENCH01"
+	stubApp           = "A0BENCH01"
+	stubChannel       = "C0BENCH01"
+	stubRequester     = "UREQUESTER"
+	stubApprover      = "UAPPROVER"
+	stubSigningSecret = "8f742231b10e8888abcd99bbb0123456"
+	stubAccount       = "123456789012" // everything runs in it
+	stubToken         = "token-of-a-wait"
+)
+
+// world is what there is to ask for, and who may.
+type world struct {
+	accounts       [][2]string // id, name
+	permissionSets [][2]string // ARN, name
+	groups         [][2]string // id, name
+	policy         access.Policy
+}
+
+// stub answers the functions at once in place of AWS and of Slack's Web API: one
+// HTTP server without TLS, so what is measured is the functions' own work and a
+// connection of this machine. It keeps nothing that it is told, and answers
+// reads from the same rows whatever was written.
+type stub struct {
+	url    string
+	server *http.Server
+
+	catalog, policy, pointer []byte
+	permissionSets           [][2]string
+	rows                     map[string]object // items of the table, by key
+
+	mu      sync.Mutex
+	unknown []string // calls that it has no answer for
+	calls   map[string]int
+}
+
+// newStub starts a stub of that world with those requests and leases in its
+// table. The caller closes it.
+func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
+	s := &stub{rows: map[string]object{}, calls: map[string]int{}, permissionSets: w.permissionSets}
+	var err error
+	if s.policy, err = json.Marshal(w.policy); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(s.policy)
+	if s.pointer, err = json.Marshal(object{"bucket": "policies", "key": "policy.json", "sha256": hex.EncodeToString(sum[:])}); err != nil {
+		return nil, err
+	}
+	if s.catalog, err = catalogOf(w); err != nil {
+		return nil, err
+	}
+	for _, r := range requests {
+		if s.rows["request#"+r.ID], err = item(r); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range leases {
+		if s.rows["lease#"+l.Key], err = item(l); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.url = "http://" + listener.Addr().String()
+	s.server = &http.Server{Handler: s}
+	go s.server.Serve(listener)
+	return s, nil
+}
+
+func (s *stub) close() { s.server.Close() }
+
+// complaint is an error if a function asked what the stub does not know: then
+// nothing that was measured counts.
+func (s *stub) complaint() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.unknown) > 0 {
+		return fmt.Errorf("the stub has no answer for %q", slices.Compact(s.unknown))
+	}
+	return nil
+}
+
+// catalogOf is the snapshot that ingress reads, as reconcile writes it.
+func catalogOf(w world) ([]byte, error) {
+	now := time.Now().UTC()
+	named := make([]int64, len(w.permissionSets))
+	for i := range named {
+		named[i] = now.Unix()
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if err := json.NewEncoder(z).Encode(object{
+		"format": 1, "management_account": stubAccount,
+		"accounts":        object{"read_at": now, "pairs": w.accounts},
+		"permission_sets": object{"read_at": now, "pairs": w.permissionSets, "named_at": named},
+		"groups":          object{"read_at": now, "pairs": w.groups},
+	}); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if method, ok := strings.CutPrefix(r.URL.Path, "/api/"); ok {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.slack(w, r, method, string(body))
+		return
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		_, operation, _ := strings.Cut(target, ".")
+		s.aws(w, operation, body)
+		return
+	}
+	switch r.Method + " " + r.URL.Path {
+	case "GET /catalogs/catalog.json.gz":
+		w.Header().Set("ETag", `"1"`)
+		w.Write(s.catalog)
+	case "GET /policies/policy.json":
+		w.Write(s.policy)
+	default:
+		if r.Method == http.MethodPut { // a record
+			return
+		}
+		s.refuse(w, r.Method+" "+r.URL.Path)
+	}
+}
+
+func (s *stub) count(operation string) {
+	s.mu.Lock()
+	s.calls[operation]++
+	s.mu.Unlock()
+}
+
+// counted is how often an operation was called.
+func (s *stub) counted(operation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[operation]
+}
+
+func (s *stub) refuse(w http.ResponseWriter, what string) {
+	s.mu.Lock()
+	s.unknown = append(s.unknown, what)
+	s.mu.Unlock()
+	http.Error(w, "{}", http.StatusBadRequest)
+}
+
+// aws answers the JSON protocols.
+func (s *stub) aws(w http.ResponseWriter, operation string, body []byte) {
+	var in struct {
+		Name                     string
+		Key                      map[string]map[string]string
+		PermissionSetArn, UserId string
+		AlternateIdentifier      struct {
+			UniqueAttribute struct{ AttributeValue string }
+		}
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		s.refuse(w, operation+" with a body that is no JSON")
+		return
+	}
+	s.count(operation)
+	out := object{}
+	switch operation {
+	case "GetItem":
+		if row, ok := s.rows[in.Key["pk"]["S"]]; ok {
+			out["Item"] = row
+		}
+	case "UpdateItem":
+		out["Attributes"] = s.rows[in.Key["pk"]["S"]]
+	case "PutItem", "DeleteItem", "SendTaskSuccess":
+	case "Query":
+		out = object{"Items": []any{}, "Count": 0, "ScannedCount": 0}
+	case "GetParameter":
+		value := map[string]string{"/policy": string(s.pointer), "/token": "xoxb-bench", "/signing": stubSigningSecret}[in.Name]
+		out["Parameter"] = object{"Name": in.Name, "Value": value}
+	case "StartExecution":
+		out = object{"executionArn": stubExecution, "startDate": 1.7e9}
+	case "ListExecutions":
+		out["executions"] = []any{}
+	case "ListInstances":
+		out["Instances"] = []any{object{"InstanceArn": stubInstance, "IdentityStoreId": stubStore}}
+	case "DescribePermissionSet":
+		for _, set := range s.permissionSets {
+			if set[0] == in.PermissionSetArn {
+				out["PermissionSet"] = object{"PermissionSetArn": set[0], "Name": set[1]}
+			}
+		}
+	case "GetUserId":
+		out = object{"IdentityStoreId": stubStore, "UserId": principalOf(in.AlternateIdentifier.UniqueAttribute.AttributeValue)}
+	case "DescribeUser":
+		out = object{"IdentityStoreId": stubStore, "UserId": in.UserId, "Emails": []any{object{"Value": strings.TrimPrefix(in.UserId, "p-")}}}
+	case "ListAccountAssignments":
+		assigned := []any{}
+		if in.PermissionSetArn == heldSet {
+			assigned = append(assigned, object{"PrincipalType": "USER", "PrincipalId": personOf(stubRequester).PrincipalID, "PermissionSetArn": heldSet, "AccountId": smallAccount})
+		}
+		out["AccountAssignments"] = assigned
+	case "CreateAccountAssignment":
+		out["AccountAssignmentCreationStatus"] = object{"Status": "SUCCEEDED", "RequestId": "creation"}
+	case "DeleteAccountAssignment":
+		out["AccountAssignmentDeletionStatus"] = object{"Status": "SUCCEEDED", "RequestId": "deletion"}
+	case "ListAccountAssignmentCreationStatus":
+		out["AccountAssignmentsCreationStatus"] = []any{}
+	default:
+		s.refuse(w, operation)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	json.NewEncoder(w).Encode(out)
+}
+
+// slack answers the Web API.
+func (s *stub) slack(w http.ResponseWriter, r *http.Request, method, body string) {
+	if method == "views.update" && !strings.Contains(body, "Ask for access") {
+		method = "views.update with something else than the form"
+	}
+	s.count(method)
+	out := object{"ok": true}
+	switch method {
+	case "users.info":
+		out["user"] = member(r.FormValue("user"))
+	case "users.lookupByEmail":
+		local, _, _ := strings.Cut(r.FormValue("email"), "@")
+		out["user"] = member(strings.ToUpper(local))
+	case "views.open", "views.update":
+		out["view"] = object{"id": "V0BENCH01", "hash": "h1"}
+	case "chat.postMessage", "chat.update":
+		out["channel"], out["ts"] = stubChannel, "1767265200.000100"
+	case "chat.postEphemeral":
+		out["message_ts"] = "1767265200.000200"
+	case "conversations.members":
+		out["members"] = []string{stubRequester, stubApprover}
+	case "respond":
+	default:
+		s.refuse(w, method)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	json.NewEncoder(w).Encode(out)
+}
+
+func member(id string) object {
+	return object{"id": id, "team_id": stubTeam, "profile": object{"email": emailOf(id), "real_name": id}}
+}
+
+func emailOf(slackID string) string   { return strings.ToLower(slackID) + "@example.com" }
+func principalOf(email string) string { return "p-" + email }
+func personOf(slackID string) access.Person {
+	return access.Person{SlackID: slackID, Email: emailOf(slackID), Name: slackID, PrincipalID: principalOf(emailOf(slackID))}
+}
