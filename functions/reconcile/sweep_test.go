@@ -278,7 +278,7 @@ func TestLookAtLeases(t *testing.T) {
 	if want := []string{"held by nobody", "held by one that is not open", "removes what a run found"}; !slices.Equal(got, want) {
 		t.Errorf("swept %q, want %q", got, want)
 	}
-	if want := []string{"ActiveAccess 4"}; !slices.Equal(l.gauged, want) {
+	if want := []string{"ActiveAccess 5"}; !slices.Equal(l.gauged, want) {
 		t.Errorf("%q, want %q", l.gauged, want)
 	}
 	l.sweeps, l.started = slices.Collect(maps.Keys(l.started)), nil

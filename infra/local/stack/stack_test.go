@@ -13,6 +13,7 @@ import (
 
 	expression "sso-elevator/functions/schedule"
 	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/localtest"
 	"sso-elevator/infra/local/schedule"
@@ -97,11 +98,17 @@ func TestDeploy(t *testing.T) {
 		t.Errorf("bootstrapped: %+v, %v", noted, err)
 	}
 
+	may, err := iam.Parse([]byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:example-probe:live"},
+		{"Effect": "Allow", "Action": "states:StartExecution", "Resource": "arn:aws:states:us-east-1:123456789012:stateMachine:example-requests"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := stack.Deployed{
 		Functions: []lambda.Function{{
 			Name: "example-probe", Dir: filepath.Join(dir, "asset.aaaa"), Handler: "bootstrap", Timeout: 7 * time.Second, MemoryMB: 256,
 			Environment: map[string]string{"CUSTOM": "example", "BUCKET": "example-bucket", "SECOND": "b"},
-			Aliases:     map[string]string{"live": "1"}, Versions: []string{"1"},
+			Role:        "example-Role", Aliases: map[string]string{"live": "1"}, Versions: []string{"1"},
 		}},
 		Routes: []gateway.Route{
 			{Method: "POST", Path: "/slack", Function: "example-probe", Qualifier: "live"},
@@ -114,7 +121,9 @@ func TestDeploy(t *testing.T) {
 			{Name: "example-probe", ARN: "arn:aws:scheduler:us-east-1:123456789012:schedule/default/example-probe", Expression: parse(t, "rate(10 minutes)"),
 				Function: "example-probe", Qualifier: "live", Input: `{"operation":"look"}`},
 		},
-		Outputs: map[string]string{"SlackRequestURL": "http://api/slack", "SlackFunctionURL": "http://api/function-url/example-probe/"},
+		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack", "SlackFunctionURL": "http://api/function-url/example-probe/"},
+		Roles:         map[string][]iam.Policy{"example-Role": {may}},
+		PartitionKeys: map[string]string{"example": "pk"},
 	}
 	if !reflect.DeepEqual(deployed, want) {
 		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
