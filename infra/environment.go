@@ -47,7 +47,7 @@ func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string 
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("lambda"),
 		Resource:     jsii.String("function"),
-		ResourceName: jsii.String(functionName(s, name) + ":" + aliasName),
+		ResourceName: jsii.String(s.FunctionName(name) + ":" + aliasName),
 		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
 }

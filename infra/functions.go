@@ -68,7 +68,7 @@ func newFunctions(stack awscdk.Stack, props functionsProps) map[string]function 
 func newFunction(stack awscdk.Stack, name string, props functionsProps, environment map[string]*string, may []awsiam.PolicyStatement) function {
 	s := props.settings
 	in := constructs.NewConstruct(stack, jsii.String(constructID(name)))
-	deployedAs := functionName(s, name)
+	deployedAs := s.FunctionName(name)
 
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/lambda/" + deployedAs),

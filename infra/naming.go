@@ -7,19 +7,11 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
-
-	"sso-elevator/infra/settings"
 )
 
 // constructID is a name as the ids of constructs are written: "ingress" is
 // "Ingress".
 func constructID(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
-
-// functionName is what a function is deployed as.
-func functionName(s *settings.Settings, name string) string {
-	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}
-	return first(given[name], s.NamePrefix+"-"+name)
-}
 
 func seconds(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))

@@ -265,7 +265,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkBootstrap(ctx, d.parameters, d.account, d.region)
 		}},
 		{"Lambda concurrency", short, func(ctx context.Context) ([]finding, error) {
-			return checkConcurrency(ctx, d.lambda, s.NamePrefix+"-ingress", s.IngressReserved, d.region)
+			return checkConcurrency(ctx, d.lambda, s.FunctionName("ingress"), s.IngressReserved, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
 			return checkAuditBucket(ctx, d.buckets, s.ExistingAuditBucket, s.MFADelete, d.account, d.region)

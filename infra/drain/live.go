@@ -33,8 +33,8 @@ func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &live{lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), table: dynamodb.NewFromConfig(cfg), ingress: s.NamePrefix + "-ingress"}
-	name := s.NamePrefix + "-reconcile"
+	l := &live{lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), table: dynamodb.NewFromConfig(cfg), ingress: s.FunctionName("ingress")}
+	name := s.FunctionName("reconcile")
 	out, err := l.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 	if err != nil {
 		return nil, fmt.Errorf("find out what is deployed: %w", err)

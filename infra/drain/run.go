@@ -26,7 +26,7 @@ const usage = `Usage: drain [-config FILE] -yes [-wait DURATION]
 
 Ends all access that the system has given and lets nobody ask for more:
 
- 1. The function <name_prefix>-ingress gets a reserved concurrency of 0. Slack's
+ 1. The function ingress gets a reserved concurrency of 0. Slack's
     forms and buttons stop working.
  2. Every execution of the request machine is stopped. The sweep, which looks
     every minute, finds what they left: it removes the access, records it, and
@@ -35,7 +35,7 @@ Ends all access that the system has given and lets nobody ask for more:
     when its access is seen to be gone, and not before.
 
 Without -yes it says what there is, and changes nothing. -reopen lets people ask
-again; where a concurrency was reserved before, -reserved says which.
+again, with the concurrency that the settings reserve, or -reserved says.
 
 Exit codes: 0 nothing is left, 1 an error, 2 a wrong command line, 3 something is
 still there.
@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, c clock, 
 		config   = flags.String("config", "elevator.yaml", "`file` with the settings")
 		yes      = flags.Bool("yes", false, "do it")
 		reopen   = flags.Bool("reopen", false, "let people ask again")
-		reserved = flags.Int("reserved", -1, "with -reopen: ingress's reserved `concurrency`, where it had one")
+		reserved = flags.Int("reserved", -1, "with -reopen: ingress's reserved `concurrency`, where it is not that of the settings")
 		wait     = flags.Duration("wait", defaultWait, "for how long to wait until nothing is left")
 	)
 	switch err := flags.Parse(args); {
@@ -110,6 +110,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, c clock, 
 			d := drain{system: sys, clock: c, out: stdout, say: stderr}
 			switch {
 			case *reopen:
+				if *reserved == -1 && s.IngressReserved > 0 {
+					*reserved = s.IngressReserved
+				}
 				err = d.reopen(ctx, *reserved)
 			case !*yes:
 				err = d.preview(ctx)

@@ -57,3 +57,12 @@ func (s *Settings) completeEndpoint(r *reader) {
 		}
 	}
 }
+
+// FunctionName is what the function, ./functions/<name>, is deployed as.
+func (s *Settings) FunctionName(name string) string {
+	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}[name]
+	if given != "" {
+		return given
+	}
+	return s.NamePrefix + "-" + name
+}
