@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,9 +48,22 @@ func (b *browser) do(what string, within time.Duration, action chromedp.Action[c
 	}
 }
 
+// click clicks on what is there. The page may draw it anew between the moment in
+// which it is found and that of the click: then it is found again.
 func (b *browser) click(css string) {
 	b.t.Helper()
-	b.do("click "+css, soon, chromedp.Click(chromedp.CSS(css)))
+	ctx, cancel := context.WithTimeout(b.ctx, soon)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(css)))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Could not find node") {
+			b.picture("failed")
+			b.t.Fatalf("click %s: %v", css, err)
+		}
+	}
 }
 
 func (b *browser) typeInto(css, words string) {

@@ -103,10 +103,10 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 		}
 		for _, u := range page.Users {
 			users[aws.ToString(u.UserId)] = u
-			if err := r.readAssignments(ctx, u, t); err != nil {
-				return err
-			}
 		}
+	}
+	if err := r.readAssignments(ctx, users, t); err != nil {
+		return err
 	}
 	groups := identitystore.NewListGroupsPaginator(r.store, &identitystore.ListGroupsInput{IdentityStoreId: r.instance.IdentityStoreId})
 	for groups.HasMorePages() {
@@ -127,20 +127,53 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 	return nil
 }
 
-func (r *Reader) readAssignments(ctx context.Context, u identitytypes.User, t *simulator.Truth) error {
-	pages := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(r.admin, &ssoadmin.ListAccountAssignmentsForPrincipalInput{
-		InstanceArn: r.instance.InstanceArn, PrincipalId: u.UserId, PrincipalType: ssotypes.PrincipalTypeUser,
+// readAssignments reads users' own assignments, by what is provisioned where: by
+// user is for the management account alone, and this may run in another one.
+func (r *Reader) readAssignments(ctx context.Context, users map[string]identitytypes.User, t *simulator.Truth) error {
+	sets := ssoadmin.NewListPermissionSetsPaginator(r.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: r.instance.InstanceArn, MaxResults: aws.Int32(100)})
+	for sets.HasMorePages() {
+		page, err := sets.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list permission sets: %w", err)
+		}
+		for _, set := range page.PermissionSets {
+			accounts := ssoadmin.NewListAccountsForProvisionedPermissionSetPaginator(r.admin, &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
+				InstanceArn: r.instance.InstanceArn, PermissionSetArn: &set, MaxResults: aws.Int32(100),
+			})
+			for accounts.HasMorePages() {
+				page, err := accounts.NextPage(ctx)
+				if err != nil {
+					return fmt.Errorf("list accounts with %s: %w", r.permissionSetName(ctx, set), err)
+				}
+				for _, account := range page.AccountIds {
+					if err := r.readAssignmentsOf(ctx, account, set, users, t); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Reader) readAssignmentsOf(ctx context.Context, account, set string, users map[string]identitytypes.User, t *simulator.Truth) error {
+	pages := ssoadmin.NewListAccountAssignmentsPaginator(r.admin, &ssoadmin.ListAccountAssignmentsInput{
+		InstanceArn: r.instance.InstanceArn, AccountId: &account, PermissionSetArn: &set, MaxResults: aws.Int32(100),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("list assignments of %s: %w", aws.ToString(u.UserName), err)
+			return fmt.Errorf("list assignments in %s: %w", account, err)
 		}
 		for _, a := range page.AccountAssignments {
+			if a.PrincipalType != ssotypes.PrincipalTypeUser {
+				continue
+			}
+			u := users[aws.ToString(a.PrincipalId)]
 			t.Assignments = append(t.Assignments, simulator.Assignment{
-				AccountID: aws.ToString(a.AccountId), AccountName: r.accountName(ctx, aws.ToString(a.AccountId)),
-				PermissionSet: r.permissionSetName(ctx, aws.ToString(a.PermissionSetArn)),
-				UserName:      aws.ToString(u.DisplayName), Email: email(u), PrincipalID: aws.ToString(u.UserId),
+				AccountID: account, AccountName: r.accountName(ctx, account),
+				PermissionSet: r.permissionSetName(ctx, set),
+				UserName:      aws.ToString(u.DisplayName), Email: email(u), PrincipalID: aws.ToString(a.PrincipalId),
 			})
 		}
 	}
