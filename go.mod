@@ -8,16 +8,16 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7
 	github.com/aws/aws-sdk-go-v2/config v1.33.15
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.15
-	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0
-	github.com/aws/aws-sdk-go-v2/service/identitystore v1.44.0
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.108.0
-	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/identitystore v1.44.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.108.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // pinned, see docs/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.8
-	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0 // pinned, see docs/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/sfn v1.41.2
 	github.com/aws/aws-sdk-go-v2/service/sns v1.47.9
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3
-	github.com/aws/aws-sdk-go-v2/service/ssoadmin v1.49.4
+	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/ssoadmin v1.49.4 // pinned, see docs/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8
 	github.com/aws/constructs-go/constructs/v10 v10.6.0
 	github.com/aws/jsii-runtime-go v1.139.0
