@@ -34,6 +34,28 @@ type Membership struct {
 // account, a permission set, a user or a group that does not exist (any more)
 // is empty: nobody can have access through it.
 
+// pager is a paginator of the SDK: of a service with options O, whose pages are P.
+type pager[O, P any] interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*O)) (*P, error)
+}
+
+// list is what all pages have; items are those of one.
+func list[O, P, T any](ctx context.Context, pages pager[O, P], doing string, items func(*P) []T) ([]T, error) {
+	var all []T
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if notFound(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, lambdaerr.FromAWS(err, doing)
+		}
+		all = append(all, items(page)...)
+	}
+	return all, nil
+}
+
 // ProvisionedPermissionSets are the ARNs of the permission sets that are in an
 // account.
 func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string) ([]string, error) {
@@ -44,18 +66,7 @@ func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string
 	pages := ssoadmin.NewListPermissionSetsProvisionedToAccountPaginator(c.admin, &ssoadmin.ListPermissionSetsProvisionedToAccountInput{
 		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), MaxResults: aws.Int32(PageSize),
 	})
-	var all []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, lambdaerr.FromAWS(err, "list the account's permission sets")
-		}
-		all = append(all, page.PermissionSets...)
-	}
-	return all, nil
+	return list(ctx, pages, "list the account's permission sets", func(page *ssoadmin.ListPermissionSetsProvisionedToAccountOutput) []string { return page.PermissionSets })
 }
 
 // AccountsWith are the ids of the accounts that a permission set is in.
@@ -67,18 +78,7 @@ func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]s
 	pages := ssoadmin.NewListAccountsForProvisionedPermissionSetPaginator(c.admin, &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
 		InstanceArn: aws.String(in.arn), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(PageSize),
 	})
-	var all []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, lambdaerr.FromAWS(err, "list the permission set's accounts")
-		}
-		all = append(all, page.AccountIds...)
-	}
-	return all, nil
+	return list(ctx, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
 }
 
 // UserAssignments are the users who have a permission set in an account.
@@ -90,22 +90,14 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.admin, &ssoadmin.ListAccountAssignmentsInput{
 		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(PageSize),
 	})
-	var all []Assignment
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, lambdaerr.FromAWS(err, "list the account's assignments")
-		}
+	return list(ctx, pages, "list the account's assignments", func(page *ssoadmin.ListAccountAssignmentsOutput) (of []Assignment) {
 		for _, a := range page.AccountAssignments {
 			if a.PrincipalType == types.PrincipalTypeUser {
-				all = append(all, Assignment{accountID, permissionSetARN, aws.ToString(a.PrincipalId)})
+				of = append(of, Assignment{accountID, permissionSetARN, aws.ToString(a.PrincipalId)})
 			}
 		}
-	}
-	return all, nil
+		return of
+	})
 }
 
 // AssignmentsOf are the assignments of a user's own, in every account. AWS also
@@ -147,22 +139,14 @@ func (c *Client) Memberships(ctx context.Context, groupID string) ([]Membership,
 	pages := identitystore.NewListGroupMembershipsPaginator(c.store, &identitystore.ListGroupMembershipsInput{
 		IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(groupID), MaxResults: aws.Int32(PageSize),
 	})
-	var all []Membership
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notFound(err) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, lambdaerr.FromAWS(err, "list the group's members")
-		}
+	return list(ctx, pages, "list the group's members", func(page *identitystore.ListGroupMembershipsOutput) (of []Membership) {
 		for _, m := range page.GroupMemberships {
 			if user, ok := m.MemberId.(*idtypes.MemberIdMemberUserId); ok {
-				all = append(all, Membership{ID: aws.ToString(m.MembershipId), UserID: user.Value})
+				of = append(of, Membership{ID: aws.ToString(m.MembershipId), UserID: user.Value})
 			}
 		}
-	}
-	return all, nil
+		return of
+	})
 }
 
 // Group is the group with that id; found is false where there is none.

@@ -24,22 +24,8 @@ type Beat struct {
 // Beat reads the last beat with strong consistency; found is false in a table
 // that remembers none.
 func (s *Store) Beat(ctx context.Context) (b Beat, found bool, err error) {
-	const doing = "read the heartbeat"
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.table),
-		Key:            item{attrKey: &types.AttributeValueMemberS{Value: beatKey}},
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return Beat{}, false, tableError(err, doing)
-	}
-	if len(out.Item) == 0 {
-		return Beat{}, false, nil
-	}
-	if err := unmarshal(out.Item, &b); err != nil {
-		return Beat{}, false, access.Wrap(access.CodeInternal, err, doing)
-	}
-	return b, true, nil
+	found, err = s.read(ctx, item{attrKey: &types.AttributeValueMemberS{Value: beatKey}}, "read the heartbeat", &b)
+	return b, found, err
 }
 
 // PutBeat writes the beat. It goes forward only: where a later one stands there

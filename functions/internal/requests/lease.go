@@ -14,23 +14,11 @@ import (
 // Lease reads the lease under a subject's key with strong consistency. found is
 // false where this system holds no such access.
 func (s *Store) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
-	const doing = "read lease"
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.table),
-		Key:            leaseKey(key),
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return access.Lease{}, false, tableError(err, doing)
+	found, err = s.read(ctx, leaseKey(key), "read lease", &l)
+	if found {
+		l.Key = key
 	}
-	if len(out.Item) == 0 {
-		return access.Lease{}, false, nil
-	}
-	if err := unmarshal(out.Item, &l); err != nil {
-		return access.Lease{}, false, access.Wrap(access.CodeInternal, err, doing)
-	}
-	l.Key = key
-	return l, true, nil
+	return l, found, err
 }
 
 // PutLease writes the lease if its version in the table is still expect; 0

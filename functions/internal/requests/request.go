@@ -53,24 +53,12 @@ func (s *Store) Create(ctx context.Context, r access.Request) (stored access.Req
 }
 
 // Get reads a request with strong consistency.
-func (s *Store) Get(ctx context.Context, id string) (access.Request, error) {
-	const doing = "read request"
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.table),
-		Key:            requestKey(id),
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return access.Request{}, tableError(err, doing)
+func (s *Store) Get(ctx context.Context, id string) (r access.Request, err error) {
+	found, err := s.read(ctx, requestKey(id), "read request", &r)
+	if err == nil && !found {
+		err = access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	}
-	if len(out.Item) == 0 {
-		return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
-	}
-	var r access.Request
-	if err := unmarshal(out.Item, &r); err != nil {
-		return access.Request{}, access.Wrap(access.CodeInternal, err, doing)
-	}
-	return r, nil
+	return r, err
 }
 
 // Evaluate enters what evaluate found out. A request that is decided already

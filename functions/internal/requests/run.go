@@ -41,24 +41,12 @@ func (s *Store) CreateRun(ctx context.Context, r access.Run) error {
 }
 
 // Run reads a run with strong consistency.
-func (s *Store) Run(ctx context.Context, id string) (access.Run, error) {
-	const doing = "read run"
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      aws.String(s.table),
-		Key:            runKey(id),
-		ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return access.Run{}, tableError(err, doing)
+func (s *Store) Run(ctx context.Context, id string) (r access.Run, err error) {
+	found, err := s.read(ctx, runKey(id), "read run", &r)
+	if err == nil && !found {
+		err = access.Errorf(access.CodeNotFound, "there is no run %q", id)
 	}
-	if len(out.Item) == 0 {
-		return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
-	}
-	var r access.Run
-	if err := unmarshal(out.Item, &r); err != nil {
-		return access.Run{}, access.Wrap(access.CodeInternal, err, doing)
-	}
-	return r, nil
+	return r, err
 }
 
 // AnswerRun enters the answer to a run's question, or that nobody gave one in
