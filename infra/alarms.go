@@ -199,6 +199,8 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	}))
 
+	made = append(made, newRunAlarms(in, s)...)
+
 	for _, alarm := range made {
 		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
 	}

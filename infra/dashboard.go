@@ -73,6 +73,8 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 		graph("Granted and revoked", own("Granted", "Sum"), own("Revoked", "Sum")),
 		graph("Left behind", own("RevokeFailed", "Sum"), own("Swept", "Sum"), own("AuditDeferred", "Sum"), own("Misconfigured", "Sum")),
 		graph("Access that nobody asked for", own("DriftFound", "Sum"), own("DriftRevoked", "Sum"), own("DriftFailed", "Sum"), own("ReconcileIncomplete", "Sum"),
+			ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
+			ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
 			ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
 			ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
 		graph("Watching", own("SweepLooked", "Sum"), own("CatalogRefreshed", "Sum")),

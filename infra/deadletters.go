@@ -22,8 +22,8 @@ const (
 	invocationWaits = time.Minute
 )
 
-// newDeadLetters is the queue of what a schedule should have started and could
-// not, or what was started and failed. Nothing reads it: an alarm tells that
+// newDeadLetters is the queue of what a schedule or an event should have started
+// and could not, or what was started and failed. Nothing reads it: an alarm tells that
 // something came, and the message says what and why.
 func newDeadLetters(stack awscdk.Stack, s *settings.Settings) awssqs.Queue {
 	return awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -19,8 +20,8 @@ import (
 // outside of this stack is in docs/drift-events.md.
 //
 // grantRoleARN is the role of the function that grants: what it does is not
-// drift.
-func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantRoleARN *string) {
+// drift. A run that could not be started goes to deadLetters.
+func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantRoleARN *string, deadLetters awssqs.IQueue) {
 	if !s.DriftEvents {
 		return
 	}
@@ -47,9 +48,20 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 				MaximumRetryAttempts:     jsii.Number(runStartAttempts),
 				MaximumEventAgeInSeconds: jsii.Number(runStartAge.Seconds()),
 			},
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: deadLetters.QueueArn()},
 		}},
 	})
 	rule.Node().AddDependency(role)
+	// A rule sends there in its own name, not by the target's role.
+	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid:        jsii.String("RunsThatAnEventDidNotStart"),
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("sqs:SendMessage"),
+		Resources:  &[]*string{deadLetters.QueueArn()},
+		Conditions: &map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("events"), Resource: jsii.String("rule"), ResourceName: &name,
+		})}},
+	}))
 }
 
 // driftPattern matches the calls that give access: assignments, and memberships

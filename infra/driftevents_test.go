@@ -184,13 +184,16 @@ const (
 func TestDriftEvents(t *testing.T) {
 	build := func(on bool) template {
 		return bareTemplate(t, func(stack awscdk.Stack) {
-			newDriftEvents(stack, &settings.Settings{NamePrefix: "e", DriftEvents: on}, jsii.String(testMachine), jsii.String(testRole))
+			s := &settings.Settings{NamePrefix: "e", DriftEvents: on}
+			newDriftEvents(stack, s, jsii.String(testMachine), jsii.String(testRole), newDeadLetters(stack, s))
 		})
 	}
-	if off := build(false); len(off.Resources) > 0 {
-		t.Errorf("there is %v although it is off", off.Resources)
+	off, on := build(false), build(true)
+	for id, r := range off.Resources {
+		if r.Type != "AWS::SQS::Queue" && r.Type != "AWS::SQS::QueuePolicy" {
+			t.Errorf("there is %s although it is off", id)
+		}
 	}
-	on := build(true)
 	rule := on.ofType("AWS::Events::Rule")["e-drift"]
 	if rule == nil {
 		t.Fatalf("no rule in %v", on.Resources)
@@ -208,6 +211,41 @@ func TestDriftEvents(t *testing.T) {
 		t.Errorf("input %v, want %v", got, want)
 	}
 	wantStarter(t, on, "events.amazonaws.com")
+
+	// What could not be started goes to the queue, which takes it from this rule
+	// and from no other.
+	queue := map[string]any{"Fn::GetAtt": []any{queueID(t, on), "Arn"}}
+	if want := map[string]any{"Arn": queue}; !reflect.DeepEqual(target["DeadLetterConfig"], want) {
+		t.Errorf("what can't be started goes to %v, want %v", target["DeadLetterConfig"], want)
+	}
+	allowed := func(tpl template) (found []any) {
+		for _, s := range tpl.one(t, "AWS::SQS::QueuePolicy").Properties["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			if s.(map[string]any)["Effect"] == "Allow" {
+				found = append(found, plainText(s))
+			}
+		}
+		return found
+	}
+	want := asJSON(t, []any{map[string]any{
+		"Sid": "RunsThatAnEventDidNotStart", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": plainText(queue),
+		"Principal": map[string]any{"Service": "events.amazonaws.com"},
+		"Condition": map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/e-drift"}},
+	}})
+	if got := any(allowed(on)); !reflect.DeepEqual(got, want) {
+		t.Errorf("the queue takes from %v, want %v", got, want)
+	}
+	if got := allowed(off); got != nil {
+		t.Errorf("without the rule the queue takes from %v", got)
+	}
+}
+
+func queueID(t *testing.T, tpl template) string {
+	t.Helper()
+	for id := range tpl.of("AWS::SQS::Queue") {
+		return id
+	}
+	t.Fatal("there is no queue")
+	return ""
 }
 
 // wantStarter looks for one role, which the service can assume for this account

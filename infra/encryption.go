@@ -67,3 +67,46 @@ func (p permitter) viaService(service string) string {
 func (p permitter) anyKey() *string {
 	return p.stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("kms"), Resource: jsii.String("key"), ResourceName: jsii.String("*")})
 }
+
+// useIdentityCenterKey permits what a call of Identity Center ("sso") or of the
+// identity store needs where they keep people and groups under a key of the
+// customer's own: they decrypt in the caller's name. To write, too, they need no
+// more of it: AWS asks for the same of workflows that only read, and of Control
+// Tower, which assigns.
+//
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/baseline-KMS-key-policy.html
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/advanced-kms-policy.html
+func (p permitter) useIdentityCenterKey(service string) []awsiam.PolicyStatement {
+	s := p.props.settings
+	if s.IdentityCenterKeyARN == "" {
+		return nil
+	}
+	region, account := settings.KeyPlace(s.IdentityCenterKeyARN)
+	via := map[string]any{"kms:ViaService": service + "." + region + "." + *p.stack.UrlSuffix()}
+	conditions := map[string]any{"StringEquals": via}
+	switch {
+	case service == "identitystore":
+		// The key and the identity store are the same account's.
+		conditions["StringLike"] = map[string]any{"kms:EncryptionContext:aws:identitystore:identitystore-arn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:identitystore::"+account+":identitystore/*"), nil)}
+	case s.SSOInstanceARN != "":
+		via["kms:EncryptionContext:aws:sso:instance-arn"] = s.SSOInstanceARN
+	default:
+		conditions["StringLike"] = map[string]any{"kms:EncryptionContext:aws:sso:instance-arn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:sso:::instance/*"), nil)}
+	}
+	return []awsiam.PolicyStatement{allowIf(conditions, keyForReads, &s.IdentityCenterKeyARN)}
+}
+
+// useExistingBucketKey permits writing to the bucket that was there before,
+// where a key of its own encrypts it. The encryption context is the object, or
+// the bucket where that has a bucket key.
+func (p permitter) useExistingBucketKey() []awsiam.PolicyStatement {
+	key := p.props.settings.ExistingAuditKeyARN
+	if key == "" {
+		return nil
+	}
+	bucket := p.props.audit
+	return []awsiam.PolicyStatement{allowIf(map[string]any{
+		"StringEquals": map[string]any{"kms:ViaService": p.viaService("s3")},
+		"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": append([]*string{bucket.BucketArn()}, p.auditObjects()...)},
+	}, keyForWrites, &key)}
+}

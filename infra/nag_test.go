@@ -61,6 +61,7 @@ func TestNag(t *testing.T) {
 // protect sets everything optional that protects the stack.
 func protect(s *settings.Settings) {
 	s.KMSKeyARN = "arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"
+	s.IdentityCenterKeyARN = identityCenterKey
 	s.PermissionsBoundary = "arn:aws:iam::111111111111:policy/boundary"
 	s.IngressReserved, s.RevokeReserved = 50, 20
 	s.ObjectLock, s.ObjectLockMode, s.ObjectLockDays = true, "GOVERNANCE", 730

@@ -224,14 +224,17 @@ func (p permitter) readPolicy() []awsiam.PolicyStatement {
 // writeAudit permits new objects where records and policies go, and nothing
 // else in the bucket: neither reading nor removing.
 func (p permitter) writeAudit() []awsiam.PolicyStatement {
+	return append(p.useExistingBucketKey(), allow([]string{"s3:PutObject"}, p.auditObjects()...))
+}
+
+// auditObjects is where records and policies go.
+func (p permitter) auditObjects() []*string {
 	records := "*"
 	if prefix := strings.Trim(p.props.settings.AuditPrefix, "/"); prefix != "" {
 		records = prefix + "/*"
 	}
 	bucket := p.props.audit
-	return []awsiam.PolicyStatement{
-		allow([]string{"s3:PutObject"}, bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))),
-	}
+	return []*string{bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))}
 }
 
 // readCatalog permits reading the catalog, and being told that there is none:
@@ -286,7 +289,7 @@ func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement {
 	find := allow([]string{"sso:ListInstances"}, jsii.String("*"))
 	if len(operations) == 0 {
-		return []awsiam.PolicyStatement{find}
+		return append(p.useIdentityCenterKey("sso"), find)
 	}
 	const service = "arn:${AWS::Partition}:sso:::"
 	instance := "*"
@@ -300,7 +303,7 @@ func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement
 	if slices.ContainsFunc(operations, func(operation string) bool { return strings.Contains(operation, "AccountAssignment") }) {
 		resources = append(resources, awscdk.Fn_Sub(jsii.String(service+"account/*"), nil))
 	}
-	return []awsiam.PolicyStatement{find, allow(prefixed("sso:", operations), resources...)}
+	return append(p.useIdentityCenterKey("sso"), find, allow(prefixed("sso:", operations), resources...))
 }
 
 // identityStore permits operations on the users and groups of the identity
@@ -322,7 +325,7 @@ func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement 
 	for _, arn := range slices.Sorted(maps.Keys(resources)) {
 		arns = append(arns, awscdk.Fn_Sub(jsii.String(arn), nil))
 	}
-	return []awsiam.PolicyStatement{allow(prefixed("identitystore:", operations), arns...)}
+	return append(p.useIdentityCenterKey("identitystore"), allow(prefixed("identitystore:", operations), arns...))
 }
 
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {

@@ -63,9 +63,9 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 	}
 }
 
-// newSweepSchedule looks every minute for what was left behind. The schedule
-// repeats no invocation: the next one looks at everything again. Lambda tries
-// one that failed twice more, a minute and two later, which does no harm.
+// newSweepSchedule looks every minute for what was left behind. Neither the
+// schedule nor Lambda repeats an invocation that failed: the next one looks at
+// everything again.
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",

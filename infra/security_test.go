@@ -40,19 +40,13 @@ func protectedTemplate(t *testing.T) template {
 // nothing from the stack: neither a policy, which would replace its own, nor
 // anything else.
 func TestBucketsAreClosed(t *testing.T) {
-	existing := goldenSettings(t)
-	existing.ExistingAuditBucket = "company-audit"
-	elsewhere, err := synthesizeStack(existing, false)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, test := range map[string]struct {
 		template template
 		buckets  int
 	}{
 		"default":         {sharedStack(t).template, 2},
 		"protected":       {protectedTemplate(t), 2},
-		"existing bucket": {elsewhere.template, 1},
+		"existing bucket": {existingBucketTemplate(t), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			buckets, policies := test.template.of("AWS::S3::Bucket"), test.template.of("AWS::S3::BucketPolicy")

@@ -69,7 +69,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	tellOfFailures(functions["reconcile"], deadLetters)
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"], deadLetters)
 	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s), deadLetters.QueueArn())
-	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn())
+	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn(), deadLetters)
 	sweep := newSweepSchedule(stack, s, functions["reconcile"], deadLetters)
 	newScheduleGroup(stack, s, append(runs, refresh, sweep))
 	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep,

@@ -578,6 +578,8 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-AwaitErrors":        "AWS/Lambda/Errors",
 		"sso-elevator-DeadLetters":        "AWS/SQS/NumberOfMessagesSent",
 		"sso-elevator-Throttled":          "of several",
+		"sso-elevator-WarnMissing":        "of several",
+		"sso-elevator-RevokeMissing":      "of several",
 
 		"sso-elevator-ReconcileFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ReconcileTimedOut": "AWS/States/ExecutionsTimedOut",

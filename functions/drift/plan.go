@@ -11,6 +11,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/runs"
 )
 
@@ -60,6 +61,9 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	}
 	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
+	if !p.plan.Partial {
+		e.Count(metric.ReconcileBegun, map[string]string{"Mode": string(s.Mode)})
+	}
 	numbers := make([]int, len(p.plan.Batches))
 	for i := range numbers {
 		numbers[i] = i

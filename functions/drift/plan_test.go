@@ -209,6 +209,9 @@ func TestEvents(t *testing.T) {
 			e := w.engine()
 			w.now = monday.Add(1)
 			_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(test.event)})
+			if got := w.counted["ReconcileBegun warn"]; got != 0 {
+				t.Errorf("counted as %d runs over everything", got)
+			}
 			for i := range findings { // names of accounts come from the catalog, which there is none of here
 				if findings[i].AccountID == "111111111111" {
 					findings[i].AccountName = "Production"

@@ -89,6 +89,9 @@ func TestToldOnceADay(t *testing.T) {
 			t.Errorf("%s: row %v %+v", step.name, there, row)
 		}
 	}
+	if got := w.counted["ReconcileBegun warn"]; got != 6 {
+		t.Errorf("%d runs counted as begun, want 6", got)
+	}
 	if got := w.counted["ReconcileCompleted warn"]; got != 12 {
 		t.Errorf("%d runs counted as complete, want each of 12 reports", got)
 	}

@@ -111,7 +111,7 @@ func PerMonth(alarms, metrics int) []Line {
 	invocations := monthHours * 60.0 * (1 + 1.0/10)
 	line := func(what string, n, price float64) Line { return Line{what, n, n * price} }
 	return []Line{
-		line("CloudWatch: alarms", float64(alarms), perAlarmMonth),
+		line("CloudWatch: metrics of alarms", float64(alarms), perAlarmMonth),
 		line("CloudWatch: metrics, where all occur", float64(metrics), perMetricMonth),
 		line("CloudWatch: dashboard", 1, perDashboard),
 		line("Schedules and their invocations", invocations, perSchedule+perInvocation),

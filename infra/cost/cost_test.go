@@ -14,7 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write docs/cost.md")
 
-// What is there without a request: in the golden template.
+// What is there without a request: in the golden template. Alarms are the metrics
+// that they look at.
 func standing(t *testing.T) (alarms, metrics int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "testdata", "template.json"))
@@ -22,19 +23,30 @@ func standing(t *testing.T) (alarms, metrics int) {
 		t.Fatal(err)
 	}
 	var template struct {
-		Resources map[string]struct{ Type string }
+		Resources map[string]struct {
+			Type       string
+			Properties struct{ Metrics []struct{ MetricStat any } }
+		}
 	}
 	if err := json.Unmarshal(text, &template); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range template.Resources {
-		if r.Type == "AWS::CloudWatch::Alarm" {
-			alarms++
+		if r.Type != "AWS::CloudWatch::Alarm" {
+			continue
 		}
+		// An alarm is paid for by each metric that it looks at.
+		looks := 0
+		for _, m := range r.Properties.Metrics {
+			if m.MetricStat != nil {
+				looks++
+			}
+		}
+		alarms += max(looks, 1)
 	}
-	// 17 names; outcomes and times to decision come by six kinds, completed
-	// runs by two modes.
-	return alarms, 17 + 5 + 5 + 1
+	// 18 names; outcomes and times to decision come by six kinds, runs that
+	// began and that completed by two modes.
+	return alarms, 18 + 5 + 5 + 1 + 1
 }
 
 // The page is what the code computes from what was counted.

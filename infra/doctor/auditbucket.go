@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/infra/settings"
 )
 
 // bucketsAPI is what the check of the bucket asks.
@@ -23,7 +26,8 @@ type bucketsAPI interface {
 
 // checkAuditBucket looks at the bucket that exists already. It writes nothing,
 // so whether the functions may write is told from whose the bucket is.
-func checkAuditBucket(ctx context.Context, api bucketsAPI, bucket string, wantMFADelete bool, account, region string) ([]finding, error) {
+func checkAuditBucket(ctx context.Context, api bucketsAPI, s *settings.Settings, account, region string) ([]finding, error) {
+	bucket, wantMFADelete := s.ExistingAuditBucket, s.MFADelete
 	if bucket == "" {
 		found := finding{Status: ready, Found: "the deployment makes it"}
 		if wantMFADelete {
@@ -64,7 +68,7 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, bucket string, wantMF
 	for _, look := range []func() (finding, error){
 		func() (finding, error) { return objectLock(ctx, api, bucket) },
 		func() (finding, error) { return versioning(ctx, api, bucket, wantMFADelete) },
-		func() (finding, error) { return encryption(ctx, api, bucket) },
+		func() (finding, error) { return encryption(ctx, api, bucket, s, account) },
 	} {
 		f, err := look()
 		if err != nil {
@@ -124,7 +128,9 @@ func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelet
 	return finding{Status: ready, Found: found}, nil
 }
 
-func encryption(ctx context.Context, api bucketsAPI, bucket string) (finding, error) {
+// encryption looks at the key of the bucket. S3 takes a key's ARN, its id or an
+// alias, and answers with what it was given.
+func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.Settings, account string) (finding, error) {
 	out, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
 	if is(err, "ServerSideEncryptionConfigurationNotFoundError") {
 		return finding{Status: ready, Found: "encrypted with S3's own keys"}, nil
@@ -135,10 +141,37 @@ func encryption(ctx context.Context, api bucketsAPI, bucket string) (finding, er
 	if out.ServerSideEncryptionConfiguration != nil {
 		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
 			if d := rule.ApplyServerSideEncryptionByDefault; d != nil && aws.ToString(d.KMSMasterKeyID) != "" {
-				return finding{Status: warning, Found: "encrypted with the key " + aws.ToString(d.KMSMasterKeyID) + "; whether the functions may use it can't be read from here",
-					Fix: "Let the key's policy allow kms:GenerateDataKey to the role of the function audit: without it no record is written, and access without a record is taken back."}, nil
+				return ownKey(aws.ToString(d.KMSMasterKeyID), s, account), nil
 			}
 		}
 	}
 	return finding{Status: ready, Found: "encrypted without a key of your own"}, nil
+}
+
+// ownKey compares the key of the bucket with those that the function audit may
+// use.
+func ownKey(key string, s *settings.Settings, account string) finding {
+	const without = "without it no record is written, and access without a record is taken back."
+	if strings.HasSuffix(key, "alias/aws/s3") {
+		return finding{Status: ready, Found: "encrypted with " + key + ", which S3 lets everybody of its account use"}
+	}
+	alias := strings.HasPrefix(key, "alias/") || strings.Contains(key, ":alias/")
+	setting, names := "s3_existing_bucket_kms_key_arn", s.ExistingAuditKeyARN
+	if names == "" {
+		setting, names = "kms_key_arn", s.KMSKeyARN
+	}
+	policy := fmt.Sprintf("Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:aws:iam::%s:root: %s", account, without)
+	switch {
+	case names != "" && (names == key || strings.HasSuffix(names, ":key/"+key)):
+		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s, which the function audit's role may use; whether its policy lets it can't be read from here", key), Fix: policy}
+	case alias && s.ExistingAuditKeyARN != "":
+		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s; whether that is the one that %s names can't be read from here", key, setting),
+			Fix: "Compare it with aws kms describe-key --key-id " + key + ". " + policy}
+	}
+	found := fmt.Sprintf("encrypted with the key %s, which the function audit's role may not use", key)
+	fix := "Set s3_existing_bucket_kms_key_arn: " + key + ". "
+	if !strings.Contains(key, ":key/") {
+		fix = "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + key + " shows. "
+	}
+	return finding{Status: missing, Found: found, Fix: fix + policy}
 }

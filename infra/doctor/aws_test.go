@@ -15,6 +15,8 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
+
+	"sso-elevator/infra/settings"
 )
 
 func metadata(arn, owner string, status ssotypes.InstanceStatus) ssotypes.InstanceMetadata {
@@ -61,33 +63,44 @@ func TestEncryption(t *testing.T) {
 	}
 	none := of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey})
 	none.PermissionSetsEnabled = aws.Bool(false)
+	const key, other = "arn:aws:kms:eu-central-1:999999999999:key/01234567-89ab-cdef-0123-456789abcdef", "arn:aws:kms:eu-central-1:999999999999:key/mrk-0123456789abcdef0123456789abcdef"
+	custom := of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, KmsKeyArn: aws.String(key)})
+	const wantPolicy = `[{"Sid":"ElevatorIdentityCenter","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"kms:Decrypt","Resource":"*",` +
+		`"Condition":{"StringEquals":{"kms:EncryptionContext:aws:sso:instance-arn":"arn:one","kms:ViaService":"sso.eu-central-1.amazonaws.com"}}},` +
+		`{"Sid":"ElevatorIdentityStore","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":"kms:Decrypt","Resource":"*",` +
+		`"Condition":{"StringEquals":{"kms:EncryptionContext:aws:identitystore:identitystore-arn":"arn:aws:identitystore::999999999999:identitystore/d-1","kms:ViaService":"identitystore.eu-central-1.amazonaws.com"}}}]`
 	tests := []struct {
-		name string
-		out  *ssoadmin.DescribeInstanceOutput
-		want []string
+		name    string
+		out     *ssoadmin.DescribeInstanceOutput
+		setting string
+		want    []string
 	}{
-		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), []string{"ready: AWS's own"}},
-		{"not said", &ssoadmin.DescribeInstanceOutput{}, []string{"not checked: Identity Center does not say which key it has"}},
-		{"own", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, KmsKeyArn: aws.String("arn:key")}),
-			[]string{"warning: arn:key, a key of your own; whether the functions may use it can't be read from here"}},
-		{"broken", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, EncryptionStatus: ssotypes.KmsKeyStatusUpdateFailed, EncryptionStatusReason: aws.String("disabled")}),
+		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), "", []string{"ready: AWS's own"}},
+		{"AWS's, and a setting", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), key,
+			[]string{"warning: AWS's own; identity_center_kms_key_arn names a key that Identity Center does not use"}},
+		{"not said", &ssoadmin.DescribeInstanceOutput{}, "", []string{"not checked: Identity Center does not say which key it has"}},
+		{"own", custom, key, []string{"warning: " + key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here"}},
+		{"own, not set", custom, "", []string{"missing: " + key + ", a key of your own, which the functions' roles may not use: identity_center_kms_key_arn is not set"}},
+		{"own, another one set", custom, other, []string{"missing: " + key + ", a key of your own; identity_center_kms_key_arn names another one, " + other}},
+		{"broken", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, EncryptionStatus: ssotypes.KmsKeyStatusUpdateFailed, EncryptionStatusReason: aws.String("disabled")}), "",
 			[]string{"missing: UPDATE_FAILED: disabled"}},
-		{"an account's instance", none, []string{"missing: the instance has no permission sets", "ready: AWS's own"}},
+		{"an account's instance", none, "", []string{"missing: the instance has no permission sets", "ready: AWS's own"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkEncryption(t.Context(), &fakeAdmin{describe: test.out}, instance{"arn:one", "d-1", managing}, own)
+			got, err := checkEncryption(t.Context(), &fakeAdmin{describe: test.out}, instance{"arn:one", "d-1", managing}, own, test.setting)
 			same(t, got, err, test.want...)
-			if test.name == "own" {
-				for _, part := range []string{"kms:Decrypt", "arn:aws:iam::" + own + ":root", "aws:sso:instance-arn arn:one", "arn:aws:identitystore::" + managing + ":identitystore/d-1"} {
-					if !strings.Contains(got[0].Fix, part) {
-						t.Errorf("the fix lacks %s: %s", part, got[0].Fix)
-					}
+			if test.out == custom {
+				if set := strings.Contains(got[0].Fix, "Set identity_center_kms_key_arn: "+key+". "); set != (test.setting != key) {
+					t.Errorf("the fix is %s", got[0].Fix)
+				}
+				if !strings.HasSuffix(got[0].Fix, wantPolicy) {
+					t.Errorf("the fix lacks %s: %s", wantPolicy, got[0].Fix)
 				}
 			}
 		})
 	}
-	if _, err := checkEncryption(t.Context(), &fakeAdmin{err: errors.New("down")}, instance{}, own); err == nil {
+	if _, err := checkEncryption(t.Context(), &fakeAdmin{err: errors.New("down")}, instance{}, own, ""); err == nil {
 		t.Error("a failure is no answer")
 	}
 }
@@ -334,25 +347,28 @@ func TestBootstrap(t *testing.T) {
 func TestConcurrency(t *testing.T) {
 	n := func(i int32) *int32 { return &i }
 	tests := []struct {
-		name    string
-		api     fakeLambda
-		reserve int
-		want    string
+		name            string
+		api             fakeLambda
+		ingress, revoke int
+		want            string
 	}{
-		{"plenty", fakeLambda{unreserved: n(1000)}, 0, "ready: 1000 invocations at once are left in eu-central-1"},
-		{"a new account", fakeLambda{unreserved: n(10)}, 0, "warning: 10 invocations at once are left in eu-central-1, for everything in the account"},
-		{"just enough", fakeLambda{unreserved: n(120)}, 20, "ready: 120 invocations at once are left in eu-central-1"},
-		{"one too few", fakeLambda{unreserved: n(119)}, 20, "missing: 119 invocations at once are left in eu-central-1; ingress_reserved_concurrency needs 20 and the 100 that Lambda keeps free"},
-		{"reserved already", fakeLambda{unreserved: n(100), reserved: n(20)}, 20, "ready: 120 invocations at once are left in eu-central-1"},
+		{"plenty", fakeLambda{unreserved: n(1000)}, 0, 0, "ready: 1000 invocations at once are left in eu-central-1"},
+		{"a new account", fakeLambda{unreserved: n(10)}, 0, 0, "warning: 10 invocations at once are left in eu-central-1, for everything in the account"},
+		{"just enough", fakeLambda{unreserved: n(120)}, 20, 0, "ready: 120 invocations at once are left in eu-central-1"},
+		{"one too few", fakeLambda{unreserved: n(119)}, 20, 0, "missing: 119 invocations at once are left in eu-central-1; needed are 20 for ingress_reserved_concurrency, and the 100 that Lambda keeps free"},
+		{"too few for both", fakeLambda{unreserved: n(129)}, 20, 10, "missing: 129 invocations at once are left in eu-central-1; needed are 30 for ingress_reserved_concurrency and revoke_reserved_concurrency, and the 100 that Lambda keeps free"},
+		{"too few for the removals", fakeLambda{unreserved: n(100)}, 0, 10, "missing: 100 invocations at once are left in eu-central-1; needed are 10 for revoke_reserved_concurrency, and the 100 that Lambda keeps free"},
+		{"enough for both", fakeLambda{unreserved: n(130)}, 20, 10, "ready: 130 invocations at once are left in eu-central-1"},
+		{"reserved already", fakeLambda{unreserved: n(100), reserved: n(20)}, 20, 0, "ready: 120 invocations at once are left in eu-central-1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkConcurrency(t.Context(), test.api, "f", test.reserve, "eu-central-1")
+			got, err := checkConcurrency(t.Context(), test.api, []reserve{{"ingress_reserved_concurrency", "f", test.ingress}, {"revoke_reserved_concurrency", "g", test.revoke}}, "eu-central-1")
 			same(t, got, err, test.want)
 		})
 	}
 	for name, api := range map[string]fakeLambda{"does not say": {}, "down": {unreserved: n(1000), err: errors.New("down")}} {
-		if got, err := checkConcurrency(t.Context(), api, "f", 0, "eu-central-1"); err == nil {
+		if got, err := checkConcurrency(t.Context(), api, nil, "eu-central-1"); err == nil {
 			t.Errorf("%s: %q", name, lines(got))
 		}
 	}
@@ -402,21 +418,52 @@ func TestAuditBucket(t *testing.T) {
 			[]string{exists, locked, "ready: versioning never turned on, MFA delete off", encrypted}},
 		{"a key of one's own", "audit", change(func(b *fakeBucket) {
 			b.encryption = &s3.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{Rules: []s3types.ServerSideEncryptionRule{
-				{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{KMSMasterKeyID: aws.String("arn:key")}}}}}
-		}), false, []string{exists, locked, versioned, "warning: encrypted with the key arn:key; whether the functions may use it can't be read from here"}},
+				{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{KMSMasterKeyID: aws.String("arn:aws:kms:eu-central-1:111111111111:key/k")}}}}}
+		}), false, []string{exists, locked, versioned, "missing: encrypted with the key arn:aws:kms:eu-central-1:111111111111:key/k, which the function audit's role may not use"}},
 		{"what may not be read", "audit", change(func(b *fakeBucket) {
 			b.lockErr = apiError("S3", "GetObjectLockConfiguration", "AccessDenied")
 		}), false, []string{exists, "not checked: could not be checked: GetObjectLockConfiguration of S3: AccessDenied: no", versioned, encrypted}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkAuditBucket(t.Context(), test.api, test.bucket, test.mfa, own, "eu-central-1")
+			got, err := checkAuditBucket(t.Context(), test.api, &settings.Settings{ExistingAuditBucket: test.bucket, MFADelete: test.mfa}, own, "eu-central-1")
 			same(t, got, err, test.want...)
 		})
 	}
 	for name, api := range map[string]fakeBucket{"may not look": {head: status4xx(403)}, "may not look again": {region: "eu-central-1", headOwn: errors.New("down")}} {
-		if got, err := checkAuditBucket(t.Context(), api, "audit", false, own, "eu-central-1"); err == nil {
+		if got, err := checkAuditBucket(t.Context(), api, &settings.Settings{ExistingAuditBucket: "audit"}, own, "eu-central-1"); err == nil {
 			t.Errorf("%s: %q", name, lines(got))
+		}
+	}
+}
+
+func TestKeyOfTheAuditBucket(t *testing.T) {
+	const (
+		key   = "arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"
+		id    = "01234567-89ab-cdef-0123-456789abcdef"
+		alias = "arn:aws:kms:eu-central-1:111111111111:alias/audit"
+		other = "arn:aws:kms:eu-central-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef"
+	)
+	policy := "Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:aws:iam::" + own + ":root: without it no record is written, and access without a record is taken back."
+	for _, test := range []struct {
+		name, key        string
+		settings         settings.Settings
+		status           status
+		wantIn, wantInIt string // the finding, the fix
+	}{
+		{"S3's", "arn:aws:kms:eu-central-1:111111111111:alias/aws/s3", settings.Settings{}, ready, "which S3 lets everybody of its account use", ""},
+		{"not set", key, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
+		{"set", key, settings.Settings{ExistingAuditKeyARN: key}, warning, "which the function audit's role may use", policy},
+		{"the stack's own", key, settings.Settings{KMSKeyARN: key}, warning, "which the function audit's role may use", policy},
+		{"by id", id, settings.Settings{ExistingAuditKeyARN: key}, warning, "which the function audit's role may use", policy},
+		{"by id, not set", id, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + id + " shows. " + policy},
+		{"another one set", key, settings.Settings{ExistingAuditKeyARN: other}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
+		{"another one of the stack", key, settings.Settings{KMSKeyARN: other}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
+		{"alias", alias, settings.Settings{ExistingAuditKeyARN: key}, warning, "whether that is the one that s3_existing_bucket_kms_key_arn names", "Compare it with aws kms describe-key --key-id " + alias + ". " + policy},
+		{"alias, not set", alias, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + alias + " shows. " + policy},
+	} {
+		if got := ownKey(test.key, &test.settings, own); got.Status != test.status || !strings.Contains(got.Found, test.wantIn) || got.Fix != test.wantInIt {
+			t.Errorf("%s: %+v", test.name, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -21,9 +22,15 @@ type lambdaAPI interface {
 // new ones do, can reserve nothing.
 const unreserved = 100
 
-// checkConcurrency looks whether reserve invocations at once can be kept for the
-// function.
-func checkConcurrency(ctx context.Context, api lambdaAPI, function string, reserve int, region string) ([]finding, error) {
+// reserve is how many invocations at once a setting keeps for a function; 0: none.
+type reserve struct {
+	setting, function string
+	instances         int
+}
+
+// checkConcurrency looks whether so many invocations at once can be kept for the
+// functions.
+func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, region string) ([]finding, error) {
 	out, err := api.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil {
 		return nil, err
@@ -32,9 +39,15 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, function string, reser
 		return nil, errors.New("Lambda does not say what the account has left")
 	}
 	left := int(*out.AccountLimit.UnreservedConcurrentExecutions)
-	if reserve > 0 {
+	wanted, settings := 0, []string{}
+	for _, r := range reserves {
+		if r.instances == 0 {
+			continue
+		}
+		wanted += r.instances
+		settings = append(settings, r.setting)
 		// What an earlier deployment reserved is there for this one.
-		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &function})
+		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &r.function})
 		var none *types.ResourceNotFoundException
 		switch {
 		case err == nil:
@@ -46,8 +59,8 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, function string, reser
 	fix := fmt.Sprintf("Ask for more: aws service-quotas request-service-quota-increase --region %s --service-code lambda --quota-code L-B99A9384 --desired-value 1000", region)
 	found := fmt.Sprintf("%d invocations at once are left in %s", left, region)
 	switch {
-	case reserve > 0 && left < reserve+unreserved:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s; ingress_reserved_concurrency needs %d and the %d that Lambda keeps free", found, reserve, unreserved), Fix: fix + ", or lower the setting."}}, nil
+	case wanted > 0 && left < wanted+unreserved:
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(settings, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
 	case left < unreserved:
 		return []finding{{Status: warning, Found: found + ", for everything in the account", Fix: fix}}, nil
 	}

@@ -138,7 +138,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			if err != nil {
 				return nil, err
 			}
-			return checkEncryption(ctx, d.admin, in, d.account)
+			return checkEncryption(ctx, d.admin, in, d.account, s.IdentityCenterKeyARN)
 		}},
 		{lineOrganization, short, func(ctx context.Context) ([]finding, error) {
 			return checkOrganization(ctx, d.org, d.account)
@@ -265,10 +265,13 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkBootstrap(ctx, d.parameters, d.account, d.region)
 		}},
 		{"Lambda concurrency", short, func(ctx context.Context) ([]finding, error) {
-			return checkConcurrency(ctx, d.lambda, s.FunctionName("ingress"), s.IngressReserved, d.region)
+			return checkConcurrency(ctx, d.lambda, []reserve{
+				{"ingress_reserved_concurrency", s.FunctionName("ingress"), s.IngressReserved},
+				{"revoke_reserved_concurrency", s.FunctionName("revoke"), s.RevokeReserved},
+			}, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
-			return checkAuditBucket(ctx, d.buckets, s.ExistingAuditBucket, s.MFADelete, d.account, d.region)
+			return checkAuditBucket(ctx, d.buckets, s, d.account, d.region)
 		}},
 	}
 }

@@ -2,22 +2,26 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/infra/settings"
 )
 
 // checkEncryption looks at the key that Identity Center encrypts people and
 // groups with. One of the customer's own lies in the management account, and
-// who is not in that account needs a right in two places: in the key's policy
-// and in its own. Neither can be read from another account, so the best there is
-// is to say what has to stand there.
+// who is not in that account needs a right in two places: in the roles, by the
+// setting, and in the key's policy. That can't be read from another account, so
+// the best there is is to say what has to stand there.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/baseline-KMS-key-policy.html
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/advanced-kms-policy.html
-func checkEncryption(ctx context.Context, api instancesAPI, in instance, account string) ([]finding, error) {
+func checkEncryption(ctx context.Context, api instancesAPI, in instance, account, setting string) ([]finding, error) {
 	out, err := api.DescribeInstance(ctx, &ssoadmin.DescribeInstanceInput{InstanceArn: &in.arn})
 	if err != nil {
 		return nil, err
@@ -31,15 +35,58 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 	switch {
 	case e == nil || e.KeyType == "":
 		return append(all, finding{Status: unchecked, Found: "Identity Center does not say which key it has", Fix: "Look at Settings, Encryption, in Identity Center's console."}), nil
+	case e.KeyType == types.KmsKeyTypeAwsOwnedKmsKey && setting != "":
+		return append(all, finding{Status: warning, Found: "AWS's own; identity_center_kms_key_arn names a key that Identity Center does not use",
+			Fix: "Take identity_center_kms_key_arn out of the settings, unless Identity Center is about to get that key."}), nil
 	case e.KeyType == types.KmsKeyTypeAwsOwnedKmsKey:
 		return append(all, finding{Status: ready, Found: "AWS's own"}), nil
 	case e.EncryptionStatus == types.KmsKeyStatusUpdateFailed:
 		return append(all, finding{Status: missing, Found: fmt.Sprintf("%s: %s", e.EncryptionStatus, aws.ToString(e.EncryptionStatusReason)), Fix: "Mend the key in Identity Center's settings."}), nil
 	}
 	key := aws.ToString(e.KmsKeyArn)
-	return append(all, finding{Status: warning, Found: key + ", a key of your own; whether the functions may use it can't be read from here",
-		Fix: fmt.Sprintf("Let the key's policy, and from another account than the key's also the functions' roles, allow kms:Decrypt on it to arn:aws:iam::%s:root where kms:ViaService is sso.*.amazonaws.com with the encryption context aws:sso:instance-arn %s, "+
-			"or identitystore.*.amazonaws.com with aws:identitystore:identitystore-arn %s.", account, in.arn, storeARN(out, in))}), nil
+	owner := "Let the key's policy, in the management account, have these statements (docs/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in))
+	switch setting {
+	case key:
+		return append(all, finding{Status: warning, Found: key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here", Fix: owner}), nil
+	case "":
+		return append(all, finding{Status: missing, Found: key + ", a key of your own, which the functions' roles may not use: identity_center_kms_key_arn is not set",
+			Fix: fmt.Sprintf("Set identity_center_kms_key_arn: %s. %s", key, owner)}), nil
+	}
+	return append(all, finding{Status: missing, Found: fmt.Sprintf("%s, a key of your own; identity_center_kms_key_arn names another one, %s", key, setting),
+		Fix: fmt.Sprintf("Set identity_center_kms_key_arn: %s. %s", key, owner)}), nil
+}
+
+// keyPolicy is what the policy of Identity Center's key needs for the roles of an
+// account: to decrypt, through either service, in the context of this instance
+// and this identity store.
+func keyPolicy(key, account, instanceARN, storeARN string) string {
+	region, _ := settings.KeyPlace(key)
+	partition, _, _ := strings.Cut(strings.TrimPrefix(key, "arn:"), ":")
+	suffix := ".amazonaws.com"
+	if partition == "aws-cn" {
+		suffix += ".cn"
+	}
+	type statement struct {
+		Sid, Effect string
+		Principal   map[string]string
+		Action      string
+		Resource    string
+		Condition   map[string]map[string]string
+	}
+	through := func(sid, service, context, arn string) statement {
+		return statement{
+			Sid: sid, Effect: "Allow", Principal: map[string]string{"AWS": "arn:" + partition + ":iam::" + account + ":root"}, Action: "kms:Decrypt", Resource: "*",
+			Condition: map[string]map[string]string{"StringEquals": {"kms:ViaService": service + "." + region + suffix, "kms:EncryptionContext:" + context: arn}},
+		}
+	}
+	text, err := json.Marshal([]statement{
+		through("ElevatorIdentityCenter", "sso", "aws:sso:instance-arn", instanceARN),
+		through("ElevatorIdentityStore", "identitystore", "aws:identitystore:identitystore-arn", storeARN),
+	})
+	if err != nil {
+		panic("key policy: " + err.Error()) // texts always marshal
+	}
+	return string(text)
 }
 
 // storeARN is the identity store's, in whichever way it is known.

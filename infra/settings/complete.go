@@ -31,6 +31,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	s.completeReserved(r)
 	s.completeAudit(r)
 	s.completeBuckets(r)
+	s.completeKeys(r)
 	s.completeSchedules(r)
 	s.completeNames(r)
 	s.completeEndpoint(r)

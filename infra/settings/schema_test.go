@@ -167,6 +167,8 @@ var samples = map[string]struct{ right, wrong []string }{
 	"slack_bot_token":                  {[]string{`/a`, `/sso-elevator/slack-bot-token`, `ssm:/a/b.c_d`, `secretsmanager:a/b`, `"secretsmanager:arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf"`}, []string{`xoxb-1`, `a/b`, `/`, `/a/`, `ssm:a`, `"secretsmanager:"`, `1`, `[]`, `{}`, `""`, `~`}},
 	"permissions_boundary":             {[]string{`arn:aws:iam::111111111111:policy/boundary`, `arn:aws-us-gov:iam::111111111111:policy/path/b+=,.@-_`, `arn:aws:iam::aws:policy/PowerUserAccess`, `""`, `~`}, []string{`boundary`, `arn:aws:iam::1:policy/b`, `arn:aws:iam::111111111111:role/b`, `arn:aws:iam::111111111111:policy/`, `"arn:aws:iam::111111111111:policy/*"`, `1`, `[]`}},
 	"kms_key_arn":                      {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
+	"identity_center_kms_key_arn":      {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
+	"s3_existing_bucket_kms_key_arn":   {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
 	"ingress_reserved_concurrency":     {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
 	"revoke_reserved_concurrency":      {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
 	"slack_signing_secret":             {[]string{`/a`, `[/a]`, `[/new, "secretsmanager:old"]`}, []string{`0123456789abcdef`, `~`, `[]`, `[/a, /b, /c]`, `[/a, 0123456789abcdef]`, `[~]`, `[[/a]]`, `{}`}},
@@ -280,6 +282,9 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 			}
 			if f.key == "s3_object_lock_configuration" {
 				rest += "s3_object_lock: true\n"
+			}
+			if f.key == "s3_existing_bucket_kms_key_arn" {
+				rest += "s3_name_of_the_existing_bucket: audit\n"
 			}
 			if f.key == "config" {
 				rest += "group_config: []\n"

@@ -42,6 +42,8 @@ type Settings struct {
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack
 
+	IdentityCenterKeyARN string // of the key that encrypts Identity Center's data; empty: one of AWS's
+
 	PermissionsBoundary string // ARN of the boundary of every role; empty: none
 	KMSKeyARN           string // of a key of the customer's own; empty: AWS's keys
 	IngressReserved     int    // instances of ingress that are kept for it; 0: none
@@ -63,6 +65,7 @@ type Settings struct {
 
 	AuditBucketName     string // of the bucket to make; empty: CloudFormation names it
 	ExistingAuditBucket string // a bucket to use instead of making one
+	ExistingAuditKeyARN string // of the key that encrypts that bucket; empty: one that needs no rights
 	AuditPrefix         string // without slashes at its ends; empty: the bucket's root
 	ObjectLock          bool
 	ObjectLockMode      string // "GOVERNANCE" or "COMPLIANCE"; set if ObjectLock is

@@ -42,6 +42,7 @@ const (
 	DriftFound          = "DriftFound"          // it was found for the first time
 	DriftRevoked        = "DriftRevoked"        // it was removed
 	DriftFailed         = "DriftFailed"         // it could not be removed
+	ReconcileBegun      = "ReconcileBegun"      // a run began that looks at everything, and not at what an event names; dimension Mode; an alarm tells when they stay away
 	ReconcileCompleted  = "ReconcileCompleted"  // a run read all of its scope; dimension Mode, an access.DriftMode
 	ReconcileIncomplete = "ReconcileIncomplete" // a run could not read all of it; the log says what and why
 )

@@ -1,0 +1,36 @@
+package settings
+
+import "strings"
+
+// keyARNPattern is a KMS key's, with both forms of id that there are (AWS KMS
+// developer guide, "Key identifiers").
+const keyARNPattern = `^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`
+
+// keyARN is a key, or empty for none. An alias is no key: the conditions of
+// roles name keys.
+func keyARN() kind[string] {
+	return orEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
+}
+
+// KeyPlace is the region and the account of a key.
+func KeyPlace(arn string) (region, account string) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return "", ""
+	}
+	return parts[3], parts[4]
+}
+
+// completeKeys enters keys that can't be what their setting says.
+func (s *Settings) completeKeys(r *reader) {
+	const (
+		identityCenter = "identity_center_kms_key_arn"
+		existing       = "s3_existing_bucket_kms_key_arn"
+	)
+	if region, _ := KeyPlace(s.IdentityCenterKeyARN); region != "" && s.SSORegion != "" && region != s.SSORegion {
+		r.mistake(r.keys[identityCenter], identityCenter, "is a key in %s, and Identity Center is in %s (sso_region): it has its key in its own region", region, s.SSORegion)
+	}
+	if s.ExistingAuditKeyARN != "" && s.ExistingAuditBucket == "" {
+		r.mistake(r.keys[existing], existing, "has no effect without s3_name_of_the_existing_bucket; the bucket that is made is encrypted with kms_key_arn")
+	}
+}
