@@ -20,7 +20,9 @@ const manifestFile = "slack-manifest.yaml"
 // urlToFill stands in manifestFile for the URL that only the deployment knows.
 const urlToFill = "https://fill-in-the-output-SlackRequestURL.example/slack"
 
-// manifest is the part of a Slack app's manifest that this app needs.
+// manifest is the part of a Slack app's manifest that this app needs,
+// https://docs.slack.dev/reference/app-manifest. Token rotation is off: the bot's
+// token is kept where the settings say, and nobody would renew it there.
 type manifest struct {
 	Display  manifestDisplay  `json:"display_information" yaml:"display_information"`
 	Features manifestFeatures `json:"features" yaml:"features"`
@@ -38,6 +40,11 @@ type manifestDisplay struct {
 }
 
 type manifestFeatures struct {
+	AppHome struct {
+		HomeTab          bool `json:"home_tab_enabled" yaml:"home_tab_enabled"`
+		MessagesTab      bool `json:"messages_tab_enabled" yaml:"messages_tab_enabled"`
+		MessagesReadOnly bool `json:"messages_tab_read_only_enabled" yaml:"messages_tab_read_only_enabled"`
+	} `json:"app_home" yaml:"app_home"`
 	BotUser struct {
 		DisplayName  string `json:"display_name" yaml:"display_name"`
 		AlwaysOnline bool   `json:"always_online" yaml:"always_online"`
@@ -79,7 +86,11 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	)
 	var m manifest
 	m.Display = manifestDisplay{Name: "AWS access", Description: "Temporary access to AWS accounts and groups, approved here"}
-	m.Features.BotUser.DisplayName = "AWS access"
+	// Without the tab, which is off unless a manifest says otherwise, Slack
+	// refuses the app's direct messages (messages_tab_disabled). Nobody reads
+	// what people would write there.
+	m.Features.AppHome.MessagesTab, m.Features.AppHome.MessagesReadOnly = true, true
+	m.Features.BotUser.DisplayName = slack.BotName
 	m.Features.Shortcuts = []manifestShortcut{
 		{"access", "global", slack.CallbackAccount, askForAccount},
 		{"group-access", "global", slack.CallbackGroup, askForGroup},
@@ -92,6 +103,8 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	m.Settings.Interactivity.IsEnabled = true
 	m.Settings.Interactivity.RequestURL = requestURL
 	m.Settings.Interactivity.OptionsURL = requestURL
+	// Slack's templates say true for every app. Ours says what the settings say:
+	// installed for an enterprise, it would get requests that it refuses.
 	m.Settings.OrgDeploy = s.SlackEnterpriseID != ""
 	return m
 }

@@ -136,6 +136,9 @@ func TestManifestIsOneOfSlacks(t *testing.T) {
 	if err := decoder.Decode(&slacks); err != nil {
 		t.Fatal(err)
 	}
+	if home := slacks.Features.AppHome; !home.MessagesTabEnabled || !home.MessagesTabReadOnlyEnabled || home.HomeTabEnabled {
+		t.Errorf("the app's home is %+v; direct messages need the tab for them, and nothing else is used", home)
+	}
 	i := slacks.Settings.Interactivity
 	if !i.IsEnabled || i.RequestUrl != url || i.MessageMenuOptionsUrl != url {
 		t.Errorf("interactions go to %+v, want %s for both", i, url)

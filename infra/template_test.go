@@ -757,12 +757,17 @@ func TestManifestFitsSlacksLimits(t *testing.T) {
 	check("the name", m.Display.Name, 35)
 	check("the description", m.Display.Description, 140)
 	check("the bot's name", m.Features.BotUser.DisplayName, 80)
+	if !regexp.MustCompile(`^[a-z0-9._-]+$`).MatchString(m.Features.BotUser.DisplayName) {
+		t.Errorf("the bot's name is %q; Slack takes a-z, 0-9, -, _ and .", m.Features.BotUser.DisplayName)
+	}
 	for _, s := range m.Features.Shortcuts {
 		check("a shortcut's name", s.Name, 24)
 		check("a shortcut's description", s.Description, 150)
+		check("a shortcut's callback", s.CallbackID, 255)
 	}
 	for _, c := range m.Features.Commands {
 		check("a command's description", c.Description, 2000)
+		check("a command", c.Command, 32)
 	}
 	if strings.Contains(m.json(), "\n") {
 		t.Error("the manifest for the output has more than one line")

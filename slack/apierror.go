@@ -59,6 +59,7 @@ var apiErrors = map[string]struct {
 	"org_login_required":     {access.CodeMisconfigure, "the enterprise is being moved: wait, or install the app again"},
 	"ekm_access_denied":      {access.CodeMisconfigure, "the enterprise's administrators have suspended posting"},
 	"access_denied":          {access.CodeMisconfigure, "an administrator of the workspace has to allow the app"},
+	"messages_tab_disabled":  {access.CodeMisconfigure, "switch the Messages Tab on in the App Home of the Slack app: direct messages need it"},
 	"channel_not_found":      {access.CodeMisconfigure, "check the channel id in the settings, and invite the app to a private channel"},
 	"not_in_channel":         {access.CodeMisconfigure, "invite the app to the channel"},
 	"is_archived":            {access.CodeMisconfigure, "the channel is archived: set another one"},

@@ -422,6 +422,7 @@ func TestErrorsAreCoded(t *testing.T) {
 		{"invalid_auth", refused("invalid_auth"), access.CodeMisconfigure, "bot token"},
 		{"token_revoked", refused("token_revoked"), access.CodeMisconfigure, "bot token"},
 		{"channel_not_found", refused("channel_not_found"), access.CodeMisconfigure, "channel id in the settings"},
+		{"messages_tab_disabled", refused("messages_tab_disabled"), access.CodeMisconfigure, "Messages Tab on in the App Home"},
 		{"not_in_channel", refused("not_in_channel"), access.CodeMisconfigure, "invite the app"},
 		{"restricted_action_thread_only_channel", refused("restricted_action_thread_only_channel"), access.CodeMisconfigure, "settings"},
 		{"missing_scope", ok(`{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"users:read"}`), access.CodeMisconfigure, "chat:write"},

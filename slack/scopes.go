@@ -23,6 +23,10 @@ var Scopes = []Scope{
 	{"im:write", "conversations.open", "direct messages"},
 }
 
+// BotName is the bot's name, of the characters that Slack permits in it (a-z, 0-9,
+// "-", "_" and "."): who invites it to a channel types that.
+const BotName = "aws-access"
+
 // BotScopes are the names of Scopes.
 var BotScopes = names(Scopes)
 

@@ -103,7 +103,7 @@ func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, er
 	case channel.Archived:
 		return []finding{{Status: missing, Found: fmt.Sprintf("#%s (%s) is archived", channel.Name, id), Fix: "Unarchive it, or set slack_channel_id to another channel."}}, nil
 	case !channel.Member:
-		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: /invite @AWS access in the channel."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: /invite @" + slack.BotName + " in the channel."}}, nil
 	}
 	return []finding{{Status: ready, Found: fmt.Sprintf("the bot is in #%s (%s)", channel.Name, id)}}, nil
 }
