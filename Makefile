@@ -50,6 +50,7 @@ tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
 # A stamp is newer than the list of what was installed, or it is done again.
 $(VENV)/installed: requirements.txt
 	@.ci/need python3 "Python 3.11 or newer, with venv"
+	@.ci/own $(VENV)
 	@echo "make: installing moto, awscli and cfn-lint into $(VENV)" >&2
 	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
@@ -57,6 +58,7 @@ $(VENV)/installed: requirements.txt
 
 $(NODE)/installed: package.json package-lock.json
 	@.ci/need npm "Node 20 or newer, with npm"
+	@.ci/own $(NODE)
 	@echo "make: installing the CDK's command line and asl-validator into $(NODE)" >&2
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
