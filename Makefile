@@ -19,7 +19,9 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 demo: tools ## run the whole system on this machine, with an example organization
-	go run ./infra/local -config infra/local/demo/elevator.yaml
+	@# Not by go run, which calls it an error when Ctrl-C ends the program.
+	go build -o .build/demo/local ./infra/local
+	@.build/demo/local -config infra/local/demo/elevator.yaml
 
 test: tools browser ## run every test
 	@echo "make: running the tests; the first time, compiling takes some minutes" >&2

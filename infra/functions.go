@@ -108,6 +108,10 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		ReservedConcurrentExecutions: reserved(s, name),
 		LogGroup:                     logs,
 		Tracing:                      awslambda.Tracing_ACTIVE,
+		// A release leaves the versions before it, so that the alias can go back
+		// to one; a release that fails leaves none of its own, which would keep
+		// the next try from making it.
+		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	})
 	alias := awslambda.NewAlias(in, jsii.String("Live"), &awslambda.AliasProps{
 		AliasName: jsii.String(aliasName),

@@ -130,6 +130,19 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// An alias can only go back to a version that is still there.
+func TestVersionsStay(t *testing.T) {
+	versions := sharedStack(t).template.of("AWS::Lambda::Version")
+	if len(versions) != len(functionNames) {
+		t.Errorf("there are %d versions, want one of each of %d functions", len(versions), len(functionNames))
+	}
+	for id, r := range versions {
+		if r.DeletionPolicy != "RetainExceptOnCreate" {
+			t.Errorf("the next release deletes %s: its DeletionPolicy is %q", id, r.DeletionPolicy)
+		}
+	}
+}
+
 // The environment names secrets; it never has one.
 func TestSecretsAreReferences(t *testing.T) {
 	for id, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
