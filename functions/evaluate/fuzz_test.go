@@ -23,6 +23,7 @@ func FuzzTask(f *testing.F) {
 			payload, _ := json.Marshal(map[string]any{"operation": operation, "request_id": "r1", "execution": execution, "error": "Unavailable", "outcome": "approved"})
 			f.Add(payload, open)
 			f.Add(payload, []byte(`{"id":"r1","execution_arn":"`+own+`","expires_at":"9999-12-31T23:59:59Z","reminders_sent":9999999,"requester":{"slack_id":"UJANE"},"created_at":"2026-01-01T00:00:00Z"}`))
+			f.Add(payload, []byte(`{"id":"r1","outcome":{"kind":"approval"},"requester":{"slack_id":"UJANE"}}`))
 			f.Add(payload, []byte(`{"id":"r1","outcome":{"kind":"approved"},"granted_at":"2026-01-01T00:00:00Z"}`))
 		}
 	}
@@ -52,6 +53,9 @@ func FuzzTask(f *testing.F) {
 		text, marshalErr := json.Marshal(answer)
 		if marshalErr != nil || json.Unmarshal(text, &next) != nil {
 			t.Fatalf("the answer is %s: %v", text, marshalErr)
+		}
+		if before.Outcome != nil && err == nil && (next.Next == "approval" || next.Next == "announce") {
+			t.Errorf("what is decided, %s, is to wait: %s", row, text)
 		}
 		// States Language: TimeoutSeconds is from 1 to 99,999,999.
 		if err == nil && (in.Operation == "evaluate" || in.Operation == "next") && (next.Next == "" || next.WaitSeconds < 1 || next.WaitSeconds > 99_999_999) {
