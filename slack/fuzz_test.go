@@ -176,3 +176,42 @@ func FuzzUser(f *testing.F) {
 		}
 	})
 }
+
+// The same of what a run found, as the bucket and the row have it: names of
+// users, groups and accounts are whatever somebody called them.
+func FuzzDriftMessages(f *testing.F) {
+	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, nil))} {
+		text, err := json.Marshal(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"findings":[{"kind":"account","account_name":"<!channel>","user_name":"\u202e:tada:\n*x*"},{"kind":"group","group_name":"` + strings.Repeat("g", 1024) + `"},{}],"total":-1,"unread":[{"what":"<@U1>","why":"\u0000"}],"results":{"":"what"},"guard":"x","limit":-5}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var r access.DriftReport
+		if json.Unmarshal(text, &r) != nil {
+			return
+		}
+		r.RunID = "run1"
+		run := access.Run{ID: "run1", Mode: r.Mode, Guard: r.Guard, Removals: r.Total, Answer: r.Answer, ExecutionARN: r.ExecutionARN}
+		people := []access.Person{}
+		if r.Answer != nil {
+			people = append(people, r.Answer.By)
+		}
+		for _, m := range []Message{DriftReportMessage(r), DriftQuestionMessage(run, r.Findings)} {
+			for _, p := range checkMessage(generic(t, posted(m))) {
+				t.Error(p)
+			}
+			for id := range mentions(t, m) {
+				if !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
+					t.Errorf("mentions %q", id)
+				}
+			}
+			raw, err := json.Marshal(m.Blocks)
+			if err != nil || strings.Contains(string(raw), `"mrkdwn"`) && !strings.Contains(string(text), "mrkdwn") || !printable(m.Text) {
+				t.Errorf("the message is %s, with the text %q: %v", raw, m.Text, err)
+			}
+		}
+	})
+}
