@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test synth lint bench doctor drain tools browser
+.PHONY: help demo test fuzz synth lint bench doctor drain tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ test: tools browser ## run every test
 
 synth: tools ## write cdk.out
 	$(NODE)/.bin/cdk synth --quiet --no-notices
+
+FUZZTIME ?= 1m
+FUZZ ?= .
+fuzz: ## try every parser of outside input with what nobody would send, FUZZTIME (1m) each; FUZZ=pattern for some
+	@.ci/fuzz '$(FUZZTIME)' '$(FUZZ)'
 
 lint: tools ## gofmt, go vet, and what the template and the state machine are checked with
 	@unformatted="$$(gofmt -l functions infra slack statemachine)"; \

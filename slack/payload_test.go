@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"sso-elevator/functions/access"
 )
@@ -218,34 +219,53 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
+// What is read of a request is within Slack's limits, ids are ids, and it is one
+// form with one value for each field; what is refused is Invalid, and its text
+// says nothing of the body.
 func FuzzParse(f *testing.F) {
-	for _, p := range []string{shortcutPayload, buttonPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "["} {
+	for _, p := range []string{shortcutPayload, buttonPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "[",
+		`{"type":"block_actions","team":{"id":"T1"},"TEAM":{"ID":"T2"},"user":{"id":"U1"},"api_app_id":"A1","actions":[{"action_id":"approve","value":"r"}]}`,
+		`{"type":"view_submission","team":{"id":"T1"},"user":{"id":"U1"},"api_app_id":"A1","view":{"id":"V1","state":{"values":{"a":null,"b":{"c":null}}}}}`,
+	} {
 		f.Add(formType, []byte(payloadBody(p)))
 	}
 	f.Add(formType, []byte(commandBody))
 	f.Add(formType, []byte("ssl_check=1"))
+	f.Add(formType, []byte("payload=%7B%7D&payload=%7B%7D"))
 	f.Add("application/json", []byte("{}"))
 	f.Add("", []byte("%zz"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		in, err := Parse(contentType, body)
 		if err != nil {
-			if access.CodeOf(err) != access.CodeInvalid {
-				t.Errorf("code %q", access.CodeOf(err))
+			if access.CodeOf(err) != access.CodeInvalid || len(err.Error()) > 100 || !reflect.DeepEqual(in, Interaction{}) && in.check() == nil {
+				t.Errorf("%v of code %q", err, access.CodeOf(err))
 			}
 			return
 		}
 		if in.Kind == KindSSLCheck {
 			return
 		}
-		if !isID(in.UserID) || !isID(in.AppID) {
-			t.Errorf("user %q, app %q", in.UserID, in.AppID)
+		if !isID(in.UserID) || !isID(in.AppID) || !isID(in.TeamID) && !isID(in.EnterpriseID) {
+			t.Errorf("user %q, app %q, team %q, enterprise %q", in.UserID, in.AppID, in.TeamID, in.EnterpriseID)
+		}
+		if utf8.RuneCountInString(in.Query) > 150 || in.Query != clean(in.Query) {
+			t.Errorf("the query is %q", in.Query)
+		}
+		form, err := url.ParseQuery(string(body))
+		if err != nil || len(form["payload"]) > 1 || len(form["command"]) > 1 {
+			t.Errorf("%q is read: %v", body, err)
+		}
+		if in.Kind == KindCommand != (len(form["payload"]) == 0) {
+			t.Errorf("%q is a %s", body, in.Kind)
+		}
+		if in.Action != nil && utf8.RuneCountInString(in.Action.Value) > 2000 || in.View != nil && (utf8.RuneCountInString(in.View.PrivateMetadata) > 3000 || len(in.View.State) > 100) {
+			t.Errorf("larger than Slack's: %+v", in)
 		}
 		if in.View != nil {
-			// Whatever was filled in: an answer, and no panic.
-			s, errs := in.View.Submission()
-			if errs == nil && (s.Reason == "" || s.Duration <= 0) {
-				t.Errorf("submission %+v without errors", s)
-			}
+			checkSubmission(t, in.View)
+		}
+		if again, err := Parse("APPLICATION/X-WWW-FORM-URLENCODED; charset=utf-8", body); err != nil || !reflect.DeepEqual(in, again) {
+			t.Errorf("read again as %+v, %v; want %+v", again, err, in)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"math/big"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,20 +67,33 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// What Verify accepts is what a second reading of Slack's documentation accepts:
+// the digest of exactly these bytes, at a time that is not far.
 func FuzzVerify(f *testing.F) {
 	now := time.Unix(1_772_444_000, 0)
 	ts := strconv.FormatInt(now.Unix(), 10)
-	f.Add(ts, sign("secret", ts, "a=b"), []byte("a=b"))
-	f.Add("", "", []byte(nil))
-	f.Add("-1", "v0=", []byte("x"))
-	f.Add("99999999999999999999", "v0=00", []byte("\x00"))
-	f.Fuzz(func(t *testing.T, timestamp, signature string, body []byte) {
-		err := Verify([]string{"secret"}, timestamp, signature, body, now)
-		if valid := strings.EqualFold(signature, sign("secret", timestamp, string(body))); err == nil && !valid {
-			t.Errorf("accepted timestamp %q, signature %q", timestamp, signature)
+	f.Add(ts, sign("secret", ts, "a=b"), []byte("a=b"), false)
+	f.Add("", "", []byte(nil), false)
+	f.Add("-1", "v0=", []byte("x"), true)
+	f.Add("99999999999999999999", "v0=00", []byte("\x00"), true)
+	f.Add(strconv.FormatInt(now.Unix()+301, 10), "", []byte("a=b"), true)
+	f.Add("+"+ts, "", []byte("a=b"), true)
+	f.Fuzz(func(t *testing.T, timestamp, signature string, body []byte, signed bool) {
+		if signed {
+			signature = sign("secret", timestamp, string(body))
 		}
-		if err != nil && access.CodeOf(err) != access.CodeRefused {
-			t.Errorf("code %q", access.CodeOf(err))
+		err := Verify([]string{"", "secret"}, timestamp, signature, body, now)
+		seconds, number := new(big.Int).SetString(timestamp, 10)
+		recent := number && !strings.Contains(timestamp, "_") && new(big.Int).Abs(seconds.Sub(seconds, big.NewInt(now.Unix()))).Cmp(big.NewInt(300)) <= 0
+		valid := strings.EqualFold(strings.TrimPrefix(signature, "v0="), strings.TrimPrefix(sign("secret", timestamp, string(body)), "v0=")) && strings.HasPrefix(signature, "v0=")
+		if (err == nil) != (recent && valid) {
+			t.Errorf("timestamp %q, signature %q: %v; recent %v, valid %v", timestamp, signature, err, recent, valid)
+		}
+		if err != nil && (access.CodeOf(err) != access.CodeRefused || strings.Contains(err.Error(), "v0=") || len(timestamp) > 8 && strings.Contains(err.Error(), timestamp)) {
+			t.Errorf("%v of code %q", err, access.CodeOf(err))
+		}
+		if body := append(body, 'x'); err == nil && Verify([]string{"secret"}, timestamp, signature, body, now) == nil {
+			t.Errorf("the signature is good for another body too")
 		}
 	})
 }

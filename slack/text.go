@@ -48,6 +48,18 @@ func cleanLine(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
+// blank are letters and symbols that show nothing: the fillers of Hangul, and
+// Braille without a dot.
+const blank = "\u115F\u1160\u3164\uFFA0\u2800"
+
+// visible says whether anything of s can be seen: a letter, a digit, a mark of
+// punctuation or a symbol, and not only spaces, joiners and fillers.
+func visible(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}, r) && !strings.ContainsRune(blank, r)
+	})
+}
+
 // cut shortens s to at most n characters; what is cut ends in "…".
 func cut(s string, n int) string {
 	if !tooLong(s, n) {

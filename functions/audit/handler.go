@@ -232,7 +232,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	var failed error
-	done := r.Audited
+	done := max(r.Audited, 0) // whatever somebody wrote there by hand, the records are written
 	for ; done < len(r.Events); done++ {
 		if err := h.Log.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)

@@ -141,9 +141,19 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 		// access to remove, revoke finds out.
 		next.Next = "revoke"
 	default:
-		next.Next = string(r.Outcome.Kind)
+		next.Next = string(known(r.Outcome.Kind))
 	}
 	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+}
+
+// known is an outcome's kind, and a refusal for one that there is not: a row that
+// somebody wrote by hand must not send the machine round in circles.
+func known(kind access.OutcomeKind) access.OutcomeKind {
+	switch kind {
+	case access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied, access.OutcomeWithdrawn, access.OutcomeExpired:
+		return kind
+	}
+	return access.OutcomeRefused
 }
 
 // begun says whether the request's access has come as far as its grant.
@@ -247,7 +257,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	if r.Outcome == nil {
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
 	}
-	kind := r.Outcome.Kind
+	kind := known(r.Outcome.Kind)
 	if kind.Grants() {
 		kind = access.OutcomeApproved // the only way to Grant from here
 	}

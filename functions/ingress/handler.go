@@ -148,6 +148,11 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	ctx, cancel := context.WithTimeout(ctx, timeLeft(event.RequestContext.TimeEpoch, h.Now()))
 	defer cancel()
 
+	// The API has no other route; a function URL lets everything through. Slack
+	// posts, and the signature does not cover the method.
+	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
+		return empty(http.StatusMethodNotAllowed), nil
+	}
 	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and
 	// hash more than Slack could have sent.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {

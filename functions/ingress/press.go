@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"regexp"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -13,6 +14,19 @@ import (
 	"sso-elevator/functions/internal/tasktoken"
 	"sso-elevator/slack"
 )
+
+// id is what the value of a button of ours looks like: the id of a request, or
+// of a run, which is the name of an execution.
+var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// checkID says NotFound of a value that no button of ours has. No table is asked
+// about it, which has limits of its own for keys, and no log repeats it.
+func checkID(value string) error {
+	if !id.MatchString(value) {
+		return access.Errorf(access.CodeNotFound, "the button's value is no id")
+	}
+	return nil
+}
 
 // press follows a button in a message. Its value is the id of the request, or of
 // the run; what it may do is found out here, from the table and the policy in
@@ -24,6 +38,9 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	var err error
 	switch in.Action.ID {
 	case slack.ActionApprove, slack.ActionDeny, slack.ActionWithdraw, slack.ActionEnd:
+		if err = checkID(in.Action.Value); err != nil {
+			break
+		}
 		log = log.With("request_id", in.Action.Value)
 		work, cancel := working(ctx)
 		defer cancel()
@@ -44,6 +61,9 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		}
 	case slack.ActionDriftRemove, slack.ActionDriftLeave:
 		about = "run"
+		if err = checkID(in.Action.Value); err != nil {
+			break
+		}
 		log = log.With("run", in.Action.Value)
 		text, err = h.answerRun(ctx, log, in, in.Action.ID == slack.ActionDriftRemove)
 	default:

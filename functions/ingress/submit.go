@@ -55,6 +55,12 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return failed(err)
 	}
 	log = log.With("execution", stored.ExecutionARN)
+	if stored.Requester.SlackID != wanted.Requester.SlackID {
+		// Slack gives each form to one person. What the other one asks for is
+		// neither started nor told.
+		log.Warn("a form that somebody else has sent already")
+		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
+	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
 		log.Error("the request could not be started", "error", lambdaerr.Message(err))
 		return answer(slack.FieldErrorsResponse(map[string]string{

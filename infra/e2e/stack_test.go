@@ -152,6 +152,14 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
 			code = 1
 		}
+		leaks, err := (*s).leaks()
+		if err != nil {
+			leaks = append(leaks, "not all that the stack has written could be read: "+err.Error())
+		}
+		for _, leak := range leaks {
+			fmt.Fprintln(os.Stderr, "FAIL:", leak)
+			code = 1
+		}
 	}
 	return code
 }

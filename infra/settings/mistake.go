@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -40,9 +42,24 @@ func lines(file string, list []Mistake) []string {
 		if one.Path != "" {
 			path = one.Path + ": "
 		}
-		all = append(all, fmt.Sprintf("%s:%d: %s%s", file, one.Line, path, one.Text))
+		all = append(all, fmt.Sprintf("%s:%d: %s", file, one.Line, harmless(path+one.Text)))
 	}
 	return all
+}
+
+// harmless is text in one line that does nothing to a terminal or a build log:
+// keys and values of a file may have anything in them. What can't be shown is
+// written as in Go.
+func harmless(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func byLine(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }

@@ -18,7 +18,6 @@
 package runs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -82,16 +81,20 @@ func put(ctx context.Context, s *Store, run, object string, v any) error {
 }
 
 func decode(key string, body []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	if err := d.Decode(v); err != nil {
+	if err := json.Unmarshal(body, v); err != nil {
 		return access.Wrap(access.CodeInvalid, err, "read "+key)
 	}
 	return nil
 }
 
-// Plan reads a run's plan.
+// Plan reads a run's plan. One whose batches name what is not in its lists is
+// Invalid.
 func (s *Store) Plan(ctx context.Context, run string) (Plan, error) {
-	return get[Plan](ctx, s, run, "plan.json")
+	p, err := get[Plan](ctx, s, run, "plan.json")
+	if err == nil && !p.whole() {
+		return Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
+	}
+	return p, err
 }
 
 // PutPlan writes a run's plan.

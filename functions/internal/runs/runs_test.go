@@ -62,7 +62,19 @@ func TestStore(t *testing.T) {
 				Run: "r-1", Mode: access.DriftWarn, StartedAt: monday,
 				Policy:   access.Policy{Groups: []access.Statement{{Resources: []string{"*"}}}},
 				Accounts: []runs.Named{{ID: "111122223333", Name: "Payments", Management: true}},
+				Sets:     []runs.Named{{ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, {ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"}},
+				Groups:   []runs.Named{{ID: "g-1"}},
 				Batches:  []runs.Batch{{Pairs: []runs.Pairs{{Account: 0, Sets: []int{0, 1}}}}, {Groups: []int{0}, Users: []string{"u-1"}}},
+			}
+			for what, b := range map[string]runs.Batch{
+				"account": {Accounts: []int{1}}, "account of a pair": {Pairs: []runs.Pairs{{Account: -1}}},
+				"permission set": {Pairs: []runs.Pairs{{Sets: []int{2}}}}, "group": {Groups: []int{1}},
+			} {
+				broken := plan
+				broken.Batches = []runs.Batch{b}
+				expect("write a broken plan", s.PutPlan(t.Context(), broken), "")
+				_, err := s.Plan(t.Context(), "r-1")
+				expect("a plan that names an "+what+" that is not in it", err, access.CodeInvalid)
 			}
 			for range 2 { // everything may be written again
 				expect("write the plan", s.PutPlan(t.Context(), plan), "")

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -34,6 +35,24 @@ type Plan struct {
 	// Provisioned are the names of groups that SCIM manages.
 	Provisioned []string        `json:"provisioned,omitempty"`
 	Unread      []access.Unread `json:"unread,omitempty"`
+}
+
+// whole says whether every index of the batches is one of the lists.
+func (p *Plan) whole() bool {
+	in := func(indexes []int, n int) bool {
+		return !slices.ContainsFunc(indexes, func(i int) bool { return i < 0 || i >= n })
+	}
+	for _, b := range p.Batches {
+		if !in(b.Accounts, len(p.Accounts)) || !in(b.Groups, len(p.Groups)) {
+			return false
+		}
+		for _, pair := range b.Pairs {
+			if !in([]int{pair.Account}, len(p.Accounts)) || !in(pair.Sets, len(p.Sets)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Named is something with an id and a name.

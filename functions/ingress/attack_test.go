@@ -1,0 +1,526 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// besieged is a world in which there is something to gain: a request that
+// waits, one that is active, one of bob's, and a run that asks.
+func besieged() *world {
+	w := newWorld()
+	bobs := waiting()
+	bobs.ID, bobs.Requester, bobs.ApprovalToken = "r3", bob, "approval-token-of-bob"
+	running := active()
+	running.ID = "r2"
+	w.rows = map[string]access.Request{"r1": waiting(), "r2": running, "r3": bobs}
+	w.runs = map[string]access.Run{"run1": asking()}
+	return w
+}
+
+// state is what an attack must leave as it is.
+func (w *world) state() string {
+	text, err := json.Marshal([]any{w.rows, w.runs, w.started, w.resumed, w.updated})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// attack sends an event to a besieged world, and fails the test where it had an
+// effect: on a row, an execution, a token, a message, or on what is logged.
+func attack(t *testing.T, event events.APIGatewayV2HTTPRequest) (*world, events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	w := besieged()
+	before := w.state()
+	got, err := w.handler().Handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := w.state(); after != before {
+		t.Errorf("it had an effect: %s\nbefore: %s", after, before)
+	}
+	for _, secret := range []string{"-token", secret, "v0="} {
+		if strings.Contains(w.log.String(), secret) || strings.Contains(got.Body, secret) {
+			t.Errorf("%q is in the answer %q, or in the log: %s", secret, got.Body, &w.log)
+		}
+	}
+	for line := range strings.Lines(w.log.String()) {
+		if len(line) > 1000 {
+			t.Errorf("a line of the log has %d bytes", len(line))
+		}
+	}
+	return w, got
+}
+
+// changed is the genuine approval by ann with the event changed.
+func changed(change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
+	e := sign(press("UANN", "approve", "r1"), now)
+	e.RequestContext.HTTP.Method = http.MethodPost
+	change(&e)
+	return e
+}
+
+// signedAs is changed with a content type.
+func signedAs(contentType string) events.APIGatewayV2HTTPRequest {
+	return changed(func(e *events.APIGatewayV2HTTPRequest) { e.Headers["content-type"] = contentType })
+}
+
+// nested is a press with a field of its own that is as deep as that.
+func nested(depth int) string {
+	text, _ := url.QueryUnescape(strings.TrimPrefix(press("UANN", "approve", "r1"), "payload="))
+	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+	return url.Values{"payload": {strings.TrimSuffix(text, "}") + `,"deep":` + deep + "}"}}.Encode()
+}
+
+// What is not a genuine request of Slack's is turned away with a status and
+// nothing else: nobody is told, nothing is opened.
+func TestForgedAndMangled(t *testing.T) {
+	genuine := press("UANN", "approve", "r1")
+	base64Of := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	tests := []struct {
+		name  string
+		event events.APIGatewayV2HTTPRequest
+		want  int
+	}{
+		{"no signature", changed(func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "x-slack-signature") }), 401},
+		{"no timestamp", changed(func(e *events.APIGatewayV2HTTPRequest) { delete(e.Headers, "x-slack-request-timestamp") }), 401},
+		{"another version", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["x-slack-signature"] = "v1=" + strings.TrimPrefix(e.Headers["x-slack-signature"], "v0=")
+		}), 401},
+		{"no version", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["x-slack-signature"] = strings.TrimPrefix(e.Headers["x-slack-signature"], "v0=")
+		}), 401},
+		{"two signatures, as the API joins them", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["x-slack-signature"] += "," + e.Headers["x-slack-signature"]
+		}), 401},
+		{"the signature of another body", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body = press("UANN", "approve", "r3") }), 401},
+		{"the signature of another time", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["x-slack-request-timestamp"] = fmt.Sprint(now.Unix() + 1)
+		}), 401},
+		{"five minutes and a second old", sign(genuine, now.Add(-5*time.Minute-time.Second)), 401},
+		{"five minutes and a second ahead", sign(genuine, now.Add(5*time.Minute+time.Second)), 401},
+		{"a time that is no number", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Headers["x-slack-request-timestamp"] = "1e9" }), 401},
+
+		{"GET", changed(func(e *events.APIGatewayV2HTTPRequest) { e.RequestContext.HTTP.Method = http.MethodGet }), 405},
+		{"PUT", changed(func(e *events.APIGatewayV2HTTPRequest) { e.RequestContext.HTTP.Method = http.MethodPut }), 405},
+		{"no content type", signedAs(""), 400},
+		{"JSON", signedAs("application/json"), 400},
+		{"a form of several parts", signedAs("multipart/form-data; boundary=x"), 400},
+		{"a content type that is none", signedAs("application/x-www-form-urlencoded; charset"), 400},
+
+		{"said to be in base64, and is not", changed(func(e *events.APIGatewayV2HTTPRequest) { e.IsBase64Encoded = true }), 400},
+		{"in base64, and not said to be", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body = base64Of(e.Body) }), 401},
+		{"in base64 twice", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body, e.IsBase64Encoded = base64Of(base64Of(e.Body)), true }), 401},
+		{"base64 without its end", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Body, e.IsBase64Encoded = strings.TrimRight(base64Of(e.Body), "=")+"=", true
+		}), 400},
+		{"base64 of something larger than Slack's largest", changed(func(e *events.APIGatewayV2HTTPRequest) {
+			e.Body, e.IsBase64Encoded = base64Of(strings.Repeat("x", slack.MaxBody+1)), true
+		}), 413},
+		{"as large as Lambda takes", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body = strings.Repeat("x", 6<<20) }), 413},
+		{"larger than Slack's largest, signed", sign("payload="+strings.Repeat("%20", slack.MaxBody/3)+genuine, now), 413},
+
+		{"percent-encoding without its digits", sign("payload=%", now), 400},
+		{"percent-encoding of nothing", sign("payload=%zz", now), 400},
+		{"the payload twice", sign(genuine+"&"+genuine, now), 400},
+		{"two payloads", sign(press("UBOB", "approve", "r1")+"&"+genuine, now), 400},
+		{"a payload and a command twice", sign(genuine+"&command=%2Faccess&command=%2Faccess", now), 400},
+		{"semicolons between fields", sign(genuine+";a=b", now), 400},
+		{"a payload that is none", sign("payload=approve", now), 400},
+		{"null", sign("payload=null", now), 400},
+		{"a list", sign("payload=%5B%5D", now), 400},
+		{"two payloads in one", sign(genuine+url.QueryEscape("{}"), now), 400},
+		{"deeper than JSON is read", sign(nested(10_001), now), 400},
+		{"a user that is none", sign(payload("block_actions", "U1> <!channel", object{"actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 400},
+		{"nobody", sign(payload("block_actions", "", object{"actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 400},
+		{"no action", sign(payload("block_actions", "UANN", object{"actions": []object{}}), now), 400},
+		{"an action of another type", sign(payload("block_actions", "UANN", object{"actions": "approve"}), now), 400},
+		{"a number for an id", sign(payload("block_actions", "UANN", object{"actions": []object{{"action_id": "approve", "value": 1}}}), now), 400},
+		{"a value longer than Slack's longest", sign(press("UANN", "approve", strings.Repeat("a", 2001)), now), 400},
+		{"an event of Slack's other API", sign(payload("event_callback", "UANN", nil), now), 400},
+
+		{"another app", sign(payload("block_actions", "UANN", object{"api_app_id": "A2", "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
+		{"another workspace", sign(payload("block_actions", "UANN", object{"team": object{"id": "T2"}, "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
+		{"another enterprise", sign(payload("block_actions", "UANN", object{"team": nil, "enterprise": object{"id": "E2"}, "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
+		{"another workspace that says it is of our enterprise", sign(payload("block_actions", "UANN",
+			object{"team": object{"id": "T2"}, "enterprise": object{"id": "E1"}, "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
+		{"a command of another workspace", sign("command=%2Faccess&team_id=T2&api_app_id=A1&user_id=UJANE&trigger_id=t-1", now), 403},
+		{"a form of another app", sign(payload("view_submission", "UJANE", object{"api_app_id": "A2", "view": view("request_for_access", "", nil)}), now), 403},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w, got := attack(t, test.event)
+			if got.StatusCode != test.want || got.Body != "" {
+				t.Errorf("got %d %q, want %d with an empty body", got.StatusCode, got.Body, test.want)
+			}
+			if len(w.told) > 0 || len(w.views) > 0 {
+				t.Errorf("somebody was told %q, or saw %d views", w.told, len(w.views))
+			}
+		})
+	}
+}
+
+// The genuine approval, that the attacks of this file are made of, has its effect.
+func TestGenuine(t *testing.T) {
+	w := besieged()
+	if got, err := w.handler().Handle(t.Context(), changed(func(*events.APIGatewayV2HTTPRequest) {})); err != nil || got.StatusCode != http.StatusOK {
+		t.Fatalf("got %d, %v", got.StatusCode, err)
+	}
+	if o := w.rows["r1"].Outcome; o == nil || o.Kind != access.OutcomeApproved || len(w.resumed) != 1 {
+		t.Errorf("outcome %+v, resumed %q", o, w.resumed)
+	}
+	if w := besieged(); w.send(t, nested(5_000)).StatusCode != http.StatusOK || w.rows["r1"].Outcome == nil {
+		t.Error("a field that nobody reads, as deep as JSON may be, keeps a press from its effect")
+	}
+}
+
+// Wherever a request is cut off: with the signature of the whole it is not
+// signed, and with its own it makes no sense.
+func TestTruncated(t *testing.T) {
+	for name, whole := range map[string]string{
+		"press":      press("UANN", "approve", "r1"),
+		"submission": filled("UJANE", production, admin, "3600", "deploy"),
+		"command":    "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=",
+	} {
+		signed := sign(whole, now)
+		for n := range len(whole) {
+			short := signed
+			short.Body = whole[:n]
+			if _, got := attack(t, short); got.StatusCode != http.StatusUnauthorized {
+				t.Fatalf("%s, %d bytes: got %d, want 401", name, n, got.StatusCode)
+			}
+			if _, got := attack(t, sign(whole[:n], now)); got.StatusCode != http.StatusBadRequest {
+				t.Fatalf("%s, %d bytes, signed: got %d, want 400", name, n, got.StatusCode)
+			}
+		}
+	}
+}
+
+// The very same bytes again, within the time that a signature is good for: what
+// the first delivery did is not done again. A token that is resumed twice is the
+// same one with the same words, and dead by then.
+func TestReplayed(t *testing.T) {
+	for name, body := range map[string]string{
+		"approve":  press("UANN", "approve", "r1"),
+		"deny":     press("UANN", "deny", "r1"),
+		"withdraw": press("UJANE", "withdraw", "r1"),
+		"end":      press("UJANE", "end", "r2"),
+		"remove":   press("UANN", "drift_remove", "run1"),
+		"leave":    press("UANN", "drift_leave", "run1"),
+		"submit":   filled("UJANE", production, admin, "3600", "deploy"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := besieged()
+			event := sign(body, now)
+			h := w.handler()
+			deliver := func() {
+				if got, err := h.Handle(t.Context(), event); err != nil || got.StatusCode != http.StatusOK {
+					t.Fatalf("got %d, %v", got.StatusCode, err)
+				}
+			}
+			deliver()
+			rows, runs := maps.Clone(w.rows), maps.Clone(w.runs)
+			if untouched := besieged(); reflect.DeepEqual(rows, untouched.rows) && reflect.DeepEqual(runs, untouched.runs) {
+				t.Fatal("the first delivery had no effect")
+			}
+			for range 3 {
+				deliver()
+			}
+			if !reflect.DeepEqual(w.rows, rows) || !reflect.DeepEqual(w.runs, runs) {
+				t.Errorf("rows %+v, runs %+v; want %+v, %+v", w.rows, w.runs, rows, runs)
+			}
+			for _, did := range [][]string{w.started, w.resumed, w.updated} {
+				if slices.Sort(did); len(slices.Compact(did)) > 1 {
+					t.Errorf("not the same again: %q", did)
+				}
+			}
+		})
+	}
+}
+
+// A button with a value that no button of ours has, or that means something
+// else where it stands: one text for who pressed, and nothing else.
+func TestForgedButtons(t *testing.T) {
+	const (
+		noRequest = "This request is too old: nothing is known about it any more."
+		noRun     = "This run is too old: nothing is known about it any more."
+	)
+	tests := []struct {
+		name, user, action, value, want string
+	}{
+		{"no such request", "UANN", "approve", "aaaaaaaaaaaaaaaa", noRequest},
+		{"empty", "UANN", "approve", "", noRequest},
+		{"an id and a space", "UANN", "approve", "r1 ", noRequest},
+		{"an id and a line", "UANN", "approve", "r1\n", noRequest},
+		{"an id and a NUL", "UANN", "approve", "r1\x00", noRequest},
+		{"an id in capitals", "UANN", "approve", "R1", noRequest},
+		{"an id in wide letters", "UANN", "approve", "ｒ１", noRequest},
+		{"an id and more", "UANN", "approve", `r1","by":"UANN`, noRequest},
+		{"the row's key", "UANN", "approve", "request#r1", noRequest},
+		{"a path", "UANN", "approve", "../r1", noRequest},
+		{"JSON", "UANN", "approve", `{"request_id":"r1"}`, noRequest},
+		{"two ids", "UANN", "approve", "r1,r3", noRequest},
+		{"as long as Slack's longest", "UANN", "approve", strings.Repeat("é", 2000), noRequest},
+		{"markup", "UANN", "deny", "<!channel>", noRequest},
+		{"a run's id", "UANN", "approve", "run1", noRequest},
+		{"a request's id for a run", "UANN", "drift_remove", "r1", noRun},
+		{"a run's key", "UANN", "drift_remove", "run#run1", noRun},
+		{"a lease's key for a run", "UANN", "drift_leave", "../lease#account", noRun},
+		{"approve what is active", "UANN", "approve", "r2", "This request has been approved by ann@example.com already."},
+		{"deny what is active", "UANN", "deny", "r2", "This request has been approved by ann@example.com already."},
+		{"withdraw what is active", "UJANE", "withdraw", "r2", "This request has been approved by ann@example.com already."},
+		{"end what waits", "UJANE", "end", "r1", "This access is not there yet."},
+		{"end what waits, by an approver", "UANN", "end", "r1", "This access is not there yet."},
+		{"withdraw by somebody else", "UBOB", "withdraw", "r1", "Only the requester can withdraw a request."},
+		{"withdraw by an approver", "UANN", "withdraw", "r1", "Only the requester can withdraw a request."},
+		{"withdraw by the requester's other Slack user", "UTWIN", "withdraw", "r1", "Only the requester can withdraw a request."},
+		{"end by somebody else", "UBOB", "end", "r2", "You can not end this access: only the requester can, and those who could approve it."},
+		{"approve one's own", "UJANE", "approve", "r1", "You can not approve this request, nor discard it."},
+		{"approve by who may not", "UBOB", "approve", "r1", "You can not approve this request, nor discard it."},
+		{"answer a run by who may not", "UJANE", "drift_remove", "run1", "You can not answer this: only those can who approve requests."},
+		{"a button that is not ours", "UANN", "approve_all", "r1", "This app does not know this button."},
+		{"an action in capitals", "UANN", "Approve", "r1", "This app does not know this button."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w, got := attack(t, sign(press(test.user, test.action, test.value), now))
+			if got.StatusCode != http.StatusOK || got.Body != "" || !slices.Equal(w.told, []string{test.want}) {
+				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
+			}
+		})
+	}
+}
+
+// Where somebody presses decides nothing: who they are does. From a channel or
+// under a message that the request was never in, a stranger has no more, and
+// is answered alone; an approver has no less.
+func TestPressFromElsewhere(t *testing.T) {
+	elsewhere := func(user string) string {
+		return payload("block_actions", user, object{
+			"actions": []object{{"action_id": "approve", "value": "r1"}},
+			"channel": object{"id": "C9"}, "message": object{"ts": "9.9"},
+			"container": object{"type": "message", "channel_id": "C8", "message_ts": "8.8"},
+		})
+	}
+	w, _ := attack(t, sign(elsewhere("UBOB"), now))
+	if want := []string{"C9 UBOB You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) {
+		t.Errorf("told %q, want %q", w.told, want)
+	}
+	w = besieged()
+	if w.send(t, elsewhere("UANN")); w.rows["r1"].Outcome == nil || w.rows["r1"].Outcome.By != ann || len(w.told) > 0 {
+		t.Errorf("the approver's press: %+v, told %q", w.rows["r1"].Outcome, w.told)
+	}
+}
+
+// Of several actions in one payload the first counts, as Slack sends one; none
+// has another's value.
+func TestSeveralActionsAtOnce(t *testing.T) {
+	w, _ := attack(t, sign(payload("block_actions", "UBOB", object{
+		"actions":      []object{{"action_id": "withdraw", "value": "r1"}, {"action_id": "approve", "value": "r3"}, {"action_id": "end", "value": "r2"}},
+		"response_url": "https://hooks.slack.com/actions/T1/1/x",
+	}), now))
+	if want := []string{"Only the requester can withdraw a request."}; !slices.Equal(w.told, want) {
+		t.Errorf("told %q, want %q", w.told, want)
+	}
+}
+
+// tampered is a submission whose parts are what somebody made of them.
+type tampered struct {
+	callback, metadata, viewID string
+	account, set, block        string
+	duration, reason           string
+	option                     object // beside the value of what was chosen
+}
+
+func (f tampered) body(user string) string {
+	or := func(s *string, otherwise string) {
+		if *s == "" {
+			*s = otherwise
+		}
+	}
+	or(&f.callback, "request_for_access")
+	or(&f.viewID, "V1")
+	or(&f.account, production)
+	or(&f.set, admin)
+	or(&f.block, "permission_set-"+f.account)
+	or(&f.duration, "3600")
+	or(&f.reason, "deploy")
+	chosen := func(value string) object {
+		option := object{"value": value}
+		maps.Copy(option, f.option)
+		return object{"selected_option": option}
+	}
+	return payload("view_submission", user, object{"view": object{
+		"id": f.viewID, "root_view_id": "V9", "previous_view_id": "V8", "hash": "forged", "callback_id": f.callback,
+		"private_metadata": f.metadata, "app_id": "A2", "team_id": "T2",
+		"state": object{"values": object{
+			"account": object{"account": chosen(f.account)}, f.block: object{"permission_set": chosen(f.set)},
+			"duration": object{"duration": chosen(f.duration)}, "reason": object{"reason": object{"value": f.reason}},
+		}},
+	}})
+}
+
+// What a form never offered is refused under the part that it stands in, and
+// nothing comes of it.
+func TestTamperedFormIsRefused(t *testing.T) {
+	const (
+		notADuration = "Please choose how long you need it."
+		noDuration   = "Please choose one of the durations offered."
+		noReason     = "Please say what you need it for."
+	)
+	inProduction := "permission_set-" + production
+	tests := []struct {
+		name  string
+		form  tampered
+		block string // that says what
+		want  string
+	}{
+		{"an account that does not exist", tampered{account: "999999999999"}, "permission_set-999999999999", notOffered},
+		{"an account that is no id", tampered{account: "*"}, "permission_set-*", notOffered},
+		{"an account outside the policy", tampered{account: "333333333333"}, "permission_set-333333333333", notOffered},
+		{"a permission set outside the policy", tampered{set: billing}, inProduction, notOffered},
+		{"a permission set outside the policy, by name", tampered{set: "Billing"}, inProduction, notOffered},
+		{"a permission set that does not exist", tampered{set: "arn:aws:sso:::permissionSet/ssoins-1/ps-9"}, inProduction, notOffered},
+		{"a name that does not exist", tampered{set: "Everything"}, inProduction, notOffered},
+		{"every permission set", tampered{set: "*"}, inProduction, notOffered},
+		{"a permission set in other letters", tampered{set: "admin"}, inProduction, notOffered},
+		{"metadata that calls one permission set by another's name", tampered{set: billing,
+			metadata: `{"kind":"account","account_id":"` + production + `","permission_set_arn":"` + billing + `","permission_set":"ReadOnly"}`}, inProduction, notOffered},
+		{"an account of the metadata's that was never chosen", tampered{account: "333333333333",
+			metadata: `{"kind":"account","account_id":"` + production + `"}`}, "permission_set-333333333333", notOffered},
+		{"a duration that is not offered", tampered{duration: "3601"}, "duration", noDuration},
+		{"a duration over the longest", tampered{duration: "31622400"}, "duration", noDuration},
+		{"no time", tampered{duration: "0"}, "duration", notADuration},
+		{"a time before", tampered{duration: "-3600"}, "duration", notADuration},
+		{"an hour in another way", tampered{duration: "3.6e3"}, "duration", notADuration},
+		{"hexadecimal", tampered{duration: "0xE10"}, "duration", notADuration},
+		{"more than a number", tampered{duration: "3600 "}, "duration", notADuration},
+		{"infinity", tampered{duration: "1e309"}, "duration", notADuration},
+		{"more than fits", tampered{duration: "9223372036854775808"}, "duration", notADuration},
+		{"more than a year", tampered{duration: "9223372036854775807"}, "duration", notADuration},
+		{"many digits", tampered{duration: strings.Repeat("9", 200)}, "duration", notADuration},
+		{"digits of another script", tampered{duration: "٣٦٠٠"}, "duration", notADuration},
+		{"a reason of spaces", tampered{reason: " \t\r\n\u00a0\u2003"}, "reason", noReason},
+		{"a reason of control characters", tampered{reason: "\x00\x01\x7f\u0085"}, "reason", noReason},
+		{"a reason of marks of direction", tampered{reason: "\u202e\u2066\u2069\u200f"}, "reason", noReason},
+		{"a reason of joiners", tampered{reason: "\u200b\u200c\u200d\u2060\ufeff\u00ad"}, "reason", noReason},
+		{"a reason of fillers", tampered{reason: "\u3164\u115f\u1160\uffa0\u2800"}, "reason", noReason},
+		{"a reason over the limit", tampered{reason: strings.Repeat("x", 3001)}, "reason", "Please keep it to 3000 characters."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, got := attack(t, sign(test.form.body("UJANE"), now))
+			if errors := fieldErrors(got.Body); got.StatusCode != http.StatusOK || !reflect.DeepEqual(errors, map[string]string{test.block: test.want}) {
+				t.Errorf("got %d %s; want %q at %q", got.StatusCode, got.Body, test.want, test.block)
+			}
+		})
+	}
+}
+
+// What a form says beside the ids that were chosen means nothing: names, kinds
+// and options are what the catalog has.
+func TestTamperedFormIsReadByItsIDs(t *testing.T) {
+	metadata := func(fields object) string {
+		text, _ := json.Marshal(fields)
+		return string(text)
+	}
+	for name, form := range map[string]tampered{
+		"names that are markup": {metadata: metadata(object{"kind": "account", "account_id": production, "account_name": "<!channel>",
+			"permission_set_arn": admin, "permission_set": "*ReadOnly*"})},
+		"a harmless account's name":         {metadata: metadata(object{"kind": "account", "account_id": production, "account_name": "Sandbox", "permission_set_arn": admin, "permission_set": "ReadOnly"})},
+		"another account":                   {metadata: metadata(object{"kind": "account", "account_id": sandbox, "account_name": "Sandbox", "permission_set_arn": readOnly, "permission_set": "ReadOnly"})},
+		"another kind":                      {metadata: metadata(object{"kind": "group", "group_id": "g-1", "group_name": "Auditors"})},
+		"a request in it":                   {metadata: metadata(object{"kind": "account", "id": "r1", "outcome": object{"kind": "approved"}, "requester": object{"slack_id": "UANN"}})},
+		"no JSON":                           {metadata: `{"kind":"account"`},
+		"JSON of another type":              {metadata: `["account"]`},
+		"numbers for texts":                 {metadata: `{"kind":"account","account_id":111111111111}`},
+		"JSON as deep as there is room for": {metadata: strings.Repeat("[", 3000)},
+		"an option's own text":              {option: object{"text": object{"type": "mrkdwn", "text": "*ReadOnly* in <!here>"}, "description": "Sandbox"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := besieged()
+			if got := w.send(t, form.body("UJANE")); got.Body != string(slack.ClearResponse()) {
+				t.Fatalf("got %s", got.Body)
+			}
+			want := access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"}
+			r := w.rows[requestID]
+			if r.Target != want || r.Requester != jane || r.Outcome != nil || r.ID != requestID || len(w.rows) != 4 || len(w.started) != 1 {
+				t.Errorf("the row is %+v of %d, started %q; want the target %+v", r, len(w.rows), w.started, want)
+			}
+		})
+	}
+}
+
+// The account's permission sets are offered for the account that was chosen, and
+// metadata that was tampered with offers none outside the policy.
+func TestTamperedMetadataOffersNothingMore(t *testing.T) {
+	for name, metadata := range map[string]string{
+		"an account outside the policy": `{"kind":"account","account_id":"333333333333"}`,
+		"every account":                 `{"kind":"account","account_id":"*"}`,
+		"no account":                    `{"kind":"account","account_id":""}`,
+		"a group's":                     `{"kind":"group","account_id":"` + production + `"}`,
+		"no JSON":                       `x`,
+	} {
+		_, got := attack(t, sign(payload("block_suggestion", "UJANE", object{
+			"action_id": "permission_set", "value": "", "view": view("request_for_access", metadata, nil),
+		}), now))
+		if options := options(t, got.Body); len(options) > 0 {
+			t.Errorf("%s: offers %q", name, options)
+		}
+	}
+}
+
+// A form belongs to who opened it. What is sent under the id of somebody else's
+// view neither starts nor tells what that one asked for.
+func TestFormOfSomebodyElse(t *testing.T) {
+	for name, body := range map[string]string{
+		"the same":         tampered{}.body("UANN"),
+		"another":          tampered{account: sandbox, reason: "another"}.body("UANN"),
+		"another callback": filled("UANN", sandbox, admin, "7200", "x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := besieged()
+			w.send(t, tampered{reason: "a secret of jane's"}.body("UJANE"))
+			before := w.state()
+			got := w.send(t, body)
+			want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This form is somebody else's. Please open one of your own.")))
+			if got.Body != want || w.state() != before {
+				t.Errorf("got %s, want %s; now %s\nbefore %s", got.Body, want, w.state(), before)
+			}
+		})
+	}
+}
+
+// A form of another callback is no form of ours, and one that changes kind is
+// read as the kind that it says it is.
+func TestTamperedCallback(t *testing.T) {
+	for name, form := range map[string]tampered{
+		"another's":   {callback: "approve_request"},
+		"in capitals": {callback: "Request_For_Access"},
+		"none":        {callback: " "},
+	} {
+		_, got := attack(t, sign(form.body("UJANE"), now))
+		if want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This app does not know this form."))); got.Body != want {
+			t.Errorf("%s: got %s, want %s", name, got.Body, want)
+		}
+	}
+	_, got := attack(t, sign(tampered{callback: "request_for_group_membership"}.body("UJANE"), now))
+	if errors := fieldErrors(got.Body); !reflect.DeepEqual(errors, map[string]string{"group": "Please choose a group."}) {
+		t.Errorf("an account's form as a group's: %s", got.Body)
+	}
+}

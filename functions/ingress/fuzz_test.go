@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+)
+
+// unwrapped is the JSON of a payload in a body.
+func unwrapped(body string) string {
+	text, err := url.QueryUnescape(strings.TrimPrefix(body, "payload="))
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// Whatever Slack signs is answered with one of a few statuses, and what comes of
+// it is what the people in it may do: decisions by who may make them, requests
+// for what is offered, by members, as themselves. What is not signed has no
+// effect at all.
+func FuzzHandle(f *testing.F) {
+	for _, body := range []string{
+		press("UANN", "approve", "r1"), press("UBOB", "deny", "r1"), press("UJANE", "withdraw", "r1"), press("UJANE", "end", "r2"),
+		press("UANN", "drift_remove", "run1"), press("UJANE", "drift_leave", "run1"), press("UGUEST", "approve", "r3"),
+		filled("UJANE", production, admin, "3600", "deploy"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
+		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
+		payload("block_suggestion", "UJANE", object{"action_id": "account", "value": "pr", "view": view("request_for_access", "", nil)}),
+		payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}}, "view": view("request_for_access", "", map[string][2]string{"account": {"account", production}})}),
+		payload("view_closed", "UJANE", object{"view": view("request_for_access", "", nil)}),
+	} {
+		f.Add(unwrapped(body), true, true)
+		f.Add(body, false, true)
+		f.Add(body, false, false)
+	}
+	f.Add("command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=t-1", false, true)
+	f.Add("ssl_check=1", false, true)
+	statuses := map[int]bool{200: true, 400: true, 403: true, 413: true}
+	f.Fuzz(func(t *testing.T, body string, wrapped, signed bool) {
+		if wrapped {
+			body = url.Values{"payload": {body}}.Encode()
+		}
+		event := sign(body, now)
+		if !signed {
+			event.Headers["x-slack-signature"] = "v0=" + strings.Repeat("0", 64)
+			_, got := attack(t, event)
+			if got.Body != "" || got.StatusCode != http.StatusUnauthorized && got.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("not signed: got %d %q", got.StatusCode, got.Body)
+			}
+			return
+		}
+		w := besieged()
+		before := besieged()
+		got, err := w.handler().Handle(t.Context(), event)
+		if err != nil || !statuses[got.StatusCode] || got.Body != "" && (got.StatusCode != 200 || !json.Valid([]byte(got.Body))) {
+			t.Fatalf("got %d %q, %v", got.StatusCode, got.Body, err)
+		}
+		if got.StatusCode != http.StatusOK && w.state() != before.state() {
+			t.Errorf("status %d, and %s", got.StatusCode, w.state())
+		}
+		for id, r := range w.rows {
+			was, there := before.rows[id]
+			if !there {
+				checkCreated(t, w, r)
+				continue
+			}
+			if o := r.Outcome; o != nil && was.Outcome == nil {
+				switch {
+				case o.Kind == access.OutcomeWithdrawn && o.By == was.Requester:
+				case (o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied) && o.By == ann: // the one who may
+				default:
+					t.Errorf("%s is decided: %+v", id, o)
+				}
+			}
+			if e := r.EndRequest; e != nil && (id != "r2" || e.By != jane && e.By != ann) {
+				t.Errorf("%s is ended by %+v", id, e.By)
+			}
+		}
+		if a := w.runs["run1"].Answer; a != nil && a.By != ann {
+			t.Errorf("the run is answered by %+v", a.By)
+		}
+		for _, secret := range []string{"-token", secret, "v0="} {
+			if strings.Contains(w.log.String(), secret) && !strings.Contains(body, url.QueryEscape(secret)) && !strings.Contains(body, secret) {
+				t.Errorf("the log has %q: %s", secret, &w.log)
+			}
+		}
+		for line := range strings.Lines(w.log.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("a line of the log is no JSON: %s", line)
+			}
+		}
+	})
+}
+
+var executionNames = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// checkCreated holds a new request to what the form offers.
+func checkCreated(t *testing.T, w *world, r access.Request) {
+	t.Helper()
+	d := time.Duration(r.Duration) * time.Second
+	switch {
+	case !w.policy.Offers(r.Target), r.Target.Kind == access.KindAccount && r.Target.AccountName == "":
+		t.Errorf("a request for %+v, which is not offered", r.Target)
+	case w.people[r.Requester.SlackID] != r.Requester:
+		t.Errorf("a request of %+v", r.Requester)
+	case d != time.Hour && d != 2*time.Hour:
+		t.Errorf("a request for %s", d)
+	case r.Outcome != nil || !r.GrantedAt.IsZero() || r.Reason == "" || len(r.Reason) > 4*access.MaxReasonLength:
+		t.Errorf("a request that is %+v", r)
+	case !executionNames.MatchString(r.ExecutionName) || len(w.started) != 1 || w.started[0] != r.ExecutionName:
+		t.Errorf("its execution is called %q; %q is started", r.ExecutionName, w.started)
+	}
+}
+
+// Every event of the HTTP API is answered without an error, which Slack would
+// see as the app's failure, and has no effect: nobody signed it.
+func FuzzEvent(f *testing.F) {
+	for _, e := range []events.APIGatewayV2HTTPRequest{
+		sign(press("UANN", "approve", "r1"), now.Add(-time.Hour)),
+		{}, {Body: "====", IsBase64Encoded: true}, {Headers: map[string]string{"X-SLACK-SIGNATURE": "v0=00", "x-slack-request-timestamp": "9223372036854775807"}},
+	} {
+		e.RequestContext.HTTP.Method, e.RequestContext.TimeEpoch = "POST", now.UnixMilli()
+		text, err := json.Marshal(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"requestContext":{"timeEpoch":-9223372036854775808,"http":{"method":"GET"}},"body":null,"headers":null}`))
+	f.Add([]byte(`{"requestContext":{"timeEpoch":9223372036854775807}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var event events.APIGatewayV2HTTPRequest
+		if json.Unmarshal(text, &event) != nil {
+			return // the runtime answers for us
+		}
+		w, got := attack(t, event)
+		if got.StatusCode < 400 || got.StatusCode >= 500 || got.Body != "" || len(w.told)+len(w.views) > 0 {
+			t.Errorf("got %d %q", got.StatusCode, got.Body)
+		}
+	})
+}
+
+// An execution's name is one that Step Functions takes, says the day, ends with
+// the id, and by the id is told from every other.
+func FuzzExecutionName(f *testing.F) {
+	f.Add("Production", "Admin", "111122223333", true)
+	f.Add("本番", "\x00", "", true)
+	f.Add(strings.Repeat("a", 1024), "-", "g", false)
+	f.Add("_", "_", "é", false)
+	f.Fuzz(func(t *testing.T, name, set, id string, account bool) {
+		target := access.Target{Kind: access.KindGroup, GroupID: id, GroupName: name}
+		if account {
+			target = access.Target{Kind: access.KindAccount, AccountID: id, AccountName: name, PermissionSet: set}
+		}
+		request := access.RequestID("T1", id)
+		got := executionName(now, target, request)
+		if !executionNames.MatchString(got) || !strings.HasPrefix(got, "2026-01-01-") || !strings.HasSuffix(got, "-"+request) {
+			t.Errorf("%+v is called %q", target, got)
+		}
+		if got[strings.LastIndexByte(got, '-')+1:] != request {
+			t.Errorf("of %q the sweep reads the id %q, want %q", got, got[strings.LastIndexByte(got, '-')+1:], request)
+		}
+	})
+}
+
+// A machine's ARN is one, or the function does not start; its executions' ARNs
+// are those of the same account, Region and machine.
+func FuzzMachineARN(f *testing.F) {
+	f.Add("arn:aws:states:eu-west-1:123456789012:stateMachine:requests", "x")
+	f.Add("arn:aws-us-gov:states:us-gov-west-1:123456789012:stateMachine:requests:live", "x")
+	f.Add("::states:::stateMachine:", "")
+	f.Fuzz(func(t *testing.T, arn, name string) {
+		m, err := newMachine(nil, arn)
+		if err != nil {
+			if access.CodeOf(err) != access.CodeMisconfigure || m != nil {
+				t.Errorf("%v of code %q", err, access.CodeOf(err))
+			}
+			return
+		}
+		want := strings.Split(arn, ":")
+		got := strings.SplitN(m.ExecutionARN(name), ":", 8)
+		if len(want) != 7 || len(got) != 8 || got[5] != "execution" || got[7] != name || got[2] != "states" || got[4] != want[4] || got[6] != want[6] {
+			t.Errorf("%q has the execution %q", arn, got)
+		}
+	})
+}

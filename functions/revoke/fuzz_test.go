@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+)
+
+// findingsOf is a run with two findings.
+type findingsOf struct{}
+
+func (findingsOf) Finding(_ context.Context, run string, index int) (access.Finding, error) {
+	if run != "run1" || index < 0 || index > 1 {
+		return access.Finding{}, access.Errorf(access.CodeNotFound, "no such finding")
+	}
+	return access.Finding{Subject: subject}, nil
+}
+
+type anyPolicy struct{}
+
+func (anyPolicy) Load(context.Context) (access.Policy, string, error) {
+	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}}, "d", nil
+}
+
+// Whatever an execution sends: access is taken away past the table only where
+// the payload says that Grant had begun and the row is not there or can't be
+// read, and then of the payload's own subject; a finding is removed only if the
+// run has it.
+func FuzzTask(f *testing.F) {
+	f.Add([]byte(input), byte(0))
+	f.Add([]byte(input), byte(1))
+	f.Add([]byte(input), byte(2))
+	for _, payload := range []string{
+		`{"operation":"confirm","request_id":"one","grant_started":true}`, `{"operation":"drift","run":"run1","index":1}`, `{"operation":"drift","run":"run1","index":-1}`,
+		`{"operation":"settle","run":"run1","index":2}`, `{"operation":"settle","lease":"account#1#a#u"}`, `{"operation":"remove","subject":{"account_id":"1"},"grant_started":true}`,
+		`{"operation":"start","grant_started":"true"}`, `{}`, `null`,
+	} {
+		f.Add([]byte(payload), byte(1))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte, table byte) {
+		var in Input
+		if json.Unmarshal(payload, &in) != nil {
+			return
+		}
+		answers := []error{nil, access.Errorf(access.CodeNotFound, "no row"), tableDown(access.CodeUnavailable)}
+		answer := answers[int(table)%len(answers)]
+		now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+		requested := in.Operation == "start" || in.Operation == "confirm"
+		h := &Handler{
+			Leases: &mockLeases{
+				release: func(id string, wait bool) (access.Request, error) {
+					if !requested || id != in.RequestID || wait != (in.Operation == "confirm") {
+						t.Errorf("%s releases %q", payload, id)
+					}
+					return access.Request{ID: id}, answer
+				},
+				takeAway: func(id string, s access.Subject, rowGone bool) error {
+					if !requested || answer == nil || !in.GrantStarted || id != in.RequestID || s != in.Subject || rowGone != (access.CodeOf(answer) == access.CodeNotFound) {
+						t.Errorf("%s takes away %q, %+v", payload, id, s)
+					}
+					return nil
+				},
+				gone: func(string, access.Subject) (bool, error) { return true, nil },
+				drift: func(found access.Finding, ref access.FindingRef) error {
+					if in.Operation != "drift" || ref.Run != "run1" || found.Subject != subject {
+						t.Errorf("%s removes %+v", payload, found)
+					}
+					return nil
+				},
+				settle: func(key string) error {
+					if in.Operation != "settle" || key == "" || in.Lease == "" && key != subject.Key() {
+						t.Errorf("%s settles %q", payload, key)
+					}
+					return nil
+				},
+			},
+			Findings: findingsOf{}, Policy: anyPolicy{},
+			Now:   func() time.Time { return now },
+			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		}
+		_, err := h.Handle(t.Context(), in)
+		if err != nil && (lambdaerr.Code(err) == "" || lambdaerr.Code(err) == access.CodeInternal) {
+			t.Errorf("%s: %v of code %q", payload, err, lambdaerr.Code(err))
+		}
+		if answer != nil && requested && err == nil {
+			t.Errorf("%s: without its row a removal is nothing that went well", payload)
+		}
+	})
+}

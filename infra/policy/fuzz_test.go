@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings"
+)
+
+// Each line of a batch has one answer, in order, a line of JSON: a decision, which
+// is the policy's, or what is wrong with the line. What is decided about one line
+// does not hang on the others.
+func FuzzBatch(f *testing.F) {
+	yes := true
+	policy := access.Policy{
+		Accounts: []access.Statement{
+			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: &yes},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com", "bob@example.com"}},
+		},
+		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes}},
+	}
+	index := access.NewIndex(&policy)
+	for _, s := range []string{
+		`{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}` + "\n" + `{"requester":"Ann@Example.com","account":"111111111111","permission_set":"Admin","approver":"BOB@example.com"}`,
+		`{"requester":"ann@example.com","group":"99999999-8888-7777-6666-555555555555"}` + "\r\n\n{}",
+		"", "\n", "null\n[]\n\"x\"\n7", `{"requester":"a","requester":"b"}`, `{"REQUESTER":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`,
+		`{"requester":"\u0000\u001b[31m\u2028"}`, "{}{}", "{\"a\":\xff}", strings.Repeat("[", 10_001), `{"requester":{"a":1}}`, `{"account":"*","permission_set":"*","requester":"eve@example.com"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, batch []byte) {
+		var out bytes.Buffer
+		if err := answerAll(index, bytes.NewReader(batch), &out); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(string(batch), "\n"), "\n")
+		if len(batch) == 0 {
+			lines = nil
+		}
+		answers := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if out.Len() == 0 {
+			answers = nil
+		}
+		if len(answers) != len(lines) {
+			t.Fatalf("%d lines have %d answers: %q, %q", len(lines), len(answers), batch, out.String())
+		}
+		for i, line := range lines {
+			var a struct {
+				answer
+				Error string `json:"error"`
+			}
+			if err := json.Unmarshal([]byte(answers[i]), &a); err != nil || strings.ContainsFunc(answers[i], unicode.IsControl) {
+				t.Fatalf("%q is answered with %q: %v", line, answers[i], err)
+			}
+			if (a.Error == "") == (a.Outcome == "") {
+				t.Errorf("%q is answered with %q", line, answers[i])
+			}
+			if a.Error != "" {
+				continue
+			}
+			// Read a second time, leniently: what was decided is what the policy,
+			// without its index, says of it.
+			var q query
+			if err := json.Unmarshal([]byte(line), &q); err != nil || !settings.ValidEmail(access.NormalizeEmail(q.Requester)) {
+				t.Fatalf("%q is decided: %v", line, err)
+			}
+			if want := policy.Decide(q.Requester, q.target()); !reflect.DeepEqual(a.Decision, want) {
+				t.Errorf("%q is decided as %+v, want %+v", line, a.Decision, want)
+			}
+			if (a.Permitted != nil) != (q.Approver != "") || a.Permitted != nil && *a.Permitted != policy.Permits(q.Requester, q.Approver, q.target()) {
+				t.Errorf("%q: %s", line, answers[i])
+			}
+		}
+	})
+}
