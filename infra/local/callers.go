@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"sso-elevator/infra/local/gateway"
 )
 
 // Who makes a call is known by the session token that each process of a
@@ -14,10 +16,14 @@ import (
 // sessionToken is the caller of a call to AWS, "" for nobody.
 func sessionToken(h http.Header) string { return h.Get("X-Amz-Security-Token") }
 
-// nameOfAWSCall is what rules of faults call a call to AWS; "" is none.
+// nameOfAWSCall is what rules of faults call a call to AWS; "" is none. What a
+// state machine asks of Step Functions itself is "startExecution".
 func nameOfAWSCall(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return target
+	}
+	if gateway.IsStartExecution(r.URL) {
+		return "startExecution"
 	}
 	if strings.HasPrefix(r.URL.Path, "/_") {
 		return ""

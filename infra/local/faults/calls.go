@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"sso-elevator/infra/local/requestid"
 )
 
 // longest is how long a call that hangs is held at most: longer than any
@@ -118,6 +120,7 @@ func refuse(w http.ResponseWriter, called string, kind Kind) {
 		status, code = http.StatusServiceUnavailable, "ServiceUnavailable"
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-Requestid", requestid.New())
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "injected"})
 }

@@ -59,6 +59,9 @@ var (
 	delayed       = []Kind{Delay, Slow, Late}
 )
 
+// Any is the target of a rule that hits calls to everything.
+const Any = "*"
+
 // Rule says which invocations or calls a fault hits. Empty fields match
 // everything.
 type Rule struct {
@@ -75,7 +78,7 @@ type Rule struct {
 	RequestID string `json:"request_id,omitempty"`
 
 	// Target is a part of the call's name: "Service.Operation" of AWS's JSON
-	// protocols, "s3 PUT /bucket/key", "slack chat.postMessage".
+	// protocols, "s3 PUT /bucket/key", "slack chat.postMessage". Any is all.
 	Target string `json:"target,omitempty"`
 	// Body are parts of the call's body; all of them have to be there.
 	Body []string `json:"body,omitempty"`

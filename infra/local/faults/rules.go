@@ -53,7 +53,7 @@ func eventOf(id, function string, payload []byte) event {
 
 func (r *rule) matches(e event) bool {
 	if !strings.HasSuffix(e.function, r.Function) || r.Operation != "" && r.Operation != e.operation || r.RequestID != "" && r.RequestID != e.requestID ||
-		!strings.Contains(e.call, r.Target) {
+		r.Target != Any && !strings.Contains(e.call, r.Target) {
 		return false
 	}
 	for _, part := range r.Body {

@@ -144,7 +144,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		denied.write(w)
 		return
 	}
-	if isStartExecution(r.URL) {
+	if IsStartExecution(r.URL) {
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}

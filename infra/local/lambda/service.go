@@ -16,7 +16,7 @@ import (
 
 // maxInstances bounds the processes of one function. Lambda would start a
 // thousand; what comes on top waits here.
-const maxInstances = 16
+const maxInstances = 64
 
 // Config says where the functions believe to run.
 type Config struct {
