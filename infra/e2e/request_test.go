@@ -25,6 +25,8 @@ type request struct {
 	reason string
 	id     string
 	arn    string // of its execution, once that was looked for
+
+	announced post // its message in the channel, where a test keeps that
 }
 
 const (

@@ -58,6 +58,9 @@ func (s *stack) partOfRow(t *testing.T, key string, attributes ...string) map[st
 // requestRow is the row of a request, or some attributes of it.
 func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r access.Request) {
 	t.Helper()
+	if len(attributes) > 0 {
+		attributes = append(attributes, "id") // every row has it: without, one that has none of the others is none
+	}
 	row := s.partOfRow(t, "request#"+id, attributes...)
 	if row == nil {
 		t.Fatalf("there is no row of the request %s", id)
