@@ -48,6 +48,7 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 // reconcilePlaceholders are what the settings make of the definition; arn gives
 // the ARN under which a function is invoked.
 func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) statemachine.ReconcilePlaceholders {
+	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }
 	return statemachine.ReconcilePlaceholders{
 		ReconcileFunction:      arn("reconcile"),
@@ -57,8 +58,8 @@ func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) s
 		RevokeFunction:         arn("revoke"),
 		AuditFunction:          arn("audit"),
 		RetryIntervalSeconds:   whole(s.RetryInterval),
-		RetryMaxDelaySeconds:   whole(max(retryMaxDelay, 2*s.RetryInterval)),
-		ConfirmMaxDelaySeconds: whole(max(confirmMaxDelay, 2*s.RetryInterval)),
+		RetryMaxDelaySeconds:   whole(retryMaxDelay),
+		ConfirmMaxDelaySeconds: whole(confirmMaxDelay),
 		QuestionSeconds:        whole(s.QuestionWait),
 	}
 }

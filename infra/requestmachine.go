@@ -13,12 +13,17 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// Retries grow up to these delays, or to twice the first one where that is
-// longer: Step Functions takes no MaxDelaySeconds below IntervalSeconds.
-const (
-	retryMaxDelay   = 30 * time.Second
-	confirmMaxDelay = 5 * time.Second
-)
+// longestLook is the longest wait between two looks at an operation under
+// way, which takes Identity Center seconds.
+const longestLook = 5 * time.Second
+
+// maxDelays are up to which delays retries and looks grow: to twice the first
+// one at least, as Step Functions takes no MaxDelaySeconds below
+// IntervalSeconds.
+func maxDelays(s *settings.Settings) (retry, confirm time.Duration) {
+	least := 2 * s.RetryInterval
+	return max(s.RetryMaxDelay, least), max(min(longestLook, s.RetryMaxDelay), least)
+}
 
 // newRequestMachine is the state machine that runs one execution per request.
 func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
@@ -38,6 +43,7 @@ func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[s
 // requestPlaceholders are what the settings make of the definition; arn gives
 // the ARN under which a function is invoked.
 func requestPlaceholders(s *settings.Settings, arn func(name string) string) statemachine.RequestPlaceholders {
+	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }
 	return statemachine.RequestPlaceholders{
 		EvaluateFunction:       arn("evaluate"),
@@ -47,8 +53,8 @@ func requestPlaceholders(s *settings.Settings, arn func(name string) string) sta
 		RevokeFunction:         arn("revoke"),
 		AuditFunction:          arn("audit"),
 		RetryIntervalSeconds:   whole(s.RetryInterval),
-		RetryMaxDelaySeconds:   whole(max(retryMaxDelay, 2*s.RetryInterval)),
-		ConfirmMaxDelaySeconds: whole(max(confirmMaxDelay, 2*s.RetryInterval)),
+		RetryMaxDelaySeconds:   whole(retryMaxDelay),
+		ConfirmMaxDelaySeconds: whole(confirmMaxDelay),
 		RevokeWaitSeconds:      whole(s.RevokeRetryWait),
 		AnnounceWaitSeconds:    whole(s.AnnounceRetryWait),
 		RevokeRounds:           statemachine.RevokeRounds,

@@ -736,6 +736,11 @@ func TestRequestPlaceholders(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+	s = goldenSettings(t)
+	s.RetryInterval, s.RetryMaxDelay = time.Second, 3*time.Second
+	if got := requestPlaceholders(s, func(name string) string { return name }); got.RetryMaxDelaySeconds != 3 || got.ConfirmMaxDelaySeconds != 3 {
+		t.Errorf("the longest waits are %d and %d, want 3", got.RetryMaxDelaySeconds, got.ConfirmMaxDelaySeconds)
+	}
 }
 
 // However soon Slack is tried again, an execution has room for it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"testing"
@@ -34,6 +35,43 @@ func (s *stack) fault(t *testing.T, r faults.Rule) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("set fault: %s", res.Status)
 	}
+}
+
+// hit says whether a fault with that label has come about.
+func (s *stack) hit(t *testing.T, label string) bool {
+	t.Helper()
+	for _, r := range s.faults(t, label) {
+		if r.Hits > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stack) faults(t *testing.T, label string) (rules []faults.Rule) {
+	t.Helper()
+	res, err := http.Get(s.AWSEndpointURL + "/_faults?label=" + url.QueryEscape(label))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read(res, "/_faults", &rules); err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+// forget takes the faults with that label away.
+func (s *stack) forget(t *testing.T, label string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, s.AWSEndpointURL+"/_faults?label="+url.QueryEscape(label), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
 }
 
 // TestKilledFunction kills the function of each task, once before and once

@@ -25,6 +25,8 @@ type request struct {
 	reason string
 	id     string
 	arn    string // of its execution, once that was looked for
+
+	announced post // its message in the channel, where a test keeps that
 }
 
 const (
@@ -274,14 +276,15 @@ func (r *request) audit(t *testing.T) []record {
 			continue
 		}
 		var keys []string
-		pages := s3.NewListObjectsV2Paginator(r.stack.s3, &s3.ListObjectsV2Input{Bucket: b.Name, Prefix: aws.String("logs/")})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, o := range page.Contents {
-				if strings.Contains(*o.Key, r.id) {
+		for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
+			prefix := "logs/" + day.UTC().Format("2006/01/02/") + r.id
+			pages := s3.NewListObjectsV2Paginator(r.stack.s3, &s3.ListObjectsV2Input{Bucket: b.Name, Prefix: &prefix})
+			for pages.HasMorePages() {
+				page, err := pages.NextPage(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range page.Contents {
 					keys = append(keys, *o.Key)
 				}
 			}

@@ -67,6 +67,10 @@ type stack struct {
 // runs look at everything.
 var local, quiet, drifting *stack
 
+// faulty is that of the whole fault matrix, of the long histories and the load,
+// with -full; then there is no other.
+var faulty *stack
+
 // program is the local stack, compiled.
 var program string
 
@@ -93,6 +97,9 @@ func TestMain(m *testing.M) {
 // was granted, far more than they compute.
 const sideBySide = "6"
 
+// manySideBySide is that many with -full, whose cells wait for retries.
+const manySideBySide = "12"
+
 func run(m *testing.M) int {
 	flag.Parse()
 	if err := flag.Set("test.parallel", sideBySide); err != nil {
@@ -116,7 +123,14 @@ func run(m *testing.M) int {
 	}
 	// Side by side, before there is a test to disturb.
 	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet, "drift": &drifting}
-	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization"}
+	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults": "organization"}
+	if *full {
+		stacks = map[string]**stack{"faults": &faulty}
+		if err := flag.Set("test.parallel", manySideBySide); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
 	for name, s := range stacks {

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,11 +11,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
 )
 
 // row is an item of the system's table, nil where there is none.
 func (s *stack) row(t *testing.T, key string) map[string]types.AttributeValue {
 	t.Helper()
+	return s.partOfRow(t, key)
+}
+
+// partOfRow is some attributes of an item, or all. Of a whole row moto makes an
+// answer in tens of milliseconds.
+func (s *stack) partOfRow(t *testing.T, key string, attributes ...string) map[string]types.AttributeValue {
+	t.Helper()
+	var projection *string
+	names := map[string]string{}
+	for i, a := range attributes {
+		attributes[i] = fmt.Sprintf("#%d", i)
+		names[attributes[i]] = a
+	}
+	if len(attributes) > 0 {
+		projection = aws.String(strings.Join(attributes, ","))
+	} else {
+		names = nil
+	}
 	name := s.ids.get("table", "", func() string {
 		tables, err := s.table.ListTables(context.Background(), &dynamodb.ListTablesInput{})
 		if err != nil {
@@ -25,12 +47,58 @@ func (s *stack) row(t *testing.T, key string) map[string]types.AttributeValue {
 		return tables.TableNames[0]
 	})
 	out, err := s.table.GetItem(context.Background(), &dynamodb.GetItemInput{
-		TableName: &name, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: key}},
+		TableName: &name, ProjectionExpression: projection, ExpressionAttributeNames: names, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: key}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out.Item
+}
+
+// requestRow is the row of a request, or some attributes of it.
+func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r access.Request) {
+	t.Helper()
+	if len(attributes) > 0 {
+		attributes = append(attributes, "id") // every row has it: without, one that has none of the others is none
+	}
+	row := s.partOfRow(t, "request#"+id, attributes...)
+	if row == nil {
+		t.Fatalf("there is no row of the request %s", id)
+	}
+	text, err := json.Marshal(plain(&types.AttributeValueMemberM{Value: row}))
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// plain is an attribute as encoding/json writes it.
+func plain(value types.AttributeValue) any {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return json.Number(v.Value)
+	case *types.AttributeValueMemberBOOL:
+		return v.Value
+	case *types.AttributeValueMemberL:
+		list := []any{}
+		for _, element := range v.Value {
+			list = append(list, plain(element))
+		}
+		return list
+	case *types.AttributeValueMemberM:
+		m := map[string]any{}
+		for name, element := range v.Value {
+			m[name] = plain(element)
+		}
+		return m
+	default:
+		return nil
+	}
 }
 
 // leaseState is the state of the lease of the request's access, "" where there

@@ -40,6 +40,7 @@ const (
 // local is the local stack, as far as it has been started.
 type local struct {
 	calls   calls
+	faults  faults.Rules
 	options options
 	stderr  io.Writer
 	root    string // directory of go.mod
@@ -172,30 +173,27 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	} else if err := moto.EnableInterpreter(ctx, motoURL); err != nil {
 		return "", err
 	}
-	var rules faults.Rules
 	s.guard = &iam.Guard{}
 	s.lambda = lambda.New(lambda.Config{
-		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: rules.Invocation,
-		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL(), "ELEVATOR_SLACK_API_URL": s.slackAPI()},
+		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: s.faults.Invocation,
+		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL()},
+		InstanceEnvironment: func(instance string) map[string]string {
+			return map[string]string{"ELEVATOR_SLACK_API_URL": s.slackAPIFor(instance)}
+		},
 	})
+	s.faults.Caller, s.faults.Kill = s.lambda.Current, s.lambda.Kill
 	s.gateway = gateway.New(gateway.Config{
 		Guard: s.guard, Denied: func(what string) { s.say("IAM: %s", what) },
 		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: s.options.settle,
-		Intercept: func(c *gateway.Call) *gateway.Answer {
-			if status, body, ok := rules.Call(c.Target(), c.URI, c.Body); ok {
-				return &gateway.Answer{Status: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: body}
-			}
-			return nil
-		},
 		Course: func(c *gateway.Call) (gateway.Course, bool) {
-			polls, failureReason, ok := rules.Course(c.Target(), c.Body)
+			polls, failureReason, ok := s.faults.Course(sessionToken(c.Header), c.Target(), c.Body)
 			return gateway.Course{Polls: polls, FailureReason: failureReason}, ok
 		},
 	})
 	front := http.NewServeMux()
-	front.Handle("/_faults", &rules)
+	front.Handle("/_faults", &s.faults)
 	front.Handle("/_calls", &s.calls)
-	front.Handle("/", s.calls.of(s.gateway))
+	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway), nameOfAWSCall, func(r *http.Request) string { return sessionToken(r.Header) }))
 	s.serve(s.front, front)
 	return motoURL, nil
 }
@@ -238,6 +236,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/api/", s.calls.of(workspace.API()))
+	mux.Handle(callersAPI, fromCaller(s.faults.Calls(s.calls.of(workspace.API()), nameOfSlackCall, slackCaller)))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
 }
@@ -319,6 +318,14 @@ func (s *local) slackAPI() string {
 		return s.pageURL() + "/api/"
 	}
 	return strings.TrimSuffix(s.options.slackAPI, "/") + "/"
+}
+
+// slackAPIFor is that address for one process of a function.
+func (s *local) slackAPIFor(instance string) string {
+	if s.options.slackAPI == "" {
+		return s.pageURL() + callersAPI + instance + "/api/"
+	}
+	return s.slackAPI()
 }
 
 // motoEnded is closed when the moto that was started here has ended.

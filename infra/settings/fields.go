@@ -200,6 +200,8 @@ var settingsFields = []property[Settings]{
 	// Patience.
 	prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },
 		"The wait before a failed step is tried again, the first time; it doubles from there.").or("1s"),
+	prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },
+		"The longest wait between two tries of a failing step; twice retry_interval where that is longer. More is easier on a service that is down, less is sooner back when it is up.").or("30s"),
 	prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
 		"The wait between two rounds of a removal that keeps failing.").or("60s"),
 	prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },

@@ -233,6 +233,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"reconcile_max_removals":                       {[]string{`0`, `25`, `1000000`, `~`}, []string{`-1`, `1.5`, `"25"`, `1000001`, `all`}},
 	"reconcile_question_hours":                     {[]string{`12`, `0.5`, `168`, `90s`, `~`}, []string{`0`, `169`, `"12"`, `1d`}},
 	"drift_events":                                 {[]string{`true`, `false`, `"true"`}, []string{`on`, `1`}},
+	"retry_max_delay":                              {[]string{`1`, `300`, `30s`, `5m`}, []string{`0`, `301`, `"1"`, `1ms`}},
 	"retry_interval":                               {[]string{`1`, `60`, `1s`, `1m`}, []string{`0`, `61`, `"1"`, `1ms`}},
 	"revoke_retry_wait":                            {[]string{`60`, `1h`}, []string{`0`, `3601`}},
 	"announce_retry_wait":                          {[]string{`30`, `1h`}, []string{`0`, `3601`}},

@@ -80,6 +80,7 @@ type Settings struct {
 	Tags             map[string]string
 
 	RetryInterval     time.Duration // first wait of a task's retry; whole seconds, at least 1
+	RetryMaxDelay     time.Duration // longest wait between two tries; whole seconds
 	RevokeRetryWait   time.Duration // between rounds of a removal that fails
 	AnnounceRetryWait time.Duration // between attempts to announce a request
 

@@ -32,7 +32,7 @@
 //	POST /sim/read      {person, channel}
 //	POST /sim/dismiss   {person, ts}  an ephemeral message
 //	GET  /sim/state?person=U…&after=N  what the person sees; 204 while the version is N
-//	GET  /sim/messages?channel=&person=&metadata=1  all, or what the person sees
+//	GET  /sim/messages?channel=&person=&about=&metadata=1  all, or what the person sees; about is a part of their metadata
 //	GET  /sim/views?person=U…  the person's open forms, the one on top last
 //	GET  /sim/truth     [Truth], at most one second old
 //	GET  /sim/deliveries  what was sent to the app, and its answers; ?after=N

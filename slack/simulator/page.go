@@ -80,7 +80,8 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := s.ws.list(func(m *message) bool {
-		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.sees(p, m))
+		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.sees(p, m)) &&
+			strings.Contains(string(m.Metadata), q.Get("about"))
 	})
 	out := []shown{}
 	for _, m := range list {

@@ -37,9 +37,6 @@ type Config struct {
 	// where set, hears of each one that may not.
 	Guard  *iam.Guard
 	Denied func(what string)
-	// Intercept, where set, sees every call to AWS before anything else does;
-	// an answer of its own ends the call there.
-	Intercept func(*Call) *Answer
 	// Course, where set, says how the creation or deletion of an assignment
 	// goes on that a call starts; ok is false for one that just settles.
 	Course func(*Call) (c Course, ok bool)
@@ -147,13 +144,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		denied.write(w)
 		return
 	}
-	if g.config.Intercept != nil {
-		if answer := g.config.Intercept(call); answer != nil {
-			answer.write(w)
-			return
-		}
-	}
-	if isStartExecution(r.URL) {
+	if IsStartExecution(r.URL) {
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}

@@ -119,9 +119,9 @@ func invokeInstead(task map[string]any) {
 	}
 }
 
-// isStartExecution says whether a call to Lambda invokes the function that the
+// IsStartExecution says whether a call to Lambda invokes the function that the
 // gateway plays.
-func isStartExecution(u *url.URL) bool {
+func IsStartExecution(u *url.URL) bool {
 	return u.Path == lambda.PathPrefix+startExecutionFunction+"/invocations"
 }
 

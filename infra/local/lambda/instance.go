@@ -20,6 +20,7 @@ const initTimeout = 10 * time.Second
 
 // instance is one process of a function together with its Runtime API.
 type instance struct {
+	id       string // its session token
 	function *Function
 	process  *process.Process
 	server   *http.Server
@@ -52,12 +53,13 @@ type outcome struct {
 }
 
 // startInstance starts a process of f. The caller closes it.
-func startInstance(f *Function, env []string, log io.Writer) (*instance, error) {
+func startInstance(f *Function, id string, env []string, log io.Writer) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for %s: %w", f.Name, err)
 	}
 	i := &instance{
+		id:       id,
 		function: f,
 		log:      newPrefixWriter(log, "["+f.Name+"] "),
 		ready:    make(chan struct{}),

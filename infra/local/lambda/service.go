@@ -16,7 +16,7 @@ import (
 
 // maxInstances bounds the processes of one function. Lambda would start a
 // thousand; what comes on top waits here.
-const maxInstances = 16
+const maxInstances = 64
 
 // Config says where the functions believe to run.
 type Config struct {
@@ -24,11 +24,13 @@ type Config struct {
 	AccountID string
 	// Environment is given to every function on top of its own.
 	Environment map[string]string
+	// InstanceEnvironment, where set, is what one process gets on top of that.
+	InstanceEnvironment func(instance string) map[string]string
 	// Log takes what the functions print, each line with the function's name.
 	Log io.Writer
 	Now func() time.Time
 	// Fault, where set, says what goes wrong with an invocation.
-	Fault func(function string, payload []byte) Fault
+	Fault func(id, function string, payload []byte) Fault
 }
 
 // Fault is what goes wrong with one invocation, on purpose.
@@ -36,6 +38,8 @@ type Fault struct {
 	Delay      time.Duration // the event reaches the process later
 	KillBefore bool          // the process is killed with the event in its hands
 	KillAfter  bool          // it is killed when it answers, and the answer is lost
+	Throttled  bool          // Lambda does not let it through: TooManyRequestsException
+	Failed     bool          // Lambda itself fails: ServiceException
 }
 
 // Service holds the functions and their warm instances.
@@ -46,8 +50,8 @@ type Service struct {
 	mu        sync.Mutex
 	closed    bool
 	functions map[string]*pool
-	running   map[*instance]bool
-	events    sync.WaitGroup // invocations of type Event under way
+	running   map[string]*instance // by id
+	events    sync.WaitGroup       // invocations of type Event under way
 }
 
 type pool struct {
@@ -67,12 +71,15 @@ type Result struct {
 	ExecutedVersion string
 }
 
+// ErrFailed: Lambda itself failed.
+var ErrFailed = errors.New("the service failed")
+
 // ErrNotFound: there is no such function, version or alias.
 var ErrNotFound = errors.New("function not found")
 
 // New makes a service without functions.
 func New(c Config) *Service {
-	return &Service{config: c, log: &lockedWriter{out: c.Log}, functions: map[string]*pool{}, running: map[*instance]bool{}}
+	return &Service{config: c, log: &lockedWriter{out: c.Log}, functions: map[string]*pool{}, running: map[string]*instance{}}
 }
 
 // Register adds f, or replaces the function of that name. It fails when there
@@ -114,7 +121,7 @@ func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
 	running := make([]*instance, 0, len(s.running))
-	for i := range s.running {
+	for _, i := range s.running {
 		running = append(running, i)
 	}
 	s.mu.Unlock()
@@ -144,6 +151,16 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	}
 	result := Result{RequestID: requestid.New(), ExecutedVersion: version}
 
+	var fault Fault
+	if s.config.Fault != nil {
+		fault = s.config.Fault(result.RequestID, name, payload)
+	}
+	switch {
+	case fault.Throttled:
+		return Result{}, ErrThrottled
+	case fault.Failed:
+		return Result{}, ErrFailed
+	}
 	if err := s.enter(p); err != nil {
 		return Result{}, err
 	}
@@ -160,13 +177,13 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	}
 	result.Payload, result.Error = s.run(ctx, p, inst, &invocation{
 		id: result.RequestID, arn: arn, payload: payload, done: make(chan outcome, 1),
-	})
+	}, fault)
 	return result, nil
 }
 
 // run sends inv through inst and gives inst back to its pool if it is still
 // good for another one.
-func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocation) (payload []byte, functionError string) {
+func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocation, fault Fault) (payload []byte, functionError string) {
 	healthy := false
 	defer func() {
 		if healthy {
@@ -192,10 +209,6 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	}
 
 	timeout := inst.function.Timeout
-	var fault Fault
-	if s.config.Fault != nil {
-		fault = s.config.Fault(p.function.Name, inv.payload)
-	}
 	if fault.Delay > 0 {
 		select {
 		case <-time.After(fault.Delay):
@@ -248,7 +261,7 @@ func (s *Service) take(p *pool, version string) (*instance, error) {
 		p.idle = p.idle[:last]
 		select {
 		case <-inst.process.Done(): // killed while nobody looked
-			delete(s.running, inst)
+			delete(s.running, inst.id)
 			go inst.close()
 			continue
 		default:
@@ -261,7 +274,8 @@ func (s *Service) take(p *pool, version string) (*instance, error) {
 	if closed {
 		return nil, errors.New("the functions are being shut down")
 	}
-	inst, err := startInstance(p.function, s.environment(p.function, version), s.log)
+	id := requestid.New()
+	inst, err := startInstance(p.function, id, s.environment(p.function, id, version), s.log)
 	if err != nil {
 		return nil, err
 	}
@@ -271,8 +285,42 @@ func (s *Service) take(p *pool, version string) (*instance, error) {
 		go inst.close()
 		return nil, errors.New("the functions are being shut down")
 	}
-	s.running[inst] = true
+	s.running[id] = inst
 	return inst, nil
+}
+
+// Invocation is one event that a process has in its hands.
+type Invocation struct {
+	ID       string
+	Function string
+	Payload  []byte
+}
+
+// Current is what the process with a session token works on; ok is false where
+// it works on nothing, or is not there.
+func (s *Service) Current(instance string) (current Invocation, ok bool) {
+	s.mu.Lock()
+	i := s.running[instance]
+	s.mu.Unlock()
+	if i == nil {
+		return Invocation{}, false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.current == nil {
+		return Invocation{}, false
+	}
+	return Invocation{ID: i.current.id, Function: i.function.Name, Payload: i.current.payload}, true
+}
+
+// Kill ends the process with a session token, whatever it works on.
+func (s *Service) Kill(instance string) {
+	s.mu.Lock()
+	i := s.running[instance]
+	s.mu.Unlock()
+	if i != nil {
+		i.process.Kill()
+	}
 }
 
 func (s *Service) giveBack(p *pool, inst *instance) {
@@ -287,7 +335,7 @@ func (s *Service) discard(inst *instance) {
 	inst.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.running, inst)
+	delete(s.running, inst.id)
 }
 
 // environment is what Lambda sets for a function on provided.al2023, what the
@@ -295,7 +343,7 @@ func (s *Service) discard(inst *instance) {
 // is not passed on: a function gets no more than on AWS.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func (s *Service) environment(f *Function, version string) []string {
+func (s *Service) environment(f *Function, instance, version string) []string {
 	values := map[string]string{
 		"_HANDLER":                        f.Handler,
 		"AWS_DEFAULT_REGION":              s.config.Region,
@@ -309,6 +357,7 @@ func (s *Service) environment(f *Function, version string) []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME":      "local",
 		"AWS_ACCESS_KEY_ID":               f.AccessKey(),
 		"AWS_SECRET_ACCESS_KEY":           "local",
+		"AWS_SESSION_TOKEN":               instance,
 		"LAMBDA_TASK_ROOT":                f.Dir,
 		"LANG":                            "en_US.UTF-8",
 		"PATH":                            "/usr/local/bin:/usr/bin:/bin",
@@ -319,6 +368,11 @@ func (s *Service) environment(f *Function, version string) []string {
 	}
 	for name, value := range s.config.Environment {
 		values[name] = value
+	}
+	if s.config.InstanceEnvironment != nil {
+		for name, value := range s.config.InstanceEnvironment(instance) {
+			values[name] = value
+		}
 	}
 	env := make([]string, 0, len(values))
 	for name, value := range values {

@@ -1,0 +1,254 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/local/faults"
+)
+
+const (
+	// histories is how many requests the long history has.
+	histories = 1000
+	// atOnce is how many of them are under way at a time.
+	atOnce = 20
+)
+
+// hazards are the faults of a history. Each may come about whenever it applies.
+var hazards = []faults.Rule{
+	{Kind: faults.KillBefore, Probability: 0.01},
+	{Kind: faults.KillAfter, Probability: 0.01},
+	{Kind: faults.InvokeThrottled, Probability: 0.01},
+	{Kind: faults.InvokeFailed, Probability: 0.01},
+	{Kind: faults.KillCaller, Target: faults.Any, Probability: 0.005},
+	{Kind: faults.KillCallerAfter, Target: faults.Any, Probability: 0.005},
+	{Kind: faults.ResetBefore, Target: faults.Any, Probability: 0.01},
+	{Kind: faults.ResetAfter, Target: faults.Any, Probability: 0.01},
+	{Kind: faults.ServerError, Target: table, Probability: 0.01},
+	{Kind: faults.Throttle, Target: assignments, Probability: 0.05},
+	{Kind: faults.Conflict, Target: assignments + "CreateAccountAssignment", Probability: 0.05},
+	{Kind: faults.Conflict, Target: assignments + "DeleteAccountAssignment", Probability: 0.05},
+	{Kind: faults.Late, Target: assignments + "CreateAccountAssignment", DelayMS: 3000, Probability: 0.02},
+	{Kind: faults.ServerError, Target: slackAPI, Probability: 0.03},
+	{Kind: faults.Throttle, Target: slackAPI, Probability: 0.03},
+	{Kind: faults.Unavailable, Target: bucket, Probability: 0.03},
+}
+
+// life is one request of a history.
+type life struct {
+	n       int
+	request *request
+	stopped time.Time // its execution was, from outside
+	refused bool      // somebody else had given the access before
+}
+
+// TestHistories lets many people ask for the same few kinds of access, decide at
+// the same instant, press twice, and end at the moment of expiry, while functions
+// die, calls fail, executions are stopped and runs of the reconciliation look;
+// afterwards everything there is has to agree.
+func TestHistories(t *testing.T) {
+	if !*full {
+		t.Skip("takes a quarter of an hour: -full")
+	}
+	s := faulty
+	t.Logf("seed %d, %d requests", *seed, histories)
+	people := []string{alice, dave, erin, frank, grace, judy, kim, lena}
+	// Not in the pool's accounts: what a stranger gave there before stays.
+	foreign := []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")}
+
+	var mu sync.Mutex
+	var lives []*life
+	t.Run("lives", func(t *testing.T) {
+		for n := range histories {
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(*seed, uint64(n)))
+				w := wish{people[r.IntN(len(people))], accounts[r.IntN(3)], []string{"ReadOnlyAccess", "DeveloperAccess"}[r.IntN(2)], []int{6, 10, 20}[r.IntN(3)]}
+				l := &life{n: n}
+				if r.IntN(50) == 0 {
+					w, l.refused = foreign[r.IntN(len(foreign))], true
+					w.seconds = 6
+				}
+				mu.Lock()
+				lives = append(lives, l)
+				mu.Unlock()
+				l.live(t, s, w, r)
+			})
+			if n%100 == 50 {
+				t.Run(fmt.Sprintf("run %d", n), func(t *testing.T) {
+					t.Parallel()
+					s.run(t, "warn", "")
+				})
+			}
+		}
+	})
+
+	for _, w := range foreign {
+		if n := s.assignments(t, w); n != 1 {
+			t.Errorf("what a stranger gave %v is there %d times", w, n)
+		}
+	}
+	s.nothingLeft(t)
+	overlaps(t, lives)
+}
+
+// live is what people and chance do to one request.
+func (l *life) live(t *testing.T, s *stack, w wish, r *rand.Rand) {
+	label := fmt.Sprintf("life %d", l.n)
+	time.Sleep(time.Duration(r.IntN(2000)) * time.Millisecond)
+	l.request = s.askBecause(t, w, fmt.Sprintf("%s, %d", label, time.Now().UnixNano()), func(id string) {
+		for i, h := range hazards {
+			h.Label, h.RequestID, h.Count, h.Seed = label, id, -1, *seed<<20^uint64(l.n)<<5^uint64(i)
+			s.fault(t, h)
+		}
+	})
+	defer s.forget(t, label)
+
+	type press struct{ person, action string }
+	decide := [][]press{
+		{{bob, "approve"}}, {{bob, "approve"}}, {{carol, "approve"}}, {{carol, "approve"}}, {{bob, "approve"}}, {{carol, "approve"}},
+		{{bob, "deny"}},
+		{{w.person, "withdraw"}},
+		{{bob, "approve"}, {carol, "deny"}},
+		{{bob, "approve"}, {w.person, "withdraw"}},
+		{{bob, "approve"}, {bob, "approve"}, {carol, "approve"}},
+		{{nils, "approve"}, {w.person, "approve"}, {bob, "approve"}},
+	}[r.IntN(12)]
+	think := time.Duration(r.IntN(6000)) * time.Millisecond
+	if r.IntN(20) == 0 {
+		think = 15 * time.Second // until after the reminder
+	}
+	stopAfter := time.Duration(0)
+	if r.IntN(12) == 0 {
+		stopAfter = time.Duration(1+r.IntN(25)) * time.Second
+	}
+	endAfter := time.Duration(-1)
+	switch r.IntN(6) {
+	case 0:
+		endAfter = time.Duration(r.IntN(w.seconds)) * time.Second
+	case 1:
+		endAfter = time.Duration(w.seconds)*time.Second - 100*time.Millisecond // at the moment of expiry
+	}
+
+	began := time.Now()
+	var announced, pressed, ended time.Time
+	for time.Since(began) < settleLimit {
+		time.Sleep(1500 * time.Millisecond)
+		row := s.requestRow(t, l.request.id, "closed_at", "posts", "outcome", "granted_at", "revoking_at")
+		if !row.ClosedAt.IsZero() {
+			verify(t, l.request, told{stopped: l.stopped, overlapped: true})
+			if got := l.request.events(t); l.refused && !slices.Equal(got, []string{"requested", "approved", "refused"}) && slices.Contains(got, "granted") {
+				t.Errorf("a stranger had given the access before, and the records are %q", got)
+			}
+			return
+		}
+		m := row.Posts["announce"]
+		if m.TS == "" {
+			continue
+		}
+		if announced.IsZero() {
+			announced = time.Now()
+		}
+		if stopAfter > 0 && l.stopped.IsZero() && time.Since(announced) > stopAfter {
+			l.stopped = l.request.stop(t)
+		}
+		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
+			pressed = time.Now()
+			var all sync.WaitGroup
+			for _, p := range decide {
+				all.Go(func() { l.press(t, s, p.person, p.action, m) })
+			}
+			all.Wait()
+		}
+		if endAfter >= 0 && !row.GrantedAt.IsZero() && row.RevokingAt.IsZero() && time.Since(row.GrantedAt) > endAfter && time.Since(ended) > 5*time.Second {
+			ended = time.Now()
+			l.press(t, s, w.person, "end", m)
+		}
+	}
+	row := s.requestRow(t, l.request.id)
+	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
+}
+
+func (l *life) press(t *testing.T, s *stack, person, action string, m access.Post) {
+	err := s.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}, nil)
+	// Slack shows buttons to who is not there as little as the page does.
+	if err != nil && !strings.Contains(err.Error(), "404") {
+		t.Errorf("%s presses %s: %v", person, action, err)
+	}
+}
+
+// nothingLeft says whether the table has an open request or a lease left, or
+// Identity Center an assignment that is not a stranger's.
+func (s *stack) nothingLeft(t *testing.T) {
+	t.Helper()
+	name := s.ids.get("table", "", func() string { return "" })
+	pages := dynamodb.NewScanPaginator(s.table, &dynamodb.ScanInput{TableName: &name, ConsistentRead: aws.Bool(true)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range page.Items {
+			key := row["pk"].(*types.AttributeValueMemberS).Value
+			switch {
+			case strings.HasPrefix(key, "lease#"):
+				t.Errorf("a lease is left: %s", key)
+			case strings.HasPrefix(key, "request#") && (row["open"] != nil || row["closed_at"] == nil):
+				t.Errorf("a request is open: %s", key)
+			}
+		}
+	}
+	for _, account := range accounts[:3] {
+		for _, set := range []string{"ReadOnlyAccess", "DeveloperAccess"} {
+			out, err := s.sso.ListAccountAssignments(t.Context(), &ssoadmin.ListAccountAssignmentsInput{
+				InstanceArn: &s.instanceARN, AccountId: aws.String(s.accountID(t, account)), PermissionSetArn: aws.String(s.permissionSetARN(t, set)),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(out.AccountAssignments); n > 0 {
+				t.Errorf("%d assignments of %s in %s are left", n, set, account)
+			}
+		}
+	}
+}
+
+// overlaps looks for access that one request removed while another's time ran.
+func overlaps(t *testing.T, lives []*life) {
+	t.Helper()
+	rows := map[int]access.Request{}
+	shared := 0
+	for _, l := range lives {
+		if l.request != nil {
+			rows[l.n] = l.request.stack.requestRow(t, l.request.id)
+		}
+	}
+	for a, first := range rows {
+		for b, second := range rows {
+			if a == b || first.Subject() != second.Subject() || first.GrantedAt.IsZero() || second.GrantedAt.IsZero() {
+				continue
+			}
+			if first.GrantedAt.Before(second.GrantedAt) && second.GrantedAt.Before(first.RevokingAt) {
+				shared++
+			}
+			if first.Removal == access.RemovalDone && second.GrantedAt.Before(first.RevokedAt) && second.RevokingAt.After(first.RevokedAt) {
+				t.Errorf("life %d removed the access at %v that life %d had from %v until %v", a, first.RevokedAt, b, second.GrantedAt, second.RevokingAt)
+			}
+		}
+	}
+	t.Logf("%d times two requests held the same access", shared)
+	if shared == 0 {
+		t.Error("no two requests held the same access: nothing was tried of it")
+	}
+}

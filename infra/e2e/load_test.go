@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// The load: so many requests are open at once, and so many presses come every
+// second, for so long.
+const (
+	loadOpen    = 200
+	loadPresses = 50
+	loadTime    = time.Minute
+	// slackWaits is how long Slack waits for an answer.
+	slackWaits = 3 * time.Second
+)
+
+// pressed is what became of one press.
+type pressed struct {
+	took   time.Duration
+	status int
+	err    error
+}
+
+// TestLoad opens requests until 200 wait for their approvers, and then lets 50
+// people a second press for a minute: most may not, one for each request denies
+// it. Nothing is lost, and how long it took is printed, with the share of the
+// one process that plays the table.
+func TestLoad(t *testing.T) {
+	if !*full {
+		t.Skip("takes minutes: -full")
+	}
+	s := faulty
+	requests := s.openMany(t, loadOpen)
+
+	stop := make(chan struct{})
+	reads := s.timeReads(t, requests[0].id, stop)
+
+	total := loadPresses * int(loadTime/time.Second)
+	results := make([]pressed, total)
+	var all sync.WaitGroup
+	tick := time.NewTicker(time.Second / loadPresses)
+	defer tick.Stop()
+	for i := range total {
+		<-tick.C
+		r := requests[i%len(requests)]
+		person, action := alice, "approve"
+		if i >= len(requests) && i < 2*len(requests) {
+			person, action = carol, "deny"
+		}
+		all.Go(func() { results[i] = r.pressAsSlack(person, action) })
+	}
+	all.Wait()
+	close(stop)
+
+	var took []time.Duration
+	late, failed := 0, 0
+	for i, p := range results {
+		if p.err != nil || p.status != http.StatusOK {
+			failed++
+			if failed < 10 {
+				t.Errorf("press %d: status %d, %v", i, p.status, p.err)
+			}
+			continue
+		}
+		took = append(took, p.took)
+		if p.took > slackWaits {
+			late++
+		}
+	}
+	t.Logf("%d presses, %d a second: p50 %s, p99 %s, longest %s; %d failed, %d came after Slack's %s", total, loadPresses,
+		quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1), failed, late, slackWaits)
+	read := <-reads
+	t.Logf("a read of one row of the table alone, meanwhile: p50 %s, p99 %s; a press makes two calls to the table or more", quantile(read, 0.5), quantile(read, 0.99))
+	if late > 0 {
+		t.Errorf("%d answers came after Slack's %s", late, slackWaits)
+	}
+
+	for _, r := range requests {
+		eventually(t, settleLimit, "request "+r.id+" is closed", func() error {
+			if r.stack.requestRow(t, r.id, "closed_at").ClosedAt.IsZero() {
+				return errNotYet
+			}
+			return nil
+		})
+		if got, want := r.events(t), []string{"requested", "denied"}; !slices.Equal(got, want) {
+			t.Errorf("request %s: records %q, want %q: the press that denied it is lost", r.id, got, want)
+		}
+	}
+}
+
+// openMany opens n requests that wait for their approvers, one after the other:
+// moto takes half a minute for 200 that start at once.
+func (s *stack) openMany(t *testing.T, n int) []*request {
+	t.Helper()
+	people := []string{dave, erin, frank, grace, judy, kim, lena, zoe}
+	requests := make([]*request, n)
+	var all sync.WaitGroup
+	for p, person := range people {
+		all.Go(func() {
+			for i := p; i < n; i += len(people) {
+				w := wish{person, accounts[i/len(people)%len(accounts)], []string{"SupportAccess", "BillingAccess", "DatabaseAdmin"}[i/len(people)/len(accounts)%3], 6}
+				requests[i] = s.ask(t, w)
+			}
+		})
+	}
+	all.Wait()
+	for _, r := range requests {
+		eventually(t, settleLimit, "the request waits", func() error {
+			row := s.requestRow(t, r.id, "approval_token", "posts")
+			m := row.Posts["announce"]
+			if row.ApprovalToken == "" || m.TS == "" {
+				return errNotYet
+			}
+			r.announced = post{Channel: m.Channel, TS: m.TS}
+			return nil
+		})
+	}
+	return requests
+}
+
+// pressAsSlack sends a press, signed, and takes the time until it is answered.
+func (r *request) pressAsSlack(person, action string) pressed {
+	body := approval(r, r.announced, func(p map[string]any) {
+		p["user"] = map[string]any{"id": person, "team_id": team}
+		p["actions"] = []any{map[string]any{"type": "button", "action_id": action, "block_id": "b", "value": r.id}}
+	})
+	at, signature := sign(signingSecret, time.Now(), body)
+	req, err := http.NewRequest(http.MethodPost, r.stack.SlackRequestURL, strings.NewReader(body))
+	if err != nil {
+		return pressed{err: err}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("X-Slack-Request-Timestamp", at)
+	req.Header.Set("X-Slack-Signature", signature)
+	began := time.Now()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return pressed{err: err}
+	}
+	res.Body.Close()
+	return pressed{took: time.Since(began), status: res.StatusCode}
+}
+
+// timeReads reads a row of the table, twice a second, until stop is closed.
+func (s *stack) timeReads(t *testing.T, id string, stop chan struct{}) chan []time.Duration {
+	t.Helper()
+	name := s.ids.get("table", "", func() string { return "" })
+	out := make(chan []time.Duration, 1)
+	go func() {
+		var took []time.Duration
+		defer func() { out <- took }()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Millisecond):
+			}
+			began := time.Now()
+			_, err := s.table.GetItem(context.Background(), &dynamodb.GetItemInput{
+				TableName: &name, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#" + id}},
+			})
+			if err == nil {
+				took = append(took, time.Since(began))
+			}
+		}
+	}()
+	return out
+}
+
+// quantile is the smallest duration that this part of them does not exceed.
+func quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)].Round(100 * time.Microsecond)
+}

@@ -1,0 +1,651 @@
+package e2e
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/statemachine"
+)
+
+var (
+	full = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load; without it a sample of the matrix")
+	seed = flag.Uint64("seed", 1, "of what is left to chance; it is printed")
+	only = flag.String("only", "", "of the whole matrix, the cells whose name contains this")
+)
+
+// state is a Task state of the request machine, and how a request gets there.
+type state struct {
+	name                string
+	function, operation string // of the task; HandOver has none
+	way                 way
+	press               string // what the approver presses, and is not told of in time otherwise
+}
+
+// way is what else goes wrong on the way to a state: rules that come before the
+// cell's own.
+type way func(s *stack, t *testing.T, w wish) []faults.Rule
+
+func straight(*stack, *testing.T, wish) []faults.Rule { return nil }
+
+func notEvaluated(*stack, *testing.T, wish) []faults.Rule {
+	return []faults.Rule{{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Invocations: attempts("Evaluate", faults.KillBefore), Count: -1}}
+}
+
+func notRefused(s *stack, t *testing.T, w wish) []faults.Rule {
+	return append(notEvaluated(s, t, w),
+		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "refuse", Invocations: attempts("Refuse", faults.KillBefore), Count: -1})
+}
+
+func notAnnounced(*stack, *testing.T, wish) []faults.Rule {
+	return []faults.Rule{{Kind: faults.KillBefore, Function: "-notify", Operation: "announce", Invocations: attempts("Announce", faults.KillBefore), Count: -1}}
+}
+
+// notRemoved refuses so many removals: each is a round.
+func notRemoved(rounds int) way {
+	return func(s *stack, t *testing.T, w wish) []faults.Rule {
+		return []faults.Rule{{Kind: faults.Denied, Target: "DeleteAccountAssignment", Body: s.about(t, w), Count: rounds}}
+	}
+}
+
+// taskStates are the Task states of the request machine; TestMatrixIsComplete
+// holds them to the definition.
+var taskStates = []state{
+	{"Evaluate", "evaluate", "evaluate", straight, "approve"},
+	{"Refuse", "evaluate", "refuse", notEvaluated, ""},
+	{"LookAgain", "evaluate", "next", notRefused, ""},
+	{"Announce", "notify", "announce", straight, "approve"},
+	{"AnnounceAgain", "notify", "announce", notAnnounced, "approve"},
+	{"AwaitApproval", "await", "approval", straight, "approve"},
+	{"RemindOrExpire", "evaluate", "next", straight, "approve late"},
+	{"Remind", "notify", "remind", straight, "approve late"},
+	{"AuditOutcome", "audit", "outcome", straight, "deny"},
+	{"NotifyOutcome", "notify", "outcome", straight, "deny"},
+	{"Grant", "grant", "start", straight, "approve"},
+	{"ConfirmGrant", "grant", "confirm", straight, "approve"},
+	{"AuditGrant", "audit", "granted", straight, "approve"},
+	{"AwaitEnd", "await", "end", straight, "approve"},
+	{"NotifyGranted", "notify", "granted", straight, "approve"},
+	{"Revoke", "revoke", "start", straight, "approve"},
+	{"ConfirmRevoke", "revoke", "confirm", straight, "approve"},
+	{"AuditRevoke", "audit", "revoked", straight, "approve"},
+	{"NotifyRevoked", "notify", "revoked", straight, "approve"},
+	{"RevokeFailed", "audit", "revoke_failed", notRemoved(1), "approve"},
+	{"HandOver", "", "", notRemoved(statemachine.RevokeRounds), "approve"},
+	{"Close", "audit", "close", straight, "approve"},
+}
+
+// speaks is which services a function calls; its role lets it call no other.
+var speaks = map[string][]string{
+	"evaluate": {table, slackAPI, directory, bucket},
+	"notify":   {table, slackAPI},
+	"await":    {table},
+	"grant":    {table, assignments, bucket},
+	"revoke":   {table, assignments},
+	"audit":    {table, bucket},
+	"":         {states},
+}
+
+// Services, as the names of their calls begin.
+const (
+	invocation  = "" // of the function itself
+	table       = "DynamoDB_20120810."
+	slackAPI    = "slack "
+	directory   = "AWSIdentityStore."
+	assignments = "SWBExternalService."
+	bucket      = "s3 "
+	states      = "startExecution"
+)
+
+// trouble is a kind of fault.
+type trouble struct {
+	name    string
+	service string
+	kind    faults.Kind
+	more    func(*faults.Rule)
+	once    bool // there is no more of it than once
+	stops   bool // the execution is stopped from outside
+}
+
+var troubles = []trouble{
+	{name: "Lambda throttles", kind: faults.InvokeThrottled},
+	{name: "Lambda fails", kind: faults.InvokeFailed},
+	{name: "killed before", kind: faults.KillBefore},
+	{name: "killed at a call", service: anything, kind: faults.KillCaller},
+	{name: "killed after a call", service: anything, kind: faults.KillCallerAfter},
+	{name: "killed after", kind: faults.KillAfter},
+	{name: "held up", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 40_000 }, once: true},
+	{name: "stopped", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 8_000 }, once: true, stops: true},
+
+	{name: "table down", service: table, kind: faults.ServerError},
+	{name: "table throttles", service: table, kind: faults.Throttle},
+	{name: "table cut off", service: table, kind: faults.ResetBefore},
+	{name: "table's answer lost", service: table, kind: faults.ResetAfter},
+	{name: "table silent", service: table, kind: faults.Hang},
+
+	{name: "Identity Center throttles", service: assignments, kind: faults.Throttle},
+	{name: "Identity Center down", service: assignments, kind: faults.ServerError},
+	{name: "Identity Center conflicts", service: assignments, kind: faults.Conflict},
+	{name: "Identity Center cut off", service: assignments, kind: faults.ResetBefore},
+	{name: "its answer lost", service: assignments, kind: faults.ResetAfter},
+	{name: "Identity Center silent", service: assignments, kind: faults.HangAfter},
+	{name: "lands after its caller died", service: assignments, kind: faults.Late, more: func(r *faults.Rule) { r.DelayMS = 6_000 }},
+	{name: "IN_PROGRESS, done", service: assignments, kind: faults.Operation, more: func(r *faults.Rule) { r.Polls = 3 }},
+	{name: "IN_PROGRESS, FAILED", service: assignments, kind: faults.Operation, more: func(r *faults.Rule) { r.Polls, r.FailureReason = 2, "injected" }},
+
+	{name: "directory throttles", service: directory, kind: faults.Throttle},
+	{name: "directory down", service: directory, kind: faults.ServerError},
+
+	{name: "bucket down", service: bucket, kind: faults.Unavailable},
+	{name: "bucket's answer lost", service: bucket, kind: faults.ResetAfter},
+
+	{name: "Slack down", service: slackAPI, kind: faults.ServerError},
+	{name: "Slack limits", service: slackAPI, kind: faults.Throttle},
+	{name: "Slack's answer lost", service: slackAPI, kind: faults.ResetAfter},
+	{name: "Slack silent", service: slackAPI, kind: faults.Hang},
+
+	{name: "Step Functions throttles", service: states, kind: faults.Throttle},
+	{name: "Step Functions down", service: states, kind: faults.ServerError},
+	{name: "Step Functions' answer lost", service: states, kind: faults.ResetAfter},
+}
+
+// anything is the service of a fault that hits whatever a function calls.
+const anything = "*"
+
+// cell is one state with one kind of trouble.
+type cell struct {
+	state   state
+	trouble trouble
+	spent   bool // until the state's retries are spent; otherwise once
+}
+
+func (c cell) name() string {
+	if c.spent {
+		return c.state.name + ", " + c.trouble.name + ", until retries are spent"
+	}
+	return c.state.name + ", " + c.trouble.name + ", once"
+}
+
+// applies says whether the trouble can come about in the state.
+func (c cell) applies() bool {
+	switch {
+	case c.spent && c.trouble.once:
+		return false
+	case c.trouble.kind == faults.Operation:
+		return c.state.name == "Grant" || c.state.name == "Revoke"
+	case c.trouble.kind == faults.Late:
+		return c.state.name == "Grant" || c.state.name == "Revoke"
+	case c.state.function == "":
+		return c.trouble.service == states || c.trouble.stops
+	case c.trouble.service == invocation, c.trouble.service == anything:
+		return true
+	default:
+		return slices.Contains(speaks[c.state.function], c.trouble.service)
+	}
+}
+
+// rule is the fault of a cell.
+func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
+	r := faults.Rule{Kind: c.trouble.kind, Function: "-" + c.state.function, Operation: c.state.operation, Count: 1}
+	if c.spent {
+		r.Count, r.Invocations = -1, attempts(c.state.name, c.trouble.kind)
+	}
+	switch c.trouble.service {
+	case invocation:
+	case anything:
+		r.Target = faults.Any
+	default:
+		r.Target = c.trouble.service
+	}
+	if c.trouble.kind == faults.Late || c.trouble.kind == faults.Operation {
+		r.Target = assignments + map[string]string{"Grant": "CreateAccountAssignment", "Revoke": "DeleteAccountAssignment"}[c.state.name]
+		r.Body = s.about(t, w)
+	}
+	if c.trouble.kind == faults.Operation {
+		// Who starts the operation and who looks at it are two tasks.
+		r.Function, r.Operation, r.Invocations = "", "", 0
+		if c.spent {
+			r.Count = 3
+		}
+	}
+	if c.state.function == "" {
+		r.Function, r.Operation, r.Invocations = "", "", 0
+		r.Body = []string{c.state.name} // replaced by the request's id
+		if c.spent {
+			r.Count = attempts(c.state.name, c.trouble.kind)
+		}
+	}
+	if c.trouble.more != nil {
+		c.trouble.more(&r)
+	}
+	return r
+}
+
+// definition is the request machine's, as far as the matrix reads it.
+type definition struct {
+	States map[string]struct {
+		Type  string
+		Retry []struct {
+			ErrorEquals []string
+			MaxAttempts int
+		}
+		Branches []definition
+	}
+}
+
+func (d definition) find(name string) (kind string, attempts map[string]int) {
+	for n, s := range d.States {
+		if n == name {
+			attempts = map[string]int{}
+			for _, r := range s.Retry {
+				for _, e := range r.ErrorEquals {
+					attempts[e] = r.MaxAttempts
+				}
+			}
+			return s.Type, attempts
+		}
+		for _, b := range s.Branches {
+			if kind, attempts := b.find(name); kind != "" {
+				return kind, attempts
+			}
+		}
+	}
+	return "", nil
+}
+
+func (d definition) tasks() (names []string) {
+	for n, s := range d.States {
+		if s.Type == "Task" {
+			names = append(names, n)
+		}
+		for _, b := range s.Branches {
+			names = append(names, b.tasks()...)
+		}
+	}
+	return names
+}
+
+var requestMachine = sync.OnceValue(func() (d definition) {
+	text, err := os.ReadFile(repository + "/statemachine/request.asl.json")
+	if err == nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// attempts is how often a state is tried while a fault of that kind lasts.
+func attempts(state string, kind faults.Kind) int {
+	_, retries := requestMachine().find(state)
+	name := "Unavailable"
+	if kind == faults.Conflict {
+		name = "Conflict"
+	}
+	if retries[name] == 0 {
+		name = "States.TaskFailed"
+	}
+	return retries[name] + 1
+}
+
+// TestMatrixIsComplete: no Task state of the request machine is left out.
+func TestMatrixIsComplete(t *testing.T) {
+	want := requestMachine().tasks()
+	slices.Sort(want)
+	var got []string
+	for _, s := range taskStates {
+		got = append(got, s.name)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the matrix has the states %q, the machine %q", got, want)
+	}
+}
+
+// TestMatrix runs a request through each state with each kind of trouble there,
+// and holds what comes of it to the invariants: the whole of it with -full, on a
+// stack of its own, otherwise one kind of trouble for each state, by the seed.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	on, cells := local, sample(rand.New(rand.NewPCG(*seed, 0)))
+	if *full {
+		on, cells = faulty, whole(*only)
+	}
+	t.Logf("seed %d, %d cells", *seed, len(cells))
+	m := &matrix{verdicts: map[string]string{}, wishes: wishes(on)}
+	t.Run("cells", func(t *testing.T) {
+		for _, c := range cells {
+			t.Run(c.name(), func(t *testing.T) {
+				t.Parallel()
+				m.run(t, on, c)
+			})
+		}
+	})
+	if *full {
+		text := m.text()
+		t.Logf("\n%s", text)
+		if err := os.WriteFile(artefacts+"/matrix.md", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// whole is every cell, those that take long first.
+func whole(part string) (cells []cell) {
+	for _, spent := range []bool{true, false} {
+		for _, tr := range troubles {
+			for _, s := range taskStates {
+				if c := (cell{s, tr, spent}); c.applies() && strings.Contains(c.name(), part) {
+					cells = append(cells, c)
+				}
+			}
+		}
+	}
+	return cells
+}
+
+// sample is a cell for each state, once: the stack that it runs on waits as long
+// between tries as a deployed one.
+func sample(r *rand.Rand) (cells []cell) {
+	for _, s := range taskStates {
+		var choice []cell
+		for _, tr := range troubles {
+			if c := (cell{s, tr, false}); c.applies() && !tr.stops && tr.kind != faults.Delay {
+				choice = append(choice, c)
+			}
+		}
+		cells = append(cells, choice[r.IntN(len(choice))])
+	}
+	return cells
+}
+
+// wishes gives each cell access that no other cell asks for meanwhile.
+func wishes(s *stack) chan wish {
+	people, sets := []string{judy}, []string{"DeveloperAccess"}
+	if s == faulty {
+		people = []string{alice, dave, erin, frank, grace, judy, kim, lena, mallory, zoe}
+		sets = []string{"ReadOnlyAccess", "DeveloperAccess", "DatabaseAdmin", "SupportAccess", "BillingAccess"}
+	}
+	all := make(chan wish, len(people)*len(sets)*len(accounts))
+	for _, set := range sets {
+		for _, account := range accounts {
+			for _, person := range people {
+				all <- wish{person, account, set, 10}
+			}
+		}
+	}
+	return all
+}
+
+// matrix collects what became of the cells.
+type matrix struct {
+	mu       sync.Mutex
+	verdicts map[string]string // by cell
+	wishes   chan wish
+}
+
+const (
+	held     = "held"
+	broken   = "BROKEN"
+	didNot   = "–" // the fault did not come about: nothing to hit was called
+	notAsked = "·" // it can't
+)
+
+// settleLimit is how long a cell may take, from the form to the closed row: with
+// all retries of a state, each until the function's time is up, and the sweep.
+const settleLimit = 12 * time.Minute
+
+func (m *matrix) run(t *testing.T, s *stack, c cell) {
+	w := <-m.wishes
+	verdict := broken
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if t.Failed() {
+			verdict = broken
+		} else {
+			m.wishes <- w
+		}
+		m.verdicts[c.name()] = verdict
+	}()
+	label := c.name()
+	reason := label + fmt.Sprintf(", %d", time.Now().UnixNano())
+	r := s.askBecause(t, w, reason, func(id string) {
+		rules := append(c.state.way(s, t, w), c.rule(s, t, w))
+		for i, rule := range rules {
+			if rule.Function != "" && rule.Kind != faults.Operation {
+				rule.RequestID = id
+			}
+			if c.state.function == "" && i == len(rules)-1 {
+				rule.Body = []string{id}
+			}
+			if i == len(rules)-1 {
+				rule.Label = label
+			}
+			s.fault(t, rule)
+		}
+	})
+	stopped := m.drive(t, r, c, label)
+	eventually(t, soon, "no access and no lease", func() error {
+		if r.assigned(t) {
+			return fmt.Errorf("access is left behind")
+		}
+		if state := r.leaseState(t); state != "" {
+			return fmt.Errorf("a lease is left behind, %s", state)
+		}
+		return nil
+	})
+	verify(t, r, told{stopped: stopped, silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
+	verdict = held
+	if !s.hit(t, label) {
+		verdict = didNot
+	}
+	s.forget(t, label)
+}
+
+// drive does what people do, and stops the execution where the cell wants that,
+// until the request is closed.
+func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped time.Time) {
+	t.Helper()
+	began := time.Now()
+	action, late := strings.CutSuffix(c.state.press, " late")
+	var pressed time.Time
+	for time.Since(began) < settleLimit {
+		time.Sleep(2 * time.Second)
+		row := r.stack.requestRow(t, r.id, "closed_at", "posts", "outcome", "reminders_sent")
+		if !row.ClosedAt.IsZero() {
+			return stopped
+		}
+		if c.trouble.stops && stopped.IsZero() && r.stack.hit(t, label) {
+			stopped = r.stop(t)
+		}
+		announced := row.Posts["announce"]
+		if late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second {
+			continue
+		}
+		if row.Outcome == nil && announced.TS != "" && action != "" && time.Since(pressed) > 10*time.Second {
+			pressed = time.Now()
+			err := r.stack.post("/sim/press", map[string]any{"person": bob, "channel": announced.Channel, "ts": announced.TS, "action_id": action, "stale": true}, nil)
+			if err != nil {
+				t.Fatalf("press: %v", err)
+			}
+		}
+	}
+	row := r.stack.requestRow(t, r.id)
+	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
+	return stopped
+}
+
+func kinds(row access.Request) (all []string) {
+	for _, e := range row.Events {
+		all = append(all, string(e.Kind))
+	}
+	return all
+}
+
+// told is what a request's checks have to know of what happened to it.
+type told struct {
+	stopped    time.Time // its execution was, from outside
+	silent     bool      // what tells of the end failed until nobody tried any more
+	overlapped bool      // others held the same access
+}
+
+// verify holds a request that has come to its end to the invariants.
+func verify(t *testing.T, r *request, of told) {
+	t.Helper()
+	row := r.stack.requestRow(t, r.id)
+
+	// 1, 3, 4, 7: the records say one story, each part of it once.
+	events := r.events(t)
+	if err := story(events); err != nil {
+		t.Errorf("the records %q: %v", events, err)
+	}
+	if got := kinds(row); !slices.Equal(got, events) {
+		t.Errorf("the row has the events %q, the bucket the records %q", got, events)
+	}
+	if !row.GrantedAt.IsZero() && !slices.Contains(events, "granted") && !slices.Contains(events, "refused") && !slices.Contains(events, "revoked") {
+		t.Errorf("access was there, and the records are %q", events)
+	}
+
+	// 2: the removal began in time.
+	if !row.End.IsZero() {
+		end, limit := row.End, removalLimit
+		if row.EndRequest != nil && row.EndRequest.At.Before(end) {
+			end = row.EndRequest.At
+		}
+		if !of.stopped.IsZero() {
+			end, limit = earlier(end, of.stopped), sweepLimit
+		}
+		if row.RevokingAt.IsZero() || row.RevokingAt.Sub(end) > limit {
+			t.Errorf("the removal began at %v, the access ended at %v", row.RevokingAt, end)
+		}
+		// 5: nor too early, unless something after the grant failed.
+		if active := slices.Contains(r.states(t), "AwaitEnd"); active && of.stopped.IsZero() && row.EndRequest == nil && row.RevokingAt.Before(row.End.Add(-2*time.Second)) {
+			t.Errorf("the removal began at %v, before the access ended at %v", row.RevokingAt, row.End)
+		}
+	}
+
+	// 7, 9: one message of each kind, and none that still asks or shows access.
+	purposes := map[string]int{}
+	for _, p := range r.stack.postsAbout(t, r.id) {
+		if p.Ephemeral != "" || !strings.HasPrefix(p.Channel, "C") {
+			continue
+		}
+		purposes[p.Metadata.EventPayload["purpose"]]++
+		if !of.silent && (p.has("approve") || p.has("end") || strings.Contains(string(p.Blocks), "🟢")) {
+			t.Errorf("the message %s still asks, or shows access: %s", p.Metadata.EventPayload["purpose"], p.Blocks)
+		}
+	}
+	for purpose, n := range purposes {
+		if n != 1 {
+			t.Errorf("%d messages %q, want 1", n, purpose)
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// story says what is wrong with a request's records, in order.
+func story(events []string) error {
+	rest := events
+	take := func(kinds ...string) bool {
+		if len(rest) > 0 && slices.Contains(kinds, rest[0]) {
+			rest = rest[1:]
+			return true
+		}
+		return false
+	}
+	if !take("requested") {
+		return fmt.Errorf("it does not begin with a request")
+	}
+	switch {
+	case take("denied", "withdrawn", "expired"):
+	case take("refused"):
+	case take("approved"):
+		granted := take("granted")
+		if granted {
+			take("ended")
+		}
+		for take("revoke_failed") {
+		}
+		if !take("revoked", "refused") {
+			return fmt.Errorf("it does not end")
+		}
+	default:
+		return fmt.Errorf("it is not decided")
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("there is more than the end: %q", rest)
+	}
+	return nil
+}
+
+// states are those of all executions of the request.
+func (r *request) states(t *testing.T) (all []string) {
+	t.Helper()
+	row := r.stack.requestRow(t, r.id)
+	out, err := r.stack.sfn.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &row.ExecutionARN})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.stack.states(t, *out.ExecutionArn)
+}
+
+// text is the matrix as a table: a row for each kind of trouble, a column for
+// each state.
+func (m *matrix) text() string {
+	var b strings.Builder
+	counts := map[string]int{}
+	verdict := func(c cell) string {
+		v := m.verdicts[c.name()]
+		switch {
+		case !c.applies():
+			return notAsked
+		case v == "":
+			return "?"
+		}
+		counts[v]++
+		return v
+	}
+	for _, spent := range []bool{false, true} {
+		if spent {
+			b.WriteString("\nUntil the state's retries are spent:\n\n")
+		} else {
+			b.WriteString("Once:\n\n")
+		}
+		b.WriteString("| |")
+		for _, s := range taskStates {
+			b.WriteString(" " + s.name + " |")
+		}
+		b.WriteString("\n|---|" + strings.Repeat("---|", len(taskStates)) + "\n")
+		for _, tr := range troubles {
+			if spent && tr.once {
+				continue
+			}
+			b.WriteString("| " + tr.name + " |")
+			for _, s := range taskStates {
+				b.WriteString(" " + verdict(cell{s, tr, spent}) + " |")
+			}
+			b.WriteString("\n")
+		}
+	}
+	fmt.Fprintf(&b, "\n%d held, %d broken, %d did not come about.\n", counts[held], counts[broken], counts[didNot])
+	return b.String()
+}

@@ -1,0 +1,191 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"hash/fnv"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/lambda"
+)
+
+// Rules are the rules in force.
+type Rules struct {
+	// Caller, where set, is the invocation that an instance of a function, known
+	// by its session token, has in its hands. Kill ends an instance.
+	Caller func(instance string) (lambda.Invocation, bool)
+	Kill   func(instance string)
+
+	mu    sync.Mutex
+	rules []*rule
+}
+
+// rule is a Rule at work.
+type rule struct {
+	Rule
+	in    map[string]bool // the invocations that it has hit
+	drawn map[string]int  // how often it was left to chance, by combination
+}
+
+// event is an invocation, or a call that one makes.
+type event struct {
+	invocation string
+	function   string
+	operation  string
+	requestID  string
+	call       string // the call's name; "" for the invocation itself
+	body       []byte
+}
+
+func eventOf(id, function string, payload []byte) event {
+	var task struct {
+		Operation string `json:"operation"`
+		RequestID string `json:"request_id"`
+	}
+	_ = json.Unmarshal(payload, &task) // an event that is no task matches by function only
+	return event{invocation: id, function: function, operation: task.Operation, requestID: task.RequestID}
+}
+
+func (r *rule) matches(e event) bool {
+	if !strings.HasSuffix(e.function, r.Function) || r.Operation != "" && r.Operation != e.operation || r.RequestID != "" && r.RequestID != e.requestID ||
+		r.Target != Any && !strings.Contains(e.call, r.Target) {
+		return false
+	}
+	for _, part := range r.Body {
+		if !bytes.Contains(e.body, []byte(part)) {
+			return false
+		}
+	}
+	if r.Invocations > 0 && !r.in[e.invocation] && len(r.in) >= r.Invocations {
+		return false
+	}
+	return r.Probability == 0 || r.draw(e)
+}
+
+// draw leaves it to chance, in a way that can be repeated.
+func (r *rule) draw(e event) bool {
+	combination := strings.Join([]string{e.function, e.operation, e.requestID, e.call}, "\x00")
+	r.drawn[combination]++
+	h := fnv.New64a()
+	h.Write([]byte(combination))
+	h.Write(binary.LittleEndian.AppendUint64(nil, r.Seed))
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.drawn[combination])))
+	// FNV alone hardly moves its upper bits for the last byte; the finalizer of
+	// SplitMix64 does.
+	x := h.Sum64()
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return float64(x>>11)/(1<<53) < r.Probability
+}
+
+// hit finds the first rule of one of these kinds that matches, and uses it up by
+// one.
+func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.rules {
+		if r.Count == 0 || !slices.Contains(kinds, r.Kind) || !r.matches(e) {
+			continue
+		}
+		if r.Skip > 0 {
+			r.Skip--
+			continue
+		}
+		if r.Count > 0 && r.Invocations == 0 {
+			r.Count--
+		}
+		r.in[e.invocation] = true
+		r.Hits++
+		return r.Rule, true
+	}
+	return Rule{}, false
+}
+
+// Invocation is the fault of one invocation, for lambda.Config.
+func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
+	r, ok := f.hit(eventOf(id, function, payload), ofInvocations...)
+	if !ok {
+		return lambda.Fault{}
+	}
+	return lambda.Fault{
+		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
+		KillBefore: r.Kind == KillBefore,
+		KillAfter:  r.Kind == KillAfter,
+		Throttled:  r.Kind == InvokeThrottled,
+		Failed:     r.Kind == InvokeFailed,
+	}
+}
+
+// Course is how the operation goes on that an accepted call to AWS starts.
+func (f *Rules) Course(instance, target string, request []byte) (polls int, failureReason string, ok bool) {
+	e := f.by(instance)
+	e.call, e.body = target, request
+	r, ok := f.hit(e, Operation)
+	return r.Polls, r.FailureReason, ok
+}
+
+// by is the invocation that makes a call; empty where no function does.
+func (f *Rules) by(instance string) event {
+	if f.Caller == nil || instance == "" {
+		return event{}
+	}
+	inv, ok := f.Caller(instance)
+	if !ok {
+		return event{}
+	}
+	return eventOf(inv.ID, inv.Function, inv.Payload)
+}
+
+func (f *Rules) none() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.rules) == 0
+}
+
+// ServeHTTP sets, shows and forgets rules.
+func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	label := r.URL.Query().Get("label")
+	switch r.Method {
+	case http.MethodPost:
+		var set Rule
+		decoder := json.NewDecoder(r.Body)
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&set)
+		if err == nil {
+			err = set.check()
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if set.Count == 0 {
+			set.Count = 1
+		}
+		f.mu.Lock()
+		f.rules = append(f.rules, &rule{Rule: set, in: map[string]bool{}, drawn: map[string]int{}})
+		f.mu.Unlock()
+	case http.MethodGet:
+		shown := []Rule{}
+		f.mu.Lock()
+		for _, r := range f.rules {
+			if label == "" && r.Count != 0 || label != "" && r.Label == label {
+				shown = append(shown, r.Rule)
+			}
+		}
+		f.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(shown)
+	case http.MethodDelete:
+		f.mu.Lock()
+		f.rules = slices.DeleteFunc(f.rules, func(r *rule) bool { return label == "" || r.Label == label })
+		f.mu.Unlock()
+	default:
+		http.Error(w, "POST sets a rule, GET shows what is left of them, DELETE forgets all", http.StatusMethodNotAllowed)
+	}
+}

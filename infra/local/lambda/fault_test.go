@@ -1,0 +1,87 @@
+package lambda_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/infra/local/lambda"
+)
+
+// What goes wrong on purpose is told apart by the invocation's id, its function
+// and its payload.
+func TestFaults(t *testing.T) {
+	s := lambda.New(lambda.Config{
+		Region: "us-east-1", AccountID: "123456789012", Log: io.Discard, Now: time.Now,
+		Fault: func(id, function string, payload []byte) lambda.Fault {
+			if id == "" || function != "probe" {
+				t.Errorf("asked for the fault of %q, of %q", id, function)
+			}
+			has := func(word string) bool { return strings.Contains(string(payload), word) }
+			return lambda.Fault{KillBefore: has("before"), KillAfter: has("after"), Throttled: has("throttled"), Failed: has("failed")}
+		},
+	})
+	t.Cleanup(s.Close)
+	if err := s.Register(lambda.Function{Name: "probe", Dir: probeDir, Timeout: 5 * time.Second, MemoryMB: 128}); err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]error{"throttled": lambda.ErrThrottled, "failed": lambda.ErrFailed, "nothing": nil} {
+		_, err := s.Invoke(context.Background(), "probe", "", []byte(`{"do":"echo","value":"`+value+`"}`))
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", value, err, want)
+		}
+	}
+	for _, value := range []string{"before", "after"} {
+		result, err := s.Invoke(context.Background(), "probe", "", []byte(`{"do":"echo","value":"`+value+`"}`))
+		if err != nil || !strings.Contains(string(result.Payload), "Runtime.ExitError") {
+			t.Errorf("killed %s: %s %v", value, result.Payload, err)
+		}
+	}
+}
+
+// A process is known by its session token, while it works.
+func TestCurrent(t *testing.T) {
+	tokens := make(chan string, 1)
+	s := lambda.New(lambda.Config{
+		Region: "us-east-1", AccountID: "123456789012", Log: io.Discard, Now: time.Now,
+		InstanceEnvironment: func(instance string) map[string]string { tokens <- instance; return nil },
+	})
+	t.Cleanup(s.Close)
+	if err := s.Register(lambda.Function{Name: "probe", Dir: probeDir, Timeout: 30 * time.Second, MemoryMB: 128}); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan string, 1)
+	go func() {
+		result, err := s.Invoke(context.Background(), "probe", "", []byte(`{"do":"hang"}`))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- string(result.Payload)
+	}()
+	token := <-tokens
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if inv, ok := s.Current(token); ok {
+			if inv.Function != "probe" || inv.ID == "" || string(inv.Payload) != `{"do":"hang"}` {
+				t.Errorf("it works on %+v", inv)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it never works")
+		}
+	}
+	if _, ok := s.Current("nobody"); ok {
+		t.Error("nobody works")
+	}
+	s.Kill("nobody")
+	s.Kill(token)
+	if payload := <-answered; !strings.Contains(payload, "Runtime.ExitError") {
+		t.Errorf("it was killed and answered %s", payload)
+	}
+	if _, ok := s.Current(token); ok {
+		t.Error("it works after it was killed")
+	}
+}
