@@ -48,6 +48,7 @@ var hazards = []faults.Rule{
 // life is one request of a history.
 type life struct {
 	n       int
+	seed    uint64
 	request *request
 	stopped time.Time // its execution was, from outside
 	refused bool      // somebody else had given the access before
@@ -61,8 +62,14 @@ func TestHistories(t *testing.T) {
 	if !*full {
 		t.Skip("takes a quarter of an hour: -full")
 	}
-	s := faulty
-	t.Logf("seed %d, %d requests", *seed, histories)
+	for i, s := range faulty {
+		t.Run(fmt.Sprintf("stack %d", i+1), func(t *testing.T) { history(t, s, histories/len(faulty), *seed+uint64(i)) })
+	}
+}
+
+func history(t *testing.T, s *stack, n int, seed uint64) {
+	t.Parallel()
+	t.Logf("seed %d, %d requests", seed, n)
 	people := []string{alice, dave, erin, frank, grace, judy, kim, lena}
 	// Not in the pool's accounts: what a stranger gave there before stays.
 	foreign := []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")}
@@ -70,12 +77,12 @@ func TestHistories(t *testing.T) {
 	var mu sync.Mutex
 	var lives []*life
 	t.Run("lives", func(t *testing.T) {
-		for n := range histories {
+		for n := range n {
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
-				r := rand.New(rand.NewPCG(*seed, uint64(n)))
+				r := rand.New(rand.NewPCG(seed, uint64(n)))
 				w := wish{people[r.IntN(len(people))], accounts[r.IntN(3)], []string{"ReadOnlyAccess", "DeveloperAccess"}[r.IntN(2)], []int{6, 10, 20}[r.IntN(3)]}
-				l := &life{n: n}
+				l := &life{n: n, seed: seed}
 				if r.IntN(50) == 0 {
 					w, l.refused = foreign[r.IntN(len(foreign))], true
 					w.seconds = 6
@@ -109,7 +116,7 @@ func (l *life) live(t *testing.T, s *stack, w wish, r *rand.Rand) {
 	time.Sleep(time.Duration(r.IntN(2000)) * time.Millisecond)
 	l.request = s.askBecause(t, w, fmt.Sprintf("%s, %d", label, time.Now().UnixNano()), func(id string) {
 		for i, h := range hazards {
-			h.Label, h.RequestID, h.Count, h.Seed = label, id, -1, *seed<<20^uint64(l.n)<<5^uint64(i)
+			h.Label, h.RequestID, h.Count, h.Seed = label, id, -1, l.seed<<20^uint64(l.n)<<5^uint64(i)
 			s.fault(t, h)
 		}
 	})

@@ -39,7 +39,7 @@ func TestLoad(t *testing.T) {
 	if !*full {
 		t.Skip("takes minutes: -full")
 	}
-	s := faulty
+	s := faulty[0]
 	requests := s.openMany(t, loadOpen)
 
 	stop := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ const (
 // patience is how often somebody does again what they are told to do again. On
 // the stack of the fault matrix dozens do so at once, with one moto behind them.
 func (s *stack) patience() int {
-	if s == faulty {
+	if slices.Contains(faulty[:], s) {
 		return 12
 	}
 	return 3

@@ -67,9 +67,10 @@ type stack struct {
 // runs look at everything.
 var local, quiet, drifting *stack
 
-// faulty is that of the whole fault matrix, of the long histories and the load,
-// with -full; then there is no other.
-var faulty *stack
+// faulty are those of the whole fault matrix, of the long histories and the
+// load, with -full; then there is no other. There are two, because each has one
+// moto, and that one processor.
+var faulty [2]*stack
 
 // program is the local stack, compiled.
 var program string
@@ -98,7 +99,7 @@ func TestMain(m *testing.M) {
 const sideBySide = "6"
 
 // manySideBySide is that many with -full, whose cells wait for retries.
-const manySideBySide = "12"
+const manySideBySide = "20"
 
 func run(m *testing.M) int {
 	flag.Parse()
@@ -123,9 +124,9 @@ func run(m *testing.M) int {
 	}
 	// Side by side, before there is a test to disturb.
 	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet, "drift": &drifting}
-	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults": "organization"}
+	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults-1": "organization", "faults-2": "organization"}
 	if *full {
-		stacks = map[string]**stack{"faults": &faulty}
+		stacks = map[string]**stack{"faults-1": &faulty[0], "faults-2": &faulty[1]}
 		if err := flag.Set("test.parallel", manySideBySide); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -134,8 +135,9 @@ func run(m *testing.M) int {
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
 	for name, s := range stacks {
+		settings, _, _ := strings.Cut(name, "-")
 		go func() {
-			started, stop, err := start(name, name, organizations[name])
+			started, stop, err := start(settings, name, organizations[name])
 			if err != nil {
 				err = fmt.Errorf("local stack with the settings %s: %w", name, err)
 				stop = func() {}

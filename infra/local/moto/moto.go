@@ -4,6 +4,7 @@ package moto
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,11 @@ type Server struct {
 	process *process.Process
 }
 
+// program is what runs moto_server.
+//
+//go:embed server.py
+var program string
+
 // Executable finds moto_server. The error says how to get it.
 func Executable(root string) (string, error) {
 	venv := os.Getenv(venvVariable)
@@ -75,7 +81,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, fmt.Errorf("find a port for moto: %w", err)
 	}
 	output := &tail{next: c.Log}
-	cmd := exec.Command(executable, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
+	cmd := exec.Command(filepath.Join(filepath.Dir(executable), "python"), "-c", program, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	cmd.Env = environment(c.GatewayPort)
 	cmd.Stdout, cmd.Stderr = output, output
 	p, err := process.Start(cmd)
