@@ -122,7 +122,8 @@ func (s *Store) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 
 // StoreToken keeps the task token of a wait (WaitApproval or WaitEnd) in place
 // of the wait's previous one. The row that comes back says whether what is
-// waited for is there already.
+// waited for is there already. A closed request takes none: nobody would remove
+// it again.
 func (s *Store) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
@@ -131,7 +132,11 @@ func (s *Store) StoreToken(ctx context.Context, id, wait, token string) (access.
 	if token == "" {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
 	}
-	r, _, err := s.apply(ctx, id, change{doing: doing, set: map[string]any{wait + "_token": token}})
+	r, _, err := s.apply(ctx, id, change{
+		doing:  doing,
+		set:    map[string]any{wait + "_token": token},
+		absent: []string{"closed_at"},
+	})
 	return r, err
 }
 

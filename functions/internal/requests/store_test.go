@@ -359,6 +359,13 @@ func TestStoreToken(t *testing.T) {
 			t.Errorf("StoreToken = %q, %q, %v", r.ApprovalToken, r.EndToken, err)
 		}
 	}
+	if err := s.Close(ctx, "t", monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.StoreToken(ctx, "t", requests.WaitEnd, "third")
+	if err != nil || r.ApprovalToken != "" || r.EndToken != "" || !r.ClosedAt.Equal(monday) {
+		t.Errorf("StoreToken in a closed request = %q, %q, closed at %v, %v; want none", r.ApprovalToken, r.EndToken, r.ClosedAt, err)
+	}
 }
 
 func TestCountersOnlyRise(t *testing.T) {
