@@ -194,7 +194,7 @@ const (
 	confirmMaxDelay = 5 * time.Second
 	revokeWait      = 60 * time.Second
 	announceWait    = 30 * time.Second
-	questionWait    = 4 * time.Hour
+	questionWait    = 20 * time.Minute // a day, there
 )
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

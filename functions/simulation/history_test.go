@@ -77,6 +77,9 @@ func (w *world) play() {
 	w.every(time.Minute, d, func() { w.look() })
 	if w.trouble.drift {
 		w.every(d.between(4*time.Minute, 9*time.Minute), d, func() {
+			if w.since() > quietFor {
+				return
+			}
 			mode := pick(d, []string{"warn", "revoke"})
 			w.steps.start(reconcileMachineARN, fmt.Sprintf("%s-%d", mode, w.since()/time.Second), `{"mode":"`+mode+`"}`)
 		})
@@ -171,12 +174,12 @@ func (p *plan) submit() {
 	}
 	// Somebody who may approve, so that most requests come to something.
 	if d.chance(0.8) {
-		at, order := d.between(2*time.Second, 5*time.Minute), d.next()
+		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
 			for _, who := range people {
 				policy := w.ledger.policies[len(w.ledger.policies)-1].policy
 				if who.SlackID != guest && policy.Permits(p.person.Email, who.Email, p.target) {
-					p.press(0, who, "approve")
+					p.press(0, who, action)
 					return
 				}
 			}
@@ -199,33 +202,22 @@ func (p *plan) watch() {
 	share, off := d.below(100), d.between(-2*time.Second, 2*time.Second)
 	who := pick(d, append([]access.Person{p.person, p.person, p.person}, people...))
 	order := d.next()
-	go func() {
-		for decided := false; w.since() < quietFor; {
-			w.clock.until(w.clock.now().Add(500*time.Millisecond), order)
-			r := w.ledger.request(p.id).row
-			if r.Outcome != nil && !decided {
-				decided = true
-				if change {
-					w.enforce(policy)
-				}
-			}
-			if r.GrantedAt.IsZero() {
-				if !r.ClosedAt.IsZero() || !r.RevokedAt.IsZero() {
-					return
-				}
-				continue
-			}
-			left := r.End.Sub(w.clock.now())
-			if early {
-				p.press(max(0, left*time.Duration(share)/100), who, "end")
-			}
-			if sharp {
-				p.press(max(0, left+off), p.person, "end")
-				p.press(max(0, left+off/10), who, "end")
-			}
+	w.ledger.request(p.id).watch = func(was, is access.Request) {
+		if is.Outcome != nil && was.Outcome == nil && change {
+			w.then(w.clock.now(), order, func() { w.enforce(policy) })
+		}
+		if is.GrantedAt.IsZero() || !was.GrantedAt.IsZero() {
 			return
 		}
-	}()
+		left := is.End.Sub(w.clock.now())
+		if early {
+			p.press(left*time.Duration(share)/100, who, "end")
+		}
+		if sharp {
+			p.press(max(0, left+off), p.person, "end")
+			p.press(max(0, left+off/10), who, "end")
+		}
+	}
 }
 
 // press presses a button of the request's message.
@@ -242,6 +234,21 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 		})
 		w.slackSends(p.id, body, func(inv *invocation) { w.ledger.pressAnswered(p.id, action, by, inv) })
 	})
+}
+
+// answered has people answer the question of a run, soon or not at all.
+func (w *world) answered(run string, d *dice) {
+	for range d.below(3) {
+		by, action := pick(d, people), pick(d, []string{"drift_remove", "drift_leave"})
+		w.then(w.clock.now().Add(d.between(time.Second, 5*time.Minute)), d.next(), func() {
+			w.clock.say("%s presses %s of %s", by.SlackID, action, run)
+			w.slackSends(run, payload("block_actions", by, map[string]any{
+				"actions":      []map[string]any{{"action_id": action, "value": run}},
+				"response_url": "https://hooks.slack.com/actions/T1/1/x",
+				"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
+			}), nil)
+		})
+	}
 }
 
 // hands make and remove the same access by hand.

@@ -63,10 +63,10 @@ func (c *center) id(prefix string) string {
 	return fmt.Sprintf("%s-%06d", prefix, c.count)
 }
 
-func (c *center) ListInstances(ctx context.Context, _ *ssoadmin.ListInstancesInput, _ ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error) {
-	return call(ctx, c.world, "sso", "ListInstances", "", func() (*ssoadmin.ListInstancesOutput, error) {
-		return &ssoadmin.ListInstancesOutput{Instances: []types.InstanceMetadata{{InstanceArn: ptr(instanceARN), IdentityStoreId: ptr(identityStoreID)}}}, nil
-	})
+// ListInstances is answered at once: the client holds a lock meanwhile, for
+// which others of the same function wait, and the clock would wait for them.
+func (c *center) ListInstances(context.Context, *ssoadmin.ListInstancesInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error) {
+	return &ssoadmin.ListInstancesOutput{Instances: []types.InstanceMetadata{{InstanceArn: ptr(instanceARN), IdentityStoreId: ptr(identityStoreID)}}}, nil
 }
 
 func ptr[T any](v T) *T { return &v }

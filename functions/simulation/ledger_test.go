@@ -35,9 +35,12 @@ type dossier struct {
 	presses []press
 	// attempts are when a removal was tried for it: revoke was invoked.
 	attempts []time.Time
-	// alive are the times in which an execution of its own ran.
+	// goneAt is when its execution ended for the first time: one that is redriven
+	// in its wait for the end waits as long again, and the sweep comes before.
 	goneAt time.Time
 	active bool // it reached its wait for the end
+	// watch is called when the row has changed.
+	watch func(was, is access.Request)
 }
 
 type press struct {
@@ -117,6 +120,9 @@ func (l *ledger) invoked(inv *invocation) {
 }
 
 func (l *ledger) entered(e *execution, state string) {
+	if state == "AwaitAnswer" {
+		l.world.answered(e.name, l.world.source.dice("answer"))
+	}
 	if e.of != requestMachineARN || state != "Active" {
 		return
 	}
@@ -131,7 +137,7 @@ func (l *ledger) entered(e *execution, state string) {
 
 func (l *ledger) ended(e *execution) {
 	for _, r := range l.requests {
-		if r.row.ExecutionARN == e.arn {
+		if r.row.ExecutionARN == e.arn && r.goneAt.IsZero() {
 			r.goneAt = l.world.clock.now()
 		}
 	}
@@ -260,6 +266,9 @@ func (l *ledger) written(key string, before, after row) {
 	r := l.request(id)
 	was, is := r.row, as[access.Request](after)
 	r.row = is
+	if r.watch != nil {
+		r.watch(was, is)
+	}
 	if before == nil {
 		return
 	}

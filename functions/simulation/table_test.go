@@ -244,7 +244,11 @@ func (x *expression) tokens() []string {
 			parts = append(parts, x.text[from:i])
 			from = -1
 		}
-		if i < len(x.text) && !word && x.text[i] != ' ' {
+		switch {
+		case i == len(x.text) || word || x.text[i] == ' ':
+		case x.text[i] == '=' && i > 0 && x.text[i-1] == '<':
+			parts[len(parts)-1] = "<="
+		default:
 			parts = append(parts, x.text[i:i+1])
 		}
 	}
@@ -326,6 +330,8 @@ func (x *expression) term() bool {
 		return fmt.Sprint(plain(left)) == fmt.Sprint(plain(right))
 	case "<":
 		return number(left) < number(right)
+	case "<=":
+		return left.(*types.AttributeValueMemberS).Value <= right.(*types.AttributeValueMemberS).Value
 	}
 	panic(fmt.Sprintf("the comparison %q of %q is not known here", comparison, x.text))
 }
