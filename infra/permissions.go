@@ -137,7 +137,7 @@ const heartbeat = "reconcile#heartbeat"
 // condition: package requests makes these changes, under these names.
 var (
 	decide        = attributes("outcome events tombstone closed_at revoking_at")
-	requestEnd    = attributes("end_request events granted_at revoking_at revoked_at closed_at")
+	requestEnd    = attributes("end_request events due granted_at revoking_at revoked_at closed_at")
 	evaluate      = attributes("requester approvers unknown_approvers evaluated_decision expires_at due outcome tombstone closed_at")
 	countReminder = attributes("reminders_sent")
 	storeToken    = attributes("approval_token end_token closed_at")
