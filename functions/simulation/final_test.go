@@ -34,6 +34,9 @@ func (l *ledger) granting(key string) bool {
 // counted, and then the row has an outcome; so it has where they were told one.
 func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
+	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
+		r.noted = l.world.clock.now()
+	}
 	if inv.failure != nil || inv.dead || told || action == "end" {
 		return
 	}
@@ -181,23 +184,28 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	return all
 }
 
-// finalPosts: each message was sent once; and what was granted or refused was
-// told where Slack could be reached at last. A function that was given up while
-// it ran may send beside its successor, and so may a message that was on its way.
+// finalPosts: each message was sent once. Slack takes no key by which it would
+// know a repetition: what two functions send at the same time, one of which was
+// given up or works for an execution that somebody redrove, and what arrives when
+// its sender is gone, can come twice.
 func (l *ledger) finalPosts() {
-	t := l.world.trouble
-	if t.orphans > 0 || t.errors > 0 || t.stalls > 0 || t.kills > 0 {
-		return
-	}
-	sent := map[string]int{}
+	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
-		sent[p.channel+" "+p.request+" "+p.purpose]++
-	}
-	for what, n := range sent {
-		if n > 1 {
-			l.broken(7, "the message %s was sent %d times", what, n)
+		what := p.channel + " " + p.request + " " + p.purpose
+		before := first[what]
+		if before == nil {
+			first[what] = p
+			continue
+		}
+		if !before.by.beside(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
+			l.broken(7, "the message %s was sent twice", what)
 		}
 	}
+}
+
+// beside says whether the two ran at the same time.
+func (inv *invocation) beside(other *invocation) bool {
+	return inv.began.Before(other.endedAt) && other.began.Before(inv.endedAt)
 }
 
 // timely: the first attempt to remove access comes soon after its end.
@@ -208,13 +216,19 @@ func (l *ledger) timely() {
 			continue
 		}
 		within, from := whileAlive, r.End
+		if !d.noted.IsZero() && d.noted.Before(from) {
+			from = d.noted
+			if d.waits {
+				within = onceGone
+			}
+		}
 		if !d.goneAt.IsZero() && d.goneAt.Before(l.firstAttempt(d)) {
 			within = onceGone
 			from = latest(from, d.goneAt)
 		}
 		from = from.Add(l.hindered(from, within))
 		if first := l.firstAttempt(d); first.After(from.Add(within)) {
-			l.broken(2, "request %s ended at %v, and its removal was first tried at %v", r.ID, r.End.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
+			l.broken(2, "request %s ended at %v, and its removal was first tried at %v", r.ID, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 		}
 	}
 }

@@ -56,6 +56,7 @@ type invocation struct {
 	stalls int // the call before which it stands still
 
 	dead, over bool
+	endedAt    time.Time
 	faults     map[string]bool // services whose calls failed
 	lostAnswer bool            // the answer to a creation was lost
 
@@ -155,7 +156,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), invocationKey{}, inv), inv.deadline)
 		defer cancel()
 		out, err := h(ctx, text)
-		inv.over = true
+		inv.over, inv.endedAt = true, w.clock.now()
 		if inv.dead {
 			return
 		}
@@ -201,7 +202,9 @@ func (inv *invocation) finish() {
 	if inv.dead && !inv.answered {
 		inv.world.clock.say("  %s of %s died: %s", inv.function, inv.about, name)
 	}
-	inv.over = true
+	if !inv.over {
+		inv.over, inv.endedAt = true, inv.world.clock.now()
+	}
 	inv.answer(nil, &failure{name, ""})
 }
 

@@ -39,6 +39,11 @@ type dossier struct {
 	// in its wait for the end waits as long again, and the sweep comes before.
 	goneAt time.Time
 	active bool // it reached its wait for the end
+	// waits: it could not store its token, or does not know that it did, and
+	// learns of no early end. The sweep does.
+	waits bool
+	// noted is when somebody was told nothing else about the early end they asked for.
+	noted time.Time
 	// watch is called when the row has changed.
 	watch func(was, is access.Request)
 }
@@ -120,6 +125,11 @@ func (l *ledger) invoked(inv *invocation) {
 }
 
 func (l *ledger) entered(e *execution, state string) {
+	if state == "WaitForEnd" {
+		data, _ := e.root.data.(map[string]any)
+		id, _ := data["request_id"].(string)
+		l.request(id).waits = true
+	}
 	if state == "AwaitAnswer" {
 		l.world.answered(e.name, l.world.source.dice("answer"))
 	}
@@ -295,6 +305,9 @@ func (l *ledger) written(key string, before, after row) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
 			l.broken(2, "request %s is recorded as removed, and its access is there", id)
 		}
+	}
+	if was.RevokingAt.IsZero() && !is.RevokingAt.IsZero() && holds(was, now) && l.world.trouble.faultless() && r.goneAt.IsZero() {
+		l.broken(5, "the removal of request %s begins %v before its end", id, is.End.Sub(now))
 	}
 	if was.ClosedAt.IsZero() && !is.ClosedAt.IsZero() {
 		if is.Audited != len(is.Events) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -28,6 +29,7 @@ type workspace struct {
 type post struct {
 	channel, thread, ts, request, purpose, text string
 	by                                          *invocation
+	at                                          time.Time
 }
 
 // said does a call of Slack's Web API: its errors have codes, as the client
@@ -43,7 +45,7 @@ func said[Out any](ctx context.Context, w *world, operation, about string, do fu
 
 func (s *workspace) Post(ctx context.Context, channel, thread string, m slack.Message) (string, error) {
 	return said(ctx, s.world, "Post", m.RequestID+" "+m.Purpose, func() (string, error) {
-		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, text: m.Text, by: s.world.doing}
+		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, text: m.Text, by: s.world.doing, at: s.world.clock.now()}
 		s.posts = append(s.posts, p)
 		return p.ts, nil
 	})

@@ -34,6 +34,11 @@ type trouble struct {
 
 func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
 
+// faultless says that nothing fails: then whoever has access keeps it to its end.
+func (t *trouble) faultless() bool {
+	return t.errors+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0
+}
+
 // lag is how far something is behind that is consistent in the end.
 func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
 	if !d.chance(t.lags) {
