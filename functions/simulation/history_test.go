@@ -40,6 +40,7 @@ var troubles = []trouble{
 	{name: "orphans", orphans: 0.1, slow: 0.2, errors: 0.02},
 	{name: "outages", outages: 3, lags: 0.3, slow: 0.05},
 	{name: "stopped", stops: 0.6, lags: 0.5, slow: 0.1},
+	{name: "stopped in the middle", stops: 0.8, stalls: 0.3, orphans: 0.2, slow: 0.1, lags: 0.2},
 	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "all of it", errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
@@ -308,11 +309,17 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 // request: those who may do so, and those who should not.
 func (p *plan) operators() {
 	w, d := p.world, p.dice
+	if d.chance(w.trouble.stops / 2) {
+		// While the access is just being made.
+		after, state, order := d.between(0, 4*time.Second), pick(d, []string{"Grant", "Grant", "ConfirmGrant", "AuditGrant", "AwaitEnd"}), d.next()
+		w.ledger.request(p.id).stopIn = state
+		w.ledger.request(p.id).stop = func(e *execution) { w.then(w.clock.now().Add(after), order, e.stop) }
+	}
 	if !d.chance(w.trouble.stops) {
 		return
 	}
 	for range 1 + d.below(3) {
-		at, what, order := d.between(0, 16*time.Minute), d.below(6), d.next()
+		at, what, order := d.between(0, 16*time.Minute), d.below(8), d.next()
 		name := fmt.Sprintf("%s-by-hand-%d", p.id, at)
 		w.then(w.clock.now().Add(at), order, func() {
 			e := w.steps.executions[w.ledger.request(p.id).row.ExecutionARN]
@@ -326,7 +333,15 @@ func (p *plan) operators() {
 				e.redrive()
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
-			case 5:
+			case 5, 6:
+				// Somebody who may resume a wait says that it was approved.
+				r := w.ledger.request(p.id).row
+				if t := w.steps.tokens[r.ApprovalToken]; t != nil && t.state == tokenOpen && e.status == "RUNNING" {
+					w.clock.say("somebody resumes the wait of %s with a forged approval", p.id)
+					t.state, t.output = tokenUsed, map[string]any{"next": "approved", "wait_seconds": 1.0}
+					w.clock.wake(t.strand.turn)
+				}
+			case 7:
 				e.stop()
 				again := w.clock.now().Add(d.between(time.Second, 3*time.Minute))
 				w.then(again, mix(order, 1), func() { e.redrive() })

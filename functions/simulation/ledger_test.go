@@ -39,6 +39,9 @@ type dossier struct {
 	// in its wait for the end waits as long again, and the sweep comes before.
 	goneAt time.Time
 	active bool // it reached its wait for the end
+	// stop is called when its execution comes to the state stopIn.
+	stopIn string
+	stop   func(*execution)
 	// waits: it could not store its token, or does not know that it did, and
 	// learns of no early end. The sweep does.
 	waits bool
@@ -125,10 +128,14 @@ func (l *ledger) invoked(inv *invocation) {
 }
 
 func (l *ledger) entered(e *execution, state string) {
+	data, _ := e.root.data.(map[string]any)
+	id, _ := data["request_id"].(string)
 	if state == "WaitForEnd" {
-		data, _ := e.root.data.(map[string]any)
-		id, _ := data["request_id"].(string)
 		l.request(id).waits = true
+	}
+	if r := l.request(id); e.of == requestMachineARN && r.stop != nil && r.stopIn == state {
+		r.stop(e)
+		r.stop = nil
 	}
 	if state == "AwaitAnswer" {
 		l.world.answered(e.name, l.world.source.dice("answer"))
@@ -136,8 +143,6 @@ func (l *ledger) entered(e *execution, state string) {
 	if e.of != requestMachineARN || state != "Active" {
 		return
 	}
-	data, _ := e.root.data.(map[string]any)
-	id, _ := data["request_id"].(string)
 	r := l.request(id)
 	r.active = true
 	if !slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == access.EventGranted }) {
