@@ -41,6 +41,7 @@ var troubles = []trouble{
 	{name: "outages", outages: 3, lags: 0.3, slow: 0.05},
 	{name: "stopped", stops: 0.6, lags: 0.5, slow: 0.1},
 	{name: "stopped in the middle", stops: 0.8, stalls: 0.3, orphans: 0.2, slow: 0.1, lags: 0.2},
+	{name: "late", late: 0.25, alone: true},
 	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "all of it", errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
@@ -65,12 +66,15 @@ func (w *world) play() {
 	for i := range moments {
 		moments[i] = d.between(0, busyFor)
 	}
-	favourite := pick(d, targets)
+	favourite, someone := pick(d, targets), pick(d, people[:4])
 	for i := range 1 + d.below(6) {
 		at := w.at(pick(d, moments) + d.between(0, pick(d, []time.Duration{time.Second, time.Minute})))
 		p := &plan{world: w, dice: w.source.dice("request"), person: pick(d, people), target: favourite, duration: pick(d, durations), view: fmt.Sprintf("V%d", i+1)}
-		if d.chance(0.3) {
+		if d.chance(0.3) && !w.trouble.alone {
 			p.target = pick(d, targets)
+		}
+		if w.trouble.alone {
+			p.person, p.duration = someone, durations[0]
 		}
 		p.id = access.RequestID(team, p.view)
 		w.then(at, d.next(), p.submit)
@@ -211,6 +215,12 @@ func (p *plan) watch() {
 			return
 		}
 		left := is.End.Sub(w.clock.now())
+		if w.trouble.alone && w.since() < busyFor {
+			// The same again, just when this one is being removed.
+			next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: p.duration, view: p.view + "+"}
+			next.id = access.RequestID(team, next.view)
+			w.then(is.End.Add(off), mix(order, 1), next.submit)
+		}
 		if early {
 			p.press(left*time.Duration(share)/100, who, "end")
 		}

@@ -197,7 +197,15 @@ func (c *center) CreateAccountAssignment(ctx context.Context, in *ssoadmin.Creat
 	})
 }
 
-func (c *center) DeleteAccountAssignment(ctx context.Context, in *ssoadmin.DeleteAccountAssignmentInput, _ ...func(*ssoadmin.Options)) (*ssoadmin.DeleteAccountAssignmentOutput, error) {
+func (c *center) DeleteAccountAssignment(ctx context.Context, in *ssoadmin.DeleteAccountAssignmentInput, opts ...func(*ssoadmin.Options)) (*ssoadmin.DeleteAccountAssignmentOutput, error) {
+	var o ssoadmin.Options
+	for _, option := range opts {
+		option(&o)
+	}
+	var again func(error) bool
+	if o.Retryer != nil {
+		again = o.Retryer.IsErrorRetryable
+	}
 	of := assignment{*in.TargetId, *in.PermissionSetArn, *in.PrincipalId}
 	return call(ctx, c.world, "sso", "DeleteAccountAssignment", of.key(), func() (*ssoadmin.DeleteAccountAssignmentOutput, error) {
 		have, there := c.assignments[of]
@@ -210,7 +218,7 @@ func (c *center) DeleteAccountAssignment(ctx context.Context, in *ssoadmin.Delet
 		}
 		c.world.ledger.deletes(of.key(), "", have.byHand)
 		return &ssoadmin.DeleteAccountAssignmentOutput{AccountAssignmentDeletionStatus: op.report()}, nil
-	})
+	}, options{again: again})
 }
 
 func (c *center) DescribeAccountAssignmentCreationStatus(ctx context.Context, in *ssoadmin.DescribeAccountAssignmentCreationStatusInput, _ ...func(*ssoadmin.Options)) (*ssoadmin.DescribeAccountAssignmentCreationStatusOutput, error) {

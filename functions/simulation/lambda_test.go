@@ -267,8 +267,12 @@ func (inv *invocation) attempts() int {
 	return 3
 }
 
-// options of a call.
-type options struct{ once bool }
+// options of a call: once, it is tried once only; again says of which error the
+// SDK tries it again, where the caller chose.
+type options struct {
+	once  bool
+	again func(error) bool
+}
 
 // call does a call of a service, with all that may come between: it takes its
 // time, fails before or after its effect, is tried again by the SDK as if
@@ -286,7 +290,7 @@ func call[Out any](ctx context.Context, w *world, service, operation, about stri
 		if !again {
 			return out, err
 		}
-		if attempt >= attempts {
+		if attempt >= attempts || len(opts) > 0 && opts[0].again != nil && !opts[0].again(err) {
 			return none, err
 		}
 		most := min(time.Second<<attempt, 20*time.Second)
@@ -355,6 +359,10 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		}
 		out, err, _ := fail("has no answer in time", &smithy.CanceledError{Err: err})
 		return out, err, false
+	}
+	if troubled && (service == "sso" || service == "identitystore") && d.chance(t.late) {
+		later(inv, d, operation, do)
+		return fail("is on its way, and not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
 	}
 	if troubled && d.chance(rate) {
 		switch d.below(4) {

@@ -21,12 +21,14 @@ type trouble struct {
 	orphans float64 // a function is given up by its machine, and runs on
 	slow    float64 // a call takes seconds, an operation of Identity Center up to 90 s
 	failed  float64 // an operation of Identity Center fails
+	late    float64 // a call of Identity Center is not answered, and lands seconds later
 	lags    float64 // the index, or the list of executions, is behind
 
 	outages int     // of services, for minutes, at the most
 	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
 	byHand  float64 // per request: somebody makes or removes the same access by hand
 	policy  float64 // per request: the policy changes
+	alone   bool    // one person asks for the same again and again
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -36,7 +38,7 @@ func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
 
 // faultless says that nothing fails: then whoever has access keeps it to its end.
 func (t *trouble) faultless() bool {
-	return t.errors+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0
+	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0
 }
 
 // lag is how far something is behind that is consistent in the end.
