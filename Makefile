@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test fuzz synth lint bench doctor drain tools browser
+.PHONY: help demo test fuzz histories reliability synth lint bench doctor drain tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ drain: ## end all access and let nobody ask for more, before the stack is remove
 
 bench: tools ## measure what the system costs and print a table
 	go run ./infra/bench
+
+histories: ## play 100,000 random histories in virtual time, or what HISTORIES says: -seed 7, -first 1 -histories 1000
+	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args -simulation '$(or $(HISTORIES),-histories 100000)'
 
 doctor: ## say what is ready for a deployment, and what is missing
 	@go run ./infra/doctor

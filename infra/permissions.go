@@ -137,10 +137,10 @@ const heartbeat = "reconcile#heartbeat"
 // condition: package requests makes these changes, under these names.
 var (
 	decide        = attributes("outcome events tombstone closed_at revoking_at")
-	requestEnd    = attributes("end_request events granted_at revoking_at revoked_at closed_at")
+	requestEnd    = attributes("end_request events due granted_at revoking_at revoked_at closed_at")
 	evaluate      = attributes("requester approvers unknown_approvers evaluated_decision expires_at due outcome tombstone closed_at")
 	countReminder = attributes("reminders_sent")
-	storeToken    = attributes("approval_token end_token")
+	storeToken    = attributes("approval_token end_token closed_at")
 	post          = attributes("posts")
 	granted       = attributes("granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at")
 	fail          = attributes("failure granted_at revoking_at")

@@ -332,13 +332,19 @@ func (s *Sweep) next(ctx context.Context, r access.Request, listed bool) (next s
 }
 
 // overdue says whether the request's access should be gone by now, even where
-// its execution is alive.
+// its execution is alive. Somebody may have ended it before its time: an
+// execution whose wait was lost (the function that stored its token was not
+// heard) does not learn of that before the end.
 func (s *Sweep) overdue(r access.Request) bool {
 	left := lateAfter
 	if !r.RevokingAt.IsZero() {
 		left = lateAgain
 	}
-	return !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() && !s.Now().Before(r.End.Add(left))
+	end := r.End
+	if early := r.EndRequest; early != nil && early.At.Before(end) {
+		end = early.At
+	}
+	return !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() && !s.Now().Before(end.Add(left))
 }
 
 // LeftOver is what is left to do for a request: nothing, refuse, outcome or

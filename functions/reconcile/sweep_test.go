@@ -44,6 +44,9 @@ func (l *left) fail(what string) error {
 }
 
 func dueOf(r access.Request) time.Time {
+	if r.EndRequest != nil {
+		return r.EndRequest.At
+	}
 	if !r.End.IsZero() {
 		return r.End
 	}
@@ -141,6 +144,13 @@ func active(end time.Time) func(*access.Request) {
 	}
 }
 
+func endedEarly(at time.Time) func(*access.Request) {
+	return func(r *access.Request) {
+		active(noon.Add(time.Hour))(r)
+		r.EndRequest = &access.EndRequest{At: at}
+	}
+}
+
 func removing(end time.Time) func(*access.Request) {
 	return func(r *access.Request) {
 		active(end)(r)
@@ -173,6 +183,8 @@ func TestSweep(t *testing.T) {
 		{name: "active, taken over", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "abc-1b4e28ba-2fa1-11d2-883f-0016d3cca427", state: Over, want: nothing},
 		{name: "just ended, alive", row: asked(time.Hour, active(noon.Add(-lateAfter+time.Second))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: nothing},
 		{name: "ended, alive, late", row: asked(time.Hour, active(noon.Add(-lateAfter))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "just ended early, alive", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter+time.Second))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: nothing},
+		{name: "ended early, alive, does not know of it", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "ended, alive, its removal has begun", row: asked(time.Hour, removing(noon.Add(-lateAgain+time.Second))), state: Running, want: nothing},
 		{name: "ended, alive, its removal takes too long", row: asked(time.Hour, removing(noon.Add(-lateAgain))), running: "2026-03-02-Prod-Admin-abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removed, alive, being recorded", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Running, want: nothing},

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
@@ -70,6 +71,17 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 // may have made the membership, and the second be told that there is one: then
 // nobody would know its id.
 func once(o *identitystore.Options) { o.Retryer = aws.NopRetryer{} }
+
+// unlessUnanswered has the SDK repeat a call that was throttled, and no other.
+// Of two tries of a deletion the first, if it was not answered, may still be on
+// its way when the second has done its work, and come down on the same assignment
+// made anew for somebody else. Such a call is the caller's to repeat, who knows
+// how long it may be on its way.
+func unlessUnanswered(o *ssoadmin.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
+	})
+}
 
 // Create starts the creation of an assignment, or makes a membership, whose id
 // it returns. Its outcome is Creation's to tell. NotFound names something that
@@ -177,7 +189,9 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 
 // Delete starts the removal of an assignment, or removes the membership with
 // that id and no other one (an assignment has no id).
-// NotFound: there is nothing (more) to remove, or what it hung on is gone.
+// NotFound: there is nothing (more) to remove, or what it hung on is gone. With
+// another error than Unavailable and Internal no removal of an assignment is on
+// its way.
 func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -201,7 +215,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 		PrincipalType:    types.PrincipalTypeUser,
 		TargetId:         aws.String(s.AccountID),
 		TargetType:       types.TargetTypeAwsAccount,
-	})
+	}, unlessUnanswered)
 	if err != nil {
 		return "", lambdaerr.FromAWS(err, "remove the assignment")
 	}

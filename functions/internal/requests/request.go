@@ -109,11 +109,12 @@ func (s *Store) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 // RequestEnd enters that somebody ends access before its time, with its event,
 // while the access is granted and not on its way out. won is false otherwise;
 // the row that comes back says why. It has the task token, if the wait has
-// stored one.
+// stored one. From then on the request is due: should its execution not come to
+// know of it, the sweep does.
 func (s *Store) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
 	return s.apply(ctx, id, change{
 		doing:   "record early end",
-		set:     map[string]any{"end_request": e},
+		set:     map[string]any{"end_request": e, attrDue: due(e.At)},
 		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
@@ -122,7 +123,8 @@ func (s *Store) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 
 // StoreToken keeps the task token of a wait (WaitApproval or WaitEnd) in place
 // of the wait's previous one. The row that comes back says whether what is
-// waited for is there already.
+// waited for is there already. A closed request takes none: nobody would remove
+// it again.
 func (s *Store) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
@@ -131,7 +133,11 @@ func (s *Store) StoreToken(ctx context.Context, id, wait, token string) (access.
 	if token == "" {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
 	}
-	r, _, err := s.apply(ctx, id, change{doing: doing, set: map[string]any{wait + "_token": token}})
+	r, _, err := s.apply(ctx, id, change{
+		doing:  doing,
+		set:    map[string]any{wait + "_token": token},
+		absent: []string{"closed_at"},
+	})
 	return r, err
 }
 

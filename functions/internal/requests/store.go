@@ -18,7 +18,7 @@
 //	Create        everything it is given (PutItem; all others are UpdateItem)
 //	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
 //	Decide        outcome events
-//	RequestEnd    end_request events
+//	RequestEnd    end_request events due
 //	StoreToken    approval_token or end_token
 //	CountReminder reminders_sent
 //	BeginPost, CompletePost  posts

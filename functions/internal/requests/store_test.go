@@ -314,7 +314,7 @@ func TestDecideOnlyWhileOpen(t *testing.T) {
 }
 
 func TestRequestEnd(t *testing.T) {
-	s, _, _ := newStore(t)
+	s, client, table := newStore(t)
 	create(t, s, "r")
 	e := access.EndRequest{By: access.Person{SlackID: "U1"}, At: monday}
 	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
@@ -331,6 +331,10 @@ func TestRequestEnd(t *testing.T) {
 		t.Fatalf("while granted: %v, %v, token %q", won, err, r.EndToken)
 	}
 	equal(t, "last event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, By: e.By})
+	// The sweep looks at it from the next whole second on.
+	if got, want := text(rawRow(t, client, table, "request#r")["due"]), monday.Truncate(time.Second).Add(time.Second).Format(time.RFC3339); got != want {
+		t.Errorf("due = %s, want %s", got, want)
+	}
 	if r, won, err = s.RequestEnd(ctx, "r", e); won || err != nil || len(r.Events) != 3 {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
@@ -358,6 +362,13 @@ func TestStoreToken(t *testing.T) {
 		if err != nil || r.ApprovalToken != token || r.EndToken != "" {
 			t.Errorf("StoreToken = %q, %q, %v", r.ApprovalToken, r.EndToken, err)
 		}
+	}
+	if err := s.Close(ctx, "t", monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.StoreToken(ctx, "t", requests.WaitEnd, "third")
+	if err != nil || r.ApprovalToken != "" || r.EndToken != "" || !r.ClosedAt.Equal(monday) {
+		t.Errorf("StoreToken in a closed request = %q, %q, closed at %v, %v; want none", r.ApprovalToken, r.EndToken, r.ClosedAt, err)
 	}
 }
 

@@ -1,0 +1,261 @@
+package simulation
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
+)
+
+// The times within which a removal is first tried after its end.
+const (
+	whileAlive = 60 * time.Second
+	onceGone   = 150 * time.Second
+)
+
+// granting says whether a function that may create this access runs, or did
+// within the time in which its call may still be on its way.
+func (l *ledger) granting(key string) bool {
+	now := l.world.clock.now()
+	for _, inv := range l.grants {
+		r := l.request(inv.about).row
+		if r.ID != "" && r.Subject().Key() == key && (!inv.over || now.Sub(inv.began) < time.Minute) {
+			return true
+		}
+	}
+	return false
+}
+
+// pressAnswered holds a press to what its person was told: silence says that it
+// counted, and then the row has an outcome; so it has where they were told one.
+func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
+	text, told := l.answers[inv]
+	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
+		r.noted = l.world.clock.now()
+	}
+	if inv.failure != nil || inv.dead || told || action == "end" {
+		return
+	}
+	var answer struct {
+		StatusCode int `json:"statusCode"`
+	}
+	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 || inv.faults["slack"] {
+		return // somebody who could not be told may have been refused
+	}
+	if r := l.request(id).row; r.Outcome == nil {
+		l.broken(4, "%s pressed %s of %s and was told nothing (%q), and nothing is decided", by.SlackID, action, id, text)
+	}
+}
+
+// final looks at what is left when everything has worked for long enough.
+func (l *ledger) final() {
+	w := l.world
+	if len(w.violations) > 0 {
+		return
+	}
+	for _, e := range w.steps.inOrder {
+		if e.status == "RUNNING" {
+			l.broken(2, "execution %s still runs, in %s", e.name, e.root.at)
+		}
+		if e.error != nil && e.error.name == "States.Runtime" {
+			l.broken(2, "execution %s ended by %v", e.name, e.error)
+		}
+	}
+	for key := range w.table.rows {
+		if strings.HasPrefix(key, "lease#") {
+			l.broken(2, "there still is %s", key)
+		}
+	}
+	for _, s := range l.access {
+		if there, byHand := w.center.has(s.key); there && !byHand {
+			l.broken(2, "%s is still there", s.key)
+		}
+	}
+	ids := make([]string, 0, len(l.requests))
+	for id := range l.requests {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	records := l.records()
+	for _, id := range ids {
+		if d := l.requests[id]; d.row.ID != "" {
+			l.finalRequest(d, records[id])
+		} else if len(records[id]) > 0 {
+			l.broken(3, "there are audit records of request %s, which is not there", id)
+		}
+	}
+	l.finalPosts()
+	l.timely()
+}
+
+func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
+	r := d.row
+	if r.ClosedAt.IsZero() {
+		l.broken(2, "request %s is not closed: outcome %+v, granted %v, revoking %v, revoked %v, tombstone %v",
+			r.ID, r.Outcome, r.GrantedAt, r.RevokingAt, r.RevokedAt, r.Tombstone)
+		return
+	}
+	if r.ApprovalToken != "" || r.EndToken != "" {
+		l.broken(7, "request %s is closed and has a task token", r.ID)
+	}
+	if len(records) != len(r.Events) {
+		l.broken(3, "request %s has %d events, and %d audit records", r.ID, len(r.Events), len(records))
+	}
+	for i, e := range r.Events {
+		rec, ok := records[i]
+		if !ok || rec.Event != string(e.Kind) || rec.Sequence != i || rec.RequesterSlackID != r.Requester.SlackID ||
+			rec.AccountID != orNA(r.Target.AccountID) || rec.GroupID != orNA(r.Target.GroupID) || rec.Time != e.At.UTC().Format(time.RFC3339Nano) {
+			l.broken(3, "request %s: the audit record of event %d, %+v, is %+v", r.ID, i, e, rec)
+		}
+	}
+	var kinds []access.EventKind
+	for _, e := range r.Events {
+		kinds = append(kinds, e.Kind)
+	}
+	want := l.story(r)
+	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed })
+	if !reflect.DeepEqual(got, want) {
+		l.broken(7, "request %s has the events %v, want %v", r.ID, kinds, want)
+	}
+	if !r.GrantedAt.IsZero() && r.Removal == access.RemovalNothing {
+		l.broken(3, "request %s was granted, and is recorded as never", r.ID)
+	}
+}
+
+// story are the events that a closed request has, each once.
+func (l *ledger) story(r access.Request) []access.EventKind {
+	kinds := []access.EventKind{access.EventRequested}
+	if r.Outcome != nil {
+		kinds = append(kinds, access.EventOf(r.Outcome.Kind))
+	}
+	if !r.GrantedAt.IsZero() {
+		kinds = append(kinds, access.EventGranted)
+	}
+	if r.EndRequest != nil {
+		kinds = append(kinds, access.EventEnded)
+	}
+	switch {
+	case r.RevokedAt.IsZero():
+	case r.Removal != access.RemovalNothing:
+		kinds = append(kinds, access.EventRevoked)
+	case r.Outcome == nil || access.EventOf(r.Outcome.Kind) != access.EventRefused:
+		kinds = append(kinds, access.EventRefused)
+	}
+	return kinds
+}
+
+func orNA(text string) string {
+	if text == "" {
+		return "NA"
+	}
+	return text
+}
+
+// records are what is in the audit bucket, by request and event.
+func (l *ledger) records() map[string]map[int]auditrecord.Record {
+	all := map[string]map[int]auditrecord.Record{}
+	for _, key := range l.world.objects.order {
+		name, ok := strings.CutPrefix(key, auditBucket+"/logs/")
+		if !ok {
+			continue
+		}
+		if n := l.world.objects.written[key]; n != 1 {
+			l.broken(7, "the audit record %s was written %d times", name, n)
+		}
+		var rec auditrecord.Record
+		if err := json.Unmarshal(l.world.objects.objects[key], &rec); err != nil {
+			l.broken(3, "the audit record %s can't be read: %v", name, err)
+		}
+		if strings.HasPrefix(rec.Event, "drift_") {
+			continue
+		}
+		if all[rec.RequestID] == nil {
+			all[rec.RequestID] = map[int]auditrecord.Record{}
+		}
+		if _, twice := all[rec.RequestID][rec.Sequence]; twice {
+			l.broken(7, "there are two audit records of event %d of request %s", rec.Sequence, rec.RequestID)
+		}
+		all[rec.RequestID][rec.Sequence] = rec
+	}
+	return all
+}
+
+// finalPosts: each message was sent once. Slack takes no key by which it would
+// know a repetition: what two functions send at the same time, one of which was
+// given up or works for an execution that somebody redrove, and what arrives when
+// its sender is gone, can come twice.
+func (l *ledger) finalPosts() {
+	first := map[string]*post{}
+	for _, p := range l.world.slack.posts {
+		what := p.channel + " " + p.request + " " + p.purpose
+		before := first[what]
+		if before == nil {
+			first[what] = p
+			continue
+		}
+		if !before.by.beside(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
+			l.broken(7, "the message %s was sent twice", what)
+		}
+	}
+}
+
+// beside says whether the two ran at the same time.
+func (inv *invocation) beside(other *invocation) bool {
+	return inv.began.Before(other.endedAt) && other.began.Before(inv.endedAt)
+}
+
+// timely: the first attempt to remove access comes soon after its end.
+func (l *ledger) timely() {
+	for _, d := range l.requests {
+		r := d.row
+		if r.GrantedAt.IsZero() {
+			continue
+		}
+		within, from := whileAlive, r.End
+		if !d.noted.IsZero() && d.noted.Before(from) {
+			from = d.noted
+			if d.waits {
+				within = onceGone
+			}
+		}
+		if !d.goneAt.IsZero() && d.goneAt.Before(l.firstAttempt(d)) {
+			within = onceGone
+			from = latest(from, d.goneAt)
+		}
+		from = from.Add(l.hindered(from, within))
+		if first := l.firstAttempt(d); first.After(from.Add(within)) {
+			l.broken(2, "request %s ended at %v, and its removal was first tried at %v", r.ID, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
+		}
+	}
+}
+
+// hindered is for how long a removal may be late because Step Functions itself
+// can't be reached: then nobody can tell that an execution is gone.
+func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
+	var d time.Duration
+	for _, o := range l.world.outages {
+		if (o.service == "states" || o.service == "dynamodb") && o.from.Before(from.Add(within)) && o.to.After(from) {
+			d = max(d, o.to.Sub(from)+2*time.Minute)
+		}
+	}
+	return d
+}
+
+// firstAttempt is the first time that revoke was invoked for the request.
+func (l *ledger) firstAttempt(d *dossier) time.Time {
+	if len(d.attempts) == 0 {
+		return l.world.clock.now()
+	}
+	return d.attempts[0]
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,86 @@
+//go:build simulation
+
+package simulation
+
+import (
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	histories = flag.Int("histories", 100, "how many random histories are played")
+	seed      = flag.Uint64("seed", 0, "play only the history of this seed, and tell it")
+	first     = flag.Uint64("first", 1, "the seed of the first history")
+	kind      = flag.String("kind", "", "play histories of this kind of trouble only")
+	budget    = flag.Duration("budget", 0, "stop after this time; 0: when all are played")
+)
+
+// troubleOf is what goes wrong in the history of a seed.
+func troubleOf(seed uint64) trouble {
+	for _, t := range troubles {
+		if t.name == *kind {
+			return t
+		}
+	}
+	return troubles[seed%uint64(len(troubles))]
+}
+
+// one plays the history of a seed and returns what it broke, its story if it is
+// to be told, and what it came to.
+func one(t *testing.T, seed uint64, tell bool) (broken []string, story string, came tally) {
+	var told *strings.Builder
+	if tell {
+		told = &strings.Builder{}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(seed, troubleOf(seed), wire, told)
+		w.play()
+		broken, came = w.violations, w.ledger.tally()
+		w.clock.end()
+	})
+	if tell {
+		story = told.String()
+	}
+	return broken, story, came
+}
+
+func TestHistories(t *testing.T) {
+	if *seed != 0 {
+		broken, story, came := one(t, *seed, true)
+		fmt.Println(story)
+		fmt.Printf("seed %d (%s): %+v\n", *seed, troubleOf(*seed).name, came)
+		for _, b := range broken {
+			t.Errorf("seed %d: %s", *seed, b)
+		}
+		return
+	}
+	debug.SetGCPercent(400) // a history leaves little behind, and makes much garbage
+	began := time.Now()
+	var all tally
+	played, failed := 0, 0
+	for s := *first; s < *first+uint64(*histories); s++ {
+		broken, _, came := one(t, s, false)
+		all.add(came)
+		played++
+		if len(broken) > 0 {
+			failed++
+			t.Errorf("seed %d (%s): %s", s, troubleOf(s).name, strings.Join(broken, "; "))
+			if failed == 10 {
+				break
+			}
+		}
+		if *budget > 0 && time.Since(began) > *budget {
+			break
+		}
+	}
+	if played >= 100 && *kind == "" && (all.Granted < played/2 || all.Kept == 0 || all.Denied == 0 || all.Sweeps == 0 || all.DriftRemoved == 0) {
+		t.Error("hardly anything happens: it shows nothing")
+	}
+	took := time.Since(began)
+	t.Logf("%d histories in %v, %.0f a minute, %d broken: %+v", played, took.Round(time.Millisecond), float64(played)/took.Minutes(), failed, all)
+}

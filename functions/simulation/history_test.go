@@ -1,0 +1,419 @@
+package simulation
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"sso-elevator/functions/access"
+)
+
+const (
+	signingSecret = "8f742231b10e8888abcd99yyyzzz85a5"
+
+	expiration      = 25 * time.Minute // of a request that nobody decides
+	reminderInitial = 4 * time.Minute
+
+	// While requests are made, and until everything works again.
+	busyFor  = 12 * time.Minute
+	quietFor = 45 * time.Minute // after the start at the latest
+	// settled is how long the rest takes at the most, once everything works: a
+	// removal that was given up to the next round, its sweep, and its records.
+	settled = 3 * time.Hour
+)
+
+// troubles are the kinds of history.
+var troubles = []trouble{
+	{name: "calm"},
+	{name: "crowded", lags: 0.5, byHand: 0.2, policy: 0.4},
+	{name: "errors", errors: 0.06, lags: 0.3, policy: 0.2},
+	{name: "killed", kills: 0.15, lags: 0.3, slow: 0.05},
+	{name: "stalled", stalls: 0.1, slow: 0.2, lags: 0.3},
+	{name: "orphans", orphans: 0.1, slow: 0.2, errors: 0.02},
+	{name: "outages", outages: 3, lags: 0.3, slow: 0.05},
+	{name: "stopped", stops: 0.6, lags: 0.5, slow: 0.1},
+	{name: "stopped in the middle", stops: 0.8, stalls: 0.3, orphans: 0.2, slow: 0.1, lags: 0.2},
+	{name: "late", late: 0.25, alone: true},
+	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
+	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
+	{name: "all of it", errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
+		outages: 1, stops: 0.2, byHand: 0.3, policy: 0.3, drift: true},
+}
+
+// play plays a history to its end.
+func (w *world) play() {
+	w.trouble.quietAt = w.at(quietFor)
+	d := w.source.dice("history")
+	w.enforce(pick(d, policies))
+	for range d.below(w.trouble.outages + 1) {
+		service := pick(d, []string{"dynamodb", "sso", "identitystore", "slack", "slack", "states", auditBucket, policyBucket, "ssm", catalogBucket})
+		from := w.at(d.between(0, busyFor+10*time.Minute))
+		to := minTime(from.Add(d.between(10*time.Second, 12*time.Minute)), w.trouble.quietAt)
+		w.outages = append(w.outages, outage{service, from, to})
+		w.clock.say("%s is down from %v to %v", service, from.Sub(w.clock.start), to.Sub(w.clock.start))
+	}
+
+	// Few moments, so that things happen at the same one.
+	moments := make([]time.Duration, 1+d.below(4))
+	for i := range moments {
+		moments[i] = d.between(0, busyFor)
+	}
+	favourite, someone := pick(d, targets), pick(d, people[:4])
+	for i := range 1 + d.below(6) {
+		at := w.at(pick(d, moments) + d.between(0, pick(d, []time.Duration{time.Second, time.Minute})))
+		p := &plan{world: w, dice: w.source.dice("request"), person: pick(d, people), target: favourite, duration: pick(d, durations), view: fmt.Sprintf("V%d", i+1)}
+		if d.chance(0.3) && !w.trouble.alone {
+			p.target = pick(d, targets)
+		}
+		if w.trouble.alone {
+			p.person, p.duration = someone, durations[0]
+		}
+		p.id = access.RequestID(team, p.view)
+		w.then(at, d.next(), p.submit)
+	}
+	w.every(time.Minute, d, func() { w.look() })
+	if w.trouble.drift {
+		w.every(d.between(4*time.Minute, 9*time.Minute), d, func() {
+			if w.since() > quietFor {
+				return
+			}
+			mode := pick(d, []string{"warn", "revoke"})
+			w.steps.start(reconcileMachineARN, fmt.Sprintf("%s-%d", mode, w.since()/time.Second), `{"mode":"`+mode+`"}`)
+		})
+	}
+	w.clock.run(w.over)
+	w.ledger.final()
+}
+
+// every has something done regularly, until the end.
+func (w *world) every(d time.Duration, order *dice, do func()) {
+	first, next := order.between(0, d), order.next()
+	go func() {
+		for at := w.at(first); ; at = at.Add(d) {
+			w.clock.until(at, mix(next, uint64(at.Sub(w.clock.start))))
+			do()
+		}
+	}()
+}
+
+// look is the schedule that looks for what was left behind.
+func (w *world) look() {
+	payload := map[string]any{"operation": "look"}
+	w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil)
+}
+
+// over says that nothing more can happen, or that it takes too long.
+func (w *world) over() bool {
+	now := w.clock.now()
+	if now.Before(w.at(busyFor + 15*time.Minute)) {
+		return false
+	}
+	if len(w.violations) > 0 || now.After(w.trouble.quietAt.Add(settled)) {
+		return true
+	}
+	if now.Before(w.trouble.quietAt) && (w.trouble.outages > 0 || w.trouble.stops > 0 || w.trouble.drift) {
+		return false
+	}
+	if w.executionsRunning(requestMachineARN)+w.executionsRunning(reconcileMachineARN) > 0 {
+		return false
+	}
+	for _, r := range w.ledger.requests {
+		if r.row.ID != "" && r.row.ClosedAt.IsZero() {
+			return false
+		}
+	}
+	for key := range w.table.rows {
+		if strings.HasPrefix(key, "lease#") {
+			return false
+		}
+	}
+	return true
+}
+
+// plan is a request and what people do about it.
+type plan struct {
+	world    *world
+	dice     *dice
+	person   access.Person
+	target   access.Target
+	duration time.Duration
+	view, id string
+	granted  bool
+}
+
+// submit sends the form, and has people do what they do about it.
+func (p *plan) submit() {
+	w, d := p.world, p.dice
+	w.clock.say("%s asks for %s for %v: %s", p.person.SlackID, p.target, p.duration, p.id)
+	body := p.form()
+	send := func(at time.Duration) {
+		w.then(w.clock.now().Add(at), d.next(), func() { w.slackSends(p.id, body, nil) })
+	}
+	send(0)
+	for range d.below(3) { // Slack delivers again, or the person presses again
+		send(pick(d, []time.Duration{0, d.between(0, 5*time.Second), 3 * time.Second}))
+	}
+	meet := d.between(time.Second, 4*time.Minute)
+	for range d.below(4) {
+		by := pick(d, people)
+		action := pick(d, []string{"approve", "approve", "approve", "deny", "withdraw"})
+		if action == "withdraw" && d.chance(0.8) {
+			by = p.person
+		}
+		at := d.between(200*time.Millisecond, 10*time.Minute)
+		if d.chance(0.5) {
+			at = meet + d.between(0, 100*time.Millisecond)
+		}
+		p.press(at, by, action)
+		if d.chance(0.3) {
+			p.press(at+d.between(0, 800*time.Millisecond), by, action)
+		}
+	}
+	// Somebody who may approve, so that most requests come to something.
+	if d.chance(0.8) {
+		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
+		w.then(w.clock.now().Add(at), order, func() {
+			for _, who := range people {
+				policy := w.ledger.policies[len(w.ledger.policies)-1].policy
+				if who.SlackID != guest && policy.Permits(p.person.Email, who.Email, p.target) {
+					p.press(0, who, action)
+					return
+				}
+			}
+		})
+	}
+	if d.chance(w.trouble.policy) {
+		w.then(w.clock.now().Add(d.between(0, 6*time.Minute)), d.next(), func() { w.enforce(pick(d, policies)) })
+	}
+	p.hands()
+	p.operators()
+	p.watch()
+}
+
+// watch acts on what becomes of the request: ends it early, at any time or just
+// when its time is over, or changes the policy between press and grant.
+func (p *plan) watch() {
+	w, d := p.world, p.dice
+	early, sharp, change := d.chance(0.3), d.chance(0.3), d.chance(w.trouble.policy/2)
+	policy := pick(d, policies)
+	share, off := d.below(100), d.between(-2*time.Second, 2*time.Second)
+	who := pick(d, append([]access.Person{p.person, p.person, p.person}, people...))
+	order := d.next()
+	w.ledger.request(p.id).watch = func(was, is access.Request) {
+		if is.Outcome != nil && was.Outcome == nil && change {
+			w.then(w.clock.now(), order, func() { w.enforce(policy) })
+		}
+		if is.GrantedAt.IsZero() || !was.GrantedAt.IsZero() {
+			return
+		}
+		left := is.End.Sub(w.clock.now())
+		if w.trouble.alone && w.since() < busyFor {
+			// The same again, just when this one is being removed.
+			next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: p.duration, view: p.view + "+"}
+			next.id = access.RequestID(team, next.view)
+			w.then(is.End.Add(off), mix(order, 1), next.submit)
+		}
+		if early {
+			p.press(left*time.Duration(share)/100, who, "end")
+		}
+		if sharp {
+			p.press(max(0, left+off), p.person, "end")
+			p.press(max(0, left+off/10), who, "end")
+		}
+	}
+}
+
+// press presses a button of the request's message.
+func (p *plan) press(after time.Duration, by access.Person, action string) {
+	w := p.world
+	w.then(w.clock.now().Add(after), p.dice.next(), func() {
+		w.clock.say("%s presses %s of %s", by.SlackID, action, p.id)
+		r := w.ledger.request(p.id)
+		r.presses = append(r.presses, press{by, action, w.clock.now()})
+		body := payload("block_actions", by, map[string]any{
+			"actions":      []map[string]any{{"action_id": action, "value": p.id}},
+			"response_url": "https://hooks.slack.com/actions/T1/1/x",
+			"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
+		})
+		w.slackSends(p.id, body, func(inv *invocation) { w.ledger.pressAnswered(p.id, action, by, inv) })
+	})
+}
+
+// answered has people answer the question of a run, soon or not at all.
+func (w *world) answered(run string, d *dice) {
+	for range d.below(3) {
+		by, action := pick(d, people), pick(d, []string{"drift_remove", "drift_leave"})
+		w.then(w.clock.now().Add(d.between(time.Second, 5*time.Minute)), d.next(), func() {
+			w.clock.say("%s presses %s of %s", by.SlackID, action, run)
+			w.slackSends(run, payload("block_actions", by, map[string]any{
+				"actions":      []map[string]any{{"action_id": action, "value": run}},
+				"response_url": "https://hooks.slack.com/actions/T1/1/x",
+				"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
+			}), nil)
+		})
+	}
+}
+
+// hands make and remove the same access by hand.
+func (p *plan) hands() {
+	w, d := p.world, p.dice
+	for d.chance(w.trouble.byHand / 2) {
+		create, at, order := d.chance(0.6), d.between(-time.Minute, 14*time.Minute), d.next()
+		w.then(w.clock.now().Add(max(0, at)), order, func() { w.byHand(p.target, p.person, create) })
+	}
+}
+
+// byHand makes or removes access as somebody does in the console.
+func (w *world) byHand(t access.Target, p access.Person, create bool) {
+	s := access.Subject{Target: t, PrincipalID: p.PrincipalID}
+	have := w.ledger.subject(s.Key())
+	there, _ := w.center.has(s.Key())
+	if there == create {
+		return
+	}
+	of := assignment{t.AccountID, t.PermissionSetARN, p.PrincipalID}
+	for _, op := range w.center.operations {
+		if op.of == of && op.status == "IN_PROGRESS" {
+			return // the console is told of a conflict
+		}
+	}
+	now := w.clock.now()
+	if !create {
+		w.clock.say("somebody removes %s by hand", s.Key())
+		if t.Kind == access.KindGroup {
+			delete(w.center.memberships, w.center.member(t.GroupID, p.PrincipalID).id)
+		} else {
+			delete(w.center.assignments, of)
+		}
+		lost := have.lost
+		w.ledger.gone(s.Key())
+		have.removed, have.lost = now, lost
+		return
+	}
+	w.clock.say("somebody makes %s by hand", s.Key())
+	if t.Kind == access.KindGroup {
+		m := &membership{id: w.center.id("m"), group: t.GroupID, user: p.PrincipalID, made: made{byHand: true, at: now}}
+		w.center.memberships[m.id] = m
+	} else {
+		w.center.assignments[of] = &made{byHand: true, at: now}
+	}
+	w.ledger.appeared(s.Key())
+	have.byHand = now
+	if t.Kind == access.KindAccount {
+		// An assignment has nothing to tell it by: beside one of the system's own
+		// it is taken for that.
+		_, held := w.table.lease(s.Key())
+		have.mixed = held || w.ledger.granting(s.Key())
+	}
+}
+
+// operators stop executions, redrive them, and start others for the same
+// request: those who may do so, and those who should not.
+func (p *plan) operators() {
+	w, d := p.world, p.dice
+	if d.chance(w.trouble.stops / 2) {
+		// While the access is just being made.
+		after, state, order := d.between(0, 4*time.Second), pick(d, []string{"Grant", "Grant", "ConfirmGrant", "AuditGrant", "AwaitEnd"}), d.next()
+		w.ledger.request(p.id).stopIn = state
+		w.ledger.request(p.id).stop = func(e *execution) { w.then(w.clock.now().Add(after), order, e.stop) }
+	}
+	if !d.chance(w.trouble.stops) {
+		return
+	}
+	for range 1 + d.below(3) {
+		at, what, order := d.between(0, 16*time.Minute), d.below(8), d.next()
+		name := fmt.Sprintf("%s-by-hand-%d", p.id, at)
+		w.then(w.clock.now().Add(at), order, func() {
+			e := w.steps.executions[w.ledger.request(p.id).row.ExecutionARN]
+			if e == nil {
+				return
+			}
+			switch what {
+			case 0, 1, 2:
+				e.stop()
+			case 3:
+				e.redrive()
+			case 4:
+				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
+			case 5, 6:
+				// Somebody who may resume a wait says that it was approved.
+				r := w.ledger.request(p.id).row
+				if t := w.steps.tokens[r.ApprovalToken]; t != nil && t.state == tokenOpen && e.status == "RUNNING" {
+					w.clock.say("somebody resumes the wait of %s with a forged approval", p.id)
+					t.state, t.output = tokenUsed, map[string]any{"next": "approved", "wait_seconds": 1.0}
+					w.clock.wake(t.strand.turn)
+				}
+			case 7:
+				e.stop()
+				again := w.clock.now().Add(d.between(time.Second, 3*time.Minute))
+				w.then(again, mix(order, 1), func() { e.redrive() })
+			}
+		})
+	}
+}
+
+// slackSends is a request of Slack's, signed; then is called with what became
+// of it.
+func (w *world) slackSends(about, body string, then func(*invocation)) {
+	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(signingSecret))
+	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
+	event := events.APIGatewayV2HTTPRequest{
+		Headers: map[string]string{
+			"content-type":              "application/x-www-form-urlencoded",
+			"x-slack-request-timestamp": timestamp,
+			"x-slack-signature":         "v0=" + hex.EncodeToString(mac.Sum(nil)),
+		},
+		Body: body,
+	}
+	event.RequestContext.TimeEpoch = w.clock.now().UnixMilli()
+	text, err := json.Marshal(event)
+	if err != nil {
+		panic(err)
+	}
+	inv := w.lambda.run("ingress", map[string]any{"request_id": about}, text, nil)
+	inv.then = then
+}
+
+// payload is the body of an interaction, beside what each has.
+func payload(kind string, by access.Person, fields map[string]any) string {
+	all := map[string]any{"type": kind, "team": map[string]any{"id": team}, "user": map[string]any{"id": by.SlackID}, "api_app_id": app}
+	for k, v := range fields {
+		all[k] = v
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	return url.Values{"payload": {string(text)}}.Encode()
+}
+
+// form is the submission of the form, filled in.
+func (p *plan) form() string {
+	selected := func(value string) map[string]any {
+		return map[string]any{"selected_option": map[string]any{"value": value}}
+	}
+	values := map[string]any{
+		"duration": map[string]any{"duration": selected(strconv.Itoa(int(p.duration / time.Second)))},
+		"reason":   map[string]any{"reason": map[string]any{"value": "to see what happens"}},
+	}
+	callback, metadata := "request_for_access", `{"kind":"account","account_id":"`+p.target.AccountID+`"}`
+	if p.target.Kind == access.KindGroup {
+		callback, metadata = "request_for_group_membership", `{"kind":"group"}`
+		values["group"] = map[string]any{"group": selected(p.target.GroupID)}
+	} else {
+		values["account"] = map[string]any{"account": selected(p.target.AccountID)}
+		values["permission_set-"+p.target.AccountID] = map[string]any{"permission_set": selected(p.target.PermissionSetARN)}
+	}
+	return payload("view_submission", p.person, map[string]any{"view": map[string]any{
+		"id": p.view, "hash": "h1", "callback_id": callback, "private_metadata": metadata, "state": map[string]any{"values": values},
+	}})
+}

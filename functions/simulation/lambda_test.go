@@ -1,0 +1,443 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/statemachine"
+)
+
+func stack() string { return string(debug.Stack()) }
+
+// handler is a function: its payload to its answer, in JSON.
+type handler func(ctx context.Context, payload []byte) ([]byte, error)
+
+// functions makes a function's handler as a cold start does.
+type functions func(w *world, name string) handler
+
+// lambda runs the functions. One instance handles one payload at a time, and
+// keeps what it remembers until it is killed.
+type lambda struct {
+	world  *world
+	wire   functions
+	idle   map[string][]handler
+	source *source
+	count  int
+}
+
+// invocation is one run of a function.
+type invocation struct {
+	world    *world
+	function string
+	about    string // the request's id, or the lease's key, or the run's
+	payload  map[string]any
+	source   *source
+	began    time.Time
+	deadline time.Time
+	waiter   *strand // who waits for the answer; nil: nobody in a machine
+
+	mu     sync.Mutex
+	calls  int
+	killAt int  // the call during which it is killed; 0: none
+	after  bool // it is killed after that call's effect
+	stall  time.Duration
+	stalls int // the call before which it stands still
+
+	dead, over bool
+	endedAt    time.Time
+	faults     map[string]bool // services whose calls failed
+	lostAnswer bool            // the answer to a creation was lost
+
+	then     func(*invocation) // once it is answered
+	answered bool
+	output   any
+	raw      []byte
+	failure  *failure
+}
+
+type invocationKey struct{}
+
+func of(ctx context.Context) *invocation { return ctx.Value(invocationKey{}).(*invocation) }
+
+// invoke runs the function that parameters name, as a state does.
+func (l *lambda) invoke(parameters any, waiter *strand) *invocation {
+	p := parameters.(map[string]any)
+	payload := p["Payload"].(map[string]any)
+	text, err := json.Marshal(payload)
+	if err != nil {
+		panic(err)
+	}
+	return l.run(p["FunctionName"].(string), payload, text, waiter)
+}
+
+// Of the transient errors that the machines retry, those that Lambda itself
+// answers with before a function runs, and those that come when it ran.
+var (
+	errorsBefore = []string{"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
+	errorsAfter  = []string{"Lambda.Unknown", "Lambda.ServiceException", "Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
+)
+
+func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *strand) *invocation {
+	w := l.world
+	l.count++
+	about, operation := "", ""
+	for _, field := range []string{"request_id", "lease", "run"} {
+		if s, ok := payload[field].(string); ok && about == "" {
+			about = s
+		}
+	}
+	operation, _ = payload["operation"].(string)
+	key := mix(l.source.key, hash(fmt.Sprint(name, operation, about, l.count)))
+	inv := &invocation{
+		world: w, function: name, about: about, payload: payload, source: newSource(key), waiter: waiter,
+		began: w.clock.now(), faults: map[string]bool{},
+	}
+	d := inv.source.dice("fate")
+	t := w.trouble
+	if t.during(w.clock.now()) {
+		switch {
+		case d.chance(t.kills):
+			inv.killAt, inv.after = 1+d.below(14), d.chance(0.5)
+		case d.chance(t.stalls):
+			inv.stalls = 1 + d.below(14)
+			inv.stall = time.Duration(float64(45*time.Second) * math.Pow(float64(d.below(1000))/1000, 2))
+		}
+	}
+	troubled := t.during(w.clock.now())
+	before := troubled && d.chance(t.errors/2)
+	lost := troubled && d.chance(t.errors/2)
+	orphan := troubled && d.chance(t.orphans)
+	orphaned := d.between(50*time.Millisecond, 12*time.Second)
+	which := d.next()
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				w.broken("a function", fmt.Sprintf("%s %s panics: %v\n%s", name, text, r, stack()))
+			}
+			inv.finish()
+		}()
+		if before {
+			w.clock.until(w.clock.now().Add(d.between(5*time.Millisecond, 50*time.Millisecond)), d.next())
+			inv.answer(nil, &failure{errorsBefore[which%uint64(len(errorsBefore))], ""})
+			return
+		}
+		var h handler
+		delay := d.between(2*time.Millisecond, 20*time.Millisecond)
+		if idle := l.idle[name]; len(idle) > 0 {
+			h, l.idle[name] = idle[len(idle)-1], idle[:len(idle)-1]
+		} else {
+			h = l.wire(w, name)
+			delay += d.between(100*time.Millisecond, 600*time.Millisecond)
+		}
+		w.clock.until(w.clock.now().Add(delay), d.next())
+		inv.deadline = w.clock.now().Add(statemachine.FunctionTimeouts[name])
+		w.invoked(inv)
+		if orphan {
+			go func() {
+				w.clock.until(w.clock.now().Add(orphaned), which)
+				if !inv.answered {
+					w.clock.say("  %s of %s is given up while it runs", name, inv.about)
+					inv.answer(nil, &failure{"Lambda.ClientExecutionTimeoutException", ""})
+				}
+			}()
+		}
+		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), invocationKey{}, inv), inv.deadline)
+		defer cancel()
+		out, err := h(ctx, text)
+		inv.over, inv.endedAt = true, w.clock.now()
+		if inv.dead {
+			return
+		}
+		l.idle[name] = append(l.idle[name], h)
+		if lost {
+			w.clock.say("  %s of %s: the answer is lost", name, inv.about)
+			inv.answer(nil, &failure{errorsAfter[which%uint64(len(errorsAfter))], ""})
+			return
+		}
+		inv.result(out, err)
+	}()
+	return inv
+}
+
+// result answers with what the function returned.
+func (inv *invocation) result(out []byte, err error) {
+	if err != nil {
+		var e messages.InvokeResponse_Error
+		if !errors.As(err, &e) {
+			e = messages.InvokeResponse_Error{Type: fmt.Sprintf("%T", err), Message: err.Error()}
+		}
+		cause, _ := json.Marshal(e)
+		inv.answer(nil, &failure{e.Type, string(cause)})
+		return
+	}
+	var output any
+	if jsonErr := json.Unmarshal(out, &output); jsonErr != nil {
+		inv.world.broken("a function", fmt.Sprintf("%s answers %q", inv.function, out))
+	}
+	inv.raw = out
+	inv.answer(output, nil)
+}
+
+// finish answers for a function that was killed.
+func (inv *invocation) finish() {
+	if inv.world.clock.over {
+		return
+	}
+	name := "Runtime.ExitError"
+	if !inv.deadline.IsZero() && !inv.world.clock.now().Before(inv.deadline) {
+		name = "Sandbox.Timedout"
+	}
+	if inv.dead && !inv.answered {
+		inv.world.clock.say("  %s of %s died: %s", inv.function, inv.about, name)
+	}
+	if !inv.over {
+		inv.over, inv.endedAt = true, inv.world.clock.now()
+	}
+	inv.answer(nil, &failure{name, ""})
+}
+
+func (inv *invocation) answer(output any, f *failure) {
+	if inv.answered {
+		return
+	}
+	inv.answered, inv.output, inv.failure = true, output, f
+	if inv.then != nil {
+		inv.then(inv)
+	}
+	if inv.waiter != nil {
+		inv.world.clock.wake(inv.waiter.turn)
+	}
+}
+
+func (inv *invocation) die() {
+	inv.dead = true
+	runtime.Goexit()
+}
+
+// sleep is what functions wait with.
+func sleep(ctx context.Context, d time.Duration) error {
+	inv := of(ctx)
+	return inv.pass(ctx, inv.source.dice("sleep"), d)
+}
+
+// pass lets time pass for the function, or for as long as its context lives.
+// Where the function's own time is over, it does not return.
+func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) error {
+	if inv.dead {
+		runtime.Goexit()
+	}
+	w := inv.world
+	at := w.clock.now().Add(length)
+	deadline, _ := ctx.Deadline()
+	late := !deadline.IsZero() && at.After(deadline)
+	if late {
+		at = deadline
+	}
+	w.clock.until(at, d.next())
+	if inv.dead {
+		runtime.Goexit()
+	}
+	if !w.clock.now().Before(inv.deadline) {
+		inv.die()
+	}
+	if late {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// attempts is how often the SDK tries a call (aws.RetryModeStandard; reconcile
+// sets 10).
+func (inv *invocation) attempts() int {
+	if inv.function == "reconcile" {
+		return 10
+	}
+	return 3
+}
+
+// options of a call: once, it is tried once only; again says of which error the
+// SDK tries it again, where the caller chose.
+type options struct {
+	once  bool
+	again func(error) bool
+}
+
+// call does a call of a service, with all that may come between: it takes its
+// time, fails before or after its effect, is tried again by the SDK as if
+// nothing had happened, lands after its caller is gone, or its caller dies.
+func call[Out any](ctx context.Context, w *world, service, operation, about string, do func() (Out, error), opts ...options) (Out, error) {
+	inv := of(ctx)
+	d := inv.source.dice(service + operation + about)
+	var none Out
+	attempts := inv.attempts()
+	if len(opts) > 0 && opts[0].once {
+		attempts = 1
+	}
+	for attempt := 1; ; attempt++ {
+		out, err, again := try(ctx, inv, d, service, operation, about, do)
+		if !again {
+			return out, err
+		}
+		if attempt >= attempts || len(opts) > 0 && opts[0].again != nil && !opts[0].again(err) {
+			return none, err
+		}
+		most := min(time.Second<<attempt, 20*time.Second)
+		if inv.pass(ctx, d, d.between(0, most)) != nil {
+			return none, &smithy.CanceledError{Err: context.DeadlineExceeded}
+		}
+	}
+}
+
+// try is one try of a call; again says that the SDK tries once more.
+func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operation, about string, do func() (Out, error)) (_ Out, _ error, again bool) {
+	var none Out
+	w, t := inv.world, inv.world.trouble
+	if inv.dead {
+		runtime.Goexit()
+	}
+	inv.mu.Lock()
+	inv.calls++
+	number := inv.calls
+	inv.mu.Unlock()
+	troubled := t.during(w.clock.now())
+	if number == inv.stalls {
+		w.clock.say("  %s of %s stands still for %v before %s", inv.function, inv.about, inv.stall.Round(time.Millisecond), operation)
+		// Standing still is the process's: its context's time passes unseen.
+		w.clock.until(minTime(w.clock.now().Add(inv.stall), inv.deadline), d.next())
+		if !w.clock.now().Before(inv.deadline) {
+			inv.dead = true
+			// What was about to be sent may have been sent all the same.
+			if d.chance(0.3) {
+				later(inv, d, operation, do)
+			}
+			inv.die()
+		}
+	}
+	kill := number == inv.killAt
+	if kill && !inv.after {
+		if d.chance(0.3) {
+			later(inv, d, operation, do) // on its way when its caller died
+		}
+		inv.die()
+	}
+	latency := d.between(2*time.Millisecond, 15*time.Millisecond)
+	if troubled && d.chance(t.slow) {
+		latency = d.between(100*time.Millisecond, 4*time.Second)
+	}
+	fail := func(kind string, err error) (Out, error, bool) {
+		inv.mu.Lock()
+		inv.faults[service] = true
+		inv.mu.Unlock()
+		if w.clock.story != nil {
+			w.clock.say("  %s of %s: %s %s", inv.function, inv.about, operation, kind)
+		}
+		return none, err, true
+	}
+	if w.down(service) {
+		if err := inv.pass(ctx, d, d.between(10*time.Millisecond, 2*time.Second)); err != nil {
+			out, err, _ := fail("has no answer in time", &smithy.CanceledError{Err: err})
+			return out, err, false
+		}
+		return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
+	}
+	rate := t.errors
+	if err := inv.pass(ctx, d, latency); err != nil {
+		if d.chance(0.5) {
+			later(inv, d, operation, do)
+		}
+		out, err, _ := fail("has no answer in time", &smithy.CanceledError{Err: err})
+		return out, err, false
+	}
+	if troubled && (service == "sso" || service == "identitystore") && d.chance(t.late) {
+		later(inv, d, operation, do)
+		return fail("is on its way, and not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+	}
+	if troubled && d.chance(rate) {
+		switch d.below(4) {
+		case 0:
+			return fail("is throttled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient})
+		case 1:
+			return fail("is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		case 2:
+			// Nobody knows; it comes when it comes.
+			later(inv, d, operation, do)
+			return fail("is on its way, and not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		default:
+			effectOf(inv, operation, do)
+			return fail("has its effect, and is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		}
+	}
+	w.doing = inv
+	out, err := do()
+	w.doing = nil
+	if w.clock.story != nil && quiet[operation] == false {
+		w.clock.say("  %s of %s: %s %s %v", inv.function, inv.about, operation, about, errText(err))
+	}
+	if kill {
+		inv.noteLost(operation)
+		inv.die()
+	}
+	return out, err, false
+}
+
+// quiet are the calls that a story does not tell, unless they fail.
+var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "InChannel": true, "User": true}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "— " + err.Error()
+}
+
+func (inv *invocation) noteLost(operation string) {
+	if operation == "CreateGroupMembership" {
+		inv.world.ledger.unanswered(inv)
+	}
+}
+
+func effectOf[Out any](inv *invocation, operation string, do func() (Out, error)) {
+	inv.noteLost(operation)
+	inv.world.doing = inv
+	_, _ = do()
+	inv.world.doing = nil
+}
+
+// lands is how long a call may be on its way at the most after its caller is
+// gone. The leases allow ten seconds for it (leases.margin).
+const lands = 8 * time.Second
+
+// later has the call's effect come later, whatever becomes of the caller.
+func later[Out any](inv *invocation, d *dice, operation string, do func() (Out, error)) {
+	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, lands))
+	order := d.next()
+	inv.noteLost(operation)
+	go func() {
+		inv.world.clock.until(at, order)
+		inv.world.clock.say("  %s of %s: %s lands late", inv.function, inv.about, operation)
+		effectOf(inv, operation, do)
+	}()
+}
+
+func response(status int) *smithyhttp.Response {
+	return &smithyhttp.Response{Response: &http.Response{StatusCode: status, Header: http.Header{}}}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

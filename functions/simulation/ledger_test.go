@@ -1,0 +1,383 @@
+package simulation
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/policyinforce"
+)
+
+// ledger knows what happened, whatever the system believes, and holds the system
+// to its invariants while it happens.
+type ledger struct {
+	world    *world
+	policies []inForce
+	requests map[string]*dossier // by id
+	access   map[string]*subject // by lease key
+	grants   []*invocation       // of grant, all of them
+	answers  map[*invocation]string
+	counts   map[string]int
+}
+
+type inForce struct {
+	from   time.Time
+	policy access.Policy
+}
+
+// dossier is what the ledger knows of a request.
+type dossier struct {
+	id      string
+	row     access.Request // the latest
+	presses []press
+	// attempts are when a removal was tried for it: revoke was invoked.
+	attempts []time.Time
+	// goneAt is when its execution ended for the first time: one that is redriven
+	// in its wait for the end waits as long again, and the sweep comes before.
+	goneAt time.Time
+	active bool // it reached its wait for the end
+	// stop is called when its execution comes to the state stopIn.
+	stopIn string
+	stop   func(*execution)
+	// waits: it could not store its token, or does not know that it did, and
+	// learns of no early end. The sweep does.
+	waits bool
+	// noted is when somebody was told nothing else about the early end they asked for.
+	noted time.Time
+	// watch is called when the row has changed.
+	watch func(was, is access.Request)
+}
+
+type press struct {
+	by   access.Person
+	kind string
+	at   time.Time
+}
+
+// subject is what the ledger knows of an assignment or a membership.
+type subject struct {
+	key     string
+	there   bool
+	since   time.Time
+	byHand  time.Time // when somebody made it by hand last
+	removed time.Time // when somebody removed it by hand last
+	// ours says that what was made by hand can't be told from what the system
+	// made: a grant of the same was under way, or had been made.
+	mixed bool
+	// lost: the answer to a creation of a membership never reached the system.
+	lost bool
+}
+
+func newLedger(w *world) *ledger {
+	return &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}}
+}
+
+func (l *ledger) counted(name string) { l.counts[name]++ }
+
+func (l *ledger) request(id string) *dossier {
+	r := l.requests[id]
+	if r == nil {
+		r = &dossier{id: id}
+		l.requests[id] = r
+	}
+	return r
+}
+
+func (l *ledger) subject(key string) *subject {
+	s := l.access[key]
+	if s == nil {
+		s = &subject{key: key}
+		l.access[key] = s
+	}
+	return s
+}
+
+func (l *ledger) broken(invariant int, format string, args ...any) {
+	l.world.broken(fmt.Sprintf("invariant %d", invariant), fmt.Sprintf(format, args...))
+}
+
+// told notes what a person was told of their press.
+func (l *ledger) told(inv *invocation, text string) { l.answers[inv] = text }
+
+// inForceSince are the policies that were in force at some moment since a time,
+// less what a function may remember one for.
+func (l *ledger) inForceSince(from time.Time) []access.Policy {
+	from = from.Add(-policyinforce.MaxAge)
+	var all []access.Policy
+	for i, p := range l.policies {
+		if i+1 == len(l.policies) || l.policies[i+1].from.After(from) {
+			all = append(all, p.policy)
+		}
+	}
+	return all
+}
+
+// invoked notes that a function runs.
+func (l *ledger) invoked(inv *invocation) {
+	operation, _ := inv.payload["operation"].(string)
+	switch {
+	case inv.function == "revoke" && (operation == "start" || operation == "confirm"):
+		r := l.request(inv.about)
+		r.attempts = append(r.attempts, l.world.clock.now())
+	case inv.function == "grant":
+		l.grants = append(l.grants, inv)
+	}
+}
+
+func (l *ledger) entered(e *execution, state string) {
+	data, _ := e.root.data.(map[string]any)
+	id, _ := data["request_id"].(string)
+	if state == "WaitForEnd" {
+		l.request(id).waits = true
+	}
+	if r := l.request(id); e.of == requestMachineARN && r.stop != nil && r.stopIn == state {
+		r.stop(e)
+		r.stop = nil
+	}
+	if state == "AwaitAnswer" {
+		l.world.answered(e.name, l.world.source.dice("answer"))
+	}
+	if e.of != requestMachineARN || state != "Active" {
+		return
+	}
+	r := l.request(id)
+	r.active = true
+	if !slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == access.EventGranted }) {
+		l.broken(3, "request %s is active, and its row has no record of it", id)
+	}
+}
+
+func (l *ledger) ended(e *execution) {
+	for _, r := range l.requests {
+		if r.row.ExecutionARN == e.arn && r.goneAt.IsZero() {
+			r.goneAt = l.world.clock.now()
+		}
+	}
+}
+
+// creates is called when the creation of access was accepted.
+func (l *ledger) creates(key string) {
+	inv := l.world.doing
+	if inv == nil || inv.function != "grant" {
+		l.broken(1, "%s creates %s", inv.function, key)
+		return
+	}
+	r := l.request(inv.about).row
+	switch {
+	case r.ID == "":
+		l.broken(1, "%s is created for a request that is not there: %q", key, inv.about)
+	case r.Subject().Key() != key:
+		l.broken(1, "%s is created for request %s, which is about %s", key, r.ID, r.Subject().Key())
+	case r.Outcome == nil || !r.Outcome.Kind.Grants():
+		l.broken(1, "%s is created for request %s, which is not approved", key, r.ID)
+	case inv.payload["execution"] != r.ExecutionARN:
+		l.broken(1, "%s is created for request %s by another execution, %v", key, r.ID, inv.payload["execution"])
+	case !l.permitted(r, inv.began):
+		l.broken(1, "%s is created for request %s, which no policy in force permits: %+v", key, r.ID, *r.Outcome)
+	case r.Outcome.Kind == access.OutcomeApproved && !l.pressed(r.ID, "approve", r.Outcome.By):
+		l.broken(1, "%s is created for request %s, which %s never approved", key, r.ID, r.Outcome.By.SlackID)
+	}
+}
+
+// permitted says whether one of the policies in force since then permits what
+// the row says was decided.
+func (l *ledger) permitted(r access.Request, since time.Time) bool {
+	for _, p := range l.inForceSince(since) {
+		if r.Outcome.Kind == access.OutcomeAutomatic {
+			if p.Decide(r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
+				return true
+			}
+		} else if r.Outcome.By.SlackID != guest && p.Permits(r.Requester.Email, r.Outcome.By.Email, r.Target) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *ledger) pressed(id, kind string, by access.Person) bool {
+	return slices.ContainsFunc(l.request(id).presses, func(p press) bool { return p.kind == kind && p.by.SlackID == by.SlackID })
+}
+
+// deletes is called when a deletion was accepted.
+func (l *ledger) deletes(key, membershipID string, byHand bool) {
+	inv := l.world.doing
+	now := l.world.clock.now()
+	operation, _ := inv.payload["operation"].(string)
+	_, run := inv.payload["run"]
+	drift := run || operation == "settle" && l.drift(key)
+	if drift && !l.covered(key, inv.began) {
+		l.broken(6, "%s is removed as drift, which no policy in force covers", key)
+	}
+	s := l.subject(key)
+	if byHand && !drift && !s.mixed && !(membershipID != "" && s.lost) {
+		l.broken(6, "%s was made by hand, and %s %s of %s removes it", key, inv.function, operation, inv.about)
+	}
+	if inv.faults["dynamodb"] {
+		return // where the table can't be read, taking away wins
+	}
+	for _, r := range l.requests {
+		row := r.row
+		if row.ID != "" && row.Subject().Key() == key && holds(row, now) && !(membershipID != "" && byHand) {
+			l.broken(5, "%s is removed by %s %s of %s, while request %s holds it until %v", key, inv.function, operation, inv.about, row.ID, row.End.Sub(l.world.clock.start))
+		}
+	}
+}
+
+// holds says whether the request's time runs.
+func holds(r access.Request, now time.Time) bool {
+	return !r.GrantedAt.IsZero() && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
+}
+
+// drift says whether the lease is for a removal of what nobody asked for.
+func (l *ledger) drift(key string) bool {
+	lease, found := l.world.table.lease(key)
+	return found && lease.Drift != nil
+}
+
+// covered says whether a policy that was in force since then covers the target.
+func (l *ledger) covered(key string, since time.Time) bool {
+	for _, p := range l.inForceSince(since) {
+		index := access.NewIndex(&p)
+		for _, t := range targets {
+			if strings.HasPrefix(key, t.Key()+"#") && index.Covers(t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *ledger) appeared(key string) {
+	s := l.subject(key)
+	s.there, s.since = true, l.world.clock.now()
+}
+
+func (l *ledger) gone(key string) {
+	s := l.subject(key)
+	s.there, s.since, s.mixed, s.lost = false, l.world.clock.now(), false, false
+}
+
+// unanswered notes that the answer to a creation of a membership may not reach
+// who called.
+func (l *ledger) unanswered(inv *invocation) {
+	if r := l.request(inv.about).row; r.ID != "" {
+		l.subject(r.Subject().Key()).lost = true
+	}
+}
+
+// written is called after each write of the table.
+func (l *ledger) written(key string, before, after row) {
+	id, ok := strings.CutPrefix(key, "request#")
+	if !ok {
+		return
+	}
+	if after == nil {
+		l.broken(4, "the row of request %s is removed", id)
+		return
+	}
+	r := l.request(id)
+	was, is := r.row, as[access.Request](after)
+	r.row = is
+	if r.watch != nil {
+		r.watch(was, is)
+	}
+	if before == nil {
+		return
+	}
+	l.unchanged(was, is)
+	now := l.world.clock.now()
+	subject := is.Subject().Key()
+	there, byHand := l.world.center.has(subject)
+	s := l.subject(subject)
+	if was.GrantedAt.IsZero() && !is.GrantedAt.IsZero() {
+		if is.Outcome == nil || !is.Outcome.Kind.Grants() {
+			l.broken(1, "request %s is granted without a decision", id)
+		}
+		if !there && now.Sub(s.removed) > time.Minute {
+			l.broken(1, "request %s is granted, and its access is not there", id)
+		}
+		if want := is.GrantedAt.Add(time.Duration(is.Duration) * time.Second); !is.End.Equal(want) {
+			l.broken(2, "request %s ends at %v, want %v", id, is.End, want)
+		}
+	}
+	if was.Outcome == nil && is.Outcome != nil {
+		l.decided(is)
+	}
+	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && there && !byHand && s.since.Before(now.Add(-time.Second)) {
+		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
+			l.broken(2, "request %s is recorded as removed, and its access is there", id)
+		}
+	}
+	if was.RevokingAt.IsZero() && !is.RevokingAt.IsZero() && holds(was, now) && l.world.trouble.faultless() && r.goneAt.IsZero() {
+		l.broken(5, "the removal of request %s begins %v before its end", id, is.End.Sub(now))
+	}
+	if was.ClosedAt.IsZero() && !is.ClosedAt.IsZero() {
+		if is.Audited != len(is.Events) {
+			l.broken(3, "request %s is closed, and %d of its %d events are in the audit bucket", id, is.Audited, len(is.Events))
+		}
+		if !is.GrantedAt.IsZero() && is.RevokedAt.IsZero() {
+			l.broken(2, "request %s is closed, and its access was not removed", id)
+		}
+	}
+}
+
+// unchanged: what is written once stays.
+func (l *ledger) unchanged(was, is access.Request) {
+	id := is.ID
+	change := func(what string, was, is any) {
+		if v := reflect.ValueOf(was); !v.IsZero() && !reflect.DeepEqual(was, is) {
+			l.broken(4, "request %s: %s was %+v and is %+v", id, what, was, is)
+		}
+	}
+	if was.Outcome != nil {
+		change("the outcome", was.Outcome, is.Outcome)
+	}
+	if was.EndRequest != nil {
+		change("the early end", was.EndRequest, is.EndRequest)
+	}
+	change("its grant", was.GrantedAt, is.GrantedAt)
+	change("its end", was.End, is.End)
+	change("the beginning of its removal", was.RevokingAt, is.RevokingAt)
+	change("its removal", was.RevokedAt, is.RevokedAt)
+	change("how it was removed", was.Removal, is.Removal)
+	change("its close", was.ClosedAt, is.ClosedAt)
+	change("its tombstone", was.Tombstone, is.Tombstone)
+	change("its execution", was.ExecutionARN, is.ExecutionARN)
+	change("its target", was.Target, is.Target)
+	if was.Outcome != nil && was.Requester != is.Requester {
+		l.broken(4, "request %s: the requester changed after the decision", is.ID)
+	}
+	if len(is.Events) < len(was.Events) || !reflect.DeepEqual(was.Events, is.Events[:len(was.Events)]) {
+		l.broken(3, "request %s: its events were %v and are %v", is.ID, was.Events, is.Events)
+	}
+	if is.Audited < was.Audited {
+		l.broken(3, "request %s: %d events were in the audit bucket, now %d", is.ID, was.Audited, is.Audited)
+	}
+}
+
+// decided checks a decision when it is entered.
+func (l *ledger) decided(r access.Request) {
+	inv := l.world.doing
+	kinds := map[access.OutcomeKind]string{access.OutcomeApproved: "approve", access.OutcomeDenied: "deny", access.OutcomeWithdrawn: "withdraw"}
+	if kind, byPerson := kinds[r.Outcome.Kind]; byPerson {
+		if inv.function != "ingress" || !l.pressed(r.ID, kind, r.Outcome.By) {
+			l.broken(1, "request %s is %s by %s, who did not press: %s", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID, inv.function)
+		}
+		if r.Outcome.Kind == access.OutcomeWithdrawn && r.Outcome.By.SlackID != r.Requester.SlackID {
+			l.broken(1, "request %s is withdrawn by %s", r.ID, r.Outcome.By.SlackID)
+		}
+		if r.Outcome.Kind != access.OutcomeWithdrawn && !l.permitted(r, inv.began) {
+			l.broken(1, "request %s is %s by %s, whom no policy in force lets", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID)
+		}
+		return
+	}
+	if inv.function != "evaluate" {
+		l.broken(1, "request %s is %s by %s", r.ID, r.Outcome.Kind, inv.function)
+	}
+	if r.Outcome.Kind == access.OutcomeAutomatic && !l.permitted(r, inv.began) {
+		l.broken(1, "request %s is granted automatically, which no policy in force says", r.ID)
+	}
+}

@@ -1,0 +1,37 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// scripted is a function that answers what answers says next: JSON, "sleep" for
+// never, "resume" to use its task token, or the name of an error. It notes what
+// it was sent.
+func scripted(w *world, answers, told *[]string) handler {
+	return func(ctx context.Context, payload []byte) ([]byte, error) {
+		*told = append(*told, string(payload))
+		next := (*answers)[0]
+		*answers = (*answers)[1:]
+		switch {
+		case next[0] == '{':
+			return []byte(next), nil
+		case next == "sleep":
+			return nil, sleep(ctx, time.Hour)
+		case next == "resume":
+			var in struct {
+				Token string `json:"token"`
+			}
+			if err := json.Unmarshal(payload, &in); err != nil {
+				return nil, err
+			}
+			_, err := w.steps.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &in.Token, Output: ptr(`{"resumed": true}`)})
+			return []byte("{}"), err
+		}
+		return nil, messages.InvokeResponse_Error{Type: next, Message: "as it was told"}
+	}
+}

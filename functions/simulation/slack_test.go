@@ -1,0 +1,137 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+const (
+	team    = "T1"
+	app     = "A1"
+	channel = "C1"
+)
+
+// workspace is Slack, behind the methods of slack.Client: what that makes of
+// HTTP is tested with it.
+type workspace struct {
+	world *world
+	posts []*post
+}
+
+// post is a message as it stands.
+type post struct {
+	channel, thread, ts, request, purpose, text string
+	by                                          *invocation
+	at                                          time.Time
+}
+
+// said does a call of Slack's Web API: its errors have codes, as the client
+// gives them, and the client does not try again.
+func said[Out any](ctx context.Context, w *world, operation, about string, do func() (Out, error)) (Out, error) {
+	out, err := call(ctx, w, "slack", operation, about, do, options{once: true})
+	var coded *access.Error
+	if err != nil && !errors.As(err, &coded) {
+		err = access.Wrap(access.CodeUnavailable, err, "call Slack")
+	}
+	return out, err
+}
+
+func (s *workspace) Post(ctx context.Context, channel, thread string, m slack.Message) (string, error) {
+	return said(ctx, s.world, "Post", m.RequestID+" "+m.Purpose, func() (string, error) {
+		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, text: m.Text, by: s.world.doing, at: s.world.clock.now()}
+		s.posts = append(s.posts, p)
+		return p.ts, nil
+	})
+}
+
+func (s *workspace) Update(ctx context.Context, channel, ts string, m slack.Message) error {
+	_, err := said(ctx, s.world, "Update", m.RequestID+" "+m.Purpose, func() (struct{}, error) {
+		for _, p := range s.posts {
+			if p.channel == channel && p.ts == ts {
+				p.text = m.Text
+				return struct{}{}, nil
+			}
+		}
+		return struct{}{}, access.Errorf(access.CodeNotFound, "message_not_found")
+	})
+	return err
+}
+
+func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purpose string) (string, bool, error) {
+	ts, err := said(ctx, s.world, "FindPost", request+" "+purpose, func() (string, error) {
+		for _, p := range s.posts {
+			if p.channel == channel && p.thread == thread && p.request == request && p.purpose == purpose {
+				return p.ts, nil
+			}
+		}
+		return "", nil
+	})
+	return ts, ts != "", err
+}
+
+func (s *workspace) InChannel(ctx context.Context, channel, user string) (bool, error) {
+	return said(ctx, s.world, "InChannel", user, func() (bool, error) { return user != outsideChannel, nil })
+}
+
+func (s *workspace) OpenDM(ctx context.Context, user string) (string, error) {
+	return said(ctx, s.world, "OpenDM", user, func() (string, error) { return "D" + user, nil })
+}
+
+func (s *workspace) User(ctx context.Context, id string) (slack.User, error) {
+	return said(ctx, s.world, "User", id, func() (slack.User, error) {
+		for _, p := range people {
+			if p.SlackID == id {
+				return slackUser(p), nil
+			}
+		}
+		return slack.User{}, access.Errorf(access.CodeNotFound, "user_not_found")
+	})
+}
+
+func (s *workspace) UserByEmail(ctx context.Context, email string) (slack.User, bool, error) {
+	u, err := said(ctx, s.world, "UserByEmail", email, func() (slack.User, error) {
+		for _, p := range people {
+			if p.Email == email {
+				return slackUser(p), nil
+			}
+		}
+		return slack.User{}, nil
+	})
+	return u, u.ID != "", err
+}
+
+func slackUser(p access.Person) slack.User {
+	return slack.User{ID: p.SlackID, TeamID: team, Email: p.Email, Name: p.Name, Guest: p.SlackID == guest}
+}
+
+func (s *workspace) OpenView(ctx context.Context, _ string, _ slackgo.ModalViewRequest) (string, string, error) {
+	panic("no form is opened here")
+}
+
+func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.ModalViewRequest) error {
+	panic("no form is filled here")
+}
+
+// Respond tells somebody alone what came of their press.
+func (s *workspace) Respond(ctx context.Context, url, text string) error {
+	_, err := said(ctx, s.world, "Respond", "", func() (struct{}, error) {
+		s.world.ledger.told(of(ctx), text)
+		return struct{}{}, nil
+	})
+	return err
+}
+
+func (s *workspace) Ephemeral(ctx context.Context, channel, user, _, text string) error {
+	_, err := said(ctx, s.world, "Ephemeral", user, func() (struct{}, error) {
+		s.world.ledger.told(of(ctx), text)
+		return struct{}{}, nil
+	})
+	return err
+}

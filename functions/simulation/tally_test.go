@@ -1,0 +1,65 @@
+package simulation
+
+// tally is what histories came to: a test in which nothing happens shows nothing.
+type tally struct {
+	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused int
+	Granted, EndedEarly, Kept, Tombstones, Sweeps, Runs, DriftRemoved  int
+	Invocations, Executions                                            int
+}
+
+func (l *ledger) tally() tally {
+	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"]}
+	for _, d := range l.requests {
+		r := d.row
+		if r.ID == "" {
+			continue
+		}
+		t.Requests++
+		if r.Outcome != nil {
+			switch r.Outcome.Kind {
+			case "approved":
+				t.Approved++
+			case "automatic":
+				t.Automatic++
+			case "denied":
+				t.Denied++
+			case "withdrawn":
+				t.Withdrawn++
+			case "expired":
+				t.Expired++
+			case "refused":
+				t.Refused++
+			}
+		}
+		count := func(n *int, yes bool) {
+			if yes {
+				*n++
+			}
+		}
+		count(&t.Granted, !r.GrantedAt.IsZero())
+		count(&t.EndedEarly, r.EndRequest != nil)
+		count(&t.Kept, r.Removal == "kept")
+		count(&t.Tombstones, r.Tombstone)
+	}
+	for _, e := range l.world.steps.inOrder {
+		if e.of == reconcileMachineARN {
+			if e.name[:5] == "sweep" {
+				t.Sweeps++
+			} else {
+				t.Runs++
+			}
+		}
+	}
+	return t
+}
+
+func (t *tally) add(o tally) {
+	for _, pair := range []struct{ to, from *int }{
+		{&t.Requests, &o.Requests}, {&t.Approved, &o.Approved}, {&t.Automatic, &o.Automatic}, {&t.Denied, &o.Denied},
+		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
+		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
+		{&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
+	} {
+		*pair.to += *pair.from
+	}
+}

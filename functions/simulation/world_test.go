@@ -1,0 +1,153 @@
+package simulation
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/policyinforce"
+)
+
+// trouble is what may go wrong in a history, until it is quiet at last.
+type trouble struct {
+	name string
+
+	errors  float64 // a call fails, before or after its effect; so does a call of Lambda
+	kills   float64 // a function is killed, at any of its calls
+	stalls  float64 // a function stands still, for up to most of a minute
+	orphans float64 // a function is given up by its machine, and runs on
+	slow    float64 // a call takes seconds, an operation of Identity Center up to 90 s
+	failed  float64 // an operation of Identity Center fails
+	late    float64 // a call of Identity Center is not answered, and lands seconds later
+	lags    float64 // the index, or the list of executions, is behind
+
+	outages int     // of services, for minutes, at the most
+	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
+	byHand  float64 // per request: somebody makes or removes the same access by hand
+	policy  float64 // per request: the policy changes
+	alone   bool    // one person asks for the same again and again
+	drift   bool    // runs of the reconciliation in mode warn and revoke
+
+	quietAt time.Time
+}
+
+func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
+
+// faultless says that nothing fails: then whoever has access keeps it to its end.
+func (t *trouble) faultless() bool {
+	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0
+}
+
+// lag is how far something is behind that is consistent in the end.
+func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
+	if !d.chance(t.lags) {
+		return 0
+	}
+	return d.between(0, most)
+}
+
+// world is all that there is in a history.
+type world struct {
+	seed    uint64
+	clock   *clock
+	trouble *trouble
+	source  *source
+	logger  *slog.Logger
+
+	steps   *steps
+	lambda  *lambda
+	table   *table
+	objects *objects
+	ssm     *parameters
+	center  *center
+	org     *organization
+	slack   *workspace
+	ledger  *ledger
+
+	outages []outage
+	// doing is whose call has its effect right now.
+	doing *invocation
+
+	violations []string
+}
+
+type outage struct {
+	service  string
+	from, to time.Time
+}
+
+func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *world {
+	c := newClock()
+	c.story = story
+	w := &world{seed: seed, clock: c, trouble: &t, source: newSource(seed), logger: slog.New(slog.DiscardHandler)}
+	if story != nil {
+		w.logger = slog.New(&storyteller{clock: c})
+	}
+	w.steps = &steps{world: w, machines: map[string]*machine{requestMachineARN: requestMachine, reconcileMachineARN: reconcileMachine},
+		executions: map[string]*execution{}, tokens: map[string]*token{}, source: newSource(mix(seed, 1))}
+	w.lambda = &lambda{world: w, wire: wire, idle: map[string][]handler{}, source: newSource(mix(seed, 2))}
+	w.table = &table{world: w, rows: map[string]row{}, indexed: map[string]row{}, source: newSource(mix(seed, 3))}
+	w.objects = &objects{world: w, objects: map[string][]byte{catalogKey: snapshot}, written: map[string]int{}}
+	w.ssm = &parameters{world: w}
+	w.center = &center{world: w, source: newSource(mix(seed, 4)), assignments: map[assignment]*made{}, memberships: map[string]*membership{}, operations: map[string]*operation{}}
+	w.org = &organization{world: w}
+	w.slack = &workspace{world: w}
+	w.ledger = newLedger(w)
+	return w
+}
+
+// broken notes that an invariant is.
+func (w *world) broken(invariant, what string) {
+	w.clock.say("BROKEN %s: %s", invariant, what)
+	w.violations = append(w.violations, invariant+": "+what)
+}
+
+// put a policy in force.
+func (w *world) enforce(p access.Policy) {
+	body, digest := encoded(p)
+	w.objects.objects[policyBucket+"/"+digest] = body
+	pointer, _ := json.Marshal(policyinforce.Pointer{Bucket: policyBucket, Key: digest, SHA256: digest})
+	w.ssm.value = string(pointer)
+	w.ledger.policies = append(w.ledger.policies, inForce{w.clock.now(), p})
+	w.clock.say("policy %s is in force", digest[:8])
+}
+
+func (w *world) down(service string) bool {
+	now := w.clock.now()
+	for _, o := range w.outages {
+		if o.service == service && !now.Before(o.from) && now.Before(o.to) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) invoked(inv *invocation)            { w.ledger.invoked(inv) }
+func (w *world) entered(e *execution, state string) { w.ledger.entered(e, state) }
+func (w *world) ended(e *execution)                 { w.ledger.ended(e) }
+func (w *world) at(after time.Duration) time.Time   { return w.clock.start.Add(after) }
+func (w *world) since() time.Duration               { return w.clock.now().Sub(w.clock.start) }
+func (w *world) executionsRunning(machine string) (n int) {
+	for _, e := range w.steps.inOrder {
+		if e.of == machine && e.status == "RUNNING" {
+			n++
+		}
+	}
+	return n
+}
+
+// then has something done at a time.
+func (w *world) then(at time.Time, order uint64, do func()) {
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				w.broken("the world", fmt.Sprintf("%v\n%s", r, stack()))
+			}
+		}()
+		w.clock.until(at, order)
+		do()
+	}()
+}
