@@ -1,7 +1,6 @@
 package access
 
 import (
-	"iter"
 	"slices"
 	"strings"
 )
@@ -10,6 +9,9 @@ import (
 // surrounding space, in lower case.
 func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
+// asItIs is for emails that are normalized already.
+func asItIs(s string) string { return s }
+
 // Decide says what the policy makes of requester's wish for t. The requester's
 // email may be in any case. Both slices of the answer are never nil.
 //
@@ -17,7 +19,7 @@ func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(
 // AccountID or PermissionSet, an unknown kind) is affected by no statement,
 // not even by one that matches all.
 func (p *Policy) Decide(requester string, t Target) Decision {
-	return decide(p.affecting(t), p.about(t.Kind), NormalizeEmail(requester))
+	return decide(p.about(t.Kind), p.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), NormalizeEmail)
 }
 
 // Permits says what would come of approver pressing Approve on requester's
@@ -25,12 +27,12 @@ func (p *Policy) Decide(requester string, t Target) Decision {
 // to be listed in an affecting statement; requesters themselves need the self
 // approval rule on their side, at this moment. Denying takes the same right.
 func (p *Policy) Permits(requester, approver string, t Target) bool {
-	return permits(p.affecting(t), NormalizeEmail(requester), NormalizeEmail(approver))
+	return permits(p.about(t.Kind), p.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
 
 // Offers says whether anybody at all could get t: a statement affects it, and
 // either no approval is needed or somebody is listed who could give it.
-func (p *Policy) Offers(t Target) bool { return offers(p.affecting(t)) }
+func (p *Policy) Offers(t Target) bool { return offers(p.about(t.Kind), p.affecting(t, nil)) }
 
 // about is the statements about targets of this kind.
 func (p *Policy) about(k Kind) []Statement {
@@ -40,19 +42,18 @@ func (p *Policy) about(k Kind) []Statement {
 	return p.Accounts
 }
 
-// affecting yields the statements that match t, with their indexes, ascending.
-func (p *Policy) affecting(t Target) iter.Seq2[int, *Statement] {
-	return func(yield func(int, *Statement) bool) {
-		if !t.whole() {
-			return
-		}
-		from := p.about(t.Kind)
-		for i := range from {
-			if s := &from[i]; matches(s.Resources, t.resource()) && s.covers(t) && !yield(i, s) {
-				return
-			}
+// affecting appends the indexes of the statements that match t, ascending.
+func (p *Policy) affecting(t Target, to []int) []int {
+	if !t.whole() {
+		return to
+	}
+	from, resource := p.about(t.Kind), t.resource()
+	for i := range from {
+		if s := &from[i]; matches(s.Resources, resource) && s.covers(&t) {
+			to = append(to, i)
 		}
 	}
+	return to
 }
 
 // whole says whether t names everything that a statement is matched against.
@@ -75,7 +76,7 @@ func (t Target) resource() string {
 }
 
 // covers says whether s matches t, as far as permission sets go.
-func (s *Statement) covers(t Target) bool {
+func (s *Statement) covers(t *Target) bool {
 	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
 }
 
@@ -83,22 +84,23 @@ func (s *Statement) covers(t Target) bool {
 // as a rule. With more of either a decision is right, and slower.
 const usual = 10
 
-// decide applies the rules to the statements that affect a request; from is
-// where their indexes point.
-func decide(affecting iter.Seq2[int, *Statement], from []Statement, requester string) Decision {
-	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: make([]int, 0, usual)}
+// decide applies the rules to the statements that affect a request, which it
+// keeps: affecting are their indexes in from. email makes an approver's email
+// what it is compared as: NormalizeEmail, or asItIs where that was done before.
+func decide(from []Statement, affecting []int, requester string, email func(string) string) Decision {
+	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: affecting}
 	var free, self rule
-	for i, s := range affecting {
-		d.Statements = append(d.Statements, i)
+	for _, i := range affecting {
+		s := &from[i]
 		free.hear(s.ApprovalIsNotRequired)
 		// Most statements say nothing of self approval: the list of
 		// approvers is then not worth reading yet.
-		if s.AllowSelfApproval != nil && s.lists(requester) {
+		if s.AllowSelfApproval != nil && s.lists(requester, email) {
 			self.hear(s.AllowSelfApproval)
 		}
 	}
 	switch {
-	case len(d.Statements) == 0:
+	case len(affecting) == 0:
 		return d
 	case free.holds():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
@@ -107,11 +109,12 @@ func decide(affecting iter.Seq2[int, *Statement], from []Statement, requester st
 		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
 		return d
 	}
-	for _, i := range d.Statements {
+	d.Approvers = make([]string, 0, usual)
+	for _, i := range affecting {
 		for _, a := range from[i].Approvers {
 			// Statements that affect one request mostly list the same few
 			// people: what is not gathered twice need not be sorted.
-			a = NormalizeEmail(a)
+			a = email(a)
 			if a != requester && !slices.Contains(d.Approvers[:min(len(d.Approvers), usual)], a) {
 				d.Approvers = append(d.Approvers, a)
 			}
@@ -127,10 +130,11 @@ func decide(affecting iter.Seq2[int, *Statement], from []Statement, requester st
 	return d
 }
 
-func permits(affecting iter.Seq2[int, *Statement], requester, approver string) bool {
+func permits(from []Statement, affecting []int, requester, approver string, email func(string) string) bool {
 	var self rule
-	for _, s := range affecting {
-		if !s.lists(approver) {
+	for _, i := range affecting {
+		s := &from[i]
+		if !s.lists(approver, email) {
 			continue
 		}
 		if approver != requester {
@@ -141,20 +145,21 @@ func permits(affecting iter.Seq2[int, *Statement], requester, approver string) b
 	return self.holds()
 }
 
-func offers(affecting iter.Seq2[int, *Statement]) bool {
+func offers(from []Statement, affecting []int) bool {
 	var free rule
 	approvable := false
-	for _, s := range affecting {
+	for _, i := range affecting {
+		s := &from[i]
 		free.hear(s.ApprovalIsNotRequired)
 		approvable = approvable || len(s.Approvers) > 0
 	}
 	return approvable || free.holds()
 }
 
-// lists says whether email, already normalized, is among the approvers.
-func (s *Statement) lists(email string) bool {
+// lists says whether somebody, whose email is normalized, is among the approvers.
+func (s *Statement) lists(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {
-		if NormalizeEmail(a) == email {
+		if email(a) == who {
 			return true
 		}
 	}

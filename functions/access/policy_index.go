@@ -9,7 +9,7 @@ import (
 // through every statement for each: it is for many questions to one policy.
 // Several goroutines may ask at once.
 type Index struct {
-	policy           *Policy
+	policy           *Policy // its emails are normalized
 	accounts, groups resourceIndex
 }
 
@@ -21,7 +21,22 @@ type resourceIndex struct {
 
 // NewIndex indexes p, which must not be changed from then on.
 func NewIndex(p *Policy) *Index {
+	p = &Policy{Accounts: normalized(p.Accounts), Groups: normalized(p.Groups)}
 	return &Index{policy: p, accounts: indexOf(p.Accounts), groups: indexOf(p.Groups)}
+}
+
+// normalized is the same statements with their emails normalized: once here, and
+// not in every decision.
+func normalized(statements []Statement) []Statement {
+	statements = slices.Clone(statements)
+	for i := range statements {
+		approvers := slices.Clone(statements[i].Approvers)
+		for j, a := range approvers {
+			approvers[j] = NormalizeEmail(a)
+		}
+		statements[i].Approvers = approvers
+	}
+	return statements
 }
 
 func indexOf(statements []Statement) resourceIndex {
@@ -43,33 +58,32 @@ func indexOf(statements []Statement) resourceIndex {
 
 // Decide is Policy.Decide.
 func (x *Index) Decide(requester string, t Target) Decision {
-	return decide(x.affecting(t), x.policy.about(t.Kind), NormalizeEmail(requester))
+	return decide(x.policy.about(t.Kind), x.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), asItIs)
 }
 
 // Permits is Policy.Permits.
 func (x *Index) Permits(requester, approver string, t Target) bool {
-	return permits(x.affecting(t), NormalizeEmail(requester), NormalizeEmail(approver))
+	return permits(x.policy.about(t.Kind), x.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), asItIs)
 }
 
 // Offers is Policy.Offers.
-func (x *Index) Offers(t Target) bool { return offers(x.affecting(t)) }
+func (x *Index) Offers(t Target) bool { return offers(x.policy.about(t.Kind), x.affecting(t, nil)) }
 
-// affecting yields what Policy.affecting yields.
-func (x *Index) affecting(t Target) iter.Seq2[int, *Statement] {
-	return func(yield func(int, *Statement) bool) {
-		if !t.whole() {
-			return
-		}
-		in, from := &x.accounts, x.policy.about(t.Kind)
-		if t.Kind == KindGroup {
-			in = &x.groups
-		}
-		for i := range in.about(t.resource()) {
-			if s := &from[i]; s.covers(t) && !yield(i, s) {
-				return
-			}
+// affecting appends what Policy.affecting appends.
+func (x *Index) affecting(t Target, to []int) []int {
+	if !t.whole() {
+		return to
+	}
+	in, from := &x.accounts, x.policy.about(t.Kind)
+	if t.Kind == KindGroup {
+		in = &x.groups
+	}
+	for i := range in.about(t.resource()) {
+		if from[i].covers(&t) {
+			to = append(to, i)
 		}
 	}
+	return to
 }
 
 // about yields the indexes of the statements whose Resources match resource,

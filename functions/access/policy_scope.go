@@ -8,10 +8,7 @@ import (
 // Covers says whether any statement affects t: what the policy covers is what
 // the reconciliation looks after, whether or not somebody could approve it.
 func (x *Index) Covers(t Target) bool {
-	for range x.affecting(t) {
-		return true
-	}
-	return false
+	return len(x.affecting(t, nil)) > 0
 }
 
 // AllApprovers are the emails of everybody who approves anything: lower case,
