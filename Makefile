@@ -29,7 +29,7 @@ test: tools browser ## run every test
 	@# By itself: it looks at what happens in seconds, and the rest would take the processors from it.
 	go test -timeout 30m ./infra/e2e
 
-synth: tools ## write cdk.out
+synth: $(NODE)/installed ## write cdk.out
 	$(NODE)/.bin/cdk synth --quiet --no-notices
 
 FUZZTIME ?= 1m

@@ -119,6 +119,9 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		// A task function's errors are how it tells its machine what to do; this
 		// one knows none that are expected.
 		{"AwaitErrors", "A wait's token could not be stored: a button may have its effect only at the next reminder, or at the end. The log of " + s.NamePrefix + "-await says why.", props.functions["await"].alias.MetricErrors(options)},
+		// RevokeFailed is counted by this one: without it nobody would hear of a
+		// removal that keeps failing, nor of a record that can't be written.
+		{"AuditErrors", "A record could not be written, or what the alarms RevokeFailed and AuditDeferred would tell could not be told. It is tried again until it succeeds; the log of " + s.NamePrefix + "-audit says why.", props.functions["audit"].alias.MetricErrors(options)},
 		{"DeadLetters", "What a schedule should have started could not be, or it failed. The messages in the queue " + s.NamePrefix + "-dead-letters say what and why; it is started again when it is due.", props.deadLetters.MetricNumberOfMessagesSent(options)},
 	}
 	// Not the function's errors: it answers with a status whatever happens, and

@@ -115,7 +115,7 @@ var acceptedOfNIST = []accepted{
 	{
 		rule:   "S3BucketLoggingEnabled",
 		places: "Records Catalog",
-		reason: "CloudTrail's data events say more, and say it in the organization's own trail; a second bucket for access logs would hold less and need looking after.",
+		reason: "For the records the setting s3_logging turns it on, into a bucket that is there. CloudTrail's data events say more, and a bucket of the stack's own for access logs would need looking after.",
 	},
 	{
 		rule:   "S3BucketReplicationEnabled",
@@ -145,7 +145,7 @@ var acceptedOfNIST = []accepted{
 	{
 		rule:   "LambdaDLQ",
 		places: "Reconcile/Function",
-		reason: "A look or a refresh that failed is not worth repeating later: the next one comes within minutes and looks at everything. The alarms SweepMissing and CatalogOld say when none comes.",
+		reason: "It has a destination for what failed, the queue of dead letters, which the rule does not look at (TestDeadLetters). It says more than a queue of the function's own.",
 	},
 	{
 		rule:   "LambdaConcurrency",
@@ -163,7 +163,7 @@ var acceptedOfAwsSolutions = []accepted{
 	{
 		rule:   "S1",
 		places: "Records",
-		reason: "Who reads the audit records is seen in CloudTrail's data events, where an organization turns them on; a second bucket for access logs would hold less and need looking after.",
+		reason: "Who reads the audit records is seen in CloudTrail's data events, where an organization turns them on, or in access logs, where the setting s3_logging says into which bucket.",
 	},
 	{
 		rule:   "S1",

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -88,9 +89,62 @@ func TestBucketsAreClosed(t *testing.T) {
 
 // The topic takes what arrives by TLS, from CloudWatch's alarms of this account.
 func TestTopicTakesTLSOnly(t *testing.T) {
-	policy := fmt.Sprint(sharedStack(t).template.one(t, "AWS::SNS::TopicPolicy").Properties)
-	if !strings.Contains(policy, "aws:SecureTransport:false") {
-		t.Errorf("the topic can be used without TLS: %s", policy)
+	policy := sharedStack(t).template.one(t, "AWS::SNS::TopicPolicy").Properties["PolicyDocument"].(map[string]any)
+	var got []string
+	for _, raw := range policy["Statement"].([]any) {
+		s := raw.(map[string]any)
+		got = append(got, fmt.Sprint(s["Effect"], s["Principal"], s["Action"], s["Condition"]))
+	}
+	want := []string{
+		"Deny*sns:Publish" + fmt.Sprint(map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}),
+		fmt.Sprint("Allow", map[string]any{"Service": "cloudwatch.amazonaws.com"}, "sns:Publish",
+			map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": map[string]any{"Ref": "AWS::AccountId"}}}),
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the topic's policy is\n%q, want\n%q", got, want)
+	}
+}
+
+// The boundary that the page about security has leaves what the roles permit,
+// and nothing that no role does.
+func TestBoundaryInTheDocs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "`permissions_boundary` is set on every role")
+	_, block, _ := strings.Cut(section, "```json\n")
+	block, _, _ = strings.Cut(block, "```")
+	var boundary struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal([]byte(block), &boundary); err != nil || len(boundary.Statement) != 1 {
+		t.Fatalf("the page's boundary: %v\n%s", err, block)
+	}
+	leaves := map[string]bool{} // pattern: whether a role does something of it
+	for _, pattern := range boundary.Statement[0].Action {
+		leaves[pattern] = false
+	}
+	template := protectedTemplate(t)
+	for id := range template.of("AWS::IAM::Policy") {
+		for _, s := range statementsOf(t, template, id) {
+			for _, action := range s.Action {
+				left := false
+				for pattern := range leaves {
+					if ok, err := path.Match(pattern, action); err != nil {
+						t.Fatal(err)
+					} else if ok {
+						left, leaves[pattern] = true, true
+					}
+				}
+				if !left {
+					t.Errorf("%s: the boundary takes %s away", id, action)
+				}
+			}
+		}
+	}
+	for pattern, used := range leaves {
+		if !used {
+			t.Errorf("the boundary leaves %s, which no role does", pattern)
+		}
 	}
 }
 

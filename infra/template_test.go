@@ -589,6 +589,7 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-DriftFailed":        "SsoElevator/DriftFailed",
 		"sso-elevator-IngressSlow":        "AWS/ApiGateway/Latency",
 		"sso-elevator-AwaitErrors":        "AWS/Lambda/Errors",
+		"sso-elevator-AuditErrors":        "AWS/Lambda/Errors",
 		"sso-elevator-DeadLetters":        "AWS/SQS/NumberOfMessagesSent",
 		"sso-elevator-Throttled":          "of several",
 		"sso-elevator-WarnMissing":        "of several",

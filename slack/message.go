@@ -239,7 +239,9 @@ func ended(b *richText, s state, r access.Request) {
 		b.text("There was nothing left to remove, ").time(r.RevokedAt)
 		return
 	}
-	b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
+	// Identity Center ends no session with an assignment or a membership: who
+	// reads "gone" must not take that for more than it is.
+	b.text("Removed, and checked that it is gone, ").time(r.RevokedAt).text(". Sessions that were already open go on until they end by themselves.")
 }
 
 func failure(b *richText, r access.Request) {

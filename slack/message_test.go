@@ -266,6 +266,28 @@ func TestButtonsAndColours(t *testing.T) {
 	}
 }
 
+// Whoever is told that access was removed is told what removing it does not do;
+// where nothing was removed there is nothing to say.
+func TestEndedSaysThatSessionsGoOn(t *testing.T) {
+	all := requests()
+	for name, want := range map[string]bool{
+		"ended": true, "ended_early": true, "ended_after_trouble": true, "ended_by_failure": true,
+		"ended_nothing": false, "kept": false, "foreign": false, "active": false, "denied": false,
+	} {
+		for where, m := range map[string]Message{
+			"request": RequestMessage(all[name]), "thread": ThreadMessage(PurposeRevoked, all[name]), "direct": DirectMessage(PurposeRevoked, all[name]),
+		} {
+			raw, err := json.Marshal(m.Blocks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(string(raw), "Sessions that were already open go on"); got != want {
+				t.Errorf("%s, %s: says that sessions go on: %t, want %t", name, where, got, want)
+			}
+		}
+	}
+}
+
 // mentions are the users whom a message mentions.
 func mentions(t *testing.T, m Message) map[string]bool {
 	t.Helper()

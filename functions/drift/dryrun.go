@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/runs"
@@ -74,10 +75,7 @@ func (o Options) start() Start {
 }
 
 func (o Options) directory(pace *identitycenter.Pace) Directory {
-	sso := pace.Config(o.AWS)
-	if o.SSORegion != "" {
-		sso.Region = o.SSORegion
-	}
+	sso := awsconfig.In(pace.Config(o.AWS), o.SSORegion)
 	return identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(o.AWS), o.InstanceARN)
 }
 

@@ -61,10 +61,7 @@ func run() int {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
 	}
-	sso := cfg.Copy()
-	if s.SSORegion != "" {
-		sso.Region = s.SSORegion
-	}
+	sso := awsconfig.In(cfg, s.SSORegion)
 	parameters := ssm.NewFromConfig(cfg)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = s.AWSEndpoint != ""

@@ -70,10 +70,7 @@ func run() int {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
 	}
-	sso := cfg.Copy()
-	if s.SSORegion != "" {
-		sso.Region = s.SSORegion
-	}
+	sso := awsconfig.In(cfg, s.SSORegion)
 	steps := sfn.NewFromConfig(cfg)
 	machine, err := newMachine(steps, s.RequestMachine)
 	if err != nil {

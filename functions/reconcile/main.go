@@ -68,10 +68,7 @@ func run() int {
 	// The adaptive mode slows down all calls of a client when one of them is
 	// throttled.
 	cfg.RetryMode, cfg.RetryMaxAttempts = aws.RetryModeAdaptive, attempts
-	sso := cfg.Copy()
-	if s.SSORegion != "" {
-		sso.Region = s.SSORegion
-	}
+	sso := awsconfig.In(cfg, s.SSORegion)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = s.AWSEndpoint != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // the catalog has a checksum inside

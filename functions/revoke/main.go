@@ -46,10 +46,7 @@ func run() int {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
 	}
-	sso := cfg.Copy()
-	if s.SSORegion != "" {
-		sso.Region = s.SSORegion
-	}
+	sso := awsconfig.In(cfg, s.SSORegion)
 	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.InstanceARN)
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })

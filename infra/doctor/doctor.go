@@ -143,6 +143,9 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{lineOrganization, short, func(ctx context.Context) ([]finding, error) {
 			return checkOrganization(ctx, d.org, d.account)
 		}},
+		{"The system's own account", short, func(context.Context) ([]finding, error) {
+			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
+		}},
 		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
 			all, err := accounts()
 			if err != nil {

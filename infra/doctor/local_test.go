@@ -150,6 +150,7 @@ func TestOnLocalStack(t *testing.T) {
 		"Slack scopes: not checked",
 		"Slack signing secret: missing",
 		"Statements: not checked",
+		"The system's own account: warning",
 	)
 
 	params := ssm.NewFromConfig(local.AWS())
@@ -164,7 +165,7 @@ func TestOnLocalStack(t *testing.T) {
 	put(bootstrap.Parameter, "28", ssmtypes.ParameterTypeString)
 
 	by := look(config, api, 1)
-	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing")
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing", "The system's own account: warning")
 	// Dave is a guest, and approves one statement alone.
 	same(t, by["Statements"], nil, "missing: none of the approvers can approve: config[5] (dave@example.com)")
 	same(t, by["Approvers, Slack"], nil, "warning: can't approve, being no full member in Slack: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
@@ -180,9 +181,9 @@ func TestOnLocalStack(t *testing.T) {
 	if err := os.WriteFile(mended, bytes.ReplaceAll(text, []byte("dave@example.com"), []byte("erin@example.com")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(look(mended, api, 0), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning")
+	expect(look(mended, api, 0), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "The system's own account: warning")
 
-	expect(look(mended, startSlack(t, slack.BotScopes[1:]), 1), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Slack scopes: missing")
+	expect(look(mended, startSlack(t, slack.BotScopes[1:]), 1), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Slack scopes: missing", "The system's own account: warning")
 
 	// From a delegated administrator account what is in use in the management
 	// account is out of reach.
@@ -198,7 +199,7 @@ func TestOnLocalStack(t *testing.T) {
 	local.Gateway.SetManagementAccount(ids.Accounts["network"])
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)
-	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing")
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The system's own account: warning")
 	same(t, by["Permission sets from here"], nil, "missing: in use in the management account, so AWS refuses to assign them from here: SupportAccess (config[6].PermissionSet)")
 	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
 		t.Errorf("organization: %+v", found)
