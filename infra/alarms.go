@@ -18,9 +18,10 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// metricNamespace is where the functions count what people must know of;
+// metricNamespace is where the functions count what people must know of: two
+// stacks in one account and region don't count together.
 // functions/internal/metric gives the names.
-const metricNamespace = "SsoElevator"
+func metricNamespace(s *settings.Settings) string { return "SsoElevator/" + s.NamePrefix }
 
 // An alarm looks at minutes, and stays on for an hour after the last time: a
 // removal that keeps failing says so once per round, and the alarm is on until
@@ -96,7 +97,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 	options := &awscloudwatch.MetricOptions{Period: seconds(alarmPeriod), Statistic: jsii.String("Sum")}
 	own := func(name string) awscloudwatch.IMetric {
 		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-			Namespace: jsii.String(metricNamespace), MetricName: &name, Period: options.Period, Statistic: options.Statistic,
+			Namespace: jsii.String(metricNamespace(s)), MetricName: &name, Period: options.Period, Statistic: options.Statistic,
 		})
 	}
 	var made []awscloudwatch.Alarm
@@ -163,7 +164,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 			AlarmName:        jsii.String(s.NamePrefix + "-" + alarm.id),
 			AlarmDescription: jsii.String(alarm.says),
 			Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-				Namespace: jsii.String(metricNamespace), MetricName: jsii.String(alarm.metric), Period: seconds(alarm.every), Statistic: jsii.String("Sum"),
+				Namespace: jsii.String(metricNamespace(s)), MetricName: jsii.String(alarm.metric), Period: seconds(alarm.every), Statistic: jsii.String("Sum"),
 			}),
 			Threshold:          jsii.Number(1),
 			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,

@@ -54,30 +54,31 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 		Title: jsii.String("Alarms"), Alarms: &alarms, Width: jsii.Number(24), Height: jsii.Number(4),
 	}))
 
+	metrics := ownMetrics(metricNamespace(s))
 	var decided, decisions []awscloudwatch.IMetric
 	for _, kind := range outcomes {
-		decided = append(decided, ownOf("Outcome", "Sum", string(kind), kind))
+		decided = append(decided, metrics.ownOf("Outcome", "Sum", string(kind), kind))
 	}
 	for _, kind := range byPeople {
 		for _, percentile := range []string{"p50", "p90"} {
-			decisions = append(decisions, ownOf("TimeToDecision", percentile, string(kind)+" "+percentile, kind))
+			decisions = append(decisions, metrics.ownOf("TimeToDecision", percentile, string(kind)+" "+percentile, kind))
 		}
 	}
 	row(dashboard,
 		graph("Requests by outcome", decided...),
 		graph("Time to decision, ms", decisions...),
-		graph("Time to grant, ms", own("TimeToGrant", "p50"), own("TimeToGrant", "p99")),
-		graph("Active access", own("ActiveAccess", "Maximum")),
+		graph("Time to grant, ms", metrics.own("TimeToGrant", "p50"), metrics.own("TimeToGrant", "p99")),
+		graph("Active access", metrics.own("ActiveAccess", "Maximum")),
 	)
 	row(dashboard,
-		graph("Granted and revoked", own("Granted", "Sum"), own("Revoked", "Sum")),
-		graph("Left behind", own("RevokeFailed", "Sum"), own("Swept", "Sum"), own("AuditDeferred", "Sum"), own("Misconfigured", "Sum")),
-		graph("Access that nobody asked for", own("DriftFound", "Sum"), own("DriftRevoked", "Sum"), own("DriftFailed", "Sum"), own("ReconcileIncomplete", "Sum"),
-			ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
-			ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
-			ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
-			ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
-		graph("Watching", own("SweepLooked", "Sum"), own("CatalogRefreshed", "Sum")),
+		graph("Granted and revoked", metrics.own("Granted", "Sum"), metrics.own("Revoked", "Sum")),
+		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum")),
+		graph("Access that nobody asked for", metrics.own("DriftFound", "Sum"), metrics.own("DriftRevoked", "Sum"), metrics.own("DriftFailed", "Sum"), metrics.own("ReconcileIncomplete", "Sum"),
+			metrics.ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
+			metrics.ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
+			metrics.ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
+			metrics.ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
+		graph("Watching", metrics.own("SweepLooked", "Sum"), metrics.own("CatalogRefreshed", "Sum")),
 	)
 	sum := func(label string) *awscloudwatch.MetricOptions {
 		return &awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: jsii.String("Sum"), Label: &label}
@@ -140,21 +141,24 @@ func graph(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget
 	})
 }
 
+// ownMetrics are the functions' own, by the namespace that they are in.
+type ownMetrics string
+
 // own is one of the functions' metrics.
-func own(name, statistic string) awscloudwatch.IMetric {
+func (namespace ownMetrics) own(name, statistic string) awscloudwatch.IMetric {
 	label := name
 	if statistic[0] == 'p' {
 		label = statistic
 	}
-	return metric(metricNamespace, name, statistic, label, nil)
+	return metric(string(namespace), name, statistic, label, nil)
 }
 
-func ownOf(name, statistic, label string, kind access.OutcomeKind) awscloudwatch.IMetric {
-	return ownWith(name, statistic, label, "Kind", string(kind))
+func (namespace ownMetrics) ownOf(name, statistic, label string, kind access.OutcomeKind) awscloudwatch.IMetric {
+	return namespace.ownWith(name, statistic, label, "Kind", string(kind))
 }
 
-func ownWith(name, statistic, label, dimension, value string) awscloudwatch.IMetric {
-	return metric(metricNamespace, name, statistic, label, map[string]*string{dimension: &value})
+func (namespace ownMetrics) ownWith(name, statistic, label, dimension, value string) awscloudwatch.IMetric {
+	return metric(string(namespace), name, statistic, label, map[string]*string{dimension: &value})
 }
 
 func ofTable(table awsdynamodb.Table, name string) awscloudwatch.IMetric {

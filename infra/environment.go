@@ -86,6 +86,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_SEND_DM":                    jsii.String(strconv.FormatBool(s.SendDM)),
 		"ELEVATOR_POST_REVOKE":                jsii.String(strconv.FormatBool(s.PostRevoke)),
 		"ELEVATOR_LOG_LEVEL":                  &s.LogLevel,
+		"ELEVATOR_METRIC_NAMESPACE":           jsii.String(metricNamespace(s)),
 	}
 	const (
 		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
@@ -111,7 +112,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	environments := map[string]map[string]*string{}
 	for name, variables := range needs {
 		environments[name] = map[string]*string{}
-		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL") {
+		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL", "ELEVATOR_METRIC_NAMESPACE") {
 			// Lambda takes an empty value, and the functions read it as not
 			// set; leaving it out says the same in fewer lines.
 			if value := values[variable]; *value != "" {

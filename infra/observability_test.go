@@ -12,8 +12,11 @@ import (
 	"testing"
 )
 
-// ownMetrics are the metrics that the functions write, by their source.
-func ownMetrics(t *testing.T) []string {
+// goldenNamespace is where the functions of the golden template count.
+const goldenNamespace = "SsoElevator/sso-elevator"
+
+// writtenMetrics are the metrics that the functions write, by their source.
+func writtenMetrics(t *testing.T) []string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join("..", "functions", "internal", "metric", "metric.go"))
 	if err != nil {
@@ -82,14 +85,14 @@ func resolvedAll(t *testing.T, value any) string {
 // writes, and what carries the system is beside them.
 func TestDashboard(t *testing.T) {
 	shown := dashboardMetrics(t)
-	written := ownMetrics(t)
+	written := writtenMetrics(t)
 	for _, name := range written {
-		if len(shown[metricNamespace+"/"+name]) == 0 {
+		if len(shown[goldenNamespace+"/"+name]) == 0 {
 			t.Errorf("%s is not on the dashboard", name)
 		}
 	}
 	for name := range shown {
-		if own, ok := strings.CutPrefix(name, metricNamespace+"/"); ok && !slices.Contains(written, own) {
+		if own, ok := strings.CutPrefix(name, goldenNamespace+"/"); ok && !slices.Contains(written, own) {
 			t.Errorf("the dashboard has %s, which nobody writes", own)
 		}
 	}
@@ -99,24 +102,24 @@ func TestDashboard(t *testing.T) {
 		"AWS/Lambda/Throttles": len(functionNames), "AWS/Lambda/Duration": len(functionNames),
 		"AWS/ApiGateway/Latency": 2, "AWS/ApiGateway/4xx": 1, "AWS/ApiGateway/5xx": 1,
 		"AWS/DynamoDB/ConsumedReadCapacityUnits": 1, "AWS/DynamoDB/WriteThrottleEvents": 1, "AWS/SQS/NumberOfMessagesSent": 1,
-		metricNamespace + "/Outcome": len(outcomes),
+		goldenNamespace + "/Outcome": len(outcomes),
 	} {
 		if got := len(shown[name]); got != want {
 			t.Errorf("%s is there %d times, want %d", name, got, want)
 		}
 	}
 	for _, kind := range outcomes {
-		if want := "Kind " + string(kind); !slices.Contains(shown[metricNamespace+"/Outcome"], want) {
-			t.Errorf("no outcome %q among %q", want, shown[metricNamespace+"/Outcome"])
+		if want := "Kind " + string(kind); !slices.Contains(shown[goldenNamespace+"/Outcome"], want) {
+			t.Errorf("no outcome %q among %q", want, shown[goldenNamespace+"/Outcome"])
 		}
 	}
 }
 
 // The alarms look at metrics that somebody writes.
 func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
-	written := ownMetrics(t)
+	written := writtenMetrics(t)
 	for id, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
-		if r.Properties["Namespace"] == metricNamespace && !slices.Contains(written, r.Properties["MetricName"].(string)) {
+		if r.Properties["Namespace"] == goldenNamespace && !slices.Contains(written, r.Properties["MetricName"].(string)) {
 			t.Errorf("%s looks at %v, which nobody writes", id, r.Properties["MetricName"])
 		}
 	}

@@ -41,7 +41,7 @@ func newRunAlarms(in constructs.Construct, s *settings.Settings) []awscloudwatch
 		}
 		sum := func(name string, dimensions map[string]*string) awscloudwatch.IMetric {
 			return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-				Namespace: jsii.String(metricNamespace), MetricName: &name, DimensionsMap: &dimensions,
+				Namespace: jsii.String(metricNamespace(s)), MetricName: &name, DimensionsMap: &dimensions,
 				Period: seconds(runPeriod), Statistic: jsii.String("Sum"),
 			})
 		}

@@ -30,7 +30,9 @@ type state struct {
 	name                string
 	function, operation string // of the task; HandOver has none
 	way                 way
-	press               string // what the approver presses, and is not told of in time otherwise
+	// press is what the approver presses; "late": once they were reminded. A
+	// request that is refused has nothing to press.
+	press string
 }
 
 // way is what else goes wrong on the way to a state: rules that come before the
@@ -63,8 +65,8 @@ func notRemoved(rounds int) way {
 // holds them to the definition.
 var taskStates = []state{
 	{"Evaluate", "evaluate", "evaluate", straight, "approve"},
-	{"Refuse", "evaluate", "refuse", notEvaluated, ""},
-	{"LookAgain", "evaluate", "next", notRefused, ""},
+	{"Refuse", "evaluate", "refuse", notEvaluated, "approve"},
+	{"LookAgain", "evaluate", "next", notRefused, "approve"},
 	{"Announce", "notify", "announce", straight, "approve"},
 	{"AnnounceAgain", "notify", "announce", notAnnounced, "approve"},
 	{"AwaitApproval", "await", "approval", straight, "approve"},

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// Namespace is where the alarms look for the metrics.
-const Namespace = "SsoElevator"
+// namespaceVariable is the environment variable that names the namespace in which
+// the alarms look for the metrics. Each stack has its own.
+const namespaceVariable = "ELEVATOR_METRIC_NAMESPACE"
 
 // Names of the metrics.
 const (
@@ -49,13 +50,14 @@ const (
 
 // Emitter writes metrics to W, one line each.
 type Emitter struct {
-	W   io.Writer
-	Now func() time.Time
+	W         io.Writer
+	Now       func() time.Time
+	Namespace string
 
 	mu sync.Mutex
 }
 
-var standard = &Emitter{W: os.Stdout, Now: time.Now}
+var standard = &Emitter{W: os.Stdout, Now: time.Now, Namespace: os.Getenv(namespaceVariable)}
 
 // Count adds one to the metric on standard output, where Lambda's log is.
 func Count(name string, dims map[string]string) { standard.Count(name, dims) }
@@ -95,7 +97,7 @@ func (e *Emitter) emit(name, unit string, value int64, dims map[string]string) {
 		"_aws": map[string]any{
 			"Timestamp": e.Now().UnixMilli(),
 			"CloudWatchMetrics": []directive{{
-				Namespace:  Namespace,
+				Namespace:  e.Namespace,
 				Dimensions: [][]string{append([]string{}, slices.Sorted(maps.Keys(dims))...)},
 				Metrics:    []definition{{Name: name, Unit: unit}},
 			}},

@@ -27,7 +27,7 @@ func TestCountWritesOneLine(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			e := &metric.Emitter{W: &out, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }}
+			e := &metric.Emitter{W: &out, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, Namespace: "SsoElevator"}
 			e.Count(metric.Granted, test.dims)
 			if out.String() != test.want {
 				t.Errorf("got  %s\nwant %s", &out, test.want)
@@ -63,7 +63,7 @@ func TestMeasureAndGaugeWriteOneLine(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			test.emit(&metric.Emitter{W: &out, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }})
+			test.emit(&metric.Emitter{W: &out, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }, Namespace: "SsoElevator"})
 			if out.String() != test.want {
 				t.Errorf("got  %s\nwant %s", &out, test.want)
 			}
