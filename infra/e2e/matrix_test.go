@@ -20,8 +20,10 @@ import (
 )
 
 var (
-	full = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load; without it a sample of the matrix")
-	seed = flag.Uint64("seed", 1, "of what is left to chance; it is printed")
+	full         = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load; without it a sample of the matrix")
+	seed         = flag.Uint64("seed", 1, "of what is left to chance; it is printed")
+	updateMatrix = flag.Bool("update-matrix", false, "write the whole matrix to docs/matrix.md instead of test-artefacts")
+
 	only = flag.String("only", "", "of the whole matrix, the cells whose name contains this")
 )
 
@@ -227,6 +229,9 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 		if c.spent {
 			r.Count = attempts(c.state.name, c.trouble.kind)
 		}
+		if c.trouble.stops {
+			r.Kind, r.Target = faults.Slow, states // there is no function to hold up
+		}
 	}
 	if c.trouble.more != nil {
 		c.trouble.more(&r)
@@ -341,7 +346,11 @@ func TestMatrix(t *testing.T) {
 	if *full {
 		text := m.text()
 		t.Logf("\n%s", text)
-		if err := os.WriteFile(artefacts+"/matrix.md", []byte(text), 0o644); err != nil {
+		file := artefacts + "/matrix.md"
+		if *updateMatrix {
+			file = repository + "/docs/matrix.md"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -401,10 +410,10 @@ type matrix struct {
 }
 
 const (
-	held     = "held"
+	held     = "✓"
 	broken   = "BROKEN"
-	didNot   = "–" // the fault did not come about: nothing to hit was called
-	notAsked = "·" // it can't
+	didNot   = "–" // the fault did not come about: nothing was called that it could hit
+	notAsked = " " // it can't come about: the function has no right to call that
 )
 
 // settleLimit is how long a cell may take, from the form to the closed row: with
@@ -629,6 +638,15 @@ func (r *request) entered(t *testing.T, state string) (at time.Time) {
 // each state.
 func (m *matrix) text() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, `# The fault matrix
+
+Written by `+"`make reliability RELIABILITY=-update-matrix`"+`; [reliability.md](reliability.md) says what was looked at. A column is a Task state of
+the request machine, a row a kind of trouble. ✓: it came about, and the invariants held. –: it did not come about, because nothing was called that it could hit. Empty:
+it can't, because the function has no right to make such calls.
+
+Seed %d.
+
+`, *seed)
 	counts := map[string]int{}
 	verdict := func(c cell) string {
 		v := m.verdicts[c.name()]
@@ -643,9 +661,9 @@ func (m *matrix) text() string {
 	}
 	for _, spent := range []bool{false, true} {
 		if spent {
-			b.WriteString("\nUntil the state's retries are spent:\n\n")
+			b.WriteString("\n## Until the state's retries are spent\n\n")
 		} else {
-			b.WriteString("Once:\n\n")
+			b.WriteString("## Once\n\n")
 		}
 		b.WriteString("| |")
 		for _, s := range taskStates {
@@ -663,6 +681,6 @@ func (m *matrix) text() string {
 			b.WriteString("\n")
 		}
 	}
-	fmt.Fprintf(&b, "\n%d held, %d broken, %d did not come about.\n", counts[held], counts[broken], counts[didNot])
+	fmt.Fprintf(&b, "\n%d cells held, %d are broken, in %d the trouble did not come about.\n", counts[held], counts[broken], counts[didNot])
 	return b.String()
 }

@@ -99,7 +99,7 @@ func TestMain(m *testing.M) {
 const sideBySide = "6"
 
 // manySideBySide is that many with -full, whose cells wait for retries.
-const manySideBySide = "20"
+const manySideBySide = "48"
 
 func run(m *testing.M) int {
 	flag.Parse()
