@@ -147,7 +147,7 @@ var (
 	giveUp        = attributes("tombstone closed_at")
 	beginRevoke   = attributes("revoking_at")
 	revoked       = attributes("revoked_at removal revoking_at events")
-	appendEvent   = attributes("events")
+	appendEvent   = attributes("events revoked_at")
 	markAudited   = attributes("audited")
 	answer        = attributes("answer")
 	storeRunToken = attributes("token")

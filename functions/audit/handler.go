@@ -191,13 +191,18 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 // revokeFailed raises the alarm, whatever else goes wrong, and records that the
 // access is still there.
 func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
+	r, err := h.Store.Get(ctx, in.RequestID)
+	if err == nil && !r.RevokedAt.IsZero() {
+		// It was seen to be gone, and the machine did not hear of it.
+		log.Info("the access is gone already")
+		return nil
+	}
 	h.Count(metric.RevokeFailed, nil)
 	why := in.Failure.String()
 	if why == "" {
 		why = in.Error
 	}
 	log.Error("the access could not be removed; it is tried again", "error", why)
-	r, err := h.Store.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
 	}

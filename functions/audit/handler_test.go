@@ -218,6 +218,9 @@ func TestHandle(t *testing.T) {
 			wantCounted: []string{"RevokeFailed", "AuditDeferred"},
 		},
 		{
+			name: "removal failed, as far as the machine knows", operation: "revoke_failed", row: revoked(access.RemovalDone), refuses: -1, wantAudited: 3,
+		},
+		{
 			name: "close", operation: "close", row: recordedRow(denied()), refuses: 0, wantAudited: 2, wantClosed: true,
 		},
 		{

@@ -93,6 +93,10 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				_, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventGranted, At: at})
 				return err
 			},
+			func(s *requests.Store) error {
+				_, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: at})
+				return err
+			},
 			func(s *requests.Store) error { return s.MarkAudited(ctx, "a", 1) },
 			func(s *requests.Store) error { return s.Close(ctx, "a", at, time.Hour) },
 		},

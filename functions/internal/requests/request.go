@@ -260,15 +260,20 @@ func recorded(r access.Request, kind access.EventKind) bool {
 const appendTries = 10
 
 // AppendEvent appends e unless there is an event of its kind already;
-// revoke_failed may repeat. The row comes back as it is after that.
+// revoke_failed may repeat, until the access is gone. The row comes back as it is after that.
 func (s *Store) AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error) {
 	const doing = "append event"
 	r, err := s.Get(ctx, id)
 	for try := 0; err == nil && try < appendTries; try++ {
-		if e.Kind != access.EventRevokeFailed && recorded(r, e.Kind) {
+		c := change{doing: doing, events: []access.Event{e}}
+		if e.Kind == access.EventRevokeFailed {
+			c.absent = []string{"revoked_at"}
+			if !r.RevokedAt.IsZero() {
+				return r, nil
+			}
+		} else if recorded(r, e.Kind) {
 			return r, nil
 		}
-		c := change{doing: doing, events: []access.Event{e}}
 		if len(r.Events) == 0 {
 			c.where, c.names = "attribute_not_exists(#events) OR size(#events) = :seen", []string{"events"}
 		} else {

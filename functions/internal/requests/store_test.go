@@ -554,6 +554,18 @@ func TestAppendEvent(t *testing.T) {
 		counts[e.Kind]++
 	}
 	equal(t, "events by kind", counts, map[access.EventKind]int{access.EventRequested: 1, access.EventGranted: 1, access.EventRevokeFailed: 4})
+
+	// What is gone has not failed to go.
+	if _, err := s.Revoked(ctx, r, monday, access.RemovalDone); err != nil {
+		t.Fatal(err)
+	}
+	after, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: monday})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := after.Events[len(after.Events)-1]; len(after.Events) != len(r.Events)+1 || last.Kind == access.EventRevokeFailed {
+		t.Errorf("after the removal, the last of %d events is %s", len(after.Events), last.Kind)
+	}
 }
 
 func TestClose(t *testing.T) {
