@@ -333,14 +333,16 @@ func TestMatrix(t *testing.T) {
 	t.Logf("seed %d, %d cells", *seed, len(cells))
 	m := &matrix{verdicts: map[string]string{}}
 	t.Run("cells", func(t *testing.T) {
-		for i, s := range stacks {
-			wishes := wishes()
-			for j := i; j < len(cells); j += len(stacks) {
-				t.Run(cells[j].name(), func(t *testing.T) {
-					t.Parallel()
-					m.run(t, s, cells[j], wishes)
-				})
-			}
+		free := make([]chan wish, len(stacks))
+		for i := range free {
+			free[i] = wishes()
+		}
+		for i, c := range cells {
+			on := i % len(stacks)
+			t.Run(c.name(), func(t *testing.T) {
+				t.Parallel()
+				m.run(t, stacks[on], c, free[on])
+			})
 		}
 	})
 	if *full {
