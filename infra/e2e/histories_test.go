@@ -21,8 +21,8 @@ import (
 const (
 	// histories is how many requests the long history has.
 	histories = 1000
-	// atOnce is how many of them are under way at a time.
-	atOnce = 20
+	// atOnce is how many of them are under way on one stack at a time.
+	atOnce = 16
 )
 
 // hazards are the faults of a history. Each may come about whenever it applies.
@@ -48,7 +48,9 @@ var hazards = []faults.Rule{
 // life is one request of a history.
 type life struct {
 	n       int
-	seed    uint64
+	stack   *stack
+	wish    wish
+	chance  *rand.Rand
 	request *request
 	stopped time.Time // its execution was, from outside
 	refused bool      // somebody else had given the access before
@@ -62,61 +64,75 @@ func TestHistories(t *testing.T) {
 	if !*full {
 		t.Skip("takes a quarter of an hour: -full")
 	}
+	t.Logf("seed %d, %d requests", *seed, histories)
+	var sides [len(faulty)]side
 	for i, s := range faulty {
-		t.Run(fmt.Sprintf("stack %d", i+1), func(t *testing.T) { history(t, s, histories/len(faulty), *seed+uint64(i)) })
+		sides[i] = side{
+			stack: s, slots: make(chan struct{}, atOnce),
+			// In an account that nobody else asks for: what a stranger gave there stays.
+			foreign: []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")},
+		}
+	}
+	t.Run("lives", func(t *testing.T) {
+		for n := range histories {
+			on := &sides[n%len(sides)]
+			t.Run(fmt.Sprint(n), func(t *testing.T) {
+				t.Parallel()
+				on.slots <- struct{}{}
+				defer func() { <-on.slots }()
+				if n%100 < len(sides) {
+					on.stack.run(t, "warn", "")
+				}
+				on.begin(n).live(t)
+			})
+		}
+	})
+	for i := range sides {
+		s := sides[i].stack
+		for _, w := range sides[i].foreign {
+			if n := s.assignments(t, w); n != 1 {
+				t.Errorf("what a stranger gave %v is there %d times", w, n)
+			}
+		}
+		s.nothingLeft(t)
+		overlaps(t, sides[i].lives)
 	}
 }
 
-func history(t *testing.T, s *stack, n int, seed uint64) {
-	t.Parallel()
-	t.Logf("seed %d, %d requests", seed, n)
+// side is the part of a history that one stack has.
+type side struct {
+	stack   *stack
+	slots   chan struct{} // for those that are under way
+	foreign []wish        // what a stranger gave
+
+	mu    sync.Mutex
+	lives []*life
+}
+
+// begin draws what one person wishes for.
+func (s *side) begin(n int) *life {
+	r := rand.New(rand.NewPCG(*seed, uint64(n)))
 	people := []string{alice, dave, erin, frank, grace, judy, kim, lena}
-	// Not in the pool's accounts: what a stranger gave there before stays.
-	foreign := []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")}
-
-	var mu sync.Mutex
-	var lives []*life
-	t.Run("lives", func(t *testing.T) {
-		for n := range n {
-			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				t.Parallel()
-				r := rand.New(rand.NewPCG(seed, uint64(n)))
-				w := wish{people[r.IntN(len(people))], accounts[r.IntN(3)], []string{"ReadOnlyAccess", "DeveloperAccess"}[r.IntN(2)], []int{6, 10, 20}[r.IntN(3)]}
-				l := &life{n: n, seed: seed}
-				if r.IntN(50) == 0 {
-					w, l.refused = foreign[r.IntN(len(foreign))], true
-					w.seconds = 6
-				}
-				mu.Lock()
-				lives = append(lives, l)
-				mu.Unlock()
-				l.live(t, s, w, r)
-			})
-			if n%100 == 50 {
-				t.Run(fmt.Sprintf("run %d", n), func(t *testing.T) {
-					t.Parallel()
-					s.run(t, "warn", "")
-				})
-			}
-		}
-	})
-
-	for _, w := range foreign {
-		if n := s.assignments(t, w); n != 1 {
-			t.Errorf("what a stranger gave %v is there %d times", w, n)
-		}
+	l := &life{n: n, stack: s.stack, chance: r}
+	l.wish = wish{people[r.IntN(len(people))], accounts[r.IntN(3)], []string{"ReadOnlyAccess", "DeveloperAccess"}[r.IntN(2)], []int{6, 10, 20}[r.IntN(3)]}
+	if r.IntN(50) == 0 {
+		l.wish, l.refused = s.foreign[r.IntN(len(s.foreign))], true
+		l.wish.seconds = 6
 	}
-	s.nothingLeft(t)
-	overlaps(t, lives)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lives = append(s.lives, l)
+	return l
 }
 
 // live is what people and chance do to one request.
-func (l *life) live(t *testing.T, s *stack, w wish, r *rand.Rand) {
+func (l *life) live(t *testing.T) {
+	s, w, r := l.stack, l.wish, l.chance
 	label := fmt.Sprintf("life %d", l.n)
 	time.Sleep(time.Duration(r.IntN(2000)) * time.Millisecond)
 	l.request = s.askBecause(t, w, fmt.Sprintf("%s, %d", label, time.Now().UnixNano()), func(id string) {
 		for i, h := range hazards {
-			h.Label, h.RequestID, h.Count, h.Seed = label, id, -1, l.seed<<20^uint64(l.n)<<5^uint64(i)
+			h.Label, h.RequestID, h.Count, h.Seed = label, id, -1, *seed<<20^uint64(l.n)<<5^uint64(i)
 			s.fault(t, h)
 		}
 	})
@@ -174,21 +190,21 @@ func (l *life) live(t *testing.T, s *stack, w wish, r *rand.Rand) {
 			pressed = time.Now()
 			var all sync.WaitGroup
 			for _, p := range decide {
-				all.Go(func() { l.press(t, s, p.person, p.action, m) })
+				all.Go(func() { l.press(t, p.person, p.action, m) })
 			}
 			all.Wait()
 		}
 		if endAfter >= 0 && !row.GrantedAt.IsZero() && row.RevokingAt.IsZero() && time.Since(row.GrantedAt) > endAfter && time.Since(ended) > 5*time.Second {
 			ended = time.Now()
-			l.press(t, s, w.person, "end", m)
+			l.press(t, w.person, "end", m)
 		}
 	}
 	row := s.requestRow(t, l.request.id)
 	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
 }
 
-func (l *life) press(t *testing.T, s *stack, person, action string, m access.Post) {
-	err := s.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}, nil)
+func (l *life) press(t *testing.T, person, action string, m access.Post) {
+	err := l.stack.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}, nil)
 	// Slack shows buttons to who is not there as little as the page does.
 	if err != nil && !strings.Contains(err.Error(), "404") {
 		t.Errorf("%s presses %s: %v", person, action, err)
