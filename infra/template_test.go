@@ -172,12 +172,24 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 		given[name] = slices.Collect(maps.Keys(variables))
 	}
 	tag := regexp.MustCompile("env:\"(ELEVATOR_\\w+)(,required)?")
+	// What counts reads its variable by itself, in every function.
+	counter, err := os.ReadFile(filepath.Join("..", "functions", "internal", "metric", "metric.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := regexp.MustCompile(`= "(ELEVATOR_\w+)"`).FindStringSubmatch(string(counter))
+	if counts == nil {
+		t.Fatal("the metrics have no namespace")
+	}
 	for _, name := range functionNames {
 		files, err := filepath.Glob(filepath.Join("..", "functions", name, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var read []string
+		read := []string{counts[1]}
+		if !slices.Contains(given[name], counts[1]) {
+			t.Errorf("%s does not get %s", name, counts[1])
+		}
 		for _, file := range files {
 			source, err := os.ReadFile(file)
 			if err != nil {

@@ -140,8 +140,10 @@ func TestClearErrors(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(deadMoto, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(deadMoto, "bin", "moto_server"), []byte("#!/bin/sh\necho no flask here >&2\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"moto_server", "python"} {
+		if err := os.WriteFile(filepath.Join(deadMoto, "bin", name), []byte("#!/bin/sh\necho no flask here >&2\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	tests := []struct {
 		name     string
