@@ -48,9 +48,10 @@ func notEvaluated(*stack, *testing.T, wish) []faults.Rule {
 	return []faults.Rule{{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Invocations: attempts("Evaluate", faults.KillBefore), Count: -1}}
 }
 
-func notRefused(s *stack, t *testing.T, w wish) []faults.Rule {
-	return append(notEvaluated(s, t, w),
-		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "refuse", Invocations: attempts("Refuse", faults.KillBefore), Count: -1})
+// refusedUnheard refuses, and the machine does not hear of it: the next try finds
+// the request decided.
+func refusedUnheard(s *stack, t *testing.T, w wish) []faults.Rule {
+	return append(notEvaluated(s, t, w), faults.Rule{Kind: faults.KillAfter, Function: "-evaluate", Operation: "refuse"})
 }
 
 func notAnnounced(*stack, *testing.T, wish) []faults.Rule {
@@ -69,7 +70,7 @@ func notRemoved(rounds int) way {
 var taskStates = []state{
 	{"Evaluate", "evaluate", "evaluate", straight, "approve"},
 	{"Refuse", "evaluate", "refuse", notEvaluated, "approve"},
-	{"LookAgain", "evaluate", "next", notRefused, "approve"},
+	{"LookAgain", "evaluate", "next", refusedUnheard, "approve"},
 	{"Announce", "notify", "announce", straight, "approve"},
 	{"AnnounceAgain", "notify", "announce", notAnnounced, "approve"},
 	{"AwaitApproval", "await", "approval", straight, "approve"},
