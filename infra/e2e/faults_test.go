@@ -63,7 +63,13 @@ func (s *stack) faults(t *testing.T, label string) (rules []faults.Rule) {
 // forget takes the faults with that label away.
 func (s *stack) forget(t *testing.T, label string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodDelete, s.AWSEndpointURL+"/_faults?label="+url.QueryEscape(label), nil)
+	remove(t, s.AWSEndpointURL+"/_faults?label="+url.QueryEscape(label))
+}
+
+// remove sends a DELETE.
+func remove(t *testing.T, address string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodDelete, address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

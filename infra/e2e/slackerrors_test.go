@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -32,15 +31,7 @@ func (s *stack) slackFault(t *testing.T, method, code, match string, count int, 
 // mend takes the faults with that match away.
 func (s *stack) mend(t *testing.T, match string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodDelete, s.Page+"sim/faults?match="+url.QueryEscape(match), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	remove(t, s.Page+"sim/faults?match="+url.QueryEscape(match))
 }
 
 // history is what the execution went through.
