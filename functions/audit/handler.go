@@ -188,10 +188,17 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	return h.flush(ctx, log, r)
 }
 
+// lookTimeout is how long a failed removal's row is looked for at most before
+// the alarm is raised.
+const lookTimeout = 3 * time.Second
+
 // revokeFailed raises the alarm, whatever else goes wrong, and records that the
 // access is still there.
 func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	// A table that does not answer must not keep the alarm from being raised.
+	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	r, err := h.Store.Get(look, in.RequestID)
 	if err == nil && !r.RevokedAt.IsZero() {
 		// It was seen to be gone, and the machine did not hear of it.
 		log.Info("the access is gone already")

@@ -28,6 +28,7 @@ type world struct {
 	refuses   int // the bucket takes so many records, then no more; -1: all
 	appendErr error
 	markErr   error
+	silent    bool // the table does not answer
 
 	run      access.Run
 	findings []access.Finding
@@ -35,7 +36,13 @@ type world struct {
 	records  []auditrecord.Finding // those of findings that the bucket took, each once
 }
 
-func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+func (w *world) Get(ctx context.Context, _ string) (access.Request, error) {
+	if w.silent {
+		<-ctx.Done()
+		return access.Request{}, ctx.Err()
+	}
+	return w.row, nil
+}
 
 func (w *world) AppendEvent(_ context.Context, _ string, e access.Event) (access.Request, error) {
 	if w.appendErr != nil {
@@ -351,5 +358,16 @@ func TestFailedRemovalSaysWhy(t *testing.T) {
 		if got := w.row.Events[len(w.row.Events)-1].Message; got != test.want {
 			t.Errorf("%s: the record says %q, want %q", test.name, got, test.want)
 		}
+	}
+}
+
+// The alarm does not wait for a table that does not answer.
+func TestRemovalFailedWhileTheTableIsSilent(t *testing.T) {
+	w := &world{row: granted(), refuses: -1, silent: true}
+	if _, err := w.do(t, "revoke_failed", "Throttled"); err == nil {
+		t.Error("recorded without a row")
+	}
+	if want := []string{"RevokeFailed"}; !slices.Equal(w.counted, want) {
+		t.Errorf("counted %q, want %q", w.counted, want)
 	}
 }
