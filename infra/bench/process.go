@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sso-elevator/infra/compile"
 	"sso-elevator/infra/local/process"
 )
 
@@ -175,6 +176,9 @@ func (r *running) resident() (int64, error) {
 // environment is what every function finds: each reads of it what it knows.
 func environment(s *stub) []string {
 	var all []string
+	for name, value := range compile.Environment {
+		all = append(all, name+"="+value)
+	}
 	for name, value := range map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s.url,
 		"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_SESSION_TOKEN": "bench",

@@ -48,7 +48,7 @@ type stub struct {
 
 	catalog, policy, pointer []byte
 	permissionSets           [][2]string
-	rows                     map[string]object // items of the table, by key
+	rows                     map[string]json.RawMessage // items of the table, by key
 
 	mu      sync.Mutex
 	unknown []string // calls that it has no answer for
@@ -58,7 +58,7 @@ type stub struct {
 // newStub starts a stub of that world with those requests and leases in its
 // table. The caller closes it.
 func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
-	s := &stub{rows: map[string]object{}, calls: map[string]int{}, permissionSets: w.permissionSets}
+	s := &stub{rows: map[string]json.RawMessage{}, calls: map[string]int{}, permissionSets: w.permissionSets}
 	var err error
 	if s.policy, err = json.Marshal(w.policy); err != nil {
 		return nil, err

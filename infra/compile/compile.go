@@ -1,4 +1,4 @@
-// Package compile makes the functions' binaries, for whoever deploys them and
+// Package compile makes the functions' binaries, and says how Go runs them, for whoever deploys them and
 // for whoever measures them: what is measured is what is deployed.
 package compile
 
@@ -8,6 +8,12 @@ import (
 	"os/exec"
 	"strings"
 )
+
+// Environment is what Go's runtime is told in every function, beside the
+// function's own settings: to run on one processor. With the memory that they have,
+// Lambda gives the functions less than one, and they do one thing at a time;
+// on two, a call passes from thread to thread (docs/performance.md).
+var Environment = map[string]string{"GOMAXPROCS": "1"}
 
 // Function compiles ./functions/<name> of the Go module at root into the file
 // to: a static binary for Linux on goarch. The same source gives the same bytes

@@ -18,12 +18,14 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
+// How many requests a history has: the long one, and that of make test.
 const (
-	// histories is how many requests the long history has.
-	histories = 1000
-	// atOnce is how many of them are under way on one stack at a time.
-	atOnce = 16
+	longHistory  = 1000
+	shortHistory = 12
 )
+
+// atOnce is how many of them are under way on one stack at a time.
+const atOnce = 16
 
 // hazards are the faults of a history. Each may come about whenever it applies.
 var hazards = []faults.Rule{
@@ -59,71 +61,101 @@ type life struct {
 // TestHistories lets many people ask for the same few kinds of access, decide at
 // the same instant, press twice, and end at the moment of expiry, while functions
 // die, calls fail, executions are stopped and runs of the reconciliation look;
-// afterwards everything there is has to agree.
+// afterwards everything there is has to agree. With -full that is a long history
+// on two stacks of its own, otherwise a short one beside the other tests.
 func TestHistories(t *testing.T) {
-	if !*full {
-		t.Skip("takes a quarter of an hour: -full")
-	}
-	t.Logf("seed %d, %d requests", *seed, histories)
-	var sides [len(faulty)]side
-	for i, s := range faulty {
-		sides[i] = side{
-			stack: s, slots: make(chan struct{}, atOnce),
-			// In an account that nobody else asks for: what a stranger gave there stays.
-			foreign: []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")},
+	requests, sides := shortHistory, []*side{shortSide()}
+	if *full {
+		requests, sides = longHistory, nil
+		for _, s := range faulty {
+			sides = append(sides, longSide(t, s))
 		}
+	} else {
+		t.Parallel()
 	}
+	t.Logf("seed %d, %d requests", *seed, requests)
 	t.Run("lives", func(t *testing.T) {
-		for n := range histories {
-			on := &sides[n%len(sides)]
+		for n := range requests {
+			on := sides[n%len(sides)]
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
 				t.Parallel()
 				on.slots <- struct{}{}
 				defer func() { <-on.slots }()
-				if n%100 < len(sides) {
+				if on.alone && n%100 < len(sides) {
 					on.stack.run(t, "warn", "")
 				}
 				on.begin(n).live(t)
 			})
 		}
 	})
-	for i := range sides {
-		s := sides[i].stack
-		for _, w := range sides[i].foreign {
-			if n := s.assignments(t, w); n != 1 {
+	for _, on := range sides {
+		shared := overlaps(t, on.lives)
+		if !on.alone {
+			continue
+		}
+		if shared == 0 {
+			t.Error("no two requests held the same access: nothing was tried of it")
+		}
+		for _, w := range on.foreign {
+			if n := on.stack.assignments(t, w); n != 1 {
 				t.Errorf("what a stranger gave %v is there %d times", w, n)
 			}
 		}
-		s.nothingLeft(t)
-		overlaps(t, sides[i].lives)
+		on.nothingLeft(t)
 	}
 }
 
 // side is the part of a history that one stack has.
 type side struct {
-	stack   *stack
-	slots   chan struct{} // for those that are under way
-	foreign []wish        // what a stranger gave
+	stack *stack
+	alone bool          // nobody else uses the stack
+	slots chan struct{} // for those that are under way
+
+	// Who asks for what, for how many seconds.
+	people, accounts, sets []string
+	seconds                []int
+	foreign                []wish // what a stranger gave
 
 	mu    sync.Mutex
 	lives []*life
 }
 
+func longSide(t *testing.T, s *stack) *side {
+	return &side{
+		stack: s, alone: true, slots: make(chan struct{}, atOnce),
+		people:   []string{alice, dave, erin, frank, grace, judy, kim, lena},
+		accounts: accounts[:3], sets: []string{"ReadOnlyAccess", "DeveloperAccess"}, seconds: []int{6, 10, 20},
+		// In an account that nobody else asks for: what a stranger gave there stays.
+		foreign: []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")},
+	}
+}
+
+// shortSide is on the stack that the tests share, with access that none of them
+// asks for.
+func shortSide() *side {
+	return &side{
+		stack: local, slots: make(chan struct{}, atOnce),
+		people: []string{kim, lena}, accounts: accounts[:2], sets: []string{"DeveloperAccess"}, seconds: []int{10, 20},
+	}
+}
+
 // begin draws what one person wishes for.
 func (s *side) begin(n int) *life {
 	r := rand.New(rand.NewPCG(*seed, uint64(n)))
-	people := []string{alice, dave, erin, frank, grace, judy, kim, lena}
 	l := &life{n: n, stack: s.stack, chance: r}
-	l.wish = wish{people[r.IntN(len(people))], accounts[r.IntN(3)], []string{"ReadOnlyAccess", "DeveloperAccess"}[r.IntN(2)], []int{6, 10, 20}[r.IntN(3)]}
-	if r.IntN(50) == 0 {
-		l.wish, l.refused = s.foreign[r.IntN(len(s.foreign))], true
-		l.wish.seconds = 6
+	l.wish = wish{oneOf(r, s.people), oneOf(r, s.accounts), oneOf(r, s.sets), oneOf(r, s.seconds)}
+	if len(s.foreign) > 0 && r.IntN(50) == 0 {
+		l.wish, l.refused = oneOf(r, s.foreign), true
+		l.wish.seconds = s.seconds[0]
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lives = append(s.lives, l)
 	return l
 }
+
+// oneOf is one of them.
+func oneOf[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 // live is what people and chance do to one request.
 func (l *life) live(t *testing.T) {
@@ -166,6 +198,7 @@ func (l *life) live(t *testing.T) {
 
 	began := time.Now()
 	var announced, pressed, ended time.Time
+	rounds := 0
 	for time.Since(began) < settleLimit {
 		time.Sleep(1500 * time.Millisecond)
 		row := s.requestRow(t, l.request.id, "closed_at", "posts", "outcome", "granted_at", "revoking_at")
@@ -188,19 +221,32 @@ func (l *life) live(t *testing.T) {
 		}
 		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
+			if rounds++; rounds > 5 {
+				// Somebody without a message of their own can't withdraw.
+				decide = []press{{bob, "deny"}}
+			}
 			var all sync.WaitGroup
 			for _, p := range decide {
-				all.Go(func() { l.press(t, p.person, p.action, m) })
+				all.Go(func() { l.press(t, p.person, p.action, l.messageOf(row, p.person, "dm-announce")) })
 			}
 			all.Wait()
 		}
 		if endAfter >= 0 && !row.GrantedAt.IsZero() && row.RevokingAt.IsZero() && time.Since(row.GrantedAt) > endAfter && time.Since(ended) > 5*time.Second {
 			ended = time.Now()
-			l.press(t, w.person, "end", m)
+			l.press(t, w.person, "end", l.messageOf(row, w.person, "dm-granted"))
 		}
 	}
 	row := s.requestRow(t, l.request.id)
 	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
+}
+
+// messageOf is where somebody presses: in the channel, or, as a requester who is
+// not there, in the direct message, if there is one.
+func (l *life) messageOf(row access.Request, person, purpose string) access.Post {
+	if direct := row.Posts[purpose]; person == l.wish.person && direct.TS != "" {
+		return direct
+	}
+	return row.Posts["announce"]
 }
 
 func (l *life) press(t *testing.T, person, action string, m access.Post) {
@@ -213,8 +259,9 @@ func (l *life) press(t *testing.T, person, action string, m access.Post) {
 
 // nothingLeft says whether the table has an open request or a lease left, or
 // Identity Center an assignment that is not a stranger's.
-func (s *stack) nothingLeft(t *testing.T) {
+func (on *side) nothingLeft(t *testing.T) {
 	t.Helper()
+	s := on.stack
 	name := s.ids.get("table", "", func() string { return "" })
 	pages := dynamodb.NewScanPaginator(s.table, &dynamodb.ScanInput{TableName: &name, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() {
@@ -232,8 +279,8 @@ func (s *stack) nothingLeft(t *testing.T) {
 			}
 		}
 	}
-	for _, account := range accounts[:3] {
-		for _, set := range []string{"ReadOnlyAccess", "DeveloperAccess"} {
+	for _, account := range on.accounts {
+		for _, set := range on.sets {
 			out, err := s.sso.ListAccountAssignments(t.Context(), &ssoadmin.ListAccountAssignmentsInput{
 				InstanceArn: &s.instanceARN, AccountId: aws.String(s.accountID(t, account)), PermissionSetArn: aws.String(s.permissionSetARN(t, set)),
 			})
@@ -247,11 +294,11 @@ func (s *stack) nothingLeft(t *testing.T) {
 	}
 }
 
-// overlaps looks for access that one request removed while another's time ran.
-func overlaps(t *testing.T, lives []*life) {
+// overlaps looks for access that one request removed while another's time ran,
+// and says how often two requests shared some.
+func overlaps(t *testing.T, lives []*life) (shared int) {
 	t.Helper()
 	rows := map[int]access.Request{}
-	shared := 0
 	for _, l := range lives {
 		if l.request != nil {
 			rows[l.n] = l.request.stack.requestRow(t, l.request.id)
@@ -271,7 +318,5 @@ func overlaps(t *testing.T, lives []*life) {
 		}
 	}
 	t.Logf("%d times two requests held the same access", shared)
-	if shared == 0 {
-		t.Error("no two requests held the same access: nothing was tried of it")
-	}
+	return shared
 }
