@@ -241,8 +241,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	}
 }
 
-// tell shows a text to the person who did something, and to nobody else.
-func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interaction, text string) {
+// tell shows a text to the person who did something, and to nobody else. It says
+// whether it could.
+func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interaction, text string) bool {
 	err := access.Errorf(access.CodeInvalid, "there is no response URL")
 	if in.ResponseURL != "" {
 		err = h.Slack.Respond(ctx, in.ResponseURL, text)
@@ -253,6 +254,7 @@ func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interacti
 	if err != nil {
 		log.Error("a person could not be answered", "error", lambdaerr.Message(err))
 	}
+	return err == nil
 }
 
 // forPeople is what a person is told of an error, and whether the error is

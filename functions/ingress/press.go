@@ -80,8 +80,9 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		// press tells, and changes nothing that the first one did.
 		text, _ = forPeople(err)
 	}
-	if text != "" {
-		h.tell(ctx, log, in, text)
+	if text != "" && !h.tell(ctx, log, in, text) {
+		// Then Slack shows by itself, beside the button, that something went wrong.
+		return empty(http.StatusInternalServerError)
 	}
 	return empty(http.StatusOK)
 }

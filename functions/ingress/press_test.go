@@ -195,3 +195,28 @@ func TestPressOfAnUnknownRequest(t *testing.T) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 }
+
+// Who can't be told that nothing came of a press is not left to believe the
+// opposite: Slack shows a warning beside a button that was answered with an error.
+func TestPressThatNobodyIsToldOf(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
+	for _, test := range []struct {
+		name                    string
+		decide, respond, nobody error
+		want                    int
+	}{
+		{"decided", nil, unavailable, unavailable, http.StatusOK},
+		{"told", unavailable, nil, unavailable, http.StatusOK},
+		{"told in the channel", unavailable, unavailable, nil, http.StatusOK},
+		{"not told", unavailable, unavailable, unavailable, http.StatusInternalServerError},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.rows["r1"] = waiting()
+			w.decideErr, w.respondErr, w.ephemeralErr = test.decide, test.respond, test.nobody
+			if got := w.send(t, press("UANN", "approve", "r1")); got.StatusCode != test.want || got.Body != "" {
+				t.Errorf("got %d %q, want %d without a body", got.StatusCode, got.Body, test.want)
+			}
+		})
+	}
+}

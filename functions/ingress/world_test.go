@@ -59,9 +59,9 @@ type world struct {
 	updated  []string // "channel timestamp fallback text"
 	deadline time.Duration
 
-	openErr, updateErr, peopleErr, catalogErr, policyErr, createErr, startErr, resumeErr, decideErr, respondErr error
-	rival                                                                                                       *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                 *access.RunAnswer
+	openErr, updateErr, peopleErr, catalogErr, policyErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
+	rival                                                                                                                     *access.Outcome // entered by somebody else just before Decide
+	rivalAnswer                                                                                                               *access.RunAnswer
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -144,8 +144,10 @@ func (w *world) Respond(_ context.Context, responseURL, text string) error {
 }
 
 func (w *world) Ephemeral(_ context.Context, channel, user, _, text string) error {
-	w.told = append(w.told, channel+" "+user+" "+text)
-	return nil
+	if w.ephemeralErr == nil {
+		w.told = append(w.told, channel+" "+user+" "+text)
+	}
+	return w.ephemeralErr
 }
 
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {

@@ -41,7 +41,7 @@ type pressed struct {
 func TestLoad(t *testing.T) {
 	s, much := local, smallLoad
 	if *full {
-		s, much = faulty[0], fullLoad
+		s, much = loaded, fullLoad
 	}
 	requests := s.openMany(t, much.open)
 
@@ -50,6 +50,7 @@ func TestLoad(t *testing.T) {
 
 	total := much.presses * much.seconds
 	each := total / much.open // presses of one request
+	denies := func(i int) bool { return i%each == each/2 }
 	toldBefore := s.toldToPressAgain(t, carol)
 	results := make([]pressed, total)
 	var all sync.WaitGroup
@@ -58,7 +59,7 @@ func TestLoad(t *testing.T) {
 	for i := range total {
 		<-tick.C
 		r, person, action := requests[i%len(requests)], alice, "approve"
-		if i%each == each/2 {
+		if denies(i) {
 			r, person, action = requests[i/each%len(requests)], carol, "deny"
 		}
 		all.Go(func() { results[i] = r.pressAsSlack(person, action) })
@@ -67,9 +68,13 @@ func TestLoad(t *testing.T) {
 	close(stop)
 
 	var took []time.Duration
-	late, failed := 0, 0
+	late, failed, warned := 0, 0, 0
 	for i, p := range results {
-		if p.err != nil || p.status != http.StatusOK {
+		if p.status == http.StatusInternalServerError {
+			if denies(i) {
+				warned++ // Slack shows that something went wrong
+			}
+		} else if p.err != nil || p.status != http.StatusOK {
 			failed++
 			if failed < 10 {
 				t.Errorf("press %d: status %d, %v", i, p.status, p.err)
@@ -98,9 +103,10 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	told := s.toldToPressAgain(t, carol) - toldBefore
-	t.Logf("%d of %d decisions came while the table did not answer in time; %d times who pressed was told to press again", undecided, len(requests), told)
-	if told < undecided {
-		t.Errorf("%d decisions are lost without a word", undecided-told)
+	t.Logf("%d of %d decisions came while the table did not answer in time; %d times who pressed them was told to press again, %d times Slack showed a warning",
+		undecided, len(requests), told, warned)
+	if told+warned < undecided {
+		t.Errorf("%d decisions are lost without a word", undecided-told-warned)
 	}
 	for _, r := range requests {
 		eventually(t, settleLimit, "request "+r.id+" is closed", func() error {

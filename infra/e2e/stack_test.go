@@ -67,10 +67,13 @@ type stack struct {
 // runs look at everything.
 var local, quiet, drifting *stack
 
-// faulty are those of the whole fault matrix, of the long histories and the
-// load, with -full; then there is no other. There are two, because each has one
-// moto, and that one processor.
-var faulty [2]*stack
+// faulty are those of the whole fault matrix and of the long histories, with
+// -full, and loaded that of the load; then there is no other. There are two for
+// the matrix, because each has one moto, and that one processor.
+var (
+	faulty [2]*stack
+	loaded *stack
+)
 
 // program is the local stack, compiled.
 var program string
@@ -124,9 +127,9 @@ func run(m *testing.M) int {
 	}
 	// Side by side, before there is a test to disturb.
 	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet, "drift": &drifting}
-	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults-1": "organization", "faults-2": "organization"}
+	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults-1": "organization", "faults-2": "organization", "faults-load": "organization"}
 	if *full {
-		stacks = map[string]**stack{"faults-1": &faulty[0], "faults-2": &faulty[1]}
+		stacks = map[string]**stack{"faults-1": &faulty[0], "faults-2": &faulty[1], "faults-load": &loaded}
 		if err := flag.Set("test.parallel", manySideBySide); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
