@@ -4,6 +4,7 @@ package cost
 import (
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -40,10 +41,11 @@ const (
 )
 
 // Calls are what was counted: state transitions, retries included, and calls by
-// service and operation, as "DynamoDB.GetItem".
+// caller, as "grant start", and then by service and operation, as
+// "DynamoDB.GetItem". The caller "" is who is no function: Slack and Step Functions.
 type Calls struct {
-	Transitions int            `json:"transitions"`
-	Calls       map[string]int `json:"calls"`
+	Transitions int                       `json:"transitions"`
+	Calls       map[string]map[string]int `json:"calls"`
 }
 
 //go:embed request.json
@@ -57,19 +59,16 @@ func Request() (c Calls, err error) {
 }
 
 // Of is how many calls there are of a service, of all its operations or those
-// that begin with one of the words.
+// that begin with one of the words, whoever makes them.
 func (c Calls) Of(service string, beginnings ...string) (n int) {
-	for name, count := range c.Calls {
-		s, operation, _ := strings.Cut(name, ".")
-		if s != service {
-			continue
-		}
-		matches := len(beginnings) == 0
-		for _, b := range beginnings {
-			matches = matches || strings.HasPrefix(operation, b)
-		}
-		if matches {
-			n += count
+	if len(beginnings) == 0 {
+		beginnings = []string{""}
+	}
+	for _, calls := range c.Calls {
+		for name, count := range calls {
+			if slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(name, service+"."+b) }) {
+				n += count
+			}
 		}
 	}
 	return n

@@ -2,13 +2,13 @@ package cost
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"testing"
 )
 
@@ -78,11 +78,22 @@ log for each invocation. Each reminder adds four transitions and three invocatio
 		fmt.Fprintf(&b, "| %s | %.0f | %.2f |\n", l.What, l.Count, l.USD)
 	}
 	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nRuns that look for access that nobody asked for come on top: `make bench` says how many calls, all of them free but for the functions' time.\n\n", Sum(lines))
-	b.WriteString("What one request calls:\n\n| call | times |\n|---|---:|\n")
-	fmt.Fprintf(&b, "| state transition | %d |\n", c.Transitions)
-	for _, name := range slices.Sorted(maps.Keys(c.Calls)) {
-		fmt.Fprintf(&b, "| `%s` | %d |\n", name, c.Calls[name])
+	fmt.Fprintf(&b, `## What one request calls, and why
+
+Each call is counted with who makes it: a function, and the operation of its task. Why there are %d state transitions is in
+[performance](performance.md#one-approved-request-without-reminders). Each function's process is a new one; one that was used before still has the secrets for five minutes,
+policy, catalog and people for one, and knows the instance. The test's settings send no direct messages, and show the end without a word about it. With the word there is one
+message more, and two writes. With direct messages each of the three tasks of `+"`notify`"+` asks `+"`conversations.members`"+`, unless that was done within five minutes, and who is not
+in the channel gets each message directly as well: `+"`conversations.open`"+`, the message and two writes.
+
+| who | call | times | why |
+|---|---|---:|---|
+`, c.Transitions)
+	for _, r := range reasons {
+		service, _, _ := strings.Cut(r.call, ".")
+		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", cmp.Or(r.caller, noFunction[service]), r.call, c.Calls[r.caller][r.call], r.why)
 	}
+	b.WriteString("\n`SWBExternalService` is Identity Center's name for itself, `AmazonSSM` that of Parameter Store.\n")
 	path := filepath.Join("..", "..", "docs", "cost.md")
 	if *update {
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
@@ -99,10 +110,39 @@ log for each invocation. Each reminder adds four transitions and three invocatio
 	}
 }
 
+// What is called without a reason is called too often.
+func TestEachCallHasItsReason(t *testing.T) {
+	c, err := Request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := map[string]string{}
+	for _, r := range reasons {
+		name := r.caller + " " + r.call
+		if r.why == "" || why[name] != "" {
+			t.Errorf("%s: there is not one reason", name)
+		}
+		if c.Calls[r.caller][r.call] == 0 {
+			t.Errorf("%s has a reason, and is not called", name)
+		}
+		why[name] = r.why
+	}
+	for caller, calls := range c.Calls {
+		for call := range calls {
+			if name := caller + " " + call; why[name] == "" {
+				t.Errorf("%s is called without a reason", name)
+			}
+		}
+	}
+}
+
 func TestPerRequest(t *testing.T) {
-	c := Calls{Transitions: 40, Calls: map[string]int{
-		"HTTPAPI.POST": 2, "Lambda.grant": 3, "Lambda.audit": 1, "DynamoDB.GetItem": 4, "DynamoDB.UpdateItem": 2, "DynamoDB.PutItem": 1, "S3.PUT": 4, "S3.GET": 5,
-		"SWBExternalService.CreateAccountAssignment": 1, "Slack.chat.postMessage": 2,
+	c := Calls{Transitions: 40, Calls: map[string]map[string]int{
+		"":              {"HTTPAPI.POST": 2, "Lambda.grant": 3, "Lambda.audit": 1},
+		"grant start":   {"DynamoDB.GetItem": 3, "DynamoDB.PutItem": 1, "SWBExternalService.CreateAccountAssignment": 1},
+		"grant confirm": {"DynamoDB.GetItem": 1, "DynamoDB.UpdateItem": 1},
+		"audit granted": {"DynamoDB.UpdateItem": 1, "S3.PUT": 4, "S3.GET": 5},
+		"notify":        {"Slack.chat.postMessage": 2},
 	}}
 	want := map[string]float64{
 		"Step Functions: state transitions": 40, "Lambda: invocations": 6, "Lambda: GB-seconds": 0.15 * (4*0.25 + 2*0.5), "HTTP API: requests": 2,

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strings"
 
 	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/lambda"
 )
 
 // Who makes a call is known by the session token that each process of a
@@ -15,6 +17,29 @@ import (
 
 // sessionToken is the caller of a call to AWS, "" for nobody.
 func sessionToken(h http.Header) string { return h.Get("X-Amz-Security-Token") }
+
+func awsCaller(r *http.Request) string { return sessionToken(r.Header) }
+
+// callerName is what the caller with a session token is counted under; "" for
+// who is no function.
+func (s *local) callerName(token func(*http.Request) string) func(*http.Request) string {
+	return func(r *http.Request) string {
+		if inv, ok := s.lambda.Current(token(r)); ok {
+			return taskName(inv)
+		}
+		return ""
+	}
+}
+
+// taskName is a function and the operation of its task, "grant start"; the
+// function alone where it is invoked with something else, "ingress".
+func taskName(inv lambda.Invocation) string {
+	var task struct {
+		Operation string `json:"operation"`
+	}
+	_ = json.Unmarshal(inv.Payload, &task)
+	return strings.TrimSpace(shortName(inv.Function) + " " + task.Operation)
+}
 
 // nameOfAWSCall is what rules of faults call a call to AWS; "" is none. What a
 // state machine asks of Step Functions itself is "startExecution".

@@ -2,41 +2,48 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"path"
 	"strings"
 	"sync"
 )
 
-// calls counts what passes, by service and operation, so that a test can say
-// what a request costs. GET /_calls of the gateway answers with the numbers.
+// calls counts what passes, by caller and then by service and operation, so that
+// a test can say what a request costs, and for what. GET /_calls of the gateway
+// answers with the numbers.
 type calls struct {
 	mu sync.Mutex
-	n  map[string]int
+	n  map[string]map[string]int
 }
 
-// of counts the requests to a handler before it gets them.
-func (c *calls) of(handler http.Handler) http.Handler {
+// of counts the requests to a handler before it gets them; caller says who makes
+// one.
+func (c *calls) of(handler http.Handler, caller func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := operation(r); name != "" {
-			c.mu.Lock()
-			if c.n == nil {
-				c.n = map[string]int{}
-			}
-			c.n[name]++
-			c.mu.Unlock()
+			c.count(caller(r), name)
 		}
 		handler.ServeHTTP(w, r)
 	})
 }
 
+func (c *calls) count(caller, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]map[string]int{}
+	}
+	if c.n[caller] == nil {
+		c.n[caller] = map[string]int{}
+	}
+	c.n[caller][name]++
+}
+
 func (c *calls) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
-	n := maps.Clone(c.n)
-	c.mu.Unlock()
+	defer c.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(w).Encode(n)
+	json.NewEncoder(w).Encode(c.n)
 }
 
 // operation is what a request asks for: "DynamoDB.GetItem", "Lambda.evaluate"
@@ -47,11 +54,11 @@ func operation(r *http.Request) string {
 		return service + "." + name
 	}
 	if function, ok := strings.CutSuffix(r.URL.Path, "/invocations"); ok {
-		name, _, _ := strings.Cut(path.Base(function), ":function:")
-		if _, after, found := strings.Cut(path.Base(function), ":function:"); found {
+		name := path.Base(function)
+		if _, after, found := strings.Cut(name, ":function:"); found {
 			name, _, _ = strings.Cut(after, ":")
 		}
-		return "Lambda." + name[strings.LastIndexByte(name, '-')+1:]
+		return "Lambda." + shortName(name)
 	}
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/_api/"):
@@ -64,3 +71,6 @@ func operation(r *http.Request) string {
 		return "S3." + r.Method
 	}
 }
+
+// shortName is a function's name without the deployment's prefix.
+func shortName(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }

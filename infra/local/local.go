@@ -193,7 +193,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	front := http.NewServeMux()
 	front.Handle("/_faults", &s.faults)
 	front.Handle("/_calls", &s.calls)
-	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway), nameOfAWSCall, func(r *http.Request) string { return sessionToken(r.Header) }))
+	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway, s.callerName(awsCaller)), nameOfAWSCall, awsCaller))
 	s.serve(s.front, front)
 	return motoURL, nil
 }
@@ -235,8 +235,9 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()
-	mux.Handle("/api/", s.calls.of(workspace.API()))
-	mux.Handle(callersAPI, fromCaller(s.faults.Calls(s.calls.of(workspace.API()), nameOfSlackCall, slackCaller)))
+	api := s.calls.of(workspace.API(), s.callerName(slackCaller))
+	mux.Handle("/api/", api)
+	mux.Handle(callersAPI, fromCaller(s.faults.Calls(api, nameOfSlackCall, slackCaller)))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
 }
