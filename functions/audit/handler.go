@@ -56,7 +56,7 @@ type Output struct {
 // Store is the part of the requests table that the handler uses.
 type Store interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error)
+	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	MarkAudited(ctx context.Context, id string, n int) error
 	Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error
 	Run(ctx context.Context, id string) (access.Run, error)
@@ -161,7 +161,7 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 	if r.GrantedAt.IsZero() || r.End.IsZero() {
 		return Output{}, access.Errorf(access.CodeInternal, "request %s has not been granted", r.ID)
 	}
-	r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventGranted, At: r.GrantedAt})
+	r, err = h.Store.AppendEvent(ctx, r, access.Event{Kind: access.EventGranted, At: r.GrantedAt})
 	if err != nil {
 		return Output{}, err
 	}
@@ -181,7 +181,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if r.RevokedAt.IsZero() {
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
-	r, err = h.Store.AppendEvent(ctx, r.ID, access.RemovalEvent(r))
+	r, err = h.Store.AppendEvent(ctx, r, access.RemovalEvent(r))
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	}
 	now := h.Now().UTC()
 	if !recorded(r, now) {
-		r, err = h.Store.AppendEvent(ctx, r.ID, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
+		r, err = h.Store.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
 		if err != nil {
 			return err
 		}

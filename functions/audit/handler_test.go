@@ -44,7 +44,7 @@ func (w *world) Get(ctx context.Context, _ string) (access.Request, error) {
 	return w.row, nil
 }
 
-func (w *world) AppendEvent(_ context.Context, _ string, e access.Event) (access.Request, error) {
+func (w *world) AppendEvent(_ context.Context, _ access.Request, e access.Event) (access.Request, error) {
 	if w.appendErr != nil {
 		return access.Request{}, w.appendErr
 	}

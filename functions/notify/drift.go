@@ -37,7 +37,7 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	_, err = h.show(ctx, runLedger{h.Store}, slack.DriftQuestionMessage(run, findings))
+	_, err = h.show(ctx, runLedger{h.Store}, run.Posts, slack.DriftQuestionMessage(run, findings))
 	return err
 }
 
@@ -53,7 +53,7 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Store}, slack.DriftReportMessage(report))
+	_, err = h.show(ctx, runLedger{h.Store}, run.Posts, slack.DriftReportMessage(report))
 	return first(err, h.closeQuestion(ctx, run))
 }
 

@@ -100,7 +100,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 // announce shows the request in the channel. The message itself tags who may
 // approve.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
-	if _, err := h.show(ctx, h.Store, slack.RequestMessage(r)); err != nil {
+	if _, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r)); err != nil {
 		return err
 	}
 	if r.Open() {
@@ -117,13 +117,13 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	if !r.Open() || r.RemindersSent == 0 {
 		return nil
 	}
-	thread, err := h.show(ctx, h.Store, slack.RequestMessage(r))
+	thread, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
 	if err != nil {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = posts.Reminder(r.RemindersSent)
-	_, err = h.once(ctx, h.Store, h.Channel, thread, m)
+	_, err = h.once(ctx, h.Store, r.Posts, h.Channel, thread, m)
 	return err
 }
 
@@ -137,17 +137,17 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 	if h.PostRevoke {
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
-	_, err := h.show(ctx, h.Store, slack.RequestMessage(r))
+	_, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
 	return err
 }
 
 // tell shows the request as it is now, and tells the requester in the thread
 // and, where they are not in the channel, directly.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
-	thread, err := h.show(ctx, h.Store, slack.RequestMessage(r))
+	thread, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
 	if thread != "" {
 		// There even if the message could not be updated.
-		_, threadErr := h.once(ctx, h.Store, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.once(ctx, h.Store, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
 		err = first(err, threadErr)
 	}
 	return first(err, h.tellDirectly(ctx, r, purpose))
@@ -167,7 +167,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
 		m.Purpose = posts.Direct(purpose)
-		_, err = h.once(ctx, h.Store, channel, "", m)
+		_, err = h.once(ctx, h.Store, r.Posts, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil
@@ -177,9 +177,9 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 
 // show brings a message in the channel up to m, posting it where that has not
 // been done, and returns its timestamp. The timestamp is there also when only
-// the update failed.
-func (h *Handler) show(ctx context.Context, l ledger, m slack.Message) (ts string, err error) {
-	post, err := h.once(ctx, l, h.Channel, "", m)
+// the update failed. known are the posts of the row that m was made of.
+func (h *Handler) show(ctx context.Context, l ledger, known map[string]access.Post, m slack.Message) (ts string, err error) {
+	post, err := h.once(ctx, l, known, h.Channel, "", m)
 	if err != nil {
 		return "", err
 	}
@@ -203,9 +203,13 @@ func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack
 	return l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// once posts m unless that has been done, and returns the post. Where an
-// earlier try got lost between Slack and the table, Slack is asked first.
-func (h *Handler) once(ctx context.Context, l ledger, channel, thread string, m slack.Message) (access.Post, error) {
+// once posts m unless that has been done, as known says or else the table, and
+// returns the post. Where an earlier try got lost between Slack and the table,
+// Slack is asked first.
+func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
+	if post := known[m.Purpose]; post.TS != "" {
+		return post, nil
+	}
 	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, access.Post{Channel: channel})
 	if err != nil || post.TS != "" {
 		return post, err

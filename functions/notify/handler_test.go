@@ -20,6 +20,7 @@ var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 // "post C1 announce", "update C1 1", "post C1/1 granted".
 type world struct {
 	row       access.Request
+	begun     []string // purposes that the table was asked about
 	run       access.Run
 	findings  []access.Finding
 	report    access.DriftReport
@@ -39,6 +40,7 @@ type world struct {
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
 
 func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (access.Post, bool, error) {
+	w.begun = append(w.begun, purpose)
 	if before, ok := w.row.Posts[purpose]; ok {
 		return before, false, nil
 	}
@@ -234,6 +236,31 @@ func TestRetryLooksBeforeItPostsAgain(t *testing.T) {
 				t.Errorf("did %q, want %q", w.did, test.want)
 			}
 		})
+	}
+}
+
+// The table is asked about a message only where the row that was read does not
+// have it.
+func TestTheRowSaysWhatIsPosted(t *testing.T) {
+	w := newWorld()
+	for _, test := range []struct {
+		operation string
+		change    func()
+		want      []string
+	}{
+		{"announce", func() {}, []string{"announce"}},
+		{"announce", func() {}, nil},
+		{"granted", func() { w.approve(); w.grant() }, []string{"granted"}},
+		{"granted", func() {}, nil},
+	} {
+		test.change()
+		w.inChannel, w.begun = true, nil
+		if err := w.handle(t, test.operation, true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(w.begun, test.want) {
+			t.Errorf("%s: the table was asked about %q, want %q", test.operation, w.begun, test.want)
+		}
 	}
 }
 

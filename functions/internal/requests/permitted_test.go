@@ -90,11 +90,11 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		},
 		"Audit": {
 			func(s *requests.Store) error {
-				_, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventGranted, At: at})
+				_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventGranted, At: at})
 				return err
 			},
 			func(s *requests.Store) error {
-				_, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: at})
+				_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventRevokeFailed, At: at})
 				return err
 			},
 			func(s *requests.Store) error { return s.MarkAudited(ctx, "a", 1) },

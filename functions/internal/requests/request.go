@@ -259,11 +259,13 @@ func recorded(r access.Request, kind access.EventKind) bool {
 // appendTries bounds the repetitions of an append that others' appends beat.
 const appendTries = 10
 
-// AppendEvent appends e unless there is an event of its kind already;
-// revoke_failed may repeat, until the access is gone. The row comes back as it is after that.
-func (s *Store) AppendEvent(ctx context.Context, id string, e access.Event) (access.Request, error) {
+// AppendEvent appends e to the events of r, the row as it was read, unless there
+// is one of its kind already; revoke_failed may repeat, until the access is gone.
+// The row comes back as it is after that; as it was read, where nothing is to be
+// appended.
+func (s *Store) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
 	const doing = "append event"
-	r, err := s.Get(ctx, id)
+	var err error
 	for try := 0; err == nil && try < appendTries; try++ {
 		c := change{doing: doing, events: []access.Event{e}}
 		if e.Kind == access.EventRevokeFailed {
@@ -281,7 +283,7 @@ func (s *Store) AppendEvent(ctx context.Context, id string, e access.Event) (acc
 		}
 		c.values = map[string]any{"seen": len(r.Events)}
 		var won bool
-		if r, won, err = s.apply(ctx, id, c); won {
+		if r, won, err = s.apply(ctx, r.ID, c); won {
 			return r, err
 		}
 	}

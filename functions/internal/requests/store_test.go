@@ -530,16 +530,16 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 
 func TestAppendEvent(t *testing.T) {
 	s, _, _ := newStore(t)
-	create(t, s, "a")
+	read := create(t, s, "a") // before the others append
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if _, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventGranted, At: monday}); err != nil {
+			if _, err := s.AppendEvent(ctx, read, access.Event{Kind: access.EventGranted, At: monday}); err != nil {
 				t.Error(err)
 			}
 		})
 		group.Go(func() {
-			if _, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: monday}); err != nil {
+			if _, err := s.AppendEvent(ctx, read, access.Event{Kind: access.EventRevokeFailed, At: monday}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -559,7 +559,7 @@ func TestAppendEvent(t *testing.T) {
 	if _, err := s.Revoked(ctx, r, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
-	after, err := s.AppendEvent(ctx, "a", access.Event{Kind: access.EventRevokeFailed, At: monday})
+	after, err := s.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: monday})
 	if err != nil {
 		t.Fatal(err)
 	}
