@@ -64,7 +64,7 @@ var reasons = []reason{
 	{"grant confirm", "DynamoDB.UpdateItem", "since when it is there and when it ends, with the event, unless a removal has begun"},
 	{"grant confirm", "DynamoDB.PutItem", "the lease is held and due at the same end: until then the sweep need not look at it each minute"},
 
-	{"audit granted", "DynamoDB.GetItem", "whether it was granted, and until when; once more before the grant's event would be appended, which a row of an earlier release may lack"},
+	{"audit granted", "DynamoDB.GetItem", "whether it was granted, and until when; which events it has"},
 	{"audit granted", "S3.PUT", "a record each that it was requested, approved and granted; a copy of the policy beside them, once for each process and policy"},
 	{"audit granted", "DynamoDB.UpdateItem", "how many events are recorded"},
 	{"audit granted", "AmazonSSM.GetParameter", "which policy is in force, to keep a copy of it"},
@@ -73,8 +73,8 @@ var reasons = []reason{
 	{"await end", "DynamoDB.GetItem", "as for the approval"},
 	{"await end", "DynamoDB.UpdateItem", "the token for \"End now\"; the answer says whether somebody wanted the end before"},
 
-	{"notify granted", "DynamoDB.GetItem", "what the messages say; the message in the channel, which is there already"},
-	{"notify granted", "DynamoDB.UpdateItem", "whether the message in the channel is there, which fails where it is; what it says now; one before and one after the word in the thread"},
+	{"notify granted", "DynamoDB.GetItem", "what the messages say, and that the one in the channel is there"},
+	{"notify granted", "DynamoDB.UpdateItem", "what the message in the channel says now; one before and one after the word in the thread"},
 	{"notify granted", "Slack.chat.update", "the message in the channel turns green, with a button for the end in place of those for the decision"},
 	{"notify granted", "Slack.chat.postMessage", "the word to the requester, in the thread: nobody is told of an update"},
 
@@ -92,12 +92,12 @@ var reasons = []reason{
 	{"revoke confirm", "SWBExternalService.ListAccountAssignmentCreationStatus", "that nothing is on its way which would bring the access back"},
 	{"revoke confirm", "DynamoDB.DeleteItem", "the lease is given up: only now may others make the same access"},
 
-	{"audit revoked", "DynamoDB.GetItem", "whether it was removed, and how; once more before the removal's event would be appended"},
+	{"audit revoked", "DynamoDB.GetItem", "whether it was removed, and how; which events it has"},
 	{"audit revoked", "S3.PUT", "the record that the access is gone"},
 	{"audit revoked", "DynamoDB.UpdateItem", "how many events are recorded"},
 
-	{"notify revoked", "DynamoDB.GetItem", "what the message says; the message in the channel, which is there already"},
-	{"notify revoked", "DynamoDB.UpdateItem", "whether the message is there, which fails where it is; what it says now"},
+	{"notify revoked", "DynamoDB.GetItem", "what the message says, and that it is there"},
+	{"notify revoked", "DynamoDB.UpdateItem", "what the message says now"},
 	{"notify revoked", "Slack.chat.update", "the message in the channel says that it is over, and loses its button"},
 
 	{"audit close", "DynamoDB.GetItem", "whether all is recorded and the access gone"},
