@@ -32,6 +32,7 @@ func (l *ledger) granting(key string) bool {
 
 // pressAnswered holds a press to what its person was told: silence says that it
 // counted, and then the row has an outcome; so it has where they were told one.
+// Who could not be told sees Slack's warning, after any status but 200.
 func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
@@ -43,8 +44,8 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 	var answer struct {
 		StatusCode int `json:"statusCode"`
 	}
-	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 || inv.faults["slack"] {
-		return // somebody who could not be told may have been refused
+	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 {
+		return
 	}
 	if r := l.request(id).row; r.Outcome == nil {
 		l.broken(4, "%s pressed %s of %s and was told nothing (%q), and nothing is decided", by.SlackID, action, id, text)
