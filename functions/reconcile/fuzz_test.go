@@ -67,6 +67,7 @@ func FuzzTombstone(f *testing.F) {
 			f.Add(row, state, true)
 		}
 	}
+	f.Add([]byte(`{"created_at":"2027-01-01T00:00:00Z","granted_at":"2026-01-01T00:00:00Z"}`), byte(2), false)
 	f.Add([]byte(`{"outcome":{"kind":"yes"},"end":"9999-12-31T23:59:59Z"}`), byte(1), false)
 	f.Add([]byte(`{"granted_at":"9999-12-31T23:59:59Z","end":"0001-01-01T00:00:00Z","revoked_at":"2026-01-01T00:00:00Z"}`), byte(1), false)
 	f.Fuzz(func(t *testing.T, row []byte, state byte, unreadable bool) {

@@ -311,7 +311,7 @@ func (s *Sweep) next(ctx context.Context, r access.Request, listed bool) (next s
 			return nothing, false, err
 		case err != nil: // its end is over, whatever its execution does
 			s.Logger.ErrorContext(ctx, "how the execution stands can't be read", "request_id", r.ID, "error", lambdaerr.Message(err))
-		case state == Unknown && s.Now().Sub(r.CreatedAt) < startingFor:
+		case state == Unknown && !overdue && s.Now().Sub(r.CreatedAt) < startingFor:
 			return nothing, false, nil
 		}
 		alive = err == nil && state == Running

@@ -18,7 +18,7 @@ import (
 // most 1000 bytes and the sign that there was more, and has nothing in it that
 // looks like one of Slack's tokens, a response URL or a task token.
 func FuzzConvert(f *testing.F) {
-	for _, s := range []string{"", "x", "xoxb-12-34-abc", "https://hooks.slack.com/actions/T1/1/x", "Post \"https://hooks.slack.com/x\": EOF", "\xff\xfe", "a\x00b", "xoxb-xoxb-1"} {
+	for _, s := range []string{"", "x", "xoxb-12-34-abc", "https://hooks.slack.com/actions/T1/1/x", "lookup hooks.slack.com/actions/T1/1/x", "Post \"https://hooks.slack.com/x\": EOF", "\xff\xfe", "a\x00b", "xoxb-xoxb-1"} {
 		f.Add(s, "ThrottlingException")
 	}
 	token := regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9]|xapp-[A-Za-z0-9]|hooks\.slack\.com/|[A-Za-z0-9+/=]{100}`)

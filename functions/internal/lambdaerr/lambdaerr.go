@@ -165,4 +165,4 @@ func Message(err error) string {
 // secrets are Slack's tokens and response URLs, and runs of characters as long
 // as a task token (hundreds of them; an ARN has a hyphen or colon long before,
 // and a SHA-256 in hex is 64).
-var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|https://hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)
+var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|(?:https?://)?hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)
