@@ -30,9 +30,10 @@ type Lease struct {
 	// OperationID is Identity Center's id of the latest creation, where known.
 	OperationID string `json:"operation_id,omitempty"`
 	// MembershipIDs are the memberships that this system made under the lease,
-	// where the subject is a group: what each creation answered. Only the last
-	// one that was made can still exist; which one that is, the order of the
-	// notes does not tell.
+	// where the subject is a group: what each creation answered, "" for one that
+	// was refused. Only the last one that was made can still exist;
+	// which one that is, the order of the notes does not tell. None at all: nothing
+	// is known of what was made.
 	MembershipIDs []string `json:"membership_ids,omitempty"`
 	// Unanswered are the creations of a membership that somebody set out to make
 	// and whose answer is not noted, each by the SettlesAt that was set for it.

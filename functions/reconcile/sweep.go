@@ -52,11 +52,13 @@ const (
 var _ SweepTable = (*requests.Store)(nil)
 
 const (
-	// lateAfter is how long after its end access is left to an execution that
-	// is alive. A minute to the next look, and what it takes to start the sweep
-	// (two functions, perhaps cold, and the look itself), are still less than
+	// lateAfter is how long after its end, or after the press that ends it early,
+	// access is left to an execution that is alive: such a one begins to remove
+	// within a second or two. So short, because a look that fails costs a minute:
+	// 20 s, a minute to the next look, another for one that fails, and what it
+	// takes to start the sweep (two functions, perhaps cold) are still less than
 	// the 150 s within which the first attempt to remove it has to come.
-	lateAfter = time.Minute
+	lateAfter = 20 * time.Second
 	// lateAgain is between two sweeps of a request whose execution is alive,
 	// and how long after the end one that has begun to remove is left alone: it
 	// tries, too.

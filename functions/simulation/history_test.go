@@ -107,7 +107,7 @@ func (w *world) every(d time.Duration, order *dice, do func()) {
 // look is the schedule that looks for what was left behind.
 func (w *world) look() {
 	payload := map[string]any{"operation": "look"}
-	w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil)
+	w.ledger.looks = append(w.ledger.looks, w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil))
 }
 
 // over says that nothing more can happen, or that it takes too long.

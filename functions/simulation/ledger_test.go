@@ -19,6 +19,7 @@ type ledger struct {
 	requests map[string]*dossier // by id
 	access   map[string]*subject // by lease key
 	grants   []*invocation       // of grant, all of them
+	looks    []*invocation       // of reconcile, for what was left behind
 	answers  map[*invocation]string
 	counts   map[string]int
 }

@@ -174,7 +174,7 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 			lease.OperationID = operationID
 		}
 		if lease.Subject.Kind == access.KindGroup {
-			answered(lease, mine, operationID)
+			answered(lease, mine, operationID, err)
 		}
 	})
 	if err == nil {
@@ -184,9 +184,10 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 }
 
 // answered enters the answer to the creation of a membership that was claimed
-// as mine: the id, or "" where none was made. Twice is once.
-func answered(lease *access.Lease, mine time.Time, membershipID string) {
-	if membershipID != "" && !slices.Contains(lease.MembershipIDs, membershipID) {
+// as mine: the id, or "" where it was refused and none was made. Twice is once.
+func answered(lease *access.Lease, mine time.Time, membershipID string, refused error) {
+	known := membershipID != "" || refused != nil
+	if known && !slices.Contains(lease.MembershipIDs, membershipID) {
 		lease.MembershipIDs = append(slices.Clone(lease.MembershipIDs), membershipID)
 	}
 	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), mine.Equal)

@@ -68,6 +68,24 @@ func TestMadeAnewByHand(t *testing.T) {
 	}
 }
 
+// Made by hand just before the system would have made it, it is not what the
+// system made, although its lease is there: Identity Center said so.
+func TestMadeByHandBeforeCreate(t *testing.T) {
+	w, l := stillOf(membership, "a")
+	w.on(1, "Create", func() error {
+		w.replace()
+		return access.Errorf(access.CodeConflict, "it exists")
+	})
+	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeConflict)
+	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeForeign)
+	if got := w.release(t, l, "a"); got != access.RemovalNothing {
+		t.Errorf("removal = %s", got)
+	}
+	if w.member != "m-1" || len(w.leases) != 0 {
+		t.Errorf("left: membership %q, leases %v", w.member, w.leases)
+	}
+}
+
 // Made anew before the grant is confirmed, it is not what was granted.
 func TestMadeAnewBeforeConfirm(t *testing.T) {
 	w, l := stillOf(membership, "a")

@@ -55,6 +55,9 @@ func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen sight)
 		ids = []string{seen.membershipID}
 	}
 	for _, id := range ids {
+		if id == "" {
+			continue // a creation that made none
+		}
 		deleted, err := l.IdentityCenter.Delete(ctx, lease.Subject, id)
 		switch access.CodeOf(err) {
 		case "":
