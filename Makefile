@@ -52,7 +52,7 @@ bench: tools ## measure what the system costs and print a table
 histories: ## play 100,000 random histories in virtual time, or what HISTORIES says: -seed 7, -first 1 -histories 1000
 	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args -simulation '$(or $(HISTORIES),-histories 100000)'
 
-reliability: tools ## the whole fault matrix, long random histories on the local stack, and the load: an hour on two cores
+reliability: tools ## the whole fault matrix, long random histories on the local stack, and the load: half an hour on two cores
 	cd infra/e2e && go test -count=1 -timeout 2h -run 'TestMatrix|TestHistories|TestLoad' -full $(RELIABILITY)
 
 doctor: ## say what is ready for a deployment, and what is missing
