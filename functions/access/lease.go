@@ -31,9 +31,9 @@ type Lease struct {
 	OperationID string `json:"operation_id,omitempty"`
 	// MembershipIDs are the memberships that this system made under the lease,
 	// where the subject is a group: what each creation answered, "" for one that
-	// was refused. Only the last one that was made can still exist;
-	// which one that is, the order of the notes does not tell. None at all: nothing
-	// is known of what was made.
+	// was refused. Only the last one that was made can still exist; which one that
+	// is, the order of the notes does not tell. None at all: nothing is known of
+	// what was made.
 	MembershipIDs []string `json:"membership_ids,omitempty"`
 	// Unanswered are the creations of a membership that somebody set out to make
 	// and whose answer is not noted, each by the SettlesAt that was set for it.
