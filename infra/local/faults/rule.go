@@ -22,7 +22,7 @@ type Kind string
 
 const (
 	// Of an invocation.
-	KillBefore      Kind = "kill_before"      // the process dies with the event in its hands
+	KillBefore      Kind = "kill_before"      // the process dies instead of getting the event
 	KillAfter       Kind = "kill_after"       // it dies after its effect, before its answer arrives
 	Delay           Kind = "delay"            // the event reaches it later
 	InvokeThrottled Kind = "invoke_throttled" // Lambda answers TooManyRequestsException

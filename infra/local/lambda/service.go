@@ -36,7 +36,7 @@ type Config struct {
 // Fault is what goes wrong with one invocation, on purpose.
 type Fault struct {
 	Delay      time.Duration // the event reaches the process later
-	KillBefore bool          // the process is killed with the event in its hands
+	KillBefore bool          // the process is killed in the place of getting the event
 	KillAfter  bool          // it is killed when it answers, and the answer is lost
 	Throttled  bool          // Lambda does not let it through: TooManyRequestsException
 	Failed     bool          // Lambda itself fails: ServiceException
@@ -220,13 +220,16 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	running := time.NewTimer(timeout)
 	defer running.Stop()
 	work := inst.work
+	if fault.KillBefore {
+		// A process that has the event may be done with it before the signal
+		// reaches it.
+		work = nil
+		inst.process.Kill()
+	}
 	for {
 		select {
 		case work <- inv:
 			work = nil
-			if fault.KillBefore {
-				inst.process.Kill()
-			}
 		case out := <-inv.done:
 			if fault.KillAfter {
 				return exitError(inv.id, errors.New("signal: killed")), "Unhandled"
