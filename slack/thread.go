@@ -63,8 +63,13 @@ func DirectMessage(purpose string, r access.Request) Message {
 func news(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
-	case purpose == PurposeGranted && !r.GrantedAt.IsZero():
+	case purpose == PurposeGranted && s == stateActive:
 		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
+	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
+		b.text("your access was ready, and is being removed.")
+	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
+		b.text("your access was ready, and has ended since. ")
+		ended(b, s, r)
 	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")
 		ended(b, s, r)

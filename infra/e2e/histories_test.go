@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
@@ -49,18 +50,19 @@ var hazards = []faults.Rule{
 
 // life is one request of a history.
 type life struct {
-	n       int
-	stack   *stack
-	wish    wish
-	chance  *rand.Rand
-	request *request
-	stopped time.Time // its execution was, from outside
-	refused bool      // somebody else had given the access before
+	n        int
+	stack    *stack
+	wish     wish
+	chance   *rand.Rand
+	request  *request
+	stopped  time.Time // its execution was, from outside
+	redriven bool      // and went on after that
+	refused  bool      // somebody else had given the access before
 }
 
 // TestHistories lets many people ask for the same few kinds of access, decide at
 // the same instant, press twice, and end at the moment of expiry, while functions
-// die, calls fail, executions are stopped and runs of the reconciliation look;
+// die, calls fail, executions are stopped and redriven, and runs of the reconciliation look;
 // afterwards everything there is has to agree. With -full that is a long history
 // on two stacks of its own, otherwise a short one beside the other tests.
 func TestHistories(t *testing.T) {
@@ -136,7 +138,7 @@ func longSide(t *testing.T, s *stack) *side {
 func shortSide() *side {
 	return &side{
 		stack: local, slots: make(chan struct{}, atOnce),
-		people: []string{kim, lena}, accounts: accounts[:2], sets: []string{"DeveloperAccess"}, seconds: []int{10, 20},
+		people: []string{grace, mallory}, accounts: accounts[:2], sets: []string{"DeveloperAccess"}, seconds: []int{10, 20},
 	}
 }
 
@@ -185,9 +187,13 @@ func (l *life) live(t *testing.T) {
 	if r.IntN(20) == 0 {
 		think = 15 * time.Second // until after the reminder
 	}
-	stopAfter := time.Duration(0)
+	stopAfter, redriveAfter := time.Duration(0), time.Duration(-1)
 	if r.IntN(12) == 0 {
 		stopAfter = time.Duration(1+r.IntN(25)) * time.Second
+		if r.IntN(2) == 0 {
+			// At once, while the sweep is at it, or when it is done.
+			redriveAfter = time.Duration(r.IntN(120)) * time.Second * time.Duration(r.IntN(2))
+		}
 	}
 	endAfter := time.Duration(-1)
 	switch r.IntN(6) {
@@ -204,7 +210,14 @@ func (l *life) live(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		row := s.requestRow(t, l.request.id, "closed_at", "posts", "outcome", "granted_at", "revoking_at")
 		if !row.ClosedAt.IsZero() {
-			verify(t, l.request, told{stopped: l.stopped})
+			if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven {
+				l.redrive(t)
+				continue
+			}
+			if l.redriven && l.request.execution(t).Status == sfntypes.ExecutionStatusRunning {
+				continue
+			}
+			verify(t, l.request, told{stopped: l.stopped, redriven: l.redriven})
 			if got := l.request.events(t); l.refused && !slices.Equal(got, []string{"requested", "approved", "refused"}) && slices.Contains(got, "granted") {
 				t.Errorf("a stranger had given the access before, and the records are %q", got)
 			}
@@ -219,6 +232,9 @@ func (l *life) live(t *testing.T) {
 		}
 		if stopAfter > 0 && l.stopped.IsZero() && time.Since(announced) > stopAfter {
 			l.stopped = l.request.stop(t)
+		}
+		if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven && time.Since(l.stopped) > redriveAfter {
+			l.redrive(t)
 		}
 		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
@@ -239,6 +255,15 @@ func (l *life) live(t *testing.T) {
 	}
 	row := s.requestRow(t, l.request.id)
 	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
+}
+
+// redrive lets the execution go on, unless it had come to its end before it was
+// stopped.
+func (l *life) redrive(t *testing.T) {
+	l.redriven = true
+	if l.request.execution(t).Status == sfntypes.ExecutionStatusAborted {
+		l.request.redrive(t)
+	}
 }
 
 // messageOf is where somebody presses: in the channel, or, as a requester who is

@@ -116,12 +116,13 @@ const (
 
 // trouble is a kind of fault.
 type trouble struct {
-	name    string
-	service string
-	kind    faults.Kind
-	more    func(*faults.Rule)
-	once    bool // there is no more of it than once
-	stops   bool // the execution is stopped from outside
+	name     string
+	service  string
+	kind     faults.Kind
+	more     func(*faults.Rule)
+	once     bool // there is no more of it than once
+	stops    bool // the execution is stopped from outside
+	redriven bool // and goes on at once
 }
 
 var troubles = []trouble{
@@ -133,6 +134,7 @@ var troubles = []trouble{
 	{name: "killed after", kind: faults.KillAfter},
 	{name: "held up", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 40_000 }, once: true},
 	{name: "stopped", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 8_000 }, once: true, stops: true},
+	{name: "stopped, redriven", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 8_000 }, once: true, stops: true, redriven: true},
 
 	{name: "table down", service: table, kind: faults.ServerError},
 	{name: "table throttles", service: table, kind: faults.Throttle},
@@ -467,7 +469,7 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 		}
 		return nil
 	})
-	verify(t, r, told{stopped: stopped, silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
+	verify(t, r, told{stopped: stopped, redriven: c.trouble.redriven, silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
 	verdict = held
 	if !s.hit(t, label) {
 		verdict = didNot
@@ -490,6 +492,9 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 		}
 		if c.trouble.stops && stopped.IsZero() && r.stack.hit(t, label) {
 			stopped = r.stop(t)
+			if c.trouble.redriven {
+				r.redrive(t)
+			}
 		}
 		announced := row.Posts["announce"]
 		if late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second {
@@ -517,8 +522,9 @@ func kinds(row access.Request) (all []string) {
 
 // told is what a request's checks have to know of what happened to it.
 type told struct {
-	stopped time.Time // its execution was, from outside
-	silent  bool      // what tells of the end failed until nobody tried any more
+	stopped  time.Time // its execution was, from outside
+	redriven bool      // and went on after that
+	silent   bool      // what tells of the end failed until nobody tried any more
 }
 
 // verify holds a request that has come to its end to the invariants.
@@ -544,7 +550,10 @@ func verify(t *testing.T, r *request, of told) {
 		if row.EndRequest != nil && row.EndRequest.At.Before(end) {
 			end = row.EndRequest.At
 		}
-		if !of.stopped.IsZero() {
+		switch {
+		case of.redriven:
+			limit = sweepLimit
+		case !of.stopped.IsZero():
 			end, limit = earlier(end, of.stopped), sweepLimit
 		}
 		// The row says when a removal began, unless the table was down then.

@@ -28,6 +28,14 @@ func (r *request) stop(t *testing.T) time.Time {
 	return time.Now()
 }
 
+// redrive lets the request's execution go on from the state in which it ended.
+func (r *request) redrive(t *testing.T) {
+	t.Helper()
+	if _, err := r.stack.sfn.RedriveExecution(context.Background(), &sfn.RedriveExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // swept waits until the reconcile machine has cleared up after the request, and
 // returns the states it entered.
 func (r *request) swept(t *testing.T, within time.Duration) []string {
@@ -138,7 +146,19 @@ func TestStoppedInEveryState(t *testing.T) {
 		})
 	}
 
-	// Somebody starts the executions anew: what was given up stays given up.
+	before := func(later, state string) bool {
+		for _, c := range cases {
+			if c.state == later {
+				return false
+			}
+			if c.state == state {
+				return true
+			}
+		}
+		return false
+	}
+	// Somebody starts the executions anew, or redrives them: what was given up
+	// stays given up.
 	machine := local.machine(t)
 	for i, r := range requests {
 		input := fmt.Sprintf(`{"request_id":%q}`, r.id)
@@ -146,22 +166,81 @@ func TestStoppedInEveryState(t *testing.T) {
 		if _, err := local.sfn.StartExecution(context.Background(), &sfn.StartExecutionInput{StateMachineArn: &machine, Name: &name, Input: &input}); err != nil {
 			t.Fatal(err)
 		}
-		arn := strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
-		eventually(t, soon, "the second execution ends", func() error {
-			e, err := local.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})
-			if err != nil || e.Status == sfntypes.ExecutionStatusRunning {
-				return errNotYet
+		r.redrive(t)
+		again := map[string]string{
+			"started anew": strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name,
+			"redriven":     *r.execution(t).ExecutionArn,
+		}
+		for how, arn := range again {
+			what := "stopped in " + cases[i].state + ", " + how
+			eventually(t, soon, what+", it ends", func() error {
+				e, err := local.sfn.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+				if err != nil || e.Status == sfntypes.ExecutionStatusRunning {
+					return errNotYet
+				}
+				return nil
+			})
+			if r.assigned(t) {
+				t.Errorf("%s: access came", what)
 			}
-			return nil
-		})
-		if r.assigned(t) {
-			t.Errorf("stopped in %s, started anew: access came", cases[i].state)
+			states := local.states(t, arn)
+			if how == "redriven" {
+				// It enters the state again in which it was stopped.
+				at := slices.Index(states, cases[i].state)
+				again := slices.Index(states[at+1:], cases[i].state)
+				if again < 0 {
+					t.Fatalf("%s: it went through %q", what, states)
+				}
+				states = states[at+1+again+1:]
+			}
+			for _, forbidden := range []string{"Grant", "ConfirmGrant", "AuditGrant"} {
+				if slices.Contains(states, forbidden) {
+					t.Errorf("%s: it went through %q", what, states)
+				}
+			}
+			if got := r.events(t); !slices.Equal(got, cases[i].events) {
+				t.Errorf("%s: records %q, want %q", what, got, cases[i].events)
+			}
+			if m := r.message(t); m.has("approve") || m.has("end") || strings.Contains(string(m.Blocks), "🟢") {
+				t.Errorf("%s: the message is that of access, or of a request: %s", what, m.Blocks)
+			}
+			for purpose, posts := range r.thread(t) {
+				if len(posts) > 1 {
+					t.Errorf("%s: %d messages %q in the thread", what, len(posts), purpose)
+				}
+				if before("AwaitEnd", cases[i].state) && strings.Contains(string(posts[0].Blocks), "access is ready") {
+					t.Errorf("%s: the thread says that there is access: %s", what, posts[0].Blocks)
+				}
+			}
 		}
-		if states := local.states(t, arn); slices.Contains(states, "Grant") {
-			t.Errorf("stopped in %s, started anew: it went through %q", cases[i].state, states)
+	}
+}
+
+// TestRedriven redrives executions as soon as they are stopped: the requests go
+// on as if nothing had been.
+func TestRedriven(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{kim, accounts[len(accounts)-1], "DeveloperAccess", 20})
+	again := func(state string) {
+		t.Helper()
+		r.waitsIn(t, state)
+		r.stop(t)
+		r.redrive(t)
+		if e := r.execution(t); e.Status != sfntypes.ExecutionStatusRunning {
+			t.Fatalf("redriven in %s it is %s", state, e.Status)
 		}
-		if got := r.events(t); !slices.Equal(got, cases[i].events) {
-			t.Errorf("stopped in %s, started anew: records %q, want %q", cases[i].state, got, cases[i].events)
-		}
+	}
+	again("AwaitApproval")
+	if res := local.press(t, bob, r.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	again("AwaitEnd")
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	verify(t, r, told{})
+	if want := []string{"requested", "approved", "granted", "revoked"}; !slices.Equal(r.events(t), want) {
+		t.Errorf("records %q, want %q", r.events(t), want)
+	}
+	if r.assigned(t) || r.leaseState(t) != "" {
+		t.Errorf("assigned %t, lease %q", r.assigned(t), r.leaseState(t))
 	}
 }

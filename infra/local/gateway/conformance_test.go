@@ -32,9 +32,9 @@ var update = flag.Bool("update", false, "rewrite operations.txt")
 func TestUnknownOperation(t *testing.T) {
 	config := stack.AWS()
 	config.RetryMaxAttempts = 3 // would repeat moto's own answer
-	_, err := sfn.NewFromConfig(config).RedriveExecution(context.Background(), &sfn.RedriveExecutionInput{ExecutionArn: aws.String("arn:aws:states:us-east-1:123456789012:execution:a:b")})
-	if code := errorCode(t, err); code != "UnknownOperationException" || !strings.Contains(err.Error(), "AWSStepFunctions.RedriveExecution") {
-		t.Errorf("RedriveExecution: %v; want UnknownOperationException", err)
+	_, err := sfn.NewFromConfig(config).PublishStateMachineVersion(context.Background(), &sfn.PublishStateMachineVersionInput{StateMachineArn: aws.String("arn:aws:states:us-east-1:123456789012:stateMachine:a")})
+	if code := errorCode(t, err); code != "UnknownOperationException" || !strings.Contains(err.Error(), "AWSStepFunctions.PublishStateMachineVersion") {
+		t.Errorf("PublishStateMachineVersion: %v; want UnknownOperationException", err)
 	}
 	_, err = ssoadmin.NewFromConfig(config).ListTrustedTokenIssuers(context.Background(), &ssoadmin.ListTrustedTokenIssuersInput{InstanceArn: aws.String("arn:aws:sso:::instance/ssoins-1234567890abcdef")})
 	if code := errorCode(t, err); code != "UnknownOperationException" {

@@ -63,6 +63,7 @@ type Gateway struct {
 	operations  operationLog
 	tokens      tokenIndex
 	executions  executionLog
+	redrives    redriveLog
 	definitions definitionLog
 
 	// Each lock makes a check and the call that relies on it one step.
@@ -145,12 +146,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if IsStartExecution(r.URL) {
+		call.Body = g.redrives.seen(body)
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}
 	if lambda.Serves(r.URL.Path) {
 		g.tokens.noteInvocation(body)
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Body = io.NopCloser(bytes.NewReader(g.redrives.seen(body)))
 		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,7 +20,9 @@ var stepFunctionsCorrections = map[string]correction{
 	"AWSStepFunctions.CreateStateMachine":   (*Gateway).putStateMachine,
 	"AWSStepFunctions.UpdateStateMachine":   (*Gateway).putStateMachine,
 	"AWSStepFunctions.DescribeStateMachine": (*Gateway).describeStateMachine,
+	"AWSStepFunctions.ListStateMachines":    (*Gateway).listStateMachines,
 	"AWSStepFunctions.StartExecution":       (*Gateway).startExecution,
+	"AWSStepFunctions.RedriveExecution":     (*Gateway).redriveExecution,
 	"AWSStepFunctions.StopExecution":        (*Gateway).stopExecution,
 	"AWSStepFunctions.DescribeExecution":    (*Gateway).describeExecution,
 	"AWSStepFunctions.ListExecutions":       (*Gateway).listExecutions,
@@ -108,10 +111,14 @@ func (l *executionLog) stoppedAt(arn string) (time.Time, bool) {
 func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
+		Error        string `json:"error,omitempty"`
+		Cause        string `json:"cause,omitempty"`
 	}
 	if err := json.Unmarshal(call.Body, &in); err != nil {
 		return refuse("SerializationException", "%v", err)
 	}
+	in.ExecutionArn = g.redrives.current(in.ExecutionArn)
+	call.Body, _ = json.Marshal(in)
 	var before struct {
 		Status string `json:"status"`
 	}
@@ -151,10 +158,24 @@ func stoppedAnswer(stopped time.Time) *Answer {
 	return ok(map[string]any{"stopDate": seconds(stopped)})
 }
 
-// describeExecution shows a stopped execution as ABORTED, with its stop date.
+// describeExecution shows a stopped execution as ABORTED, with its stop date,
+// and one that was redriven as it goes on.
 func (g *Gateway) describeExecution(ctx context.Context, call *Call) *Answer {
-	answer := g.forward(ctx, call)
-	return editObject(answer, func(execution map[string]any) { g.showStopped(execution) })
+	var in struct {
+		ExecutionArn string `json:"executionArn"`
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	return g.describe(ctx, call, in.ExecutionArn)
+}
+
+func (g *Gateway) describe(ctx context.Context, call *Call, arn string) *Answer {
+	answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": g.redrives.current(arn)}, nil)
+	return editObject(answer, func(execution map[string]any) {
+		g.showStopped(execution)
+		g.showRedriven(ctx, call, arn, execution)
+	})
 }
 
 // listExecutions filters and pages itself, because moto does not know which
@@ -184,6 +205,9 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 		}
 		for _, execution := range out.Executions {
 			g.showStopped(execution)
+			if arn, _ := execution["executionArn"].(string); g.redrives.current(arn) != arn {
+				execution = g.listed(ctx, call, arn)
+			}
 			if in.StatusFilter == "" || execution["status"] == in.StatusFilter {
 				all = append(all, execution)
 			}
@@ -204,6 +228,17 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 		out["nextToken"] = next
 	}
 	return ok(out)
+}
+
+// listed is an execution as lists show it.
+func (g *Gateway) listed(ctx context.Context, call *Call, arn string) (execution map[string]any) {
+	editObject(g.describe(ctx, call, arn), func(described map[string]any) {
+		execution = described
+		for _, name := range []string{"input", "inputDetails", "output", "outputDetails", "error", "cause"} {
+			delete(execution, name)
+		}
+	})
+	return execution
 }
 
 func (g *Gateway) showStopped(execution map[string]any) {
@@ -235,7 +270,7 @@ func editObject(a *Answer, edit func(map[string]any)) *Answer {
 	return a
 }
 
-// executionHistory adds what moto ignores: order and pages.
+// executionHistory adds what moto lacks: order, pages and redrives.
 func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
@@ -246,21 +281,17 @@ func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(call.Body, &in); err != nil {
 		return refuse("SerializationException", "%v", err)
 	}
-	var out struct {
-		Events []json.RawMessage `json:"events"`
-	}
-	if answer := g.ask(ctx, call, "AWSStepFunctions.GetExecutionHistory", map[string]string{"executionArn": in.ExecutionArn}, &out); !answer.succeeded() {
-		return answer
+	events, failed := g.wholeHistory(ctx, call, in.ExecutionArn)
+	if failed != nil {
+		return failed
 	}
 	if in.ReverseOrder {
-		for i, j := 0, len(out.Events)-1; i < j; i, j = i+1, j-1 {
-			out.Events[i], out.Events[j] = out.Events[j], out.Events[i]
-		}
+		slices.Reverse(events)
 	}
 	if in.MaxResults == 0 {
 		in.MaxResults = defaultListPage
 	}
-	part, next, err := page(out.Events, in.MaxResults, in.NextToken, maxListPage)
+	part, next, err := page(events, in.MaxResults, in.NextToken, maxListPage)
 	if err != nil {
 		return refuse("InvalidToken", "%v", err)
 	}
@@ -280,6 +311,14 @@ type event struct {
 		Resource   string `json:"resource"`
 		Parameters string `json:"parameters"`
 	} `json:"taskScheduledEventDetails"`
+	Entered struct {
+		Name  string `json:"name"`
+		Input string `json:"input"`
+	} `json:"stateEnteredEventDetails"`
+	Exited struct {
+		Name   string `json:"name"`
+		Output string `json:"output"`
+	} `json:"stateExitedEventDetails"`
 }
 
 func (g *Gateway) history(ctx context.Context, call *Call, execution string) ([]event, *Answer) {
