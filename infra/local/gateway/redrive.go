@@ -42,6 +42,13 @@ func (l *redriveLog) add(arn string, part redriven) {
 	l.of[ofMachine(part.arn)] = ofMachine(arn)
 }
 
+// drop takes the last one back.
+func (l *redriveLog) drop(arn string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parts[arn] = l.parts[arn][:len(l.parts[arn])-1]
+}
+
 func (l *redriveLog) redrives(arn string) []redriven {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,8 +130,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 		return refuse("UnknownOperationException", "%v", err)
 	}
 	var made struct {
-		Machine   string `json:"stateMachineArn"`
-		Execution string `json:"executionArn"`
+		Machine string `json:"stateMachineArn"`
 	}
 	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + requestid.New(), "definition": definition, "roleArn": machine.Role}, &made); !answer.succeeded() {
 		return answer
@@ -134,7 +140,8 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	arn := strings.Replace(made.Machine, ":stateMachine:", ":execution:", 1) + ":" + execution.Name
 	g.redrives.add(in.ExecutionArn, redriven{arn: arn, at: at})
 	start := map[string]string{"stateMachineArn": made.Machine, "name": execution.Name, "input": execution.Input}
-	if answer := g.ask(ctx, call, "AWSStepFunctions.StartExecution", start, &made); !answer.succeeded() {
+	if answer := g.ask(ctx, call, "AWSStepFunctions.StartExecution", start, nil); !answer.succeeded() {
+		g.redrives.drop(in.ExecutionArn)
 		return answer
 	}
 	return ok(map[string]any{"redriveDate": seconds(at)})
