@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,10 +36,10 @@ func setARN(i int) string {
 func setName(i int) string { return fmt.Sprintf("PermissionSet%03d", i) }
 
 // enterprise is a large organization, and counts the calls that it gets.
-type enterprise struct{ calls int }
+type enterprise struct{ calls atomic.Int64 }
 
 func (e *enterprise) Accounts(context.Context) ([]identitycenter.Account, error) {
-	e.calls += manyAccounts / 20 // Organizations gives 20 in a page
+	e.calls.Add(manyAccounts / 20) // Organizations gives 20 in a page
 	var all []identitycenter.Account
 	for i := range manyAccounts {
 		all = append(all, identitycenter.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
@@ -64,14 +65,14 @@ func (e *enterprise) PermissionSetName(_ context.Context, arn string) (string, e
 }
 
 func (e *enterprise) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
-	e.calls += manyPermissionSets
+	e.calls.Add(manyPermissionSets)
 	return nil, access.Errorf(access.CodeUnavailable, "this takes a minute")
 }
 
 func (e *enterprise) ManagementAccount(context.Context) (string, error) { return accountID(0), nil }
 
 func (e *enterprise) Groups(context.Context) ([]identitycenter.Group, error) {
-	e.calls += manyGroups / 100
+	e.calls.Add(manyGroups / 100)
 	var all []identitycenter.Group
 	for i := range manyGroups {
 		all = append(all, identitycenter.Group{ID: fmt.Sprintf("g-%04d", i), Name: fmt.Sprintf("Group %04d", i)})
@@ -146,7 +147,8 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 		t.Errorf("the object has %d bytes, want less than a megabyte", len(objects.body))
 	}
 
-	org.calls, objects.gets = 0, 0
+	org.calls.Store(0)
+	objects.gets = 0
 	h := w.handler()
 	h.Catalog = &catalog.Catalog{Store: store, Live: catalog.NewLive(org, clock), Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	ask := func(what, action, typed, chosenAccount string) []string {
@@ -191,7 +193,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	if got, want := ask("groups", slack.ActionGroup, "", ""), []string{"Group 0007 = g-0007"}; !slices.Equal(got, want) {
 		t.Errorf("groups: got %q, want %q", got, want)
 	}
-	if objects.gets != 1 || org.calls != 0 {
-		t.Errorf("%d reads of S3 and %d calls to list, want 1 and none", objects.gets, org.calls)
+	if objects.gets != 1 || org.calls.Load() != 0 {
+		t.Errorf("%d reads of S3 and %d calls to list, want 1 and none", objects.gets, org.calls.Load())
 	}
 }

@@ -106,11 +106,12 @@ func (s *strand) sleep(d time.Duration) {
 // run goes from state to state.
 func (s *strand) run() (any, *failure) {
 	for {
+		// Branches that start together run side by side until their first turn.
+		s.sleep(s.source.dice("step").between(5*time.Millisecond, 40*time.Millisecond))
 		st := s.m.States[s.at]
 		if s.e.events += 2; s.e.events > maxEvents {
 			return nil, runtimeError("the execution reached the maximum number of history events (%d)", maxEvents)
 		}
-		s.sleep(s.source.dice("step").between(5*time.Millisecond, 40*time.Millisecond))
 		s.e.world.clock.say("%s ► %s", s.e.short(), s.at)
 		s.e.world.entered(s.e, s.at)
 		result, next, f := s.state(st)

@@ -140,8 +140,8 @@ func TestCallWithoutAnswer(t *testing.T) {
 		{`{"kind":"late","target":"x","delay_ms":50}`, 1, true},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			var killed []string
-			f := Rules{Kill: func(instance string) { killed = append(killed, instance) }}
+			kills := make(chan string, 8)
+			f := Rules{Kill: func(instance string) { kills <- instance }}
 			done := make(chan struct{}, 1)
 			var s service
 			set(t, &f, tt.rule)
@@ -151,6 +151,10 @@ func TestCallWithoutAnswer(t *testing.T) {
 			}
 			if tt.effect > 0 {
 				<-done
+			}
+			var killed []string
+			for len(kills) > 0 {
+				killed = append(killed, <-kills)
 			}
 			if s.calls != tt.effect || (len(killed) == 1 && killed[0] == "i1") != tt.killed {
 				t.Errorf("called %d times, killed %q; want %d, %v", s.calls, killed, tt.effect, tt.killed)
