@@ -153,12 +153,22 @@ func previewText(d access.Decision) string {
 // maxOptions is how many options Slack shows of a select.
 const maxOptions = 100
 
+// noAnswer is the value of an option that only says something. Nothing that can
+// be asked for is called so.
+const noAnswer = "no-answer"
+
 // suggest lists what can be asked for and matches what was typed. Where the
-// lists can't be read there is nothing to choose from.
+// lists can't be read, the only option says so: Slack shows a late answer as it
+// shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
+// for one.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	options, err := h.options(ctx, in)
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
+		if access.CodeOf(err) != access.CodeInvalid {
+			text, _ := forPeople(err)
+			options = []slack.Option{{Text: "⚠️ " + text, Value: noAnswer}}
+		}
 	}
 	return answer(slack.OptionsResponse(options))
 }

@@ -196,7 +196,8 @@ func TestSuggest(t *testing.T) {
 		{name: "permission sets before an account", action: "permission_set"},
 		{name: "groups", action: "group", want: []string{"Auditors = g-1"}},
 		{name: "something unknown", action: "reason"},
-		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") }},
+		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want: []string{"⚠️ Something did not answer in time. Please try again. = no-answer"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -211,7 +211,8 @@ func (l *life) live(t *testing.T) {
 		row := s.requestRow(t, l.request.id, "closed_at", "posts", "outcome", "granted_at", "revoking_at")
 		if !row.ClosedAt.IsZero() {
 			if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven {
-				l.redrive(t)
+				l.redriven = true
+				l.request.redriveStopped(t)
 				continue
 			}
 			if l.redriven && l.request.execution(t).Status == sfntypes.ExecutionStatusRunning {
@@ -234,7 +235,8 @@ func (l *life) live(t *testing.T) {
 			l.stopped = l.request.stop(t)
 		}
 		if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven && time.Since(l.stopped) > redriveAfter {
-			l.redrive(t)
+			l.redriven = true
+			l.request.redriveStopped(t)
 		}
 		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
@@ -255,15 +257,6 @@ func (l *life) live(t *testing.T) {
 	}
 	row := s.requestRow(t, l.request.id)
 	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
-}
-
-// redrive lets the execution go on, unless it had come to its end before it was
-// stopped.
-func (l *life) redrive(t *testing.T) {
-	l.redriven = true
-	if l.request.execution(t).Status == sfntypes.ExecutionStatusAborted {
-		l.request.redrive(t)
-	}
 }
 
 // messageOf is where somebody presses: in the channel, or, as a requester who is

@@ -493,7 +493,7 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 		if c.trouble.stops && stopped.IsZero() && r.stack.hit(t, label) {
 			stopped = r.stop(t)
 			if c.trouble.redriven {
-				r.redrive(t)
+				r.redriveStopped(t)
 			}
 		}
 		announced := row.Posts["announce"]

@@ -102,10 +102,20 @@ func (s *stack) topView(person string) (viewState, error) {
 }
 
 // choose types into a select that loads from the app and takes the option whose
-// text contains what was typed.
+// text contains what was typed. Where the app says that something did not answer
+// in time, the person does as told and types again.
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
-	for _, o := range f.offered(t, action, typed) {
+	offered := f.offered(t, action, typed)
+	for n := range f.stack.patience() {
+		if len(offered) != 1 || !strings.Contains(offered[0].Text, notInTime) {
+			break
+		}
+		t.Logf("%s was told that something did not answer in time, and types again", f.person)
+		time.Sleep(time.Duration(n) * time.Second)
+		offered = f.offered(t, action, typed)
+	}
+	for _, o := range offered {
 		if strings.Contains(o.Text, typed) {
 			var res simulator.Result
 			err := f.stack.post("/sim/press", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "option": o.Value}, &res)

@@ -36,6 +36,15 @@ func (r *request) redrive(t *testing.T) {
 	}
 }
 
+// redriveStopped does so unless the execution had come to its end before it was
+// stopped.
+func (r *request) redriveStopped(t *testing.T) {
+	t.Helper()
+	if r.execution(t).Status == sfntypes.ExecutionStatusAborted {
+		r.redrive(t)
+	}
+}
+
 // swept waits until the reconcile machine has cleared up after the request, and
 // returns the states it entered.
 func (r *request) swept(t *testing.T, within time.Duration) []string {
