@@ -52,7 +52,7 @@ bench: tools ## measure what the system costs and print a table
 histories: ## play 100,000 random histories in virtual time, or what HISTORIES says: -seed 7, -first 1 -histories 1000
 	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args -simulation '$(or $(HISTORIES),-histories 100000)'
 
-reliability: tools ## the load, the whole fault matrix, and long random histories on the local stack: half an hour on two cores
+reliability: tools ## the load, the whole fault matrix, and long random histories on the local stack: 40 minutes on two cores
 	@# One after another, each on stacks of its own: what the one before leaves running would slow the next one down.
 	@cd infra/e2e && failed=; for part in TestLoad TestMatrix TestHistories; do \
 		echo "make: $$part" >&2; go test -count=1 -timeout 2h -run "^$$part" -full $(RELIABILITY) || failed=1; \
