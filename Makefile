@@ -54,7 +54,7 @@ histories: ## play 100,000 random histories in virtual time, or what HISTORIES s
 
 reliability: tools ## the load, the whole fault matrix, and long random histories on the local stack: 40 minutes on two cores
 	@# One after another, each on stacks of its own: what the one before leaves running would slow the next one down.
-	@cd infra/e2e && failed=; for part in TestLoad TestMatrix TestHistories; do \
+	@cd infra/e2e || exit; failed=; for part in TestLoad TestMatrix TestHistories; do \
 		echo "make: $$part" >&2; go test -count=1 -timeout 2h -run "^$$part" -full $(RELIABILITY) || failed=1; \
 	done; test -z "$$failed"
 

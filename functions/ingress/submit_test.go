@@ -79,6 +79,8 @@ func TestSubmitWithMistakes(t *testing.T) {
 		{name: "a duration that is not offered", body: filled("UJANE", production, admin, "86400", "deploy"),
 			want: map[string]string{"duration": "Please choose one of the durations offered."}},
 		{name: "no duration", body: filled("UJANE", production, admin, "", "deploy"), want: map[string]string{"duration": "Please choose how long you need it."}},
+		{name: "what only says that the list could not be read", body: filled("UJANE", noAnswer, admin, "3600", "deploy"),
+			want: map[string]string{"permission_set-" + noAnswer: notOffered}},
 		{name: "an unknown account", body: filled("UJANE", "999999999999", admin, "3600", "deploy"),
 			want: map[string]string{"permission_set-999999999999": notOffered}},
 		{name: "an unknown permission set", body: filled("UJANE", production, "arn:aws:sso:::permissionSet/ssoins-1/ps-9", "3600", "deploy"),

@@ -209,12 +209,13 @@ func (l *life) live(t *testing.T) {
 	for time.Since(began) < settleLimit {
 		time.Sleep(1500 * time.Millisecond)
 		row := s.requestRow(t, l.request.id, "closed_at", "posts", "outcome", "granted_at", "revoking_at")
-		if !row.ClosedAt.IsZero() {
-			if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven {
-				l.redriven = true
-				l.request.redriveStopped(t)
-				continue
-			}
+		closed := !row.ClosedAt.IsZero()
+		if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven && (closed || time.Since(l.stopped) > redriveAfter) {
+			l.redriven = true
+			l.request.redrive(t)
+			continue
+		}
+		if closed {
 			if l.redriven && l.request.execution(t).Status == sfntypes.ExecutionStatusRunning {
 				continue
 			}
@@ -233,10 +234,6 @@ func (l *life) live(t *testing.T) {
 		}
 		if stopAfter > 0 && l.stopped.IsZero() && time.Since(announced) > stopAfter {
 			l.stopped = l.request.stop(t)
-		}
-		if redriveAfter >= 0 && !l.stopped.IsZero() && !l.redriven && time.Since(l.stopped) > redriveAfter {
-			l.redriven = true
-			l.request.redriveStopped(t)
 		}
 		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()

@@ -418,7 +418,7 @@ type matrix struct {
 const (
 	held     = "✓"
 	broken   = "BROKEN"
-	didNot   = "–" // the fault did not come about: nothing was called that it could hit
+	didNot   = "–" // the fault did not come about: nothing was called that it could hit, or it was over
 	notAsked = " " // it can't come about: the function has no right to call that
 )
 
@@ -469,9 +469,9 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 		}
 		return nil
 	})
-	verify(t, r, told{stopped: stopped, redriven: c.trouble.redriven, silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
+	verify(t, r, told{stopped: stopped, redriven: c.trouble.redriven && !stopped.IsZero(), silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
 	verdict = held
-	if !s.hit(t, label) {
+	if !s.hit(t, label) || c.trouble.stops && stopped.IsZero() {
 		verdict = didNot
 	}
 	s.forget(t, label)
@@ -491,9 +491,8 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 			return stopped
 		}
 		if c.trouble.stops && stopped.IsZero() && r.stack.hit(t, label) {
-			stopped = r.stop(t)
-			if c.trouble.redriven {
-				r.redriveStopped(t)
+			if stopped = r.stop(t); c.trouble.redriven && !stopped.IsZero() {
+				r.redrive(t)
 			}
 		}
 		announced := row.Posts["announce"]

@@ -106,14 +106,14 @@ func (s *stack) topView(person string) (viewState, error) {
 // in time, the person does as told and types again.
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
-	offered := f.offered(t, action, typed)
+	var offered []simulator.Option
 	for n := range f.stack.patience() {
+		time.Sleep(time.Duration(n) * time.Second)
+		offered = f.offered(t, action, typed)
 		if len(offered) != 1 || !strings.Contains(offered[0].Text, notInTime) {
 			break
 		}
 		t.Logf("%s was told that something did not answer in time, and types again", f.person)
-		time.Sleep(time.Duration(n) * time.Second)
-		offered = f.offered(t, action, typed)
 	}
 	for _, o := range offered {
 		if strings.Contains(o.Text, typed) {

@@ -19,11 +19,14 @@ import (
 const sweepLimit = 150 * time.Second
 
 // stop stops the request's execution from outside, as somebody does in the
-// console.
-func (r *request) stop(t *testing.T) time.Time {
+// console, and returns when that was: the zero time where it had ended before.
+func (r *request) stop(t *testing.T) (at time.Time) {
 	t.Helper()
 	if _, err := r.stack.sfn.StopExecution(context.Background(), &sfn.StopExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
 		t.Fatal(err)
+	}
+	if r.execution(t).Status != sfntypes.ExecutionStatusAborted {
+		return time.Time{}
 	}
 	return time.Now()
 }
@@ -33,15 +36,6 @@ func (r *request) redrive(t *testing.T) {
 	t.Helper()
 	if _, err := r.stack.sfn.RedriveExecution(context.Background(), &sfn.RedriveExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// redriveStopped does so unless the execution had come to its end before it was
-// stopped.
-func (r *request) redriveStopped(t *testing.T) {
-	t.Helper()
-	if r.execution(t).Status == sfntypes.ExecutionStatusAborted {
-		r.redrive(t)
 	}
 }
 
