@@ -110,6 +110,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
 		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
 		{"Swept", "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of " + s.NamePrefix + "-reconcile names the request.", own("Swept")},
+		{"AccessOverdue", "Access is still there a minute after it should have ended. The function " + s.NamePrefix + "-reconcile has it removed each minute; its log names the request. If the alarm stays on, remove the access by hand.", own("AccessOverdue")},
 		{"DriftFailed", "Access that no request granted could not be removed. The next run that removes tries again; the message of the run names it.", own("DriftFailed")},
 		{"ExecutionsFailed", "A request's execution failed. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricFailed(options)},
 		{"ExecutionsTimedOut", "A request's execution timed out. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricTimedOut(options)},

@@ -72,7 +72,7 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	)
 	row(dashboard,
 		graph("Granted and revoked", metrics.own("Granted", "Sum"), metrics.own("Revoked", "Sum")),
-		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum")),
+		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("AccessOverdue", "Maximum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum")),
 		graph("Access that nobody asked for", metrics.own("DriftFound", "Sum"), metrics.own("DriftRevoked", "Sum"), metrics.own("DriftFailed", "Sum"), metrics.own("ReconcileIncomplete", "Sum"),
 			metrics.ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),

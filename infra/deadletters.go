@@ -44,3 +44,9 @@ func tellOfFailures(f function, deadLetters awssqs.IQueue) {
 		RetryAttempts: jsii.Number(0),
 	})
 }
+
+// forgetInvocations bounds how long an invocation that nobody waits for may be
+// held back, and has none repeated: the next look invokes the function again.
+func forgetInvocations(f function) {
+	f.alias.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{MaxEventAge: seconds(invocationWaits), RetryAttempts: jsii.Number(0)})
+}

@@ -65,6 +65,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_ACCOUNT":                    stack.Account(),
 		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
 		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
+		"ELEVATOR_REVOKE_FUNCTION":            functionARN(stack, s, "revoke"),
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
 		"ELEVATOR_RECONCILE_MACHINE":          reconcileMachineARN(stack, s),
 		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
@@ -107,7 +108,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"revoke":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER " + sso,
 		"audit":    "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
 		"reconcile": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " +
-			"ELEVATOR_REVOKE_SCHEDULE ELEVATOR_MAX_REMOVALS " + sso,
+			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_MAX_REMOVALS " + sso,
 	}
 
 	environments := map[string]map[string]*string{}

@@ -170,13 +170,32 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("what %s can't start goes to %v", schedule, got)
 		}
 	}
-	invocation := template.one(t, "AWS::Lambda::EventInvokeConfig").Properties
-	want := map[string]any{"OnFailure": map[string]any{"Destination": arn}}
-	if !reflect.DeepEqual(invocation["DestinationConfig"], want) || invocation["MaximumRetryAttempts"] != 0.0 || invocation["MaximumEventAgeInSeconds"] != 60.0 {
-		t.Errorf("an invocation that fails: %v", invocation)
+	// The schedules invoke reconcile, and a look invokes revoke.
+	destinations := map[string]any{
+		"ReconcileLive": map[string]any{"OnFailure": map[string]any{"Destination": arn}},
+		"RevokeLive":    nil,
 	}
-	if !strings.Contains(fmt.Sprint(invocation["Qualifier"]), "ReconcileLive") {
-		t.Errorf("it is about %v, want the alias that the schedules invoke", invocation["Qualifier"])
+	invocations := template.of("AWS::Lambda::EventInvokeConfig")
+	if len(invocations) != len(destinations) {
+		t.Errorf("%d functions have settings for invocations that nobody waits for, want %d", len(invocations), len(destinations))
+	}
+	for id, r := range invocations {
+		invocation := r.Properties
+		if invocation["MaximumRetryAttempts"] != 0.0 || invocation["MaximumEventAgeInSeconds"] != 60.0 {
+			t.Errorf("%s: an invocation that fails: %v", id, invocation)
+		}
+		found := false
+		for alias, want := range destinations {
+			if strings.Contains(fmt.Sprint(invocation["Qualifier"]), alias) {
+				found = true
+				if !reflect.DeepEqual(invocation["DestinationConfig"], want) {
+					t.Errorf("%s: failures go to %v, want %v", id, invocation["DestinationConfig"], want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s is about %v, want one of %v", id, invocation["Qualifier"], destinations)
+		}
 	}
 }
 

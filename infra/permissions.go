@@ -45,7 +45,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		),
 		"evaluate": join(
 			p.readRows("request#*"),
-			p.updateRequests(evaluate, decide, countReminder),
+			p.updateRequests(evaluate, decide, countReminder, takeOver),
 			p.readPolicy(),
 			p.readCatalog(),
 			botToken,
@@ -107,8 +107,10 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
-				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s))),
+				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
 				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),
+				// It removes overdue access even if somebody stops every sweep.
+				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "revoke")),
 			},
 			// It looks, and changes nothing.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
@@ -145,7 +147,8 @@ var (
 	granted       = attributes("granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at")
 	fail          = attributes("failure granted_at revoking_at")
 	giveUp        = attributes("tombstone closed_at")
-	beginRevoke   = attributes("revoking_at")
+	takeOver      = attributes("revoking_execution_arn revoking_at closed_at")
+	beginRevoke   = attributes("revoking_at execution_arn tombstone")
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events revoked_at")
 	markAudited   = attributes("audited")

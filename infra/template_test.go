@@ -66,6 +66,7 @@ type statement struct {
 	Action    oneOrMore
 	Effect    string
 	Condition map[string]map[string]oneOrMore
+	Resource  any
 }
 
 // oneOrMore is a string or a list of strings; anything else is left out.
@@ -273,6 +274,29 @@ func TestWhoWritesTheTable(t *testing.T) {
 	}
 }
 
+// One function invokes another one for a single purpose.
+func TestWhoInvokesWhom(t *testing.T) {
+	want := map[string]string{
+		"ingress":   "reconcile", // for a first catalog
+		"reconcile": "revoke",    // for overdue access
+	}
+	got := map[string]string{}
+	for _, name := range functionNames {
+		for _, s := range sharedStack(t).template.statements(t, name) {
+			if slices.Contains(s.Action, "lambda:InvokeFunction") {
+				for _, other := range functionNames {
+					if strings.Contains(fmt.Sprint(s.Resource), ":function:sso-elevator-"+other+":live") {
+						got[name] += other
+					}
+				}
+			}
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // What outside the table only some functions may do.
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
@@ -284,8 +308,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress ingress", // for each machine
 		"states:StopExecution":                   "",
-		"s3:PutObject":                           "audit reconcile", // reconcile: TestCatalog
-		"lambda:InvokeFunction":                  "ingress",
+		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
+		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
 		"secretsmanager:GetSecretValue":          "ingress",
 		"identitystore:IsMemberInGroups":         "",
 		"sso:ProvisionPermissionSet":             "",
@@ -599,6 +623,7 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-CatalogOld":         "SsoElevator/sso-elevator/CatalogRefreshed",
 		"sso-elevator-SweepMissing":       "SsoElevator/sso-elevator/SweepLooked",
 		"sso-elevator-Swept":              "SsoElevator/sso-elevator/Swept",
+		"sso-elevator-AccessOverdue":      "SsoElevator/sso-elevator/AccessOverdue",
 		"sso-elevator-DriftFailed":        "SsoElevator/sso-elevator/DriftFailed",
 		"sso-elevator-IngressSlow":        "AWS/ApiGateway/Latency",
 		"sso-elevator-AwaitErrors":        "AWS/Lambda/Errors",

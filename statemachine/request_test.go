@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"sso-elevator/functions/access"
 )
 
 // The heart of it: once Grant may have been called there is no way out of the
@@ -219,3 +221,22 @@ func TestHistoryHasRoom(t *testing.T) {
 		t.Errorf("an execution that announces for long may write %d events, and it may have %d", withAnnouncing, limit)
 	}
 }
+
+// Approved access that was never confirmed counts as overdue after GrantBudget:
+// until then an execution may still be trying.
+func TestGrantEndsWithinItsBudget(t *testing.T) {
+	var most time.Duration
+	m := requestMachine(t)
+	for _, name := range []string{"Grant", "ConfirmGrant"} {
+		s := m.States[name]
+		most += seconds(s.TimeoutSeconds)
+		for _, r := range s.Retry {
+			most += time.Duration(r.MaxAttempts) * seconds(s.TimeoutSeconds+r.MaxDelaySeconds)
+		}
+	}
+	if most > access.GrantBudget || most < access.GrantBudget/2 {
+		t.Errorf("Grant and ConfirmGrant try for up to %v; the budget is %v", most, access.GrantBudget)
+	}
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -63,6 +63,18 @@ type Holder struct {
 	End          time.Time `json:"end,omitzero"`
 }
 
+// EndsAt returns when the access under the lease should be gone: at the end of
+// its last holder, or when it settles if that is later.
+func (l Lease) EndsAt() time.Time {
+	at := l.SettlesAt
+	for _, holder := range l.Holders {
+		if holder.End.After(at) {
+			at = holder.End
+		}
+	}
+	return at
+}
+
 // Made says whether this system made the membership with that id, as far as the
 // lease tells: one of which it can't be ruled out counts as made. Access to an
 // account has no id to tell it by.

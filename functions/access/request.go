@@ -64,9 +64,12 @@ type Request struct {
 
 	// Set by revoke. RevokingAt is entered before the lease is looked at: a
 	// grant that is still under way sees it and stops.
-	RevokingAt time.Time    `json:"revoking_at,omitzero"`
-	RevokedAt  time.Time    `json:"revoked_at,omitzero"`
-	Removal    RemovalState `json:"removal,omitempty"`
+	RevokingAt time.Time `json:"revoking_at,omitzero"`
+	// RevokingExecutionARN is the latest execution that took a removal over,
+	// after the request's own execution ran out of rounds.
+	RevokingExecutionARN string       `json:"revoking_execution_arn,omitempty"`
+	RevokedAt            time.Time    `json:"revoked_at,omitzero"`
+	Removal              RemovalState `json:"removal,omitempty"`
 
 	// Posts are the Slack messages of this request, by purpose ("announce",
 	// "granted", ...). A post is entered before it is sent and completed after.
@@ -126,6 +129,37 @@ func RequestID(teamID, viewID string) string {
 
 // Open says whether the request still waits for its outcome.
 func (r *Request) Open() bool { return r.Outcome == nil && !r.Tombstone && r.ClosedAt.IsZero() }
+
+// GrantBudget bounds how long an execution tries to create and confirm access,
+// all retries included: a test adds them up from the state machine's file.
+const GrantBudget = 2 * time.Hour
+
+// AccessEnd returns when the request's access should be gone: at its end, or
+// when somebody ended it early. Approved access that was never confirmed may
+// exist all the same; it should be gone its duration and GrantBudget after the
+// decision. ok is false if the request gives no access, or none anymore.
+func (r *Request) AccessEnd() (at time.Time, ok bool) {
+	switch {
+	case !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero():
+		return time.Time{}, false
+	case !r.GrantedAt.IsZero():
+		at = r.End
+	case r.Outcome != nil && r.Outcome.Kind.Grants():
+		at = r.Outcome.At.Add(time.Duration(r.Duration)*time.Second + GrantBudget)
+	default:
+		return time.Time{}, false
+	}
+	if early := r.EndRequest; early != nil && early.At.Before(at) {
+		at = early.At
+	}
+	return at, true
+}
+
+// MayHaveAccess reports whether access may exist, or come to exist, for the
+// request: it was approved, granted, tombstoned, or its removal has begun.
+func (r *Request) MayHaveAccess() bool {
+	return r.Outcome != nil && r.Outcome.Kind.Grants() || !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || r.Tombstone
+}
 
 // Subject is what Identity Center is asked to connect.
 func (r *Request) Subject() Subject {

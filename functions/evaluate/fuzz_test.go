@@ -43,7 +43,8 @@ func FuzzTask(f *testing.F) {
 		if err != nil && lambdaerr.Code(err) == "" {
 			t.Errorf("%v has no code", err)
 		}
-		if before.Open() && in.Execution != before.ExecutionARN && (w.row.Outcome != nil || w.evaluated != nil || len(w.counted) > 0 || err == nil) {
+		isOther := in.Execution != before.ExecutionARN
+		if isOther && before.Open() && (w.row.Outcome != nil || w.evaluated != nil || len(w.counted) > 0 || err == nil && in.Operation != "evaluate") {
 			t.Errorf("the execution %q decides what is %q's: %+v, %v", in.Execution, before.ExecutionARN, w.row.Outcome, err)
 		}
 		if o := w.row.Outcome; o != before.Outcome && o.Kind.Grants() {
@@ -56,6 +57,9 @@ func FuzzTask(f *testing.F) {
 		}
 		if before.Outcome != nil && err == nil && (next.Next == "approval" || next.Next == "announce") {
 			t.Errorf("what is decided, %s, is to wait: %s", row, text)
+		}
+		if isOther && err == nil && in.Operation == "evaluate" && next.Next != "other" && (next.Next != "revoke" || before.RevokingAt.IsZero()) {
+			t.Errorf("the execution %q goes on with %s, of the row %s", in.Execution, text, row)
 		}
 		// States Language: TimeoutSeconds is from 1 to 99,999,999.
 		if err == nil && (in.Operation == "evaluate" || in.Operation == "next") && (next.Next == "" || next.WaitSeconds < 1 || next.WaitSeconds > 99_999_999) {

@@ -24,7 +24,8 @@ type Input struct {
 }
 
 // Next is where the request goes on: "automatic", "approved", "approval",
-// "remind", "announce", "revoke", or the kind of outcome without access.
+// "remind", "announce", "revoke", "other" if another execution handles the
+// request, or the kind of outcome without access.
 type Next struct {
 	Next        string `json:"next"`
 	WaitSeconds int64  `json:"wait_seconds"` // for the wait for an approval, at least 1
@@ -57,6 +58,7 @@ type Store interface {
 	Evaluate(ctx context.Context, id string, e requests.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	CountReminder(ctx context.Context, id string, n int) error
+	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
 }
 
 // People finds out who somebody is.
@@ -106,9 +108,11 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.Operation == "evaluate" && in.Execution != r.ExecutionARN {
+		return h.takeOver(ctx, in, r)
+	}
 	if r.Open() && in.Execution != r.ExecutionARN {
-		// Another execution with this request's id may remove access that is
-		// left over. It decides nothing and takes no place of the request's own.
+		// Another execution decides nothing.
 		return nil, access.Errorf(access.CodeRefused, "request %s is not this execution's to decide", r.ID)
 	}
 	switch in.Operation {
@@ -121,6 +125,24 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
+}
+
+// takeOver answers an execution that is not the request's own. It goes on with a
+// removal that has begun, as a hand-over does. Otherwise it must change nothing:
+// whoever may start executions must not end access early.
+func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any, error) {
+	next := Next{Next: "other", WaitSeconds: 1}
+	if !r.RevokingAt.IsZero() {
+		var won bool
+		var err error
+		if r, won, err = h.Store.TakeOver(ctx, r.ID, in.Execution); err != nil {
+			return nil, err
+		}
+		if won {
+			next.Next = "revoke"
+		}
+	}
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
 }
 
 func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any, error) {
@@ -136,9 +158,9 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 		next.Next, next.WaitSeconds = "approval", h.wait(r)
 	case r.Outcome == nil:
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
-	case r.Outcome.Kind.Grants() && (in.Execution != r.ExecutionARN || begun(r)):
-		// A fresh execution after one that could not finish: whether there is
-		// access to remove, revoke finds out.
+	case r.Outcome.Kind.Grants() && begun(r):
+		// Redriven after it could not finish: whether there is access to remove,
+		// revoke finds out.
 		next.Next = "revoke"
 	default:
 		next.Next = string(known(r.Outcome.Kind))

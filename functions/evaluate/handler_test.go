@@ -64,6 +64,14 @@ func (w *world) CountReminder(_ context.Context, _ string, n int) error {
 	return nil
 }
 
+func (w *world) TakeOver(_ context.Context, _, execution string) (access.Request, bool, error) {
+	won := !w.row.RevokingAt.IsZero() && w.row.ClosedAt.IsZero()
+	if won {
+		w.row.RevokingExecutionARN = execution
+	}
+	return w.row, won, nil
+}
+
 func (w *world) Requester(_ context.Context, id string) (access.Person, error) {
 	if id != "UJANE" {
 		return access.Person{}, access.Errorf(access.CodeInternal, "asked for %s", id)
@@ -255,9 +263,15 @@ func TestEvaluateFollowsADecidedRow(t *testing.T) {
 		{"granted", access.Request{Outcome: approved, GrantedAt: now}, own, "revoke", ""},
 		{"its removal has begun", access.Request{Outcome: approved, RevokingAt: now}, own, "revoke", ""},
 		{"revoked", access.Request{Outcome: approved, RevokedAt: now, ClosedAt: now}, own, "revoke", ""},
-		{"handed over", access.Request{Outcome: approved}, "arn:other", "revoke", ""},
+		{"handed over", access.Request{Outcome: approved, RevokingAt: now}, "arn:other", "revoke", ""},
+		{"handed over, removed", access.Request{Outcome: approved, RevokingAt: now, RevokedAt: now}, "arn:other", "revoke", ""},
+		{"handed over, closed", access.Request{Outcome: approved, RevokingAt: now, ClosedAt: now}, "arn:other", "other", ""},
+		{"approved, another's", access.Request{Outcome: approved}, "arn:other", "other", ""},
+		{"granted, another's", access.Request{Outcome: approved, GrantedAt: now}, "arn:other", "other", ""},
+		{"tombstoned, another's", access.Request{Outcome: approved, Tombstone: true}, "arn:other", "other", ""},
+		{"denied, another's", access.Request{Outcome: &access.Outcome{Kind: access.OutcomeDenied}}, "arn:other", "other", ""},
 		{"denied", access.Request{Outcome: &access.Outcome{Kind: access.OutcomeDenied}}, own, "denied", ""},
-		{"open, but another's", access.Request{}, "arn:other", "", access.CodeRefused},
+		{"open, another's", access.Request{}, "arn:other", "other", ""},
 		{"tombstoned", access.Request{Tombstone: true}, own, "", access.CodeRefused},
 	}
 	for _, test := range tests {
@@ -274,6 +288,9 @@ func TestEvaluateFollowsADecidedRow(t *testing.T) {
 			}
 			if w.evaluated != nil {
 				t.Error("a decided row was evaluated again")
+			}
+			if took := test.execution == "arn:other" && test.want == "revoke"; took != (w.row.RevokingExecutionARN == "arn:other") {
+				t.Errorf("the removal is taken over by %q", w.row.RevokingExecutionARN)
 			}
 		})
 	}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -28,64 +28,81 @@ type machines struct {
 
 var _ Executions = (*machines)(nil)
 
-func (m *machines) Requests(ctx context.Context) ([]string, error) { return m.running(ctx, m.requests) }
-func (m *machines) Sweeps(ctx context.Context) ([]string, error)   { return m.running(ctx, m.reconcile) }
+const (
+	// pageSize is how many executions ListExecutions returns at most (API
+	// reference, maxResults).
+	pageSize = 1000
+	// mostPages is how many pages of running executions are read. ListExecutions
+	// allows a burst of 100 calls, and 5 more each second (Step Functions quotas,
+	// the smaller Regions).
+	mostPages = 20
+	// sweepPages is the same for the reconcile machine, whose sweeps end within
+	// minutes.
+	sweepPages = 2
+)
 
-// running are the names of the machine's executions that run. The list may be
-// some moments behind.
-func (m *machines) running(ctx context.Context, machine string) ([]string, error) {
-	var names []string
+// Running returns the ARNs of the request machine's running executions. The list
+// may be some moments behind.
+func (m *machines) Running(ctx context.Context) (arns map[string]bool, complete bool, err error) {
+	arns = map[string]bool{}
+	complete, err = m.list(ctx, m.requests, mostPages, func(e types.ExecutionListItem) { arns[aws.ToString(e.ExecutionArn)] = true })
+	return arns, complete, err
+}
+
+func (m *machines) Sweeps(ctx context.Context) (names []string, err error) {
+	_, err = m.list(ctx, m.reconcile, sweepPages, func(e types.ExecutionListItem) { names = append(names, aws.ToString(e.Name)) })
+	return names, err
+}
+
+func (m *machines) list(ctx context.Context, machine string, most int, each func(types.ExecutionListItem)) (complete bool, err error) {
 	pages := sfn.NewListExecutionsPaginator(m.client, &sfn.ListExecutionsInput{
 		StateMachineArn: &machine,
 		StatusFilter:    types.ExecutionStatusRunning,
-		MaxResults:      1000, // the most there is
+		MaxResults:      pageSize,
 	})
-	for pages.HasMorePages() {
+	for n := 0; n < most && pages.HasMorePages(); n++ {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, stepFunctionsError(err, "list the executions")
+			return false, stepFunctionsError(err, "list the executions")
 		}
 		for _, execution := range page.Executions {
-			names = append(names, aws.ToString(execution.Name))
+			each(execution)
 		}
 	}
-	return names, nil
+	return !pages.HasMorePages(), nil
 }
 
-func (m *machines) State(ctx context.Context, arn string) (ExecutionState, error) {
+func (m *machines) Describe(ctx context.Context, arn string) (Execution, error) {
 	out, err := m.client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 	var none *types.ExecutionDoesNotExist
 	switch {
 	case errors.As(err, &none):
-		return Unknown, nil
+		return Execution{State: Unknown}, nil
 	case err != nil:
-		return "", stepFunctionsError(err, "look at the execution")
-	case out.Status == types.ExecutionStatusRunning, out.Status == types.ExecutionStatusPendingRedrive:
-		return Running, nil
+		return Execution{}, stepFunctionsError(err, "describe the execution")
 	}
-	return Over, nil
+	e := Execution{State: Over, Input: aws.ToString(out.Input), StartedAt: aws.ToTime(out.StartDate), EndedAt: aws.ToTime(out.StopDate)}
+	if out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive {
+		e.State = Running
+	}
+	return e, nil
 }
 
-func (m *machines) Start(ctx context.Context, name string, input any) error {
-	const doing = "start the sweep"
-	text, err := json.Marshal(input)
-	if err != nil {
-		return access.Wrap(access.CodeInternal, err, doing)
-	}
-	_, err = m.client.StartExecution(ctx, &sfn.StartExecutionInput{
-		StateMachineArn: &m.reconcile,
-		Name:            &name,
-		Input:           aws.String(string(text)),
-	})
+func (m *machines) DescribeSweep(ctx context.Context, name string) (Execution, error) {
+	return m.Describe(ctx, strings.Replace(m.reconcile, ":stateMachine:", ":execution:", 1)+":"+name)
+}
+
+func (m *machines) Start(ctx context.Context, name, input string) (taken bool, err error) {
+	_, err = m.client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &m.reconcile, Name: &name, Input: &input})
 	var exists *types.ExecutionAlreadyExists
 	if errors.As(err, &exists) {
-		return nil
+		return true, nil
 	}
-	return stepFunctionsError(err, doing)
+	return false, stepFunctionsError(err, "start the sweep")
 }
 
-// stepFunctionsError codes an error. A machine that is not there is for a
-// person to mend.
+// stepFunctionsError codes an error. A machine that is not there is for someone
+// to fix.
 func stepFunctionsError(err error, doing string) error {
 	var none *types.StateMachineDoesNotExist
 	if errors.As(err, &none) {

@@ -1,18 +1,22 @@
 // Command reconcile is the Lambda function that does what is due from time to
 // time: it refreshes the catalog of what can be asked for, finds what was left
 // behind, and does the steps of runs that look for access that nobody asked
-// for. It changes nothing in Identity Center.
+// for. It changes nothing in Identity Center; overdue access it has the function
+// revoke remove.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -39,6 +43,7 @@ type settings struct {
 	CatalogBucket    string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
 	RequestMachine   string     `env:"ELEVATOR_REQUEST_MACHINE,required"`
 	ReconcileMachine string     `env:"ELEVATOR_RECONCILE_MACHINE,required"`
+	RevokeFunction   string     `env:"ELEVATOR_REVOKE_FUNCTION,required"`
 	RevokeSchedule   string     `env:"ELEVATOR_REVOKE_SCHEDULE"` // empty: nothing is removed by schedule
 	MaxRemovals      int        `env:"ELEVATOR_MAX_REMOVALS,required"`
 	SSOInstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
@@ -99,7 +104,9 @@ func run() int {
 		Sweep: &Sweep{
 			Table:      table,
 			Executions: &machines{client: sfn.NewFromConfig(cfg), requests: s.RequestMachine, reconcile: s.ReconcileMachine},
+			Remover:    removerFunction{client: lambda.NewFromConfig(cfg), arn: s.RevokeFunction},
 			Now:        time.Now,
+			Unique:     func() string { return strings.ToLower(rand.Text()[:8]) },
 			Count:      metric.Count,
 			Gauge:      metric.Gauge,
 			Logger:     logger,

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,18 +22,26 @@ var noon = time.Date(2026, 3, 2, 12, 0, 30, 0, time.UTC)
 
 // left is a table and Step Functions as a look finds them.
 type left struct {
+	mu      sync.Mutex
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
 	indexed []string // ids that the index has although the table does not
 
-	running []string // executions of the request machine
-	sweeps  []string // and of the reconcile machine
-	states  map[string]ExecutionState
+	running    []string // ARNs of the request machine's running executions
+	incomplete bool     // more run than are listed
+	sweeps     []string // names of the reconcile machine's running executions
+	states     map[string]ExecutionState
+	named      map[string]Execution // of the reconcile machine, by name
 
-	started map[string]sweepInput
-	counted []string
-	gauged  []string
-	failing string // what answers with an error
+	ended time.Time // of executions that are over; zero: not said
+
+	started   map[string]sweepInput
+	removed   []Removal
+	counted   []string
+	gauged    []string
+	described []string
+	reads     int
+	failing   string // what answers with an error
 
 	unreadable string // the id of a row that makes no sense
 	unlisted   string // the id of a row that the index does not have
@@ -75,6 +86,9 @@ func (l *left) OpenLeases(context.Context) ([]requests.Due, error) {
 }
 
 func (l *left) Get(_ context.Context, id string) (access.Request, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reads++
 	r, ok := l.rows[id]
 	if id == l.unreadable && id != "" {
 		return r, access.Errorf(access.CodeInternal, "makes no sense")
@@ -91,40 +105,87 @@ func (l *left) Lease(_ context.Context, key string) (access.Lease, bool, error) 
 }
 
 func (l *left) GiveUp(_ context.Context, id string, why access.Failure) (access.Request, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	r := l.rows[id]
 	r.Tombstone, r.Failure = true, &why
 	l.rows[id] = r
 	return r, l.fail("GiveUp")
 }
 
-func (l *left) Requests(context.Context) ([]string, error) { return l.running, l.fail("Requests") }
-func (l *left) Sweeps(context.Context) ([]string, error)   { return l.sweeps, l.fail("Sweeps") }
-
-func (l *left) State(_ context.Context, arn string) (ExecutionState, error) {
-	if state, ok := l.states[arn]; ok {
-		return state, l.fail("State")
+func (l *left) Running(context.Context) (map[string]bool, bool, error) {
+	arns := map[string]bool{}
+	for _, arn := range l.running {
+		arns[arn] = true
 	}
-	return Unknown, l.fail("State")
+	return arns, !l.incomplete, l.fail("Running")
 }
 
-func (l *left) Start(_ context.Context, name string, input any) error {
+func (l *left) Sweeps(context.Context) ([]string, error) { return l.sweeps, l.fail("Sweeps") }
+
+func (l *left) Describe(_ context.Context, arn string) (Execution, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.described = append(l.described, arn)
+	if state, ok := l.states[arn]; ok {
+		e := Execution{State: state}
+		if state == Over {
+			e.EndedAt = l.ended
+		}
+		return e, l.fail("Describe")
+	}
+	return Execution{State: Unknown}, l.fail("Describe")
+}
+
+func (l *left) DescribeSweep(_ context.Context, name string) (Execution, error) {
+	return l.named[name], l.fail("DescribeSweep")
+}
+
+func (l *left) Start(_ context.Context, name, input string) (taken bool, err error) {
 	if err := l.fail("Start"); err != nil {
-		return err
+		return false, err
+	}
+	if _, taken := l.named[name]; taken {
+		return true, nil
 	}
 	if l.started == nil {
 		l.started = map[string]sweepInput{}
 	}
-	l.started[name] = input.(sweepInput)
-	return nil
+	if l.named == nil {
+		l.named = map[string]Execution{}
+	}
+	var in sweepInput
+	if err := json.Unmarshal([]byte(input), &in); err != nil {
+		return false, err
+	}
+	l.started[name] = in
+	l.named[name] = Execution{State: Running, Input: input, StartedAt: noon}
+	return false, nil
+}
+
+func (l *left) Remove(_ context.Context, in Removal) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.removed = append(l.removed, in)
+	return l.fail("Remove")
 }
 
 func (l *left) sweep() *Sweep {
 	return &Sweep{
-		Table: l, Executions: l, Now: func() time.Time { return noon },
+		Table: l, Executions: l, Remover: l, Now: func() time.Time { return noon }, Unique: func() string { return "x7q2mz4k" },
 		Count:  func(name string, _ map[string]string) { l.counted = append(l.counted, name) },
 		Gauge:  func(name string, n int) { l.gauged = append(l.gauged, fmt.Sprint(name, " ", n)) },
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
+}
+
+// input is what an execution of a sweep is started with.
+func input(in sweepInput) string {
+	text, err := json.Marshal(in)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 func asked(ago time.Duration, change func(*access.Request)) access.Request {
@@ -135,7 +196,17 @@ func asked(ago time.Duration, change func(*access.Request)) access.Request {
 	return r
 }
 
-func approved(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeApproved} }
+func approved(r *access.Request) {
+	r.Outcome, r.Duration = &access.Outcome{Kind: access.OutcomeApproved, At: r.CreatedAt}, 3600
+}
+
+// approvedAgo was approved so long ago, for an hour.
+func approvedAgo(ago time.Duration) func(*access.Request) {
+	return func(r *access.Request) {
+		approved(r)
+		r.Outcome.At = noon.Add(-ago)
+	}
+}
 
 func active(end time.Time) func(*access.Request) {
 	return func(r *access.Request) {
@@ -158,35 +229,51 @@ func removing(end time.Time) func(*access.Request) {
 	}
 }
 
+// takenOver is removing, and another execution goes on with it.
+func takenOver(end time.Time) func(*access.Request) {
+	return func(r *access.Request) {
+		removing(end)(r)
+		r.RevokingExecutionARN = "arn:abc-2"
+	}
+}
+
 func TestSweep(t *testing.T) {
 	tests := []struct {
 		name      string
 		row       access.Request
-		running   string // execution of the request machine that the list shows
-		state     ExecutionState
-		want      string // what the look starts a sweep for, and Tombstone says
+		running   string         // the execution of the request machine that the list shows, ARN
+		state     ExecutionState // of its own execution; the list's, if empty
+		other     ExecutionState // of the one that took over
+		want      string         // what the look starts a sweep for, and Tombstone says
 		wantStamp string
 		tombstone bool
 	}{
-		{name: "waits for approval, alive", row: asked(time.Hour, nil), running: "2026-03-02-Prod-Admin-abc", want: nothing},
+		{name: "waits for approval, alive", row: asked(time.Hour, nil), running: "arn:abc", want: nothing},
 		{name: "waits for approval, alive, not in the list yet", row: asked(time.Second, nil), state: Running, want: nothing},
 		{name: "waits for approval, stopped", row: asked(time.Second, nil), state: Over, want: refuse, wantStamp: "20260302-1200"},
 		{name: "just written, not started yet", row: asked(time.Minute, nil), want: nothing},
 		{name: "never started", row: asked(startingFor, nil), want: refuse, wantStamp: "20260302-1200"},
-		{name: "another one's execution runs", row: asked(time.Hour, nil), running: "2026-03-02-Prod-Admin-abcd", state: Over, want: refuse, wantStamp: "20260302-1200"},
+		{name: "stopped, and a decoy runs", row: asked(time.Hour, nil), running: "arn:abc-x", state: Over, want: refuse, wantStamp: "20260302-1200"},
 		{name: "denied, stopped before the record", row: asked(time.Hour, func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeDenied} }), state: Over, want: outcome, wantStamp: "20260302-1200"},
 		{name: "approved, stopped before the grant", row: asked(time.Hour, approved), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "approved, being granted", row: asked(time.Hour, approved), state: Running, want: nothing},
-		{name: "active, alive", row: asked(time.Hour, active(noon.Add(time.Hour))), running: "2026-03-02-Prod-Admin-abc", want: nothing},
+		{name: "active, alive", row: asked(time.Hour, active(noon.Add(time.Hour))), running: "arn:abc", want: nothing},
 		{name: "active, stopped", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "active, machine deleted", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Unknown, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "active, taken over", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "abc-1b4e28ba-2fa1-11d2-883f-0016d3cca427", state: Over, want: nothing},
-		{name: "just ended, alive", row: asked(time.Hour, active(noon.Add(-lateAfter+time.Second))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: nothing},
-		{name: "ended, alive, late", row: asked(time.Hour, active(noon.Add(-lateAfter))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "just ended early, alive", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter+time.Second))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: nothing},
-		{name: "ended early, alive, does not know of it", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter))), running: "2026-03-02-Prod-Admin-abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "taken over", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), running: "arn:abc-2", state: Over, other: Running, want: nothing},
+		{name: "taken over, not in the list yet", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Over, other: Running, want: nothing},
+		{name: "taken over, takes too long", row: asked(time.Hour, takenOver(noon.Add(-lateAgain))), state: Over, other: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "taken over, stopped", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Over, other: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "removing, stopped, and a decoy runs", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "arn:abc-2", state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "perhaps created, stopped, and a decoy runs", row: asked(time.Hour, approved), running: "arn:x-abc", state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "perhaps created, alive", row: asked(5*time.Hour, approvedAgo(time.Hour+access.GrantBudget+lateAfter-time.Second)), running: "arn:abc", want: nothing},
+		{name: "perhaps created, alive, late", row: asked(5*time.Hour, approvedAgo(time.Hour+access.GrantBudget+lateAfter)), running: "arn:abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "just ended, alive", row: asked(time.Hour, active(noon.Add(-lateAfter+time.Second))), running: "arn:abc", state: Running, want: nothing},
+		{name: "ended, alive, late", row: asked(time.Hour, active(noon.Add(-lateAfter))), running: "arn:abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "just ended early, alive", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter+time.Second))), running: "arn:abc", state: Running, want: nothing},
+		{name: "ended early, alive, does not know of it", row: asked(time.Hour, endedEarly(noon.Add(-lateAfter))), running: "arn:abc", state: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "ended, alive, its removal has begun", row: asked(time.Hour, removing(noon.Add(-lateAgain+time.Second))), state: Running, want: nothing},
-		{name: "ended, alive, its removal takes too long", row: asked(time.Hour, removing(noon.Add(-lateAgain))), running: "2026-03-02-Prod-Admin-abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "ended, alive, its removal takes too long", row: asked(time.Hour, removing(noon.Add(-lateAgain))), running: "arn:abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removed, alive, being recorded", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Running, want: nothing},
 		{name: "removed, stopped before the record", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removal begun before a decision", row: asked(time.Hour, func(r *access.Request) { r.RevokingAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
@@ -200,8 +287,11 @@ func TestSweep(t *testing.T) {
 			}
 			if test.state != "" {
 				l.states["arn:abc"] = test.state
-			} else if test.running == test.row.ExecutionName {
+			} else if test.running == "arn:abc" {
 				l.states["arn:abc"] = Running
+			}
+			if test.other != "" {
+				l.states["arn:abc-2"] = test.other
 			}
 			if err := l.sweep().Look(t.Context()); err != nil {
 				t.Fatal(err)
@@ -241,21 +331,217 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// A request that is being swept is not swept beside that; one whose row is gone
-// was the index's mistake.
+// A request that is being swept is not swept beside that. A name alone shows
+// nothing: somebody may have given it to another execution.
 func TestLookLeavesAlone(t *testing.T) {
 	stopped := asked(time.Hour, nil)
-	l := &left{rows: map[string]access.Request{"abc": stopped}, states: map[string]ExecutionState{"arn:abc": Over},
-		sweeps: []string{"sweep-abc-20260302-1150"}, indexed: []string{"gone"}}
-	if err := l.sweep().Look(t.Context()); err != nil || len(l.started) > 0 {
-		t.Errorf("started %v, error %v", l.started, err)
+	sweeping := input(sweepInput{Mode: "sweep", RequestID: "abc"})
+	for _, test := range []struct {
+		name   string
+		sweeps []string
+		named  map[string]Execution
+		want   int
+	}{
+		{name: "being swept", sweeps: []string{"sweep-abc-20260302-1150"}, named: map[string]Execution{"sweep-abc-20260302-1150": {State: Running, Input: sweeping}}},
+		{name: "another request is being swept", sweeps: []string{"sweep-abcd-20260302-1150"}, named: map[string]Execution{"sweep-abcd-20260302-1150": {State: Running, Input: sweeping}}, want: 1},
+		{name: "a decoy of that name", sweeps: []string{"sweep-abc-x"}, named: map[string]Execution{"sweep-abc-x": {State: Running, Input: `{"mode":"revoke"}`}}, want: 1},
+		{name: "ended since the list was made", sweeps: []string{"sweep-abc-20260302-1150"}, named: map[string]Execution{"sweep-abc-20260302-1150": {State: Over, Input: sweeping}}, want: 1},
+	} {
+		l := &left{rows: map[string]access.Request{"abc": stopped}, states: map[string]ExecutionState{"arn:abc": Over}, indexed: []string{"gone"}, sweeps: test.sweeps, named: test.named}
+		if err := l.sweep().Look(t.Context()); err != nil || len(l.started) != test.want {
+			t.Errorf("%s: started %v, error %v; want %d", test.name, l.started, err, test.want)
+		}
+		if left, err := l.sweep().Tombstone(t.Context(), "gone"); err != nil || left.Next != nothing {
+			t.Errorf("Tombstone of a row that is gone = %+v, %v", left, err)
+		}
 	}
-	l.sweeps = []string{"sweep-abcd-20260302-1150"} // another request's
-	if err := l.sweep().Look(t.Context()); err != nil || len(l.started) != 1 {
-		t.Errorf("started %v, error %v", l.started, err)
+}
+
+// Whoever took a sweep's name delays nothing.
+func TestLookFindsItsNameTaken(t *testing.T) {
+	const minute, random = "sweep-abc-20260302-1200", "sweep-abc-20260302-1200-x7q2mz4k"
+	sweeping := input(sweepInput{Mode: "sweep", RequestID: "abc"})
+	stopped := asked(time.Hour, active(noon.Add(time.Hour)))
+	late := asked(time.Hour, active(noon.Add(-5*time.Minute)))
+	for _, test := range []struct {
+		name  string
+		row   access.Request
+		alive bool
+		taken Execution
+		fails bool
+		want  []string
+	}{
+		{name: "by this very sweep", row: stopped, taken: Execution{State: Running, Input: sweeping}},
+		{name: "by one that ended already", row: stopped, taken: Execution{State: Over, Input: `{"mode":"sweep","lease":"none"}`}, want: []string{random}},
+		{name: "by this sweep, and it ended", row: stopped, taken: Execution{State: Over, Input: sweeping}, want: []string{random}},
+		{name: "by a run that waits for an answer", row: stopped, taken: Execution{State: Running, Input: `{"mode":"revoke"}`}, want: []string{random}},
+		{name: "by a sweep of something else", row: stopped, taken: Execution{State: Running, Input: input(sweepInput{Mode: "sweep", RequestID: "abcd"})}, want: []string{random}},
+		{name: "by something that can't be read", row: stopped, taken: Execution{State: Running, Input: sweeping}, fails: true, want: []string{random}},
+		{name: "by the sweep of these ten minutes", row: late, alive: true, taken: Execution{State: Over, Input: sweeping, StartedAt: noon.Add(-4 * time.Minute)}},
+		{name: "by a sweep before the access was late", row: late, alive: true, taken: Execution{State: Over, Input: sweeping, StartedAt: noon.Add(-5*time.Minute + lateAfter - time.Second)}, want: []string{random}},
+	} {
+		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Over}, named: map[string]Execution{minute: test.taken}}
+		if test.alive {
+			l.states["arn:abc"], l.running = Running, []string{"arn:abc"}
+		}
+		if test.fails {
+			l.failing = "DescribeSweep"
+		}
+		if err := l.sweep().Look(t.Context()); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if got := slices.Sorted(maps.Keys(l.started)); !slices.Equal(got, test.want) {
+			t.Errorf("%s: started %q, want %q", test.name, got, test.want)
+		}
 	}
-	if left, err := l.sweep().Tombstone(t.Context(), "gone"); err != nil || left.Next != nothing {
-		t.Errorf("Tombstone of a row that is gone = %+v, %v", left, err)
+}
+
+// Access that is overdue by a minute is counted, and removed without an
+// execution, however many there are, and whatever sweeps and lists say.
+func TestLookRemovesOverdueAccess(t *testing.T) {
+	end := noon.Add(-overdueAfter)
+	granted := func(r access.Request) Removal {
+		return Removal{Operation: "confirm", RequestID: r.ID, Subject: r.Subject(), Granted: true}
+	}
+	perhaps := asked(5*time.Hour, approvedAgo(time.Hour+access.GrantBudget+overdueAfter))
+	for _, test := range []struct {
+		name    string
+		row     access.Request
+		lease   access.Lease
+		failing string
+		running []string
+		ended   time.Time // of its execution, if it is over
+		want    []Removal
+		kept    bool // it is not given up first: its removal has begun
+	}{
+		{name: "not yet", row: asked(time.Hour, active(end.Add(time.Second)))},
+		{name: "overdue", row: asked(time.Hour, active(end)), want: []Removal{granted(asked(time.Hour, active(end)))}},
+		{name: "overdue, and its execution is alive", row: asked(time.Hour, active(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, active(end)))}},
+		{name: "being removed for too long", row: asked(time.Hour, removing(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, removing(end)))}, kept: true},
+		{name: "ended early", row: asked(time.Hour, endedEarly(end)), want: []Removal{granted(asked(time.Hour, endedEarly(end)))}},
+		{name: "perhaps created", row: perhaps, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}},
+		{name: "perhaps created, stopped a minute ago", row: asked(time.Hour, approved), ended: end, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}},
+		{name: "perhaps created, just stopped", row: asked(time.Hour, approved), ended: end.Add(time.Second)},
+		{name: "active, stopped long ago", row: asked(time.Hour, active(noon.Add(time.Hour))), ended: end},
+		{name: "undecided, stopped long ago", row: asked(time.Hour, nil), ended: end},
+		{name: "removed", row: asked(time.Hour, func(r *access.Request) { active(end)(r); r.RevokedAt = noon })},
+		{name: "the list can't be read", row: asked(time.Hour, active(end)), failing: "Running", want: []Removal{granted(asked(time.Hour, active(end)))}},
+		{name: "Step Functions can't be asked", row: asked(time.Hour, active(end)), failing: "Describe", want: []Removal{granted(asked(time.Hour, active(end)))}},
+		{name: "no sweep can be started", row: asked(time.Hour, active(end)), failing: "Start", want: []Removal{granted(asked(time.Hour, active(end)))}},
+		{name: "a lease of nobody's", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end}, want: []Removal{{Operation: "settle", Lease: "k"}}},
+		{name: "a lease of nobody's, not yet", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(time.Second)}},
+		{name: "a lease of a lost row", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(-time.Hour), Holders: map[string]access.Holder{"lost": {End: end}}},
+			want: []Removal{{Operation: "settle", Lease: "k"}}},
+	} {
+		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Running}, running: test.running, failing: test.failing, ended: test.ended}
+		if !test.ended.IsZero() {
+			l.states["arn:abc"] = Over
+		}
+		if !test.lease.SettlesAt.IsZero() {
+			l.leases = map[string]access.Lease{"k": test.lease}
+		}
+		err := l.sweep().Look(t.Context())
+		if (err != nil) != (test.failing != "" && test.failing != "Describe") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if !reflect.DeepEqual(l.removed, test.want) {
+			t.Errorf("%s: removed %+v, want %+v", test.name, l.removed, test.want)
+		}
+		if want := fmt.Sprint("AccessOverdue ", len(test.want)); !slices.Contains(l.gauged, want) {
+			t.Errorf("%s: %q, want %q", test.name, l.gauged, want)
+		}
+		if gaveUp := l.rows["abc"].Tombstone; gaveUp != (len(l.removed) > 0 && l.removed[0].RequestID != "" && !test.kept) {
+			t.Errorf("%s: given up: %v", test.name, gaveUp)
+		}
+	}
+	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}}
+	for i := range 3 * mostSweeps {
+		r := asked(time.Hour, active(end))
+		r.ID = fmt.Sprint("r", i)
+		l.rows[r.ID] = r
+	}
+	if err := l.sweep().Look(t.Context()); err != nil || len(l.removed) != len(l.rows) {
+		t.Errorf("removed %d, error %v; want %d", len(l.removed), err, len(l.rows))
+	}
+	l = &left{rows: map[string]access.Request{"abc": asked(time.Hour, active(end))}, failing: "Remove"}
+	if err := l.sweep().Look(t.Context()); access.CodeOf(err) != access.CodeUnavailable || slices.Contains(l.counted, "SweepLooked") {
+		t.Errorf("revoke can't be invoked: error %v, counted %q", err, l.counted)
+	}
+}
+
+// A look of 1,000 open requests reads each row once, and then only what changed:
+// the next ones make the same few calls however many requests are open.
+func TestLookAtManyRequests(t *testing.T) {
+	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}}
+	for i := range 1000 {
+		r := asked(time.Hour, active(noon.Add(time.Hour)))
+		r.ID = fmt.Sprintf("r%03d", i)
+		r.ExecutionARN = "arn:" + r.ID
+		l.rows[r.ID] = r
+		l.running = append(l.running, r.ExecutionARN)
+	}
+	s := l.sweep()
+	for look, want := range []int{1000, 0, 1} {
+		l.reads = 0
+		if look == 2 {
+			l.running = l.running[1:]
+			l.states["arn:r000"] = Over
+		}
+		if err := s.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if l.reads != want || len(l.described) != look/2 {
+			t.Errorf("look %d: %d rows read, want %d; described %q", look, l.reads, want, l.described)
+		}
+	}
+	if len(l.started) != 1 {
+		t.Errorf("started %v", l.started)
+	}
+}
+
+// If nearly all executions were stopped at once, a look describes no more of them
+// than Step Functions allows, those with overdue access first, and every request
+// has its turn within minutes.
+func TestLookDescribesNotTooMany(t *testing.T) {
+	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}, incomplete: true}
+	for i := range 5 * mostDescribed {
+		r := asked(time.Hour, nil)
+		r.ID = fmt.Sprintf("r%04d", i)
+		r.ExecutionARN = "arn:" + r.ID
+		l.rows[r.ID] = r
+		l.states[r.ExecutionARN] = Running // but not in the list
+	}
+	overdue := asked(time.Hour, active(noon.Add(-time.Hour)))
+	overdue.ID, overdue.ExecutionARN = "zzz", "arn:zzz"
+	l.rows["zzz"] = overdue
+	l.states["arn:zzz"] = Over
+	s := l.sweep()
+	for minute := range 20 {
+		s.Now = func() time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
+		l.described = nil
+		left := 5*mostDescribed - len(l.running)
+		err := s.Look(t.Context())
+		if isAll := left < mostDescribed; isAll != (err == nil) {
+			t.Errorf("%d left, error %v", left, err)
+		}
+		if len(l.described) > mostDescribed || !slices.Contains(l.described, "arn:zzz") {
+			t.Errorf("described %d, the overdue one among them: %v", len(l.described), slices.Contains(l.described, "arn:zzz"))
+		}
+		for _, arn := range l.described {
+			delete(l.states, arn) // and seen
+		}
+		l.states["arn:zzz"] = Over
+		for _, arn := range l.described {
+			if arn != "arn:zzz" {
+				l.running = append(l.running, arn)
+			}
+		}
+		if len(l.running) == 5*mostDescribed {
+			return
+		}
+		if minute == 19 {
+			t.Errorf("%d of %d had their turn", len(l.running), 5*mostDescribed)
+		}
 	}
 }
 
@@ -264,13 +550,14 @@ func TestLookAtLeases(t *testing.T) {
 	l := &left{
 		rows: map[string]access.Request{"abc": asked(time.Hour, active(noon.Add(time.Hour)))},
 		// Its execution is alive.
-		running: []string{"2026-03-02-Prod-Admin-abc"},
+		running: []string{"arn:abc"},
+		states:  map[string]ExecutionState{"arn:abc": Running},
 		leases: map[string]access.Lease{
 			"held by one that is open":     {SettlesAt: old, Holders: map[string]access.Holder{"abc": {}}},
 			"held by one that is not open": {SettlesAt: old, Holders: map[string]access.Holder{"other": {}}},
 			"held by nobody":               {SettlesAt: old},
 			"removes what a run found":     {SettlesAt: old, Drift: &access.FindingRef{Run: "run-1"}},
-			"settles only now":             {SettlesAt: noon.Add(-lateAfter)},
+			"settles only now":             {SettlesAt: noon.Add(-lateAfter + time.Second)},
 		},
 	}
 	if err := l.sweep().Look(t.Context()); err != nil {
@@ -290,7 +577,7 @@ func TestLookAtLeases(t *testing.T) {
 	if want := []string{"held by nobody", "held by one that is not open", "removes what a run found"}; !slices.Equal(got, want) {
 		t.Errorf("swept %q, want %q", got, want)
 	}
-	if want := []string{"ActiveAccess 5"}; !slices.Equal(l.gauged, want) {
+	if want := []string{"ActiveAccess 5", "AccessOverdue 0"}; !slices.Equal(l.gauged, want) {
 		t.Errorf("%q, want %q", l.gauged, want)
 	}
 	l.sweeps, l.started = slices.Collect(maps.Keys(l.started)), nil
@@ -315,7 +602,7 @@ func TestLookStartsNotTooMany(t *testing.T) {
 // Where something does not answer, the look fails, and the alarm for looks that
 // stay away can notice.
 func TestSweepFails(t *testing.T) {
-	for _, what := range []string{"Requests", "Sweeps", "OpenRequests", "Get", "State", "OpenLeases", "Lease", "Start"} {
+	for _, what := range []string{"Running", "Sweeps", "OpenRequests", "Get", "Describe", "OpenLeases", "Lease", "Start"} {
 		l := &left{
 			rows:    map[string]access.Request{"abc": asked(time.Hour, approved)},
 			states:  map[string]ExecutionState{"arn:abc": Over},
@@ -335,7 +622,7 @@ func TestSweepFails(t *testing.T) {
 	if err := l.sweep().Look(t.Context()); access.CodeOf(err) != access.CodeInternal || len(l.started) != 1 || len(l.counted) > 0 {
 		t.Errorf("started %v, error %v, counted %q", l.started, err, l.counted)
 	}
-	for _, what := range []string{"Requests", "Get", "State", "GiveUp"} {
+	for _, what := range []string{"Get", "Describe", "GiveUp"} {
 		begun := asked(time.Hour, func(r *access.Request) { approved(r); r.RevokingAt = noon })
 		l := &left{rows: map[string]access.Request{"abc": begun}, states: map[string]ExecutionState{"arn:abc": Over}, failing: what}
 		if got, err := l.sweep().Tombstone(t.Context(), "abc"); access.CodeOf(err) != access.CodeUnavailable || got.Next != "" {
@@ -348,7 +635,7 @@ func TestSweepFails(t *testing.T) {
 // execution stands: of a machine under another name, it never does.
 func TestSweepWithoutTheExecutionsState(t *testing.T) {
 	for end, want := range map[time.Duration]int{-lateAfter + time.Second: 0, -lateAfter: 1} {
-		l := &left{rows: map[string]access.Request{"abc": asked(time.Hour, active(noon.Add(end)))}, failing: "State"}
+		l := &left{rows: map[string]access.Request{"abc": asked(time.Hour, active(noon.Add(end)))}, failing: "Describe"}
 		err := l.sweep().Look(t.Context())
 		if len(l.started) != want || (err == nil) != (want == 1) {
 			t.Errorf("%s: started %v, error %v", end, l.started, err)
@@ -371,7 +658,7 @@ func TestLookSweepsAccessFirst(t *testing.T) {
 	r := asked(time.Hour, active(noon.Add(time.Hour)))
 	r.ID = "active"
 	l.rows[r.ID] = r
-	if err := l.sweep().Look(t.Context()); err != nil || len(l.started) != mostSweeps {
+	if err := l.sweep().Look(t.Context()); access.CodeOf(err) != access.CodeThrottled || len(l.started) != mostSweeps {
 		t.Errorf("started %d, error %v", len(l.started), err)
 	}
 	found := map[string]bool{}

@@ -54,8 +54,8 @@ func FuzzTask(f *testing.F) {
 		requested := in.Operation == "start" || in.Operation == "confirm"
 		h := &Handler{
 			Leases: &mockLeases{
-				release: func(id string, wait bool) (access.Request, error) {
-					if !requested || id != in.RequestID || wait != (in.Operation == "confirm") {
+				release: func(id, execution string, wait bool) (access.Request, error) {
+					if !requested || id != in.RequestID || execution != in.Execution || wait != (in.Operation == "confirm") {
 						t.Errorf("%s releases %q", payload, id)
 					}
 					return access.Request{ID: id}, answer

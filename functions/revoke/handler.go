@@ -15,7 +15,7 @@ import (
 // Input is what the state machine sends. The row that RequestID leads to says
 // what is removed; Subject and GrantStarted are for when it can't be read.
 type Input struct {
-	task.Input // Operation is start, confirm, drift or settle; Execution is for the log
+	task.Input // Operation is start, confirm, drift or settle
 	// Subject is what evaluate answered, GrantStarted whether Grant
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
@@ -40,7 +40,7 @@ func (in Input) LogArgs() []any {
 
 // Leases take access away.
 type Leases interface {
-	Release(ctx context.Context, id string, wait bool) (access.Request, error)
+	Release(ctx context.Context, id, execution string, wait bool) (access.Request, error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
 	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef) error
@@ -141,7 +141,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) error 
 
 func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {
 	wait := in.Operation == "confirm"
-	r, err := h.release(ctx, in.RequestID, wait)
+	r, err := h.release(ctx, in.RequestID, in.Execution, wait)
 	switch {
 	case err == nil:
 		if wait && r.Removal != "" {
@@ -160,10 +160,10 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 }
 
 // release tries again for a while where the table does not answer.
-func (h *Handler) release(ctx context.Context, id string, wait bool) (access.Request, error) {
+func (h *Handler) release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
 	end := h.Now().Add(tableBudget)
 	for try := 1; ; try++ {
-		r, err := h.Leases.Release(ctx, id, wait)
+		r, err := h.Leases.Release(ctx, id, execution, wait)
 		if !errors.Is(err, leases.ErrTable) || try == tableTries || h.Now().Add(tablePause).After(end) {
 			return r, err
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 type mockLeases struct {
-	release  func(id string, wait bool) (access.Request, error)
+	release  func(id, execution string, wait bool) (access.Request, error)
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
 	drift    func(access.Finding, access.FindingRef) error
@@ -27,8 +27,8 @@ type mockLeases struct {
 
 var _ Leases = (*mockLeases)(nil)
 
-func (m *mockLeases) Release(_ context.Context, id string, wait bool) (access.Request, error) {
-	return m.release(id, wait)
+func (m *mockLeases) Release(_ context.Context, id, execution string, wait bool) (access.Request, error) {
+	return m.release(id, execution, wait)
 }
 func (m *mockLeases) TakeAway(_ context.Context, id string, s access.Subject, rowGone bool) error {
 	return m.takeAway(id, s, rowGone)
@@ -137,7 +137,7 @@ func TestHandle(t *testing.T) {
 			}
 			h := &Handler{
 				Leases: &mockLeases{
-					release: func(id string, wait bool) (access.Request, error) {
+					release: func(id, execution string, wait bool) (access.Request, error) {
 						err := test.answers[min(len(calls), len(test.answers)-1)]
 						calls = append(calls, fmt.Sprint("release ", wait))
 						return access.Request{ID: id, Removal: access.RemovalDone}, err
@@ -179,7 +179,7 @@ func TestHangingTable(t *testing.T) {
 	var tookAway time.Duration
 	h := &Handler{
 		Leases: &mockLeases{
-			release: func(string, bool) (access.Request, error) {
+			release: func(string, string, bool) (access.Request, error) {
 				now = now.Add(5 * time.Second) // the table's own limit for a call
 				return access.Request{}, tableDown(access.CodeUnavailable)
 			},

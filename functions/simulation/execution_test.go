@@ -357,7 +357,7 @@ func (s *strand) try(st *state) (any, *failure) {
 			return nil, &failure{"States.Timeout", ""}
 		}
 		if token.state == tokenUsed {
-			return token.output, nil
+			return token.output, token.failure
 		}
 		return nil, run.failure
 

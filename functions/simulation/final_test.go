@@ -214,6 +214,7 @@ func (l *ledger) timely() {
 	for _, d := range l.requests {
 		r := d.row
 		if r.GrantedAt.IsZero() {
+			l.timelyUngranted(d)
 			continue
 		}
 		within, from := whileAlive, r.End
@@ -235,6 +236,19 @@ func (l *ledger) timely() {
 		if first.After(from.Add(within)) {
 			l.broken(2, "request %s ended at %v, and its removal was first tried at %v", r.ID, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 		}
+	}
+}
+
+// timelyUngranted: access that was created and never confirmed goes soon after
+// its execution, unless somebody let that go on.
+func (l *ledger) timelyUngranted(d *dossier) {
+	if d.created.IsZero() || d.goneAt.IsZero() || d.redriven {
+		return
+	}
+	from := latest(d.created, d.goneAt)
+	from = from.Add(l.hindered(from, onceGone))
+	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.blind(from, first))) {
+		l.broken(2, "request %s was created and not confirmed, its execution ended at %v, and its removal was first tried at %v", d.id, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 	}
 }
 

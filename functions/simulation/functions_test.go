@@ -94,8 +94,9 @@ func wire(w *world, name string) handler {
 	case "reconcile":
 		return edge(w, (&reconcile.Handler{
 			Sweep: &reconcile.Sweep{
-				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN),
-				Now: w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
+				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN), Remover: reconcile.NewRemover(w.lambda, "revoke"),
+				Unique: func() string { return fmt.Sprintf("%08x", uint32(w.source.dice("unique").next())) },
+				Now:    w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
 			},
 			Drift: &drift.Engine{
 				Directory: center,

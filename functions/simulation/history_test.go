@@ -43,6 +43,8 @@ var troubles = []trouble{
 	{name: "stopped in the middle", stops: 0.8, stalls: 0.3, orphans: 0.2, slow: 0.1, lags: 0.2},
 	{name: "late", late: 0.25, alone: true},
 	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
+	{name: "insider", insider: true, byHand: 0.2, slow: 0.05, lags: 0.3},
+	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "all of it", errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
 		outages: 1, stops: 0.2, byHand: 0.3, policy: 0.3, drift: true},
@@ -80,6 +82,9 @@ func (w *world) play() {
 		w.then(at, d.next(), p.submit)
 	}
 	w.every(time.Minute, d, func() { w.look() })
+	if w.insider != nil {
+		w.insider.act()
+	}
 	if w.trouble.drift {
 		w.every(d.between(4*time.Minute, 9*time.Minute), d, func() {
 			if w.since() > quietFor {
@@ -119,7 +124,7 @@ func (w *world) over() bool {
 	if len(w.violations) > 0 || now.After(w.trouble.quietAt.Add(settled)) {
 		return true
 	}
-	if now.Before(w.trouble.quietAt) && (w.trouble.outages > 0 || w.trouble.stops > 0 || w.trouble.drift) {
+	if now.Before(w.trouble.quietAt) && (w.trouble.outages > 0 || w.trouble.stops > 0 || w.trouble.drift || w.trouble.insider) {
 		return false
 	}
 	if w.executionsRunning(requestMachineARN)+w.executionsRunning(reconcileMachineARN) > 0 {
@@ -340,6 +345,7 @@ func (p *plan) operators() {
 			case 0, 1, 2:
 				e.stop()
 			case 3:
+				w.ledger.redriven(e)
 				e.redrive()
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
@@ -354,7 +360,10 @@ func (p *plan) operators() {
 			case 7:
 				e.stop()
 				again := w.clock.now().Add(d.between(time.Second, 3*time.Minute))
-				w.then(again, mix(order, 1), func() { e.redrive() })
+				w.then(again, mix(order, 1), func() {
+					w.ledger.redriven(e)
+					e.redrive()
+				})
 			}
 		})
 	}

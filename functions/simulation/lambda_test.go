@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -80,6 +82,21 @@ func (l *lambda) invoke(parameters any, waiter *strand) *invocation {
 		panic(err)
 	}
 	return l.run(p["FunctionName"].(string), payload, text, waiter)
+}
+
+// Invoke is the API, for invocations that nobody waits for.
+func (l *lambda) Invoke(ctx context.Context, in *awslambda.InvokeInput, _ ...func(*awslambda.Options)) (*awslambda.InvokeOutput, error) {
+	if in.InvocationType != types.InvocationTypeEvent {
+		panic("Lambda: only invocations that nobody waits for are known here")
+	}
+	return call(ctx, l.world, "lambda", "Invoke", *in.FunctionName+string(in.Payload), func() (*awslambda.InvokeOutput, error) {
+		var payload map[string]any
+		if err := json.Unmarshal(in.Payload, &payload); err != nil {
+			panic(err)
+		}
+		l.run(*in.FunctionName, payload, in.Payload, nil)
+		return &awslambda.InvokeOutput{StatusCode: http.StatusAccepted}, nil
+	})
 }
 
 // Of the transient errors that the machines retry, those that Lambda itself

@@ -39,7 +39,10 @@ type dossier struct {
 	// goneAt is when its execution ended for the first time: one that is redriven
 	// in its wait for the end waits as long again, and the sweep comes before.
 	goneAt time.Time
-	active bool // it reached its wait for the end
+	// redriven: its execution went on after it had ended.
+	redriven bool
+	created  time.Time // when the creation of its access was accepted; zero: never
+	active   bool      // it reached its wait for the end
 	// stop is called when its execution comes to the state stopIn.
 	stopIn string
 	stop   func(*execution)
@@ -159,6 +162,15 @@ func (l *ledger) ended(e *execution) {
 	}
 }
 
+// redriven notes that somebody redrives an execution.
+func (l *ledger) redriven(e *execution) {
+	for _, r := range l.requests {
+		if r.row.ExecutionARN == e.arn {
+			r.redriven = true
+		}
+	}
+}
+
 // creates is called when the creation of access was accepted.
 func (l *ledger) creates(key string) {
 	inv := l.world.doing
@@ -167,6 +179,9 @@ func (l *ledger) creates(key string) {
 		return
 	}
 	r := l.request(inv.about).row
+	if d := l.request(inv.about); d.created.IsZero() {
+		d.created = l.world.clock.now()
+	}
 	switch {
 	case r.ID == "":
 		l.broken(1, "%s is created for a request that is not there: %q", key, inv.about)

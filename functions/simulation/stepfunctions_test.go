@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,10 +40,11 @@ const (
 
 // token is a task token.
 type token struct {
-	text   string
-	state  tokenState
-	output any
-	strand *strand
+	text    string
+	state   tokenState
+	output  any
+	failure *failure // where somebody failed it
+	strand  *strand
 }
 
 func (s *steps) newToken(of *strand) *token {
@@ -81,6 +83,9 @@ func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	s.inOrder = append(s.inOrder, e)
 	s.world.clock.say("%s starts with %s", e.short(), input)
 	e.root.start(e.over)
+	if s.world.insider != nil {
+		s.world.insider.started(e)
+	}
 	return e, false
 }
 
@@ -157,12 +162,12 @@ const listLag = 2 * time.Second
 func (s *steps) ListExecutions(ctx context.Context, in *sfn.ListExecutionsInput, _ ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error) {
 	return call(ctx, s.world, "states", "ListExecutions", *in.StateMachineArn, func() (*sfn.ListExecutionsOutput, error) {
 		if in.StatusFilter != types.ExecutionStatusRunning || in.NextToken != nil {
-			panic("ListExecutions: only those that run can be listed here")
+			panic("ListExecutions: only those that run can be listed here, and they fit into one page")
 		}
 		behind := s.world.trouble.lag(s.source.dice("list"), listLag)
 		as := s.world.clock.now().Add(-behind)
 		out := &sfn.ListExecutionsOutput{}
-		for _, e := range s.inOrder {
+		for _, e := range slices.Backward(s.inOrder) {
 			if e.of == *in.StateMachineArn && !e.startedAt.After(as) && (e.endedAt.IsZero() || e.endedAt.After(as)) {
 				out.Executions = append(out.Executions, types.ExecutionListItem{Name: &e.name, ExecutionArn: &e.arn, Status: types.ExecutionStatusRunning})
 			}
@@ -177,7 +182,12 @@ func (s *steps) DescribeExecution(ctx context.Context, in *sfn.DescribeExecution
 		if e == nil {
 			return nil, &types.ExecutionDoesNotExist{}
 		}
-		return &sfn.DescribeExecutionOutput{ExecutionArn: &e.arn, Status: types.ExecutionStatus(e.status)}, nil
+		out := &sfn.DescribeExecutionOutput{ExecutionArn: &e.arn, Status: types.ExecutionStatus(e.status), Input: &e.input, StartDate: &e.startedAt}
+		if !e.endedAt.IsZero() {
+			ended := e.endedAt
+			out.StopDate = &ended
+		}
+		return out, nil
 	})
 }
 

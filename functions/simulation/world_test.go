@@ -29,6 +29,7 @@ type trouble struct {
 	byHand  float64 // per request: somebody makes or removes the same access by hand
 	policy  float64 // per request: the policy changes
 	alone   bool    // one person asks for the same again and again
+	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -38,7 +39,7 @@ func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
 
 // faultless says that nothing fails: then whoever has access keeps it to its end.
 func (t *trouble) faultless() bool {
-	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0
+	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0 && !t.insider
 }
 
 // lag is how far something is behind that is consistent in the end.
@@ -66,6 +67,7 @@ type world struct {
 	org     *organization
 	slack   *workspace
 	ledger  *ledger
+	insider *insider // nil: there is none
 
 	outages []outage
 	// doing is whose call has its effect right now.
@@ -96,6 +98,9 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	w.org = &organization{world: w}
 	w.slack = &workspace{world: w}
 	w.ledger = newLedger(w)
+	if t.insider {
+		w.insider = newInsider(w)
+	}
 	return w
 }
 

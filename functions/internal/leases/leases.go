@@ -42,7 +42,7 @@ import (
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
-	BeginRevoke(ctx context.Context, id string, at time.Time) (access.Request, error)
+	BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error)
 	Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error

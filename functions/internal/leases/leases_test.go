@@ -80,7 +80,7 @@ func (w *world) grant(t *testing.T, l *leases.Leases, id string) {
 func (w *world) release(t *testing.T, l *leases.Leases, id string) access.RemovalState {
 	t.Helper()
 	for range 20 {
-		r, err := l.Release(ctx, id, true)
+		r, err := l.Release(ctx, id, "arn:"+id, true)
 		if err == nil {
 			return r.Removal
 		}
@@ -125,7 +125,7 @@ func TestGrantAndRevoke(t *testing.T) {
 	// A minute later, quickly: the access goes in the first call.
 	w.now = r.End
 	w.calls = nil
-	if _, err := l.Release(ctx, "a", false); err != nil {
+	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.calls[:len(w.calls)-1]; !slices.Equal(got, []string{
@@ -173,7 +173,7 @@ func TestForeignAccess(t *testing.T) {
 func TestJoinerWaitsOutDeleting(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
-	if _, err := l.Release(ctx, "a", false); err != nil {
+	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, l.Acquire(ctx, w.rows["b"]), access.CodeLeaseDeleting)
@@ -255,7 +255,7 @@ func TestRevokeWaitsForUnknownCreation(t *testing.T) {
 	w.operations[0].doneAt = nine.Add(10 * time.Minute)
 	w.now = nine.Add(5 * time.Minute) // settled long since
 	for range 3 {
-		_, err := l.Release(ctx, "a", true)
+		_, err := l.Release(ctx, "a", "arn:a", true)
 		wantCode(t, err, access.CodeInProgress)
 	}
 	w.now = nine.Add(10 * time.Minute)
@@ -273,7 +273,7 @@ func TestRevokeWaitsForDeadline(t *testing.T) {
 	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeUnavailable)
 	w.before = nil
-	_, err := l.Release(ctx, "a", true)
+	_, err := l.Release(ctx, "a", "arn:a", true)
 	wantCode(t, err, access.CodeInProgress)
 	w.now = nine.Add(40 * time.Second) // 30 s of the function, 10 s of margin
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
@@ -308,14 +308,14 @@ func TestHeldUpDelete(t *testing.T) {
 	w.on(1, "Delete", func() error {
 		w.before = nil
 		for range 3 { // the second function, and the next request
-			if _, err := l.Release(ctx, "a", true); err == nil {
+			if _, err := l.Release(ctx, "a", "arn:a", true); err == nil {
 				t.Error("the lease was given up while a Delete may still come")
 			}
 			wantCode(t, l.Acquire(ctx, w.rows["b"]), access.CodeLeaseDeleting)
 		}
 		return nil
 	})
-	_, _ = l.Release(ctx, "a", false)
+	_, _ = l.Release(ctx, "a", "arn:a", false)
 	w.now = w.now.Add(time.Minute)
 	if got := w.release(t, l, "a"); got != access.RemovalDone {
 		t.Errorf("removal = %s", got)
@@ -344,7 +344,7 @@ func TestHeldUpGivingUp(t *testing.T) {
 		}
 		return nil
 	})
-	_, _ = l.Release(ctx, "a", true)
+	_, _ = l.Release(ctx, "a", "arn:a", true)
 	if holders := w.leases[subject.Key()].Holders; len(holders) != 1 || !w.exists {
 		t.Fatalf("holders %v, access %v: the next one's lease is gone", holders, w.exists)
 	}
@@ -394,13 +394,13 @@ func TestLostLease(t *testing.T) {
 func TestDeletionFails(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
-	if _, err := l.Release(ctx, "a", false); err != nil {
+	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
 		t.Fatal(err)
 	}
 	w.operations[1].fails, w.operations[1].reason = true, "role is protected"
-	_, err := l.Release(ctx, "a", true)
+	_, err := l.Release(ctx, "a", "arn:a", true)
 	for access.CodeOf(err) == access.CodeInProgress {
-		_, err = l.Release(ctx, "a", true)
+		_, err = l.Release(ctx, "a", "arn:a", true)
 	}
 	wantCode(t, err, access.CodeFailed)
 	if !strings.Contains(err.Error(), "role is protected") || w.leases[subject.Key()].State != access.LeaseDeleting {
@@ -524,7 +524,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		}
 		w.now = w.now.Add(time.Minute)
 		for _, wait := range []bool{false, true} {
-			if err := retry(w, func() error { _, err := l.Release(ctx, "a", wait); return err }); err != nil {
+			if err := retry(w, func() error { _, err := l.Release(ctx, "a", "arn:a", wait); return err }); err != nil {
 				t.Fatalf("call %d: release: %v", nth, err)
 			}
 		}
@@ -550,7 +550,7 @@ func TestTableErrorsAreMarked(t *testing.T) {
 			w.grant(t, l, "a")
 			w.grant(t, l, "b")
 			w.on(1, what, func() error { return down })
-			_, err := l.Release(ctx, "a", false)
+			_, err := l.Release(ctx, "a", "arn:a", false)
 			if !errors.Is(err, leases.ErrTable) || access.CodeOf(err) != access.CodeThrottled {
 				t.Errorf("error = %v, marked %v", err, errors.Is(err, leases.ErrTable))
 			}
@@ -559,7 +559,7 @@ func TestTableErrorsAreMarked(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
 	w.on(1, "Exists", func() error { return down })
-	if _, err := l.Release(ctx, "a", false); err == nil || errors.Is(err, leases.ErrTable) {
+	if _, err := l.Release(ctx, "a", "arn:a", false); err == nil || errors.Is(err, leases.ErrTable) {
 		t.Errorf("an error of Identity Center passes for one of the table: %v", err)
 	}
 }

@@ -721,7 +721,7 @@ func (w *world) remove(p *proc, id string) {
 	// The revoke function.
 	revoke := func(wait bool) func(context.Context, *leases.Leases) error {
 		return func(ctx context.Context, l *leases.Leases) error {
-			_, err := l.Release(ctx, id, wait)
+			_, err := l.Release(ctx, id, "arn:"+id, wait)
 			if errors.Is(err, leases.ErrTable) && p.granted && (w.trouble.outages || w.trouble.faults == 0) {
 				w.blind = true
 				_ = l.TakeAway(ctx, id, w.subject, false)
@@ -801,8 +801,11 @@ func (t *table) Granted(_ context.Context, id string, at, end time.Time, members
 	})
 }
 
-func (t *table) BeginRevoke(_ context.Context, id string, at time.Time) (access.Request, error) {
+func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Time) (access.Request, error) {
 	return t.row("BeginRevoke "+id, id, func(r *access.Request) error {
+		if execution != r.ExecutionARN && r.RevokingAt.IsZero() && !r.Tombstone {
+			return access.Errorf(access.CodeRefused, "not the request's own execution")
+		}
 		// The function of an execution that was stopped comes late, when one
 		// that was started anew has granted: what was told to go goes.
 		delete(t.w.active, id)

@@ -18,12 +18,13 @@ import (
 // Errors: InProgress and Conflict, while Identity Center is not ready or a
 // function that set out to create may not have ended; AssignmentFailed with
 // Identity Center's reason where the deletion failed and the access is still
-// there; NotFound where there is no such request; and those of table and
+// there; NotFound where there is no such request; Refused if execution (an ARN,
+// "" for the sweep's direct call) may not remove it; and those of table and
 // Identity Center. errors.Is(err, ErrTable) tells that the table could not be
 // asked, and whether others hold the access is not known.
-func (l *Leases) Release(ctx context.Context, id string, wait bool) (access.Request, error) {
-	r, err := l.Table.BeginRevoke(ctx, id, l.Now())
-	if access.CodeOf(err) == access.CodeNotFound {
+func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
+	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
+	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
 		return r, err
 	}
 	if err != nil {

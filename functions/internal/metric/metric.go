@@ -38,6 +38,9 @@ const (
 	// How much access there is that this system gave, as often as the sweep
 	// looks: leases, of which there is one for each assignment or membership.
 	ActiveAccess = "ActiveAccess"
+	// How much access is still there a minute after it should have been removed,
+	// each time the sweep looks; an alarm tells when there is any.
+	AccessOverdue = "AccessOverdue"
 
 	// Of the runs that look for access that no request granted.
 	DriftFound          = "DriftFound"          // it was found for the first time

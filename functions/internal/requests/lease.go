@@ -2,7 +2,6 @@ package requests
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -35,7 +34,7 @@ func (s *Store) PutLease(ctx context.Context, l access.Lease, expect int64) erro
 	}
 	row[attrKey] = leaseKey(l.Key)[attrKey]
 	row[attrOpen] = &types.AttributeValueMemberS{Value: openLease}
-	row[attrDue] = &types.AttributeValueMemberS{Value: due(leaseDue(l))}
+	row[attrDue] = &types.AttributeValueMemberS{Value: due(l.EndsAt())}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
 	if _, err := s.client.PutItem(ctx, in); err != nil {
@@ -61,16 +60,4 @@ func expecting(version int64) (condition *string, names map[string]string, value
 	}
 	v, _ := marshalValue(version)
 	return aws.String("#version = :expect"), map[string]string{"#version": "version"}, item{":expect": v}
-}
-
-// leaseDue is when a sweep should look at the lease: at the end of its last
-// holder, or when it settles while a holder has no end yet.
-func leaseDue(l access.Lease) time.Time {
-	at := l.SettlesAt
-	for _, holder := range l.Holders {
-		if holder.End.After(at) {
-			at = holder.End
-		}
-	}
-	return at
 }

@@ -65,7 +65,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		"Evaluate": {decide, func(s *requests.Store) error { return s.CountReminder(ctx, "a", 1) }, func(s *requests.Store) error {
 			_, err := s.Evaluate(ctx, "a", requests.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
 			return err
-		}},
+		}, func(s *requests.Store) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
 		"Await": {
 			func(s *requests.Store) error {
 				_, err := s.StoreToken(ctx, "a", requests.WaitApproval, "t")
@@ -82,7 +82,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		},
 		"Grant": {fail, func(s *requests.Store) error { _, err := s.Granted(ctx, "a", at, at, "m-1"); return err }},
 		"Revoke": {
-			func(s *requests.Store) error { _, err := s.BeginRevoke(ctx, "a", at); return err },
+			func(s *requests.Store) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *requests.Store) error {
 				_, err := s.Revoked(ctx, access.Request{ID: "a"}, at, access.RemovalDone)
 				return err

@@ -226,9 +226,35 @@ func (s *Store) Fail(ctx context.Context, id string, f access.Failure) error {
 
 // BeginRevoke enters, once, that the removal has begun: from here on nothing is
 // granted for this request. The row comes back as it is after that.
-func (s *Store) BeginRevoke(ctx context.Context, id string, at time.Time) (access.Request, error) {
-	r, _, err := s.apply(ctx, id, change{doing: "begin removal", keep: map[string]any{"revoking_at": at.UTC()}})
+//
+// Refused if execution is not the request's own, unless the removal has begun or
+// the sweep has given the request up: a second execution must not end access
+// early. The sweep's direct call has no execution ("").
+func (s *Store) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
+	const doing = "begin removal"
+	r, won, err := s.apply(ctx, id, change{
+		doing:  doing,
+		keep:   map[string]any{"revoking_at": at.UTC()},
+		where:  "#execution_arn = :execution OR attribute_exists(#revoking_at) OR attribute_exists(#tombstone)",
+		names:  []string{"execution_arn", "tombstone"},
+		values: map[string]any{"execution": execution},
+	})
+	if err == nil && !won {
+		err = access.Errorf(access.CodeRefused, "%s: this execution is not the request's own", doing)
+	}
 	return r, err
+}
+
+// TakeOver enters that execution goes on with a removal that has begun. won is
+// false if none has begun, or the request is closed; the row comes back either
+// way.
+func (s *Store) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
+	return s.apply(ctx, id, change{
+		doing:   "take the removal over",
+		set:     map[string]any{"revoking_execution_arn": execution},
+		present: []string{"revoking_at"},
+		absent:  []string{"closed_at"},
+	})
 }
 
 // Revoked enters, once, how the access of r ended, with its event

@@ -25,6 +25,7 @@
 //	Granted       granted_at end group_membership_id events due
 //	Fail          failure
 //	BeginRevoke   revoking_at
+//	TakeOver      revoking_execution_arn
 //	Revoked       revoked_at removal events revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited

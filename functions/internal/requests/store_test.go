@@ -59,6 +59,8 @@ func newStore(t *testing.T) (*requests.Store, *dynamodb.Client, string) {
 }
 
 // request is a request as ingress creates it.
+func ownARN(id string) string { return "arn:aws:states:::execution:m:x-" + id }
+
 func request(id string) access.Request {
 	return access.Request{
 		ID: id,
@@ -69,7 +71,7 @@ func request(id string) access.Request {
 		Reason: "look at <the> logs & more", Duration: 3600,
 		TeamID: "T1", ViewID: "V1",
 		Requester: access.Person{SlackID: "U1"},
-		CreatedAt: monday, ExecutionName: "x-" + id, ExecutionARN: "arn:aws:states:::execution:m:x-" + id,
+		CreatedAt: monday, ExecutionName: "x-" + id, ExecutionARN: ownARN(id),
 	}
 }
 
@@ -160,7 +162,7 @@ func TestGetUnknown(t *testing.T) {
 	wantCode(t, err, access.CodeNotFound)
 	_, _, err = s.Decide(ctx, "nobody", access.Outcome{Kind: access.OutcomeDenied, At: monday})
 	wantCode(t, err, access.CodeNotFound)
-	_, err = s.BeginRevoke(ctx, "nobody", monday)
+	_, err = s.BeginRevoke(ctx, "nobody", ownARN("nobody"), monday)
 	wantCode(t, err, access.CodeNotFound)
 	// A table that is not there is a matter of settings, not a request that is not there.
 	_, err = requests.New(client, "no-such-table").Get(ctx, "nobody")
@@ -185,6 +187,7 @@ func TestRoundTrip(t *testing.T) {
 	full.GroupMembershipID = "m-1"
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
 	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
+	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"
 	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}}
 	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}}}
 	full.Audited = 1
@@ -342,7 +345,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.BeginRevoke(ctx, "r2", monday); err != nil {
+	if _, err := s.BeginRevoke(ctx, "r2", ownARN("r2"), monday); err != nil {
 		t.Fatal(err)
 	}
 	if _, won, err := s.RequestEnd(ctx, "r2", e); won || err != nil {
@@ -436,7 +439,7 @@ func TestGrantedOnce(t *testing.T) {
 	}
 
 	create(t, s, "over")
-	if _, err := s.BeginRevoke(ctx, "over", monday); err != nil {
+	if _, err := s.BeginRevoke(ctx, "over", ownARN("over"), monday); err != nil {
 		t.Fatal(err)
 	}
 	r, err := s.Granted(ctx, "over", monday, end, "")
@@ -462,13 +465,63 @@ func TestFailKeepsTheFirst(t *testing.T) {
 	equal(t, "failure", *r.Failure, first)
 }
 
+// Another execution than the request's own ends no access before its removal has
+// begun, and takes over only what has begun.
+func TestBeginRevokeIsForTheOwnExecution(t *testing.T) {
+	const other = "arn:aws:states:::execution:m:other"
+	tests := []struct {
+		name, execution string
+		prepare         func(*testing.T, *requests.Store, string)
+		want            access.Code
+	}{
+		{name: "own", execution: "own"},
+		{name: "other", execution: other, want: access.CodeRefused},
+		{name: "none", execution: "", want: access.CodeRefused},
+		{name: "other, the removal has begun", execution: other, prepare: func(t *testing.T, s *requests.Store, id string) {
+			if _, err := s.BeginRevoke(ctx, id, ownARN(id), monday); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "none, given up", execution: "", prepare: func(t *testing.T, s *requests.Store, id string) {
+			if _, err := s.GiveUp(ctx, id, access.Failure{Code: access.CodeExecutionGone, At: monday}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	}
+	s, _, _ := newStore(t)
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			id := fmt.Sprint("begin", i)
+			create(t, s, id)
+			if test.prepare != nil {
+				test.prepare(t, s, id)
+			}
+			begins := test.want == ""
+			execution := test.execution
+			if execution == "own" {
+				execution = ownARN(id)
+			}
+			r, err := s.BeginRevoke(ctx, id, execution, monday)
+			if access.CodeOf(err) != test.want || r.RevokingAt.Equal(monday) != begins {
+				t.Errorf("BeginRevoke = %v, %v; want code %q", r.RevokingAt, err, test.want)
+			}
+			r, won, err := s.TakeOver(ctx, id, other)
+			if won != begins || err != nil || (r.RevokingExecutionARN == other) != begins {
+				t.Errorf("TakeOver = %q, %v, %v; want it only after a removal has begun", r.RevokingExecutionARN, won, err)
+			}
+		})
+	}
+	_, err := s.BeginRevoke(ctx, "nobody", ownARN("nobody"), monday)
+	wantCode(t, err, access.CodeNotFound)
+}
+
 func TestRevokedOnce(t *testing.T) {
 	s, _, _ := newStore(t)
 	create(t, s, "v")
-	if r, err := s.BeginRevoke(ctx, "v", monday); err != nil || !r.RevokingAt.Equal(monday) {
+	if r, err := s.BeginRevoke(ctx, "v", ownARN("v"), monday); err != nil || !r.RevokingAt.Equal(monday) {
 		t.Fatalf("BeginRevoke = %v, %v", r.RevokingAt, err)
 	}
-	if r, err := s.BeginRevoke(ctx, "v", monday.Add(time.Hour)); err != nil || !r.RevokingAt.Equal(monday) {
+	if r, err := s.BeginRevoke(ctx, "v", ownARN("v"), monday.Add(time.Hour)); err != nil || !r.RevokingAt.Equal(monday) {
 		t.Fatalf("again = %v, %v", r.RevokingAt, err)
 	}
 	begun := access.Request{ID: "v"}
@@ -512,7 +565,7 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			begun, err := s.BeginRevoke(ctx, test.id, monday)
+			begun, err := s.BeginRevoke(ctx, test.id, ownARN(test.id), monday)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,3 +4,6 @@ package reconcile
 func NewExecutions(client StepFunctionsAPI, requests, reconcile string) Executions {
 	return &machines{client: client, requests: requests, reconcile: reconcile}
 }
+
+// NewRemover is what main makes of Lambda's client.
+func NewRemover(client LambdaAPI, revoke string) Remover { return removerFunction{client, revoke} }

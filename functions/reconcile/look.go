@@ -1,0 +1,411 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/requests"
+)
+
+// atOnce is how many calls of a look wait for an answer at the same time.
+const atOnce = 16
+
+// Look starts a sweep for each request and lease that was left behind, and
+// removes overdue access itself. It may run beside itself: all it does may be
+// repeated.
+//
+// Overdue access comes first, and needs no list of executions: neither somebody
+// who fills that list nor a Step Functions that fails delays a removal.
+func (s *Sweep) Look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	open, err := s.Table.OpenRequests(ctx)
+	if err != nil {
+		return err
+	}
+	l := &look{Sweep: s, now: s.Now(), requests: map[string]examined{}}
+	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
+	defer cancelReading()
+
+	held, err := s.Table.OpenLeases(ctx)
+	if err != nil {
+		l.fail(err)
+	} else {
+		s.Gauge(metric.ActiveAccess, len(held))
+	}
+	leases := l.readLeases(reading, l.due(held))
+	ids := l.due(open)
+	for _, lease := range leases {
+		ids = append(ids, slices.Sorted(maps.Keys(lease.Holders))...)
+	}
+	l.examine(reading, ids)
+	for _, lease := range leases {
+		l.lease(lease)
+	}
+	l.remove(ctx)
+
+	l.examineUnlisted(reading, open)
+	l.remove(ctx)
+	s.Gauge(metric.AccessOverdue, l.removed)
+	l.start(ctx)
+	if l.later > 0 {
+		l.fail(access.Errorf(access.CodeThrottled, "%d requests are left to the next looks: there are too many executions to describe", l.later))
+	}
+	if len(l.failures) > 0 {
+		return access.Wrap(access.CodeOf(l.failures[0]), errors.Join(l.failures...), "look for what was left behind")
+	}
+	s.Count(metric.SweepLooked, nil)
+	return nil
+}
+
+// look is one look. A request that can't be read leaves no other one behind.
+type look struct {
+	*Sweep
+	now       time.Time
+	running   map[string]bool // ARNs; nil until the list is read
+	described int             // executions, so far
+	requests  map[string]examined
+	later     int // requests left to the next looks
+	found     []leftBehind
+	overdue   []overdue
+	removed   int // overdue access that revoke was invoked for
+	failures  []error
+}
+
+// overdue is access that should have been removed a minute ago or before.
+type overdue struct {
+	Removal
+	begun bool // its removal has begun, so it is not granted anymore
+}
+
+// examined is what a look found out about a request.
+type examined struct {
+	row access.Request
+	err error
+	liveness
+}
+
+// isOpen reports whether the request is neither closed nor its access removed.
+// One that can't be read may be.
+func (e examined) isOpen() bool {
+	if e.err != nil {
+		return access.CodeOf(e.err) != access.CodeNotFound // then the index was behind
+	}
+	return e.row.ClosedAt.IsZero() && e.row.RevokedAt.IsZero()
+}
+
+// leftBehind is a sweep that is to be started.
+type leftBehind struct {
+	prefix string // of its execution's name
+	in     sweepInput
+	first  bool // there may be access
+	// since is when the access should have been removed by an execution that is
+	// alive; zero if none is alive.
+	since time.Time
+	// execution is the ARN of the request's own, or of one that the lease was
+	// made for; "" for a lease without holders.
+	execution string
+}
+
+func (l *look) fail(err error) { l.failures = append(l.failures, err) }
+
+// due returns the ids of what should have ended.
+func (l *look) due(of []requests.Due) []string {
+	var ids []string
+	for _, d := range of {
+		if !l.now.Before(d.At.Add(lateAfter)) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+// readLeases reads the leases with these keys, as far as they are still there.
+func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
+	type answer struct {
+		lease access.Lease
+		found bool
+		err   error
+	}
+	answers := make([]answer, len(keys))
+	each(len(keys), func(i int) {
+		a := &answers[i]
+		a.lease, a.found, a.err = l.Table.Lease(ctx, keys[i])
+	})
+	var leases []access.Lease
+	for i, a := range answers {
+		if a.err != nil {
+			l.fail(a.err)
+		} else if a.found {
+			a.lease.Key = keys[i]
+			leases = append(leases, a.lease)
+		}
+	}
+	return leases
+}
+
+// examine reads the requests that this look has not examined yet, finds out
+// whether their executions are alive, and what is left to do for them.
+func (l *look) examine(ctx context.Context, ids []string) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, done := l.requests[id]; return done })
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	all := make([]examined, len(ids))
+	each(len(ids), func(i int) { all[i].row, all[i].err = l.Table.Get(ctx, ids[i]) })
+
+	var unlisted []int
+	for i := range all {
+		r := &all[i].row
+		switch {
+		case all[i].err != nil, !r.ClosedAt.IsZero():
+		case l.running[r.ExecutionARN], r.RevokingExecutionARN != "" && l.running[r.RevokingExecutionARN]:
+			all[i].liveness = liveness{alive: true, started: true}
+		default:
+			unlisted = append(unlisted, i)
+		}
+	}
+	unlisted, later := l.inTurn(unlisted, func(i int) bool { return all[i].row.MayHaveAccess() })
+	for _, i := range later {
+		all[i].liveness.err = errLater
+	}
+	l.described += len(unlisted)
+	each(len(unlisted), func(n int) {
+		e := &all[unlisted[n]]
+		e.liveness = l.describe(ctx, e.row)
+	})
+	for i, id := range ids {
+		l.requests[id] = all[i]
+		l.judge(ctx, id, all[i])
+	}
+}
+
+// errLater is the error of a liveness that a look leaves to the next ones.
+var errLater = errors.New("not described in this look")
+
+// inTurn returns those of the indexes that this look describes, the urgent ones
+// first and others each minute, and those that it leaves to the next looks.
+func (l *look) inTurn(indexes []int, isUrgent func(int) bool) (now, later []int) {
+	n, most := len(indexes), max(mostDescribed-l.described, 0)
+	if n <= most {
+		return indexes, nil
+	}
+	first := int(l.now.Unix()/60) * most % n
+	turned := slices.Concat(indexes[first:], indexes[:first])
+	slices.SortStableFunc(turned, func(a, b int) int { return trueFirst(isUrgent(a), isUrgent(b)) })
+	return turned[:most], turned[most:]
+}
+
+// trueFirst compares so that true sorts before false.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// judge notes what is left to do for a request.
+func (l *look) judge(ctx context.Context, id string, e examined) {
+	if access.CodeOf(e.err) == access.CodeNotFound {
+		return
+	}
+	if e.err != nil {
+		l.fail(e.err)
+		return
+	}
+	end, hasEnd := removalDue(e.row, e.liveness)
+	if hasEnd && !l.now.Before(end.Add(overdueAfter)) {
+		l.overdue = append(l.overdue, overdue{
+			Removal: Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: isGranted(e.row)},
+			begun:   !e.row.RevokingAt.IsZero(),
+		})
+	}
+	next, late, err := l.next(ctx, e.row, e.liveness)
+	if errors.Is(err, errLater) {
+		l.later++
+		return
+	}
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	if next == nothing {
+		return
+	}
+	left := leftBehind{prefix: "sweep-" + id + "-", in: sweepInput{Mode: "sweep", RequestID: id}, first: next == revoke, execution: e.row.ExecutionARN}
+	if late {
+		left.since = end.Add(lateAfter)
+	}
+	l.found = append(l.found, left)
+}
+
+// lease notes what is left to do for a lease that is due: nothing while one of
+// its holders is open, even one that the index of open requests lacks.
+func (l *look) lease(lease access.Lease) {
+	for id := range lease.Holders {
+		if l.requests[id].isOpen() {
+			return
+		}
+	}
+	if !l.now.Before(lease.EndsAt().Add(overdueAfter)) {
+		l.overdue = append(l.overdue, overdue{Removal: Removal{Operation: "settle", Lease: lease.Key}})
+	}
+	sum := sha256.Sum256([]byte(lease.Key))
+	left := leftBehind{prefix: "sweep-lease-" + hex.EncodeToString(sum[:8]) + "-", in: sweepInput{Mode: "sweep", Lease: lease.Key, Drift: lease.Drift}, first: true}
+	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
+		left.execution = lease.Holders[id].ExecutionARN
+	}
+	l.found = append(l.found, left)
+}
+
+// remove invokes the function revoke for all access that is overdue, however
+// much there is, so that nobody delays a removal by stopping executions.
+func (l *look) remove(ctx context.Context) {
+	failed := make([]error, len(l.overdue))
+	each(len(l.overdue), func(i int) {
+		in := l.overdue[i]
+		l.Logger.ErrorContext(ctx, "access is overdue: removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
+		if in.RequestID != "" && !in.begun {
+			if _, err := l.giveUp(ctx, in.RequestID); err != nil {
+				failed[i] = err
+				return
+			}
+		}
+		failed[i] = l.Remover.Remove(ctx, in.Removal)
+	})
+	l.removed, l.overdue = l.removed+len(l.overdue), nil
+	l.failures = append(l.failures, slices.DeleteFunc(failed, func(err error) bool { return err == nil })...)
+}
+
+// examineUnlisted examines the open requests whose own execution is missing from
+// the list of running ones.
+func (l *look) examineUnlisted(ctx context.Context, open []requests.Due) {
+	running, complete, err := l.Executions.Running(ctx)
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	if !complete {
+		l.Logger.WarnContext(ctx, "more executions run than a look reads", "read", len(running))
+	}
+	l.running = running
+	l.mu.Lock()
+	own := map[string]string{}
+	for _, d := range open {
+		if arn := l.own[d.ID]; arn != "" {
+			own[d.ID] = arn
+		}
+	}
+	l.mu.Unlock()
+	var unlisted []string
+	for _, d := range open {
+		if !running[own[d.ID]] {
+			unlisted = append(unlisted, d.ID)
+		}
+	}
+	l.examine(ctx, unlisted)
+	for id, e := range l.requests {
+		if e.err == nil {
+			own[id] = e.row.ExecutionARN
+		}
+	}
+	l.mu.Lock()
+	l.own = own
+	l.mu.Unlock()
+}
+
+// start starts the sweeps, those first that may have access to remove: others
+// that fail again and again must not stand before them.
+func (l *look) start(ctx context.Context) {
+	if len(l.found) == 0 {
+		return
+	}
+	slices.SortStableFunc(l.found, func(a, b leftBehind) int { return trueFirst(a.first, b.first) })
+	if n := len(l.found); n > mostSweeps {
+		l.Logger.ErrorContext(ctx, "more was left behind than one look starts sweeps for", "in_all", n, "started", mostSweeps)
+	}
+	sweeps, err := l.Executions.Sweeps(ctx)
+	if err != nil {
+		l.fail(err) // and sweep: twice is better than not at all
+	}
+	for _, left := range l.found[:min(len(l.found), mostSweeps)] {
+		if err := l.sweep(ctx, left, sweeps); err != nil {
+			l.fail(err)
+		}
+	}
+}
+
+const stampFormat = "20060102-1504" // of a sweep's name
+
+// mostCandidates is how many running executions of a sweep's name are asked for
+// their input, to see whether one of them is that sweep.
+const mostCandidates = 2
+
+// sweep starts one sweep, unless one runs. Its name is that of the minute; of
+// access that an execution leaves there although it is alive, that of ten
+// minutes. Whoever took the name before delays nothing.
+func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
+	text, err := json.Marshal(left.in)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "start the sweep")
+	}
+	input := string(text)
+	candidates := 0
+	for _, name := range running {
+		if candidates == mostCandidates {
+			break
+		}
+		if !strings.HasPrefix(name, left.prefix) {
+			continue
+		}
+		candidates++
+		if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.State == Running && e.Input == input {
+			return nil
+		}
+	}
+	stamp := l.now.Truncate(time.Minute)
+	if !left.since.IsZero() {
+		stamp = l.now.Truncate(lateAgain)
+	}
+	name := left.prefix + stamp.Format(stampFormat)
+	l.Logger.WarnContext(ctx, "sweeping", "request_id", left.in.RequestID, "lease", left.in.Lease, "execution", left.execution)
+	taken, err := l.Executions.Start(ctx, name, input)
+	if err != nil || !taken {
+		return err
+	}
+	// An error counts as a stranger's: twice is better than not at all.
+	if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.Input == input {
+		isRecent := !left.since.IsZero() && !e.StartedAt.Before(left.since)
+		if e.State == Running || isRecent {
+			return nil
+		}
+	}
+	_, err = l.Executions.Start(ctx, name+"-"+l.Unique(), input)
+	return err
+}
+
+// each calls do for 0…n-1, some at once, and returns when all are done.
+func each(n int, do func(i int)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
+}
