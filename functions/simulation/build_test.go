@@ -20,7 +20,7 @@ var simulationArgs = flag.String("simulation", "-budget=15s -histories=1000000",
 // changed. testdata/exports has what their mains would do with their own names.
 func TestHistories(t *testing.T) {
 	binary := build(t)
-	c := exec.Command(binary, append([]string{"-test.v", "-test.run=^TestHistories$", "-test.timeout=0"}, strings.Fields(*simulationArgs)...)...)
+	c := exec.Command(binary, append([]string{"-test.v", "-test.run=^(TestHistories|TestAttacks)$", "-test.timeout=0"}, strings.Fields(*simulationArgs)...)...)
 	c.Env = append(os.Environ(), "GOMAXPROCS=1")
 	out, err := c.CombinedOutput()
 	t.Logf("%s", out)
