@@ -1,19 +1,15 @@
 package access
 
-import (
-	"slices"
-	"strings"
-)
-
-// NormalizeEmail is the form in which emails are stored and compared: without
-// surrounding space, in lower case.
-func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+import "slices"
 
 // asItIs is for emails that are normalized already.
 func asItIs(s string) string { return s }
 
 // Decide says what the policy makes of requester's wish for t. The requester's
 // email may be in any case. Both slices of the answer are never nil.
+//
+// A requester whose email is not ASCII is nobody: no statement is about them, and
+// they are refused.
 //
 // A target without its ids (a group without GroupID, an account without
 // AccountID or PermissionSet, an unknown kind) is affected by no statement,
@@ -88,6 +84,9 @@ const usual = 10
 // keeps: affecting are their indexes in from. email makes an approver's email
 // what it is compared as: NormalizeEmail, or asItIs where that was done before.
 func decide(from []Statement, affecting []int, requester string, email func(string) string) Decision {
+	if !IsASCII(requester) {
+		affecting = affecting[:0]
+	}
 	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: affecting}
 	var free, self rule
 	for _, i := range affecting {
@@ -115,7 +114,7 @@ func decide(from []Statement, affecting []int, requester string, email func(stri
 			// Statements that affect one request mostly list the same few
 			// people: what is not gathered twice need not be sorted.
 			a = email(a)
-			if a != requester && !slices.Contains(d.Approvers[:min(len(d.Approvers), usual)], a) {
+			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usual)], a) {
 				d.Approvers = append(d.Approvers, a)
 			}
 		}
@@ -131,6 +130,9 @@ func decide(from []Statement, affecting []int, requester string, email func(stri
 }
 
 func permits(from []Statement, affecting []int, requester, approver string, email func(string) string) bool {
+	if !IsASCII(requester) || !IsASCII(approver) {
+		return false
+	}
 	var self rule
 	for _, i := range affecting {
 		s := &from[i]
@@ -151,12 +153,13 @@ func offers(from []Statement, affecting []int) bool {
 	for _, i := range affecting {
 		s := &from[i]
 		free.hear(s.ApprovalIsNotRequired)
-		approvable = approvable || len(s.Approvers) > 0
+		approvable = approvable || slices.ContainsFunc(s.Approvers, IsASCII)
 	}
 	return approvable || free.holds()
 }
 
-// lists says whether somebody, whose email is normalized, is among the approvers.
+// lists says whether somebody, whose email is normalized and ASCII, is among the
+// approvers.
 func (s *Statement) lists(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {
 		if email(a) == who {

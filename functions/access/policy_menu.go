@@ -49,7 +49,7 @@ func (m *Menu) offers(accountID string) bool {
 	for i := range m.index.accounts.about(accountID) {
 		s := &m.index.policy.Accounts[i]
 		if slices.Contains(s.PermissionSets, "*") {
-			if len(s.Approvers) > 0 && len(m.exist) > 0 {
+			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.exist) > 0 {
 				return true
 			}
 			ofAll.hear(s.ApprovalIsNotRequired)
@@ -59,7 +59,7 @@ func (m *Menu) offers(accountID string) bool {
 			if !m.exist[name] {
 				continue
 			}
-			if len(s.Approvers) > 0 {
+			if slices.ContainsFunc(s.Approvers, IsASCII) {
 				return true
 			}
 			said := ofOne[name]

@@ -18,7 +18,9 @@ func (p *Policy) AllApprovers() []string {
 	for _, statements := range [][]Statement{p.Accounts, p.Groups} {
 		for _, s := range statements {
 			for _, a := range s.Approvers {
-				all[NormalizeEmail(a)] = true
+				if IsASCII(a) { // others match nobody
+					all[NormalizeEmail(a)] = true
+				}
 			}
 		}
 	}

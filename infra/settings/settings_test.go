@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 )
 
 var update = flag.Bool("update", false, "write the golden files and the documentation instead of comparing them")
@@ -286,6 +287,24 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("a hundred durations: %v", err)
 		}
 	})
+}
+
+func TestLookAlikeEmailsAreMistakes(t *testing.T) {
+	for name, email := range accesstest.LookAlikes() {
+		t.Run(name, func(t *testing.T) {
+			quoted, _ := json.Marshal(email)
+			for at, file := range map[string]string{
+				"f:4: config[0].Approvers[1]: ":           "config:\n- Resource: \"111111111111\"\n  PermissionSet: Admin\n  Approvers: [ann@example.com, " + string(quoted) + "]\n",
+				"f:3: group_config[0].Approvers: ":        "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  Approvers: " + string(quoted) + "\n",
+				"f:2: aws_sns_topic_subscription_email: ": "config: []\naws_sns_topic_subscription_email: " + string(quoted) + "\n",
+			} {
+				_, _, err := ParsePolicy("f", []byte(file))
+				if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "it must be an email address like ann@example.com") {
+					t.Errorf("got %v, want a mistake at %s", err, at)
+				}
+			}
+		})
+	}
 }
 
 func TestRequiredSettings(t *testing.T) {

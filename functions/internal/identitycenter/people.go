@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
@@ -21,18 +22,21 @@ type User struct {
 }
 
 // UserByEmail finds the user who has the email, whatever the case of either. A
-// user is believed only after a look at the emails they have.
+// user is believed only after a look at the emails they have. An email that is
+// not ASCII is nobody's, whatever the Identity Store would find.
 //
 // The Identity Store finds users by exact attribute values only. So the email
 // is asked for as it is given and in lower case: a user whose email has capital
 // letters there that the caller does not know is not found.
 func (c *Client) UserByEmail(ctx context.Context, email string) (User, bool, error) {
-	email = strings.TrimSpace(email)
-	if email == "" {
+	if !access.IsASCII(email) {
+		return User{}, false, nil
+	}
+	if email = strings.TrimSpace(email); email == "" {
 		return User{}, false, nil
 	}
 	tries := []string{email}
-	if lower := strings.ToLower(email); lower != email {
+	if lower := access.NormalizeEmail(email); lower != email {
 		tries = append(tries, lower)
 	}
 	for _, try := range tries {
@@ -77,12 +81,12 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool
 		return User{}, false, nil
 	}
 	for _, has := range user.Emails {
-		if strings.EqualFold(aws.ToString(has.Value), email) {
+		if access.SameEmail(aws.ToString(has.Value), email) {
 			return User{
 				ID:          aws.ToString(user.UserId),
 				UserName:    aws.ToString(user.UserName),
 				DisplayName: aws.ToString(user.DisplayName),
-				Email:       strings.ToLower(email),
+				Email:       access.NormalizeEmail(email),
 			}, true, nil
 		}
 	}

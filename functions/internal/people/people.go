@@ -71,9 +71,9 @@ func New(s Slack, d Directory, teamID string, secondaryDomains []string, now fun
 	}
 }
 
-// Requester is who asks: a full member of the workspace (otherwise Refused) who
-// has a user in Identity Center (otherwise NotFound), if need be under a
-// secondary domain. Both errors are sentences for that person; others are not.
+// Requester is who asks: a full member of the workspace with an ASCII email
+// (otherwise Refused) who has a user in Identity Center (otherwise NotFound), if
+// need be under a secondary domain. Both errors are sentences for that person; others are not.
 func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, error) {
 	return f.person(ctx, slackID, f.secondaryDomains)
 }
@@ -93,6 +93,9 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string) (
 	local, _, hasDomain := strings.Cut(p.Email, "@")
 	if !hasDomain || local == "" {
 		return access.Person{}, access.Errorf(access.CodeNotFound, "Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.")
+	}
+	if !access.IsASCII(p.Email) {
+		return access.Person{}, access.Errorf(access.CodeRefused, "Your email address in Slack, %s, has characters that this app does not accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email)
 	}
 	user, ok, err := f.user(ctx, p.Email)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
@@ -129,7 +132,8 @@ func (f *Finder) user(ctx context.Context, email string) (identitycenter.User, b
 }
 
 // Approvers finds the Slack users of the approvers' emails. Those whom Slack
-// does not know as full members of the workspace are unknown; both lists are in
+// does not know as full members of the workspace with that very email (in
+// whatever case) are unknown; both lists are in
 // the order of emails. Any other failure of a lookup is an error.
 func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error) {
 	type answer struct {
@@ -155,7 +159,7 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 		switch {
 		case a.err != nil:
 			return nil, nil, a.err
-		case !a.ok || !a.value.FullMember(f.teamID):
+		case !a.ok || !a.value.FullMember(f.teamID) || !access.SameEmail(a.value.Email, emails[i]):
 			unknown = append(unknown, emails[i])
 		default:
 			known = append(known, access.Person{SlackID: a.value.ID, Email: emails[i], Name: a.value.Name})

@@ -1,0 +1,21 @@
+// Package accesstest has what tests of several packages share about access.
+package accesstest
+
+// Email is an address that others are made to look like.
+const Email = "kim.s@bigbank.com"
+
+// LookAlikes returns addresses that a person, or a comparison that folds
+// Unicode, takes for Email. Each is another address, and matches nobody. The keys
+// say what is in it.
+func LookAlikes() map[string]string {
+	return map[string]string{
+		"Kelvin sign for k":        "\u212Aim.s@bigbank.com",
+		"capital I with a dot":     "kim.s@b\u0130gbank.com",
+		"small i without a dot":    "kim.s@b\u0131gbank.com",
+		"long s":                   "kim.\u017F@bigbank.com",
+		"full-width k":             "\uFF4Bim.s@bigbank.com",
+		"Cyrillic a":               "kim.s@bigb\u0430nk.com",
+		"no-break space around it": "\u00A0kim.s@bigbank.com\u00A0",
+		"bytes that are not UTF-8": "kim.s@bigbank.com\xFF",
+	}
+}
