@@ -73,6 +73,8 @@ type Leases struct {
 	Now            func() time.Time
 	// Sleep waits, or returns the context's error before that.
 	Sleep func(ctx context.Context, d time.Duration) error
+	// Readers is how many of a lease's holders are read at a time; 0: ten.
+	Readers int
 }
 
 const (

@@ -32,7 +32,7 @@ func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
 		w.enter(id)
 	}
 	return w, &leases.Leases{
-		Table: &table{w, nil}, IdentityCenter: &center{w, nil},
+		Table: &table{w, nil}, IdentityCenter: &center{w, nil}, Readers: 1,
 		Now: func() time.Time { return w.now },
 		Sleep: func(_ context.Context, d time.Duration) error {
 			w.now = w.now.Add(d)

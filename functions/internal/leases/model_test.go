@@ -625,7 +625,7 @@ func (w *world) invoke(machine *proc, name string, body func(ctx context.Context
 	w.start(p, func(p *proc) {
 		ctx := deadline{context.Background(), p.deadline}
 		l := &leases.Leases{
-			Table: &table{w, p}, IdentityCenter: &center{w, p},
+			Table: &table{w, p}, IdentityCenter: &center{w, p}, Readers: 1, // a function makes one step at a time
 			Now: func() time.Time { return w.now },
 			Sleep: func(_ context.Context, d time.Duration) error {
 				p.wakeAt = w.now.Add(d)

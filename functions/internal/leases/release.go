@@ -1,10 +1,24 @@
 package leases
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
+)
+
+const (
+	// holderReaders is how many of a lease's other holders are read at a time.
+	holderReaders = 10
+	// holdersTimeout is how long reading all of them may take: as long as one call
+	// of the table.
+	holdersTimeout = 5 * time.Second
 )
 
 // Release takes the request's share in its access away: leaves the lease where
@@ -99,25 +113,52 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	return lease, len(others) == 0, nil
 }
 
-// others are the lease's other holders. A request whose removal is finished, or
-// whose row is gone, is none, whatever the lease says: nobody would come to take
-// it out.
+// others returns the lease's other holders. A request whose removal is finished,
+// or whose row is gone, is none, whatever the lease says: nobody would come to
+// take it out. The rows are read in parallel and within holdersTimeout together.
+// Of several errors the one about the lowest request id is returned.
 func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
-	others := map[string]access.Holder{}
-	for other, holder := range lease.Holders {
-		if other == id {
-			continue
-		}
-		r, err := l.Table.Get(ctx, other)
+	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
+	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
+	defer cancel()
+	holds, errs := make([]bool, len(ids)), make([]error, len(ids))
+	inParallel(len(ids), cmp.Or(l.Readers, holderReaders), func(i int) {
+		r, err := l.Table.Get(ctx, ids[i])
 		switch {
 		case access.CodeOf(err) == access.CodeNotFound:
 		case err != nil:
-			return nil, err
-		case r.RevokedAt.IsZero() && r.ClosedAt.IsZero():
-			others[other] = holder
+			errs[i] = err
+		default:
+			holds[i] = r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
+		}
+	})
+	others := map[string]access.Holder{}
+	for i, other := range ids {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		if holds[i] {
+			others[other] = lease.Holders[other]
 		}
 	}
 	return others, nil
+}
+
+// inParallel calls do for each of 0 to n-1, on up to workers goroutines; on the
+// caller's own where one is enough.
+func inParallel(n, workers int, do func(i int)) {
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			do(i)
+		}
+	}
+	var wait sync.WaitGroup
+	for range min(n, workers) - 1 {
+		wait.Go(work)
+	}
+	work()
+	wait.Wait()
 }
 
 // recover writes a lease for access that was granted, was never recorded to be

@@ -3,14 +3,15 @@
 // A request's row has the key "request#<id>" and the attributes of
 // access.Request under their JSON names; a lease's row has "lease#<subject>"
 // and those of access.Lease; that of a run of the reconciliation has "run#<id>"
-// and those of access.Run. Attributes whose JSON tag says omitempty or
+// and those of access.Run; that of a person's claims has "claims#<principal id>"
+// and those of access.Claims. Attributes whose JSON tag says omitempty or
 // omitzero are absent while they are zero, so that a condition can ask whether
 // something happened. Beside them stand
 //
 //   - open ("request" or "lease") and due (UTC, whole seconds), the key of the
 //     sparse index that sweeps read; a closed request has neither;
 //   - expires, the epoch second after which the table may drop a closed request,
-//     or a run.
+//     a run, or a person's claims.
 //
 // Every write is a single item under a condition. What each writes of a
 // request, for the policies of the functions' roles:
@@ -33,7 +34,7 @@
 //	Close         closed_at expires; removes open due approval_token end_token
 //
 // Only Evaluate and Decide name the attribute outcome, be it in a condition.
-// Leases are written with PutItem and DeleteItem. Of a run each writes
+// Leases and claims are written with PutItem and DeleteItem. Of a run each writes
 //
 //	CreateRun      everything it is given (PutItem; all others are UpdateItem)
 //	AnswerRun      answer
@@ -86,6 +87,7 @@ const (
 	requestPrefix = "request#"
 	leasePrefix   = "lease#"
 	runPrefix     = "run#"
+	claimsPrefix  = "claims#"
 )
 
 // NeverExpires is how long a request waits that "never" expires: the longest
