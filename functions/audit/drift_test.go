@@ -101,7 +101,7 @@ func TestDrift(t *testing.T) {
 
 func (w *world) drift(t *testing.T, in Input, at time.Time) error {
 	t.Helper()
-	h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return at }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return at }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
 	_, err := h.Handle(t.Context(), in)
 	return err
 }

@@ -39,7 +39,7 @@ func FuzzTask(f *testing.F) {
 			return
 		}
 		before := w.row
-		h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 		out, err := h.Handle(t.Context(), in)
 		if err != nil && lambdaerr.Code(err) == "" {
 			t.Errorf("%v has no code", err)

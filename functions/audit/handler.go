@@ -67,6 +67,11 @@ type Runs interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
+// Claims frees what a request has claimed.
+type Claims interface {
+	Free(ctx context.Context, r access.Request) error
+}
+
 // Log is the audit bucket.
 type Log interface {
 	Write(ctx context.Context, r access.Request, seq int) error
@@ -98,6 +103,7 @@ const failureInterval = time.Hour
 // order. Of what a run found the run's own list is the outbox.
 type Handler struct {
 	Store  Store
+	Claims Claims
 	Runs   Runs
 	Log    Log
 	Policy Policy
@@ -308,6 +314,14 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 	}
 	if err := h.flush(ctx, log, r); err != nil {
 		return err
+	}
+	// Before the close, which nobody repeats. A claim of a request that is decided
+	// does not count: one that can't be read by anybody keeps no request open.
+	if err := h.Claims.Free(ctx, r); err != nil {
+		if access.CodeOf(err).Transient() {
+			return err
+		}
+		log.Error("what the request has claimed could not be freed", "error", err)
 	}
 	return h.Store.Close(ctx, r.ID, h.Now().UTC(), requests.KeepClosed)
 }

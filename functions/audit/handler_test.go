@@ -29,6 +29,8 @@ type world struct {
 	appendErr error
 	markErr   error
 	silent    bool // the table does not answer
+	freed     []string
+	freeErr   error
 
 	run      access.Run
 	findings []access.Finding
@@ -60,6 +62,13 @@ func (w *world) MarkAudited(_ context.Context, _ string, n int) error {
 		w.row.Audited = max(w.row.Audited, n)
 	}
 	return w.markErr
+}
+
+func (w *world) Free(_ context.Context, r access.Request) error {
+	if !w.closed {
+		w.freed = append(w.freed, r.ID)
+	}
+	return w.freeErr
 }
 
 func (w *world) Close(_ context.Context, _ string, at time.Time, ttl time.Duration) error {
@@ -98,7 +107,7 @@ func (w *world) measure(name string, took time.Duration, dims map[string]string)
 
 func (w *world) do(t *testing.T, operation, failure string) (Output, error) {
 	t.Helper()
-	h := &Handler{Store: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}, Error: failure})
 }
 
@@ -351,7 +360,7 @@ func TestFailedRemovalSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		in.Operation, in.RequestID = "revoke_failed", "r1"
-		h := &Handler{Store: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Store: w, Claims: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 		if _, err := h.Handle(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}

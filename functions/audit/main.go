@@ -14,6 +14,7 @@ import (
 
 	"sso-elevator/functions/internal/auditlog"
 	"sso-elevator/functions/internal/awsconfig"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
@@ -50,8 +51,10 @@ func run() int {
 		o.UsePathStyle = s.AWSEndpoint != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // the policy has a digest of its own
 	})
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
-		Store:   requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Store:   table,
+		Claims:  &claims.Claims{Table: table, Now: time.Now},
 		Runs:    runs.New(objects, s.CatalogBucket),
 		Log:     auditlog.New(objects, s.Bucket, s.Prefix),
 		Policy:  policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),

@@ -37,7 +37,7 @@ func FuzzTask(f *testing.F) {
 			return
 		}
 		before := w.row
-		h := &Handler{Store: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+		h := &Handler{Store: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 		answer, err := h.Handle(t.Context(), in)
 		if err != nil && lambdaerr.Code(err) == "" {

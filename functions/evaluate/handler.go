@@ -10,6 +10,8 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
+	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/posts"
 	"sso-elevator/functions/internal/requests"
@@ -77,7 +79,13 @@ type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
+// Claims frees what a request has claimed.
+type Claims interface {
+	Free(ctx context.Context, r access.Request) error
+}
+
 var (
+	_ Claims  = (*claims.Claims)(nil)
 	_ Store   = (*requests.Store)(nil)
 	_ People  = (*people.Finder)(nil)
 	_ Catalog = (*catalog.Catalog)(nil)
@@ -89,6 +97,7 @@ type Handler struct {
 	People    People
 	Policy    Policy
 	Catalog   Catalog
+	Claims    Claims
 	Account   string // that this runs in
 	Reminders Reminders
 	// Expiration is how long an approval is waited for; zero stands for
@@ -194,6 +203,11 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	default:
 		return r, err
 	}
+	if was := r.Requester.PrincipalID; was != "" && was != requester.PrincipalID {
+		// What is claimed, and how many requests may be open, is that user's.
+		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
+			Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."})
+	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
 		return r, err
@@ -252,8 +266,17 @@ func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcom
 	r, won, err := h.Store.Decide(ctx, r.ID, o)
 	if err == nil {
 		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
+		h.free(ctx, r)
 	}
 	return r, err
+}
+
+// free frees what is claimed for a decided request. Where that fails, the close of
+// the request does it, and until then the claim does not count.
+func (h *Handler) free(ctx context.Context, r access.Request) {
+	if err := h.Claims.Free(ctx, r); err != nil {
+		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", lambdaerr.Message(err))
+	}
 }
 
 // next says what comes next for a request that waits: decided meanwhile,

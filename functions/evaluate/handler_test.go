@@ -38,6 +38,8 @@ type world struct {
 
 	evaluated *requests.Evaluation
 	counted   []int
+	freed     []string // the outcomes of requests when their claims were freed
+	freeErr   error
 	rival     *access.Outcome // written by somebody else just before Decide
 }
 
@@ -56,6 +58,15 @@ func (w *world) Decide(_ context.Context, _ string, o access.Outcome) (access.Re
 	}
 	w.row.Outcome = &o
 	return w.row, true, nil
+}
+
+func (w *world) Free(_ context.Context, r access.Request) error {
+	kind := "undecided"
+	if r.Outcome != nil {
+		kind = string(r.Outcome.Kind)
+	}
+	w.freed = append(w.freed, kind)
+	return w.freeErr
 }
 
 func (w *world) CountReminder(_ context.Context, _ string, n int) error {
@@ -99,7 +110,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Store: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Store: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
@@ -179,6 +190,22 @@ func TestEvaluate(t *testing.T) {
 			want:   Next{"refused", 1}, outcome: &access.Outcome{Kind: access.OutcomeRefused, Reason: "NotFound", Message: "No user.", At: now},
 		},
 		{
+			name: "another user in Identity Center than the one who asked", statement: automatic,
+			change: func(w *world) { w.row.Requester.PrincipalID = "p-before" },
+			want:   Next{"refused", 1}, outcome: &access.Outcome{Kind: access.OutcomeRefused, Reason: "Refused", At: now,
+				Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."},
+		},
+		{
+			name: "the user in Identity Center who asked", statement: automatic,
+			change: func(w *world) { w.row.Requester.PrincipalID = jane.PrincipalID },
+			want:   Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "ApprovalNotRequired", ""),
+		},
+		{
+			name: "the claim can't be freed", statement: automatic,
+			change: func(w *world) { w.freeErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want:   Next{"automatic", 1}, outcome: decided(access.OutcomeAutomatic, "ApprovalNotRequired", ""),
+		},
+		{
 			name: "Slack is down while the requester is looked up", statement: automatic,
 			change: func(w *world) { w.whoErr = access.Errorf(access.CodeUnavailable, "no answer") }, wantCode: access.CodeUnavailable,
 		},
@@ -214,6 +241,13 @@ func TestEvaluate(t *testing.T) {
 			}
 			if next := got.(Evaluated).Next; next != test.want {
 				t.Errorf("next %+v, want %+v", next, test.want)
+			}
+			var freed []string
+			if test.outcome != nil {
+				freed = []string{string(test.outcome.Kind)}
+			}
+			if !slices.Equal(w.freed, freed) {
+				t.Errorf("freed the claims of a request that was %q, want %q", w.freed, freed)
 			}
 		})
 	}
@@ -346,6 +380,9 @@ func TestNext(t *testing.T) {
 			if !slices.Equal(w.counted, test.counted) {
 				t.Errorf("counted %v, want %v", w.counted, test.counted)
 			}
+			if decided := test.row.Outcome == nil && w.row.Outcome != nil; decided != (len(w.freed) == 1) {
+				t.Errorf("decided: %v, and freed the claims of a request that was %q", decided, w.freed)
+			}
 			if w.row.Outcome != nil && w.row.Outcome.Reason != test.reason {
 				t.Errorf("reason %q, want %q", w.row.Outcome.Reason, test.reason)
 			}
@@ -382,6 +419,9 @@ func TestRefuse(t *testing.T) {
 			_, err := w.handle(t, "refuse", test.execution, now)
 			if access.CodeOf(err) != test.wantCode || !reflect.DeepEqual(w.row.Outcome, test.want) {
 				t.Errorf("got %+v, %v; want %+v, code %q", w.row.Outcome, err, test.want, test.wantCode)
+			}
+			if refused := test.name == "open"; refused != (len(w.freed) == 1) {
+				t.Errorf("freed the claims of a request that was %q", w.freed)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/people"
@@ -71,8 +72,10 @@ func run() int {
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
 	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
-		Store:       requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Store:       table,
+		Claims:      &claims.Claims{Table: table, Now: time.Now},
 		People:      people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Policy:      policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Catalog:     &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},

@@ -14,6 +14,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/people"
@@ -120,6 +121,7 @@ type Handler struct {
 	People  People
 	Catalog Catalog
 	Policy  Policy
+	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
 

@@ -22,6 +22,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
@@ -52,7 +53,8 @@ type settings struct {
 	SSORegion          string          `env:"ELEVATOR_SSO_REGION"`
 	SecondaryDomains   []string        `env:"ELEVATOR_SECONDARY_DOMAINS"`
 	Durations          []time.Duration `env:"ELEVATOR_DURATIONS,required"`
-	AWSEndpoint        string          `env:"AWS_ENDPOINT_URL"` // set by the local stack
+	MaxOpenRequests    int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // of a person
+	AWSEndpoint        string          `env:"AWS_ENDPOINT_URL"`                    // set by the local stack
 	LogLevel           slog.Level      `env:"ELEVATOR_LOG_LEVEL"`
 }
 
@@ -91,8 +93,10 @@ func run() int {
 		}
 	}
 	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
-		Store:  requests.New(dynamodb.NewFromConfig(cfg), s.Table),
+		Store:  table,
+		Claims: &claims.Claims{Table: table, Limit: s.MaxOpenRequests, Now: time.Now},
 		Slack:  client,
 		People: people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Catalog: &catalog.Catalog{

@@ -118,6 +118,7 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 	}
 	log.Info("decided", "outcome", kind)
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
+	h.free(ctx, log, r)
 	return "", nil
 }
 
@@ -139,6 +140,7 @@ func (h *Handler) withdraw(ctx, work context.Context, log *slog.Logger, in slack
 	}
 	log.Info("decided", "outcome", access.OutcomeWithdrawn)
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(access.OutcomeWithdrawn))
+	h.free(ctx, log, r)
 	return "", nil
 }
 

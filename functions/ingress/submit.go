@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,7 +17,8 @@ import (
 
 // submit makes a request of a submitted form. The same form makes the same
 // request, however often it arrives: a repetition starts what an earlier try
-// could not start, and changes nothing else.
+// could not start, and changes nothing else. Another form for a target whose
+// request is undecided makes none.
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
 		log.Warn("an unknown form", "callback", in.View.CallbackID)
@@ -49,10 +51,13 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 
 	wanted := h.request(in, submission, requester)
 	log = log.With("request_id", wanted.ID)
-	stored, created, err := h.Store.Create(work, wanted)
+	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
 		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", lambdaerr.Message(err))
 		return failed(err)
+	}
+	if refused != nil {
+		return *refused
 	}
 	log = log.With("execution", stored.ExecutionARN)
 	if stored.Requester.SlackID != wanted.Requester.SlackID {
@@ -63,9 +68,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
 		log.Error("the request could not be started", "error", lambdaerr.Message(err))
-		return answer(slack.FieldErrorsResponse(map[string]string{
-			slack.BlockReason: "Your request is stored but could not be started. Please press the button again.",
-		}))
+		return stays("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
 	if !created && !sameWish(stored, wanted) {
@@ -76,11 +79,92 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	return answer(slack.ClearResponse())
 }
 
-// failed asks for the form to be submitted again. The reason's block is in
-// every form.
+// create creates the request, or finds the one that the form made before. It is
+// refused, with what the person is told, where they have an undecided request for
+// the same target, or too many undecided requests.
+func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Request) (stored access.Request, created bool, refused *events.APIGatewayV2HTTPResponse, err error) {
+	// A form that was sent before made its request, whatever is claimed since.
+	if stored, err = h.Store.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
+		return stored, false, nil, err
+	}
+	claim, err := h.Claims.Take(ctx, wanted)
+	switch {
+	case err != nil:
+		return stored, false, nil, err
+	case claim.Other != nil:
+		log.Info("requested already", "other", claim.Other.ID)
+		h.startAgain(ctx, log, *claim.Other)
+		said := answer(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.requestedAlready(*claim.Other))))
+		return stored, false, &said, nil
+	case claim.Pending:
+		log.Info("requested already, and not stored yet")
+		said := stays("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
+		return stored, false, &said, nil
+	case claim.Full:
+		log.Info("too many undecided requests")
+		said := stays(tooMany(h.Claims.Limit))
+		return stored, false, &said, nil
+	case !h.Now().Before(claim.Until):
+		// The claim may soon count no more.
+		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the time for it is over")
+	}
+	stored, created, err = h.Store.Create(ctx, wanted)
+	if err == nil && !created && !stored.Open() {
+		// The same form, delivered twice at once: the other one is decided already.
+		h.free(ctx, log, stored)
+	}
+	return stored, created, nil, err
+}
+
+// startAgain starts the execution of a request that nothing was heard of yet: the
+// try that stored it may not have come that far. One that runs is left alone.
+func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Request) {
+	if r.EvaluatedDecision != nil {
+		return
+	}
+	if err := h.Machine.Start(ctx, r); err != nil {
+		log.Error("the request could not be started", "other", r.ID, "error", lambdaerr.Message(err))
+	}
+}
+
+// free frees what is claimed for a request that is decided. Where that fails, the
+// close of the request does it, and until then the claim does not count.
+func (h *Handler) free(ctx context.Context, log *slog.Logger, r access.Request) {
+	if err := h.Claims.Free(ctx, r); err != nil {
+		log.Warn("the claim of a decided request could not be freed", "error", lambdaerr.Message(err))
+	}
+}
+
+// requestedAlready says which request is in the way of the same once more.
+func (h *Handler) requestedAlready(r access.Request) string {
+	at := r.CreatedAt.UTC().Format("15:04 UTC")
+	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
+		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
+	}
+	stands := "It is being processed."
+	if !r.ExpiresAt.IsZero() {
+		stands = "It is waiting for approval."
+	}
+	return "You already requested this at " + at + ": " + wish(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
+}
+
+func tooMany(limit int) string {
+	if limit == 1 {
+		return "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again."
+	}
+	return fmt.Sprintf("You have %d requests that are waiting for a decision. You can't have more. Withdraw one or wait for a decision, then press the button again.", limit)
+}
+
+// stays keeps the form open and shows a text in it. The reason's block is in every
+// form.
+func stays(text string) events.APIGatewayV2HTTPResponse {
+	return answer(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
+}
+
+// failed asks for the form to be submitted again.
 func failed(err error) events.APIGatewayV2HTTPResponse {
 	text, _ := forPeople(err)
-	return answer(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
+	return stays(text)
 }
 
 // validate holds a submission to what the form offers, names filled in. What it

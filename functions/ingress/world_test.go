@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"strconv"
 	"testing"
@@ -19,6 +20,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/slack"
 )
@@ -46,6 +48,8 @@ var (
 type world struct {
 	people map[string]access.Person
 	rows   map[string]access.Request
+	claims map[string]access.Claims // by principal id
+	limit  int                      // of undecided requests
 	runs   map[string]access.Run
 	policy access.Policy
 	// management is the management account as the catalog has it.
@@ -59,9 +63,9 @@ type world struct {
 	updated  []string // "channel timestamp fallback text"
 	deadline time.Duration
 
-	openErr, updateErr, peopleErr, catalogErr, policyErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
-	rival                                                                                                                     *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                               *access.RunAnswer
+	openErr, updateErr, peopleErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
+	rival                                                                                                                                *access.Outcome // entered by somebody else just before Decide
+	rivalAnswer                                                                                                                          *access.RunAnswer
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -75,7 +79,8 @@ func newWorld() *world {
 	return &world{
 		people: map[string]access.Person{"UJANE": jane, "UANN": ann, "UBOB": bob, "UTWIN": twin},
 		rows:   map[string]access.Request{},
-		runs:   map[string]access.Run{},
+		claims: map[string]access.Claims{}, limit: 10,
+		runs: map[string]access.Run{},
 		policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{production}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: &yes},
@@ -170,6 +175,30 @@ func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
 }
 
+func (w *world) Claims(_ context.Context, principalID string) (access.Claims, error) {
+	c, ok := w.claims[principalID]
+	if !ok {
+		return access.Claims{PrincipalID: principalID}, w.claimsErr
+	}
+	c.Claims = maps.Clone(c.Claims)
+	return c, w.claimsErr
+}
+
+func (w *world) PutClaims(_ context.Context, c access.Claims, expect int64, _ time.Time) error {
+	if w.claimsErr != nil {
+		return w.claimsErr
+	}
+	if w.claims[c.PrincipalID].Version != expect {
+		return access.Errorf(access.CodeLost, "somebody else wrote it")
+	}
+	if c.Version++; len(c.Claims) == 0 {
+		delete(w.claims, c.PrincipalID)
+	} else {
+		w.claims[c.PrincipalID] = c
+	}
+	return nil
+}
+
 func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.Request, bool, error) {
 	r := w.rows[id]
 	if w.decideErr != nil {
@@ -250,7 +279,8 @@ func (noSnapshot) Get(context.Context, string) (*catalog.Snapshot, string, error
 
 func (w *world) handler() *Handler {
 	return &Handler{
-		Store: w, Slack: w, People: w, Policy: w,
+		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
+		Store:  w, Slack: w, People: w, Policy: w,
 		Catalog: managed{&catalog.Catalog{
 			Store: noSnapshot{}, Live: catalog.NewLive(w, func() time.Time { return now }),
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),

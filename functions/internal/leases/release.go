@@ -5,12 +5,11 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/parallel"
 )
 
 const (
@@ -122,7 +121,7 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
 	defer cancel()
 	holds, errs := make([]bool, len(ids)), make([]error, len(ids))
-	inParallel(len(ids), cmp.Or(l.Readers, holderReaders), func(i int) {
+	parallel.Do(len(ids), cmp.Or(l.Readers, holderReaders), func(i int) {
 		r, err := l.Table.Get(ctx, ids[i])
 		switch {
 		case access.CodeOf(err) == access.CodeNotFound:
@@ -142,23 +141,6 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 		}
 	}
 	return others, nil
-}
-
-// inParallel calls do for each of 0 to n-1, on up to workers goroutines; on the
-// caller's own where one is enough.
-func inParallel(n, workers int, do func(i int)) {
-	var next atomic.Int64
-	work := func() {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			do(i)
-		}
-	}
-	var wait sync.WaitGroup
-	for range min(n, workers) - 1 {
-		wait.Go(work)
-	}
-	work()
-	wait.Wait()
 }
 
 // recover writes a lease for access that was granted, was never recorded to be

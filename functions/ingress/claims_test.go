@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// sentAs is a submission of the form with that view id.
+func sentAs(viewID, user, account, duration string) string {
+	v := view("request_for_access", `{"kind":"account","account_id":"`+account+`"}`, map[string][2]string{
+		"account":                   {"account", account},
+		"permission_set-" + account: {"permission_set", admin},
+		"duration":                  {"duration", duration},
+		"reason":                    {"reason", "deploy"},
+	})
+	v["id"] = viewID
+	return payload("view_submission", user, object{"view": v})
+}
+
+func decision(action, user, id string) string {
+	return payload("block_actions", user, object{
+		"actions":      []any{object{"action_id": action, "block_id": "b", "type": "button", "value": id}},
+		"response_url": "https://hooks.slack.com/actions/1", "channel": object{"id": "C1"},
+	})
+}
+
+func idOf(viewID string) string { return access.RequestID("T1", viewID) }
+
+// notice is the text of an answer that replaces the form.
+func notice(t *testing.T, title, text string) string {
+	t.Helper()
+	return string(slack.UpdateViewResponse(slack.NoticeView(title, text)))
+}
+
+const alreadyWaits = "You already requested this at 12:00 UTC: Admin in Production (111111111111) for 1 hour. It is waiting for approval. To request something else for the same target, withdraw that request first."
+
+// waiting enters that evaluate has found the request to wait for approval.
+func (w *world) waiting(id string) {
+	r := w.rows[id]
+	r.EvaluatedDecision, r.ExpiresAt = &access.Decision{Outcome: access.DecideApproval}, now.Add(8*time.Hour)
+	w.rows[id] = r
+}
+
+func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
+	cleared := string(slack.ClearResponse())
+	w := newWorld()
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared {
+		t.Fatalf("the first: %s", got.Body)
+	}
+	first := w.rows[idOf("V1")]
+
+	// Before it is evaluated: the second one starts the first's execution, should
+	// nobody have done so.
+	want := notice(t, "Already requested", strings.Replace(alreadyWaits, "waiting for approval", "being processed", 1))
+	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
+		t.Errorf("before it is evaluated: got %s\nwant %s", got.Body, want)
+	}
+	if want := []string{first.ExecutionName, first.ExecutionName}; !slices.Equal(w.started, want) {
+		t.Errorf("started %q, want %q", w.started, want)
+	}
+	w.waiting(first.ID)
+	w.started = nil
+	for _, user := range []string{"UJANE", "UTWIN"} { // of one Identity Center user
+		if got, want := w.send(t, sentAs("V3", user, production, "7200")), notice(t, "Already requested", alreadyWaits); got.Body != want {
+			t.Errorf("%s: got %s\nwant %s", user, got.Body, want)
+		}
+	}
+	if len(w.rows) != 1 || len(w.started) != 0 {
+		t.Errorf("rows %+v, started %q; want the first request alone", w.rows, w.started)
+	}
+
+	// The same form again is the same request.
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared || len(w.rows) != 1 {
+		t.Errorf("the same form again: %s", got.Body)
+	}
+	// Other targets, and other people, are free.
+	for _, body := range []string{sentAs("V4", "UJANE", sandbox, "3600"), sentAs("V5", "UBOB", production, "3600")} {
+		if got := w.send(t, body); got.Body != cleared {
+			t.Errorf("somebody else, or something else: %s", got.Body)
+		}
+	}
+	if len(w.rows) != 3 {
+		t.Errorf("%d requests, want 3", len(w.rows))
+	}
+}
+
+func TestDecidedRequestFreesItsTarget(t *testing.T) {
+	cleared := string(slack.ClearResponse())
+	for _, test := range []struct{ name, action, user string }{
+		{"approved", "approve", "UANN"}, {"denied", "deny", "UANN"}, {"withdrawn", "withdraw", "UJANE"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.send(t, sentAs("V1", "UJANE", production, "3600"))
+			if len(w.claims) != 1 {
+				t.Fatalf("claims %+v, want one", w.claims)
+			}
+			w.send(t, decision(test.action, test.user, idOf("V1")))
+			if w.rows[idOf("V1")].Outcome == nil || len(w.claims) != 0 {
+				t.Fatalf("outcome %+v, claims %+v; want one, and none", w.rows[idOf("V1")].Outcome, w.claims)
+			}
+			if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); got.Body != cleared || len(w.rows) != 2 {
+				t.Errorf("again: %s, %d rows", got.Body, len(w.rows))
+			}
+			w.waiting(idOf("V2"))
+			if got, want := w.send(t, sentAs("V3", "UTWIN", production, "3600")), notice(t, "Already requested", alreadyWaits); got.Body != want || len(w.rows) != 2 {
+				t.Errorf("a third: %s, %d rows", got.Body, len(w.rows))
+			}
+			// What the first form made is told to whoever sends it again, and takes
+			// nothing from the second.
+			if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared || w.claims["p-jane"].Claims[w.rows[idOf("V2")].Target.Key()].RequestID != idOf("V2") {
+				t.Errorf("the first form again: %s, claims %+v", got.Body, w.claims)
+			}
+		})
+	}
+	t.Run("and nobody could free it", func(t *testing.T) {
+		w := newWorld()
+		w.send(t, sentAs("V1", "UJANE", production, "3600"))
+		w.claimsErr = access.Errorf(access.CodeUnavailable, "no answer")
+		w.send(t, decision("deny", "UANN", idOf("V1")))
+		w.claimsErr = nil
+		if w.rows[idOf("V1")].Outcome == nil || len(w.claims) != 1 || len(w.told) != 0 {
+			t.Fatalf("outcome %+v, claims %+v, told %q", w.rows[idOf("V1")].Outcome, w.claims, w.told)
+		}
+		if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); got.Body != cleared || len(w.rows) != 2 {
+			t.Errorf("again: %s, %d rows", got.Body, len(w.rows))
+		}
+	})
+}
+
+func TestTooManyUndecidedRequests(t *testing.T) {
+	for limit, want := range map[int]string{
+		1: "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again.",
+		2: "You have 2 requests that are waiting for a decision. You can't have more. Withdraw one or wait for a decision, then press the button again.",
+	} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			w := newWorld()
+			w.limit = limit
+			yes := true
+			w.policy.Accounts = append(w.policy.Accounts, access.Statement{Resources: []string{"333333333333"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: &yes})
+			accounts := []string{production, sandbox, "333333333333"}
+			for n, account := range accounts[:limit] {
+				w.send(t, sentAs(fmt.Sprint("V", n), "UJANE", account, "3600"))
+			}
+			for _, user := range []string{"UJANE", "UTWIN"} {
+				got := w.send(t, sentAs("V9", user, accounts[limit], "3600"))
+				if !reflect.DeepEqual(fieldErrors(got.Body), map[string]string{"reason": want}) || len(w.rows) != limit {
+					t.Errorf("%s, one more: %s, %d rows", user, got.Body, len(w.rows))
+				}
+			}
+			w.send(t, decision("withdraw", "UJANE", idOf("V0")))
+			if got := w.send(t, sentAs("V9", "UJANE", accounts[limit], "3600")); got.Body != string(slack.ClearResponse()) {
+				t.Errorf("after one was withdrawn, the same form: %s", got.Body)
+			}
+		})
+	}
+}
+
+// A crash between the claim and the request's row leaves a claim that keeps
+// another form away for two minutes, and the same form not at all.
+func TestClaimWithoutARequest(t *testing.T) {
+	w := newWorld()
+	w.createErr = access.Errorf(access.CodeUnavailable, "no answer")
+	w.send(t, sentAs("V1", "UJANE", production, "3600"))
+	w.createErr = nil
+	if len(w.claims) != 1 || len(w.rows) != 0 {
+		t.Fatalf("claims %+v, rows %+v", w.claims, w.rows)
+	}
+	want := map[string]string{"reason": "You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again."}
+	if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 {
+		t.Errorf("another form: %s", got.Body)
+	}
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.rows) != 1 {
+		t.Errorf("the same form: %s", got.Body)
+	}
+}
+
+// While it stands still, a function loses its claim: it creates nothing then.
+func TestSlowSubmissionCreatesNothing(t *testing.T) {
+	w := newWorld()
+	h := w.handler()
+	late := now
+	h.Now = func() time.Time { return late }
+	h.Claims.Now = func() time.Time {
+		late = now.Add(time.Minute) // once the claim's time is taken
+		return now
+	}
+	got, err := h.Handle(t.Context(), sign(sentAs("V1", "UJANE", production, "3600"), now))
+	want := map[string]string{"reason": "Something did not answer in time. Please try again."}
+	if err != nil || !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 || len(w.started) != 0 {
+		t.Errorf("got %s, %v; rows %+v", got.Body, err, w.rows)
+	}
+}
+
+func TestNothingIsRequestedWithoutAClaim(t *testing.T) {
+	w := newWorld()
+	w.claimsErr = access.Errorf(access.CodeThrottled, "slow down")
+	got := w.send(t, sentAs("V1", "UJANE", production, "3600"))
+	if fieldErrors(got.Body)["reason"] == "" || len(w.rows) != 0 || len(w.started) != 0 {
+		t.Errorf("got %s; rows %+v", got.Body, w.rows)
+	}
+}
+
+func TestRequestOfAnotherDaySaysWhichDay(t *testing.T) {
+	w := newWorld()
+	w.send(t, sentAs("V1", "UJANE", production, "3600"))
+	r := w.rows[idOf("V1")]
+	r.CreatedAt = now.Add(-24 * time.Hour)
+	w.rows[r.ID] = r
+	got := w.send(t, sentAs("V2", "UJANE", production, "3600"))
+	var response struct{ View json.RawMessage }
+	if err := json.Unmarshal([]byte(got.Body), &response); err != nil || !strings.Contains(string(response.View), "You already requested this at 12:00 UTC on 31 December: Admin") {
+		t.Errorf("got %s", got.Body)
+	}
+}
