@@ -69,6 +69,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
 		"ELEVATOR_RECONCILE_MACHINE":          reconcileMachineARN(stack, s),
 		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
+		"ELEVATOR_MAX_OPEN_REQUESTS":          jsii.String(strconv.Itoa(s.MaxOpenRequests)),
 		"ELEVATOR_MAX_REMOVALS":               jsii.String(strconv.Itoa(s.MaxRemovals)),
 		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
 		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(referenceList(s.SlackSigningSecrets)),
@@ -98,7 +99,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		talk  = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
 	)
 	needs := map[string]string{
-		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_SECONDARY_DOMAINS " +
+		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_MAX_OPEN_REQUESTS ELEVATOR_SECONDARY_DOMAINS " +
 			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " +
 			"ELEVATOR_RECONCILE_FUNCTION " + reach + talk + sso,
 		"evaluate": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reach + reminders + talk + sso,

@@ -25,8 +25,9 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 	}
 	may := map[string][]awsiam.PolicyStatement{
 		"ingress": join(
-			p.readRows("request#*", "run#*"),
+			p.readRows("request#*", "run#*", claims),
 			p.createRequests(),
+			p.writeClaims(),
 			p.updateRequests(decide, requestEnd),
 			p.updateRuns(answer),
 			p.readPolicy(),
@@ -44,8 +45,9 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			},
 		),
 		"evaluate": join(
-			p.readRows("request#*"),
+			p.readRows("request#*", claims),
 			p.updateRequests(evaluate, decide, countReminder, takeOver),
+			p.writeClaims(), // it frees what it decides
 			p.readPolicy(),
 			p.readCatalog(),
 			botToken,
@@ -88,15 +90,17 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
 		),
 		"audit": join(
-			p.readRows("request#*", "run#*"),
+			p.readRows("request#*", "run#*", claims),
 			p.updateRequests(appendEvent, markAudited, closeRequest),
+			p.writeClaims(), // it frees what it closes
 			p.readRuns(),
 			p.readPolicy(),
 			p.writeAudit(),
 		),
 		"reconcile": join(
-			p.readRows("request#*", "lease#*", "run#*", heartbeat),
+			p.readRows("request#*", "lease#*", "run#*", claims, heartbeat),
 			p.queryOpen(),
+			p.writeClaims(), // it frees what was left
 			p.updateRequests(fail, giveUp),
 			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
 			p.updateRuns(answer),
@@ -134,6 +138,9 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 // heartbeat is the row in which the runs of the reconciliation leave a sign for
 // the next one.
 const heartbeat = "reconcile#heartbeat"
+
+// claims are the rows of what people have requested and nobody has decided.
+const claims = "claims#*"
 
 // The attributes that each change of a request's row names, be it in a
 // condition: package requests makes these changes, under these names.
@@ -196,6 +203,10 @@ func (p permitter) queryOpen() []awsiam.PolicyStatement {
 
 func (p permitter) writeLeases() []awsiam.PolicyStatement {
 	return p.rows([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, []string{"lease#*"}, nil)
+}
+
+func (p permitter) writeClaims() []awsiam.PolicyStatement {
+	return p.rows([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, []string{claims}, nil)
 }
 
 func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyStatement {

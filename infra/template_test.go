@@ -213,7 +213,8 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 }
 
 // Who may write what in the table: decisions are ingress's and evaluate's,
-// requests begin with ingress, leases are grant's and revoke's.
+// requests begin with ingress, leases are grant's and revoke's, claims are made
+// by ingress and freed by whoever decides or closes a request.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -226,14 +227,14 @@ func TestWhoWritesTheTable(t *testing.T) {
 		outcome     bool // whether a decision can be written
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests}, update: []string{requests, runs}, outcome: true},
-		"evaluate":  {update: []string{requests}, outcome: true},
+		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true},
+		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true},
 		"await":     {update: []string{requests, runs}},
-		"reconcile": {put: []string{runs, heartbeat}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
+		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
 		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
 		"revoke":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		"audit":     {update: []string{requests}},
+		"audit":     {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
 	}
 	for _, name := range functionNames {
 		var got rights

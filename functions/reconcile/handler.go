@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/task"
 )
@@ -13,7 +14,8 @@ import (
 // reconcile machine sends it. Operations are
 //
 //	catalog    refresh the catalog of what can be asked for
-//	look       start a sweep for each request that was left behind
+//	look       start a sweep for each request that was left behind; free claims
+//	           that were left
 //	tombstone  is this request left behind, and what is left to do for it?
 //	plan, scan, collect, answer, report
 //	           the steps of a run that looks for access that nobody asked for
@@ -27,10 +29,16 @@ type Catalog interface {
 	Refresh(context.Context) error
 }
 
+// Claims frees what requests that are over have left claimed.
+type Claims interface {
+	Look(context.Context) error
+}
+
 // Handler does what is due from time to time.
 type Handler struct {
 	Catalog Catalog
 	Sweep   *Sweep
+	Claims  Claims
 	Drift   Drift
 	Count   func(name string, dimensions map[string]string)
 	Logger  *slog.Logger
@@ -47,12 +55,22 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		h.Count(metric.CatalogRefreshed, nil)
 		return struct{}{}, nil
 	case "look":
-		return struct{}{}, h.Sweep.Look(ctx)
+		err := h.Sweep.Look(ctx)
+		h.freeClaims(ctx)
+		return struct{}{}, err
 	case "tombstone":
 		return h.Sweep.Tombstone(ctx, in.RequestID)
 	case "plan", "scan", "collect", "answer", "report":
 		return h.drift(ctx, in)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+	}
+}
+
+// freeClaims comes after what removes access, and holds nothing up: a claim that
+// was left stands in nobody's way.
+func (h *Handler) freeClaims(ctx context.Context) {
+	if err := h.Claims.Look(ctx); err != nil {
+		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", lambdaerr.Message(err))
 	}
 }

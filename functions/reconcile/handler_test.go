@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/task"
 )
 
@@ -47,3 +49,61 @@ func TestHandle(t *testing.T) {
 		})
 	}
 }
+
+// claimsFunc frees claims that were left.
+type claimsFunc func(context.Context) error
+
+func (f claimsFunc) Look(ctx context.Context) error { return f(ctx) }
+
+// A look frees claims that were left, after everything else, and fails by
+// nothing of it.
+func TestLookFreesClaims(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		sweep, free error
+		want        access.Code
+	}{
+		{"all well", nil, nil, ""},
+		{"claims can't be freed", nil, access.Errorf(access.CodeThrottled, "slow down"), ""},
+		{"requests can't be listed", access.Errorf(access.CodeUnavailable, "no answer"), nil, access.CodeUnavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			table := &brokenTable{err: test.sweep}
+			freed := 0
+			h := &Handler{
+				Sweep: &Sweep{Table: table, Executions: noExecutions{}, Now: time.Now, Count: func(string, map[string]string) {}, Gauge: func(string, int) {}, Logger: slog.New(slog.DiscardHandler)},
+				Claims: claimsFunc(func(context.Context) error {
+					if table.asked == 0 {
+						t.Error("claims come before removals")
+					}
+					freed++
+					return test.free
+				}),
+				Count: func(string, map[string]string) {}, Logger: slog.New(slog.DiscardHandler),
+			}
+			_, err := h.Handle(t.Context(), Input{Input: task.Input{Operation: "look"}})
+			if access.CodeOf(err) != test.want || freed != 1 {
+				t.Errorf("got %v, freed %d times; want code %q, once", err, freed, test.want)
+			}
+		})
+	}
+}
+
+// brokenTable is one with nothing open, or that does not answer.
+type brokenTable struct {
+	SweepTable
+	err   error
+	asked int
+}
+
+func (b *brokenTable) OpenRequests(context.Context) ([]requests.Due, error) {
+	b.asked++
+	return nil, b.err
+}
+
+func (b *brokenTable) OpenLeases(context.Context) ([]requests.Due, error) { return nil, b.err }
+
+type noExecutions struct{ Executions }
+
+func (noExecutions) Running(context.Context) (map[string]bool, bool, error) { return nil, true, nil }
+func (noExecutions) Sweeps(context.Context) ([]string, error)               { return nil, nil }

@@ -27,6 +27,7 @@ import (
 	"sso-elevator/functions/drift"
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/metric"
@@ -111,6 +112,7 @@ func run() int {
 			Gauge:      metric.Gauge,
 			Logger:     logger,
 		},
+		Claims: &claims.Sweep{Table: table, Now: time.Now},
 		Drift: &drift.Engine{
 			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), org, s.SSOInstanceARN),
 			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },

@@ -70,6 +70,9 @@ func (l *ledger) final() {
 		if strings.HasPrefix(key, "lease#") {
 			l.broken(2, "there still is %s", key)
 		}
+		if strings.HasPrefix(key, "claims#") {
+			l.broken(7, "there still is %s: %v", key, as[access.Claims](w.table.rows[key]).Claims)
+		}
 	}
 	for _, s := range l.access {
 		if there, byHand := w.center.has(s.key); there && !byHand {

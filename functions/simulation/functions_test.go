@@ -14,6 +14,7 @@ import (
 	"sso-elevator/functions/drift"
 	"sso-elevator/functions/internal/auditlog"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
 	whois "sso-elevator/functions/internal/people"
@@ -43,6 +44,7 @@ func wire(w *world, name string) handler {
 	center := identitycenter.New(w.center, w.center, w.org, instanceARN)
 	held := &leases.Leases{Table: store, IdentityCenter: center, Now: w.clock.now, Sleep: sleep}
 	count := func(name string, _ map[string]string) { w.ledger.counted(name) }
+	claimed := &claims.Claims{Table: store, Limit: openRequests, Now: w.clock.now}
 	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Live: catalog.NewLive(center, w.clock.now), Now: w.clock.now, Logger: w.logger}
 	switch name {
 	case "ingress":
@@ -51,7 +53,7 @@ func wire(w *world, name string) handler {
 			panic(err)
 		}
 		h := &ingress.Handler{
-			Store: store, Slack: w.slack, People: whois.New(w.slack, center, team, nil, w.clock.now),
+			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, center, team, nil, w.clock.now),
 			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
 			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
 			Refresh:        func() bool { return false },
@@ -66,7 +68,7 @@ func wire(w *world, name string) handler {
 		}
 	case "evaluate":
 		h := &evaluate.Handler{
-			Store: store, People: whois.New(w.slack, center, team, nil, w.clock.now), Policy: policy, Catalog: names,
+			Store: store, Claims: claimed, People: whois.New(w.slack, center, team, nil, w.clock.now), Policy: policy, Catalog: names,
 			Account: account, Reminders: evaluate.Reminders{Initial: reminderInitial, Multiplier: 2}, Expiration: expiration,
 			AnnounceFor: min(statemachine.AnnounceFor, expiration), Now: w.clock.now, Logger: w.logger,
 		}
@@ -88,7 +90,7 @@ func wire(w *world, name string) handler {
 		}).Handle)
 	case "audit":
 		return edge(w, (&audit.Handler{
-			Store: store, Runs: runs.New(w.objects, catalogBucket), Log: auditlog.New(w.objects, auditBucket, "logs"), Policy: policy,
+			Store: store, Claims: claimed, Runs: runs.New(w.objects, catalogBucket), Log: auditlog.New(w.objects, auditBucket, "logs"), Policy: policy,
 			Now: w.clock.now, Count: count, Measure: func(string, time.Duration, map[string]string) {}, Logger: w.logger,
 		}).Handle)
 	case "reconcile":
@@ -98,6 +100,7 @@ func wire(w *world, name string) handler {
 				Unique: func() string { return fmt.Sprintf("%08x", uint32(w.source.dice("unique").next())) },
 				Now:    w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
 			},
+			Claims: &claims.Sweep{Table: store, Now: w.clock.now},
 			Drift: &drift.Engine{
 				Directory: center,
 				Policy: func(ctx context.Context) (access.Policy, error) {

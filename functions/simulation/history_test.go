@@ -22,6 +22,10 @@ const (
 	expiration      = 25 * time.Minute // of a request that nobody decides
 	reminderInitial = 4 * time.Minute
 
+	// openRequests is how many undecided requests a person may have: few, so that
+	// some are turned away.
+	openRequests = 2
+
 	// While requests are made, and until everything works again.
 	busyFor  = 12 * time.Minute
 	quietFor = 45 * time.Minute // after the start at the latest
@@ -42,6 +46,7 @@ var troubles = []trouble{
 	{name: "stopped", stops: 0.6, lags: 0.5, slow: 0.1},
 	{name: "stopped in the middle", stops: 0.8, stalls: 0.3, orphans: 0.2, slow: 0.1, lags: 0.2},
 	{name: "late", late: 0.25, alone: true},
+	{name: "greedy", greedy: true, kills: 0.05, lags: 0.2, slow: 0.05},
 	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
 	{name: "insider", insider: true, byHand: 0.2, slow: 0.05, lags: 0.3},
 	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
@@ -74,6 +79,9 @@ func (w *world) play() {
 		p := &plan{world: w, dice: w.source.dice("request"), person: pick(d, people), target: favourite, duration: pick(d, durations), view: fmt.Sprintf("V%d", i+1)}
 		if d.chance(0.3) && !w.trouble.alone {
 			p.target = pick(d, targets)
+		}
+		if w.trouble.greedy {
+			p.person, p.target = someone, targets[i%len(targets)]
 		}
 		if w.trouble.alone {
 			p.person, p.duration = someone, durations[0]
@@ -136,7 +144,7 @@ func (w *world) over() bool {
 		}
 	}
 	for key := range w.table.rows {
-		if strings.HasPrefix(key, "lease#") {
+		if strings.HasPrefix(key, "lease#") || strings.HasPrefix(key, "claims#") {
 			return false
 		}
 	}
@@ -152,6 +160,8 @@ type plan struct {
 	duration time.Duration
 	view, id string
 	granted  bool
+	turned   int  // how often the form was turned away
+	waits    bool // it is sent again later
 }
 
 // submit sends the form, and has people do what they do about it.
@@ -159,8 +169,9 @@ func (p *plan) submit() {
 	w, d := p.world, p.dice
 	w.clock.say("%s asks for %s for %v: %s", p.person.SlackID, p.target, p.duration, p.id)
 	body := p.form()
+	p.waits = false
 	send := func(at time.Duration) {
-		w.then(w.clock.now().Add(at), d.next(), func() { w.slackSends(p.id, body, nil) })
+		w.then(w.clock.now().Add(at), d.next(), func() { w.slackSends(p.id, body, p.turnedAway) })
 	}
 	send(0)
 	for range d.below(3) { // Slack delivers again, or the person presses again
@@ -201,6 +212,40 @@ func (p *plan) submit() {
 	p.hands()
 	p.operators()
 	p.watch()
+}
+
+// turnedAway has the person ask again later where they have an undecided request
+// for the same, or too many: as soon as that request is decided, so that the
+// access of the two overlaps as often as it can.
+func (p *plan) turnedAway(inv *invocation) {
+	w, d := p.world, p.dice
+	var answer struct {
+		Body string `json:"body"`
+	}
+	if json.Unmarshal(inv.raw, &answer) != nil || p.waits || w.ledger.request(p.id).row.ID != "" {
+		return
+	}
+	same, pending := strings.Contains(answer.Body, "You already requested this"), strings.Contains(answer.Body, "still being sent")
+	many := strings.Contains(answer.Body, "waiting for a decision")
+	switch {
+	case same || pending:
+		w.ledger.counted("Repeated")
+	case many:
+		w.ledger.counted("TooMany")
+	default:
+		return
+	}
+	if p.turned++; p.turned > 6 || w.since() > busyFor+8*time.Minute {
+		return
+	}
+	p.waits = true
+	after, order := d.between(10*time.Second, 150*time.Second), d.next()
+	if open := w.ledger.openFor(p.person.PrincipalID, p.target); same && open != nil {
+		after = d.between(0, pick(d, []time.Duration{time.Second, 20 * time.Second}))
+		open.onceDecided = append(open.onceDecided, func() { w.then(w.clock.now().Add(after), order, p.submit) })
+		return
+	}
+	w.then(w.clock.now().Add(after), order, p.submit)
 }
 
 // watch acts on what becomes of the request: ends it early, at any time or just

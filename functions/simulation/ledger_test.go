@@ -51,6 +51,8 @@ type dossier struct {
 	waits bool
 	// noted is when somebody was told nothing else about the early end they asked for.
 	noted time.Time
+	// onceDecided are called when the request is decided, or given up.
+	onceDecided []func()
 	// watch is called when the row has changed.
 	watch func(was, is access.Request)
 }
@@ -286,6 +288,9 @@ func (l *ledger) unanswered(inv *invocation) {
 
 // written is called after each write of the table.
 func (l *ledger) written(key string, before, after row) {
+	if strings.HasPrefix(key, "lease#") && holdersOf(before) < 2 && holdersOf(after) >= 2 {
+		l.counts["Overlap"]++
+	}
 	id, ok := strings.CutPrefix(key, "request#")
 	if !ok {
 		return
@@ -300,7 +305,14 @@ func (l *ledger) written(key string, before, after row) {
 	if r.watch != nil {
 		r.watch(was, is)
 	}
+	if was.Open() && !is.Open() {
+		for _, do := range r.onceDecided {
+			do()
+		}
+		r.onceDecided = nil
+	}
 	if before == nil {
+		l.undecided(is)
 		return
 	}
 	l.unchanged(was, is)
@@ -338,6 +350,43 @@ func (l *ledger) written(key string, before, after row) {
 			l.broken(2, "request %s is closed, and its access was not removed", id)
 		}
 	}
+}
+
+// undecided: of a person's requests one at most is undecided for each target, and
+// openRequests in all.
+func (l *ledger) undecided(r access.Request) {
+	same, all := 0, 0
+	for _, d := range l.requests {
+		if other := d.row; other.ID != "" && other.Open() && other.Requester.PrincipalID == r.Requester.PrincipalID {
+			all++
+			if other.Target.Key() == r.Target.Key() {
+				same++
+			}
+		}
+	}
+	if same > 1 {
+		l.broken(7, "request %s is created, and %s then has %d undecided requests for %s", r.ID, r.Requester.PrincipalID, same, r.Target)
+	}
+	if all > openRequests {
+		l.broken(7, "request %s is created, and %s then has %d undecided requests", r.ID, r.Requester.PrincipalID, all)
+	}
+}
+
+// openFor is the undecided request of somebody for a target.
+func (l *ledger) openFor(principalID string, t access.Target) *dossier {
+	for _, d := range l.requests {
+		if r := d.row; r.ID != "" && r.Open() && r.Requester.PrincipalID == principalID && r.Target.Key() == t.Key() {
+			return d
+		}
+	}
+	return nil
+}
+
+func holdersOf(lease row) int {
+	if lease == nil {
+		return 0
+	}
+	return len(as[access.Lease](lease).Holders)
 }
 
 // unchanged: what is written once stays.

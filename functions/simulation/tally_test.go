@@ -4,11 +4,16 @@ package simulation
 type tally struct {
 	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused int
 	Granted, EndedEarly, Kept, Tombstones, Sweeps, Runs, DriftRemoved  int
-	Invocations, Executions                                            int
+	// Overlaps is how often a lease came to have a second holder; Repeated how
+	// often somebody was told that they have requested this already, TooMany that
+	// they have too many undecided requests.
+	Overlaps, Repeated, TooMany int
+	Invocations, Executions     int
 }
 
 func (l *ledger) tally() tally {
-	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"]}
+	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"],
+		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"]}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -58,7 +63,7 @@ func (t *tally) add(o tally) {
 		{&t.Requests, &o.Requests}, {&t.Approved, &o.Approved}, {&t.Automatic, &o.Automatic}, {&t.Denied, &o.Denied},
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
-		{&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
+		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 	} {
 		*pair.to += *pair.from
 	}

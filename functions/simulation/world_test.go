@@ -30,6 +30,7 @@ type trouble struct {
 	policy  float64 // per request: the policy changes
 	alone   bool    // one person asks for the same again and again
 	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
+	greedy  bool    // one person asks for one thing after the other
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time

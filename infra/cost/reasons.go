@@ -25,11 +25,12 @@ var reasons = []reason{
 	{"ingress", "AWSIdentityStore.DescribeUser", "whether that user is enabled and does have the email: the search alone is not believed"},
 	{"ingress", "Slack.views.update", "the form, once it is known that the person may ask; and after each choice the next list, and what will become of the request"},
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog, kept for a minute"},
-	{"ingress", "DynamoDB.PutItem", "the request's row, before anything is started: it is what everything after it believes"},
+	{"ingress", "DynamoDB.PutItem", "the claim of the target, so that nobody has two undecided requests for it; the request's row, before anything is started: it is what everything after it believes"},
 	{"ingress", "AWSStepFunctions.StartExecution", "the execution that does the rest"},
-	{"ingress", "DynamoDB.GetItem", "the row that the button belongs to: whether it is still open, and what the policy is to be asked about"},
+	{"ingress", "DynamoDB.GetItem", "whether the form was sent before, and what its person has claimed; the row that the button belongs to: whether it is still open, and what the policy is to be asked about; the claims again, to free this one"},
 	{"ingress", "DynamoDB.UpdateItem", "decision and event in one write, under the condition that nobody was faster"},
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "the wait ends now, and not with the next reminder or the expiry"},
+	{"ingress", "DynamoDB.DeleteItem", "the person's claims, where this was the only one: the target can be requested again"},
 
 	{"evaluate evaluate", "DynamoDB.GetItem", "the row: the execution's input is not believed beyond the request's id"},
 	{"evaluate evaluate", "AmazonSSM.GetParameter", "the bot's token; which policy is in force"},
@@ -100,6 +101,6 @@ var reasons = []reason{
 	{"notify revoked", "DynamoDB.UpdateItem", "what the message says now"},
 	{"notify revoked", "Slack.chat.update", "the message in the channel says that it is over, and loses its button"},
 
-	{"audit close", "DynamoDB.GetItem", "whether all is recorded and the access gone"},
+	{"audit close", "DynamoDB.GetItem", "whether all is recorded and the access gone; whether the request still has a claim"},
 	{"audit close", "DynamoDB.UpdateItem", "the request is over and leaves the index: the sweep stops looking for it"},
 }

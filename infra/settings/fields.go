@@ -24,6 +24,10 @@ const maxQuestion = 7 * day
 // it is there so that a number too large is found here.
 const maxRemovals = 1_000_000
 
+// maxOpenRequests is what a person's claims have room for: a claim has up to 200
+// bytes, and the row that has all of them should be one read of 4 KB or a few.
+const maxOpenRequests = 100
+
 // maxSigningSecrets is the one that goes and the one that comes.
 const maxSigningSecrets = 2
 
@@ -108,6 +112,8 @@ var settingsFields = []property[Settings]{
 		"The durations that can be asked for, instead of those up to max_permissions_duration_time. Empty: no override."),
 	prop("request_expiration_hours", duration(hours, time.Second, maxExpiration, "300 days, the longest there is"), func(s *Settings) *time.Duration { return &s.RequestExpiration },
 		"How long a request waits for approval.").or("8"),
+	prop("max_open_requests_per_person", whole(1, maxOpenRequests), func(s *Settings) *int { return &s.MaxOpenRequests },
+		"How many requests of one person may wait for a decision at the same time. A person is a user in Identity Center, whichever Slack user submits the request. For one target only one request can wait, whatever stands here.").or("10"),
 	prop("approver_renotification_initial_wait_time", duration(minutes, time.Second, day, "no reminders"), func(s *Settings) *time.Duration { return &s.ReminderInitialWait },
 		"How long after the request the approvers are reminded for the first time.").or("15"),
 	prop("approver_renotification_backoff_multiplier", number(1, 100, "a number from 1 to 100"), func(s *Settings) *float64 { return &s.ReminderMultiplier },

@@ -134,7 +134,7 @@ func checkSettings(t *testing.T, s *Settings) {
 			t.Errorf("a wait is %s", d)
 		}
 	}
-	if len(s.NamePrefix) > maxNamePrefix || s.NamePrefix == "" || len(s.SlackSigningSecrets) < 1 || len(s.SlackSigningSecrets) > 2 || s.ReminderMultiplier < 1 || s.MaxRemovals < 0 {
+	if len(s.NamePrefix) > maxNamePrefix || s.NamePrefix == "" || len(s.SlackSigningSecrets) < 1 || len(s.SlackSigningSecrets) > 2 || s.ReminderMultiplier < 1 || s.MaxRemovals < 0 || s.MaxOpenRequests < 1 || s.MaxOpenRequests > maxOpenRequests {
 		t.Errorf("the settings are %+v", s)
 	}
 	for _, expression := range []string{s.WarnSchedule, s.RevokeSchedule} {

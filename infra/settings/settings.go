@@ -51,6 +51,7 @@ type Settings struct {
 
 	AlarmEmail string // empty: nobody is subscribed to the alarms
 
+	MaxOpenRequests     int           // undecided ones of one person; at least 1
 	RequestExpiration   time.Duration // 0: 300 days
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1

@@ -66,8 +66,9 @@ func TestParseDefaults(t *testing.T) {
 		WarnSchedule: "rate(2 hours)", WarnScheduleName: "sso-elevator-warn",
 		RevokeSchedule: "cron(0 23 * * ? *)", RevokeScheduleName: "sso-elevator-revoke",
 		MaxRemovals: 25, QuestionWait: 12 * time.Hour,
-		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
-		maxDuration: 24 * time.Hour,
+		MaxOpenRequests: 10,
+		Policy:          access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
+		maxDuration:     24 * time.Hour,
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
@@ -107,6 +108,7 @@ func TestParseEverything(t *testing.T) {
 		RevokeSchedule: "cron(0/30 8-18 ? * MON-FRI *)", RevokeScheduleName: "elevator-test-warn",
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules", ProtectedAccounts: []string{"555555555555", "666666666666"},
 		MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true,
+		MaxOpenRequests: 3,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},

@@ -50,10 +50,18 @@ func (s *Store) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 	row[attrKey] = claimsKey(c.PrincipalID)[attrKey]
 	expires, _ := marshalValue(at.Add(keepClaims).Unix())
 	row[attrExpires] = expires
+	row[attrOpen] = &types.AttributeValueMemberS{Value: openClaims}
+	row[attrDue] = &types.AttributeValueMemberS{Value: due(at.Add(access.ClaimWait))}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
 	_, err = s.client.PutItem(ctx, in)
 	return tableError(err, doing)
+}
+
+// OpenClaims are the ids of those who have claimed something, by when all that they
+// have claimed can be judged. The index may be some moments behind the table.
+func (s *Store) OpenClaims(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openClaims, claimsPrefix)
 }
 
 func claimsKey(principalID string) item {

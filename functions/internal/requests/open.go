@@ -12,10 +12,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Due is an open request or a lease, and when somebody should look at it if
+// Due is an open request, a lease or a person's claims, and when somebody should look at it if
 // nothing happens before.
 type Due struct {
-	ID string // the request's id, or the lease's key
+	ID string // the request's id, the lease's key, or the person's principal id
 	At time.Time
 }
 

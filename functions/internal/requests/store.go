@@ -8,7 +8,7 @@
 // omitzero are absent while they are zero, so that a condition can ask whether
 // something happened. Beside them stand
 //
-//   - open ("request" or "lease") and due (UTC, whole seconds), the key of the
+//   - open ("request", "lease" or "claims") and due (UTC, whole seconds), the key of the
 //     sparse index that sweeps read; a closed request has neither;
 //   - expires, the epoch second after which the table may drop a closed request,
 //     a run, or a person's claims.
@@ -83,6 +83,7 @@ const (
 	openIndex   = "open"
 	openRequest = "request"
 	openLease   = "lease"
+	openClaims  = "claims"
 
 	requestPrefix = "request#"
 	leasePrefix   = "lease#"
