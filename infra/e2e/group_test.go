@@ -43,6 +43,9 @@ func (f *form) askForGroup(t *testing.T, group string, seconds int) *membership 
 	if res := f.submit(t, map[string]string{"duration": fmt.Sprint(seconds), "reason": reason}); !res.OK {
 		t.Fatalf("submit: %+v", res)
 	}
+	if already := f.already(); already != "" {
+		t.Fatalf("%s is told: %s", f.person, already)
+	}
 	return &membership{
 		request: &request{stack: f.stack, wish: wish{person: f.person, seconds: seconds}, reason: reason, id: access.RequestID(team, f.viewID)},
 		group:   group, groupID: f.stack.groupID(t, group),

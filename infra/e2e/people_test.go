@@ -24,7 +24,11 @@ const (
 	lena    = "U0LENA012"
 	mallory = "U0MALLO13"
 	nils    = "U0NILS014" // is a member of another workspace
-	zoe     = "U0ZOE0099" // is the last of the channel's members
+	// Quentin has two Slack users and one in Identity Center. Only TestClaims uses
+	// them.
+	quentin, oldQuentin = "U0QUENT17", "U0QUENT18"
+
+	zoe = "U0ZOE0099" // is the last of the channel's members
 )
 
 // emails are those in Identity Center.
@@ -32,6 +36,7 @@ var emails = map[string]string{
 	alice: "alice@example.com", bob: "bob@example.com", carol: "carol@example.com", dave: "dave@example.com",
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
 	ivan: "ivan@corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
+	quentin: "quentin@corp.example.net", oldQuentin: "quentin@corp.example.net",
 	mallory: "mallory@example.com", zoe: "zoe@example.com",
 }
 

@@ -150,7 +150,7 @@ func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Res
 		if err != nil {
 			t.Fatal(err)
 		}
-		if said := fmt.Sprint(res.FieldErrors); !strings.Contains(said, notInTime) && !strings.Contains(said, notStarted) {
+		if said := fmt.Sprint(res.FieldErrors); !strings.Contains(said, notInTime) && !strings.Contains(said, notStarted) && !strings.Contains(said, stillSent) {
 			break
 		}
 		t.Logf("%s was told that something did not answer in time, and submits again", f.person)
@@ -162,6 +162,7 @@ func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Res
 const (
 	notInTime  = "did not answer in time"
 	notStarted = "is stored but could not be started"
+	stillSent  = "is still being sent"
 )
 
 // patience is how often somebody does again what they are told to do again. On
@@ -196,8 +197,32 @@ func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
 }
 
 // askBecause is ask with a reason of the test's own; before is called with the
-// request's id before the form is submitted.
+// request's id before the form is submitted. Where the person has an undecided
+// request for the same, they ask again until that one is decided.
 func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id string)) *request {
+	t.Helper()
+	for began := time.Now(); ; time.Sleep(time.Second) {
+		r, already := s.tryToAsk(t, w, reason, before)
+		if already == "" {
+			return r
+		}
+		if time.Since(began) > s.decides() {
+			t.Fatalf("%s is told, again and again: %s", w.person, already)
+		}
+	}
+}
+
+// decides is how long a request of another test may be undecided.
+func (s *stack) decides() time.Duration {
+	if s.patience() > 3 {
+		return settleLimit
+	}
+	return 3 * soon
+}
+
+// tryToAsk fills in one form and submits it. It returns what the person is told
+// where they have an undecided request for the same.
+func (s *stack) tryToAsk(t *testing.T, w wish, reason string, before func(id string)) (r *request, already string) {
 	t.Helper()
 	f := s.open(t, w.person)
 	defer f.unlock()
@@ -209,7 +234,20 @@ func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id s
 	if !res.OK {
 		t.Fatalf("submit: %+v", res)
 	}
-	return &request{stack: s, wish: w, reason: reason, id: id}
+	if already := f.already(); already != "" {
+		return nil, already
+	}
+	return &request{stack: s, wish: w, reason: reason, id: id}, ""
+}
+
+// already is what the form has become where the person has an undecided request
+// for the same; "" otherwise.
+func (f *form) already() string {
+	v, err := f.stack.topView(f.person)
+	if err != nil || v.ID != f.viewID || !strings.Contains(string(v.Raw), "You already requested this at") {
+		return ""
+	}
+	return string(v.Raw)
 }
 
 // post is one message as the workspace keeps it.
