@@ -26,9 +26,9 @@ type settings struct {
 	Table         string     `env:"ELEVATOR_TABLE,required"`
 	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
 	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                 // set by the local stack
-	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`        // empty: the only one there is
-	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`              // empty: the function's own
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                      // set by the local stack
+	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`             // empty: the only one there is
+	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`                   // empty: the function's own
 	AllowRemovals bool       `env:"ELEVATOR_ALLOW_REMOVALS,default=false"` // of access that no request granted
 	MaxRemovals   int        `env:"ELEVATOR_MAX_REMOVALS,default=0"`
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
