@@ -26,6 +26,7 @@ type Exemption struct {
 // revoke left it for the first time under this exemption; they are zero where
 // none has.
 type Spared struct {
+	Key    string    `json:"key"` // of the exemption
 	Until  time.Time `json:"until"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since,omitzero"`

@@ -34,7 +34,8 @@ type Options struct {
 
 // Preview is what a run in mode revoke would do now.
 type Preview struct {
-	// Findings are what it would remove, by target and user.
+	// Findings are what it would remove, by target and user, and what it would
+	// leave under an exemption.
 	Findings []access.Finding `json:"findings"`
 	// Unread is what it could not look at, and would not touch.
 	Unread       []access.Unread `json:"unread"`
@@ -110,6 +111,8 @@ func preview(ctx context.Context, e *Engine) (Preview, error) {
 		return Preview{}, err
 	}
 	e.nameUsers(ctx, &plan, findings)
+	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
+	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
 )
 
@@ -57,13 +56,13 @@ func (r *rows) ReserveRemoval(_ context.Context, _ time.Time, limit int) error {
 
 // users are by id.
 type users struct {
-	byID map[string]identitycenter.User
+	byID map[string][]string
 	err  error
 }
 
-func (u users) User(_ context.Context, id string) (identitycenter.User, bool, error) {
-	user, found := u.byID[id]
-	return user, found && u.err == nil, u.err
+func (u users) UserNames(_ context.Context, id string) ([]string, bool, error) {
+	names, found := u.byID[id]
+	return names, found && u.err == nil, u.err
 }
 
 func emergency(change func(*access.Exemption)) access.Exemption {
@@ -140,7 +139,7 @@ func TestDrift(t *testing.T) {
 			var calls []string
 			var in Input
 			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr}
-			known := map[string]identitycenter.User{subject.PrincipalID: {UserName: "Jane@Example.com", Emails: []string{"jane.doe@example.com"}}}
+			known := map[string][]string{subject.PrincipalID: {"Jane@Example.com", "jane.doe@example.com"}}
 			if test.userGone {
 				known = nil
 			}

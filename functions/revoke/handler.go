@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/leases"
 	"sso-elevator/functions/internal/task"
@@ -72,9 +71,9 @@ type Rows interface {
 
 // Users are those of Identity Center.
 type Users interface {
-	// User is the user with that id and their emails; found is false where
-	// there is none.
-	User(ctx context.Context, id string) (u identitycenter.User, found bool, err error)
+	// UserNames are the user name and the emails of the user with that id;
+	// found is false where there is none.
+	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
 // Policy gives the policy in force.
@@ -180,11 +179,11 @@ func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.
 	if len(exemptions) == 0 {
 		return false, nil
 	}
-	u, found, err := h.Users.User(ctx, f.PrincipalID)
+	names, found, err := h.Users.UserNames(ctx, f.PrincipalID)
 	if err != nil || !found {
 		return false, err
 	}
-	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return e.IsFor(u.Names()...) }), nil
+	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return e.IsFor(names...) }), nil
 }
 
 // settle is for a finding's lease, or for one that is named.

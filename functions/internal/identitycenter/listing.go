@@ -191,25 +191,25 @@ func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) e
 	return nil
 }
 
-// User is the user with that id and their emails; found is false where there is
-// none.
-func (c *Client) User(ctx context.Context, id string) (u User, found bool, err error) {
+// UserNames are what the user with that id goes by: the user name and the emails.
+// found is false where there is no such user.
+func (c *Client) UserNames(ctx context.Context, id string) (names []string, found bool, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
-		return User{}, false, err
+		return nil, false, err
 	}
 	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
 	if notFound(err) {
-		return User{}, false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return User{}, false, lambdaerr.FromAWS(err, "look at the user")
+		return nil, false, lambdaerr.FromAWS(err, "look at the user")
 	}
-	u = User{ID: id, UserName: aws.ToString(out.UserName), DisplayName: aws.ToString(out.DisplayName)}
+	names = []string{aws.ToString(out.UserName)}
 	for _, e := range out.Emails {
-		u.Emails = append(u.Emails, aws.ToString(e.Value))
+		names = append(names, aws.ToString(e.Value))
 	}
-	return u, true, nil
+	return names, true, nil
 }
 
 // UserName is what the user with that id is called; found is false where there

@@ -17,12 +17,8 @@ type User struct {
 	ID          string
 	UserName    string
 	DisplayName string
-	Email       string   // the one that was asked for, in lower case
-	Emails      []string // as Identity Center has them; of User only
+	Email       string // the one that was asked for, in lower case
 }
-
-// Names are the user name and the emails.
-func (u User) Names() []string { return append([]string{u.UserName}, u.Emails...) }
 
 // UserByEmail finds the user who has the email, whatever the case of either. A
 // user is believed only after a look at the emails they have.
