@@ -78,9 +78,10 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		),
 		"revoke": join(
-			p.readRows("request#*", "lease#*"),
+			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
 			p.updateRequests(beginRevoke, revoked),
 			p.writeLeases(),
+			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),
 			p.readPolicy(), // of what a run found it removes what the policy covers
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
@@ -88,14 +89,14 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
 		),
 		"audit": join(
-			p.readRows("request#*", "run#*"),
+			p.readRows("request#*", "run#*", removalRows),
 			p.updateRequests(appendEvent, markAudited, closeRequest),
 			p.readRuns(),
 			p.readPolicy(),
 			p.writeAudit(),
 		),
 		"reconcile": join(
-			p.readRows("request#*", "lease#*", "run#*", heartbeat),
+			p.readRows("request#*", "lease#*", "run#*", heartbeat, removalCount),
 			p.queryOpen(),
 			p.updateRequests(fail, giveUp),
 			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
@@ -134,6 +135,13 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 // heartbeat is the row in which the runs of the reconciliation leave a sign for
 // the next one.
 const heartbeat = "reconcile#heartbeat"
+
+// Rows about the removal of access that no request granted: how each ended, and
+// how many there were within 24 hours. Only revoke writes them: it alone knows.
+const (
+	removalRows  = "removal#*"
+	removalCount = "reconcile#removals"
+)
 
 // The attributes that each change of a request's row names, be it in a
 // condition: package requests makes these changes, under these names.
