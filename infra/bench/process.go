@@ -189,6 +189,7 @@ func environment(s *stub) []string {
 		"ELEVATOR_REQUEST_MACHINE":   stubMachine,
 		"ELEVATOR_RECONCILE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile",
 		"ELEVATOR_MAX_REMOVALS":      "10",
+		"ELEVATOR_ALLOW_REMOVALS":    "true",
 		"ELEVATOR_SLACK_BOT_TOKEN":   "ssm:/token", "ELEVATOR_SLACK_SIGNING_SECRET": "ssm:/signing",
 		"ELEVATOR_SLACK_CHANNEL": stubChannel, "ELEVATOR_SLACK_TEAM": stubTeam, "ELEVATOR_SLACK_APP": stubApp, "ELEVATOR_SLACK_API_URL": s.url + "/api/",
 		"ELEVATOR_DURATIONS": "3600,7200", "ELEVATOR_REQUEST_EXPIRATION_SECONDS": "28800", "ELEVATOR_ANNOUNCE_SECONDS": "3600",
