@@ -52,7 +52,8 @@ func TestExemptAccessIsLeftUntilItsTime(t *testing.T) {
 		{name: "warn again", mode: access.DriftWarn, after: time.Hour, next: "report", told: []string{"alice@Production Admin"}},
 		{name: "revoke", mode: access.DriftRevoke, after: time.Hour, next: "remove", exempted: true, since: 2 * time.Hour, removals: 1,
 			results: map[string]access.RemovalResult{spared: access.DriftExempt, member: access.DriftRemoved}, told: []string{"alice@Production Admin", "bob@Ops"}},
-		{name: "revoke again", mode: access.DriftRevoke, after: time.Hour, next: "report", since: 2 * time.Hour, told: []string{"alice@Production Admin"}},
+		{name: "revoke again", mode: access.DriftRevoke, after: time.Hour, next: "report", since: 2 * time.Hour,
+			results: map[string]access.RemovalResult{spared: access.DriftExempt}, told: []string{"alice@Production Admin"}},
 		{name: "warn once more", mode: access.DriftWarn, after: time.Hour, next: "report", told: []string{"alice@Production Admin"}},
 		{name: "its time is over", mode: access.DriftRevoke, after: 6 * time.Hour, next: "remove", removals: 1,
 			results: map[string]access.RemovalResult{spared: access.DriftRemoved}, told: []string{"alice@Production Admin"}},
@@ -228,6 +229,10 @@ func TestAPlanInModeRevokeIsNotEnough(t *testing.T) {
 		}
 		if c, err := e.Collect(t.Context(), "r"); err != nil || c.Next != nextReport || len(c.Removals) > 0 {
 			t.Errorf("switched off %v, partial %v: %+v, %v", off, plan.Partial, c, err)
+		}
+		r, _, _ := report(t, w, e, "r", nil)
+		if want := map[string]access.RemovalResult{subject("111111111111", "arn:admin", "u-alice").Key(): access.DriftNotAllowed}; !reflect.DeepEqual(r.Results, want) {
+			t.Errorf("switched off %v: results %v, want %v", off, r.Results, want)
 		}
 	}
 }

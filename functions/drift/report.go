@@ -62,8 +62,12 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 		}
 	}
 	letGo := c.Next == nextAsk && r.Answer != nil && r.Answer.Remove
-	if c.Next == nextRemove || letGo {
-		r.Results = results(findings, removals)
+	switch {
+	case c.Next == nextRemove || letGo:
+		r.Results = results(findings, removals, access.DriftFailed)
+	case plan.Mode == access.DriftRevoke && c.Guard == "":
+		// All of it is exempt; or what was to remove may not any more.
+		r.Results = results(findings, nil, access.DriftNotAllowed)
 	}
 	if e.Next != nil && !e.RemovalsOff {
 		if at, ok := e.Next(now); ok {
@@ -85,12 +89,15 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	return tell, complete, nil
 }
 
-// results are those of all findings: one of which nothing is heard is not known
-// to be gone. An exempt one was not to be removed.
-func results(findings []access.Finding, removals []Removal) map[string]access.RemovalResult {
+// results are those of all findings: one of which nothing is heard has the result
+// otherwise. An exempt one was not to be removed. nil where there are no findings.
+func results(findings []access.Finding, removals []Removal, otherwise access.RemovalResult) map[string]access.RemovalResult {
+	if len(findings) == 0 {
+		return nil
+	}
 	all := map[string]access.RemovalResult{}
 	for _, f := range findings {
-		all[f.Key()] = access.DriftFailed
+		all[f.Key()] = otherwise
 		if f.Exemption != nil {
 			all[f.Key()] = access.DriftExempt
 		}
