@@ -152,6 +152,21 @@ func (w *world) meddle(d *dice) {
 	}
 }
 
+// race has somebody remove by hand, now and then, what a run is about to remove.
+func (w *world) race(subject string) {
+	d := w.source.dice("race")
+	if !d.chance(0.3) {
+		return
+	}
+	for _, t := range targets {
+		for _, who := range people {
+			if subject == (access.Subject{Target: t, PrincipalID: who.PrincipalID}).Key() {
+				w.then(w.clock.now().Add(d.between(0, 500*time.Millisecond)), d.next(), func() { w.byHand(t, who, false) })
+			}
+		}
+	}
+}
+
 // look is the schedule that looks for what was left behind.
 func (w *world) look() {
 	payload := map[string]any{"operation": "look"}

@@ -36,7 +36,7 @@ type removal struct {
 
 // maxRemovals is how many findings may be removed within 24 hours without a
 // person's consent.
-const maxRemovals = 3
+const maxRemovals = 1
 
 type inForce struct {
 	from   time.Time
@@ -357,6 +357,9 @@ func (l *ledger) unanswered(inv *invocation) {
 func (l *ledger) written(key string, before, after row) {
 	if strings.HasPrefix(key, "removal#run#") && after != nil {
 		l.removalEnded(as[access.DriftRemoval](after), before != nil)
+	}
+	if subject, ok := strings.CutPrefix(key, "lease#"); ok && before == nil && as[access.Lease](after).Drift != nil {
+		l.world.race(subject)
 	}
 	id, ok := strings.CutPrefix(key, "request#")
 	if !ok {
