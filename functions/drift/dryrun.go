@@ -34,9 +34,10 @@ type Options struct {
 
 // Preview is what a run in mode revoke would do now.
 type Preview struct {
-	// Findings are what it would remove, by target and user, and what it would
-	// leave under an exemption.
+	// Findings are what it would remove, by target and user.
 	Findings []access.Finding `json:"findings"`
+	// Exempt are what it would leave alone under an exemption.
+	Exempt []access.Finding `json:"exempt"`
 	// Unread is what it could not look at, and would not touch.
 	Unread       []access.Unread `json:"unread"`
 	Unmanageable []string        `json:"unmanageable"` // accounts, by id
@@ -117,8 +118,16 @@ func preview(ctx context.Context, e *Engine) (Preview, error) {
 		findings[i].FirstSeen = plan.StartedAt
 	}
 	slices.SortFunc(findings, byTarget)
+	var remove, exempt []access.Finding
+	for _, f := range findings {
+		if f.Exemption != nil {
+			exempt = append(exempt, f)
+		} else {
+			remove = append(remove, f)
+		}
+	}
 	return Preview{
-		Findings: findings, Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
+		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
 	}, nil
 }
 
