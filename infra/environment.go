@@ -71,6 +71,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
 		"ELEVATOR_MAX_OPEN_REQUESTS":          jsii.String(strconv.Itoa(s.MaxOpenRequests)),
 		"ELEVATOR_MAX_REMOVALS":               jsii.String(strconv.Itoa(s.MaxRemovals)),
+		"ELEVATOR_ALLOW_REMOVALS":             jsii.String(strconv.FormatBool(s.AllowRemovals)),
 		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
 		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(referenceList(s.SlackSigningSecrets)),
 		"ELEVATOR_SLACK_CHANNEL":              &s.SlackChannelID,
@@ -106,10 +107,10 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"await":    "ELEVATOR_TABLE",
 		"notify":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
 		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + reach + sso,
-		"revoke":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER " + sso,
+		"revoke":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
 		"audit":    "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
 		"reconcile": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " +
-			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_MAX_REMOVALS " + sso,
+			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
 	}
 
 	environments := map[string]map[string]*string{}

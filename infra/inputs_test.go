@@ -8,9 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/infra/settings"
 )
+
+// The exemptions of everything.yaml are of that day.
+func init() { settings.Now = func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) } }
 
 // What the inputs of the module that this replaces make of the template, from a
 // file that has every setting.

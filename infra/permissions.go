@@ -80,9 +80,10 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		),
 		"revoke": join(
-			p.readRows("request#*", "lease#*"),
+			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
 			p.updateRequests(beginRevoke, revoked),
 			p.writeLeases(),
+			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),
 			p.readPolicy(), // of what a run found it removes what the policy covers
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
@@ -90,7 +91,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
 		),
 		"audit": join(
-			p.readRows("request#*", "run#*", claims),
+			p.readRows("request#*", "run#*", claims, removalRows),
 			p.updateRequests(appendEvent, markAudited, closeRequest),
 			p.writeClaims(), // it frees what it closes
 			p.readRuns(),
@@ -98,7 +99,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeAudit(),
 		),
 		"reconcile": join(
-			p.readRows("request#*", "lease#*", "run#*", claims, heartbeat),
+			p.readRows("request#*", "lease#*", "run#*", claims, heartbeat, removalCount),
 			p.queryOpen(),
 			p.writeClaims(), // it frees what was left
 			p.updateRequests(fail, giveUp),
@@ -141,6 +142,13 @@ const heartbeat = "reconcile#heartbeat"
 
 // claims are the rows of what people have requested and nobody has decided.
 const claims = "claims#*"
+
+// Rows about the removal of access that no request granted: how each ended, and
+// how many there were within 24 hours. Only revoke writes them: it alone knows.
+const (
+	removalRows  = "removal#*"
+	removalCount = "reconcile#removals"
+)
 
 // The attributes that each change of a request's row names, be it in a
 // condition: package requests makes these changes, under these names.

@@ -233,8 +233,9 @@ func TestWhoWritesTheTable(t *testing.T) {
 		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
 		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		"revoke":    {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		"audit":     {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
+		// Only revoke says what was removed: audit believes it.
+		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests}},
+		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
 	}
 	for _, name := range functionNames {
 		var got rights

@@ -58,6 +58,11 @@ func report(changes ...func(*access.DriftReport)) access.DriftReport {
 
 func found(r *access.DriftReport) { r.Findings, r.Total = someFindings(), 5 }
 
+// spared has the first finding exempt.
+func spared(r *access.DriftReport) {
+	r.Findings[0].Exemption = &access.Spared{Until: monday.Add(30 * time.Hour), Reason: "Slack is down, INC-7"}
+}
+
 func revokes(results ...access.RemovalResult) func(*access.DriftReport) {
 	return func(r *access.DriftReport) {
 		r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
@@ -97,7 +102,12 @@ func longestReport(r *access.DriftReport) {
 	r.Answer = said(true, bob)
 	r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
 	for i, f := range r.Findings {
-		r.Results[f.Key()] = []access.RemovalResult{access.DriftFailed, access.DriftHeld, access.DriftRemoved, access.DriftOutOfScope}[i%4]
+		r.Results[f.Key()] = []access.RemovalResult{
+			access.DriftFailed, access.DriftHeld, access.DriftRemoved, access.DriftOutOfScope, access.DriftAlreadyGone, access.DriftExempt, access.DriftOverLimit, access.DriftNotAllowed,
+		}[i%8]
+		if i%8 == 5 {
+			r.Findings[i].Exemption = &access.Spared{Until: monday.Add(72 * time.Hour), Reason: strings.Repeat("<", 300)}
+		}
 	}
 }
 
@@ -111,6 +121,7 @@ func hostileReport(r *access.DriftReport) {
 	group := joined(hostile)
 	group.GroupName, group.GroupID = hostile, hostile
 	r.Findings, r.Total = []access.Finding{hostileFinding(), group}, 2
+	r.Findings[1].Exemption = &access.Spared{Until: monday.Add(time.Hour), Reason: hostile}
 	r.Unread = []access.Unread{{What: hostile, Why: hostile}}
 	r.Unmanageable, r.Provisioned = []string{hostile}, []string{hostile}
 	r.ExecutionARN += "x|<!channel>"
@@ -126,6 +137,10 @@ func reports() map[string]access.DriftReport {
 		"failed":       report(found, revokes(access.DriftRemoved, access.DriftFailed, access.DriftHeld, access.DriftRemoved)),
 		"held":         report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftHeld)),
 		"out_of_scope": report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftOutOfScope)),
+		"already_gone": report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftAlreadyGone)),
+		"exempt":       report(found, spared, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftExempt)),
+		"exempt_warn":  report(found, spared),
+		"some":         report(found, spared, revokes(access.DriftExempt, access.DriftOverLimit, access.DriftAlreadyGone, access.DriftRemoved, access.DriftNotAllowed)),
 		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, said(true, bob))),
 		"left":         report(found, guarded(access.GuardNoRecord, said(false, bob))),
 		"expired":      report(found, guarded(access.GuardLostRecord, said(false, access.Person{}))),
@@ -245,7 +260,14 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "failed", colour: "🔴", want: []string{"Not seen to be gone (2)", "Left, because a request holds it by now (1)", "Removed (2)"}},
 		{report: "held", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "Left, because a request holds it by now (1)"}},
 		{report: "out_of_scope", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "the policy does not cover it any more (1)"}, not: []string{"Not seen"}},
-		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that", "Let go on by |@U0BOB|", "Removed (5)"}},
+		{report: "already_gone", colour: "⚪", want: []string{"Nothing was removed: somebody else removed what was found", "Removed, and checked that it is gone: |0|", "Gone already: somebody else removed it (1)"}, not: []string{"Not seen", "Removed (1)"}},
+		{report: "exempt", colour: "🟠", want: []string{"what was found is exempt for now", "Left for now, because of an exemption (1)", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC. Left until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"Not seen"}},
+		{report: "exempt_warn", colour: "🟠", want: []string{"This run only looks", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC. Left until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
+		{report: "some", colour: "🟠", want: []string{
+			"was not all removed", "Removed (1)", "Left for now, because of an exemption (1)", "Gone already: somebody else removed it (1)",
+			"Left, because no more may be removed within 24 hours without asking a person. The next run asks (1)", "Left, because removals are switched off, or nobody authorized this one (1)",
+		}, not: []string{"Not seen to be gone"}},
+		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that may be removed within 24 hours", "Let go on by |@U0BOB|", "Removed (5)"}},
 		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Left as it is by |@U0BOB|"}, not: []string{"Removed, and", "Not seen to be gone"}},
 		{report: "expired", colour: "🟠", want: []string{"restored from a backup", "Nobody answered in time, so nothing is removed."}, not: []string{"somebody"}},
 		{report: "unanswered", colour: "🟠", want: []string{"Nobody answered in time"}},

@@ -22,8 +22,11 @@ const (
 	maxNamesJSON  = 1000 // of accounts, or of groups
 	moreJSON      = 400  // "and N more", with its block
 	sectionJSON   = 160  // the frame of a block and of a group in it
-	maxWhy        = 200  // characters of why something was not read
+	maxWhy        = 200  // characters of why something was not read, or is exempt
 )
+
+// lineTime is how a time stands in a line of a list.
+const lineTime = "2 Jan 2006 15:04 UTC"
 
 // jsonSize is how many characters v has in JSON.
 func jsonSize(v any) int { return utf8.RuneCount(encode(v)) }
@@ -102,7 +105,10 @@ func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 		rest += ": " + cut(first(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
 	}
 	if !f.FirstSeen.IsZero() {
-		rest += ", seen since " + f.FirstSeen.UTC().Format("2 Jan 2006 15:04 UTC")
+		rest += ", seen since " + f.FirstSeen.UTC().Format(lineTime)
+	}
+	if s := f.Exemption; s != nil {
+		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxWhy)
 	}
 	return new(richText).strong("\n• " + user).text(rest).current
 }

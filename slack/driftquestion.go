@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	slackgo "github.com/slack-go/slack"
@@ -29,7 +30,8 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove "+strconv.Itoa(n))).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
 	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave them", slackgo.StyleDefault, r.ID)))
-	m.Blocks = frame(before, []findingSection{{findings: findings}}, after, link != nil)
+	asked := slices.DeleteFunc(slices.Clone(findings), func(f access.Finding) bool { return f.Exemption != nil })
+	m.Blocks = frame(before, []findingSection{{findings: asked}}, after, link != nil)
 	return m
 }
 
@@ -67,9 +69,9 @@ func guardReason(g access.Guard, limit int) string {
 	switch g {
 	case access.GuardTooMany:
 		if limit > 0 {
-			return fmt.Sprintf("There is more to remove than the %d that may be removed without asking a person.", limit)
+			return fmt.Sprintf("There is more to remove than the %d that may be removed within 24 hours without asking a person.", limit)
 		}
-		return "There is more to remove than may be removed without asking a person."
+		return "There is more to remove than may be removed within 24 hours without asking a person."
 	case access.GuardNoRecord:
 		return "No run has looked before, so nothing is known about what was there earlier. Access that was given by hand, and is meant to stay, may be among it."
 	case access.GuardLostRecord:

@@ -30,7 +30,9 @@ type driftOutcome struct {
 	access.DriftReport
 	removing              bool // it was to remove, and nobody kept it from that
 	removed, held, failed []access.Finding
-	outOfScope            []access.Finding
+	outOfScope, exempt    []access.Finding
+	alreadyGone           []access.Finding
+	overLimit, notAllowed []access.Finding
 }
 
 func outcomeOf(r access.DriftReport) driftOutcome {
@@ -47,6 +49,14 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 			o.held = append(o.held, f)
 		case access.DriftOutOfScope:
 			o.outOfScope = append(o.outOfScope, f)
+		case access.DriftAlreadyGone:
+			o.alreadyGone = append(o.alreadyGone, f)
+		case access.DriftExempt:
+			o.exempt = append(o.exempt, f)
+		case access.DriftOverLimit:
+			o.overLimit = append(o.overLimit, f)
+		case access.DriftNotAllowed:
+			o.notAllowed = append(o.notAllowed, f)
 		default: // nobody knows better: it counts as there
 			o.failed = append(o.failed, f)
 		}
@@ -60,10 +70,16 @@ func (o driftOutcome) title() string {
 	switch {
 	case len(o.failed) > 0:
 		return "🔴 Access that no request granted could not be removed"
+	case len(o.overLimit) > 0 || len(o.notAllowed) > 0:
+		return "🟠 Access that no request granted was not all removed"
 	case len(o.removed) > 0:
 		return "⚪ Access that no request granted was removed"
 	case len(o.held) > 0:
 		return "⚪ Nothing was removed: requests hold what was found"
+	case len(o.alreadyGone) > 0:
+		return "⚪ Nothing was removed: somebody else removed what was found"
+	case len(o.exempt) > 0:
+		return "🟠 Nothing was removed: what was found is exempt for now"
 	case len(o.outOfScope) > 0:
 		return "⚪ Nothing was removed: the policy does not cover what was found any more"
 	case len(o.Findings) > 0 && o.Guard != "":
@@ -77,7 +93,14 @@ func (o driftOutcome) title() string {
 	}
 }
 
-const leftOutOfScope = "Left, because the policy does not cover it any more"
+// What becomes of findings that are not removed.
+const (
+	leftOutOfScope = "Left, because the policy does not cover it any more"
+	wasGoneAlready = "Gone already: somebody else removed it"
+	leftExempt     = "Left for now, because of an exemption"
+	leftOverLimit  = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
+	leftNotAllowed = "Left, because removals are switched off, or nobody authorized this one"
+)
 
 func (o driftOutcome) summary() slackgo.Block {
 	b := new(richText)
@@ -98,8 +121,12 @@ func (o driftOutcome) summary() slackgo.Block {
 		if n := len(o.held); n > 0 {
 			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
 		}
-		if n := len(o.outOfScope); n > 0 {
-			b.label(leftOutOfScope).text(strconv.Itoa(n))
+		for _, left := range []findingSection{
+			{leftOverLimit, o.overLimit}, {leftNotAllowed, o.notAllowed}, {leftExempt, o.exempt}, {wasGoneAlready, o.alreadyGone}, {leftOutOfScope, o.outOfScope},
+		} {
+			if n := len(left.findings); n > 0 {
+				b.label(left.title).text(strconv.Itoa(n))
+			}
 		}
 	}
 	if o.Guard != "" {
@@ -125,8 +152,12 @@ func (o driftOutcome) sections() []findingSection {
 	}
 	return []findingSection{
 		{"Not seen to be gone", o.failed},
+		{leftOverLimit, o.overLimit},
+		{leftNotAllowed, o.notAllowed},
+		{leftExempt, o.exempt},
 		{"Left, because a request holds it by now", o.held},
 		{"Removed", o.removed},
+		{wasGoneAlready, o.alreadyGone},
 		{leftOutOfScope, o.outOfScope},
 	}
 }

@@ -26,10 +26,13 @@ var outputs = map[string]map[string][]string{
 	"audit": {
 		"granted": {"seconds", "end"},
 	},
+	"revoke": {
+		"settle": {"result", "run", "index"},
+	},
 	"reconcile": {
 		"tombstone": {"next", "execution", "subject", "granted"},
 		"plan":      {"batches"},
-		"collect":   {"found", "next", "removals"},
+		"collect":   {"found", "next", "removals", "exempted"},
 		"answer":    {"next"},
 		"report":    {"tell", "complete"},
 	},

@@ -159,8 +159,10 @@ func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
 	}
 }
 
-// Once a deletion was started, what no longer holds is recorded as removed, also
-// where a request that waited for it has the same access by now.
+// What was removed for a finding is recorded before the run counts it as removed.
+// SettleDrift answers from the table: it succeeds also where a request that waited
+// for the removal has the same access by now, and Held means that nothing was
+// removed for this finding (TestSettleDrift of package leases).
 func TestEveryRemovalOfDriftIsRecorded(t *testing.T) {
 	inner := reconcileMachine(t).States["RemoveEach"].inner()[0]
 	settle := inner.States["SettleDrift"]
@@ -168,12 +170,41 @@ func TestEveryRemovalOfDriftIsRecorded(t *testing.T) {
 		t.Errorf("SettleDrift leads to %s", settle.Next)
 	}
 	for _, c := range settle.Catch {
-		if slices.Contains(c.ErrorEquals, "Held") && c.Next != "AuditRemoved" {
-			t.Errorf("what a request holds after the removal leads to %s, want AuditRemoved", c.Next)
+		for code, want := range map[string]string{"Held": "HeldByNow", "AlreadyGone": "GoneAlready", "States.ALL": "NotRemoved"} {
+			if slices.Contains(c.ErrorEquals, code) && c.Next != want {
+				t.Errorf("SettleDrift leads to %s after %s, want %s", c.Next, code, want)
+			}
+		}
+		if inner.reachable(c.Next)["AuditRemoved"] {
+			t.Errorf("SettleDrift fails with %v, and yet leads to AuditRemoved", c.ErrorEquals)
 		}
 	}
 	if inner.reachable("SettleDrift", "AuditRemoved")["Removed"] {
 		t.Error("Removed can be reached without AuditRemoved")
+	}
+}
+
+// Which finding a sweep's removal was of is what the lease says, not the input:
+// whoever starts executions can write anything there.
+func TestTheSweepBelievesNoInput(t *testing.T) {
+	m := reconcileMachine(t)
+	for name := range m.reachable("SettleLease") {
+		s := m.States[name]
+		paths := reads(s.Parameters)
+		for _, c := range s.Choices {
+			text, _ := json.Marshal(c)
+			paths = append(paths, pathInText.FindAllString(string(text), -1)...)
+		}
+		for _, path := range paths {
+			if path != "$.lease" && !strings.HasPrefix(path, "$.settled.") && !strings.HasPrefix(path, "$$.") {
+				t.Errorf("%s reads %s", name, path)
+			}
+		}
+	}
+	audit := m.States["AuditSettled"]
+	payload, _ := audit.Parameters["Payload"].(map[string]any)
+	if payload["run.$"] != "$.settled.run" || payload["index.$"] != "$.settled.index" {
+		t.Errorf("AuditSettled sends %v", payload)
 	}
 }
 
@@ -187,7 +218,7 @@ func TestRemovalsSayWhatTheReportKnows(t *testing.T) {
 		}
 	}
 	slices.Sort(got)
-	if want := []string{`"failed"`, `"held"`, `"out_of_scope"`, `"removed"`}; !slices.Equal(got, want) {
+	if want := []string{`"already_gone"`, `"exempt"`, `"failed"`, `"held"`, `"not_allowed"`, `"out_of_scope"`, `"over_limit"`, `"removed"`}; !slices.Equal(got, want) {
 		t.Errorf("results %v, want %v", got, want)
 	}
 }

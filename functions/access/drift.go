@@ -24,6 +24,8 @@ type Finding struct {
 	// MembershipID is Identity Center's id of the membership; empty where the
 	// finding is an assignment.
 	MembershipID string `json:"membership_id,omitempty"`
+	// Exemption is set while the policy leaves this access alone.
+	Exemption *Spared `json:"exemption,omitempty"`
 }
 
 // Unread is a part of the scope that a run could not look at.
@@ -41,13 +43,32 @@ const (
 	DriftHeld    RemovalResult = "held"    // a request holds it by now: not touched
 	// DriftOutOfScope: the policy does not cover it any more: not touched.
 	DriftOutOfScope RemovalResult = "out_of_scope"
+	// DriftAlreadyGone: somebody else removed it before we did.
+	DriftAlreadyGone RemovalResult = "already_gone"
+	// DriftExempt: an exemption leaves it alone for now.
+	DriftExempt RemovalResult = "exempt"
+	// DriftOverLimit: left, because no more may be removed without a person
+	// within 24 hours.
+	DriftOverLimit RemovalResult = "over_limit"
+	// DriftNotAllowed: left, because nobody authorized this removal, or removals
+	// are switched off.
+	DriftNotAllowed RemovalResult = "not_allowed"
 )
+
+// DriftRemoval says how the removal of a finding ended: removed, or already
+// gone. It is written before the lease of the removal is given up.
+type DriftRemoval struct {
+	FindingRef
+	Subject string        `json:"subject"` // Subject.Key() of the finding
+	Result  RemovalResult `json:"result"`  // DriftRemoved or DriftAlreadyGone
+	At      time.Time     `json:"at"`
+}
 
 // Guard is why a run that removes stopped before it removed anything.
 type Guard string
 
 const (
-	GuardTooMany    Guard = "too_many"    // more findings than may be removed without a person
+	GuardTooMany    Guard = "too_many"    // more than may be removed within 24 hours without a person
 	GuardNoRecord   Guard = "no_record"   // no run before: the table knows nothing yet
 	GuardLostRecord Guard = "lost_record" // the table has forgotten runs: emptied, or restored
 )
@@ -60,6 +81,8 @@ type Run struct {
 	Mode         DriftMode `json:"mode"`
 	StartedAt    time.Time `json:"started_at"`
 	ExecutionARN string    `json:"execution_arn"`
+	// Partial is set where an event started the run. Such a run removes nothing.
+	Partial bool `json:"partial,omitempty"`
 
 	// Guard is why a person is asked; empty where nobody is.
 	Guard Guard `json:"guard,omitempty"`
@@ -77,6 +100,14 @@ type Run struct {
 	// Posts are the run's Slack messages, by purpose.
 	Posts map[string]Post `json:"posts,omitempty"`
 }
+
+// MayRemove reports whether the run is authorized to remove what it found.
+func (r Run) MayRemove() bool {
+	return r.Mode == DriftRevoke && !r.Partial && (r.Guard == "" || r.HasConsent())
+}
+
+// HasConsent reports whether a person let the run remove what it found.
+func (r Run) HasConsent() bool { return r.Answer != nil && r.Answer.Remove }
 
 // RunAnswer is what a person said to a run's question. Where nobody answered in
 // time, that is entered like an answer, by nobody: nothing is removed, and
@@ -106,7 +137,7 @@ type DriftReport struct {
 	Total int `json:"total"`
 	// Guard is why nothing was removed, Answer what a person said to that.
 	Guard  Guard      `json:"guard,omitempty"`
-	Limit  int        `json:"limit,omitempty"` // of GuardTooMany: how many may be removed without a person
+	Limit  int        `json:"limit,omitempty"` // of GuardTooMany: how many may be removed within 24 hours without a person
 	Answer *RunAnswer `json:"answer,omitempty"`
 
 	// Unread is what could not be looked at: the run is not complete.

@@ -28,6 +28,9 @@ const (
 	CodeMisconfigure  Code = "Misconfigured"     // a person must mend settings, secrets or scopes
 	CodeHeld          Code = "Held"              // a request holds the access
 	CodeOutOfScope    Code = "OutOfScope"        // the policy in force does not cover it
+	CodeExempt        Code = "Exempt"            // the policy in force leaves this access alone for now
+	CodeAlreadyGone   Code = "AlreadyGone"       // somebody else removed the access before
+	CodeOverLimit     Code = "OverLimit"         // no more removals without a person's consent for now
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before it did
 	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
 	CodeInternal      Code = "Internal"          // a defect

@@ -42,6 +42,9 @@ type Lease struct {
 	// DeletionID is Identity Center's id of the latest deletion, once one was
 	// accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
+	// Deleted says that a deletion before the latest one succeeded. Lists lag
+	// behind, so what was deleted is sometimes deleted once more.
+	Deleted bool `json:"deleted,omitempty"`
 	// Drift is set where the lease is for the removal of access that no request
 	// granted: what the record of that removal is about.
 	Drift *FindingRef `json:"drift,omitempty"`

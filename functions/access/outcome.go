@@ -49,6 +49,9 @@ const (
 	EventRevokeFailed EventKind = "revoke_failed"
 	EventDriftFound   EventKind = "drift_found"
 	EventDriftRevoked EventKind = "drift_revoked"
+	// EventDriftExempted: a run in mode revoke left it, because of an exemption,
+	// for the first time.
+	EventDriftExempted EventKind = "drift_exempted"
 )
 
 // EventOf is the event that records an outcome. An automatic grant is recorded

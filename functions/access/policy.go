@@ -15,6 +15,9 @@ type Statement struct {
 type Policy struct {
 	Accounts []Statement `json:"accounts"`
 	Groups   []Statement `json:"groups"`
+	// Exemptions are access that runs of the reconciliation leave alone for a
+	// while, though no request granted it.
+	Exemptions []Exemption `json:"exemptions,omitempty"`
 }
 
 // DecisionOutcome is what the policy says of a request.

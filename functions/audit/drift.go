@@ -9,31 +9,90 @@ import (
 	"sso-elevator/functions/internal/metric"
 )
 
-// drift records an event of the findings from, to to-1 of a run. They are counted
-// where the run is reported, once for each run. What the bucket
-// does not take raises the alarm and is Unavailable; the next try goes through
-// all of them again, and writes what is missing. The run counts what it found
-// and removed.
-func (h *Handler) drift(ctx context.Context, log *slog.Logger, id string, kind access.EventKind, from, to int) error {
-	run, err := h.Store.Run(ctx, id)
-	if err != nil {
-		return err
-	}
-	findings, err := h.Runs.Findings(ctx, id)
+// driftFound records the findings from, to to-1 of a run. Findings are counted
+// where the run is reported, once for each run.
+func (h *Handler) driftFound(ctx context.Context, log *slog.Logger, id string, from, to int) error {
+	run, findings, err := h.run(ctx, id)
 	if err != nil {
 		return err
 	}
 	if from < 0 || to < from || to > len(findings) {
 		return access.Errorf(access.CodeInvalid, "run %s has %d findings; there are none from %d to %d", id, len(findings), from, to)
 	}
+	var records []auditrecord.Finding
+	for i := from; i < to; i++ {
+		records = append(records, auditrecord.Finding{Finding: findings[i], Kind: access.EventDriftFound, Run: run, Index: i})
+	}
+	return h.writeFindings(ctx, log, records)
+}
+
+// driftExempted records the findings that the run, in mode revoke, was the first
+// to leave alone under their exemption.
+func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string) error {
+	run, findings, err := h.run(ctx, id)
+	if err != nil {
+		return err
+	}
+	var records []auditrecord.Finding
+	for i, f := range findings {
+		if f.Exemption != nil && f.Exemption.Run == id && run.Mode == access.DriftRevoke {
+			records = append(records, auditrecord.Finding{Finding: f, Kind: access.EventDriftExempted, Run: run, Index: i})
+		}
+	}
+	return h.writeFindings(ctx, log, records)
+}
+
+// driftRevoked records that we removed a finding. The payload is not believed:
+// the table must say that the removal was authorized, and that it was ours. If
+// somebody else had removed the access before, there is no record, and no error.
+// Refused: the table knows of no such removal.
+func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
+	removal, found, err := h.Store.Removal(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return access.Errorf(access.CodeRefused, "nothing of run %q with the index %d was removed", ref.Run, ref.Index)
+	}
+	if removal.Result != access.DriftRemoved {
+		log.InfoContext(ctx, "the access was gone already: there is no record of its removal", "subject", removal.Subject)
+		return nil
+	}
+	run, findings, err := h.run(ctx, ref.Run)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !run.MayRemove():
+		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove anything", ref.Run)
+	case ref.Index < 0 || ref.Index >= len(findings) || findings[ref.Index].Key() != removal.Subject:
+		return access.Errorf(access.CodeRefused, "%s was removed, which is not the finding %d of run %q", removal.Subject, ref.Index, ref.Run)
+	}
+	return h.writeFindings(ctx, log, []auditrecord.Finding{{
+		Finding: findings[ref.Index], Kind: access.EventDriftRevoked, Run: run, Index: ref.Index, RemovedAt: removal.At,
+	}})
+}
+
+// run reads a run's row and what it found.
+func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Finding, error) {
+	run, err := h.Store.Run(ctx, id)
+	if err != nil {
+		return run, nil, err
+	}
+	findings, err := h.Runs.Findings(ctx, id)
+	return run, findings, err
+}
+
+// writeFindings writes the records. What the bucket does not take raises the
+// alarm and is Unavailable; the next try goes through all of them again, and
+// writes what is missing.
+func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records []auditrecord.Finding) error {
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	for i := from; i < to; i++ {
-		// Of a removal the record that was written first stays, with its time.
-		f := auditrecord.Finding{Finding: findings[i], Kind: kind, Run: run, Index: i, RemovedAt: h.Now().UTC()}
+	for _, f := range records {
 		if err := h.Log.WriteFinding(writing, f); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not take a record", "event", kind, "index", i, "error", err)
+			log.Error("the audit bucket did not take a record", "event", f.Kind, "index", f.Index, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
 		}
 	}

@@ -39,6 +39,11 @@ func (w *world) WriteFinding(_ context.Context, f auditrecord.Finding) error {
 	return nil
 }
 
+func (w *world) Removal(_ context.Context, ref access.FindingRef) (access.DriftRemoval, bool, error) {
+	r, found := w.removals[ref]
+	return r, found && w.removalErr == nil, w.removalErr
+}
+
 func runWorld(refuses int) *world {
 	w := &world{refuses: refuses, run: access.Run{
 		ID: "run1", Mode: access.DriftRevoke, StartedAt: now.Add(-time.Minute), Guard: access.GuardTooMany,
@@ -47,7 +52,15 @@ func runWorld(refuses int) *world {
 	for i := range 4 {
 		w.findings = append(w.findings, access.Finding{Subject: access.Subject{PrincipalID: fmt.Sprint("p-", i)}, FirstSeen: now.Add(-time.Minute)})
 	}
+	w.removals = map[access.FindingRef]access.DriftRemoval{}
+	w.removed(2, access.DriftRemoved)
 	return w
+}
+
+// removed enters how the removal of a finding ended.
+func (w *world) removed(index int, result access.RemovalResult) {
+	ref := access.FindingRef{Run: "run1", Index: index}
+	w.removals[ref] = access.DriftRemoval{FindingRef: ref, Subject: w.findings[index].Key(), Result: result, At: now.Add(-time.Second)}
 }
 
 func TestDrift(t *testing.T) {
@@ -76,7 +89,7 @@ func TestDrift(t *testing.T) {
 		{name: "more than there are", in: between(3, 5), refuses: -1, wantCode: access.CodeInvalid},
 		{name: "backwards", in: between(3, 1), refuses: -1, wantCode: access.CodeInvalid},
 		{name: "before the first", in: between(-1, 1), refuses: -1, wantCode: access.CodeInvalid},
-		{name: "removed behind the last", in: at(4), refuses: -1, wantCode: access.CodeInvalid},
+		{name: "removed behind the last", in: at(4), refuses: -1, wantCode: access.CodeRefused},
 		{name: "findings can't be read", in: found, refuses: -1, runsErr: unavailable, wantCode: access.CodeUnavailable},
 		{name: "no such run", in: found, run: "run2", refuses: -1, wantCode: access.CodeNotFound},
 	}
@@ -130,11 +143,91 @@ func TestRepeatedDriftMakesNoSecondRecord(t *testing.T) {
 	for i, f := range w.findings {
 		want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: w.run, Index: i}))
 	}
-	want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: w.findings[2], Kind: access.EventDriftRevoked, Run: w.run, Index: 2, RemovedAt: now}))
+	want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: w.findings[2], Kind: access.EventDriftRevoked, Run: w.run, Index: 2, RemovedAt: now.Add(-time.Second)}))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("records %+v\nwant    %+v", got, want)
 	}
 	if last := got[len(got)-1]; last.ApproverSlackID != "UANN" || last.DecisionReason != "too_many" || last.OperationType != "revoke" {
 		t.Errorf("the removal is recorded as %+v, want with who let it go on, and why it had stopped", last)
+	}
+}
+
+// A record of a removal can't be forged by whoever starts executions: it exists
+// only for a removal that the table says was authorized, and ours.
+func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
+	tests := []struct {
+		name    string
+		run     string
+		index   int
+		change  func(w *world)
+		want    access.Code
+		written []string
+	}{
+		{name: "removed, and a person let it", index: 2, written: []string{"drift_revoked 2"}},
+		{name: "removed, and nobody had to be asked", index: 2, change: func(w *world) { w.run.Guard, w.run.Answer = "", nil }, written: []string{"drift_revoked 2"}},
+		{name: "still there", index: 1, want: access.CodeRefused},
+		{name: "before the first", index: -1, want: access.CodeRefused},
+		{name: "another run", run: "run2", index: 2, want: access.CodeRefused},
+		{name: "no run", run: " ", index: 0, want: access.CodeRefused},
+		{name: "gone already", index: 2, change: func(w *world) { w.removed(2, access.DriftAlreadyGone) }},
+		{name: "the run warns", index: 2, change: func(w *world) { w.run.Mode = access.DriftWarn }, want: access.CodeRefused},
+		{name: "an event started the run", index: 2, change: func(w *world) { w.run.Partial = true }, want: access.CodeRefused},
+		{name: "nobody has answered", index: 2, change: func(w *world) { w.run.Answer = nil }, want: access.CodeRefused},
+		{name: "a person said no", index: 2, change: func(w *world) { w.run.Answer = &access.RunAnswer{By: w.run.Answer.By} }, want: access.CodeRefused},
+		{name: "the run has no row", index: 2, change: func(w *world) { w.run.ID = "gone" }, want: access.CodeNotFound},
+		{name: "the finding is another one by now", index: 2, change: func(w *world) { w.findings[2].PrincipalID = "p-other" }, want: access.CodeRefused},
+		{name: "there are fewer findings by now", index: 2, change: func(w *world) { w.findings = w.findings[:2] }, want: access.CodeRefused},
+		{name: "the table does not answer", index: 2, change: func(w *world) { w.removalErr = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := runWorld(-1)
+			if test.change != nil {
+				test.change(w)
+			}
+			in := Input{Index: test.index}
+			in.Operation, in.Run = "drift_revoked", "run1"
+			if test.run != "" {
+				in.Run = test.run
+			}
+			if err := w.drift(t, in, now); access.CodeOf(err) != test.want {
+				t.Errorf("got %v, want code %q", err, test.want)
+			}
+			if !slices.Equal(w.written, test.written) {
+				t.Errorf("written %q, want %q", w.written, test.written)
+			}
+		})
+	}
+}
+
+// What a run is the first to leave under an exemption is recorded, with until
+// when and why; by runs in mode revoke only.
+func TestDriftExempted(t *testing.T) {
+	w := runWorld(-1)
+	spared := func(run string) *access.Spared {
+		return &access.Spared{Until: now.Add(time.Hour), Reason: "Slack is down", Since: now.Add(-time.Minute), Run: run}
+	}
+	w.findings[0].Exemption, w.findings[1].Exemption, w.findings[3].Exemption = spared("run1"), spared("run0"), spared("run1")
+	w.findings[3].UserName = "jane"
+	in := Input{}
+	in.Operation, in.Run = "drift_exempted", "run1"
+	for range 2 {
+		if err := w.drift(t, in, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"drift_exempted 0", "drift_exempted 3", "drift_exempted 0", "drift_exempted 3"}; !slices.Equal(w.written, want) || len(w.records) != 2 {
+		t.Fatalf("written %q, %d records; want %q, 2", w.written, len(w.records), want)
+	}
+	rec := auditrecord.OfFinding(w.records[1])
+	if rec.Event != "drift_exempted" || rec.Reason != "Slack is down" || rec.Detail != "user jane, left until 2026-01-01T13:00:00Z" ||
+		rec.Time != "2026-01-01T11:59:00Z" || rec.OperationType != "NA" || rec.Sequence != 3 || rec.RequestID != "run1" {
+		t.Errorf("record %+v", rec)
+	}
+	w = runWorld(-1)
+	w.findings[0].Exemption = spared("run1")
+	w.run.Mode = access.DriftWarn
+	if err := w.drift(t, in, now); err != nil || len(w.written) > 0 {
+		t.Errorf("a run that warns: %v, written %q", err, w.written)
 	}
 }

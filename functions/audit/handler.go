@@ -15,7 +15,8 @@ import (
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked,
-// revoke_failed and close of a request, drift_found and drift_revoked of a run.
+// revoke_failed and close of a request, drift_found, drift_exempted and
+// drift_revoked of a run.
 type Input struct {
 	task.Input
 	// Failure is why, of revoke_failed, as a Catch puts it.
@@ -60,6 +61,7 @@ type Store interface {
 	MarkAudited(ctx context.Context, id string, n int) error
 	Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error
 	Run(ctx context.Context, id string) (access.Run, error)
+	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
 }
 
 // Runs has what runs found.
@@ -131,9 +133,11 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	case "revoke_failed":
 		return Output{}, h.revokeFailed(ctx, log, in)
 	case "drift_found":
-		return Output{}, h.drift(ctx, log, in.Run, access.EventDriftFound, in.From, in.To)
+		return Output{}, h.driftFound(ctx, log, in.Run, in.From, in.To)
+	case "drift_exempted":
+		return Output{}, h.driftExempted(ctx, log, in.Run)
 	case "drift_revoked":
-		return Output{}, h.drift(ctx, log, in.Run, access.EventDriftRevoked, in.Index, in.Index+1)
+		return Output{}, h.driftRevoked(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}

@@ -35,7 +35,10 @@ type world struct {
 	run      access.Run
 	findings []access.Finding
 	runsErr  error
-	records  []auditrecord.Finding // those of findings that the bucket took, each once
+	removals map[access.FindingRef]access.DriftRemoval
+
+	removalErr error
+	records    []auditrecord.Finding // those of findings that the bucket took, each once
 }
 
 func (w *world) Get(ctx context.Context, _ string) (access.Request, error) {

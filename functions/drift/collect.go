@@ -30,6 +30,9 @@ type Collected struct {
 	Next string
 	// Removals are the indexes of the findings that are to be removed.
 	Removals []int
+	// Exempted: this run is the first to leave some finding alone under an
+	// exemption.
+	Exempted bool
 	// Complete: everything in the scope was read.
 	Complete bool
 }
@@ -56,13 +59,15 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 	if next == nextReport && !e.tells(&plan, before, findings, &c) {
 		next = nextNothing
 	}
-	out := Collected{Found: [][2]int{}, Next: next, Removals: []int{}, Complete: len(c.Unread) == 0}
+	out := Collected{Found: [][2]int{}, Next: next, Removals: []int{}, Exempted: c.Exempted, Complete: len(c.Unread) == 0}
 	for from := 0; from < c.New; from += recordsAtOnce {
 		out.Found = append(out.Found, [2]int{from, min(from+recordsAtOnce, c.New)})
 	}
 	if next == nextRemove || next == nextAsk {
-		for i := range min(len(findings), mostRemovals) {
-			out.Removals = append(out.Removals, i)
+		for i, f := range findings {
+			if f.Exemption == nil && len(out.Removals) < mostRemovals {
+				out.Removals = append(out.Removals, i)
+			}
 		}
 	}
 	if next != nextNothing {
@@ -97,6 +102,9 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 	}
 	c.PlannedAt = plan.StartedAt
 	e.nameUsers(ctx, plan, findings)
+	now := e.Now()
+	findings, unread := e.exempt(ctx, &plan.Policy, findings, now)
+	c.Unread = append(c.Unread, unread...)
 	var before runs.Known
 	err = e.remember(ctx, func(k *runs.Known) {
 		before = *k
@@ -104,12 +112,13 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 		if !plan.Partial && len(c.Unread) == 0 {
 			forget(k, plan, findings)
 		}
+		c.Exempted = spare(k, plan, findings, now)
 	})
 	if err != nil {
 		return nil, c, err
 	}
 	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == plan.Run })
-	if _, err := e.next(ctx, plan, before, len(findings), &c); err != nil {
+	if err := e.next(ctx, plan, before, removable(findings), &c); err != nil {
 		return nil, c, err
 	}
 	if err := e.Runs.PutFindings(ctx, plan.Run, findings); err != nil {
@@ -119,7 +128,7 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 }
 
 func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, removals int) error {
-	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Guard: c.Guard}
+	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
 		row.Removals, row.Approvers = removals, plan.Policy.AllApprovers()
 	}

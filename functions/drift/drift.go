@@ -80,6 +80,7 @@ type Directory interface {
 
 	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
 	UserName(ctx context.Context, id string) (name string, found bool, err error)
+	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
 // Leases says which access this system holds, with strong consistency.
@@ -97,6 +98,12 @@ type Rows interface {
 	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
 }
 
+// Removals says how many findings were removed within 24 hours before now
+// without a person's consent.
+type Removals interface {
+	Removals(ctx context.Context, now time.Time) (int, error)
+}
+
 // Beats is what the table remembers of earlier runs.
 type Beats interface {
 	Beat(context.Context) (b requests.Beat, found bool, err error)
@@ -108,6 +115,7 @@ var (
 	_ Leases    = (*requests.Store)(nil)
 	_ Rows      = (*requests.Store)(nil)
 	_ Beats     = (*requests.Store)(nil)
+	_ Removals  = (*requests.Store)(nil)
 )
 
 // Engine does the steps of runs.
@@ -121,8 +129,12 @@ type Engine struct {
 	Runs   *runs.Store
 	Rows   Rows
 	Beats  Beats
-	// Limit is how many findings a run may remove without asking a person.
-	Limit int
+	// Removals and Limit: how many findings all runs together removed within 24
+	// hours, and how many they may without asking a person.
+	Removals Removals
+	Limit    int
+	// RemovalsOff: runs in mode revoke only tell what is there.
+	RemovalsOff bool
 	// Next is when the first run in mode revoke after a time begins; ok is
 	// false where none is planned. It may be nil.
 	Next func(after time.Time) (at time.Time, ok bool)

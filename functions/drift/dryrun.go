@@ -36,6 +36,8 @@ type Options struct {
 type Preview struct {
 	// Findings are what it would remove, by target and user.
 	Findings []access.Finding `json:"findings"`
+	// Exempt are what it would leave alone under an exemption.
+	Exempt []access.Finding `json:"exempt"`
 	// Unread is what it could not look at, and would not touch.
 	Unread       []access.Unread `json:"unread"`
 	Unmanageable []string        `json:"unmanageable"` // accounts, by id
@@ -110,12 +112,22 @@ func preview(ctx context.Context, e *Engine) (Preview, error) {
 		return Preview{}, err
 	}
 	e.nameUsers(ctx, &plan, findings)
+	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
+	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
 	}
 	slices.SortFunc(findings, byTarget)
+	var remove, exempt []access.Finding
+	for _, f := range findings {
+		if f.Exemption != nil {
+			exempt = append(exempt, f)
+		} else {
+			remove = append(remove, f)
+		}
+	}
 	return Preview{
-		Findings: findings, Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
+		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
 	}, nil
 }
 

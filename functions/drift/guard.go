@@ -8,24 +8,33 @@ import (
 	"sso-elevator/functions/internal/runs"
 )
 
-// next decides how a run goes on, and why a person is asked.
-func (e *Engine) next(ctx context.Context, plan *runs.Plan, k runs.Known, findings int, c *runs.Collected) (string, error) {
+// next decides how a run goes on that may remove so many findings, and why a
+// person is asked. The removals themselves are counted once more, each before it
+// is made: runs side by side may have taken this decision at the same time.
+func (e *Engine) next(ctx context.Context, plan *runs.Plan, k runs.Known, removals int, c *runs.Collected) error {
 	c.Next, c.Guard, c.Limit = nextReport, "", 0
-	if plan.Mode != access.DriftRevoke || findings == 0 {
-		return c.Next, nil
+	// The mode says all of it, unless the release before this one made the plan.
+	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
+		return nil
 	}
 	c.Next = nextRemove
 	guard, err := e.record(ctx, k)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if guard == "" && findings > e.Limit {
-		guard, c.Limit = access.GuardTooMany, e.Limit
+	if guard == "" {
+		before, err := e.Removals.Removals(ctx, e.Now())
+		if err != nil {
+			return err
+		}
+		if before+removals > e.Limit {
+			guard, c.Limit = access.GuardTooMany, e.Limit
+		}
 	}
 	if guard != "" {
 		c.Next, c.Guard = nextAsk, guard
 	}
-	return c.Next, nil
+	return nil
 }
 
 // record says whether the table can be believed when it says that nothing holds

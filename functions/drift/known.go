@@ -77,12 +77,12 @@ func forget(k *runs.Known, plan *runs.Plan, findings []access.Finding) {
 }
 
 // toTell are the findings that a run tells of: where it removes all, otherwise
-// those that no other run has told of for a day.
+// those that are exempt, and those that no other run has told of for a day.
 func toTell(plan *runs.Plan, k runs.Known, findings []access.Finding, now time.Time) []access.Finding {
 	var tell []access.Finding
 	for _, f := range findings {
 		known := k.Findings[f.Key()]
-		if plan.Mode == access.DriftRevoke || known.ToldAt.IsZero() || known.ToldRun == plan.Run || now.Sub(known.ToldAt) >= TellAgain {
+		if plan.Mode == access.DriftRevoke || f.Exemption != nil || known.ToldAt.IsZero() || known.ToldRun == plan.Run || now.Sub(known.ToldAt) >= TellAgain {
 			tell = append(tell, f)
 		}
 	}

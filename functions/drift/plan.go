@@ -28,6 +28,9 @@ type Start struct {
 
 // Plan decides what the run looks at, and writes it in batches. It returns the
 // batches' numbers.
+//
+// A run that an event started, or any run where removals are switched off, is
+// one in mode warn, whatever mode it was started in.
 func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
 		return nil, access.Errorf(access.CodeInvalid, "there is no mode %q", s.Mode)
@@ -39,10 +42,14 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	p := &planner{engine: e, index: access.NewIndex(&policy), plan: runs.Plan{
 		Run: s.Run, Mode: s.Mode, Execution: s.Execution, StartedAt: e.Now().UTC(), Policy: policy,
 	}}
+	isPartial := len(s.Event) > 0 && string(s.Event) != "null"
+	if isPartial || e.RemovalsOff {
+		p.plan.Mode = access.DriftWarn
+	}
 	p.names(ctx)
 	reading, cancel := inTime(ctx)
 	defer cancel()
-	if len(s.Event) > 0 && string(s.Event) != "null" {
+	if isPartial {
 		p.plan.Partial = true
 		err = p.event(reading, s.Event)
 	} else {
@@ -62,6 +69,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
 	if !p.plan.Partial {
+		// As it was started: an alarm waits for the runs of each schedule.
 		e.Count(metric.ReconcileBegun, map[string]string{"Mode": string(s.Mode)})
 	}
 	numbers := make([]int, len(p.plan.Batches))

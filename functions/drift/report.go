@@ -62,10 +62,14 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 		}
 	}
 	letGo := c.Next == nextAsk && r.Answer != nil && r.Answer.Remove
-	if c.Next == nextRemove || letGo {
-		r.Results = results(findings, removals)
+	switch {
+	case c.Next == nextRemove || letGo:
+		r.Results = results(findings, removals, access.DriftFailed)
+	case plan.Mode == access.DriftRevoke && c.Guard == "":
+		// All of it is exempt; or what was to remove may not any more.
+		r.Results = results(findings, nil, access.DriftNotAllowed)
 	}
-	if e.Next != nil {
+	if e.Next != nil && !e.RemovalsOff {
 		if at, ok := e.Next(now); ok {
 			r.NextRevocation = at.UTC()
 		}
@@ -85,19 +89,25 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	return tell, complete, nil
 }
 
-// results are those of all findings: one of which nothing is heard is not known
-// to be gone.
-func results(findings []access.Finding, removals []Removal) map[string]access.RemovalResult {
+// results are those of all findings: one of which nothing is heard has the result
+// otherwise. An exempt one was not to be removed. nil where there are no findings.
+func results(findings []access.Finding, removals []Removal, otherwise access.RemovalResult) map[string]access.RemovalResult {
+	if len(findings) == 0 {
+		return nil
+	}
 	all := map[string]access.RemovalResult{}
 	for _, f := range findings {
-		all[f.Key()] = access.DriftFailed
+		all[f.Key()] = otherwise
+		if f.Exemption != nil {
+			all[f.Key()] = access.DriftExempt
+		}
 	}
 	for _, r := range removals {
 		if r.Index < 0 || r.Index >= len(findings) {
 			continue
 		}
 		switch r.Result {
-		case access.DriftRemoved, access.DriftHeld, access.DriftOutOfScope:
+		case access.DriftRemoved, access.DriftAlreadyGone, access.DriftHeld, access.DriftOutOfScope, access.DriftExempt, access.DriftOverLimit, access.DriftNotAllowed:
 			all[findings[r.Index].Key()] = r.Result
 		}
 	}
@@ -106,7 +116,7 @@ func results(findings []access.Finding, removals []Removal) map[string]access.Re
 
 // claim puts into the report what no other run has told of, and marks it as told
 // in the same step: of two runs side by side one tells. A repeated step claims
-// the same again. What was removed is forgotten.
+// the same again. What is gone is forgotten.
 func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftReport, findings []access.Finding, c *runs.Collected) error {
 	return e.remember(ctx, func(k *runs.Known) {
 		r.Findings = toTell(plan, *k, findings, r.At)
@@ -121,7 +131,9 @@ func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftRepo
 			known.ToldAt, known.ToldRun = r.At, plan.Run
 			k.Findings[key] = known
 		}
-		maps.DeleteFunc(k.Findings, func(key string, _ runs.KnownFinding) bool { return r.Results[key] == access.DriftRemoved })
+		maps.DeleteFunc(k.Findings, func(key string, _ runs.KnownFinding) bool {
+			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone
+		})
 		enterTold(plan, &k.Unmanageable, c.Unmanageable)
 		enterTold(plan, &k.Provisioned, c.Provisioned)
 	})

@@ -44,6 +44,9 @@ type world struct {
 	beat requests.Beat
 	runs *runs.Store
 
+	emails   map[string][]string // of users
+	removals int                 // within 24 hours
+
 	now     time.Time
 	counted map[string]int
 }
@@ -59,7 +62,7 @@ func newWorld() *world {
 
 func (w *world) engine() *Engine {
 	return &Engine{
-		Directory: w, Leases: w, Rows: w, Beats: w, Runs: w.runs, Limit: 100,
+		Directory: w, Leases: w, Rows: w, Beats: w, Removals: w, Runs: w.runs, Limit: 100,
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, nil },
 		Now:    func() time.Time { return w.now },
 		Next:   func(t time.Time) (time.Time, bool) { return t.Add(time.Hour), true },
@@ -226,6 +229,20 @@ func (w *world) UserName(_ context.Context, id string) (string, bool, error) {
 		return "", false, err
 	}
 	return name, ok, nil
+}
+
+func (w *world) UserNames(_ context.Context, id string) ([]string, bool, error) {
+	err := w.call("UserNames", id)
+	defer w.unlock("UserNames")
+	name, ok := w.users[id]
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	return append([]string{name}, w.emails[id]...), true, nil
+}
+
+func (w *world) Removals(context.Context, time.Time) (int, error) {
+	return w.removals, w.fail["Removals"]
 }
 
 func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {

@@ -36,6 +36,7 @@ type Collected struct {
 	Found    [][2]int `json:"found"` // ranges [from, to) of findings that no run knew before
 	Next     string   `json:"next"`  // "nothing", "report", "ask" or "remove"
 	Removals []int    `json:"removals"`
+	Exempted bool     `json:"exempted"` // this run is the first to leave something under an exemption
 }
 
 // Answered answers `answer`.
@@ -71,7 +72,7 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 		return struct{}{}, h.Drift.Scan(ctx, in.Run, in.Batch)
 	case "collect":
 		c, err := h.Drift.Collect(ctx, in.Run)
-		return Collected{c.Found, c.Next, c.Removals}, err
+		return Collected{c.Found, c.Next, c.Removals, c.Exempted}, err
 	case "answer":
 		next, err := h.Drift.Answer(ctx, in.Run)
 		return Answered{next}, err

@@ -47,6 +47,7 @@ type settings struct {
 	RevokeFunction   string     `env:"ELEVATOR_REVOKE_FUNCTION,required"`
 	RevokeSchedule   string     `env:"ELEVATOR_REVOKE_SCHEDULE"` // empty: nothing is removed by schedule
 	MaxRemovals      int        `env:"ELEVATOR_MAX_REMOVALS,required"`
+	AllowRemovals    bool       `env:"ELEVATOR_ALLOW_REMOVALS,default=false"` // of access that no request granted
 	SSOInstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
 	SSORegion        string     `env:"ELEVATOR_SSO_REGION"`
 	AWSEndpoint      string     `env:"AWS_ENDPOINT_URL"` // set by the local stack
@@ -124,7 +125,8 @@ func run() int {
 			Runs:   runs.New(objects, s.CatalogBucket),
 			Rows:   table,
 			Beats:  table,
-			Limit:  s.MaxRemovals,
+
+			Removals: table, Limit: s.MaxRemovals, RemovalsOff: !s.AllowRemovals,
 			Next:   revocations,
 			Now:    time.Now,
 			Count:  metric.Count,

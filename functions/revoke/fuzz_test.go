@@ -10,6 +10,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/leases"
 )
 
 // findingsOf is a run with two findings.
@@ -67,20 +68,27 @@ func FuzzTask(f *testing.F) {
 					return nil
 				},
 				gone: func(string, access.Subject) (bool, error) { return true, nil },
-				drift: func(found access.Finding, ref access.FindingRef) error {
-					if in.Operation != "drift" || ref.Run != "run1" || found.Subject != subject {
+				drift: func(found access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
+					if in.Operation != "drift" || ref.Run != "run1" || found.Subject != subject || reserve == nil {
 						t.Errorf("%s removes %+v", payload, found)
 					}
 					return nil
 				},
-				settle: func(key string) error {
-					if in.Operation != "settle" || key == "" || in.Lease == "" && key != subject.Key() {
+				settle: func(key string) (leases.Settled, error) {
+					if in.Operation != "settle" || key == "" || key != in.Lease {
 						t.Errorf("%s settles %q", payload, key)
 					}
-					return nil
+					return leases.Settled{}, nil
+				},
+				settleOf: func(key string, ref access.FindingRef) (access.RemovalResult, error) {
+					if in.Operation != "settle" || in.Lease != "" || ref.Run != "run1" || key != subject.Key() {
+						t.Errorf("%s settles %q of %v", payload, key, ref)
+					}
+					return access.DriftRemoved, nil
 				},
 			},
-			Findings: findingsOf{}, Policy: anyPolicy{},
+			Findings: findingsOf{}, Policy: anyPolicy{}, Users: users{},
+			Rows:  &rows{runs: map[string]access.Run{"run1": {ID: "run1", Mode: access.DriftRevoke}}},
 			Now:   func() time.Time { return now },
 			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
 			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),

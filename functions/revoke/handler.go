@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -38,19 +39,41 @@ func (in Input) LogArgs() []any {
 	return args
 }
 
+// Output answers settle; the other operations leave it empty. Every field is
+// always there: the state machine reads them.
+type Output struct {
+	Result access.RemovalResult `json:"result"` // "" where no removal of a finding ended
+	Run    string               `json:"run"`    // of the finding
+	Index  int                  `json:"index"`  // of the finding
+}
+
 // Leases take access away.
 type Leases interface {
 	Release(ctx context.Context, id, execution string, wait bool) (access.Request, error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
-	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef) error
-	Settle(ctx context.Context, key string) error
+	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error
+	Settle(ctx context.Context, key string) (leases.Settled, error)
+	SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
 // Findings are what the runs of the reconciliation found. Only the scan can
 // write them: what is removed as drift is what a scan saw.
 type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
+}
+
+// Rows say what a run may remove, and count what was removed.
+type Rows interface {
+	Run(ctx context.Context, id string) (access.Run, error)
+	ReserveRemoval(ctx context.Context, at time.Time, limit int) error
+}
+
+// Users are those of Identity Center.
+type Users interface {
+	// UserNames are the user name and the emails of the user with that id;
+	// found is false where there is none.
+	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
 // Policy gives the policy in force.
@@ -71,43 +94,61 @@ const (
 type Handler struct {
 	Leases   Leases
 	Findings Findings
+	Rows     Rows
+	Users    Users
 	Policy   Policy
-	Now      func() time.Time
-	Sleep    func(context.Context, time.Duration) error
-	Log      *slog.Logger
+	// RemovalsOff: no run removes anything. What was begun before is ended.
+	RemovalsOff bool
+	// Limit is how many findings may be removed within 24 hours without a
+	// person's consent.
+	Limit int
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+	Log   *slog.Logger
 }
 
 // Handle does one step of a removal. Of a request: start leaves the lease, or
 // starts the deletion; confirm succeeds when the access is seen to be gone, or
 // kept for others. Of access that no request holds: drift starts the deletion of
 // a finding; settle succeeds when it, or what a lease without holders guards, is
-// seen to be gone, and the lease with it. It answers {}. Each may be repeated; a
-// second step does what the first left undone.
+// seen to be gone, and the lease with it. Each may be repeated; a second step does
+// what the first left undone.
+//
+// Of a finding, settle fails with AlreadyGone where somebody else removed the
+// access. Of a lease, it answers which finding's removal ended, and how.
 //
 // Where the table does not answer and Grant had succeeded, the access is
 // deleted without it; that is still an error, so that the removal is tried
 // again until the lease is settled.
-func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
-	return struct{}{}, h.handle(ctx, in, h.Log.With(in.LogArgs()...))
-}
-
-func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
+func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
+	log := h.Log.With(in.LogArgs()...)
 	switch in.Operation {
 	case "start", "confirm":
-		return h.request(ctx, in, log)
+		return Output{}, h.request(ctx, in, log)
 	case "drift":
-		return h.drift(ctx, in)
+		return Output{}, h.drift(ctx, in)
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
-		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
 }
 
-// drift starts the deletion of a finding. Its run went by the policy that was
-// in force when it began, and may have waited for a person since: what the
-// policy in force now does not cover is nobody's to remove.
+// drift starts the deletion of a finding, if the run's row authorizes it: whoever
+// starts executions can't. The run went by the policy that was in force when it
+// began, and may have waited for a person since: what the policy in force now
+// does not cover, or exempts, stays.
 func (h *Handler) drift(ctx context.Context, in Input) error {
+	if h.RemovalsOff {
+		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
+	}
+	run, err := h.Rows.Run(ctx, in.Run)
+	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove() {
+		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove anything", in.Run)
+	}
+	if err != nil {
+		return err
+	}
 	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
 	if err != nil {
 		return err
@@ -119,24 +160,56 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 	if !access.NewIndex(&policy).Covers(f.Target) {
 		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
 	}
-	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index})
+	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
+		if err == nil {
+			err = access.Errorf(access.CodeExempt, "an exemption leaves it alone for now")
+		}
+		return err
+	}
+	reserve := func(ctx context.Context) error { return h.Rows.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
+	if run.HasConsent() {
+		reserve = nil // the limit is for removals that nobody agreed to
+	}
+	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)
+}
+
+// isExempt reports whether the policy leaves the finding alone now.
+func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.Finding) (bool, error) {
+	exemptions := policy.ExemptionsOf(f.Target, h.Now())
+	if len(exemptions) == 0 {
+		return false, nil
+	}
+	names, found, err := h.Users.UserNames(ctx, f.PrincipalID)
+	if err != nil || !found {
+		return false, err
+	}
+	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return e.IsFor(names...) }), nil
 }
 
 // settle is for a finding's lease, or for one that is named.
-func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) error {
-	key := in.Lease
-	if key == "" {
-		f, err := h.Findings.Finding(ctx, in.Run, in.Index)
+func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Output, error) {
+	if in.Lease != "" {
+		s, err := h.Leases.Settle(ctx, in.Lease)
 		if err != nil {
-			return err
+			return Output{}, err
 		}
-		key = f.Subject.Key()
+		log.InfoContext(ctx, "nothing is left under the lease", "subject", in.Lease, "result", s.Result)
+		return Output{Result: s.Result, Run: s.Finding.Run, Index: s.Finding.Index}, nil
 	}
-	err := h.Leases.Settle(ctx, key)
-	if err == nil {
-		log.InfoContext(ctx, "removed what no request holds", "subject", key)
+	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
+	if err != nil {
+		return Output{}, err
 	}
-	return err
+	ref := access.FindingRef{Run: in.Run, Index: in.Index}
+	result, err := h.Leases.SettleDrift(ctx, f.Subject.Key(), ref)
+	if err != nil {
+		return Output{}, err
+	}
+	log.InfoContext(ctx, "the removal of a finding ended", "subject", f.Subject.Key(), "result", result)
+	if result != access.DriftRemoved {
+		return Output{}, access.Errorf(access.CodeAlreadyGone, "the access was gone already: we did not remove it")
+	}
+	return Output{Result: result, Run: ref.Run, Index: ref.Index}, nil
 }
 
 func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {

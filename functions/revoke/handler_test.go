@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,8 +20,9 @@ type mockLeases struct {
 	release  func(id, execution string, wait bool) (access.Request, error)
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
-	drift    func(access.Finding, access.FindingRef) error
-	settle   func(key string) error
+	drift    func(access.Finding, access.FindingRef, func(context.Context) error) error
+	settle   func(key string) (leases.Settled, error)
+	settleOf func(key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
 var _ Leases = (*mockLeases)(nil)
@@ -37,10 +37,15 @@ func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool,
 	return m.gone(id, s)
 }
 
-func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding, ref access.FindingRef) error {
-	return m.drift(f, ref)
+func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
+	return m.drift(f, ref, reserve)
 }
-func (m *mockLeases) Settle(_ context.Context, key string) error { return m.settle(key) }
+func (m *mockLeases) Settle(_ context.Context, key string) (leases.Settled, error) {
+	return m.settle(key)
+}
+func (m *mockLeases) SettleDrift(_ context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
+	return m.settleOf(key, ref)
+}
 
 // input is the payload as the state machine sends it.
 const input = `{"operation":"start","request_id":"one","execution":"arn","grant_started":true,"subject":{
@@ -205,71 +210,4 @@ func (f findings) Finding(_ context.Context, run string, index int) (access.Find
 		return found, nil
 	}
 	return access.Finding{}, access.Errorf(access.CodeNotFound, "no such finding")
-}
-
-// inForce is a policy that covers one permission set, or can't be read.
-type inForce struct {
-	set string
-	err error
-}
-
-func (p inForce) Load(context.Context) (access.Policy, string, error) {
-	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}}}}, "digest", p.err
-}
-
-// What is removed as drift is what the run has found, and nothing that the
-// payload says.
-func TestDrift(t *testing.T) {
-	found := access.Finding{Subject: subject, MembershipID: "m-1"}
-	held := access.Errorf(access.CodeHeld, "held")
-	tests := []struct {
-		name      string
-		payload   string
-		set       string // permission set that the policy in force covers; "": the one that was found
-		policyErr error
-		err       error
-		want      access.Code
-		calls     []string
-	}{
-		{name: "drift", payload: `{"operation":"drift","run":"r","index":2}`, calls: []string{"drift " + subject.Key() + " m-1"}},
-		{name: "drift that a request holds by now", payload: `{"operation":"drift","run":"r","index":2}`, err: held, want: access.CodeHeld, calls: []string{"drift " + subject.Key() + " m-1"}},
-		{name: "drift that the policy covers no more", payload: `{"operation":"drift","run":"r","index":2}`, set: "Billing", want: access.CodeOutOfScope},
-		{name: "drift, the policy can't be read", payload: `{"operation":"drift","run":"r","index":2}`, policyErr: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
-		{name: "drift that the run has not found", payload: `{"operation":"drift","run":"r","index":3,"subject":{"principal_id":"p"}}`, want: access.CodeNotFound},
-		{name: "settle", payload: `{"operation":"settle","run":"r","index":2}`, calls: []string{"settle " + subject.Key()}},
-		{name: "settle, not over yet", payload: `{"operation":"settle","run":"r","index":2}`, err: access.Errorf(access.CodeInProgress, "wait"), want: access.CodeInProgress, calls: []string{"settle " + subject.Key()}},
-		{name: "settle nothing", payload: `{"operation":"settle"}`, want: access.CodeNotFound},
-		{name: "settle a lease", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, calls: []string{"settle account#1#ps#p"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			var calls []string
-			var in Input
-			h := &Handler{
-				Leases: &mockLeases{
-					drift: func(f access.Finding, ref access.FindingRef) error {
-						if ref != (access.FindingRef{Run: in.Run, Index: in.Index}) {
-							t.Errorf("the removal is of %v", ref)
-						}
-						calls = append(calls, "drift "+f.Subject.Key()+" "+f.MembershipID)
-						return test.err
-					},
-					settle: func(key string) error { calls = append(calls, "settle "+key); return test.err },
-				},
-				Findings: findings{"r2": found},
-				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.policyErr},
-				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
-			}
-			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
-				t.Fatal(err)
-			}
-			_, err := h.Handle(context.Background(), in)
-			if got := access.CodeOf(err); got != test.want {
-				t.Errorf("error = %v, want code %q", err, test.want)
-			}
-			if !reflect.DeepEqual(calls, test.calls) {
-				t.Errorf("calls %q, want %q", calls, test.calls)
-			}
-		})
-	}
 }

@@ -26,9 +26,11 @@ type settings struct {
 	Table         string     `env:"ELEVATOR_TABLE,required"`
 	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"` // where runs leave what they found
 	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`          // set by the local stack
-	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
-	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`                      // set by the local stack
+	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`             // empty: the only one there is
+	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`                   // empty: the function's own
+	AllowRemovals bool       `env:"ELEVATOR_ALLOW_REMOVALS,default=false"` // of access that no request granted
+	MaxRemovals   int        `env:"ELEVATOR_MAX_REMOVALS,default=0"`
 	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 }
 
@@ -51,12 +53,15 @@ func run() int {
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
 	h := &Handler{
-		Findings: runs.New(objects, s.CatalogBucket),
-		Policy:   policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
-		Leases:   &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
-		Now:      time.Now,
-		Sleep:    leases.Sleep,
-		Log:      logger,
+		Findings:    runs.New(objects, s.CatalogBucket),
+		Rows:        table,
+		Users:       center,
+		Policy:      policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
+		Leases:      &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
+		RemovalsOff: !s.AllowRemovals, Limit: s.MaxRemovals,
+		Now:   time.Now,
+		Sleep: leases.Sleep,
+		Log:   logger,
 	}
 	task.Start(logger, h.Handle)
 	return 0

@@ -92,8 +92,40 @@ func (l *ledger) final() {
 			l.broken(3, "there are audit records of request %s, which is not there", id)
 		}
 	}
+	l.finalRemovals()
 	l.finalPosts()
 	l.timely()
+}
+
+// finalRemovals: there is a record of a removal exactly where the system made
+// it, it was authorized, and the table says so.
+func (l *ledger) finalRemovals() {
+	recorded := map[access.FindingRef]auditrecord.Record{}
+	for _, key := range l.world.objects.order {
+		var rec auditrecord.Record
+		if !strings.HasPrefix(key, auditBucket+"/logs/") || json.Unmarshal(l.world.objects.objects[key], &rec) != nil || rec.Event != string(access.EventDriftRevoked) {
+			continue
+		}
+		ref := access.FindingRef{Run: rec.RequestID, Index: rec.Sequence}
+		recorded[ref] = rec
+		made := l.removals[ref]
+		if made == nil || !strings.HasSuffix(made.key, "#"+rec.SSOUserPrincipalID) {
+			l.broken(3, "there is a record that %+v was removed, and the system did not: %+v", ref, rec)
+		}
+		if run, found := l.world.table.run(ref.Run); !found || !run.MayRemove() {
+			l.broken(3, "there is a record that %+v was removed, which its run may not", ref)
+		}
+	}
+	for key, r := range l.world.table.rows {
+		if !strings.HasPrefix(key, "removal#run#") {
+			continue
+		}
+		ended := as[access.DriftRemoval](r)
+		_, there := recorded[ended.FindingRef]
+		if there != (ended.Result == access.DriftRemoved) {
+			l.broken(3, "the removal of %+v ended with %q, and a record of it is there: %v", ended.FindingRef, ended.Result, there)
+		}
+	}
 }
 
 func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {

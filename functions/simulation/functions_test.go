@@ -86,7 +86,8 @@ func wire(w *world, name string) handler {
 		}).Handle)
 	case "revoke":
 		return edge(w, (&revoke.Handler{
-			Leases: held, Findings: runs.New(w.objects, catalogBucket), Policy: policy, Now: w.clock.now, Sleep: sleep, Log: w.logger,
+			Leases: held, Findings: runs.New(w.objects, catalogBucket), Rows: store, Users: center, Policy: policy, Limit: maxRemovals,
+			Now: w.clock.now, Sleep: sleep, Log: w.logger,
 		}).Handle)
 	case "audit":
 		return edge(w, (&audit.Handler{
@@ -107,7 +108,7 @@ func wire(w *world, name string) handler {
 					p, _, err := policy.Load(ctx)
 					return p, err
 				},
-				Leases: store, Runs: runs.New(w.objects, catalogBucket), Rows: store, Beats: store, Limit: 3,
+				Leases: store, Runs: runs.New(w.objects, catalogBucket), Rows: store, Beats: store, Removals: store, Limit: maxRemovals,
 				Now: w.clock.now, Count: count, Logger: w.logger,
 			},
 			Count: count, Logger: w.logger,

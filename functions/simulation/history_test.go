@@ -101,6 +101,11 @@ func (w *world) play() {
 			mode := pick(d, []string{"warn", "revoke"})
 			w.steps.start(reconcileMachineARN, fmt.Sprintf("%s-%d", mode, w.since()/time.Second), `{"mode":"`+mode+`"}`)
 		})
+		w.every(d.between(3*time.Minute, 7*time.Minute), d, func() {
+			if w.since() < quietFor {
+				w.meddle(w.source.dice("meddle"))
+			}
+		})
 	}
 	w.clock.run(w.over)
 	w.ledger.final()
@@ -115,6 +120,59 @@ func (w *world) every(d time.Duration, order *dice, do func()) {
 			do()
 		}
 	}()
+}
+
+// meddle is what somebody does who may start executions and deploy: a run of an
+// event that is to remove, a sweep whose input says that something was removed,
+// or an exemption.
+func (w *world) meddle(d *dice) {
+	t, who := pick(d, targets), pick(d, people)
+	name := fmt.Sprintf("%s-%d", pick(d, []string{"forged", "event"}), w.since()/time.Second)
+	switch d.below(3) {
+	case 0:
+		detail := `{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"` + t.AccountID + `","permissionSetArn":"` + t.PermissionSetARN + `","principalType":"USER"}}`
+		if t.Kind == access.KindGroup {
+			detail = `{"eventName":"CreateGroupMembership","requestParameters":{"groupId":"` + t.GroupID + `"}}`
+		}
+		w.steps.start(reconcileMachineARN, name, `{"mode":"revoke","event":{"detail":`+detail+`}}`)
+	case 1:
+		lease, run := "nope", "nope"
+		if d.chance(0.5) {
+			lease = access.Subject{Target: t, PrincipalID: who.PrincipalID}.Key()
+		}
+		for _, e := range w.steps.inOrder {
+			if e.of == reconcileMachineARN && (strings.HasPrefix(e.name, "warn") || strings.HasPrefix(e.name, "revoke")) && d.chance(0.5) {
+				run = e.name
+			}
+		}
+		w.steps.start(reconcileMachineARN, name, fmt.Sprintf(`{"mode":"sweep","lease":%q,"drift":{"run":%q,"index":%d}}`, lease, run, d.below(3)))
+	case 2:
+		p := pick(d, policies)
+		e := access.Exemption{Email: who.Email, Until: w.clock.now().Add(d.between(time.Minute, 30*time.Minute)).UTC(), Reason: "an emergency"}
+		if t.Kind == access.KindGroup {
+			e.GroupID = t.GroupID
+		} else {
+			e.AccountID, e.PermissionSet = t.AccountID, t.PermissionSet
+		}
+		p.Exemptions = []access.Exemption{e}
+		w.clock.say("%s is exempt of %s until %v", who.SlackID, t, e.Until.Sub(w.clock.start))
+		w.enforce(p)
+	}
+}
+
+// race has somebody remove by hand, now and then, what a run is about to remove.
+func (w *world) race(subject string) {
+	d := w.source.dice("race")
+	if !d.chance(0.3) {
+		return
+	}
+	for _, t := range targets {
+		for _, who := range people {
+			if subject == (access.Subject{Target: t, PrincipalID: who.PrincipalID}).Key() {
+				w.then(w.clock.now().Add(d.between(0, 500*time.Millisecond)), d.next(), func() { w.byHand(t, who, false) })
+			}
+		}
+	}
 }
 
 // look is the schedule that looks for what was left behind.

@@ -22,7 +22,21 @@ type ledger struct {
 	looks    []*invocation       // of reconcile, for what was left behind
 	answers  map[*invocation]string
 	counts   map[string]int
+	// removals are the deletions of what runs found that Identity Center
+	// accepted, by the finding.
+	removals map[access.FindingRef]*removal
 }
+
+// removal is the removal of a finding.
+type removal struct {
+	key     string
+	first   time.Time // of its deletions
+	consent bool      // a person let the run remove what it found
+}
+
+// maxRemovals is how many findings may be removed within 24 hours without a
+// person's consent.
+const maxRemovals = 1
 
 type inForce struct {
 	from   time.Time
@@ -78,7 +92,7 @@ type subject struct {
 }
 
 func newLedger(w *world) *ledger {
-	return &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}}
+	return &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{}}
 }
 
 func (l *ledger) counted(name string) { l.counts[name]++ }
@@ -229,6 +243,9 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 	if drift && !l.covered(key, inv.began) {
 		l.broken(6, "%s is removed as drift, which no policy in force covers", key)
 	}
+	if drift {
+		l.removesDrift(key, operation, inv)
+	}
 	s := l.subject(key)
 	if byHand && !drift && !s.mixed && !(membershipID != "" && s.lost) {
 		l.broken(6, "%s was made by hand, and %s %s of %s removes it", key, inv.function, operation, inv.about)
@@ -242,6 +259,58 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 			l.broken(5, "%s is removed by %s %s of %s, while request %s holds it until %v", key, inv.function, operation, inv.about, row.ID, row.End.Sub(l.world.clock.start))
 		}
 	}
+}
+
+// removesDrift holds the removal of a finding to its authorization: that of its
+// run, the limit of removals without a person, and the exemptions.
+func (l *ledger) removesDrift(key, operation string, inv *invocation) {
+	lease, found := l.world.table.lease(key)
+	if !found || lease.Drift == nil {
+		return // access that a request left behind, which a run joined
+	}
+	ref := *lease.Drift
+	run, found := l.world.table.run(ref.Run)
+	if !found || !run.MayRemove() {
+		l.broken(6, "%s is removed for the run %s, which may not: %+v", key, ref.Run, run)
+	}
+	now := l.world.clock.now()
+	if operation == "drift" && l.exempt(key, inv.began) {
+		l.broken(6, "%s is removed for the run %s, and every policy in force exempts it", key, ref.Run)
+	}
+	if l.removals[ref] != nil {
+		return
+	}
+	l.removals[ref] = &removal{key, now, run.HasConsent()}
+	without := 0
+	for _, r := range l.removals {
+		if !r.consent && now.Sub(r.first) <= 24*time.Hour {
+			without++
+		}
+	}
+	if without > maxRemovals {
+		l.broken(6, "%d findings were removed within 24 hours without a person's consent, the last one %s", without, key)
+	}
+}
+
+// exempt reports whether all policies that were in force since then exempt it.
+func (l *ledger) exempt(key string, since time.Time) bool {
+	for _, p := range l.inForceSince(since) {
+		exempt := false
+		for _, t := range targets {
+			for _, who := range people {
+				if key != (access.Subject{Target: t, PrincipalID: who.PrincipalID}).Key() {
+					continue
+				}
+				for _, e := range p.ExemptionsOf(t, l.world.clock.now()) {
+					exempt = exempt || e.IsFor(who.Email)
+				}
+			}
+		}
+		if !exempt {
+			return false
+		}
+	}
+	return true
 }
 
 // holds says whether the request's time runs.
@@ -290,6 +359,12 @@ func (l *ledger) unanswered(inv *invocation) {
 func (l *ledger) written(key string, before, after row) {
 	if strings.HasPrefix(key, "lease#") && holdersOf(before) < 2 && holdersOf(after) >= 2 {
 		l.counts["Overlap"]++
+	}
+	if strings.HasPrefix(key, "removal#run#") && after != nil {
+		l.removalEnded(as[access.DriftRemoval](after), before != nil)
+	}
+	if subject, ok := strings.CutPrefix(key, "lease#"); ok && before == nil && as[access.Lease](after).Drift != nil {
+		l.world.race(subject)
 	}
 	id, ok := strings.CutPrefix(key, "request#")
 	if !ok {
@@ -387,6 +462,25 @@ func holdersOf(lease row) int {
 		return 0
 	}
 	return len(as[access.Lease](lease).Holders)
+}
+
+// removalEnded holds what is written about the end of a removal to what happened.
+func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
+	if again {
+		l.broken(4, "how the removal of %+v ended is written again", r)
+	}
+	made := l.removals[r.FindingRef]
+	if r.Result != access.DriftRemoved {
+		return
+	}
+	if made == nil || made.key != r.Subject {
+		l.broken(3, "%s is recorded as removed for %+v, and the system never deleted it", r.Subject, r.FindingRef)
+		return
+	}
+	there, byHand := l.world.center.has(r.Subject)
+	if there && !byHand {
+		l.broken(2, "%s is recorded as removed for %+v, and it is there", r.Subject, r.FindingRef)
+	}
 }
 
 // unchanged: what is written once stays.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -83,11 +84,12 @@ func (o *objects) put(key string, body []byte) {
 type parameters struct {
 	world *world
 	value string
+	set   time.Time
 }
 
 func (p *parameters) GetParameter(ctx context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
 	return call(ctx, p.world, "ssm", "GetParameter", *in.Name, func() (*ssm.GetParameterOutput, error) {
-		value := p.value
-		return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &value}}, nil
+		value, set := p.value, p.set
+		return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &value, LastModifiedDate: &set}}, nil
 	})
 }

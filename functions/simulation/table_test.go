@@ -221,6 +221,15 @@ func (t *table) lease(key string) (access.Lease, bool) {
 	return as[access.Lease](r), true
 }
 
+// run is the row of a run.
+func (t *table) run(id string) (access.Run, bool) {
+	r, ok := t.rows["run#"+id]
+	if !ok {
+		return access.Run{}, false
+	}
+	return as[access.Run](r), true
+}
+
 // expression reads DynamoDB's expressions, as far as the store uses them.
 type expression struct {
 	text   string

@@ -146,6 +146,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"The system's own account", short, func(context.Context) ([]finding, error) {
 			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
 		}},
+		{"Removal of unknown access", short, func(context.Context) ([]finding, error) { return checkRemovals(s), nil }},
 		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
 			all, err := accounts()
 			if err != nil {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -43,8 +44,22 @@ func TestDrift(t *testing.T) {
 	aliceShop := s.give(t, alice, "shop", "DeveloperAccess")
 	s.join(t, kim, "Deployers")
 
+	// What kim will get by hand in an emergency. Everything else of the policy
+	// stays as it is.
+	const file = "testdata/drift.yaml"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	s.deployPolicy(t, file, []byte(edit(t, string(text), "reconcile_question_hours: 25s", fmt.Sprintf(
+		"reconcile_question_hours: 25s\nreconcile_exemptions: [{account: %q, permission_set: DeveloperAccess, email: Kim@example.com, until: %s, reason: Slack is down}]",
+		s.accountID(t, "payments"), until.Format(time.RFC3339)))))
+
+	var warned *driftRun
 	t.Run("warn", func(t *testing.T) {
 		r := s.runToEnd(t, "warn")
+		warned = r
 		p := r.report(t)
 		wantListed(t, p, "", "alice@example.com shop DeveloperAccess", "kim@example.com Deployers")
 		wantSays(t, p, "This run only looks: nothing was removed.", s.accountID(t, "management"), "Synced", "SCIM")
@@ -65,6 +80,14 @@ func TestDrift(t *testing.T) {
 				t.Errorf("record %v is of the user %v", rec["sequence"], id)
 			}
 		}
+		s.wantThere(t, aliceShop)
+	})
+
+	t.Run("nobody can forge that it was removed", func(t *testing.T) {
+		for i := range 2 {
+			s.forge(t, "nope", warned, i)
+		}
+		warned.recorded(t, with("drift_found", "alice@example.com shop DeveloperAccess", "kim@example.com Deployers")...)
 		s.wantThere(t, aliceShop)
 	})
 
@@ -100,6 +123,11 @@ func TestDrift(t *testing.T) {
 		r.recorded(t, "drift_found judy@example.com lake DeveloperAccess")
 		other.ended(t, sfntypes.ExecutionStatusSucceeded)
 		other.silent(t)
+		// Whatever mode its input names, such a run removes nothing.
+		forced := s.run(t, "revoke", s.created(t, judyLake))
+		forced.ended(t, sfntypes.ExecutionStatusSucceeded)
+		forced.silent(t)
+		s.wantThere(t, judyLake)
 	})
 
 	t.Run("two runs side by side", func(t *testing.T) {
@@ -204,7 +232,7 @@ func TestDrift(t *testing.T) {
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)
-		wantSays(t, r.report(t), "more to remove than the 2 that may be removed", "Nobody answered in time")
+		wantSays(t, r.report(t), "more to remove than the 4 that may be removed within 24 hours", "Nobody answered in time")
 		r.recorded(t, with("drift_found", three...)...)
 		if now := r.said(t, "drift_question"); len(now) != 1 || now[0].has("drift_remove") || now[0].has("drift_leave") {
 			t.Errorf("the question is still open: %+v", now)
@@ -213,6 +241,10 @@ func TestDrift(t *testing.T) {
 		if !s.told(t, bob, "Nobody answered in time: this run removes nothing.") {
 			t.Error("who comes too late is not told so")
 		}
+		for i := range three {
+			s.forge(t, "nope", r, i)
+		}
+		r.recorded(t, with("drift_found", three...)...)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 	})
 
@@ -232,26 +264,56 @@ func TestDrift(t *testing.T) {
 	})
 
 	var unfinished *driftRun
-	t.Run("one removal fails, and the others do not", func(t *testing.T) {
+	t.Run("one removal fails, one is gone already, and the others do not fail", func(t *testing.T) {
 		const reason = "The role is being changed by somebody else (injected)"
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: 1, FailureReason: reason, Count: -1, Body: s.about(t, judyLake)})
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
 		wantSays(t, q, "The table has forgotten earlier runs") // until a person has let one go on
+		s.takeBack(t, aliceShop)
 		if res := s.press(t, bob, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		unfinished = r
 		p := r.report(t)
-		wantListed(t, p, "Removed", three[:2]...)
+		wantListed(t, p, "Gone already: somebody else removed it", three[0])
+		wantListed(t, p, "Removed", three[1])
 		wantListed(t, p, "Not seen to be gone", three[2])
-		r.recorded(t, with("drift_revoked", three[:2]...)...)
+		r.recorded(t, with("drift_revoked", three[1])...)
 		s.wantGone(t, aliceShop, carolShop)
 		s.wantThere(t, judyLake)
 		s.forgetFaults(t)
 	})
 	failed := time.Now()
+
+	const kimPayments = "kim@example.com payments DeveloperAccess"
+	emergency := wish{person: kim, account: "payments", permissionSet: "DeveloperAccess"}
+	t.Run("what was given in an emergency is left until its time", func(t *testing.T) {
+		s.give(t, kim, "payments", "DeveloperAccess")
+		says := "Left until " + until.Format("2 Jan 2006 15:04 UTC") + ": Slack is down"
+		for i := range 2 {
+			r := s.runToEnd(t, "revoke")
+			s.wantThere(t, emergency)
+			p := r.report(t)
+			wantListed(t, p, "Left for now, because of an exemption", kimPayments)
+			wantSays(t, p, says, "exempt for now")
+			if i > 0 {
+				r.recorded(t)
+				continue
+			}
+			for _, rec := range r.recorded(t, "drift_found "+kimPayments, "drift_exempted kim@example.com, left until "+until.Format(time.RFC3339)+" payments DeveloperAccess") {
+				if rec["event"] == "drift_exempted" && (rec["reason"] != "Slack is down" || rec["operation_type"] != "NA") {
+					t.Errorf("the record says %v", rec)
+				}
+			}
+		}
+		// Runs that warn tell of it, too.
+		r := s.runToEnd(t, "warn")
+		wantListed(t, r.report(t), "", kimPayments)
+		wantSays(t, r.report(t), says)
+		r.recorded(t)
+	})
 
 	carolLake := wish{person: carol, account: "lake", permissionSet: "DeveloperAccess"}
 	t.Run("an account can't be read", func(t *testing.T) {
@@ -263,6 +325,9 @@ func TestDrift(t *testing.T) {
 		s.forgetFaults(t)
 		p := r.report(t)
 		wantListed(t, p, "Removed", "alice@example.com shop DeveloperAccess")
+		wantListed(t, p, "Left for now, because of an exemption", kimPayments)
+		s.wantThere(t, emergency)
+		s.takeBack(t, emergency)
 		wantSays(t, p, "This run could not look everywhere", "account "+s.accountID(t, "lake")+": ")
 		s.wantGone(t, aliceShop)
 		s.wantThere(t, carolLake)
@@ -352,12 +417,12 @@ func TestDrift(t *testing.T) {
 		})
 		// The record is that of the run which began it, with who let that go on.
 		eventually(t, soon, "the removal that the sweep ended is recorded", func() error {
-			if n := len(unfinished.records(t)); n != 3 {
+			if n := len(unfinished.records(t)); n != 2 {
 				return fmt.Errorf("the run has %d records", n)
 			}
 			return nil
 		})
-		for _, rec := range unfinished.recorded(t, with("drift_revoked", three...)...) {
+		for _, rec := range unfinished.recorded(t, with("drift_revoked", three[1:]...)...) {
 			if rec["approver_email"] != "bob@example.com" || rec["decision_reason"] != "lost_record" {
 				t.Errorf("the record says %v", rec)
 			}

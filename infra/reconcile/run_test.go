@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/drift"
@@ -36,6 +37,12 @@ func (f *fake) dryRun(_ context.Context, _ *settings.Settings, table string) (dr
 
 const example = "../../elevator.example.yaml"
 
+// exempt is a finding that a run leaves alone.
+var exempt = access.Finding{
+	Subject: access.Subject{PrincipalID: "u-1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"}}, UserName: "alice",
+	Exemption: &access.Spared{Until: time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), Reason: "Slack is\ndown"},
+}
+
 var findings = []access.Finding{
 	{UserName: "alice", Subject: access.Subject{PrincipalID: "u-1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps"}}},
 	{Subject: access.Subject{PrincipalID: "u-\x1b[2Jgone", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Ops\tteam"}}},
@@ -61,6 +68,9 @@ func TestRun(t *testing.T) {
 				"2 would be removed.",
 			}},
 		{name: "nothing deployed", args: []string{"-dry-run", "-config", example}, stderr: "Nothing is deployed", stdout: []string{"Nothing would be removed."}},
+		{name: "exempt", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
+			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{exempt}}},
+			stderr:  "Exempt until 2026-03-03T09:00:00Z: alice, 111111111111 Admin: Slack is�down\n"},
 		{name: "not all read", args: []string{"-dry-run", "-config", example}, backend: fake{deployed: "t", preview: drift.Preview{Unread: []access.Unread{{What: "account 1", Why: "throttled"}}, Unmanageable: []string{"9"}, Provisioned: []string{"Team"}}},
 			wantTable: "t", code: 4, stdout: []string{"Nothing would be removed."},
 			stderr: "Not read: account 1: throttled\nCan't be managed from this account: 9\nManaged by SCIM, left alone: Team\n"},

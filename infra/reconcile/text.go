@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode"
 
 	"sso-elevator/functions/access"
@@ -41,6 +42,13 @@ func writeTable(w io.Writer, p drift.Preview) error {
 func writeNotes(w io.Writer, p drift.Preview) {
 	if !p.LeasesRead {
 		fmt.Fprintln(w, "Nothing is deployed, so nothing counts as held by a request: access that requests granted is listed too.")
+	}
+	for _, f := range p.Exempt {
+		place := f.AccountID + " " + f.PermissionSet
+		if f.Kind == access.KindGroup {
+			place = "group " + f.GroupID
+		}
+		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), clean(f.UserName), clean(place), clean(f.Exemption.Reason))
 	}
 	for _, u := range p.Unread {
 		fmt.Fprintf(w, "Not read: %s: %s\n", clean(u.What), clean(u.Why))

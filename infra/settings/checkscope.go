@@ -8,7 +8,7 @@ import (
 // checkScope warns once of the statements that put the whole organization in
 // scope of the scheduled removal, and says what that means.
 func (s *Settings) checkScope(r *reader, sp *space) {
-	if s.RevokeSchedule == "" || len(sp.everywhere) == 0 {
+	if s.RevokeSchedule == "" || !s.AllowRemovals || len(sp.everywhere) == 0 {
 		return
 	}
 	first := sp.everywhere[0]

@@ -99,9 +99,10 @@ type Settings struct {
 	ScheduleGroup string // of all schedules, to be made; empty: the default one
 	ScheduleRole  string // the role's name that starts the two; empty: CloudFormation names it
 
-	MaxRemovals  int           // by one run without a person's consent; 0: none
-	QuestionWait time.Duration // for that person; whole seconds, at least 1
-	DriftEvents  bool          // look when CloudTrail tells of a change
+	AllowRemovals bool          // false: runs of the reconciliation only report
+	MaxRemovals   int           // within 24 hours without a person's consent; 0: none
+	QuestionWait  time.Duration // for that person; whole seconds, at least 1
+	DriftEvents   bool          // look when CloudTrail tells of a change
 
 	Policy            access.Policy
 	ProtectedAccounts []string // in which powerful access is power over this system
@@ -194,6 +195,7 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	spaces := []*space{newSpace("config", s.Policy.Accounts), newSpace("group_config", s.Policy.Groups)}
 	s.compare(r, spaces)
 	s.checkPolicy(r, spaces)
+	s.checkRemovals(r)
 	slices.SortStableFunc(r.warnings, byLine)
 	s.Warnings = lines(file, r.warnings)
 	return &s, nil

@@ -16,6 +16,11 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
+// today is before the times in testdata.
+var today = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func init() { Now = func() time.Time { return today } }
+
 var update = flag.Bool("update", false, "write the golden files and the documentation instead of comparing them")
 
 // golden compares got with a file, or writes it under -update.
@@ -65,7 +70,7 @@ func TestParseDefaults(t *testing.T) {
 		RetryInterval: time.Second, RetryMaxDelay: 30 * time.Second, RevokeRetryWait: time.Minute, AnnounceRetryWait: 30 * time.Second, CatalogRefresh: 10 * time.Minute,
 		WarnSchedule: "rate(2 hours)", WarnScheduleName: "sso-elevator-warn",
 		RevokeSchedule: "cron(0 23 * * ? *)", RevokeScheduleName: "sso-elevator-revoke",
-		MaxRemovals: 25, QuestionWait: 12 * time.Hour,
+		AllowRemovals: true, MaxRemovals: 25, QuestionWait: 12 * time.Hour,
 		MaxOpenRequests: 10,
 		Policy:          access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
 		maxDuration:     24 * time.Hour,
@@ -107,7 +112,7 @@ func TestParseEverything(t *testing.T) {
 		WarnSchedule: "", WarnScheduleName: "Elevator.Check_1",
 		RevokeSchedule: "cron(0/30 8-18 ? * MON-FRI *)", RevokeScheduleName: "elevator-test-warn",
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules", ProtectedAccounts: []string{"555555555555", "666666666666"},
-		MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true,
+		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true,
 		MaxOpenRequests: 3,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
@@ -116,12 +121,18 @@ func TestParseEverything(t *testing.T) {
 				{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}, AllowSelfApproval: &no},
 			},
 			Groups: []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
+			Exemptions: []access.Exemption{
+				{AccountID: "111111111111", PermissionSet: "Admin", Email: "ann@example.com", Until: today.Add(72 * time.Hour), Reason: "Slack is down"},
+				{GroupID: "99999999-8888-7777-6666-555555555555", Email: "bob@example.com", Until: today.Add(time.Second), Reason: "x"},
+			},
 		},
 		Warnings: []string{
-			"testdata/everything.yaml:64: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
-			`testdata/everything.yaml:66: config[1].Resource: "*" puts all accounts in scope of the removal at cron(0/30 8-18 ? * MON-FRI *): Admin or ReadOnly that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
-			"testdata/everything.yaml:70: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
-			"testdata/everything.yaml:70: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
+			"testdata/everything.yaml:58: allow_reconcile_removals: false: nothing is removed. Runs of schedule_expression, at cron(0/30 8-18 ? * MON-FRI *), only report",
+			"testdata/everything.yaml:60: reconcile_exemptions[0]: no run removes the permission set Admin in account 111111111111 from ann@example.com until 2026-03-05T09:00:00Z",
+			"testdata/everything.yaml:61: reconcile_exemptions[1]: no run removes the membership in group 99999999-8888-7777-6666-555555555555 from bob@example.com until 2026-03-02T09:00:01Z",
+			"testdata/everything.yaml:68: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
+			"testdata/everything.yaml:74: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
+			"testdata/everything.yaml:74: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
 		},
 		maxDuration:       5 * time.Minute,
 		durationList:      []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},

@@ -8,7 +8,8 @@ import (
 )
 
 // Finding is one event of access that nobody asked for: a run found it
-// (access.EventDriftFound), or removed it (access.EventDriftRevoked).
+// (access.EventDriftFound), left it alone because of an exemption
+// (access.EventDriftExempted), or removed it (access.EventDriftRevoked).
 type Finding struct {
 	access.Finding
 	Kind  access.EventKind
@@ -44,6 +45,15 @@ func OfFinding(f Finding) Record {
 	if f.UserName != "" {
 		rec.Detail = "user " + f.UserName
 	}
+	if s := f.Exemption; f.Kind == access.EventDriftExempted && s != nil {
+		at = s.Since
+		rec.Reason = s.Reason
+		left := "left until " + s.Until.UTC().Format(time.RFC3339)
+		if rec.Detail != "" {
+			left = rec.Detail + ", " + left
+		}
+		rec.Detail = left
+	}
 	if f.Kind == access.EventDriftRevoked {
 		at = f.RemovedAt
 		rec.Removal = string(access.RemovalDone)
@@ -58,9 +68,13 @@ func OfFinding(f Finding) Record {
 
 // FindingKey is where the record of f is stored under prefix: a repeated task
 // gives the same key, whenever it comes. The day is that on which it was found;
+// of an exemption, on which a run first left it alone;
 // of a removal, on which its run started, or was let go on.
 func FindingKey(prefix string, f Finding) string {
 	on := f.FirstSeen
+	if f.Kind == access.EventDriftExempted && f.Exemption != nil {
+		on = f.Exemption.Since
+	}
 	if f.Kind == access.EventDriftRevoked {
 		on = f.Run.StartedAt
 		if a := f.Run.Answer; a != nil && a.Remove {

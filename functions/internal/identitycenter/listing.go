@@ -191,6 +191,27 @@ func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) e
 	return nil
 }
 
+// UserNames are what the user with that id goes by: the user name and the emails.
+// found is false where there is no such user.
+func (c *Client) UserNames(ctx context.Context, id string) (names []string, found bool, err error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
+	if notFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, lambdaerr.FromAWS(err, "look at the user")
+	}
+	names = []string{aws.ToString(out.UserName)}
+	for _, e := range out.Emails {
+		names = append(names, aws.ToString(e.Value))
+	}
+	return names, true, nil
+}
+
 // UserName is what the user with that id is called; found is false where there
 // is none.
 func (c *Client) UserName(ctx context.Context, id string) (name string, found bool, err error) {

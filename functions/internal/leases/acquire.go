@@ -113,7 +113,9 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	if err != nil {
 		return false, err
 	}
-	if len(holders) > 0 || l.Now().Before(lease.SettlesAt) {
+	// What a run removes is settled by that run, or by the sweep within minutes:
+	// they record how it ended.
+	if len(holders) > 0 || lease.Drift != nil || l.Now().Before(lease.SettlesAt) {
 		return false, beingRemoved
 	}
 	op, err := l.deletion(ctx, lease)

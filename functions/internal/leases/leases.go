@@ -47,6 +47,9 @@ type Table interface {
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error
 	DeleteLease(ctx context.Context, key string, expect int64) error
+	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
+	LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error)
+	PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error)
 }
 
 // IdentityCenter is where access is made and unmade.

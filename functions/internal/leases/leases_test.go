@@ -27,6 +27,7 @@ func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
 	w := &world{
 		rng: rand.New(rand.NewPCG(1, 1)), now: nine, trouble: trouble{calm: true, sleepers: 1}, subject: s,
 		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, byHand: map[string]int{},
+		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
 	for _, id := range ids {
 		w.enter(id)

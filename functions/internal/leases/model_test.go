@@ -140,6 +140,11 @@ type world struct {
 
 	rows   map[string]access.Request
 	leases map[string]access.Lease
+	// removals are how removals of findings ended, latest the latest one;
+	// deletions are those that Identity Center accepted for a finding.
+	removals  map[access.FindingRef]access.DriftRemoval
+	latest    access.DriftRemoval
+	deletions int
 
 	subject    access.Subject
 	exists     bool
@@ -192,6 +197,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	w := &world{
 		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
 		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{},
+		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
 	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
 		w.foreign, w.exists = true, true
@@ -297,7 +303,8 @@ func (w *world) gone(what string) {
 
 // reconcile is a scan, and then the removal of what it found, some times.
 func (w *world) reconcile(p *proc) {
-	for range 1 + w.rng.IntN(3) {
+	for i := range 1 + w.rng.IntN(3) {
+		ref := access.FindingRef{Run: p.name, Index: i}
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
 		f := access.Finding{Subject: w.subject, MembershipID: w.member}
@@ -311,8 +318,8 @@ func (w *world) reconcile(p *proc) {
 		w.logf(p, "finds what nobody holds")
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref) }) == nil {
-			w.settled(p)
+		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref, nil) }) == nil {
+			w.settledDrift(p, ref)
 		}
 	}
 }
@@ -323,14 +330,35 @@ func (w *world) lookAtLease(p *proc) {
 	for range 1 + w.rng.IntN(5) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
 		p.step()
-		_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error { return l.Settle(ctx, w.subject.Key()) })
+		_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
+			_, err := l.Settle(ctx, w.subject.Key())
+			return err
+		})
 	}
 }
 
 // settled is the sweep of a lease that no request holds.
 func (w *world) settled(p *proc) {
+	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
+		_, err := l.Settle(ctx, w.subject.Key())
+		return err
+	})
+}
+
+// settledDrift is the end of a run's removal of a finding.
+func (w *world) settledDrift(p *proc, ref access.FindingRef) {
+	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
+		result, err := l.SettleDrift(ctx, w.subject.Key(), ref)
+		if err == nil && w.removals[ref].Result != result {
+			w.violation = fmt.Sprintf("the removal of %v ended with %q, and is recorded as %q", ref, result, w.removals[ref].Result)
+		}
+		return err
+	})
+}
+
+func (w *world) untilSettled(p *proc, settle func(context.Context, *leases.Leases) error) {
 	for {
-		err := w.task(p, 20, "settle", func(ctx context.Context, l *leases.Leases) error { return l.Settle(ctx, w.subject.Key()) })
+		err := w.task(p, 20, "settle", settle)
 		if err == nil || access.CodeOf(err) == access.CodeHeld {
 			return
 		}
@@ -548,6 +576,16 @@ func (w *world) schedule() {
 // check is for when all is over.
 func (w *world) check() {
 	if w.violation != "" {
+		return
+	}
+	removed := 0
+	for _, r := range w.removals {
+		if r.Result == access.DriftRemoved {
+			removed++
+		}
+	}
+	if removed > w.deletions {
+		w.violation = fmt.Sprintf("%d removals are recorded as ours, and Identity Center accepted %d deletions for them", removed, w.deletions)
 		return
 	}
 	w.now = w.now.Add(time.Hour)
@@ -866,6 +904,35 @@ func (t *table) DeleteLease(_ context.Context, key string, expect int64) error {
 	})
 }
 
+func (t *table) Removal(_ context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
+	err = t.w.call(t.p, "Removal", true, func() error {
+		r, found = t.w.removals[ref]
+		return nil
+	})
+	return r, found && err == nil, err
+}
+
+func (t *table) LatestRemoval(_ context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
+	err = t.w.call(t.p, "LatestRemoval", true, func() error {
+		if t.w.latest.Subject == subject {
+			r, found = t.w.latest, true
+		}
+		return nil
+	})
+	return r, found, err
+}
+
+func (t *table) PutRemoval(_ context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
+	err := t.w.call(t.p, "PutRemoval "+string(r.Result), true, func() error {
+		if before, there := t.w.removals[r.FindingRef]; there {
+			r = before
+		}
+		t.w.removals[r.FindingRef], t.w.latest = r, r
+		return nil
+	})
+	return r, err
+}
+
 func copyOf(holders map[string]access.Holder) map[string]access.Holder {
 	copied := map[string]access.Holder{}
 	for id, holder := range holders {
@@ -949,6 +1016,9 @@ func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string
 		case !c.w.exists:
 			return access.Errorf(access.CodeNotFound, "nothing to delete")
 		}
+		if c.w.drifting() {
+			c.w.deletions++
+		}
 		id = c.begin(false)
 		return nil
 	})
@@ -967,6 +1037,9 @@ func (c *center) remove(membershipID string) error {
 		c.w.gone("Delete of a membership that was there before")
 	case c.w.tellable(membershipID) && !c.w.drifting():
 		c.w.violation = "Delete of a membership made by hand"
+	}
+	if c.w.drifting() {
+		c.w.deletions++
 	}
 	c.w.member, c.w.exists = "", false
 	return nil

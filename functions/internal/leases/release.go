@@ -233,6 +233,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight) er
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return err
 		}
+		lease.Deleted = lease.Deleted || op.Status == identitycenter.StatusSucceeded
 	}
 	deadline, before := l.claim(ctx, lease)
 	if err := l.put(ctx, lease); err != nil {

@@ -15,7 +15,7 @@ func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 	t.Helper()
 	var err error
 	for range 20 {
-		err = l.Settle(ctx, w.subject.Key())
+		_, err = l.Settle(ctx, w.subject.Key())
 		switch access.CodeOf(err) {
 		case access.CodeInProgress, access.CodeConflict:
 			w.now = w.now.Add(5 * time.Second)
@@ -28,10 +28,17 @@ func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 	return nil
 }
 
+func settleError(l *leases.Leases) error {
+	_, err := l.Settle(ctx, subject.Key())
+	return err
+}
+
+var other = access.FindingRef{Run: "run-2", Index: 0}
+
 func TestRemoveDrift(t *testing.T) {
 	w, l := still("a")
 	w.exists = true
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.leases[subject.Key()].Drift; got == nil || *got != ref {
@@ -40,7 +47,7 @@ func TestRemoveDrift(t *testing.T) {
 	// A request for the same access waits until it is over.
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeLeaseDeleting)
 	// Repeated, by a retry or by another run: nothing more.
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {
@@ -61,8 +68,8 @@ func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 		lease := w.leases[subject.Key()]
 		lease.State = state
 		w.leases[subject.Key()] = lease
-		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref), access.CodeHeld)
-		wantCode(t, l.Settle(ctx, subject.Key()), access.CodeHeld)
+		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil), access.CodeHeld)
+		wantCode(t, settleError(l), access.CodeHeld)
 		if !w.exists {
 			t.Errorf("%s: the access is gone", state)
 		}
@@ -80,7 +87,7 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 			acquired = l.Acquire(ctx, w.rows["a"])
 			return nil
 		})
-		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
+		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 			t.Fatal(err)
 		}
 		want := access.CodeForeign // it was there before
@@ -97,12 +104,12 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 
 func TestRemoveDriftThatIsGone(t *testing.T) {
 	w, l := still()
-	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref); err != nil {
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.wantNothingLeft(t)
-	wantCode(t, l.RemoveDrift(ctx, access.Finding{}, ref), access.CodeInvalid)
-	if err := l.Settle(ctx, subject.Key()); err != nil {
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{}, ref, nil), access.CodeInvalid)
+	if err := settleError(l); err != nil {
 		t.Errorf("settling no lease: %v", err)
 	}
 }
@@ -113,14 +120,14 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	found := w.join(true)
 	f := access.Finding{Subject: membership, MembershipID: found}
 	w.member = "made-anew"
-	if err := l.RemoveDrift(ctx, f, ref); err != nil {
+	if err := l.RemoveDrift(ctx, f, ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	if w.member != "made-anew" || len(w.leases) > 0 {
 		t.Errorf("member %q, leases %v", w.member, w.leases)
 	}
 	w.member = found
-	if err := l.RemoveDrift(ctx, f, ref); err != nil {
+	if err := l.RemoveDrift(ctx, f, other, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {
@@ -130,7 +137,7 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 
 	// Which one it was has to be said: whoever is a member now may be another's.
 	w.join(true)
-	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref), access.CodeInvalid)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref, nil), access.CodeInvalid)
 	if !w.exists || len(w.leases) > 0 {
 		t.Errorf("removed a membership that was not found, leases %v", w.leases)
 	}
@@ -141,18 +148,18 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
 	w, l := stillOf(membership)
 	first := access.Finding{Subject: membership, MembershipID: w.join(true)}
-	if err := l.RemoveDrift(ctx, first, ref); err != nil {
+	if err := l.RemoveDrift(ctx, first, ref, nil); err != nil {
 		t.Fatal(err)
 	}
 	second := access.Finding{Subject: membership, MembershipID: w.join(true)}
-	wantCode(t, l.RemoveDrift(ctx, second, ref), access.CodeInProgress)
+	wantCode(t, l.RemoveDrift(ctx, second, other, nil), access.CodeInProgress)
 	if err := w.settleAll(t, l); err != nil {
 		t.Fatal(err)
 	}
 	if w.member != second.MembershipID {
 		t.Fatalf("member %q, want the second one", w.member)
 	}
-	if err := l.RemoveDrift(ctx, second, ref); err != nil {
+	if err := l.RemoveDrift(ctx, second, other, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.settleAll(t, l); err != nil {
@@ -196,7 +203,7 @@ func TestSettleWaitsForALateCreation(t *testing.T) {
 	w.before = nil
 	delete(w.rows, "a")
 	settles := w.leases[subject.Key()].SettlesAt
-	wantCode(t, l.Settle(ctx, subject.Key()), access.CodeInProgress)
+	wantCode(t, settleError(l), access.CodeInProgress)
 	if !w.now.Before(settles) {
 		t.Fatal("the test is too slow for itself")
 	}

@@ -48,6 +48,9 @@ type Document struct {
 	Policy access.Policy
 	Digest string // SHA-256 of Bytes, hex
 	Bytes  []byte
+	// DeployedAt is when the pointer was set to this policy. Exemptions of
+	// Policy end access.MaxExemption later at the latest, whatever Bytes says.
+	DeployedAt time.Time
 }
 
 // Loader gives the policy in force. It is safe for concurrent use.
@@ -60,6 +63,7 @@ type Loader struct {
 	mu      sync.Mutex
 	readAt  time.Time // when the pointer was last read
 	current Document
+	policy  access.Policy // of current, as Bytes has it
 }
 
 // New makes a loader that reads the pointer from the SSM parameter called name.
@@ -84,7 +88,7 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	if l.current.Digest != "" && now.Sub(l.readAt) < MaxAge {
 		return l.current, nil
 	}
-	p, err := l.pointer(ctx)
+	p, deployedAt, err := l.pointer(ctx)
 	if err != nil {
 		return Document{}, err
 	}
@@ -93,23 +97,25 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 		if err != nil {
 			return Document{}, err
 		}
-		l.current = d
+		l.current, l.policy = d, d.Policy
 	}
+	l.current.Policy, l.current.DeployedAt = l.policy.DeployedAt(deployedAt), deployedAt
 	l.readAt = now
 	return l.current, nil
 }
 
-func (l *Loader) pointer(ctx context.Context) (Pointer, error) {
+// pointer reads the pointer, and when it was set.
+func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
 	out, err := l.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &l.name})
 	if err != nil {
-		return Pointer{}, lambdaerr.FromAWS(err, "read the policy's pointer")
+		return Pointer{}, time.Time{}, lambdaerr.FromAWS(err, "read the policy's pointer")
 	}
 	var p Pointer
 	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil ||
 		p.Bucket == "" || p.Key == "" || len(p.SHA256) != hex.EncodedLen(sha256.Size) {
-		return Pointer{}, access.Errorf(access.CodeMisconfigure, "parameter %s does not name a policy", l.name)
+		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s does not name a policy", l.name)
 	}
-	return p, nil
+	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
 }
 
 func (l *Loader) fetch(ctx context.Context, p Pointer) (Document, error) {

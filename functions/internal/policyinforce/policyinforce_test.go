@@ -26,6 +26,7 @@ type fakeAWS struct {
 	pointer  string
 	objects  map[string]string
 	err      error
+	set      *time.Time // when the pointer was
 	pointers int
 	bodies   int
 }
@@ -38,7 +39,7 @@ func (f *fakeAWS) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 	if aws.ToString(in.Name) != "/elevator/policy" {
 		return nil, fmt.Errorf("no parameter %s", aws.ToString(in.Name))
 	}
-	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &f.pointer}}, nil
+	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &f.pointer, LastModifiedDate: f.set}}, nil
 }
 
 func (f *fakeAWS) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
@@ -121,5 +122,40 @@ func TestLoadRefusesWhatIsNotThePolicy(t *testing.T) {
 				t.Errorf("got %v (code %s), want %s", err, got, access.CodeMisconfigure)
 			}
 		})
+	}
+}
+
+// An exemption lasts 72 hours after the pointer was set at the most: who writes a
+// policy by hand gets no longer one than a deployment does.
+func TestExemptionsEndAfterThePointerWasSet(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	const body = `{"accounts":[],"groups":[],"exemptions":[{"group_id":"g","email":"a@example.com","until":"2026-01-03T12:00:00Z","reason":"x"},{"group_id":"h","email":"a@example.com","until":"2027-01-01T00:00:00Z","reason":"x"}]}`
+	set := now.Add(-time.Hour)
+	fake := &fakeAWS{pointer: pointerTo("one", body), objects: map[string]string{"b/one": body}, set: &set}
+	loader := policyinforce.New(fake, fake, "/elevator/policy", func() time.Time { return now })
+	untils := func() (all []string) {
+		t.Helper()
+		d, err := loader.Document(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range d.Policy.Exemptions {
+			all = append(all, e.Until.Format(time.RFC3339))
+		}
+		return append(all, d.DeployedAt.Format(time.RFC3339))
+	}
+	if got, want := untils(), []string{"2026-01-03T12:00:00Z", "2026-01-04T11:00:00Z", "2026-01-01T11:00:00Z"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// The same policy deployed again.
+	now = now.Add(time.Hour)
+	set = now
+	if got, want := untils(), []string{"2026-01-03T12:00:00Z", "2026-01-04T13:00:00Z", "2026-01-01T13:00:00Z"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("set again: got %q, want %q", got, want)
+	}
+	fake.set = nil
+	now = now.Add(time.Hour)
+	if got, want := untils(), []string{"0001-01-01T00:00:00Z"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("without the time: got %q, want %q", got, want)
 	}
 }

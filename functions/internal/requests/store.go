@@ -41,7 +41,9 @@
 //	StoreRunToken  token
 //	BeginRunPost, CompleteRunPost  posts
 //
-// One more row, "reconcile#heartbeat", is written with PutItem (PutBeat).
+// Written with PutItem are also "reconcile#heartbeat" (PutBeat),
+// "reconcile#removals" (ReserveRemoval), and the rows "removal#…" (PutRemoval),
+// which say how the removals of findings ended.
 package requests
 
 import (

@@ -97,6 +97,9 @@ type Collected struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// New is how many findings no run knew before: the first ones.
 	New int `json:"new"`
+	// Exempted says that this run is the first to leave some finding alone under
+	// an exemption.
+	Exempted bool `json:"exempted,omitempty"`
 	// Next is "remove", "ask" or "report".
 	Next         string          `json:"next"`
 	Guard        access.Guard    `json:"guard,omitempty"`
@@ -116,6 +119,16 @@ type Known struct {
 	// Unmanageable and Provisioned are what was told last.
 	Unmanageable Told `json:"unmanageable,omitzero"`
 	Provisioned  Told `json:"provisioned,omitzero"`
+	// Spared are the findings that runs in mode revoke left alone, by exemption
+	// (access.Exemption.Key) and Subject.Key, until the exemptions end.
+	Spared map[string]SparedFinding `json:"spared,omitempty"`
+}
+
+// SparedFinding says which run left a finding alone first.
+type SparedFinding struct {
+	Since time.Time `json:"since"`
+	Run   string    `json:"run"`
+	Until time.Time `json:"until"`
 }
 
 // Told is what some run told of.

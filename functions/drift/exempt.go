@@ -1,0 +1,97 @@
+package drift
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/runs"
+)
+
+// exempt marks the findings that the policy leaves alone for now. Only users of
+// findings that an exemption's target has are looked up. A finding whose user
+// can't be looked up may be exempt: it is left out, and counts as unread.
+func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
+	about := make([][]access.Exemption, len(findings))
+	asked := map[string]bool{}
+	for i, f := range findings {
+		if about[i] = policy.ExemptionsOf(f.Target, now); len(about[i]) > 0 {
+			asked[f.PrincipalID] = true
+		}
+	}
+	if len(asked) == 0 {
+		return findings, nil
+	}
+	reading, cancel := inTime(ctx)
+	defer cancel()
+	ids := sortedKeys(asked)
+	names := make([][]string, len(ids))
+	failed := make([]error, len(ids))
+	each(len(ids), callsAtOnce, func(i int) {
+		names[i], _, failed[i] = e.Directory.UserNames(reading, ids[i])
+	})
+	var missing gaps
+	for i, f := range findings {
+		if len(about[i]) == 0 {
+			kept = append(kept, f)
+			continue
+		}
+		n, _ := slices.BinarySearch(ids, f.PrincipalID)
+		if failed[n] != nil {
+			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", lambdaerr.Message(failed[n]))
+			missing.add("user "+f.PrincipalID, failed[n])
+			continue
+		}
+		for _, x := range about[i] {
+			// Of several, the one that lasts longest.
+			if x.IsFor(names[n]...) && (f.Exemption == nil || x.Until.After(f.Exemption.Until)) {
+				f.Exemption = &access.Spared{Until: x.Until, Reason: x.Reason, Key: x.Key()}
+			}
+		}
+		kept = append(kept, f)
+	}
+	return kept, missing.unread()
+}
+
+// spare enters into what is known which findings a run in mode revoke leaves
+// alone, says since when, and reports whether this run is the first to leave
+// one. What has ended is forgotten.
+func spare(k *runs.Known, plan *runs.Plan, findings []access.Finding, now time.Time) (first bool) {
+	if plan.Mode != access.DriftRevoke {
+		return false
+	}
+	maps.DeleteFunc(k.Spared, func(_ string, s runs.SparedFinding) bool { return !now.Before(s.Until) })
+	for i, f := range findings {
+		if f.Exemption == nil {
+			continue
+		}
+		key := f.Exemption.Key + " " + f.Key()
+		known, ok := k.Spared[key]
+		if !ok {
+			known = runs.SparedFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
+			if k.Spared == nil {
+				k.Spared = map[string]runs.SparedFinding{}
+			}
+			k.Spared[key] = known
+		}
+		spared := *f.Exemption
+		spared.Since, spared.Run = known.Since, known.Run
+		findings[i].Exemption = &spared
+		first = first || known.Run == plan.Run
+	}
+	return first
+}
+
+// removable is how many of the findings a run may remove: those without an
+// exemption.
+func removable(findings []access.Finding) (n int) {
+	for _, f := range findings {
+		if f.Exemption == nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/leases"
+)
+
+var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// inForce is a policy that covers one permission set, or can't be read.
+type inForce struct {
+	set        string
+	exemptions []access.Exemption
+	err        error
+}
+
+func (p inForce) Load(context.Context) (access.Policy, string, error) {
+	return access.Policy{
+		Accounts:   []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}}},
+		Exemptions: p.exemptions,
+	}, "digest", p.err
+}
+
+// rows are the rows of runs, by id, and the number of removals.
+type rows struct {
+	runs     map[string]access.Run
+	err      error
+	removals int
+}
+
+func (r *rows) Run(_ context.Context, id string) (access.Run, error) {
+	run, found := r.runs[id]
+	if r.err == nil && !found {
+		return run, access.Errorf(access.CodeNotFound, "there is no run")
+	}
+	return run, r.err
+}
+
+func (r *rows) ReserveRemoval(_ context.Context, _ time.Time, limit int) error {
+	if r.removals >= limit {
+		return access.Errorf(access.CodeOverLimit, "too many")
+	}
+	r.removals++
+	return nil
+}
+
+// users are by id.
+type users struct {
+	byID map[string][]string
+	err  error
+}
+
+func (u users) UserNames(_ context.Context, id string) ([]string, bool, error) {
+	names, found := u.byID[id]
+	return names, found && u.err == nil, u.err
+}
+
+func emergency(change func(*access.Exemption)) access.Exemption {
+	e := access.Exemption{
+		AccountID: subject.AccountID, PermissionSet: subject.PermissionSet, Email: "jane@example.com", Until: nine.Add(time.Minute), Reason: "Slack is down",
+	}
+	if change != nil {
+		change(&e)
+	}
+	return e
+}
+
+// What is removed as drift is what the run has found, and nothing that the
+// payload says; and only if the run's row authorizes it. What the policy in
+// force does not cover, or exempts, stays.
+func TestDrift(t *testing.T) {
+	const drift = `{"operation":"drift","run":"r","index":2}`
+	removal := "drift " + subject.Key() + " m-1"
+	revoke := access.Run{ID: "r", Mode: access.DriftRevoke}
+	asked := func(a *access.RunAnswer) access.Run {
+		return access.Run{ID: "r", Mode: access.DriftRevoke, Guard: access.GuardTooMany, Answer: a}
+	}
+	unavailable := access.Errorf(access.CodeUnavailable, "x")
+	tests := []struct {
+		name       string
+		payload    string // "": drift
+		run        access.Run
+		rowErr     error
+		off        bool
+		set        string // permission set that the policy in force covers; "": the one that was found
+		policyErr  error
+		exemptions []access.Exemption
+		userErr    error
+		userGone   bool
+		limit      int
+		err        error // of the leases
+		want       access.Code
+		calls      []string
+		reserved   int
+	}{
+		{name: "drift", run: revoke, limit: 1, calls: []string{removal}, reserved: 1},
+		{name: "a request holds it by now", run: revoke, limit: 1, err: access.Errorf(access.CodeHeld, "held"), want: access.CodeHeld, calls: []string{removal}, reserved: 1},
+		{name: "the policy covers it no more", run: revoke, set: "Billing", want: access.CodeOutOfScope},
+		{name: "the policy can't be read", run: revoke, policyErr: unavailable, want: access.CodeUnavailable},
+		{name: "the run has not found it", payload: `{"operation":"drift","run":"r","index":3,"subject":{"principal_id":"p"}}`, run: revoke, want: access.CodeNotFound},
+		{name: "no more may be removed for now", run: revoke, limit: 0, want: access.CodeOverLimit, calls: []string{removal}},
+
+		{name: "a run that only warns", run: access.Run{ID: "r", Mode: access.DriftWarn}, want: access.CodeRefused},
+		{name: "a run of an event", run: access.Run{ID: "r", Mode: access.DriftRevoke, Partial: true}, want: access.CodeRefused},
+		{name: "a run without a row", payload: `{"operation":"drift","run":"other","index":2}`, run: revoke, want: access.CodeRefused},
+		{name: "the row can't be read", run: revoke, rowErr: unavailable, want: access.CodeUnavailable},
+		{name: "nobody has answered yet", run: asked(nil), want: access.CodeRefused},
+		{name: "nobody answered in time", run: asked(&access.RunAnswer{At: nine}), want: access.CodeRefused},
+		{name: "a person leaves it", run: asked(&access.RunAnswer{By: access.Person{SlackID: "U1"}}), want: access.CodeRefused},
+		{name: "a person lets it be removed, above the limit", run: asked(&access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}}), calls: []string{removal}},
+		{name: "removals are switched off", run: revoke, off: true, limit: 9, want: access.CodeRefused},
+		{name: "removals are switched off, whatever a person says", run: asked(&access.RunAnswer{Remove: true}), off: true, want: access.CodeRefused},
+
+		{name: "exempt", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
+		{name: "exempt, though a person lets it be removed", run: asked(&access.RunAnswer{Remove: true}), exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
+		{name: "exempt by another of the user's emails", run: revoke, limit: 1,
+			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Email = "JANE.DOE@example.com" })}, want: access.CodeExempt},
+		{name: "another person's exemption", run: revoke, limit: 1,
+			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Email = "bob@example.com" })}, calls: []string{removal}, reserved: 1},
+		{name: "another account's exemption", run: revoke, limit: 1,
+			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.AccountID = "999999999999" })}, calls: []string{removal}, reserved: 1},
+		{name: "an exemption that has ended", run: revoke, limit: 1,
+			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Until = nine })}, calls: []string{removal}, reserved: 1},
+		{name: "an exemption, and who it is can't be read", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userErr: unavailable, want: access.CodeUnavailable},
+		{name: "an exemption, and the user is gone", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userGone: true, calls: []string{removal}, reserved: 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var calls []string
+			var in Input
+			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr}
+			known := map[string][]string{subject.PrincipalID: {"Jane@Example.com", "jane.doe@example.com"}}
+			if test.userGone {
+				known = nil
+			}
+			h := &Handler{
+				Leases: &mockLeases{
+					drift: func(f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
+						if ref != (access.FindingRef{Run: in.Run, Index: in.Index}) {
+							t.Errorf("the removal is of %v", ref)
+						}
+						calls = append(calls, "drift "+f.Subject.Key()+" "+f.MembershipID)
+						if reserve != nil {
+							if err := reserve(t.Context()); err != nil {
+								return err
+							}
+						}
+						return test.err
+					},
+				},
+				Findings: findings{"r2": {Subject: subject, MembershipID: "m-1"}},
+				Rows:     table,
+				Users:    users{known, test.userErr},
+				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.exemptions, test.policyErr},
+
+				RemovalsOff: test.off, Limit: test.limit,
+				Now: func() time.Time { return nine },
+				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			if err := json.Unmarshal([]byte(cmp.Or(test.payload, drift)), &in); err != nil {
+				t.Fatal(err)
+			}
+			out, err := h.Handle(t.Context(), in)
+			if got := access.CodeOf(err); got != test.want || out != (Output{}) {
+				t.Errorf("%+v, error %v, want code %q", out, err, test.want)
+			}
+			if !reflect.DeepEqual(calls, test.calls) || table.removals != test.reserved {
+				t.Errorf("calls %q with %d reserved, want %q with %d", calls, table.removals, test.calls, test.reserved)
+			}
+		})
+	}
+}
+
+// A settled lease says which finding it was for; what the payload says of that
+// is not asked.
+func TestSettle(t *testing.T) {
+	ref := access.FindingRef{Run: "other", Index: 5}
+	removed := Output{Result: access.DriftRemoved, Run: "other", Index: 5}
+	tests := []struct {
+		name    string
+		payload string
+		settled leases.Settled
+		result  access.RemovalResult
+		err     error
+		want    access.Code
+		answer  Output
+		calls   []string
+	}{
+		{name: "a finding", payload: `{"operation":"settle","run":"r","index":2}`, result: access.DriftRemoved,
+			answer: Output{access.DriftRemoved, "r", 2}, calls: []string{"settle " + subject.Key() + " {r 2}"}},
+		{name: "a finding that was gone already", payload: `{"operation":"settle","run":"r","index":2}`, result: access.DriftAlreadyGone,
+			want: access.CodeAlreadyGone, calls: []string{"settle " + subject.Key() + " {r 2}"}},
+		{name: "a finding, not over yet", payload: `{"operation":"settle","run":"r","index":2}`, err: access.Errorf(access.CodeInProgress, "wait"),
+			want: access.CodeInProgress, calls: []string{"settle " + subject.Key() + " {r 2}"}},
+		{name: "nothing", payload: `{"operation":"settle"}`, want: access.CodeNotFound},
+		{name: "a lease of a request", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, calls: []string{"settle account#1#ps#p"}},
+		{name: "a lease that a run made", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, settled: leases.Settled{Finding: ref, Result: access.DriftRemoved},
+			answer: removed, calls: []string{"settle account#1#ps#p"}},
+		{name: "a lease, and a finding in the input", payload: `{"operation":"settle","lease":"nope","run":"r","index":2,"drift":{"run":"r","index":2}}`,
+			calls: []string{"settle nope"}},
+		{name: "a lease that a run made, gone already", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, settled: leases.Settled{Finding: ref, Result: access.DriftAlreadyGone},
+			answer: Output{access.DriftAlreadyGone, "other", 5}, calls: []string{"settle account#1#ps#p"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var calls []string
+			h := &Handler{
+				Leases: &mockLeases{
+					settle: func(key string) (leases.Settled, error) {
+						calls = append(calls, "settle "+key)
+						return test.settled, test.err
+					},
+					settleOf: func(key string, ref access.FindingRef) (access.RemovalResult, error) {
+						calls = append(calls, fmt.Sprint("settle ", key, " ", ref))
+						return test.result, test.err
+					},
+				},
+				Findings: findings{"r2": {Subject: subject}},
+				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			var in Input
+			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+				t.Fatal(err)
+			}
+			out, err := h.Handle(t.Context(), in)
+			if got := access.CodeOf(err); got != test.want || out != test.answer {
+				t.Errorf("%+v, error %v, want %+v, code %q", out, err, test.answer, test.want)
+			}
+			if !reflect.DeepEqual(calls, test.calls) {
+				t.Errorf("calls %q, want %q", calls, test.calls)
+			}
+		})
+	}
+	// The state machine reads these fields from every answer.
+	if text, err := json.Marshal(Output{}); err != nil || string(text) != `{"result":"","run":"","index":0}` {
+		t.Errorf("the empty answer is %s, %v", text, err)
+	}
+}

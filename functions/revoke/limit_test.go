@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/task"
+)
+
+// table is DynamoDB as far as the count of removals needs it.
+type table struct {
+	requests.API
+	mu    sync.Mutex
+	items map[string]map[string]types.AttributeValue
+}
+
+func keyOf(of map[string]types.AttributeValue) string {
+	return of["pk"].(*types.AttributeValueMemberS).Value
+}
+
+func (t *table) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return &dynamodb.GetItemOutput{Item: t.items[keyOf(in.Key)]}, nil
+}
+
+func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before, there := t.items[keyOf(in.Item)]
+	holds := false
+	switch *in.ConditionExpression {
+	case "attribute_not_exists(#pk)":
+		holds = !there
+	case "#version = :expect":
+		version, ok := before["version"].(*types.AttributeValueMemberN)
+		holds = ok && version.Value == in.ExpressionAttributeValues[":expect"].(*types.AttributeValueMemberN).Value
+	default:
+		return nil, fmt.Errorf("a condition that is not known here: %s", *in.ConditionExpression)
+	}
+	if !holds {
+		return nil, &types.ConditionalCheckFailedException{}
+	}
+	t.items[keyOf(in.Item)] = in.Item
+	return &dynamodb.PutItemOutput{}, nil
+}
+
+// counted are runs from a map, and the count of removals in the table.
+type counted struct {
+	*requests.Store
+	runs map[string]access.Run
+}
+
+func (c counted) Run(_ context.Context, id string) (access.Run, error) { return c.runs[id], nil }
+
+type endless struct{}
+
+func (endless) Finding(context.Context, string, int) (access.Finding, error) {
+	return access.Finding{Subject: subject}, nil
+}
+
+// However a removal is sliced into runs, of whatever kind, in turn or at once,
+// over days: never are more findings removed within 24 hours without a person's
+// consent than the limit.
+func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
+	removedInAll, refused := 0, 0
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 9))
+		limit := r.IntN(6)
+		var mu sync.Mutex
+		now := nine
+		var removed []time.Time // without a person's consent
+		c := counted{requests.New(&table{items: map[string]map[string]types.AttributeValue{}}, "t"), map[string]access.Run{}}
+		h := &Handler{
+			Leases: &mockLeases{drift: func(_ access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
+				if reserve != nil {
+					if err := reserve(t.Context()); err != nil {
+						return err
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if run := c.runs[ref.Run]; !run.MayRemove() {
+					t.Errorf("seed %d: %+v removes something", seed, run)
+				} else if !run.HasConsent() {
+					removed = append(removed, now)
+				}
+				return nil
+			}},
+			Findings: endless{}, Rows: c, Users: users{}, Policy: anyPolicy{}, Limit: limit,
+			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		}
+		for round := range 40 {
+			now = now.Add(time.Duration(r.Int64N(int64(4 * time.Hour))))
+			run := access.Run{
+				ID: fmt.Sprint("r", round), Partial: r.IntN(4) == 0, Mode: []access.DriftMode{access.DriftRevoke, access.DriftRevoke, access.DriftWarn}[r.IntN(3)],
+				Guard: []access.Guard{"", "", access.GuardTooMany}[r.IntN(3)],
+			}
+			if r.IntN(3) == 0 {
+				run.Answer = &access.RunAnswer{Remove: r.IntN(2) == 0, At: now}
+			}
+			c.runs[run.ID] = run
+			var all sync.WaitGroup
+			for i := range r.IntN(8) {
+				all.Go(func() {
+					in := Input{Input: task.Input{Operation: "drift", Run: run.ID}, Index: i}
+					for {
+						_, err := h.Handle(t.Context(), in)
+						switch access.CodeOf(err) {
+						case access.CodeConflict:
+							continue
+						case "", access.CodeOverLimit, access.CodeRefused:
+						default:
+							t.Errorf("seed %d: %v", seed, err)
+						}
+						if err != nil {
+							mu.Lock()
+							refused++
+							mu.Unlock()
+						}
+						return
+					}
+				})
+			}
+			all.Wait()
+		}
+		slices.SortFunc(removed, time.Time.Compare)
+		for i := range removed {
+			within := 0
+			for _, at := range removed[i:] {
+				if at.Sub(removed[i]) <= 24*time.Hour {
+					within++
+				}
+			}
+			if within > limit {
+				t.Fatalf("seed %d: %d removals within 24 hours from %v, and the limit is %d", seed, within, removed[i], limit)
+			}
+		}
+		removedInAll += len(removed)
+	}
+	if removedInAll < 300 || refused < 300 {
+		t.Errorf("%d removals and %d refusals: it shows nothing", removedInAll, refused)
+	}
+}
