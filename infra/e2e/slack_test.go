@@ -35,11 +35,15 @@ func (s *stack) open(t *testing.T, person string) *form {
 	t.Helper()
 	for n := range s.patience() {
 		time.Sleep(time.Duration(n) * time.Second)
+		began := time.Now()
 		f := s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
-		if v, err := s.topView(person); n == s.patience()-1 || err == nil && strings.Contains(string(v.Raw), `"account"`) {
+		v, err := s.topView(person)
+		stuck := err == nil && (strings.Contains(string(v.Raw), notInTime) || strings.Contains(string(v.Raw), loading))
+		if n == s.patience()-1 || !stuck {
 			return f
 		}
-		f.unlock() // it says that something did not answer in time
+		s.doAgain(t, began, person+" opens the form")
+		f.unlock()
 	}
 	panic("nobody has no patience at all")
 }
@@ -61,6 +65,7 @@ func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 	var res simulator.Result
 	for n := range s.patience() {
 		time.Sleep(time.Duration(n) * time.Second)
+		began := time.Now()
 		res = simulator.Result{}
 		if err := s.post(path, by, &res); err != nil {
 			f.unlock()
@@ -69,7 +74,7 @@ func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 		if res.Status != http.StatusInternalServerError {
 			break
 		}
-		t.Logf("%s is told by Slack that it had trouble connecting, and tries again", person)
+		s.doAgain(t, began, person+" is told by Slack that it had trouble connecting, and opens the form")
 	}
 	if !res.OK {
 		f.unlock()
@@ -109,11 +114,12 @@ func (f *form) choose(t *testing.T, action, typed string) {
 	var offered []simulator.Option
 	for n := range f.stack.patience() {
 		time.Sleep(time.Duration(n) * time.Second)
+		began := time.Now()
 		offered = f.offered(t, action, typed)
 		if len(offered) != 1 || !strings.Contains(offered[0].Text, notInTime) {
 			break
 		}
-		t.Logf("%s was told that something did not answer in time, and types again", f.person)
+		f.stack.doAgain(t, began, f.person+" types into "+action)
 	}
 	for _, o := range offered {
 		if strings.Contains(o.Text, typed) {
@@ -145,6 +151,7 @@ func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Res
 	t.Helper()
 	for n := range f.stack.patience() {
 		time.Sleep(time.Duration(n) * time.Second)
+		began := time.Now()
 		res = simulator.Result{}
 		err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res)
 		if err != nil {
@@ -153,13 +160,33 @@ func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Res
 		if said := fmt.Sprint(res.FieldErrors); !strings.Contains(said, notInTime) && !strings.Contains(said, notStarted) {
 			break
 		}
-		t.Logf("%s was told that something did not answer in time, and submits again", f.person)
+		f.stack.doAgain(t, began, f.person+" submits the form")
 	}
 	return res
 }
 
-// notInTime is what the app says where something took too long.
+// doAgain notes that a person does something again, because the app said that
+// something did not answer in time. The app says the same of every error that it
+// has no words for. Only waiting is a reason to do something again: an answer that
+// came at once is an error of the app, which a second try would hide.
+func (s *stack) doAgain(t *testing.T, began time.Time, what string) {
+	t.Helper()
+	took := time.Since(began)
+	if took < waitsAtLeast {
+		t.Errorf("%s: after %s the app says that something did not answer in time", what, took)
+	}
+	s.again.Add(1)
+	t.Logf("%s: after %s the app says that something did not answer in time; once more", what, took)
+}
+
+// waitsAtLeast is less than the app waits for an answer before it says that there
+// was none: a second for a request that was late already, 2.1 s otherwise.
+const waitsAtLeast = 900 * time.Millisecond
+
+// What the app says where something took too long, and what a form says before
+// anything is known.
 const (
+	loading    = "One moment, getting the form ready"
 	notInTime  = "did not answer in time"
 	notStarted = "is stored but could not be started"
 )
@@ -263,6 +290,7 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 	t.Helper()
 	for range s.patience() {
 		before := s.toldToPressAgain(t, person)
+		began := time.Now()
 		res = simulator.Result{}
 		err := s.post("/sim/press", map[string]any{"person": person, "channel": p.Channel, "ts": p.TS, "action_id": action, "stale": stale}, &res)
 		if err != nil {
@@ -271,7 +299,7 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if s.toldToPressAgain(t, person) == before {
 			break
 		}
-		t.Logf("%s was told that something did not answer in time, and presses %s again", person, action)
+		s.doAgain(t, began, person+" presses "+action)
 	}
 	return res
 }
