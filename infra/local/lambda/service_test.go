@@ -131,7 +131,7 @@ func TestEnvironment(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got.Remaining < 4 || got.Remaining > 5 {
+	if got.Remaining <= 0 || got.Remaining > 5 { // of a busy machine's process some seconds are gone
 		t.Errorf("%.1f s remain of 5", got.Remaining)
 	}
 }
