@@ -166,7 +166,7 @@ func TestClearErrors(t *testing.T) {
 		{name: "wrong organization", args: []string{"-seed", broken}, wantCode: 1, want: []string{broken, "accounts[0]: name is missing"}},
 		{name: "moto is not installed", venv: noMoto, wantCode: 1, want: []string{"moto is not installed", noMoto}},
 		{name: "moto does not start", venv: deadMoto, wantCode: 1, want: []string{"start moto", "no flask here"}},
-		{name: "moto does not answer", args: []string{"-aws", "http://" + freeAddress(t)}, wantCode: 1, want: []string{"connection refused"}},
+		{name: "moto does not answer", args: []string{"-aws", "http://127.0.0.1:1"}, wantCode: 1, want: []string{"connection refused"}},
 		{name: "unknown flag", args: []string{"-colour", "red"}, wantCode: 2, want: []string{"-colour"}},
 		{name: "all mistakes at once", args: []string{"-listen", "8080", "-aws", "moto", "-slack-api", "https://slack.com/api/", "more"}, wantCode: 2,
 			want: []string{"-listen must be HOST:PORT", "-aws must be a URL", "-slack-api needs -slack-bot-token", `unexpected argument "more"`}},

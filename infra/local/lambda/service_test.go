@@ -167,8 +167,8 @@ func TestKilledProcess(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for syscall.Kill(first.PID, 0) == nil && time.Now().Before(deadline) {
+	deadline := time.Now().Add(20 * time.Second)
+	for !s.KnowsEndOf(first.PID) && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	second, _ := probeEnvironment(t, s, "")
