@@ -3,14 +3,18 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/slack/simulator"
 )
 
 // removalLimit is the promise: the first attempt to remove access comes within
@@ -470,16 +474,20 @@ func TestTwoApproversAtOnce(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "shop-production", "DeveloperAccess", 10})
 	m := r.message(t)
-	before := local.toldToPressAgain(t, bob) + local.toldToPressAgain(t, carol)
+	var warned atomic.Bool
 	var all sync.WaitGroup
 	for _, p := range []struct{ person, action string }{{bob, "approve"}, {carol, "deny"}, {bob, "approve"}, {carol, "approve"}} {
 		all.Go(func() {
-			local.post("/sim/press", map[string]any{"person": p.person, "channel": m.Channel, "ts": m.TS, "action_id": p.action, "stale": true}, nil)
+			var res simulator.Result
+			local.post("/sim/press", map[string]any{"person": p.person, "channel": m.Channel, "ts": m.TS, "action_id": p.action, "stale": true}, &res)
+			if res.Status == http.StatusInternalServerError {
+				warned.Store(true) // Slack shows them a warning
+			}
 		})
 	}
 	all.Wait()
 	if local.requestRow(t, r.id, "outcome").Outcome == nil {
-		if local.toldToPressAgain(t, bob)+local.toldToPressAgain(t, carol) == before {
+		if !warned.Load() && local.toldToPressAgain(t, bob, m.TS)+local.toldToPressAgain(t, carol, m.TS) == 0 {
 			t.Fatal("four presses came to nothing, and nobody was told to press again")
 		}
 		local.press(t, bob, m, "approve", true)
