@@ -164,7 +164,7 @@ func TestGroupMembership(t *testing.T) {
 	went := m.waitNoMember(t, 10*time.Second+removalLimit)
 	states := m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantLasted(t, m.request, went, 10*time.Second)
-	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AwaitApproval Approved? OnlyTheHint Grant ConfirmGrant AuditGrant Active "+removal; got != want {
+	if got, want := approvedPath(states), "Evaluate OnlyToRevoke? Announce Route approval Grant ConfirmGrant AuditGrant Active "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
