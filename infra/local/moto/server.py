@@ -1,4 +1,5 @@
-"""Runs moto_server, and spares it what it does again and again to no effect.
+"""Runs moto_server on a socket that it is handed, file descriptor 3, and spares
+it what it does again and again to no effect.
 
 moto parses a state machine's definition at every start of an execution, makes a
 client of AWS for every task, and looks for each of the ten kinds of value of
