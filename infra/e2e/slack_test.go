@@ -297,6 +297,7 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if err != nil {
 			t.Fatalf("press %s: %v", action, err)
 		}
+		stale = true // a press that was not answered may have had its effect: then the button is gone by now
 		return res, s.toldToPressAgain(t, person, p.TS) > before
 	})
 }
