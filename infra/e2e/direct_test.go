@@ -56,7 +56,7 @@ func TestDirectMessages(t *testing.T) {
 	if res := local.press(t, dave, granted, "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	r.waitGone(t, soon)
+	r.waitGone(t, removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	r.waitDirect(t, dave, "dm-revoked")
 	for purpose, sent := range r.direct(t, dave) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/slack/simulator"
 )
@@ -96,7 +97,7 @@ func TestDrain(t *testing.T) {
 	}
 	again := s.ask(t, wish{kim, "network", "ReadOnlyAccess", 12})
 	again.waitAssigned(t)
-	again.waitGone(t, soon)
+	again.waitGone(t, 12*time.Second+removalLimit)
 	if err := s.secretsInLog(); err != nil {
 		t.Error(err)
 	}

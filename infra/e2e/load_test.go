@@ -51,7 +51,7 @@ func TestLoad(t *testing.T) {
 	total := much.presses * much.seconds
 	// Once a second: a decision has some 40 calls for the one moto in its wake.
 	denies := func(i int) bool { return i%much.presses == much.presses/2 }
-	toldBefore := s.toldToPressAgain(t, carol)
+	toldBefore := s.toldToPressAgain(t, carol, "")
 	results := make([]pressed, total)
 	var all sync.WaitGroup
 	tick := time.NewTicker(time.Second / time.Duration(much.presses))
@@ -103,7 +103,7 @@ func TestLoad(t *testing.T) {
 			undecided++
 		}
 	}
-	told := s.toldToPressAgain(t, carol) - toldBefore
+	told := s.toldToPressAgain(t, carol, "") - toldBefore
 	t.Logf("%d of %d decisions came while the table did not answer in time; %d times who pressed them was told to press again, %d times Slack showed a warning",
 		undecided, much.seconds, told, warnedDecisions)
 	if told+warnedDecisions < undecided {

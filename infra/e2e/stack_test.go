@@ -12,13 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -60,6 +60,10 @@ type stack struct {
 
 	// forms has one lock for each person: a person fills one form at a time.
 	forms sync.Map
+
+	// again counts how often a person did something again, because the app said
+	// that something did not answer in time.
+	again atomic.Int64
 }
 
 // local is the stack that the tests of this package share, quiet the one of
@@ -162,7 +166,10 @@ func run(m *testing.M) int {
 		return code
 	}
 	code = m.Run()
-	for _, s := range stacks {
+	for name, s := range stacks {
+		if n := (*s).again.Load(); n > 0 {
+			fmt.Fprintf(os.Stderr, "stack %s: %d times a person did something again, because the app had said that something did not answer in time\n", name, n)
+		}
 		if err := (*s).secretsInLog(); err != nil {
 			fmt.Fprintln(os.Stderr, "FAIL:", err)
 			code = 1
@@ -238,7 +245,7 @@ func start(settings, name, organization string) (*stack, func(), error) {
 		return nil, nil, err
 	}
 	cmd := exec.Command(program, "-config", filepath.Join(testdata, settings+".yaml"), "-seed", filepath.Join(testdata, organization+".yaml"),
-		"-listen", freeAddress(), "-gateway", freeAddress(), "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
+		"-listen", anyPort, "-gateway", anyPort, "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -322,15 +329,9 @@ func (s *stack) catalogVersion() (string, error) {
 
 func tail(text []byte) []byte { return text[max(0, len(text)-4000):] }
 
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// anyPort lets the program choose a port and keep it: a port that a test looked
+// for and let go again may be somebody else's when the program wants it.
+const anyPort = "127.0.0.1:0"
 
 func (s *stack) connect() error {
 	cfg := aws.Config{

@@ -238,7 +238,7 @@ func TestRedriven(t *testing.T) {
 		t.Fatalf("press: %+v", res)
 	}
 	again("AwaitEnd")
-	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
 	verify(t, r, told{})
 	if want := []string{"requested", "approved", "granted", "revoked"}; !slices.Equal(r.events(t), want) {
 		t.Errorf("records %q, want %q", r.events(t), want)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -122,7 +123,7 @@ func TestUpgradeWithRequestsInFlight(t *testing.T) {
 		t.Fatalf("deny: %+v", res)
 	}
 	granted.waitAssigned(t)
-	granted.waitGone(t, soon)
+	granted.waitGone(t, 12*time.Second+removalLimit)
 	for r, want := range map[*request][]string{granted: {"requested", "approved", "granted", "revoked"}, denied: {"requested", "denied"}} {
 		states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 		if slices.Contains(states, "Close") {

@@ -243,6 +243,7 @@ func (c *call) respond(u responseURL) answer {
 	if c.str("response_type") != "in_channel" {
 		m.EphemeralTo = u.user
 	}
+	m.AnswerTo = u.ts
 	c.w.post(m)
 	return nil
 }

@@ -227,6 +227,14 @@ func TestPress(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "Bob sees", w.sees("U0BOB"), []string{"done", "not you"})
+	var seen struct {
+		Messages []struct {
+			Text, TS string
+			AnswerTo string `json:"answer_to"`
+		}
+	}
+	w.get("/sim/messages?person=U0BOB", &seen)
+	same(t, "what the answer is to", seen.Messages[1].AnswerTo, seen.Messages[0].TS)
 	same(t, "Ada sees", w.sees("U0ADA"), []string{"done"})
 	for i := 2; i <= responseURLUses; i++ {
 		if err := answer(&slackgo.WebhookMessage{Text: "again"}); err != nil {

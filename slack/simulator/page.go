@@ -67,6 +67,7 @@ type shown struct {
 	Text     string          `json:"text"`
 	Blocks   []any           `json:"blocks"`
 	Only     string          `json:"ephemeral_to,omitempty"`
+	AnswerTo string          `json:"answer_to,omitempty"`
 	EditedTS string          `json:"edited_ts,omitempty"`
 	Metadata json.RawMessage `json:"metadata,omitempty"`
 	Mentions bool            `json:"mentions_you,omitempty"`

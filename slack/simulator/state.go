@@ -24,7 +24,7 @@ func (w *workspace) firstPerson() Person {
 func show(m message, person string, withMetadata bool) shown {
 	s := shown{
 		Channel: m.Channel, TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: m.Blocks,
-		Only: m.EphemeralTo, EditedTS: m.EditedTS, Mentions: mentions(m, person),
+		Only: m.EphemeralTo, AnswerTo: m.AnswerTo, EditedTS: m.EditedTS, Mentions: mentions(m, person),
 	}
 	if s.Blocks == nil {
 		s.Blocks = []any{}

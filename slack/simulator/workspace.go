@@ -47,6 +47,7 @@ type message struct {
 	Blocks      []any
 	Metadata    json.RawMessage
 	EphemeralTo string // empty: everybody in the channel sees it
+	AnswerTo    string // the message whose button somebody pressed, where this is the answer to it
 	EditedTS    string
 	Gone        bool
 	// earlier are the blocks of previous versions, for a press on an old one.

@@ -2,8 +2,10 @@ package catalog_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,12 +19,15 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
+var buckets atomic.Int64 // that were made
+
 // The conditions of reads and writes against an S3 that is not this test's own.
 func TestObject(t *testing.T) {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
 	})
-	bucket := aws.String("catalog")
+	// Of its own, also where the test runs again in the same process.
+	bucket := aws.String(fmt.Sprint("catalog-", buckets.Add(1)))
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		t.Fatal(err)
 	}

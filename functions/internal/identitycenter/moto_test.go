@@ -44,6 +44,15 @@ func TestOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	t.Cleanup(func() { // the test may run again in the same process
+		if _, err := store.DeleteUser(ctx, &identitystore.DeleteUserInput{IdentityStoreId: instance.IdentityStoreId, UserId: user.UserId}); err != nil {
+			t.Error(err)
+		}
+		if _, err := admin.DeletePermissionSet(ctx, &ssoadmin.DeletePermissionSetInput{InstanceArn: instance.InstanceArn, PermissionSetArn: set.PermissionSet.PermissionSetArn}); err != nil {
+			t.Error(err)
+		}
+	})
+
 	found, ok, err := c.UserByEmail(ctx, "Alice@example.com")
 	if want := (identitycenter.User{ID: *user.UserId, UserName: "alice", DisplayName: "Alice", Email: "alice@example.com"}); found != want || !ok || err != nil {
 		t.Errorf("UserByEmail = %+v, %v, %v", found, ok, err)

@@ -1,9 +1,11 @@
 package runs_test
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +21,8 @@ func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
 var monday = time.Date(2026, 3, 2, 9, 30, 0, 123456789, time.UTC)
 
+var buckets atomic.Int64 // that were made
+
 // stores are a bucket of an S3 that is not this test's own, and a memory: both
 // keep the same promises.
 func stores(t *testing.T) map[string]*runs.Store {
@@ -26,7 +30,8 @@ func stores(t *testing.T) map[string]*runs.Store {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
 	})
-	bucket := strings.ToLower(t.Name())
+	// Of its own, also where the test runs again in the same process.
+	bucket := fmt.Sprint(strings.ToLower(t.Name()), "-", buckets.Add(1))
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,6 +51,35 @@ func TestInvocation(t *testing.T) {
 	}
 }
 
+// TestHold: an invocation is held until its rule is forgotten, and no other.
+func TestHold(t *testing.T) {
+	var f Rules
+	for _, label := range []string{"a", "b"} {
+		if status, answer := set(t, &f, `{"kind":"hold","label":"`+label+`","function":"-`+label+`","count":-1}`); status != http.StatusOK {
+			t.Fatalf("set rule: %d %s", status, answer)
+		}
+	}
+	isHeld := func(fault lambda.Fault) bool {
+		select {
+		case <-fault.Hold:
+			return false
+		default:
+			return true
+		}
+	}
+	first, second, other := f.Invocation("1", "x-a", []byte("{}")), f.Invocation("2", "x-a", []byte("{}")), f.Invocation("3", "x-b", []byte("{}"))
+	if !isHeld(first) || !isHeld(second) || !isHeld(other) {
+		t.Error("an invocation is not held")
+	}
+	f.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodDelete, "/_faults?label=a", nil))
+	if isHeld(first) || isHeld(second) || !isHeld(other) {
+		t.Errorf("held: %t, %t and %t; want the last one alone", isHeld(first), isHeld(second), isHeld(other))
+	}
+	if fault := f.Invocation("4", "x-a", []byte("{}")); fault != (lambda.Fault{}) {
+		t.Errorf("after that: %+v", fault)
+	}
+}
+
 // service counts its calls, and answers with their number.
 type service struct{ calls int }
 
@@ -60,14 +90,20 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // front is a service with rules in front of it. A call is named by its path, and
-// made by the instance in its header.
-func front(t *testing.T, f *Rules, s http.Handler) (call func(path, instance, body string) (int, string, error)) {
+// made by the instance in its header. The caller gives up when giveUp returns.
+func front(t *testing.T, f *Rules, s http.Handler, giveUp func()) (call func(path, instance, body string) (int, string, error)) {
 	t.Helper()
 	server := httptest.NewServer(f.Calls(s, func(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }, func(r *http.Request) string { return r.Header.Get("Instance") }))
 	t.Cleanup(server.Close)
-	client := &http.Client{Timeout: 200 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	return func(path, instance, body string) (int, string, error) {
-		r, err := http.NewRequest(http.MethodPut, server.URL+"/"+path, strings.NewReader(body))
+		// What hangs ends when the test gives up, which is when all that is to come has come.
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if giveUp != nil {
+			go func() { giveUp(); cancel() }()
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, server.URL+"/"+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +144,7 @@ func TestRefusedCall(t *testing.T) {
 			if status, answer := set(t, &f, tt.rule); status != http.StatusOK {
 				t.Fatalf("set rule: %d %s", status, answer)
 			}
-			call := front(t, &f, &s)
+			call := front(t, &f, &s, nil)
 			status, body, err := call(tt.call, "", tt.body)
 			if err != nil || status != tt.wantStatus || !strings.Contains(body, tt.wantCode) {
 				t.Errorf("%d %s %v, want %d %s", status, body, err, tt.wantStatus, tt.wantCode)
@@ -145,13 +181,21 @@ func TestCallWithoutAnswer(t *testing.T) {
 			done := make(chan struct{}, 1)
 			var s service
 			set(t, &f, tt.rule)
-			call := front(t, &f, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r); done <- struct{}{} }))
+			came := make(chan struct{}) // all that is to come
+			call := front(t, &f, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r); done <- struct{}{} }), func() { <-came })
+			go func() {
+				defer close(came)
+				if tt.effect > 0 {
+					<-done
+				}
+				for get(&f, "") != "[]" { // until the rule is used up
+					time.Sleep(time.Millisecond)
+				}
+			}()
 			if status, body, err := call("x", "i1", "{}"); err == nil {
 				t.Errorf("answered: %d %s", status, body)
 			}
-			if tt.effect > 0 {
-				<-done
-			}
+			<-came
 			var killed []string
 			for len(kills) > 0 {
 				killed = append(killed, <-kills)
@@ -167,7 +211,7 @@ func TestSlowCall(t *testing.T) {
 	var f Rules
 	var s service
 	set(t, &f, `{"kind":"slow","target":"x","delay_ms":50}`)
-	call := front(t, &f, &s)
+	call := front(t, &f, &s, nil)
 	began := time.Now()
 	if status, _, err := call("x", "", ""); err != nil || status != 200 || time.Since(began) < 50*time.Millisecond {
 		t.Errorf("%d %v after %s", status, err, time.Since(began))
@@ -179,7 +223,7 @@ func TestCallsOfInvocations(t *testing.T) {
 	inHand := map[string]lambda.Invocation{}
 	f := Rules{Caller: func(instance string) (lambda.Invocation, bool) { inv, ok := inHand[instance]; return inv, ok }}
 	var s service
-	call := front(t, &f, &s)
+	call := front(t, &f, &s, nil)
 	set(t, &f, `{"kind":"error","label":"l","target":"x","function":"-grant","operation":"start","request_id":"r1","invocations":2}`)
 	for i, step := range []struct {
 		id, function, payload, call string
@@ -278,7 +322,7 @@ func TestCourse(t *testing.T) {
 	var f Rules
 	set(t, &f, `{"kind":"operation","target":"CreateAccountAssignment","polls":1}`)
 	var s service
-	if status, _, err := front(t, &f, &s)(create, "", ""); err != nil || status != 200 {
+	if status, _, err := front(t, &f, &s, nil)(create, "", ""); err != nil || status != 200 {
 		t.Errorf("the call is answered with status %d, %v", status, err)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	KillBefore      Kind = "kill_before"      // the process dies instead of getting the event
 	KillAfter       Kind = "kill_after"       // it dies after its effect, before its answer arrives
 	Delay           Kind = "delay"            // the event reaches it later
+	Hold            Kind = "hold"             // the event reaches it when the rule is forgotten
 	InvokeThrottled Kind = "invoke_throttled" // Lambda answers TooManyRequestsException
 	InvokeFailed    Kind = "invoke_failed"    // Lambda answers ServiceException
 
@@ -54,7 +55,7 @@ const (
 )
 
 var (
-	ofInvocations = []Kind{KillBefore, KillAfter, Delay, InvokeThrottled, InvokeFailed}
+	ofInvocations = []Kind{KillBefore, KillAfter, Delay, Hold, InvokeThrottled, InvokeFailed}
 	ofCalls       = []Kind{Throttle, Conflict, ServerError, Unavailable, Denied, NotFound, ResetBefore, ResetAfter, Hang, HangAfter, Slow, KillCaller, KillCallerAfter, Late}
 	delayed       = []Kind{Delay, Slow, Late}
 )
@@ -106,6 +107,8 @@ type Rule struct {
 
 	// Hits is how often it has come about.
 	Hits int `json:"hits,omitempty"`
+
+	held chan struct{} // closed when a rule of the kind Hold is forgotten
 }
 
 // startOperations are the calls that set an operation going, as targets.

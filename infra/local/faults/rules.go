@@ -115,6 +115,7 @@ func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 	}
 	return lambda.Fault{
 		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
+		Hold:       r.held,
 		KillBefore: r.Kind == KillBefore,
 		KillAfter:  r.Kind == KillAfter,
 		Throttled:  r.Kind == InvokeThrottled,
@@ -167,6 +168,9 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if set.Count == 0 {
 			set.Count = 1
 		}
+		if set.Kind == Hold {
+			set.held = make(chan struct{})
+		}
 		f.mu.Lock()
 		f.rules = append(f.rules, &rule{Rule: set, in: map[string]bool{}, drawn: map[string]int{}})
 		f.mu.Unlock()
@@ -183,7 +187,13 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(shown)
 	case http.MethodDelete:
 		f.mu.Lock()
-		f.rules = slices.DeleteFunc(f.rules, func(r *rule) bool { return label == "" || r.Label == label })
+		f.rules = slices.DeleteFunc(f.rules, func(r *rule) bool {
+			forgotten := label == "" || r.Label == label
+			if forgotten && r.held != nil {
+				close(r.held)
+			}
+			return forgotten
+		})
 		f.mu.Unlock()
 	default:
 		http.Error(w, "POST sets a rule, GET shows what is left of them, DELETE forgets all", http.StatusMethodNotAllowed)

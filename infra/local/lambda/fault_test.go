@@ -42,6 +42,37 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// An event that is held reaches the process when it is let go, and no sooner.
+func TestHold(t *testing.T) {
+	hold, asked := make(chan struct{}), make(chan struct{}, 1)
+	s := lambda.New(lambda.Config{
+		Region: "us-east-1", AccountID: "123456789012", Log: io.Discard, Now: time.Now,
+		Fault: func(string, string, []byte) lambda.Fault { asked <- struct{}{}; return lambda.Fault{Hold: hold} },
+	})
+	t.Cleanup(s.Close)
+	if err := s.Register(lambda.Function{Name: "probe", Dir: probeDir, Timeout: 5 * time.Second, MemoryMB: 128}); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan string, 1)
+	go func() {
+		result, err := s.Invoke(context.Background(), "probe", "", []byte(`{"do":"echo","value":1}`))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- string(result.Payload)
+	}()
+	<-asked
+	select {
+	case payload := <-answered:
+		t.Errorf("it answered %s while it was held", payload)
+	case <-time.After(300 * time.Millisecond): // it would have had time to
+	}
+	close(hold)
+	if payload := <-answered; payload != "1" {
+		t.Errorf("it answered %s, want 1", payload)
+	}
+}
+
 // A process is known by its session token, while it works.
 func TestCurrent(t *testing.T) {
 	tokens := make(chan string, 1)

@@ -36,6 +36,7 @@ type Config struct {
 // Fault is what goes wrong with one invocation, on purpose.
 type Fault struct {
 	Delay      time.Duration // the event reaches the process later
+	Hold       chan struct{} // the event reaches the process when this is closed; nil: at once
 	KillBefore bool          // the process is killed in the place of getting the event
 	KillAfter  bool          // it is killed when it answers, and the answer is lost
 	Throttled  bool          // Lambda does not let it through: TooManyRequestsException
@@ -212,6 +213,12 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	if fault.Delay > 0 {
 		select {
 		case <-time.After(fault.Delay):
+		case <-ctx.Done():
+		}
+	}
+	if fault.Hold != nil {
+		select {
+		case <-fault.Hold:
 		case <-ctx.Done():
 		}
 	}

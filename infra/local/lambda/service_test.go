@@ -131,7 +131,7 @@ func TestEnvironment(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got.Remaining < 4 || got.Remaining > 5 {
+	if got.Remaining <= 0 || got.Remaining > 5 { // of a busy machine's process some seconds are gone
 		t.Errorf("%.1f s remain of 5", got.Remaining)
 	}
 }
@@ -167,8 +167,8 @@ func TestKilledProcess(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(5 * time.Second)
-	for syscall.Kill(first.PID, 0) == nil && time.Now().Before(deadline) {
+	deadline := time.Now().Add(20 * time.Second)
+	for !s.KnowsEndOf(first.PID) && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	second, _ := probeEnvironment(t, s, "")

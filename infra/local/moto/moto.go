@@ -76,7 +76,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	// The server gets the socket, not a number: a port that is let go again may be
+	// somebody else's when the server wants it.
+	socket, port, err := listen()
 	if err != nil {
 		return nil, fmt.Errorf("find a port for moto: %w", err)
 	}
@@ -84,7 +86,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	cmd := exec.Command(filepath.Join(filepath.Dir(executable), "python"), "-c", program, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	cmd.Env = environment(c.GatewayPort)
 	cmd.Stdout, cmd.Stderr = output, output
+	cmd.ExtraFiles = []*os.File{socket} // file descriptor 3, see server.py
 	p, err := process.Start(cmd)
+	socket.Close()
 	if err != nil {
 		return nil, fmt.Errorf("start moto: %w", err)
 	}
@@ -180,13 +184,15 @@ func post(ctx context.Context, url string, body []byte) error {
 	return nil
 }
 
-func freePort() (int, error) {
+// listen opens a socket on a free port of 127.0.0.1.
+func listen() (socket *os.File, port int, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	defer l.Close() // the file is a socket of its own, and stays open
+	socket, err = l.(*net.TCPListener).File()
+	return socket, l.Addr().(*net.TCPAddr).Port, err
 }
 
 // tail passes output on and keeps the end of it for an error message.

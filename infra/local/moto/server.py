@@ -1,4 +1,5 @@
-"""Runs moto_server, and spares it what it does again and again to no effect.
+"""Runs moto_server on a socket that it is handed, file descriptor 3, and spares
+it what it does again and again to no effect.
 
 moto parses a state machine's definition at every start of an execution, makes a
 client of AWS for every task, and looks for each of the ten kinds of value of
@@ -10,10 +11,11 @@ import functools
 import sys
 import threading
 
+import moto.server
 from moto.core.serialize import ResponseSerializer
-from moto.server import main
 from moto.stepfunctions.parser.asl.parse import asl_parser
 from moto.stepfunctions.parser.asl.utils import boto_client
+from werkzeug.serving import make_server
 
 
 def parse_once():
@@ -62,8 +64,18 @@ def look_once():
     ResponseSerializer.get_value = direct
 
 
+def listen_on(fd):
+    """Serve on a socket that is open already."""
+
+    def serve(host, port, app, threaded, use_reloader, ssl_context, request_handler):
+        make_server(host, port, app, threaded=threaded, request_handler=request_handler, fd=fd).serve_forever()
+
+    moto.server.run_simple = serve
+
+
 if __name__ == "__main__":
     parse_once()
     connect_once()
     look_once()
-    main()
+    listen_on(3)
+    moto.server.main()
