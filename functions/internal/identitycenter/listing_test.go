@@ -98,7 +98,9 @@ func (m listStore) DescribeGroup(_ context.Context, in *identitystore.DescribeGr
 }
 
 func (m listStore) DescribeUser(_ context.Context, in *identitystore.DescribeUserInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error) {
-	return &identitystore.DescribeUserOutput{UserName: aws.String("name of " + *in.UserId)}, m.err
+	return &identitystore.DescribeUserOutput{UserName: aws.String("name of " + *in.UserId), Emails: []idtypes.Email{
+		{Value: aws.String(*in.UserId + "@example.com")}, {Value: aws.String("U-1@example.org")},
+	}}, m.err
 }
 
 func TestLists(t *testing.T) {
@@ -127,6 +129,8 @@ func TestLists(t *testing.T) {
 		{"a group of SCIM's", func(c *identitycenter.Client) (any, error) { g, _, err := c.Group(ctx, "g-scim"); return g, err },
 			identitycenter.Group{ID: "g-scim", Name: "Team", Provisioned: true}, identitycenter.Group{}},
 		{"a user's name", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserName(ctx, "u-1"); return n, err }, "name of u-1", ""},
+		{"what a user goes by", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserNames(ctx, "u-1"); return n, err },
+			[]string{"name of u-1", "u-1@example.com", "U-1@example.org"}, []string(nil)},
 	}
 	for _, test := range lists {
 		t.Run(test.name, func(t *testing.T) {

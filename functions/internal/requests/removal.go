@@ -42,7 +42,7 @@ func (s *Store) LatestRemoval(ctx context.Context, subject string) (r access.Dri
 }
 
 // PutRemoval writes how the removal of a finding ended, and returns what the
-// table has: the first result stays. The table may drop it KeepClosed later.
+// table has: the first result stays. The table may drop it KeepRun later.
 func (s *Store) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
 	const doing = "write how the removal ended"
 	err := s.putRemoval(ctx, removalKey(r.FindingRef), r, true)
@@ -68,7 +68,7 @@ func (s *Store) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 		return access.Wrap(access.CodeInternal, err, "encode a removal")
 	}
 	row[attrKey] = key[attrKey]
-	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepClosed).Unix(), 10)}
+	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepRun).Unix(), 10)}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	if first {
 		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(0)

@@ -50,8 +50,8 @@ func TestRemoval(t *testing.T) {
 	// Run names have no "#": no other finding has the same key.
 	row := rawRow(t, client, table, "removal#run#run-1#7")
 	equal(t, "attributes", names(row), map[string]bool{"pk": true, "expires": true, "run": true, "index": true, "subject": true, "result": true, "at": true})
-	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(90*24*time.Hour).Unix()); got != want {
-		t.Errorf("expires = %s, want %s: 90 days after the removal", got, want)
+	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
+		t.Errorf("expires = %s, want %s: 60 days after the removal", got, want)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 
 // CreateRun enters a run that is not there yet. Where its id is there already
 // the stored row stays as it is: a repeated task takes no answer away. The
-// table may drop the row KeepClosed after the run's start.
+// table may drop the row KeepRun after the run's start.
 func (s *Store) CreateRun(ctx context.Context, r access.Run) error {
 	const doing = "create run"
 	row, err := marshal(r)
@@ -22,7 +22,7 @@ func (s *Store) CreateRun(ctx context.Context, r access.Run) error {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
 	row[attrKey] = runKey(r.ID)[attrKey]
-	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepClosed).Unix(), 10)}
+	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
 	if len(r.Posts) == 0 {
 		// An update can enter a post only where the map is there.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}

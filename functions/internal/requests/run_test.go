@@ -50,8 +50,8 @@ func TestCreateRunKeepsTheFirst(t *testing.T) {
 		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true,
 		"guard": true, "removals": true, "approvers": true, "answer": true, "posts": true,
 	})
-	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(90*24*time.Hour).Unix()); got != want {
-		t.Errorf("expires = %s, want %s: 90 days after the start", got, want)
+	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
+		t.Errorf("expires = %s, want %s: 60 days after the start", got, want)
 	}
 }
 

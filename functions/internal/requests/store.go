@@ -97,8 +97,15 @@ const (
 // wait that leaves an execution, which lives for a year, time for its access.
 const NeverExpires = 300 * 24 * time.Hour
 
-// KeepClosed is how long the row of a closed request stays in the table, and
-// that of a run after its start. The audit records stay beyond it.
+// KeepRun is how long the row of a run stays in the table after its start, and
+// those about its removals after them. It is well under the 90 days after which
+// Step Functions lets an execution's name be used again (API reference,
+// StartExecution): a run under a name that comes again finds nobody's earlier
+// consent, though DynamoDB may drop rows days late.
+const KeepRun = 60 * 24 * time.Hour
+
+// KeepClosed is how long the row of a closed request stays in the table. The
+// audit records stay beyond it.
 const KeepClosed = 90 * 24 * time.Hour
 
 // Store is the table. Its errors have the codes of functions/access: NotFound
