@@ -221,3 +221,26 @@ func TestRequestOfAnotherDaySaysWhichDay(t *testing.T) {
 		t.Errorf("got %s", got.Body)
 	}
 }
+
+// What a form made before is found without a claim, and takes none.
+func TestFormSentAgainLeavesNoClaim(t *testing.T) {
+	w := newWorld()
+	w.send(t, sentAs("V1", "UJANE", production, "3600"))
+	w.waiting(idOf("V1"))
+	if got := w.send(t, sentAs("V1", "UBOB", production, "3600")); !strings.Contains(got.Body, "somebody else") || len(w.claims["p-bob"].Claims) != 0 {
+		t.Errorf("somebody else's form: %s, claims %+v", got.Body, w.claims)
+	}
+	if len(w.claims["p-jane"].Claims) != 1 {
+		t.Errorf("claims %+v, want jane's", w.claims)
+	}
+	w.send(t, decision("deny", "UANN", idOf("V1")))
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.claims) != 0 {
+		t.Errorf("a form whose request is denied: %s, claims %+v", got.Body, w.claims)
+	}
+	// Where there is no room for a claim it is found all the same.
+	w.limit = 1
+	w.send(t, sentAs("V2", "UJANE", sandbox, "3600"))
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.rows) != 2 {
+		t.Errorf("with no room for a claim: %s, %d rows", got.Body, len(w.rows))
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/claims"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/slack"
 )
@@ -30,7 +32,13 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	work, cancel := working(ctx)
 	defer cancel()
+	// Neither depends on the other, and Slack waits.
+	var requester access.Person
+	var unknown error
+	var who sync.WaitGroup
+	who.Go(func() { requester, unknown = h.People.Requester(work, in.UserID) })
 	submission, mistakes, err := h.validate(work, in.View, submission)
+	who.Wait()
 	if err != nil {
 		log.Error("the form could not be checked", "error", lambdaerr.Message(err))
 		return failed(err)
@@ -39,14 +47,13 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		log.Info("a form with mistakes", "target", submission.Target.String())
 		return answer(slack.FieldErrorsResponse(mistakes))
 	}
-	requester, err := h.People.Requester(work, in.UserID)
-	if err != nil {
-		text, theirs := forPeople(err)
+	if unknown != nil {
+		text, theirs := forPeople(unknown)
 		if theirs {
 			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", lambdaerr.Message(err))
-		return failed(err)
+		log.Error("the requester could not be looked up", "error", lambdaerr.Message(unknown))
+		return failed(unknown)
 	}
 
 	wanted := h.request(in, submission, requester)
@@ -83,37 +90,45 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 // refused, with what the person is told, where they have an undecided request for
 // the same target, or too many undecided requests.
 func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Request) (stored access.Request, created bool, refused *events.APIGatewayV2HTTPResponse, err error) {
-	// A form that was sent before made its request, whatever is claimed since.
-	if stored, err = h.Store.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
+	claim, err := h.Claims.Take(ctx, wanted)
+	if err != nil {
 		return stored, false, nil, err
 	}
-	claim, err := h.Claims.Take(ctx, wanted)
-	switch {
-	case err != nil:
-		return stored, false, nil, err
-	case claim.Other != nil:
-		log.Info("requested already", "other", claim.Other.ID)
-		h.startAgain(ctx, log, *claim.Other)
-		said := answer(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.requestedAlready(*claim.Other))))
+	if claim.Until.IsZero() {
+		// A form that was sent before made its request, whatever is claimed since.
+		if stored, err = h.Store.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
+			return stored, false, nil, err
+		}
+		said := h.turnAway(ctx, log, claim)
 		return stored, false, &said, nil
-	case claim.Pending:
-		log.Info("requested already, and not stored yet")
-		said := stays("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
-		return stored, false, &said, nil
-	case claim.Full:
-		log.Info("too many undecided requests")
-		said := stays(tooMany(h.Claims.Limit))
-		return stored, false, &said, nil
-	case !h.Now().Before(claim.Until):
+	}
+	if !h.Now().Before(claim.Until) {
 		// The claim may soon count no more.
 		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the time for it is over")
 	}
 	stored, created, err = h.Store.Create(ctx, wanted)
-	if err == nil && !created && !stored.Open() {
-		// The same form, delivered twice at once: the other one is decided already.
-		h.free(ctx, log, stored)
+	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
+		// The same form, delivered again: what it made is decided already, or
+		// somebody else's.
+		h.free(ctx, log, wanted)
 	}
 	return stored, created, nil, err
+}
+
+// turnAway says why there is no claim.
+func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.Result) events.APIGatewayV2HTTPResponse {
+	switch {
+	case claim.Other != nil:
+		log.Info("requested already", "other", claim.Other.ID)
+		h.startAgain(ctx, log, *claim.Other)
+		return answer(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.requestedAlready(*claim.Other))))
+	case claim.Pending:
+		log.Info("requested already, and not stored yet")
+		return stays("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
+	default:
+		log.Info("too many undecided requests")
+		return stays(tooMany(h.Claims.Limit))
+	}
 }
 
 // startAgain starts the execution of a request that nothing was heard of yet: the

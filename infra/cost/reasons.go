@@ -27,7 +27,7 @@ var reasons = []reason{
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog, kept for a minute"},
 	{"ingress", "DynamoDB.PutItem", "the claim of the target, so that nobody has two undecided requests for it; the request's row, before anything is started: it is what everything after it believes"},
 	{"ingress", "AWSStepFunctions.StartExecution", "the execution that does the rest"},
-	{"ingress", "DynamoDB.GetItem", "whether the form was sent before, and what its person has claimed; the row that the button belongs to: whether it is still open, and what the policy is to be asked about; the claims again, to free this one"},
+	{"ingress", "DynamoDB.GetItem", "what the person has claimed; the row that the button belongs to: whether it is still open, and what the policy is to be asked about; the claims again, to free this one"},
 	{"ingress", "DynamoDB.UpdateItem", "decision and event in one write, under the condition that nobody was faster"},
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "the wait ends now, and not with the next reminder or the expiry. If the press is faster than the token, `await` makes this call instead, when it stores the token"},
 	{"ingress", "DynamoDB.DeleteItem", "the person's claims, where this was the only one: the target can be requested again"},
