@@ -98,12 +98,26 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 		log.Info("a request past its expiry")
 		return expiredText, nil
 	}
+	// Denying needs no requester who remains: it is always safe.
+	remains := func() error { return nil }
+	if kind == access.OutcomeApproved {
+		remains = later(func() error { return h.People.Remains(work, r.Requester) })
+	}
 	approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
+	gone := remains()
 	if err != nil {
 		return "", err
 	}
 	if rules == nil {
 		return "You can not approve this request, nor discard it." + why, nil
+	}
+	if gone != nil {
+		text, known := forPeople(gone)
+		if !known {
+			return "", gone
+		}
+		log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
+		return text + " So this request can't be approved. You can discard it.", nil
 	}
 	d := rules.policy.Decide(r.Requester.Email, r.Target)
 	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{
@@ -120,6 +134,13 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
 	h.free(ctx, log, r)
 	return "", nil
+}
+
+// later runs f beside what the caller does next; what it returns waits for f.
+func later(f func() error) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return func() error { return <-done }
 }
 
 // withdraw takes a request back, if it is the requester who wants it.
