@@ -140,7 +140,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		}
 		active = slices.DeleteFunc(active, func(r access.Request) bool { return r.EndRequest != nil })
 		for _, r := range active {
-			findings = append(findings, access.Finding{Subject: r.Subject(), UserName: r.Requester.Email, FirstSeen: r.GrantedAt})
+			findings = append(findings, access.Finding{Subject: r.Subject(), UserName: r.Requester.Email})
 			for _, email := range policy.ApproversOf(r.Target) {
 				approvers[email] = true
 			}
