@@ -279,9 +279,9 @@ func TestWhoWritesTheTable(t *testing.T) {
 // One function invokes another one for a single purpose each.
 func TestWhoInvokesWhom(t *testing.T) {
 	want := map[string]string{
-		"ingress":   "reconcile", // for a first catalog
-		// For overdue access; to ask what becomes of the access of many who are gone.
-		"reconcile": "revoke notify",
+		"ingress": "reconcile", // for a first catalog
+		// To ask what becomes of the access of many who are gone; for overdue access.
+		"reconcile": "notify revoke",
 	}
 	got := map[string]string{}
 	for _, name := range functionNames {
@@ -311,8 +311,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
 		"states:StopExecution":                   "",
-		"s3:PutObject":                           "audit reconcile",             // reconcile: TestCatalog
-		"lambda:InvokeFunction":                  "ingress reconcile reconcile", // TestWhoInvokesWhom
+		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
+		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
 		"secretsmanager:GetSecretValue":          "ingress",
 		"identitystore:IsMemberInGroups":         "",
 		"sso:ProvisionPermissionSet":             "",
