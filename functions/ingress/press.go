@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -98,13 +99,13 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 		log.Info("a request past its expiry")
 		return expiredText, nil
 	}
-	// Denying needs no requester who remains: it is always safe.
-	remains := func() error { return nil }
-	if kind == access.OutcomeApproved {
-		remains = later(func() error { return h.People.Remains(work, r.Requester) })
+	var gone error
+	var wait sync.WaitGroup
+	if kind == access.OutcomeApproved { // denying is safe, whoever is gone
+		wait.Go(func() { gone = h.People.Remains(work, r.Requester) })
 	}
 	approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
-	gone := remains()
+	wait.Wait()
 	if err != nil {
 		return "", err
 	}
@@ -134,13 +135,6 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
 	h.free(ctx, log, r)
 	return "", nil
-}
-
-// later runs f beside what the caller does next; what it returns waits for f.
-func later(f func() error) (wait func() error) {
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	return func() error { return <-done }
 }
 
 // withdraw takes a request back, if it is the requester who wants it.
