@@ -41,11 +41,15 @@ const (
 // behind.
 const sweepMisses = 5
 
+// recheckMisses is how many minutes may go by without a recheck of the people
+// who have active access: half of the time in which each is to be looked up.
+const recheckMisses = 5
+
 type alarmProps struct {
 	settings                 *settings.Settings
 	requests, reconciliation awsstepfunctions.StateMachine
 	slack                    slackEndpoint
-	refresh, sweep           awsscheduler.CfnSchedule
+	refresh, sweep, recheck  awsscheduler.CfnSchedule
 	functions                map[string]function
 	deadLetters              awssqs.Queue
 }
@@ -112,6 +116,8 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		{"Swept", "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of " + s.NamePrefix + "-reconcile names the request.", own("Swept")},
 		{"AccessOverdue", "Access is still there a minute after it should have ended. The function " + s.NamePrefix + "-reconcile has it removed each minute; its log names the request. If the alarm stays on, remove the access by hand.", own("AccessOverdue")},
 		{"DriftFailed", "Access that no request granted could not be removed. The next run that removes tries again; the message of the run names it.", own("DriftFailed")},
+		{"RecheckLate", "People with active access were not looked up in Identity Center for more than 10 minutes: if they are disabled or deleted, they keep their access. The log of " + s.NamePrefix + "-reconcile says why.", own("RecheckLate")},
+		{"PeopleGoneHeld", "More than 10 people were disabled or deleted in Identity Center within an hour. Their access is still there: answer the question in Slack. If the directory sync is broken, leave the access and fix the sync.", own("PeopleGoneHeld")},
 		{"ExecutionsFailed", "A request's execution failed. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricFailed(options)},
 		{"ExecutionsTimedOut", "A request's execution timed out. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricTimedOut(options)},
 		{"ExecutionsAborted", "Somebody stopped a request's execution. Within two minutes the sweep takes its access away, if it had any.", props.requests.MetricAborted(options)},
@@ -160,6 +166,8 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 			"CatalogRefreshed", every, max(catalogMisses, int((catalogOld+every-1)/every)), props.refresh},
 		{"SweepMissing", "Nobody looks for requests whose execution is gone: their access would stay. The log of " + s.NamePrefix + "-reconcile says why.",
 			"SweepLooked", sweepEvery, sweepMisses, props.sweep},
+		{"RecheckMissing", "Nobody looks up the people who have active access: whoever is disabled or deleted keeps it until its end. The log of " + s.NamePrefix + "-reconcile says why.",
+			"Rechecked", recheckEvery, recheckMisses, props.recheck},
 	} {
 		missing := awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
 			AlarmName:        jsii.String(s.NamePrefix + "-" + alarm.id),

@@ -71,14 +71,15 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 		graph("Active access", metrics.own("ActiveAccess", "Maximum")),
 	)
 	row(dashboard,
-		graph("Granted and revoked", metrics.own("Granted", "Sum"), metrics.own("Revoked", "Sum")),
-		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("AccessOverdue", "Maximum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum")),
+		graph("Granted and revoked", metrics.own("Granted", "Sum"), metrics.own("Revoked", "Sum"), metrics.own("PeopleGone", "Sum")),
+		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("AccessOverdue", "Maximum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum"),
+			metrics.own("PeopleGoneHeld", "Sum"), metrics.own("RecheckLate", "Sum")),
 		graph("Access that nobody asked for", metrics.own("DriftFound", "Sum"), metrics.own("DriftRevoked", "Sum"), metrics.own("DriftFailed", "Sum"), metrics.own("ReconcileIncomplete", "Sum"),
 			metrics.ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
 			metrics.ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
-		graph("Watching", metrics.own("SweepLooked", "Sum"), metrics.own("CatalogRefreshed", "Sum")),
+		graph("Watching", metrics.own("SweepLooked", "Sum"), metrics.own("Rechecked", "Sum"), metrics.own("CatalogRefreshed", "Sum")),
 	)
 	sum := func(label string) *awscloudwatch.MetricOptions {
 		return &awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: jsii.String("Sum"), Label: &label}

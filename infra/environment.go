@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
 		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
 		"ELEVATOR_REVOKE_FUNCTION":            functionARN(stack, s, "revoke"),
+		"ELEVATOR_NOTIFY_FUNCTION":            functionARN(stack, s, "notify"),
+		"ELEVATOR_MAX_DURATION_SECONDS":       secondsText(slices.Max(s.Durations)),
 		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
 		"ELEVATOR_RECONCILE_MACHINE":          reconcileMachineARN(stack, s),
 		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
@@ -106,11 +109,11 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"evaluate": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reach + reminders + talk + sso,
 		"await":    "ELEVATOR_TABLE",
 		"notify":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
-		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER " + reach + sso,
+		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_MAX_DURATION_SECONDS " + reach + sso,
 		"revoke":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
 		"audit":    "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
 		"reconcile": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " +
-			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
+			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_NOTIFY_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
 	}
 
 	environments := map[string]map[string]*string{}

@@ -154,7 +154,7 @@ var acceptedOfNIST = []accepted{
 	},
 	{
 		rule:   "IAMNoInlinePolicy",
-		places: "Ingress/Role Evaluate/Role Await/Role Notify/Role Grant/Role Revoke/Role Audit/Role Reconcile/Role Requests/Role Reconciliation/Role CatalogRefresh/Role ReconcileSchedules/Role Sweep/Role",
+		places: "Ingress/Role Evaluate/Role Await/Role Notify/Role Grant/Role Revoke/Role Audit/Role Reconcile/Role Requests/Role Reconciliation/Role CatalogRefresh/Role ReconcileSchedules/Role Sweep/Role Recheck/Role",
 		reason: "Each policy is one role's, made for it and deleted with it. A managed one could be attached to somebody else, and would outlive the role by mistake.",
 	},
 }

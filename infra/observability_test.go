@@ -162,8 +162,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 	arn := map[string]any{"Fn::GetAtt": []any{id, "Arn"}}
 	schedules := template.of("AWS::Scheduler::Schedule")
-	if len(schedules) != 4 {
-		t.Errorf("there are %d schedules, want 4", len(schedules))
+	if len(schedules) != 5 {
+		t.Errorf("there are %d schedules, want 5", len(schedules))
 	}
 	for schedule, r := range schedules {
 		if got := r.Properties["Target"].(map[string]any)["DeadLetterConfig"]; !reflect.DeepEqual(got, map[string]any{"Arn": arn}) {

@@ -77,7 +77,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
-			p.identityStore("GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+			p.identityStore("DescribeUser", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
@@ -102,7 +102,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readRows("request#*", "lease#*", "run#*", claims, heartbeat, removalCount),
 			p.queryOpen(),
 			p.writeClaims(), // it frees what was left
-			p.updateRequests(fail, giveUp),
+			p.updateRequests(fail, giveUp, requestEnd),
 			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
 			p.updateRuns(answer),
 			p.readPolicy(),
@@ -116,6 +116,9 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),
 				// It removes overdue access even if somebody stops every sweep.
 				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "revoke")),
+				// The access of people who are gone ends, and where many are, somebody is asked.
+				allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s)),
+				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "notify")),
 			},
 			// It looks, and changes nothing.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",

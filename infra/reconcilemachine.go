@@ -77,3 +77,20 @@ func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile functi
 		deadLetters: deadLetters,
 	})
 }
+
+// recheckEvery is the time between two rechecks. Each looks up at most as many
+// people as the pace allows in that time.
+const recheckEvery = time.Minute
+
+// newRecheckSchedule looks up people who have active access. It is beside the
+// sweep's schedule, so that a slow look delays no recheck, nor the reverse.
+func newRecheckSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
+	return newFunctionSchedule(stack, "Recheck", functionSchedule{
+		name:        s.NamePrefix + "-recheck",
+		description: "Looks up people who have active access, and ends the access of those who are disabled or deleted",
+		every:       recheckEvery,
+		reconcile:   reconcile,
+		input:       `{"operation":"recheck"}`,
+		deadLetters: deadLetters,
+	})
+}

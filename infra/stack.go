@@ -72,8 +72,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s), deadLetters.QueueArn())
 	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn(), deadLetters)
 	sweep := newSweepSchedule(stack, s, functions["reconcile"], deadLetters)
-	newScheduleGroup(stack, s, append(runs, refresh, sweep))
-	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep,
+	recheck := newRecheckSchedule(stack, s, functions["reconcile"], deadLetters)
+	newScheduleGroup(stack, s, append(runs, refresh, sweep, recheck))
+	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep, recheck: recheck,
 		functions: functions, deadLetters: deadLetters})
 	newDashboard(stack, dashboardProps{settings: s, alarms: alarms, requests: machine, reconciliation: reconciliation, slack: slack,
 		functions: functions, table: table, deadLetters: deadLetters})

@@ -127,7 +127,7 @@ func TestFunctions(t *testing.T) {
 	if got := len(template.of("AWS::Lambda::Alias")); got != len(want) {
 		t.Errorf("there are %d aliases, want %d", got, len(want))
 	}
-	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2+3; got != want {
+	if got, want := len(template.of("AWS::IAM::Role")), len(want)+2+4; got != want {
 		t.Errorf("there are %d roles, want %d: one for each function, each machine, each schedule of a function, and the schedules of runs", got, want)
 	}
 }
@@ -276,11 +276,12 @@ func TestWhoWritesTheTable(t *testing.T) {
 	}
 }
 
-// One function invokes another one for a single purpose.
+// One function invokes another one for a single purpose each.
 func TestWhoInvokesWhom(t *testing.T) {
 	want := map[string]string{
-		"ingress":   "reconcile", // for a first catalog
-		"reconcile": "revoke",    // for overdue access
+		"ingress": "reconcile", // for a first catalog
+		// To ask what becomes of the access of many who are gone; for overdue access.
+		"reconcile": "notify revoke",
 	}
 	got := map[string]string{}
 	for _, name := range functionNames {
@@ -288,7 +289,7 @@ func TestWhoInvokesWhom(t *testing.T) {
 			if slices.Contains(s.Action, "lambda:InvokeFunction") {
 				for _, other := range functionNames {
 					if strings.Contains(fmt.Sprint(s.Resource), ":function:sso-elevator-"+other+":live") {
-						got[name] += other
+						got[name] = strings.TrimSpace(got[name] + " " + other)
 					}
 				}
 			}
@@ -308,7 +309,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
 		"states:StartExecution":                  "ingress reconcile",
-		"states:SendTaskSuccess":                 "await ingress ingress", // for each machine
+		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
 		"states:StopExecution":                   "",
 		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
 		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
@@ -562,6 +563,7 @@ func TestFunctionSchedules(t *testing.T) {
 	want := map[string][2]string{
 		"sso-elevator-catalog": {"rate(10 minutes)", `{"operation":"catalog"}`},
 		"sso-elevator-sweep":   {"rate(1 minute)", `{"operation":"look"}`},
+		"sso-elevator-recheck": {"rate(1 minute)", `{"operation":"recheck"}`},
 	}
 	got := map[string][2]string{}
 	for _, r := range sharedStack(t).template.of("AWS::Scheduler::Schedule") {
@@ -577,11 +579,16 @@ func TestFunctionSchedules(t *testing.T) {
 	}
 }
 
-// Nobody looked for what was left behind for minutes: an alarm.
-func TestSweepMissing(t *testing.T) {
+// Nobody looked for what was left behind for minutes: an alarm. So is it when
+// nobody looked up the people who have active access.
+func TestSweepMissing(t *testing.T)   { testMissing(t, "SweepLooked") }
+func TestRecheckMissing(t *testing.T) { testMissing(t, "Rechecked") }
+
+func testMissing(t *testing.T, metric string) {
+	t.Helper()
 	for _, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
 		p := r.Properties
-		if p["MetricName"] != "SweepLooked" {
+		if p["MetricName"] != metric {
 			continue
 		}
 		for property, want := range map[string]any{
@@ -624,6 +631,9 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-IngressErrors":      "AWS/ApiGateway/5xx",
 		"sso-elevator-CatalogOld":         "SsoElevator/sso-elevator/CatalogRefreshed",
 		"sso-elevator-SweepMissing":       "SsoElevator/sso-elevator/SweepLooked",
+		"sso-elevator-RecheckMissing":     "SsoElevator/sso-elevator/Rechecked",
+		"sso-elevator-RecheckLate":        "SsoElevator/sso-elevator/RecheckLate",
+		"sso-elevator-PeopleGoneHeld":     "SsoElevator/sso-elevator/PeopleGoneHeld",
 		"sso-elevator-Swept":              "SsoElevator/sso-elevator/Swept",
 		"sso-elevator-AccessOverdue":      "SsoElevator/sso-elevator/AccessOverdue",
 		"sso-elevator-DriftFailed":        "SsoElevator/sso-elevator/DriftFailed",

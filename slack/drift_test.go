@@ -170,6 +170,21 @@ func asked(changes ...func(*access.Run)) access.Run {
 	return r
 }
 
+// gone makes the run one that asks about people who are gone.
+func gone(r *access.Run) {
+	r.ID, r.Mode, r.ExecutionARN = "2026-03-02-0930-gone-abcdefgh", access.ModeRecheck, ""
+	r.Guard, r.Removals, r.People = access.GuardGone, 14, 12
+}
+
+// goneFindings is access that requests hold.
+func goneFindings() []access.Finding {
+	findings := someFindings()
+	for i := range findings {
+		findings[i].FirstSeen = time.Time{}
+	}
+	return findings
+}
+
 func questions() map[string]struct {
 	run      access.Run
 	findings []access.Finding
@@ -181,12 +196,18 @@ func questions() map[string]struct {
 	answer := func(a *access.RunAnswer) func(*access.Run) { return func(r *access.Run) { r.Answer = a } }
 	guard := func(g access.Guard) func(*access.Run) { return func(r *access.Run) { r.Guard = g } }
 	return map[string]question{
-		"too_many":    {asked(), someFindings()},
-		"no_record":   {asked(guard(access.GuardNoRecord)), someFindings()},
-		"lost_record": {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
-		"remove":      {asked(answer(said(true, bob))), nil},
-		"leave":       {asked(answer(said(false, bob))), nil},
-		"expired":     {asked(answer(said(false, access.Person{}))), nil},
+		"too_many":     {asked(), someFindings()},
+		"no_record":    {asked(guard(access.GuardNoRecord)), someFindings()},
+		"lost_record":  {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
+		"remove":       {asked(answer(said(true, bob))), nil},
+		"leave":        {asked(answer(said(false, bob))), nil},
+		"expired":      {asked(answer(said(false, access.Person{}))), nil},
+		"gone":         {asked(gone), goneFindings()},
+		"gone_remove":  {asked(gone, answer(said(true, bob))), nil},
+		"gone_leave":   {asked(gone, answer(said(false, bob))), nil},
+		"gone_expired": {asked(gone, answer(said(false, access.Person{}))), nil},
+		"gone_longest": {asked(gone, func(r *access.Run) { r.ID, r.Removals, r.People = strings.Repeat("r", 80), 100_000, 100_000 }), longestFindings(400)},
+		"gone_hostile": {asked(gone), []access.Finding{hostileFinding()}},
 		"longest": {asked(guard(access.GuardNoRecord), func(r *access.Run) {
 			r.ID, r.Removals = strings.Repeat("r", 80), 100_000
 		}), longestFindings(400)},
@@ -332,7 +353,11 @@ func TestDriftQuestionButtons(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
 			m := DriftQuestionMessage(q.run, q.findings)
-			want := fmt.Sprintf("drift_remove %q true, drift_leave \"Leave them\" false", fmt.Sprintf("Remove %d", q.run.Removals))
+			leave := "Leave them"
+			if q.run.Guard == access.GuardGone {
+				leave = "Leave for 24 hours"
+			}
+			want := fmt.Sprintf("drift_remove %q true, drift_leave %q false", fmt.Sprintf("Remove %d", q.run.Removals), leave)
 			if q.run.Answer != nil {
 				want = ""
 			}

@@ -14,6 +14,9 @@ import (
 // found. Once that is answered, or the time for it is over, it says so, without
 // buttons and from the run's row alone: findings are not looked at then.
 func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
+	if r.Guard == access.GuardGone {
+		return goneQuestion(r, findings)
+	}
 	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: questionTitle(r)}
 	n := r.Removals
 	why := new(richText).label("Why it stopped").text(guardReason(r.Guard, 0))

@@ -204,7 +204,7 @@ func decided(b *richText, s state, r access.Request) {
 func happened(b *richText, s state, r access.Request) {
 	switch s {
 	case stateEnding:
-		b.newLine().text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At)
+		endedEarly(b.newLine(), r.EndRequest)
 	case stateStuck:
 		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
 	case stateEnded, stateKept, stateForeign:
@@ -219,11 +219,21 @@ func happened(b *richText, s state, r access.Request) {
 // without being early: waits are whole seconds, and clocks differ.
 const clockMargin = 5 * time.Second
 
+// endedEarly says who ended the access before its time, or why the app did.
+func endedEarly(b *richText, e *access.EndRequest) {
+	if text := e.Reason.Text(); text != "" {
+		b.text(text + " ").time(e.At)
+		return
+	}
+	b.text("Ended early by ").person(e.By).text(", ").time(e.At)
+}
+
 func ended(b *richText, s state, r access.Request) {
 	b.newLine()
 	switch {
 	case r.EndRequest != nil:
-		b.text("Ended early by ").person(r.EndRequest.By).text(", ").time(r.EndRequest.At).newLine()
+		endedEarly(b, r.EndRequest)
+		b.newLine()
 	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
 		b.text("Taken back early, because something went wrong on the way.").newLine()
 	}

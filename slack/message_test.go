@@ -57,6 +57,11 @@ func stuck(r *access.Request) {
 	r.Events = append(r.Events, access.Event{Kind: access.EventRevokeFailed, At: r.End.Add(time.Minute)})
 }
 
+// gonePerson ends the access because its requester is gone.
+func gonePerson(r *access.Request) {
+	r.EndRequest = &access.EndRequest{At: monday.Add(20 * time.Minute), Reason: access.EndRequesterGone}
+}
+
 func revoked(state access.RemovalState, after time.Duration) func(*access.Request) {
 	return func(r *access.Request) { r.RevokedAt, r.Removal = monday.Add(after), state }
 }
@@ -114,6 +119,8 @@ func requests() map[string]access.Request {
 		"ended":                   pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
 		"ended_after_trouble":     pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
 		"ended_early":             pending(approved, granted, ending, revoked(access.RemovalDone, early)),
+		"ending_gone":             pending(approved, granted, gonePerson),
+		"ended_gone":              pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
 		"ended_by_failure":        pending(approved, granted, revoked(access.RemovalDone, early)),
 		"ended_nothing":           pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
 		"kept":                    pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
@@ -166,6 +173,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "stopped"},
 		{PurposeRevoked, "ended"},
 		{PurposeRevoked, "ended_early"},
+		{PurposeRevoked, "ended_gone"},
 		{PurposeRevoked, "kept"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
@@ -275,7 +283,7 @@ func TestButtonsAndColours(t *testing.T) {
 func TestEndedSaysThatSessionsGoOn(t *testing.T) {
 	all := requests()
 	for name, want := range map[string]bool{
-		"ended": true, "ended_early": true, "ended_after_trouble": true, "ended_by_failure": true,
+		"ended": true, "ended_early": true, "ended_gone": true, "ended_after_trouble": true, "ended_by_failure": true,
 		"ended_nothing": false, "kept": false, "foreign": false, "active": false, "denied": false,
 	} {
 		for where, m := range map[string]Message{

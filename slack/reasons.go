@@ -46,7 +46,7 @@ func failureReason(code access.Code) string {
 	case access.CodeManagement:
 		return ManagementAccount
 	case access.CodeRefused:
-		return "The policy in force no longer permits it."
+		return "This access is no longer permitted."
 	case access.CodeNotFound:
 		return "The account, the permission set or the user no longer exists."
 	case access.CodeFailed:

@@ -10,6 +10,10 @@ const (
 	DriftRevoke DriftMode = "revoke" // removes it
 )
 
+// ModeRecheck is the mode of a run that asks whether the access of people who
+// are gone may be removed. It finds no access that no request granted.
+const ModeRecheck DriftMode = "recheck"
+
 // Finding is access that nobody asked for: an assignment of a user's own in an
 // account and permission set that the policy covers, or a member of a
 // configured group, that no lease holds. The subject has the names that are
@@ -71,6 +75,7 @@ const (
 	GuardTooMany    Guard = "too_many"    // more than may be removed within 24 hours without a person
 	GuardNoRecord   Guard = "no_record"   // no run before: the table knows nothing yet
 	GuardLostRecord Guard = "lost_record" // the table has forgotten runs: emptied, or restored
+	GuardGone       Guard = "people_gone" // many people were found gone from Identity Center at once
 )
 
 // Run is the row of one run that has something to tell: the question that it
@@ -88,8 +93,12 @@ type Run struct {
 	Guard Guard `json:"guard,omitempty"`
 	// Removals is how many findings the answer is about.
 	Removals int `json:"removals,omitempty"`
+	// People is how many people's access the answer is about; only GuardGone
+	// says.
+	People int `json:"people,omitempty"`
 	// Approvers are the emails of who may answer: everybody who approves
-	// anything in the policy that was in force. Lower case, sorted.
+	// anything in the policy that was in force, or with GuardGone, one of the
+	// targets. Lower case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
 	// Answer is written once.
 	Answer *RunAnswer `json:"answer,omitempty"`

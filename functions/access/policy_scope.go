@@ -26,3 +26,16 @@ func (p *Policy) AllApprovers() []string {
 	}
 	return slices.Sorted(maps.Keys(all))
 }
+
+// ApproversOf are the emails of everybody who is listed in a statement that
+// affects t, whether or not it needs an approval: lower case, sorted, each once.
+func (p *Policy) ApproversOf(t Target) []string {
+	all := map[string]bool{}
+	from := p.about(t.Kind)
+	for _, i := range p.affecting(t, nil) {
+		for _, a := range from[i].Approvers {
+			all[NormalizeEmail(a)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}

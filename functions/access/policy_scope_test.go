@@ -45,3 +45,29 @@ func TestAllApprovers(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestApproversOf(t *testing.T) {
+	yes := true
+	p := Policy{
+		Accounts: []Statement{
+			{Resources: list(dev), PermissionSets: list("ReadOnly"), Approvers: list("Bob@example.com", "ann@example.com"), ApprovalIsNotRequired: &yes},
+			{Resources: list("*"), PermissionSets: list("*"), Approvers: list("bob@EXAMPLE.com ", "cid@example.com")},
+			{Resources: list(prod), PermissionSets: list("*"), Approvers: list("dan@example.com")},
+		},
+		Groups: []Statement{{Resources: list("g-1"), Approvers: list("eve@example.com")}, {Resources: list("g-2")}},
+	}
+	for _, tt := range []struct {
+		target Target
+		want   []string
+	}{
+		{account(dev, "ReadOnly"), list("ann@example.com", "bob@example.com", "cid@example.com")},
+		{account(prod, "ReadOnly"), list("bob@example.com", "cid@example.com", "dan@example.com")},
+		{Target{Kind: KindGroup, GroupID: "g-1"}, list("eve@example.com")},
+		{Target{Kind: KindGroup, GroupID: "g-2"}, nil},
+		{account(dev, ""), nil},
+	} {
+		if got := p.ApproversOf(tt.target); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.target, got, tt.want)
+		}
+	}
+}

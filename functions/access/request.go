@@ -46,7 +46,7 @@ type Request struct {
 
 	// Outcome is the one decision; written once, by ingress or evaluate only.
 	Outcome *Outcome `json:"outcome,omitempty"`
-	// EndRequest is the early end somebody asked for; written once, by ingress.
+	// EndRequest is the early end; written once, by ingress or reconcile.
 	EndRequest *EndRequest `json:"end_request,omitempty"`
 
 	// ApprovalToken and EndToken resume the execution's two waits. They never
@@ -94,10 +94,27 @@ type Post struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// EndRequest records who ended access before its time.
+// EndRequest records who ended access before its time, or why nobody had to.
 type EndRequest struct {
-	By Person    `json:"by"`
+	By Person    `json:"by"` // zero if Reason is set
 	At time.Time `json:"at"`
+	// Reason is why the system ended the access by itself; empty if a person did.
+	Reason EndReason `json:"reason,omitempty"`
+}
+
+// EndReason is why the system ends access before its time.
+type EndReason string
+
+// EndRequesterGone: the requester's user was disabled or deleted in IAM
+// Identity Center.
+const EndRequesterGone EndReason = "requester_gone"
+
+// Text is the reason for people; empty where there is none.
+func (r EndReason) Text() string {
+	if r == EndRequesterGone {
+		return "Ended because the requester's user was disabled or deleted in IAM Identity Center."
+	}
+	return ""
 }
 
 // Failure says why an approved request could not be granted.

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/task"
 )
@@ -30,7 +32,10 @@ type Policy interface {
 // Directory says what there is in Identity Center.
 type Directory interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
+	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
 }
+
+var _ Directory = (*identitycenter.Client)(nil)
 
 // Catalog knows which account manages the organization; "": it does not.
 type Catalog interface {
@@ -49,7 +54,8 @@ type Handler struct {
 	Policy    Policy
 	Directory Directory
 	Catalog   Catalog
-	Account   string // that this runs in
+	Account   string        // that this runs in
+	Longest   time.Duration // that access may be requested for
 	Leases    Leases
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -104,8 +110,8 @@ func (h *Handler) start(ctx context.Context, r access.Request) error {
 }
 
 // permitted asks the policy in force about the decision in the row, and
-// Identity Center whether names and ids in the row belong together: the policy
-// speaks of names, and the access is made with ids.
+// Identity Center about the people and whether names and ids in the row belong
+// together: the policy speaks of names, and the access is made with ids.
 func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -114,21 +120,68 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	if err := decided(r, policy); err != nil {
 		return err
 	}
-	if r.Target.Kind != access.KindAccount {
-		return nil
+	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
+		return access.Errorf(access.CodeRefused, "%s is longer than access may last now: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
 	}
 	// A request may be approved long after it was evaluated.
 	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return access.Errorf(access.CodeManagement, "the account is the organization's management account, to which AWS lets no other account give access")
 	}
-	name, err := h.Directory.PermissionSetName(ctx, r.Target.PermissionSetARN)
+	checks := []func() error{func() error { return h.enabled(ctx, "requester", r.Requester) }}
+	if r.Outcome.Kind == access.OutcomeApproved && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
+		checks = append(checks, func() error { return h.enabled(ctx, "approver", r.Outcome.By) })
+	}
+	if r.Target.Kind == access.KindAccount {
+		checks = append(checks, func() error { return h.named(ctx, r.Target) })
+	}
+	return all(checks)
+}
+
+// named checks that the permission set is the one that was requested.
+func (h *Handler) named(ctx context.Context, t access.Target) error {
+	name, err := h.Directory.PermissionSetName(ctx, t.PermissionSetARN)
 	if err != nil {
 		return err
 	}
-	if name != r.Target.PermissionSet {
-		return access.Errorf(access.CodeRefused, "the permission set is not the one that was asked for: its name is not %q", r.Target.PermissionSet)
+	if name != t.PermissionSet {
+		return access.Errorf(access.CodeRefused, "the permission set is not the one that was asked for: its name is not %q", t.PermissionSet)
 	}
 	return nil
+}
+
+// enabled checks that a person's user in Identity Center still exists and is
+// enabled. It asks Identity Center only, so that an outage of Slack delays no
+// grant. If Identity Center doesn't say, nothing is granted and the machine
+// tries again.
+func (h *Handler) enabled(ctx context.Context, who string, p access.Person) error {
+	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
+	switch {
+	case err != nil && !access.CodeOf(err).Transient() && access.CodeOf(err) != access.CodeMisconfigure:
+		return access.Wrap(access.CodeUnavailable, err, "look up the "+who)
+	case err != nil:
+		return err
+	case status.Gone():
+		return access.Errorf(access.CodeRefused, "the user of the %s in IAM Identity Center is %s", who, status)
+	}
+	return nil
+}
+
+// all runs the checks beside each other. Of several errors it returns a final
+// one, whose reason no retry changes, or else the first.
+func all(checks []func() error) error {
+	errs := make([]error, len(checks))
+	var wait sync.WaitGroup
+	for i, check := range checks {
+		wait.Go(func() { errs[i] = check() })
+	}
+	wait.Wait()
+	var first error
+	for _, err := range errs {
+		if err != nil && (first == nil || access.CodeOf(first).Transient() && !access.CodeOf(err).Transient()) {
+			first = err
+		}
+	}
+	return first
 }
 
 func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {

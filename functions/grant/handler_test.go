@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/task"
 )
@@ -34,14 +36,22 @@ func (m mockPolicy) Load(context.Context) (access.Policy, string, error) {
 	return p, "digest", err
 }
 
-type mockDirectory func(arn string) (string, error)
+// mockDirectory has one permission set, and users.
+type mockDirectory struct {
+	name   func(arn string) (string, error)
+	status func(principalID string) (identitycenter.UserStatus, error)
+}
 
 type mockCatalog string
 
 func (m mockCatalog) ManagementAccount(context.Context) string { return string(m) }
 
 func (m mockDirectory) PermissionSetName(_ context.Context, arn string) (string, error) {
-	return m(arn)
+	return m.name(arn)
+}
+
+func (m mockDirectory) UserStatus(_ context.Context, principalID string) (identitycenter.UserStatus, error) {
+	return m.status(principalID)
 }
 
 type mockLeases struct {
@@ -57,7 +67,7 @@ func (m *mockLeases) Confirm(_ context.Context, r access.Request) (access.Reques
 var (
 	_ Table     = (*mockTable)(nil)
 	_ Policy    = mockPolicy(nil)
-	_ Directory = mockDirectory(nil)
+	_ Directory = mockDirectory{}
 	_ Catalog   = mockCatalog("")
 	_ Leases    = (*mockLeases)(nil)
 )
@@ -102,8 +112,9 @@ type scene struct {
 	row      access.Request
 	policy   access.Policy
 	setName  string
-	manages  string           // the management account as the catalog has it
-	errs     map[string]error // by call
+	manages  string                               // the management account as the catalog has it
+	users    map[string]identitycenter.UserStatus // by principal; enabled if they are not here
+	errs     map[string]error                     // by call, or by principal
 	acquired []access.Request
 	failures []access.Failure
 	ic       int // calls that make access
@@ -118,9 +129,14 @@ func (s *scene) handler() *Handler {
 				return s.errs["fail"]
 			},
 		},
-		Policy:    mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
-		Directory: mockDirectory(func(string) (string, error) { return s.setName, s.errs["name"] }),
-		Catalog:   mockCatalog(s.manages), Account: "123456789012",
+		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
+		Directory: mockDirectory{
+			name: func(string) (string, error) { return s.setName, s.errs["name"] },
+			status: func(id string) (identitycenter.UserStatus, error) {
+				return cmp.Or(s.users[id], identitycenter.UserEnabled), s.errs[id]
+			},
+		},
+		Catalog: mockCatalog(s.manages), Account: "123456789012", Longest: 8 * time.Hour,
 		Leases: &mockLeases{
 			acquire: func(r access.Request) error {
 				s.acquired = append(s.acquired, r)
@@ -222,7 +238,33 @@ func TestStart(t *testing.T) {
 		{name: "approver without Slack user", scene: func(s *scene) { s.row.Outcome.By.SlackID = "" }, want: refused, recorded: true},
 		{name: "requester without principal", scene: func(s *scene) { s.row.Requester.PrincipalID = "" }, want: refused, recorded: true},
 
+		// Who is gone.
+		{name: "requester disabled since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled} }, want: refused, recorded: true},
+		{name: "requester deleted since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDeleted} }, want: refused, recorded: true},
+		{name: "approver disabled since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDisabled} }, want: refused, recorded: true},
+		{name: "approver deleted since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDeleted} }, want: refused, recorded: true},
+		{name: "automatic, requester disabled since", scene: func(s *scene) {
+			s.policy, s.row.Outcome = free(), &access.Outcome{Kind: access.OutcomeAutomatic}
+			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled}
+		}, want: refused, recorded: true},
+		{name: "group, requester deleted since", scene: func(s *scene) {
+			s.row.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1"}
+			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
+			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDeleted}
+		}, want: refused, recorded: true},
+		// Then nothing is granted, and the check is tried again.
+		{name: "the requester can't be looked up", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
+		{name: "the approver can't be looked up", scene: func(s *scene) { s.errs["p-bob"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
+		{name: "the requester's lookup makes no sense", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeInternal, "x") }, want: access.CodeUnavailable},
+		{name: "the role may not look people up", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeMisconfigure, "x") }, want: access.CodeMisconfigure, recorded: true},
+		{name: "the requester is disabled, and the approver can't be looked up", scene: func(s *scene) {
+			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled}
+			s.errs["p-bob"] = access.Errorf(access.CodeThrottled, "x")
+		}, want: refused, recorded: true},
+
 		// What is asked for.
+		{name: "as long as access may last", scene: func(s *scene) { s.row.Duration = 8 * 3600 }},
+		{name: "longer than access may last by now", scene: func(s *scene) { s.row.Duration = 8*3600 + 1 }, want: refused, recorded: true},
 		{name: "the ARN is of another permission set", scene: func(s *scene) { s.setName = "AdministratorAccess" }, want: refused, recorded: true},
 		{name: "the management account", scene: func(s *scene) { s.manages = s.row.Target.AccountID }, want: access.CodeManagement, recorded: true},
 		{name: "beside the management account", scene: func(s *scene) { s.manages = "999999999999" }},
@@ -273,6 +315,25 @@ func TestStart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the requester reads.
+func TestRefusalsSayWhy(t *testing.T) {
+	for _, tt := range []struct {
+		scene func(*scene)
+		want  string
+	}{
+		{func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled} }, "the user of the requester in IAM Identity Center is disabled"},
+		{func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDeleted} }, "the user of the approver in IAM Identity Center is deleted"},
+		{func(s *scene) { s.row.Duration = 12 * 3600 }, "12 hours is longer than access may last now: at most 8 hours"},
+	} {
+		s := inOrder()
+		tt.scene(s)
+		_, err := s.handler().Handle(t.Context(), Input{task.Input{Operation: "start", RequestID: "one", Execution: execution}})
+		if err == nil || err.Error() != tt.want || len(s.failures) != 1 || s.failures[0].Message != tt.want {
+			t.Errorf("got %v and %+v, want %q", err, s.failures, tt.want)
+		}
 	}
 }
 

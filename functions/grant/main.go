@@ -24,14 +24,15 @@ import (
 )
 
 type settings struct {
-	Table         string     `env:"ELEVATOR_TABLE,required"`
-	PolicyPointer string     `env:"ELEVATOR_POLICY_POINTER,required"`
-	CatalogBucket string     `env:"ELEVATOR_CATALOG_BUCKET,required"`
-	Account       string     `env:"ELEVATOR_ACCOUNT,required"` // id
-	InstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
-	SSORegion     string     `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
-	AWSEndpoint   string     `env:"AWS_ENDPOINT_URL"`          // set by the local stack
-	LogLevel      slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+	Table         string        `env:"ELEVATOR_TABLE,required"`
+	PolicyPointer string        `env:"ELEVATOR_POLICY_POINTER,required"`
+	CatalogBucket string        `env:"ELEVATOR_CATALOG_BUCKET,required"`
+	Account       string        `env:"ELEVATOR_ACCOUNT,required"` // id
+	Longest       time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
+	InstanceARN   string        `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one there is
+	SSORegion     string        `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+	AWSEndpoint   string        `env:"AWS_ENDPOINT_URL"`          // set by the local stack
+	LogLevel      slog.Level    `env:"ELEVATOR_LOG_LEVEL"`
 }
 
 func main() { os.Exit(run()) }
@@ -58,6 +59,7 @@ func run() int {
 		Directory: center,
 		Catalog:   &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
 		Account:   s.Account,
+		Longest:   s.Longest,
 		Leases:    &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
 		Now:       time.Now,
 		Log:       logger,

@@ -40,6 +40,13 @@ func (c counted) Approver(ctx context.Context, id string) (access.Person, error)
 	return c.world.Approver(ctx, id)
 }
 
+func (c counted) Remains(ctx context.Context, requester access.Person) error {
+	c.calls.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.world.Remains(ctx, requester)
+}
+
 // vault is SSM with two signing secrets, and how often it was asked.
 type vault struct{ asked atomic.Int64 }
 

@@ -45,6 +45,7 @@ type Slack interface {
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
+	Remains(ctx context.Context, requester access.Person) error
 }
 
 // Catalog knows what there is to ask for.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -98,12 +99,26 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 		log.Info("a request past its expiry")
 		return expiredText, nil
 	}
+	var gone error
+	var wait sync.WaitGroup
+	if kind == access.OutcomeApproved { // denying is safe, whoever is gone
+		wait.Go(func() { gone = h.People.Remains(work, r.Requester) })
+	}
 	approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
+	wait.Wait()
 	if err != nil {
 		return "", err
 	}
 	if rules == nil {
 		return "You can not approve this request, nor discard it." + why, nil
+	}
+	if gone != nil {
+		text, known := forPeople(gone)
+		if !known {
+			return "", gone
+		}
+		log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
+		return text + " So this request can't be approved. You can discard it.", nil
 	}
 	d := rules.policy.Decide(r.Requester.Email, r.Target)
 	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{

@@ -29,7 +29,10 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 	if run.Answer != nil {
 		return h.answeredAlready(ctx, log, run), nil
 	}
-	const notYours = "You can not answer this: only those can who approve requests."
+	notYours := "You can not answer this: only those can who approve requests."
+	if run.Guard == access.GuardGone {
+		notYours = "You can't answer this. Only people who approve access to one of these targets can."
+	}
 	by, err := h.People.Approver(work, in.UserID)
 	if err != nil {
 		text, theirs := forPeople(err)
@@ -66,7 +69,13 @@ func (h *Handler) answeredAlready(ctx context.Context, log *slog.Logger, run acc
 	if who == "" {
 		who = run.Answer.By.Name
 	}
-	switch {
+	switch gone := run.Guard == access.GuardGone; {
+	case gone && run.Answer.Expired():
+		return "Nobody answered in time. The question is asked again while these people are gone."
+	case gone && run.Answer.Remove:
+		return who + " has confirmed the removal already."
+	case gone:
+		return who + " has said to leave this access already. The question is asked again after 24 hours."
 	case run.Answer.Expired():
 		return "Nobody answered in time: this run removes nothing."
 	case run.Answer.Remove:

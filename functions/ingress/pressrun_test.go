@@ -19,6 +19,12 @@ func asking() access.Run {
 	}
 }
 
+// gone makes the run one that asks about people who are gone: no execution waits
+// for the answer.
+func gone(r *access.Run) {
+	r.Mode, r.Guard, r.People, r.ExecutionARN, r.Token = access.ModeRecheck, access.GuardGone, 11, "", ""
+}
+
 func TestPressOfARun(t *testing.T) {
 	const (
 		notYours = "You can not answer this: only those can who approve requests."
@@ -71,6 +77,23 @@ func TestPressOfARun(t *testing.T) {
 		{name: "the time is over", user: "UANN", action: "drift_remove",
 			change: func(_ *world, r *access.Run) { r.Answer = said(false, access.Person{}) }, answer: said(false, access.Person{}),
 			resumed: []string{resumed}, updated: []string{left}, told: []string{"Nobody answered in time: this run removes nothing."}},
+		{name: "people who are gone: remove", user: "UANN", action: "drift_remove",
+			change: func(_ *world, r *access.Run) { gone(r) }, answer: said(true, ann), updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}},
+		{name: "people who are gone: leave", user: "UANN", action: "drift_leave",
+			change: func(_ *world, r *access.Run) { gone(r) }, answer: said(false, ann), updated: []string{"C1 1.1 ⚪ Answered: access of 11 people is left for 24 hours"}},
+		{name: "people who are gone: somebody who approves none of it", user: "UBOB", action: "drift_remove",
+			change: func(_ *world, r *access.Run) { gone(r) }, told: []string{"You can't answer this. Only people who approve access to one of these targets can."}},
+		{name: "people who are gone: answered before", user: "UANN", action: "drift_remove",
+			change: func(_ *world, r *access.Run) { gone(r); r.Answer = said(false, twin) }, answer: said(false, twin),
+			updated: []string{"C1 1.1 ⚪ Answered: access of 11 people is left for 24 hours"},
+			told:    []string{"twin@example.com has said to leave this access already. The question is asked again after 24 hours."}},
+		{name: "people who are gone: confirmed before", user: "UANN", action: "drift_leave",
+			change: func(_ *world, r *access.Run) { gone(r); r.Answer = said(true, twin) }, answer: said(true, twin),
+			updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}, told: []string{"twin@example.com has confirmed the removal already."}},
+		{name: "people who are gone: too late", user: "UANN", action: "drift_remove",
+			change: func(_ *world, r *access.Run) { gone(r); r.Answer = &access.RunAnswer{At: now} }, answer: &access.RunAnswer{At: now},
+			updated: []string{"C1 1.1 ⚪ Not answered: access of 11 people was left"},
+			told:    []string{"Nobody answered in time. The question is asked again while these people are gone."}},
 		{name: "a run that asks nothing", user: "UANN", action: "drift_remove",
 			change: func(_ *world, r *access.Run) { r.Guard = "" }, told: []string{"This run asks nothing."}},
 	}

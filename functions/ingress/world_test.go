@@ -63,9 +63,9 @@ type world struct {
 	updated  []string // "channel timestamp fallback text"
 	deadline time.Duration
 
-	openErr, updateErr, peopleErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
-	rival                                                                                                                                *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                                          *access.RunAnswer
+	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
+	rival                                                                                                                                            *access.Outcome // entered by somebody else just before Decide
+	rivalAnswer                                                                                                                                      *access.RunAnswer
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -113,6 +113,17 @@ func (w *world) Requester(ctx context.Context, id string) (access.Person, error)
 
 func (w *world) Approver(ctx context.Context, id string) (access.Person, error) {
 	return w.Requester(ctx, id)
+}
+
+// Remains is what people.Finder says of somebody who is not there as they were.
+func (w *world) Remains(_ context.Context, requester access.Person) error {
+	if w.remainsErr != nil {
+		return w.remainsErr
+	}
+	if w.people[requester.SlackID].PrincipalID != requester.PrincipalID {
+		return access.Errorf(access.CodeRefused, "The requester is gone.")
+	}
+	return nil
 }
 
 func (w *world) Load(context.Context) (access.Policy, string, error) {

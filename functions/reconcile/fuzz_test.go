@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"testing"
@@ -22,7 +23,7 @@ func FuzzTask(f *testing.F) {
 		`{"operation":"plan","run":"r-1","execution":"arn:aws:states:us-east-1:123456789012:execution:reconcile:r-1","input":{"mode":"warn","event":{"detail":{}}}}`,
 		`{"operation":"plan","run":"r-1","execution":"::::","input":{"mode":"destroy","event":"x"}}`, `{"operation":"scan","run":"r-1","batch":-1}`,
 		`{"operation":"collect","run":"../known"}`, `{"operation":"answer","run":"r-1"}`, `{"operation":"report","run":"r-1","results":[{"index":0,"result":"removed"},null]}`,
-		`{"operation":"catalog"}`, `{"operation":"scan","batch":1e309}`, `{"operation":"sweep"}`, `{}`, `null`, `{"operation":"plan","input":null}`,
+		`{"operation":"catalog"}`, `{"operation":"scan","batch":1e309}`, `{"operation":"sweep"}`, `{"operation":"recheck"}`, `{"operation":"recheck","all":true}`, `{}`, `null`, `{"operation":"plan","input":null}`,
 	} {
 		f.Add([]byte(payload))
 	}
@@ -31,9 +32,10 @@ func FuzzTask(f *testing.F) {
 		if json.Unmarshal(payload, &in) != nil || in.Operation == "look" || in.Operation == "tombstone" {
 			return
 		}
-		fake, refreshed := &fakeDrift{}, false
+		fake, refreshed, rechecked := &fakeDrift{}, false, ""
 		h := &Handler{
-			Drift: fake, Catalog: catalogFunc(func(context.Context) error { refreshed = true; return nil }),
+			People: recheckFunc(func(_ context.Context, all bool) error { rechecked = fmt.Sprint(all); return nil }),
+			Drift:  fake, Catalog: catalogFunc(func(context.Context) error { refreshed = true; return nil }),
 			Count: func(string, map[string]string) {}, Logger: slog.New(slog.DiscardHandler),
 		}
 		out, err := h.Handle(t.Context(), in)
@@ -44,7 +46,10 @@ func FuzzTask(f *testing.F) {
 		if !reflect.DeepEqual(fake.asked, want) || refreshed != (in.Operation == "catalog") {
 			t.Errorf("%s asks for %+v, want %+v", payload, fake.asked, want)
 		}
-		if known := want != nil || refreshed; known != (err == nil) || !known && lambdaerr.Code(err) != access.CodeInvalid {
+		if asks := in.Operation == "recheck"; (rechecked != "") != asks || asks && rechecked != fmt.Sprint(in.All) {
+			t.Errorf("%s rechecks: %q", payload, rechecked)
+		}
+		if known := want != nil || refreshed || rechecked != ""; known != (err == nil) || !known && lambdaerr.Code(err) != access.CodeInvalid {
 			t.Errorf("%s: %v", payload, err)
 		}
 		if _, err := json.Marshal(out); err != nil {

@@ -16,12 +16,15 @@ import (
 //	catalog    refresh the catalog of what can be asked for
 //	look       start a sweep for each request that was left behind; free claims
 //	           that were left
+//	recheck    look up the people with active access, and end that of who is gone
 //	tombstone  is this request left behind, and what is left to do for it?
 //	plan, scan, collect, answer, report
 //	           the steps of a run that looks for access that nobody asked for
 type Input struct {
 	task.Input
 	RunInput
+	// All, of recheck: everybody is looked up, also who was just now.
+	All bool `json:"all"`
 }
 
 // Catalog makes the next snapshot of what can be asked for.
@@ -34,11 +37,17 @@ type Claims interface {
 	Look(context.Context) error
 }
 
+// Recheck looks up the people who have active access.
+type Recheck interface {
+	Recheck(ctx context.Context, all bool) error
+}
+
 // Handler does what is due from time to time.
 type Handler struct {
 	Catalog Catalog
 	Sweep   *Sweep
 	Claims  Claims
+	People  Recheck
 	Drift   Drift
 	Count   func(name string, dimensions map[string]string)
 	Logger  *slog.Logger
@@ -58,6 +67,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		err := h.Sweep.Look(ctx)
 		h.freeClaims(ctx)
 		return struct{}{}, err
+	case "recheck":
+		return struct{}{}, h.People.Recheck(ctx, in.All)
 	case "tombstone":
 		return h.Sweep.Tombstone(ctx, in.RequestID)
 	case "plan", "scan", "collect", "answer", "report":

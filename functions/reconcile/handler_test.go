@@ -17,6 +17,10 @@ type catalogFunc func(context.Context) error
 
 func (f catalogFunc) Refresh(ctx context.Context) error { return f(ctx) }
 
+type recheckFunc func(ctx context.Context, all bool) error
+
+func (f recheckFunc) Recheck(ctx context.Context, all bool) error { return f(ctx, all) }
+
 func TestHandle(t *testing.T) {
 	outage := access.Errorf(access.CodeUnavailable, "no answer")
 	tests := []struct {
@@ -28,6 +32,8 @@ func TestHandle(t *testing.T) {
 	}{
 		{name: "refreshed", operation: "catalog", wantCount: []string{"CatalogRefreshed"}},
 		{name: "a list could not be read", operation: "catalog", err: outage, wantCode: access.CodeUnavailable},
+		{name: "rechecked", operation: "recheck"},
+		{name: "people could not be rechecked", operation: "recheck", err: outage, wantCode: access.CodeUnavailable},
 		{name: "unknown", operation: "sweep the floor", wantCode: access.CodeInvalid},
 		{name: "none", wantCode: access.CodeInvalid},
 	}
@@ -36,6 +42,7 @@ func TestHandle(t *testing.T) {
 			var counted []string
 			h := &Handler{
 				Catalog: catalogFunc(func(context.Context) error { return test.err }),
+				People:  recheckFunc(func(context.Context, bool) error { return test.err }),
 				Count:   func(name string, _ map[string]string) { counted = append(counted, name) },
 				Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}

@@ -1,8 +1,8 @@
 // Command reconcile is the Lambda function that does what is due from time to
 // time: it refreshes the catalog of what can be asked for, finds what was left
-// behind, and does the steps of runs that look for access that nobody asked
-// for. It changes nothing in Identity Center; overdue access it has the function
-// revoke remove.
+// behind, looks up the people who have access, and does the steps of runs that
+// look for access that nobody asked for. It changes nothing in Identity Center;
+// overdue access it has the function revoke remove.
 package main
 
 import (
@@ -35,6 +35,8 @@ import (
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/recheck"
 	"sso-elevator/functions/schedule"
 )
 
@@ -45,7 +47,8 @@ type settings struct {
 	RequestMachine   string     `env:"ELEVATOR_REQUEST_MACHINE,required"`
 	ReconcileMachine string     `env:"ELEVATOR_RECONCILE_MACHINE,required"`
 	RevokeFunction   string     `env:"ELEVATOR_REVOKE_FUNCTION,required"`
-	RevokeSchedule   string     `env:"ELEVATOR_REVOKE_SCHEDULE"` // empty: nothing is removed by schedule
+	NotifyFunction   string     `env:"ELEVATOR_NOTIFY_FUNCTION,required"` // ARN
+	RevokeSchedule   string     `env:"ELEVATOR_REVOKE_SCHEDULE"`          // empty: nothing is removed by schedule
 	MaxRemovals      int        `env:"ELEVATOR_MAX_REMOVALS,required"`
 	AllowRemovals    bool       `env:"ELEVATOR_ALLOW_REMOVALS,default=false"` // of access that no request granted
 	SSOInstanceARN   string     `env:"ELEVATOR_SSO_INSTANCE_ARN"`
@@ -94,7 +97,14 @@ func run() int {
 		}
 		revocations = expression.Next
 	}
-	policy := policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now)
+	policies := policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now)
+	policy := func(ctx context.Context) (access.Policy, error) {
+		p, _, err := policies.Load(ctx)
+		return p, err
+	}
+	steps := sfn.NewFromConfig(cfg)
+	store := runs.New(objects, s.CatalogBucket)
+	slow := (&identitycenter.Pace{Every: recheck.CallEvery, Now: time.Now, Sleep: catalog.Pause}).Config(sso)
 	h := &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), org, s.SSOInstanceARN),
@@ -105,7 +115,7 @@ func run() int {
 		},
 		Sweep: &Sweep{
 			Table:      table,
-			Executions: &machines{client: sfn.NewFromConfig(cfg), requests: s.RequestMachine, reconcile: s.ReconcileMachine},
+			Executions: &machines{client: steps, requests: s.RequestMachine, reconcile: s.ReconcileMachine},
 			Remover:    removerFunction{client: lambda.NewFromConfig(cfg), arn: s.RevokeFunction},
 			Now:        time.Now,
 			Unique:     func() string { return strings.ToLower(rand.Text()[:8]) },
@@ -114,17 +124,26 @@ func run() int {
 			Logger:     logger,
 		},
 		Claims: &claims.Sweep{Table: table, Now: time.Now},
+		People: &recheck.Checker{
+			Directory: identitycenter.New(ssoadmin.NewFromConfig(slow), identitystore.NewFromConfig(slow), nil, s.SSOInstanceARN),
+			Table:     table,
+			Store:     store,
+			Tokens:    tasktoken.Resumer{API: steps},
+			Policy:    policy,
+			Show:      show(lambda.NewFromConfig(cfg), s.NotifyFunction),
+			NewID:     newRunID,
+			Now:       time.Now,
+			Count:     metric.Count,
+			Logger:    logger,
+		},
 		Drift: &drift.Engine{
 			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), org, s.SSOInstanceARN),
 			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
-			Policy: func(ctx context.Context) (access.Policy, error) {
-				p, _, err := policy.Load(ctx)
-				return p, err
-			},
-			Leases: table,
-			Runs:   runs.New(objects, s.CatalogBucket),
-			Rows:   table,
-			Beats:  table,
+			Policy:    policy,
+			Leases:    table,
+			Runs:      store,
+			Rows:      table,
+			Beats:     table,
 
 			Removals: table, Limit: s.MaxRemovals, RemovalsOff: !s.AllowRemovals,
 			Next:   revocations,

@@ -95,6 +95,7 @@ func (l *ledger) final() {
 	l.finalRemovals()
 	l.finalPosts()
 	l.timely()
+	l.removedInTime()
 }
 
 // finalRemovals: there is a record of a removal exactly where the system made

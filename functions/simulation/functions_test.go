@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -23,6 +24,7 @@ import (
 	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/task"
 	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/recheck"
 	"sso-elevator/functions/simulated/audit"
 	"sso-elevator/functions/simulated/await"
 	"sso-elevator/functions/simulated/evaluate"
@@ -57,7 +59,7 @@ func wire(w *world, name string) handler {
 			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
 			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
 			Refresh:        func() bool { return false },
-			TeamID:         team, AppID: app, Account: account, Durations: durations, Now: w.clock.now, Logger: w.logger,
+			TeamID:         team, AppID: app, Account: account, Durations: append(slices.Clone(durations), longDuration), Now: w.clock.now, Logger: w.logger,
 		}
 		return func(ctx context.Context, payload []byte) ([]byte, error) {
 			var event events.APIGatewayV2HTTPRequest
@@ -82,7 +84,7 @@ func wire(w *world, name string) handler {
 		}).Handle)
 	case "grant":
 		return edge(w, (&grant.Handler{
-			Table: store, Policy: policy, Directory: center, Catalog: names, Account: account, Leases: held, Now: w.clock.now, Log: w.logger,
+			Table: store, Policy: policy, Directory: center, Catalog: names, Account: account, Longest: longDuration, Leases: held, Now: w.clock.now, Log: w.logger,
 		}).Handle)
 	case "revoke":
 		return edge(w, (&revoke.Handler{
@@ -95,6 +97,10 @@ func wire(w *world, name string) handler {
 			Now: w.clock.now, Count: count, Measure: func(string, time.Duration, map[string]string) {}, Logger: w.logger,
 		}).Handle)
 	case "reconcile":
+		policyNow := func(ctx context.Context) (access.Policy, error) {
+			p, _, err := policy.Load(ctx)
+			return p, err
+		}
 		return edge(w, (&reconcile.Handler{
 			Sweep: &reconcile.Sweep{
 				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN), Remover: reconcile.NewRemover(w.lambda, "revoke"),
@@ -102,13 +108,16 @@ func wire(w *world, name string) handler {
 				Now:    w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
 			},
 			Claims: &claims.Sweep{Table: store, Now: w.clock.now},
+			People: &recheck.Checker{
+				Directory: center, Table: store, Store: runs.New(w.objects, catalogBucket), Tokens: tasktoken.Resumer{API: w.steps}, Policy: policyNow,
+				Show:  func(context.Context, string) error { panic("there are too few people for a wave") },
+				NewID: func(time.Time) string { panic("there are too few people for a wave") },
+				Now:   w.clock.now, Count: count, Logger: w.logger,
+			},
 			Drift: &drift.Engine{
 				Directory: center,
-				Policy: func(ctx context.Context) (access.Policy, error) {
-					p, _, err := policy.Load(ctx)
-					return p, err
-				},
-				Leases: store, Runs: runs.New(w.objects, catalogBucket), Rows: store, Beats: store, Removals: store, Limit: maxRemovals,
+				Policy:    policyNow,
+				Leases:    store, Runs: runs.New(w.objects, catalogBucket), Rows: store, Beats: store, Removals: store, Limit: maxRemovals,
 				Now: w.clock.now, Count: count, Logger: w.logger,
 			},
 			Count: count, Logger: w.logger,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
 )
@@ -51,7 +52,8 @@ var troubles = []trouble{
 	{name: "insider", insider: true, byHand: 0.2, slow: 0.05, lags: 0.3},
 	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
-	{name: "all of it", errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
+	{name: "gone", gone: 0.8, errors: 0.02, kills: 0.02, lags: 0.3, slow: 0.1, policy: 0.1},
+	{name: "all of it", gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
 		outages: 1, stops: 0.2, byHand: 0.3, policy: 0.3, drift: true},
 }
 
@@ -93,6 +95,9 @@ func (w *world) play() {
 	if w.insider != nil {
 		w.insider.act()
 	}
+	w.every(time.Minute, d, func() {
+		w.lambda.run("reconcile", map[string]any{"operation": "recheck"}, []byte(`{"operation":"recheck"}`), nil)
+	})
 	if w.trouble.drift {
 		w.every(d.between(4*time.Minute, 9*time.Minute), d, func() {
 			if w.since() > quietFor {
@@ -225,6 +230,7 @@ type plan struct {
 // submit sends the form, and has people do what they do about it.
 func (p *plan) submit() {
 	w, d := p.world, p.dice
+	p.goes()
 	w.clock.say("%s asks for %s for %v: %s", p.person.SlackID, p.target, p.duration, p.id)
 	body := p.form()
 	p.waits = false
@@ -315,7 +321,16 @@ func (p *plan) watch() {
 	share, off := d.below(100), d.between(-2*time.Second, 2*time.Second)
 	who := pick(d, append([]access.Person{p.person, p.person, p.person}, people...))
 	order := d.next()
+	leaves, kind := d.chance(w.trouble.gone/3), pick(d, []idtypes.UserStatus{idtypes.UserStatusDisabled, idtypesDeleted})
 	w.ledger.request(p.id).watch = func(was, is access.Request) {
+		if is.Outcome != nil && was.Outcome == nil && is.Outcome.Kind.Grants() && leaves {
+			// Between the decision and the grant.
+			gone := is.Requester
+			if is.Outcome.Kind == access.OutcomeApproved && share < 50 {
+				gone = is.Outcome.By
+			}
+			w.leaves(gone, kind, 0, mix(order, 3))
+		}
 		if is.Outcome != nil && was.Outcome == nil && change {
 			w.then(w.clock.now(), order, func() { w.enforce(policy) })
 		}

@@ -299,7 +299,7 @@ func (c *center) GetUserId(ctx context.Context, in *identitystore.GetUserIdInput
 	}
 	return call(ctx, c.world, "identitystore", "GetUserId", email, func() (*identitystore.GetUserIdOutput, error) {
 		for _, p := range people {
-			if p.Email == email {
+			if p.Email == email && c.world.absent.kind(p.PrincipalID) != idtypesDeleted {
 				return &identitystore.GetUserIdOutput{UserId: &p.PrincipalID}, nil
 			}
 		}
@@ -310,8 +310,9 @@ func (c *center) GetUserId(ctx context.Context, in *identitystore.GetUserIdInput
 func (c *center) DescribeUser(ctx context.Context, in *identitystore.DescribeUserInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error) {
 	return call(ctx, c.world, "identitystore", "DescribeUser", *in.UserId, func() (*identitystore.DescribeUserOutput, error) {
 		for _, p := range people {
-			if p.PrincipalID == *in.UserId {
-				return &identitystore.DescribeUserOutput{UserId: &p.PrincipalID, UserName: &p.Email, DisplayName: &p.Name,
+			kind := c.world.absent.kind(p.PrincipalID)
+			if p.PrincipalID == *in.UserId && kind != idtypesDeleted {
+				return &identitystore.DescribeUserOutput{UserId: &p.PrincipalID, UserName: &p.Email, DisplayName: &p.Name, UserStatus: kind,
 					Emails: []idtypes.Email{{Value: &p.Email}}}, nil
 			}
 		}

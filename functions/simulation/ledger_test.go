@@ -198,6 +198,9 @@ func (l *ledger) creates(key string) {
 	if d := l.request(inv.about); d.created.IsZero() {
 		d.created = l.world.clock.now()
 	}
+	if r.Outcome != nil {
+		l.whoIsGone("is granted", r, inv)
+	}
 	switch {
 	case r.ID == "":
 		l.broken(1, "%s is created for a request that is not there: %q", key, inv.about)
@@ -409,6 +412,9 @@ func (l *ledger) written(key string, before, after row) {
 	if was.Outcome == nil && is.Outcome != nil {
 		l.decided(is)
 	}
+	if was.EndRequest == nil && is.EndRequest != nil {
+		l.endsFor(is)
+	}
 	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && there && !byHand && s.since.Before(now.Add(-time.Second)) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
 			l.broken(2, "request %s is recorded as removed, and its access is there", id)
@@ -524,6 +530,9 @@ func (l *ledger) decided(r access.Request) {
 	if kind, byPerson := kinds[r.Outcome.Kind]; byPerson {
 		if inv.function != "ingress" || !l.pressed(r.ID, kind, r.Outcome.By) {
 			l.broken(1, "request %s is %s by %s, who did not press: %s", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID, inv.function)
+		}
+		if r.Outcome.Kind == access.OutcomeApproved {
+			l.whoIsGone("is approved", r, inv)
 		}
 		if r.Outcome.Kind == access.OutcomeWithdrawn && r.Outcome.By.SlackID != r.Requester.SlackID {
 			l.broken(1, "request %s is withdrawn by %s", r.ID, r.Outcome.By.SlackID)

@@ -79,6 +79,10 @@ var policies = []access.Policy{
 // durations are those that the form offers.
 var durations = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 12 * time.Minute}
 
+// longDuration is what people ask for who go while they have access: longer than
+// it takes to find that out.
+const longDuration = 40 * time.Minute
+
 // encoded is a policy as its object holds it, with its digest.
 func encoded(p access.Policy) (body []byte, digest string) {
 	body, err := json.Marshal(p)

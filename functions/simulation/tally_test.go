@@ -8,12 +8,16 @@ type tally struct {
 	// often somebody was told that they have requested this already, TooMany that
 	// they have too many undecided requests.
 	Overlaps, Repeated, TooMany int
-	Invocations, Executions     int
+	// GoneEnded is how much access ended because its requester was gone, GoneInTime
+	// how much was held to the time of that.
+	GoneEnded, GoneInTime   int
+	Invocations, Executions int
 }
 
 func (l *ledger) tally() tally {
 	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"],
-		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"]}
+		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"],
+		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"]}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -64,6 +68,7 @@ func (t *tally) add(o tally) {
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
+		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime},
 	} {
 		*pair.to += *pair.from
 	}

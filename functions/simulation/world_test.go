@@ -31,6 +31,7 @@ type trouble struct {
 	alone   bool    // one person asks for the same again and again
 	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
 	greedy  bool    // one person asks for one thing after the other
+	gone    float64 // per request: somebody is disabled or deleted, some come back
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -67,6 +68,7 @@ type world struct {
 	center  *center
 	org     *organization
 	slack   *workspace
+	absent  absences
 	ledger  *ledger
 	insider *insider // nil: there is none
 
@@ -98,6 +100,7 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	w.center = &center{world: w, source: newSource(mix(seed, 4)), assignments: map[assignment]*made{}, memberships: map[string]*membership{}, operations: map[string]*operation{}}
 	w.org = &organization{world: w}
 	w.slack = &workspace{world: w}
+	w.absent = absences{}
 	w.ledger = newLedger(w)
 	if t.insider {
 		w.insider = newInsider(w)

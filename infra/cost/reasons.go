@@ -19,9 +19,9 @@ var reasons = []reason{
 
 	{"ingress", "AmazonSSM.GetParameter", "two secrets that Slack may sign with (one, unless it is being changed) and the bot's token, kept for five minutes; which policy is in force, kept for one"},
 	{"ingress", "Slack.views.open", "a form that says it is loading, at once: Slack's trigger is good for three seconds"},
-	{"ingress", "Slack.users.info", "whether the requester, and later the approver, is a full member, and which email they have; kept for a minute"},
+	{"ingress", "Slack.users.info", "whether the requester is a full member, and which email they have, kept for a minute; at the press the same of the approver, and of the requester once more"},
 	{"ingress", "SWBExternalService.ListInstances", "which instance and identity store there are; once for each process"},
-	{"ingress", "AWSIdentityStore.GetUserId", "the user with that email, of the requester and of the approver; kept for a minute"},
+	{"ingress", "AWSIdentityStore.GetUserId", "the user with that email, of the requester, and at the press of both: nobody is believed to be there still"},
 	{"ingress", "AWSIdentityStore.DescribeUser", "whether that user is enabled and does have the email: the search alone is not believed"},
 	{"ingress", "Slack.views.update", "the form, once it is known that the person may ask; and after each choice the next list, and what will become of the request"},
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog, kept for a minute"},
@@ -50,6 +50,7 @@ var reasons = []reason{
 	{"await approval", "DynamoDB.GetItem", "whether the execution is the row's own: another one's token would take the place of the right one"},
 	{"await approval", "DynamoDB.UpdateItem", "the token for the button; the answer says whether somebody pressed before it was there"},
 
+	{"grant start", "AWSIdentityStore.DescribeUser", "whether the users of requester and approver are enabled right now"},
 	{"grant start", "DynamoDB.GetItem", "the row, which is all that counts; the lease; the row again, after the lease is written, so that of grant and removal one sees the other"},
 	{"grant start", "AmazonSSM.GetParameter", "which policy is in force now, perhaps long after the request was evaluated"},
 	{"grant start", "S3.GET", "the policy, which has to permit the decision still; the catalog, for which account manages the organization"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -28,7 +29,8 @@ type peopleAPI interface {
 }
 
 // absentFromDirectory are the emails of those who can't approve because of
-// Identity Center, each with why.
+// Identity Center, each with why. One whom Identity Center shows without a
+// status can approve: see statusUnknown.
 func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails []string) (map[string]string, error) {
 	absent := map[string]string{}
 	var none *types.ResourceNotFoundException
@@ -54,10 +56,20 @@ func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails
 			return nil, err
 		case user.UserStatus == types.UserStatusDisabled:
 			absent[email] = "disabled"
+		case user.UserStatus == "":
+			absent[email] = statusUnknown
 		}
 	}
 	return absent, nil
 }
+
+// statusUnknown stands for a user of whom Identity Center does not say whether
+// they are enabled. They count as enabled.
+const statusUnknown = "no status"
+
+// able reports whether why, of absentFromDirectory or absentFromSlack, keeps
+// nobody from approving.
+func able(why string) bool { return why == "" || why == statusUnknown }
 
 // absentFromSlack are the emails of those who can't approve because of Slack,
 // each with why.
@@ -84,6 +96,26 @@ func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, 
 }
 
 func checkDirectory(emails []string, absent map[string]string) []finding {
+	var without []string
+	for _, email := range emails {
+		if absent[email] == statusUnknown {
+			without = append(without, email)
+		}
+	}
+	if len(without) == 0 {
+		return checkAbsent(emails, absent)
+	}
+	unknown := finding{Status: warning, Found: "Identity Center shows no status of these users: they count as enabled, also after somebody disables them", Items: without,
+		Fix: "Find out whether your directory disables users or deletes them. Only deleted users are noticed here: have leavers deleted."}
+	others := maps.Clone(absent)
+	maps.DeleteFunc(others, func(_, why string) bool { return able(why) })
+	if len(others) == 0 {
+		return []finding{unknown}
+	}
+	return append(checkAbsent(emails, others), unknown)
+}
+
+func checkAbsent(emails []string, absent map[string]string) []finding {
 	return checkPeople(emails, absent, "can't approve, being no active user in Identity Center",
 		"Correct the addresses in Approvers: an approver has an active user in Identity Center with the very address that Slack has.")
 }
@@ -117,7 +149,7 @@ func checkStatements(p *access.Policy, directory, people map[string]string) []fi
 		for i, s := range statements {
 			if len(s.Approvers) > 0 && !slices.ContainsFunc(s.Approvers, func(email string) bool {
 				email = access.NormalizeEmail(email)
-				return directory[email] == "" && people[email] == ""
+				return able(directory[email]) && people[email] == ""
 			}) {
 				dead = append(dead, fmt.Sprintf("%s[%d] (%s)", key, i, strings.Join(s.Approvers, ", ")))
 			}

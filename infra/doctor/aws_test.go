@@ -300,6 +300,15 @@ func TestDirectory(t *testing.T) {
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, "ready: all 1")
 	same(t, checkDirectory(nil, nil), nil, "ready: the policy names nobody")
+	// A directory that shows no status keeps nobody from approving, and is reported.
+	const unknown = "warning: Identity Center shows no status of these users: they count as enabled, also after somebody disables them: ann@example.com"
+	api.users["ann@example.com"] = ""
+	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
+	same(t, checkDirectory(emails[:1], absent), err, unknown)
+	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:2])
+	same(t, checkDirectory(emails[:2], absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled)", unknown)
+	one := &access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com")}}
+	same(t, checkStatements(one, absent, nil), nil, "ready: each that names approvers has one who can approve")
 	if _, err := absentFromDirectory(t.Context(), &fakeStore{err: errors.New("down")}, "d-1", emails); err == nil {
 		t.Error("a failure is no answer")
 	}

@@ -193,6 +193,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	front := http.NewServeMux()
 	front.Handle("/_faults", &s.faults)
 	front.Handle("/_calls", &s.calls)
+	front.Handle("/_users", s.gateway.UserStatuses())
 	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway, s.callerName(awsCaller)), nameOfAWSCall, awsCaller))
 	s.serve(s.front, front)
 	return motoURL, nil

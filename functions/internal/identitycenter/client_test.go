@@ -113,6 +113,7 @@ type mockStore struct {
 	users   map[string]*identitystore.DescribeUserOutput
 	members map[string]string // "group user" to membership id
 	err     error
+	userErr error // of DescribeUser
 }
 
 func (m *mockStore) GetUserId(_ context.Context, in *identitystore.GetUserIdInput, _ ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error) {
@@ -134,6 +135,9 @@ func (m *mockStore) GetUserId(_ context.Context, in *identitystore.GetUserIdInpu
 }
 
 func (m *mockStore) DescribeUser(_ context.Context, in *identitystore.DescribeUserInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error) {
+	if m.userErr != nil {
+		return nil, m.userErr
+	}
 	user, found := m.users[*in.UserId]
 	if !found {
 		return nil, &idtypes.ResourceNotFoundException{}
@@ -235,7 +239,7 @@ func TestUserByEmail(t *testing.T) {
 		{"no email", " ", nil, nil, identitycenter.User{}, false, "", nil},
 		{"somebody who does not have that email", "bob@example.com", map[string]string{"bob@example.com": "p-1"}, nil, identitycenter.User{}, false, "", []string{"bob@example.com"}},
 		{"somebody who is gone", "bob@example.com", map[string]string{"bob@example.com": "p-9"}, nil, identitycenter.User{}, false, "", []string{"bob@example.com"}},
-		{"disabled", "alice@example.com", map[string]string{"alice@example.com": "p-2"}, nil, identitycenter.User{}, false, "", []string{"alice@example.com"}},
+		{"disabled", "alice@example.com", map[string]string{"alice@example.com": "p-2"}, nil, identitycenter.User{ID: "p-2", Email: "alice@example.com", Disabled: true}, true, "", []string{"alice@example.com"}},
 		{"throttled", "alice@example.com", nil, &idtypes.ThrottlingException{}, identitycenter.User{}, false, access.CodeThrottled, []string{"alice@example.com"}},
 	}
 	for _, test := range tests {
@@ -245,6 +249,45 @@ func TestUserByEmail(t *testing.T) {
 			wantCode(t, err, test.code)
 			if got != test.want || found != test.found || !slices.Equal(store.asked, test.asked) {
 				t.Errorf("got %+v, %v, asked %q", got, found, store.asked)
+			}
+		})
+	}
+}
+
+// Only what Identity Center says in so many words makes somebody gone.
+func TestUserStatus(t *testing.T) {
+	store := identitystore.DescribeUserOutput{}
+	with := func(s idtypes.UserStatus) *identitystore.DescribeUserOutput {
+		out := store
+		out.UserStatus = s
+		return &out
+	}
+	for _, tt := range []struct {
+		name string
+		user *identitystore.DescribeUserOutput // nil: not found
+		err  error
+		want identitycenter.UserStatus
+		gone bool
+		code access.Code
+	}{
+		{name: "enabled", user: with(idtypes.UserStatusEnabled), want: identitycenter.UserEnabled},
+		{name: "without a status", user: with(""), want: identitycenter.UserEnabled},
+		{name: "with a status that nobody knows yet", user: with("SUSPENDED"), want: identitycenter.UserEnabled},
+		{name: "disabled", user: with(idtypes.UserStatusDisabled), want: identitycenter.UserDisabled, gone: true},
+		{name: "deleted", want: identitycenter.UserDeleted, gone: true},
+		{name: "the identity store is not found", err: &idtypes.ResourceNotFoundException{ResourceType: idtypes.ResourceTypeIdentityStore}, code: access.CodeNotFound},
+		{name: "throttled", err: &idtypes.ThrottlingException{}, code: access.CodeThrottled},
+		{name: "not permitted", err: &idtypes.AccessDeniedException{}, code: access.CodeMisconfigure},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := &mockStore{users: map[string]*identitystore.DescribeUserOutput{}, userErr: tt.err}
+			if tt.user != nil {
+				m.users["p-1"] = tt.user
+			}
+			got, err := identitycenter.New(admin(), m, nil, "").UserStatus(ctx, "p-1")
+			wantCode(t, err, tt.code)
+			if got != tt.want || got.Gone() != tt.gone {
+				t.Errorf("got %q, gone %v; want %q, %v", got, got.Gone(), tt.want, tt.gone)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package identitycenter
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,11 +20,59 @@ type User struct {
 	UserName    string
 	DisplayName string
 	Email       string // the one that was asked for, in lower case
+	// Disabled reports whether somebody disabled the user.
+	Disabled bool
 }
 
-// UserByEmail finds the user who has the email, whatever the case of either. A
-// user is believed only after a look at the emails they have. An email that is
-// not ASCII is nobody's, whatever the Identity Store would find.
+// UserStatus is whether somebody can still use Identity Center.
+type UserStatus string
+
+const (
+	UserEnabled  UserStatus = "enabled"
+	UserDisabled UserStatus = "disabled"
+	UserDeleted  UserStatus = "deleted"
+)
+
+// Gone reports whether the user is disabled or deleted.
+func (s UserStatus) Gone() bool { return s == UserDisabled || s == UserDeleted }
+
+// UserStatus looks up the user with that id. Only DISABLED counts as disabled,
+// and only "not found" as deleted: a directory that gives no status leaves the
+// user enabled. If Identity Center doesn't say either, UserStatus returns an
+// error and no status.
+func (c *Client) UserStatus(ctx context.Context, principalID string) (UserStatus, error) {
+	const doing = "look up user"
+	in, err := c.instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	user, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{
+		IdentityStoreId: aws.String(in.identityStoreID),
+		UserId:          aws.String(principalID),
+	})
+	switch {
+	case noUser(err):
+		return UserDeleted, nil
+	case err != nil:
+		return "", lambdaerr.FromAWS(err, doing)
+	case user.UserStatus == idtypes.UserStatusDisabled:
+		return UserDisabled, nil
+	}
+	return UserEnabled, nil
+}
+
+// noUser reports whether err is the Identity Store's word that the user doesn't
+// exist. It answers the same for an identity store that doesn't exist, which
+// says nothing about the user.
+func noUser(err error) bool {
+	var none *idtypes.ResourceNotFoundException
+	return errors.As(err, &none) && none.ResourceType != idtypes.ResourceTypeIdentityStore
+}
+
+// UserByEmail finds the user who has the email, whatever the case of either,
+// disabled users included. A user is believed only after a look at the emails
+// they have. An email that is not ASCII is nobody's, whatever the Identity Store
+// would find.
 //
 // The Identity Store finds users by exact attribute values only. So the email
 // is asked for as it is given and in lower case: a user whose email has capital
@@ -77,9 +126,6 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool
 	if err != nil {
 		return User{}, false, lambdaerr.FromAWS(err, doing)
 	}
-	if user.UserStatus == idtypes.UserStatusDisabled {
-		return User{}, false, nil
-	}
 	for _, has := range user.Emails {
 		if access.SameEmail(aws.ToString(has.Value), email) {
 			return User{
@@ -87,6 +133,7 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool
 				UserName:    aws.ToString(user.UserName),
 				DisplayName: aws.ToString(user.DisplayName),
 				Email:       access.NormalizeEmail(email),
+				Disabled:    user.UserStatus == idtypes.UserStatusDisabled,
 			}, true, nil
 		}
 	}

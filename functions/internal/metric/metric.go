@@ -42,6 +42,16 @@ const (
 	// each time the sweep looks; an alarm tells when there is any.
 	AccessOverdue = "AccessOverdue"
 
+	// Rechecks of the people who have active access. Rechecked is counted by each
+	// run; an alarm tells when they stay away. RecheckLate: somebody was not
+	// looked up in time. PeopleGone is counted for each request that ended because
+	// its requester is gone; PeopleGoneHeld while many are gone at once and a
+	// person has to say what becomes of their access.
+	Rechecked      = "Rechecked"
+	RecheckLate    = "RecheckLate"
+	PeopleGone     = "PeopleGone"
+	PeopleGoneHeld = "PeopleGoneHeld"
+
 	// Of the runs that look for access that no request granted.
 	DriftFound          = "DriftFound"          // it was found for the first time
 	DriftRevoked        = "DriftRevoked"        // it was removed

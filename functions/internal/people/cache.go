@@ -26,13 +26,13 @@ func newCache[V any](maxAge time.Duration, now func() time.Time) *cache[V] {
 	return &cache[V]{maxAge: maxAge, now: now, entries: map[string]entry[V]{}}
 }
 
-// get answers from the cache, or asks. Two who ask for the same key at the same
-// time may both ask.
-func (c *cache[V]) get(key string, ask func() (V, error)) (V, error) {
+// get answers from the cache, or asks; fresh: it asks in any case. Two who ask
+// for the same key at the same time may both ask.
+func (c *cache[V]) get(key string, fresh bool, ask func() (V, error)) (V, error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()
-	if ok && c.now().Sub(e.at) < c.maxAge {
+	if !fresh && ok && c.now().Sub(e.at) < c.maxAge {
 		return e.value, nil
 	}
 	v, err := ask()

@@ -4,6 +4,7 @@ package people
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -15,8 +16,8 @@ import (
 
 // How long an answer is used again.
 const (
-	// MaxAge is short, because it is also how long somebody who has left may
-	// still press a button.
+	// MaxAge is how long somebody who has left may still open and send a form.
+	// Buttons don't use old answers.
 	MaxAge = time.Minute
 	// approverMaxAge is for whom to tag in a message, which gives no rights.
 	approverMaxAge = 10 * time.Minute
@@ -72,59 +73,102 @@ func New(s Slack, d Directory, teamID string, secondaryDomains []string, now fun
 }
 
 // Requester is who asks: a full member of the workspace with an ASCII email
-// (otherwise Refused) who has a user in Identity Center (otherwise NotFound), if
-// need be under a secondary domain. Both errors are sentences for that person; others are not.
+// (otherwise Refused) who has a user in Identity Center (otherwise NotFound) that
+// is enabled (otherwise Refused), if need be under a secondary domain. These
+// errors are sentences for that person; others are not.
 func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, error) {
-	return f.person(ctx, slackID, f.secondaryDomains)
+	p, no, err := f.person(ctx, slackID, f.secondaryDomains, false)
+	return p, no.says(err)
 }
 
 // Approver is who presses a button: as Requester, but the Identity Center user
-// must have the very email that Slack has.
+// must have the very email that Slack has, and both are looked up again at each
+// call.
 func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, error) {
-	return f.person(ctx, slackID, nil)
+	p, no, err := f.person(ctx, slackID, nil, true)
+	return p, no.says(err)
 }
 
-func (f *Finder) person(ctx context.Context, slackID string, domains []string) (access.Person, error) {
-	member, err := f.member(ctx, slackID)
-	if err != nil {
-		return access.Person{}, err
+// Remains looks the requester of a request up again. It returns nil if they are
+// still a full member of the workspace whose enabled user in Identity Center is
+// the one in the request. Otherwise it returns Refused, with a sentence for the
+// approver. Any other error means that a lookup failed and nothing is known.
+func (f *Finder) Remains(ctx context.Context, requester access.Person) error {
+	p, no, err := f.person(ctx, requester.SlackID, f.secondaryDomains, true)
+	switch {
+	case err != nil:
+		return err
+	case no.ofRequester != "":
+		return access.Errorf(access.CodeRefused, "%s", no.ofRequester)
+	case p.PrincipalID != requester.PrincipalID:
+		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they made this request.")
+	}
+	return nil
+}
+
+// absence is why somebody is not a person who can do anything here. The zero
+// value is that they are.
+type absence struct {
+	code        access.Code
+	toThem      string // a sentence for that person
+	ofRequester string // a sentence about that person, for approvers
+}
+
+// says is err, or the absence as an error for that person.
+func (a absence) says(err error) error {
+	if err != nil || a.code == "" {
+		return err
+	}
+	return access.Errorf(a.code, "%s", a.toThem)
+}
+
+// person finds out who the Slack user is. fresh: no answer is used again.
+func (f *Finder) person(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
+	member, err := f.members.get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+	switch {
+	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.FullMember(f.teamID):
+		return access.Person{}, absence{access.CodeRefused,
+			"Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			"The requester is no longer a full member of this Slack workspace."}, nil
+	case err != nil:
+		return access.Person{}, absence{}, err
 	}
 	p := access.Person{SlackID: slackID, Email: access.NormalizeEmail(member.Email), Name: member.Name}
 	local, _, hasDomain := strings.Cut(p.Email, "@")
 	if !hasDomain || local == "" {
-		return access.Person{}, access.Errorf(access.CodeNotFound, "Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.")
+		return access.Person{}, absence{access.CodeNotFound,
+			"Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
+			"Slack no longer shows an email address of the requester, so their user in IAM Identity Center can't be found."}, nil
 	}
 	if !access.IsASCII(p.Email) {
-		return access.Person{}, access.Errorf(access.CodeRefused, "Your email address in Slack, %s, has characters that this app does not accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email)
+		return access.Person{}, absence{access.CodeRefused,
+			fmt.Sprintf("Your email address in Slack, %s, has characters that this app does not accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email),
+			"The requester's email address in Slack now has characters that this app does not accept."}, nil
 	}
-	user, ok, err := f.user(ctx, p.Email)
+	// A user who is disabled is found: no other domain is tried in their place.
+	user, ok, err := f.user(ctx, p.Email, fresh)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
 		p.SecondaryDomain = true
-		user, ok, err = f.user(ctx, local+"@"+strings.TrimPrefix(domains[i], "@"))
+		user, ok, err = f.user(ctx, local+"@"+strings.TrimPrefix(domains[i], "@"), fresh)
 	}
 	switch {
 	case err != nil:
-		return access.Person{}, err
+		return access.Person{}, absence{}, err
 	case !ok:
-		return access.Person{}, access.Errorf(access.CodeNotFound, "There is no user in IAM Identity Center with your email address, %s.", p.Email)
+		return access.Person{}, absence{access.CodeNotFound,
+			fmt.Sprintf("There is no user in IAM Identity Center with your email address, %s.", p.Email),
+			"The requester no longer has a user in IAM Identity Center."}, nil
+	case user.Disabled:
+		return access.Person{}, absence{access.CodeRefused,
+			"Your user in IAM Identity Center is disabled.",
+			"The requester's user in IAM Identity Center is disabled."}, nil
 	}
 	p.PrincipalID = user.ID
-	return p, nil
+	return p, absence{}, nil
 }
 
-// member is the Slack user, if a full member.
-func (f *Finder) member(ctx context.Context, slackID string) (slack.User, error) {
-	u, err := f.members.get(slackID, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
-	switch {
-	case access.CodeOf(err) == access.CodeNotFound, err == nil && !u.FullMember(f.teamID):
-		return slack.User{}, access.Errorf(access.CodeRefused, "Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.")
-	default:
-		return u, err
-	}
-}
-
-func (f *Finder) user(ctx context.Context, email string) (identitycenter.User, bool, error) {
-	u, err := f.users.get(email, func() (found[identitycenter.User], error) {
+func (f *Finder) user(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
+	u, err := f.users.get(email, fresh, func() (found[identitycenter.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
 		return found[identitycenter.User]{u, ok}, err
 	})
@@ -148,7 +192,7 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			a := &answers[i]
-			a.found, a.err = f.colleagues.get(email, func() (found[slack.User], error) {
+			a.found, a.err = f.colleagues.get(email, false, func() (found[slack.User], error) {
 				u, ok, err := f.slack.UserByEmail(ctx, email)
 				return found[slack.User]{u, ok}, err
 			})

@@ -19,6 +19,7 @@ import (
 type world struct {
 	members []slack.User
 	users   map[string]string // email to Identity Center user id
+	off     map[string]bool   // ids of users who are disabled
 
 	asked   atomic.Int32
 	mu      sync.Mutex
@@ -59,7 +60,7 @@ type directory struct{ *world }
 
 func (d directory) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
 	id, ok := d.users[email]
-	return identitycenter.User{ID: id, Email: email}, ok, nil
+	return identitycenter.User{ID: id, Email: email, Disabled: d.off[id]}, ok, nil
 }
 
 func newWorld() *world {
@@ -73,10 +74,14 @@ func newWorld() *world {
 			{ID: "UBOT", TeamID: "T1", Bot: true},
 			{ID: "UOTHER", TeamID: "T2", Email: "other@example.com", Stranger: true},
 			{ID: "UNOMAIL", TeamID: "T1"},
+			{ID: "UOFF", TeamID: "T1", Email: "off@legacy.example"},
+			{ID: "UOFFTOO", TeamID: "T1", Email: "offtoo@legacy.example"},
 		},
+		off: map[string]bool{"p-off": true},
 		users: map[string]string{
 			"jane@example.com": "p-jane", "old@example.com": "p-old", "guest@example.com": "p-guest",
 			"gone@example.com": "p-gone", "other@example.com": "p-other",
+			"off@legacy.example": "p-off", "off@example.com": "p-namesake", "offtoo@example.com": "p-off",
 		},
 	}
 }
@@ -101,6 +106,8 @@ func TestWho(t *testing.T) {
 		{name: "bot", id: "UBOT", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
 		{name: "from another workspace", id: "UOTHER", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
 		{name: "unknown", id: "UNOBODY", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "disabled, with a namesake under a secondary domain", id: "UOFF", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "disabled under a secondary domain", id: "UOFFTOO", wantCode: access.CodeRefused, approverCode: access.CodeNotFound},
 		{name: "without an email", id: "UNOMAIL", wantCode: access.CodeNotFound, approverCode: access.CodeNotFound},
 	}
 	for _, test := range tests {
@@ -129,6 +136,64 @@ func TestAnswersAreKeptForAMinute(t *testing.T) {
 		if _, err := f.Requester(t.Context(), "UJANE"); err != nil || w.asked.Load() != step.asked {
 			t.Errorf("after %s: %v, asked Slack %d times, want %d", step.after, err, w.asked.Load(), step.asked)
 		}
+	}
+}
+
+// Whoever decides is looked up at each press, and so is whom they decide about.
+func TestPressesUseNoOldAnswers(t *testing.T) {
+	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
+	const anew = "The requester now has another user in IAM Identity Center than when they made this request."
+	for _, tt := range []struct {
+		name     string
+		change   func(*world)
+		approver string // what Approver says
+		remains  string // what Remains says
+		code     access.Code
+	}{
+		{name: "nothing changed", change: func(*world) {}},
+		{name: "disabled", change: func(w *world) { w.off["p-jane"] = true }, code: access.CodeRefused,
+			approver: "Your user in IAM Identity Center is disabled.", remains: "The requester's user in IAM Identity Center is disabled."},
+		{name: "deleted", change: func(w *world) { delete(w.users, "jane@example.com") }, code: access.CodeRefused,
+			approver: "There is no user in IAM Identity Center with your email address, jane@example.com.", remains: "The requester no longer has a user in IAM Identity Center."},
+		{name: "deleted and created again", change: func(w *world) { w.users["jane@example.com"] = "p-new" }, code: access.CodeRefused, remains: anew},
+		{name: "deleted, with a namesake under a secondary domain", code: access.CodeRefused, remains: anew,
+			change:   func(w *world) { delete(w.users, "jane@example.com"); w.users["jane@nobody.example"] = "p-namesake" },
+			approver: "There is no user in IAM Identity Center with your email address, jane@example.com."},
+		{name: "gone from Slack", change: func(w *world) { w.members[0].Deleted = true }, code: access.CodeRefused,
+			approver: "Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			remains:  "The requester is no longer a full member of this Slack workspace."},
+		{name: "a guest by now", change: func(w *world) { w.members[0].Guest = true }, code: access.CodeRefused,
+			approver: "Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			remains:  "The requester is no longer a full member of this Slack workspace."},
+		{name: "without an email by now", change: func(w *world) { w.members[0].Email = "" }, code: access.CodeRefused,
+			approver: "Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
+			remains:  "Slack no longer shows an email address of the requester, so their user in IAM Identity Center can't be found."},
+		{name: "Slack does not answer", change: func(w *world) { w.err = access.Errorf(access.CodeUnavailable, "no answer") }, code: access.CodeUnavailable,
+			approver: "no answer", remains: "no answer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			f := finder(w, time.Now)
+			if _, err := f.Requester(t.Context(), "UJANE"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Approver(t.Context(), "UJANE"); err != nil {
+				t.Fatal(err)
+			}
+			tt.change(w)
+			text := func(err error) string {
+				if err == nil {
+					return ""
+				}
+				return err.Error()
+			}
+			if _, err := f.Approver(t.Context(), "UJANE"); text(err) != tt.approver {
+				t.Errorf("as approver: %v, want %q", err, tt.approver)
+			}
+			if err := f.Remains(t.Context(), jane); text(err) != tt.remains || access.CodeOf(err) != tt.code {
+				t.Errorf("as requester: %v of code %q, want %q of %q", err, access.CodeOf(err), tt.remains, tt.code)
+			}
+		})
 	}
 }
 

@@ -57,11 +57,12 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		_, _, err := s.AnswerRun(ctx, "a", access.RunAnswer{At: at})
 		return err
 	}
+	end := func(s *requests.Store) error {
+		_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
+		return err
+	}
 	functions := map[string][]change{
-		"Ingress": {decide, answer, func(s *requests.Store) error {
-			_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
-			return err
-		}},
+		"Ingress": {decide, answer, end},
 		"Evaluate": {decide, func(s *requests.Store) error { return s.CountReminder(ctx, "a", 1) }, func(s *requests.Store) error {
 			_, err := s.Evaluate(ctx, "a", requests.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
 			return err
@@ -100,7 +101,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *requests.Store) error { return s.MarkAudited(ctx, "a", 1) },
 			func(s *requests.Store) error { return s.Close(ctx, "a", at, time.Hour) },
 		},
-		"Reconcile": {fail, answer, func(s *requests.Store) error {
+		"Reconcile": {end, fail, answer, func(s *requests.Store) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
 			return err
 		}},

@@ -106,7 +106,7 @@ func (s *Store) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 	})
 }
 
-// RequestEnd enters that somebody ends access before its time, with its event,
+// RequestEnd enters that access ends before its time, with its event,
 // while the access is granted and not on its way out. won is false otherwise;
 // the row that comes back says why. It has the task token, if the wait has
 // stored one. From then on the request is due: should its execution not come to
@@ -115,7 +115,7 @@ func (s *Store) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 	return s.apply(ctx, id, change{
 		doing:   "record early end",
 		set:     map[string]any{"end_request": e, attrDue: due(e.At)},
-		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By}},
+		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
 	})

@@ -80,7 +80,7 @@ func TestRunRoundTrip(t *testing.T) {
 	s, _, _ := newStore(t)
 	full := run("full")
 	full.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2"}, At: monday}
-	full.Token, full.Partial = "token-1", true
+	full.Token, full.People, full.Partial = "token-1", 11, true
 	full.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.2", Digest: "d"}}
 	value := reflect.ValueOf(full)
 	for i := range value.NumField() {

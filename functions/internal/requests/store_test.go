@@ -341,6 +341,16 @@ func TestRequestEnd(t *testing.T) {
 	if r, won, err = s.RequestEnd(ctx, "r", e); won || err != nil || len(r.Events) != 3 {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
+	create(t, s, "r3")
+	if _, err := s.Granted(ctx, "r3", monday, monday.Add(time.Hour), ""); err != nil {
+		t.Fatal(err)
+	}
+	gone := access.EndRequest{At: monday, Reason: access.EndRequesterGone}
+	if r, won, err = s.RequestEnd(ctx, "r3", gone); !won || err != nil || *r.EndRequest != gone {
+		t.Errorf("of somebody who is gone: %v, %v, %+v", won, err, r.EndRequest)
+	}
+	equal(t, "its event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, Reason: "requester_gone",
+		Message: "Ended because the requester's user was disabled or deleted in IAM Identity Center."})
 	create(t, s, "r2")
 	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)

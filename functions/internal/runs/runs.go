@@ -7,10 +7,11 @@
 //	reconcile/<run>/collected.json  what else the batches said
 //	reconcile/<run>/report.json     what people are told
 //	reconcile/known.json            what earlier runs found and told
+//	reconcile/people.json           who was looked up when, and who is gone
 //
 // Only the reconcile function writes them. Everything may be written again with
-// the same content; only known.json, which runs side by side share, is written
-// under a condition.
+// the same content; only known.json and people.json, which runs side by side
+// share, are written under a condition.
 //
 // Errors have the codes of functions/access: NotFound where there is no such
 // object, Invalid where it makes no sense or the run's name is none, Lost where
@@ -43,7 +44,10 @@ type Store struct{ Objects Objects }
 // Prefix is what every key begins with.
 const Prefix = "reconcile/"
 
-const knownKey = Prefix + "known.json"
+const (
+	knownKey  = Prefix + "known.json"
+	peopleKey = Prefix + "people.json"
+)
 
 // name is what a state machine's execution may be called (API reference,
 // StartExecution), as far as it makes a key.
@@ -184,4 +188,30 @@ func (s *Store) PutKnown(ctx context.Context, k Known, version string) error {
 		return access.Wrap(access.CodeInternal, err, "encode what is known")
 	}
 	return s.Objects.Replace(ctx, knownKey, body, version)
+}
+
+// People reads what rechecks know, and its version for PutPeople. Where there
+// is nothing yet it is empty, and so is its version.
+func (s *Store) People(ctx context.Context) (p People, version string, err error) {
+	body, version, err := s.Objects.Get(ctx, peopleKey)
+	switch access.CodeOf(err) {
+	case "":
+		err = decode(peopleKey, body, &p)
+	case access.CodeNotFound:
+		err = nil
+	}
+	if p.People == nil {
+		p.People = map[string]Person{}
+	}
+	return p, version, err
+}
+
+// PutPeople writes what rechecks know in place of that version. Lost: another
+// run wrote it meanwhile.
+func (s *Store) PutPeople(ctx context.Context, p People, version string) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode who was looked up")
+	}
+	return s.Objects.Replace(ctx, peopleKey, body, version)
 }

@@ -167,3 +167,39 @@ func TestKnown(t *testing.T) {
 		})
 	}
 }
+
+func TestPeople(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			empty, version, err := s.People(t.Context())
+			if err != nil || version != "" || empty.People == nil || len(empty.People) != 0 {
+				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
+			}
+			one := runs.People{Question: "r-1", AskedAt: monday, People: map[string]runs.Person{
+				"p-1": {Since: monday, CheckedAt: monday, GoneSince: monday, Status: "deleted", Held: true, Asked: "r-1"}, "p-2": {Since: monday},
+			}}
+			if err := s.PutPeople(t.Context(), one, ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutPeople(t.Context(), empty, ""); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("a second first one: %v, want Lost", err)
+			}
+			got, version, err := s.People(t.Context())
+			if err != nil || !reflect.DeepEqual(got, one) {
+				t.Fatalf("got %+v, %v, want %+v", got, err, one)
+			}
+			if err := s.PutPeople(t.Context(), empty, version); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutPeople(t.Context(), one, version); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("in place of what was replaced: %v, want Lost", err)
+			}
+			if err := s.Objects.Put(t.Context(), "reconcile/people.json", []byte("no JSON")); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.People(t.Context()); access.CodeOf(err) != access.CodeInvalid {
+				t.Errorf("what makes no sense: %v, want Invalid", err)
+			}
+		})
+	}
+}

@@ -76,6 +76,9 @@ type Gateway struct {
 	routes     []Route
 	management string          // see SetManagementAccount
 	scim       map[string]bool // see SetSCIMGroups
+	// userStatus is set by UserStatuses, by user id; a user who is not in it is
+	// enabled.
+	userStatus map[string]string
 }
 
 // correction answers one operation in moto's place, or with its help.

@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -569,5 +571,60 @@ func TestListUsersFilter(t *testing.T) {
 				t.Errorf("found %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// Users have a status, as AWS shows it; only what the console or an identity
+// provider does changes it.
+func TestUserStatus(t *testing.T) {
+	client := identitystore.NewFromConfig(stack.AWS())
+	store, user := aws.String(ids(t).IdentityStoreID), ids(t).People["ben@example.com"]
+	set := func(body string) int {
+		w := httptest.NewRecorder()
+		stack.Gateway.UserStatuses().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/_users", strings.NewReader(body)))
+		return w.Code
+	}
+	for _, tt := range []struct {
+		status string
+		want   identitytypes.UserStatus
+	}{{"", identitytypes.UserStatusEnabled}, {"DISABLED", identitytypes.UserStatusDisabled}, {"NONE", ""}, {"ENABLED", identitytypes.UserStatusEnabled}} {
+		if tt.status != "" {
+			if code := set(fmt.Sprintf(`{"user_id":%q,"status":%q}`, user, tt.status)); code != http.StatusOK {
+				t.Fatalf("%s: answered %d", tt.status, code)
+			}
+		}
+		described, err := client.DescribeUser(context.Background(), &identitystore.DescribeUserInput{IdentityStoreId: store, UserId: &user})
+		if err != nil || described.UserStatus != tt.want || aws.ToString(described.UserId) != user {
+			t.Errorf("%s: described as %+v, %v; want %q", tt.status, described, err, tt.want)
+		}
+		for _, filters := range [][]identitytypes.Filter{nil, {{AttributePath: aws.String("UserName"), AttributeValue: aws.String("ben@example.com")}}} {
+			listed, err := client.ListUsers(context.Background(), &identitystore.ListUsersInput{IdentityStoreId: store, Filters: filters})
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := false
+			for _, u := range listed.Users {
+				if aws.ToString(u.UserId) == user {
+					seen = true
+					if u.UserStatus != tt.want {
+						t.Errorf("%s: listed as %q, want %q", tt.status, u.UserStatus, tt.want)
+					}
+				} else if u.UserStatus != identitytypes.UserStatusEnabled {
+					t.Errorf("%s: another user is listed as %q", tt.status, u.UserStatus)
+				}
+			}
+			if !seen {
+				t.Errorf("%s: not listed", tt.status)
+			}
+		}
+	}
+	_, err := client.DescribeUser(context.Background(), &identitystore.DescribeUserInput{IdentityStoreId: store, UserId: aws.String("11111111-2222-3333-4444-555555555555")})
+	if code := errorCode(t, err); code != "ResourceNotFoundException" {
+		t.Errorf("somebody who is deleted: %q, want ResourceNotFoundException", code)
+	}
+	for _, body := range []string{"", "{}", `{"user_id":"x","status":"GONE"}`} {
+		if code := set(body); code != http.StatusBadRequest {
+			t.Errorf("%q: answered %d, want 400", body, code)
+		}
 	}
 }

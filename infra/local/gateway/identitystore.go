@@ -9,6 +9,7 @@ import (
 // identityStoreCorrections are those of the Identity Store.
 var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.GetUserId":             (*Gateway).getUserID,
+	"AWSIdentityStore.DescribeUser":          (*Gateway).describeUser,
 	"AWSIdentityStore.ListUsers":             (*Gateway).listUsers,
 	"AWSIdentityStore.CreateGroupMembership": (*Gateway).createMembership,
 	"AWSIdentityStore.DeleteGroupMembership": (*Gateway).deleteMembership,
@@ -49,8 +50,13 @@ func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 	return refuse("ResourceNotFoundException", "USER not found.")
 }
 
-// listUsers applies the filters, of which moto knows one, and pages the rest.
+// listUsers gives each user their status, which moto doesn't have.
 func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
+	return g.giveStatuses(g.filteredUsers(ctx, call))
+}
+
+// filteredUsers applies the filters, of which moto knows one, and pages the rest.
+func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId string
 		MaxResults      int

@@ -1,0 +1,506 @@
+// Package recheck looks up the people who have active access, again and again,
+// and ends the access of those who were disabled or deleted in Identity Center.
+//
+// A Recheck runs every minute. Nothing here removes access: it enters in a
+// request's row that its access ends, and resumes the request's execution, which
+// removes it. If that fails, the sweep removes the access.
+//
+// A lookup that fails never ends access. It leaves the person unchecked, which
+// raises an alarm after a while.
+package recheck
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/internal/tasktoken"
+)
+
+const (
+	// CallEvery is the pause between two lookups. Identity Center takes 20 calls
+	// a second from everybody together (IAM Identity Center user guide,
+	// "Quotas"); rechecks take a tenth of that.
+	CallEvery = time.Second / 2
+	// lookups is how many people a run looks up: what the pace allows in the
+	// minute until the next run.
+	lookups = int(time.Minute / CallEvery)
+	// lookupTimeout bounds one lookup, retries included, and lookingTime all
+	// lookups of a run: one that waits for Identity Center must not run into the
+	// next.
+	lookupTimeout = 5 * time.Second
+	lookingTime   = 65 * time.Second
+	// claimFor is how long a run has the people that it chose to itself. A run
+	// that died leaves them to others after that.
+	claimFor = 2 * time.Minute
+
+	// dueAfter is how long somebody who was looked up is left alone. lateAfter is
+	// how long they may be: a run that finds somebody unchecked for longer raises
+	// an alarm. At the pace, 1,200 people are looked up in that time.
+	dueAfter  = 5 * time.Minute
+	lateAfter = 10 * time.Minute
+
+	// waveSize is how many people may be found gone within waveTime before a
+	// person is asked: a directory sync that broke looks just like that.
+	waveSize = 10
+	waveTime = time.Hour
+	// forgetAfter is how long somebody without access stays known.
+	forgetAfter = waveTime
+	// leaveFor is how long people are left alone after somebody said to leave
+	// their access, and how long a question waits for its answer. Then the
+	// question is asked again.
+	leaveFor = 24 * time.Hour
+
+	// rememberTries is how often what is known is read and written again where
+	// another run writes it at the same time.
+	rememberTries = 10
+	// targetsShown bounds the list in a question; Slack shows fewer.
+	targetsShown = 1000
+)
+
+// Directory is the part of Identity Center that rechecks use.
+type Directory interface {
+	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
+}
+
+// Table is the part of the requests table that rechecks use.
+type Table interface {
+	OpenLeases(ctx context.Context) ([]requests.Due, error)
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
+	Get(ctx context.Context, id string) (access.Request, error)
+	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+	CreateRun(ctx context.Context, r access.Run) error
+	Run(ctx context.Context, id string) (access.Run, error)
+	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+}
+
+// Store keeps what rechecks know from one run to the next.
+type Store interface {
+	People(ctx context.Context) (p runs.People, version string, err error)
+	PutPeople(ctx context.Context, p runs.People, version string) error
+	PutFindings(ctx context.Context, run string, all []access.Finding) error
+}
+
+// Tokens resumes an execution's wait.
+type Tokens interface {
+	Resume(ctx context.Context, token, output string) error
+}
+
+var (
+	_ Directory = (*identitycenter.Client)(nil)
+	_ Table     = (*requests.Store)(nil)
+	_ Store     = (*runs.Store)(nil)
+)
+
+// Checker rechecks people.
+type Checker struct {
+	Directory Directory
+	Table     Table
+	Store     Store
+	Tokens    Tokens
+	// Policy is the policy in force: it says who may answer a question.
+	Policy func(context.Context) (access.Policy, error)
+	// Show has the question of the run shown in Slack, in its current state.
+	Show func(ctx context.Context, run string) error
+	// NewID is a name that nobody can foresee, for a run that asks.
+	NewID  func(time.Time) string
+	Now    func() time.Time
+	Count  func(name string, dimensions map[string]string)
+	Logger *slog.Logger
+}
+
+// Recheck looks up the people with active access who were not looked up for the
+// longest time, and ends the access of those who are gone. all: everybody, also
+// who was looked up just now. It may run beside itself: no one is looked up
+// twice for that.
+//
+// Nothing is ended before it is written down who was found gone: the limit
+// within an hour holds across runs.
+func (c *Checker) Recheck(ctx context.Context, all bool) error {
+	holders, err := c.holders(ctx)
+	if err != nil {
+		return err
+	}
+	question, err := c.question(ctx)
+	if err != nil {
+		return err
+	}
+	var due []string
+	people, err := c.remember(ctx, func(p *runs.People) {
+		now := c.Now().UTC()
+		enter(p, holders, now)
+		question.settle(p, now)
+		due = choose(p, holders, now, all)
+	})
+	if err != nil {
+		return err
+	}
+	found, failures := c.lookUp(ctx, due)
+	var end []string
+	if len(due) > 0 {
+		people, err = c.remember(ctx, func(p *runs.People) {
+			end = judge(p, due, found, c.Now().UTC())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(end) > 0 {
+		ended, failed := c.endAll(ctx, end, holders)
+		failures = append(failures, failed...)
+		people, err = c.remember(ctx, func(p *runs.People) {
+			for _, id := range ended {
+				if known, ok := p.People[id]; ok {
+					known.CheckedAt = found[id].at
+					p.People[id] = known
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	people, err = c.ask(ctx, people, holders)
+	if err != nil {
+		return err
+	}
+	question.shown(ctx, c)
+	c.report(ctx, people, holders)
+	return misconfigured(failures)
+}
+
+// misconfigured is the first error that a person has to fix; other lookups that
+// failed are tried again, and what stays away raises an alarm.
+func misconfigured(failures []error) error {
+	for _, err := range failures {
+		if access.CodeOf(err) == access.CodeMisconfigure {
+			return err
+		}
+	}
+	return nil
+}
+
+// holders are the leases that there are, by the principal who has the access.
+func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
+	open, err := c.Table.OpenLeases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	holders := map[string][]string{}
+	for _, lease := range open {
+		// Subject.Key ends with the principal, whose id has no "#".
+		id := lease.ID[strings.LastIndexByte(lease.ID, '#')+1:]
+		holders[id] = append(holders[id], lease.ID)
+	}
+	return holders, nil
+}
+
+// remember changes what is known, and returns it. change may be called several
+// times, each time with what is there by then.
+func (c *Checker) remember(ctx context.Context, change func(*runs.People)) (runs.People, error) {
+	var err error
+	for range rememberTries {
+		var people runs.People
+		var version string
+		people, version, err = c.Store.People(ctx)
+		if err != nil {
+			return runs.People{}, err
+		}
+		before := clone(people)
+		change(&people)
+		if same(before, people) {
+			return people, nil
+		}
+		if err = c.Store.PutPeople(ctx, people, version); access.CodeOf(err) != access.CodeLost {
+			return people, err
+		}
+	}
+	return runs.People{}, access.Wrap(access.CodeUnavailable, err, "write who was looked up")
+}
+
+func clone(p runs.People) runs.People {
+	p.People = maps.Clone(p.People)
+	return p
+}
+
+func same(a, b runs.People) bool {
+	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
+}
+
+// enter notes who has access now. Who has none any more is forgotten after a
+// while: the index may have missed them, and the hour of a wave counts them.
+func enter(p *runs.People, holders map[string][]string, now time.Time) {
+	for id := range holders {
+		known, ok := p.People[id]
+		if !ok || !known.AbsentSince.IsZero() {
+			known.Since, known.AbsentSince = now, time.Time{}
+			p.People[id] = known
+		}
+	}
+	for id, known := range p.People {
+		switch {
+		case len(holders[id]) > 0:
+		case known.AbsentSince.IsZero():
+			known.AbsentSince = now
+			p.People[id] = known
+		case now.Sub(known.AbsentSince) >= forgetAfter:
+			delete(p.People, id)
+		}
+	}
+}
+
+func inWave(p runs.Person, now time.Time) bool {
+	return !p.GoneSince.IsZero() && now.Sub(p.GoneSince) < waveTime
+}
+
+// lastLook is since when somebody is unchecked: since they were looked up, or
+// since they have access.
+func lastLook(p runs.Person) time.Time {
+	if p.CheckedAt.After(p.Since) {
+		return p.CheckedAt
+	}
+	return p.Since
+}
+
+// choose claims who is to be looked up: first those whose access somebody
+// released for removal, then whoever was not looked up for the longest time.
+func choose(p *runs.People, holders map[string][]string, now time.Time, all bool) []string {
+	var due []string
+	for id := range holders {
+		known := p.People[id]
+		switch {
+		case now.Before(known.ClaimedUntil):
+		case all, released(known), known.CheckedAt.IsZero(), now.Sub(lastLook(known)) >= dueAfter:
+			due = append(due, id)
+		}
+	}
+	slices.SortFunc(due, func(a, b string) int {
+		x, y := p.People[a], p.People[b]
+		switch {
+		case released(x) && !released(y):
+			return -1
+		case released(y) && !released(x):
+			return 1
+		}
+		if order := lastLook(x).Compare(lastLook(y)); order != 0 {
+			return order
+		}
+		return strings.Compare(a, b)
+	})
+	due = due[:min(len(due), lookups)]
+	for _, id := range due {
+		known := p.People[id]
+		known.ClaimedUntil = now.Add(claimFor)
+		p.People[id] = known
+	}
+	return due
+}
+
+// released reports whether somebody said to remove the person's access, and that
+// is still to be done.
+func released(p runs.Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
+
+// lookup is what Identity Center said of somebody, and when.
+type lookup struct {
+	status identitycenter.UserStatus
+	at     time.Time
+}
+
+// lookUp looks people up, one after the other. Who is not in the answer could
+// not be looked up, or not in time.
+func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, []error) {
+	var failures []error
+	found := map[string]lookup{}
+	looking, cancel := context.WithTimeout(ctx, lookingTime)
+	defer cancel()
+	for _, id := range due {
+		if looking.Err() != nil {
+			break
+		}
+		at := c.Now().UTC()
+		one, cancelOne := context.WithTimeout(looking, lookupTimeout)
+		status, err := c.Directory.UserStatus(one, id)
+		cancelOne()
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		found[id] = lookup{status, at}
+	}
+	if len(failures) > 0 {
+		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
+			"code", access.CodeOf(failures[0]), "error", lambdaerr.Message(failures[0]))
+	}
+	return found, failures
+}
+
+// judge enters what was found, and says whose access ends now. Whoever is found
+// gone after the limit within an hour is reached is held: a person decides. So
+// is everybody who is found gone in the same run. Who is to be ended counts as
+// looked up only once that is done.
+func judge(p *runs.People, due []string, found map[string]lookup, now time.Time) (end []string) {
+	var gone []string
+	for _, id := range due {
+		known, ok := p.People[id]
+		if !ok {
+			continue
+		}
+		known.ClaimedUntil = time.Time{}
+		if f, looked := found[id]; looked && f.status.Gone() {
+			gone = append(gone, id)
+			known.Status = string(f.status)
+			if known.GoneSince.IsZero() {
+				known.GoneSince = f.at
+			}
+		} else if looked {
+			known = runs.Person{Since: known.Since, CheckedAt: f.at}
+		}
+		p.People[id] = known
+	}
+	wave := 0
+	for _, known := range p.People {
+		if inWave(known, now) {
+			wave++
+		}
+	}
+	for _, id := range gone {
+		known := p.People[id]
+		known.Held = known.Held || wave > waveSize
+		if known.Held && known.ReleasedAt.IsZero() {
+			known.CheckedAt = found[id].at
+			p.People[id] = known
+			continue
+		}
+		end = append(end, id)
+	}
+	return end
+}
+
+// endAll ends the access of people, and returns those for whom that succeeded.
+func (c *Checker) endAll(ctx context.Context, people []string, holders map[string][]string) (ended []string, failures []error) {
+	for _, id := range people {
+		if err := c.end(ctx, id, holders[id]); err != nil {
+			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
+				"principal", id, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+			failures = append(failures, err)
+			continue
+		}
+		ended = append(ended, id)
+	}
+	return ended, failures
+}
+
+// end ends the granted requests of one person. A request that is not granted
+// yet is left alone: grant looks the person up as well, and what it granted just
+// before is ended by the next recheck.
+func (c *Checker) end(ctx context.Context, principal string, keys []string) error {
+	requests, err := c.granted(ctx, principal, keys)
+	failures := []error{err}
+	for _, r := range requests {
+		failures = append(failures, c.endRequest(ctx, r))
+	}
+	if err := errors.Join(failures...); err != nil {
+		for _, one := range failures {
+			if one != nil {
+				return access.Wrap(access.CodeOf(one), err, "end access")
+			}
+		}
+	}
+	return nil
+}
+
+// granted are the person's requests whose access is there and does not end yet.
+func (c *Checker) granted(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
+	var first error
+	for _, key := range keys {
+		lease, found, err := c.Table.Lease(ctx, key)
+		if err != nil {
+			first = firstOf(first, err)
+			continue
+		}
+		if !found {
+			continue
+		}
+		for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
+			r, err := c.Table.Get(ctx, id)
+			switch {
+			case access.CodeOf(err) == access.CodeNotFound:
+			case err != nil:
+				first = firstOf(first, err)
+			case r.Requester.PrincipalID == principal && isActive(r):
+				all = append(all, r)
+			}
+		}
+	}
+	return all, first
+}
+
+func firstOf(first, err error) error {
+	if first != nil {
+		return first
+	}
+	return err
+}
+
+// isActive reports whether the request's access is there and nobody is removing
+// it. One that was ended early is active until its removal begins: its
+// execution may not have heard of it.
+func isActive(r access.Request) bool {
+	return !r.GrantedAt.IsZero() && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
+}
+
+// endRequest enters that the access ends, and has the execution remove it.
+// Where the execution can't be told, the sweep removes it.
+func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
+	r, won, err := c.Table.RequestEnd(ctx, r.ID, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
+	switch {
+	case access.CodeOf(err) == access.CodeNotFound:
+		return nil
+	case err != nil:
+		return err
+	}
+	if won {
+		c.Count(metric.PeopleGone, nil)
+		c.Logger.WarnContext(ctx, "access ends: its requester is disabled or deleted in Identity Center",
+			"request_id", r.ID, "execution", r.ExecutionARN, "subject", r.Subject().Key())
+	}
+	if r.EndRequest == nil || r.EndToken == "" || !isActive(r) {
+		return nil
+	}
+	if err := c.Tokens.Resume(ctx, r.EndToken, tasktoken.EndOutput); err != nil {
+		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
+			"request_id", r.ID, "execution", r.ExecutionARN, "error", lambdaerr.Message(err))
+	}
+	return nil
+}
+
+// report says who was not looked up in time.
+func (c *Checker) report(ctx context.Context, p runs.People, holders map[string][]string) {
+	now, late := c.Now(), 0
+	var longest time.Duration
+	for id := range holders {
+		known, ok := p.People[id]
+		if !ok {
+			continue
+		}
+		if unchecked := now.Sub(lastLook(known)); unchecked > lateAfter {
+			late++
+			longest = max(longest, unchecked)
+		}
+	}
+	if late > 0 {
+		c.Count(metric.RecheckLate, nil)
+		c.Logger.ErrorContext(ctx, "people with active access were not looked up in time", "people", late, "longest_seconds", int(longest/time.Second))
+	}
+	c.Count(metric.Rechecked, nil)
+}

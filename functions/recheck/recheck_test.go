@@ -1,0 +1,762 @@
+package recheck
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
+)
+
+var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// world is a table, a bucket and Identity Center, and what was done to them.
+type world struct {
+	now     time.Time
+	rows    map[string]access.Request
+	leases  map[string]access.Lease
+	runs    map[string]access.Run
+	objects *runs.Memory
+	users   map[string]identitycenter.UserStatus // enabled if they are not here
+	policy  access.Policy
+
+	looked  []string // principals, in order
+	ended   []string // request ids, in order
+	resumed []string
+	shown   []string
+	counted map[string]int
+
+	failing map[string]error // by call, or by principal, or by request id
+	during  func()           // called once at the first lookup
+}
+
+func newWorld() *world {
+	return &world{
+		now: noon, rows: map[string]access.Request{}, leases: map[string]access.Lease{}, runs: map[string]access.Run{},
+		objects: &runs.Memory{}, users: map[string]identitycenter.UserStatus{}, counted: map[string]int{}, failing: map[string]error{},
+		policy: access.Policy{Accounts: []access.Statement{
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"Ann@example.com", "bob@example.com"}},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com"}},
+		}},
+	}
+}
+
+var admin = access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}
+
+// grants gives principal access to the target by a request with that id.
+func (w *world) grants(id, principal string, target access.Target) {
+	r := access.Request{ID: id, Target: target, Requester: access.Person{PrincipalID: principal, Email: principal + "@example.com"},
+		GrantedAt: w.now, End: w.now.Add(48 * time.Hour), EndToken: "token of " + id}
+	w.rows[id] = r
+	key := r.Subject().Key()
+	lease := w.leases[key]
+	holders := maps.Clone(lease.Holders)
+	if holders == nil {
+		holders = map[string]access.Holder{}
+	}
+	holders[id] = access.Holder{End: r.End}
+	w.leases[key] = access.Lease{Key: key, Subject: r.Subject(), Holders: holders}
+}
+
+// people gives n people access, each by a request of their own.
+func (w *world) people(n int) (principals []string) {
+	for i := range n {
+		id := fmt.Sprintf("p-%04d", i)
+		w.grants("of "+id, id, admin)
+		principals = append(principals, id)
+	}
+	return principals
+}
+
+func (w *world) gone(principals ...string) {
+	for _, id := range principals {
+		w.users[id] = identitycenter.UserDisabled
+	}
+}
+
+// removes is what executions and the sweep do: access that ends is removed.
+func (w *world) removes() {
+	for id, r := range w.rows {
+		if r.EndRequest != nil && r.RevokedAt.IsZero() {
+			r.RevokingAt, r.RevokedAt = w.now, w.now
+			w.rows[id] = r
+			lease := w.leases[r.Subject().Key()]
+			delete(lease.Holders, id)
+			if len(lease.Holders) == 0 {
+				delete(w.leases, r.Subject().Key())
+			}
+		}
+	}
+}
+
+func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserStatus, error) {
+	if w.during != nil {
+		during := w.during
+		w.during = nil
+		during()
+	}
+	w.looked = append(w.looked, id)
+	if err := w.failing[id]; err != nil {
+		return "", err
+	}
+	if status, ok := w.users[id]; ok {
+		return status, nil
+	}
+	return identitycenter.UserEnabled, nil
+}
+
+func (w *world) OpenLeases(context.Context) (open []requests.Due, err error) {
+	for key := range w.leases {
+		open = append(open, requests.Due{ID: key})
+	}
+	return open, w.failing["OpenLeases"]
+}
+
+func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	l, ok := w.leases[key]
+	return l, ok, w.failing["Lease"]
+}
+
+func (w *world) Get(_ context.Context, id string) (access.Request, error) {
+	r, ok := w.rows[id]
+	if !ok {
+		return r, access.Errorf(access.CodeNotFound, "no row")
+	}
+	return r, w.failing["Get"]
+}
+
+func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
+	r := w.rows[id]
+	if err := w.failing[id]; err != nil {
+		return r, false, err
+	}
+	if r.GrantedAt.IsZero() || r.EndRequest != nil || !r.RevokingAt.IsZero() {
+		return r, false, nil
+	}
+	r.EndRequest = &e
+	w.rows[id] = r
+	w.ended = append(w.ended, id)
+	return r, true, nil
+}
+
+func (w *world) CreateRun(_ context.Context, r access.Run) error {
+	if _, ok := w.runs[r.ID]; !ok {
+		w.runs[r.ID] = r
+	}
+	return w.failing["CreateRun"]
+}
+
+func (w *world) Run(_ context.Context, id string) (access.Run, error) {
+	r, ok := w.runs[id]
+	if !ok {
+		return r, access.Errorf(access.CodeNotFound, "no run")
+	}
+	return r, w.failing["Run"]
+}
+
+func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
+	r := w.runs[id]
+	won := r.Answer == nil
+	if won {
+		r.Answer = &a
+		w.runs[id] = r
+	}
+	return r, won, nil
+}
+
+func (w *world) Resume(_ context.Context, token, _ string) error {
+	w.resumed = append(w.resumed, token)
+	return w.failing["Resume"]
+}
+
+func (w *world) checker() *Checker {
+	return &Checker{
+		Directory: w, Table: w, Store: &runs.Store{Objects: w.objects}, Tokens: w,
+		Policy: func(context.Context) (access.Policy, error) { return w.policy, w.failing["Policy"] },
+		Show: func(_ context.Context, run string) error {
+			w.shown = append(w.shown, run)
+			return w.failing["Show"]
+		},
+		NewID:  func(time.Time) string { return fmt.Sprintf("run-%d", len(w.runs)+1) },
+		Now:    func() time.Time { return w.now },
+		Count:  func(name string, _ map[string]string) { w.counted[name]++ },
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// recheck runs a recheck, and forgets what earlier ones did.
+func (w *world) recheck(t *testing.T) {
+	t.Helper()
+	w.looked, w.ended, w.resumed, w.shown, w.counted = nil, nil, nil, nil, map[string]int{}
+	if err := w.checker().Recheck(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(w.ended)
+}
+
+// after lets time go by.
+func (w *world) after(d time.Duration) *world {
+	w.now = w.now.Add(d)
+	return w
+}
+
+func (w *world) known(t *testing.T) runs.People {
+	t.Helper()
+	p, _, err := (&runs.Store{Objects: w.objects}).People(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestWhoIsGoneLosesAccess(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status identitycenter.UserStatus
+		want   []string
+	}{
+		{"enabled", identitycenter.UserEnabled, nil},
+		{"disabled", identitycenter.UserDisabled, []string{"one", "two"}},
+		{"deleted", identitycenter.UserDeleted, []string{"one", "two"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.grants("one", "p-jane", admin)
+			w.grants("two", "p-jane", access.Target{Kind: access.KindGroup, GroupID: "g-1"})
+			w.grants("other", "p-kim", admin)
+			w.users["p-jane"] = tt.status
+			w.recheck(t)
+			if !slices.Equal(w.ended, tt.want) {
+				t.Fatalf("ended %q, want %q", w.ended, tt.want)
+			}
+			if w.counted[metric.PeopleGone] != len(tt.want) || len(w.resumed) != len(tt.want) {
+				t.Errorf("counted %v, resumed %q; want %d of each", w.counted, w.resumed, len(tt.want))
+			}
+			for _, id := range tt.want {
+				want := access.EndRequest{At: noon, Reason: access.EndRequesterGone}
+				if got := w.rows[id].EndRequest; *got != want {
+					t.Errorf("%s: %+v, want %+v", id, *got, want)
+				}
+			}
+			if w.counted[metric.Rechecked] != 1 || w.counted[metric.RecheckLate] != 0 {
+				t.Errorf("counted %v", w.counted)
+			}
+		})
+	}
+}
+
+func TestWhatIsLeftAlone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*world)
+	}{
+		{"a request that is not granted yet", func(w *world) { r := w.rows["one"]; r.GrantedAt = time.Time{}; w.rows["one"] = r }},
+		{"one whose removal has begun", func(w *world) { r := w.rows["one"]; r.RevokingAt = noon; w.rows["one"] = r }},
+		{"one that is removed", func(w *world) { r := w.rows["one"]; r.RevokedAt = noon; w.rows["one"] = r }},
+		{"one that has no row", func(w *world) { delete(w.rows, "one") }},
+		{"a lease that went meanwhile", func(w *world) { w.during = func() { clear(w.leases) } }},
+		{"a lease of nobody", func(w *world) { l := w.leases[w.key()]; l.Holders = nil; w.leases[w.key()] = l }},
+		{"a request of somebody else", func(w *world) { r := w.rows["one"]; r.Requester.PrincipalID = "p-new"; w.rows["one"] = r }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.grants("one", "p-jane", admin)
+			w.gone("p-jane")
+			tt.change(w)
+			w.recheck(t)
+			if len(w.ended)+len(w.resumed) > 0 {
+				t.Errorf("ended %q, resumed %q", w.ended, w.resumed)
+			}
+		})
+	}
+}
+
+func (w *world) key() string {
+	return access.Subject{Target: admin, PrincipalID: "p-jane"}.Key()
+}
+
+// Somebody was removed from the directory while their grant was under way.
+func TestWhatIsGrantedLaterEndsLater(t *testing.T) {
+	w := newWorld()
+	w.grants("one", "p-jane", admin)
+	r := w.rows["one"]
+	r.GrantedAt = time.Time{}
+	w.rows["one"] = r
+	w.gone("p-jane")
+	w.recheck(t)
+	r.GrantedAt = noon
+	w.rows["one"] = r
+	w.after(dueAfter).recheck(t)
+	if !slices.Equal(w.ended, []string{"one"}) {
+		t.Errorf("ended %q", w.ended)
+	}
+}
+
+// An execution that could not be told of an early end is told again; the sweep
+// sees the row.
+func TestAnEndThatIsNotHeardIsRepeated(t *testing.T) {
+	w := newWorld()
+	w.grants("one", "p-jane", admin)
+	w.gone("p-jane")
+	w.failing["Resume"] = access.Errorf(access.CodeUnavailable, "x")
+	w.recheck(t)
+	if !slices.Equal(w.ended, []string{"one"}) {
+		t.Fatalf("ended %q", w.ended)
+	}
+	w.after(dueAfter).recheck(t)
+	if len(w.ended) > 0 || !slices.Equal(w.resumed, []string{"token of one"}) || w.counted[metric.PeopleGone] != 0 {
+		t.Errorf("ended %q, resumed %q, counted %v", w.ended, w.resumed, w.counted)
+	}
+}
+
+// Nobody loses access because something does not answer.
+func TestErrorsEndNothing(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "x")
+	for _, call := range []string{"p-jane", "OpenLeases", "Lease", "Get"} {
+		t.Run(call, func(t *testing.T) {
+			w := newWorld()
+			w.grants("one", "p-jane", admin)
+			if call != "p-jane" {
+				w.gone("p-jane")
+			}
+			w.failing[call] = unavailable
+			err := w.checker().Recheck(t.Context(), false)
+			if (err != nil) != (call == "OpenLeases") {
+				t.Errorf("error: %v", err)
+			}
+			if len(w.ended) > 0 || len(w.resumed) > 0 {
+				t.Errorf("ended %q, resumed %q", w.ended, w.resumed)
+			}
+			// The next run tries again, and does what is to be done.
+			w.failing = map[string]error{}
+			w.after(time.Minute).recheck(t)
+			if want := call != "p-jane"; slices.Equal(w.ended, []string{"one"}) != want || !slices.Equal(w.looked, []string{"p-jane"}) {
+				t.Errorf("then ended %q after looking up %q", w.ended, w.looked)
+			}
+		})
+	}
+}
+
+func TestAPersonHasToFixTheRole(t *testing.T) {
+	w := newWorld()
+	w.people(2)
+	w.failing["p-0000"] = access.Errorf(access.CodeMisconfigure, "not permitted")
+	if err := w.checker().Recheck(t.Context(), false); access.CodeOf(err) != access.CodeMisconfigure {
+		t.Errorf("got %v", err)
+	}
+	if len(w.looked) != 2 {
+		t.Errorf("looked up %q: one failure must not keep the others from being looked up", w.looked)
+	}
+}
+
+// A row that takes no end leaves its person unchecked, and the others not.
+func TestOneFailureLeavesTheOthersChecked(t *testing.T) {
+	w := newWorld()
+	w.people(3)
+	w.gone("p-0000", "p-0001")
+	w.failing["of p-0000"] = access.Errorf(access.CodeThrottled, "x")
+	w.recheck(t)
+	if !slices.Equal(w.ended, []string{"of p-0001"}) {
+		t.Fatalf("ended %q", w.ended)
+	}
+	w.failing = map[string]error{}
+	w.after(time.Minute).recheck(t)
+	if !slices.Equal(w.ended, []string{"of p-0000"}) || !slices.Equal(w.looked, []string{"p-0000"}) {
+		t.Errorf("then ended %q, looked up %q", w.ended, w.looked)
+	}
+}
+
+// Each person is looked up when their access begins, and then every five
+// minutes, longest unchecked first.
+func TestWhoIsDue(t *testing.T) {
+	w := newWorld()
+	w.people(3)
+	w.recheck(t)
+	if want := []string{"p-0000", "p-0001", "p-0002"}; !slices.Equal(w.looked, want) {
+		t.Fatalf("looked up %q, want %q", w.looked, want)
+	}
+	w.after(time.Minute).grants("late", "p-late", admin)
+	w.recheck(t)
+	if want := []string{"p-late"}; !slices.Equal(w.looked, want) {
+		t.Fatalf("looked up %q, want %q", w.looked, want)
+	}
+	w.after(dueAfter - 2*time.Minute).recheck(t)
+	if len(w.looked) > 0 {
+		t.Fatalf("looked up %q, want nobody", w.looked)
+	}
+	w.after(2 * time.Minute).recheck(t)
+	if want := []string{"p-0000", "p-0001", "p-0002", "p-late"}; !slices.Equal(w.looked, want) {
+		t.Fatalf("looked up %q, want %q", w.looked, want)
+	}
+	w.looked = nil
+	if err := w.checker().Recheck(t.Context(), true); err != nil || len(w.looked) != 4 {
+		t.Errorf("all: looked up %q, %v", w.looked, err)
+	}
+}
+
+// 1,200 people are looked up within ten minutes, at two calls a second.
+func TestTwelveHundredPeople(t *testing.T) {
+	w := newWorld()
+	w.people(1200)
+	last := map[string]time.Time{}
+	for id := range 1200 {
+		last[fmt.Sprintf("p-%04d", id)] = noon
+	}
+	for minute := range 40 {
+		w.recheck(t)
+		if len(w.looked) > 120 {
+			t.Fatalf("minute %d: %d lookups, want at most 120", minute, len(w.looked))
+		}
+		for _, id := range w.looked {
+			last[id] = w.now
+		}
+		for id, at := range last {
+			if unchecked := w.now.Sub(at); unchecked > lateAfter {
+				t.Fatalf("minute %d: %s is unchecked for %v", minute, id, unchecked)
+			}
+		}
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Fatalf("minute %d: counted %v", minute, w.counted)
+		}
+		w.after(time.Minute)
+	}
+}
+
+func TestLateRaisesTheAlarm(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "x")
+	t.Run("somebody can't be looked up", func(t *testing.T) {
+		w := newWorld()
+		w.people(2)
+		w.recheck(t)
+		w.failing["p-0001"] = unavailable
+		w.after(lateAfter).recheck(t)
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Errorf("after ten minutes: counted %v", w.counted)
+		}
+		w.after(time.Second).recheck(t)
+		if w.counted[metric.RecheckLate] != 1 || w.counted[metric.Rechecked] != 1 {
+			t.Errorf("after more than ten minutes: counted %v", w.counted)
+		}
+		w.failing = map[string]error{}
+		w.after(time.Minute).recheck(t)
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Errorf("after they were looked up: counted %v", w.counted)
+		}
+	})
+	t.Run("somebody whose access began counts from then", func(t *testing.T) {
+		w := newWorld()
+		w.failing["p-0000"] = unavailable
+		w.after(time.Hour).people(1)
+		w.recheck(t)
+		w.after(lateAfter).recheck(t)
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Errorf("after ten minutes: counted %v", w.counted)
+		}
+		w.after(time.Second).recheck(t)
+		if w.counted[metric.RecheckLate] != 1 {
+			t.Errorf("after more than ten minutes: counted %v", w.counted)
+		}
+	})
+	t.Run("nobody has access any more", func(t *testing.T) {
+		w := newWorld()
+		w.people(1)
+		w.recheck(t)
+		clear(w.leases)
+		w.after(time.Hour).recheck(t)
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Errorf("counted %v", w.counted)
+		}
+	})
+	t.Run("access began again after a time without", func(t *testing.T) {
+		w := newWorld()
+		w.people(1)
+		w.recheck(t)
+		leases := maps.Clone(w.leases)
+		clear(w.leases)
+		w.after(time.Minute).recheck(t)
+		w.leases = leases
+		w.failing["p-0000"] = unavailable
+		w.after(30 * time.Minute).recheck(t)
+		if w.counted[metric.RecheckLate] != 0 {
+			t.Errorf("counted %v", w.counted)
+		}
+	})
+}
+
+// Two runs side by side look nobody up twice, and keep what the other wrote.
+func TestTwoRunsSideBySide(t *testing.T) {
+	w := newWorld()
+	w.people(4)
+	w.gone("p-0000", "p-0003")
+	w.during = func() {
+		if err := w.checker().Recheck(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.looked) > 0 {
+			t.Errorf("the second run looked up %q, which the first had chosen", w.looked)
+		}
+		w.grants("late", "p-late", admin)
+		w.gone("p-late")
+		if err := w.checker().Recheck(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.recheck(t)
+	if want := []string{"late", "of p-0000", "of p-0003"}; !slices.Equal(w.ended, want) {
+		t.Errorf("ended %q, want %q", w.ended, want)
+	}
+	for id, p := range w.known(t).People {
+		if !p.CheckedAt.Equal(noon) {
+			t.Errorf("%s: checked at %v", id, p.CheckedAt)
+		}
+	}
+	slices.Sort(w.looked)
+	if len(slices.Compact(slices.Clone(w.looked))) != len(w.looked) {
+		t.Errorf("looked up %q", w.looked)
+	}
+}
+
+// A run that died leaves those whom it had chosen to others, after a while.
+func TestARunThatDied(t *testing.T) {
+	w := newWorld()
+	w.people(2)
+	w.during = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		w.recheck(t)
+	}()
+	w.after(time.Minute).recheck(t)
+	if len(w.looked) > 0 {
+		t.Errorf("looked up %q while they are claimed", w.looked)
+	}
+	w.after(time.Minute).recheck(t)
+	if len(w.looked) != 2 {
+		t.Errorf("looked up %q, want both", w.looked)
+	}
+}
+
+func TestAWave(t *testing.T) {
+	t.Run("ten within an hour are ended", func(t *testing.T) {
+		w := newWorld()
+		people := w.people(20)
+		w.gone(people[:10]...)
+		w.recheck(t)
+		if len(w.ended) != 10 || len(w.runs) != 0 || w.counted[metric.PeopleGoneHeld] != 0 {
+			t.Errorf("ended %d, asked %v, counted %v", len(w.ended), w.runs, w.counted)
+		}
+	})
+	t.Run("eleven at once wait, and a question is asked", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		run := w.runs["run-1"]
+		if run.Guard != access.GuardGone || run.People != 11 || run.Removals != 11 || run.Mode != access.ModeRecheck ||
+			!slices.Equal(run.Approvers, []string{"ann@example.com", "bob@example.com"}) {
+			t.Errorf("asked %+v", run)
+		}
+		findings, err := (&runs.Store{Objects: w.objects}).Findings(t.Context(), "run-1")
+		if err != nil || len(findings) != 11 || findings[0].UserName != "p-0000@example.com" || findings[0].Target != admin {
+			t.Errorf("lists %+v, %v", findings, err)
+		}
+	})
+	t.Run("the eleventh within an hour waits; after the hour nobody does", func(t *testing.T) {
+		w := newWorld()
+		people := w.people(13)
+		w.gone(people[:10]...)
+		w.recheck(t)
+		w.removes()
+		w.gone(people[10])
+		w.after(waveTime - time.Second).recheck(t)
+		if len(w.ended) != 0 || len(w.runs) != 1 || w.runs["run-1"].People != 1 {
+			t.Errorf("the eleventh: ended %q, asked %+v", w.ended, w.runs)
+		}
+		w.gone(people[11])
+		w.after(dueAfter).recheck(t) // the ten are out of the hour
+		if !slices.Equal(w.ended, []string{"of p-0011"}) || len(w.runs) != 1 {
+			t.Errorf("the twelfth: ended %q, asked %+v", w.ended, w.runs)
+		}
+	})
+	t.Run("asked until the question is in Slack", func(t *testing.T) {
+		w := newWorld()
+		w.failing["Show"] = access.Errorf(access.CodeThrottled, "x")
+		w.wave(t, 12)
+		w.after(time.Minute).recheck(t)
+		if !slices.Equal(w.shown, []string{"run-1"}) || w.counted[metric.PeopleGoneHeld] != 1 {
+			t.Errorf("shown %q, counted %v", w.shown, w.counted)
+		}
+		run := w.runs["run-1"]
+		run.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.1"}}
+		w.runs["run-1"] = run
+		w.after(time.Minute).recheck(t)
+		if len(w.shown) > 0 || w.counted[metric.PeopleGoneHeld] != 1 || len(w.ended) > 0 {
+			t.Errorf("shown %q, counted %v, ended %q", w.shown, w.counted, w.ended)
+		}
+	})
+	t.Run("remove: who is still gone is ended, who is back is not", func(t *testing.T) {
+		w := newWorld()
+		people := w.wave(t, 12)
+		w.users[people[0]] = identitycenter.UserEnabled
+		w.answer("run-1", true)
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 11 || slices.Contains(w.ended, "of p-0000") || len(w.looked) != 12 {
+			t.Errorf("ended %q after looking up %q", w.ended, w.looked)
+		}
+		if !slices.Equal(w.shown, []string{"run-1"}) || w.counted[metric.PeopleGoneHeld] != 0 {
+			t.Errorf("shown %q, counted %v", w.shown, w.counted)
+		}
+		w.removes()
+		w.after(time.Minute).recheck(t)
+		if len(w.looked)+len(w.ended)+len(w.shown) > 0 || w.known(t).Question != "" {
+			t.Errorf("then looked up %q, ended %q, shown %q", w.looked, w.ended, w.shown)
+		}
+	})
+	t.Run("remove counts for those who were asked about, and for nobody else", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.grants("new", "p-new", admin)
+		w.gone("p-new")
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 || len(w.runs) != 1 {
+			t.Fatalf("ended %q, asked %v", w.ended, w.runs)
+		}
+		w.answer("run-1", true)
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 11 || slices.Contains(w.ended, "new") {
+			t.Errorf("ended %q", w.ended)
+		}
+		if run := w.runs["run-2"]; run.People != 1 || !slices.Equal(w.shown, []string{"run-2", "run-1"}) {
+			t.Errorf("then asked %+v, shown %q", run, w.shown)
+		}
+	})
+	t.Run("leave: left alone for 24 hours, then asked again", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", false)
+		for range 24*6 - 1 {
+			w.after(10 * time.Minute).recheck(t)
+			if len(w.ended) > 0 || len(w.runs) != 1 || w.counted[metric.PeopleGoneHeld] != 0 || w.counted[metric.RecheckLate] != 0 {
+				t.Fatalf("at %v: ended %q, asked %v, counted %v", w.now.Sub(noon), w.ended, w.runs, w.counted)
+			}
+		}
+		w.after(10 * time.Minute).recheck(t)
+		if w.runs["run-2"].People != 11 || len(w.ended) > 0 {
+			t.Errorf("after 24 hours: asked %+v, ended %q", w.runs["run-2"], w.ended)
+		}
+	})
+	t.Run("nobody answers: asked again after 24 hours, and an answer that comes later is told so", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.after(leaveFor).recheck(t)
+		if a := w.runs["run-1"].Answer; a == nil || !a.Expired() || a.Remove {
+			t.Errorf("the first question: %+v", a)
+		}
+		if w.runs["run-2"].People != 11 || len(w.ended) > 0 || !slices.Equal(w.shown, []string{"run-2", "run-1"}) {
+			t.Errorf("asked %+v, ended %q, shown %q", w.runs["run-2"], w.ended, w.shown)
+		}
+	})
+	t.Run("a question whose row is lost is asked again", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		delete(w.runs, "run-1")
+		w.after(time.Minute).recheck(t)
+		if w.runs["run-1"].People != 11 || len(w.ended) > 0 {
+			t.Errorf("asked %+v, ended %q", w.runs, w.ended)
+		}
+	})
+	t.Run("everybody is back: nothing is ended, whatever the answer", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 30)
+		clear(w.users)
+		w.answer("run-1", true)
+		w.after(dueAfter).recheck(t)
+		if len(w.ended) > 0 || len(w.runs) != 1 || w.counted[metric.PeopleGoneHeld] != 0 {
+			t.Errorf("ended %q, asked %v, counted %v", w.ended, w.runs, w.counted)
+		}
+		for id, p := range w.known(t).People {
+			if p.Held || !p.GoneSince.IsZero() {
+				t.Errorf("%s: %+v", id, p)
+			}
+		}
+	})
+	t.Run("the policy can't be read: nothing is ended, and the alarm is on", func(t *testing.T) {
+		w := newWorld()
+		w.gone(w.people(11)...)
+		w.failing["Policy"] = access.Errorf(access.CodeUnavailable, "x")
+		if err := w.checker().Recheck(t.Context(), false); access.CodeOf(err) != access.CodeUnavailable {
+			t.Errorf("got %v", err)
+		}
+		if len(w.ended) > 0 || w.counted[metric.PeopleGoneHeld] != 1 {
+			t.Errorf("ended %q, counted %v", w.ended, w.counted)
+		}
+	})
+	t.Run("targets that nobody approves: everybody who approves anything is asked", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11, access.Target{Kind: access.KindGroup, GroupID: "g-1"})
+		if want := []string{"ann@example.com", "bob@example.com", "clo@example.com"}; !slices.Equal(w.runs["run-1"].Approvers, want) {
+			t.Errorf("asked %q, want %q", w.runs["run-1"].Approvers, want)
+		}
+	})
+	t.Run("what was found stays found, also where the function dies before it ends anything", func(t *testing.T) {
+		w := newWorld()
+		people := w.people(20)
+		w.gone(people[:8]...)
+		w.failing["Lease"] = access.Errorf(access.CodeUnavailable, "x")
+		w.recheck(t)
+		w.failing = map[string]error{}
+		w.gone(people[8:11]...)
+		w.after(dueAfter).recheck(t)
+		if len(w.ended) > 0 || w.runs["run-1"].People != 11 {
+			t.Errorf("ended %q, asked %+v", w.ended, w.runs)
+		}
+	})
+}
+
+// wave finds n people gone at once.
+func (w *world) wave(t *testing.T, n int, target ...access.Target) []string {
+	t.Helper()
+	var people []string
+	if len(target) == 0 {
+		people = w.people(n)
+	}
+	for i := range n * len(target) {
+		id := fmt.Sprintf("p-%04d", i)
+		w.grants("of "+id, id, target[0])
+		people = append(people, id)
+	}
+	w.gone(people...)
+	w.recheck(t)
+	if len(w.ended) > 0 || !slices.Equal(w.shown, []string{"run-1"}) || w.counted[metric.PeopleGoneHeld] != 1 {
+		t.Fatalf("a wave of %d: ended %q, shown %q, counted %v", n, w.ended, w.shown, w.counted)
+	}
+	return people
+}
+
+// answer is what ann says to the question.
+func (w *world) answer(run string, remove bool) {
+	r := w.runs[run]
+	r.Answer = &access.RunAnswer{Remove: remove, By: access.Person{SlackID: "UANN", Email: "ann@example.com"}, At: w.now}
+	r.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.1"}}
+	w.runs[run] = r
+}
+
+func TestStateThatMakesNoSense(t *testing.T) {
+	w := newWorld()
+	w.gone(w.people(1)...)
+	if err := w.objects.Put(t.Context(), runs.Prefix+"people.json", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.checker().Recheck(t.Context(), false); access.CodeOf(err) != access.CodeInvalid || !strings.Contains(err.Error(), "people.json") {
+		t.Errorf("got %v", err)
+	}
+	if len(w.ended) > 0 {
+		t.Errorf("ended %q without knowing how many are gone", w.ended)
+	}
+}

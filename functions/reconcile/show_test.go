@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go"
+
+	"sso-elevator/functions/access"
+)
+
+type invokeFunc func(*lambda.InvokeInput) error
+
+func (f invokeFunc) Invoke(_ context.Context, in *lambda.InvokeInput, _ ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
+	return &lambda.InvokeOutput{}, f(in)
+}
+
+func TestShow(t *testing.T) {
+	const function = "arn:aws:lambda:eu-west-1:123456789012:function:sso-elevator-notify:live"
+	var asked string
+	var answer error
+	ask := show(invokeFunc(func(in *lambda.InvokeInput) error {
+		asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
+		return answer
+	}), function)
+	if err := ask(t.Context(), "r-1"); err != nil {
+		t.Errorf("got %v, want none", err)
+	}
+	if want := function + ` Event {"operation":"drift_question","run":"r-1"}`; asked != want {
+		t.Errorf("asked %s, want %s", asked, want)
+	}
+	answer = &smithy.GenericAPIError{Code: "TooManyRequestsException", Message: "no"}
+	if err := ask(t.Context(), "r-1"); access.CodeOf(err) != access.CodeThrottled {
+		t.Errorf("got %v, want Throttled", err)
+	}
+}
+
+// A run that asks has a name that makes a key and a button's value, and that no
+// one can foresee.
+func TestNewRunID(t *testing.T) {
+	one, two := newRunID(noon), newRunID(noon)
+	if one == two || !regexp.MustCompile(`^2026-03-02-1200-gone-[a-z2-7]{26}$`).MatchString(one) {
+		t.Errorf("got %q and %q", one, two)
+	}
+}

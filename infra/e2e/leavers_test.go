@@ -1,0 +1,343 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/infra/local/faults"
+)
+
+// leaver is a member of the workspace's crowd, who has a user in Identity Center
+// only while a test runs.
+func leaver(n int) string { return fmt.Sprintf("U0CROWD%02d", n) }
+
+// The leavers of the tests, none of whom another test uses.
+const (
+	ofDisabled, ofDeleted, ofPending, ofRunning, ofApprover, ofOutage = 40, 41, 42, 43, 44, 45
+	ofWave                                                            = 46 // to 56
+)
+
+func init() {
+	for n := ofDisabled; n <= ofWave+10; n++ {
+		emails[leaver(n)] = fmt.Sprintf("crowd%02d@example.com", n)
+	}
+}
+
+// hire makes the leaver's user in Identity Center, and returns its id. The first
+// one is who principalID knows.
+func (s *stack) hire(t *testing.T, person string) string {
+	t.Helper()
+	out, err := s.identity.CreateUser(context.Background(), &identitystore.CreateUserInput{
+		IdentityStoreId: &s.storeID, UserName: aws.String(emailOf(t, person)), DisplayName: aws.String(person),
+		Name:   &idtypes.Name{GivenName: aws.String("Crowd"), FamilyName: aws.String(person)},
+		Emails: []idtypes.Email{{Value: aws.String(emailOf(t, person)), Type: aws.String("work"), Primary: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.principalID(t, person)
+	t.Cleanup(func() {
+		_, _ = s.identity.DeleteUser(context.Background(), &identitystore.DeleteUserInput{IdentityStoreId: &s.storeID, UserId: out.UserId})
+	})
+	return *out.UserId
+}
+
+func (s *stack) fire(t *testing.T, user string) {
+	t.Helper()
+	if _, err := s.identity.DeleteUser(context.Background(), &identitystore.DeleteUserInput{IdentityStoreId: &s.storeID, UserId: &user}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// disable sets the status of a user, as somebody does in the console.
+func (s *stack) disable(t *testing.T, user string) { s.setStatus(t, user, "DISABLED") }
+
+func (s *stack) setStatus(t *testing.T, user, status string) {
+	t.Helper()
+	body, err := json.Marshal(map[string]string{"user_id": user, "status": status})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Post(s.AWSEndpointURL+"/_users", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read(res, "/_users", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recheck has everybody with active access looked up now, beside the schedule,
+// which looks each up every five minutes.
+func (s *stack) recheck(t *testing.T) {
+	t.Helper()
+	machine := s.machine(t)
+	function := strings.TrimSuffix(machine[strings.LastIndexByte(machine, ':')+1:], "-requests") + "-reconcile:live"
+	res, err := http.Post(s.AWSEndpointURL+"/2015-03-31/functions/"+function+"/invocations", "application/json", strings.NewReader(`{"operation":"recheck","all":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("X-Amz-Function-Error") != "" {
+		t.Fatalf("recheck: %s: %s, %v", res.Status, text, err)
+	}
+}
+
+// wantToldAlone waits until the person was told something that only they see.
+func (s *stack) wantToldAlone(t *testing.T, person, text string) {
+	t.Helper()
+	eventually(t, soon, fmt.Sprintf("%s is told %q", person, text), func() error {
+		for _, p := range s.posts(t, person) {
+			if p.Ephemeral == person && strings.Contains(p.Text+string(p.Blocks), text) {
+				return nil
+			}
+		}
+		return errNotYet
+	})
+}
+
+// TestLeaversLoseAccess: the access of somebody who is disabled or deleted ends
+// long before its time, and the message and the record say why.
+func TestLeaversLoseAccess(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		leaver int
+		stays  string
+		leaves func(*testing.T, string)
+	}{
+		{"disabled", ofDisabled, kim, func(t *testing.T, user string) { local.disable(t, user) }},
+		{"deleted", ofDeleted, lena, func(t *testing.T, user string) { local.fire(t, user) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			person := leaver(tt.leaver)
+			user := local.hire(t, person)
+			stays := local.ask(t, wish{tt.stays, "data-lake", "ReadOnlyAccess", 120})
+			r := local.ask(t, wish{person, "data-lake", "ReadOnlyAccess", 120})
+			r.waitAssigned(t)
+			stays.waitAssigned(t)
+			r.waitsIn(t, "AwaitEnd")
+			tt.leaves(t, user)
+			local.recheck(t)
+			r.waitGone(t, soon)
+			r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+			wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+			if lasted := r.at(t, "revoked").Sub(r.at(t, "granted")); lasted > 110*time.Second {
+				t.Errorf("it lasted %v of 120 s", lasted)
+			}
+			const why = "Ended because the requester's user was disabled or deleted in IAM Identity Center."
+			r.shows(t, why)
+			for _, rec := range r.audit(t) {
+				if rec["event"] == "ended" && (rec["detail"] != why || rec["actor_slack_id"] != "NA" || rec["actor_email"] != "NA") {
+					t.Errorf("the record says %v, by %v %v", rec["detail"], rec["actor_slack_id"], rec["actor_email"])
+				}
+			}
+			if !stays.assigned(t) {
+				t.Error("somebody who is there has lost access, too")
+			}
+			if res := local.press(t, tt.stays, stays.message(t), "end", false); !res.OK {
+				t.Fatalf("press: %+v", res)
+			}
+			stays.waitGone(t, soon)
+			stays.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+			wantEvents(t, stays, "requested", "approved", "granted", "ended", "revoked")
+		})
+	}
+}
+
+// TestRecreatedUserIsNotGranted: a request belongs to the user who made it, and
+// not to another one who has the same email by now.
+func TestRecreatedUserIsNotGranted(t *testing.T) {
+	t.Run("while the request waits", func(t *testing.T) {
+		t.Parallel()
+		person := leaver(ofPending)
+		old := local.hire(t, person)
+		r := local.ask(t, wish{person, "data-lake", "DeveloperAccess", 10})
+		m := r.message(t)
+		local.fire(t, old)
+		if res := local.press(t, bob, m, "approve", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		local.wantToldAlone(t, bob, "The requester no longer has a user in IAM Identity Center.")
+		local.hire(t, person)
+		if res := local.press(t, carol, m, "approve", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		local.wantToldAlone(t, carol, "The requester now has another user in IAM Identity Center than when they made this request.")
+		if row := local.requestRow(t, r.id, "outcome"); row.Outcome != nil {
+			t.Errorf("decided: %+v", row.Outcome)
+		}
+		// Denying is safe, whoever is gone.
+		if res := local.press(t, bob, r.message(t), "deny", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, r, "requested", "denied")
+	})
+	t.Run("between the approval and the grant", func(t *testing.T) {
+		t.Parallel()
+		person := leaver(ofRunning)
+		old := local.hire(t, person)
+		r := local.ask(t, wish{person, "data-lake", "DeveloperAccess", 10}, faults.Rule{Kind: faults.Delay, Function: "-grant", Operation: "start", DelayMS: 8000})
+		if res := local.press(t, bob, r.message(t), "approve", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		r.waitsIn(t, "Grant")
+		local.fire(t, old)
+		local.hire(t, person)
+		r.refusedAtGrant(t, "the user of the requester in IAM Identity Center is deleted")
+	})
+}
+
+// refusedAtGrant waits for the end of a request that was approved and not
+// granted, for that reason.
+func (r *request) refusedAtGrant(t *testing.T, why string) {
+	t.Helper()
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 2*soon)
+	if row := r.stack.requestRow(t, r.id); !row.GrantedAt.IsZero() || row.Failure == nil || row.Failure.Message != why {
+		t.Errorf("granted at %v, failure %+v; want %q", row.GrantedAt, row.Failure, why)
+	}
+	if got := r.events(t); !slices.Contains(got, "approved") || slices.Contains(got, "granted") {
+		t.Errorf("records are %q, want an approval and no grant", got)
+	}
+	if r.assigned(t) {
+		t.Error("there is access")
+	}
+	r.shows(t, why)
+}
+
+// TestApproverDisabledBeforeGrant: what somebody approved who is gone by now is
+// not granted, and they can't approve anything else.
+func TestApproverDisabledBeforeGrant(t *testing.T) {
+	t.Parallel()
+	approver := leaver(ofApprover)
+	user := local.hire(t, approver)
+	r := local.ask(t, wish{kim, "log-archive", crowdAccess, 10}, faults.Rule{Kind: faults.Delay, Function: "-grant", Operation: "start", DelayMS: 8000})
+	other := local.ask(t, wish{kim, "network", crowdAccess, 10})
+	if res := local.press(t, approver, r.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitsIn(t, "Grant")
+	local.disable(t, user)
+	r.refusedAtGrant(t, "the user of the approver in IAM Identity Center is disabled")
+	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	local.wantToldAlone(t, approver, "Your user in IAM Identity Center is disabled.")
+	local.setStatus(t, user, "ENABLED")
+	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	other.waitAssigned(t)
+	other.waitGone(t, 10*time.Second+removalLimit)
+	other.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, other, "requested", "approved", "granted", "revoked")
+}
+
+// TestGrantAsksIdentityCenterOnly: neither a Slack that is down nor one failed
+// lookup keeps a grant away; a press needs both.
+func TestGrantAsksIdentityCenterOnly(t *testing.T) {
+	t.Parallel()
+	person := leaver(ofOutage)
+	local.hire(t, person)
+	r := local.ask(t, wish{person, "analytics-sandbox", "DeveloperAccess", 20},
+		faults.Rule{Kind: faults.Unavailable, Function: "-notify", Operation: "granted", Target: "slack ", Count: -1},
+		faults.Rule{Kind: faults.Unavailable, Function: "-grant", Operation: "start", Target: "slack ", Count: -1},
+		faults.Rule{Kind: faults.Unavailable, Function: "-grant", Operation: "start", Target: "AWSIdentityStore.DescribeUser", Count: -1, Invocations: 1})
+	if res := local.press(t, bob, r.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitAssigned(t)
+	r.waitGone(t, 20*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, 2*soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	if n := len(r.thread(t)["granted"]); n != 0 {
+		t.Errorf("%d messages that it was granted, though Slack was down", n)
+	}
+}
+
+// TestWaveAsksFirst: more than ten people gone at once keep their access until
+// an approver of it has answered.
+func TestWaveAsksFirst(t *testing.T) {
+	t.Parallel()
+	users := map[string]string{}
+	var all []*request
+	for n := range 11 {
+		person := leaver(ofWave + n)
+		users[person] = quiet.hire(t, person)
+		all = append(all, quiet.ask(t, wish{person, "security-tooling", "ReadOnlyAccess", 36 * 3600}))
+	}
+	back := all[0]
+	for _, r := range all {
+		r.waitAssigned(t)
+		r.waitsIn(t, "AwaitEnd")
+	}
+	for _, user := range users {
+		quiet.disable(t, user)
+	}
+	quiet.recheck(t)
+	var question post
+	eventually(t, soon, "the question", func() error {
+		for _, p := range quiet.posts(t, "") {
+			if strings.Contains(p.Text, "11 people gone from IAM Identity Center: remove their access?") && p.Ephemeral == "" {
+				question = p
+				return nil
+			}
+		}
+		return errNotYet
+	})
+	run := question.Metadata.EventPayload["request_id"]
+	for _, r := range all {
+		if row := quiet.requestRow(t, r.id); row.EndRequest != nil || !r.assigned(t) {
+			t.Errorf("the access of %s ends before anybody answered: %+v", r.wish.person, row.EndRequest)
+		}
+		if !strings.Contains(string(question.Blocks), emailOf(t, r.wish.person)) {
+			t.Errorf("the question does not name %s", r.wish.person)
+		}
+	}
+	// ReadOnlyAccess has no approvers: whoever approves anything is asked.
+	if res := quiet.press(t, kim, question, "drift_remove", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	quiet.wantToldAlone(t, kim, "You can't answer this.")
+	quiet.setStatus(t, users[back.wish.person], "ENABLED")
+	if res := quiet.press(t, erin, question, "drift_remove", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	quiet.recheck(t)
+	for _, r := range all[1:] {
+		r.waitGone(t, 2*soon)
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+	}
+	if row := quiet.requestRow(t, back.id); row.EndRequest != nil || !back.assigned(t) {
+		t.Errorf("somebody who is back has lost access: %+v", row.EndRequest)
+	}
+	if res := quiet.press(t, back.wish.person, back.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	back.waitGone(t, soon)
+	answered := false
+	for _, p := range quiet.posts(t, "") {
+		if p.Metadata.EventPayload["request_id"] == run && strings.Contains(p.Text, "access of 11 people will be removed") {
+			answered = !p.has("drift_remove")
+		}
+	}
+	if !answered {
+		t.Error("the question still has its buttons")
+	}
+}
