@@ -10,6 +10,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/parallel"
 	"sso-elevator/functions/internal/runs"
 )
 
@@ -233,7 +234,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	}
 	ask := sortedKeys(missing)
 	found := make([]string, len(ask))
-	each(len(ask), callsAtOnce, func(i int) {
+	parallel.Do(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
 			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", lambdaerr.Message(err))

@@ -11,7 +11,6 @@ package drift
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -162,18 +161,4 @@ func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithDeadline(ctx, deadline.Add(-writeTime))
 	}
 	return context.WithCancel(ctx)
-}
-
-// each calls do for 0…n-1, some at once, and returns when all are done.
-func each(n, atOnce int, do func(i int)) {
-	var all sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for i := range n {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			do(i)
-		})
-	}
-	all.Wait()
 }

@@ -8,6 +8,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/internal/parallel"
 	"sso-elevator/functions/internal/runs"
 )
 
@@ -30,7 +31,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 	ids := sortedKeys(asked)
 	names := make([][]string, len(ids))
 	failed := make([]error, len(ids))
-	each(len(ids), callsAtOnce, func(i int) {
+	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		names[i], _, failed[i] = e.Directory.UserNames(reading, ids[i])
 	})
 	var missing gaps

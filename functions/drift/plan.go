@@ -12,6 +12,7 @@ import (
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/parallel"
 	"sso-elevator/functions/internal/runs"
 )
 
@@ -126,7 +127,7 @@ func (p *planner) groups(ctx context.Context) error {
 	}
 	ids := sortedKeys(named)
 	found := make([]identitycenter.Group, len(ids))
-	each(len(ids), callsAtOnce, func(i int) {
+	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		g, ok, err := p.engine.Directory.Group(ctx, ids[i])
 		if err != nil {
 			p.gaps.add(groupText(runs.Named{ID: ids[i]}), err)
@@ -241,7 +242,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	}
 	sets := make([]runs.Named, len(arns))
 	failed := make([]error, len(arns))
-	each(len(arns), callsAtOnce, func(i int) {
+	parallel.Do(len(arns), callsAtOnce, func(i int) {
 		sets[i], failed[i] = p.set(ctx, arns[i])
 	})
 	for _, err := range failed {
@@ -366,7 +367,7 @@ func (p *planner) discover(ctx context.Context) {
 	}
 	if len(sets)*pages(len(accounts)) < len(accounts) {
 		byID := indexes(accounts)
-		each(len(sets), callsAtOnce, func(s int) {
+		parallel.Do(len(sets), callsAtOnce, func(s int) {
 			ids, err := p.engine.Directory.AccountsWith(ctx, sets[s].ID)
 			if err != nil {
 				p.gaps.add("permission set "+sets[s].Name, err)
@@ -380,7 +381,7 @@ func (p *planner) discover(ctx context.Context) {
 		})
 	} else {
 		byARN := indexes(sets)
-		each(len(accounts), callsAtOnce, func(a int) {
+		parallel.Do(len(accounts), callsAtOnce, func(a int) {
 			arns, err := p.engine.Directory.ProvisionedPermissionSets(ctx, accounts[a].ID)
 			if err != nil {
 				p.gaps.account(accounts[a], err)

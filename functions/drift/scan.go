@@ -7,6 +7,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/parallel"
 	"sso-elevator/functions/internal/runs"
 )
 
@@ -82,7 +83,7 @@ func (s *scanner) list(ctx context.Context, b runs.Batch) {
 	for _, group := range b.Groups {
 		places = append(places, place{group: true, set: group})
 	}
-	each(len(places), callsAtOnce, func(i int) {
+	parallel.Do(len(places), callsAtOnce, func(i int) {
 		there, err := s.at(ctx, places[i])
 		if err != nil {
 			s.unread(places[i], err)
@@ -90,7 +91,7 @@ func (s *scanner) list(ctx context.Context, b runs.Batch) {
 		}
 		s.saw(there...)
 	})
-	each(len(b.Users), callsAtOnce, func(i int) {
+	parallel.Do(len(b.Users), callsAtOnce, func(i int) {
 		assignments, _, err := s.engine.Directory.AssignmentsOf(ctx, b.Users[i])
 		if err != nil {
 			s.gaps.add("assignments of user "+b.Users[i], err)
@@ -109,7 +110,7 @@ func (s *scanner) list(ctx context.Context, b runs.Batch) {
 // discover lists which permission sets of the scope are in each account.
 func (s *scanner) discover(ctx context.Context, accounts []int) [][]place {
 	places := make([][]place, len(accounts))
-	each(len(accounts), callsAtOnce, func(i int) {
+	parallel.Do(len(accounts), callsAtOnce, func(i int) {
 		account := accounts[i]
 		arns, err := s.engine.Directory.ProvisionedPermissionSets(ctx, s.plan.Accounts[account].ID)
 		if err != nil {
@@ -187,7 +188,7 @@ func (s *scanner) assignment(p place, a identitycenter.Assignment) present {
 // granted or removed is held.
 func (s *scanner) unheld(ctx context.Context, all []present) []present {
 	held := make([]bool, len(all))
-	each(len(all), leasesAtOnce, func(i int) {
+	parallel.Do(len(all), leasesAtOnce, func(i int) {
 		_, found, err := s.engine.Leases.Lease(ctx, all[i].finding.Key())
 		if err != nil {
 			s.unread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
@@ -215,7 +216,7 @@ func (s *scanner) stillThere(ctx context.Context, all []present) []present {
 		byPlace[p.place][p.finding.Key()] = true
 	}
 	again := make([][]present, len(places))
-	each(len(places), callsAtOnce, func(i int) {
+	parallel.Do(len(places), callsAtOnce, func(i int) {
 		there, err := s.at(ctx, places[i])
 		if err != nil {
 			s.unread(places[i], err)

@@ -9,11 +9,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/internal/parallel"
 	"sso-elevator/functions/internal/requests"
 )
 
@@ -138,7 +138,7 @@ func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 		err   error
 	}
 	answers := make([]answer, len(keys))
-	each(len(keys), func(i int) {
+	parallel.Do(len(keys), atOnce, func(i int) {
 		a := &answers[i]
 		a.lease, a.found, a.err = l.Table.Lease(ctx, keys[i])
 	})
@@ -161,7 +161,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	all := make([]examined, len(ids))
-	each(len(ids), func(i int) { all[i].row, all[i].err = l.Table.Get(ctx, ids[i]) })
+	parallel.Do(len(ids), atOnce, func(i int) { all[i].row, all[i].err = l.Table.Get(ctx, ids[i]) })
 
 	var unlisted []int
 	for i := range all {
@@ -179,7 +179,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 		all[i].liveness.err = errLater
 	}
 	l.described += len(unlisted)
-	each(len(unlisted), func(n int) {
+	parallel.Do(len(unlisted), atOnce, func(n int) {
 		e := &all[unlisted[n]]
 		e.liveness = l.describe(ctx, e.row)
 	})
@@ -274,7 +274,7 @@ func (l *look) lease(lease access.Lease) {
 // much there is, so that nobody delays a removal by stopping executions.
 func (l *look) remove(ctx context.Context) {
 	failed := make([]error, len(l.overdue))
-	each(len(l.overdue), func(i int) {
+	parallel.Do(len(l.overdue), atOnce, func(i int) {
 		in := l.overdue[i]
 		l.Logger.ErrorContext(ctx, "access is overdue: removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
 		if in.RequestID != "" && !in.begun {
@@ -394,18 +394,4 @@ func (l *look) sweep(ctx context.Context, left leftBehind, running []string) err
 	}
 	_, err = l.Executions.Start(ctx, name+"-"+l.Unique(), input)
 	return err
-}
-
-// each calls do for 0…n-1, some at once, and returns when all are done.
-func each(n int, do func(i int)) {
-	var all sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
-	for i := range n {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			do(i)
-		})
-	}
-	all.Wait()
 }
