@@ -178,6 +178,8 @@ func (l *ledger) story(r access.Request) []access.EventKind {
 	case r.RevokedAt.IsZero():
 	case r.Removal != access.RemovalNothing:
 		kinds = append(kinds, access.EventRevoked)
+	case r.Outcome != nil && r.Outcome.Kind.Grants():
+		kinds = append(kinds, access.EventNotGranted)
 	case r.Outcome == nil || access.EventOf(r.Outcome.Kind) != access.EventRefused:
 		kinds = append(kinds, access.EventRefused)
 	}

@@ -121,10 +121,10 @@ func complete(rec Record) Record {
 	return rec
 }
 
-// ends says whether the event is the end of what was granted or should have
-// been, and not of a request that was refused when it was decided.
+// ends reports whether the event records how the request's access ended, or why
+// there never was any. A refusal by the policy is no such event.
 func ends(r access.Request, k access.EventKind) bool {
-	return k == access.EventRevoked ||
+	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
 }
 

@@ -58,7 +58,7 @@ func neverGranted() access.Request {
 	r := elevated()
 	r.Removal = access.RemovalNothing
 	r.Failure = &access.Failure{Code: access.CodeForeign, Message: "The access exists already.", At: at}
-	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventRefused, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
+	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventNotGranted, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
 	return r
 }
 

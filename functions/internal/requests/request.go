@@ -270,8 +270,8 @@ func (s *Store) Revoked(ctx context.Context, r access.Request, at time.Time, sta
 		absent: []string{"revoked_at"},
 	}
 	r.RevokedAt, r.Removal = at.UTC(), state
-	if e := access.RemovalEvent(r); !recorded(r, e.Kind) {
-		c.events = []access.Event{e}
+	if !access.RecordsRemoval(r) {
+		c.events = []access.Event{access.RemovalEvent(r)}
 	}
 	r, _, err := s.apply(ctx, r.ID, c)
 	return r, err

@@ -541,12 +541,14 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 	s, _, _ := newStore(t)
 	at := monday.Add(time.Hour)
 	refusal := access.Outcome{Kind: access.OutcomeRefused, At: monday, Reason: "NoApprovers"}
+	approval := access.Outcome{Kind: access.OutcomeApproved, At: monday}
 	tests := []struct {
 		id      string
 		failure *access.Failure
 		outcome *access.Outcome
 		want    access.Event
 	}{
+		{id: "approved", outcome: &approval, want: access.Event{Kind: access.EventNotGranted, At: at, Reason: "nothing"}},
 		{id: "failed", failure: &access.Failure{Code: access.CodeForeign, Message: "there before", At: monday},
 			want: access.Event{Kind: access.EventRefused, At: at, Reason: "ForeignAccess", Message: "there before"}},
 		{id: "unknown", want: access.Event{Kind: access.EventRefused, At: at, Reason: "nothing"}},
@@ -573,7 +575,12 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			equal(t, "events", r.Events[1:], []access.Event{test.want})
+			got := r.Events[1:]
+			if test.outcome == &approval {
+				equal(t, "decision", got[0], access.Event{Kind: access.EventApproved, At: monday})
+				got = got[1:]
+			}
+			equal(t, "events", got, []access.Event{test.want})
 			if !r.RevokedAt.Equal(at) || r.Removal != access.RemovalNothing {
 				t.Errorf("revoked at %s, %s", r.RevokedAt, r.Removal)
 			}
