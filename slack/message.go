@@ -177,10 +177,11 @@ func footer(s state, r access.Request) slackgo.Block {
 // decided says how the request was decided, by whom and when.
 func decided(b *richText, s state, r access.Request) {
 	o := r.Outcome
-	if o == nil {
-		if s == stateStopped {
-			b.text("It came to a stop before it was decided, and nothing was given. Please ask again.")
-		}
+	switch {
+	case s == stateInterrupted:
+		b.text(interrupted)
+		return
+	case o == nil:
 		return
 	}
 	switch o.Kind {

@@ -131,7 +131,10 @@ func requests() map[string]access.Request {
 		"failed_management":       pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
 		"failed_unknown":          pending(approved, revoked(access.RemovalDone, early)),
 		"failed_hostile":          pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
-		"stopped":                 pending(func(r *access.Request) { r.Tombstone = true }),
+		"interrupted":             pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
+		"interrupted_tombstoned":  pending(func(r *access.Request) { r.Tombstone = true }),
+		"interrupted_closed":      pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
+		"interrupted_revoked":     pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
 	}
 }
 
@@ -163,7 +166,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "refused_no_approvers"},
 		{PurposeOutcome, "refused_management"},
 		{PurposeOutcome, "refused_hostile"},
-		{PurposeOutcome, "stopped"},
+		{PurposeOutcome, "interrupted"},
+		{PurposeFailed, "interrupted_revoked"},
 		{PurposeRevoked, "ended"},
 		{PurposeRevoked, "ended_early"},
 		{PurposeRevoked, "kept"},
@@ -244,7 +248,10 @@ func TestButtonsAndColours(t *testing.T) {
 		{"refused_no_statements", "🔴", ""},
 		{"failed", "🔴", ""},
 		{"failed_unknown", "🔴", ""},
-		{"stopped", "🔴", ""},
+		{"interrupted", "🔴", ""},
+		{"interrupted_tombstoned", "🔴", ""},
+		{"interrupted_closed", "🔴", ""},
+		{"interrupted_revoked", "🔴", ""},
 	}
 	all := requests()
 	for _, tt := range tests {

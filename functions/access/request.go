@@ -127,8 +127,16 @@ func RequestID(teamID, viewID string) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// Open says whether the request still waits for its outcome.
-func (r *Request) Open() bool { return r.Outcome == nil && !r.Tombstone && r.ClosedAt.IsZero() }
+// Open reports whether the request can still be decided.
+func (r *Request) Open() bool { return r.Outcome == nil && !r.Interrupted() }
+
+// Interrupted reports whether the request ended, or is about to, without an
+// outcome: nobody can decide it anymore, and the requester has to submit it
+// again. It happens when an execution is stopped, or when its wait for an
+// approval is resumed with an approval that nobody gave.
+func (r *Request) Interrupted() bool {
+	return r.Outcome == nil && (r.Tombstone || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero())
+}
 
 // GrantBudget bounds how long an execution tries to create and confirm access,
 // all retries included: a test adds them up from the state machine's file.

@@ -221,7 +221,7 @@ func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID stri
 // execution was not told of it, it is now.
 func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Request) string {
 	if r.Outcome == nil {
-		return "This request is closed."
+		return "This request was interrupted before it was decided. The requester can submit it again."
 	}
 	if r.ApprovalToken != "" && r.ClosedAt.IsZero() && r.GrantedAt.IsZero() && r.RevokingAt.IsZero() {
 		h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(r.Outcome.Kind))
