@@ -59,6 +59,8 @@ func failureReason(code access.Code) string {
 		return "The app is not set up right. Please tell the people who run it."
 	case access.CodeExecutionGone:
 		return interrupted
+	case access.CodeRowLost:
+		return "The access was never seen to exist."
 	default:
 		return "Something went wrong before the access was there. Please ask again."
 	}

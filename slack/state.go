@@ -26,6 +26,10 @@ const (
 // stateOf reads the state from the row alone. Green is only what is known to exist.
 func stateOf(r access.Request) state {
 	switch {
+	case r.Rebuilt != nil && r.RevokedAt.IsZero():
+		return stateStuck
+	case r.Rebuilt != nil:
+		return stateOfGrant(r)
 	case r.Interrupted():
 		return stateInterrupted
 	case r.Outcome == nil:

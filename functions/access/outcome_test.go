@@ -20,6 +20,7 @@ func TestRemovalEvent(t *testing.T) {
 		{"removed", RemovalDone, approved, nil, Event{Kind: EventRevoked, At: at, Reason: "removed"}},
 		{"removed after a failed grant", RemovalDone, approved, failure, Event{Kind: EventRevoked, At: at, Reason: "removed"}},
 		{"removed without an outcome", RemovalDone, nil, nil, Event{Kind: EventRevoked, At: at, Reason: "removed"}},
+		{"removed by somebody else", RemovalAlreadyGone, approved, nil, Event{Kind: EventRevoked, At: at, Reason: "already_gone"}},
 		{"kept", RemovalKept, approved, nil, Event{Kind: EventRevoked, At: at, Reason: "kept"}},
 		{"made anew by somebody else", RemovalForeign, approved, nil, Event{Kind: EventRevoked, At: at, Reason: "foreign"}},
 		{"approved and never came", RemovalNothing, approved, failure, Event{Kind: EventNotGranted, At: at, Reason: "ForeignAccess", Message: "there before"}},

@@ -311,6 +311,27 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// Of a request whose row was deleted only the message in the channel is brought up
+// to date, where Slack still has it.
+func TestRebuilt(t *testing.T) {
+	for _, operation := range []string{"announce", "remind", "granted", "outcome", "revoked"} {
+		w := newWorld()
+		if err := w.handle(t, "announce", true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.grant()
+		w.end()
+		w.row = access.Request{ID: "r1", Target: w.row.Target, GrantedAt: w.row.GrantedAt, End: w.row.End, RevokedAt: w.row.RevokedAt, Removal: w.row.Removal, Rebuilt: &access.Rebuilt{ID: "r1"}}
+		w.inChannel, w.did, w.begun = false, nil, nil
+		for _, want := range [][]string{{"find C1 announce", "update C1 1"}, {"find C1 announce"}} {
+			if err := w.handle(t, operation, true, true, 1); err != nil || !slices.Equal(w.did, want) || w.begun != nil {
+				t.Errorf("%s: %v, did %q, want %q", operation, err, w.did, want)
+			}
+			w.did, w.sent = nil, nil // somebody deletes the message
+		}
+	}
+}
+
 func TestUnknownOperation(t *testing.T) {
 	if err := newWorld().handle(t, "shout", true, true, 1); access.CodeOf(err) != access.CodeInvalid {
 		t.Errorf("got %v, want code Invalid", err)

@@ -68,7 +68,6 @@ func Of(r access.Request, seq int) Record {
 		RequesterEmail:         r.Requester.Email,
 		RequestID:              r.ID,
 		OperationType:          operation(e.Kind),
-		PermissionDuration:     strconv.FormatInt(r.Duration, 10),
 		Time:                   e.At.UTC().Format(time.RFC3339Nano),
 		Timestamp:              e.At.UnixMilli(),
 		GroupName:              r.Target.GroupName,
@@ -84,6 +83,9 @@ func Of(r access.Request, seq int) Record {
 		ActorEmail:             e.By.Email,
 		ExecutionARN:           r.ExecutionARN,
 		Detail:                 e.Message,
+	}
+	if r.Duration > 0 { // unknown of a row that was rebuilt
+		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
 	// What came after the decision rests on it; what came before does not.
 	if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
