@@ -117,7 +117,7 @@ func TestAuditQueriesNameOnlyWhatThereIs(t *testing.T) {
 	functions := []string{"date_format(", "from_iso8601_timestamp(", "lower(", "max(", "min("}
 	events := []access.EventKind{
 		access.EventRequested, access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired,
-		access.EventRefused, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed,
+		access.EventRefused, access.EventNotGranted, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed,
 		access.EventDriftFound, access.EventDriftRevoked,
 	}
 	for _, q := range queries() {

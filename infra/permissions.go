@@ -81,7 +81,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
-			p.updateRequests(beginRevoke, revoked),
+			p.updateRequests(beginRevoke, rebuild, revoked),
 			p.writeLeases(),
 			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),
@@ -167,6 +167,7 @@ var (
 	giveUp        = attributes("tombstone closed_at")
 	takeOver      = attributes("revoking_execution_arn revoking_at closed_at")
 	beginRevoke   = attributes("revoking_at execution_arn tombstone")
+	rebuild       = attributes("rebuilt revoking_at open due")
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events revoked_at")
 	markAudited   = attributes("audited")

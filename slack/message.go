@@ -45,7 +45,11 @@ func RequestMessage(r access.Request) Message {
 	if r.Requester.SecondaryDomain {
 		m.Blocks = append(m.Blocks, secondaryDomainWarning()...)
 	}
-	m.Blocks = append(m.Blocks, details(s, r))
+	if r.Rebuilt != nil {
+		m.Blocks = append(m.Blocks, rebuiltDetails(r))
+	} else {
+		m.Blocks = append(m.Blocks, details(s, r))
+	}
 	if text := footer(s, r); text != nil {
 		m.Blocks = append(m.Blocks, text)
 	}
@@ -114,6 +118,16 @@ func details(s state, r access.Request) slackgo.Block {
 	return b.block("request")
 }
 
+// rebuiltDetails is what is left to say of a request whose row was deleted.
+func rebuiltDetails(r access.Request) slackgo.Block {
+	b := new(richText)
+	b.strong("Somebody deleted this app's record of the request while the access was active. ").
+		text("Who requested and who approved it stands in the audit records. Please tell the people who run this app.")
+	target(b, r.Target)
+	b.label("User in Identity Center").text(cut(first(clean(r.Requester.PrincipalID), "unknown"), maxName))
+	return b.block("request")
+}
+
 func target(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
 		b.label("Group").text(cut(first(clean(t.GroupName), clean(t.GroupID)), maxName))
@@ -177,10 +191,11 @@ func footer(s state, r access.Request) slackgo.Block {
 // decided says how the request was decided, by whom and when.
 func decided(b *richText, s state, r access.Request) {
 	o := r.Outcome
-	if o == nil {
-		if s == stateStopped {
-			b.text("It came to a stop before it was decided, and nothing was given. Please ask again.")
-		}
+	switch {
+	case s == stateInterrupted:
+		b.text(interrupted)
+		return
+	case o == nil:
 		return
 	}
 	switch o.Kind {
@@ -249,9 +264,14 @@ func ended(b *richText, s state, r access.Request) {
 		b.text("There was nothing left to remove, ").time(r.RevokedAt)
 		return
 	}
+	if r.Removal == access.RemovalAlreadyGone {
+		b.text("Someone else removed this access before it ended. Checked that it is gone, ").time(r.RevokedAt)
+	} else {
+		b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
+	}
 	// Identity Center ends no session with an assignment or a membership: who
 	// reads "gone" must not take that for more than it is.
-	b.text("Removed, and checked that it is gone, ").time(r.RevokedAt).text(". Sessions that were already open go on until they end by themselves.")
+	b.text(". Sessions that were already open go on until they end by themselves.")
 }
 
 func failure(b *richText, r access.Request) {

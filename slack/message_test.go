@@ -98,6 +98,20 @@ func asGroup(r *access.Request) {
 	r.Target = access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"}
 }
 
+// rebuilt is a request whose row somebody deleted.
+func rebuilt(changes ...func(r *access.Request)) access.Request {
+	r := access.Request{
+		ID: "abcdefghijklmnop", Target: sandbox, Requester: access.Person{PrincipalID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d"},
+		RevokingAt: monday.Add(96 * time.Minute), Rebuilt: &access.Rebuilt{}, Failure: &access.Failure{Code: access.CodeRowLost, At: monday},
+	}
+	granted(&r)
+	r.End = monday.Add(96 * time.Minute)
+	for _, c := range changes {
+		c(&r)
+	}
+	return r
+}
+
 // requests is a request in every state that a message shows.
 func requests() map[string]access.Request {
 	naturalEnd, early := 96*time.Minute+10*time.Second, 21*time.Minute
@@ -123,6 +137,7 @@ func requests() map[string]access.Request {
 		"ended_gone":              pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
 		"ended_by_failure":        pending(approved, granted, revoked(access.RemovalDone, early)),
 		"ended_nothing":           pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
+		"already_gone":            pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
 		"kept":                    pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
 		"foreign":                 pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
 		"denied":                  pending(outcome(access.OutcomeDenied, bob, "", "")),
@@ -138,7 +153,13 @@ func requests() map[string]access.Request {
 		"failed_management":       pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
 		"failed_unknown":          pending(approved, revoked(access.RemovalDone, early)),
 		"failed_hostile":          pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
-		"stopped":                 pending(func(r *access.Request) { r.Tombstone = true }),
+		"rebuilt":                 rebuilt(revoked(access.RemovalDone, naturalEnd)),
+		"rebuilt_removing":        rebuilt(),
+		"rebuilt_never_confirmed": rebuilt(func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, revoked(access.RemovalNothing, naturalEnd)),
+		"interrupted":             pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
+		"interrupted_tombstoned":  pending(func(r *access.Request) { r.Tombstone = true }),
+		"interrupted_closed":      pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
+		"interrupted_revoked":     pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
 	}
 }
 
@@ -170,10 +191,12 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "refused_no_approvers"},
 		{PurposeOutcome, "refused_management"},
 		{PurposeOutcome, "refused_hostile"},
-		{PurposeOutcome, "stopped"},
+		{PurposeOutcome, "interrupted"},
+		{PurposeFailed, "interrupted_revoked"},
 		{PurposeRevoked, "ended"},
 		{PurposeRevoked, "ended_early"},
 		{PurposeRevoked, "ended_gone"},
+		{PurposeRevoked, "already_gone"},
 		{PurposeRevoked, "kept"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
@@ -244,6 +267,7 @@ func TestButtonsAndColours(t *testing.T) {
 		{"stuck", "🟠", ""},
 		{"ended", "⚪", ""},
 		{"ended_after_trouble", "⚪", ""},
+		{"already_gone", "⚪", ""},
 		{"kept", "⚪", ""},
 		{"foreign", "⚪", ""},
 		{"denied", "🔴", ""},
@@ -252,7 +276,13 @@ func TestButtonsAndColours(t *testing.T) {
 		{"refused_no_statements", "🔴", ""},
 		{"failed", "🔴", ""},
 		{"failed_unknown", "🔴", ""},
-		{"stopped", "🔴", ""},
+		{"rebuilt", "⚪", ""},
+		{"rebuilt_removing", "🟠", ""},
+		{"rebuilt_never_confirmed", "🔴", ""},
+		{"interrupted", "🔴", ""},
+		{"interrupted_tombstoned", "🔴", ""},
+		{"interrupted_closed", "🔴", ""},
+		{"interrupted_revoked", "🔴", ""},
 	}
 	all := requests()
 	for _, tt := range tests {
@@ -283,7 +313,7 @@ func TestButtonsAndColours(t *testing.T) {
 func TestEndedSaysThatSessionsGoOn(t *testing.T) {
 	all := requests()
 	for name, want := range map[string]bool{
-		"ended": true, "ended_early": true, "ended_gone": true, "ended_after_trouble": true, "ended_by_failure": true,
+		"ended": true, "ended_early": true, "ended_gone": true, "ended_after_trouble": true, "ended_by_failure": true, "already_gone": true,
 		"ended_nothing": false, "kept": false, "foreign": false, "active": false, "denied": false,
 	} {
 		for where, m := range map[string]Message{
@@ -326,6 +356,7 @@ func TestMentions(t *testing.T) {
 		{"pending tags the approvers", RequestMessage(all["pending"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
 		{"a reminder tags only them", ThreadMessage(PurposeRemind, all["pending"]), []string{"U0BOB", "U0CAROL"}},
 		{"decided names who decided", RequestMessage(all["denied"]), []string{"U0ALICE", "U0BOB"}},
+		{"who requested is not known", RequestMessage(all["rebuilt"]), nil},
 		{"what is typed mentions nobody", RequestMessage(all["pending_hostile"]), []string{"U0BOB", "U0CAROL"}},
 	}
 	for _, tt := range tests {

@@ -4,6 +4,10 @@ import "sso-elevator/functions/access"
 
 // The words for the policy's reasons and for error codes, once for all messages.
 
+// interrupted is for a request that ended before it was decided, or before its
+// access was there.
+const interrupted = "This request was interrupted. Please submit it again."
+
 func automaticReason(reason string) string {
 	switch access.Reason(reason) {
 	case access.ReasonSelfApproval:
@@ -33,7 +37,7 @@ func refusedReason(reason string) string {
 	case string(access.CodeMisconfigure):
 		return "The app is not set up right. Please tell the people who run it."
 	case string(access.CodeExecutionGone):
-		return "What handles this request was stopped before it was decided. Please ask again."
+		return interrupted
 	default:
 		return "The request could not be checked against the policy. Please try again."
 	}
@@ -54,7 +58,9 @@ func failureReason(code access.Code) string {
 	case access.CodeMisconfigure:
 		return "The app is not set up right. Please tell the people who run it."
 	case access.CodeExecutionGone:
-		return "What handles this request was stopped before the access was there. Please ask again."
+		return interrupted
+	case access.CodeRowLost:
+		return "The access was never seen to exist."
 	default:
 		return "Something went wrong before the access was there. Please ask again."
 	}

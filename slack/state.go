@@ -19,16 +19,21 @@ const (
 	stateWithdrawn state = "withdrawn"
 	stateExpired   state = "expired"
 	stateRefused   state = "refused"
-	stateStopped   state = "stopped" // closed without an outcome: the execution died
+	// stateInterrupted: it ended without an outcome (access.Request.Interrupted).
+	stateInterrupted state = "interrupted"
 )
 
 // stateOf reads the state from the row alone. Green is only what is known to exist.
 func stateOf(r access.Request) state {
-	if r.Outcome == nil {
-		if r.Open() {
-			return statePending
-		}
-		return stateStopped
+	switch {
+	case r.Rebuilt != nil && r.RevokedAt.IsZero():
+		return stateStuck
+	case r.Rebuilt != nil:
+		return stateOfGrant(r)
+	case r.Interrupted():
+		return stateInterrupted
+	case r.Outcome == nil:
+		return statePending
 	}
 	switch r.Outcome.Kind {
 	case access.OutcomeAutomatic, access.OutcomeApproved:
@@ -74,18 +79,18 @@ func stateOfGrant(r access.Request) state {
 
 // titles are the messages' headings: the colour tells the state at a glance.
 var titles = map[state]string{
-	statePending:   "🟡 Access request: waiting for approval",
-	stateSettingUp: "🔵 Approved: access is being set up",
-	stateActive:    "🟢 Access is active",
-	stateEnding:    "🟠 Access is being removed",
-	stateStuck:     "🟠 Access should be gone: the removal is being retried",
-	stateEnded:     "⚪ Access has ended",
-	stateKept:      "⚪ Request has ended: the access goes on with another one",
-	stateForeign:   "⚪ Request has ended: the access goes on, given in another way",
-	stateFailed:    "🔴 Access could not be given",
-	stateDenied:    "🔴 Access request discarded",
-	stateWithdrawn: "⚫ Access request withdrawn",
-	stateExpired:   "⚫ Access request expired",
-	stateRefused:   "🔴 Access request refused",
-	stateStopped:   "🔴 Access request stopped",
+	statePending:     "🟡 Access request: waiting for approval",
+	stateSettingUp:   "🔵 Approved: access is being set up",
+	stateActive:      "🟢 Access is active",
+	stateEnding:      "🟠 Access is being removed",
+	stateStuck:       "🟠 Access should be gone: the removal is being retried",
+	stateEnded:       "⚪ Access has ended",
+	stateKept:        "⚪ Request has ended: the access goes on with another one",
+	stateForeign:     "⚪ Request has ended: the access goes on, given in another way",
+	stateFailed:      "🔴 Access could not be given",
+	stateDenied:      "🔴 Access request discarded",
+	stateWithdrawn:   "⚫ Access request withdrawn",
+	stateExpired:     "⚫ Access request expired",
+	stateRefused:     "🔴 Access request refused",
+	stateInterrupted: "🔴 Access request interrupted",
 }

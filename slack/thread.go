@@ -63,6 +63,9 @@ func DirectMessage(purpose string, r access.Request) Message {
 func news(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
+	case s == stateInterrupted:
+		b.text("your request is closed. ")
+		decided(b, s, r)
 	case purpose == PurposeGranted && s == stateActive:
 		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
@@ -79,7 +82,7 @@ func news(b *richText, purpose string, r access.Request) {
 	case purpose == PurposeFailed, s == stateFailed:
 		b.text("sorry, the access could not be given. ")
 		failure(b, r)
-	case purpose == PurposeOutcome && (r.Outcome != nil || s == stateStopped):
+	case purpose == PurposeOutcome && r.Outcome != nil:
 		b.text("your request is closed. ")
 		decided(b, s, r)
 	default:

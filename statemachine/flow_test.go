@@ -40,7 +40,7 @@ var outputs = map[string]map[string][]string{
 
 // contextFields are the fields of the context object that are always there;
 // the token only where one is waited for.
-var contextFields = []string{"$$.Execution.Id", "$$.Execution.Name", "$$.StateMachine.Id"}
+var contextFields = []string{"$$.Execution.Id", "$$.Execution.Name", "$$.StateMachine.Id", "$$.State"}
 
 const (
 	contextToken = "$$.Task.Token"

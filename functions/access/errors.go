@@ -32,6 +32,7 @@ const (
 	CodeAlreadyGone   Code = "AlreadyGone"       // somebody else removed the access before
 	CodeOverLimit     Code = "OverLimit"         // no more removals without a person's consent for now
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before it did
+	CodeRowLost       Code = "RowLost"           // somebody deleted the request's row
 	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
 	CodeInternal      Code = "Internal"          // a defect
 )

@@ -45,6 +45,11 @@ type Lease struct {
 	// Deleted says that a deletion before the latest one succeeded. Lists lag
 	// behind, so what was deleted is sometimes deleted once more.
 	Deleted bool `json:"deleted,omitempty"`
+	// Shared is set once more than one request has held the access. Missing is set
+	// when the removal begins, the access is not there, and nothing of ours can
+	// have deleted it. A later call of Delete clears Missing.
+	Shared  bool `json:"shared,omitempty"`
+	Missing bool `json:"missing,omitempty"`
 	// Drift is set where the lease is for the removal of access that no request
 	// granted: what the record of that removal is about.
 	Drift *FindingRef `json:"drift,omitempty"`
@@ -62,8 +67,11 @@ type FindingRef struct {
 
 // Holder is one request's share in a lease.
 type Holder struct {
-	ExecutionARN string    `json:"execution_arn"`
-	End          time.Time `json:"end,omitzero"`
+	ExecutionARN string `json:"execution_arn"`
+	// Both are zero until the access is confirmed. The release before this one
+	// wrote no GrantedAt.
+	GrantedAt time.Time `json:"granted_at,omitzero"`
+	End       time.Time `json:"end,omitzero"`
 }
 
 // EndsAt returns when the access under the lease should be gone: at the end of

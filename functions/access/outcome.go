@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // OutcomeKind is how a request was decided.
 type OutcomeKind string
@@ -43,6 +46,7 @@ const (
 	EventWithdrawn    EventKind = "withdrawn"
 	EventExpired      EventKind = "expired"
 	EventRefused      EventKind = "refused"
+	EventNotGranted   EventKind = "not_granted" // approved, and no access came of it
 	EventGranted      EventKind = "granted"
 	EventEnded        EventKind = "ended" // somebody ended it before its time
 	EventRevoked      EventKind = "revoked"
@@ -71,20 +75,32 @@ func EventOf(k OutcomeKind) EventKind {
 	}
 }
 
-// RemovalEvent records how the access of a request ended. One that never
-// reached Identity Center was not revoked: it is recorded as refused, with why
-// it was not granted, as far as the row says. RevokedAt and
-// Removal must be set.
+// RemovalEvent is the event that records how a request's access ended. If there
+// never was any access, it is not_granted after an approval and refused without
+// one, with the reason, where the row has one. RevokedAt and Removal must be set.
 func RemovalEvent(r Request) Event {
 	e := Event{Kind: EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)}
 	if r.Removal != RemovalNothing {
 		return e
 	}
 	e.Kind = EventRefused
+	if r.Rebuilt != nil || r.Outcome != nil && r.Outcome.Kind.Grants() { // only approved requests have leases
+		e.Kind = EventNotGranted
+	}
 	if f := r.Failure; f != nil {
 		e.Reason, e.Message = string(f.Code), f.Message
 	}
 	return e
+}
+
+// RecordsRemoval reports whether the request's events include its RemovalEvent.
+// The release before this one recorded refused where this one records
+// not_granted.
+func RecordsRemoval(r Request) bool {
+	kind := RemovalEvent(r).Kind
+	return slices.ContainsFunc(r.Events, func(e Event) bool {
+		return e.Kind == kind || kind == EventNotGranted && e.Kind == EventRefused
+	})
 }
 
 // Event is one thing that happened to a request. Its place in Request.Events

@@ -80,6 +80,9 @@ type Request struct {
 	Events  []Event `json:"events,omitempty"`
 	Audited int     `json:"audited"`
 
+	// Rebuilt is set where the row was deleted and took its place from the lease.
+	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
+
 	// Tombstone is set by the sweep: this request will never be granted.
 	Tombstone bool      `json:"tombstone,omitempty"`
 	ClosedAt  time.Time `json:"closed_at,omitzero"`
@@ -130,7 +133,10 @@ type RemovalState string
 const (
 	RemovalNothing RemovalState = "nothing" // this request never reached Identity Center
 	RemovalDone    RemovalState = "removed" // removed and verified absent
-	RemovalKept    RemovalState = "kept"    // another request still holds the same access
+	// RemovalAlreadyGone: somebody else removed the access before it ended. It is
+	// used only where that is known; otherwise the state is RemovalDone.
+	RemovalAlreadyGone RemovalState = "already_gone"
+	RemovalKept        RemovalState = "kept" // another request still holds the same access
 	// RemovalForeign: what was given was removed by somebody else, who gave the
 	// same anew by other means; that was left as it is.
 	RemovalForeign RemovalState = "foreign"
@@ -144,8 +150,17 @@ func RequestID(teamID, viewID string) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// Open says whether the request still waits for its outcome.
-func (r *Request) Open() bool { return r.Outcome == nil && !r.Tombstone && r.ClosedAt.IsZero() }
+// Open reports whether the request can still be decided.
+func (r *Request) Open() bool {
+	return r.Outcome == nil && !r.Tombstone && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
+}
+
+// Interrupted reports whether the request ended, or is about to, without an
+// outcome: nobody can decide it anymore, and the requester has to submit it
+// again. It happens when an execution is stopped, or when its wait for an
+// approval is resumed with an approval that nobody gave. How a request was
+// decided whose row was deleted is not known: it is not interrupted.
+func (r *Request) Interrupted() bool { return r.Outcome == nil && !r.Open() && r.Rebuilt == nil }
 
 // GrantBudget bounds how long an execution tries to create and confirm access,
 // all retries included: a test adds them up from the state machine's file.

@@ -191,9 +191,10 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if r.RevokedAt.IsZero() {
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
-	r, err = h.Store.AppendEvent(ctx, r, access.RemovalEvent(r))
-	if err != nil {
-		return err
+	if !access.RecordsRemoval(r) {
+		if r, err = h.Store.AppendEvent(ctx, r, access.RemovalEvent(r)); err != nil {
+			return err
+		}
 	}
 	return h.flush(ctx, log, r)
 }

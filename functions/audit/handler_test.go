@@ -215,10 +215,14 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			name: "nothing was granted", operation: "revoked", row: notGranted(), refuses: -1,
-			wantWritten: []string{"refused"}, wantAudited: 3,
+			wantWritten: []string{"not_granted"}, wantAudited: 3,
 		},
 		{
-			name: "nothing was granted, as the row says already", operation: "revoked", row: notGranted(events(access.EventRefused)...), refuses: -1,
+			name: "nothing was granted, as the row says already", operation: "revoked", row: notGranted(events(access.EventNotGranted)...), refuses: -1,
+			wantWritten: []string{"not_granted"}, wantAudited: 3,
+		},
+		{
+			name: "nothing was granted, as the previous release wrote it", operation: "revoked", row: notGranted(events(access.EventRefused)...), refuses: -1,
 			wantWritten: []string{"refused"}, wantAudited: 3,
 		},
 		{
@@ -299,12 +303,12 @@ func TestRepeatedTaskMakesNoSecondRecord(t *testing.T) {
 	}
 }
 
-func TestWhatWasNotGrantedIsRecordedAsRefused(t *testing.T) {
+func TestApprovedButNotGranted(t *testing.T) {
 	w := &world{row: notGranted(), refuses: -1}
 	if _, err := w.do(t, "revoked", ""); err != nil {
 		t.Fatal(err)
 	}
-	want := []access.Event{{Kind: access.EventRefused, At: now, Reason: "ForeignAccess", Message: "there before"}}
+	want := []access.Event{{Kind: access.EventNotGranted, At: now, Reason: "ForeignAccess", Message: "there before"}}
 	if got := w.row.Events[2:]; !reflect.DeepEqual(got, want) {
 		t.Errorf("events %+v, want %+v", got, want)
 	}

@@ -235,8 +235,11 @@ func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID stri
 // already tells the outcome of a request to somebody who came too late. If the
 // execution was not told of it, it is now.
 func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Request) string {
+	if r.Rebuilt != nil {
+		return "This request has ended. Somebody deleted this app's record of it."
+	}
 	if r.Outcome == nil {
-		return "This request is closed."
+		return "This request was interrupted before it was decided. The requester can submit it again."
 	}
 	if r.ApprovalToken != "" && r.ClosedAt.IsZero() && r.GrantedAt.IsZero() && r.RevokingAt.IsZero() {
 		h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(r.Outcome.Kind))

@@ -97,7 +97,7 @@ func TestPress(t *testing.T) {
 		{name: "decided before", user: "UBOB", action: "approve", row: active(),
 			outcome: active().Outcome, told: []string{"This request has been approved by ann@example.com already."}},
 		{name: "closed without an outcome", user: "UANN", action: "approve",
-			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request is closed."}},
+			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request was interrupted before it was decided. The requester can submit it again."}},
 		{name: "approve after the expiry, which the machine has not entered yet", user: "UANN", action: "approve",
 			row: func() access.Request { r := waiting(); r.ExpiresAt = now; return r }(), told: []string{"This request has expired."}},
 		{name: "approve just before the expiry", user: "UANN", action: "approve",

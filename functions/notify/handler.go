@@ -80,6 +80,9 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	if err != nil {
 		return struct{}{}, err
 	}
+	if r.Rebuilt != nil {
+		return struct{}{}, h.updateRebuilt(ctx, log, r)
+	}
 	switch in.Operation {
 	case "announce":
 		err = h.announce(ctx, log, r)
@@ -139,6 +142,26 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 	}
 	_, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
 	return err
+}
+
+// updateRebuilt brings the message in the channel up to date of a request whose row
+// was deleted, and with it the note of where the message is: Slack is asked. Where
+// Slack doesn't find it, there is nothing to show, and nobody who is known to be
+// told.
+func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
+	m := slack.RequestMessage(r)
+	ts, found, err := h.Slack.FindPost(ctx, h.Channel, "", m.RequestID, m.Purpose)
+	if err != nil {
+		return err
+	}
+	if !found {
+		log.Warn("the message of a request whose row was deleted is not found")
+		return nil
+	}
+	if err := h.Slack.Update(ctx, h.Channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
+		return err
+	}
+	return nil // deleted just now
 }
 
 // tell shows the request as it is now, and tells the requester in the thread

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -168,6 +169,8 @@ func TestHandle(t *testing.T) {
 			before: func(w *world) { announced(w); w.approve(); w.grant(); w.end(); w.inChannel = false }, want: []string{"update C1 1"}},
 		{name: "never granted is told however silent", operation: "revoked", silent: true,
 			before: func(w *world) { announced(w); w.approve(); w.nothing() }, want: []string{"update C1 1", "post C1/1 failed"}},
+		{name: "its wait was resumed with a forged approval", operation: "revoked", silent: true, dm: true,
+			before: func(w *world) { announced(w); w.nothing(); w.inChannel = false }, want: []string{"update C1 1", "post C1/1 failed", "post DUJANE dm-failed"}},
 		{name: "the message was deleted", operation: "granted",
 			before: func(w *world) {
 				announced(w)
@@ -278,6 +281,54 @@ func TestFailedUpdateKeepsNobodyInTheDark(t *testing.T) {
 	}
 	if want := []string{"post C1/1 granted", "post DUJANE dm-granted"}; !slices.Equal(w.did, want) {
 		t.Errorf("did %q, want %q", w.did, want)
+	}
+}
+
+// A request that ended without an outcome has no buttons left, and says what to
+// do.
+func TestInterrupted(t *testing.T) {
+	w := newWorld()
+	if err := w.handle(t, "announce", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.inChannel = false
+	w.nothing()
+	w.said = nil
+	if err := w.handle(t, "revoked", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.said) != 3 {
+		t.Fatalf("%d messages, want those in the channel, in its thread and to the requester", len(w.said))
+	}
+	for _, m := range w.said {
+		text, err := json.Marshal(m.Blocks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "This request was interrupted. Please submit it again.") || strings.Contains(string(text), "action_id") {
+			t.Errorf("%s: %s", m.Purpose, text)
+		}
+	}
+}
+
+// Of a request whose row was deleted only the message in the channel is brought up
+// to date, where Slack still has it.
+func TestRebuilt(t *testing.T) {
+	for _, operation := range []string{"announce", "remind", "granted", "outcome", "revoked"} {
+		w := newWorld()
+		if err := w.handle(t, "announce", true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		w.grant()
+		w.end()
+		w.row = access.Request{ID: "r1", Target: w.row.Target, GrantedAt: w.row.GrantedAt, End: w.row.End, RevokedAt: w.row.RevokedAt, Removal: w.row.Removal, Rebuilt: &access.Rebuilt{ID: "r1"}}
+		w.inChannel, w.did, w.begun = false, nil, nil
+		for _, want := range [][]string{{"find C1 announce", "update C1 1"}, {"find C1 announce"}} {
+			if err := w.handle(t, operation, true, true, 1); err != nil || !slices.Equal(w.did, want) || w.begun != nil {
+				t.Errorf("%s: %v, did %q, want %q", operation, err, w.did, want)
+			}
+			w.did, w.sent = nil, nil // somebody deletes the message
+		}
 	}
 }
 

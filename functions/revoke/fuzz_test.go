@@ -40,6 +40,7 @@ func FuzzTask(f *testing.F) {
 	for _, payload := range []string{
 		`{"operation":"confirm","request_id":"one","grant_started":true}`, `{"operation":"drift","run":"run1","index":1}`, `{"operation":"drift","run":"run1","index":-1}`,
 		`{"operation":"settle","run":"run1","index":2}`, `{"operation":"settle","lease":"account#1#a#u"}`, `{"operation":"remove","subject":{"account_id":"1"},"grant_started":true}`,
+		`{"operation":"start","request_id":"one","execution":"arn","state":{"EnteredTime":"2026-03-02T09:00:00Z"},"round":0}`, `{"operation":"start","state":{"EnteredTime":"9999"}}`, `{"operation":"start","state":[]}`,
 		`{"operation":"start","grant_started":"true"}`, `{}`, `null`,
 	} {
 		f.Add([]byte(payload), byte(1))
@@ -60,6 +61,18 @@ func FuzzTask(f *testing.F) {
 						t.Errorf("%s releases %q", payload, id)
 					}
 					return access.Request{ID: id}, answer
+				},
+				start: func(id, execution string, began time.Time) (access.Request, error) {
+					if at, ok := in.began(); !ok || !began.Equal(at) || id != in.RequestID || execution != in.Execution {
+						t.Errorf("%s starts %q for %q", payload, id, execution)
+					}
+					return access.Request{ID: id}, answer
+				},
+				rebuild: func(id, execution string, granted bool, s access.Subject) (bool, error) {
+					if !requested || access.CodeOf(answer) != access.CodeNotFound || id != in.RequestID || execution != in.Execution || granted != in.GrantStarted || s != in.Subject {
+						t.Errorf("%s rebuilds %q for %q, %+v", payload, id, execution, s)
+					}
+					return false, nil
 				},
 				takeAway: func(id string, s access.Subject, rowGone bool) error {
 					if !requested || answer == nil || !in.GrantStarted || id != in.RequestID || s != in.Subject || rowGone != (access.CodeOf(answer) == access.CodeNotFound) {

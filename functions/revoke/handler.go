@@ -21,10 +21,21 @@ type Input struct {
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
+	// State is the state's part of Step Functions' context object, and Round how
+	// often the removal has started over. The previous release sends neither.
+	State struct{ EnteredTime string } `json:"state"`
+	Round int                          `json:"round"`
 	// Index is the run's finding that drift and settle are about; Lease is the
 	// key of the lease that settle is about where there is no finding.
 	Index int    `json:"index"`
 	Lease string `json:"lease"`
+}
+
+// began is when the execution set out to remove the access; ok is false where it
+// is not known, or has started over since.
+func (in Input) began() (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339, in.State.EnteredTime)
+	return at, err == nil && in.Operation == "start" && in.Round == 0
 }
 
 // LogArgs says in a log line what the task is about.
@@ -49,7 +60,9 @@ type Output struct {
 
 // Leases take access away.
 type Leases interface {
+	Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error)
 	Release(ctx context.Context, id, execution string, wait bool) (access.Request, error)
+	Rebuild(ctx context.Context, id, execution string, granted bool, s access.Subject) (known bool, err error)
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
 	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error
@@ -83,9 +96,10 @@ type Policy interface {
 
 const (
 	// tableTries and tableBudget are for a table that does not answer: after
-	// so many tries, or so long, access is taken away without it. The budget
-	// leaves two thirds of the function's 30 s to do so.
-	tableTries  = 3
+	// so many tries, or so long, access is taken away without it, but not before
+	// leases.FirstWithin. The budget leaves two thirds of the function's 30 s to
+	// do so.
+	tableTries  = 6
 	tablePause  = time.Second
 	tableBudget = 8 * time.Second
 )
@@ -214,15 +228,25 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 
 func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {
 	wait := in.Operation == "confirm"
-	r, err := h.release(ctx, in.RequestID, in.Execution, wait)
+	r, err := h.release(ctx, in)
+	if isRowGone(err) {
+		known, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.GrantStarted, in.Subject)
+		switch {
+		case rebuildErr != nil:
+			err = rebuildErr
+		case !known:
+			return h.withoutLease(ctx, in, err, log)
+		default:
+			log.ErrorContext(ctx, "somebody deleted the request's row while its access was active; it is rebuilt from the lease", "subject", in.Subject.Key())
+			r, err = h.release(ctx, in)
+		}
+	}
 	switch {
 	case err == nil:
 		if wait && r.Removal != "" {
 			log.InfoContext(ctx, "revoked", "removal", r.Removal, "subject", r.Subject().Key())
 		}
 		return nil
-	case access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable):
-		return h.withoutRow(ctx, in, err, log)
 	case errors.Is(err, leases.ErrTable) && in.GrantStarted:
 		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
 		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
@@ -232,11 +256,16 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 	return err
 }
 
+// isRowGone reports whether the table answered that it has no row of the request.
+func isRowGone(err error) bool {
+	return access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable)
+}
+
 // release tries again for a while where the table does not answer.
-func (h *Handler) release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
+func (h *Handler) release(ctx context.Context, in Input) (access.Request, error) {
 	end := h.Now().Add(tableBudget)
 	for try := 1; ; try++ {
-		r, err := h.Leases.Release(ctx, id, execution, wait)
+		r, err := h.releaseOnce(ctx, in)
 		if !errors.Is(err, leases.ErrTable) || try == tableTries || h.Now().Add(tablePause).After(end) {
 			return r, err
 		}
@@ -246,11 +275,18 @@ func (h *Handler) release(ctx context.Context, id, execution string, wait bool) 
 	}
 }
 
-// withoutRow removes the access of a request whose row is not in the table: a
-// table that was restored to an earlier time, or a row that somebody removed.
-// Once nothing is left it returns noRow all the same, because a person has to
-// look at that.
-func (h *Handler) withoutRow(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
+func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, error) {
+	if began, ok := in.began(); ok {
+		return h.Leases.Start(ctx, in.RequestID, in.Execution, began)
+	}
+	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == "confirm")
+}
+
+// withoutLease removes the access of a request of which the table has neither a row
+// nor a lease: it was restored to an earlier time, or somebody deleted both.
+// Nothing can record that removal, and so it returns noRow even when nothing is
+// left: that raises the alarm.
+func (h *Handler) withoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	if !in.GrantStarted {
 		return noRow
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,9 @@ import (
 )
 
 type mockLeases struct {
+	start    func(id, execution string, began time.Time) (access.Request, error)
 	release  func(id, execution string, wait bool) (access.Request, error)
+	rebuild  func(id, execution string, granted bool, s access.Subject) (bool, error)
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
 	drift    func(access.Finding, access.FindingRef, func(context.Context) error) error
@@ -27,8 +30,14 @@ type mockLeases struct {
 
 var _ Leases = (*mockLeases)(nil)
 
+func (m *mockLeases) Start(_ context.Context, id, execution string, began time.Time) (access.Request, error) {
+	return m.start(id, execution, began)
+}
 func (m *mockLeases) Release(_ context.Context, id, execution string, wait bool) (access.Request, error) {
 	return m.release(id, execution, wait)
+}
+func (m *mockLeases) Rebuild(_ context.Context, id, execution string, granted bool, s access.Subject) (bool, error) {
+	return m.rebuild(id, execution, granted, s)
 }
 func (m *mockLeases) TakeAway(_ context.Context, id string, s access.Subject, rowGone bool) error {
 	return m.takeAway(id, s, rowGone)
@@ -68,6 +77,8 @@ func TestHandle(t *testing.T) {
 		operation  string
 		notStarted bool
 		answers    []error // of Release, the last one repeated
+		known      bool    // the lease knows the request
+		rebuildErr error
 		takeAway   error
 		gone       bool
 		goneErr    error
@@ -87,40 +98,60 @@ func TestHandle(t *testing.T) {
 		},
 		{
 			name: "the table is down", answers: []error{tableDown(access.CodeUnavailable)}, want: access.CodeUnavailable,
-			calls: []string{"release false", "release false", "release false", "take away"},
+			calls: append(slices.Repeat([]string{"release false"}, tableTries), "take away"),
 		},
 		{
 			name: "the table is down at confirm", operation: "confirm", answers: []error{tableDown(access.CodeMisconfigure)}, want: access.CodeMisconfigure,
-			calls: []string{"release true", "release true", "release true", "take away"},
+			calls: append(slices.Repeat([]string{"release true"}, tableTries), "take away"),
 		},
 		{
 			name: "the table is down, and Identity Center too", answers: []error{tableDown(access.CodeUnavailable)},
 			takeAway: access.Errorf(access.CodeThrottled, "x"), want: access.CodeUnavailable,
-			calls: []string{"release false", "release false", "release false", "take away"},
+			calls: append(slices.Repeat([]string{"release false"}, tableTries), "take away"),
 		},
 		{
 			name: "the table is down and nothing was granted", notStarted: true, answers: []error{tableDown(access.CodeUnavailable)},
-			want: access.CodeUnavailable, calls: []string{"release false", "release false", "release false"},
+			want: access.CodeUnavailable, calls: slices.Repeat([]string{"release false"}, tableTries),
 		},
 		{
-			name: "no row, access still there", answers: []error{notFound}, want: access.CodeInProgress,
-			calls: []string{"release false", "take away, row gone", "gone?"},
+			name: "neither row nor lease, access still there", answers: []error{notFound}, want: access.CodeInProgress,
+			calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "no row, access gone", answers: []error{notFound}, gone: true, want: access.CodeNotFound,
-			calls: []string{"release false", "take away, row gone", "gone?"},
+			name: "neither row nor lease, access gone", answers: []error{notFound}, gone: true, want: access.CodeNotFound,
+			calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "no row, Identity Center busy", answers: []error{notFound}, takeAway: access.Errorf(access.CodeConflict, "x"),
-			want: access.CodeConflict, calls: []string{"release false", "take away, row gone"},
+			name: "neither row nor lease, Identity Center busy", answers: []error{notFound}, takeAway: access.Errorf(access.CodeConflict, "x"),
+			want: access.CodeConflict, calls: []string{"release false", "rebuild", "take away, row gone"},
 		},
 		{
-			name: "no row, absence not known", answers: []error{notFound}, goneErr: access.Errorf(access.CodeThrottled, "x"),
-			want: access.CodeThrottled, calls: []string{"release false", "take away, row gone", "gone?"},
+			name: "neither row nor lease, absence not known", answers: []error{notFound}, goneErr: access.Errorf(access.CodeThrottled, "x"),
+			want: access.CodeThrottled, calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "no row and nothing was granted", notStarted: true, answers: []error{notFound}, want: access.CodeNotFound,
-			calls: []string{"release false"},
+			name: "neither row nor lease, and nothing was granted", notStarted: true, answers: []error{notFound}, want: access.CodeNotFound,
+			calls: []string{"release false", "rebuild"},
+		},
+		{
+			name: "the row was deleted", answers: []error{notFound, nil, nil}, known: true,
+			calls: []string{"release false", "rebuild", "release false"},
+		},
+		{
+			name: "the row was deleted before the confirmation", operation: "confirm", answers: []error{notFound, nil, nil}, known: true,
+			calls: []string{"release true", "rebuild", "release true"},
+		},
+		{
+			name: "the row was deleted, and Grant is not known to have succeeded", notStarted: true, answers: []error{notFound, nil, nil}, known: true,
+			calls: []string{"release false", "rebuild", "release false"},
+		},
+		{
+			name: "the row is deleted again and again", answers: []error{notFound}, known: true, want: access.CodeNotFound,
+			calls: []string{"release false", "rebuild", "release false"},
+		},
+		{
+			name: "the row was deleted, and the table is down", answers: []error{notFound}, rebuildErr: tableDown(access.CodeUnavailable), want: access.CodeUnavailable,
+			calls: []string{"release false", "rebuild", "take away"},
 		},
 	}
 	for _, test := range tests {
@@ -146,6 +177,14 @@ func TestHandle(t *testing.T) {
 						err := test.answers[min(len(calls), len(test.answers)-1)]
 						calls = append(calls, fmt.Sprint("release ", wait))
 						return access.Request{ID: id, Removal: access.RemovalDone}, err
+					},
+					rebuild: func(id, execution string, granted bool, s access.Subject) (bool, error) {
+						same(id, s)
+						if execution != "arn" || granted == test.notStarted {
+							t.Errorf("rebuilt for %s, granted %t", execution, granted)
+						}
+						calls = append(calls, "rebuild")
+						return test.known, test.rebuildErr
 					},
 					takeAway: func(id string, s access.Subject, rowGone bool) error {
 						same(id, s)
@@ -174,6 +213,56 @@ func TestHandle(t *testing.T) {
 				t.Errorf("calls = %q, want %q", calls, test.calls)
 			}
 		})
+	}
+}
+
+// Only an attempt of which is known when the execution set out for it can tell that
+// somebody else removed the access.
+func TestBegan(t *testing.T) {
+	const with, entered = `"request_id":"one","execution":"arn",`, `"state":{"Name":"Revoke","EnteredTime":"2026-03-02T09:00:00.25Z","RetryCount":1}`
+	tests := []struct {
+		name, payload, want string
+	}{
+		{"the first round", `{"operation":"start",` + with + entered + `,"round":0}`, "start one arn 2026-03-02 09:00:00.25 +0000 UTC"},
+		{"another round", `{"operation":"start",` + with + entered + `,"round":1}`, "release one false"},
+		{"of the previous release, or of the sweep", `{"operation":"start",` + with + `"grant_started":true}`, "release one false"},
+		{"without a time", `{"operation":"start",` + with + `"state":{},"round":0}`, "release one false"},
+		{"no time", `{"operation":"start",` + with + `"state":{"EnteredTime":"now"},"round":0}`, "release one false"},
+		{"confirm", `{"operation":"confirm",` + with + entered + `,"round":0}`, "release one true"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got string
+			h := &Handler{
+				Leases: &mockLeases{
+					start: func(id, execution string, began time.Time) (access.Request, error) {
+						got = fmt.Sprint("start ", id, " ", execution, " ", began)
+						return access.Request{}, nil
+					},
+					release: func(id, execution string, wait bool) (access.Request, error) {
+						got = fmt.Sprint("release ", id, " ", wait)
+						return access.Request{}, nil
+					},
+				},
+				Now: time.Now,
+				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			var in Input
+			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.Handle(context.Background(), in); err != nil || got != test.want {
+				t.Errorf("%v, did %q, want %q", err, got, test.want)
+			}
+		})
+	}
+}
+
+// Access is taken away without the table only once the first attempt can no longer
+// tell that somebody else removed it.
+func TestTheTableIsTriedForLongEnough(t *testing.T) {
+	if tries := (tableTries - 1) * tablePause; tries < leases.FirstWithin || tableBudget-tablePause < leases.FirstWithin {
+		t.Errorf("the table is tried for %s, or %s", tries, tableBudget-tablePause)
 	}
 }
 

@@ -257,7 +257,9 @@ func takes(names []string, f *failure) bool {
 // task tries, and tries again as Retry says.
 func (s *strand) task(st *state) (any, *failure) {
 	tried := make([]int, len(st.Retry))
-	for {
+	entered := s.e.world.clock.now().UTC().Format("2006-01-02T15:04:05.000Z")
+	for retries := 0; ; retries++ {
+		s.context["State"] = map[string]any{"Name": s.at, "EnteredTime": entered, "RetryCount": float64(retries)}
 		result, f := s.try(st)
 		if f == nil && st.ResultSelector != nil {
 			// A selector reads the result under "$".

@@ -86,7 +86,9 @@ func (l *ledger) final() {
 	slices.Sort(ids)
 	records := l.records()
 	for _, id := range ids {
-		if d := l.requests[id]; d.row.ID != "" {
+		if d := l.requests[id]; !d.deletedAt.IsZero() {
+			l.finalDeleted(d, records[id])
+		} else if d.row.ID != "" {
 			l.finalRequest(d, records[id])
 		} else if len(records[id]) > 0 {
 			l.broken(3, "there are audit records of request %s, which is not there", id)
@@ -163,6 +165,31 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
+// finalDeleted looks at a request whose row somebody deleted: if it had access,
+// the end of that is recorded all the same.
+func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
+	r, there := l.world.table.request(d.id)
+	switch {
+	case there && (r.ClosedAt.IsZero() || r.Rebuilt != nil && r.RevokedAt.IsZero()):
+		l.broken(2, "request %s, whose row was deleted, is not closed: revoking %v, revoked %v", d.id, r.RevokingAt, r.RevokedAt)
+	case there && r.Rebuilt != nil && r.Outcome != nil:
+		l.broken(4, "request %s, whose row was deleted, is decided: %+v", d.id, *r.Outcome)
+	case there && r.Rebuilt == nil:
+		return // its form was delivered once more, and made it anew
+	case !there && !d.lost:
+		return // it was over, or nearly
+	}
+	ends := 0
+	for _, rec := range records {
+		if (rec.Event == string(access.EventRevoked) || rec.Event == string(access.EventNotGranted)) && strings.HasPrefix(rec.Detail, string(access.CodeRowLost)) {
+			ends++
+		}
+	}
+	if ends != 1 {
+		l.broken(3, "request %s had access when its row was deleted, and there are %d records of its end: %v", d.id, ends, records)
+	}
+}
+
 // story are the events that a closed request has, each once.
 func (l *ledger) story(r access.Request) []access.EventKind {
 	kinds := []access.EventKind{access.EventRequested}
@@ -179,6 +206,8 @@ func (l *ledger) story(r access.Request) []access.EventKind {
 	case r.RevokedAt.IsZero():
 	case r.Removal != access.RemovalNothing:
 		kinds = append(kinds, access.EventRevoked)
+	case r.Outcome != nil && r.Outcome.Kind.Grants():
+		kinds = append(kinds, access.EventNotGranted)
 	case r.Outcome == nil || access.EventOf(r.Outcome.Kind) != access.EventRefused:
 		kinds = append(kinds, access.EventRefused)
 	}
@@ -213,6 +242,11 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 		if all[rec.RequestID] == nil {
 			all[rec.RequestID] = map[int]auditrecord.Record{}
 		}
+		if !l.request(rec.RequestID).deletedAt.IsZero() {
+			// A row that is rebuilt counts its events from 0.
+			all[rec.RequestID][len(all[rec.RequestID])] = rec
+			continue
+		}
 		if _, twice := all[rec.RequestID][rec.Sequence]; twice {
 			l.broken(7, "there are two audit records of event %d of request %s", rec.Sequence, rec.RequestID)
 		}
@@ -228,6 +262,9 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 func (l *ledger) finalPosts() {
 	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
+		if r, there := l.world.table.request(p.request); there && r.Rebuilt == nil && !l.request(p.request).deletedAt.IsZero() {
+			continue // its row was deleted and made anew by its form
+		}
 		what := p.channel + " " + p.request + " " + p.purpose
 		before := first[what]
 		if before == nil {
@@ -254,7 +291,7 @@ func (l *ledger) timely() {
 			continue
 		}
 		within, from := whileAlive, r.End
-		if !d.noted.IsZero() && d.noted.Before(from) {
+		if !d.noted.IsZero() && d.noted.Before(from) && d.deletedAt.IsZero() {
 			from = d.noted
 			if d.waits {
 				within = onceGone
@@ -263,6 +300,9 @@ func (l *ledger) timely() {
 		if !d.goneAt.IsZero() && d.goneAt.Before(l.firstAttempt(d)) {
 			within = onceGone
 			from = latest(from, d.goneAt)
+			if !d.deletedAt.IsZero() {
+				from = l.lastEnd(r.Subject().Key(), from)
+			}
 		}
 		from = from.Add(l.hindered(from, within))
 		first := l.firstAttempt(d)
@@ -286,6 +326,18 @@ func (l *ledger) timelyUngranted(d *dossier) {
 	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.blind(from, first))) {
 		l.broken(2, "request %s was created and not confirmed, its execution ended at %v, and its removal was first tried at %v", d.id, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 	}
+}
+
+// lastEnd is when the last of the requests ends that hold the access. Only its lease
+// leads to a request whose row was deleted and whose execution is gone, and the
+// lease is due then; until then somebody is meant to have the access.
+func (l *ledger) lastEnd(key string, from time.Time) time.Time {
+	for _, other := range l.requests {
+		if row := other.row; row.ID != "" && row.Subject().Key() == key && row.GrantedAt.Before(from) {
+			from = latest(from, row.End)
+		}
+	}
+	return from
 }
 
 // blind is for how long a removal may be late because the looks of several minutes

@@ -49,12 +49,14 @@ var troubles = []trouble{
 	{name: "late", late: 0.25, alone: true},
 	{name: "greedy", greedy: true, kills: 0.05, lags: 0.2, slow: 0.05},
 	{name: "by hand", byHand: 0.9, slow: 0.2, failed: 0.1},
+	{name: "rows deleted", rows: 0.7, slow: 0.1, lags: 0.3},
+	{name: "rows deleted and stopped", rows: 0.7, stops: 0.3, kills: 0.05, errors: 0.02, lags: 0.3},
 	{name: "insider", insider: true, byHand: 0.2, slow: 0.05, lags: 0.3},
 	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "gone", gone: 0.8, errors: 0.02, kills: 0.02, lags: 0.3, slow: 0.1, policy: 0.1},
 	{name: "all of it", gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
-		outages: 1, stops: 0.2, byHand: 0.3, policy: 0.3, drift: true},
+		outages: 1, stops: 0.2, byHand: 0.3, rows: 0.1, policy: 0.3, drift: true},
 }
 
 // play plays a history to its end.
@@ -201,8 +203,8 @@ func (w *world) over() bool {
 	if w.executionsRunning(requestMachineARN)+w.executionsRunning(reconcileMachineARN) > 0 {
 		return false
 	}
-	for _, r := range w.ledger.requests {
-		if r.row.ID != "" && r.row.ClosedAt.IsZero() {
+	for id := range w.ledger.requests {
+		if r, there := w.table.request(id); there && r.ClosedAt.IsZero() {
 			return false
 		}
 	}
@@ -320,6 +322,7 @@ func (p *plan) watch() {
 	policy := pick(d, policies)
 	share, off := d.below(100), d.between(-2*time.Second, 2*time.Second)
 	who := pick(d, append([]access.Person{p.person, p.person, p.person}, people...))
+	lost, lostAt := d.chance(w.trouble.rows), d.below(110)
 	order := d.next()
 	leaves, kind := d.chance(w.trouble.gone/3), pick(d, []idtypes.UserStatus{idtypes.UserStatusDisabled, idtypesDeleted})
 	w.ledger.request(p.id).watch = func(was, is access.Request) {
@@ -344,6 +347,9 @@ func (p *plan) watch() {
 			next.id = access.RequestID(team, next.view)
 			w.then(is.End.Add(off), mix(order, 1), next.submit)
 		}
+		if lost {
+			w.then(w.clock.now().Add(left*time.Duration(lostAt)/100), mix(order, 2), func() { w.deleteRow(p.id) })
+		}
 		if early {
 			p.press(left*time.Duration(share)/100, who, "end")
 		}
@@ -352,6 +358,20 @@ func (p *plan) watch() {
 			p.press(max(0, left+off/10), who, "end")
 		}
 	}
+}
+
+// deleteRow deletes the request's row, as somebody does who may write the table.
+func (w *world) deleteRow(id string) {
+	row, there := w.table.request(id)
+	if !there {
+		return
+	}
+	w.clock.say("somebody deletes the row of %s", id)
+	r := w.ledger.request(id)
+	r.deletedAt = w.clock.now()
+	r.lost = r.lost || holds(row, r.deletedAt)
+	w.ledger.counted("rows deleted")
+	w.table.write("request#"+id, nil)
 }
 
 // press presses a button of the request's message.
@@ -417,7 +437,7 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 			delete(w.center.assignments, of)
 		}
 		lost := have.lost
-		w.ledger.gone(s.Key())
+		w.ledger.gone(s.Key(), true)
 		have.removed, have.lost = now, lost
 		return
 	}

@@ -152,7 +152,7 @@ func (c *center) begin(of assignment, deletion bool) (*operation, error) {
 		case deletion:
 			op.status = types.StatusValuesSucceeded
 			if there {
-				c.world.ledger.gone(of.key())
+				c.world.ledger.gone(of.key(), false)
 			}
 			delete(c.assignments, of)
 		default:
@@ -404,7 +404,15 @@ func (c *center) CreateGroupMembership(ctx context.Context, in *identitystore.Cr
 	}, options{once: once})
 }
 
-func (c *center) DeleteGroupMembership(ctx context.Context, in *identitystore.DeleteGroupMembershipInput, _ ...func(*identitystore.Options)) (*identitystore.DeleteGroupMembershipOutput, error) {
+func (c *center) DeleteGroupMembership(ctx context.Context, in *identitystore.DeleteGroupMembershipInput, opts ...func(*identitystore.Options)) (*identitystore.DeleteGroupMembershipOutput, error) {
+	var o identitystore.Options
+	for _, option := range opts {
+		option(&o)
+	}
+	var again func(error) bool
+	if o.Retryer != nil {
+		again = o.Retryer.IsErrorRetryable
+	}
 	return call(ctx, c.world, "identitystore", "DeleteGroupMembership", *in.MembershipId, func() (*identitystore.DeleteGroupMembershipOutput, error) {
 		m := c.memberships[*in.MembershipId]
 		if m == nil {
@@ -412,9 +420,9 @@ func (c *center) DeleteGroupMembership(ctx context.Context, in *identitystore.De
 		}
 		c.world.ledger.deletes(m.key(), m.id, m.byHand)
 		delete(c.memberships, m.id)
-		c.world.ledger.gone(m.key())
+		c.world.ledger.gone(m.key(), false)
 		return &identitystore.DeleteGroupMembershipOutput{}, nil
-	})
+	}, options{again: again})
 }
 
 // organization is AWS Organizations.

@@ -50,9 +50,13 @@ type dossier struct {
 	presses []press
 	// attempts are when a removal was tried for it: revoke was invoked.
 	attempts []time.Time
+	starts   int // of them, those that begin a removal
 	// goneAt is when its execution ended for the first time: one that is redriven
 	// in its wait for the end waits as long again, and the sweep comes before.
 	goneAt time.Time
+	// deletedAt is when somebody deleted its row; lost: while it had access.
+	deletedAt time.Time
+	lost      bool
 	// redriven: its execution went on after it had ended.
 	redriven bool
 	created  time.Time // when the creation of its access was accepted; zero: never
@@ -84,6 +88,12 @@ type subject struct {
 	since   time.Time
 	byHand  time.Time // when somebody made it by hand last
 	removed time.Time // when somebody removed it by hand last
+	// lastByHand: it went by hand the last time, and not by a deletion of ours.
+	// deleted is when a deletion of ours was accepted last.
+	lastByHand bool
+	deleted    time.Time
+	// foundGone: when the removal under the lease began it had gone by hand.
+	foundGone bool
 	// ours says that what was made by hand can't be told from what the system
 	// made: a grant of the same was under way, or had been made.
 	mixed bool
@@ -142,6 +152,16 @@ func (l *ledger) invoked(inv *invocation) {
 	case inv.function == "revoke" && (operation == "start" || operation == "confirm"):
 		r := l.request(inv.about)
 		r.attempts = append(r.attempts, l.world.clock.now())
+		if operation == "start" {
+			r.starts++
+		}
+	case inv.function == "revoke" && operation == "settle":
+		// For a request whose row was deleted the sweep of the lease comes.
+		for _, r := range l.requests {
+			if key, _ := inv.payload["lease"].(string); !r.deletedAt.IsZero() && r.row.Subject().Key() == key {
+				r.attempts = append(r.attempts, l.world.clock.now())
+			}
+		}
 	case inv.function == "grant":
 		l.grants = append(l.grants, inv)
 	}
@@ -165,7 +185,7 @@ func (l *ledger) entered(e *execution, state string) {
 	}
 	r := l.request(id)
 	r.active = true
-	if !slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == access.EventGranted }) {
+	if r.deletedAt.IsZero() && !slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == access.EventGranted }) {
 		l.broken(3, "request %s is active, and its row has no record of it", id)
 	}
 }
@@ -250,6 +270,7 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 		l.removesDrift(key, operation, inv)
 	}
 	s := l.subject(key)
+	s.deleted = now
 	if byHand && !drift && !s.mixed && !(membershipID != "" && s.lost) {
 		l.broken(6, "%s was made by hand, and %s %s of %s removes it", key, inv.function, operation, inv.about)
 	}
@@ -258,7 +279,7 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 	}
 	for _, r := range l.requests {
 		row := r.row
-		if row.ID != "" && row.Subject().Key() == key && holds(row, now) && !(membershipID != "" && byHand) {
+		if row.ID != "" && r.deletedAt.IsZero() && row.Subject().Key() == key && holds(row, now) && !(membershipID != "" && byHand) {
 			l.broken(5, "%s is removed by %s %s of %s, while request %s holds it until %v", key, inv.function, operation, inv.about, row.ID, row.End.Sub(l.world.clock.start))
 		}
 	}
@@ -345,9 +366,9 @@ func (l *ledger) appeared(key string) {
 	s.there, s.since = true, l.world.clock.now()
 }
 
-func (l *ledger) gone(key string) {
+func (l *ledger) gone(key string, byHand bool) {
 	s := l.subject(key)
-	s.there, s.since, s.mixed, s.lost = false, l.world.clock.now(), false, false
+	s.there, s.since, s.mixed, s.lost, s.lastByHand = false, l.world.clock.now(), false, false, byHand
 }
 
 // unanswered notes that the answer to a creation of a membership may not reach
@@ -366,6 +387,9 @@ func (l *ledger) written(key string, before, after row) {
 	if strings.HasPrefix(key, "removal#run#") && after != nil {
 		l.removalEnded(as[access.DriftRemoval](after), before != nil)
 	}
+	if subject, ok := strings.CutPrefix(key, "lease#"); ok {
+		l.leaseWritten(subject, before, after)
+	}
 	if subject, ok := strings.CutPrefix(key, "lease#"); ok && before == nil && as[access.Lease](after).Drift != nil {
 		l.world.race(subject)
 	}
@@ -373,11 +397,13 @@ func (l *ledger) written(key string, before, after row) {
 	if !ok {
 		return
 	}
+	r := l.request(id)
 	if after == nil {
-		l.broken(4, "the row of request %s is removed", id)
+		if !r.deletedAt.Equal(l.world.clock.now()) {
+			l.broken(4, "the row of request %s is removed", id)
+		}
 		return
 	}
-	r := l.request(id)
 	was, is := r.row, as[access.Request](after)
 	r.row = is
 	if r.watch != nil {
@@ -414,6 +440,9 @@ func (l *ledger) written(key string, before, after row) {
 	}
 	if was.EndRequest == nil && is.EndRequest != nil {
 		l.endsFor(is)
+	}
+	if was.RevokedAt.IsZero() && !is.RevokedAt.IsZero() {
+		l.removal(r, is)
 	}
 	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && there && !byHand && s.since.Before(now.Add(-time.Second)) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
@@ -489,6 +518,29 @@ func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 	}
 }
 
+// leaseWritten notes whether somebody else had removed the access when a lease
+// says so.
+func (l *ledger) leaseWritten(key string, before, after row) {
+	if after == nil || !as[access.Lease](after).Missing || before != nil && as[access.Lease](before).Missing {
+		return
+	}
+	s := l.subject(key)
+	there, _ := l.world.center.has(key)
+	s.foundGone = !there && s.lastByHand
+}
+
+// removal checks who removed the access, by what the row says when it says it.
+func (l *ledger) removal(d *dossier, r access.Request) {
+	s := l.subject(r.Subject().Key())
+	switch lease, _ := l.world.table.lease(s.key); {
+	case r.Removal == access.RemovalAlreadyGone && !s.foundGone:
+		l.broken(3, "request %s says that somebody else removed its access, and nobody did", r.ID)
+	case r.Removal == access.RemovalDone && l.world.trouble.faultless() && d.starts == 1 && !lease.Shared && !r.Tombstone &&
+		s.deleted.Before(r.GrantedAt) && s.removed.After(r.GrantedAt):
+		l.broken(3, "request %s says that its access was removed, and somebody else did", r.ID)
+	}
+}
+
 // unchanged: what is written once stays.
 func (l *ledger) unchanged(was, is access.Request) {
 	id := is.ID
@@ -515,7 +567,7 @@ func (l *ledger) unchanged(was, is access.Request) {
 	if was.Outcome != nil && was.Requester != is.Requester {
 		l.broken(4, "request %s: the requester changed after the decision", is.ID)
 	}
-	if len(is.Events) < len(was.Events) || !reflect.DeepEqual(was.Events, is.Events[:len(was.Events)]) {
+	if len(is.Events) < len(was.Events) || len(was.Events) > 0 && !reflect.DeepEqual(was.Events, is.Events[:len(was.Events)]) {
 		l.broken(3, "request %s: its events were %v and are %v", is.ID, was.Events, is.Events)
 	}
 	if is.Audited < was.Audited {

@@ -2,8 +2,8 @@ package simulation
 
 // tally is what histories came to: a test in which nothing happens shows nothing.
 type tally struct {
-	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused int
-	Granted, EndedEarly, Kept, Tombstones, Sweeps, Runs, DriftRemoved  int
+	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused                          int
+	Granted, EndedEarly, Kept, AlreadyGone, RowsDeleted, Tombstones, Sweeps, Runs, DriftRemoved int
 	// Overlaps is how often a lease came to have a second holder; Repeated how
 	// often somebody was told that they have requested this already, TooMany that
 	// they have too many undecided requests.
@@ -16,7 +16,7 @@ type tally struct {
 
 func (l *ledger) tally() tally {
 	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"],
-		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"],
+		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"], RowsDeleted: l.counts["rows deleted"],
 		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"]}
 	for _, d := range l.requests {
 		r := d.row
@@ -48,6 +48,7 @@ func (l *ledger) tally() tally {
 		count(&t.Granted, !r.GrantedAt.IsZero())
 		count(&t.EndedEarly, r.EndRequest != nil)
 		count(&t.Kept, r.Removal == "kept")
+		count(&t.AlreadyGone, r.Removal == "already_gone")
 		count(&t.Tombstones, r.Tombstone)
 	}
 	for _, e := range l.world.steps.inOrder {
@@ -66,7 +67,7 @@ func (t *tally) add(o tally) {
 	for _, pair := range []struct{ to, from *int }{
 		{&t.Requests, &o.Requests}, {&t.Approved, &o.Approved}, {&t.Automatic, &o.Automatic}, {&t.Denied, &o.Denied},
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
-		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
+		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime},
 	} {

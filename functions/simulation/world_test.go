@@ -27,6 +27,7 @@ type trouble struct {
 	outages int     // of services, for minutes, at the most
 	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
 	byHand  float64 // per request: somebody makes or removes the same access by hand
+	rows    float64 // per request: somebody deletes its row while it has access
 	policy  float64 // per request: the policy changes
 	alone   bool    // one person asks for the same again and again
 	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
@@ -41,7 +42,7 @@ func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
 
 // faultless says that nothing fails: then whoever has access keeps it to its end.
 func (t *trouble) faultless() bool {
-	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops == 0 && t.outages == 0 && !t.insider
+	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops+t.rows == 0 && t.outages == 0 && !t.insider
 }
 
 // lag is how far something is behind that is consistent in the end.

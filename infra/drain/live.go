@@ -128,15 +128,19 @@ func (l *live) Request(ctx context.Context, id string) (request, bool, error) {
 }
 
 func requestOf(row map[string]types.AttributeValue) request {
-	target := inside(row["target"])
+	id, target, granted := text(row["id"]), inside(row["target"]), row["granted_at"]
+	if id == "" { // somebody deleted the row, and it was rebuilt (access.Rebuilt)
+		rebuilt := inside(row["rebuilt"])
+		id, target, granted = text(rebuilt["id"]), inside(rebuilt["subject"]), rebuilt["granted_at"]
+	}
 	what := text(target["permission_set"]) + " in " + text(target["account_name"]) + " (" + text(target["account_id"]) + ")"
 	if text(target["kind"]) == "group" {
 		what = "group " + text(target["group_name"])
 	}
 	return request{
-		ID: text(row["id"]), Who: text(inside(row["requester"])["email"]), What: what,
+		ID: id, Who: text(inside(row["requester"])["email"]), What: what,
 		Outcome: text(inside(row["outcome"])["kind"]), Removal: text(row["removal"]),
-		Granted: row["granted_at"] != nil, Gone: row["revoked_at"] != nil, Over: row["closed_at"] != nil,
+		Granted: granted != nil, Gone: row["revoked_at"] != nil, Over: row["closed_at"] != nil,
 	}
 }
 

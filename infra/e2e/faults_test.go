@@ -251,7 +251,7 @@ func TestGrantThatFails(t *testing.T) {
 	if m := r.message(t); m.has("end") || m.has("approve") {
 		t.Errorf("the message still has buttons: %s", m.Blocks)
 	}
-	wantEvents(t, r, "requested", "approved", "refused")
+	wantEvents(t, r, "requested", "approved", "not_granted")
 }
 
 // TestBusyIdentityCenter: throttling and conflicts are waited out, both ways.
@@ -294,7 +294,7 @@ func TestForeignAccess(t *testing.T) {
 	if local.assignments(t, w) != 1 {
 		t.Error("the foreign assignment was taken away")
 	}
-	wantEvents(t, r, "requested", "approved", "refused")
+	wantEvents(t, r, "requested", "approved", "not_granted")
 }
 
 // TestRemovalThatFails: the alarm is raised, the removal goes round again, is

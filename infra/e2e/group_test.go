@@ -312,7 +312,7 @@ func TestGroupForeignMembership(t *testing.T) {
 	if after := m.current(t); after != before {
 		t.Errorf("her membership was %s and is %q", before, after)
 	}
-	wantEvents(t, m.request, "requested", "approved", "refused")
+	wantEvents(t, m.request, "requested", "approved", "not_granted")
 	checkGroupRecords(t, m, "")
 	wantOnce(t, m.request, "failed")
 }
@@ -340,7 +340,7 @@ func TestGroupMadeAnewByHand(t *testing.T) {
 	second := local.askForGroup(t, alice, "Incident Responders", 10)
 	second.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
 	second.shows(t, "This access was there already, given in another way, so it was left as it is.")
-	wantEvents(t, second.request, "requested", "approved", "refused")
+	wantEvents(t, second.request, "requested", "approved", "not_granted")
 
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
 	m.shows(t, "the same access was given again in another way, so that was left as it is.")

@@ -220,7 +220,7 @@ func (l *life) live(t *testing.T) {
 				continue
 			}
 			verify(t, l.request, told{stopped: l.stopped, redriven: l.redriven})
-			if got := l.request.events(t); l.refused && !slices.Equal(got, []string{"requested", "approved", "refused"}) && slices.Contains(got, "granted") {
+			if got := l.request.events(t); l.refused && !slices.Equal(got, []string{"requested", "approved", "not_granted"}) && slices.Contains(got, "granted") {
 				t.Errorf("a stranger had given the access before, and the records are %q", got)
 			}
 			return

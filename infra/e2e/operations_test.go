@@ -60,8 +60,8 @@ func TestCreationFailsLater(t *testing.T) {
 	if state := r.leaseState(t); r.assigned(t) || state != "" {
 		t.Errorf("access, or a lease %q, is left behind", state)
 	}
-	wantEvents(t, r, "requested", "approved", "refused")
-	if got := r.detail(t, "refused"); !strings.Contains(got, reason) {
+	wantEvents(t, r, "requested", "approved", "not_granted")
+	if got := r.detail(t, "not_granted"); !strings.Contains(got, reason) {
 		t.Errorf("the record says %q, without AWS's reason", got)
 	}
 	wantOnce(t, r, "failed")

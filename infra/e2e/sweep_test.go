@@ -82,9 +82,9 @@ func TestStoppedInEveryState(t *testing.T) {
 		events              []string // of the audit records
 		wants               string   // in the message
 	}{
-		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
-		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
-		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "stopped before it was decided"},
+		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
+		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
+		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
 		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "discarded"},
 		// The function creates the access when nobody waits for it any more.
 		{state: "Grant", function: "grant", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "revoked"}},

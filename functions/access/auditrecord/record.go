@@ -68,7 +68,6 @@ func Of(r access.Request, seq int) Record {
 		RequesterEmail:         r.Requester.Email,
 		RequestID:              r.ID,
 		OperationType:          operation(e.Kind),
-		PermissionDuration:     strconv.FormatInt(r.Duration, 10),
 		Time:                   e.At.UTC().Format(time.RFC3339Nano),
 		Timestamp:              e.At.UnixMilli(),
 		GroupName:              r.Target.GroupName,
@@ -84,6 +83,9 @@ func Of(r access.Request, seq int) Record {
 		ActorEmail:             e.By.Email,
 		ExecutionARN:           r.ExecutionARN,
 		Detail:                 e.Message,
+	}
+	if r.Duration > 0 { // unknown of a row that was rebuilt
+		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
 	// What came after the decision rests on it; what came before does not.
 	if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
@@ -121,10 +123,10 @@ func complete(rec Record) Record {
 	return rec
 }
 
-// ends says whether the event is the end of what was granted or should have
-// been, and not of a request that was refused when it was decided.
+// ends reports whether the event records how the request's access ended, or why
+// there never was any. A refusal by the policy is no such event.
 func ends(r access.Request, k access.EventKind) bool {
-	return k == access.EventRevoked ||
+	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
 }
 

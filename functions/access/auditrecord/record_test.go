@@ -58,7 +58,26 @@ func neverGranted() access.Request {
 	r := elevated()
 	r.Removal = access.RemovalNothing
 	r.Failure = &access.Failure{Code: access.CodeForeign, Message: "The access exists already.", At: at}
-	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventRefused, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
+	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventNotGranted, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
+	return r
+}
+
+// rebuilt is a request whose row somebody deleted: of most fields nothing is known.
+func rebuilt(t *testing.T) access.Request {
+	t.Helper()
+	b := access.Rebuilt{
+		ID: "abcdefghij234567", ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:m:n", GrantedAt: at, End: at.Add(time.Hour), At: at.Add(time.Hour),
+		Subject: access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin", PermissionSetARN: "arn:ps/1"}, PrincipalID: "p-1"},
+	}
+	text, err := json.Marshal(map[string]any{"rebuilt": b, "revoking_at": b.At, "revoked_at": b.At, "removal": access.RemovalDone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r access.Request
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	r.Events = []access.Event{access.RemovalEvent(r)}
 	return r
 }
 
@@ -70,6 +89,7 @@ func TestRecords(t *testing.T) {
 		{"elevated", elevated()},
 		{"refused-group", refusedGroup()},
 		{"never-granted", neverGranted()},
+		{"rebuilt", rebuilt(t)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -77,8 +77,15 @@ func once(o *identitystore.Options) { o.Retryer = aws.NopRetryer{} }
 // its way when the second has done its work, and come down on the same assignment
 // made anew for somebody else. Such a call is the caller's to repeat, who knows
 // how long it may be on its way.
-func unlessUnanswered(o *ssoadmin.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+func unlessUnanswered(o *ssoadmin.Options) { o.Retryer = onlyThrottled() }
+
+// membershipUnlessUnanswered is the same for the removal of a membership. Of two
+// tries the first, without an answer, may have removed it, and the second is
+// told that there is none: then nobody would know that this system removed it.
+func membershipUnlessUnanswered(o *identitystore.Options) { o.Retryer = onlyThrottled() }
+
+func onlyThrottled() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.Retryables = []retry.IsErrorRetryable{retry.RetryableErrorCode{Codes: retry.DefaultThrottleErrorCodes}}
 	})
 }
@@ -190,8 +197,8 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 // Delete starts the removal of an assignment, or removes the membership with
 // that id and no other one (an assignment has no id).
 // NotFound: there is nothing (more) to remove, or what it hung on is gone. With
-// another error than Unavailable and Internal no removal of an assignment is on
-// its way.
+// another error than Unavailable and Internal this call removed nothing, and no
+// removal is on its way.
 func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -205,7 +212,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 		_, err = c.store.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{
 			IdentityStoreId: aws.String(in.identityStoreID),
 			MembershipId:    aws.String(membershipID),
-		})
+		}, membershipUnlessUnanswered)
 		return membershipID, lambdaerr.FromAWS(err, doing)
 	}
 	out, err := c.admin.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{

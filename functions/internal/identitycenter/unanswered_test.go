@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
@@ -22,7 +23,7 @@ type answering struct {
 }
 
 func (a *answering) Do(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DeleteAccountAssignment") {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DeleteAccountAssignment") || strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DeleteGroupMembership") {
 		a.tries++
 		return a.deletion()
 	}
@@ -57,11 +58,20 @@ func TestDeletionIsRepeatedOnlyIfItWasAnswered(t *testing.T) {
 				Region: "eu-west-1", HTTPClient: a, Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
 				Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 1 }),
 			})
-			client := identitycenter.New(admin, nil, nil, "")
+			store := identitystore.New(identitystore.Options{
+				Region: "eu-west-1", HTTPClient: a, Credentials: credentials.NewStaticCredentialsProvider("a", "s", ""),
+				Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = 1 }),
+			})
+			client := identitycenter.New(admin, store, nil, "")
 			s := access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, PrincipalID: "p"}
 			id, err := client.Delete(t.Context(), s, "")
 			if a.tries != test.tries || access.CodeOf(err) != test.want || (id == "op-1") != (err == nil) {
 				t.Errorf("%d tries, %q, %v; want %d and code %q", a.tries, id, err, test.tries, test.want)
+			}
+			a.tries = 0
+			s = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p"}
+			if _, err := client.Delete(t.Context(), s, "m-1"); a.tries != test.tries || access.CodeOf(err) != test.want {
+				t.Errorf("a membership: %d tries, %v; want %d and code %q", a.tries, err, test.tries, test.want)
 			}
 		})
 	}

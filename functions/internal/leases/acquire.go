@@ -66,6 +66,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	if !holder {
 		lease.Holders = holding(lease)
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
+		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
 	var deadline, before time.Time
 	if create {
@@ -131,7 +132,7 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 		return false, err
 	}
 	if seen.there && op.Status != identitycenter.StatusInProgress {
-		if err := l.delete(ctx, &lease, seen); err != nil && !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); err != nil && !lost(err) {
 			return false, err
 		}
 	}
@@ -248,7 +249,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	for range lostTries {
 		lease.Holders = holding(lease)
 		lease.State = access.LeaseHeld
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, End: granted.End}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End}
 		if err = l.put(ctx, &lease); !lost(err) {
 			return granted, err
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
 )
 
@@ -218,4 +219,136 @@ func TestTakeAwayMadeByHand(t *testing.T) {
 		return nil
 	}
 	wantCode(t, l.TakeAway(ctx, "a", membership, false), access.CodeUnavailable)
+}
+
+// failing lets every deletion fail that Identity Center accepts, as it does where
+// there is nothing to delete.
+type failing struct{ leases.IdentityCenter }
+
+func (failing) Delete(context.Context, access.Subject, string) (string, error) { return "op-404", nil }
+func (failing) Deletion(context.Context, access.Subject, string) (identitycenter.Operation, error) {
+	return identitycenter.Operation{Status: identitycenter.StatusFailed, Reason: "Received a 404 status error: Assignment not found."}, nil
+}
+
+// Only where it is known that somebody else removed the access does the row say
+// so; otherwise it says that we did, or may have.
+func TestAlreadyGone(t *testing.T) {
+	byHand := func(w *world) { w.exists, w.member = false, "" }
+	start := func(t *testing.T, w *world, l *leases.Leases, execution string) {
+		t.Helper()
+		if _, err := l.Start(ctx, "a", execution, w.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
+	tests := []struct {
+		name string
+		ends func(t *testing.T, w *world, l *leases.Leases)
+		want access.RemovalState
+	}{
+		{"it is there", func(t *testing.T, w *world, l *leases.Leases) { start(t, w, l, "arn:a") }, access.RemovalDone},
+		{"removed by hand", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			start(t, w, l, "arn:a")
+		}, access.RemovalAlreadyGone},
+		{"removed by hand just before we look", func(t *testing.T, w *world, l *leases.Leases) {
+			w.on(1, look(w), func() error { byHand(w); return nil })
+			start(t, w, l, "arn:a")
+		}, access.RemovalAlreadyGone},
+		{"removed by hand after we looked", func(t *testing.T, w *world, l *leases.Leases) {
+			w.on(1, "Delete", func() error { byHand(w); return nil })
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"removed by hand, and our look takes long", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			w.on(1, look(w), func() error { w.now = w.now.Add(leases.FirstWithin); return nil })
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"the deletion is accepted and fails", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			l.IdentityCenter = failing{l.IdentityCenter}
+			start(t, w, l, "arn:a")
+		}, access.RemovalAlreadyGone},
+		{"not listed, and the deletion finds it", func(t *testing.T, w *world, l *leases.Leases) {
+			was := w.member
+			w.on(1, look(w), func() error { byHand(w); return nil })
+			before := w.before
+			w.before = func(what string) error {
+				if what == "Delete" { // lists lag behind
+					w.exists, w.member = true, was
+				}
+				return before(what)
+			}
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"taken away without the table before", func(t *testing.T, w *world, l *leases.Leases) {
+			if err := l.TakeAway(ctx, "a", w.subject, false); err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(time.Minute)
+			w.settle()
+		}, access.RemovalDone},
+		{"another execution took the removal over", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			r := w.rows["a"]
+			r.RevokingAt = w.now.Add(-time.Second)
+			w.rows["a"] = r
+			start(t, w, l, "arn:sweep")
+		}, access.RemovalDone},
+		{"the sweep takes part", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			r := w.rows["a"]
+			r.Tombstone = true
+			w.rows["a"] = r
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"the deletion is not answered", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			w.on(1, "Delete", func() error { return unavailable })
+			_, err := l.Start(ctx, "a", "arn:a", w.now)
+			wantCode(t, err, access.CodeUnavailable)
+		}, access.RemovalDone},
+		{"the answer is not noted", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			w.on(3, "PutLease", func() error { return unavailable })
+			_, err := l.Start(ctx, "a", "arn:a", w.now)
+			wantCode(t, err, access.CodeUnavailable)
+		}, access.RemovalDone},
+		{"the lease is lost", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			clear(w.leases)
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"another request held it, too", func(t *testing.T, w *world, l *leases.Leases) {
+			w.enter("b")
+			w.grant(t, l, "b")
+			if got := w.release(t, l, "b"); got != access.RemovalKept {
+				t.Errorf("b: removal = %s", got)
+			}
+			byHand(w)
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+	}
+	for _, s := range []access.Subject{subject, membership} {
+		for _, test := range tests {
+			t.Run(string(s.Kind)+" "+test.name, func(t *testing.T) {
+				w, l := stillOf(s, "a")
+				w.grant(t, l, "a")
+				test.ends(t, w, l)
+				w.before = nil
+				if got := w.release(t, l, "a"); got != test.want {
+					t.Errorf("removal = %s, want %s", got, test.want)
+				}
+				w.wantNothingLeft(t)
+			})
+		}
+	}
+}
+
+// look is the call that looks for the access.
+func look(w *world) string {
+	if w.group() {
+		return "MembershipID"
+	}
+	return "Exists"
 }

@@ -43,6 +43,7 @@ type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
 	BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error)
+	Rebuild(ctx context.Context, b access.Rebuilt) error
 	Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error
@@ -98,6 +99,12 @@ const (
 	// lostTries bounds how often a lease is read again after somebody else
 	// wrote it. Holders come and go in seconds, not in milliseconds.
 	lostTries = 8
+
+	// FirstWithin is how long after an execution set out to remove access no
+	// attempt of its can have taken it away without the table: an attempt tries
+	// the table for that long before. Attempts can run beside each other, where
+	// the answer of one was lost.
+	FirstWithin = 5 * time.Second
 
 	// noDeletion stands for the id of a deletion where Identity Center said
 	// that there is nothing to delete.

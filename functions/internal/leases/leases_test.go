@@ -26,7 +26,7 @@ func still(ids ...string) (*world, *leases.Leases) { return stillOf(subject, ids
 func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
 	w := &world{
 		rng: rand.New(rand.NewPCG(1, 1)), now: nine, trouble: trouble{calm: true, sleepers: 1}, subject: s,
-		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, byHand: map[string]int{},
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
 		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
 	for _, id := range ids {
@@ -119,7 +119,7 @@ func TestGrantAndRevoke(t *testing.T) {
 		t.Errorf("access %v, granted %v, end %v", w.exists, r.GrantedAt, r.End)
 	}
 	lease := w.leases[subject.Key()]
-	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", End: r.End}}
+	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End}}
 	if lease.State != access.LeaseHeld || !reflect.DeepEqual(lease.Holders, want) {
 		t.Errorf("lease = %+v", lease)
 	}

@@ -2,9 +2,11 @@ package leases_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -25,10 +27,13 @@ import (
 //   - while a request is active its access is there (but for table outages);
 //   - when all is quiet no access is left, and whoever comes next gets it and
 //     loses it again;
-//   - access that was there before is never deleted, and refused to everybody.
+//   - access that was there before is never deleted, and refused to everybody;
+//   - a request whose access somebody removed by hand says so (already_gone) only
+//     if it was not us who removed it, and says that we did (removed) only if we
+//     deleted it, or may have.
 //
-// With a membership in a group instead of an account, somebody removes it by
-// hand at any time and may make it anew:
+// Somebody removes an assignment by hand in some of the runs. With a membership
+// in a group instead of an account, they do so at any time and may make it anew:
 //
 //   - what they made is never deleted, nor granted, as long as each of our own
 //     creations got its answer;
@@ -55,6 +60,9 @@ type trouble struct {
 	// stopped: then the sweep comes, twice at once, and perhaps somebody starts
 	// the execution anew.
 	stops float64
+	// deletes is the chance that somebody deletes a request's row while it has
+	// access, or while that is being removed.
+	deletes float64
 	// reconciles: scans come by that remove what no lease holds.
 	reconciles bool
 }
@@ -80,6 +88,9 @@ var troubles = []trouble{
 	{name: "reconciled", reconciles: true, freezes: 0.03},
 	{name: "reconciled, sleepers", reconciles: true, sleepers: 0.2, faults: 0.01},
 	{name: "all of it and reconciled", reconciles: true, stops: 0.01, faults: 0.04, kills: 0.02, freezes: 0.05, abandons: 0.05},
+	{name: "rows deleted", deletes: 0.7, freezes: 0.03},
+	{name: "rows deleted and errors", deletes: 0.5, faults: 0.04, kills: 0.02, freezes: 0.03, abandons: 0.03},
+	{name: "rows deleted, stopped and swept", deletes: 0.5, stops: 0.01, freezes: 0.03},
 	{name: "table outages", faults: 0.03, kills: 0.01, freezes: 0.03, abandons: 0.03, outages: true},
 }
 
@@ -95,6 +106,7 @@ func testModel(t *testing.T, s access.Subject) {
 				first, runs = *modelSeed, 1
 			}
 			granted, foreign, byHand, stopped, drift := 0, 0, 0, 0, 0
+			removals := map[access.RemovalState]int{}
 			for seed := first; seed < first+runs; seed++ {
 				w := newWorld(seed, trouble, s)
 				w.verbose = *modelSeed != 0
@@ -114,9 +126,15 @@ func testModel(t *testing.T, s access.Subject) {
 				if w.outlived {
 					byHand++
 				}
+				for _, r := range w.rows {
+					removals[r.Removal]++
+				}
 			}
-			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases, %d executions stopped, foreign access removed %d times",
-				runs, granted, foreign, byHand, stopped, drift)
+			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases, %d executions stopped, foreign access removed %d times, removals %v",
+				runs, granted, foreign, byHand, stopped, drift, removals)
+			if runs >= 500 && removals[access.RemovalAlreadyGone] == 0 {
+				t.Error("no access is removed by hand before its end: it shows nothing")
+			}
 			if *modelSeed == 0 && (stopped < int(runs)/4 && trouble.stops > 0 || drift < int(runs)/10 && trouble.reconciles) {
 				t.Error("hardly anything is stopped, or removed as drift: it shows nothing")
 			}
@@ -167,6 +185,20 @@ type world struct {
 	before func(what string) error
 	calls  []string
 
+	// Who removed the access, whatever the system believes.
+	removedAt   int             // the step at which it went last
+	removedHand bool            // by hand
+	deletedAt   int             // the last step at which a deletion was accepted
+	goneBefore  bool            // somebody else had removed it when its removal began
+	claimedAt   time.Time       // when the first deletion was claimed after that
+	foundGone   map[string]bool // requests whose access somebody else had removed when we came
+	grantedAt   map[string]int  // the step at which a request was granted
+	requests    int
+
+	// deleted are the requests whose rows somebody deleted while they held the
+	// access, and whether it was being removed by then.
+	deleted map[string]bool
+
 	active    map[string]bool
 	grants    int
 	stopped   int // executions
@@ -196,7 +228,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{
 		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
-		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{},
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
 		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
 	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
@@ -204,7 +236,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 		if w.group() {
 			w.join(true)
 		}
-	} else if w.group() {
+	} else if w.group() || rng.IntN(3) == 0 {
 		w.start(&proc{name: "by hand"}, w.meddle)
 	}
 	if trouble.reconciles {
@@ -213,6 +245,9 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	}
 	if trouble.reconciles || trouble.stops > 0 {
 		w.start(&proc{name: "look"}, w.lookAtLease)
+	}
+	if trouble.deletes > 0 && trouble.stops > 0 {
+		w.start(&proc{name: "look-again"}, w.lookForRowless)
 	}
 	if trouble.outages {
 		from := w.now.Add(w.upTo(200 * time.Second))
@@ -235,7 +270,11 @@ func (w *world) enter(id string) {
 // request starts a machine.
 func (w *world) request(id string) {
 	w.enter(id)
-	w.start(&proc{name: id, stoppable: true}, func(p *proc) { w.machine(p, id) })
+	w.requests++
+	if w.chance(w.trouble.deletes) {
+		w.start(&proc{name: id + "-deleted"}, func(p *proc) { w.deleteRow(p, id) })
+	}
+	w.start(&proc{name: id, stoppable: true, own: true}, func(p *proc) { w.machine(p, id) })
 }
 
 // execute runs body as an execution, which may be stopped.
@@ -252,7 +291,7 @@ func (w *world) execute(p *proc, id string, body func()) {
 				w.start(&proc{name: id + "-sweep"}, func(p *proc) { w.sweep(p, id) })
 			}
 			if w.rng.IntN(3) == 0 {
-				w.start(&proc{name: id + "-redriven"}, func(p *proc) {
+				w.start(&proc{name: id + "-redriven", own: true}, func(p *proc) {
 					p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(200 * time.Second)))
 					p.step()
 					w.machine(p, id)
@@ -276,12 +315,35 @@ func (w *world) mayStop(p *proc) {
 func (w *world) sweep(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 	p.step()
+	r, there := w.rows[id]
+	if !there {
+		return // the sweep goes by rows; a lease without one is for the look at leases
+	}
 	w.logf(p, "gives it up")
-	r := w.rows[id]
 	r.Tombstone = true
 	w.rows[id] = r
 	delete(w.active, id) // an execution that was started anew meanwhile
 	w.remove(p, id)
+}
+
+// deleteRow deletes the request's row at some time while it holds the access. From
+// then on nobody but the lease knows of it.
+func (w *world) deleteRow(p *proc, id string) {
+	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(150 * time.Second)))
+	p.step()
+	for range 200 {
+		_, there := w.rows[id]
+		lease := w.leases[w.subject.Key()]
+		if holder, holds := lease.Holders[id]; there && holds && !holder.End.IsZero() {
+			w.logf(p, "deletes the row")
+			w.deleted[id] = !w.rows[id].RevokingAt.IsZero() || lease.State == access.LeaseDeleting
+			delete(w.rows, id)
+			delete(w.active, id)
+			return
+		}
+		p.wakeAt = w.now.Add(w.trouble.quick(2 * time.Second))
+		p.step()
+	}
 }
 
 // drifting says that what is there belongs to no request: somebody has begun to
@@ -337,6 +399,30 @@ func (w *world) lookAtLease(p *proc) {
 	}
 }
 
+// lookForRowless sweeps the lease, and then the requests that got new rows by
+// that, until no request without a row holds it.
+func (w *world) lookForRowless(p *proc) {
+	for range 200 {
+		p.wakeAt = w.now.Add(w.trouble.quick(60 * time.Second))
+		p.step()
+		lease := w.leases[w.subject.Key()]
+		for id, holder := range lease.Holders {
+			if _, there := w.rows[id]; !there && !holder.End.After(w.now) {
+				_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
+					_, err := l.Settle(ctx, w.subject.Key())
+					return err
+				})
+				break
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(w.rows)) {
+			if r := w.rows[id]; r.Rebuilt != nil && r.RevokedAt.IsZero() && r.End.Before(w.now) {
+				w.remove(p, id)
+			}
+		}
+	}
+}
+
 // settled is the sweep of a lease that no request holds.
 func (w *world) settled(p *proc) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
@@ -386,11 +472,15 @@ func (w *world) meddle(p *proc) {
 	for range w.rng.IntN(4) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		if w.member == "" {
+		if !w.exists || !w.group() && (&center{w, nil}).busy() {
 			continue
 		}
-		w.logf(p, "removes %s", w.member)
-		w.member, w.exists, w.removed = "", false, true
+		w.logf(p, "removes the access %s", w.member)
+		w.vanishes(true)
+		w.member, w.removed = "", true
+		if !w.group() {
+			continue // one that is made by hand has nothing to tell it by
+		}
 		if w.rng.IntN(2) == 0 {
 			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 			p.step()
@@ -400,6 +490,25 @@ func (w *world) meddle(p *proc) {
 		}
 	}
 }
+
+// vanishes notes that the access goes, and who removed it.
+func (w *world) vanishes(byHand bool) {
+	w.exists, w.removedAt, w.removedHand = false, w.steps, byHand
+}
+
+// wantTruth holds what a row says of the end of its access to what happened.
+func (w *world) wantTruth(id string, state access.RemovalState) {
+	switch {
+	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
+		w.violation = id + " says that somebody else removed its access, and nobody did"
+	case state == access.RemovalDone && w.requests == 1 && w.trouble.none() && w.deletedAt < w.grantedAt[id] && w.goneBefore &&
+		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.FirstWithin-2*time.Second: // which it takes to begin
+		w.violation = id + " says that we removed its access, and nothing was deleted since its grant"
+	}
+}
+
+// none reports whether nothing but time goes wrong.
+func (t trouble) none() bool { return t == trouble{name: t.name, calm: t.calm} }
 
 // tellable says that the membership was made by hand and that this can be told:
 // since it was there no creation of ours was without its answer, and the table
@@ -438,6 +547,7 @@ type proc struct {
 	wakeAt    time.Time
 	stoppable bool // an execution
 	granted   bool // an execution whose Grant succeeded
+	own       bool // the request's own execution
 	sleepAt   int  // the step at which it falls asleep; 0: it does not
 	asleep    bool
 	done      bool
@@ -609,6 +719,13 @@ func (w *world) check() {
 			}
 		}
 	}
+	for id, leaving := range w.deleted {
+		// Where the removal had begun, whoever comes next may have given the lease
+		// up before the new row was there.
+		if _, there := w.rows[id]; !there && !leaving {
+			w.violation = id + " held access when its row was deleted, and nothing says that it ended"
+		}
+	}
 	for id, r := range w.rows {
 		if r.RevokedAt.IsZero() {
 			w.violation = id + " is over, and its row does not say so"
@@ -648,7 +765,9 @@ func (w *world) settle() {
 			if w.foreign {
 				w.gone("access that was there before was deleted")
 			}
-			w.exists = false
+			if w.exists {
+				w.vanishes(false)
+			}
 		}
 	}
 }
@@ -744,7 +863,8 @@ func (w *world) machine(p *proc, id string) {
 		}
 		if err == nil {
 			w.grants++
-			w.active[id] = !w.rows[id].Tombstone
+			r, there := w.rows[id]
+			w.active[id] = there && !r.Tombstone
 			w.logf(p, "active")
 			w.sleep(p, w.upTo(w.trouble.quick(120*time.Second)))
 			delete(w.active, id)
@@ -756,10 +876,30 @@ func (w *world) machine(p *proc, id string) {
 
 // remove goes round until the request's access is gone.
 func (w *world) remove(p *proc, id string) {
+	entered, round := w.now, 0
 	// The revoke function.
 	revoke := func(wait bool) func(context.Context, *leases.Leases) error {
 		return func(ctx context.Context, l *leases.Leases) error {
-			_, err := l.Release(ctx, id, "arn:"+id, wait)
+			var err error
+			for try := 1; ; try++ {
+				if p.own && round == 0 && !wait {
+					_, err = l.Start(ctx, id, "arn:"+id, entered)
+				} else {
+					_, err = l.Release(ctx, id, p.execution(id), wait)
+				}
+				if access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable) {
+					var known bool
+					if known, err = l.Rebuild(ctx, id, p.execution(id), p.granted, w.subject); known && err == nil {
+						_, err = l.Release(ctx, id, p.execution(id), wait)
+					} else if err == nil {
+						return w.withoutLease(ctx, l, id, p)
+					}
+				}
+				if !errors.Is(err, leases.ErrTable) || try == 6 {
+					break
+				}
+				_ = l.Sleep(ctx, time.Second)
+			}
 			if errors.Is(err, leases.ErrTable) && p.granted && (w.trouble.outages || w.trouble.faults == 0) {
 				w.blind = true
 				_ = l.TakeAway(ctx, id, w.subject, false)
@@ -767,13 +907,44 @@ func (w *world) remove(p *proc, id string) {
 			return err
 		}
 	}
-	for {
+	for ; ; round++ {
+		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists {
+			w.logf(p, "gives up: nothing is left, and nothing is known")
+			return
+		}
 		if w.task(p, 10, "revoke", revoke(false)) == nil && w.task(p, 20, "absent", revoke(true)) == nil {
 			w.logf(p, "done: %s", w.rows[id].Removal)
 			return
 		}
 		w.sleep(p, w.trouble.quick(60*time.Second))
 	}
+}
+
+// withoutLease is what the revoke function does where the table has neither row
+// nor lease.
+func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p *proc) error {
+	noRow := access.Errorf(access.CodeNotFound, "there is no request %q", id)
+	if !p.granted || w.trouble.faults > 0 {
+		return noRow
+	}
+	w.blind = true // nothing tells one membership from another
+	if err := l.TakeAway(ctx, id, w.subject, true); err != nil {
+		return err
+	}
+	if gone, err := l.Gone(ctx, id, w.subject); err != nil {
+		return err
+	} else if !gone {
+		return access.Errorf(access.CodeInProgress, "still there")
+	}
+	return noRow
+}
+
+// execution is the ARN of the execution that runs for the request.
+func (p *proc) execution(id string) string {
+	if p.own {
+		return "arn:" + id
+	}
+	return "arn:sweep"
 }
 
 // call is one call of table or Identity Center: it may never arrive, arrive and
@@ -831,6 +1002,7 @@ func (t *table) Granted(_ context.Context, id string, at, end time.Time, members
 			return access.Errorf(access.CodeLost, "over")
 		default:
 			r.GrantedAt, r.End, r.GroupMembershipID = at, end, membershipID
+			t.w.grantedAt[id] = t.w.steps
 			if t.w.tellable(membershipID) {
 				t.w.violation = "a membership made by hand was granted"
 			}
@@ -849,9 +1021,31 @@ func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Tim
 		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
+			t.w.goneBefore, t.w.claimedAt = !t.w.exists && t.w.removedHand, time.Time{}
 		}
 		return nil
 	})
+}
+
+func (t *table) Rebuild(_ context.Context, b access.Rebuilt) error {
+	return t.w.call(t.p, "Rebuild "+b.ID, true, func() error {
+		if _, there := t.w.rows[b.ID]; !there {
+			t.w.rows[b.ID] = rebuilt(b)
+		}
+		return nil
+	})
+}
+
+// rebuilt is the row that the store makes.
+func rebuilt(b access.Rebuilt) (r access.Request) {
+	text, err := json.Marshal(map[string]any{"rebuilt": b, "revoking_at": b.At})
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 func (t *table) Revoked(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
@@ -861,6 +1055,7 @@ func (t *table) Revoked(_ context.Context, r access.Request, at time.Time, state
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal = at, state
+			t.w.wantTruth(r.ID, state)
 		}
 		return nil
 	})
@@ -884,6 +1079,15 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 	return t.w.call(t.p, fmt.Sprintf("PutLease %s %d holders", l.State, len(l.Holders)), true, func() error {
 		if t.w.leases[l.Key].Version != expect {
 			return access.Errorf(access.CodeLost, "version")
+		}
+		if l.State == access.LeaseDeleting && l.SettlesAt.After(t.w.leases[l.Key].SettlesAt) && t.w.claimedAt.IsZero() {
+			t.w.claimedAt = t.w.now
+		}
+		if l.Missing && !t.w.leases[l.Key].Missing {
+			_, anew := t.w.byHand[t.w.member] // since we looked
+			for id := range l.Holders {
+				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists || anew)
+			}
 		}
 		l.Holders = copyOf(l.Holders)
 		t.w.leases[l.Key] = l
@@ -1020,6 +1224,7 @@ func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string
 			c.w.deletions++
 		}
 		id = c.begin(false)
+		c.w.deletedAt = c.w.steps
 		return nil
 	})
 	if c.w.group() && err == nil {
@@ -1041,7 +1246,8 @@ func (c *center) remove(membershipID string) error {
 	if c.w.drifting() {
 		c.w.deletions++
 	}
-	c.w.member, c.w.exists = "", false
+	c.w.vanishes(false)
+	c.w.member, c.w.deletedAt = "", c.w.steps
 	return nil
 }
 

@@ -36,6 +36,20 @@ const (
 // Identity Center. errors.Is(err, ErrTable) tells that the table could not be
 // asked, and whether others hold the access is not known.
 func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
+	return l.release(ctx, id, execution, wait, time.Time{})
+}
+
+// Start is Release without wait for the first removal of the execution, which set
+// out for it at began and may have made attempts since. If the execution is the
+// request's own, and the access is not there, somebody else removed it: within
+// FirstWithin of began, no TakeAway of this request can have deleted it.
+func (l *Leases) Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error) {
+	return l.release(ctx, id, execution, false, began.Add(FirstWithin))
+}
+
+// release does what Release and Start say. Until knownUntil no TakeAway of the
+// request can have deleted the access, if execution is the request's own.
+func (l *Leases) release(ctx context.Context, id, execution string, wait bool, knownUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
 		return r, err
@@ -43,8 +57,12 @@ func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (
 	if err != nil {
 		return r, tableError(err, "begin the removal")
 	}
+	// A tombstone says that the sweep takes part, and may have made attempts.
+	if execution != r.ExecutionARN || r.Tombstone || r.GrantedAt.IsZero() {
+		knownUntil = time.Time{}
+	}
 	for range lostTries {
-		lease, mine, err := l.leave(ctx, r)
+		lease, mine, moved, err := l.leave(ctx, r)
 		if lost(err) {
 			continue
 		}
@@ -61,7 +79,10 @@ func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (
 			}
 			return l.left(ctx, r, lease, foreign)
 		}
-		err = l.startDeletion(ctx, &lease, !r.GrantedAt.IsZero())
+		if !moved || lease.Shared {
+			knownUntil = time.Time{} // somebody else may have deleted the access
+		}
+		err = l.startDeletion(ctx, &lease, !r.GrantedAt.IsZero(), knownUntil)
 		if lost(err) {
 			continue
 		}
@@ -79,23 +100,27 @@ func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (
 
 // leave takes the request out of the lease if others hold it; if not, moves the
 // lease to deleting: then mine is true, and the request is its only holder. A
-// lease with version 0 is one that is not there.
-func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, mine bool, err error) {
+// lease with version 0 is one that is not there. moved is true where this call
+// moved it.
+func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, mine, moved bool, err error) {
 	const doing = "leave the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
-		return lease, false, tableError(err, doing)
+		return lease, false, false, tableError(err, doing)
 	}
 	me, holder := lease.Holders[r.ID]
 	if !found || !holder {
-		return lease, false, nil
+		return lease, false, false, nil
 	}
 	if lease.State == access.LeaseDeleting {
-		return lease, true, nil
+		return lease, true, false, nil
 	}
 	others, err := l.others(ctx, lease, r.ID)
+	if err == nil {
+		err = l.restoreOthers(ctx, lease, r.ID, others)
+	}
 	if err != nil {
-		return lease, false, tableError(err, doing)
+		return lease, false, false, tableError(err, doing)
 	}
 	if len(others) > 0 {
 		lease.Holders = others
@@ -105,11 +130,11 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	}
 	if err := l.put(ctx, &lease); err != nil {
 		if lost(err) {
-			return lease, false, err
+			return lease, false, false, err
 		}
-		return lease, false, tableError(err, doing)
+		return lease, false, false, tableError(err, doing)
 	}
-	return lease, len(others) == 0, nil
+	return lease, len(others) == 0, len(others) == 0, nil
 }
 
 // others returns the lease's other holders. A request whose removal is finished,
@@ -146,9 +171,10 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 // recover writes a lease for access that was granted, was never recorded to be
 // gone, and has none: the lease was lost, for instance when the table was
 // restored. again is true where it did: then there is something to delete.
-// foreign is true where the access that is there is not what was granted.
+// foreign is true where the access that is there is not what was granted. A row
+// that was rebuilt came from a lease: if there is none, it was given up since.
 func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
-	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() {
+	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() || r.Rebuilt != nil {
 		return false, false, nil
 	}
 	subject := r.Subject()
@@ -187,15 +213,16 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease,
 }
 
 // startDeletion calls Delete if there is, or may be, something to delete and no
-// deletion is under way. created says that it is known to have been there.
-func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool) error {
+// deletion is under way. created says that it is known to have been there. Until
+// knownUntil nothing of ours can have deleted it.
+func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, knownUntil time.Time) error {
 	ic, subject := l.IdentityCenter, lease.Subject
 	seen, err := l.look(ctx, *lease)
 	if err != nil {
 		return err
 	}
 	if seen.there || lease.DeletionID != "" {
-		return l.delete(ctx, lease, seen)
+		return l.delete(ctx, lease, seen, false)
 	}
 	if seen.foreign {
 		return nil // there is one membership at a time: ours is gone
@@ -217,14 +244,16 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if !created {
 		return nil
 	}
-	return l.delete(ctx, lease, sight{})
+	return l.delete(ctx, lease, sight{}, l.Now().Before(knownUntil))
 }
 
 // delete calls Delete unless the latest deletion is under way, or did its work:
 // for what was seen, or where nothing was, for what the lease says was made.
 // The call is claimed: one that is held up until the lease is given up would
-// take the access of whoever holds it next. Lost: somebody else wrote the lease.
-func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight) error {
+// take the access of whoever holds it next. missing says that somebody else
+// removed the access, unless this call still finds it: lists lag behind. Lost:
+// somebody else wrote the lease.
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, missing bool) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
 			return nil
@@ -236,6 +265,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight) er
 		lease.Deleted = lease.Deleted || op.Status == identitycenter.StatusSucceeded
 	}
 	deadline, before := l.claim(ctx, lease)
+	lease.Missing = missing
 	if err := l.put(ctx, lease); err != nil {
 		if lost(err) {
 			return err
@@ -275,6 +305,17 @@ func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycent
 	return l.IdentityCenter.Deletion(ctx, lease.Subject, lease.DeletionID)
 }
 
+// deletedNothing reports whether the only deletion under the lease found nothing
+// to delete. Identity Center says so at once, or accepts the deletion and lets it
+// fail. One without an answer may have deleted the access.
+func (l *Leases) deletedNothing(ctx context.Context, lease access.Lease) (bool, error) {
+	if lease.DeletionID == noDeletion {
+		return true, nil
+	}
+	op, err := l.deletion(ctx, lease)
+	return op.Status == identitycenter.StatusFailed, err
+}
+
 // finishDeletion waits until the access is absent, enters that in the request's
 // row, and gives the lease up.
 func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
@@ -288,6 +329,14 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 		state = access.RemovalNothing
 	case !r.GrantedAt.IsZero() && foreign:
 		state = access.RemovalForeign
+	case !r.GrantedAt.IsZero() && lease.Missing:
+		deletedNothing, err := l.deletedNothing(ctx, lease)
+		if err != nil {
+			return r, err
+		}
+		if deletedNothing {
+			state = access.RemovalAlreadyGone
+		}
 	}
 	// The row first: should this end here, the request still holds the lease,
 	// and the next call comes by again.
@@ -342,7 +391,7 @@ func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool,
 		return false, nil
 	})
 	if access.CodeOf(err) == access.CodeInProgress && seen.there {
-		if err := l.delete(ctx, lease, seen); err != nil {
+		if err := l.delete(ctx, lease, seen, false); err != nil {
 			return false, err
 		}
 	}

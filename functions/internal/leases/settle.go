@@ -1,11 +1,15 @@
 package leases
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
 )
+
+var errLost = access.Errorf(access.CodeLost, "the lease has changed")
 
 var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 
@@ -62,7 +66,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			}
 			reserve = nil
 		}
-		if err := l.delete(ctx, &lease, seen); !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); !lost(err) {
 			return err
 		}
 	}
@@ -82,7 +86,8 @@ type Settled struct {
 // do; Settle then returns how the latest removal under that key ended.
 //
 // Errors: Held where a request holds it; InProgress and Conflict while it is not
-// over; AssignmentFailed with Identity Center's reason where the deletion failed
+// over (also with a request whose row somebody deleted: it gets a new one, in
+// which the removal is entered); AssignmentFailed with Identity Center's reason where the deletion failed
 // and the access is still there; and those of table and Identity Center.
 func (l *Leases) Settle(ctx context.Context, key string) (Settled, error) {
 	for range lostTries {
@@ -126,6 +131,10 @@ func (l *Leases) settle(ctx context.Context, key string) (Settled, error) {
 	if err != nil {
 		return Settled{}, err
 	}
+	// After the look at the others: no row can be deleted between the two unseen.
+	if released, err := l.releaseRowless(ctx, lease); err != nil || released {
+		return Settled{}, cmp.Or(err, errLost)
+	}
 	if len(holders) > 0 {
 		return Settled{}, errHeld
 	}
@@ -135,7 +144,7 @@ func (l *Leases) settle(ctx context.Context, key string) (Settled, error) {
 			return Settled{}, err
 		}
 	}
-	if err := l.startDeletion(ctx, &lease, true); err != nil {
+	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
 		return Settled{}, err
 	}
 	if _, err := l.absent(ctx, &lease); err != nil {

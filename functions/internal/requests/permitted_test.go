@@ -84,6 +84,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		"Grant": {fail, func(s *requests.Store) error { _, err := s.Granted(ctx, "a", at, at, "m-1"); return err }},
 		"Revoke": {
 			func(s *requests.Store) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
+			func(s *requests.Store) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
 			func(s *requests.Store) error {
 				_, err := s.Revoked(ctx, access.Request{ID: "a"}, at, access.RemovalDone)
 				return err

@@ -270,11 +270,23 @@ func (s *Store) Revoked(ctx context.Context, r access.Request, at time.Time, sta
 		absent: []string{"revoked_at"},
 	}
 	r.RevokedAt, r.Removal = at.UTC(), state
-	if e := access.RemovalEvent(r); !recorded(r, e.Kind) {
-		c.events = []access.Event{e}
+	if !access.RecordsRemoval(r) {
+		c.events = []access.Event{access.RemovalEvent(r)}
 	}
 	r, _, err := s.apply(ctx, r.ID, c)
 	return r, err
+}
+
+// Rebuild enters a row for a request whose row was deleted, so that its removal
+// can be recorded. Its removal has begun, and it is open and due: whoever looks
+// for what was left behind finds it. A row that is there stays as it is.
+func (s *Store) Rebuild(ctx context.Context, b access.Rebuilt) error {
+	_, err := s.write(ctx, requestKey(b.ID), change{
+		doing: "rebuild request",
+		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), attrOpen: openRequest, attrDue: due(b.At)},
+		fresh: true,
+	}, &access.Request{})
+	return err
 }
 
 // recorded says whether the request has an event of the kind.

@@ -27,6 +27,7 @@
 //	Fail          failure
 //	BeginRevoke   revoking_at
 //	TakeOver      revoking_execution_arn
+//	Rebuild       rebuilt revoking_at open due
 //	Revoked       revoked_at removal events revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited

@@ -22,6 +22,7 @@ type change struct {
 	keep    map[string]any // attribute: its value if it has none
 	events  []access.Event // appended
 	remove  []string
+	fresh   bool     // the row must not be there, and the change makes it
 	present []string // attributes that must be there
 	absent  []string // attributes that must not be there
 
@@ -87,6 +88,9 @@ func (s *Store) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 
 	var sets, removes []string
 	conditions := []string{"attribute_exists(#pk)"}
+	if c.fresh {
+		conditions = []string{"attribute_not_exists(#pk)"}
+	}
 	for _, attribute := range sorted(c.set) {
 		v, err := value(attribute, c.set[attribute])
 		if err != nil {

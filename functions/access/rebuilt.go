@@ -1,0 +1,61 @@
+package access
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Rebuilt is what a lease knows of a request whose row somebody deleted. The row
+// that takes its place has this attribute in place of those that were written
+// when the request was made: its removal can be recorded, and nothing can be
+// decided or granted.
+type Rebuilt struct {
+	ID           string  `json:"id"`
+	Subject      Subject `json:"subject"`
+	ExecutionARN string  `json:"execution_arn"`
+	// Both are zero where the access was never confirmed.
+	GrantedAt         time.Time `json:"granted_at,omitzero"`
+	End               time.Time `json:"end,omitzero"`
+	GroupMembershipID string    `json:"group_membership_id,omitempty"`
+	At                time.Time `json:"at"` // when the row was found missing
+}
+
+// RebuiltFrom is what the lease knows of the request, which must be one of its
+// holders.
+func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
+	holder := l.Holders[id]
+	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, At: at.UTC()}
+	if b.GrantedAt.IsZero() && !b.End.IsZero() {
+		b.GrantedAt = earlier(b.End, b.At) // at the latest
+	}
+	if len(l.MembershipIDs) == 1 {
+		b.GroupMembershipID = l.MembershipIDs[0]
+	}
+	return b
+}
+
+// UnmarshalJSON reads a request's row. One that was rebuilt has no id of its own;
+// the attribute means nothing in any other row.
+func (r *Request) UnmarshalJSON(text []byte) error {
+	type row Request // without this method
+	if err := json.Unmarshal(text, (*row)(r)); err != nil {
+		return err
+	}
+	if r.ID != "" || r.Rebuilt == nil {
+		r.Rebuilt = nil
+		return nil
+	}
+	b := *r.Rebuilt
+	r.ID, r.Target, r.Requester.PrincipalID, r.ExecutionARN = b.ID, b.Subject.Target, b.Subject.PrincipalID, b.ExecutionARN
+	r.GrantedAt, r.End, r.GroupMembershipID = b.GrantedAt, b.End, b.GroupMembershipID
+	r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second)
+	r.Failure = &Failure{Code: CodeRowLost, Message: "Somebody deleted the request's row while its access was active. Only what its lease says is known.", At: b.At}
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
+)
+
+// TestForgedApprovalLeavesNothingPending: somebody resumes the wait of a request
+// that nobody has decided, and says that it was approved. There is no access,
+// and neither the channel nor the requester is left with a request that waits.
+func TestForgedApprovalLeavesNothingPending(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{dave, "payments-staging", "DeveloperAccess", 10})
+	r.waitDirect(t, dave, "dm-announce")
+	pending := r.message(t)
+	r.waitsIn(t, "AwaitApproval")
+	var token string
+	eventually(t, soon, "the token of the wait", func() error {
+		if token = r.stack.requestRow(t, r.id, "approval_token").ApprovalToken; token == "" {
+			return errNotYet
+		}
+		return nil
+	})
+	_, err := r.stack.sfn.SendTaskSuccess(context.Background(), &sfn.SendTaskSuccessInput{
+		TaskToken: &token, Output: aws.String(`{"next":"approved","wait_seconds":1}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if !slices.Contains(states, "Grant") || slices.Contains(states, "ConfirmGrant") {
+		t.Errorf("it went through %s", path(states))
+	}
+	const text = "This request was interrupted. Please submit it again."
+	m := r.message(t)
+	if m.has("approve") || m.has("deny") || m.has("withdraw") || !strings.Contains(strings.Join(textsOf(t, m.Blocks), "\n"), text) {
+		t.Errorf("the message in the channel is %s", m.Blocks)
+	}
+	for where, p := range map[string]post{"thread": r.thread(t)["failed"][0], "direct": r.waitDirect(t, dave, "dm-failed")} {
+		if p.has("withdraw") || !strings.Contains(strings.Join(textsOf(t, p.Blocks), "\n"), text) {
+			t.Errorf("%s: %s", where, p.Blocks)
+		}
+	}
+	// Who presses a button that their Slack still shows is told.
+	if res := r.stack.press(t, bob, pending, "approve", true); !res.OK {
+		t.Errorf("press: %+v", res)
+	}
+	eventually(t, soon, "the press is answered", func() error {
+		if !r.stack.told(t, bob, "This request was interrupted before it was decided.") {
+			return errNotYet
+		}
+		return nil
+	})
+	if r.assigned(t) {
+		t.Error("access came of it")
+	}
+	wantEvents(t, r, "requested", "refused")
+	if row := r.stack.requestRow(t, r.id); row.Outcome != nil || row.ClosedAt.IsZero() || row.Open() {
+		t.Errorf("the row is %+v", row)
+	}
+	wantOnce(t, r, "failed")
+}
+
+// TestRemovedByHandBeforeItsEnd: somebody deletes the assignment while the
+// request is active. The record and the message say that it was not us. Beside
+// other tests moto may be too slow for the first look to count, so that this one
+// runs alone.
+func TestRemovedByHandBeforeItsEnd(t *testing.T) {
+	w := wish{bob, "log-archive", "ReadOnlyAccess", 120}
+	r := local.ask(t, w)
+	r.waitAssigned(t)
+	r.shows(t, "🟢")
+	local.takeBack(t, w)
+	if res := local.press(t, bob, r.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+	for _, rec := range r.audit(t) {
+		if rec["event"] == "revoked" && rec["removal"] != "already_gone" {
+			t.Errorf("the record says %v", rec["removal"])
+		}
+	}
+	if row := r.stack.requestRow(t, r.id, "removal"); row.Removal != access.RemovalAlreadyGone {
+		t.Errorf("the row says %q", row.Removal)
+	}
+	r.shows(t, "Someone else removed this access before it ended.")
+	if state := r.leaseState(t); state != "" {
+		t.Errorf("a lease is left, %s", state)
+	}
+}
+
+// TestRowDeletedWhileActive: somebody deletes the row of a request that has
+// access. The access ends on time all the same, and the audit log says so.
+func TestRowDeletedWhileActive(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 10})
+	r.waitAssigned(t)
+	r.waitsIn(t, "AwaitEnd")
+	r.shows(t, "🟢")
+	end := r.stack.requestRow(t, r.id).End
+	r.stack.deleteRow(t, "request#"+r.id)
+	r.reason = "" // it was in the row: the message loses it, too
+	gone := r.waitGone(t, 10*time.Second+removalLimit)
+	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if gone.Sub(end) > removalLimit || slices.Contains(states, "RevokeFailed") {
+		t.Errorf("the access ended at %v, and was gone at %v; the execution went through %s", end, gone, path(states))
+	}
+	row := r.stack.requestRow(t, r.id)
+	if row.Rebuilt == nil || row.ClosedAt.IsZero() || row.Outcome != nil || row.Removal != access.RemovalDone || !row.End.Equal(end) || row.Audited != 1 {
+		t.Errorf("the row is %+v", row)
+	}
+	wantEvents(t, r, "requested", "revoked", "approved", "granted") // by sequence: revoked is the first event of its row
+	for _, rec := range r.audit(t) {
+		detail, _ := rec["detail"].(string)
+		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "10" ||
+			rec["sso_user_principal_id"] != r.stack.principalID(t, carol) || rec["account_id"] != r.stack.accountID(t, r.wish.account)) {
+			t.Errorf("the record is %v", rec)
+		}
+	}
+	m := r.message(t)
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); m.has("end") || !strings.Contains(text, "Somebody deleted this app's record of the request") {
+		t.Errorf("the message is %s", m.Blocks)
+	}
+	if state := r.leaseState(t); state != "" {
+		t.Errorf("a lease is left, %s", state)
+	}
+}
+
+// TestRowAndLeaseDeletedWhileActive: without the lease nothing can be recorded.
+// The access goes on time, and the alarm is raised.
+func TestRowAndLeaseDeletedWhileActive(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 10})
+	r.waitAssigned(t)
+	r.waitsIn(t, "AwaitEnd")
+	r.stack.deleteRow(t, r.stack.leaseKey(t, r.wish))
+	r.stack.deleteRow(t, "request#"+r.id)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.waitsIn(t, "RevokeWait") // and over again, for somebody to look
+	defer r.stop(t)
+	if states := r.stack.states(t, *r.execution(t).ExecutionArn); !slices.Contains(states, "RevokeFailed") || slices.Contains(states, "AuditRevoke") {
+		t.Errorf("the execution went through %s", path(states))
+	}
+	log, err := os.ReadFile(local.log)
+	if err != nil || !bytes.Contains(log, []byte(`"RevokeFailed"`)) {
+		t.Errorf("no metric was raised (%v)", err)
+	}
+	if row := r.stack.row(t, "request#"+r.id); row != nil {
+		t.Errorf("there is a row: %v", row)
+	}
+}
