@@ -286,7 +286,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	var err error
 	switch {
 	case !r.Open():
-	case !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt):
+	case !now.Before(h.expiresAt(r)):
 		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
 	case r.Posts[slack.PurposeAnnounce].TS != "":
 		return h.remind(ctx, r, now)
@@ -348,14 +348,21 @@ func (h *Handler) expiration() time.Duration {
 	return h.Expiration
 }
 
+// expiresAt returns when the request expires. The row may lack that time although
+// an approval is awaited: a write of an earlier evaluation, under another policy,
+// can arrive late.
+func (h *Handler) expiresAt(r access.Request) time.Time {
+	if r.ExpiresAt.IsZero() {
+		return r.CreatedAt.Add(h.expiration())
+	}
+	return r.ExpiresAt
+}
+
 // wait is how many seconds the machine waits for an approval before it asks
 // what comes next: until the next reminder or the expiry.
 func (h *Handler) wait(r access.Request) int64 {
 	const most = 99_999_999 // Step Functions' largest timeout
-	until := r.ExpiresAt
-	if until.IsZero() {
-		until = r.CreatedAt.Add(h.expiration())
-	}
+	until := h.expiresAt(r)
 	now := h.Now()
 	if d, ok := h.Reminders.After(now.Sub(r.CreatedAt)); ok && r.CreatedAt.Add(d).Before(until) {
 		until = r.CreatedAt.Add(d)

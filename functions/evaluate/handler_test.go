@@ -356,6 +356,8 @@ func TestNext(t *testing.T) {
 			r.RemindersSent, r.Posts = 1, map[string]access.Post{"announce": {TS: "1.1"}, "remind-1": {TS: "1.2"}}
 		}), after: 16 * time.Minute, want: Next{"approval", 29 * 60}},
 		{name: "the expiry before the next reminder", row: waiting, after: 7*time.Hour + 50*time.Minute, want: Next{"remind", 600}, counted: []int{5}},
+		{name: "expired, and its row doesn't say when", row: with(func(r *access.Request) { r.ExpiresAt = time.Time{} }), after: 8 * time.Hour, want: Next{"expired", 1}},
+		{name: "its row doesn't say when it expires", row: with(func(r *access.Request) { r.ExpiresAt = time.Time{} }), after: 14 * time.Minute, want: Next{"approval", 60}},
 		{name: "expired", row: waiting, after: 8 * time.Hour, want: Next{"expired", 1}},
 		{name: "not announced yet", row: with(func(r *access.Request) { r.Posts = nil }), after: time.Minute, want: Next{"announce", 14 * 60}},
 		{name: "begun and not arrived", row: with(func(r *access.Request) { r.Posts = map[string]access.Post{"announce": {Channel: "C1"}} }), after: time.Minute,

@@ -108,6 +108,9 @@ type Checker struct {
 	Table     Table
 	Store     Store
 	Tokens    Tokens
+	// Remove has access removed whose request has no row anymore: nothing can be
+	// entered there. It need not wait until the access is gone.
+	Remove func(ctx context.Context, requestID string, s access.Subject) error
 	// Policy is the policy in force: it says who may answer a question.
 	Policy func(context.Context) (access.Policy, error)
 	// Show has the question of the run shown in Slack, in its current state.
@@ -420,6 +423,7 @@ func (c *Checker) end(ctx context.Context, principal string, keys []string) erro
 }
 
 // granted are the person's requests whose access is there and does not end yet.
+// One whose row somebody deleted has only what its lease says.
 func (c *Checker) granted(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
 	var first error
 	for _, key := range keys {
@@ -434,6 +438,8 @@ func (c *Checker) granted(ctx context.Context, principal string, keys []string) 
 		for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 			r, err := c.Table.Get(ctx, id)
 			switch {
+			case access.CodeOf(err) == access.CodeNotFound && !lease.Holders[id].End.IsZero():
+				all = append(all, access.Request{ID: id, Target: lease.Subject.Target, Requester: access.Person{PrincipalID: principal}})
 			case access.CodeOf(err) == access.CodeNotFound:
 			case err != nil:
 				first = firstOf(first, err)
@@ -462,10 +468,13 @@ func isActive(r access.Request) bool {
 // endRequest enters that the access ends, and has the execution remove it.
 // Where the execution can't be told, the sweep removes it.
 func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
-	r, won, err := c.Table.RequestEnd(ctx, r.ID, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
+	id, subject := r.ID, r.Subject()
+	r, won, err := c.Table.RequestEnd(ctx, id, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
-		return nil
+		c.Logger.ErrorContext(ctx, "access ends: its requester is disabled or deleted in Identity Center, and somebody deleted the request's row",
+			"request_id", id, "subject", subject.Key())
+		return c.Remove(ctx, id, subject)
 	case err != nil:
 		return err
 	}

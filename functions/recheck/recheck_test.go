@@ -31,6 +31,7 @@ type world struct {
 
 	looked  []string // principals, in order
 	ended   []string // request ids, in order
+	removed []string // request id and subject
 	resumed []string
 	shown   []string
 	counted map[string]int
@@ -135,7 +136,10 @@ func (w *world) Get(_ context.Context, id string) (access.Request, error) {
 }
 
 func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
-	r := w.rows[id]
+	r, ok := w.rows[id]
+	if !ok {
+		return r, false, access.Errorf(access.CodeNotFound, "no row")
+	}
 	if err := w.failing[id]; err != nil {
 		return r, false, err
 	}
@@ -181,6 +185,10 @@ func (w *world) Resume(_ context.Context, token, _ string) error {
 func (w *world) checker() *Checker {
 	return &Checker{
 		Directory: w, Table: w, Store: &runs.Store{Objects: w.objects}, Tokens: w,
+		Remove: func(_ context.Context, id string, s access.Subject) error {
+			w.removed = append(w.removed, id+" "+s.Key())
+			return w.failing["Remove"]
+		},
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, w.failing["Policy"] },
 		Show: func(_ context.Context, run string) error {
 			w.shown = append(w.shown, run)
@@ -251,6 +259,30 @@ func TestWhoIsGoneLosesAccess(t *testing.T) {
 				t.Errorf("counted %v", w.counted)
 			}
 		})
+	}
+}
+
+// The access of somebody who is gone goes even if somebody deleted the request's
+// row: the lease says what it is.
+func TestAccessWithoutARowIsRemoved(t *testing.T) {
+	w := newWorld()
+	w.grants("lost", "p-1", admin)
+	w.grants("kept", "p-2", admin)
+	w.gone("p-1")
+	lost := w.rows["lost"]
+	delete(w.rows, "lost")
+	w.recheck(t)
+	if want := []string{"lost " + lost.Subject().Key()}; !slices.Equal(w.removed, want) || len(w.ended) > 0 {
+		t.Errorf("removed %q, ended %q; want %q removed", w.removed, w.ended, want)
+	}
+	// A call that fails is made again by the next run.
+	w.removed, w.failing["Remove"] = nil, access.Errorf(access.CodeUnavailable, "no answer")
+	w.now = w.now.Add(dueAfter)
+	w.recheck(t)
+	w.now = w.now.Add(claimFor)
+	w.recheck(t)
+	if len(w.removed) != 2 {
+		t.Errorf("removed %q, want it tried twice", w.removed)
 	}
 }
 

@@ -20,11 +20,11 @@ import (
 // atOnce is how many calls of a look wait for an answer at the same time.
 const atOnce = 16
 
-// Look starts a sweep for each request and lease that was left behind, and
-// removes overdue access itself. It may run beside itself: all it does may be
+// Look starts a sweep for each request and lease that was left behind, and has
+// late access removed without one. It may run beside itself: all it does may be
 // repeated.
 //
-// Overdue access comes first, and needs no list of executions: neither somebody
+// Late access comes first, and needs no list of executions: neither somebody
 // who fills that list nor a Step Functions that fails delays a removal.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
@@ -56,7 +56,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 
 	l.examineUnlisted(reading, open)
 	l.remove(ctx)
-	s.Gauge(metric.AccessOverdue, l.removed)
+	s.Gauge(metric.AccessOverdue, l.overdue)
 	l.start(ctx)
 	if l.later > 0 {
 		l.fail(access.Errorf(access.CodeThrottled, "%d requests are left to the next looks: there are too many executions to describe", l.later))
@@ -77,13 +77,13 @@ type look struct {
 	requests  map[string]examined
 	later     int // requests left to the next looks
 	found     []leftBehind
-	overdue   []overdue
-	removed   int // overdue access that revoke was invoked for
+	removals  []removal
+	overdue   int // how much access should have been removed a minute ago or before
 	failures  []error
 }
 
-// overdue is access that should have been removed a minute ago or before.
-type overdue struct {
+// removal is access that the look has removed without an execution.
+type removal struct {
 	Removal
 	begun bool // its removal has begun, so it is not granted anymore
 }
@@ -226,11 +226,14 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 		return
 	}
 	end, hasEnd := removalDue(e.row, e.liveness)
-	if hasEnd && !l.now.Before(end.Add(overdueAfter)) {
-		l.overdue = append(l.overdue, overdue{
-			Removal: Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: isGranted(e.row)},
-			begun:   !e.row.RevokingAt.IsZero(),
-		})
+	isPast := func(by time.Duration) bool { return hasEnd && !l.now.Before(end.Add(by)) }
+	// An execution that is alive and has begun to remove it gets more time.
+	begun := !e.row.RevokingAt.IsZero()
+	if isPast(overdueAfter) || isPast(lateAfter) && !(e.alive && begun) {
+		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: isGranted(e.row)}, begun})
+	}
+	if isPast(overdueAfter) {
+		l.overdue++
 	}
 	next, late, err := l.next(ctx, e.row, e.liveness)
 	if errors.Is(err, errLater) {
@@ -260,7 +263,8 @@ func (l *look) lease(lease access.Lease) {
 		}
 	}
 	if !l.now.Before(lease.EndsAt().Add(overdueAfter)) {
-		l.overdue = append(l.overdue, overdue{Removal: Removal{Operation: "settle", Lease: lease.Key}})
+		l.removals = append(l.removals, removal{Removal: Removal{Operation: "settle", Lease: lease.Key}})
+		l.overdue++
 	}
 	sum := sha256.Sum256([]byte(lease.Key))
 	left := leftBehind{prefix: "sweep-lease-" + hex.EncodeToString(sum[:8]) + "-", in: sweepInput{Mode: "sweep", Lease: lease.Key, Drift: lease.Drift}, first: true}
@@ -270,13 +274,13 @@ func (l *look) lease(lease access.Lease) {
 	l.found = append(l.found, left)
 }
 
-// remove invokes the function revoke for all access that is overdue, however
-// much there is, so that nobody delays a removal by stopping executions.
+// remove invokes the function revoke for all access that is late, however much
+// there is, so that nobody delays a removal by stopping executions.
 func (l *look) remove(ctx context.Context) {
-	failed := make([]error, len(l.overdue))
-	parallel.Do(len(l.overdue), atOnce, func(i int) {
-		in := l.overdue[i]
-		l.Logger.ErrorContext(ctx, "access is overdue: removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
+	failed := make([]error, len(l.removals))
+	parallel.Do(len(l.removals), atOnce, func(i int) {
+		in := l.removals[i]
+		l.Logger.WarnContext(ctx, "access is late: removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
 		if in.RequestID != "" && !in.begun {
 			if _, err := l.giveUp(ctx, in.RequestID); err != nil {
 				failed[i] = err
@@ -285,7 +289,7 @@ func (l *look) remove(ctx context.Context) {
 		}
 		failed[i] = l.Remover.Remove(ctx, in.Removal)
 	})
-	l.removed, l.overdue = l.removed+len(l.overdue), nil
+	l.removals = nil
 	l.failures = append(l.failures, slices.DeleteFunc(failed, func(err error) bool { return err == nil })...)
 }
 

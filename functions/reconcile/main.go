@@ -103,6 +103,8 @@ func run() int {
 		return p, err
 	}
 	steps := sfn.NewFromConfig(cfg)
+	functions := lambda.NewFromConfig(cfg)
+	remover := removerFunction{client: functions, arn: s.RevokeFunction}
 	store := runs.New(objects, s.CatalogBucket)
 	slow := (&identitycenter.Pace{Every: recheck.CallEvery, Now: time.Now, Sleep: catalog.Pause}).Config(sso)
 	h := &Handler{
@@ -116,7 +118,7 @@ func run() int {
 		Sweep: &Sweep{
 			Table:      table,
 			Executions: &machines{client: steps, requests: s.RequestMachine, reconcile: s.ReconcileMachine},
-			Remover:    removerFunction{client: lambda.NewFromConfig(cfg), arn: s.RevokeFunction},
+			Remover:    remover,
 			Now:        time.Now,
 			Unique:     func() string { return strings.ToLower(rand.Text()[:8]) },
 			Count:      metric.Count,
@@ -129,8 +131,9 @@ func run() int {
 			Table:     table,
 			Store:     store,
 			Tokens:    tasktoken.Resumer{API: steps},
+			Remove:    removeOf(remover),
 			Policy:    policy,
-			Show:      show(lambda.NewFromConfig(cfg), s.NotifyFunction),
+			Show:      show(functions, s.NotifyFunction),
 			NewID:     newRunID,
 			Now:       time.Now,
 			Count:     metric.Count,

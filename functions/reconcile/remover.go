@@ -24,6 +24,13 @@ type removerFunction struct {
 
 var _ Remover = removerFunction{}
 
+// removeOf removes the access of a request that was granted.
+func removeOf(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
+	return func(ctx context.Context, requestID string, s access.Subject) error {
+		return r.Remove(ctx, Removal{Operation: "confirm", RequestID: requestID, Subject: s, Granted: true})
+	}
+}
+
 // Remove invokes revoke, and does not wait for it. A removal that does not
 // succeed at once is invoked again by the next look.
 func (f removerFunction) Remove(ctx context.Context, in Removal) error {

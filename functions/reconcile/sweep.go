@@ -82,10 +82,12 @@ const (
 	// is alive, which begins to remove it within a second or two. A look that
 	// fails costs a minute: 20 s, a minute to the next look, another one if that
 	// fails, and two cold starts are still less than the 150 s within which the
-	// first attempt to remove access must come.
+	// first attempt to remove access must come. The look removes late access both
+	// by a sweep and directly: somebody may stop each sweep as it starts.
 	lateAfter = 20 * time.Second
 	// overdueAfter is how long after its end access counts as overdue: the look
-	// raises the alarm and removes the access itself.
+	// raises the alarm, and removes the access directly even if an execution that
+	// is alive has begun to.
 	overdueAfter = time.Minute
 	// lateAgain is the time between two sweeps of a request whose execution is
 	// alive, and how long after the end a removal that such an execution has
@@ -114,7 +116,7 @@ const (
 // that is still there after its end, and leases that no request holds. It
 // decides from the table and from what Step Functions says about the very
 // executions that the table names, and starts the reconcile machine, which does
-// the rest. Overdue access it removes itself.
+// the rest. Late access it also has removed directly.
 type Sweep struct {
 	Table      SweepTable
 	Executions Executions

@@ -396,10 +396,10 @@ func TestLookFindsItsNameTaken(t *testing.T) {
 	}
 }
 
-// Access that is overdue by a minute is counted, and removed without an
-// execution, however many there are, and whatever sweeps and lists say.
-func TestLookRemovesOverdueAccess(t *testing.T) {
-	end := noon.Add(-overdueAfter)
+// Late access is removed without an execution, however much there is, and whatever
+// sweeps and lists say. After a minute it is counted.
+func TestLookRemovesLateAccess(t *testing.T) {
+	end, late := noon.Add(-overdueAfter), noon.Add(-lateAfter)
 	granted := func(r access.Request) Removal {
 		return Removal{Operation: "confirm", RequestID: r.ID, Subject: r.Subject(), Granted: true}
 	}
@@ -413,25 +413,31 @@ func TestLookRemovesOverdueAccess(t *testing.T) {
 		ended   time.Time // of its execution, if it is over
 		want    []Removal
 		kept    bool // it is not given up first: its removal has begun
+		overdue int  // how much is counted, of requests and leases
 	}{
-		{name: "not yet", row: asked(time.Hour, active(end.Add(time.Second)))},
-		{name: "overdue", row: asked(time.Hour, active(end)), want: []Removal{granted(asked(time.Hour, active(end)))}},
-		{name: "overdue, and its execution is alive", row: asked(time.Hour, active(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, active(end)))}},
-		{name: "being removed for too long", row: asked(time.Hour, removing(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, removing(end)))}, kept: true},
-		{name: "ended early", row: asked(time.Hour, endedEarly(end)), want: []Removal{granted(asked(time.Hour, endedEarly(end)))}},
-		{name: "perhaps created", row: perhaps, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}},
-		{name: "perhaps created, stopped a minute ago", row: asked(time.Hour, approved), ended: end, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}},
-		{name: "perhaps created, just stopped", row: asked(time.Hour, approved), ended: end.Add(time.Second)},
+		{name: "not yet", row: asked(time.Hour, active(late.Add(time.Second)))},
+		{name: "late", row: asked(time.Hour, active(late)), want: []Removal{granted(asked(time.Hour, active(late)))}},
+		{name: "late, and its execution is alive", row: asked(time.Hour, active(late)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, active(late)))}},
+		{name: "being removed", row: asked(time.Hour, removing(late)), running: []string{"arn:abc"}},
+		{name: "being removed, not overdue yet", row: asked(time.Hour, removing(end.Add(time.Second))), running: []string{"arn:abc"}},
+		{name: "its removal was stopped", row: asked(time.Hour, removing(late)), ended: late, want: []Removal{granted(asked(time.Hour, removing(late)))}, kept: true},
+		{name: "overdue", row: asked(time.Hour, active(end)), want: []Removal{granted(asked(time.Hour, active(end)))}, overdue: 1},
+		{name: "overdue, and its execution is alive", row: asked(time.Hour, active(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, active(end)))}, overdue: 1},
+		{name: "being removed for too long", row: asked(time.Hour, removing(end)), running: []string{"arn:abc"}, want: []Removal{granted(asked(time.Hour, removing(end)))}, kept: true, overdue: 1},
+		{name: "ended early", row: asked(time.Hour, endedEarly(end)), want: []Removal{granted(asked(time.Hour, endedEarly(end)))}, overdue: 1},
+		{name: "perhaps created", row: perhaps, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}, overdue: 1},
+		{name: "perhaps created, stopped a while ago", row: asked(time.Hour, approved), ended: late, want: []Removal{{Operation: "confirm", RequestID: "abc", Subject: perhaps.Subject()}}},
+		{name: "perhaps created, just stopped", row: asked(time.Hour, approved), ended: late.Add(time.Second)},
 		{name: "active, stopped long ago", row: asked(time.Hour, active(noon.Add(time.Hour))), ended: end},
 		{name: "undecided, stopped long ago", row: asked(time.Hour, nil), ended: end},
 		{name: "removed", row: asked(time.Hour, func(r *access.Request) { active(end)(r); r.RevokedAt = noon })},
-		{name: "the list can't be read", row: asked(time.Hour, active(end)), failing: "Running", want: []Removal{granted(asked(time.Hour, active(end)))}},
-		{name: "Step Functions can't be asked", row: asked(time.Hour, active(end)), failing: "Describe", want: []Removal{granted(asked(time.Hour, active(end)))}},
-		{name: "no sweep can be started", row: asked(time.Hour, active(end)), failing: "Start", want: []Removal{granted(asked(time.Hour, active(end)))}},
-		{name: "a lease of nobody's", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end}, want: []Removal{{Operation: "settle", Lease: "k"}}},
+		{name: "the list can't be read", row: asked(time.Hour, active(end)), failing: "Running", want: []Removal{granted(asked(time.Hour, active(end)))}, overdue: 1},
+		{name: "Step Functions can't be asked", row: asked(time.Hour, active(end)), failing: "Describe", want: []Removal{granted(asked(time.Hour, active(end)))}, overdue: 1},
+		{name: "no sweep can be started", row: asked(time.Hour, active(end)), failing: "Start", want: []Removal{granted(asked(time.Hour, active(end)))}, overdue: 1},
+		{name: "a lease of nobody's", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end}, want: []Removal{{Operation: "settle", Lease: "k"}}, overdue: 1},
 		{name: "a lease of nobody's, not yet", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(time.Second)}},
 		{name: "a lease of a lost row", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(-time.Hour), Holders: map[string]access.Holder{"lost": {End: end}}},
-			want: []Removal{{Operation: "settle", Lease: "k"}}},
+			want: []Removal{{Operation: "settle", Lease: "k"}}, overdue: 1},
 	} {
 		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Running}, running: test.running, failing: test.failing, ended: test.ended}
 		if !test.ended.IsZero() {
@@ -447,7 +453,7 @@ func TestLookRemovesOverdueAccess(t *testing.T) {
 		if !reflect.DeepEqual(l.removed, test.want) {
 			t.Errorf("%s: removed %+v, want %+v", test.name, l.removed, test.want)
 		}
-		if want := fmt.Sprint("AccessOverdue ", len(test.want)); !slices.Contains(l.gauged, want) {
+		if want := fmt.Sprint("AccessOverdue ", test.overdue); !slices.Contains(l.gauged, want) {
 			t.Errorf("%s: %q, want %q", test.name, l.gauged, want)
 		}
 		if gaveUp := l.rows["abc"].Tombstone; gaveUp != (len(l.removed) > 0 && l.removed[0].RequestID != "" && !test.kept) {

@@ -101,15 +101,16 @@ func wire(w *world, name string) handler {
 			p, _, err := policy.Load(ctx)
 			return p, err
 		}
+		remover := reconcile.NewRemover(w.lambda, "revoke")
 		return edge(w, (&reconcile.Handler{
 			Sweep: &reconcile.Sweep{
-				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN), Remover: reconcile.NewRemover(w.lambda, "revoke"),
+				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN), Remover: remover,
 				Unique: func() string { return fmt.Sprintf("%08x", uint32(w.source.dice("unique").next())) },
 				Now:    w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
 			},
 			Claims: &claims.Sweep{Table: store, Now: w.clock.now},
 			People: &recheck.Checker{
-				Directory: center, Table: store, Store: runs.New(w.objects, catalogBucket), Tokens: tasktoken.Resumer{API: w.steps}, Policy: policyNow,
+				Directory: center, Table: store, Store: runs.New(w.objects, catalogBucket), Tokens: tasktoken.Resumer{API: w.steps}, Remove: reconcile.RemoveOf(remover), Policy: policyNow,
 				Show:  func(context.Context, string) error { panic("there are too few people for a wave") },
 				NewID: func(time.Time) string { panic("there are too few people for a wave") },
 				Now:   w.clock.now, Count: count, Logger: w.logger,

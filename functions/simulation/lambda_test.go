@@ -58,6 +58,7 @@ type invocation struct {
 	stalls int // the call before which it stands still
 
 	dead, over bool
+	refused    bool // Lambda did not let it through
 	endedAt    time.Time
 	faults     map[string]bool // services whose calls failed
 	lostAnswer bool            // the answer to a creation was lost
@@ -94,9 +95,24 @@ func (l *lambda) Invoke(ctx context.Context, in *awslambda.InvokeInput, _ ...fun
 		if err := json.Unmarshal(in.Payload, &payload); err != nil {
 			panic(err)
 		}
-		l.run(*in.FunctionName, payload, in.Payload, nil)
+		l.event(*in.FunctionName, payload, in.Payload, l.world.clock.now().Add(eventAge))
 		return &awslambda.InvokeOutput{StatusCode: http.StatusAccepted}, nil
 	})
+}
+
+// eventAge is for how long Lambda tries to get a function to take such an
+// invocation, as the template says.
+const eventAge = time.Minute
+
+// event runs a function, and again if Lambda itself did not let the invocation
+// through; the function's own errors end it.
+func (l *lambda) event(name string, payload map[string]any, text []byte, until time.Time) {
+	inv := l.run(name, payload, text, nil)
+	inv.then = func(inv *invocation) {
+		if again := l.world.clock.now().Add(time.Second); inv.refused && again.Before(until) {
+			l.world.then(again, inv.source.dice("event").next(), func() { l.event(name, payload, text, until) })
+		}
+	}
 }
 
 // Of the transient errors that the machines retry, those that Lambda itself
@@ -147,6 +163,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		}()
 		if before {
 			w.clock.until(w.clock.now().Add(d.between(5*time.Millisecond, 50*time.Millisecond)), d.next())
+			inv.refused = true
 			inv.answer(nil, &failure{errorsBefore[which%uint64(len(errorsBefore))], ""})
 			return
 		}

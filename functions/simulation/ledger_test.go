@@ -444,7 +444,9 @@ func (l *ledger) written(key string, before, after row) {
 	if was.RevokedAt.IsZero() && !is.RevokedAt.IsZero() {
 		l.removal(r, is)
 	}
-	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && there && !byHand && s.since.Before(now.Add(-time.Second)) {
+	// Identity Center may still list what a deleted user had; nobody can use it.
+	usable := there && l.world.absent.kind(is.Requester.PrincipalID) != idtypesDeleted
+	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && usable && !byHand && s.since.Before(now.Add(-time.Second)) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
 			l.broken(2, "request %s is recorded as removed, and its access is there", id)
 		}

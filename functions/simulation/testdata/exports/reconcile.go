@@ -7,3 +7,5 @@ func NewExecutions(client StepFunctionsAPI, requests, reconcile string) Executio
 
 // NewRemover is what main makes of Lambda's client.
 func NewRemover(client LambdaAPI, revoke string) Remover { return removerFunction{client, revoke} }
+
+var RemoveOf = removeOf
