@@ -77,7 +77,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 // other tests moto may be too slow for the first look to count, so that this one
 // runs alone.
 func TestRemovedByHandBeforeItsEnd(t *testing.T) {
-	w := wish{bob, "log-archive", "ReadOnlyAccess", 120}
+	w := wish{carol, "log-archive", "ReadOnlyAccess", 120}
 	r := local.ask(t, w)
 	r.waitAssigned(t)
 	r.shows(t, "🟢")

@@ -50,7 +50,7 @@ func (s *stack) ends(t *testing.T, arn string) (sfntypes.ExecutionStatus, []stri
 // no access early, and changes nothing.
 func TestSecondExecution(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{bob, "security-tooling", "ReadOnlyAccess", 120})
+	r := local.ask(t, wish{carol, "security-tooling", "ReadOnlyAccess", 120})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	before := r.events(t)
@@ -82,7 +82,7 @@ func TestSecondExecution(t *testing.T) {
 // The access is removed in time all the same.
 func TestSweepOfATakenName(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{bob, "data-lake", "ReadOnlyAccess", 120})
+	r := local.ask(t, wish{carol, "network", "ReadOnlyAccess", 120})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	r.execution(t) // before there are decoys of its name
@@ -113,7 +113,7 @@ func TestSweepOfATakenName(t *testing.T) {
 func TestSweepsAreStopped(t *testing.T) {
 	t.Parallel()
 	// A sweep is held up, so that there is time to stop it.
-	r := local.ask(t, wish{bob, "analytics-sandbox", "ReadOnlyAccess", 120},
+	r := local.ask(t, wish{carol, "analytics-sandbox", "ReadOnlyAccess", 120},
 		faults.Rule{Kind: faults.Delay, Function: "-reconcile", Operation: "tombstone", DelayMS: 20_000, Count: 50})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
