@@ -255,7 +255,12 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	var failed error
-	done := max(r.Audited, 0) // whatever somebody wrote there by hand, the records are written
+	done := r.Audited
+	if done < 0 || done > len(r.Events) {
+		// Somebody wrote there by hand, or deleted the row and its form came again:
+		// the records are written all the same.
+		done = 0
+	}
 	for ; done < len(r.Events); done++ {
 		if err := h.Log.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)

@@ -303,6 +303,25 @@ func TestRepeatedTaskMakesNoSecondRecord(t *testing.T) {
 	}
 }
 
+// A row that claims more records than it has events, or fewer than none, hides no
+// event.
+func TestACountThatMakesNoSenseHidesNothing(t *testing.T) {
+	for _, audited := range []int{-1, 99} {
+		w := &world{row: revoked(access.RemovalDone), refuses: -1}
+		w.row.Audited = audited
+		if _, err := w.do(t, "revoked", ""); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, e := range w.row.Events {
+			want = append(want, string(e.Kind))
+		}
+		if !slices.Contains(want, "revoked") || !slices.Equal(w.written, want) {
+			t.Errorf("with a count of %d: written %q, want %q", audited, w.written, want)
+		}
+	}
+}
+
 func TestApprovedButNotGranted(t *testing.T) {
 	w := &world{row: notGranted(), refuses: -1}
 	if _, err := w.do(t, "revoked", ""); err != nil {

@@ -85,7 +85,7 @@ type look struct {
 // removal is access that the look has removed without an execution.
 type removal struct {
 	Removal
-	begun bool // its removal has begun, so it is not granted anymore
+	begun bool // its removal has begun, or it has no row: it is not granted anymore
 }
 
 // examined is what a look found out about a request.
@@ -255,12 +255,19 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 }
 
 // lease notes what is left to do for a lease that is due: nothing while one of
-// its holders is open, even one that the index of open requests lacks.
+// its holders is open, even one that the index of open requests lacks. A holder
+// whose row somebody deleted leaves at its end all the same.
 func (l *look) lease(lease access.Lease) {
-	for id := range lease.Holders {
-		if l.requests[id].isOpen() {
-			return
+	held := false
+	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
+		held = held || l.requests[id].isOpen()
+		end := lease.Holders[id].End
+		if access.CodeOf(l.requests[id].err) == access.CodeNotFound && !end.IsZero() && !l.now.Before(end.Add(lateAfter)) {
+			l.removals = append(l.removals, removal{Removal: Removal{Operation: "confirm", RequestID: id, Subject: lease.Subject, Granted: true}, begun: true})
 		}
+	}
+	if held {
+		return
 	}
 	if !l.now.Before(lease.EndsAt().Add(overdueAfter)) {
 		l.removals = append(l.removals, removal{Removal: Removal{Operation: "settle", Lease: lease.Key}})

@@ -437,7 +437,9 @@ func TestLookRemovesLateAccess(t *testing.T) {
 		{name: "a lease of nobody's", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end}, want: []Removal{{Operation: "settle", Lease: "k"}}, overdue: 1},
 		{name: "a lease of nobody's, not yet", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(time.Second)}},
 		{name: "a lease of a lost row", row: asked(time.Hour, nil), lease: access.Lease{SettlesAt: end.Add(-time.Hour), Holders: map[string]access.Holder{"lost": {End: end}}},
-			want: []Removal{{Operation: "settle", Lease: "k"}}, overdue: 1},
+			want: []Removal{{Operation: "confirm", RequestID: "lost", Granted: true}, {Operation: "settle", Lease: "k"}}, kept: true, overdue: 1},
+		{name: "a lost row's share in a lease of others", row: asked(time.Hour, active(noon.Add(time.Hour))), running: []string{"arn:abc"},
+			lease: access.Lease{SettlesAt: late, Holders: map[string]access.Holder{"lost": {End: late}, "abc": {}}}, want: []Removal{{Operation: "confirm", RequestID: "lost", Granted: true}}, kept: true},
 	} {
 		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Running}, running: test.running, failing: test.failing, ended: test.ended}
 		if !test.ended.IsZero() {

@@ -374,6 +374,9 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		inv.mu.Lock()
 		inv.faults[service] = true
 		inv.mu.Unlock()
+		if kind != "is throttled" {
+			inv.noteLost(operation) // nobody can know whether it had its effect
+		}
 		if w.clock.story != nil {
 			w.clock.say("  %s of %s: %s %s", inv.function, inv.about, operation, kind)
 		}

@@ -31,8 +31,8 @@ func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool
 	return true, tableError(l.Table.Rebuild(ctx, access.RebuiltFrom(lease, id, l.Now())), doing)
 }
 
-// restoreOthers adds those of the lease's holders to others whose rows somebody
-// deleted, with new rows: their time is not over, and their executions come to
+// restoreOthers gives a new row to each of the lease's holders whose row somebody
+// deleted, and adds it to others if its time is not over: its execution comes to
 // remove the access. A holder that was never confirmed is left out, and so is one
 // whose row may have been dropped because the request was closed long ago.
 func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id string, others map[string]access.Holder) error {
@@ -50,7 +50,9 @@ func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id strin
 		if err := l.Table.Rebuild(ctx, access.RebuiltFrom(lease, other, l.Now())); err != nil {
 			return err
 		}
-		others[other] = holder
+		if l.Now().Before(holder.End) {
+			others[other] = holder
+		}
 	}
 	return nil
 }

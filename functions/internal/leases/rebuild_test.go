@@ -84,6 +84,27 @@ func TestOthersWithoutARow(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
+// A holder whose row was deleted, and whose time is over, keeps nothing. Its new
+// row lets the sweep record its end.
+func TestOthersWithoutARowWhoseTimeIsOver(t *testing.T) {
+	w, l := still("a", "b")
+	w.grant(t, l, "a")
+	w.grant(t, l, "b")
+	end := w.rows["b"].End
+	delete(w.rows, "b")
+	w.now = end
+	if got := w.release(t, l, "a"); got != access.RemovalDone || w.exists {
+		t.Errorf("removal = %s, access %v", got, w.exists)
+	}
+	if r := w.rows["b"]; r.Rebuilt == nil || !r.RevokedAt.IsZero() {
+		t.Errorf("the other's row is %+v", r)
+	}
+	if got := w.release(t, l, "b"); got != access.RemovalDone {
+		t.Errorf("the other: %s", got)
+	}
+	w.wantNothingLeft(t)
+}
+
 // A holder that ended so long ago that the table has dropped its row is none.
 func TestOthersOfLongAgo(t *testing.T) {
 	w, l := still("a", "b")
