@@ -82,7 +82,7 @@ func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 	r.waitAssigned(t)
 	r.shows(t, "🟢")
 	local.takeBack(t, w)
-	if res := local.press(t, bob, r.message(t), "end", false); !res.OK {
+	if res := local.press(t, carol, r.message(t), "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
