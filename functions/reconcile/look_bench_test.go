@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // stepFunctions counts the calls of a look, and answers with pages of 1,000.
 type stepFunctions struct {
+	mu                      sync.Mutex
 	running                 []string // ARNs
 	lists, describes, start int
 }
@@ -39,7 +41,9 @@ func (s *stepFunctions) ListExecutions(_ context.Context, in *sfn.ListExecutions
 }
 
 func (s *stepFunctions) DescribeExecution(_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options)) (*sfn.DescribeExecutionOutput, error) {
+	s.mu.Lock()
 	s.describes++
+	s.mu.Unlock()
 	status := types.ExecutionStatusAborted
 	if slices.Contains(s.running, *in.ExecutionArn) {
 		status = types.ExecutionStatusRunning
