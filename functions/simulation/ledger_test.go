@@ -58,6 +58,7 @@ type dossier struct {
 	// deletedAt is when somebody deleted its row; lost: while it had access.
 	deletedAt time.Time
 	lost      bool
+	confirmed bool // its lease said when its access ends
 	// redriven: its execution went on after it had ended.
 	redriven bool
 	created  time.Time // when the creation of its access was accepted; zero: never
@@ -272,7 +273,11 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 	}
 	s := l.subject(key)
 	s.deleted = now
-	if byHand && !drift && !s.mixed && !(membershipID != "" && s.lost) {
+	// With neither row nor lease, the request's own execution takes what is there for
+	// what it made.
+	_, leased := l.world.table.lease(key)
+	blind := !leased && !l.request(inv.about).deletedAt.IsZero()
+	if byHand && !drift && !s.mixed && !blind && !(membershipID != "" && s.lost) {
 		l.broken(6, "%s was made by hand, and %s %s of %s removes it", key, inv.function, operation, inv.about)
 	}
 	if inv.faults["dynamodb"] {
@@ -325,6 +330,9 @@ func (l *ledger) exempt(key string, since time.Time) bool {
 			for _, who := range people {
 				if key != (access.Subject{Target: t, PrincipalID: who.PrincipalID}).Key() {
 					continue
+				}
+				if l.world.absent.kind(who.PrincipalID) == idtypesDeleted {
+					continue // an exemption names an email, and nobody has it
 				}
 				for _, e := range p.ExemptionsOf(t, l.world.clock.now()) {
 					exempt = exempt || e.IsFor(who.Email)
@@ -524,6 +532,13 @@ func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 // leaseWritten notes whether somebody else had removed the access when a lease
 // says so.
 func (l *ledger) leaseWritten(key string, before, after row) {
+	if after != nil {
+		for id, holder := range as[access.Lease](after).Holders {
+			if !holder.End.IsZero() {
+				l.request(id).confirmed = true
+			}
+		}
+	}
 	if after == nil || !as[access.Lease](after).Missing || before != nil && as[access.Lease](before).Missing {
 		return
 	}
