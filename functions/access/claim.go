@@ -31,7 +31,7 @@ const (
 
 // Holds reports whether the claim of principalID to the target with that key
 // counts, given the request that it names; nil where there is no such request. A
-// claim counts while its request is undecided. Whoever decides or closes a
+// claim counts while its request is undecided. Whatever decides or closes a
 // request frees its claim with that, whether or not the claim is still there.
 func (c Claim) Holds(principalID, key string, r *Request, now time.Time) bool {
 	if r == nil {

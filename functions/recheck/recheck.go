@@ -240,7 +240,7 @@ func same(a, b runs.People) bool {
 	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
 }
 
-// enter notes who has access now. Who has none any more is forgotten after a
+// enter notes who has access now. People without access are forgotten after a
 // while: the index may have missed them, and the hour of a wave counts them.
 func enter(p *runs.People, holders map[string][]string, now time.Time) {
 	for id := range holders {
@@ -319,7 +319,7 @@ type lookup struct {
 	at     time.Time
 }
 
-// lookUp looks people up, one after the other. Who is not in the answer could
+// lookUp looks people up, one after the other. People missing from the answer could
 // not be looked up, or not in time.
 func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, []error) {
 	var failures []error
@@ -347,9 +347,9 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	return found, failures
 }
 
-// judge enters what was found, and says whose access ends now. Whoever is found
+// judge enters what was found, and says whose access ends now. Anyone found
 // gone after the limit within an hour is reached is held: a person decides. So
-// is everybody who is found gone in the same run. Who is to be ended counts as
+// is everybody who is found gone in the same run. Someone whose access is to end counts as
 // looked up only once that is done.
 func judge(p *runs.People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string

@@ -366,7 +366,7 @@ const mostCandidates = 2
 
 // sweep starts one sweep, unless one runs. Its name is that of the minute; of
 // access that an execution leaves there although it is alive, that of ten
-// minutes. Whoever took the name before delays nothing.
+// minutes. Somebody who took the name before delays nothing.
 func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
 	text, err := json.Marshal(left.in)
 	if err != nil {
