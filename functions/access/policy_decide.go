@@ -158,7 +158,7 @@ func offers(from []Statement, affecting []int) bool {
 	return approvable || free.holds()
 }
 
-// lists says whether somebody, whose email is normalized and ASCII, is among the
+// lists reports whether somebody, whose email is normalized and ASCII, is among the
 // approvers.
 func (s *Statement) lists(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {

@@ -83,7 +83,7 @@ func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Find
 	return run, findings, err
 }
 
-// writeFindings writes the records. What the bucket does not take raises the
+// writeFindings writes the records. A record that the bucket refuses raises the
 // alarm and is Unavailable; the next try goes through all of them again, and
 // writes what is missing.
 func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records []auditrecord.Finding) error {

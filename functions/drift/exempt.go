@@ -59,7 +59,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 
 // spare enters into what is known which findings a run in mode revoke leaves
 // alone, says since when, and reports whether this run is the first to leave
-// one. What has ended is forgotten.
+// one. Those that have ended are forgotten.
 func spare(k *runs.Known, plan *runs.Plan, findings []access.Finding, now time.Time) (first bool) {
 	if plan.Mode != access.DriftRevoke {
 		return false

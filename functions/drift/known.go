@@ -77,7 +77,7 @@ func forget(k *runs.Known, plan *runs.Plan, findings []access.Finding) {
 }
 
 // toTell are the findings that a run tells of: where it removes all, otherwise
-// those that are exempt, and those that no other run has told of for a day.
+// those that are exempt, and those that no other run has reported for a day.
 func toTell(plan *runs.Plan, k runs.Known, findings []access.Finding, now time.Time) []access.Finding {
 	var tell []access.Finding
 	for _, f := range findings {

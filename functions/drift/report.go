@@ -116,7 +116,7 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 
 // claim puts into the report what no other run has told of, and marks it as told
 // in the same step: of two runs side by side one tells. A repeated step claims
-// the same again. What is gone is forgotten.
+// the same again. Findings that are gone are forgotten.
 func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftReport, findings []access.Finding, c *runs.Collected) error {
 	return e.remember(ctx, func(k *runs.Known) {
 		r.Findings = toTell(plan, *k, findings, r.At)
