@@ -260,7 +260,7 @@ func TestRespondOnlyToSlack(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	s := newFakeSlack(t, map[string][]answer{
-		"users.info": {ok(`{"ok":true,"user":{"id":"U0ALICE","team_id":"T0TEAM","name":"alice","real_name":"Alice A.","is_restricted":true,
+		"users.info": {ok(`{"ok":true,"user":{"id":"U0ALICE","team_id":"T0TEAM","name":"alice","real_name":"Alice A.","is_restricted":true,"is_email_confirmed":true,
 			"profile":{"email":"Alice@Example.com","display_name":" Alice\n"},"enterprise_user":{"enterprise_id":"E0ORG","teams":["T0TEAM","T0OTHER"]}}}`),
 			refused("user_not_found")},
 		"users.lookupByEmail": {ok(`{"ok":true,"user":{"id":"U0BOB","team_id":"T0TEAM","deleted":true,"is_bot":true,"is_stranger":true,"profile":{"real_name":"Bob B."}}}`),
@@ -269,7 +269,7 @@ func TestUsers(t *testing.T) {
 	ctx := context.Background()
 
 	u, err := s.client().User(ctx, "U0ALICE")
-	want := User{ID: "U0ALICE", TeamID: "T0TEAM", Email: "alice@example.com", Name: "Alice", EnterpriseID: "E0ORG", Teams: []string{"T0TEAM", "T0OTHER"}, Guest: true}
+	want := User{ID: "U0ALICE", TeamID: "T0TEAM", Email: "Alice@Example.com", EmailConfirmed: true, Name: "Alice", EnterpriseID: "E0ORG", Teams: []string{"T0TEAM", "T0OTHER"}, Guest: true}
 	if err != nil || fmt.Sprint(u) != fmt.Sprint(want) {
 		t.Errorf("got %+v, %v, want %+v", u, err, want)
 	}

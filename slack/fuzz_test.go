@@ -152,12 +152,13 @@ func FuzzRequestMessage(f *testing.F) {
 	})
 }
 
-// What Slack answers about a user: an address compares as ours do, and a name is
-// a line of text. Whom Slack calls a bot, a guest or a stranger is no member.
+// What Slack answers about a user: an address is without white space around it,
+// confirmed only where Slack says so, and a name is a line of text. Whom Slack calls a bot, a guest or a stranger is no member.
 func FuzzUser(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"U1","team_id":"T1","name":"x","profile":{"email":" Ann@Example.COM ","display_name":"*Ann*\n\u202e"}}`,
 		`{"id":"USLACKBOT","team_id":"T1"}`, `{"id":"U1","team_id":"T1","is_stranger":true}`, `{"id":"U1","enterprise_user":{"teams":["T1"],"enterprise_id":"E1"},"is_ultra_restricted":true}`, `{}`, `null`,
+		`{"id":"U1","team_id":"T1","is_email_confirmed":true,"profile":{"email":"ann@example.com\u00a0"}}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -167,7 +168,7 @@ func FuzzUser(f *testing.F) {
 			return
 		}
 		u := userOf(&from)
-		if u.Email != access.NormalizeEmail(u.Email) || !printable(u.Name) || u.Name != strings.TrimSpace(u.Name) {
+		if u.Email != access.TrimEmail(u.Email) || access.NormalizeEmail(u.Email) != access.NormalizeEmail(from.Profile.Email) || u.EmailConfirmed != from.IsEmailConfirmed || !printable(u.Name) || u.Name != strings.TrimSpace(u.Name) {
 			t.Errorf("%s is read as %+v", text, u)
 		}
 		outsider := from.IsBot || from.IsRestricted || from.IsUltraRestricted || from.IsStranger || from.Deleted || from.IsInvitedUser

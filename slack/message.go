@@ -43,7 +43,7 @@ func RequestMessage(r access.Request) Message {
 	m.Text = fallback(s, r)
 	m.Blocks = append(m.Blocks, header(titles[s]))
 	if r.Requester.SecondaryDomain {
-		m.Blocks = append(m.Blocks, secondaryDomainWarning()...)
+		m.Blocks = append(m.Blocks, secondaryDomainWarning(r.Requester)...)
 	}
 	if r.Rebuilt != nil {
 		m.Blocks = append(m.Blocks, rebuiltDetails(r))
@@ -96,10 +96,21 @@ func header(text string) slackgo.Block {
 	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
 }
 
-func secondaryDomainWarning() []slackgo.Block {
+// secondaryDomainWarning says which user the access is for. The release before
+// this one entered only the user's id.
+func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	text := new(richText).
 		strong("Please check that this is the right person. ").
-		text("The email that Slack has leads to nobody in Identity Center; the user was found under one of the fallback domains.")
+		text("Nobody in Identity Center has the email address that Slack has. This access goes to a user who was found under a fallback domain:")
+	for _, line := range []struct{ label, value string }{
+		{"User in Identity Center", first(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
+		{"Name", clean(p.FoundAs.DisplayName)},
+		{"Email", clean(p.FoundAs.Email)},
+	} {
+		if line.value != "" {
+			text.label(line.label).text(cut(line.value, maxName))
+		}
+	}
 	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
 }
 

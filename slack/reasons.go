@@ -51,6 +51,8 @@ func failureReason(code access.Code) string {
 		return ManagementAccount
 	case access.CodeRefused:
 		return "This access is no longer permitted."
+	case access.CodeAmbiguous:
+		return "Several users in IAM Identity Center have the same email address, so this app can't tell whose access this is. Please tell the people who run it."
 	case access.CodeNotFound:
 		return "The account, the permission set or the user no longer exists."
 	case access.CodeFailed:

@@ -12,12 +12,16 @@ import (
 type User struct {
 	ID     string
 	TeamID string // home workspace
-	Email  string // lower case; empty where the app may not see it
+	Email  string // as Slack has it; empty where the app may not see it
 	Name   string
 	// EnterpriseID and Teams are the enterprise and its workspaces that the
 	// user belongs to, in an Enterprise organization.
 	EnterpriseID string
 	Teams        []string
+
+	// EmailConfirmed reports whether the user has confirmed to Slack that Email is
+	// theirs. Where Slack doesn't say, it counts as not confirmed.
+	EmailConfirmed bool
 
 	Deleted  bool // deactivated
 	Bot      bool
@@ -40,15 +44,16 @@ const slackbot = "USLACKBOT"
 
 func userOf(u *slackgo.User) User {
 	return User{
-		ID:           u.ID,
-		TeamID:       u.TeamID,
-		Email:        access.NormalizeEmail(u.Profile.Email),
-		Name:         first(clean(u.Profile.DisplayName), clean(u.Profile.RealName), clean(u.RealName), clean(u.Name)),
-		EnterpriseID: u.Enterprise.EnterpriseID,
-		Teams:        u.Enterprise.Teams,
-		Deleted:      u.Deleted,
-		Bot:          u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.ID == slackbot,
-		Guest:        u.IsRestricted || u.IsUltraRestricted || u.IsInvitedUser,
-		Stranger:     u.IsStranger,
+		ID:             u.ID,
+		TeamID:         u.TeamID,
+		Email:          access.TrimEmail(u.Profile.Email),
+		Name:           first(clean(u.Profile.DisplayName), clean(u.Profile.RealName), clean(u.RealName), clean(u.Name)),
+		EnterpriseID:   u.Enterprise.EnterpriseID,
+		Teams:          u.Enterprise.Teams,
+		EmailConfirmed: u.IsEmailConfirmed,
+		Deleted:        u.Deleted,
+		Bot:            u.IsBot || u.IsWorkflowBot || u.IsConnectorBot || u.ID == slackbot,
+		Guest:          u.IsRestricted || u.IsUltraRestricted || u.IsInvitedUser,
+		Stranger:       u.IsStranger,
 	}
 }

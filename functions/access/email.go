@@ -7,7 +7,7 @@ import "strings"
 // It folds nothing else. Unicode folding would make one address of two: it turns
 // K (U+212A, the Kelvin sign) into k.
 func NormalizeEmail(s string) string {
-	s = strings.Trim(s, "\t\n\v\f\r ")
+	s = TrimEmail(s)
 	for i := range len(s) {
 		if isUpper(s[i]) {
 			return lower(s)
@@ -15,6 +15,9 @@ func NormalizeEmail(s string) string {
 	}
 	return s
 }
+
+// TrimEmail returns s without the ASCII white space around it.
+func TrimEmail(s string) string { return strings.Trim(s, "\t\n\v\f\r ") }
 
 // IsASCII reports whether s has only ASCII characters. An email that has others
 // matches nobody: not as a requester, not as an approver, not in the policy.

@@ -22,6 +22,7 @@ const (
 	CodeInvalid       Code = "Invalid"           // what came in makes no sense
 	CodeNotFound      Code = "NotFound"          // account, permission set, user, request
 	CodeRefused       Code = "Refused"           // the policy, or who is who, does not permit it
+	CodeAmbiguous     Code = "AmbiguousEmail"    // several users of Identity Center share an email
 	CodeForeign       Code = "ForeignAccess"     // the access exists and is not ours
 	CodeManagement    Code = "ManagementAccount" // AWS lets nobody but that account itself give access to it
 	CodeFailed        Code = "AssignmentFailed"  // Identity Center said FAILED

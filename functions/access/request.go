@@ -20,6 +20,15 @@ type Person struct {
 	// SecondaryDomain says that PrincipalID was found under one of the
 	// fallback domains, not under Email itself. Such a person never approves.
 	SecondaryDomain bool `json:"secondary_domain,omitempty"`
+	// FoundAs is that user, where SecondaryDomain is set.
+	FoundAs DirectoryUser `json:"found_as,omitzero"`
+}
+
+// DirectoryUser is a user of Identity Center, for people to recognize.
+type DirectoryUser struct {
+	UserName    string `json:"user_name,omitempty"`
+	DisplayName string `json:"display_name,omitempty"`
+	Email       string `json:"email,omitempty"`
 }
 
 // Request is one request for access: the row that is the truth about it. Its

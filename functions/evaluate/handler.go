@@ -256,7 +256,7 @@ func noneKnown(unknown []string) string {
 	if more := len(unknown) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return "None of those who could approve this is a member of the Slack workspace: " + text + "."
+	return "None of those who could approve this is a full member of the Slack workspace with a confirmed email address: " + text + "."
 }
 
 // outcome enters an outcome. Where somebody was faster, theirs stands in the

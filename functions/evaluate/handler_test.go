@@ -172,7 +172,7 @@ func TestEvaluate(t *testing.T) {
 		{
 			name: "no approver known to Slack", statement: byAnn,
 			change: func(w *world) { w.known, w.unknown = nil, []string{"ann@example.com"} },
-			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "None of those who could approve this is a member of the Slack workspace: ann@example.com."),
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "None of those who could approve this is a full member of the Slack workspace with a confirmed email address: ann@example.com."),
 		},
 		{
 			name: "the approver is the requester", statement: byAnn,

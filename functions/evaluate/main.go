@@ -19,8 +19,10 @@ import (
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/claims"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
@@ -71,12 +73,18 @@ func run() int {
 	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
 	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
-	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
+	users := &directory.Directory{
+		Center: center,
+		Index:  &catalog.EmailIndex{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
+		Count:  metric.Count,
+		Logger: logger,
+	}
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
 		Store:       table,
 		Claims:      &claims.Claims{Table: table, Now: time.Now},
-		People:      people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		People:      people.New(client, users, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Policy:      policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Catalog:     &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
 		Account:     s.Account,

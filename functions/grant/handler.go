@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/task"
@@ -35,7 +36,19 @@ type Directory interface {
 	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
 }
 
-var _ Directory = (*identitycenter.Client)(nil)
+// Center is Identity Center. Its UserStatus returns Ambiguous if another user has
+// the same email.
+type Center struct {
+	*identitycenter.Client
+	Users *directory.Directory
+}
+
+// UserStatus looks up the user with that id.
+func (c Center) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
+	return c.Users.UserStatus(ctx, principalID)
+}
+
+var _ Directory = Center{}
 
 // Catalog knows which account manages the organization; "": it does not.
 type Catalog interface {
@@ -149,13 +162,15 @@ func (h *Handler) named(ctx context.Context, t access.Target) error {
 	return nil
 }
 
-// enabled checks that a person's user in Identity Center still exists and is
-// enabled. It asks Identity Center only, so that an outage of Slack delays no
+// enabled checks that a person's user in Identity Center still exists, is enabled,
+// and shares no email with another user. It asks Identity Center only, so that an outage of Slack delays no
 // grant. If Identity Center doesn't say, nothing is granted and the machine
 // tries again.
 func (h *Handler) enabled(ctx context.Context, who string, p access.Person) error {
 	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
 	switch {
+	case access.CodeOf(err) == access.CodeAmbiguous:
+		return access.Wrap(access.CodeAmbiguous, err, "look up the "+who)
 	case err != nil && !access.CodeOf(err).Transient() && access.CodeOf(err) != access.CodeMisconfigure:
 		return access.Wrap(access.CodeUnavailable, err, "look up the "+who)
 	case err != nil:

@@ -15,9 +15,11 @@ import (
 
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/task"
@@ -53,16 +55,22 @@ func run() int {
 	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.InstanceARN)
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	objects := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = s.AWSEndpoint != "" })
+	names := catalog.Object{Client: objects, Bucket: s.CatalogBucket}
 	h := &Handler{
-		Table:     table,
-		Policy:    policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
-		Directory: center,
-		Catalog:   &catalog.Catalog{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
-		Account:   s.Account,
-		Longest:   s.Longest,
-		Leases:    &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
-		Now:       time.Now,
-		Log:       logger,
+		Table:  table,
+		Policy: policyinforce.New(ssm.NewFromConfig(cfg), objects, s.PolicyPointer, time.Now),
+		Directory: Center{center, &directory.Directory{
+			Center: center,
+			Index:  &catalog.EmailIndex{Store: names, Now: time.Now, Logger: logger},
+			Count:  metric.Count,
+			Logger: logger,
+		}},
+		Catalog: &catalog.Catalog{Store: names, Now: time.Now, Logger: logger},
+		Account: s.Account,
+		Longest: s.Longest,
+		Leases:  &leases.Leases{Table: table, IdentityCenter: center, Now: time.Now, Sleep: leases.Sleep},
+		Now:     time.Now,
+		Log:     logger,
 	}
 	task.Start(logger, h.Handle)
 	return 0

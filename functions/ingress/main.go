@@ -23,6 +23,7 @@ import (
 	"sso-elevator/functions/internal/awsconfig"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/claims"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/lambdaerr"
@@ -92,16 +93,22 @@ func run() int {
 			metric.Count(metric.Misconfigured, nil)
 		}
 	}
-	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	users := &directory.Directory{
+		Center: center,
+		Index:  &catalog.EmailIndex{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
+		Count:  metric.Count,
+		Logger: logger,
+	}
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
 		Store:  table,
 		Claims: &claims.Claims{Table: table, Limit: s.MaxOpenRequests, Now: time.Now},
 		Slack:  client,
-		People: people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
+		People: people.New(client, users, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Catalog: &catalog.Catalog{
 			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
-			Live:   catalog.NewLive(directory, time.Now),
+			Live:   catalog.NewLive(center, time.Now),
 			Ask:    askForCatalog(lambdaservice.NewFromConfig(cfg), s.ReconcileFunction),
 			Now:    time.Now,
 			Logger: logger,

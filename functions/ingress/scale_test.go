@@ -80,22 +80,35 @@ func (e *enterprise) Groups(context.Context) ([]identitycenter.Group, error) {
 	return all, nil
 }
 
-// bucket is S3 with one object, and counts its calls.
+func (e *enterprise) UserPages(context.Context, func([]identitycenter.User) bool) error { return nil }
+
+// bucket is S3 with the catalog and the index of emails, and counts the calls that
+// are about the catalog.
 type bucket struct {
-	body []byte
-	gets int
+	body   []byte
+	emails []byte
+	gets   int
 }
 
-func (b *bucket) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	b.gets++
-	if b.body == nil {
+func (b *bucket) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	body := b.emails
+	if *in.Key == catalog.Key {
+		b.gets++
+		body = b.body
+	}
+	if body == nil {
 		return nil, access.Errorf(access.CodeNotFound, "there is none")
 	}
-	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(b.body)), ETag: aws.String("1")}, nil
+	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(body)), ETag: aws.String("1")}, nil
 }
 
 func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	b.body, _ = io.ReadAll(in.Body)
+	body, _ := io.ReadAll(in.Body)
+	if *in.Key == catalog.Key {
+		b.body = body
+	} else {
+		b.emails = body
+	}
 	return &s3.PutObjectOutput{}, nil
 }
 
@@ -137,7 +150,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	w.policy = largePolicy()
 	clock := func() time.Time { return now }
 	store := catalog.Object{Client: objects, Bucket: "catalog"}
-	refresh := &catalog.Refresher{Lister: org, Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler),
+	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Now: clock, Logger: slog.New(slog.DiscardHandler),
 		Pause: func(context.Context, time.Duration) error { return nil }}
 	if err := refresh.Refresh(t.Context()); err != nil {
 		t.Fatal(err)

@@ -111,6 +111,7 @@ func run() int {
 		Catalog: &catalog.Refresher{
 			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), org, s.SSOInstanceARN),
 			Store:  names,
+			Emails: names,
 			Now:    time.Now,
 			Pause:  catalog.Pause,
 			Logger: logger,

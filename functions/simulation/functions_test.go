@@ -16,6 +16,7 @@ import (
 	"sso-elevator/functions/internal/auditlog"
 	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/claims"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
 	whois "sso-elevator/functions/internal/people"
@@ -48,6 +49,10 @@ func wire(w *world, name string) handler {
 	count := func(name string, _ map[string]string) { w.ledger.counted(name) }
 	claimed := &claims.Claims{Table: store, Limit: openRequests, Now: w.clock.now}
 	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Live: catalog.NewLive(center, w.clock.now), Now: w.clock.now, Logger: w.logger}
+	users := &directory.Directory{
+		Center: center, Index: &catalog.EmailIndex{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger},
+		Count: count, Logger: w.logger,
+	}
 	switch name {
 	case "ingress":
 		machine, err := ingress.NewMachine(w.steps, requestMachineARN)
@@ -55,7 +60,7 @@ func wire(w *world, name string) handler {
 			panic(err)
 		}
 		h := &ingress.Handler{
-			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, center, team, nil, w.clock.now),
+			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, users, team, nil, w.clock.now),
 			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
 			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
 			Refresh:        func() bool { return false },
@@ -70,7 +75,7 @@ func wire(w *world, name string) handler {
 		}
 	case "evaluate":
 		h := &evaluate.Handler{
-			Store: store, Claims: claimed, People: whois.New(w.slack, center, team, nil, w.clock.now), Policy: policy, Catalog: names,
+			Store: store, Claims: claimed, People: whois.New(w.slack, users, team, nil, w.clock.now), Policy: policy, Catalog: names,
 			Account: account, Reminders: evaluate.Reminders{Initial: reminderInitial, Multiplier: 2}, Expiration: expiration,
 			AnnounceFor: min(statemachine.AnnounceFor, expiration), Now: w.clock.now, Logger: w.logger,
 		}
@@ -84,7 +89,7 @@ func wire(w *world, name string) handler {
 		}).Handle)
 	case "grant":
 		return edge(w, (&grant.Handler{
-			Table: store, Policy: policy, Directory: center, Catalog: names, Account: account, Longest: longDuration, Leases: held, Now: w.clock.now, Log: w.logger,
+			Table: store, Policy: policy, Directory: grant.Center{Client: center, Users: users}, Catalog: names, Account: account, Longest: longDuration, Leases: held, Now: w.clock.now, Log: w.logger,
 		}).Handle)
 	case "revoke":
 		return edge(w, (&revoke.Handler{

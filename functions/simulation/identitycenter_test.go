@@ -335,7 +335,9 @@ func (c *center) ListUsers(ctx context.Context, _ *identitystore.ListUsersInput,
 	return call(ctx, c.world, "identitystore", "ListUsers", "", func() (*identitystore.ListUsersOutput, error) {
 		out := &identitystore.ListUsersOutput{}
 		for _, p := range people {
-			out.Users = append(out.Users, idtypes.User{UserId: &p.PrincipalID, UserName: &p.Email, DisplayName: &p.Name})
+			if kind := c.world.absent.kind(p.PrincipalID); kind != idtypesDeleted {
+				out.Users = append(out.Users, idtypes.User{UserId: &p.PrincipalID, UserName: &p.Email, DisplayName: &p.Name, UserStatus: kind, Emails: []idtypes.Email{{Value: &p.Email}}})
+			}
 		}
 		return out, nil
 	})

@@ -108,7 +108,7 @@ func (s *workspace) UserByEmail(ctx context.Context, email string) (slack.User, 
 }
 
 func slackUser(p access.Person) slack.User {
-	return slack.User{ID: p.SlackID, TeamID: team, Email: p.Email, Name: p.Name, Guest: p.SlackID == guest}
+	return slack.User{ID: p.SlackID, TeamID: team, Email: p.Email, EmailConfirmed: true, Name: p.Name, Guest: p.SlackID == guest}
 }
 
 func (s *workspace) OpenView(ctx context.Context, _ string, _ slackgo.ModalViewRequest) (string, string, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/catalog"
 	"sso-elevator/functions/internal/policyinforce"
 )
 
@@ -96,7 +97,7 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 		executions: map[string]*execution{}, tokens: map[string]*token{}, source: newSource(mix(seed, 1))}
 	w.lambda = &lambda{world: w, wire: wire, idle: map[string][]handler{}, source: newSource(mix(seed, 2))}
 	w.table = &table{world: w, rows: map[string]row{}, indexed: map[string]row{}, source: newSource(mix(seed, 3))}
-	w.objects = &objects{world: w, objects: map[string][]byte{catalogKey: snapshot}, written: map[string]int{}}
+	w.objects = &objects{world: w, objects: map[string][]byte{catalogKey: snapshot, catalogBucket + "/" + catalog.EmailsKey: []byte("emails 1\n")}, written: map[string]int{}}
 	w.ssm = &parameters{world: w}
 	w.center = &center{world: w, source: newSource(mix(seed, 4)), assignments: map[assignment]*made{}, memberships: map[string]*membership{}, operations: map[string]*operation{}}
 	w.org = &organization{world: w}

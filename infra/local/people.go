@@ -44,7 +44,7 @@ func (s *local) members(ctx context.Context, o *organization.Organization) ([]si
 		}
 		member := simulator.Person{
 			SlackID: p.SlackID, Name: p.Name, Email: p.Email, Title: p.Title,
-			InChannel: !p.OutsideChannel, Guest: p.Guest, Deleted: p.Deleted,
+			InChannel: !p.OutsideChannel, Guest: p.Guest, Deleted: p.Deleted, EmailUnconfirmed: p.EmailUnconfirmed,
 		}
 		if p.Stranger {
 			member.Stranger, member.TeamID = true, foreignTeam

@@ -47,7 +47,7 @@ func (w *workspace) userPayload(p Person) map[string]any {
 		"tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0,
 		"is_admin": false, "is_owner": false, "is_primary_owner": false,
 		"is_restricted": p.Guest, "is_ultra_restricted": false, "is_stranger": p.Stranger,
-		"is_bot": false, "is_app_user": false, "updated": 0,
+		"is_bot": false, "is_app_user": false, "updated": 0, "is_email_confirmed": !p.EmailUnconfirmed,
 		"profile": map[string]any{
 			"real_name": p.Name, "real_name_normalized": p.Name, "display_name": p.Name,
 			"display_name_normalized": p.Name, "first_name": first, "last_name": last,

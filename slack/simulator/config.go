@@ -57,6 +57,8 @@ type Person struct {
 	Guest     bool // a single-channel or multi-channel guest
 	Deleted   bool // deactivated: known to users.info, not to users.lookupByEmail
 	Stranger  bool // from another workspace, seen through a shared channel
+	// EmailUnconfirmed: the person has not confirmed their address to Slack.
+	EmailUnconfirmed bool
 }
 
 // Command is a slash command that the page offers.

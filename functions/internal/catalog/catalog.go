@@ -55,11 +55,10 @@ type Catalog struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	mu        sync.Mutex
-	lists     *lists // nil: no snapshot was ever read
-	version   string
-	checkedAt time.Time
-	askedAt   time.Time
+	lists newest[lists]
+
+	mu      sync.Mutex
+	askedAt time.Time
 }
 
 // lists are a snapshot, ready for being searched.
@@ -112,35 +111,59 @@ func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], erro
 // snapshot is used however old it is: what is granted in the end, grant checks
 // for itself, and an alarm tells that the snapshot is old.
 func (c *Catalog) snapshot(ctx context.Context) *lists {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.Now()
-	every, timeout := CheckEvery, checkTimeout
-	if c.lists == nil {
-		every, timeout = CheckMissingEvery, firstTimeout
-	}
-	if !c.checkedAt.IsZero() && now.Sub(c.checkedAt) < every {
-		return c.lists
-	}
-	reading, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	s, version, err := c.Store.Get(reading, c.version)
-	c.checkedAt = now // also where it failed: S3 is not waited for with every key
+	l, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
+		s, version, err := c.Store.Get(ctx, version)
+		if err != nil || s == nil {
+			return nil, version, err
+		}
+		return newLists(s), version, nil
+	})
 	switch {
-	case err == nil && s != nil:
-		c.lists, c.version = newLists(s), version
-	case err == nil: // it is still the same
-	case c.lists != nil:
+	case err == nil:
+	case l != nil:
 		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", lambdaerr.Message(err))
 	case access.CodeOf(err) == access.CodeNotFound:
-		c.ask(ctx, now)
+		c.ask(ctx, c.Now())
 	default:
 		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", lambdaerr.Message(err))
 	}
-	return c.lists
+	return l
+}
+
+// newest keeps an object of S3 in the newest version that could be read.
+type newest[T any] struct {
+	mu        sync.Mutex
+	value     *T // nil: it was never read
+	version   string
+	checkedAt time.Time
+}
+
+// get returns the object, nil if it was never read, after a look for a newer
+// version if the last look is long ago. An error says why that look failed. read
+// returns nil if version is still the newest.
+func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (*T, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	every, timeout := CheckEvery, checkTimeout
+	if n.value == nil {
+		every, timeout = CheckMissingEvery, firstTimeout
+	}
+	if !n.checkedAt.IsZero() && now.Sub(n.checkedAt) < every {
+		return n.value, nil
+	}
+	reading, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	value, version, err := read(reading, n.version)
+	n.checkedAt = now // also where it failed: S3 is not waited for with every key
+	if err == nil && value != nil {
+		n.value, n.version = value, version
+	}
+	return n.value, err
 }
 
 func (c *Catalog) ask(ctx context.Context, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.Ask == nil || !c.askedAt.IsZero() && now.Sub(c.askedAt) < AskEvery {
 		return
 	}

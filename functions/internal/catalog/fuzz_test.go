@@ -85,3 +85,31 @@ func unpack(t testing.TB, packed []byte) []byte {
 	}
 	return b.Bytes()
 }
+
+// An index of emails that is read leads from an email to ids, never across lines,
+// and each email that several share is found by it.
+func FuzzDecodeEmails(f *testing.F) {
+	f.Add([]byte("emails 1\na@b u-1\nb@b u-1 u-2\n"), "b@b")
+	f.Add([]byte("emails 1\n"), "")
+	f.Add([]byte("emails 1\n\n \n x y \n"), "x")
+	f.Add([]byte("emails 2\na@b u-1\n"), "a@b")
+	f.Fuzz(func(t *testing.T, text []byte, email string) {
+		e, err := decodeEmails(text)
+		if err != nil {
+			if access.CodeOf(err) != access.CodeInvalid || e != nil {
+				t.Errorf("%v of code %q, and %v", err, access.CodeOf(err), e)
+			}
+			return
+		}
+		for _, id := range e.IDs(email) {
+			if !bytes.Contains(text, []byte(" "+id)) {
+				t.Errorf("%q leads to %q, which is no id", email, id)
+			}
+		}
+		for shared, ids := range e.Shared {
+			if len(ids) < 2 || shared == "" {
+				t.Errorf("%q is shared by %q", shared, ids)
+			}
+		}
+	})
+}

@@ -14,16 +14,20 @@ import (
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
-// Key is the snapshot's key in its bucket.
-const Key = "catalog.json.gz"
+// Keys of the snapshot and of the index of emails in their bucket.
+const (
+	Key       = "catalog.json.gz"
+	EmailsKey = "emails.txt"
+)
 
-// S3 is the part of S3 that keeps the snapshot.
+// S3 is the part of S3 that keeps them.
 type S3 interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// Object is the snapshot in S3: one object, which is replaced as a whole.
+// Object is the snapshot in S3, and the index of emails: an object each, which is
+// replaced as a whole.
 type Object struct {
 	Client S3
 	Bucket string
@@ -35,8 +39,27 @@ type Object struct {
 // NotFound is S3's word that there is none (it says so only to who may list the
 // bucket); Invalid comes with the version of what can't be read.
 func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, error) {
-	const doing = "read the catalog"
-	in := &s3.GetObjectInput{Bucket: &o.Bucket, Key: aws.String(Key)}
+	packed, version, err := o.get(ctx, Key, version, "read the catalog")
+	if err != nil || packed == nil {
+		return nil, version, err
+	}
+	s, err := decode(packed)
+	return s, version, err
+}
+
+// GetEmails reads the index of emails, as Get reads the snapshot.
+func (o Object) GetEmails(ctx context.Context, version string) (*Emails, string, error) {
+	text, version, err := o.get(ctx, EmailsKey, version, "read the index of emails")
+	if err != nil || text == nil {
+		return nil, version, err
+	}
+	e, err := decodeEmails(text.Bytes())
+	return e, version, err
+}
+
+// get reads an object and its version; nil if that is still the one given.
+func (o Object) get(ctx context.Context, key, version, doing string) (*bytes.Buffer, string, error) {
+	in := &s3.GetObjectInput{Bucket: &o.Bucket, Key: &key}
 	if version != "" {
 		in.IfNoneMatch = &version
 	}
@@ -48,12 +71,11 @@ func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, err
 		return nil, "", lambdaerr.FromAWS(err, doing)
 	}
 	defer out.Body.Close()
-	var packed bytes.Buffer
-	if _, err := packed.ReadFrom(out.Body); err != nil {
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(out.Body); err != nil {
 		return nil, "", access.Wrap(access.CodeUnavailable, err, doing)
 	}
-	s, err := decode(&packed)
-	return s, aws.ToString(out.ETag), err
+	return &body, aws.ToString(out.ETag), nil
 }
 
 // Put replaces the snapshot of that version, "" where there is none. Where
@@ -63,19 +85,22 @@ func (o Object) Put(ctx context.Context, s *Snapshot, version string) error {
 	if err != nil {
 		return err
 	}
-	in := &s3.PutObjectInput{
-		Bucket:      &o.Bucket,
-		Key:         aws.String(Key),
-		Body:        bytes.NewReader(body),
-		ContentType: aws.String("application/gzip"),
-	}
+	return o.put(ctx, Key, "application/gzip", body, version, "write the catalog")
+}
+
+// PutEmails replaces the index of emails, as Put replaces the snapshot.
+func (o Object) PutEmails(ctx context.Context, e *Emails, version string) error {
+	return o.put(ctx, EmailsKey, "text/plain", e.text, version, "write the index of emails")
+}
+
+func (o Object) put(ctx context.Context, key, contentType string, body []byte, version, doing string) error {
+	in := &s3.PutObjectInput{Bucket: &o.Bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType}
 	if version == "" {
 		in.IfNoneMatch = aws.String("*")
 	} else {
 		in.IfMatch = &version
 	}
-	const doing = "write the catalog"
-	_, err = o.Client.PutObject(ctx, in)
+	_, err := o.Client.PutObject(ctx, in)
 	switch status(err) {
 	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
 		return access.Wrap(access.CodeLost, err, doing)

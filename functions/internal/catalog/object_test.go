@@ -14,6 +14,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/mototest"
 )
 
@@ -77,4 +78,52 @@ func TestObject(t *testing.T) {
 	}
 	_, _, err = catalog.Object{Client: client, Bucket: "nobody-has-this"}.Get(t.Context(), "")
 	expect("no bucket", err, access.CodeMisconfigure)
+}
+
+// The index of emails is an object of its own, under the same conditions.
+func TestObjectOfEmails(t *testing.T) {
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	bucket := aws.String(fmt.Sprint("catalog-", buckets.Add(1)))
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
+		t.Fatal(err)
+	}
+	o := catalog.Object{Client: client, Bucket: *bucket}
+	expect := func(what string, err error, code access.Code) {
+		t.Helper()
+		if access.CodeOf(err) != code {
+			t.Fatalf("%s: got %v, want code %q", what, err, code)
+		}
+	}
+	_, _, err := o.GetEmails(t.Context(), "")
+	expect("read before there is one", err, access.CodeNotFound)
+	one, two := catalog.NewEmails(nil), catalog.NewEmails([]identitycenter.User{{ID: "u-1", Emails: []string{"Grace@example.com"}}})
+	expect("write the first", o.PutEmails(t.Context(), one, ""), "")
+	expect("write the first again", o.PutEmails(t.Context(), two, ""), access.CodeLost)
+	got, version, err := o.GetEmails(t.Context(), "")
+	expect("read", err, "")
+	if !reflect.DeepEqual(got, one) || version == "" {
+		t.Errorf("got %+v %q, want %+v", got, version, one)
+	}
+	expect("replace", o.PutEmails(t.Context(), two, version), "")
+	expect("replace what was replaced", o.PutEmails(t.Context(), one, version), access.CodeLost)
+	got, newer, err := o.GetEmails(t.Context(), version)
+	expect("read the new one", err, "")
+	if !reflect.DeepEqual(got, two) || newer == version {
+		t.Errorf("got %+v %q, want %+v", got, newer, two)
+	}
+	got, same, err := o.GetEmails(t.Context(), newer)
+	expect("read what is known", err, "")
+	if got != nil || same != newer {
+		t.Errorf("got %+v %q, want nothing new", got, same)
+	}
+	for _, body := range []string{"", "emails 2\n", "emails 1\ngrace@example.com u-"} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(catalog.EmailsKey), Body: bytes.NewReader([]byte(body))}); err != nil {
+			t.Fatal(err)
+		}
+		_, version, err := o.GetEmails(t.Context(), "")
+		expect(body, err, access.CodeInvalid)
+		expect("replace "+body, o.PutEmails(t.Context(), one, version), "")
+	}
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -28,6 +29,9 @@ const (
 	// that renames a permission set; should it get one, 1,000 permission sets
 	// are seen anew in ten runs, and up to 100 in every run.
 	DescribeAgain = 100
+	// ListUsersEvery is the pause between two pages of users, of 100 each: 50,000
+	// users take about two minutes.
+	ListUsersEvery = time.Second / 4
 )
 
 // writeTime is kept free of the function's time for writing what was read.
@@ -39,14 +43,16 @@ type Lister interface {
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 	Groups(context.Context) ([]identitycenter.Group, error)
+	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
 }
 
 var _ Lister = (*identitycenter.Client)(nil)
 
-// Refresher makes the next snapshot.
+// Refresher makes the next snapshot, and the next index of emails.
 type Refresher struct {
 	Lister Lister
 	Store  Store
+	Emails EmailStore
 	Now    func() time.Time
 	// Pause waits, or returns ctx's error.
 	Pause  func(context.Context, time.Duration) error
@@ -65,11 +71,11 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Refresh reads the three lists, side by side, and replaces the snapshot. What
-// can't be read in full stays as it was; without a list of before nothing is
-// written. An error says what was not read, whether or not the rest was
-// written. A snapshot that somebody else wrote meanwhile is as good, and is
-// left alone.
+// Refresh reads the three lists and the users, side by side, and replaces the
+// snapshot and the index of emails. What can't be read in full stays as it was;
+// without a list of before no snapshot is written. An error says what was not
+// read, whether or not the rest was written. What somebody else wrote meanwhile
+// is as good, and is left alone.
 func (r *Refresher) Refresh(ctx context.Context) error {
 	before, version, err := r.Store.Get(ctx, "")
 	switch access.CodeOf(err) {
@@ -90,14 +96,15 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 		defer cancel()
 	}
 
-	var accounts, sets, groups error
+	var accounts, sets, groups, emails error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
 	all.Go(func() { accounts = r.accounts(reading, &next, now) })
 	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
 	all.Go(func() { groups = r.groups(reading, &next, now) })
+	all.Go(func() { emails = r.emails(ctx, reading) })
 	all.Wait()
-	failed := errors.Join(accounts, sets, groups)
+	failed := errors.Join(accounts, sets, groups, emails)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
 	whole := !next.AccountsAt.IsZero() && !next.PermissionSetsAt.IsZero() && !next.GroupsAt.IsZero()
 	if !fresh || !whole {
@@ -143,6 +150,60 @@ func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) e
 	next.Groups, next.GroupsAt = sortedGroups(all), now
 	return nil
 }
+
+// emails replaces the index of emails, if it has changed. reading ends before
+// ctx, so that there is time to write.
+func (r *Refresher) emails(ctx, reading context.Context) error {
+	before, version, err := r.Emails.GetEmails(ctx, "")
+	switch access.CodeOf(err) {
+	case "", access.CodeNotFound, access.CodeInvalid: // one that makes no sense is made anew
+	default:
+		return err
+	}
+	var users []identitycenter.User
+	var paused error
+	err = r.Lister.UserPages(reading, func(page []identitycenter.User) bool {
+		users = append(users, page...)
+		paused = r.Pause(reading, ListUsersEvery)
+		return paused == nil
+	})
+	if err == nil && paused != nil {
+		err = access.Wrap(access.CodeUnavailable, paused, "list users")
+	}
+	if err != nil {
+		return err
+	}
+	next := NewEmails(users)
+	r.warnOfShared(ctx, next, users)
+	if before != nil && bytes.Equal(before.text, next.text) {
+		return nil
+	}
+	switch err := r.Emails.PutEmails(ctx, next, version); access.CodeOf(err) {
+	case "":
+		r.Logger.InfoContext(ctx, "the index of emails was refreshed", "users", len(users), "emails", next.Len())
+	case access.CodeLost:
+		r.Logger.InfoContext(ctx, "another refresh of the index of emails was faster")
+	default:
+		return err
+	}
+	return nil
+}
+
+// warnOfShared logs which users can't use this app because they share an email.
+func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []identitycenter.User) {
+	for _, ids := range e.Shared {
+		var names []string
+		for _, u := range users {
+			if slices.Contains(ids, u.ID) {
+				names = append(names, u.UserName)
+			}
+		}
+		r.Logger.WarnContext(ctx, SharedEmail, "user_ids", ids, "user_names", names)
+	}
+}
+
+// SharedEmail is what the log says of users who share an email.
+const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
 
 // permissionSets asks for the names of those that are new, and for some of the
 // others' again. A known name that can't be had again is kept; that is an error

@@ -18,7 +18,11 @@ type organization struct {
 	accounts []identitycenter.Account
 	names    map[string]string // of permission sets, by ARN
 	groups   []identitycenter.Group
+	users    [][]identitycenter.User // in pages
+	emails   fakeEmails              // the index that is written
 
+	usersErr                        error // after the first page
+	userPauses                      int
 	accountsErr, setsErr, groupsErr error
 	describeErr                     func(arn string, call int) error // calls are counted from 1
 	gone                            string                           // ARN that is listed and not there any more
@@ -73,7 +77,23 @@ func (o *organization) Groups(context.Context) ([]identitycenter.Group, error) {
 	return o.groups, o.groupsErr
 }
 
+func (o *organization) UserPages(_ context.Context, each func([]identitycenter.User) bool) error {
+	for i, page := range o.users {
+		if i > 0 && o.usersErr != nil {
+			return o.usersErr
+		}
+		if !each(page) {
+			return nil
+		}
+	}
+	return nil
+}
+
 func (o *organization) pause(ctx context.Context, d time.Duration) error {
+	if d == catalog.ListUsersEvery {
+		o.userPauses++ // they come beside the others
+		return ctx.Err()
+	}
 	o.pauses = append(o.pauses, d)
 	return ctx.Err()
 }
@@ -102,7 +122,7 @@ func tiny() *organization {
 }
 
 func refresher(o *organization, store catalog.Store, now *time.Time) *catalog.Refresher {
-	return &catalog.Refresher{Lister: o, Store: store, Now: func() time.Time { return *now }, Pause: o.pause, Logger: quiet}
+	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Pause: o.pause, Logger: quiet}
 }
 
 // What people see of a snapshot.

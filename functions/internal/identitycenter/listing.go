@@ -166,7 +166,7 @@ func (c *Client) Group(ctx context.Context, id string) (g Group, found bool, err
 }
 
 // UserPages gives the identity store's users to each, a page at a time, until
-// there are no more or each says that it has enough. Users have no email here.
+// there are no more or each says that it has enough.
 func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) error {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -182,7 +182,10 @@ func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) e
 		}
 		var users []User
 		for _, u := range page.Users {
-			users = append(users, User{ID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), DisplayName: aws.ToString(u.DisplayName)})
+			users = append(users, User{
+				ID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), DisplayName: aws.ToString(u.DisplayName), Emails: emailsOf(u.Emails),
+				Disabled: u.UserStatus == idtypes.UserStatusDisabled,
+			})
 		}
 		if !each(users) {
 			return nil
@@ -194,37 +197,16 @@ func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) e
 // UserNames are what the user with that id goes by: the user name and the emails.
 // found is false where there is no such user.
 func (c *Client) UserNames(ctx context.Context, id string) (names []string, found bool, err error) {
-	in, err := c.instance(ctx)
-	if err != nil {
+	user, found, err := c.User(ctx, id)
+	if err != nil || !found {
 		return nil, false, err
 	}
-	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
-	if notFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, lambdaerr.FromAWS(err, "look at the user")
-	}
-	names = []string{aws.ToString(out.UserName)}
-	for _, e := range out.Emails {
-		names = append(names, aws.ToString(e.Value))
-	}
-	return names, true, nil
+	return append([]string{user.UserName}, user.Emails...), true, nil
 }
 
 // UserName is what the user with that id is called; found is false where there
 // is none.
 func (c *Client) UserName(ctx context.Context, id string) (name string, found bool, err error) {
-	in, err := c.instance(ctx)
-	if err != nil {
-		return "", false, err
-	}
-	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
-	if notFound(err) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, lambdaerr.FromAWS(err, "look at the user")
-	}
-	return aws.ToString(out.UserName), true, nil
+	user, found, err := c.User(ctx, id)
+	return user.UserName, found, err
 }

@@ -86,7 +86,10 @@ func (m listStore) ListGroupMemberships(_ context.Context, in *identitystore.Lis
 
 func (m listStore) ListUsers(_ context.Context, in *identitystore.ListUsersInput, _ ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error) {
 	n := map[bool]string{false: "1", true: "2"}[second(in.NextToken)]
-	return &identitystore.ListUsersOutput{NextToken: next(in.NextToken), Users: []idtypes.User{{UserId: aws.String("u-" + n), UserName: aws.String("user" + n)}}}, errors.Join(m.err, checkPage(in.MaxResults))
+	return &identitystore.ListUsersOutput{NextToken: next(in.NextToken), Users: []idtypes.User{{
+		UserId: aws.String("u-" + n), UserName: aws.String("user" + n), UserStatus: map[string]idtypes.UserStatus{"2": idtypes.UserStatusDisabled}[n],
+		Emails: []idtypes.Email{{Value: aws.String("U" + n + "@example.com")}},
+	}}}, errors.Join(m.err, checkPage(in.MaxResults))
 }
 
 func (m listStore) DescribeGroup(_ context.Context, in *identitystore.DescribeGroupInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error) {
@@ -160,11 +163,11 @@ func TestUserPages(t *testing.T) {
 	for _, test := range []struct {
 		more bool
 		want []string
-	}{{true, []string{"u-1 user1", "u-2 user2"}}, {false, []string{"u-1 user1"}}} {
+	}{{true, []string{"u-1 user1 [U1@example.com] false", "u-2 user2 [U2@example.com] true"}}, {false, []string{"u-1 user1 [U1@example.com] false"}}} {
 		var got []string
 		err := identitycenter.New(admin(), listStore{}, nil, "").UserPages(ctx, func(page []identitycenter.User) bool {
 			for _, u := range page {
-				got = append(got, u.ID+" "+u.UserName)
+				got = append(got, fmt.Sprint(u.ID, " ", u.UserName, " ", u.Emails, " ", u.Disabled))
 			}
 			return test.more
 		})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,7 +55,7 @@ func TestOnTheWire(t *testing.T) {
 	})
 
 	found, ok, err := c.UserByEmail(ctx, "Alice@example.com")
-	if want := (identitycenter.User{ID: *user.UserId, UserName: "alice", DisplayName: "Alice", Email: "alice@example.com"}); found != want || !ok || err != nil {
+	if want := (identitycenter.User{ID: *user.UserId, UserName: "alice", DisplayName: "Alice", Emails: []string{"alice@example.com"}}); !reflect.DeepEqual(found, want) || !ok || err != nil {
 		t.Errorf("UserByEmail = %+v, %v, %v", found, ok, err)
 	}
 	if _, ok, err := c.UserByEmail(ctx, "bob@example.com"); ok || err != nil {

@@ -3,6 +3,7 @@ package identitycenter
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,9 +20,24 @@ type User struct {
 	ID          string
 	UserName    string
 	DisplayName string
-	Email       string // the one that was asked for, in lower case
+	Emails      []string // as Identity Center has them
 	// Disabled reports whether somebody disabled the user.
 	Disabled bool
+}
+
+// HasEmail reports whether email is one of the user's, whatever the case of the
+// letters A to Z.
+func (u User) HasEmail(email string) bool {
+	return slices.ContainsFunc(u.Emails, func(has string) bool { return access.SameEmail(has, email) })
+}
+
+// emailsOf returns the addresses of a user.
+func emailsOf(emails []idtypes.Email) []string {
+	var all []string
+	for _, e := range emails {
+		all = append(all, aws.ToString(e.Value))
+	}
+	return all
 }
 
 // UserStatus is whether somebody can still use Identity Center.
@@ -41,24 +57,41 @@ func (s UserStatus) Gone() bool { return s == UserDisabled || s == UserDeleted }
 // user enabled. If Identity Center doesn't say either, UserStatus returns an
 // error and no status.
 func (c *Client) UserStatus(ctx context.Context, principalID string) (UserStatus, error) {
-	const doing = "look up user"
-	in, err := c.instance(ctx)
+	user, found, err := c.User(ctx, principalID)
 	if err != nil {
 		return "", err
 	}
-	user, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{
-		IdentityStoreId: aws.String(in.identityStoreID),
-		UserId:          aws.String(principalID),
-	})
+	return StatusOf(user, found), nil
+}
+
+// StatusOf is the status of a user as User returns it.
+func StatusOf(user User, found bool) UserStatus {
 	switch {
-	case noUser(err):
-		return UserDeleted, nil
-	case err != nil:
-		return "", lambdaerr.FromAWS(err, doing)
-	case user.UserStatus == idtypes.UserStatusDisabled:
-		return UserDisabled, nil
+	case !found:
+		return UserDeleted
+	case user.Disabled:
+		return UserDisabled
 	}
-	return UserEnabled, nil
+	return UserEnabled
+}
+
+// User looks up the user with that id; found is false if there is none.
+func (c *Client) User(ctx context.Context, id string) (user User, found bool, err error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return User{}, false, err
+	}
+	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
+	if noUser(err) {
+		return User{}, false, nil
+	}
+	if err != nil {
+		return User{}, false, lambdaerr.FromAWS(err, "look up user")
+	}
+	return User{
+		ID: id, UserName: aws.ToString(out.UserName), DisplayName: aws.ToString(out.DisplayName), Emails: emailsOf(out.Emails),
+		Disabled: out.UserStatus == idtypes.UserStatusDisabled,
+	}, true, nil
 }
 
 // noUser reports whether err is the Identity Store's word that the user doesn't
@@ -69,14 +102,14 @@ func noUser(err error) bool {
 	return errors.As(err, &none) && none.ResourceType != idtypes.ResourceTypeIdentityStore
 }
 
-// UserByEmail finds the user who has the email, whatever the case of either,
-// disabled users included. A user is believed only after a look at the emails
-// they have. An email that is not ASCII is nobody's, whatever the Identity Store
-// would find.
+// UserByEmail finds the user who has the email, disabled users included. A user
+// is believed only after a look at the emails they have. An email that is not
+// ASCII is nobody's, whatever the Identity Store would find.
 //
-// The Identity Store finds users by exact attribute values only. So the email
-// is asked for as it is given and in lower case: a user whose email has capital
-// letters there that the caller does not know is not found.
+// The Identity Store may find users by exact attribute values only; how it
+// compares isn't documented. So the email is asked for as it is given and in
+// lower case. A user whose email has capital letters that the caller doesn't know
+// may not be found: see package directory.
 func (c *Client) UserByEmail(ctx context.Context, email string) (User, bool, error) {
 	if !access.IsASCII(email) {
 		return User{}, false, nil
@@ -98,7 +131,6 @@ func (c *Client) UserByEmail(ctx context.Context, email string) (User, bool, err
 }
 
 func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool, error) {
-	const doing = "find user by email"
 	in, err := c.instance(ctx)
 	if err != nil {
 		return User{}, false, err
@@ -114,28 +146,11 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool
 		return User{}, false, nil
 	}
 	if err != nil {
-		return User{}, false, lambdaerr.FromAWS(err, doing)
+		return User{}, false, lambdaerr.FromAWS(err, "find user by email")
 	}
-	user, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{
-		IdentityStoreId: aws.String(in.identityStoreID),
-		UserId:          id.UserId,
-	})
-	if notFound(err) {
-		return User{}, false, nil
+	user, found, err := c.User(ctx, aws.ToString(id.UserId))
+	if err != nil || !found || !user.HasEmail(email) {
+		return User{}, false, err
 	}
-	if err != nil {
-		return User{}, false, lambdaerr.FromAWS(err, doing)
-	}
-	for _, has := range user.Emails {
-		if access.SameEmail(aws.ToString(has.Value), email) {
-			return User{
-				ID:          aws.ToString(user.UserId),
-				UserName:    aws.ToString(user.UserName),
-				DisplayName: aws.ToString(user.DisplayName),
-				Email:       access.NormalizeEmail(email),
-				Disabled:    user.UserStatus == idtypes.UserStatusDisabled,
-			}, true, nil
-		}
-	}
-	return User{}, false, nil
+	return user, true, nil
 }

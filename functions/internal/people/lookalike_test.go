@@ -14,10 +14,17 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/accesstest"
+	"sso-elevator/functions/internal/catalog"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/slack"
 )
+
+// noIndex is a catalog without an index of emails: all users are listed.
+type noIndex struct{}
+
+func (noIndex) Emails(context.Context) *catalog.Emails { return nil }
 
 // folding is an Identity Store, and a Slack, that take a look-alike for the
 // address: they find the one user whatever they are asked for.
@@ -28,6 +35,10 @@ type folding struct {
 
 func (f folding) GetUserId(context.Context, *identitystore.GetUserIdInput, ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error) {
 	return &identitystore.GetUserIdOutput{UserId: aws.String("p-kim")}, nil
+}
+
+func (f folding) ListUsers(context.Context, *identitystore.ListUsersInput, ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error) {
+	return &identitystore.ListUsersOutput{Users: []types.User{{UserId: aws.String("p-kim"), Emails: []types.Email{{Value: &f.has}}}}}, nil
 }
 
 func (f folding) DescribeUser(context.Context, *identitystore.DescribeUserInput, ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error) {
@@ -43,19 +54,19 @@ func (oneInstance) ListInstances(context.Context, *ssoadmin.ListInstancesInput, 
 type foldingSlack struct{ email string }
 
 func (f foldingSlack) User(_ context.Context, id string) (slack.User, error) {
-	return slack.User{ID: id, TeamID: "T1", Email: f.email}, nil
+	return slack.User{ID: id, TeamID: "T1", Email: f.email, EmailConfirmed: true}, nil
 }
 
 func (f foldingSlack) UserByEmail(context.Context, string) (slack.User, bool, error) {
-	return slack.User{ID: "UKIM", TeamID: "T1", Email: f.email}, true, nil
+	return slack.User{ID: "UKIM", TeamID: "T1", Email: f.email, EmailConfirmed: true}, true, nil
 }
 
 // Even where Slack and Identity Center fold Unicode, a look-alike is nobody: on
 // Slack's side, and on Identity Center's.
 func TestLookAlikesAreNobody(t *testing.T) {
 	finder := func(inSlack, inDirectory string) *people.Finder {
-		directory := identitycenter.New(oneInstance{}, folding{has: inDirectory}, nil, "arn:aws:sso:::instance/ssoins-1")
-		return people.New(foldingSlack{inSlack}, directory, "T1", []string{"bigbank.com"}, time.Now)
+		center := identitycenter.New(oneInstance{}, folding{has: inDirectory}, nil, "arn:aws:sso:::instance/ssoins-1")
+		return people.New(foldingSlack{inSlack}, &directory.Directory{Center: center, Index: noIndex{}}, "T1", []string{"bigbank.com"}, time.Now)
 	}
 	for name, email := range accesstest.LookAlikes() {
 		t.Run(name, func(t *testing.T) {

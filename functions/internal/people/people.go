@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/internal/directory"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/slack"
 )
@@ -33,14 +34,14 @@ type Slack interface {
 	UserByEmail(ctx context.Context, email string) (slack.User, bool, error)
 }
 
-// Directory finds Identity Center users.
+// Directory finds Identity Center users. Ambiguous: several users have the email.
 type Directory interface {
 	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
 }
 
 var (
 	_ Slack     = (*slack.Client)(nil)
-	_ Directory = (*identitycenter.Client)(nil)
+	_ Directory = (*directory.Directory)(nil)
 )
 
 // Finder finds people. It is safe for concurrent use.
@@ -72,8 +73,8 @@ func New(s Slack, d Directory, teamID string, secondaryDomains []string, now fun
 	}
 }
 
-// Requester is who asks: a full member of the workspace with an ASCII email
-// (otherwise Refused) who has a user in Identity Center (otherwise NotFound) that
+// Requester is who asks: a full member of the workspace with a confirmed ASCII
+// email (otherwise Refused) who has a user in Identity Center (otherwise NotFound) that
 // is enabled (otherwise Refused), if need be under a secondary domain. These
 // errors are sentences for that person; others are not.
 func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, error) {
@@ -134,7 +135,7 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 		return access.Person{}, absence{}, err
 	}
 	p := access.Person{SlackID: slackID, Email: access.NormalizeEmail(member.Email), Name: member.Name}
-	local, _, hasDomain := strings.Cut(p.Email, "@")
+	local, _, hasDomain := strings.Cut(member.Email, "@")
 	if !hasDomain || local == "" {
 		return access.Person{}, absence{access.CodeNotFound,
 			"Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
@@ -145,13 +146,25 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 			fmt.Sprintf("Your email address in Slack, %s, has characters that this app does not accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email),
 			"The requester's email address in Slack now has characters that this app does not accept."}, nil
 	}
+	if !member.EmailConfirmed {
+		return access.Person{}, absence{access.CodeRefused,
+			"Your email address in Slack is not confirmed. Confirm it in Slack, then try again. If you sign in to Slack with single sign-on, ask a Slack administrator.",
+			"The requester's email address in Slack is not confirmed."}, nil
+	}
 	// A user who is disabled is found: no other domain is tried in their place.
-	user, ok, err := f.user(ctx, p.Email, fresh)
+	// Nor is one where several users share the address.
+	email := member.Email
+	user, ok, err := f.user(ctx, email, fresh)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
 		p.SecondaryDomain = true
-		user, ok, err = f.user(ctx, local+"@"+strings.TrimPrefix(domains[i], "@"), fresh)
+		email = local + "@" + strings.TrimPrefix(domains[i], "@")
+		user, ok, err = f.user(ctx, email, fresh)
 	}
 	switch {
+	case access.CodeOf(err) == access.CodeAmbiguous:
+		return access.Person{}, absence{access.CodeRefused,
+			fmt.Sprintf("Several users in IAM Identity Center have your email address, %s, so this app can't tell which one you are. Please tell the people who run it.", email),
+			"Several users in IAM Identity Center have the requester's email address, so this app can't tell which one is the requester."}, nil
 	case err != nil:
 		return access.Person{}, absence{}, err
 	case !ok:
@@ -164,6 +177,9 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 			"The requester's user in IAM Identity Center is disabled."}, nil
 	}
 	p.PrincipalID = user.ID
+	if p.SecondaryDomain {
+		p.FoundAs = access.DirectoryUser{UserName: user.UserName, DisplayName: user.DisplayName, Email: email}
+	}
 	return p, absence{}, nil
 }
 
@@ -177,8 +193,7 @@ func (f *Finder) user(ctx context.Context, email string, fresh bool) (identityce
 
 // Approvers finds the Slack users of the approvers' emails. Those whom Slack
 // does not know as full members of the workspace with that very email (in
-// whatever case) are unknown; both lists are in
-// the order of emails. Any other failure of a lookup is an error.
+// whatever case), confirmed, are unknown; both lists are in the order of emails. Any other failure of a lookup is an error.
 func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error) {
 	type answer struct {
 		found[slack.User]
@@ -203,7 +218,7 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 		switch {
 		case a.err != nil:
 			return nil, nil, a.err
-		case !a.ok || !a.value.FullMember(f.teamID) || !access.SameEmail(a.value.Email, emails[i]):
+		case !a.ok || !a.value.FullMember(f.teamID) || !a.value.EmailConfirmed || !access.SameEmail(a.value.Email, emails[i]):
 			unknown = append(unknown, emails[i])
 		default:
 			known = append(known, access.Person{SlackID: a.value.ID, Email: emails[i], Name: a.value.Name})

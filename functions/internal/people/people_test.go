@@ -21,6 +21,8 @@ type world struct {
 	users   map[string]string // email to Identity Center user id
 	off     map[string]bool   // ids of users who are disabled
 
+	unconfirmed map[string]bool // Slack ids of those whose email isn't confirmed
+
 	asked   atomic.Int32
 	mu      sync.Mutex
 	running int
@@ -32,6 +34,7 @@ func (w *world) User(_ context.Context, id string) (slack.User, error) {
 	w.asked.Add(1)
 	for _, u := range w.members {
 		if u.ID == id {
+			u.EmailConfirmed = !w.unconfirmed[id]
 			return u, w.err
 		}
 	}
@@ -50,17 +53,21 @@ func (w *world) UserByEmail(_ context.Context, email string) (slack.User, bool, 
 	w.asked.Add(1)
 	for _, u := range w.members {
 		if u.Email == email {
+			u.EmailConfirmed = !w.unconfirmed[u.ID]
 			return u, true, w.err
 		}
 	}
 	return slack.User{}, false, w.err
 }
 
-type directory struct{ *world }
+type users struct{ *world }
 
-func (d directory) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
+func (d users) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
 	id, ok := d.users[email]
-	return identitycenter.User{ID: id, Email: email, Disabled: d.off[id]}, ok, nil
+	if email == "shared@example.com" || email == "shared@nobody.example" {
+		return identitycenter.User{}, false, access.Errorf(access.CodeAmbiguous, "two users")
+	}
+	return identitycenter.User{ID: id, UserName: "name of " + id, DisplayName: "Name of " + id, Emails: []string{email}, Disabled: d.off[id]}, ok, nil
 }
 
 func newWorld() *world {
@@ -76,18 +83,25 @@ func newWorld() *world {
 			{ID: "UNOMAIL", TeamID: "T1"},
 			{ID: "UOFF", TeamID: "T1", Email: "off@legacy.example"},
 			{ID: "UOFFTOO", TeamID: "T1", Email: "offtoo@legacy.example"},
+			{ID: "UDOUBT", TeamID: "T1", Email: "doubt@example.com"},
+			{ID: "USHARED", TeamID: "T1", Email: "shared@example.com"},
+			{ID: "USHAREDTOO", TeamID: "T1", Email: "shared@legacy.example"},
+			{ID: "UCAPITAL", TeamID: "T1", Email: "Capital@Example.com"},
+			{ID: "UCAPITALTOO", TeamID: "T1", Email: "Capital.Too@legacy.example"},
 		},
-		off: map[string]bool{"p-off": true},
+		off:         map[string]bool{"p-off": true},
+		unconfirmed: map[string]bool{"UDOUBT": true},
 		users: map[string]string{
 			"jane@example.com": "p-jane", "old@example.com": "p-old", "guest@example.com": "p-guest",
-			"gone@example.com": "p-gone", "other@example.com": "p-other",
+			"gone@example.com": "p-gone", "other@example.com": "p-other", "doubt@example.com": "p-doubt",
+			"shared@example.com": "p-shared", "Capital@Example.com": "p-capital", "Capital.Too@example.com": "p-capital-too",
 			"off@legacy.example": "p-off", "off@example.com": "p-namesake", "offtoo@example.com": "p-off",
 		},
 	}
 }
 
 func finder(w *world, now func() time.Time) *people.Finder {
-	return people.New(w, directory{w}, "T1", []string{"nobody.example", "@example.com"}, now)
+	return people.New(w, users{w}, "T1", []string{"nobody.example", "@example.com"}, now)
 }
 
 func TestWho(t *testing.T) {
@@ -99,7 +113,15 @@ func TestWho(t *testing.T) {
 	}{
 		{name: "member", id: "UJANE", want: access.Person{SlackID: "UJANE", Email: "jane@example.com", Name: "Jane", PrincipalID: "p-jane"}},
 		{name: "member under a secondary domain", id: "UOLD", approverCode: access.CodeNotFound,
-			want: access.Person{SlackID: "UOLD", Email: "old@legacy.example", Name: "Old", PrincipalID: "p-old", SecondaryDomain: true}},
+			want: access.Person{SlackID: "UOLD", Email: "old@legacy.example", Name: "Old", PrincipalID: "p-old", SecondaryDomain: true,
+				FoundAs: access.DirectoryUser{UserName: "name of p-old", DisplayName: "Name of p-old", Email: "old@example.com"}}},
+		{name: "whose email is not confirmed", id: "UDOUBT", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "of an email that two users have", id: "USHARED", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
+		{name: "of an email that two users have under a secondary domain, with a namesake under the next", id: "USHAREDTOO", wantCode: access.CodeRefused, approverCode: access.CodeNotFound},
+		{name: "asked for as Slack spells it", id: "UCAPITAL", want: access.Person{SlackID: "UCAPITAL", Email: "capital@example.com", PrincipalID: "p-capital"}},
+		{name: "asked for as Slack spells it under a secondary domain", id: "UCAPITALTOO", approverCode: access.CodeNotFound,
+			want: access.Person{SlackID: "UCAPITALTOO", Email: "capital.too@legacy.example", PrincipalID: "p-capital-too", SecondaryDomain: true,
+				FoundAs: access.DirectoryUser{UserName: "name of p-capital-too", DisplayName: "Name of p-capital-too", Email: "Capital.Too@example.com"}}},
 		{name: "not in Identity Center", id: "UNEW", wantCode: access.CodeNotFound, approverCode: access.CodeNotFound},
 		{name: "guest", id: "UGUEST", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
 		{name: "deactivated", id: "UGONE", wantCode: access.CodeRefused, approverCode: access.CodeRefused},
@@ -168,6 +190,12 @@ func TestPressesUseNoOldAnswers(t *testing.T) {
 		{name: "without an email by now", change: func(w *world) { w.members[0].Email = "" }, code: access.CodeRefused,
 			approver: "Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
 			remains:  "Slack no longer shows an email address of the requester, so their user in IAM Identity Center can't be found."},
+		{name: "with an unconfirmed email by now", change: func(w *world) { w.unconfirmed["UJANE"] = true }, code: access.CodeRefused,
+			approver: "Your email address in Slack is not confirmed. Confirm it in Slack, then try again. If you sign in to Slack with single sign-on, ask a Slack administrator.",
+			remains:  "The requester's email address in Slack is not confirmed."},
+		{name: "of an email that two users have by now", change: func(w *world) { w.members[0].Email = "shared@example.com" }, code: access.CodeRefused,
+			approver: "Several users in IAM Identity Center have your email address, shared@example.com, so this app can't tell which one you are. Please tell the people who run it.",
+			remains:  "Several users in IAM Identity Center have the requester's email address, so this app can't tell which one is the requester."},
 		{name: "Slack does not answer", change: func(w *world) { w.err = access.Errorf(access.CodeUnavailable, "no answer") }, code: access.CodeUnavailable,
 			approver: "no answer", remains: "no answer"},
 	} {
@@ -200,7 +228,7 @@ func TestPressesUseNoOldAnswers(t *testing.T) {
 func TestApprovers(t *testing.T) {
 	w := newWorld()
 	f := finder(w, time.Now)
-	emails := []string{"old@legacy.example", "gone@example.com", "jane@example.com", "nobody@example.com", "guest@example.com"}
+	emails := []string{"old@legacy.example", "gone@example.com", "jane@example.com", "nobody@example.com", "guest@example.com", "doubt@example.com"}
 	for range 3 {
 		emails = append(emails, strings.Repeat("x", len(emails))+"@example.com", strings.Repeat("y", len(emails))+"@example.com")
 	}
@@ -212,7 +240,7 @@ func TestApprovers(t *testing.T) {
 	if !reflect.DeepEqual(known, wantKnown) {
 		t.Errorf("known %+v, want %+v", known, wantKnown)
 	}
-	wantUnknown := append([]string{"gone@example.com", "nobody@example.com", "guest@example.com"}, emails[5:]...)
+	wantUnknown := append([]string{"gone@example.com", "nobody@example.com", "guest@example.com", "doubt@example.com"}, emails[6:]...)
 	if !reflect.DeepEqual(unknown, wantUnknown) {
 		t.Errorf("unknown %q, want %q", unknown, wantUnknown)
 	}

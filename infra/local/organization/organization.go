@@ -55,6 +55,8 @@ type Person struct {
 	Deleted        bool `yaml:"deleted"`
 	// Stranger: from another Slack workspace, seen through a shared channel.
 	Stranger bool `yaml:"stranger"`
+	// EmailUnconfirmed: the person has not confirmed their email to Slack.
+	EmailUnconfirmed bool `yaml:"email_unconfirmed"`
 	// DirectoryEmail is the person's email in Identity Center where it is
 	// another one than in Slack.
 	DirectoryEmail string `yaml:"directory_email"`
