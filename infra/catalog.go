@@ -15,6 +15,9 @@ import (
 // gives the name.
 const catalogKey = "catalog.json.gz"
 
+// emailsKey is the object that has the index of emails, from the same package.
+const emailsKey = "emails.txt"
+
 // runsPrefix begins the keys of what the runs of the reconciliation find;
 // functions/internal/runs gives the names.
 const runsPrefix = "reconcile/"
@@ -24,7 +27,8 @@ const runsPrefix = "reconcile/"
 const catalogAttempts = 3
 
 // newCatalogBucket is where the accounts, permission sets and groups that can be
-// asked for are kept for who types. It is not the audit bucket: that may be
+// asked for are kept for who types, and the emails with capital letters for who
+// looks people up. It is not the audit bucket: that may be
 // another team's, be locked for years, or be read by Athena as a whole, and a
 // new version comes every few minutes. What is lost here is listed again.
 func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bucket {

@@ -35,7 +35,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			botToken, signingSecrets,
 			// Until there is a catalog it lists by itself.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
-			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),
+			p.identityStore("GetUserId", "DescribeUser", "ListUsers", "ListGroups"),
 			[]awsiam.PolicyStatement{
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
@@ -52,7 +52,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readCatalog(),
 			botToken,
 			p.identityCenter(),
-			p.identityStore("GetUserId", "DescribeUser"),
+			p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users until there is an index of emails
 		),
 		"await": join(
 			p.readRows("request#*", "run#*"),
@@ -77,7 +77,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
-			p.identityStore("DescribeUser", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+			p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
@@ -109,7 +109,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readCatalog(),
 			p.readRuns(),
 			[]awsiam.PolicyStatement{
-				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
+				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(emailsKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
 				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
@@ -263,11 +263,12 @@ func (p permitter) auditObjects() []*string {
 	return []*string{bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))}
 }
 
-// readCatalog permits reading the catalog, and being told that there is none:
-// without the right to list, S3 says that access is denied instead.
+// readCatalog permits reading the catalog and the index of emails, and being told
+// that there is none: without the right to list, S3 says that access is denied
+// instead.
 func (p permitter) readCatalog() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
-		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalogKey))),
+		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalogKey)), p.props.catalog.ArnForObjects(jsii.String(emailsKey))),
 		allow([]string{"s3:ListBucket"}, p.props.catalog.BucketArn()),
 	}
 }

@@ -432,11 +432,11 @@ func TestCatalog(t *testing.T) {
 		read, write := "", ""
 		switch name {
 		case "ingress", "evaluate", "grant":
-			read = "/" + catalogKey
+			read = "/" + catalogKey + " /" + emailsKey
 		case "notify", "revoke", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalogKey+" /reconcile/*", "/"+catalogKey+" /reconcile/*"
+			read, write = "/"+catalogKey+" /"+emailsKey+" /reconcile/*", "/"+catalogKey+" /"+emailsKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)

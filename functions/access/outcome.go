@@ -40,15 +40,17 @@ type Outcome struct {
 type EventKind string
 
 const (
-	EventRequested    EventKind = "requested"
-	EventApproved     EventKind = "approved"
-	EventDenied       EventKind = "denied"
-	EventWithdrawn    EventKind = "withdrawn"
-	EventExpired      EventKind = "expired"
-	EventRefused      EventKind = "refused"
-	EventNotGranted   EventKind = "not_granted" // approved, and no access came of it
-	EventGranted      EventKind = "granted"
-	EventEnded        EventKind = "ended" // somebody ended it before its time
+	EventRequested  EventKind = "requested"
+	EventApproved   EventKind = "approved"
+	EventDenied     EventKind = "denied"
+	EventWithdrawn  EventKind = "withdrawn"
+	EventExpired    EventKind = "expired"
+	EventRefused    EventKind = "refused"
+	EventNotGranted EventKind = "not_granted" // approved, and no access came of it
+	EventGranted    EventKind = "granted"
+	EventEnded      EventKind = "ended" // somebody ended it before its time
+	// EventPressRefused: somebody pressed a button that is not theirs to press.
+	EventPressRefused EventKind = "press_refused"
 	EventRevoked      EventKind = "revoked"
 	EventRevokeFailed EventKind = "revoke_failed"
 	EventDriftFound   EventKind = "drift_found"
@@ -103,6 +105,37 @@ func RecordsRemoval(r Request) bool {
 	})
 }
 
+// Refusal is why a press was refused.
+type Refusal string
+
+const (
+	RefusalNotEligible   Refusal = "NotEligible"   // they can approve nothing: the message says why
+	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force does not let them approve this
+	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw
+	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access: the message says why
+)
+
+// MaxRefusedPresses is how many refused presses of a request are recorded. An
+// item of the table holds 400 KB, and must have room for what happens to the
+// access.
+const MaxRefusedPresses = 20
+
+// RecordsRefusedPress reports whether the request's events need not, or can't,
+// take another one for the refused press e: they have one of the same person and
+// reason, or as many as are recorded.
+func RecordsRefusedPress(r Request, e Event) bool {
+	n := 0
+	for _, has := range r.Events {
+		if has.Kind != EventPressRefused {
+			continue
+		}
+		if n++; has.By.SlackID == e.By.SlackID && has.Reason == e.Reason {
+			return true
+		}
+	}
+	return n >= MaxRefusedPresses
+}
+
 // Event is one thing that happened to a request. Its place in Request.Events
 // is its sequence number.
 type Event struct {
@@ -110,6 +143,9 @@ type Event struct {
 	At      time.Time `json:"at"`
 	By      Person    `json:"by,omitzero"`
 	Message string    `json:"message,omitempty"`
+	// Action is the button, of a refused press: "approve", "deny", "withdraw" or
+	// "end".
+	Action string `json:"action,omitempty"`
 	// Digest, Reason and Statements are those of the decision, where the
 	// event is one.
 	PolicyDigest string `json:"policy_digest,omitempty"`

@@ -196,6 +196,17 @@ func (r *Request) AccessEnd() (at time.Time, ok bool) {
 	return at, true
 }
 
+// earlyBy is how long before its end a removal must begin to count as early: the
+// clocks of two functions may differ.
+const earlyBy = 5 * time.Second
+
+// EndedUnasked reports whether the access was taken away before its end although
+// nobody pressed a button and this app had no reason: somebody stopped or resumed
+// the request's execution, or the execution failed.
+func (r *Request) EndedUnasked() bool {
+	return !r.GrantedAt.IsZero() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
+}
+
 // MayHaveAccess reports whether access may exist, or come to exist, for the
 // request: it was approved, granted, tombstoned, or its removal has begun.
 func (r *Request) MayHaveAccess() bool {

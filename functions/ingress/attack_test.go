@@ -34,7 +34,15 @@ func besieged() *world {
 
 // state is what an attack must leave as it is.
 func (w *world) state() string {
-	text, err := json.Marshal([]any{w.rows, w.runs, w.started, w.resumed, w.updated})
+	rows := map[string]access.Request{}
+	for id, r := range w.rows {
+		r.Events = slices.DeleteFunc(slices.Clone(r.Events), func(e access.Event) bool { return e.Kind == access.EventPressRefused })
+		if len(r.Events) == 0 {
+			r.Events = nil
+		}
+		rows[id] = r
+	}
+	text, err := json.Marshal([]any{rows, w.runs, w.started, w.resumed, w.updated})
 	if err != nil {
 		panic(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
@@ -69,7 +70,8 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 }
 
 // choose follows a choice in the form: the next select depends on it, and what
-// will become of the request can be told.
+// will become of the request can be told. People who can't ask for access are
+// told so, and learn nothing of what there is.
 func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(in.View.CallbackID)
 	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
@@ -78,15 +80,21 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	work, cancel := working(ctx)
 	defer cancel()
-	form := slack.Form{Kind: kind, Durations: h.Durations}
-	var err error
-	form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
+	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	requester, err := h.People.Requester(work, in.UserID)
+	if err == nil {
+		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
+	} else if text, theirs := forPeople(err); theirs {
+		log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+		h.update(ctx, log, in.View.ID, in.View.Hash, slack.NoticeView(sorry, text))
+		return empty(http.StatusOK)
+	}
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
 		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
 		err = nil
 	case err == nil:
-		form.Preview, err = h.preview(work, in.UserID, form.Chosen)
+		form.Preview, err = h.preview(work, requester, form.Chosen)
 	}
 	if err != nil {
 		var theirs bool
@@ -112,16 +120,12 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 
 // preview says what would become of a request for t, "" while t is not complete.
 // It binds nobody: evaluate decides.
-func (h *Handler) preview(ctx context.Context, slackID string, t access.Target) (string, error) {
+func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (string, error) {
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return "This would be refused. " + slack.ManagementAccount, nil
 	}
 	if t.PermissionSet == "" && t.GroupID == "" {
 		return "", nil
-	}
-	requester, err := h.People.Requester(ctx, slackID)
-	if err != nil {
-		return "", err
 	}
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -160,9 +164,22 @@ const noAnswer = "no-answer"
 // suggest lists what can be asked for and matches what was typed. Where the
 // lists can't be read, the only option says so: Slack shows a late answer as it
 // shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
-// for one.
+// for one. People who can't ask for access get no options.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	// Neither depends on the other, and somebody types. Whoever opened the form was
+	// looked up then, and the answer is kept for a minute.
+	var unknown error
+	var who sync.WaitGroup
+	who.Go(func() { _, unknown = h.People.Requester(ctx, in.UserID) })
 	options, err := h.options(ctx, in)
+	who.Wait()
+	if unknown != nil {
+		options, err = nil, unknown
+		if _, theirs := forPeople(unknown); theirs {
+			log.Info("somebody who can't ask for access", "code", access.CodeOf(unknown))
+			return answer(slack.OptionsResponse(nil))
+		}
+	}
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
 		if access.CodeOf(err) != access.CodeInvalid {

@@ -131,6 +131,10 @@ func TestChoose(t *testing.T) {
 		{name: "the policy can't be read", body: choice("permission_set", production, admin),
 			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want:   form(access.KindAccount, target(production, "Production", admin, "Admin"), "Something did not answer in time. Please try again.")},
+		{name: "Slack does not say who this is", body: choice("account", production, ""),
+			change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want:   form(access.KindAccount, access.Target{Kind: access.KindAccount}, "Something did not answer in time. Please try again.")},
+		{name: "a guest", body: strings.ReplaceAll(choice("account", production, ""), "UJANE", "UGUEST"), want: slack.NoticeView("Sorry", "No guests.")},
 		{name: "the form has changed since", body: choice("account", production, ""),
 			change: func(w *world) { w.updateErr = access.Errorf(access.CodeLost, "hash_conflict") },
 			want:   form(access.KindAccount, target(production, "Production", "", ""), "")},
@@ -184,9 +188,16 @@ func TestSuggest(t *testing.T) {
 	const inProduction = `{"kind":"account","account_id":"111111111111"}`
 	tests := []struct {
 		name, action, query, metadata string
+		user                          string // default UJANE
 		change                        func(*world)
 		want                          []string
 	}{
+		{name: "accounts, to a guest", user: "UGUEST", action: "account"},
+		{name: "permission sets, to a guest", user: "UGUEST", action: "permission_set", metadata: inProduction},
+		{name: "groups, to a guest", user: "UGUEST", action: "group"},
+		{name: "to a guest, and the catalog can't be read", user: "UGUEST", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") }},
+		{name: "Slack does not say who this is", action: "account", change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
+			want: []string{"⚠️ Something did not answer in time. Please try again. = no-answer"}},
 		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
 		{name: "accounts by name", action: "account", query: "pROD", want: []string{"Production (111111111111) = 111111111111"}},
 		{name: "accounts by id", action: "account", query: "2222", want: []string{"Sandbox (222222222222) = 222222222222"}},
@@ -205,7 +216,10 @@ func TestSuggest(t *testing.T) {
 			if test.change != nil {
 				test.change(w)
 			}
-			got := w.send(t, payload("block_suggestion", "UJANE", object{
+			if test.user == "" {
+				test.user = "UJANE"
+			}
+			got := w.send(t, payload("block_suggestion", test.user, object{
 				"action_id": test.action, "value": test.query, "view": view("request_for_access", test.metadata, nil),
 			}))
 			if options := options(t, got.Body); got.StatusCode != http.StatusOK || !slices.Equal(options, test.want) {

@@ -28,6 +28,7 @@ type Store interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
 }

@@ -104,13 +104,14 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 	if kind == access.OutcomeApproved { // denying is safe, whoever is gone
 		wait.Go(func() { gone = h.People.Remains(work, r.Requester) })
 	}
-	approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
+	approver, err := h.mayApprove(work, log, in.UserID, r)
 	wait.Wait()
 	if err != nil {
 		return "", err
 	}
-	if rules == nil {
-		return "You can not approve this request, nor discard it." + why, nil
+	if approver.refused != "" {
+		h.refused(work, log, in, r, approver)
+		return "You can not approve this request, nor discard it." + approver.why(), nil
 	}
 	if gone != nil {
 		text, known := forPeople(gone)
@@ -118,12 +119,14 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 			return "", gone
 		}
 		log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
+		approver.refused, approver.text = access.RefusalRequesterGone, text
+		h.refused(work, log, in, r, approver)
 		return text + " So this request can't be approved. You can discard it.", nil
 	}
-	d := rules.policy.Decide(r.Requester.Email, r.Target)
+	d := approver.policy.Decide(r.Requester.Email, r.Target)
 	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{
-		Kind: kind, By: approver, At: h.Now().UTC(),
-		Reason: string(d.Reason), PolicyDigest: rules.digest, Statements: d.Statements,
+		Kind: kind, By: approver.Person, At: h.Now().UTC(),
+		Reason: string(d.Reason), PolicyDigest: approver.digest, Statements: d.Statements,
 	})
 	if err != nil {
 		return "", err
@@ -141,6 +144,7 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 func (h *Handler) withdraw(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request) (string, error) {
 	if in.UserID != r.Requester.SlackID {
 		log.Info("withdrawing is refused: not the requester")
+		h.refused(work, log, in, r, presser{refused: access.RefusalNotRequester})
 		return "Only the requester can withdraw a request.", nil
 	}
 	if !r.Open() {
@@ -167,14 +171,15 @@ func (h *Handler) end(ctx, work context.Context, log *slog.Logger, in slack.Inte
 	}
 	by := r.Requester
 	if in.UserID != r.Requester.SlackID {
-		approver, rules, why, err := h.mayApprove(work, log, in.UserID, r)
+		approver, err := h.mayApprove(work, log, in.UserID, r)
 		if err != nil {
 			return "", err
 		}
-		if rules == nil {
-			return "You can not end this access: only the requester can, and those who could approve it." + why, nil
+		if approver.refused != "" {
+			h.refused(work, log, in, r, approver)
+			return "You can not end this access: only the requester can, and those who could approve it." + approver.why(), nil
 		}
-		by = approver
+		by = approver.Person
 	}
 	r, won, err := h.Store.RequestEnd(work, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
 	if err != nil {
@@ -202,34 +207,58 @@ func (h *Handler) endingAlready(ctx context.Context, log *slog.Logger, r access.
 		r.End.UTC().Format("15:04 UTC on 2 January") + "."
 }
 
-// rules is a policy and its digest.
-type rules struct {
-	policy access.Policy
-	digest string
+// presser is who pressed a button, and what the policy in force says of them.
+type presser struct {
+	access.Person
+	policy  access.Policy
+	digest  string
+	refused access.Refusal // empty: they may
+	text    string         // why, for them; may be empty
+}
+
+// why is the text after another sentence.
+func (p presser) why() string {
+	if p.text == "" {
+		return ""
+	}
+	return " " + p.text
 }
 
 // mayApprove finds out who pressed, and whether the policy in force lets them
-// approve r. Where it does not, the rules are nil; so they are for somebody who
-// could approve nothing at all, and why, after a space, tells them the reason.
-func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID string, r access.Request) (p access.Person, _ *rules, why string, _ error) {
-	p, err := h.People.Approver(ctx, slackID)
+// approve r.
+func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID string, r access.Request) (presser, error) {
+	person, err := h.People.Approver(ctx, slackID)
 	if err != nil {
 		text, theirs := forPeople(err)
 		if !theirs {
-			return access.Person{}, nil, "", err
+			return presser{}, err
 		}
 		log.Info("somebody who can approve nothing", "code", access.CodeOf(err))
-		return access.Person{}, nil, " " + text, nil
+		return presser{refused: access.RefusalNotEligible, text: text}, nil
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
-		return access.Person{}, nil, "", err
+		return presser{}, err
 	}
-	if !people.Permits(&policy, r, p) {
+	p := presser{Person: person, policy: policy, digest: digest}
+	if !people.Permits(&policy, r, person) {
 		log.Info("somebody whom the policy does not let approve this", "policy_digest", digest)
-		return access.Person{}, nil, "", nil
+		p.refused = access.RefusalNotApprover
 	}
-	return p, &rules{policy, digest}, "", nil
+	return p, nil
+}
+
+// refused records a refused press in the request's row, from where audit takes
+// it: once for each person and reason, a bounded number for each request, and
+// none once the request is closed. If it can't be recorded, the log has it.
+func (h *Handler) refused(ctx context.Context, log *slog.Logger, in slack.Interaction, r access.Request, p presser) {
+	p.SlackID = in.UserID
+	if _, err := h.Store.AppendEvent(ctx, r, access.Event{
+		Kind: access.EventPressRefused, At: h.Now().UTC(), By: p.Person, Action: in.Action.ID,
+		Reason: string(p.refused), Message: p.text, PolicyDigest: p.digest,
+	}); err != nil {
+		log.Error("a refused press could not be recorded", "reason", p.refused, "error", lambdaerr.Message(err))
+	}
 }
 
 // already tells the outcome of a request to somebody who came too late. If the

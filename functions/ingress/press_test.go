@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -233,4 +234,91 @@ func TestPressThatNobodyIsToldOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refused press is recorded in the request's row, with who pressed what and
+// why it was refused. What was not refused isn't.
+func TestRefusedPressesAreRecorded(t *testing.T) {
+	guest := access.Person{SlackID: "UGUEST"}
+	closed := func() access.Request { r := waiting(); r.ClosedAt = now; return r }
+	refused := func(action string, by access.Person, why access.Refusal, message, digest string) []access.Event {
+		return []access.Event{{Kind: access.EventPressRefused, At: now, By: by, Action: action, Reason: string(why), Message: message, PolicyDigest: digest}}
+	}
+	tests := []struct {
+		name         string
+		user, action string
+		row          access.Request
+		change       func(*world)
+		want         []access.Event
+	}{
+		{name: "not an approver approves", user: "UBOB", action: "approve", row: waiting(), want: refused("approve", bob, access.RefusalNotApprover, "", "d1")},
+		{name: "not an approver denies", user: "UBOB", action: "deny", row: waiting(), want: refused("deny", bob, access.RefusalNotApprover, "", "d1")},
+		{name: "not an approver ends", user: "UBOB", action: "end", row: active(), want: refused("end", bob, access.RefusalNotApprover, "", "d1")},
+		{name: "the requester approves", user: "UJANE", action: "approve", row: waiting(), want: refused("approve", jane, access.RefusalNotApprover, "", "d1")},
+		{name: "the requester's second Slack user", user: "UTWIN", action: "approve", row: waiting(), want: refused("approve", twin, access.RefusalNotApprover, "", "d1")},
+		{name: "a guest approves", user: "UGUEST", action: "approve", row: waiting(), want: refused("approve", guest, access.RefusalNotEligible, "No guests.", "")},
+		{name: "a guest denies", user: "UGUEST", action: "deny", row: waiting(), want: refused("deny", guest, access.RefusalNotEligible, "No guests.", "")},
+		{name: "a guest ends", user: "UGUEST", action: "end", row: active(), want: refused("end", guest, access.RefusalNotEligible, "No guests.", "")},
+		{name: "not the requester withdraws", user: "UANN", action: "withdraw", row: waiting(), want: refused("withdraw", access.Person{SlackID: "UANN"}, access.RefusalNotRequester, "", "")},
+		{name: "an approver, of a requester who is gone", user: "UANN", action: "approve", row: waiting(), change: func(w *world) { delete(w.people, "UJANE") },
+			want: refused("approve", ann, access.RefusalRequesterGone, "The requester is gone.", "d1")},
+		{name: "an approver approves", user: "UANN", action: "approve", row: waiting()},
+		{name: "an approver ends", user: "UANN", action: "end", row: active()},
+		{name: "the requester withdraws", user: "UJANE", action: "withdraw", row: waiting()},
+		{name: "somebody comes too late", user: "UBOB", action: "approve", row: active()},
+		{name: "on a closed request", user: "UANN", action: "withdraw", row: closed()},
+		{name: "Slack does not say who this is", user: "UBOB", action: "approve", row: waiting(), change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") }},
+		{name: "the policy can't be read", user: "UBOB", action: "approve", row: waiting(), change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") }},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.rows["r1"] = test.row
+			if test.change != nil {
+				test.change(w)
+			}
+			for range 3 {
+				w.send(t, press(test.user, test.action, "r1"))
+			}
+			if got := w.rows["r1"].Events; !reflect.DeepEqual(got, test.want) {
+				t.Errorf("recorded %+v\nwant     %+v", got, test.want)
+			}
+		})
+	}
+
+	t.Run("once for each person and reason", func(t *testing.T) {
+		w := newWorld()
+		w.rows["r1"] = waiting()
+		for _, p := range []struct{ user, action string }{
+			{"UBOB", "approve"}, {"UBOB", "deny"}, {"UBOB", "withdraw"}, {"UGUEST", "approve"}, {"UGUEST", "withdraw"}, {"UBOB", "approve"},
+		} {
+			w.send(t, press(p.user, p.action, "r1"))
+		}
+		var got []string
+		for _, e := range w.rows["r1"].Events {
+			got = append(got, e.By.SlackID+" "+e.Action+" "+e.Reason)
+		}
+		if want := []string{"UBOB approve NotApprover", "UBOB withdraw NotRequester", "UGUEST approve NotEligible", "UGUEST withdraw NotRequester"}; !slices.Equal(got, want) {
+			t.Errorf("recorded %q, want %q", got, want)
+		}
+	})
+	t.Run("a bounded number", func(t *testing.T) {
+		w := newWorld()
+		w.rows["r1"] = waiting()
+		for i := range access.MaxRefusedPresses + 5 {
+			w.send(t, press(fmt.Sprintf("UGUEST%d", i), "approve", "r1"))
+		}
+		if got := len(w.rows["r1"].Events); got != access.MaxRefusedPresses {
+			t.Errorf("recorded %d, want %d", got, access.MaxRefusedPresses)
+		}
+	})
+	t.Run("the table does not answer", func(t *testing.T) {
+		w := newWorld()
+		w.rows["r1"] = waiting()
+		w.appendErr = access.Errorf(access.CodeUnavailable, "no answer")
+		w.send(t, press("UBOB", "approve", "r1"))
+		if want := []string{"You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "a refused press could not be recorded") {
+			t.Errorf("told %q, outcome %+v, log %s; want %q, none, and a line about it", w.told, w.rows["r1"].Outcome, &w.log, want)
+		}
+	})
 }

@@ -63,9 +63,9 @@ type world struct {
 	updated  []string // "channel timestamp fallback text"
 	deadline time.Duration
 
-	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
-	rival                                                                                                                                            *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                                                      *access.RunAnswer
+	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
+	rival                                                                                                                                                       *access.Outcome // entered by somebody else just before Decide
+	rivalAnswer                                                                                                                                                 *access.RunAnswer
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -234,6 +234,18 @@ func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (a
 	r.EndRequest = &e
 	w.rows[id] = r
 	return r, true, nil
+}
+
+func (w *world) AppendEvent(_ context.Context, r access.Request, e access.Event) (access.Request, error) {
+	if w.appendErr != nil {
+		return access.Request{}, w.appendErr
+	}
+	r = w.rows[r.ID]
+	if r.ClosedAt.IsZero() && !access.RecordsRefusedPress(r, e) {
+		r.Events = append(r.Events, e)
+		w.rows[r.ID] = r
+	}
+	return r, nil
 }
 
 func (w *world) Run(ctx context.Context, id string) (access.Run, error) {

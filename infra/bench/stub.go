@@ -36,6 +36,7 @@ type world struct {
 	permissionSets [][2]string // ARN, name
 	groups         [][2]string // id, name
 	policy         access.Policy
+	capitals       int // users whose emails have capital letters
 }
 
 // stub answers the functions at once in place of AWS and of Slack's Web API: one
@@ -46,9 +47,10 @@ type stub struct {
 	url    string
 	server *http.Server
 
-	catalog, policy, pointer []byte
-	permissionSets           [][2]string
-	rows                     map[string]json.RawMessage // items of the table, by key
+	catalog, emails, policy, pointer []byte
+
+	permissionSets [][2]string
+	rows           map[string]json.RawMessage // items of the table, by key
 
 	mu      sync.Mutex
 	unknown []string // calls that it has no answer for
@@ -70,6 +72,7 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 	if s.catalog, err = catalogOf(w); err != nil {
 		return nil, err
 	}
+	s.emails = emailsOf(w)
 	for _, r := range requests {
 		if s.rows["request#"+r.ID], err = item(r); err != nil {
 			return nil, err
@@ -126,6 +129,16 @@ func catalogOf(w world) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
+// emailsOf is the index of emails, as reconcile writes it.
+func emailsOf(w world) []byte {
+	var text bytes.Buffer
+	text.WriteString("emails 1\n")
+	for i := range w.capitals {
+		fmt.Fprintf(&text, "firstname.lastname%05d@corporation.example.com %08x-3333-2222-1111-%012x\n", i, i, i)
+	}
+	return text.Bytes()
+}
+
 func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -146,6 +159,9 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /catalogs/catalog.json.gz":
 		w.Header().Set("ETag", `"1"`)
 		w.Write(s.catalog)
+	case "GET /catalogs/emails.txt":
+		w.Header().Set("ETag", `"1"`)
+		w.Write(s.emails)
 	case "GET /policies/policy.json":
 		w.Write(s.policy)
 	default:
@@ -272,7 +288,7 @@ func (s *stub) slack(w http.ResponseWriter, r *http.Request, method, body string
 }
 
 func member(id string) object {
-	return object{"id": id, "team_id": stubTeam, "profile": object{"email": emailOf(id), "real_name": id}}
+	return object{"id": id, "team_id": stubTeam, "is_email_confirmed": true, "profile": object{"email": emailOf(id), "real_name": id}}
 }
 
 func emailOf(slackID string) string   { return strings.ToLower(slackID) + "@example.com" }

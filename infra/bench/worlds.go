@@ -32,13 +32,14 @@ const (
 	largeAccounts   = 10_000
 	largeSets       = 1_000
 	largeStatements = 2_000
+	largeUsers      = 50_000
 )
 
 // largeWorld is a large enterprise. Each statement names ten accounts and one
 // permission set, so that each account has two statements of its own; and a
-// person who approves stands in each.
+// person who approves stands in each. The email of every user has capitals.
 func largeWorld() world {
-	w := world{groups: [][2]string{{smallGroup, "Auditors"}}}
+	w := world{groups: [][2]string{{smallGroup, "Auditors"}}, capitals: largeUsers}
 	for i := range largeAccounts {
 		w.accounts = append(w.accounts, [2]string{largeAccount(i), fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}

@@ -58,7 +58,7 @@ func OfFinding(f Finding) Record {
 		at = f.RemovedAt
 		rec.Removal = string(access.RemovalDone)
 		if a := f.Run.Answer; a != nil && a.Remove {
-			rec.ApproverSlackID, rec.ApproverEmail = a.By.SlackID, a.By.Email
+			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = a.By.SlackID, a.By.Email, a.By.PrincipalID
 			rec.DecisionReason = string(f.Run.Guard)
 		}
 	}

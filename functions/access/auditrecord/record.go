@@ -55,7 +55,23 @@ type Record struct {
 	DecisionStatements string `json:"decision_statements"` // indexes in the policy, by comma
 	Removal            string `json:"removal"`             // how the access ended, an access.RemovalState
 	Detail             string `json:"detail"`              // why it was refused, or could not be granted or revoked
+
+	ActorPrincipalID    string `json:"actor_principal_id"` // Identity Center user id
+	ApproverPrincipalID string `json:"approver_principal_id"`
+	Action              string `json:"action"` // the button that was pressed, of press_refused
 }
+
+// Actors who are nobody in Slack.
+const (
+	// actorSystem: this app did it by itself; the detail says why.
+	actorSystem = "system"
+	// actorUnknown: nobody pressed a button. Somebody stopped or resumed the
+	// execution, or it failed: CloudTrail knows.
+	actorUnknown = "unknown"
+)
+
+// endedUnasked is the detail of an early end that nobody asked for in Slack.
+const endedUnasked = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
 
 // Of is the record of the event number seq of r.
 func Of(r access.Request, seq int) Record {
@@ -83,14 +99,18 @@ func Of(r access.Request, seq int) Record {
 		ActorEmail:             e.By.Email,
 		ExecutionARN:           r.ExecutionARN,
 		Detail:                 e.Message,
+		ActorPrincipalID:       e.By.PrincipalID,
 	}
 	if r.Duration > 0 { // unknown of a row that was rebuilt
 		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
-	// What came after the decision rests on it; what came before does not.
-	if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
+	// What came after the decision rests on it; what came before does not, nor does
+	// a refused press.
+	if e.Kind == access.EventPressRefused {
+		rec.PolicyDigest, rec.DecisionReason, rec.Action = e.PolicyDigest, e.Reason, e.Action
+	} else if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
 		if o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied {
-			rec.ApproverSlackID, rec.ApproverEmail = o.By.SlackID, o.By.Email
+			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = o.By.SlackID, o.By.Email, o.By.PrincipalID
 		}
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
 		rec.DecisionStatements = join(o.Statements)
@@ -105,6 +125,17 @@ func Of(r access.Request, seq int) Record {
 			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
 		}
 	}
+	switch {
+	case e.Kind == access.EventEnded && e.By == (access.Person{}):
+		rec.ActorSlackID = actorSystem
+	case e.Kind == access.EventRevoked && r.EndedUnasked():
+		rec.ActorSlackID = actorUnknown
+		if r.Rebuilt == nil { // whose detail says what is known
+			rec.Detail = endedUnasked
+		}
+	case ends(r, e.Kind) && e.Kind != access.EventRevoked && cutOff(r):
+		rec.ActorSlackID = actorUnknown
+	}
 	return complete(rec)
 }
 
@@ -115,6 +146,7 @@ func complete(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action,
 	} {
 		if *field == "" {
 			*field = notApplicable
@@ -128,6 +160,12 @@ func complete(rec Record) Record {
 func ends(r access.Request, k access.EventKind) bool {
 	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
+}
+
+// cutOff reports whether the request ended because its execution did, or because
+// somebody resumed the execution without a decision.
+func cutOff(r access.Request) bool {
+	return r.Rebuilt == nil && (r.Outcome == nil || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone)
 }
 
 // operation says whether access came or went with the event.

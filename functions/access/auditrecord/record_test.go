@@ -81,6 +81,47 @@ func rebuilt(t *testing.T) access.Request {
 	return r
 }
 
+// refusedPresses is a request on which people pressed who may not, before and
+// after it was decided.
+func refusedPresses() access.Request {
+	r := elevated()
+	bob := access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-3"}
+	r.Events = []access.Event{
+		r.Events[0],
+		{Kind: access.EventPressRefused, At: at.Add(time.Second), By: bob, Action: "approve", Reason: string(access.RefusalNotApprover), PolicyDigest: "d0"},
+		r.Events[1],
+		{Kind: access.EventPressRefused, At: at.Add(2 * time.Second), By: access.Person{SlackID: "U4"}, Action: "end", Reason: string(access.RefusalNotEligible), Message: "No guests."},
+	}
+	return r
+}
+
+// endedUnasked is access whose execution somebody resumed, without a press.
+func endedUnasked() access.Request {
+	r := elevated()
+	r.GrantedAt, r.End = at, at.Add(time.Hour)
+	r.RevokingAt = at.Add(time.Minute)
+	r.RevokedAt = r.RevokingAt
+	r.Events = append(r.Events[:3:3], access.RemovalEvent(r))
+	return r
+}
+
+// endedByTheSystem is access of somebody who is gone.
+func endedByTheSystem() access.Request {
+	r := endedUnasked()
+	r.EndRequest = &access.EndRequest{At: r.RevokingAt, Reason: access.EndRequesterGone}
+	r.Events = append(r.Events[:3:3], access.Event{Kind: access.EventEnded, At: r.RevokingAt, Reason: string(access.EndRequesterGone), Message: access.EndRequesterGone.Text()}, access.RemovalEvent(r))
+	return r
+}
+
+// interrupted is a request whose execution somebody stopped before a decision.
+func interrupted() access.Request {
+	r := elevated()
+	r.Outcome, r.Removal, r.RevokedAt = nil, access.RemovalNothing, at
+	r.Failure = &access.Failure{Code: access.CodeExecutionGone, Message: "the execution is not running", At: at}
+	r.Events = append(r.Events[:1:1], access.RemovalEvent(r))
+	return r
+}
+
 func TestRecords(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -90,6 +131,10 @@ func TestRecords(t *testing.T) {
 		{"refused-group", refusedGroup()},
 		{"never-granted", neverGranted()},
 		{"rebuilt", rebuilt(t)},
+		{"refused-presses", refusedPresses()},
+		{"ended-unasked", endedUnasked()},
+		{"ended-by-the-system", endedByTheSystem()},
+		{"interrupted", interrupted()},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -62,7 +62,10 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		return err
 	}
 	functions := map[string][]change{
-		"Ingress": {decide, answer, end},
+		"Ingress": {decide, answer, end, func(s *requests.Store) error {
+			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
+			return err
+		}},
 		"Evaluate": {decide, func(s *requests.Store) error { return s.CountReminder(ctx, "a", 1) }, func(s *requests.Store) error {
 			_, err := s.Evaluate(ctx, "a", requests.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
 			return err

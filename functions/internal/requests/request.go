@@ -298,7 +298,8 @@ func recorded(r access.Request, kind access.EventKind) bool {
 const appendTries = 10
 
 // AppendEvent appends e to the events of r, the row as it was read, unless there
-// is one of its kind already; revoke_failed may repeat, until the access is gone.
+// is one of its kind already; revoke_failed may repeat, until the access is gone,
+// and press_refused, until the request is closed (access.RecordsRefusedPress).
 // The row comes back as it is after that; as it was read, where nothing is to be
 // appended.
 func (s *Store) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
@@ -306,12 +307,18 @@ func (s *Store) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	var err error
 	for try := 0; err == nil && try < appendTries; try++ {
 		c := change{doing: doing, events: []access.Event{e}}
-		if e.Kind == access.EventRevokeFailed {
+		var unneeded bool
+		switch e.Kind {
+		case access.EventRevokeFailed:
 			c.absent = []string{"revoked_at"}
-			if !r.RevokedAt.IsZero() {
-				return r, nil
-			}
-		} else if recorded(r, e.Kind) {
+			unneeded = !r.RevokedAt.IsZero()
+		case access.EventPressRefused:
+			c.absent = []string{"closed_at"}
+			unneeded = !r.ClosedAt.IsZero() || access.RecordsRefusedPress(r, e)
+		default:
+			unneeded = recorded(r, e.Kind)
+		}
+		if unneeded {
 			return r, nil
 		}
 		if len(r.Events) == 0 {

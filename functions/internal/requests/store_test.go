@@ -711,6 +711,49 @@ func TestAppendEvent(t *testing.T) {
 	}
 }
 
+// Each refused press is appended once for each person and reason, however many
+// come at once, and none to a closed request.
+func TestAppendRefusedPress(t *testing.T) {
+	s, _, _ := newStore(t)
+	read := create(t, s, "a")
+	press := func(user string, why access.Refusal) access.Event {
+		return access.Event{Kind: access.EventPressRefused, At: monday, By: access.Person{SlackID: user}, Action: "approve", Reason: string(why)}
+	}
+	var group sync.WaitGroup
+	for range 3 {
+		for _, e := range []access.Event{press("U1", access.RefusalNotApprover), press("U1", access.RefusalNotRequester), press("U2", access.RefusalNotApprover)} {
+			group.Go(func() {
+				if _, err := s.AppendEvent(ctx, read, e); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	r, err := s.Get(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int{}
+	for _, e := range r.Events[1:] {
+		got[e.By.SlackID+" "+e.Reason]++
+	}
+	equal(t, "refused presses", got, map[string]int{"U1 NotApprover": 1, "U1 NotRequester": 1, "U2 NotApprover": 1})
+
+	if _, _, err := s.Decide(ctx, "a", access.Outcome{Kind: access.OutcomeDenied, At: monday}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(ctx, "a", monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AppendEvent(ctx, read, press("U3", access.RefusalNotApprover)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = s.Get(ctx, "a"); err != nil || len(r.Events) != 5 {
+		t.Errorf("%v, and %d events after the close, want 5", err, len(r.Events))
+	}
+}
+
 func TestClose(t *testing.T) {
 	s, client, table := newStore(t)
 	create(t, s, "x")

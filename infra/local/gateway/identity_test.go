@@ -518,7 +518,9 @@ func TestGetUserID(t *testing.T) {
 		wantCode          string
 	}{
 		{name: "email", path: "emails.value", value: "ben@example.com", want: "ben@example.com"},
-		{name: "email in other case", path: "emails.value", value: "ANN@example.COM", want: "Ann@example.com"},
+		{name: "email with capitals", path: "emails.value", value: "Ann@example.com", want: "Ann@example.com"},
+		{name: "email in lower case", path: "emails.value", value: "ann@example.com", wantCode: "ResourceNotFoundException"},
+		{name: "email in upper case", path: "emails.value", value: "BEN@EXAMPLE.COM", wantCode: "ResourceNotFoundException"},
 		{name: "user name", path: "userName", value: "ben@example.com", want: "ben@example.com"},
 		{name: "unknown email", path: "emails.value", value: "nobody@example.com", wantCode: "ResourceNotFoundException"},
 		{name: "part of an email", path: "emails.value", value: "ben@example", wantCode: "ResourceNotFoundException"},
@@ -547,8 +549,10 @@ func TestListUsersFilter(t *testing.T) {
 		want              []string // user names
 		wantCode          string
 	}{
-		{name: "email", path: "Emails.Value", value: "ann@example.com", want: []string{"Ann@example.com"}},
+		{name: "email", path: "Emails.Value", value: "Ann@example.com", want: []string{"Ann@example.com"}},
+		{name: "email in other case", path: "Emails.Value", value: "ann@example.com"},
 		{name: "user name", path: "UserName", value: "ben@example.com", want: []string{"ben@example.com"}},
+		{name: "user name in other case", path: "UserName", value: "BEN@example.com"},
 		{name: "nobody", path: "Emails.Value", value: "nobody@example.com"},
 		{name: "other attribute", path: "Title", value: "x", wantCode: "ValidationException"},
 	}

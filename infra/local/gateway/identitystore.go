@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -18,8 +19,9 @@ var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.ListGroups":            (*Gateway).listGroups,
 }
 
-// getUserID finds a user by email without regard to case, and answers a miss
-// as one even where some user has no email; moto answers 500 then.
+// getUserID finds a user by the exact email, and answers a miss as one even where
+// some user has no email; moto answers 500 then. AWS doesn't document how it
+// compares: the system must not rely on anything more lenient.
 func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId     string
@@ -43,7 +45,7 @@ func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	for _, u := range users {
-		if u.hasEmail(wanted) {
+		if slices.Contains(u.emails, wanted) {
 			return ok(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
 		}
 	}
@@ -56,6 +58,7 @@ func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
 }
 
 // filteredUsers applies the filters, of which moto knows one, and pages the rest.
+// Values must be exact, as for getUserID.
 func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId string
@@ -77,9 +80,9 @@ func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 		var matches func(user) bool
 		switch strings.ToLower(f.AttributePath) {
 		case "username":
-			matches = func(u user) bool { return strings.EqualFold(u.name, f.AttributeValue) }
+			matches = func(u user) bool { return u.name == f.AttributeValue }
 		case "emails.value":
-			matches = func(u user) bool { return u.hasEmail(f.AttributeValue) }
+			matches = func(u user) bool { return slices.Contains(u.emails, f.AttributeValue) }
 		default:
 			return refuse("ValidationException", "Users can't be filtered by %q.", f.AttributePath)
 		}
@@ -112,15 +115,6 @@ type user struct {
 	id     string
 	name   string
 	emails []string
-}
-
-func (u user) hasEmail(email string) bool {
-	for _, e := range u.emails {
-		if strings.EqualFold(e, email) {
-			return true
-		}
-	}
-	return false
 }
 
 func (g *Gateway) users(ctx context.Context, call *Call, store string) ([]user, *Answer) {
