@@ -173,7 +173,7 @@ var (
 	markAudited   = attributes("audited")
 	answer        = attributes("answer")
 	storeRunToken = attributes("token")
-	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at")
+	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at events")
 )
 
 func attributes(names string) []string { return strings.Fields(names) }

@@ -59,7 +59,7 @@ type Store interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	MarkAudited(ctx context.Context, id string, n int) error
-	Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error
+	Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
 }
@@ -333,7 +333,7 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 		}
 		log.Error("what the request has claimed could not be freed", "error", err)
 	}
-	return h.Store.Close(ctx, r.ID, h.Now().UTC(), requests.KeepClosed)
+	return h.Store.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), requests.KeepClosed)
 }
 
 // secondsUntil is the whole seconds from now to end, rounded up and within what

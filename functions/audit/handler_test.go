@@ -74,8 +74,8 @@ func (w *world) Free(_ context.Context, r access.Request) error {
 	return w.freeErr
 }
 
-func (w *world) Close(_ context.Context, _ string, at time.Time, ttl time.Duration) error {
-	w.closed = at.Equal(now) && ttl == 90*24*time.Hour
+func (w *world) Close(_ context.Context, _ string, recorded int, at time.Time, ttl time.Duration) error {
+	w.closed = recorded == len(w.row.Events) && at.Equal(now) && ttl == 90*24*time.Hour
 	return nil
 }
 

@@ -159,7 +159,21 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 		kinds = append(kinds, e.Kind)
 	}
 	want := l.story(r)
-	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed })
+	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed || k == access.EventPressRefused })
+	refused := map[string]bool{}
+	for _, e := range r.Events {
+		if e.Kind != access.EventPressRefused {
+			continue
+		}
+		if !l.pressed(r.ID, e.Action, e.By) {
+			l.broken(7, "request %s has the refused press %+v, which nobody made", r.ID, e)
+		}
+		if who := e.By.SlackID + " " + e.Reason; refused[who] {
+			l.broken(7, "request %s has two refused presses of %s", r.ID, who)
+		} else {
+			refused[who] = true
+		}
+	}
 	if !reflect.DeepEqual(got, want) {
 		l.broken(7, "request %s has the events %v, want %v", r.ID, kinds, want)
 	}

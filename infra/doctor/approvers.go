@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
@@ -19,8 +17,7 @@ import (
 
 // usersAPI is what the check of the approvers asks of the Identity Store.
 type usersAPI interface {
-	GetUserId(context.Context, *identitystore.GetUserIdInput, ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error)
-	DescribeUser(context.Context, *identitystore.DescribeUserInput, ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error)
+	ListUsers(context.Context, *identitystore.ListUsersInput, ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error)
 }
 
 // peopleAPI is what it asks of Slack.
@@ -30,33 +27,38 @@ type peopleAPI interface {
 
 // absentFromDirectory are the emails of those who can't approve because of
 // Identity Center, each with why. One whom Identity Center shows without a
-// status can approve: see statusUnknown.
+// status can approve: see statusUnknown. All users are listed, because Identity
+// Center may find an email with capital letters by these capitals only, and
+// because an email that several users share is nobody's.
 func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails []string) (map[string]string, error) {
-	absent := map[string]string{}
-	var none *types.ResourceNotFoundException
-	for _, email := range emails {
-		id, err := api.GetUserId(ctx, &identitystore.GetUserIdInput{
-			IdentityStoreId: &store,
-			AlternateIdentifier: &types.AlternateIdentifierMemberUniqueAttribute{Value: types.UniqueAttribute{
-				AttributePath: aws.String("emails.value"), AttributeValue: document.NewLazyDocument(email),
-			}},
-		})
-		if errors.As(err, &none) {
-			absent[email] = "not there"
-			continue
-		}
+	having := map[string][]types.User{}
+	pages := identitystore.NewListUsersPaginator(api, &identitystore.ListUsersInput{IdentityStoreId: &store, MaxResults: aws.Int32(100)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
-		user, err := api.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: &store, UserId: id.UserId})
-		switch {
-		case errors.As(err, &none):
+		for _, u := range page.Users {
+			for _, e := range u.Emails {
+				email := access.NormalizeEmail(aws.ToString(e.Value))
+				having[email] = append(having[email], u)
+			}
+		}
+	}
+	absent := map[string]string{}
+	for _, email := range emails {
+		switch users := having[access.NormalizeEmail(email)]; {
+		case len(users) == 0:
 			absent[email] = "not there"
-		case err != nil:
-			return nil, err
-		case user.UserStatus == types.UserStatusDisabled:
+		case len(users) > 1:
+			var names []string
+			for _, u := range users {
+				names = append(names, aws.ToString(u.UserName))
+			}
+			absent[email] = "of several users: " + strings.Join(names, ", ")
+		case users[0].UserStatus == types.UserStatusDisabled:
 			absent[email] = "disabled"
-		case user.UserStatus == "":
+		case users[0].UserStatus == "":
 			absent[email] = statusUnknown
 		}
 	}
@@ -90,6 +92,8 @@ func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, 
 			absent[email] = "a bot"
 		case !u.FullMember(team) && !u.FullMember(enterprise):
 			absent[email] = "of another workspace"
+		case !u.EmailConfirmed:
+			absent[email] = "the address is not confirmed"
 		}
 	}
 	return absent, nil
@@ -117,12 +121,12 @@ func checkDirectory(emails []string, absent map[string]string) []finding {
 
 func checkAbsent(emails []string, absent map[string]string) []finding {
 	return checkPeople(emails, absent, "can't approve, being no active user in Identity Center",
-		"Correct the addresses in Approvers: an approver has an active user in Identity Center with the very address that Slack has.")
+		"Correct the addresses in Approvers: an approver has one active user in Identity Center with the very address that Slack has, capital letters aside.")
 }
 
 func checkSlackPeople(emails []string, absent map[string]string) []finding {
-	return checkPeople(emails, absent, "can't approve, being no full member in Slack",
-		"Correct the addresses in Approvers, or invite them as full members: guests and people of other workspaces can't approve.")
+	return checkPeople(emails, absent, "can't approve, being no full member in Slack with a confirmed address",
+		"Correct the addresses in Approvers, invite them as full members, or have them confirm their address in Slack. Guests and people of other workspaces can't approve.")
 }
 
 func checkPeople(emails []string, absent map[string]string, found, fix string) []finding {

@@ -300,6 +300,10 @@ func TestDirectory(t *testing.T) {
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, "ready: all 1")
 	same(t, checkDirectory(nil, nil), nil, "ready: the policy names nobody")
+	// Capital letters make no difference, unless two users differ in nothing else.
+	capitals := &fakeStore{users: map[string]types.UserStatus{"Ann@Example.com": types.UserStatusEnabled, "Ben@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusEnabled}}
+	absent, err = absentFromDirectory(t.Context(), capitals, "d-1", emails)
+	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (of several users: name of Ben@example.com, name of ben@example.com); cid@example.com (not there)")
 	// A directory that shows no status keeps nobody from approving, and is reported.
 	const unknown = "warning: Identity Center shows no status of these users: they count as enabled, also after somebody disables them: ann@example.com"
 	api.users["ann@example.com"] = ""

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,21 +141,17 @@ func (f *fakeStore) ListGroups(context.Context, *identitystore.ListGroupsInput, 
 	return out, f.err
 }
 
-func (f *fakeStore) GetUserId(_ context.Context, in *identitystore.GetUserIdInput, _ ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error) {
-	unique := in.AlternateIdentifier.(*idtypes.AlternateIdentifierMemberUniqueAttribute).Value
-	raw, err := unique.AttributeValue.MarshalSmithyDocument()
-	if err != nil || *unique.AttributePath != "emails.value" {
-		return nil, fmt.Errorf("asked for %s: %v", *unique.AttributePath, err)
+// ListUsers gives a page to each user.
+func (f *fakeStore) ListUsers(_ context.Context, in *identitystore.ListUsersInput, _ ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error) {
+	emails := slices.Sorted(maps.Keys(f.users))
+	i := 0
+	fmt.Sscan(aws.ToString(in.NextToken), &i)
+	out := &identitystore.ListUsersOutput{}
+	if i < len(emails) {
+		out.Users = []idtypes.User{{UserName: aws.String("name of " + emails[i]), Emails: []idtypes.Email{{Value: &emails[i]}}, UserStatus: f.users[emails[i]]}}
+		out.NextToken = aws.String(fmt.Sprint(i + 1))
 	}
-	email := strings.Trim(string(raw), `"`)
-	if _, ok := f.users[email]; !ok && f.err == nil {
-		return nil, &idtypes.ResourceNotFoundException{}
-	}
-	return &identitystore.GetUserIdOutput{UserId: &email}, f.err
-}
-
-func (f *fakeStore) DescribeUser(_ context.Context, in *identitystore.DescribeUserInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error) {
-	return &identitystore.DescribeUserOutput{UserStatus: f.users[*in.UserId]}, nil
+	return out, f.err
 }
 
 // fakeParameters are parameters by name; one that begins with "plain:" is a

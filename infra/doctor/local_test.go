@@ -168,7 +168,7 @@ func TestOnLocalStack(t *testing.T) {
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing", "The system's own account: warning")
 	// Dave is a guest, and approves one statement alone.
 	same(t, by["Statements"], nil, "missing: none of the approvers can approve: config[5] (dave@example.com)")
-	same(t, by["Approvers, Slack"], nil, "warning: can't approve, being no full member in Slack: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
+	same(t, by["Approvers, Slack"], nil, "warning: can't approve, being no full member in Slack with a confirmed address: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
 	same(t, by["Slack app"], nil, "ready: app A0ELEVATOR in workspace T0EXAMPLE1 (Example Corp)")
 	same(t, by["Lambda concurrency"], nil, "ready: 1000 invocations at once are left in us-east-1")
 

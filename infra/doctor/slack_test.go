@@ -150,22 +150,23 @@ func TestChannel(t *testing.T) {
 
 func TestSlackPeople(t *testing.T) {
 	member := func(change func(*slack.User)) slack.User {
-		u := slack.User{ID: "U1", TeamID: "T1"}
+		u := slack.User{ID: "U1", TeamID: "T1", EmailConfirmed: true}
 		change(&u)
 		return u
 	}
 	api := fakeSlack{people: map[string]slack.User{
 		"full@example.com":       member(func(u *slack.User) {}),
 		"colleague@example.com":  member(func(u *slack.User) { u.TeamID, u.EnterpriseID = "T2", "E1" }),
+		"doubt@example.com":      member(func(u *slack.User) { u.EmailConfirmed = false }),
 		"guest@example.com":      member(func(u *slack.User) { u.Guest = true }),
 		"gone@example.com":       member(func(u *slack.User) { u.Deleted = true }),
 		"robot@example.com":      member(func(u *slack.User) { u.Bot = true }),
 		"stranger@example.com":   member(func(u *slack.User) { u.Stranger = true }),
 		"other-team@example.com": member(func(u *slack.User) { u.TeamID = "T2" }),
 	}}
-	emails := []string{"colleague@example.com", "full@example.com", "gone@example.com", "guest@example.com", "nobody@example.com", "other-team@example.com", "robot@example.com", "stranger@example.com"}
+	emails := []string{"colleague@example.com", "full@example.com", "doubt@example.com", "gone@example.com", "guest@example.com", "nobody@example.com", "other-team@example.com", "robot@example.com", "stranger@example.com"}
 	absent, err := absentFromSlack(t.Context(), api, emails, "T1", "E1")
-	same(t, checkSlackPeople(emails, absent), err, "warning: can't approve, being no full member in Slack: gone@example.com (deactivated); guest@example.com (a guest); nobody@example.com (unknown or deactivated); "+
+	same(t, checkSlackPeople(emails, absent), err, "warning: can't approve, being no full member in Slack with a confirmed address: doubt@example.com (the address is not confirmed); gone@example.com (deactivated); guest@example.com (a guest); nobody@example.com (unknown or deactivated); "+
 		"other-team@example.com (of another workspace); robot@example.com (a bot); stranger@example.com (of another workspace)")
 	absent, err = absentFromSlack(t.Context(), api, emails[1:2], "T1", "")
 	same(t, checkSlackPeople(emails[1:2], absent), err, "ready: all 1")

@@ -144,7 +144,7 @@ func TestForgedPresses(t *testing.T) {
 		t.Errorf("the repeated press: status %d", status)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)
-	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked") // nobody's press is recorded, too
 }
 
 // TestRepeatedSubmission: Slack sends a form again when the answer was late.

@@ -66,10 +66,40 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 		t.Error("access came of it")
 	}
 	wantEvents(t, r, "requested", "refused")
+	if rec := r.audit(t)[1]; rec["actor_slack_id"] != "unknown" || rec["execution_arn"] != *r.execution(t).ExecutionArn {
+		t.Errorf("the record says that %v did it, by %v", rec["actor_slack_id"], rec["execution_arn"])
+	}
 	if row := r.stack.requestRow(t, r.id); row.Outcome != nil || row.ClosedAt.IsZero() || row.Open() {
 		t.Errorf("the row is %+v", row)
 	}
 	wantOnce(t, r, "failed")
+}
+
+// TestEndedWithoutAPress: somebody resumes the execution's wait for the end. The
+// access ends, and the record says what is known of it.
+func TestEndedWithoutAPress(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{lena, "shop-development", "ReadOnlyAccess", 120})
+	r.waitAssigned(t)
+	r.waitsIn(t, "AwaitEnd")
+	var token string
+	eventually(t, soon, "the token of the wait", func() error {
+		if token = r.stack.requestRow(t, r.id, "end_token").EndToken; token == "" {
+			return errNotYet
+		}
+		return nil
+	})
+	if _, err := r.stack.sfn.SendTaskSuccess(context.Background(), &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String(`{"by":{"slack_id":"U0BOB0002"}}`)}); err != nil {
+		t.Fatal(err)
+	}
+	r.waitGone(t, removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	rec := r.audit(t)[3]
+	if rec["actor_slack_id"] != "unknown" || rec["actor_email"] != "NA" || rec["execution_arn"] != *r.execution(t).ExecutionArn ||
+		rec["detail"] != "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed." {
+		t.Errorf("the record says that %v %v did it, by %v: %v", rec["actor_slack_id"], rec["actor_email"], rec["execution_arn"], rec["detail"])
+	}
 }
 
 // TestRemovedByHandBeforeItsEnd: somebody deletes the assignment while the

@@ -14,7 +14,7 @@ func TestSecondaryDomain(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{ivan, "network", "DeveloperAccess", 10})
 	m := r.message(t)
-	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "check that this is the right person") {
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "check that this is the right person") || !strings.Contains(text, "User in Identity Center: \nivan@corp.example.net") {
 		t.Errorf("the message does not warn: %q", text)
 	}
 	if res := local.press(t, bob, m, "approve", false); !res.OK {
@@ -62,5 +62,5 @@ func TestSecondaryDomainNeverApproves(t *testing.T) {
 		t.Fatalf("press: %+v", res)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantEvents(t, r, "requested", "denied")
+	wantEvents(t, r, "requested", "press_refused", "denied") // once for each person and reason
 }

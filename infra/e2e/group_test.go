@@ -170,7 +170,7 @@ func TestGroupMembership(t *testing.T) {
 	if got, want := approvedPath(states), "Evaluate OnlyToRevoke? Announce Route approval Grant ConfirmGrant AuditGrant Active "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
-	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
+	wantEvents(t, m.request, "requested", "press_refused", "approved", "granted", "revoked")
 	wantOnce(t, m.request, "granted", "revoked")
 	checkGroupRecords(t, m, membershipID)
 }

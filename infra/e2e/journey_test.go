@@ -498,7 +498,16 @@ func TestNonApproverPresses(t *testing.T) {
 	r.waitAssigned(t)
 	r.waitGone(t, 10*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	wantEvents(t, r, "requested", "press_refused", "press_refused", "approved", "granted", "revoked")
+	var who []string
+	for _, rec := range r.audit(t) {
+		if rec["event"] == "press_refused" {
+			who = append(who, fmt.Sprint(rec["actor_slack_id"], " ", rec["actor_principal_id"] == local.principalID(t, rec["actor_slack_id"].(string)), " ", rec["action"], " ", rec["decision_reason"]))
+		}
+	}
+	if want := []string{erin + " true approve NotApprover", alice + " true approve NotApprover"}; !slices.Equal(who, want) {
+		t.Errorf("the records of the presses say %q, want %q", who, want)
+	}
 }
 
 // TestTwoApproversAtOnce: one outcome, one effect, however the presses fall. No

@@ -180,7 +180,7 @@ func TestLeaversLoseAccess(t *testing.T) {
 			const why = "Ended because the requester's user was disabled or deleted in IAM Identity Center."
 			r.shows(t, why)
 			for _, rec := range r.audit(t) {
-				if rec["event"] == "ended" && (rec["detail"] != why || rec["actor_slack_id"] != "NA" || rec["actor_email"] != "NA") {
+				if rec["event"] == "ended" && (rec["detail"] != why || rec["actor_slack_id"] != "system" || rec["actor_email"] != "NA") {
 					t.Errorf("the record says %v, by %v %v", rec["detail"], rec["actor_slack_id"], rec["actor_email"])
 				}
 			}

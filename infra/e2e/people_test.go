@@ -28,6 +28,12 @@ const (
 	// them.
 	quentin, oldQuentin = "U0QUENT17", "U0QUENT18"
 
+	hopper = "U0HOPPE19" // her email has capitals in Identity Center
+	linus  = "U0LINUS20" // his email has capitals in Slack and in the policy; approves FallbackAccess
+	tina   = "U0TINA021" // two users of Identity Center have her email; listed for FallbackAccess
+	uma    = "U0UMA0022" // has not confirmed her email to Slack; listed for FallbackAccess
+	paul   = "U0PAUL016" // is a guest
+
 	zoe = "U0ZOE0099" // is the last of the channel's members
 )
 
@@ -37,6 +43,7 @@ var emails = map[string]string{
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
 	ivan: "ivan@corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
 	quentin: "quentin@corp.example.net", oldQuentin: "quentin@corp.example.net",
+	hopper: "Grace.Hopper@Example.com", linus: "linus.larsson@example.com", tina: "tina@example.com", uma: "uma@example.com",
 	mallory: "mallory@example.com", zoe: "zoe@example.com",
 }
 

@@ -141,7 +141,7 @@ func TestPolicyChanges(t *testing.T) {
 	waiting.waitAssigned(t)
 	waiting.waitGone(t, 12*time.Second+removalLimit)
 	waiting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantEvents(t, waiting, "requested", "approved", "granted", "revoked")
+	wantEvents(t, waiting, "requested", "press_refused", "approved", "granted", "revoked")
 	for _, rec := range waiting.audit(t) {
 		if rec["event"] == "approved" && rec["policy_digest"] != digest {
 			t.Errorf("it was approved by policy %v, want %s", rec["policy_digest"], digest)

@@ -132,7 +132,9 @@ func (c *Catalog) snapshot(ctx context.Context) *lists {
 
 // newest keeps an object of S3 in the newest version that could be read.
 type newest[T any] struct {
-	mu        sync.Mutex
+	made sync.Once
+	turn chan struct{} // has room for the one who reads
+
 	value     *T // nil: it was never read
 	version   string
 	checkedAt time.Time
@@ -142,8 +144,13 @@ type newest[T any] struct {
 // version if the last look is long ago. An error says why that look failed. read
 // returns nil if version is still the newest.
 func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (*T, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
+	select {
+	case n.turn <- struct{}{}:
+		defer func() { <-n.turn }()
+	case <-ctx.Done():
+		return nil, access.Wrap(access.CodeUnavailable, ctx.Err(), "wait for the catalog")
+	}
 	every, timeout := CheckEvery, checkTimeout
 	if n.value == nil {
 		every, timeout = CheckMissingEvery, firstTimeout

@@ -103,7 +103,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				return err
 			},
 			func(s *requests.Store) error { return s.MarkAudited(ctx, "a", 1) },
-			func(s *requests.Store) error { return s.Close(ctx, "a", at, time.Hour) },
+			func(s *requests.Store) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
 		"Reconcile": {end, fail, answer, func(s *requests.Store) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})

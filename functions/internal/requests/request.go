@@ -340,19 +340,29 @@ func (s *Store) AppendEvent(ctx context.Context, r access.Request, e access.Even
 
 // Close ends a request: it leaves the index of open ones, loses its tokens, and
 // the table may drop it ttl later. A second call changes nothing. A request
-// that is granted and not revoked can't be closed: Lost.
-func (s *Store) Close(ctx context.Context, id string, at time.Time, ttl time.Duration) error {
+// that is granted and not revoked can't be closed: Lost. recorded is how many
+// events the caller has recorded; if there are more by now, nobody else would
+// record them: Unavailable.
+func (s *Store) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
+	events := "size(#events) = :recorded"
+	if recorded == 0 {
+		events = "(attribute_not_exists(#events) OR " + events + ")"
+	}
 	r, won, err := s.apply(ctx, id, change{
 		doing:  doing,
 		set:    map[string]any{"closed_at": at.UTC(), attrExpires: at.Add(ttl).Unix()},
 		remove: []string{attrOpen, attrDue, "approval_token", "end_token"},
 		absent: []string{"closed_at"},
-		where:  "attribute_not_exists(#granted_at) OR attribute_exists(#revoked_at)",
-		names:  []string{"granted_at", "revoked_at"},
+		where:  "(attribute_not_exists(#granted_at) OR attribute_exists(#revoked_at)) AND " + events,
+		names:  []string{"granted_at", "revoked_at", "events"},
+		values: map[string]any{"recorded": recorded},
 	})
 	if err != nil || won || !r.ClosedAt.IsZero() {
 		return err
+	}
+	if len(r.Events) != recorded {
+		return access.Errorf(access.CodeUnavailable, "%s: it has %d events, of which %d are recorded", doing, len(r.Events), recorded)
 	}
 	return access.Errorf(access.CodeLost, "%s: its access has not been removed yet", doing)
 }

@@ -376,7 +376,7 @@ func TestStoreToken(t *testing.T) {
 			t.Errorf("StoreToken = %q, %q, %v", r.ApprovalToken, r.EndToken, err)
 		}
 	}
-	if err := s.Close(ctx, "t", monday, time.Hour); err != nil {
+	if err := s.Close(ctx, "t", 1, monday, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	r, err := s.StoreToken(ctx, "t", requests.WaitEnd, "third")
@@ -612,7 +612,7 @@ func TestRebuild(t *testing.T) {
 	if err := s.MarkAudited(ctx, "lost", 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(ctx, "lost", end, time.Hour); err != nil {
+	if err := s.Close(ctx, "lost", 1, end, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if row := rawRow(t, client, table, "request#lost"); row["open"] != nil || row["closed_at"] == nil || row["outcome"] != nil || row["target"] != nil {
@@ -743,7 +743,7 @@ func TestAppendRefusedPress(t *testing.T) {
 	if _, _, err := s.Decide(ctx, "a", access.Outcome{Kind: access.OutcomeDenied, At: monday}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(ctx, "a", monday, time.Hour); err != nil {
+	if err := s.Close(ctx, "a", 5, monday, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.AppendEvent(ctx, read, press("U3", access.RefusalNotApprover)); err != nil {
@@ -763,12 +763,13 @@ func TestClose(t *testing.T) {
 	if _, err := s.Granted(ctx, "x", monday, monday, ""); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, s.Close(ctx, "x", monday, time.Hour), access.CodeLost)
+	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeLost)
 	if _, err := s.Revoked(ctx, access.Request{ID: "x"}, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
+	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeUnavailable) // the removal is not recorded
 	for _, at := range []time.Time{monday, monday.Add(time.Hour)} {
-		if err := s.Close(ctx, "x", at, time.Hour); err != nil {
+		if err := s.Close(ctx, "x", 3, at, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -839,7 +840,7 @@ func TestOpenRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Close(ctx, "closed", monday, time.Hour); err != nil {
+	if err := s.Close(ctx, "closed", 1, monday, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	put := func(key string, settles time.Time) {
@@ -921,7 +922,7 @@ func TestGiveUp(t *testing.T) {
 	}
 
 	create(t, s, "closed")
-	if err := s.Close(ctx, "closed", monday, time.Hour); err != nil {
+	if err := s.Close(ctx, "closed", 1, monday, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := s.GiveUp(ctx, "closed", why); err != nil || r.Tombstone {
