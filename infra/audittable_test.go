@@ -72,7 +72,7 @@ func TestAuditQueriesAreDeployed(t *testing.T) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
 	names := slices.Sorted(maps.Keys(got))
-	if want := []string{"account", "approver", "automatic", "drift", "failed-removals", "fallback-domain", "group", "requester", "there-now"}; !slices.Equal(names, want) {
+	if want := []string{"account", "approver", "automatic", "drift", "failed-removals", "fallback-domain", "group", "refused-presses", "requester", "there-now"}; !slices.Equal(names, want) {
 		t.Errorf("the queries are %q, want %q", names, want)
 	}
 }

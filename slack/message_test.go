@@ -155,6 +155,7 @@ func requests() map[string]access.Request {
 		"refused_hostile":                             pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                                      pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
 		"failed_foreign":                              pending(approved, failed(access.CodeForeign, ""), revoked(access.RemovalNothing, early)),
+		"failed_ambiguous_email":                      pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
 		"failed_management":                           pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
 		"failed_unknown":                              pending(approved, revoked(access.RemovalDone, early)),
 		"failed_hostile":                              pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),

@@ -252,6 +252,9 @@ func TestStart(t *testing.T) {
 			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
 			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDeleted}
 		}, want: refused, recorded: true},
+		// Who can't be told from somebody else.
+		{name: "another user has the requester's email by now", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeAmbiguous, "x") }, want: access.CodeAmbiguous, recorded: true},
+		{name: "another user has the approver's email by now", scene: func(s *scene) { s.errs["p-bob"] = access.Errorf(access.CodeAmbiguous, "x") }, want: access.CodeAmbiguous, recorded: true},
 		// Then nothing is granted, and the check is tried again.
 		{name: "the requester can't be looked up", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
 		{name: "the approver can't be looked up", scene: func(s *scene) { s.errs["p-bob"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
