@@ -42,18 +42,22 @@ func (w *workspace) userPayload(p Person) map[string]any {
 		team = w.cfg.TeamID
 	}
 	first, last, _ := strings.Cut(p.Name, " ")
-	return map[string]any{
+	payload := map[string]any{
 		"id": p.SlackID, "team_id": team, "name": handle(p), "real_name": p.Name, "deleted": p.Deleted,
 		"tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0,
 		"is_admin": false, "is_owner": false, "is_primary_owner": false,
 		"is_restricted": p.Guest, "is_ultra_restricted": false, "is_stranger": p.Stranger,
-		"is_bot": false, "is_app_user": false, "updated": 0, "is_email_confirmed": !p.EmailUnconfirmed,
+		"is_bot": false, "is_app_user": false, "updated": 0,
 		"profile": map[string]any{
 			"real_name": p.Name, "real_name_normalized": p.Name, "display_name": p.Name,
 			"display_name_normalized": p.Name, "first_name": first, "last_name": last,
 			"email": p.Email, "title": p.Title, "team": team,
 		},
 	}
+	if !p.Stranger { // Slack says it of its own people only
+		payload["is_email_confirmed"] = !p.EmailUnconfirmed
+	}
+	return payload
 }
 
 func conversationsInfo(c *call) answer {

@@ -74,6 +74,22 @@ func TestPeople(t *testing.T) {
 	same(t, "nobody", errText(err), "user_not_found")
 }
 
+func TestConfirmedEmails(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.People = []Person{
+			{SlackID: "U0ADA", Name: "Ada Byron", Email: "ada@example.com"},
+			{SlackID: "U0DOUBT", Name: "Dot Doubt", Email: "dot@example.com", EmailUnconfirmed: true},
+			{SlackID: "U0ELSE", Name: "Els Else", Email: "els@example.org", Stranger: true},
+		}
+	})
+	for id, want := range map[string]bool{"U0ADA": true, "U0DOUBT": false, "U0ELSE": false} {
+		u, err := w.slack.GetUserInfo(id)
+		if err != nil || u.IsEmailConfirmed != want {
+			t.Errorf("%s: confirmed %t, %v; want %t", id, u.IsEmailConfirmed, err, want)
+		}
+	}
+}
+
 func TestMembersArePaginated(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.People = nil
