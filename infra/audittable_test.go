@@ -118,7 +118,7 @@ func TestAuditQueriesNameOnlyWhatThereIs(t *testing.T) {
 	events := []access.EventKind{
 		access.EventRequested, access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired,
 		access.EventRefused, access.EventNotGranted, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed,
-		access.EventDriftFound, access.EventDriftRevoked,
+		access.EventDriftFound, access.EventDriftRevoked, access.EventPressRefused,
 	}
 	for _, q := range queries() {
 		t.Run(q.name, func(t *testing.T) {

@@ -9,12 +9,13 @@ import (
 )
 
 // TestSecondaryDomain: Identity Center knows Ivan by another domain than Slack
-// does. He gets access, the message warns, and every record says so.
+// does, and with capitals. He gets access, the message warns and names the user,
+// and every record says so.
 func TestSecondaryDomain(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{ivan, "network", "DeveloperAccess", 10})
 	m := r.message(t)
-	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "check that this is the right person") || !strings.Contains(text, "User in Identity Center: \nivan@corp.example.net") {
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "check that this is the right person") || !strings.Contains(text, "User in Identity Center: \nIvan@Corp.example.net") {
 		t.Errorf("the message does not warn: %q", text)
 	}
 	if res := local.press(t, bob, m, "approve", false); !res.OK {

@@ -41,7 +41,7 @@ const (
 var emails = map[string]string{
 	alice: "alice@example.com", bob: "bob@example.com", carol: "carol@example.com", dave: "dave@example.com",
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
-	ivan: "ivan@corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
+	ivan: "Ivan@Corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
 	quentin: "quentin@corp.example.net", oldQuentin: "quentin@corp.example.net",
 	hopper: "Grace.Hopper@Example.com", linus: "linus.larsson@example.com", tina: "tina@example.com", uma: "uma@example.com",
 	mallory: "mallory@example.com", zoe: "zoe@example.com",

@@ -91,7 +91,7 @@ var settingsFields = []property[Settings]{
 	prop("revoker_post_update_to_slack", boolean(), func(s *Settings) *bool { return &s.PostRevoke },
 		"Say in Slack when access has ended.").or("true"),
 	prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
-		"Domains under which to look for requesters whose own address Identity Center does not have. Messages and audit say so when one was used; nobody approves through one."),
+		"Domains under which to look for requesters whose own address Identity Center does not have. Messages and audit say so when one was used, and messages name the user; nobody approves through one."),
 
 	// Where Slack calls.
 	prop("create_api_gateway", boolean(), func(s *Settings) *bool { return &s.APIGateway },
