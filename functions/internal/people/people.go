@@ -179,6 +179,11 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 	p.PrincipalID = user.ID
 	if p.SecondaryDomain {
 		p.FoundAs = access.DirectoryUser{UserName: user.UserName, DisplayName: user.DisplayName, Email: email}
+		for _, has := range user.Emails {
+			if access.SameEmail(has, email) {
+				p.FoundAs.Email = has // as Identity Center spells it
+			}
+		}
 	}
 	return p, absence{}, nil
 }
