@@ -48,7 +48,7 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	r.waitAssigned(t)
 	r.waitGone(t, 10*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked")
 }
 
 // TestAllApproversUnknown: nobody could approve, so it is refused at once, and

@@ -224,7 +224,12 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 			t.Fatalf("press: %+v", res)
 		}
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-		wantEvents(t, r, "requested", "denied")
+		wantEvents(t, r, "requested", "press_refused", "press_refused", "denied")
+		for _, rec := range r.audit(t)[1:3] {
+			if rec["decision_reason"] != "RequesterGone" || rec["action"] != "approve" {
+				t.Errorf("the record says that %v was refused because of %v", rec["action"], rec["decision_reason"])
+			}
+		}
 	})
 	t.Run("between the approval and the grant", func(t *testing.T) {
 		t.Parallel()
@@ -283,7 +288,7 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	other.waitAssigned(t)
 	other.waitGone(t, 10*time.Second+removalLimit)
 	other.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantEvents(t, other, "requested", "approved", "granted", "revoked")
+	wantEvents(t, other, "requested", "press_refused", "approved", "granted", "revoked")
 }
 
 // TestGrantAsksIdentityCenterOnly: neither a Slack that is down nor one failed
