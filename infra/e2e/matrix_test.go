@@ -590,9 +590,13 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// story says what is wrong with a request's records, in order.
+// story says what is wrong with a request's records, in order. Refused presses may
+// come anywhere after the first.
 func story(events []string) error {
-	rest := events
+	rest := slices.Clone(events)
+	if len(rest) > 0 {
+		rest = append(rest[:1], slices.DeleteFunc(rest[1:], func(event string) bool { return event == "press_refused" })...)
+	}
 	take := func(kinds ...string) bool {
 		if len(rest) > 0 && slices.Contains(kinds, rest[0]) {
 			rest = rest[1:]
