@@ -137,8 +137,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	w.policy = largePolicy()
 	clock := func() time.Time { return now }
 	store := catalog.Object{Client: objects, Bucket: "catalog"}
-	refresh := &catalog.Refresher{Lister: org, Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler),
-		Pause: func(context.Context, time.Duration) error { return nil }}
+	refresh := &catalog.Refresher{Lister: org, Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	if err := refresh.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -15,13 +15,13 @@ import (
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
-// The names of permission sets cost a call each, out of the 20 a second that
-// Identity Center gives to everything that uses it (IAM Identity Center,
-// "Quotas"): grants and revokes come first.
 const (
-	// DescribeEvery is the pause between two of these calls: 8 a second.
-	DescribeEvery = time.Second / 8
-	// describesAtOnce is how many of them may be waiting for their answer.
+	// CallEvery is the pause between two calls of Identity Center that a Lister
+	// makes: 8 a second. Identity Center takes 20 a second from everybody together
+	// (IAM Identity Center User Guide, "Quotas", throttle limits), and grants and
+	// removals come first. Names of permission sets cost a call each.
+	CallEvery = time.Second / 8
+	// describesAtOnce is how many names may be asked for at the same time.
 	describesAtOnce = 4
 	// DescribeAgain is how many names that are known already are asked for
 	// again in one run, the longest known first. Identity Center has no call
@@ -33,7 +33,8 @@ const (
 // writeTime is kept free of the function's time for writing what was read.
 const writeTime = 15 * time.Second
 
-// Lister is where a refresh gets its lists from.
+// Lister is where a refresh gets its lists from. It keeps to the quotas by itself
+// (identitycenter.Pace).
 type Lister interface {
 	Accounts(context.Context) ([]identitycenter.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
@@ -48,21 +49,7 @@ type Refresher struct {
 	Lister Lister
 	Store  Store
 	Now    func() time.Time
-	// Pause waits, or returns ctx's error.
-	Pause  func(context.Context, time.Duration) error
 	Logger *slog.Logger
-}
-
-// Pause waits for d, or returns ctx's error when that ends first.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Refresh reads the three lists, side by side, and replaces the snapshot. What
@@ -213,14 +200,13 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]str
 		}
 		stop()
 	}
-	for i, arn := range arns {
-		if i > 0 {
-			if err := r.Pause(ctx, DescribeEvery); err != nil {
-				fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
-				break
-			}
-		}
+	for _, arn := range arns {
 		slots <- struct{}{}
+		if err := ctx.Err(); err != nil {
+			fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
+			<-slots
+			break
+		}
 		calls.Go(func() {
 			defer func() { <-slots }()
 			name, err := r.Lister.PermissionSetName(ctx, arn)
