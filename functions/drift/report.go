@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 
 	"sso-elevator/functions/access"
@@ -13,6 +14,32 @@ import (
 type Removal struct {
 	Index  int                  `json:"index"`
 	Result access.RemovalResult `json:"result"`
+}
+
+// Outcomes are what the distributed Map of the state machine answers: the output
+// of each of its child executions. One that fails is tolerated, and AWS does not
+// document what stands in its place: nothing, null, or its error. Whatever has
+// no index and no result is refused: it says nothing of any finding, and one of
+// which nothing is heard counts as not removed.
+type Outcomes []Removal
+
+// UnmarshalJSON never fails: of a Map whose answer makes no sense nothing is heard.
+func (all *Outcomes) UnmarshalJSON(text []byte) error {
+	*all = nil
+	var outputs []json.RawMessage
+	if json.Unmarshal(text, &outputs) != nil {
+		return nil
+	}
+	for _, output := range outputs {
+		var r struct {
+			Index  *int                 `json:"index"`
+			Result access.RemovalResult `json:"result"`
+		}
+		if json.Unmarshal(output, &r) == nil && r.Index != nil && r.Result != "" {
+			*all = append(*all, Removal{*r.Index, r.Result})
+		}
+	}
+	return nil
 }
 
 // Answer says whether a person let the run go on: "remove" or "report". Where

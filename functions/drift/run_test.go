@@ -248,6 +248,30 @@ func TestALossIsNotForgotten(t *testing.T) {
 	expect("the day after", next, "remove")
 }
 
+// Where the Map's children say nothing, nothing counts as removed.
+func TestReportOfRemovalsThatSayNothing(t *testing.T) {
+	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
+		w := small()
+		w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+		if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		e := w.engine()
+		_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+		if len(findings) != 1 {
+			t.Fatalf("findings %q", names(findings))
+		}
+		var removals Outcomes
+		if err := json.Unmarshal([]byte(answer), &removals); err != nil {
+			t.Fatal(err)
+		}
+		r, tell, _ := report(t, w, e, "r", removals)
+		if got := r.Results[findings[0].Key()]; got != access.DriftFailed || !tell || w.counted["DriftFailed"] != 1 {
+			t.Errorf("%s: the finding is %q, told: %t, counted %v; want failed, told and counted", answer, got, tell, w.counted)
+		}
+	}
+}
+
 func TestReportOfRemovals(t *testing.T) {
 	w := small()
 	for _, user := range []string{"u-1", "u-2", "u-3"} {
@@ -367,11 +391,27 @@ func TestToldOfWhenItChanges(t *testing.T) {
 	}
 }
 
+// A batch whose function failed leaves no result, or one that says nothing: what
+// was in it is unread. It is not taken for a place where nothing was found.
 func TestBatchWithoutResult(t *testing.T) {
+	for name, body := range map[string]string{
+		"none": "", "nothing": " ", "null": "null", "an empty one": "{}", "without its plan": `{"findings":[]}`,
+		"another plan's": `{"planned_at":"2020-01-01T00:00:00Z"}`, "a part": `{"planned_at":`, "a list": "[]",
+	} {
+		t.Run(name, func(t *testing.T) { testBatchWithoutResult(t, body) })
+	}
+}
+
+func testBatchWithoutResult(t *testing.T, body string) {
 	w := small()
 	e := w.engine()
 	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke}); err != nil {
 		t.Fatal(err)
+	}
+	if body != "" {
+		if err := w.runs.Objects.Put(t.Context(), runs.Prefix+"r/batch-0.json", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c, err := e.Collect(t.Context(), "r")
 	if err != nil || c.Complete || len(c.Removals) != 0 || c.Next != "report" {
