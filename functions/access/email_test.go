@@ -73,6 +73,9 @@ func TestLookAlikesMatchNobody(t *testing.T) {
 				}
 			}
 			p = lookAlikePolicy(email)
+			if got := p.AllApprovers(); len(got) != 0 {
+				t.Errorf("the policy lists it: approvers %q, want none", got)
+			}
 			index := access.NewIndex(p)
 			for _, target := range lookAlikeTargets {
 				if got := index.Deciders(target); len(got) != 0 {

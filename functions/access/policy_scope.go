@@ -11,6 +11,22 @@ func (x *Index) Covers(t Target) bool {
 	return len(x.affecting(t, nil)) > 0
 }
 
+// AllApprovers are the emails of everybody who approves anything: lower case,
+// sorted, each once.
+func (p *Policy) AllApprovers() []string {
+	all := map[string]bool{}
+	for _, statements := range [][]Statement{p.Accounts, p.Groups} {
+		for _, s := range statements {
+			for _, a := range s.Approvers {
+				if IsASCII(a) { // others match nobody
+					all[NormalizeEmail(a)] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
 // Deciders are the emails of who may decide whether access to t that a run found
 // is removed: everybody whom a statement lists that affects t, whether or not it
 // needs an approval. Where none lists anybody, it is whoever is listed in a

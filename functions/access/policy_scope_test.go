@@ -37,6 +37,16 @@ func TestCoversWhatNobodyCanApprove(t *testing.T) {
 	}
 }
 
+func TestAllApprovers(t *testing.T) {
+	p := Policy{
+		Accounts: []Statement{{Approvers: list("Bob@example.com", "ann@example.com")}, {Approvers: list("bob@EXAMPLE.com ")}, {}},
+		Groups:   []Statement{{Approvers: list("cid@example.com")}},
+	}
+	if got, want := p.AllApprovers(), list("ann@example.com", "bob@example.com", "cid@example.com"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestDeciders(t *testing.T) {
 	yes := true
 	accounts := []Statement{

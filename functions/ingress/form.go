@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
@@ -137,12 +135,7 @@ func previewText(d access.Decision) string {
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		const most = 10
-		names := strings.Join(d.Approvers[:min(len(d.Approvers), most)], ", ")
-		if more := len(d.Approvers) - most; more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
-		return "Will be asked to approve this: " + names + ". One of them is enough."
+		return "Will be asked to approve this: " + slack.Some(d.Approvers) + ". One of them is enough."
 	case access.ReasonNoApprovers:
 		return "This would be refused: the policy names nobody else who could approve it."
 	default:

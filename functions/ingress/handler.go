@@ -29,7 +29,12 @@ type Store interface {
 	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	Run(ctx context.Context, id string) (access.Run, error)
-	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
+}
+
+// Findings are what runs found.
+type Findings interface {
+	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
 // Slack is the part of Slack's Web API that the handler uses.
@@ -125,6 +130,8 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
+	// Findings are what runs ask about.
+	Findings Findings
 
 	// SigningSecrets are those that Slack may sign with: two while one is
 	// changed for another.

@@ -30,6 +30,7 @@ import (
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/secrets"
 	"sso-elevator/functions/internal/task"
 	"sso-elevator/functions/internal/tasktoken"
@@ -109,6 +110,8 @@ func run() int {
 		Policy:  policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Machine: machine,
 		Tokens:  tasktoken.Resumer{API: steps},
+
+		Findings: runs.New(objects, s.CatalogBucket),
 		SigningSecrets: secret.AnySource(s.SlackSigningSecret, func(err error) {
 			logger.Error("a signing secret can't be read", "error", lambdaerr.Message(err))
 			metric.Count(metric.Misconfigured, nil)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -65,7 +66,9 @@ type world struct {
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, respondErr, ephemeralErr error
 	rival                                                                                                                                            *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                                                      *access.RunAnswer
+	rivals                                                                                                                                           []func(*access.Run)
+	findings                                                                                                                                         []access.Finding
+	findingsErr                                                                                                                                      error
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -245,20 +248,33 @@ func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
 }
 
-func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
-	r := w.runs[id]
+// AnswerRun is what the table does: an answer to a row that is another by now is
+// not entered. w.rivals answer first, one at each call.
+func (w *world) AnswerRun(_ context.Context, run access.Run, a access.RunAnswer, last bool) (access.Run, bool, error) {
+	r := w.runs[run.ID]
 	if w.decideErr != nil {
 		return access.Run{}, false, w.decideErr
 	}
-	if w.rivalAnswer != nil {
-		r.Answer = w.rivalAnswer
+	if len(w.rivals) > 0 {
+		w.rivals[0](&r)
+		w.rivals = w.rivals[1:]
 	}
-	won := r.Answer == nil
+	won := r.Answer == nil && len(r.Answers) == len(run.Answers)
 	if won {
-		r.Answer = &a
+		r.Answers = append(slices.Clone(r.Answers), a)
+		if last {
+			r.Answer = &a
+		}
 	}
-	w.runs[id] = r
+	w.runs[run.ID] = r
 	return r, won, nil
+}
+
+func (w *world) Findings(_ context.Context, run string) ([]access.Finding, error) {
+	if _, ok := w.runs[run]; !ok {
+		return nil, access.Errorf(access.CodeNotFound, "there are none")
+	}
+	return w.findings, w.findingsErr
 }
 
 func (w *world) Start(_ context.Context, r access.Request) error {
@@ -297,7 +313,7 @@ func (w *world) handler() *Handler {
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
 		}, w.management},
 		Account: "123456789012",
-		Machine: w, Tokens: w,
+		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },
 		TeamID:         "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},
