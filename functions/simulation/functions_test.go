@@ -57,6 +57,7 @@ func wire(w *world, name string) handler {
 		h := &ingress.Handler{
 			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, center, team, nil, w.clock.now),
 			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
+			Findings:       runs.New(w.objects, catalogBucket),
 			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
 			Refresh:        func() bool { return false },
 			TeamID:         team, AppID: app, Account: account, Durations: append(slices.Clone(durations), longDuration), Now: w.clock.now, Logger: w.logger,
