@@ -34,11 +34,9 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readCatalog(),
 			p.readRuns(), // who may answer depends on what was found
 			botToken, signingSecrets,
-			// Until there is a catalog it lists by itself.
-			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
-			p.identityStore("GetUserId", "DescribeUser", "ListGroups"),
+			p.identityCenter(),
+			p.identityStore("GetUserId", "DescribeUser"),
 			[]awsiam.PolicyStatement{
-				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
 				allow([]string{"states:SendTaskSuccess"}, reconcileMachineARN(stack, s)),
 				// For a first catalog.

@@ -50,11 +50,12 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 // whoCanAnswer says it as it was when the run asked: the press decides.
 func whoCanAnswer(b *richText, r access.Run) {
 	b.label("Who can answer")
-	if len(r.Approvers) == 0 {
-		b.text("Nobody: the policy names no approver for these targets.")
-		return
+	if len(r.Approvers) > 0 {
+		b.text(Some(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
 	}
-	b.text(Some(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
+	if n := r.Undecided; n > 0 {
+		b.text(fmt.Sprintf(" Nobody can answer for %d, because the policy names no approver. Add one to the policy, or remove this access by hand.", n))
+	}
 }
 
 // questionTitle says no more than is known: that somebody let a finding go does

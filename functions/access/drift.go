@@ -102,6 +102,9 @@ type Run struct {
 	// Approvers are the emails of who could answer when the run asked: people are
 	// told. Who may answer is judged at each press. Lower case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
+	// Undecided is how many of them nobody could answer about then: the policy
+	// names no approver.
+	Undecided int `json:"undecided,omitempty"`
 	// Answers are what people said, in that order. None is about a finding that an
 	// earlier one is about.
 	Answers []RunAnswer `json:"answers,omitempty"`

@@ -46,15 +46,20 @@ func (x *Index) Deciders(t Target) []string {
 	return nil
 }
 
-// DecidersOfAny are the Deciders of at least one of the targets.
-func (x *Index) DecidersOfAny(targets []Target) []string {
+// DecidersOfAny are the Deciders of at least one of the targets, and how many of
+// the targets have none.
+func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	all := map[string]bool{}
 	for _, t := range targets {
-		for _, email := range x.Deciders(t) {
+		of := x.Deciders(t)
+		if len(of) == 0 {
+			without++
+		}
+		for _, email := range of {
 			all[email] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(all))
+	return slices.Sorted(maps.Keys(all)), without
 }
 
 // MayDecide reports whether somebody is one of the Deciders about t.

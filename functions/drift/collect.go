@@ -131,7 +131,8 @@ func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collect
 		for _, i := range removals {
 			targets = append(targets, findings[i].Target)
 		}
-		row.Removals, row.Approvers = len(removals), access.NewIndex(&plan.Policy).DecidersOfAny(targets)
+		row.Removals = len(removals)
+		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets)
 	}
 	return e.Rows.CreateRun(ctx, row)
 }

@@ -281,6 +281,9 @@ func TestAPartIsLetGo(t *testing.T) {
 			if c.Next != "ask" || len(findings) != 2 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
 				t.Fatalf("collected %+v, findings %q, row %+v", c, names(findings), row)
 			}
+			if row.Undecided != 0 {
+				t.Errorf("nobody decides about %d", row.Undecided)
+			}
 			row.Answers = test.answers
 			if test.over {
 				last := test.answers[len(test.answers)-1]
@@ -310,6 +313,17 @@ func TestAPartIsLetGo(t *testing.T) {
 				t.Errorf("the next run goes on with %q, want %q", c.Next, test.again)
 			}
 		})
+	}
+}
+
+// What nobody approves is asked about, and counted: it stays.
+func TestWhatNobodyDecidesIsCounted(t *testing.T) {
+	w := small()
+	w.policy.Accounts[0].Approvers = nil
+	w.members[[2]string{"g-1", "u-bob"}] = true
+	c, _ := w.collect(t, w.engine(), Start{Run: "r", Mode: access.DriftRevoke})
+	if row := w.rows["r"]; c.Next != "ask" || row.Removals != 2 || row.Undecided != 1 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
+		t.Errorf("collected %+v, row %+v", c, row)
 	}
 }
 

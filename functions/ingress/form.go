@@ -151,15 +151,19 @@ const maxOptions = 100
 const noAnswer = "no-answer"
 
 // suggest lists what can be asked for and matches what was typed. Where the
-// lists can't be read, the only option says so: Slack shows a late answer as it
+// lists can't be read, or are not made yet, the only option says so: Slack shows a late answer as it
 // shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
 // for one.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	options, err := h.options(ctx, in)
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
-		if access.CodeOf(err) != access.CodeInvalid {
-			text, _ := forPeople(err)
+		text, _ := forPeople(err)
+		switch access.CodeOf(err) {
+		case access.CodeInvalid:
+		case access.CodeNotReady:
+			options = []slack.Option{{Text: "⏳ " + text, Value: noAnswer}}
+		default:
 			options = []slack.Option{{Text: "⚠️ " + text, Value: noAnswer}}
 		}
 	}

@@ -198,6 +198,12 @@ func TestSuggest(t *testing.T) {
 		{name: "something unknown", action: "reason"},
 		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: []string{"⚠️ Something did not answer in time. Please try again. = no-answer"}},
+		{name: "no catalog yet", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "no catalog yet, permission sets", action: "permission_set", metadata: inProduction, change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "no catalog yet, groups", action: "group", query: "aud", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeInvalid, "no gzip") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

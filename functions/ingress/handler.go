@@ -275,6 +275,8 @@ func forPeople(err error) (text string, theirs bool) {
 		return err.Error(), true
 	case access.CodeMisconfigure:
 		return "This app is not set up right. Please tell the people who run it.", false
+	case access.CodeNotReady:
+		return "The list is being prepared. Please try again in a minute.", false
 	default:
 		return "Something did not answer in time. Please try again.", false
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	lambdaservice "github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -93,7 +92,7 @@ func run() int {
 			metric.Count(metric.Misconfigured, nil)
 		}
 	}
-	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	directory := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	h := &Handler{
 		Store:  table,
@@ -102,7 +101,6 @@ func run() int {
 		People: people.New(client, directory, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Catalog: &catalog.Catalog{
 			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
-			Live:   catalog.NewLive(directory, time.Now),
 			Ask:    askForCatalog(lambdaservice.NewFromConfig(cfg), s.ReconcileFunction),
 			Now:    time.Now,
 			Logger: logger,

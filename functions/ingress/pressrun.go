@@ -127,7 +127,8 @@ func (q question) deciders(indexes []int) []string {
 	for _, i := range indexes {
 		targets = append(targets, q.findings[i].Target)
 	}
-	return q.index.DecidersOfAny(targets)
+	emails, _ := q.index.DecidersOfAny(targets)
+	return emails
 }
 
 // notYours is what somebody is told who has nothing to answer, and that others

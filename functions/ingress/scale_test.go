@@ -149,7 +149,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	org.calls.Store(0)
 	objects.gets = 0
 	h := w.handler()
-	h.Catalog = &catalog.Catalog{Store: store, Live: catalog.NewLive(org, clock), Now: clock, Logger: slog.New(slog.DiscardHandler)}
+	h.Catalog = &catalog.Catalog{Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	ask := func(what, action, typed, chosenAccount string) []string {
 		t.Helper()
 		metadata := ""

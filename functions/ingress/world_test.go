@@ -95,18 +95,6 @@ func newWorld() *world {
 	}
 }
 
-func (w *world) Accounts(context.Context) ([]identitycenter.Account, error) {
-	return []identitycenter.Account{{ID: sandbox, Name: "Sandbox"}, {ID: production, Name: "Production"}, {ID: "333333333333", Name: "Secret"}}, w.catalogErr
-}
-
-func (w *world) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
-	return []identitycenter.PermissionSet{{ARN: readOnly, Name: "ReadOnly"}, {ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}}, nil
-}
-
-func (w *world) Groups(context.Context) ([]identitycenter.Group, error) {
-	return []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}}, nil
-}
-
 func (w *world) Requester(ctx context.Context, id string) (access.Person, error) {
 	if p, ok := w.people[id]; ok {
 		return p, w.peopleErr
@@ -289,29 +277,27 @@ func (w *world) Resume(_ context.Context, token, output string) error {
 	return w.resumeErr
 }
 
-// noSnapshot is S3 before there is a catalog: the directory is asked itself.
-type noSnapshot struct{ catalog.Store }
-
-// managed is a catalog that knows the management account.
-type managed struct {
-	*catalog.Catalog
-	management string
+// stored is the catalog in S3.
+type stored struct {
+	catalog.Store
+	of *world
 }
 
-func (m managed) ManagementAccount(context.Context) string { return m.management }
+func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) {
+	return &catalog.Snapshot{
+		Accounts:       []identitycenter.Account{{ID: production, Name: "Production"}, {ID: sandbox, Name: "Sandbox"}, {ID: "333333333333", Name: "Secret"}},
+		PermissionSets: []identitycenter.PermissionSet{{ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
+		Groups:         []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
 
-func (noSnapshot) Get(context.Context, string) (*catalog.Snapshot, string, error) {
-	return nil, "", access.Errorf(access.CodeNotFound, "there is none")
+		ManagementAccount: s.of.management,
+	}, "1", s.of.catalogErr
 }
 
 func (w *world) handler() *Handler {
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
 		Store:  w, Slack: w, People: w, Policy: w,
-		Catalog: managed{&catalog.Catalog{
-			Store: noSnapshot{}, Live: catalog.NewLive(w, func() time.Time { return now }),
-			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
-		}, w.management},
+		Catalog: &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)},
 		Account: "123456789012",
 		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },

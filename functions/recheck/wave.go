@@ -195,7 +195,8 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 	}
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
-		Removals: len(findings), People: len(asked), Approvers: access.NewIndex(&policy).DecidersOfAny(targets)}
+		Removals: len(findings), People: len(asked)}
+	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
 	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
 		return runs.People{}, err

@@ -47,7 +47,7 @@ func wire(w *world, name string) handler {
 	held := &leases.Leases{Table: store, IdentityCenter: center, Now: w.clock.now, Sleep: sleep}
 	count := func(name string, _ map[string]string) { w.ledger.counted(name) }
 	claimed := &claims.Claims{Table: store, Limit: openRequests, Now: w.clock.now}
-	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Live: catalog.NewLive(center, w.clock.now), Now: w.clock.now, Logger: w.logger}
+	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger}
 	switch name {
 	case "ingress":
 		machine, err := ingress.NewMachine(w.steps, requestMachineARN)

@@ -45,18 +45,18 @@ type Store interface {
 
 var _ Store = Object{}
 
-// Catalog answers from the snapshot, and where there is none from the services
-// themselves. It is safe for concurrent use: who asks while something is being
-// read waits for that reading.
+// Catalog answers from the snapshot. Until there is one its errors are NotReady,
+// and it asks for one. It is safe for concurrent use: who asks while something is
+// being read waits for that reading.
 type Catalog struct {
 	Store  Store
-	Live   *Live
 	Ask    func(context.Context) error // for a first snapshot
 	Now    func() time.Time
 	Logger *slog.Logger
 
 	mu        sync.Mutex
 	lists     *lists // nil: no snapshot was ever read
+	failed    error  // why the last look read none
 	version   string
 	checkedAt time.Time
 	askedAt   time.Time
@@ -75,43 +75,47 @@ func newLists(s *Snapshot) *lists {
 }
 
 // ManagementAccount is the id of the organization's management account, "" where
-// it is not known: where there is no snapshot yet, or it could not be read. It
-// needs no Live.
+// it is not known: where there is no snapshot yet, or it could not be read.
 func (c *Catalog) ManagementAccount(ctx context.Context) string {
-	if l := c.snapshot(ctx); l != nil {
-		return l.managementAccount
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return l.managementAccount
 }
 
 // Accounts are the active accounts.
 func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.accounts, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.accounts.get(ctx)
+	return l.accounts, nil
 }
 
 // PermissionSets are the permission sets of the instance.
 func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.PermissionSet], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.permissionSets, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.permissionSets.get(ctx)
+	return l.permissionSets, nil
 }
 
 // Groups are the groups of the identity store.
 func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.groups, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.groups.get(ctx)
+	return l.groups, nil
 }
 
-// snapshot is the newest snapshot that could be had; nil if none ever could. A
-// snapshot is used however old it is: what is granted in the end, grant checks
-// for itself, and an alarm tells that the snapshot is old.
-func (c *Catalog) snapshot(ctx context.Context) *lists {
+// snapshot is the newest snapshot that could be had. NotReady: there is none yet,
+// or it makes no sense and is made anew. A snapshot is used however old it is:
+// what is granted in the end, grant checks for itself, and an alarm tells that the
+// snapshot is old.
+func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.Now()
@@ -119,25 +123,34 @@ func (c *Catalog) snapshot(ctx context.Context) *lists {
 	if c.lists == nil {
 		every, timeout = CheckMissingEvery, firstTimeout
 	}
-	if !c.checkedAt.IsZero() && now.Sub(c.checkedAt) < every {
-		return c.lists
+	if c.checkedAt.IsZero() || now.Sub(c.checkedAt) >= every {
+		c.look(ctx, now, timeout)
 	}
+	if c.lists == nil {
+		return nil, c.failed
+	}
+	return c.lists, nil
+}
+
+// look reads the snapshot if there is a newer one.
+func (c *Catalog) look(ctx context.Context, now time.Time, timeout time.Duration) {
 	reading, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s, version, err := c.Store.Get(reading, c.version)
 	c.checkedAt = now // also where it failed: S3 is not waited for with every key
-	switch {
+	switch code := access.CodeOf(err); {
 	case err == nil && s != nil:
 		c.lists, c.version = newLists(s), version
 	case err == nil: // it is still the same
 	case c.lists != nil:
 		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", lambdaerr.Message(err))
-	case access.CodeOf(err) == access.CodeNotFound:
+	case code == access.CodeNotFound, code == access.CodeInvalid:
+		c.failed = access.Wrap(access.CodeNotReady, err, "there is no catalog yet")
 		c.ask(ctx, now)
 	default:
+		c.failed = err
 		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", lambdaerr.Message(err))
 	}
-	return c.lists
 }
 
 func (c *Catalog) ask(ctx context.Context, now time.Time) {
