@@ -83,6 +83,8 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotFound:
 		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
 		err = nil
+	case access.CodeOf(err) == access.CodeNotReady: // chosen was the option that says so
+		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
 		form.Preview, err = h.preview(work, in.UserID, form.Chosen)
 	}

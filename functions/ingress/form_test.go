@@ -109,6 +109,10 @@ func TestChoose(t *testing.T) {
 		want   slackgo.ModalViewRequest
 	}{
 		{name: "an account", body: choice("account", production, ""), want: form(access.KindAccount, target(production, "Production", "", ""), "")},
+		{name: "no catalog yet", body: choice("account", "no-answer", ""), change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "what the select had to say", body: choice("account", "no-answer", ""),
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be asked for. Please choose from the list.")},
 		{name: "automatic", body: choice("permission_set", production, readOnly),
 			want: form(access.KindAccount, target(production, "Production", readOnly, "ReadOnly"), "This will be granted automatically: the policy asks for no approval here.")},
 		{name: "to be approved", body: choice("permission_set", production, admin),

@@ -141,7 +141,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
 	}
-	s.say("listing what can be requested")
+	s.say("listing what can be requested; the page is at %s/", s.pageURL())
 	select {
 	case why := <-s.catalog.ended:
 		if why != "" {
