@@ -155,7 +155,7 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 		}
 		removedInAll += len(removed)
 	}
-	if removedInAll < 300 || refused < 300 || consented < 100 {
+	if removedInAll < 300 || refused < 300 || consented < 50 {
 		t.Errorf("%d removals, %d with consent, and %d refusals: it shows nothing", removedInAll, consented, refused)
 	}
 }
