@@ -94,9 +94,9 @@ type Run struct {
 
 	// Guard is why a person is asked; empty where nobody is.
 	Guard Guard `json:"guard,omitempty"`
-	// Removals is how many findings the answer is about.
+	// Removals is how many findings the run asks about.
 	Removals int `json:"removals,omitempty"`
-	// People is how many people's access the answer is about; only GuardGone
+	// People is how many people's access it asks about; only GuardGone
 	// says.
 	People int `json:"people,omitempty"`
 	// Approvers are the emails of who could answer when the run asked: people are

@@ -56,19 +56,22 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 		if run, won, err = h.Store.AnswerRun(work, run, a, len(waiting) == 0); err != nil {
 			return "", err
 		}
-		if run.Answer != nil && !won {
+		switch {
+		case won:
+		case run.Answer != nil:
 			return h.answeredAlready(ctx, log, run), nil
-		}
-		if !won {
+		default: // somebody else was faster
 			continue
 		}
 		log.Info("a run is answered", "remove", remove, "findings", len(mine), "over", run.Answer != nil)
+		if run.Answer != nil {
+			h.resume(ctx, log, run.Token, tasktoken.AnswerOutput)
+		}
 		h.showAnswer(ctx, log, run, asked.findings)
 		if run.Answer == nil {
 			return fmt.Sprintf("Your answer counts for the %d of %d that you approve. The others can be answered by: %s.",
 				len(mine), run.Removals, slack.Some(waiting)), nil
 		}
-		h.resume(ctx, log, run.Token, tasktoken.AnswerOutput)
 		return "", nil
 	}
 	return "", access.Errorf(access.CodeUnavailable, "others answer the run %s at the same time", run.ID)
