@@ -99,7 +99,7 @@ const (
 	wasGoneAlready = "Gone already: somebody else removed it"
 	leftExempt     = "Left for now, because of an exemption"
 	leftOverLimit  = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
-	leftNotAllowed = "Left, because removals are switched off, or no approver of the target let it go"
+	leftNotAllowed = "Left, because removals are switched off, or no approver of the target said to remove it"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
