@@ -232,7 +232,7 @@ var acceptedOfAwsSolutions = []accepted{
 	},
 	{
 		rule:   "IAM5[Resource::arn:<AWS::Partition>:sso:::permissionSet/ssoins-1234567890abcdef/*]",
-		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
+		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Permission sets come and go; which ones may be given is what the policy says.",
 	},
 	{
@@ -252,7 +252,7 @@ var acceptedOfAwsSolutions = []accepted{
 	},
 	{
 		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::group/*]",
-		places: "Ingress/Role Reconcile/Role Grant/Role Revoke/Role",
+		places: "Reconcile/Role Grant/Role Revoke/Role",
 		reason: "Groups come and go; which ones may be given is what the policy says.",
 	},
 	{
@@ -262,7 +262,7 @@ var acceptedOfAwsSolutions = []accepted{
 	},
 	{
 		rule:   "IAM5[Resource::<Catalog742F25FD.Arn>/reconcile/*]",
-		places: "Reconcile/Role Notify/Role Revoke/Role Audit/Role",
+		places: "Ingress/Role Reconcile/Role Notify/Role Revoke/Role Audit/Role",
 		reason: "Each run of the reconciliation leaves objects of its own there. One function writes them, the others only read.",
 	},
 	{

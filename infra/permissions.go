@@ -29,15 +29,14 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.createRequests(),
 			p.writeClaims(),
 			p.updateRequests(decide, requestEnd),
-			p.updateRuns(answer),
+			p.updateRuns(answerRun),
 			p.readPolicy(),
 			p.readCatalog(),
+			p.readRuns(), // who may answer depends on what was found
 			botToken, signingSecrets,
-			// Until there is a catalog it lists by itself.
-			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
-			p.identityStore("GetUserId", "DescribeUser", "ListUsers", "ListGroups"),
+			p.identityCenter(),
+			p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
 			[]awsiam.PolicyStatement{
-				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
 				allow([]string{"states:SendTaskSuccess"}, reconcileMachineARN(stack, s)),
 				// For a first catalog.
@@ -104,7 +103,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeClaims(), // it frees what was left
 			p.updateRequests(fail, giveUp, requestEnd),
 			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
-			p.updateRuns(answer),
+			p.updateRuns(expireRun),
 			p.readPolicy(),
 			p.readCatalog(),
 			p.readRuns(),
@@ -171,7 +170,8 @@ var (
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events revoked_at")
 	markAudited   = attributes("audited")
-	answer        = attributes("answer")
+	answerRun     = attributes("answers answer")
+	expireRun     = attributes("answer")
 	storeRunToken = attributes("token")
 	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at events")
 )

@@ -150,15 +150,16 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 
 // drift starts the deletion of a finding, if the run's row authorizes it: whoever
 // starts executions can't. The run went by the policy that was in force when it
-// began, and may have waited for a person since: what the policy in force now
-// does not cover, or exempts, stays.
+// began, and may have waited for people since: what the policy in force now
+// does not cover, or exempts, stays, and so does what was let go by somebody who
+// may not decide about it any more.
 func (h *Handler) drift(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
 	}
 	run, err := h.Rows.Run(ctx, in.Run)
-	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove() {
-		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove anything", in.Run)
+	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove(in.Index) {
+		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", in.Run, in.Index)
 	}
 	if err != nil {
 		return err
@@ -171,7 +172,8 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 	if err != nil {
 		return err
 	}
-	if !access.NewIndex(&policy).Covers(f.Target) {
+	index := access.NewIndex(&policy)
+	if !index.Covers(f.Target) {
 		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
 	}
 	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
@@ -181,7 +183,10 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 		return err
 	}
 	reserve := func(ctx context.Context) error { return h.Rows.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
-	if run.HasConsent() {
+	if run.Guard != "" {
+		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
+			return access.Errorf(access.CodeRefused, "%s let it go, and may not decide about it any more", by.Email)
+		}
 		reserve = nil // the limit is for removals that nobody agreed to
 	}
 	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)

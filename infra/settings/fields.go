@@ -143,7 +143,7 @@ var settingsFields = []property[Settings]{
 	prop("reconcile_exemptions", list(exemption(), 0, maxExemptions), func(s *Settings) *[]access.Exemption { return &s.Policy.Exemptions },
 		"Access that somebody gave by hand in an emergency, and that runs leave alone until a time, at most 72 hours after the deployment: a list of {account, permission_set, email, until, reason} or {group, email, until, reason}. How to use it: docs/operations.md, Break-glass."),
 	prop("reconcile_question_hours", duration(hours, time.Second, maxQuestion, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },
-		"How long the run waits for that person. Without an answer it removes nothing.").or("12"),
+		"How long the run waits for answers. What nobody releases until then is left.").or("12"),
 	prop("drift_events", boolean(), func(s *Settings) *bool { return &s.DriftEvents },
 		"Look at once when CloudTrail says that somebody else gave access, beside the schedules. What that needs is in docs/drift-events.md.").or("false"),
 

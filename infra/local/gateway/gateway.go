@@ -94,7 +94,7 @@ func New(c Config) *Gateway {
 		corrections: map[string]correction{},
 	}
 	g.lifetime, g.end = context.WithCancel(context.Background())
-	for _, table := range []map[string]correction{instanceCorrections, assignmentCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
+	for _, table := range []map[string]correction{instanceCorrections, assignmentCorrections, permissionSetCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
 		for target, c := range table {
 			g.corrections[target] = c
 		}
