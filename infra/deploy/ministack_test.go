@@ -92,7 +92,17 @@ func beApp(app string) error {
 	if err != nil {
 		return err
 	}
+	// The folder may be that of the deployment before.
 	out := os.Getenv("CDK_OUTDIR")
+	entries, err := os.ReadDir(made)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(out, entry.Name())); err != nil {
+			return err
+		}
+	}
 	if err := os.CopyFS(out, os.DirFS(made)); err != nil {
 		return err
 	}
