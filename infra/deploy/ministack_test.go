@@ -438,6 +438,21 @@ func TestMinistack(t *testing.T) {
 	if _, err := w.program().buckets.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(catalogBucket), Key: aws.String("catalog.json.gz"), Body: strings.NewReader("x")}); err != nil {
 		t.Fatal(err) // as the schedule does, which begins at once
 	}
+	// A table with a request in it was in use, whatever the stack's status says.
+	request := map[string]dynamotypes.AttributeValue{"pk": &dynamotypes.AttributeValueMemberS{Value: "request#1"}}
+	failed := slices.Collect(maps.Keys(w.tables()))[0]
+	if _, err := w.program().tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: &failed, Item: request}); err != nil {
+		t.Fatal(err)
+	}
+	w.step("deploy touches no table with requests", "The table "+failed+" has requests in it", func() error { return w.program(approved...).deploy(ctx) })
+	w.wantStack(types.StackStatusCreateFailed, true)
+	if got := w.tables(); !maps.Equal(got, map[string]bool{failed: true}) {
+		t.Errorf("there are the tables %v, want %s, protected", got, failed)
+	}
+	w.wantBuckets(catalogBucket, recordsBucket)
+	if _, err := w.program().tables.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &failed, Key: request}); err != nil {
+		t.Fatal(err)
+	}
 	w.step("deploy removes that, and fails midway", "The first deployment failed", func() error { return w.program(approved...).deploy(ctx) })
 	w.wantSaid("was never created (CREATE_FAILED)")
 	wantNothing := func(protected bool) {
