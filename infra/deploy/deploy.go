@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -214,7 +215,11 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 	began := time.Now()
 	out, err := d.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("live"), Payload: []byte(`{"operation":"catalog"}`)})
 	if err == nil && out.FunctionError != nil {
-		err = errors.New(strings.TrimSpace(string(out.Payload)))
+		var said struct{ ErrorMessage string }
+		if json.Unmarshal(out.Payload, &said) != nil || said.ErrorMessage == "" {
+			said.ErrorMessage = strings.TrimSpace(string(out.Payload))
+		}
+		err = errors.New(said.ErrorMessage)
 	}
 	if err != nil {
 		d.say("That failed: %v\nUntil it succeeds, people find nothing to ask for, or what there was before. It is tried again every %s; the log of %s says why it fails.", err, d.settings.CatalogRefresh, name)

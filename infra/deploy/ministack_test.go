@@ -165,19 +165,18 @@ func beApp(app string) error {
 	return nil
 }
 
-// synthesized is the folder that the app fills, once for each context and
+// synthesized is the folder that the app fills, once for the same context and
 // settings.
 func synthesized(app string) (string, error) {
-	context := os.Getenv("CDK_CONTEXT_JSON")
-	var keys struct{ Config string }
-	if err := json.Unmarshal([]byte(context), &keys); err != nil {
+	var keys struct{ Config, Architecture, First string }
+	if err := json.Unmarshal([]byte(os.Getenv("CDK_CONTEXT_JSON")), &keys); err != nil {
 		return "", err
 	}
 	config, err := os.ReadFile(keys.Config)
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(append([]byte(context), config...))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s", keys, config))
 	folder := filepath.Join(filepath.Dir(app), "synthesized-"+hex.EncodeToString(sum[:]))
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
@@ -254,7 +253,7 @@ func (w *world) arguments() []string {
 // aws is an answer of the AWS command line's.
 func (w *world) aws(args ...string) []string {
 	w.t.Helper()
-	cmd := exec.Command(filepath.Join(w.root, ".venv", "bin", "aws"), append(args, "--output", "text")...)
+	cmd := exec.Command(filepath.Join(w.root, ".venv", "bin", "aws"), append(args, "--output", "text", "--endpoint-url", os.Getenv("AWS_ENDPOINT_URL"))...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -474,7 +473,7 @@ func TestMinistack(t *testing.T) {
 	w.wantSaid("was never created (ROLLBACK_COMPLETE)", "Turning on the protection", "Confirm the mail from Amazon SNS to platform@example.com", "/access")
 	// ministack has no Identity Center, whose accounts the function lists: it is
 	// invoked, and what it answers is said.
-	w.wantSaid("Listing accounts, permission sets and groups.\nThat failed: ", "Unavailable")
+	w.wantSaid("Listing accounts, permission sets and groups.\nThat failed: find Identity Center instance: ")
 	w.wantStack(types.StackStatusUpdateComplete, true)
 	tables := w.tables()
 	if !maps.Equal(tables, map[string]bool{slices.Collect(maps.Keys(tables))[0]: true}) {

@@ -129,7 +129,7 @@ func TestUpdate(t *testing.T) {
 	}
 	f = &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", fails: true}
 	code, said, _ = f.program(t, succeeds, "deploy")
-	if code != exitDone || !strings.Contains(said, "That failed: ") || !strings.Contains(said, "no rights") || !strings.Contains(said, "tried again every 10m0s; the log of sso-elevator-reconcile") {
+	if code != exitDone || !strings.Contains(said, "That failed: no rights\n") || !strings.Contains(said, "tried again every 10m0s; the log of sso-elevator-reconcile") {
 		t.Errorf("code %d: %s", code, said)
 	}
 }
