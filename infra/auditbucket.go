@@ -22,7 +22,7 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 		EnforceSSL:        jsii.Bool(true),
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		Versioned:         jsii.Bool(true),
 		BucketName:        orNil(s.AuditBucketName),
 	}

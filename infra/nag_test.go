@@ -84,7 +84,7 @@ func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IA
 	}
 	// Findings are to be compared, not to end the synthesis.
 	app.Node().SetContext(jsii.String("@aws-cdk/core:annotationsInValidationReport"), false)
-	stack, err := newTestStack(app, s, false, folder)
+	stack, err := newTestStack(app, elevatorProps{settings: s}, folder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,12 @@ import (
 // elevatorProps is what the stack is made of.
 type elevatorProps struct {
 	settings *settings.Settings
-	example  bool              // the settings are the example's: not to be deployed
+	example  bool // the settings are the example's: not to be deployed
+	// first is the first deployment of a stack, which a second one completes as
+	// soon as it has succeeded: with protection against deletion, which would keep
+	// CloudFormation from clearing up after a failure, and with the alarms about
+	// silence, for which there is no data yet.
+	first    bool
 	binaries map[string]binary // of the functions, by name
 	policy   asset
 }
@@ -32,7 +37,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{
 		StackName:             &s.NamePrefix,
 		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
-		TerminationProtection: jsii.Bool(true),
+		TerminationProtection: jsii.Bool(!props.first),
 		AnalyticsReporting:    jsii.Bool(false),
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
@@ -50,7 +55,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		forbidDeployment(stack)
 	}
 
-	table := newTable(stack, s)
+	table := newTable(stack, s, !props.first)
 	audit := newAuditBucket(stack, s)
 	catalog := newCatalogBucket(stack, s)
 	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
@@ -74,7 +79,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	sweep := newSweepSchedule(stack, s, functions["reconcile"], deadLetters)
 	recheck := newRecheckSchedule(stack, s, functions["reconcile"], deadLetters)
 	newScheduleGroup(stack, s, append(runs, refresh, sweep, recheck))
-	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep, recheck: recheck,
+	alarms := newAlarms(stack, alarmProps{settings: s, first: props.first, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep, recheck: recheck,
 		functions: functions, deadLetters: deadLetters})
 	newDashboard(stack, dashboardProps{settings: s, alarms: alarms, requests: machine, reconciliation: reconciliation, slack: slack,
 		functions: functions, table: table, deadLetters: deadLetters})

@@ -346,8 +346,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func TestTableKeepsWhatItHas(t *testing.T) {
 	r := sharedStack(t).template.one(t, "AWS::DynamoDB::Table")
-	if r.DeletionPolicy != "Retain" {
-		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q and UpdateReplacePolicy %q, want RetainExceptOnCreate and Retain", r.DeletionPolicy, r.UpdateReplacePolicy)
 	}
 	for property, want := range map[string]any{
 		"BillingMode":                      "PAY_PER_REQUEST",
@@ -367,8 +367,8 @@ func TestTableKeepsWhatItHas(t *testing.T) {
 func TestAuditBucket(t *testing.T) {
 	template := sharedStack(t).template
 	r := template.bucket(t, "Records")
-	if r.DeletionPolicy != "Retain" {
-		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q and UpdateReplacePolicy %q, want RetainExceptOnCreate and Retain", r.DeletionPolicy, r.UpdateReplacePolicy)
 	}
 	for property, want := range map[string]any{
 		"VersioningConfiguration": map[string]any{"Status": "Enabled"},

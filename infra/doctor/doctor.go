@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"sso-elevator/infra/names"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -15,6 +17,8 @@ type doctor struct {
 	file     string // that the settings are from
 	account  string // of the caller
 	region   string // to deploy to
+	// partition is the caller's, as ARNs begin with it.
+	partition string
 	// ssoRegion is Identity Center's.
 	ssoRegion string
 
@@ -25,6 +29,10 @@ type doctor struct {
 	parameters parametersAPI
 	vault      vaultAPI
 	buckets    bucketsAPI
+	stacks     stacksAPI
+	logs       logsAPI
+	machines   machinesAPI
+	roles      rolesAPI
 	slack      func(token string) slackAPIs
 }
 
@@ -62,6 +70,7 @@ const (
 	lineInstallation   = "Slack app"
 	lineDirectory      = "Approvers, Identity Center"
 	lineSlackPeople    = "Approvers, Slack"
+	lineStack          = "Stack"
 )
 
 // checks is everything there is to look at, in the order of the report.
@@ -124,6 +133,8 @@ func (d *doctor) checks(ctx context.Context) []check {
 		}
 		return absentFromSlack(ctx, api, approvers, s.SlackTeamID, s.SlackEnterpriseID)
 	})
+
+	stack := once(ctx, func(ctx context.Context) (*cfntypes.Stack, error) { return theStack(ctx, d.stacks, s.NamePrefix) })
 
 	return []check{
 		{lineInstance, short, func(ctx context.Context) ([]finding, error) {
@@ -276,6 +287,20 @@ func (d *doctor) checks(ctx context.Context) []check {
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
 			return checkAuditBucket(ctx, d.buckets, s, d.account, d.region)
+		}},
+		{lineStack, short, func(context.Context) ([]finding, error) {
+			found, err := stack()
+			if err != nil {
+				return nil, err
+			}
+			return []finding{checkStack(found, s.NamePrefix)}, nil
+		}},
+		{"Names", short, func(ctx context.Context) ([]finding, error) {
+			found, err := after(lineStack, stack)
+			if err != nil {
+				return nil, err
+			}
+			return checkNames(ctx, d.stacks, found, names.Of(s), d.lookUp)
 		}},
 	}
 }

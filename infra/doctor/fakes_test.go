@@ -195,6 +195,10 @@ func (f fakeLambda) GetAccountSettings(context.Context, *lambda.GetAccountSettin
 	return &lambda.GetAccountSettingsOutput{AccountLimit: &lambdatypes.AccountLimit{UnreservedConcurrentExecutions: f.unreserved}}, f.err
 }
 
+func (f fakeLambda) GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error) {
+	return nil, &lambdatypes.ResourceNotFoundException{}
+}
+
 func (f fakeLambda) GetFunctionConcurrency(context.Context, *lambda.GetFunctionConcurrencyInput, ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error) {
 	if f.reserved == nil {
 		return nil, &lambdatypes.ResourceNotFoundException{}
