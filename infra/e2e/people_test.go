@@ -28,6 +28,8 @@ const (
 	// them.
 	quentin, oldQuentin = "U0QUENT17", "U0QUENT18"
 
+	hopper = "U0HOPPE19" // her email has capitals in Identity Center
+
 	zoe = "U0ZOE0099" // is the last of the channel's members
 )
 
@@ -37,6 +39,7 @@ var emails = map[string]string{
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",
 	ivan: "ivan@corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
 	quentin: "quentin@corp.example.net", oldQuentin: "quentin@corp.example.net",
+	hopper:  "Grace.Hopper@Example.com",
 	mallory: "mallory@example.com", zoe: "zoe@example.com",
 }
 
