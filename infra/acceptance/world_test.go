@@ -266,8 +266,11 @@ func (p people) Request(_ context.Context, w Wish) error {
 	if email == "" {
 		email = "bea@example.com"
 	}
-	if p.wrong && len(p.rows) == 0 {
+	if p.wrong {
+		p.wrong = false
 		p.submit(w, p.world.target("222222222222", "arn:read"), email)
+		time.AfterFunc(10*time.Second, func() { p.submit(w, w.Target, email) })
+		return nil
 	}
 	p.submit(w, w.Target, email)
 	return nil

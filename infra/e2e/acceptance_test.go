@@ -1,14 +1,20 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,11 +76,77 @@ func (p *slackPeople) EndNow(_ context.Context, row access.Request) error {
 	return p.press(p.requests[row.ID].wish.person, row, "end")
 }
 
+// actions are the IAM actions of the calls that pass.
+type actions struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+// prefixes of IAM's actions, by the name of a JSON protocol's service.
+var prefixes = map[string]string{"SWBExternalService": "sso", "AWSIdentityStore": "identitystore", "DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states"}
+
+func (a *actions) Do(r *http.Request) (*http.Response, error) {
+	action := ""
+	if service, operation, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
+		action = prefixes[service] + ":" + operation
+	} else if form, ok := strings.CutPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"); ok && form == "" {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		values, _ := url.ParseQuery(string(body))
+		action = "cloudformation:" + values.Get("Action")
+	} else if strings.HasPrefix(r.URL.Path, "/2015-03-31/functions/") && strings.HasSuffix(r.URL.Path, "/configuration") && r.Method == http.MethodGet {
+		action = "lambda:GetFunctionConfiguration"
+	} else if r.URL.Query().Get("list-type") == "2" {
+		action = "s3:ListBucket"
+	} else if r.URL.Query().Get("x-id") == "GetObject" {
+		action = "s3:GetObject"
+	} else {
+		action = r.Method + " " + r.URL.String()
+	}
+	a.mu.Lock()
+	a.seen[action] = true
+	a.mu.Unlock()
+	return http.DefaultClient.Do(r)
+}
+
+// documented are the actions that docs/acceptance.md permits.
+func documented(t *testing.T) (actions []string) {
+	t.Helper()
+	text, err := os.ReadFile(repository + "/docs/acceptance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(text), "```json\n")
+	policy, _, found := strings.Cut(after, "```")
+	var document struct {
+		Statement []struct{ Action json.RawMessage } // one, or several
+	}
+	if err := json.Unmarshal([]byte(policy), &document); err != nil || !found {
+		t.Fatalf("the policy of docs/acceptance.md: %v", err)
+	}
+	for _, s := range document.Statement {
+		var one string
+		var several []string
+		if json.Unmarshal(s.Action, &one) == nil {
+			several = []string{one}
+		} else if err := json.Unmarshal(s.Action, &several); err != nil {
+			t.Fatal(err)
+		}
+		actions = append(actions, several...)
+	}
+	slices.Sort(actions)
+	return actions
+}
+
 // TestAcceptance lets the acceptance look at this stack, as it looks at one on
 // AWS.
 func TestAcceptance(t *testing.T) {
 	t.Parallel()
-	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(local.AWSEndpointURL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
+	called := &actions{seen: map[string]bool{}}
+	cfg := aws.Config{HTTPClient: called, Region: "us-east-1", BaseEndpoint: aws.String(local.AWSEndpointURL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 	const name = "sso-elevator"
 	people := &slackPeople{t, local, map[string]*request{}}
 	byHand := wish{lena, "security-tooling", "DeveloperAccess", 20}
@@ -108,6 +180,10 @@ func TestAcceptance(t *testing.T) {
 		if s, _ := result.Step(step); s.Bytes == 0 {
 			t.Errorf("the step %s has no size", step)
 		}
+	}
+
+	if calls, permitted := slices.Sorted(maps.Keys(called.seen)), documented(t); !slices.Equal(calls, permitted) {
+		t.Errorf("it calls\n%q, and docs/acceptance.md permits\n%q", calls, permitted)
 	}
 
 	// Looked at with the tests' own eyes.

@@ -85,14 +85,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	if *asJSON {
-		encoder := json.NewEncoder(stdout)
+	if !*asJSON {
+		stdout = nil
+	}
+	return report(result, lines, stdout)
+}
+
+// report writes the summary, and the result as JSON if asJSON is not nil. It
+// gives the exit code.
+func report(r acceptance.Result, lines, asJSON io.Writer) int {
+	summarize(lines, r)
+	if asJSON != nil {
+		encoder := json.NewEncoder(asJSON)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(result)
+		if err := encoder.Encode(r); err != nil {
+			fmt.Fprintln(lines, err)
+			return exitFailed
+		}
 	}
-	summarize(lines, result)
-	if err != nil || !result.Passed() {
+	if !r.Passed() {
 		return exitFailed
 	}
 	return exitPassed
