@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -95,6 +96,9 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 // tryManagement lets somebody request access to the management account.
 func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	if r.ManagementSet == "" {
+		if r.inManagementAccount() {
+			return skip("the stack is in the management account, and no permission set was named for it: name one if the policy covers it")
+		}
 		return skip("no permission set was named for the management account")
 	}
 	f, err := r.obtain(ctx, s, r.manage)
@@ -102,6 +106,18 @@ func (r *run) tryManagement(ctx context.Context, s *Step) error {
 		return err
 	}
 	return r.endEarly(ctx, s, f)
+}
+
+// inManagementAccount reports whether the stack is known to be in the organization's
+// management account.
+func (r *run) inManagementAccount() bool {
+	for _, f := range r.requests {
+		// arn:PARTITION:states:REGION:ACCOUNT:…
+		if parts := strings.Split(f.row.ExecutionARN, ":"); len(parts) > 4 && parts[4] == r.catalog.ManagementAccount {
+			return true
+		}
+	}
+	return false
 }
 
 // tryCapitals lets somebody whose email has capitals request the target, and

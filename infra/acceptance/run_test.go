@@ -88,6 +88,15 @@ func TestLeftOut(t *testing.T) {
 		if got, want := names(r, Skipped), []string{StepDrift, StepManagement, StepCapitals}; !slices.Equal(got, want) || !r.Passed() {
 			t.Errorf("skipped are %q, want %q\n%s", got, want, strings.Join(lines, "\n"))
 		}
+		if step, _ := r.Step(StepManagement); step.Saw[0] != "skipped: no permission set was named for the management account" {
+			t.Errorf("the management account is %q", step.Saw)
+		}
+		w := newWorld()
+		w.account = w.catalog.ManagementAccount
+		r, _ = try(t, o, w, t.Context())
+		if step, _ := r.Step(StepManagement); !strings.Contains(step.Saw[0], "the stack is in the management account, and no permission set was named for it") {
+			t.Errorf("in the management account it is %q", step.Saw)
+		}
 	})
 }
 

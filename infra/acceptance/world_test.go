@@ -37,6 +37,7 @@ type world struct {
 	machines  []string // problems
 	nMachines int
 	catalog   stored.Catalog
+	account   string // of the stack
 	history   History
 	emails    []string
 
@@ -71,7 +72,7 @@ func newWorld() *world {
 	w := &world{
 		rows: map[string]*access.Request{}, assigned: map[string]bool{}, leases: map[string]access.Lease{}, states: map[string]Status{}, stopped: map[string]context.CancelFunc{},
 		stack:     Stack{Status: "CREATE_COMPLETE", Changed: time.Now()},
-		nMachines: 2,
+		nMachines: 2, account: "555555555555",
 		catalog: stored.Catalog{ReadAt: time.Now(), Bytes: 321, ManagementAccount: "999999999999",
 			Accounts:       map[string]string{"111111111111": "shop", "222222222222": "network", "999999999999": "management", "333333333333": "twin", "444444444444": "twin"},
 			PermissionSets: map[string]string{"arn:dev": "Developer", "arn:read": "ReadOnly"},
@@ -280,7 +281,7 @@ func (w *world) submit(wish Wish, target access.Target, email string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := fmt.Sprintf("r%d", len(w.rows)+1)
-	r := &access.Request{ID: id, Target: target, Reason: "Try " + wish.Mark, Duration: int64(wish.Duration / time.Second), CreatedAt: time.Now().UTC(), ExecutionARN: "arn:" + id,
+	r := &access.Request{ID: id, Target: target, Reason: "Try " + wish.Mark, Duration: int64(wish.Duration / time.Second), CreatedAt: time.Now().UTC(), ExecutionARN: "arn:aws:states:eu-west-1:" + w.account + ":execution:m:" + id,
 		Requester: access.Person{SlackID: "U1", Email: access.NormalizeEmail(email), PrincipalID: "p-" + email}, Posts: map[string]access.Post{}}
 	happens(r, access.EventRequested)
 	if w.create != nil {
