@@ -60,9 +60,6 @@ func (r *run) lookAtFunctions(ctx context.Context, s *Step) error {
 	if len(functions) < len(statemachine.FunctionTimeouts) {
 		problems = append(problems, fmt.Errorf("there should be %d functions", len(statemachine.FunctionTimeouts)))
 	}
-	if machines != 2 {
-		problems = append(problems, errors.New("there should be 2 state machines"))
-	}
 	return errors.Join(problems...)
 }
 

@@ -169,8 +169,8 @@ const (
 	maxItem    = 400 << 10
 )
 
-// measure says how large executions and rows are. More than half of what AWS
-// allows is too much.
+// measure says how long what took, and how large executions and rows are. More
+// than half of what AWS allows is too much.
 func (r *run) measure(ctx context.Context, s *Step) error {
 	all, err := r.ours(ctx)
 	if err != nil {
@@ -193,6 +193,11 @@ func (r *run) measure(ctx context.Context, s *Step) error {
 			wrong = append(wrong, fmt.Errorf("the execution of %s has no history", f.row.ID))
 		case h.Events > maxEvents/2 || h.Largest > maxPayload/2 || len(text) > maxItem/2:
 			wrong = append(wrong, fmt.Errorf("request %s takes more than half of what AWS allows: %d events, %d bytes of payload, %d bytes of a row", f.row.ID, maxEvents, maxPayload, maxItem))
+		}
+	}
+	for _, k := range kinds {
+		if seconds, ok := r.result.Times[k.kind]; ok {
+			r.saw(s, "%.1f s at most %s", seconds, k.text)
 		}
 	}
 	return errors.Join(wrong...)

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,8 +38,7 @@ const (
 	StepRecords     = "records complete"
 	StepConditional = "conditional updates"
 	StepNested      = "nested updates"
-	StepSizes       = "sizes"
-	StepTimes       = "times"
+	StepSizes       = "sizes and times"
 	StepCleanup     = "cleanup"
 )
 
@@ -143,7 +141,6 @@ func (r *run) steps(ctx context.Context) {
 	r.step(ctx, StepConditional, r.conditionalUpdates, StepRequested)
 	r.step(ctx, StepNested, r.nestedUpdates, StepRequested)
 	r.step(ctx, StepSizes, r.measure, StepRequested)
-	r.step(ctx, StepTimes, r.times, StepGranted)
 }
 
 // skip is the error of a step that is left out, and why.
@@ -187,7 +184,8 @@ func (r *run) saw(s *Step, format string, args ...any) {
 	r.say(fmt.Sprintf("%s  %s: %s", r.Now().UTC().Format(time.TimeOnly), s.Name, line))
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine is an error, or several joined ones, on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // until calls f until it is done, and returns its error, or one that says that
 // what did not come about in time.
@@ -225,26 +223,13 @@ func (r *run) took(kind string, d time.Duration) {
 	}
 }
 
-// times says how long what took.
-func (r *run) times(_ context.Context, s *Step) error {
-	kinds := []struct{ kind, text string }{
-		{"request_to_posted", "from a request to its message in the channel"},
-		{"press_to_assigned", "from the decision to the assignment seen"},
-		{"end_to_gone", "from the end to the assignment gone"},
-		{"early_end_to_gone", "from the press that ends access to the assignment gone"},
-		{"stop_to_gone", "from the stop of the execution to the assignment gone"},
-	}
-	for _, k := range kinds {
-		if seconds, ok := r.result.Times[k.kind]; ok {
-			r.saw(s, "%.1f s %s", seconds, k.text)
-		}
-	}
-	for _, k := range kinds[:2] {
-		if _, ok := r.result.Times[k.kind]; !ok {
-			return fmt.Errorf("it was not seen how long it takes %s", k.text)
-		}
-	}
-	return nil
+// kinds are the times that a run measures.
+var kinds = []struct{ kind, text string }{
+	{"request_to_posted", "from a request to its message in the channel"},
+	{"press_to_assigned", "from the decision to the assignment seen"},
+	{"end_to_gone", "from the end to the assignment gone"},
+	{"early_end_to_gone", "from the press that ends access to the assignment gone"},
+	{"stop_to_gone", "from the stop of the execution to the assignment gone"},
 }
 
 // ours are the requests of this run, with what their rows say now.
@@ -257,5 +242,5 @@ func (r *run) ours(ctx context.Context) ([]*followed, error) {
 			return nil, err
 		}
 	}
-	return slices.Clone(r.requests), nil
+	return r.requests, nil
 }

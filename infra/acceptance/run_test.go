@@ -48,7 +48,7 @@ func TestEverythingWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		r, lines := try(t, options(), w, t.Context())
-		if len(r.Steps) != 20 || r.Count(OK) != 20 || !r.Passed() {
+		if len(r.Steps) != 19 || r.Count(OK) != 19 || !r.Passed() {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 		if took := time.Duration(r.Seconds) * time.Second; took < 2*time.Minute || took > 10*time.Minute {
@@ -109,7 +109,7 @@ func TestAutomatic(t *testing.T) {
 		}
 		w.approve = func(*access.Request) { t.Error("nobody has to approve anything") }
 		r, lines := try(t, options(), w, t.Context())
-		if !r.Passed() || r.Count(OK) != 20 {
+		if !r.Passed() || r.Count(OK) != 19 {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 	})
@@ -120,7 +120,7 @@ func TestAutomatic(t *testing.T) {
 func TestSees(t *testing.T) {
 	rest := func(from string) (steps []string) { // all from a step on, but the cleanup
 		all := []string{StepStack, StepFunctions, StepCatalog, StepTargets, StepStopped, StepRequested, StepGranted, StepDrift, StepRemoved, StepHeld,
-			StepEarlyEnd, StepSwept, StepManagement, StepCapitals, StepRecords, StepConditional, StepNested, StepSizes, StepTimes}
+			StepEarlyEnd, StepSwept, StepManagement, StepCapitals, StepRecords, StepConditional, StepNested, StepSizes}
 		return all[slices.Index(all, from)+1:]
 	}
 	for _, tt := range []struct {
@@ -190,6 +190,11 @@ func TestSees(t *testing.T) {
 		{name: "the run finds nothing", breaks: func(w *world) { w.blind = true }, failed: []string{StepDrift}, says: "is not among them"},
 		{name: "the finding has no record", breaks: func(w *world) { w.noFinding = true }, failed: []string{StepDrift}, says: "there is no audit record logs/"},
 		{name: "what was made by hand can't be removed", breaks: func(w *world) { w.unassignFails = true }, failed: []string{StepDrift, StepCleanup}, says: "THE ASSIGNMENT MADE BY HAND MAY STILL BE THERE"},
+
+		{name: "the run can't be started", breaks: func(w *world) { w.startFails = true }, failed: []string{StepDrift}, says: "start a run: not permitted"},
+
+		{name: "Identity Center answers no more", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.answersUntil = time.Now().Add(time.Minute) },
+			failed: []string{StepRemoved, StepHeld, StepSwept, StepManagement, StepCapitals, StepRecords, StepCleanup}, says: "Identity Center does not answer"},
 
 		{name: "a record is missing", breaks: func(w *world) {
 			w.record = func(r *access.Request, all []Record) []Record { return slices.Delete(all, 1, 2) }
@@ -331,7 +336,7 @@ func TestInterrupted(t *testing.T) {
 		if step, _ := r.Step(StepDrift); step.State != Failed || !slices.Contains(step.Saw, "removed the assignment made by hand") || w.assigned["account#111111111111#arn:dev#p-eve"] {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
-		if step, _ := r.Step(StepTimes); step.State != Skipped || step.Saw[0] != "skipped: interrupted" {
+		if step, _ := r.Step(StepSizes); step.State != Skipped || step.Saw[0] != "skipped: interrupted" {
 			t.Errorf("the last step is %+v", step)
 		}
 		// The access that was requested is still there, and it says so.

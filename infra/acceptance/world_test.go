@@ -66,6 +66,8 @@ type world struct {
 	assignFails   bool // after it was assigned
 	unassignFails bool
 	onAssign      func()
+	startFails    bool
+	answersUntil  time.Time // Identity Center, if not zero
 }
 
 func newWorld() *world {
@@ -140,6 +142,9 @@ func (w *world) Emails(context.Context, string) ([]string, error) { return w.ema
 func (w *world) Assigned(_ context.Context, s access.Subject) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if !w.answersUntil.IsZero() && time.Now().After(w.answersUntil) {
+		return false, errors.New("Identity Center does not answer")
+	}
 	return w.assigned[s.Key()], nil
 }
 
@@ -195,6 +200,9 @@ func (w *world) History(context.Context, string) (History, error) { return w.his
 func (w *world) StartWarn(_ context.Context, name string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.startFails {
+		return "", errors.New("not permitted to start it")
+	}
 	w.runs, w.states[name] = append(w.runs, name), Status{State: running}
 	time.AfterFunc(30*time.Second, func() {
 		w.mu.Lock()

@@ -166,7 +166,7 @@ func TestAcceptance(t *testing.T) {
 		"stack: ok", "functions and machines: ok", "catalog: ok", "targets: ok", "execution stopped: ok", "request: ok", "assignment created: ok",
 		"drift found: ok", "assignment removed: ok", "assignment held: ok", "early end: ok", "stopped execution swept: ok",
 		"management account: skipped", "email with capitals: ok",
-		"records complete: ok", "conditional updates: ok", "nested updates: ok", "sizes: ok", "times: ok", "cleanup: ok",
+		"records complete: ok", "conditional updates: ok", "nested updates: ok", "sizes and times: ok", "cleanup: ok",
 	}
 	if !slices.Equal(got, want) || !result.Passed() {
 		t.Errorf("the steps are\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
