@@ -13,6 +13,9 @@ import (
 // early is how far before its end access may go: clocks differ.
 const early = 5 * time.Second
 
+// maxGap is how long no look may succeed while access should be there.
+const maxGap = 30 * time.Second
+
 // grace is how much longer than promised a removal is waited for, to tell one that
 // is late from one that does not come.
 const grace = 10 * time.Second
@@ -26,7 +29,11 @@ func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind st
 	})
 	seen := f.watch.sight()
 	if err != nil {
-		return errors.Join(fmt.Errorf("%s: THE ACCESS IS STILL THERE, last seen at %s", f, seen.last.UTC().Format(time.TimeOnly)), err, seen.err)
+		how := "THE ACCESS IS STILL THERE"
+		if seen.err != nil {
+			how = "THE ACCESS MAY STILL BE THERE"
+		}
+		return errors.Join(fmt.Errorf("%s: %s, last seen at %s", f, how, seen.last.UTC().Format(time.TimeOnly)), err, seen.err)
 	}
 	f.events = append(f.events, access.EventRevoked)
 	late := seen.gone.Sub(from)
@@ -51,6 +58,8 @@ func (r *run) held(s *Step, f *followed) error {
 		return fmt.Errorf("its end, %s, is not %s after it was granted, %s", row.End, r.Duration, row.GrantedAt)
 	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
 		return fmt.Errorf("it was gone %s before its end", round(row.End.Sub(seen.gone)))
+	case seen.gap > maxGap:
+		return fmt.Errorf("for %s no look succeeded", round(seen.gap))
 	case seen.gone.IsZero() && seen.last.Before(row.End.Add(-early)):
 		return fmt.Errorf("it was not looked at until its end: %w", errors.Join(errors.New("last at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
 	}

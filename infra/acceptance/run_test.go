@@ -193,8 +193,10 @@ func TestSees(t *testing.T) {
 
 		{name: "the run can't be started", breaks: func(w *world) { w.startFails = true }, failed: []string{StepDrift}, says: "start a run: not permitted"},
 
-		{name: "Identity Center answers no more", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.answersUntil = time.Now().Add(time.Minute) },
-			failed: []string{StepRemoved, StepHeld, StepSwept, StepManagement, StepCapitals, StepRecords, StepCleanup}, says: "Identity Center does not answer"},
+		{name: "Identity Center answers no more", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.silentFrom, w.silentFor = time.Now().Add(time.Minute), time.Hour },
+			failed: []string{StepRemoved, StepHeld, StepSwept, StepManagement, StepCapitals, StepRecords, StepCleanup}, says: "THE ACCESS MAY STILL BE THERE"},
+		{name: "Identity Center does not answer for a while", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.silentFrom, w.silentFor = time.Now().Add(time.Minute), maxGap+5*time.Second },
+			failed: []string{StepHeld}, says: "no look succeeded"},
 
 		{name: "a record is missing", breaks: func(w *world) {
 			w.record = func(r *access.Request, all []Record) []Record { return slices.Delete(all, 1, 2) }
@@ -408,6 +410,9 @@ func TestWatch(t *testing.T) {
 				return -1
 			}
 			return int(t.Sub(at) / time.Second)
+		}
+		if tt.back < 0 && s.looks != strings.Count(tt.looks, "t") {
+			t.Errorf("%s: %d looks saw it", tt.looks, s.looks)
 		}
 		if second(s.seen) != tt.seen || second(s.gone) != tt.gone || second(s.back) != tt.back {
 			t.Errorf("%s: seen %d, gone %d, back %d; want %d, %d, %d", tt.looks, second(s.seen), second(s.gone), second(s.back), tt.seen, tt.gone, tt.back)

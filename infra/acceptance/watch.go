@@ -13,18 +13,20 @@ type watch struct {
 	end context.CancelFunc
 
 	mu     sync.Mutex
-	looks  int
-	seen   time.Time // first there
-	last   time.Time // last there
-	gone   time.Time // first absent of two looks in a row, after it was there
-	missed time.Time // absent in the last look, once
-	back   time.Time // there again after it was gone
-	err    error     // of the last look
+	looks  int           // that saw it
+	gap    time.Duration // the longest time between two of them
+	seen   time.Time     // first there
+	last   time.Time     // last there
+	gone   time.Time     // first absent of two looks in a row, after it was there
+	missed time.Time     // absent in the last look, once
+	back   time.Time     // there again after it was gone
+	err    error         // of the last look
 }
 
 // sight is what a watch has seen so far.
 type sight struct {
 	looks                  int
+	gap                    time.Duration
 	seen, last, gone, back time.Time
 	err                    error
 }
@@ -53,7 +55,6 @@ func (w *watch) look(at time.Time, there bool, err error) {
 	if w.err = err; err != nil {
 		return
 	}
-	w.looks++
 	switch {
 	case there && !w.gone.IsZero():
 		if w.back.IsZero() {
@@ -61,8 +62,10 @@ func (w *watch) look(at time.Time, there bool, err error) {
 		}
 	case there:
 		if w.seen.IsZero() {
-			w.seen = at
+			w.seen, w.last = at, at
 		}
+		w.looks++
+		w.gap = max(w.gap, at.Sub(w.last))
 		w.last, w.missed = at, time.Time{}
 	case w.seen.IsZero() || !w.gone.IsZero():
 	case w.missed.IsZero():
@@ -75,7 +78,7 @@ func (w *watch) look(at time.Time, there bool, err error) {
 func (w *watch) sight() sight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return sight{w.looks, w.seen, w.last, w.gone, w.back, w.err}
+	return sight{w.looks, w.gap, w.seen, w.last, w.gone, w.back, w.err}
 }
 
 // sleep waits for d, or returns ctx's error if that ends first.

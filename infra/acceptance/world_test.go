@@ -67,7 +67,8 @@ type world struct {
 	unassignFails bool
 	onAssign      func()
 	startFails    bool
-	answersUntil  time.Time // Identity Center, if not zero
+	silentFrom    time.Time // Identity Center, if not zero
+	silentFor     time.Duration
 }
 
 func newWorld() *world {
@@ -142,7 +143,7 @@ func (w *world) Emails(context.Context, string) ([]string, error) { return w.ema
 func (w *world) Assigned(_ context.Context, s access.Subject) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.answersUntil.IsZero() && time.Now().After(w.answersUntil) {
+	if silent := time.Since(w.silentFrom); !w.silentFrom.IsZero() && silent > 0 && silent < w.silentFor {
 		return false, errors.New("Identity Center does not answer")
 	}
 	return w.assigned[s.Key()], nil
