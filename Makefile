@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test fuzz histories reliability synth diff deploy destroy lint bench doctor drain requirements vulnerabilities tools browser
+.PHONY: help demo test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ reliability: tools ## the load, the whole fault matrix, and long random historie
 
 doctor: ## say what is ready for a deployment, and what is missing
 	@go run ./infra/doctor
+
+acceptance: ## check a deployed system, with you at Slack; ACCEPTANCE='-target ACCOUNT:SET -other ACCOUNT:SET'
+	@go run ./infra/acceptance/cmd $(ACCEPTANCE)
 
 tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
 

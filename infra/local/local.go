@@ -113,6 +113,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("deploy: %w", err)
 	}
+	s.gateway.SetStack(gateway.Stack{Name: made.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
 	page, err := s.startSystem(ctx, deployed, organization)
 	if err != nil {
 		return err

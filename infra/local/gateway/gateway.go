@@ -76,6 +76,7 @@ type Gateway struct {
 	routes     []Route
 	management string          // see SetManagementAccount
 	scim       map[string]bool // see SetSCIMGroups
+	stack      Stack           // see SetStack
 	// userStatus is set by UserStatuses, by user id; a user who is not in it is
 	// enabled.
 	userStatus map[string]string
@@ -169,6 +170,9 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	}
 	if isConditionalPut(call) {
 		return g.putConditionally(ctx, call)
+	}
+	if operation, stack, ok := g.stackQuestion(call); ok {
+		return stack.answer(operation)
 	}
 	return g.forward(ctx, call)
 }
