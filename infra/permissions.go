@@ -78,6 +78,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+			p.readManagementAccount(), p.changeManagementAccount(),
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
@@ -89,6 +90,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
+			p.readManagementAccount(),
 		),
 		"audit": join(
 			p.readRows("request#*", "run#*", claims, removalRows),
@@ -352,6 +354,41 @@ func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement 
 		arns = append(arns, awscdk.Fn_Sub(jsii.String(arn), nil))
 	}
 	return append(p.useIdentityCenterKey("identitystore"), allow(prefixed("identitystore:", operations), arns...))
+}
+
+// readManagementAccount permits Identity Center to read its own roles and SAML
+// provider in the management account in the caller's name, where the settings
+// say so. In all other accounts its service-linked role does this.
+func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
+	if !p.props.settings.ManageManagementAccount {
+		return nil
+	}
+	return []awsiam.PolicyStatement{
+		allow([]string{"iam:GetSAMLProvider"}, identityCenterProvider()),
+		allow([]string{"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"}, identityCenterRoles()),
+	}
+}
+
+// changeManagementAccount permits Identity Center to make and change them, too.
+// The function itself can't: the calls must come from an AWS service that acts
+// in the function's name.
+func (p permitter) changeManagementAccount() []awsiam.PolicyStatement {
+	if !p.props.settings.ManageManagementAccount {
+		return nil
+	}
+	byService := map[string]any{"Bool": map[string]any{"aws:ViaAWSService": "true"}}
+	return []awsiam.PolicyStatement{
+		allowIf(byService, []string{"iam:CreateSAMLProvider", "iam:UpdateSAMLProvider"}, identityCenterProvider()),
+		allowIf(byService, []string{"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"}, identityCenterRoles()),
+	}
+}
+
+func identityCenterProvider() *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:saml-provider/AWSSSO_*"), nil)
+}
+
+func identityCenterRoles() *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-reserved/sso.amazonaws.com/*"), nil)
 }
 
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {

@@ -24,6 +24,7 @@ var protectedStack = sync.OnceValues(func() (*synthesized, error) {
 		return nil, err
 	}
 	protect(s)
+	s.ManageManagementAccount = true // and every right that a role can get
 	return synthesizeStack(s, false)
 })
 

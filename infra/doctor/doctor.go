@@ -146,6 +146,13 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"The system's own account", short, func(context.Context) ([]finding, error) {
 			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
 		}},
+		{"The management account", short, func(context.Context) ([]finding, error) {
+			m, err := after(lineOrganization, management)
+			if err != nil {
+				return nil, err
+			}
+			return checkManagementAccount(p, s.ManageManagementAccount, d.account, m), nil
+		}},
 		{"Removal of unknown access", short, func(context.Context) ([]finding, error) { return checkRemovals(s), nil }},
 		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
 			all, err := accounts()

@@ -164,6 +164,8 @@ var settingsFields = []property[Settings]{
 		"The key of your own that Identity Center encrypts people and groups with, where it has one: the functions that ask Identity Center get the right to use it. Its policy, which the management account has, needs them, too: docs/security.md."),
 	prop("sso_region", orEmpty(`^[a-z]{2}(-[a-z]+)+-[0-9]$`, "a region, like eu-central-1"), func(s *Settings) *string { return &s.SSORegion },
 		"The region of Identity Center, where it is not the stack's."),
+	prop("manage_management_account", boolean(), func(s *Settings) *bool { return &s.ManageManagementAccount },
+		"Give access to the management account as well, where the stack is deployed in that account. The functions grant and revoke get rights in IAM for it (docs/security.md). Without it, AWS refuses each assignment there. In any other account it has no effect: leave it out.").or("false"),
 	prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
 		"How often accounts, permission sets and groups are listed for the forms, in whole minutes, rounded up. A new one can be asked for after that long at most.").or("10"),
 	prop("config_bucket_name", bucketName(), func(s *Settings) *string { return &s.CatalogBucketName },

@@ -112,7 +112,7 @@ func TestParseEverything(t *testing.T) {
 		WarnSchedule: "", WarnScheduleName: "Elevator.Check_1",
 		RevokeSchedule: "cron(0/30 8-18 ? * MON-FRI *)", RevokeScheduleName: "elevator-test-warn",
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules", ProtectedAccounts: []string{"555555555555", "666666666666"},
-		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true,
+		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
 		MaxOpenRequests: 3,
 		Policy: access.Policy{
 			Accounts: []access.Statement{

@@ -69,6 +69,16 @@ func (g *Guard) CheckAbsent(accessKey string, c Call) *Denial {
 	return g.first(who, []Request{listing})
 }
 
+// CheckBehind decides on what AWS asks for behind a call, by the name of the one
+// who made it, once the call itself is accepted.
+func (g *Guard) CheckBehind(accessKey string, requests func(Place) []Request) *Denial {
+	who, ok := g.caller(accessKey)
+	if !ok {
+		return nil
+	}
+	return g.first(who, requests(g.Place))
+}
+
 func (g *Guard) caller(accessKey string) (caller, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
