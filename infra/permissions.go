@@ -231,11 +231,11 @@ func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyState
 	return []awsiam.PolicyStatement{allowIf(conditions, actions, p.props.table.TableArn())}
 }
 
-// readPolicy permits the pointer and what it may name. All JSON files of the
-// bootstrap bucket, and not the one object alone: between the change of a role
-// and the change of the pointer functions still need the previous one.
+// readPolicy permits the pointer and what it may name: all JSON files of this
+// stack in the bootstrap bucket, and not the one object alone. Between the change
+// of a role and the change of the pointer functions still need the previous one.
 func (p permitter) readPolicy() []awsiam.PolicyStatement {
-	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String("*.json"))
+	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String(assetPrefix(p.props.settings) + "*.json"))
 	return []awsiam.PolicyStatement{
 		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
 		allow([]string{"s3:GetObject"}, &policies),

@@ -34,6 +34,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
 		TerminationProtection: jsii.Bool(true),
 		AnalyticsReporting:    jsii.Bool(false),
+		// The bootstrap bucket belongs to every stack of the account: with a
+		// prefix of its own, this one's functions can read what is its own alone.
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(s))}),
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
