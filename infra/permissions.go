@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/auditpolicy"
 	"sso-elevator/infra/settings"
 )
 
@@ -250,19 +251,15 @@ func (p permitter) readPolicy() []awsiam.PolicyStatement {
 }
 
 // writeAudit permits new objects where records and policies go, and nothing
-// else in the bucket: neither reading nor removing.
+// else in the bucket: neither replacing, nor reading, nor removing.
 func (p permitter) writeAudit() []awsiam.PolicyStatement {
-	return append(p.useExistingBucketKey(), allow([]string{"s3:PutObject"}, p.auditObjects()...))
+	onlyNew := map[string]any{"Null": map[string]any{"s3:if-none-match": "false"}}
+	return append(p.useExistingBucketKey(), allowIf(onlyNew, []string{"s3:PutObject"}, p.auditObjects()...))
 }
 
 // auditObjects is where records and policies go.
 func (p permitter) auditObjects() []*string {
-	records := "*"
-	if prefix := strings.Trim(p.props.settings.AuditPrefix, "/"); prefix != "" {
-		records = prefix + "/*"
-	}
-	bucket := p.props.audit
-	return []*string{bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))}
+	return *jsii.Strings(auditpolicy.Objects(*p.props.audit.BucketArn(), p.props.settings.AuditPrefix)...)
 }
 
 // readCatalog permits reading the catalog, and being told that there is none:

@@ -65,6 +65,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		catalog:  catalog,
 		policy:   policy,
 	})
+	protectRecords(audit, s, functions["audit"].role)
 	machine := newRequestMachine(stack, s, functions)
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])

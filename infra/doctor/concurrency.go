@@ -13,6 +13,7 @@ import (
 
 // lambdaAPI is what the check of the quota asks.
 type lambdaAPI interface {
+	functionsAPI
 	GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error)
 	GetFunctionConcurrency(context.Context, *lambda.GetFunctionConcurrencyInput, ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error)
 }

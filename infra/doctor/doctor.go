@@ -14,7 +14,9 @@ type doctor struct {
 	settings *settings.Settings
 	file     string // that the settings are from
 	account  string // of the caller
-	region   string // to deploy to
+	// partition is AWS's, as in ARNs.
+	partition string
+	region    string // to deploy to
 	// ssoRegion is Identity Center's.
 	ssoRegion string
 
@@ -282,7 +284,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			}, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
-			return checkAuditBucket(ctx, d.buckets, s, d.account, d.region)
+			return checkAuditBucket(ctx, d.buckets, d.lambda, s, d.account, d.partition, d.region)
 		}},
 	}
 }

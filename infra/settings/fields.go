@@ -199,7 +199,7 @@ var settingsFields = []property[Settings]{
 	prop("s3_bucket_partition_prefix", as(text(`^([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*/?)?$`, "the beginning of a key, like logs or audit/elevator"), withoutSlash), func(s *Settings) *string { return &s.AuditPrefix },
 		"Begins the keys of the audit records. Empty: the bucket's root.").or("logs"),
 	prop("s3_object_lock", boolean(), func(s *Settings) *bool { return &s.ObjectLock },
-		"Keep audit records from being deleted or changed.").or("false"),
+		"Keep audit records from being deleted by anybody, whatever the bucket's policy says, for the time of s3_object_lock_configuration. Left out is false, with a warning.").or("false"),
 	prop("s3_object_lock_configuration", lockConfiguration, func(s *Settings) *objectLock { return &s.objectLock },
 		"How long, and how strictly. Without it: GOVERNANCE for 2 years."),
 	prop("s3_mfa_delete", boolean(), func(s *Settings) *bool { return &s.MFADelete },

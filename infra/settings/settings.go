@@ -200,6 +200,7 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	s.compare(r, spaces)
 	s.checkPolicy(r, spaces)
 	s.checkRemovals(r)
+	s.checkRecords(r, root)
 	slices.SortStableFunc(r.warnings, byLine)
 	s.Warnings = lines(file, r.warnings)
 	return &s, nil

@@ -43,6 +43,8 @@ type Deployed struct {
 	Outputs       map[string]string       // resolved
 	Roles         map[string][]iam.Policy // by the role's name
 	PartitionKeys map[string]string       // of the tables, by their names
+	// BucketPolicies are the policies of the buckets, by the bucket's name.
+	BucketPolicies map[string][]iam.Policy
 }
 
 // Function is the deployed function whose name ends in the given name, with a
@@ -68,7 +70,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		sfn:          sfn.NewFromConfig(target.AWS),
 		functions:    map[string]*lambda.Function{},
 		integrations: map[string]string{},
-		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{},
+		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{}, bucketPolicies: map[string][]iam.Policy{},
 	}
 	pseudo := map[string]string{
 		"AWS::AccountId": target.AccountID,
@@ -121,9 +123,10 @@ type deployer struct {
 	stateMachines []string
 	schedules     []schedule.Schedule
 
-	roles         map[string][]iam.Policy // by name
-	uses          []use
-	partitionKeys map[string]string // by table
+	roles          map[string][]iam.Policy // by name
+	uses           []use
+	partitionKeys  map[string]string       // by table
+	bucketPolicies map[string][]iam.Policy // by bucket
 }
 
 // understandsAll reports every resource of an unknown kind, before anything is
@@ -239,7 +242,7 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys}
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies}
 	if err := d.rolesSuffice(); err != nil {
 		return Deployed{}, err
 	}
