@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test fuzz histories reliability synth lint bench doctor drain tools browser
+.PHONY: help demo test fuzz histories reliability synth lint bench doctor drain requirements vulnerabilities tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lint: tools ## gofmt, go vet, and what the template and the state machine are ch
 drain: ## end all access and let nobody ask for more, before the stack is removed
 	go run ./infra/drain -yes $(DRAIN)
 
+vulnerabilities: ## check the Go code and its modules for known vulnerabilities; needs network access to Go's database of them
+	go tool govulncheck ./...
+
 bench: tools ## measure what the system costs and print a table
 	go run ./infra/bench
 
@@ -71,6 +74,12 @@ $(VENV)/installed: requirements.txt
 	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
+
+requirements: requirements.in ## write requirements.txt, with hashes, from requirements.in
+	@.ci/own $(VENV)
+	@test -e $(VENV)/bin/python || python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check pip-tools
+	@$(VENV)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links requirements.in
 
 $(NODE)/installed: package.json package-lock.json
 	@.ci/need npm "Node 20 or newer, with npm"
