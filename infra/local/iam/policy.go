@@ -111,6 +111,10 @@ func oneOrMore(raw json.RawMessage) ([]string, error) {
 	if json.Unmarshal(raw, &one) == nil {
 		return []string{one}, nil
 	}
+	var number json.Number // numeric operators take numbers as well
+	if json.Unmarshal(raw, &number) == nil {
+		return []string{number.String()}, nil
+	}
 	var more []string
 	err := json.Unmarshal(raw, &more)
 	return more, err

@@ -97,7 +97,7 @@ func TestDenied(t *testing.T) {
 	policy, err := ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":[
 		{"Sid":"a","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{"Null":{"s3:if-none-match":"true"}}},
 		{"Sid":"b","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::1:role/writer"}}},
-		{"Sid":"c","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{"NumericLessThan":{"s3:TlsVersion":"1.2"}}}]}`))
+		{"Sid":"c","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{"NumericLessThan":{"s3:TlsVersion":1.2}}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
