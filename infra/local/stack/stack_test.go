@@ -104,6 +104,11 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept, err := iam.ParseBucketPolicy([]byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::example-bucket/*"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := stack.Deployed{
 		Functions: []lambda.Function{{
 			Name: "example-probe", Dir: filepath.Join(dir, "asset.aaaa"), Handler: "bootstrap", Timeout: 7 * time.Second, MemoryMB: 256,
@@ -124,6 +129,8 @@ func TestDeploy(t *testing.T) {
 		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack", "SlackFunctionURL": "http://api/function-url/example-probe/"},
 		Roles:         map[string][]iam.Policy{"example-Role": {may}},
 		PartitionKeys: map[string]string{"example": "pk"},
+
+		BucketPolicies: map[string][]iam.Policy{"example-bucket": {kept}},
 	}
 	if !reflect.DeepEqual(deployed, want) {
 		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
@@ -227,6 +234,9 @@ func TestNotUnderstood(t *testing.T) {
 		{name: "kind", edit: func(t map[string]any) {
 			resources(t)["Stream"] = map[string]any{"Type": "AWS::Kinesis::Stream", "Properties": map[string]any{}}
 		}, want: "Stream (AWS::Kinesis::Stream)"},
+		{name: "policy of a bucket that allows something", edit: func(t map[string]any) {
+			properties(t, "BucketPolicy")["PolicyDocument"].(map[string]any)["Statement"].([]any)[0].(map[string]any)["Effect"] = "Allow"
+		}, want: "only what is denied to everybody is known here"},
 		{name: "URL with authorization", edit: func(t map[string]any) {
 			properties(t, "URL")["AuthType"] = "AWS_IAM"
 		}, want: "functions' URLs without authorization only"},
