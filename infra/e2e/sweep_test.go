@@ -67,7 +67,7 @@ func (r *request) swept(t *testing.T, within time.Duration) []string {
 func TestStoppedInEveryState(t *testing.T) {
 	t.Parallel()
 	const (
-		mayHold = 10 * time.Second // for so long the task that is stopped is held up
+		mayHold = 10 * time.Second // for so long after the stop what was held up stays so
 		sweep   = "Mode? LookAtRequest WhatIsLeft? "
 		revoke  = sweep + "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Close Done"
 		refuse  = sweep + "RefuseRequest LookAgain Refused? AuditOutcome NotifyOutcome Close Done"
@@ -102,8 +102,9 @@ func TestStoppedInEveryState(t *testing.T) {
 	requests, stopped := make([]*request, len(cases)), make([]time.Time, len(cases))
 	for i, tt := range cases {
 		var rules []faults.Rule
+		label := t.Name() + " " + tt.state
 		if tt.function != "" {
-			rules = append(rules, faults.Rule{Kind: faults.Delay, Function: "-" + tt.function, Operation: tt.operation, DelayMS: int(mayHold / time.Millisecond)})
+			rules = append(rules, faults.Rule{Kind: faults.Hold, Label: label, Function: "-" + tt.function, Operation: tt.operation, Count: -1})
 		}
 		r := local.ask(t, wish{kim, accounts[i], "DeveloperAccess", max(tt.seconds, 10)}, rules...)
 		requests[i] = r
@@ -114,6 +115,7 @@ func TestStoppedInEveryState(t *testing.T) {
 		}
 		r.waitsIn(t, tt.state)
 		stopped[i] = r.stop(t)
+		time.AfterFunc(mayHold, func() { local.forget(t, label) })
 	}
 	for i, tt := range cases {
 		t.Run(tt.state, func(t *testing.T) {
