@@ -111,7 +111,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		metric   awscloudwatch.IMetric
 	}
 	alarms := []alarmOf{
-		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
+		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds. Exception: if the table has neither row nor lease of a request, only the request's own execution removes its access; the log of " + s.NamePrefix + "-revoke names the access. Check whether it is still there.", own("RevokeFailed")},
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
 		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
 		{"Swept", "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of " + s.NamePrefix + "-reconcile names the request.", own("Swept")},

@@ -221,7 +221,7 @@ var acceptedOfAwsSolutions = []accepted{
 		reason: "The same, in the form that the developer guide gives. The role is Step Functions' alone.",
 	},
 	{
-		rule:   "IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/*.json]",
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:s3:::cdk-hnb659fds-assets-<AWS::AccountId>-<AWS::Region>/sso-elevator/*.json]",
 		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Audit/Role Revoke/Role",
 		reason: "A policy goes up under its hash. While a deployment changes role and pointer, the previous policy is read as well. The digest says whether it is the right one.",
 	},

@@ -39,6 +39,9 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
 		TerminationProtection: jsii.Bool(!props.first),
 		AnalyticsReporting:    jsii.Bool(false),
+		// The bootstrap bucket belongs to every stack of the account: with a
+		// prefix of its own, this one's functions can read what is its own alone.
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(s))}),
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
@@ -67,6 +70,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		catalog:  catalog,
 		policy:   policy,
 	})
+	protectRecords(audit, s, functions["audit"].role)
 	machine := newRequestMachine(stack, s, functions)
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])

@@ -782,8 +782,9 @@ func TestVariants(t *testing.T) {
 func TestRequestPlaceholders(t *testing.T) {
 	s := goldenSettings(t)
 	s.RetryInterval, s.RevokeRetryWait, s.AnnounceRetryWait = time.Minute, 90*time.Second, 2*time.Minute
-	got := requestPlaceholders(s, func(name string) string { return name })
+	got := requestPlaceholders(s, "aws-cn", func(name string) string { return name })
 	want := statemachine.RequestPlaceholders{
+		Partition:        "aws-cn",
 		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
 		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
 		RetryIntervalSeconds: 60, RetryMaxDelaySeconds: 120, ConfirmMaxDelaySeconds: 120,
@@ -794,7 +795,7 @@ func TestRequestPlaceholders(t *testing.T) {
 	}
 	s = goldenSettings(t)
 	s.RetryInterval, s.RetryMaxDelay = time.Second, 3*time.Second
-	if got := requestPlaceholders(s, func(name string) string { return name }); got.RetryMaxDelaySeconds != 3 || got.ConfirmMaxDelaySeconds != 3 {
+	if got := requestPlaceholders(s, "aws-cn", func(name string) string { return name }); got.RetryMaxDelaySeconds != 3 || got.ConfirmMaxDelaySeconds != 3 {
 		t.Errorf("the longest waits are %d and %d, want 3", got.RetryMaxDelaySeconds, got.ConfirmMaxDelaySeconds)
 	}
 }

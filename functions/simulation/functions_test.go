@@ -95,7 +95,7 @@ func wire(w *world, name string) handler {
 	case "revoke":
 		return edge(w, (&revoke.Handler{
 			Leases: held, Findings: runs.New(w.objects, catalogBucket), Rows: store, Users: center, Policy: policy, Limit: maxRemovals,
-			Now: w.clock.now, Sleep: sleep, Log: w.logger,
+			Now: w.clock.now, Sleep: sleep, Count: count, Log: w.logger,
 		}).Handle)
 	case "audit":
 		return edge(w, (&audit.Handler{

@@ -16,9 +16,9 @@ type doctor struct {
 	settings *settings.Settings
 	file     string // that the settings are from
 	account  string // of the caller
-	region   string // to deploy to
-	// partition is the caller's, as ARNs begin with it.
+	// partition is AWS's, as in ARNs.
 	partition string
+	region    string // to deploy to
 	// ssoRegion is Identity Center's.
 	ssoRegion string
 
@@ -157,6 +157,13 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{"The system's own account", short, func(context.Context) ([]finding, error) {
 			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
 		}},
+		{"The management account", short, func(context.Context) ([]finding, error) {
+			m, err := after(lineOrganization, management)
+			if err != nil {
+				return nil, err
+			}
+			return checkManagementAccount(p, s.ManageManagementAccount, d.account, m), nil
+		}},
 		{"Removal of unknown access", short, func(context.Context) ([]finding, error) { return checkRemovals(s), nil }},
 		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
 			all, err := accounts()
@@ -286,7 +293,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			}, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
-			return checkAuditBucket(ctx, d.buckets, s, d.account, d.region)
+			return checkAuditBucket(ctx, d.buckets, d.lambda, s, d.account, d.partition, d.region)
 		}},
 		{lineStack, short, func(context.Context) ([]finding, error) {
 			found, err := stack()

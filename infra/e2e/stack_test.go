@@ -196,7 +196,7 @@ func (s *stack) denialsInLog() error {
 		return err
 	}
 	for _, line := range strings.Split(string(text), "\n") {
-		if strings.HasPrefix(line, "local: IAM: ") {
+		if strings.HasPrefix(line, "local: IAM: ") && !strings.Contains(line, forgedKey) {
 			return fmt.Errorf("%s: %s", s.log, line)
 		}
 	}

@@ -233,7 +233,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err != nil {
 		return nil, err
 	}
-	s.guard.Place = iam.Place{Region: region, AccountID: accountID, PartitionKeys: deployed.PartitionKeys, TokenMachine: s.gateway.TokenMachine}
+	s.guard.SetPlace(iam.Place{Region: region, AccountID: accountID, PartitionKeys: deployed.PartitionKeys, BucketPolicies: deployed.BucketPolicies, TokenMachine: s.gateway.TokenMachine})
 	for _, f := range deployed.Functions {
 		s.guard.Admit(f.AccessKey(), f.Role, f.Name, deployed.Roles[f.Role])
 		if err := s.lambda.Register(f); err != nil {

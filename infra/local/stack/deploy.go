@@ -45,6 +45,8 @@ type Deployed struct {
 	PartitionKeys map[string]string       // of the tables, by their names
 	StackID       string
 	Resources     []gateway.Resource // in the order in which they were made
+	// BucketPolicies are the policies of the buckets, by the bucket's name.
+	BucketPolicies map[string][]iam.Policy
 }
 
 // Function is the deployed function whose name ends in the given name, with a
@@ -70,7 +72,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		sfn:          sfn.NewFromConfig(target.AWS),
 		functions:    map[string]*lambda.Function{},
 		integrations: map[string]string{},
-		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{},
+		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{}, bucketPolicies: map[string][]iam.Policy{},
 	}
 	pseudo := map[string]string{
 		"AWS::AccountId": target.AccountID,
@@ -127,10 +129,11 @@ type deployer struct {
 	stateMachines []string
 	schedules     []schedule.Schedule
 
-	roles         map[string][]iam.Policy // by name
-	uses          []use
-	partitionKeys map[string]string // by table
-	made          []gateway.Resource
+	roles          map[string][]iam.Policy // by name
+	uses           []use
+	partitionKeys  map[string]string // by table
+	made           []gateway.Resource
+	bucketPolicies map[string][]iam.Policy // by bucket
 }
 
 // understandsAll reports every resource of an unknown kind, before anything is
@@ -246,7 +249,7 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.made}
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.made}
 	if err := d.rolesSuffice(); err != nil {
 		return Deployed{}, err
 	}
