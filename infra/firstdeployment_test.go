@@ -103,7 +103,7 @@ func TestNothingOutlivesAFailedCreation(t *testing.T) {
 			t.Errorf("%s (%s) has the DeletionPolicy %s", id, r.Type, r.DeletionPolicy)
 		}
 	}
-	if want := 3 + len(functionNames); kept != want { // table, two buckets, and the functions' versions
+	if want := 4 + len(functionNames); kept != want { // table, two buckets, the audit bucket's policy, and the functions' versions
 		t.Errorf("%d resources outlive the stack, want %d", kept, want)
 	}
 }
