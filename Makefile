@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test fuzz histories reliability synth lint bench doctor drain requirements vulnerabilities tools browser
+.PHONY: help demo test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,16 @@ test: tools browser ## run every test
 
 synth: $(NODE)/installed ## write cdk.out
 	$(NODE)/.bin/cdk synth --quiet --no-notices
+
+diff: $(NODE)/installed ## say what a deployment would change; CDK="…" for arguments of cdk diff
+	@go run ./infra/deploy diff $(CDK)
+
+deploy: $(NODE)/installed ## deploy, also after a first deployment that failed; CDK="…" for arguments of cdk deploy
+	@go run ./infra/deploy deploy $(CDK)
+
+destroy: $(NODE)/installed ## delete the stack, if nobody has access any more (drain)
+	@go run ./infra/drain
+	@go run ./infra/deploy destroy $(CDK)
 
 FUZZTIME ?= 1m
 FUZZ ?= .
@@ -64,13 +74,16 @@ reliability: tools ## the load, the whole fault matrix, and long random historie
 doctor: ## say what is ready for a deployment, and what is missing
 	@go run ./infra/doctor
 
+acceptance: ## check a deployed system, with you at Slack; ACCEPTANCE='-target ACCOUNT:SET -other ACCOUNT:SET'
+	@go run ./infra/acceptance/cmd $(ACCEPTANCE)
+
 tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
 
 # A stamp is newer than the list of what was installed, or it is done again.
 $(VENV)/installed: requirements.txt
 	@.ci/need python3 "Python 3.11 or newer, with venv"
 	@.ci/own $(VENV)
-	@echo "make: installing moto, awscli and cfn-lint into $(VENV)" >&2
+	@echo "make: installing moto, ministack, awscli and cfn-lint into $(VENV)" >&2
 	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@

@@ -8,7 +8,10 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7
 	github.com/aws/aws-sdk-go-v2/config v1.33.15
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.15
+	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.82.5
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.92.0
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8
 	github.com/aws/aws-sdk-go-v2/service/identitystore v1.44.0 // pinned, see docs/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/lambda v1.108.0 // pinned, see docs/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // pinned, see docs/decisions.md

@@ -47,6 +47,7 @@ const recheckMisses = 5
 
 type alarmProps struct {
 	settings                 *settings.Settings
+	first                    bool // see elevatorProps
 	requests, reconciliation awsstepfunctions.StateMachine
 	slack                    slackEndpoint
 	refresh, sweep, recheck  awsscheduler.CfnSchedule
@@ -110,7 +111,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		metric   awscloudwatch.IMetric
 	}
 	alarms := []alarmOf{
-		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds.", own("RevokeFailed")},
+		{"RevokeFailed", "Access could not be removed and is still there. It is tried again until it succeeds. Exception: if the table has neither row nor lease of a request, only the request's own execution removes its access; the log of " + s.NamePrefix + "-revoke names the access. Check whether it is still there.", own("RevokeFailed")},
 		{"AuditDeferred", "The audit bucket did not take a record. It waits in the table and is tried again.", own("AuditDeferred")},
 		{"Misconfigured", "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what.", own("Misconfigured")},
 		{"Swept", "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of " + s.NamePrefix + "-reconcile names the request.", own("Swept")},
@@ -154,35 +155,8 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 		}))
 	}
 
-	// The other way round: what does not come is what people must know of.
-	every := wholeMinutes(s.CatalogRefresh)
-	for _, alarm := range []struct {
-		id, says, metric string
-		every            time.Duration
-		missed           int
-		schedule         awsscheduler.CfnSchedule
-	}{
-		{"CatalogOld", "Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of " + s.NamePrefix + "-reconcile says why.",
-			"CatalogRefreshed", every, max(catalogMisses, int((catalogOld+every-1)/every)), props.refresh},
-		{"SweepMissing", "Nobody looks for requests whose execution is gone: their access would stay. The log of " + s.NamePrefix + "-reconcile says why.",
-			"SweepLooked", sweepEvery, sweepMisses, props.sweep},
-		{"RecheckMissing", "Nobody looks up the people who have active access: whoever is disabled or deleted keeps it until its end. The log of " + s.NamePrefix + "-reconcile says why.",
-			"Rechecked", recheckEvery, recheckMisses, props.recheck},
-	} {
-		missing := awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
-			AlarmName:        jsii.String(s.NamePrefix + "-" + alarm.id),
-			AlarmDescription: jsii.String(alarm.says),
-			Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-				Namespace: jsii.String(metricNamespace(s)), MetricName: jsii.String(alarm.metric), Period: seconds(alarm.every), Statistic: jsii.String("Sum"),
-			}),
-			Threshold:          jsii.Number(1),
-			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
-			EvaluationPeriods:  jsii.Number(float64(alarm.missed)),
-			DatapointsToAlarm:  jsii.Number(float64(alarm.missed)),
-			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
-		})
-		made = append(made, missing)
-		missing.Node().AddDependency(alarm.schedule) // which begins before the alarm looks
+	if !props.first {
+		made = append(made, newSilenceAlarms(in, props)...)
 	}
 
 	made = append(made, awscloudwatch.NewAlarm(in, jsii.String("IngressSlow"), &awscloudwatch.AlarmProps{
@@ -216,6 +190,44 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 
 	for _, alarm := range made {
 		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+	}
+	return made
+}
+
+// newSilenceAlarms are the other way round: what does not come is what people
+// must know of. CloudWatch counts the time before an alarm was made as silence,
+// too, and would alarm at once. So they come when there is data.
+func newSilenceAlarms(in constructs.Construct, props alarmProps) []awscloudwatch.Alarm {
+	s := props.settings
+	var made []awscloudwatch.Alarm
+	every := wholeMinutes(s.CatalogRefresh)
+	for _, alarm := range []struct {
+		id, says, metric string
+		every            time.Duration
+		missed           int
+		schedule         awsscheduler.CfnSchedule
+	}{
+		{"CatalogOld", "Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of " + s.NamePrefix + "-reconcile says why.",
+			"CatalogRefreshed", every, max(catalogMisses, int((catalogOld+every-1)/every)), props.refresh},
+		{"SweepMissing", "Nobody looks for requests whose execution is gone: their access would stay. The log of " + s.NamePrefix + "-reconcile says why.",
+			"SweepLooked", sweepEvery, sweepMisses, props.sweep},
+		{"RecheckMissing", "Nobody looks up the people who have active access: whoever is disabled or deleted keeps it until its end. The log of " + s.NamePrefix + "-reconcile says why.",
+			"Rechecked", recheckEvery, recheckMisses, props.recheck},
+	} {
+		missing := awscloudwatch.NewAlarm(in, jsii.String(alarm.id), &awscloudwatch.AlarmProps{
+			AlarmName:        jsii.String(s.NamePrefix + "-" + alarm.id),
+			AlarmDescription: jsii.String(alarm.says),
+			Metric: awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+				Namespace: jsii.String(metricNamespace(s)), MetricName: jsii.String(alarm.metric), Period: seconds(alarm.every), Statistic: jsii.String("Sum"),
+			}),
+			Threshold:          jsii.Number(1),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
+			EvaluationPeriods:  jsii.Number(float64(alarm.missed)),
+			DatapointsToAlarm:  jsii.Number(float64(alarm.missed)),
+			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
+		})
+		made = append(made, missing)
+		missing.Node().AddDependency(alarm.schedule) // which begins before the alarm looks
 	}
 	return made
 }

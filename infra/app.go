@@ -18,6 +18,8 @@ import (
 const (
 	defaultConfig = "elevator.yaml"
 	exampleConfig = "elevator.example.yaml"
+	// firstContext is the context key of elevatorProps.first; infra/deploy sets it.
+	firstContext = "first"
 )
 
 // options are what the command line or the CDK CLI say; empty where they don't.
@@ -66,7 +68,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	newElevatorStack(app, elevatorProps{settings: s, example: example, binaries: binaries, policy: policy})
+	newElevatorStack(app, elevatorProps{settings: s, example: example, first: context(firstContext) == "true", binaries: binaries, policy: policy})
 	assembly := app.Synth(nil)
 	return writeManifest(filepath.Join(*assembly.Directory(), manifestFile), s)
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/auditpolicy"
 	"sso-elevator/infra/settings"
 )
 
@@ -22,7 +24,7 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 		EnforceSSL:        jsii.Bool(true),
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
-		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 		Versioned:         jsii.Bool(true),
 		BucketName:        orNil(s.AuditBucketName),
 	}
@@ -47,6 +49,27 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 		})
 	}
 	return bucket
+}
+
+// protectRecords lets only writer write to the bucket that the stack made, only
+// what is not there yet, and nobody delete. The policy stays with the bucket when
+// the stack is deleted. A bucket that was there before keeps its own: the doctor
+// says what to add to it.
+func protectRecords(bucket awss3.IBucket, s *settings.Settings, writer awsiam.IRole) {
+	if s.ExistingAuditBucket != "" {
+		return
+	}
+	for _, one := range auditpolicy.Statements(*bucket.BucketArn(), s.AuditPrefix, *writer.RoleArn()) {
+		conditions := map[string]any{}
+		for operator, keys := range one.Condition {
+			conditions[operator] = keys
+		}
+		bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: &one.Sid, Effect: awsiam.Effect_DENY, Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+			Actions: jsii.Strings(one.Action...), Resources: jsii.Strings(one.Resource...), Conditions: &conditions,
+		}))
+	}
+	bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 }
 
 // turnOnMFADelete is the command that the root user has to run, with the serial

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -25,7 +26,7 @@ type build struct {
 // bootstrap.
 type binary struct {
 	folder string
-	sha256 string // of bootstrap, hex
+	sha256 string // of bootstrap's mode and content, hex
 }
 
 // asset is a file to upload.
@@ -77,7 +78,11 @@ func (b build) functions(names []string) (map[string]binary, error) {
 		if err := replace(filepath.Join(folder, "bootstrap"), content, compiled); err != nil {
 			return nil, fmt.Errorf("build function %s: %w", name, err)
 		}
-		binaries[name] = binary{folder: folder, sha256: digest(content)}
+		info, err := os.Stat(filepath.Join(folder, "bootstrap"))
+		if err != nil {
+			return nil, fmt.Errorf("build function %s: %w", name, err)
+		}
+		binaries[name] = binary{folder: folder, sha256: executableDigest(info.Mode(), content)}
 	}
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
@@ -86,10 +91,10 @@ func (b build) functions(names []string) (map[string]binary, error) {
 }
 
 // replace puts the file at fresh, whose content is given, at path, unless the
-// same is there.
+// same is there, which only gets its mode.
 func replace(path string, content []byte, fresh string) error {
 	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, content) {
-		return nil
+		return os.Chmod(path, compile.Mode)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -109,6 +114,12 @@ func (b build) policy(content []byte) (asset, error) {
 		return asset{}, fmt.Errorf("write policy: %w", err)
 	}
 	return asset{path: path, sha256: sum}, nil
+}
+
+// executableDigest has the mode in it: two uploads that differ in nothing else
+// are not the same function.
+func executableDigest(mode fs.FileMode, content []byte) string {
+	return digest(append([]byte(mode.String()+"\n"), content...))
 }
 
 func digest(content []byte) string {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -52,8 +53,8 @@ func TestBuildIsReproducible(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.sha256 != digest(content) {
-				t.Errorf("the hash is %s, want that of bootstrap", got.sha256)
+			if got.sha256 != executableDigest(0o755, content) {
+				t.Errorf("the hash is %s, want that of bootstrap with the mode 0755", got.sha256)
 			}
 			if before := hashes[architecture]; before != "" && before != got.sha256 {
 				t.Errorf("for %s the same source gives %s and %s", architecture, before, got.sha256)
@@ -100,6 +101,50 @@ func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 	}
 	if third := build(); third.Equal(first) {
 		t.Error("a binary that changed was not written")
+	}
+}
+
+// Whoever builds with a umask that lets nobody else in deploys the same functions
+// as everybody: Lambda's user can run them. Nor does a file stay as it is that
+// was built with such a umask before.
+func TestBuildForEverybody(t *testing.T) {
+	root := module(t, map[string]string{"ingress": program})
+	defer syscall.Umask(syscall.Umask(0o077))
+	b, err := newBuild(root, "x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := ""
+	bootstrap := filepath.Join(root, ".build", "x86_64", "ingress", "bootstrap")
+	for _, round := range []string{"new", "unchanged"} {
+		binaries, err := b.functions([]string{"ingress"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(bootstrap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode(); got != 0o755 {
+			t.Errorf("%s: bootstrap has the mode %v, want 0755", round, got)
+		}
+		if got := binaries["ingress"].sha256; hash != "" && got != hash {
+			t.Errorf("%s: the hash was %s and is %s", round, hash, got)
+		}
+		hash = binaries["ingress"].sha256
+		if err := os.Chmod(bootstrap, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	content, err := os.ReadFile(bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if hash != executableDigest(0o755, content) {
+		t.Errorf("the hash is %s, which is not that of the mode 0755", hash)
+	}
+	if hash == executableDigest(0o700, content) {
+		t.Error("the mode is not in the hash")
 	}
 }
 

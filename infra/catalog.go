@@ -39,7 +39,7 @@ func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bu
 		MinimumTLSVersion: jsii.Number(1.2),
 		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		// CloudFormation deletes no bucket that has something in it.
-		RemovalPolicy: awscdk.RemovalPolicy_RETAIN,
+		RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 	}
 	encryptBucket(scope, "Catalog", s, props)
 	return awss3.NewBucket(scope, jsii.String("Catalog"), props)

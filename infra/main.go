@@ -4,7 +4,7 @@
 //	go run ./infra [-config elevator.yaml] [-out cdk.out] [-architecture arm64|x86_64]
 //
 // The CDK CLI runs it as cdk.json says; then the context keys config and
-// architecture stand for the flags.
+// architecture stand for the flags. The key first is for infra/deploy.
 package main
 
 import (

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/auditpolicy"
 	"sso-elevator/infra/settings"
 )
 
@@ -29,15 +30,14 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.createRequests(),
 			p.writeClaims(),
 			p.updateRequests(decide, requestEnd),
-			p.updateRuns(answer),
+			p.updateRuns(answerRun),
 			p.readPolicy(),
 			p.readCatalog(),
+			p.readRuns(), // who may answer depends on what was found
 			botToken, signingSecrets,
-			// Until there is a catalog it lists by itself.
-			p.identityCenter("ListPermissionSets", "DescribePermissionSet"),
-			p.identityStore("GetUserId", "DescribeUser", "ListUsers", "ListGroups"),
+			p.identityCenter(),
+			p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
 			[]awsiam.PolicyStatement{
-				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
 				allow([]string{"states:SendTaskSuccess"}, reconcileMachineARN(stack, s)),
 				// For a first catalog.
@@ -78,6 +78,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
 			p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+			p.readManagementAccount(), p.changeManagementAccount(),
 		),
 		"revoke": join(
 			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
@@ -89,6 +90,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
+			p.readManagementAccount(),
 		),
 		"audit": join(
 			p.readRows("request#*", "run#*", claims, removalRows),
@@ -104,7 +106,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeClaims(), // it frees what was left
 			p.updateRequests(fail, giveUp, requestEnd),
 			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
-			p.updateRuns(answer),
+			p.updateRuns(expireRun),
 			p.readPolicy(),
 			p.readCatalog(),
 			p.readRuns(),
@@ -171,7 +173,8 @@ var (
 	revoked       = attributes("revoked_at removal revoking_at events")
 	appendEvent   = attributes("events revoked_at")
 	markAudited   = attributes("audited")
-	answer        = attributes("answer")
+	answerRun     = attributes("answers answer")
+	expireRun     = attributes("answer")
 	storeRunToken = attributes("token")
 	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at events")
 )
@@ -229,11 +232,11 @@ func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyState
 	return []awsiam.PolicyStatement{allowIf(conditions, actions, p.props.table.TableArn())}
 }
 
-// readPolicy permits the pointer and what it may name. All JSON files of the
-// bootstrap bucket, and not the one object alone: between the change of a role
-// and the change of the pointer functions still need the previous one.
+// readPolicy permits the pointer and what it may name: all JSON files of this
+// stack in the bootstrap bucket, and not the one object alone. Between the change
+// of a role and the change of the pointer functions still need the previous one.
 func (p permitter) readPolicy() []awsiam.PolicyStatement {
-	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String("*.json"))
+	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String(assetPrefix(p.props.settings) + "*.json"))
 	return []awsiam.PolicyStatement{
 		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
 		allow([]string{"s3:GetObject"}, &policies),
@@ -248,19 +251,15 @@ func (p permitter) readPolicy() []awsiam.PolicyStatement {
 }
 
 // writeAudit permits new objects where records and policies go, and nothing
-// else in the bucket: neither reading nor removing.
+// else in the bucket: neither replacing, nor reading, nor removing.
 func (p permitter) writeAudit() []awsiam.PolicyStatement {
-	return append(p.useExistingBucketKey(), allow([]string{"s3:PutObject"}, p.auditObjects()...))
+	onlyNew := map[string]any{"Null": map[string]any{"s3:if-none-match": "false"}}
+	return append(p.useExistingBucketKey(), allowIf(onlyNew, []string{"s3:PutObject"}, p.auditObjects()...))
 }
 
 // auditObjects is where records and policies go.
 func (p permitter) auditObjects() []*string {
-	records := "*"
-	if prefix := strings.Trim(p.props.settings.AuditPrefix, "/"); prefix != "" {
-		records = prefix + "/*"
-	}
-	bucket := p.props.audit
-	return []*string{bucket.ArnForObjects(&records), bucket.ArnForObjects(jsii.String("policies/*"))}
+	return *jsii.Strings(auditpolicy.Objects(*p.props.audit.BucketArn(), p.props.settings.AuditPrefix)...)
 }
 
 // readCatalog permits reading the catalog and the index of emails, and being told
@@ -353,6 +352,41 @@ func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement 
 		arns = append(arns, awscdk.Fn_Sub(jsii.String(arn), nil))
 	}
 	return append(p.useIdentityCenterKey("identitystore"), allow(prefixed("identitystore:", operations), arns...))
+}
+
+// readManagementAccount permits Identity Center to read its own roles and SAML
+// provider in the management account in the caller's name, where the settings
+// say so. In all other accounts its service-linked role does this.
+func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
+	if !p.props.settings.ManageManagementAccount {
+		return nil
+	}
+	return []awsiam.PolicyStatement{
+		allow([]string{"iam:GetSAMLProvider"}, identityCenterProvider()),
+		allow([]string{"iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"}, identityCenterRoles()),
+	}
+}
+
+// changeManagementAccount permits Identity Center to make and change them, too.
+// The function itself can't: the calls must come from an AWS service that acts
+// in the function's name.
+func (p permitter) changeManagementAccount() []awsiam.PolicyStatement {
+	if !p.props.settings.ManageManagementAccount {
+		return nil
+	}
+	byService := map[string]any{"Bool": map[string]any{"aws:ViaAWSService": "true"}}
+	return []awsiam.PolicyStatement{
+		allowIf(byService, []string{"iam:CreateSAMLProvider", "iam:UpdateSAMLProvider"}, identityCenterProvider()),
+		allowIf(byService, []string{"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"}, identityCenterRoles()),
+	}
+}
+
+func identityCenterProvider() *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:saml-provider/AWSSSO_*"), nil)
+}
+
+func identityCenterRoles() *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-reserved/sso.amazonaws.com/*"), nil)
 }
 
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/settings"
 )
 
 // policyInForce is the policy as the functions find it: an object that never
@@ -16,6 +18,9 @@ type policyInForce struct {
 	pointer awsssm.StringParameter
 	asset   awss3assets.Asset
 }
+
+// assetPrefix begins the keys of the stack's assets in the bootstrap bucket.
+func assetPrefix(s *settings.Settings) string { return s.NamePrefix + "/" }
 
 // newPolicyInForce uploads the policy under its content's hash and points the
 // parameter at it. A deployment that changes nothing but the policy changes

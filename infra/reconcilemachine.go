@@ -29,7 +29,7 @@ func reconcileMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
 // execution is gone, and finds what no request granted.
 func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Reconciliation"))
-	definition, err := reconcilePlaceholders(s, func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
+	definition, err := reconcilePlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
 	if err != nil {
 		panic(fmt.Sprintf("reconcile machine: %v", err))
 	}
@@ -45,12 +45,13 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	return machine.StateMachine
 }
 
-// reconcilePlaceholders are what the settings make of the definition; arn gives
-// the ARN under which a function is invoked.
-func reconcilePlaceholders(s *settings.Settings, arn func(name string) string) statemachine.ReconcilePlaceholders {
+// reconcilePlaceholders are what the settings make of the definition in a
+// partition of AWS; arn gives the ARN under which a function is invoked.
+func reconcilePlaceholders(s *settings.Settings, partition string, arn func(name string) string) statemachine.ReconcilePlaceholders {
 	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }
 	return statemachine.ReconcilePlaceholders{
+		Partition:              partition,
 		ReconcileFunction:      arn("reconcile"),
 		EvaluateFunction:       arn("evaluate"),
 		AwaitFunction:          arn("await"),

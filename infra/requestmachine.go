@@ -28,7 +28,7 @@ func maxDelays(s *settings.Settings) (retry, confirm time.Duration) {
 // newRequestMachine is the state machine that runs one execution per request.
 func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Requests"))
-	definition, err := requestPlaceholders(s, func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
+	definition, err := requestPlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
 	if err != nil {
 		// The settings are checked before; what is left is a defect.
 		panic(fmt.Sprintf("request machine: %v", err))
@@ -40,12 +40,13 @@ func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[s
 	return machine.StateMachine
 }
 
-// requestPlaceholders are what the settings make of the definition; arn gives
-// the ARN under which a function is invoked.
-func requestPlaceholders(s *settings.Settings, arn func(name string) string) statemachine.RequestPlaceholders {
+// requestPlaceholders are what the settings make of the definition in a
+// partition of AWS; arn gives the ARN under which a function is invoked.
+func requestPlaceholders(s *settings.Settings, partition string, arn func(name string) string) statemachine.RequestPlaceholders {
 	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }
 	return statemachine.RequestPlaceholders{
+		Partition:              partition,
 		EvaluateFunction:       arn("evaluate"),
 		AwaitFunction:          arn("await"),
 		NotifyFunction:         arn("notify"),

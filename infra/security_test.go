@@ -24,6 +24,7 @@ var protectedStack = sync.OnceValues(func() (*synthesized, error) {
 		return nil, err
 	}
 	protect(s)
+	s.ManageManagementAccount = true // and every right that a role can get
 	return synthesizeStack(s, false)
 })
 
@@ -450,4 +451,44 @@ func shape(arn string) string {
 	}
 	word, _, _ := strings.Cut(strings.ReplaceAll(parts[5], ":", "/"), "/")
 	return parts[2] + ":" + word
+}
+
+// TestInvocationPolicyInTheDocs: the page's service control policy is about all
+// functions of the stack, and leaves all of its roles alone, whose names begin
+// with the stack's.
+func TestInvocationPolicyInTheDocs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "### Who may invoke the functions")
+	_, block, _ := strings.Cut(section, "```json\n")
+	block, _, _ = strings.Cut(block, "```")
+	var policy struct {
+		Statement []struct {
+			Effect, Action, Resource string
+			Condition                map[string]map[string]string
+		}
+	}
+	if err := json.Unmarshal([]byte(block), &policy); err != nil || len(policy.Statement) != 1 {
+		t.Fatalf("the page's policy: %v\n%s", err, block)
+	}
+	s := policy.Statement[0]
+	roles := s.Condition["ArnNotLike"]["aws:PrincipalArn"]
+	if s.Effect != "Deny" || s.Action != "lambda:InvokeFunction" || roles != "arn:aws:iam::ACCOUNT:role/sso-elevator-*" {
+		t.Errorf("the page's policy is %+v", s)
+	}
+	template := sharedStack(t).template
+	for _, r := range template.of("AWS::Lambda::Function") {
+		arn := fmt.Sprintf("arn:aws:lambda:eu-central-1:ACCOUNT:function:%v", r.Properties["FunctionName"])
+		if ok, err := path.Match(s.Resource, arn); err != nil || !ok {
+			t.Errorf("%s is not %s: it is not protected (%v)", arn, s.Resource, err)
+		}
+	}
+	for id, r := range template.of("AWS::IAM::Role") {
+		// CloudFormation begins a name that it chooses with the stack's.
+		if name, ok := r.Properties["RoleName"].(string); ok && !strings.HasPrefix(name, "sso-elevator-") {
+			t.Errorf("the policy keeps the role %s, %q, from invoking", id, name)
+		}
+	}
 }

@@ -16,7 +16,12 @@ import (
 // elevatorProps is what the stack is made of.
 type elevatorProps struct {
 	settings *settings.Settings
-	example  bool              // the settings are the example's: not to be deployed
+	example  bool // the settings are the example's: not to be deployed
+	// first is the first deployment of a stack, which a second one completes as
+	// soon as it has succeeded: with protection against deletion, which would keep
+	// CloudFormation from clearing up after a failure, and with the alarms about
+	// silence, for which there is no data yet.
+	first    bool
 	binaries map[string]binary // of the functions, by name
 	policy   asset
 }
@@ -32,8 +37,11 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{
 		StackName:             &s.NamePrefix,
 		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
-		TerminationProtection: jsii.Bool(true),
+		TerminationProtection: jsii.Bool(!props.first),
 		AnalyticsReporting:    jsii.Bool(false),
+		// The bootstrap bucket belongs to every stack of the account: with a
+		// prefix of its own, this one's functions can read what is its own alone.
+		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(s))}),
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(s.Tags[key]), nil)
@@ -50,7 +58,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		forbidDeployment(stack)
 	}
 
-	table := newTable(stack, s)
+	table := newTable(stack, s, !props.first)
 	audit := newAuditBucket(stack, s)
 	catalog := newCatalogBucket(stack, s)
 	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
@@ -62,6 +70,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		catalog:  catalog,
 		policy:   policy,
 	})
+	protectRecords(audit, s, functions["audit"].role)
 	machine := newRequestMachine(stack, s, functions)
 	reconciliation := newReconcileMachine(stack, s, functions)
 	slack := newSlackEndpoint(stack, s, functions["ingress"])
@@ -74,7 +83,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	sweep := newSweepSchedule(stack, s, functions["reconcile"], deadLetters)
 	recheck := newRecheckSchedule(stack, s, functions["reconcile"], deadLetters)
 	newScheduleGroup(stack, s, append(runs, refresh, sweep, recheck))
-	alarms := newAlarms(stack, alarmProps{settings: s, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep, recheck: recheck,
+	alarms := newAlarms(stack, alarmProps{settings: s, first: props.first, requests: machine, reconciliation: reconciliation, slack: slack, refresh: refresh, sweep: sweep, recheck: recheck,
 		functions: functions, deadLetters: deadLetters})
 	newDashboard(stack, dashboardProps{settings: s, alarms: alarms, requests: machine, reconciliation: reconciliation, slack: slack,
 		functions: functions, table: table, deadLetters: deadLetters})

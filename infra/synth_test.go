@@ -26,9 +26,10 @@ type template struct {
 }
 
 type resource struct {
-	Type           string
-	Properties     map[string]any
-	DeletionPolicy string
+	Type                string
+	Properties          map[string]any
+	DeletionPolicy      string
+	UpdateReplacePolicy string
 }
 
 // shared is the stack of testdata/elevator.yaml, synthesized once.
@@ -50,6 +51,12 @@ func sharedStack(t *testing.T) *synthesized {
 }
 
 func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
+	return synthesizeProps(elevatorProps{settings: s, example: example})
+}
+
+// synthesizeProps fills in functions that are never run, and the policy.
+func synthesizeProps(props elevatorProps) (*synthesized, error) {
+	s := props.settings
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
@@ -62,7 +69,7 @@ func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newTestStack(app, s, example, folder); err != nil {
+	if _, err := newTestStack(app, props, folder); err != nil {
 		return nil, err
 	}
 	made := &synthesized{path: filepath.Join(*app.Synth(nil).Directory(), s.NamePrefix+".template.json")}
@@ -73,9 +80,9 @@ func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
 	return made, json.Unmarshal(text, &made.template)
 }
 
-// newTestStack makes the stack that s describes, with functions that are never
+// newTestStack makes the stack that props describe, with functions that are never
 // run: what is in them is tested where they are.
-func newTestStack(app awscdk.App, s *settings.Settings, example bool, folder string) (awscdk.Stack, error) {
+func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.Stack, error) {
 	binaries := map[string]binary{}
 	for _, name := range functionNames {
 		content := []byte("not a program: " + name)
@@ -88,11 +95,12 @@ func newTestStack(app awscdk.App, s *settings.Settings, example bool, folder str
 		}
 		binaries[name] = binary{folder: in, sha256: digest(content)}
 	}
-	policy, err := build{root: folder}.policy(s.PolicyJSON())
+	policy, err := build{root: folder}.policy(props.settings.PolicyJSON())
 	if err != nil {
 		return nil, err
 	}
-	return newElevatorStack(app, elevatorProps{settings: s, example: example, binaries: binaries, policy: policy}), nil
+	props.binaries, props.policy = binaries, policy
+	return newElevatorStack(app, props), nil
 }
 
 func goldenSettings(t *testing.T) *settings.Settings {

@@ -15,7 +15,7 @@ const openIndex = "open"
 // newTable is the one table: requests, leases, and what is still to be
 // recorded. Closed requests expire by the attribute `expires`; what is open
 // stands in the sparse index `open`, in the order in which it is due.
-func newTable(scope constructs.Construct, s *settings.Settings) awsdynamodb.Table {
+func newTable(scope constructs.Construct, s *settings.Settings, protect bool) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
 	}
@@ -30,8 +30,8 @@ func newTable(scope constructs.Construct, s *settings.Settings) awsdynamodb.Tabl
 		EncryptionKey:                    key,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
 		TimeToLiveAttribute:              jsii.String("expires"),
-		DeletionProtection:               jsii.Bool(true),
-		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN,
+		DeletionProtection:               jsii.Bool(protect),
+		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 		IndexName:      jsii.String(openIndex),

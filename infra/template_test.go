@@ -214,7 +214,8 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 
 // Who may write what in the table: decisions are ingress's and evaluate's,
 // requests begin with ingress, leases are grant's and revoke's, claims are made
-// by ingress and freed by whoever decides or closes a request.
+// by ingress and freed by whoever decides or closes a request. Only ingress enters
+// what people say to a run's question.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -225,9 +226,10 @@ func TestWhoWritesTheTable(t *testing.T) {
 		put, remove []string // rows, by the beginning of their keys
 		update      []string
 		outcome     bool // whether a decision can be written
+		answers     bool // whether a person's answer can be written into the row of a run
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true},
+		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true},
 		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true},
 		"await":     {update: []string{requests, runs}},
 		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
@@ -257,6 +259,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 				case "dynamodb:UpdateItem":
 					got.update = append(got.update, keys...)
 					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
+					got.answers = got.answers || slices.Contains(attributes, "answers")
 				case "dynamodb:GetItem":
 				case "dynamodb:Query":
 					// The index of what is open has keys and times alone.
@@ -307,7 +310,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"sso:DeleteAccountAssignment":            "grant revoke", // grant: what all holders of a lease left
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
-		"organizations:ListAccounts":             "ingress reconcile", // ingress: until there is a catalog
+		"organizations:ListAccounts":             "reconcile",
 		"states:StartExecution":                  "ingress reconcile",
 		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
 		"states:StopExecution":                   "",
@@ -321,7 +324,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
 		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",
 		"sso:ListAccountAssignmentCreationStatus":     "grant revoke",
-		"sso:DescribePermissionSet":                   "grant ingress reconcile revoke", // revoke: whether it has vanished
+		"sso:DescribePermissionSet":                   "grant reconcile revoke", // revoke: whether it has vanished
 	}
 	may := map[string][]string{}
 	for _, name := range slices.Sorted(slices.Values(functionNames)) {
@@ -343,8 +346,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func TestTableKeepsWhatItHas(t *testing.T) {
 	r := sharedStack(t).template.one(t, "AWS::DynamoDB::Table")
-	if r.DeletionPolicy != "Retain" {
-		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q and UpdateReplacePolicy %q, want RetainExceptOnCreate and Retain", r.DeletionPolicy, r.UpdateReplacePolicy)
 	}
 	for property, want := range map[string]any{
 		"BillingMode":                      "PAY_PER_REQUEST",
@@ -364,8 +367,8 @@ func TestTableKeepsWhatItHas(t *testing.T) {
 func TestAuditBucket(t *testing.T) {
 	template := sharedStack(t).template
 	r := template.bucket(t, "Records")
-	if r.DeletionPolicy != "Retain" {
-		t.Errorf("DeletionPolicy is %q, want Retain", r.DeletionPolicy)
+	if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
+		t.Errorf("DeletionPolicy is %q and UpdateReplacePolicy %q, want RetainExceptOnCreate and Retain", r.DeletionPolicy, r.UpdateReplacePolicy)
 	}
 	for property, want := range map[string]any{
 		"VersioningConfiguration": map[string]any{"Status": "Enabled"},
@@ -431,7 +434,9 @@ func TestCatalog(t *testing.T) {
 	for _, name := range functionNames {
 		read, write := "", ""
 		switch name {
-		case "ingress", "evaluate", "grant":
+		case "ingress": // who may answer a run depends on what it found
+			read = "/" + catalogKey + " /" + emailsKey + " /reconcile/*"
+		case "evaluate", "grant":
 			read = "/" + catalogKey + " /" + emailsKey
 		case "notify", "revoke", "audit":
 			read = "/reconcile/*"
@@ -777,8 +782,9 @@ func TestVariants(t *testing.T) {
 func TestRequestPlaceholders(t *testing.T) {
 	s := goldenSettings(t)
 	s.RetryInterval, s.RevokeRetryWait, s.AnnounceRetryWait = time.Minute, 90*time.Second, 2*time.Minute
-	got := requestPlaceholders(s, func(name string) string { return name })
+	got := requestPlaceholders(s, "aws-cn", func(name string) string { return name })
 	want := statemachine.RequestPlaceholders{
+		Partition:        "aws-cn",
 		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
 		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
 		RetryIntervalSeconds: 60, RetryMaxDelaySeconds: 120, ConfirmMaxDelaySeconds: 120,
@@ -789,7 +795,7 @@ func TestRequestPlaceholders(t *testing.T) {
 	}
 	s = goldenSettings(t)
 	s.RetryInterval, s.RetryMaxDelay = time.Second, 3*time.Second
-	if got := requestPlaceholders(s, func(name string) string { return name }); got.RetryMaxDelaySeconds != 3 || got.ConfirmMaxDelaySeconds != 3 {
+	if got := requestPlaceholders(s, "aws-cn", func(name string) string { return name }); got.RetryMaxDelaySeconds != 3 || got.ConfirmMaxDelaySeconds != 3 {
 		t.Errorf("the longest waits are %d and %d, want 3", got.RetryMaxDelaySeconds, got.ConfirmMaxDelaySeconds)
 	}
 }

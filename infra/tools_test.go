@@ -38,8 +38,8 @@ func TestDefinitionPassesAslValidator(t *testing.T) {
 		return "arn:aws:lambda:us-east-1:123456789012:function:sso-elevator-" + name + ":live"
 	}
 	for name, machine := range map[string]interface{ Render() (string, error) }{
-		"requests":  requestPlaceholders(goldenSettings(t), arn),
-		"reconcile": reconcilePlaceholders(goldenSettings(t), arn),
+		"requests":  requestPlaceholders(goldenSettings(t), "aws", arn),
+		"reconcile": reconcilePlaceholders(goldenSettings(t), "aws", arn),
 	} {
 		definition, err := machine.Render()
 		if err != nil {

@@ -21,7 +21,7 @@ func TestSettingsWarningsAreAnnotations(t *testing.T) {
 	}
 	s := goldenSettings(t)
 	s.Warnings = []string{"elevator.yaml:3: config[0]: one", "elevator.yaml:9: config[1]: another"}
-	stack, err := newTestStack(app, s, false, folder)
+	stack, err := newTestStack(app, elevatorProps{settings: s}, folder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,12 +72,30 @@ func revokes(results ...access.RemovalResult) func(*access.DriftReport) {
 	}
 }
 
-func guarded(g access.Guard, answer *access.RunAnswer) func(*access.DriftReport) {
-	return func(r *access.DriftReport) { r.Mode, r.Guard, r.Answer, r.Limit = access.DriftRevoke, g, answer, 3 }
+var kim = access.Person{SlackID: "U0KIM", Email: "kim@example.com", Name: "Kim"}
+
+// guarded has a run that stopped, and how its question ended: with the last of the
+// answers, or if late without them.
+func guarded(g access.Guard, late bool, answers ...access.RunAnswer) func(*access.DriftReport) {
+	return func(r *access.DriftReport) {
+		r.Mode, r.Guard, r.Limit, r.Answers = access.DriftRevoke, g, 3, answers
+		r.Answer = over(late, answers)
+	}
 }
 
-func said(remove bool, by access.Person) *access.RunAnswer {
-	return &access.RunAnswer{Remove: remove, By: by, At: monday.Add(10 * time.Minute)}
+func over(late bool, answers []access.RunAnswer) *access.RunAnswer {
+	switch {
+	case late:
+		return &access.RunAnswer{At: monday.Add(time.Hour)}
+	case len(answers) > 0:
+		return &answers[len(answers)-1]
+	}
+	return nil
+}
+
+// said is an answer about the findings [from, to).
+func said(remove bool, by access.Person, from, to int) access.RunAnswer {
+	return access.RunAnswer{Remove: remove, By: by, At: monday.Add(10 * time.Minute), Findings: [][2]int{{from, to}}}
 }
 
 // longestFindings is hundreds of findings with names as long as they get.
@@ -99,7 +117,10 @@ func longestReport(r *access.DriftReport) {
 		r.Provisioned = append(r.Provisioned, strings.Repeat("<", 1024))
 	}
 	r.Guard, r.Limit = access.GuardLostRecord, 1_000_000
-	r.Answer = said(true, bob)
+	for i := range 400 {
+		r.Answers = append(r.Answers, said(i%2 == 0, bob, i, i+1))
+	}
+	r.Answer = over(true, nil)
 	r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
 	for i, f := range r.Findings {
 		r.Results[f.Key()] = []access.RemovalResult{
@@ -141,10 +162,12 @@ func reports() map[string]access.DriftReport {
 		"exempt":       report(found, spared, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftExempt)),
 		"exempt_warn":  report(found, spared),
 		"some":         report(found, spared, revokes(access.DriftExempt, access.DriftOverLimit, access.DriftAlreadyGone, access.DriftRemoved, access.DriftNotAllowed)),
-		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, said(true, bob))),
-		"left":         report(found, guarded(access.GuardNoRecord, said(false, bob))),
-		"expired":      report(found, guarded(access.GuardLostRecord, said(false, access.Person{}))),
-		"unanswered":   report(found, guarded(access.GuardTooMany, nil)),
+		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, false, said(true, bob, 0, 5))),
+		"left":         report(found, guarded(access.GuardNoRecord, false, said(false, bob, 0, 5))),
+		"expired":      report(found, guarded(access.GuardLostRecord, true)),
+		"unanswered":   report(found, guarded(access.GuardTooMany, false)),
+		"part": report(found, revokes(access.DriftRemoved, access.DriftRemoved, access.DriftNotAllowed, access.DriftNotAllowed, access.DriftNotAllowed),
+			guarded(access.GuardTooMany, true, said(true, bob, 0, 2), said(false, kim, 2, 3))),
 		"incomplete": report(found, func(r *access.DriftReport) {
 			r.Unread = []access.Unread{{What: "account 777788889999", Why: "Identity Center did not answer"}, {What: "group g-2", Why: "there is no such group"}}
 		}),
@@ -193,23 +216,38 @@ func questions() map[string]struct {
 		run      access.Run
 		findings []access.Finding
 	}
-	answer := func(a *access.RunAnswer) func(*access.Run) { return func(r *access.Run) { r.Answer = a } }
+	answers := func(late bool, all ...access.RunAnswer) func(*access.Run) {
+		return func(r *access.Run) { r.Answers, r.Answer = all, over(late, all) }
+	}
+	still := func(r *access.Run) { r.Answer = nil }
+	several := func(r *access.Run) { r.Approvers = []string{"bob@example.com", "kim@example.com"} }
 	guard := func(g access.Guard) func(*access.Run) { return func(r *access.Run) { r.Guard = g } }
 	return map[string]question{
 		"too_many":     {asked(), someFindings()},
 		"no_record":    {asked(guard(access.GuardNoRecord)), someFindings()},
 		"lost_record":  {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
-		"remove":       {asked(answer(said(true, bob))), nil},
-		"leave":        {asked(answer(said(false, bob))), nil},
-		"expired":      {asked(answer(said(false, access.Person{}))), nil},
+		"remove":       {asked(answers(false, said(true, bob, 0, 5))), nil},
+		"leave":        {asked(answers(false, said(false, bob, 0, 5))), nil},
+		"both":         {asked(several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
+		"expired":      {asked(answers(true)), nil},
+		"part_expired": {asked(several, answers(true, said(true, bob, 0, 3))), nil},
+		"part":         {asked(several, answers(false, said(true, bob, 0, 3)), still), someFindings()},
+		"nobody":       {asked(func(r *access.Run) { r.Approvers, r.Undecided = nil, 5 }), someFindings()},
+		"undecided":    {asked(func(r *access.Run) { r.Undecided = 2 }), someFindings()},
 		"gone":         {asked(gone), goneFindings()},
-		"gone_remove":  {asked(gone, answer(said(true, bob))), nil},
-		"gone_leave":   {asked(gone, answer(said(false, bob))), nil},
-		"gone_expired": {asked(gone, answer(said(false, access.Person{}))), nil},
+		"gone_remove":  {asked(gone, answers(false, said(true, bob, 0, 5))), nil},
+		"gone_leave":   {asked(gone, answers(false, said(false, bob, 0, 5))), nil},
+		"gone_both":    {asked(gone, several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
+		"gone_expired": {asked(gone, answers(true)), nil},
+		"gone_part":    {asked(gone, several, answers(false, said(true, bob, 0, 3)), still), goneFindings()},
 		"gone_longest": {asked(gone, func(r *access.Run) { r.ID, r.Removals, r.People = strings.Repeat("r", 80), 100_000, 100_000 }), longestFindings(400)},
 		"gone_hostile": {asked(gone), []access.Finding{hostileFinding()}},
 		"longest": {asked(guard(access.GuardNoRecord), func(r *access.Run) {
 			r.ID, r.Removals = strings.Repeat("r", 80), 100_000
+			for i := range 40 {
+				r.Answers = append(r.Answers, said(i%2 == 0, bob, i, i+1))
+				r.Approvers = append(r.Approvers, strings.Repeat("a", 200)+"@example.com")
+			}
 		}), longestFindings(400)},
 		"hostile": {asked(func(r *access.Run) { r.ExecutionARN += "x|<!channel>" }), []access.Finding{hostileFinding()}},
 	}
@@ -286,16 +324,17 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "exempt_warn", colour: "🟠", want: []string{"This run only looks", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC. Left until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
 			"was not all removed", "Removed (1)", "Left for now, because of an exemption (1)", "Gone already: somebody else removed it (1)",
-			"Left, because no more may be removed within 24 hours without asking a person. The next run asks (1)", "Left, because removals are switched off, or nobody authorized this one (1)",
+			"Left, because no more may be removed within 24 hours without asking a person. The next run asks (1)", "Left, because removals are switched off, or no approver of the target said to remove it (1)",
 		}, not: []string{"Not seen to be gone"}},
-		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that may be removed within 24 hours", "Let go on by |@U0BOB|", "Removed (5)"}},
-		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Left as it is by |@U0BOB|"}, not: []string{"Removed, and", "Not seen to be gone"}},
+		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that may be removed within 24 hours", "Answers: |@U0BOB|: remove 5, |", "Removed (5)"}},
+		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Answers: |@U0BOB|: leave 5, |"}, not: []string{"Removed, and", "Not seen to be gone"}},
 		{report: "expired", colour: "🟠", want: []string{"restored from a backup", "Nobody answered in time, so nothing is removed."}, not: []string{"somebody"}},
+		{report: "part", colour: "🟠", want: []string{"@U0BOB|: remove 2, |", "@U0KIM|: leave 1, |", "Nobody answered for the rest in time, so it is left.", "Removed (2)", "no approver of the target said to remove it (3)"}},
 		{report: "unanswered", colour: "🟠", want: []string{"Nobody answered in time"}},
 		{report: "incomplete", colour: "🟠", want: []string{"This run could not look everywhere", "Could not be looked at (2)", "• account 777788889999: Identity Center did not answer • group g-2"}},
 		{report: "unread_only", colour: "🔴", want: []string{"• account 777788889999: Identity Center did not answer"}, not: []string{"Found"}},
 		{report: "left_out_only", colour: "⚪", want: []string{"does not let this account manage", "• 999900001111", "(SCIM): they are left alone", "• Operators • Auditors"}},
-		{report: "longest", colour: "🔴", want: []string{"Found: |5000| in all", "Let go on by |@U0BOB|", "Could not be looked at (300)", "in the execution", "Open the execution in the AWS console"}},
+		{report: "longest", colour: "🔴", want: []string{"Found: |5000| in all", "@U0BOB|: remove 1, |", "and 390 more", "Nobody answered for the rest in time", "Could not be looked at (300)", "in the execution", "Open the execution in the AWS console"}},
 	}
 	all := reports()
 	for _, tt := range tests {
@@ -353,11 +392,11 @@ func TestDriftQuestionButtons(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
 			m := DriftQuestionMessage(q.run, q.findings)
-			leave := "Leave them"
+			leave := "Leave"
 			if q.run.Guard == access.GuardGone {
 				leave = "Leave for 24 hours"
 			}
-			want := fmt.Sprintf("drift_remove %q true, drift_leave %q false", fmt.Sprintf("Remove %d", q.run.Removals), leave)
+			want := fmt.Sprintf("drift_remove %q true, drift_leave %q false", "Remove", leave)
 			if q.run.Answer != nil {
 				want = ""
 			}
@@ -379,7 +418,10 @@ func TestDriftQuestionButtons(t *testing.T) {
 // Of an answered question the row alone tells what it says: whoever updates it,
 // the message is the same.
 func TestAnsweredQuestionIsTheSameWithoutFindings(t *testing.T) {
-	run := asked(func(r *access.Run) { r.Answer = said(true, bob) })
+	run := asked(func(r *access.Run) {
+		r.Answers = []access.RunAnswer{said(true, bob, 0, 5)}
+		r.Answer = over(false, r.Answers)
+	})
 	with, _ := json.Marshal(DriftQuestionMessage(run, someFindings()))
 	without, _ := json.Marshal(DriftQuestionMessage(run, nil))
 	if string(with) != string(without) {

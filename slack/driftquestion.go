@@ -2,8 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -11,8 +9,9 @@ import (
 )
 
 // DriftQuestionMessage asks whether a run that stopped may remove what it
-// found. Once that is answered, or the time for it is over, it says so, without
-// buttons and from the run's row alone: findings are not looked at then.
+// found. It lists what nobody has answered yet. Once the question is over it says
+// who said what, without buttons and from the run's row alone: findings are not
+// looked at then.
 func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	if r.Guard == access.GuardGone {
 		return goneQuestion(r, findings)
@@ -23,28 +22,49 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	why.label("Would be removed").text(countText(n))
 	link := executionLink(r.ExecutionARN)
 	if r.Answer != nil {
-		why.newLine()
-		answered(why, r.Answer)
+		answered(why, r.Answers, r.Answer)
 		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}, link...)
 		return m
 	}
-	why.label("Who can answer").text("whoever may approve requests. If nobody does, nothing is removed.")
+	whoCanAnswer(why, r)
+	why.text(" What nobody answers is left.")
+	answered(why, r.Answers, nil)
 	before := []slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}
-	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove "+strconv.Itoa(n))).
+	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
-	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave them", slackgo.StyleDefault, r.ID)))
-	asked := slices.DeleteFunc(slices.Clone(findings), func(f access.Finding) bool { return f.Exemption != nil })
-	m.Blocks = frame(before, []findingSection{{findings: asked}}, after, link != nil)
+	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave", slackgo.StyleDefault, r.ID)))
+	m.Blocks = frame(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
 	return m
 }
 
-// questionTitle says no more than is known: that somebody let the run go on does
-// not mean yet that it removes anything; its report tells.
+// unanswered are the findings that the run asks about and nobody has answered.
+func unanswered(r access.Run, findings []access.Finding) (waiting []access.Finding) {
+	for _, i := range r.Asked(findings) {
+		if r.AnswerAbout(i) == nil {
+			waiting = append(waiting, findings[i])
+		}
+	}
+	return waiting
+}
+
+// whoCanAnswer says it as it was when the run asked: the press decides.
+func whoCanAnswer(b *richText, r access.Run) {
+	b.label("Who can answer")
+	if len(r.Approvers) > 0 {
+		b.text(Some(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
+	}
+	if n := r.Undecided; n > 0 {
+		b.text(fmt.Sprintf(" Nobody can answer for %d, because the policy names no approver. Add one to the policy, or remove this access by hand.", n))
+	}
+}
+
+// questionTitle says no more than is known: that somebody let a finding go does
+// not mean yet that it is removed; the run's report tells.
 func questionTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
 		return "🟠 May access that no request granted be removed?"
-	case r.Answer.Remove:
+	case r.HasConsent():
 		return "🔵 Answered: access that no request granted may be removed"
 	default:
 		return "⚪ Access that no request granted is left as it is"
@@ -54,8 +74,8 @@ func questionTitle(r access.Run) string {
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plain("Remove access?"),
-		plain("This takes away "+countText(n)+", from everybody who has them now. Who needs the access has to ask for it."),
-		plain("Remove "+strconv.Itoa(n)), plain("Go back"),
+		plain("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
+		plain("Remove"), plain("Go back"),
 	).WithStyle(slackgo.StyleDanger)
 }
 
@@ -84,17 +104,37 @@ func guardReason(g access.Guard, limit int) string {
 	}
 }
 
-// answered says what a person said to a run's question.
-func answered(b *richText, a *access.RunAnswer) {
-	switch {
-	case a == nil || a.Expired():
-		b.text("Nobody answered in time, so nothing is removed.")
-		if a != nil {
-			b.text(" The time was over ").time(a.At)
+// answered says what people said to a run's question, and where it ended without
+// them (end) that the time was over.
+func answered(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
+	if len(answers) > 0 || end != nil {
+		b.label("Answers")
+	}
+	const most = 10
+	for i, a := range answers {
+		if i > 0 {
+			b.newLine()
 		}
-	case a.Remove:
-		b.text("Let go on by ").person(a.By).text(", ").time(a.At)
-	default:
-		b.text("Left as it is by ").person(a.By).text(", ").time(a.At)
+		if i == most {
+			b.text(fmt.Sprintf("and %d more", len(answers)-most))
+			break
+		}
+		what := "leave"
+		if a.Remove {
+			what = "remove"
+		}
+		b.person(a.By).text(fmt.Sprintf(": %s %d, ", what, a.Count())).time(a.At)
+	}
+	if end == nil || !end.Expired() {
+		return
+	}
+	text := "Nobody answered in time, so nothing is removed."
+	if len(answers) > 0 {
+		text = "Nobody answered for the rest in time, so it is left."
+		b.newLine()
+	}
+	b.text(text)
+	if !end.At.IsZero() {
+		b.text(" The time was over ").time(end.At)
 	}
 }

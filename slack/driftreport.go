@@ -37,7 +37,7 @@ type driftOutcome struct {
 
 func outcomeOf(r access.DriftReport) driftOutcome {
 	o := driftOutcome{DriftReport: r}
-	o.removing = r.Mode == access.DriftRevoke && (r.Guard == "" || r.Answer != nil && r.Answer.Remove)
+	o.removing = r.Mode == access.DriftRevoke && (r.Guard == "" || access.Run{Answers: r.Answers, Answer: r.Answer}.HasConsent())
 	if !o.removing {
 		return o
 	}
@@ -99,7 +99,7 @@ const (
 	wasGoneAlready = "Gone already: somebody else removed it"
 	leftExempt     = "Left for now, because of an exemption"
 	leftOverLimit  = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
-	leftNotAllowed = "Left, because removals are switched off, or nobody authorized this one"
+	leftNotAllowed = "Left, because removals are switched off, or no approver of the target said to remove it"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
@@ -130,8 +130,12 @@ func (o driftOutcome) summary() slackgo.Block {
 		}
 	}
 	if o.Guard != "" {
-		b.label("Stopped before it removed anything").text(guardReason(o.Guard, o.Limit) + " ")
-		answered(b, o.Answer)
+		b.label("Stopped before it removed anything").text(guardReason(o.Guard, o.Limit))
+		end := o.Answer
+		if end == nil {
+			end = new(access.RunAnswer)
+		}
+		answered(b, o.Answers, end)
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		b.newLine().text("This run only looks: nothing was removed.")

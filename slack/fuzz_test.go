@@ -181,7 +181,7 @@ func FuzzUser(f *testing.F) {
 // The same of what a run found, as the bucket and the row have it: names of
 // users, groups and accounts are whatever somebody called them.
 func FuzzDriftMessages(f *testing.F) {
-	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, nil))} {
+	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, true, said(true, bob, 0, 2)))} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			f.Fatal(err)
@@ -195,10 +195,10 @@ func FuzzDriftMessages(f *testing.F) {
 			return
 		}
 		r.RunID = "run1"
-		run := access.Run{ID: "run1", Mode: r.Mode, Guard: r.Guard, Removals: r.Total, Answer: r.Answer, ExecutionARN: r.ExecutionARN}
+		run := access.Run{ID: "run1", Mode: r.Mode, Guard: r.Guard, Removals: r.Total, Answers: r.Answers, Answer: r.Answer, ExecutionARN: r.ExecutionARN}
 		people := []access.Person{}
-		if r.Answer != nil {
-			people = append(people, r.Answer.By)
+		for _, a := range r.Answers {
+			people = append(people, a.By)
 		}
 		for _, m := range []Message{DriftReportMessage(r), DriftQuestionMessage(run, r.Findings)} {
 			for _, p := range checkMessage(generic(t, posted(m))) {

@@ -2,7 +2,7 @@ package slack
 
 import (
 	"fmt"
-	"strconv"
+	"slices"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -19,20 +19,21 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		label("Would be removed").text(countText(r.Removals) + " of " + peopleText(r.People)).
 		label("Found").time(r.StartedAt)
 	if r.Answer != nil {
-		why.newLine()
-		goneAnswer(why, *r.Answer)
+		goneAnswer(why, r)
 		m.Blocks = []slackgo.Block{header(m.Text), why.block("run")}
 		return m
 	}
-	why.label("Who can answer").text("Whoever approves one of the targets listed below. Until then, each access stays until its own end. After 24 hours we ask again.")
-	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove "+strconv.Itoa(r.Removals))).
+	whoCanAnswer(why, r)
+	why.text(" Until then, each access stays until its own end. After 24 hours we ask again.")
+	answered(why, r.Answers, nil)
+	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
 		plain("Remove access?"),
-		plain("This ends "+countText(r.Removals)+" of people who are still gone when we look them up once more. Anyone who comes back must request access again."),
-		plain("Remove "+strconv.Itoa(r.Removals)), plain("Go back"),
+		plain("Of "+countText(r.Removals)+", this ends those in accounts and groups that you approve, of people who are still gone when we look them up once more. Anyone who comes back must request access again."),
+		plain("Remove"), plain("Go back"),
 	).WithStyle(slackgo.StyleDanger))
 	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Leave for 24 hours", slackgo.StyleDefault, r.ID))}
-	m.Blocks = frame([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: findings}}, after, false)
+	m.Blocks = frame([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, after, false)
 	return m
 }
 
@@ -41,24 +42,30 @@ func goneTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
 		return "🔴 " + of + " gone from IAM Identity Center: remove their access?"
-	case r.Answer.Remove:
+	case r.HasConsent() && !isLeft(r):
 		return "🔵 Answered: access of " + of + " will be removed"
-	case r.Answer.Expired():
+	case r.HasConsent():
+		return "🔵 Answered: some access of " + of + " will be removed"
+	case r.Answer.Expired() && len(r.Answers) == 0:
 		return "⚪ Not answered: access of " + of + " was left"
 	default:
 		return "⚪ Answered: access of " + of + " is left for 24 hours"
 	}
 }
 
-func goneAnswer(b *richText, a access.RunAnswer) {
-	switch {
-	case a.Expired():
-		b.text("Nobody answered in time, so nothing was removed. The time was over ").time(a.At)
-	case a.Remove:
-		b.text("Removal confirmed by ").person(a.By).text(", ").time(a.At).
-			text(". The access ends within minutes, except for people who are back.")
-	default:
-		b.text("Left by ").person(a.By).text(", ").time(a.At).text(". After 24 hours we ask again.")
+// isLeft reports whether some of the access that the question is about is left.
+func isLeft(r access.Run) bool {
+	return r.Answer.Expired() || slices.ContainsFunc(r.Answers, func(a access.RunAnswer) bool { return !a.Remove })
+}
+
+func goneAnswer(b *richText, r access.Run) {
+	answered(b, r.Answers, r.Answer)
+	b.newLine()
+	if r.HasConsent() {
+		b.text("What was released ends within minutes, except for people who are back. ")
+	}
+	if isLeft(r) {
+		b.text("We ask again about the rest within 24 hours.")
 	}
 }
 

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -87,4 +88,14 @@ func plain(s string) *slackgo.TextBlockObject {
 		s = "–"
 	}
 	return slackgo.NewTextBlockObject(slackgo.PlainTextType, s, false, false)
+}
+
+// Some names the first ten, and counts the others.
+func Some(names []string) string {
+	const most = 10
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

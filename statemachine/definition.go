@@ -25,6 +25,8 @@ var reconcileSource string
 // RequestPlaceholders are the placeholders of request.asl.json: each field is
 // written there as ${Field}. All of them must be set, numbers to at least 1.
 type RequestPlaceholders struct {
+	Partition string // of AWS, as in ARNs: "aws", "aws-us-gov", "aws-cn"
+
 	// What the Tasks invoke: a name or an ARN, with its alias.
 	EvaluateFunction string
 	AwaitFunction    string
@@ -51,6 +53,8 @@ func (p RequestPlaceholders) Render() (string, error) {
 
 // ReconcilePlaceholders are those of reconcile.asl.json.
 type ReconcilePlaceholders struct {
+	Partition string // as for the request machine
+
 	ReconcileFunction string
 	EvaluateFunction  string
 	AwaitFunction     string

@@ -85,6 +85,7 @@ type choice struct {
 
 // filled are placeholders as a deployment with the default settings fills them.
 var filled = RequestPlaceholders{
+	Partition:              "aws",
 	EvaluateFunction:       "evaluate",
 	AwaitFunction:          "await",
 	NotifyFunction:         "notify",
@@ -100,6 +101,7 @@ var filled = RequestPlaceholders{
 }
 
 var filledReconcile = ReconcilePlaceholders{
+	Partition:              "aws",
 	ReconcileFunction:      "reconcile",
 	EvaluateFunction:       "evaluate",
 	AwaitFunction:          "await",

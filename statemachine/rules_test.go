@@ -2,6 +2,8 @@ package statemachine
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -243,4 +245,40 @@ func keepsToWhatRunsEverywhere(t *testing.T, rendered string) {
 		}
 	}
 	walk("$", tree)
+}
+
+// TestOnlyGrantSaysThatItStarted: a removal is told grant_started, which lets it
+// remove access without row and lease, by the one machine that has a Grant, and
+// of that very execution: Evaluate sets it to false, also for an execution that
+// took a removal over. Sweeps are told what the row says, under another name.
+func TestOnlyGrantSaysThatItStarted(t *testing.T) {
+	told := map[string]int{}
+	for name, s := range everyState(t) {
+		if s.Type != "Task" || s.function() != filled.RevokeFunction {
+			continue
+		}
+		payload, _ := s.Parameters["Payload"].(map[string]any)
+		machine, _, _ := strings.Cut(name, "/")
+		for key, value := range payload {
+			if strings.HasPrefix(key, "grant") {
+				told[machine+" "+key+" "+value.(string)]++
+			}
+		}
+	}
+	if want := map[string]int{"requests grant_started.$ $.grant.started": 2, "reconcile granted.$ $.look.granted": 2}; !maps.Equal(told, want) {
+		t.Errorf("revoke is told %v, want %v", told, want)
+	}
+	states := requestMachine(t).States
+	if got := fmt.Sprint(states["Evaluate"].ResultSelector["grant"], string(states["Evaluate"].ResultPath)); got != `map[started:false]"$"` {
+		t.Errorf("Evaluate leaves %s", got)
+	}
+	var says []string
+	for name, s := range states {
+		if string(s.ResultPath) == `"$.grant"` {
+			says = append(says, fmt.Sprint(name, s.ResultSelector))
+		}
+	}
+	if want := []string{"Grantmap[started:true]"}; !slices.Equal(says, want) {
+		t.Errorf("$.grant is written by %q, want %q", says, want)
+	}
 }

@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // DriftMode is what a scheduled run does about access that no request granted.
 type DriftMode string
@@ -91,16 +94,22 @@ type Run struct {
 
 	// Guard is why a person is asked; empty where nobody is.
 	Guard Guard `json:"guard,omitempty"`
-	// Removals is how many findings the answer is about.
+	// Removals is how many findings the run asks about.
 	Removals int `json:"removals,omitempty"`
-	// People is how many people's access the answer is about; only GuardGone
+	// People is how many people's access it asks about; only GuardGone
 	// says.
 	People int `json:"people,omitempty"`
-	// Approvers are the emails of who may answer: everybody who approves
-	// anything in the policy that was in force, or with GuardGone, one of the
-	// targets. Lower case, sorted.
+	// Approvers are the emails of who could answer when the run asked: people are
+	// told. Who may answer is judged at each press. Lower case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
-	// Answer is written once.
+	// Undecided is how many of them nobody could answer about then: the policy
+	// names no approver.
+	Undecided int `json:"undecided,omitempty"`
+	// Answers are what people said, in that order. None is about a finding that an
+	// earlier one is about.
+	Answers []RunAnswer `json:"answers,omitempty"`
+	// Answer ends the question, and is written once: the last of Answers, or
+	// that the time is over.
 	Answer *RunAnswer `json:"answer,omitempty"`
 	// Token resumes the wait for the answer. It never leaves the table except
 	// to Step Functions.
@@ -110,24 +119,79 @@ type Run struct {
 	Posts map[string]Post `json:"posts,omitempty"`
 }
 
-// MayRemove reports whether the run is authorized to remove what it found.
-func (r Run) MayRemove() bool {
-	return r.Mode == DriftRevoke && !r.Partial && (r.Guard == "" || r.HasConsent())
+// MayRemove reports whether the run is authorized to remove the finding with that
+// index. Where it had to ask, somebody must have let that finding go; whether they
+// still may is for the policy in force to say (Index.MayDecide).
+func (r Run) MayRemove(finding int) bool {
+	if r.Mode != DriftRevoke || r.Partial {
+		return false
+	}
+	a := r.AnswerAbout(finding)
+	return r.Guard == "" || r.Answer != nil && a != nil && a.Remove
 }
 
-// HasConsent reports whether a person let the run remove what it found.
-func (r Run) HasConsent() bool { return r.Answer != nil && r.Answer.Remove }
+// HasConsent reports whether the question is over and somebody let the run remove
+// at least one finding.
+func (r Run) HasConsent() bool {
+	return r.Answer != nil && slices.ContainsFunc(r.Answers, func(a RunAnswer) bool { return a.Remove })
+}
 
-// RunAnswer is what a person said to a run's question. Where nobody answered in
-// time, that is entered like an answer, by nobody: nothing is removed, and
-// who presses later is told.
+// AnswerAbout is what somebody said about the finding with that index; nil if
+// nobody did.
+func (r Run) AnswerAbout(finding int) *RunAnswer {
+	for i, a := range r.Answers {
+		if slices.ContainsFunc(a.Findings, func(f [2]int) bool { return f[0] <= finding && finding < f[1] }) {
+			return &r.Answers[i]
+		}
+	}
+	return nil
+}
+
+// Asked are the indexes of those of the run's findings that it asks about: an
+// exemption leaves a finding alone whatever people say.
+func (r Run) Asked(findings []Finding) []int {
+	var asked []int
+	for i, f := range findings {
+		if f.Exemption == nil && len(asked) < r.Removals {
+			asked = append(asked, i)
+		}
+	}
+	return asked
+}
+
+// RunAnswer is what a person said to a run's question, about the findings whose
+// targets they approve. Where the time is over before everything is answered,
+// that is entered like an answer by nobody: the rest is left, and who presses
+// later is told.
 type RunAnswer struct {
 	Remove bool      `json:"remove"`
-	By     Person    `json:"by"` // zero: nobody answered in time
+	By     Person    `json:"by"` // zero: the time was over
 	At     time.Time `json:"at"`
+	// Findings are ranges [from, to) of the run's findings that it is about.
+	Findings [][2]int `json:"findings,omitempty"`
 }
 
-// Expired says whether nobody answered in time.
+// Count is how many findings the answer is about.
+func (a RunAnswer) Count() (n int) {
+	for _, f := range a.Findings {
+		n += f[1] - f[0]
+	}
+	return n
+}
+
+// Ranges are the ascending numbers as ranges [from, to).
+func Ranges(numbers []int) (ranges [][2]int) {
+	for _, n := range numbers {
+		if last := len(ranges) - 1; last >= 0 && ranges[last][1] == n {
+			ranges[last][1]++
+		} else {
+			ranges = append(ranges, [2]int{n, n + 1})
+		}
+	}
+	return ranges
+}
+
+// Expired reports whether the time was over.
 func (a RunAnswer) Expired() bool { return a.By == Person{} }
 
 // DriftReport is what one run tells people.
@@ -144,10 +208,12 @@ type DriftReport struct {
 	Results  map[string]RemovalResult `json:"results,omitempty"`
 	// Total is how many findings there are, told of or not.
 	Total int `json:"total"`
-	// Guard is why nothing was removed, Answer what a person said to that.
-	Guard  Guard      `json:"guard,omitempty"`
-	Limit  int        `json:"limit,omitempty"` // of GuardTooMany: how many may be removed within 24 hours without a person
-	Answer *RunAnswer `json:"answer,omitempty"`
+	// Guard is why the run stopped, Answers what people said to that, Answer how
+	// the question ended.
+	Guard   Guard       `json:"guard,omitempty"`
+	Limit   int         `json:"limit,omitempty"` // of GuardTooMany: how many may be removed within 24 hours without a person
+	Answers []RunAnswer `json:"answers,omitempty"`
+	Answer  *RunAnswer  `json:"answer,omitempty"`
 
 	// Unread is what could not be looked at: the run is not complete.
 	Unread []Unread `json:"unread,omitempty"`

@@ -77,6 +77,11 @@ func TestLookAlikesMatchNobody(t *testing.T) {
 				t.Errorf("the policy lists it: approvers %q, want none", got)
 			}
 			index := access.NewIndex(p)
+			for _, target := range lookAlikeTargets {
+				if got := index.Deciders(target); len(got) != 0 {
+					t.Errorf("the policy lists it: %q may decide about %s, want nobody", got, target)
+				}
+			}
 			if !index.Menu([]string{"ReadOnly"}).Offers("111111111111") || index.Menu([]string{"Admin"}).Offers("111111111111") {
 				t.Error("the policy lists it: the menu offers Admin, or not ReadOnly")
 			}

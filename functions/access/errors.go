@@ -15,6 +15,7 @@ const (
 	CodeInProgress    Code = "InProgress"    // Identity Center has not finished
 	CodeUnavailable   Code = "Unavailable"   // something that this needs did not answer
 	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is just being removed
+	CodeNotReady      Code = "NotReady"      // there is no catalog yet
 )
 
 // Not worth trying again.
@@ -41,7 +42,7 @@ const (
 // Transient says whether what failed with the code is worth trying again.
 func (c Code) Transient() bool {
 	switch c {
-	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting:
+	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting, CodeNotReady:
 		return true
 	}
 	return false

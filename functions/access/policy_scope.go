@@ -27,14 +27,55 @@ func (p *Policy) AllApprovers() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// ApproversOf are the emails of everybody who is listed in a statement that
-// affects t, whether or not it needs an approval: lower case, sorted, each once.
-func (p *Policy) ApproversOf(t Target) []string {
+// Deciders are the emails of who may decide whether access to t that a run found
+// is removed: everybody whom a statement lists that affects t, whether or not it
+// needs an approval. Where none lists anybody, it is whoever is listed in a
+// statement about all accounts, or about all groups. Lower case, sorted, each
+// once.
+func (x *Index) Deciders(t Target) []string {
+	from, affecting := x.policy.about(t.Kind), x.affecting(t, nil)
+	if all := listed(from, affecting); len(all) > 0 {
+		return all
+	}
+	switch t.Kind {
+	case KindAccount:
+		return listed(from, x.accounts.all)
+	case KindGroup:
+		return listed(from, x.groups.all)
+	}
+	return nil
+}
+
+// DecidersOfAny are the Deciders of at least one of the targets, and how many of
+// the targets have none.
+func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	all := map[string]bool{}
-	from := p.about(t.Kind)
-	for _, i := range p.affecting(t, nil) {
+	for _, t := range targets {
+		of := x.Deciders(t)
+		if len(of) == 0 {
+			without++
+		}
+		for _, email := range of {
+			all[email] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all)), without
+}
+
+// MayDecide reports whether somebody is one of the Deciders about t.
+func (x *Index) MayDecide(who Person, t Target) bool {
+	return who.PrincipalID != "" && !who.SecondaryDomain && IsASCII(who.Email) &&
+		slices.Contains(x.Deciders(t), NormalizeEmail(who.Email))
+}
+
+// listed are the approvers in these statements, whose emails are normalized.
+func listed(from []Statement, indexes []int) []string {
+	all := map[string]bool{}
+	for _, i := range indexes {
 		for _, a := range from[i].Approvers {
-			all[NormalizeEmail(a)] = true
+			if IsASCII(a) { // others match nobody
+				all[a] = true
+			}
 		}
 	}
 	return slices.Sorted(maps.Keys(all))

@@ -3,6 +3,7 @@ package access
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -46,28 +47,74 @@ func TestAllApprovers(t *testing.T) {
 	}
 }
 
-func TestApproversOf(t *testing.T) {
+func TestDeciders(t *testing.T) {
 	yes := true
-	p := Policy{
-		Accounts: []Statement{
-			{Resources: list(dev), PermissionSets: list("ReadOnly"), Approvers: list("Bob@example.com", "ann@example.com"), ApprovalIsNotRequired: &yes},
-			{Resources: list("*"), PermissionSets: list("*"), Approvers: list("bob@EXAMPLE.com ", "cid@example.com")},
-			{Resources: list(prod), PermissionSets: list("*"), Approvers: list("dan@example.com")},
-		},
-		Groups: []Statement{{Resources: list("g-1"), Approvers: list("eve@example.com")}, {Resources: list("g-2")}},
+	accounts := []Statement{
+		{Resources: list(dev), PermissionSets: list("ReadOnly"), Approvers: list("Bob@example.com", "ann@example.com"), ApprovalIsNotRequired: &yes},
+		{Resources: list("*"), PermissionSets: list("ReadOnly"), Approvers: list("bob@EXAMPLE.com ", "cid@example.com", "\u212aim@example.com")},
+		{Resources: list(prod), PermissionSets: list("Billing"), Approvers: list("dan@example.com")},
+		{Resources: list(prod), PermissionSets: list("Open"), ApprovalIsNotRequired: &yes},
 	}
+	groups := []Statement{{Resources: list("g-1"), Approvers: list("eve@example.com")}, {Resources: list("g-2")}}
+	group := func(id string) Target { return Target{Kind: KindGroup, GroupID: id} }
+	everywhere := list("bob@example.com", "cid@example.com")
 	for _, tt := range []struct {
+		name   string
+		policy Policy
 		target Target
 		want   []string
 	}{
-		{account(dev, "ReadOnly"), list("ann@example.com", "bob@example.com", "cid@example.com")},
-		{account(prod, "ReadOnly"), list("bob@example.com", "cid@example.com", "dan@example.com")},
-		{Target{Kind: KindGroup, GroupID: "g-1"}, list("eve@example.com")},
-		{Target{Kind: KindGroup, GroupID: "g-2"}, nil},
-		{account(dev, ""), nil},
+		{"several statements", Policy{accounts, groups, nil}, account(dev, "ReadOnly"), list("ann@example.com", "bob@example.com", "cid@example.com")},
+		{"one statement", Policy{accounts, groups, nil}, account(prod, "Billing"), list("dan@example.com")},
+		{"nobody approves it: who approves in all accounts", Policy{accounts, groups, nil}, account(prod, "Open"), everywhere},
+		{"nothing covers it: who approves in all accounts", Policy{accounts, groups, nil}, account(dev, "Gone"), everywhere},
+		{"its permission set has no name any more", Policy{accounts, groups, nil}, account(dev, ""), everywhere},
+		{"nobody approves in all accounts", Policy{accounts[2:], groups, nil}, account(prod, "Open"), nil},
+		{"a group", Policy{accounts, groups, nil}, group("g-1"), list("eve@example.com")},
+		{"a group that nobody approves: nobody, for accounts are not groups", Policy{accounts, groups, nil}, group("g-2"), nil},
+		{"a group, where somebody approves all", Policy{accounts, append(groups, Statement{Resources: list("*"), Approvers: list("fay@example.com")}), nil}, group("g-2"), list("fay@example.com")},
+		{"no target", Policy{accounts, groups, nil}, Target{}, nil},
 	} {
-		if got := p.ApproversOf(tt.target); !slices.Equal(got, tt.want) {
-			t.Errorf("%s: got %q, want %q", tt.target, got, tt.want)
+		index := NewIndex(&tt.policy)
+		if got := index.Deciders(tt.target); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
+		for _, email := range list("ann@example.com", "bob@example.com", "CID@example.com", "dan@example.com", "eve@example.com", "fay@example.com", "\u212aim@example.com", "") {
+			p := Person{Email: email, PrincipalID: "p-1"}
+			if got, want := index.MayDecide(p, tt.target), slices.Contains(tt.want, strings.ToLower(email)); got != want {
+				t.Errorf("%s: %s may decide: %t, want %t", tt.name, email, got, want)
+			}
+			if index.MayDecide(Person{Email: email}, tt.target) || index.MayDecide(Person{Email: email, PrincipalID: "p-1", SecondaryDomain: true}, tt.target) {
+				t.Errorf("%s: %s may decide without a user of their own", tt.name, email)
+			}
+		}
+	}
+}
+
+// Whoever may approve a request for something may decide about it, and nobody else
+// where anybody may.
+func TestDecidersAreApprovers(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 3))
+	several := 0
+	for range 2_000 {
+		p := randomPolicy(r)
+		index := NewIndex(&p)
+		for _, target := range everyTarget() {
+			var approvers []string
+			for _, email := range append(index.Deciders(target), "nobody@example.com") {
+				if p.Permits("requester@elsewhere.example", email, target) {
+					approvers = append(approvers, email)
+				}
+			}
+			if len(approvers) > 0 && !slices.Equal(approvers, index.Deciders(target)) {
+				t.Fatalf("%s: approvers %q, deciders %q\n%+v", target, approvers, index.Deciders(target), p)
+			}
+			if len(approvers) > 1 {
+				several++
+			}
+		}
+	}
+	if several == 0 {
+		t.Error("no policy had several approvers of a target")
 	}
 }

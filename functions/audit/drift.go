@@ -63,8 +63,8 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 		return err
 	}
 	switch {
-	case !run.MayRemove():
-		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove anything", ref.Run)
+	case !run.MayRemove(ref.Index):
+		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", ref.Run, ref.Index)
 	case ref.Index < 0 || ref.Index >= len(findings) || findings[ref.Index].Key() != removal.Subject:
 		return access.Errorf(access.CodeRefused, "%s was removed, which is not the finding %d of run %q", removal.Subject, ref.Index, ref.Run)
 	}

@@ -47,7 +47,8 @@ func (w *world) Removal(_ context.Context, ref access.FindingRef) (access.DriftR
 func runWorld(refuses int) *world {
 	w := &world{refuses: refuses, run: access.Run{
 		ID: "run1", Mode: access.DriftRevoke, StartedAt: now.Add(-time.Minute), Guard: access.GuardTooMany,
-		Answer: &access.RunAnswer{Remove: true, By: access.Person{SlackID: "UANN"}, At: now.Add(-time.Second)},
+		Answers: []access.RunAnswer{{Remove: true, By: access.Person{SlackID: "UANN"}, At: now.Add(-time.Second), Findings: [][2]int{{1, 3}}}},
+		Answer:  &access.RunAnswer{At: now.Add(-time.Second)},
 	}}
 	for i := range 4 {
 		w.findings = append(w.findings, access.Finding{Subject: access.Subject{PrincipalID: fmt.Sprint("p-", i)}, FirstSeen: now.Add(-time.Minute)})
@@ -164,7 +165,7 @@ func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
 		written []string
 	}{
 		{name: "removed, and a person let it", index: 2, written: []string{"drift_revoked 2"}},
-		{name: "removed, and nobody had to be asked", index: 2, change: func(w *world) { w.run.Guard, w.run.Answer = "", nil }, written: []string{"drift_revoked 2"}},
+		{name: "removed, and nobody had to be asked", index: 2, change: func(w *world) { w.run.Guard, w.run.Answers, w.run.Answer = "", nil, nil }, written: []string{"drift_revoked 2"}},
 		{name: "still there", index: 1, want: access.CodeRefused},
 		{name: "before the first", index: -1, want: access.CodeRefused},
 		{name: "another run", run: "run2", index: 2, want: access.CodeRefused},
@@ -173,7 +174,9 @@ func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
 		{name: "the run warns", index: 2, change: func(w *world) { w.run.Mode = access.DriftWarn }, want: access.CodeRefused},
 		{name: "an event started the run", index: 2, change: func(w *world) { w.run.Partial = true }, want: access.CodeRefused},
 		{name: "nobody has answered", index: 2, change: func(w *world) { w.run.Answer = nil }, want: access.CodeRefused},
-		{name: "a person said no", index: 2, change: func(w *world) { w.run.Answer = &access.RunAnswer{By: w.run.Answer.By} }, want: access.CodeRefused},
+		{name: "a person said no", index: 2, change: func(w *world) { w.run.Answers[0].Remove = false }, want: access.CodeRefused},
+		{name: "a person let others go", index: 0, change: func(w *world) { w.removed(0, access.DriftRemoved) }, want: access.CodeRefused},
+		{name: "nobody said anything of it", index: 2, change: func(w *world) { w.run.Answers = nil }, want: access.CodeRefused},
 		{name: "the run has no row", index: 2, change: func(w *world) { w.run.ID = "gone" }, want: access.CodeNotFound},
 		{name: "the finding is another one by now", index: 2, change: func(w *world) { w.findings[2].PrincipalID = "p-other" }, want: access.CodeRefused},
 		{name: "there are fewer findings by now", index: 2, change: func(w *world) { w.findings = w.findings[:2] }, want: access.CodeRefused},

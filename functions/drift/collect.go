@@ -65,14 +65,10 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 		out.Found = append(out.Found, [2]int{from, min(from+recordsAtOnce, c.New)})
 	}
 	if next == nextRemove || next == nextAsk {
-		for i, f := range findings {
-			if f.Exemption == nil && len(out.Removals) < mostRemovals {
-				out.Removals = append(out.Removals, i)
-			}
-		}
+		out.Removals = append(out.Removals, access.Run{Removals: mostRemovals}.Asked(findings)...)
 	}
 	if next != nextNothing {
-		if err := e.createRow(ctx, &plan, &c, len(out.Removals)); err != nil {
+		if err := e.createRow(ctx, &plan, &c, findings, out.Removals); err != nil {
 			return Collected{}, err
 		}
 	}
@@ -128,10 +124,15 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 	return findings, c, e.Runs.PutCollected(ctx, plan.Run, c)
 }
 
-func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, removals int) error {
+func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
-		row.Removals, row.Approvers = removals, plan.Policy.AllApprovers()
+		var targets []access.Target
+		for _, i := range removals {
+			targets = append(targets, findings[i].Target)
+		}
+		row.Removals = len(removals)
+		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets)
 	}
 	return e.Rows.CreateRun(ctx, row)
 }

@@ -93,8 +93,8 @@ type Rows interface {
 	CreateRun(context.Context, access.Run) error
 	// Run reads the row; NotFound where there is none.
 	Run(ctx context.Context, id string) (access.Run, error)
-	// AnswerRun enters an answer, unless there is one, and returns the row.
-	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+	// ExpireRun ends the run's question, unless it is over, and returns the row.
+	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
 }
 
 // Removals says how many findings were removed within 24 hours before now

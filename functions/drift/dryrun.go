@@ -54,8 +54,8 @@ type Preview struct {
 // of the dry run. Its calls take half of Identity Center's quota, like those of
 // a run.
 func DryRun(ctx context.Context, o Options) (Preview, error) {
-	pace := &identitycenter.Pace{Every: CallEvery / BatchesAtOnce, Now: time.Now, Sleep: sleep}
-	e := o.engine(o.directory(pace), &runs.Store{Objects: &runs.Memory{}})
+	pace := &identitycenter.Pace{Every: CallEvery / BatchesAtOnce, Now: time.Now, Sleep: identitycenter.Sleep}
+	e := o.engine(o.directory(pace, identitycenter.Paced(o.AWS, identitycenter.OrganizationsEvery)), &runs.Store{Objects: &runs.Memory{}})
 	batches, err := e.Plan(ctx, o.start())
 	if err != nil {
 		return Preview{}, err
@@ -76,9 +76,10 @@ func (o Options) start() Start {
 	return Start{Run: dryRun, Account: o.Account, Mode: access.DriftRevoke}
 }
 
-func (o Options) directory(pace *identitycenter.Pace) Directory {
+// directory reads Identity Center at the pace, and Organizations by org.
+func (o Options) directory(pace *identitycenter.Pace, org aws.Config) Directory {
 	sso := awsconfig.In(pace.Config(o.AWS), o.SSORegion)
-	return identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(o.AWS), o.InstanceARN)
+	return identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), o.InstanceARN)
 }
 
 func (o Options) engine(d Directory, store *runs.Store) *Engine {
@@ -143,16 +144,4 @@ type noLeases struct{}
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 	return access.Lease{}, false, nil
-}
-
-// sleep waits for d, or returns ctx's error when that ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -188,7 +188,7 @@ func TestRunsThatMayNotRemove(t *testing.T) {
 			if len(findings) == 0 {
 				return
 			}
-			if row := w.rows["r"]; row.MayRemove() || row.Partial != test.partial {
+			if row := w.rows["r"]; row.MayRemove(0) || row.Partial != test.partial {
 				t.Errorf("row %+v", row)
 			}
 			r, tell, _ := report(t, w, e, "r", nil)

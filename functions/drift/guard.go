@@ -56,9 +56,10 @@ func (e *Engine) record(ctx context.Context, k runs.Known) (access.Guard, error)
 
 // beat leaves this run's beat in the table and then in the bucket, if the table
 // can be believed from now on. It can where it could before; where all of the
-// scope was read and everything in it is held; and where a person has seen what
-// nothing holds and let it be removed. Otherwise runs go on asking: a beat that
-// every run renews would hide the loss from the next one.
+// scope was read and everything in it is held; and where people have seen what
+// nothing holds and let all of it be removed (letGo). Otherwise runs go on asking:
+// a beat that every run renews would hide the loss from the next one, which would
+// remove without a person what this one had to leave.
 func (e *Engine) beat(ctx context.Context, plan *runs.Plan, c *runs.Collected, findings int, letGo bool) error {
 	if plan.Partial {
 		return nil

@@ -30,7 +30,7 @@ func Measure(ctx context.Context, o Options) (Measurement, error) {
 	var m Measurement
 	step := func(do func(*Engine) error) (time.Duration, error) {
 		pace := &identitycenter.Pace{Every: CallEvery, Now: time.Now, Sleep: func(context.Context, time.Duration) error { return nil }}
-		err := do(o.engine(o.directory(pace), store))
+		err := do(o.engine(o.directory(pace, o.AWS), store))
 		calls := 0
 		for _, n := range pace.Calls() {
 			calls += n

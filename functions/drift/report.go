@@ -2,6 +2,7 @@ package drift
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 
 	"sso-elevator/functions/access"
@@ -15,25 +16,49 @@ type Removal struct {
 	Result access.RemovalResult `json:"result"`
 }
 
-// Answer says whether a person let the run go on: "remove" or "report". Where
-// there is no answer by now, it enters that there was none: whoever presses from
-// here on is told so.
+// Outcomes are what the distributed Map of the state machine answers: the output
+// of each of its child executions. One that fails is tolerated, and AWS does not
+// document what stands in its place: nothing, null, or its error. Whatever has
+// no index and no result is refused: it says nothing of any finding, and one of
+// which nothing is heard counts as not removed.
+type Outcomes []Removal
+
+// UnmarshalJSON never fails: of a Map whose answer makes no sense nothing is heard.
+func (all *Outcomes) UnmarshalJSON(text []byte) error {
+	*all = nil
+	var outputs []json.RawMessage
+	if json.Unmarshal(text, &outputs) != nil {
+		return nil
+	}
+	for _, output := range outputs {
+		var r struct {
+			Index  *int                 `json:"index"`
+			Result access.RemovalResult `json:"result"`
+		}
+		if json.Unmarshal(output, &r) == nil && r.Index != nil && r.Result != "" {
+			*all = append(*all, Removal{*r.Index, r.Result})
+		}
+	}
+	return nil
+}
+
+// Answer says whether somebody let the run remove anything: "remove" or "report".
+// It ends the question: whoever presses from here on is told so.
 func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
-	a, err := e.answer(ctx, run)
-	if err != nil || !a.Remove {
+	row, err := e.answered(ctx, run)
+	if err != nil || !row.HasConsent() {
 		return nextReport, err
 	}
 	return nextRemove, nil
 }
 
-// answer is the answer to the run's question. It ends the question: an answer
-// that comes later counts for nothing.
-func (e *Engine) answer(ctx context.Context, run string) (*access.RunAnswer, error) {
-	row, _, err := e.Rows.AnswerRun(ctx, run, access.RunAnswer{At: e.Now().UTC()})
+// answered is the row of a run whose question is over, at the latest from now on.
+func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
+	row, _, err := e.Rows.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
 		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
 	}
-	return row.Answer, err
+	return row, err
 }
 
 // Report writes what people are told of a run, and marks it as told. tell says
@@ -56,15 +81,22 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 		RunID: run, Mode: plan.Mode, At: now, ExecutionARN: plan.Execution,
 		Total: len(findings), Guard: c.Guard, Limit: c.Limit, Unread: c.Unread,
 	}
+	row := access.Run{Mode: plan.Mode, Partial: plan.Partial}
 	if c.Guard != "" {
-		if r.Answer, err = e.answer(ctx, run); err != nil {
+		if row, err = e.answered(ctx, run); err != nil {
 			return false, false, err
 		}
+		r.Answers, r.Answer = row.Answers, row.Answer
 	}
-	letGo := c.Next == nextAsk && r.Answer != nil && r.Answer.Remove
 	switch {
-	case c.Next == nextRemove || letGo:
+	case c.Next == nextRemove || c.Next == nextAsk && row.HasConsent():
 		r.Results = results(findings, removals, access.DriftFailed)
+		for i, f := range findings {
+			// Of what nobody let go, the Map may say anything: it is left.
+			if f.Exemption == nil && !row.MayRemove(i) {
+				r.Results[f.Key()] = access.DriftNotAllowed
+			}
+		}
 	case plan.Mode == access.DriftRevoke && c.Guard == "":
 		// All of it is exempt; or what was to remove may not any more.
 		r.Results = results(findings, nil, access.DriftNotAllowed)
@@ -80,13 +112,23 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	if err := e.Runs.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
-	if err := e.beat(ctx, &plan, &c, len(findings), letGo); err != nil {
+	if err := e.beat(ctx, &plan, &c, len(findings), c.Next == nextAsk && isAllLetGo(row, findings)); err != nil {
 		return false, false, err
 	}
 	complete = len(c.Unread) == 0
 	e.count(&plan, &c, r, complete)
 	tell = len(r.Findings) > 0 || len(r.Unread) > 0 || len(r.Unmanageable) > 0 || len(r.Provisioned) > 0
 	return tell, complete, nil
+}
+
+// isAllLetGo reports whether people let go everything that is not exempt.
+func isAllLetGo(row access.Run, findings []access.Finding) bool {
+	for i, f := range findings {
+		if f.Exemption == nil && !row.MayRemove(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // results are those of all findings: one of which nothing is heard has the result

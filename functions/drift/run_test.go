@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -150,7 +151,7 @@ func TestGuards(t *testing.T) {
 			if !slices.Equal(c.Removals, wantRemovals) || row.Guard != test.guard {
 				t.Errorf("removals %v, want %v; row %+v", c.Removals, wantRemovals, row)
 			}
-			if test.guard != "" && (!slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) || row.Removals != 1) {
+			if test.guard != "" && (!slices.Equal(row.Approvers, []string{"carol@example.com"}) || row.Removals != 1) {
 				t.Errorf("row %+v", row)
 			}
 			if test.next == "ask" {
@@ -192,7 +193,8 @@ func TestALossIsNotForgotten(t *testing.T) {
 		var removals []Removal
 		if next == "ask" && answer != nil {
 			row := w.rows[id]
-			row.Answer = answer
+			answer.By, answer.Findings = access.Person{Email: "carol@example.com", PrincipalID: "p-carol"}, access.Ranges(c.Removals)
+			row.Answers, row.Answer = []access.RunAnswer{*answer}, answer
 			w.rows[id] = row
 			got, err := e.Answer(t.Context(), id)
 			if want := map[bool]string{true: "remove", false: "report"}[answer.Remove]; got != want || err != nil {
@@ -246,6 +248,107 @@ func TestALossIsNotForgotten(t *testing.T) {
 	w.assign("111111111111", "arn:admin", "u-alice")
 	next, _ = run(access.DriftRevoke, nil)
 	expect("the day after", next, "remove")
+}
+
+// Where people let only a part go, that part alone is removed, and the next run
+// asks again: it may not take what was left for nothing to ask about.
+func TestAPartIsLetGo(t *testing.T) {
+	carol := access.Person{Email: "carol@example.com", PrincipalID: "p-carol"}
+	for _, test := range []struct {
+		name    string
+		answers []access.RunAnswer
+		over    bool // everything is answered; else the time is over
+		next    string
+		results [2]access.RemovalResult
+		again   string
+	}{
+		{name: "all of it", answers: []access.RunAnswer{{Remove: true, By: carol, Findings: [][2]int{{0, 1}}}, {Remove: true, By: carol, Findings: [][2]int{{1, 2}}}}, over: true,
+			next: "remove", results: [2]access.RemovalResult{access.DriftRemoved, access.DriftRemoved}, again: "remove"},
+		{name: "one, and the other is left", answers: []access.RunAnswer{{Remove: true, By: carol, Findings: [][2]int{{0, 1}}}, {By: carol, Findings: [][2]int{{1, 2}}}}, over: true,
+			next: "remove", results: [2]access.RemovalResult{access.DriftRemoved, access.DriftNotAllowed}, again: "ask"},
+		{name: "one, and nobody answers for the other", answers: []access.RunAnswer{{Remove: true, By: carol, Findings: [][2]int{{1, 2}}}},
+			next: "remove", results: [2]access.RemovalResult{access.DriftNotAllowed, access.DriftRemoved}, again: "ask"},
+		{name: "none", answers: []access.RunAnswer{{By: carol, Findings: [][2]int{{0, 2}}}}, over: true, next: "report", again: "ask"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := small()
+			w.unassign("111111111111", "arn:admin", "u-alice")
+			w.assign("111111111111", "arn:read", "u-alice")
+			w.members[[2]string{"g-1", "u-bob"}] = true
+			e := w.engine()
+			c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+			row := w.rows["r"]
+			if c.Next != "ask" || len(findings) != 2 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
+				t.Fatalf("collected %+v, findings %q, row %+v", c, names(findings), row)
+			}
+			if row.Undecided != 0 {
+				t.Errorf("nobody decides about %d", row.Undecided)
+			}
+			row.Answers = test.answers
+			if test.over {
+				last := test.answers[len(test.answers)-1]
+				row.Answer = &last
+			}
+			w.rows["r"] = row
+			if next, err := e.Answer(t.Context(), "r"); next != test.next || err != nil {
+				t.Fatalf("next %q, %v; want %q", next, err, test.next)
+			}
+			var removals []Removal
+			if test.next == "remove" {
+				// Whatever the Map says of what nobody let go.
+				removals = []Removal{{0, access.DriftRemoved}, {1, access.DriftRemoved}}
+			}
+			r, tell, _ := report(t, w, e, "r", removals)
+			want := map[string]access.RemovalResult{}
+			for i, result := range test.results {
+				if result != "" {
+					want[findings[i].Key()] = result
+				}
+			}
+			if !maps.Equal(r.Results, want) || !tell || !reflect.DeepEqual(r.Answers, test.answers) || r.Answer == nil || r.Answer.Expired() == test.over {
+				t.Errorf("report %+v, want the results %v", r, want)
+			}
+			w.now = w.now.Add(time.Hour)
+			if c, _ := w.collect(t, e, Start{Run: "again", Mode: access.DriftRevoke}); c.Next != test.again {
+				t.Errorf("the next run goes on with %q, want %q", c.Next, test.again)
+			}
+		})
+	}
+}
+
+// What nobody approves is asked about, and counted: it stays.
+func TestWhatNobodyDecidesIsCounted(t *testing.T) {
+	w := small()
+	w.policy.Accounts[0].Approvers = nil
+	w.members[[2]string{"g-1", "u-bob"}] = true
+	c, _ := w.collect(t, w.engine(), Start{Run: "r", Mode: access.DriftRevoke})
+	if row := w.rows["r"]; c.Next != "ask" || row.Removals != 2 || row.Undecided != 1 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
+		t.Errorf("collected %+v, row %+v", c, row)
+	}
+}
+
+// Where the Map's children say nothing, nothing counts as removed.
+func TestReportOfRemovalsThatSayNothing(t *testing.T) {
+	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
+		w := small()
+		w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+		if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+			t.Fatal(err)
+		}
+		e := w.engine()
+		_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+		if len(findings) != 1 {
+			t.Fatalf("findings %q", names(findings))
+		}
+		var removals Outcomes
+		if err := json.Unmarshal([]byte(answer), &removals); err != nil {
+			t.Fatal(err)
+		}
+		r, tell, _ := report(t, w, e, "r", removals)
+		if got := r.Results[findings[0].Key()]; got != access.DriftFailed || !tell || w.counted["DriftFailed"] != 1 {
+			t.Errorf("%s: the finding is %q, told: %t, counted %v; want failed, told and counted", answer, got, tell, w.counted)
+		}
+	}
 }
 
 func TestReportOfRemovals(t *testing.T) {
@@ -367,11 +470,27 @@ func TestToldOfWhenItChanges(t *testing.T) {
 	}
 }
 
+// A batch whose function failed leaves no result, or one that says nothing: what
+// was in it is unread. It is not taken for a place where nothing was found.
 func TestBatchWithoutResult(t *testing.T) {
+	for name, body := range map[string]string{
+		"none": "", "nothing": " ", "null": "null", "an empty one": "{}", "without its plan": `{"findings":[]}`,
+		"another plan's": `{"planned_at":"2020-01-01T00:00:00Z"}`, "a part": `{"planned_at":`, "a list": "[]",
+	} {
+		t.Run(name, func(t *testing.T) { testBatchWithoutResult(t, body) })
+	}
+}
+
+func testBatchWithoutResult(t *testing.T, body string) {
 	w := small()
 	e := w.engine()
 	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke}); err != nil {
 		t.Fatal(err)
+	}
+	if body != "" {
+		if err := w.runs.Objects.Put(t.Context(), runs.Prefix+"r/batch-0.json", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c, err := e.Collect(t.Context(), "r")
 	if err != nil || c.Complete || len(c.Removals) != 0 || c.Next != "report" {

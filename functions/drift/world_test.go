@@ -259,14 +259,14 @@ func (w *world) CreateRun(_ context.Context, r access.Run) error {
 	return nil
 }
 
-func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
+func (w *world) ExpireRun(_ context.Context, id string, at time.Time) (access.Run, bool, error) {
 	r, there := w.rows[id]
 	if !there {
 		return r, false, access.Errorf(access.CodeNotFound, "there is none")
 	}
 	won := r.Answer == nil
 	if won {
-		r.Answer = &a
+		r.Answer = &access.RunAnswer{At: at}
 		w.rows[id] = r
 	}
 	return r, won, nil

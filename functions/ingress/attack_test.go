@@ -28,7 +28,7 @@ func besieged() *world {
 	running := active()
 	running.ID = "r2"
 	w.rows = map[string]access.Request{"r1": waiting(), "r2": running, "r3": bobs}
-	w.runs = map[string]access.Run{"run1": asking()}
+	w.runs, w.findings = map[string]access.Run{"run1": asking()}, unasked()
 	return w
 }
 
@@ -300,7 +300,7 @@ func TestForgedButtons(t *testing.T) {
 		{"end by somebody else", "UBOB", "end", "r2", "You can not end this access: only the requester can, and those who could approve it."},
 		{"approve one's own", "UJANE", "approve", "r1", "You can not approve this request, nor discard it."},
 		{"approve by who may not", "UBOB", "approve", "r1", "You can not approve this request, nor discard it."},
-		{"answer a run by who may not", "UJANE", "drift_remove", "run1", "You can not answer this: only those can who approve requests."},
+		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer this, because you approve none of these targets. These people can: ann@example.com, jane@example.com, twin@example.com."},
 		{"a button that is not ours", "UANN", "approve_all", "r1", "This app does not know this button."},
 		{"an action in capitals", "UANN", "Approve", "r1", "This app does not know this button."},
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -93,6 +91,8 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotFound:
 		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
 		err = nil
+	case access.CodeOf(err) == access.CodeNotReady: // chosen was the option that says so
+		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
 		form.Preview, err = h.preview(work, requester, form.Chosen)
 	}
@@ -141,12 +141,7 @@ func previewText(d access.Decision) string {
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		const most = 10
-		names := strings.Join(d.Approvers[:min(len(d.Approvers), most)], ", ")
-		if more := len(d.Approvers) - most; more > 0 {
-			names += fmt.Sprintf(" and %d more", more)
-		}
-		return "Will be asked to approve this: " + names + ". One of them is enough."
+		return "Will be asked to approve this: " + slack.Some(d.Approvers) + ". One of them is enough."
 	case access.ReasonNoApprovers:
 		return "This would be refused: the policy names nobody else who could approve it."
 	default:
@@ -162,7 +157,7 @@ const maxOptions = 100
 const noAnswer = "no-answer"
 
 // suggest lists what can be asked for and matches what was typed. Where the
-// lists can't be read, the only option says so: Slack shows a late answer as it
+// lists can't be read, or are not made yet, the only option says so: Slack shows a late answer as it
 // shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
 // for one. People who can't ask for access get no options.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
@@ -182,8 +177,12 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	}
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
-		if access.CodeOf(err) != access.CodeInvalid {
-			text, _ := forPeople(err)
+		text, _ := forPeople(err)
+		switch access.CodeOf(err) {
+		case access.CodeInvalid:
+		case access.CodeNotReady:
+			options = []slack.Option{{Text: "⏳ " + text, Value: noAnswer}}
+		default:
 			options = []slack.Option{{Text: "⚠️ " + text, Value: noAnswer}}
 		}
 	}

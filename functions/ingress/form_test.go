@@ -109,6 +109,10 @@ func TestChoose(t *testing.T) {
 		want   slackgo.ModalViewRequest
 	}{
 		{name: "an account", body: choice("account", production, ""), want: form(access.KindAccount, target(production, "Production", "", ""), "")},
+		{name: "no catalog yet", body: choice("account", "no-answer", ""), change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "what the select had to say", body: choice("account", "no-answer", ""),
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be asked for. Please choose from the list.")},
 		{name: "automatic", body: choice("permission_set", production, readOnly),
 			want: form(access.KindAccount, target(production, "Production", readOnly, "ReadOnly"), "This will be granted automatically: the policy asks for no approval here.")},
 		{name: "to be approved", body: choice("permission_set", production, admin),
@@ -209,6 +213,12 @@ func TestSuggest(t *testing.T) {
 		{name: "something unknown", action: "reason"},
 		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: []string{"⚠️ Something did not answer in time. Please try again. = no-answer"}},
+		{name: "no catalog yet", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "no catalog yet, permission sets", action: "permission_set", metadata: inProduction, change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "no catalog yet, groups", action: "group", query: "aud", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeInvalid, "no gzip") },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

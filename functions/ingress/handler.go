@@ -30,7 +30,12 @@ type Store interface {
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	Run(ctx context.Context, id string) (access.Run, error)
-	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
+}
+
+// Findings are what runs found.
+type Findings interface {
+	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
 // Slack is the part of Slack's Web API that the handler uses.
@@ -126,6 +131,8 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
+	// Findings are what runs ask about.
+	Findings Findings
 
 	// SigningSecrets are those that Slack may sign with: two while one is
 	// changed for another.
@@ -269,6 +276,8 @@ func forPeople(err error) (text string, theirs bool) {
 		return err.Error(), true
 	case access.CodeMisconfigure:
 		return "This app is not set up right. Please tell the people who run it.", false
+	case access.CodeNotReady:
+		return "The list is being prepared. Please try again in a minute.", false
 	default:
 		return "Something did not answer in time. Please try again.", false
 	}

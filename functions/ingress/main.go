@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	lambdaservice "github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -31,6 +30,7 @@ import (
 	"sso-elevator/functions/internal/people"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/internal/runs"
 	"sso-elevator/functions/internal/secrets"
 	"sso-elevator/functions/internal/task"
 	"sso-elevator/functions/internal/tasktoken"
@@ -93,7 +93,7 @@ func run() int {
 			metric.Count(metric.Misconfigured, nil)
 		}
 	}
-	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(cfg), s.SSOInstanceARN)
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), nil, s.SSOInstanceARN)
 	users := &directory.Directory{
 		Center: center,
 		Index:  &catalog.EmailIndex{Store: catalog.Object{Client: objects, Bucket: s.CatalogBucket}, Now: time.Now, Logger: logger},
@@ -108,7 +108,6 @@ func run() int {
 		People: people.New(client, users, s.SlackTeam, s.SecondaryDomains, time.Now),
 		Catalog: &catalog.Catalog{
 			Store:  catalog.Object{Client: objects, Bucket: s.CatalogBucket},
-			Live:   catalog.NewLive(center, time.Now),
 			Ask:    askForCatalog(lambdaservice.NewFromConfig(cfg), s.ReconcileFunction),
 			Now:    time.Now,
 			Logger: logger,
@@ -116,6 +115,8 @@ func run() int {
 		Policy:  policyinforce.New(parameters, objects, s.PolicyPointer, time.Now),
 		Machine: machine,
 		Tokens:  tasktoken.Resumer{API: steps},
+
+		Findings: runs.New(objects, s.CatalogBucket),
 		SigningSecrets: secret.AnySource(s.SlackSigningSecret, func(err error) {
 			logger.Error("a signing secret can't be read", "error", lambdaerr.Message(err))
 			metric.Count(metric.Misconfigured, nil)

@@ -150,8 +150,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	w.policy = largePolicy()
 	clock := func() time.Time { return now }
 	store := catalog.Object{Client: objects, Bucket: "catalog"}
-	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Now: clock, Logger: slog.New(slog.DiscardHandler),
-		Pause: func(context.Context, time.Duration) error { return nil }}
+	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	if err := refresh.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +162,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	org.calls.Store(0)
 	objects.gets = 0
 	h := w.handler()
-	h.Catalog = &catalog.Catalog{Store: store, Live: catalog.NewLive(org, clock), Now: clock, Logger: slog.New(slog.DiscardHandler)}
+	h.Catalog = &catalog.Catalog{Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	ask := func(what, action, typed, chosenAccount string) []string {
 		t.Helper()
 		metadata := ""

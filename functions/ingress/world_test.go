@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -65,7 +66,9 @@ type world struct {
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
 	rival                                                                                                                                                       *access.Outcome // entered by somebody else just before Decide
-	rivalAnswer                                                                                                                                                 *access.RunAnswer
+	rivals                                                                                                                                                      []func(*access.Run)
+	findings                                                                                                                                                    []access.Finding
+	findingsErr                                                                                                                                                 error
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -90,18 +93,6 @@ func newWorld() *world {
 			Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"jane@example.com"}, AllowSelfApproval: &yes}},
 		},
 	}
-}
-
-func (w *world) Accounts(context.Context) ([]identitycenter.Account, error) {
-	return []identitycenter.Account{{ID: sandbox, Name: "Sandbox"}, {ID: production, Name: "Production"}, {ID: "333333333333", Name: "Secret"}}, w.catalogErr
-}
-
-func (w *world) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
-	return []identitycenter.PermissionSet{{ARN: readOnly, Name: "ReadOnly"}, {ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}}, nil
-}
-
-func (w *world) Groups(context.Context) ([]identitycenter.Group, error) {
-	return []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}}, nil
 }
 
 func (w *world) Requester(ctx context.Context, id string) (access.Person, error) {
@@ -257,20 +248,33 @@ func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
 }
 
-func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
-	r := w.runs[id]
+// AnswerRun is what the table does: an answer to a row that is another by now is
+// not entered. w.rivals answer first, one at each call.
+func (w *world) AnswerRun(_ context.Context, run access.Run, a access.RunAnswer, last bool) (access.Run, bool, error) {
+	r := w.runs[run.ID]
 	if w.decideErr != nil {
 		return access.Run{}, false, w.decideErr
 	}
-	if w.rivalAnswer != nil {
-		r.Answer = w.rivalAnswer
+	if len(w.rivals) > 0 {
+		w.rivals[0](&r)
+		w.rivals = w.rivals[1:]
 	}
-	won := r.Answer == nil
+	won := r.Answer == nil && len(r.Answers) == len(run.Answers)
 	if won {
-		r.Answer = &a
+		r.Answers = append(slices.Clone(r.Answers), a)
+		if last {
+			r.Answer = &a
+		}
 	}
-	w.runs[id] = r
+	w.runs[run.ID] = r
 	return r, won, nil
+}
+
+func (w *world) Findings(_ context.Context, run string) ([]access.Finding, error) {
+	if _, ok := w.runs[run]; !ok {
+		return nil, access.Errorf(access.CodeNotFound, "there are none")
+	}
+	return w.findings, w.findingsErr
 }
 
 func (w *world) Start(_ context.Context, r access.Request) error {
@@ -285,31 +289,29 @@ func (w *world) Resume(_ context.Context, token, output string) error {
 	return w.resumeErr
 }
 
-// noSnapshot is S3 before there is a catalog: the directory is asked itself.
-type noSnapshot struct{ catalog.Store }
-
-// managed is a catalog that knows the management account.
-type managed struct {
-	*catalog.Catalog
-	management string
+// stored is the catalog in S3.
+type stored struct {
+	catalog.Store
+	of *world
 }
 
-func (m managed) ManagementAccount(context.Context) string { return m.management }
+func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) {
+	return &catalog.Snapshot{
+		Accounts:       []identitycenter.Account{{ID: production, Name: "Production"}, {ID: sandbox, Name: "Sandbox"}, {ID: "333333333333", Name: "Secret"}},
+		PermissionSets: []identitycenter.PermissionSet{{ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
+		Groups:         []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
 
-func (noSnapshot) Get(context.Context, string) (*catalog.Snapshot, string, error) {
-	return nil, "", access.Errorf(access.CodeNotFound, "there is none")
+		ManagementAccount: s.of.management,
+	}, "1", s.of.catalogErr
 }
 
 func (w *world) handler() *Handler {
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
 		Store:  w, Slack: w, People: w, Policy: w,
-		Catalog: managed{&catalog.Catalog{
-			Store: noSnapshot{}, Live: catalog.NewLive(w, func() time.Time { return now }),
-			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
-		}, w.management},
+		Catalog: &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)},
 		Account: "123456789012",
-		Machine: w, Tokens: w,
+		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },
 		TeamID:         "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},

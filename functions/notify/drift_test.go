@@ -64,6 +64,7 @@ func (w *world) drift(t *testing.T, operation string, times int) error {
 
 func (w *world) answerRun(remove bool) {
 	w.run.Answer = &access.RunAnswer{Remove: remove, By: access.Person{SlackID: "UANN"}, At: now}
+	w.run.Answers = []access.RunAnswer{{Remove: remove, By: access.Person{SlackID: "UANN"}, At: now, Findings: [][2]int{{0, w.run.Removals}}}}
 }
 
 func TestDrift(t *testing.T) {

@@ -64,8 +64,9 @@ const (
 	// rememberTries is how often what is known is read and written again where
 	// another run writes it at the same time.
 	rememberTries = 10
-	// targetsShown bounds the list in a question; Slack shows fewer.
-	targetsShown = 1000
+	// mostAsked is from how much access on nobody else is added to a question: an
+	// approver's press reads all of it within Slack's three seconds.
+	mostAsked = 1000
 )
 
 // Directory is the part of Identity Center that rechecks use.
@@ -81,7 +82,7 @@ type Table interface {
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	CreateRun(ctx context.Context, r access.Run) error
 	Run(ctx context.Context, id string) (access.Run, error)
-	AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error)
+	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
 }
 
 // Store keeps what rechecks know from one run to the next.
@@ -89,6 +90,7 @@ type Store interface {
 	People(ctx context.Context) (p runs.People, version string, err error)
 	PutPeople(ctx context.Context, p runs.People, version string) error
 	PutFindings(ctx context.Context, run string, all []access.Finding) error
+	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
 // Tokens resumes an execution's wait.
@@ -159,14 +161,19 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 		}
 	}
 	if len(end) > 0 {
-		ended, failed := c.endAll(ctx, end, holders)
+		ended, failed := c.endAll(ctx, people, end, holders)
 		failures = append(failures, failed...)
 		people, err = c.remember(ctx, func(p *runs.People) {
-			for _, id := range ended {
-				if known, ok := p.People[id]; ok {
-					known.CheckedAt = found[id].at
-					p.People[id] = known
+			for id, isAll := range ended {
+				known, ok := p.People[id]
+				if !ok {
+					continue
 				}
+				known.CheckedAt = found[id].at
+				if !isAll {
+					known.Released, known.ReleasedAt, known.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
+				}
+				p.People[id] = known
 			}
 		})
 		if err != nil {
@@ -389,37 +396,58 @@ func judge(p *runs.People, due []string, found map[string]lookup, now time.Time)
 	return end
 }
 
-// endAll ends the access of people, and returns those for whom that succeeded.
-func (c *Checker) endAll(ctx context.Context, people []string, holders map[string][]string) (ended []string, failures []error) {
-	for _, id := range people {
-		if err := c.end(ctx, id, holders[id]); err != nil {
+// endAll ends the access of the people with these ids, and returns those for whom
+// that succeeded, and whether it was all of their access: of somebody whom a wave
+// held, it is what was let go.
+func (c *Checker) endAll(ctx context.Context, known runs.People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
+	ended = map[string]bool{}
+	questions := map[string]func(access.Request) bool{} // by run
+	for _, id := range ids {
+		letGo, err := func(access.Request) bool { return true }, error(nil)
+		if person := known.People[id]; person.Held {
+			if letGo = questions[person.Released]; letGo == nil {
+				letGo, err = c.letGo(ctx, person.Released)
+				questions[person.Released] = letGo
+			}
+		}
+		var isAll bool
+		if err == nil {
+			isAll, err = c.end(ctx, id, holders[id], letGo)
+		}
+		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
 				"principal", id, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
 			failures = append(failures, err)
 			continue
 		}
-		ended = append(ended, id)
+		ended[id] = isAll
 	}
 	return ended, failures
 }
 
-// end ends the granted requests of one person. A request that is not granted
-// yet is left alone: grant looks the person up as well, and what it granted just
-// before is ended by the next recheck.
-func (c *Checker) end(ctx context.Context, principal string, keys []string) error {
+// end ends those granted requests of one person that letGo permits, and reports
+// whether it was all of them. A request that is not granted yet is left alone:
+// grant looks the person up as well, and what it granted just before is ended by
+// the next recheck.
+func (c *Checker) end(ctx context.Context, principal string, keys []string, letGo func(access.Request) bool) (isAll bool, _ error) {
 	requests, err := c.granted(ctx, principal, keys)
 	failures := []error{err}
+	isAll = true
 	for _, r := range requests {
+		if r.EndRequest == nil && !letGo(r) {
+			isAll = false
+			continue
+		}
 		failures = append(failures, c.endRequest(ctx, r))
 	}
 	if err := errors.Join(failures...); err != nil {
 		for _, one := range failures {
 			if one != nil {
-				return access.Wrap(access.CodeOf(one), err, "end access")
+				return false, access.Wrap(access.CodeOf(one), err, "end access")
 			}
 		}
 	}
-	return nil
+	return isAll, nil
 }
 
 // granted are the person's requests whose access is there and does not end yet.

@@ -167,11 +167,11 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 	return r, w.failing["Run"]
 }
 
-func (w *world) AnswerRun(_ context.Context, id string, a access.RunAnswer) (access.Run, bool, error) {
+func (w *world) ExpireRun(_ context.Context, id string, at time.Time) (access.Run, bool, error) {
 	r := w.runs[id]
 	won := r.Answer == nil
 	if won {
-		r.Answer = &a
+		r.Answer = &access.RunAnswer{At: at}
 		w.runs[id] = r
 	}
 	return r, won, nil
@@ -729,11 +729,119 @@ func TestAWave(t *testing.T) {
 			t.Errorf("ended %q, counted %v", w.ended, w.counted)
 		}
 	})
-	t.Run("targets that nobody approves: everybody who approves anything is asked", func(t *testing.T) {
+	t.Run("targets that nobody approves: who approves everywhere is asked", func(t *testing.T) {
+		w := newWorld()
+		w.policy.Groups = []access.Statement{{Resources: []string{"g-2"}, Approvers: []string{"dan@example.com"}}, {Resources: []string{"*"}, Approvers: []string{"eve@example.com"}}}
+		w.wave(t, 11, access.Target{Kind: access.KindGroup, GroupID: "g-1"})
+		if want := []string{"eve@example.com"}; !slices.Equal(w.runs["run-1"].Approvers, want) {
+			t.Errorf("asked %q, want %q", w.runs["run-1"].Approvers, want)
+		}
+	})
+	t.Run("targets that nobody decides about: their access stays, and the alarm is on", func(t *testing.T) {
 		w := newWorld()
 		w.wave(t, 11, access.Target{Kind: access.KindGroup, GroupID: "g-1"})
-		if want := []string{"ann@example.com", "bob@example.com", "clo@example.com"}; !slices.Equal(w.runs["run-1"].Approvers, want) {
-			t.Errorf("asked %q, want %q", w.runs["run-1"].Approvers, want)
+		if got := w.runs["run-1"].Approvers; len(got) > 0 {
+			t.Errorf("asked %q, want nobody", got)
+		}
+		w.answer("run-1", true) // by somebody who may not
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 {
+			t.Errorf("ended %q", w.ended)
+		}
+	})
+	t.Run("each access needs an approver of its target", func(t *testing.T) {
+		w := newWorld()
+		people := w.people(11)
+		other := access.Target{Kind: access.KindAccount, AccountID: "222222222222", PermissionSet: "Billing", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"}
+		for _, id := range people[:4] {
+			w.grants("other of "+id, id, other)
+		}
+		w.gone(people...)
+		w.recheck(t)
+		run := w.runs["run-1"]
+		if run.Removals != 15 || run.People != 11 || !slices.Equal(run.Approvers, []string{"ann@example.com", "bob@example.com", "clo@example.com"}) {
+			t.Fatalf("asked %+v", run)
+		}
+		// The findings are sorted by target: 0 to 10 are ann's, 11 to 14 are clo's.
+		w.says("run-1", "ann", true, [2]int{0, 3})
+		w.says("run-1", "clo", false, [2]int{11, 13})
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 {
+			t.Fatalf("ended %q while the question is open", w.ended)
+		}
+		w.after(leaveFor).recheck(t) // the time is over
+		if want := []string{"of p-0000", "of p-0001", "of p-0002"}; !slices.Equal(w.ended, want) {
+			t.Fatalf("ended %q, want %q", w.ended, want)
+		}
+		w.removes()
+		// Of whom nothing was said is asked again at once, what was left a day later.
+		again := w.runs["run-2"]
+		if again.People != 8 || again.Removals != 9 || w.known(t).People["p-0000"].LeftUntil != w.now.Add(leaveFor) {
+			t.Errorf("asked again %+v, and of the first %+v", again, w.known(t).People["p-0000"])
+		}
+	})
+	t.Run("who let it go approves it no more: it is left, and asked again after 24 hours", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", true)
+		w.policy.Accounts[0].Approvers = []string{"bob@example.com"}
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 || len(w.runs) != 1 {
+			t.Fatalf("ended %q, asked %v", w.ended, w.runs)
+		}
+		w.after(leaveFor).recheck(t)
+		if len(w.ended) > 0 || w.runs["run-2"].People != 11 || !slices.Equal(w.runs["run-2"].Approvers, []string{"bob@example.com"}) {
+			t.Errorf("ended %q, asked %+v", w.ended, w.runs["run-2"])
+		}
+	})
+	t.Run("what was let go can't be read: it is tried again", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", true)
+		w.failing["Policy"] = access.Errorf(access.CodeUnavailable, "x")
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 {
+			t.Fatalf("ended %q", w.ended)
+		}
+		w.failing = map[string]error{}
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 11 {
+			t.Errorf("then ended %q", w.ended)
+		}
+	})
+	t.Run("access that the question did not list needs a question of its own", func(t *testing.T) {
+		w := newWorld()
+		people := w.wave(t, 11)
+		w.answer("run-1", true)
+		w.grants("new", people[0], access.Target{Kind: access.KindAccount, AccountID: "222222222222", PermissionSet: "Billing", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"})
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 11 || slices.Contains(w.ended, "new") {
+			t.Errorf("ended %q", w.ended)
+		}
+		w.removes()
+		w.after(leaveFor).recheck(t)
+		if len(w.ended) > 0 || w.runs["run-2"].Removals != 1 {
+			t.Errorf("then ended %q, asked %+v", w.ended, w.runs["run-2"])
+		}
+	})
+	t.Run("a question has room for a thousand", func(t *testing.T) {
+		w := newWorld()
+		for i := range 40 {
+			id := fmt.Sprintf("p-%04d", i)
+			for j := range 30 {
+				w.grants(fmt.Sprintf("%d of %s", j, id), id, access.Target{Kind: access.KindAccount, AccountID: "222222222222", PermissionSet: fmt.Sprint("Set", j), PermissionSetARN: fmt.Sprint("arn:", j)})
+			}
+			w.gone(id)
+		}
+		w.recheck(t)
+		if run := w.runs["run-1"]; run.People != 34 || run.Removals != 34*30 {
+			t.Fatalf("asked %+v", run)
+		}
+		w.says("run-1", "clo", true, [2]int{0, 34 * 30})
+		w.over("run-1")
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 34*30 || w.runs["run-2"].People != 6 {
+			t.Errorf("ended %d, then asked %+v", len(w.ended), w.runs["run-2"])
 		}
 	})
 	t.Run("what was found stays found, also where the function dies before it ends anything", func(t *testing.T) {
@@ -771,11 +879,26 @@ func (w *world) wave(t *testing.T, n int, target ...access.Target) []string {
 	return people
 }
 
-// answer is what ann says to the question.
+// answer is what ann says to the question, about all of it.
 func (w *world) answer(run string, remove bool) {
+	w.says(run, "ann", remove, [2]int{0, w.runs[run].Removals})
+	w.over(run)
+}
+
+// says is what somebody says to the question, about some findings.
+func (w *world) says(run, name string, remove bool, findings ...[2]int) {
 	r := w.runs[run]
-	r.Answer = &access.RunAnswer{Remove: remove, By: access.Person{SlackID: "UANN", Email: "ann@example.com"}, At: w.now}
+	r.Answers = append(r.Answers, access.RunAnswer{
+		Remove: remove, By: access.Person{SlackID: "U" + name, Email: name + "@example.com", PrincipalID: "p-" + name}, At: w.now, Findings: findings,
+	})
 	r.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.1"}}
+	w.runs[run] = r
+}
+
+// over says that everything is answered.
+func (w *world) over(run string) {
+	r := w.runs[run]
+	r.Answer = &r.Answers[len(r.Answers)-1]
 	w.runs[run] = r
 }
 

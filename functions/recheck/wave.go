@@ -14,67 +14,106 @@ import (
 
 // question is the open question of a wave, as its run's row has it.
 type question struct {
-	id     string
-	answer *access.RunAnswer // nil: not answered yet
-	lost   bool              // its row is not there
+	run      access.Run       // its Answer is nil while people may answer
+	findings []access.Finding // that it asks about; read once it is over
+	lost     bool             // nothing is known of it any more
 }
 
-// question reads the open question. One that waited for too long ends without
-// an answer: who presses later is told.
+// question reads the open question. One that waited for too long ends: who
+// presses later is told.
 func (c *Checker) question(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
 	if err != nil || people.Question == "" {
 		return question{}, err
 	}
-	q := question{id: people.Question}
-	run, err := c.Table.Run(ctx, q.id)
+	lost := question{run: access.Run{ID: people.Question}, lost: true}
+	run, err := c.Table.Run(ctx, people.Question)
 	if access.CodeOf(err) == access.CodeNotFound {
-		q.lost = true
-		return q, nil
+		return lost, nil
 	}
 	if err != nil {
 		return question{}, err
 	}
 	if now := c.Now().UTC(); run.Answer == nil && !now.Before(people.AskedAt.Add(leaveFor)) {
-		if run, _, err = c.Table.AnswerRun(ctx, q.id, access.RunAnswer{At: now}); err != nil {
+		if run, _, err = c.Table.ExpireRun(ctx, run.ID, now); err != nil {
 			return question{}, err
 		}
 	}
-	q.answer = run.Answer
-	return q, nil
+	q := question{run: run}
+	if run.Answer != nil {
+		q.findings, err = c.Store.Findings(ctx, run.ID)
+		if access.CodeOf(err) == access.CodeNotFound {
+			return lost, nil
+		}
+	}
+	return q, err
 }
 
-// settle enters the answer for the people whom the question was about, and for
-// nobody else. Without an answer in time, they are asked about again.
+// settle enters what was answered, for the people whom the question was about and
+// for nobody else. Those about whom nobody said anything in time are asked about
+// again.
 func (q question) settle(p *runs.People, now time.Time) {
-	if q.id == "" || p.Question != q.id || q.answer == nil && !q.lost {
+	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.lost {
 		return
 	}
 	p.Question, p.AskedAt = "", time.Time{}
 	for id, known := range p.People {
-		if known.Asked != q.id {
-			continue
+		if known.Asked == q.run.ID {
+			known.Asked = ""
+			p.People[id] = known
 		}
-		known.Asked = ""
-		switch {
-		case q.lost || q.answer.Expired():
-		case q.answer.Remove:
-			known.ReleasedAt = now
-		default:
-			known.LeftUntil = q.answer.At.Add(leaveFor)
-		}
-		p.People[id] = known
 	}
+	for i, f := range q.findings {
+		known, ok := p.People[f.PrincipalID]
+		a := q.run.AnswerAbout(i)
+		switch {
+		case !ok || !known.Held || a == nil:
+			continue
+		case a.Remove:
+			known.Released, known.ReleasedAt, known.LeftUntil = q.run.ID, now, time.Time{}
+		case known.ReleasedAt.IsZero():
+			known.LeftUntil = a.At.Add(leaveFor)
+		}
+		p.People[f.PrincipalID] = known
+	}
+}
+
+// letGo tells which access may end that a wave held: what somebody let go in the
+// question of that run who may still decide about it.
+func (c *Checker) letGo(ctx context.Context, runID string) (func(access.Request) bool, error) {
+	run, err := c.Table.Run(ctx, runID)
+	var findings []access.Finding
+	if err == nil {
+		findings, err = c.Store.Findings(ctx, runID)
+	}
+	if access.CodeOf(err) == access.CodeNotFound { // nobody knows any more: they are asked again
+		return func(access.Request) bool { return false }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	policy, err := c.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index := access.NewIndex(&policy)
+	by := map[string]access.Person{}
+	for i, f := range findings {
+		if a := run.AnswerAbout(i); a != nil && a.Remove {
+			by[f.Key()] = a.By
+		}
+	}
+	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], r.Target) }, nil
 }
 
 // shown has the message of an answered question show the answer. Where that
 // fails, ingress may have done it already.
 func (q question) shown(ctx context.Context, c *Checker) {
-	if q.answer == nil {
+	if q.run.Answer == nil {
 		return
 	}
-	if err := c.Show(ctx, q.id); err != nil {
-		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.id, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+	if err := c.Show(ctx, q.run.ID); err != nil {
+		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
 	}
 }
 
@@ -124,16 +163,20 @@ func unasked(p runs.People, holders map[string][]string, now time.Time) (ids []s
 	return ids
 }
 
-// pose makes the question's row and enters whom it is about.
+// pose makes the question's row and enters whom it is about. Whoever has no room
+// in it is in the next one.
 func (c *Checker) pose(ctx context.Context, people []string, holders map[string][]string) (runs.People, error) {
 	policy, err := c.Policy(ctx)
 	if err != nil {
 		return runs.People{}, err
 	}
 	var findings []access.Finding
+	var targets []access.Target
 	var asked []string
-	approvers := map[string]bool{}
 	for _, id := range people {
+		if len(findings) >= mostAsked {
+			break
+		}
 		active, err := c.granted(ctx, id, holders[id])
 		if err != nil {
 			return runs.People{}, err
@@ -141,9 +184,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		active = slices.DeleteFunc(active, func(r access.Request) bool { return r.EndRequest != nil })
 		for _, r := range active {
 			findings = append(findings, access.Finding{Subject: r.Subject(), UserName: r.Requester.Email})
-			for _, email := range policy.ApproversOf(r.Target) {
-				approvers[email] = true
-			}
+			targets = append(targets, r.Target)
 		}
 		if len(active) > 0 {
 			asked = append(asked, id)
@@ -155,15 +196,9 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
 		Removals: len(findings), People: len(asked)}
-	for email := range approvers {
-		run.Approvers = append(run.Approvers, email)
-	}
-	if len(run.Approvers) == 0 { // nobody approves these: they are granted to everybody
-		run.Approvers = policy.AllApprovers()
-	}
-	slices.Sort(run.Approvers)
+	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
-	if err := c.Store.PutFindings(ctx, run.ID, findings[:min(len(findings), targetsShown)]); err != nil {
+	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
 		return runs.People{}, err
 	}
 	if err := c.Table.CreateRun(ctx, run); err != nil {

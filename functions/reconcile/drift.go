@@ -16,7 +16,7 @@ type RunInput struct {
 	// Input is the execution's own, of plan.
 	Input Started `json:"input"`
 	// Results are those of the removals, of report.
-	Results []drift.Removal `json:"results"`
+	Results drift.Outcomes `json:"results"`
 }
 
 // Started is what an execution of mode warn or revoke is started with.

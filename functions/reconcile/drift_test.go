@@ -71,8 +71,15 @@ func TestDriftOperations(t *testing.T) {
 			want:      `{"found":[],"next":"nothing","removals":[],"exempted":false}`},
 		{name: "answer", payload: `{"operation":"answer","run":"r-1"}`, asked: "r-1", want: `{"next":"remove"}`},
 		{name: "report", payload: `{"operation":"report","run":"r-1"}`, asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
-		{name: "report removals", payload: `{"operation":"report","run":"r-1","results":[{"index":1,"result":"removed"},{}]}`,
-			asked: []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}, {}}}, want: `{"tell":false,"complete":true}`},
+		{name: "report removals", payload: `{"operation":"report","run":"r-1","results":[{"index":1,"result":"removed"},{"index":0,"result":"held"}]}`,
+			asked: []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}, {Result: access.DriftHeld}}}, want: `{"tell":false,"complete":true}`},
+		{name: "report removals, of which some children failed",
+			payload: `{"operation":"report","run":"r-1","results":[null,{},"",[],0,{"Error":"States.Runtime","Cause":"x"},{"index":0},{"index":0,"result":""},{"result":"removed"},{"index":"0","result":"removed"},{"index":1,"result":"removed"}]}`,
+			asked:   []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}}}, want: `{"tell":false,"complete":true}`},
+		{name: "report removals, of which no child says anything", payload: `{"operation":"report","run":"r-1","results":[]}`,
+			asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
+		{name: "report removals, by an answer that is no list", payload: `{"operation":"report","run":"r-1","results":{"MapRunArn":"arn","ResultWriterDetails":{}}}`,
+			asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func FuzzTask(f *testing.F) {
 		out, err := h.Handle(t.Context(), in)
 		want := map[string]any{
 			"plan": drift.Start{Run: in.Run, Execution: in.Execution, Account: accountOf(in.Execution), Mode: in.RunInput.Input.Mode, Event: in.RunInput.Input.Event},
-			"scan": []any{in.Run, in.Batch}, "collect": in.Run, "answer": in.Run, "report": []any{in.Run, in.Results},
+			"scan": []any{in.Run, in.Batch}, "collect": in.Run, "answer": in.Run, "report": []any{in.Run, []drift.Removal(in.Results)},
 		}[in.Operation]
 		if !reflect.DeepEqual(fake.asked, want) || refreshed != (in.Operation == "catalog") {
 			t.Errorf("%s asks for %+v, want %+v", payload, fake.asked, want)

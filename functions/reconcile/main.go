@@ -83,10 +83,13 @@ func run() int {
 		o.UsePathStyle = s.AWSEndpoint != ""
 		o.DisableLogOutputChecksumValidationSkipped = true // the catalog has a checksum inside
 	})
-	org := organizations.NewFromConfig(cfg)
+	// One pace for all: Organizations counts the calls of the whole account.
+	org := organizations.NewFromConfig(identitycenter.Paced(cfg, identitycenter.OrganizationsEvery))
+	directory := func(every time.Duration) *identitycenter.Client {
+		paced := identitycenter.Paced(sso, every)
+		return identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), org, s.SSOInstanceARN)
+	}
 	names := catalog.Object{Client: objects, Bucket: s.CatalogBucket}
-	pace := &identitycenter.Pace{Every: drift.CallEvery, Now: time.Now, Sleep: catalog.Pause}
-	paced := pace.Config(sso)
 	table := requests.New(dynamodb.NewFromConfig(cfg), s.Table)
 	revocations := func(time.Time) (time.Time, bool) { return time.Time{}, false }
 	if s.RevokeSchedule != "" {
@@ -106,14 +109,12 @@ func run() int {
 	functions := lambda.NewFromConfig(cfg)
 	remover := removerFunction{client: functions, arn: s.RevokeFunction}
 	store := runs.New(objects, s.CatalogBucket)
-	slow := (&identitycenter.Pace{Every: recheck.CallEvery, Now: time.Now, Sleep: catalog.Pause}).Config(sso)
 	h := &Handler{
 		Catalog: &catalog.Refresher{
-			Lister: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), org, s.SSOInstanceARN),
+			Lister: directory(catalog.CallEvery),
 			Store:  names,
 			Emails: names,
 			Now:    time.Now,
-			Pause:  catalog.Pause,
 			Logger: logger,
 		},
 		Sweep: &Sweep{
@@ -128,7 +129,7 @@ func run() int {
 		},
 		Claims: &claims.Sweep{Table: table, Now: time.Now},
 		People: &recheck.Checker{
-			Directory: identitycenter.New(ssoadmin.NewFromConfig(slow), identitystore.NewFromConfig(slow), nil, s.SSOInstanceARN),
+			Directory: directory(recheck.CallEvery),
 			Table:     table,
 			Store:     store,
 			Tokens:    tasktoken.Resumer{API: steps},
@@ -141,7 +142,7 @@ func run() int {
 			Logger:    logger,
 		},
 		Drift: &drift.Engine{
-			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), org, s.SSOInstanceARN),
+			Directory: directory(drift.CallEvery),
 			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
 			Policy:    policy,
 			Leases:    table,

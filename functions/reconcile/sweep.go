@@ -72,7 +72,7 @@ type Removal struct {
 	Subject   access.Subject `json:"subject"`
 	// Granted allows revoke to remove the access even if the table does not
 	// answer.
-	Granted bool `json:"grant_started"`
+	Granted bool `json:"granted"`
 }
 
 var _ SweepTable = (*requests.Store)(nil)

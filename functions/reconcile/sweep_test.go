@@ -699,3 +699,19 @@ func TestLookFindsARequestByItsLease(t *testing.T) {
 		}
 	}
 }
+
+// TestRemovalPayload: a look never says that its own Grant succeeded, which would
+// let revoke remove access that the table knows nothing of.
+func TestRemovalPayload(t *testing.T) {
+	payload, err := json.Marshal(Removal{Operation: "confirm", RequestID: "abc", Granted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(payload, &fields); err != nil {
+		t.Fatal(err)
+	}
+	if _, says := fields["grant_started"]; says || fields["granted"] != true || fields["operation"] != "confirm" {
+		t.Errorf("the payload is %s", payload)
+	}
+}

@@ -20,13 +20,14 @@ var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // inForce is a policy that covers one permission set, or can't be read.
 type inForce struct {
 	set        string
+	approvers  []string
 	exemptions []access.Exemption
 	err        error
 }
 
 func (p inForce) Load(context.Context) (access.Policy, string, error) {
 	return access.Policy{
-		Accounts:   []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}}},
+		Accounts:   []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}, Approvers: p.approvers}},
 		Exemptions: p.exemptions,
 	}, "digest", p.err
 }
@@ -82,9 +83,19 @@ func TestDrift(t *testing.T) {
 	const drift = `{"operation":"drift","run":"r","index":2}`
 	removal := "drift " + subject.Key() + " m-1"
 	revoke := access.Run{ID: "r", Mode: access.DriftRevoke}
-	asked := func(a *access.RunAnswer) access.Run {
-		return access.Run{ID: "r", Mode: access.DriftRevoke, Guard: access.GuardTooMany, Answer: a}
+	asked := func(answers ...access.RunAnswer) access.Run {
+		r := access.Run{ID: "r", Mode: access.DriftRevoke, Guard: access.GuardTooMany, Answers: answers, Answer: &access.RunAnswer{At: nine}}
+		if len(answers) > 0 {
+			r.Answer = &answers[len(answers)-1]
+		}
+		return r
 	}
+	open := func(r access.Run) access.Run { r.Answer = nil; return r }
+	ann := access.Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: "p-ann"}
+	said := func(remove bool, from, to int) access.RunAnswer {
+		return access.RunAnswer{Remove: remove, By: ann, At: nine, Findings: [][2]int{{from, to}}}
+	}
+	by := func(p access.Person) access.Run { a := said(true, 0, 4); a.By = p; return asked(a) }
 	unavailable := access.Errorf(access.CodeUnavailable, "x")
 	tests := []struct {
 		name       string
@@ -92,7 +103,8 @@ func TestDrift(t *testing.T) {
 		run        access.Run
 		rowErr     error
 		off        bool
-		set        string // permission set that the policy in force covers; "": the one that was found
+		approvers  []string // of the policy in force; nil: ann
+		set        string   // permission set that the policy in force covers; "": the one that was found
 		policyErr  error
 		exemptions []access.Exemption
 		userErr    error
@@ -114,15 +126,29 @@ func TestDrift(t *testing.T) {
 		{name: "a run of an event", run: access.Run{ID: "r", Mode: access.DriftRevoke, Partial: true}, want: access.CodeRefused},
 		{name: "a run without a row", payload: `{"operation":"drift","run":"other","index":2}`, run: revoke, want: access.CodeRefused},
 		{name: "the row can't be read", run: revoke, rowErr: unavailable, want: access.CodeUnavailable},
-		{name: "nobody has answered yet", run: asked(nil), want: access.CodeRefused},
-		{name: "nobody answered in time", run: asked(&access.RunAnswer{At: nine}), want: access.CodeRefused},
-		{name: "a person leaves it", run: asked(&access.RunAnswer{By: access.Person{SlackID: "U1"}}), want: access.CodeRefused},
-		{name: "a person lets it be removed, above the limit", run: asked(&access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}}), calls: []string{removal}},
+		{name: "nobody has answered yet", run: open(asked()), want: access.CodeRefused},
+		{name: "nobody answered in time", run: asked(), want: access.CodeRefused},
+		{name: "a person leaves it", run: asked(said(false, 0, 4)), want: access.CodeRefused},
+		{name: "a person lets it be removed, above the limit", run: asked(said(true, 0, 4)), calls: []string{removal}},
+		{name: "a person lets it be removed, another leaves the rest", run: asked(said(false, 0, 2), said(true, 2, 3)), calls: []string{removal}},
+		{name: "a person lets others be removed", run: asked(said(true, 0, 2), said(true, 3, 9)), want: access.CodeRefused},
+		{name: "a person leaves it, another lets the rest be removed", run: asked(said(true, 0, 2), said(false, 2, 3)), want: access.CodeRefused},
+		{name: "a person lets it be removed, and the time was over for the rest", run: func() access.Run {
+			r := asked(said(true, 2, 3))
+			r.Answer = &access.RunAnswer{At: nine}
+			return r
+		}(), calls: []string{removal}},
+		{name: "a person lets it be removed, and the run still asks", run: open(asked(said(true, 0, 4))), want: access.CodeRefused},
+		{name: "who let it go approves it no more", run: asked(said(true, 0, 4)), approvers: []string{"bob@example.com"}, want: access.CodeRefused},
+		{name: "nobody approves it any more", run: asked(said(true, 0, 4)), approvers: []string{}, want: access.CodeRefused},
+		{name: "who let it go has no user", run: by(access.Person{SlackID: "U1", Email: "ann@example.com"}), want: access.CodeRefused},
+		{name: "who let it go has a secondary domain", run: by(access.Person{Email: "ann@example.com", PrincipalID: "p-ann", SecondaryDomain: true}), want: access.CodeRefused},
+		{name: "nobody let it go", run: by(access.Person{}), want: access.CodeRefused},
 		{name: "removals are switched off", run: revoke, off: true, limit: 9, want: access.CodeRefused},
-		{name: "removals are switched off, whatever a person says", run: asked(&access.RunAnswer{Remove: true}), off: true, want: access.CodeRefused},
+		{name: "removals are switched off, whatever a person says", run: asked(said(true, 0, 4)), off: true, want: access.CodeRefused},
 
 		{name: "exempt", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
-		{name: "exempt, though a person lets it be removed", run: asked(&access.RunAnswer{Remove: true}), exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
+		{name: "exempt, though a person lets it be removed", run: asked(said(true, 0, 4)), exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
 		{name: "exempt by another of the user's emails", run: revoke, limit: 1,
 			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Email = "JANE.DOE@example.com" })}, want: access.CodeExempt},
 		{name: "another person's exemption", run: revoke, limit: 1,
@@ -138,6 +164,10 @@ func TestDrift(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var calls []string
 			var in Input
+			approvers := test.approvers
+			if approvers == nil {
+				approvers = []string{"Ann@example.com"}
+			}
 			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr}
 			known := map[string][]string{subject.PrincipalID: {"Jane@Example.com", "jane.doe@example.com"}}
 			if test.userGone {
@@ -161,7 +191,7 @@ func TestDrift(t *testing.T) {
 				Findings: findings{"r2": {Subject: subject, MembershipID: "m-1"}},
 				Rows:     table,
 				Users:    users{known, test.userErr},
-				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.exemptions, test.policyErr},
+				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), approvers, test.exemptions, test.policyErr},
 
 				RemovalsOff: test.off, Limit: test.limit,
 				Now: func() time.Time { return nine },

@@ -26,12 +26,13 @@ func (findingsOf) Finding(_ context.Context, run string, index int) (access.Find
 type anyPolicy struct{}
 
 func (anyPolicy) Load(context.Context) (access.Policy, string, error) {
-	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}}, "d", nil
+	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}}}}, "d", nil
 }
 
 // Whatever an execution sends: access is taken away past the table only where
-// the payload says that Grant had begun and the row is not there or can't be
-// read, and then of the payload's own subject; a finding is removed only if the
+// the payload says that the access was granted and the row can't be read, or
+// that the execution's own Grant succeeded and the row is not there, and then of
+// the payload's own subject; a finding is removed only if the
 // run has it.
 func FuzzTask(f *testing.F) {
 	f.Add([]byte(input), byte(0))
@@ -41,7 +42,7 @@ func FuzzTask(f *testing.F) {
 		`{"operation":"confirm","request_id":"one","grant_started":true}`, `{"operation":"drift","run":"run1","index":1}`, `{"operation":"drift","run":"run1","index":-1}`,
 		`{"operation":"settle","run":"run1","index":2}`, `{"operation":"settle","lease":"account#1#a#u"}`, `{"operation":"remove","subject":{"account_id":"1"},"grant_started":true}`,
 		`{"operation":"start","request_id":"one","execution":"arn","state":{"EnteredTime":"2026-03-02T09:00:00Z"},"round":0}`, `{"operation":"start","state":{"EnteredTime":"9999"}}`, `{"operation":"start","state":[]}`,
-		`{"operation":"start","grant_started":"true"}`, `{}`, `null`,
+		`{"operation":"start","grant_started":"true"}`, `{"operation":"confirm","request_id":"one","granted":true}`, `{}`, `null`,
 	} {
 		f.Add([]byte(payload), byte(1))
 	}
@@ -69,13 +70,14 @@ func FuzzTask(f *testing.F) {
 					return access.Request{ID: id}, answer
 				},
 				rebuild: func(id, execution string, granted bool, s access.Subject) (bool, error) {
-					if !requested || access.CodeOf(answer) != access.CodeNotFound || id != in.RequestID || execution != in.Execution || granted != in.GrantStarted || s != in.Subject {
+					if !requested || access.CodeOf(answer) != access.CodeNotFound || id != in.RequestID || execution != in.Execution || granted != (in.GrantStarted || in.Granted) || s != in.Subject {
 						t.Errorf("%s rebuilds %q for %q, %+v", payload, id, execution, s)
 					}
 					return false, nil
 				},
 				takeAway: func(id string, s access.Subject, rowGone bool) error {
-					if !requested || answer == nil || !in.GrantStarted || id != in.RequestID || s != in.Subject || rowGone != (access.CodeOf(answer) == access.CodeNotFound) {
+					rowless := access.CodeOf(answer) == access.CodeNotFound
+					if !requested || answer == nil || !in.GrantStarted && (rowless || !in.Granted) || id != in.RequestID || s != in.Subject || rowGone != (access.CodeOf(answer) == access.CodeNotFound) {
 						t.Errorf("%s takes away %q, %+v", payload, id, s)
 					}
 					return nil
@@ -104,6 +106,7 @@ func FuzzTask(f *testing.F) {
 			Rows:  &rows{runs: map[string]access.Run{"run1": {ID: "run1", Mode: access.DriftRevoke}}},
 			Now:   func() time.Time { return now },
 			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+			Count: func(string, map[string]string) {},
 			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		_, err := h.Handle(t.Context(), in)

@@ -10,6 +10,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/lambdaerr"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/task"
 )
 
@@ -21,6 +22,9 @@ type Input struct {
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
+	// Granted is what a sweep or a look read in the row: the access was granted,
+	// by another execution.
+	Granted bool `json:"granted"`
 	// State is the state's part of Step Functions' context object, and Round how
 	// often the removal has started over. The previous release sends neither.
 	State struct{ EnteredTime string } `json:"state"`
@@ -37,6 +41,9 @@ func (in Input) began() (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, in.State.EnteredTime)
 	return at, err == nil && in.Operation == "start" && in.Round == 0
 }
+
+// wasGranted reports whether the sender knows that the access was granted.
+func (in Input) wasGranted() bool { return in.GrantStarted || in.Granted }
 
 // LogArgs says in a log line what the task is about.
 func (in Input) LogArgs() []any {
@@ -118,6 +125,7 @@ type Handler struct {
 	Limit int
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error
+	Count func(name string, dims map[string]string)
 	Log   *slog.Logger
 }
 
@@ -131,9 +139,11 @@ type Handler struct {
 // Of a finding, settle fails with AlreadyGone where somebody else removed the
 // access. Of a lease, it answers which finding's removal ended, and how.
 //
-// Where the table does not answer and Grant had succeeded, the access is
-// deleted without it; that is still an error, so that the removal is tried
-// again until the lease is settled.
+// Where the table does not answer and the access was granted, it is deleted
+// without the table; that is still an error, so that the removal is tried again
+// until the lease is settled. Where the table has neither row nor lease, only the
+// execution whose own Grant succeeded has the access deleted. That is an error,
+// too, and raises the alarm RevokeFailed.
 func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Log.With(in.LogArgs()...)
 	switch in.Operation {
@@ -150,15 +160,16 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 
 // drift starts the deletion of a finding, if the run's row authorizes it: whoever
 // starts executions can't. The run went by the policy that was in force when it
-// began, and may have waited for a person since: what the policy in force now
-// does not cover, or exempts, stays.
+// began, and may have waited for people since: what the policy in force now
+// does not cover, or exempts, stays, and so does what was let go by somebody who
+// may not decide about it any more.
 func (h *Handler) drift(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
 	}
 	run, err := h.Rows.Run(ctx, in.Run)
-	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove() {
-		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove anything", in.Run)
+	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove(in.Index) {
+		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", in.Run, in.Index)
 	}
 	if err != nil {
 		return err
@@ -171,7 +182,8 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 	if err != nil {
 		return err
 	}
-	if !access.NewIndex(&policy).Covers(f.Target) {
+	index := access.NewIndex(&policy)
+	if !index.Covers(f.Target) {
 		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
 	}
 	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
@@ -181,7 +193,10 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 		return err
 	}
 	reserve := func(ctx context.Context) error { return h.Rows.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
-	if run.HasConsent() {
+	if run.Guard != "" {
+		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
+			return access.Errorf(access.CodeRefused, "%s let it go, and may not decide about it any more", by.Email)
+		}
 		reserve = nil // the limit is for removals that nobody agreed to
 	}
 	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)
@@ -230,7 +245,7 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 	wait := in.Operation == "confirm"
 	r, err := h.release(ctx, in)
 	if isRowGone(err) {
-		known, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.GrantStarted, in.Subject)
+		known, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
 		switch {
 		case rebuildErr != nil:
 			err = rebuildErr
@@ -247,7 +262,7 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 			log.InfoContext(ctx, "revoked", "removal", r.Removal, "subject", r.Subject().Key())
 		}
 		return nil
-	case errors.Is(err, leases.ErrTable) && in.GrantStarted:
+	case errors.Is(err, leases.ErrTable) && in.wasGranted():
 		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
 		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
 			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", lambdaerr.Message(takeErr))
@@ -282,12 +297,16 @@ func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, er
 	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == "confirm")
 }
 
-// withoutLease removes the access of a request of which the table has neither a row
-// nor a lease: it was restored to an earlier time, or somebody deleted both.
-// Nothing can record that removal, and so it returns noRow even when nothing is
-// left: that raises the alarm.
+// withoutLease is for a request of which the table has neither a row nor a lease:
+// it was restored to an earlier time, or somebody deleted both. If the calling
+// execution's own Grant created the access, it is removed. Sweeps, looks, and
+// executions that took a removal over remove nothing: they have nothing but an
+// id and a subject, which might be anybody's. Nothing can record what happens
+// here, so it raises the alarm, and returns noRow even when nothing is left.
 func (h *Handler) withoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
+	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {
+		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request: nothing is removed", "subject", in.Subject.Key())
 		return noRow
 	}
 	if err := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, true); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/task"
 )
 
@@ -82,6 +83,7 @@ func TestHandle(t *testing.T) {
 		takeAway   error
 		gone       bool
 		goneErr    error
+		counted    int // of RevokeFailed
 		want       access.Code
 		calls      []string
 	}{
@@ -114,23 +116,23 @@ func TestHandle(t *testing.T) {
 			want: access.CodeUnavailable, calls: slices.Repeat([]string{"release false"}, tableTries),
 		},
 		{
-			name: "neither row nor lease, access still there", answers: []error{notFound}, want: access.CodeInProgress,
+			name: "neither row nor lease, access still there", counted: 1, answers: []error{notFound}, want: access.CodeInProgress,
 			calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "neither row nor lease, access gone", answers: []error{notFound}, gone: true, want: access.CodeNotFound,
+			name: "neither row nor lease, access gone", counted: 1, answers: []error{notFound}, gone: true, want: access.CodeNotFound,
 			calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "neither row nor lease, Identity Center busy", answers: []error{notFound}, takeAway: access.Errorf(access.CodeConflict, "x"),
+			name: "neither row nor lease, Identity Center busy", counted: 1, answers: []error{notFound}, takeAway: access.Errorf(access.CodeConflict, "x"),
 			want: access.CodeConflict, calls: []string{"release false", "rebuild", "take away, row gone"},
 		},
 		{
-			name: "neither row nor lease, absence not known", answers: []error{notFound}, goneErr: access.Errorf(access.CodeThrottled, "x"),
+			name: "neither row nor lease, absence not known", counted: 1, answers: []error{notFound}, goneErr: access.Errorf(access.CodeThrottled, "x"),
 			want: access.CodeThrottled, calls: []string{"release false", "rebuild", "take away, row gone", "gone?"},
 		},
 		{
-			name: "neither row nor lease, and nothing was granted", notStarted: true, answers: []error{notFound}, want: access.CodeNotFound,
+			name: "neither row nor lease, and nothing was granted", counted: 1, notStarted: true, answers: []error{notFound}, want: access.CodeNotFound,
 			calls: []string{"release false", "rebuild"},
 		},
 		{
@@ -165,7 +167,7 @@ func TestHandle(t *testing.T) {
 			}
 			in.GrantStarted = !test.notStarted
 			now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-			var calls []string
+			var calls, counted []string
 			same := func(id string, s access.Subject) {
 				if id != "one" || s != subject {
 					t.Errorf("asked about %s, %+v", id, s)
@@ -203,9 +205,13 @@ func TestHandle(t *testing.T) {
 				},
 				Now:   func() time.Time { return now },
 				Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+				Count: func(name string, _ map[string]string) { counted = append(counted, name) },
 				Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			_, err := h.Handle(context.Background(), in)
+			if want := slices.Repeat([]string{metric.RevokeFailed}, test.counted); !slices.Equal(counted, want) {
+				t.Errorf("counted %q, want %q", counted, want)
+			}
 			if got := access.CodeOf(err); got != test.want {
 				t.Errorf("error = %v (%q), want %q", err, got, test.want)
 			}
@@ -213,6 +219,89 @@ func TestHandle(t *testing.T) {
 				t.Errorf("calls = %q, want %q", calls, test.calls)
 			}
 		})
+	}
+}
+
+// TestNeitherRowNorLease: only an execution whose own Grant succeeded has access
+// removed of which the table knows nothing. A sweep, a look, or an execution that
+// took a removal over would have the access removed of whomever its payload
+// names. All of them raise the alarm.
+func TestNeitherRowNorLease(t *testing.T) {
+	const of = `"request_id":"one","subject":{"kind":"account","account_id":"111122223333","permission_set":"ReadOnly","permission_set_arn":"arn:ps-1","principal_id":"p-1"}`
+	for _, test := range []struct {
+		name, payload string
+		removes       bool
+	}{
+		{"the request's execution", `{"operation":"start","execution":"arn",` + of + `,"grant_started":true}`, true},
+		{"the request's execution, confirming", `{"operation":"confirm","execution":"arn",` + of + `,"grant_started":true}`, true},
+		{"its Grant failed", `{"operation":"start","execution":"arn",` + of + `,"grant_started":false}`, false},
+		{"it took the removal over", `{"operation":"confirm","execution":"other",` + of + `,"grant_started":false}`, false},
+		{"a sweep", `{"operation":"start","execution":"sweep",` + of + `,"granted":true}`, false},
+		{"a sweep, confirming", `{"operation":"confirm","execution":"sweep",` + of + `,"granted":true}`, false},
+		{"a look", `{"operation":"confirm",` + of + `,"granted":true}`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var in Input
+			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
+				t.Fatal(err)
+			}
+			var removed, counted []string
+			h := &Handler{
+				Leases: &mockLeases{
+					release: func(string, string, bool) (access.Request, error) {
+						return access.Request{}, access.Errorf(access.CodeNotFound, "no row")
+					},
+					rebuild: func(string, string, bool, access.Subject) (bool, error) { return false, nil },
+					takeAway: func(_ string, s access.Subject, _ bool) error {
+						removed = append(removed, s.Key())
+						return nil
+					},
+					gone: func(string, access.Subject) (bool, error) { return true, nil },
+				},
+				Now:   time.Now,
+				Count: func(name string, _ map[string]string) { counted = append(counted, name) },
+				Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+			}
+			_, err := h.Handle(t.Context(), in)
+			if access.CodeOf(err) != access.CodeNotFound || !slices.Equal(counted, []string{"RevokeFailed"}) {
+				t.Errorf("error %v, counted %q; want NotFound, RevokeFailed", err, counted)
+			}
+			var want []string
+			if test.removes {
+				want = []string{subject.Key()}
+			}
+			if !slices.Equal(removed, want) {
+				t.Errorf("removed %q, want %q", removed, want)
+			}
+		})
+	}
+}
+
+// TestTableDown: who read in the row that the access was granted has it removed
+// without the table, as the request's own execution does.
+func TestTableDown(t *testing.T) {
+	for payload, want := range map[string]bool{
+		`{"operation":"confirm","request_id":"one","grant_started":true}`: true, `{"operation":"confirm","request_id":"one","granted":true}`: true, `{"operation":"confirm","request_id":"one"}`: false,
+	} {
+		var in Input
+		if err := json.Unmarshal([]byte(payload), &in); err != nil {
+			t.Fatal(err)
+		}
+		now, removed := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), false
+		h := &Handler{
+			Leases: &mockLeases{
+				release: func(string, string, bool) (access.Request, error) {
+					return access.Request{}, tableDown(access.CodeUnavailable)
+				},
+				takeAway: func(_ string, _ access.Subject, rowGone bool) error { removed = !rowGone; return nil },
+			},
+			Now:   func() time.Time { return now },
+			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		}
+		if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != access.CodeUnavailable || removed != want {
+			t.Errorf("%s: error %v, removed %t", payload, err, removed)
+		}
 	}
 }
 

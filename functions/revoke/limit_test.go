@@ -74,7 +74,7 @@ func (endless) Finding(context.Context, string, int) (access.Finding, error) {
 // over days: never are more findings removed within 24 hours without a person's
 // consent than the limit.
 func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
-	removedInAll, refused := 0, 0
+	removedInAll, consented, refused := 0, 0, 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 9))
 		limit := r.IntN(6)
@@ -91,10 +91,14 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if run := c.runs[ref.Run]; !run.MayRemove() {
-					t.Errorf("seed %d: %+v removes something", seed, run)
-				} else if !run.HasConsent() {
+				if run := c.runs[ref.Run]; !run.MayRemove(ref.Index) {
+					t.Errorf("seed %d: %+v removes its finding %d", seed, run, ref.Index)
+				} else if run.Guard == "" {
 					removed = append(removed, now)
+				} else if by := run.AnswerAbout(ref.Index).By; by.Email != "ann@example.com" {
+					t.Errorf("seed %d: %s lets something be removed", seed, by.Email)
+				} else {
+					consented++
 				}
 				return nil
 			}},
@@ -108,7 +112,9 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 				Guard: []access.Guard{"", "", access.GuardTooMany}[r.IntN(3)],
 			}
 			if r.IntN(3) == 0 {
-				run.Answer = &access.RunAnswer{Remove: r.IntN(2) == 0, At: now}
+				by := []access.Person{{Email: "ann@example.com", PrincipalID: "p-ann"}, {Email: "eve@example.com", PrincipalID: "p-eve"}}[r.IntN(2)]
+				run.Answer = &access.RunAnswer{Remove: r.IntN(2) == 0, At: now, By: by, Findings: [][2]int{{r.IntN(3), 3 + r.IntN(5)}}}
+				run.Answers = []access.RunAnswer{*run.Answer}
 			}
 			c.runs[run.ID] = run
 			var all sync.WaitGroup
@@ -149,7 +155,7 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 		}
 		removedInAll += len(removed)
 	}
-	if removedInAll < 300 || refused < 300 {
-		t.Errorf("%d removals and %d refusals: it shows nothing", removedInAll, refused)
+	if removedInAll < 300 || refused < 300 || consented < 50 {
+		t.Errorf("%d removals, %d with consent, and %d refusals: it shows nothing", removedInAll, consented, refused)
 	}
 }

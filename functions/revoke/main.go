@@ -16,6 +16,7 @@ import (
 	"sso-elevator/functions/internal/env"
 	"sso-elevator/functions/internal/identitycenter"
 	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/internal/metric"
 	"sso-elevator/functions/internal/policyinforce"
 	"sso-elevator/functions/internal/requests"
 	"sso-elevator/functions/internal/runs"
@@ -61,6 +62,7 @@ func run() int {
 		RemovalsOff: !s.AllowRemovals, Limit: s.MaxRemovals,
 		Now:   time.Now,
 		Sleep: leases.Sleep,
+		Count: metric.Count,
 		Log:   logger,
 	}
 	task.Start(logger, h.Handle)

@@ -202,6 +202,7 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 // definitions are the two machines with the functions by their names.
 func definitions() (request, reconcile *machine, err error) {
 	text, err := statemachine.RequestPlaceholders{
+		Partition:        "aws",
 		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
 		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
 		RetryIntervalSeconds: seconds(retryInterval), RetryMaxDelaySeconds: seconds(retryMaxDelay),
@@ -215,6 +216,7 @@ func definitions() (request, reconcile *machine, err error) {
 		return nil, nil, fmt.Errorf("request machine: %w", err)
 	}
 	text, err = statemachine.ReconcilePlaceholders{
+		Partition:         "aws",
 		ReconcileFunction: "reconcile", EvaluateFunction: "evaluate", AwaitFunction: "await",
 		NotifyFunction: "notify", RevokeFunction: "revoke", AuditFunction: "audit",
 		RetryIntervalSeconds: seconds(retryInterval), RetryMaxDelaySeconds: seconds(retryMaxDelay),

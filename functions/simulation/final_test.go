@@ -115,7 +115,7 @@ func (l *ledger) finalRemovals() {
 		if made == nil || !strings.HasSuffix(made.key, "#"+rec.SSOUserPrincipalID) {
 			l.broken(3, "there is a record that %+v was removed, and the system did not: %+v", ref, rec)
 		}
-		if run, found := l.world.table.run(ref.Run); !found || !run.MayRemove() {
+		if run, found := l.world.table.run(ref.Run); !found || !run.MayRemove(ref.Index) {
 			l.broken(3, "there is a record that %+v was removed, which its run may not", ref)
 		}
 	}

@@ -48,7 +48,7 @@ func wire(w *world, name string) handler {
 	held := &leases.Leases{Table: store, IdentityCenter: center, Now: w.clock.now, Sleep: sleep}
 	count := func(name string, _ map[string]string) { w.ledger.counted(name) }
 	claimed := &claims.Claims{Table: store, Limit: openRequests, Now: w.clock.now}
-	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Live: catalog.NewLive(center, w.clock.now), Now: w.clock.now, Logger: w.logger}
+	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger}
 	users := &directory.Directory{
 		Center: center, Index: &catalog.EmailIndex{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger},
 		Count: count, Logger: w.logger,
@@ -62,6 +62,7 @@ func wire(w *world, name string) handler {
 		h := &ingress.Handler{
 			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, users, team, nil, w.clock.now),
 			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
+			Findings:       runs.New(w.objects, catalogBucket),
 			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
 			Refresh:        func() bool { return false },
 			TeamID:         team, AppID: app, Account: account, Durations: append(slices.Clone(durations), longDuration), Now: w.clock.now, Logger: w.logger,
@@ -94,7 +95,7 @@ func wire(w *world, name string) handler {
 	case "revoke":
 		return edge(w, (&revoke.Handler{
 			Leases: held, Findings: runs.New(w.objects, catalogBucket), Rows: store, Users: center, Policy: policy, Limit: maxRemovals,
-			Now: w.clock.now, Sleep: sleep, Log: w.logger,
+			Now: w.clock.now, Sleep: sleep, Count: count, Log: w.logger,
 		}).Handle)
 	case "audit":
 		return edge(w, (&audit.Handler{

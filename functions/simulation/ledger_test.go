@@ -300,17 +300,20 @@ func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 	}
 	ref := *lease.Drift
 	run, found := l.world.table.run(ref.Run)
-	if !found || !run.MayRemove() {
+	if !found || !run.MayRemove(ref.Index) {
 		l.broken(6, "%s is removed for the run %s, which may not: %+v", key, ref.Run, run)
 	}
 	now := l.world.clock.now()
+	if operation == "drift" && run.Guard != "" && !l.decides(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
+		l.broken(6, "%s is removed for the run %s, let go by somebody who approves it in no policy in force: %+v", key, ref.Run, run)
+	}
 	if operation == "drift" && l.exempt(key, inv.began) {
 		l.broken(6, "%s is removed for the run %s, and every policy in force exempts it", key, ref.Run)
 	}
 	if l.removals[ref] != nil {
 		return
 	}
-	l.removals[ref] = &removal{key, now, run.HasConsent()}
+	l.removals[ref] = &removal{key, now, run.Guard != ""}
 	without := 0
 	for _, r := range l.removals {
 		if !r.consent && now.Sub(r.first) <= 24*time.Hour {
@@ -320,6 +323,12 @@ func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 	if without > maxRemovals {
 		l.broken(6, "%d findings were removed within 24 hours without a person's consent, the last one %s", without, key)
 	}
+}
+
+// decides reports whether some policy that was in force since then lets who gave
+// the answer decide about the target.
+func (l *ledger) decides(a *access.RunAnswer, t access.Target, since time.Time) bool {
+	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, t) })
 }
 
 // exempt reports whether all policies that were in force since then exempt it.

@@ -4,6 +4,7 @@ package compile
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,8 +16,12 @@ import (
 // on two, a call passes from thread to thread (docs/performance.md).
 var Environment = map[string]string{"GOMAXPROCS": "1"}
 
+// Mode is what everybody needs to run a function: Lambda's user is not the one
+// who built it, and the mode of the file goes with it.
+const Mode fs.FileMode = 0o755
+
 // Function compiles ./functions/<name> of the Go module at root into the file
-// to: a static binary for Linux on goarch. The same source gives the same bytes
+// to: a static binary for Linux on goarch, of that Mode whatever the umask. The same source gives the same bytes
 // on any machine with the same Go. What the compiler says is in the error.
 func Function(root, name, goarch, to string) error {
 	cmd := exec.Command("go", "build",
@@ -36,5 +41,5 @@ func Function(root, name, goarch, to string) error {
 		}
 		return fmt.Errorf("build function %s for %s:\n%s", name, goarch, said)
 	}
-	return nil
+	return os.Chmod(to, Mode)
 }

@@ -21,12 +21,13 @@ type bucketsAPI interface {
 	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 	GetObjectLockConfiguration(context.Context, *s3.GetObjectLockConfigurationInput, ...func(*s3.Options)) (*s3.GetObjectLockConfigurationOutput, error)
 	GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error)
+	GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...func(*s3.Options)) (*s3.GetBucketPolicyOutput, error)
 	GetBucketEncryption(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
 }
 
 // checkAuditBucket looks at the bucket that exists already. It writes nothing,
 // so whether the functions may write is told from whose the bucket is.
-func checkAuditBucket(ctx context.Context, api bucketsAPI, s *settings.Settings, account, region string) ([]finding, error) {
+func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAPI, s *settings.Settings, account, partition, region string) ([]finding, error) {
 	bucket, wantMFADelete := s.ExistingAuditBucket, s.MFADelete
 	if bucket == "" {
 		found := finding{Status: ready, Found: "the deployment makes it"}
@@ -60,7 +61,7 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, s *settings.Settings,
 		add(ready, bucket+" exists and is this account's", "")
 	case errors.As(err, &response) && response.HTTPStatusCode() == 403:
 		add(warning, bucket+" is another account's, so its policy decides whether records can be written",
-			fmt.Sprintf("Let the bucket's policy allow s3:PutObject to arn:aws:iam::%s:root, for the records' prefix and policies/*.", account))
+			fmt.Sprintf("Let the bucket's policy allow s3:PutObject to arn:%s:iam::%s:root, for the records' prefix and policies/*.", partition, account))
 	default:
 		return nil, err
 	}
@@ -68,7 +69,8 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, s *settings.Settings,
 	for _, look := range []func() (finding, error){
 		func() (finding, error) { return objectLock(ctx, api, bucket) },
 		func() (finding, error) { return versioning(ctx, api, bucket, wantMFADelete) },
-		func() (finding, error) { return encryption(ctx, api, bucket, s, account) },
+		func() (finding, error) { return encryption(ctx, api, bucket, s, account, partition) },
+		func() (finding, error) { return bucketPolicy(ctx, api, functions, s, partition) },
 	} {
 		f, err := look()
 		if err != nil {
@@ -97,7 +99,7 @@ func objectLock(ctx context.Context, api bucketsAPI, bucket string) (finding, er
 	const fix = "To keep records from being deleted, turn Object Lock on, with a default retention."
 	out, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
 	if is(err, "ObjectLockConfigurationNotFoundError") {
-		return finding{Status: warning, Found: "no Object Lock: who may delete from the bucket may delete records", Fix: fix}, nil
+		return finding{Status: warning, Found: "no Object Lock: whoever may change the bucket's policy may delete records", Fix: fix}, nil
 	}
 	if err != nil {
 		return finding{}, err
@@ -130,7 +132,7 @@ func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelet
 
 // encryption looks at the key of the bucket. S3 takes a key's ARN, its id or an
 // alias, and answers with what it was given.
-func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.Settings, account string) (finding, error) {
+func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.Settings, account, partition string) (finding, error) {
 	out, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
 	if is(err, "ServerSideEncryptionConfigurationNotFoundError") {
 		return finding{Status: ready, Found: "encrypted with S3's own keys"}, nil
@@ -141,7 +143,7 @@ func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.
 	if out.ServerSideEncryptionConfiguration != nil {
 		for _, rule := range out.ServerSideEncryptionConfiguration.Rules {
 			if d := rule.ApplyServerSideEncryptionByDefault; d != nil && aws.ToString(d.KMSMasterKeyID) != "" {
-				return ownKey(aws.ToString(d.KMSMasterKeyID), s, account), nil
+				return ownKey(aws.ToString(d.KMSMasterKeyID), s, account, partition), nil
 			}
 		}
 	}
@@ -150,7 +152,7 @@ func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.
 
 // ownKey compares the key of the bucket with those that the function audit may
 // use.
-func ownKey(key string, s *settings.Settings, account string) finding {
+func ownKey(key string, s *settings.Settings, account, partition string) finding {
 	const without = "without it no record is written, and access without a record is taken back."
 	if strings.HasSuffix(key, "alias/aws/s3") {
 		return finding{Status: ready, Found: "encrypted with " + key + ", which S3 lets everybody of its account use"}
@@ -160,7 +162,7 @@ func ownKey(key string, s *settings.Settings, account string) finding {
 	if names == "" {
 		setting, names = "kms_key_arn", s.KMSKeyARN
 	}
-	policy := fmt.Sprintf("Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:aws:iam::%s:root: %s", account, without)
+	policy := fmt.Sprintf("Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:%s:iam::%s:root: %s", partition, account, without)
 	switch {
 	case names != "" && (names == key || strings.HasSuffix(names, ":key/"+key)):
 		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s, which the function audit's role may use; whether its policy lets it can't be read from here", key), Fix: policy}

@@ -404,6 +404,7 @@ func TestAuditBucket(t *testing.T) {
 		locked    = "ready: Object Lock COMPLIANCE for 2 years"
 		versioned = "ready: versioning Enabled, MFA delete Enabled"
 		encrypted = "ready: encrypted without a key of your own"
+		later     = "warning: whether its policy protects the records can be checked once the function sso-elevator-audit exists: the statements name its role"
 	)
 	tests := []struct {
 		name   string
@@ -414,37 +415,37 @@ func TestAuditBucket(t *testing.T) {
 	}{
 		{"made", "", fakeBucket{}, false, []string{"ready: the deployment makes it"}},
 		{"made, with MFA delete", "", fakeBucket{}, true, []string{"warning: the deployment makes it; s3_mfa_delete is not CloudFormation's to set"}},
-		{"all good", "audit", good, true, []string{exists, locked, versioned, encrypted}},
+		{"all good", "audit", good, true, []string{exists, locked, versioned, encrypted, later}},
 		{"none", "audit", fakeBucket{head: status4xx(404)}, false, []string{"missing: audit does not exist"}},
 		{"moved", "audit", fakeBucket{head: status4xx(301)}, false, []string{"missing: audit is not in eu-central-1"}},
 		{"elsewhere", "audit", fakeBucket{region: "us-east-1"}, false, []string{"missing: audit is in us-east-1, the deployment in eu-central-1"}},
 		{"another account's", "audit", change(func(b *fakeBucket) { b.headOwn = status4xx(403) }), false,
-			[]string{"warning: audit is another account's, so its policy decides whether records can be written", locked, versioned, encrypted}},
+			[]string{"warning: audit is another account's, so its policy decides whether records can be written", locked, versioned, encrypted, later}},
 		{"no lock", "audit", change(func(b *fakeBucket) { b.lock, b.lockErr = nil, notFound }), false,
-			[]string{exists, "warning: no Object Lock: who may delete from the bucket may delete records", versioned, encrypted}},
+			[]string{exists, "warning: no Object Lock: whoever may change the bucket's policy may delete records", versioned, encrypted, later}},
 		{"a lock without retention", "audit", change(func(b *fakeBucket) {
 			b.lock = &s3.GetObjectLockConfigurationOutput{ObjectLockConfiguration: &s3types.ObjectLockConfiguration{ObjectLockEnabled: s3types.ObjectLockEnabledEnabled}}
-		}), false, []string{exists, "warning: Object Lock without a default retention locks no record", versioned, encrypted}},
+		}), false, []string{exists, "warning: Object Lock without a default retention locks no record", versioned, encrypted, later}},
 		{"MFA delete demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), true,
-			[]string{exists, locked, "missing: versioning never turned on, MFA delete off; s3_mfa_delete demands it", encrypted}},
+			[]string{exists, locked, "missing: versioning never turned on, MFA delete off; s3_mfa_delete demands it", encrypted, later}},
 		{"MFA delete not demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), false,
-			[]string{exists, locked, "ready: versioning never turned on, MFA delete off", encrypted}},
+			[]string{exists, locked, "ready: versioning never turned on, MFA delete off", encrypted, later}},
 		{"a key of one's own", "audit", change(func(b *fakeBucket) {
 			b.encryption = &s3.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{Rules: []s3types.ServerSideEncryptionRule{
 				{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{KMSMasterKeyID: aws.String("arn:aws:kms:eu-central-1:111111111111:key/k")}}}}}
-		}), false, []string{exists, locked, versioned, "missing: encrypted with the key arn:aws:kms:eu-central-1:111111111111:key/k, which the function audit's role may not use"}},
+		}), false, []string{exists, locked, versioned, "missing: encrypted with the key arn:aws:kms:eu-central-1:111111111111:key/k, which the function audit's role may not use", later}},
 		{"what may not be read", "audit", change(func(b *fakeBucket) {
 			b.lockErr = apiError("S3", "GetObjectLockConfiguration", "AccessDenied")
-		}), false, []string{exists, "not checked: could not be checked: GetObjectLockConfiguration of S3: AccessDenied: no", versioned, encrypted}},
+		}), false, []string{exists, "not checked: could not be checked: GetObjectLockConfiguration of S3: AccessDenied: no", versioned, encrypted, later}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkAuditBucket(t.Context(), test.api, &settings.Settings{ExistingAuditBucket: test.bucket, MFADelete: test.mfa}, own, "eu-central-1")
+			got, err := checkAuditBucket(t.Context(), test.api, fakeLambda{}, &settings.Settings{NamePrefix: "sso-elevator", ExistingAuditBucket: test.bucket, MFADelete: test.mfa}, own, "aws", "eu-central-1")
 			same(t, got, err, test.want...)
 		})
 	}
 	for name, api := range map[string]fakeBucket{"may not look": {head: status4xx(403)}, "may not look again": {region: "eu-central-1", headOwn: errors.New("down")}} {
-		if got, err := checkAuditBucket(t.Context(), api, &settings.Settings{ExistingAuditBucket: "audit"}, own, "eu-central-1"); err == nil {
+		if got, err := checkAuditBucket(t.Context(), api, fakeLambda{}, &settings.Settings{ExistingAuditBucket: "audit"}, own, "aws", "eu-central-1"); err == nil {
 			t.Errorf("%s: %q", name, lines(got))
 		}
 	}
@@ -475,7 +476,7 @@ func TestKeyOfTheAuditBucket(t *testing.T) {
 		{"alias", alias, settings.Settings{ExistingAuditKeyARN: key}, warning, "whether that is the one that s3_existing_bucket_kms_key_arn names", "Compare it with aws kms describe-key --key-id " + alias + ". " + policy},
 		{"alias, not set", alias, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + alias + " shows. " + policy},
 	} {
-		if got := ownKey(test.key, &test.settings, own); got.Status != test.status || !strings.Contains(got.Found, test.wantIn) || got.Fix != test.wantInIt {
+		if got := ownKey(test.key, &test.settings, own, "aws"); got.Status != test.status || !strings.Contains(got.Found, test.wantIn) || got.Fix != test.wantInIt {
 			t.Errorf("%s: %+v", test.name, got)
 		}
 	}

@@ -8,12 +8,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -48,17 +53,18 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 	if cfg.Region == "" {
 		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
 	}
-	account, err := caller(ctx, cfg)
+	account, partition, err := caller(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	sso := cfg.Copy()
 	sso.Region = cmp.Or(s.SSORegion, cfg.Region)
 	d := &doctor{
-		settings: s, account: account, region: cfg.Region, ssoRegion: sso.Region,
+		settings: s, account: account, partition: partition, region: cfg.Region, ssoRegion: sso.Region,
 		admin: ssoadmin.NewFromConfig(sso), store: identitystore.NewFromConfig(sso),
 		org: organizations.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg),
-		parameters: ssm.NewFromConfig(cfg), vault: secretsmanager.NewFromConfig(cfg),
+		parameters: ssm.NewFromConfig(cfg), stacks: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg),
+		machines: sfn.NewFromConfig(cfg), roles: iam.NewFromConfig(cfg), vault: secretsmanager.NewFromConfig(cfg),
 		// A server at an address of its own has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
@@ -68,23 +74,27 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 	return d, nil
 }
 
-// caller is the account that the credentials belong to.
-func caller(ctx context.Context, cfg aws.Config) (account string, err error) {
+// caller is the account that the credentials belong to, and its partition.
+func caller(ctx context.Context, cfg aws.Config) (account, partition string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, credentialsLimit)
 	defer cancel()
 	const login = "log in (aws sso login), or set AWS_PROFILE to a profile that may read the account"
 	if cfg.Credentials == nil {
-		return "", errors.New("No AWS credentials can be used: " + login + ".")
+		return "", "", errors.New("No AWS credentials can be used: " + login + ".")
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return "", errors.New("No AWS credentials can be used: " + login + ".")
+		return "", "", errors.New("No AWS credentials can be used: " + login + ".")
 	}
 	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
 	case code(err) != "":
-		return "", fmt.Errorf("AWS does not accept the credentials (%s): %s.", code(err), login)
+		return "", "", fmt.Errorf("AWS does not accept the credentials (%s): %s.", code(err), login)
 	case err != nil:
-		return "", fmt.Errorf("AWS can't be reached in %s: %s", cfg.Region, describe(err))
+		return "", "", fmt.Errorf("AWS can't be reached in %s: %s", cfg.Region, describe(err))
 	}
-	return aws.ToString(out.Account), nil
+	me, err := arn.Parse(aws.ToString(out.Arn))
+	if err != nil {
+		return "", "", fmt.Errorf("AWS says who the caller is, and not how: %w", err)
+	}
+	return aws.ToString(out.Account), me.Partition, nil
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"sso-elevator/infra/names"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -14,7 +16,9 @@ type doctor struct {
 	settings *settings.Settings
 	file     string // that the settings are from
 	account  string // of the caller
-	region   string // to deploy to
+	// partition is AWS's, as in ARNs.
+	partition string
+	region    string // to deploy to
 	// ssoRegion is Identity Center's.
 	ssoRegion string
 
@@ -25,6 +29,10 @@ type doctor struct {
 	parameters parametersAPI
 	vault      vaultAPI
 	buckets    bucketsAPI
+	stacks     stacksAPI
+	logs       logsAPI
+	machines   machinesAPI
+	roles      rolesAPI
 	slack      func(token string) slackAPIs
 }
 
@@ -62,6 +70,7 @@ const (
 	lineInstallation   = "Slack app"
 	lineDirectory      = "Approvers, Identity Center"
 	lineSlackPeople    = "Approvers, Slack"
+	lineStack          = "Stack"
 )
 
 // checks is everything there is to look at, in the order of the report.
@@ -125,6 +134,8 @@ func (d *doctor) checks(ctx context.Context) []check {
 		return absentFromSlack(ctx, api, approvers, s.SlackTeamID, s.SlackEnterpriseID)
 	})
 
+	stack := once(ctx, func(ctx context.Context) (*cfntypes.Stack, error) { return theStack(ctx, d.stacks, s.NamePrefix) })
+
 	return []check{
 		{lineInstance, short, func(ctx context.Context) ([]finding, error) {
 			all, err := instances()
@@ -145,6 +156,13 @@ func (d *doctor) checks(ctx context.Context) []check {
 		}},
 		{"The system's own account", short, func(context.Context) ([]finding, error) {
 			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
+		}},
+		{"The management account", short, func(context.Context) ([]finding, error) {
+			m, err := after(lineOrganization, management)
+			if err != nil {
+				return nil, err
+			}
+			return checkManagementAccount(p, s.ManageManagementAccount, d.account, m), nil
 		}},
 		{"Removal of unknown access", short, func(context.Context) ([]finding, error) { return checkRemovals(s), nil }},
 		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
@@ -275,7 +293,21 @@ func (d *doctor) checks(ctx context.Context) []check {
 			}, d.region)
 		}},
 		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
-			return checkAuditBucket(ctx, d.buckets, s, d.account, d.region)
+			return checkAuditBucket(ctx, d.buckets, d.lambda, s, d.account, d.partition, d.region)
+		}},
+		{lineStack, short, func(context.Context) ([]finding, error) {
+			found, err := stack()
+			if err != nil {
+				return nil, err
+			}
+			return []finding{checkStack(found, s.NamePrefix)}, nil
+		}},
+		{"Names", short, func(ctx context.Context) ([]finding, error) {
+			found, err := after(lineStack, stack)
+			if err != nil {
+				return nil, err
+			}
+			return checkNames(ctx, d.stacks, found, names.Of(s), d.lookUp)
 		}},
 	}
 }

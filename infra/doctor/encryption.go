@@ -44,7 +44,7 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 		return append(all, finding{Status: missing, Found: fmt.Sprintf("%s: %s", e.EncryptionStatus, aws.ToString(e.EncryptionStatusReason)), Fix: "Mend the key in Identity Center's settings."}), nil
 	}
 	key := aws.ToString(e.KmsKeyArn)
-	owner := "Let the key's policy, in the management account, have these statements (docs/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in))
+	owner := "Let the key's policy, in the management account, have these statements (docs/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in, key))
 	switch setting {
 	case key:
 		return append(all, finding{Status: warning, Found: key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here", Fix: owner}), nil
@@ -89,10 +89,12 @@ func keyPolicy(key, account, instanceARN, storeARN string) string {
 	return string(text)
 }
 
-// storeARN is the identity store's, in whichever way it is known.
-func storeARN(out *ssoadmin.DescribeInstanceOutput, in instance) string {
+// storeARN is the identity store's, in whichever way it is known. It is of the
+// partition of the key, which the same account owns.
+func storeARN(out *ssoadmin.DescribeInstanceOutput, in instance, key string) string {
 	if arn := aws.ToString(out.IdentityStoreArn); arn != "" {
 		return arn
 	}
-	return fmt.Sprintf("arn:aws:identitystore::%s:identitystore/%s", in.owner, in.store)
+	beginning, _, _ := strings.Cut(key, ":kms:")
+	return fmt.Sprintf("%s:identitystore::%s:identitystore/%s", beginning, in.owner, in.store)
 }

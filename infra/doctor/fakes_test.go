@@ -188,7 +188,15 @@ func (f fakeVault) GetSecretValue(context.Context, *secretsmanager.GetSecretValu
 type fakeLambda struct {
 	unreserved *int32
 	reserved   *int32 // of the function; nil: it does not exist
+	role       string // of the function; "": it does not exist
 	err        error
+}
+
+func (f fakeLambda) GetFunctionConfiguration(_ context.Context, in *lambda.GetFunctionConfigurationInput, _ ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error) {
+	if *in.FunctionName != "sso-elevator-audit" || f.role == "" {
+		return nil, &lambdatypes.ResourceNotFoundException{}
+	}
+	return &lambda.GetFunctionConfigurationOutput{Role: &f.role}, f.err
 }
 
 func (f fakeLambda) GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error) {
@@ -204,6 +212,8 @@ func (f fakeLambda) GetFunctionConcurrency(context.Context, *lambda.GetFunctionC
 
 type fakeBucket struct {
 	head, headOwn, lockErr, versioningErr, encryptionErr error
+	policy                                               string // "": none
+	policyErr                                            error
 	region                                               string
 	lock                                                 *s3.GetObjectLockConfigurationOutput
 	versioning                                           s3.GetBucketVersioningOutput
@@ -222,6 +232,13 @@ func (f fakeBucket) HeadBucket(_ context.Context, in *s3.HeadBucketInput, _ ...f
 
 func (f fakeBucket) GetObjectLockConfiguration(context.Context, *s3.GetObjectLockConfigurationInput, ...func(*s3.Options)) (*s3.GetObjectLockConfigurationOutput, error) {
 	return f.lock, f.lockErr
+}
+
+func (f fakeBucket) GetBucketPolicy(context.Context, *s3.GetBucketPolicyInput, ...func(*s3.Options)) (*s3.GetBucketPolicyOutput, error) {
+	if f.policy == "" && f.policyErr == nil {
+		return nil, apiError("S3", "GetBucketPolicy", "NoSuchBucketPolicy")
+	}
+	return &s3.GetBucketPolicyOutput{Policy: &f.policy}, f.policyErr
 }
 
 func (f fakeBucket) GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error) {

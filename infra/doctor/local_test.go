@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -69,8 +70,16 @@ type readOnly struct{ writes *atomic.Int64 }
 func (c readOnly) Do(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	reads := strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Get")
-	// Without a target it is REST, or STS, of which there is one call.
-	if operation == "" {
+	// Without a target it is a form with the operation in it, REST, or STS, of
+	// which there is one call.
+	if form := r.Header.Get("Content-Type"); strings.HasPrefix(form, "application/x-www-form-urlencoded") {
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(text))
+		reads = strings.Contains(string(text), "Action=Describe") || strings.Contains(string(text), "Action=List") || strings.Contains(string(text), "Action=Get")
+	} else if operation == "" {
 		reads = r.Method == http.MethodGet || r.Method == http.MethodHead || strings.Contains(r.Header.Get("Authorization"), "/sts/")
 	}
 	if !reads {
@@ -199,7 +208,7 @@ func TestOnLocalStack(t *testing.T) {
 	local.Gateway.SetManagementAccount(ids.Accounts["network"])
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)
-	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The system's own account: warning")
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The management account: warning", "The system's own account: warning")
 	same(t, by["Permission sets from here"], nil, "missing: in use in the management account, so AWS refuses to assign them from here: SupportAccess (config[6].PermissionSet)")
 	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
 		t.Errorf("organization: %+v", found)
@@ -207,6 +216,15 @@ func TestOnLocalStack(t *testing.T) {
 	if n := writes.Load(); n != 0 {
 		t.Errorf("%d calls that write", n)
 	}
+}
+
+func demoSettings(t *testing.T) *settings.Settings {
+	t.Helper()
+	s, err := settings.Load("../local/demo/elevator.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // TestConnect: what is wrong with credentials or region is one line.

@@ -12,13 +12,7 @@ import (
 // the policy warn of whom the policy makes one, of accounts that they are told
 // to look at, since the file alone does not say which this is.
 func checkOwnAccount(p *access.Policy, protected []string, account string) []finding {
-	reached := usesOf(p.Accounts, func(s access.Statement) []string { return s.Resources })[account]
-	for i, s := range p.Accounts {
-		if slices.Contains(s.Resources, "*") && !slices.Contains(reached, i) {
-			reached = append(reached, i)
-		}
-	}
-	slices.Sort(reached)
+	reached := reaching(p, account)
 	switch {
 	case len(reached) == 0:
 		return []finding{{Status: ready, Found: "the policy gives no access to account " + account + ", in which the system is to run"}}
@@ -30,4 +24,39 @@ func checkOwnAccount(p *access.Policy, protected []string, account string) []fin
 		Found:  fmt.Sprintf("the policy gives access to account %s, in which the system is to run (%s): who is an administrator there can change the system", account, path("config", reached, "Resource")),
 		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/policy-checks.md).", account),
 	}}
+}
+
+// reaching are the indices of the statements that give access to an account.
+func reaching(p *access.Policy, account string) []int {
+	var reached []int
+	for i, s := range p.Accounts {
+		if slices.Contains(s.Resources, account) || slices.Contains(s.Resources, "*") {
+			reached = append(reached, i)
+		}
+	}
+	return reached
+}
+
+// checkManagementAccount compares manage_management_account with where the stack
+// is to be deployed, and with what the policy gives.
+func checkManagementAccount(p *access.Policy, manages bool, account, management string) []finding {
+	const (
+		setting  = "manage_management_account"
+		leaveOut = "Take " + setting + " out of the settings."
+	)
+	reached := reaching(p, management)
+	switch {
+	case account != management && manages:
+		return []finding{{Status: warning, Found: fmt.Sprintf("%s has no effect: account %s is not the management account, %s", setting, account, management), Fix: leaveOut}}
+	case account != management:
+		return []finding{{Status: ready, Found: "managed by account " + management + ", and not from here"}}
+	case manages && len(reached) == 0:
+		return []finding{{Status: warning, Found: setting + " gives rights in IAM that nothing needs: the policy gives no access to the management account", Fix: leaveOut}}
+	case manages:
+		return []finding{{Status: ready, Found: "access to it can be given: the functions grant and revoke get the rights in IAM"}}
+	case len(reached) > 0:
+		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), and AWS will refuse every assignment to it: %s is not set", path("config", reached, "Resource"), setting),
+			Fix: "Leave that account out of the policy; or set " + setting + ": true, which gives the functions rights in IAM (docs/security.md)."}}
+	}
+	return []finding{{Status: ready, Found: "this is the management account, and the policy gives no access to it"}}
 }

@@ -37,3 +37,30 @@ func TestOwnAccount(t *testing.T) {
 		})
 	}
 }
+
+func TestManagementAccount(t *testing.T) {
+	about := func(resources ...string) *access.Policy {
+		return &access.Policy{Accounts: []access.Statement{{Resources: []string{"222222222222"}}, {Resources: resources}}}
+	}
+	for _, test := range []struct {
+		name    string
+		policy  *access.Policy
+		manages bool
+		account string
+		want    string
+	}{
+		{"elsewhere", about("*"), false, own, "ready: managed by account 999999999999, and not from here"},
+		{"elsewhere, with the rights", about("*"), true, own, "warning: manage_management_account has no effect: account 111111111111 is not the management account, 999999999999"},
+		{"not in the policy", about(own), false, managing, "ready: this is the management account, and the policy gives no access to it"},
+		{"not in the policy, with the rights", about(own), true, managing, "warning: manage_management_account gives rights in IAM that nothing needs: the policy gives no access to the management account"},
+		{"by name", about(own, managing), false, managing,
+			"missing: the policy gives access to the management account (config[1].Resource), and AWS will refuse every assignment to it: manage_management_account is not set"},
+		{"by all accounts", about("*"), false, managing,
+			"missing: the policy gives access to the management account (config[1].Resource), and AWS will refuse every assignment to it: manage_management_account is not set"},
+		{"with the rights", about("*"), true, managing, "ready: access to it can be given: the functions grant and revoke get the rights in IAM"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			same(t, checkManagementAccount(test.policy, test.manages, test.account, managing), nil, test.want)
+		})
+	}
+}

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
 
@@ -29,21 +29,24 @@ type live struct {
 
 // connect finds what is deployed through the function reconcile, which knows it.
 func connect(ctx context.Context, s *settings.Settings) (system, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+	cfg, err := deployed.Config(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l := &live{lambda: lambda.NewFromConfig(cfg), sfn: sfn.NewFromConfig(cfg), table: dynamodb.NewFromConfig(cfg), ingress: s.FunctionName("ingress")}
 	name := s.FunctionName("reconcile")
-	out, err := l.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	f, found, err := deployed.Find(ctx, l.lambda, name)
 	if err != nil {
 		return nil, fmt.Errorf("find out what is deployed: %w", err)
 	}
-	if out.Environment != nil {
-		l.machine, l.tableName = out.Environment.Variables["ELEVATOR_REQUEST_MACHINE"], out.Environment.Variables["ELEVATOR_TABLE"]
+	if !found {
+		return nil, fmt.Errorf("nothing is deployed: there is no function %s", name)
 	}
-	if l.machine == "" || l.tableName == "" {
-		return nil, fmt.Errorf("the function %s does not say what its table and its machine are", name)
+	var noMachine, noTable error
+	l.machine, noMachine = f.Variable("ELEVATOR_REQUEST_MACHINE")
+	l.tableName, noTable = f.Variable("ELEVATOR_TABLE")
+	if err := errors.Join(noMachine, noTable); err != nil {
+		return nil, err
 	}
 	return l, nil
 }

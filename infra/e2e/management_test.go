@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -73,4 +75,57 @@ func TestManagementAccount(t *testing.T) {
 	if !errors.As(err, &denied) {
 		t.Errorf("AWS says %v, want AccessDeniedException", err)
 	}
+}
+
+// TestInTheManagementAccount: deployed in the management account, with the
+// setting for it, the system gives access to that account and takes it away.
+// Without the setting Identity Center refuses the assignment, with its reason,
+// and nothing is left; other accounts are not affected.
+func TestInTheManagementAccount(t *testing.T) {
+	t.Parallel()
+	const management = "master"
+	t.Run("with the rights", func(t *testing.T) {
+		t.Parallel()
+		s, stop, err := start("management", "management", "management-organization")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+		r := s.ask(t, wish{kim, management, "ReadOnlyAccess", 12})
+		r.waitAssigned(t)
+		r.waitGone(t, 12*time.Second+removalLimit)
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, r, "requested", "approved", "granted", "revoked")
+		if removal := r.audit(t)[3]["removal"]; removal != "removed" {
+			t.Errorf("the removal is recorded as %v", removal)
+		}
+		if err := s.denialsInLog(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("without them", func(t *testing.T) {
+		t.Parallel()
+		s, stop, err := start("management-unable", "management-unable", "management-organization")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+		refused, other := s.ask(t, wish{kim, management, "ReadOnlyAccess", 12}), s.ask(t, wish{bob, "shop", "ReadOnlyAccess", 12})
+		refused.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+		wantEvents(t, refused, "requested", "approved", "not_granted")
+		const why = "is not authorized to perform: iam:UpdateSAMLProvider on resource: arn:aws:iam::123456789012:saml-provider/AWSSSO_"
+		if detail := refused.audit(t)[2]["detail"]; !strings.Contains(fmt.Sprint(detail), why) {
+			t.Errorf("the record says %v", detail)
+		}
+		if refused.assigned(t) {
+			t.Error("there is access")
+		}
+		if err := s.denialsInLog(); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("the gateway says %v", err)
+		}
+		other.waitAssigned(t)
+		other.waitGone(t, 12*time.Second+removalLimit)
+		other.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, other, "requested", "approved", "granted", "revoked")
+	})
 }

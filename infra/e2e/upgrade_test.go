@@ -54,7 +54,7 @@ func deployed(t *testing.T, source, current string) string {
 	compare = func(written, filled any) {
 		switch written := written.(type) {
 		case string:
-			if strings.HasPrefix(written, "${") {
+			if strings.Contains(written, "${") {
 				values[written] = filled
 			}
 		case []any:
@@ -75,7 +75,7 @@ func deployed(t *testing.T, source, current string) string {
 			if value, ok := values[node]; ok {
 				return value
 			}
-			if strings.HasPrefix(node, "${") {
+			if strings.Contains(node, "${") {
 				t.Fatalf("%s has no value", node)
 			}
 		case []any:

@@ -53,6 +53,7 @@ type local struct {
 	lambda      *lambda.Service
 	gateway     *gateway.Gateway
 	guard       *iam.Guard
+	catalog     firstCatalog // empty where no schedule makes one
 }
 
 // ready is the line that says that the stack can be used.
@@ -112,11 +113,15 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("deploy: %w", err)
 	}
+	s.gateway.SetStack(gateway.Stack{Name: made.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
 	page, err := s.startSystem(ctx, deployed, organization)
 	if err != nil {
 		return err
 	}
 	s.serve(s.page, page)
+	if err := s.awaitCatalog(ctx); err != nil {
+		return err
+	}
 	line, err := json.Marshal(ready{Ready: true, Page: s.pageURL() + "/", SlackRequestURL: deployed.Outputs[slackRequestURL], AWSEndpointURL: s.gatewayURL()})
 	if err != nil {
 		return err
@@ -128,6 +133,26 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return nil
 	case <-s.motoEnded():
 		return errors.New("moto ended by itself")
+	}
+}
+
+// awaitCatalog waits for the first catalog. Where there can be none, because AWS has
+// no organization yet, say, it says so and goes on: the schedule tries again.
+func (s *local) awaitCatalog(ctx context.Context) error {
+	if s.catalog.ended == nil {
+		return nil
+	}
+	s.say("listing what can be requested; the page is at %s/", s.pageURL())
+	select {
+	case why := <-s.catalog.ended:
+		if why != "" {
+			s.say("there is no catalog yet: %s", why)
+		}
+		return nil
+	case <-s.motoEnded():
+		return errors.New("moto ended by itself")
+	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -208,7 +233,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err != nil {
 		return nil, err
 	}
-	s.guard.Place = iam.Place{Region: region, AccountID: accountID, PartitionKeys: deployed.PartitionKeys, TokenMachine: s.gateway.TokenMachine}
+	s.guard.SetPlace(iam.Place{Region: region, AccountID: accountID, PartitionKeys: deployed.PartitionKeys, BucketPolicies: deployed.BucketPolicies, TokenMachine: s.gateway.TokenMachine})
 	for _, f := range deployed.Functions {
 		s.guard.Admit(f.AccessKey(), f.Role, f.Name, deployed.Roles[f.Role])
 		if err := s.lambda.Register(f); err != nil {
@@ -216,7 +241,11 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		}
 	}
 	s.gateway.SetRoutes(deployed.Routes)
-	player := &schedule.Player{Functions: s.lambda, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
+	functions := awaitsCatalog(s.lambda)
+	if functions.isIn(deployed.Schedules) {
+		s.catalog = functions
+	}
+	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
 	settings := settingsOf(deployed.Functions)

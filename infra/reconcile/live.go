@@ -2,16 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"sso-elevator/functions/drift"
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
 
@@ -25,7 +23,7 @@ func (l live) config(ctx context.Context) (aws.Config, error) {
 	if l.load != nil {
 		return l.load(ctx)
 	}
-	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+	return deployed.Config(ctx)
 }
 
 func (l live) table(ctx context.Context, s *settings.Settings) (string, error) {
@@ -34,17 +32,11 @@ func (l live) table(ctx context.Context, s *settings.Settings) (string, error) {
 		return "", err
 	}
 	name := s.NamePrefix + "-reconcile"
-	out, err := lambda.NewFromConfig(cfg).GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
-	var none *types.ResourceNotFoundException
-	switch {
-	case errors.As(err, &none):
-		return "", nil
-	case err != nil:
+	f, found, err := deployed.Find(ctx, lambda.NewFromConfig(cfg), name)
+	if err != nil || !found {
 		return "", err
-	case out.Environment == nil || out.Environment.Variables["ELEVATOR_TABLE"] == "":
-		return "", fmt.Errorf("the function %s does not say which it is", name)
 	}
-	return out.Environment.Variables["ELEVATOR_TABLE"], nil
+	return f.Variable("ELEVATOR_TABLE")
 }
 
 func (l live) dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error) {

@@ -67,3 +67,12 @@ func (s *Settings) completeAudit(r *reader) {
 		s.ObjectLockMode, s.ObjectLockDays = "GOVERNANCE", 2*365
 	}
 }
+
+// checkRecords warns where nobody decided whether records can be deleted.
+func (s *Settings) checkRecords(r *reader, root *yaml.Node) {
+	const lock = "s3_object_lock"
+	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {
+		return
+	}
+	r.warn(root.Line, lock, "is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/audit-bucket.md)")
+}

@@ -209,6 +209,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"schedule_group_name":                {[]string{`sso-elevator-scheduled-revocation`, `""`}, []string{`a b`, strings.Repeat("a", 65), `1`}},
 	"schedule_role_name":                 {[]string{`sso-elevator-event-bridge-role`, `a+=,.@-_`, `""`}, []string{`a/b`, strings.Repeat("a", 65), `[]`}},
 	"config_bucket_name":                 {[]string{`sso-elevator-config`, `""`}, []string{`Sso`, `a_b`}},
+	"manage_management_account":          {[]string{`true`, `false`}, []string{`yes please`, `1`}},
 	"protected_account_ids":              {[]string{`[]`, `["111111111111", 222222222222]`, `~`}, []string{`"111111111111"`, `["*"]`, `[1]`, `[prod]`}},
 	"s3_mfa_delete":                      {[]string{`true`, `false`}, []string{`Enabled`, `1`}},
 	"s3_logging": {

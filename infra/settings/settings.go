@@ -42,6 +42,10 @@ type Settings struct {
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the region of the stack
 
+	// ManageManagementAccount gives grant and revoke the rights that assignments
+	// to the management account need, where the stack is deployed there.
+	ManageManagementAccount bool
+
 	IdentityCenterKeyARN string // of the key that encrypts Identity Center's data; empty: one of AWS's
 
 	PermissionsBoundary string // ARN of the boundary of every role; empty: none
@@ -196,6 +200,7 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	s.compare(r, spaces)
 	s.checkPolicy(r, spaces)
 	s.checkRemovals(r)
+	s.checkRecords(r, root)
 	slices.SortStableFunc(r.warnings, byLine)
 	s.Warnings = lines(file, r.warnings)
 	return &s, nil

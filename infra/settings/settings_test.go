@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,27 @@ slack_team_id: T0123456789
 slack_app_id: A0123456789
 `
 
+// withoutLock is the warning that a file has that says nothing of Object Lock.
+func withoutLock(file string) string {
+	return file + ":1: s3_object_lock: is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/audit-bucket.md)"
+}
+
+// TestWithoutObjectLock: leaving the setting out is said at each synthesis;
+// deciding against it is not.
+func TestWithoutObjectLock(t *testing.T) {
+	for added, want := range map[string][]string{
+		"": {withoutLock("f")}, "s3_object_lock: true\n": nil, "s3_object_lock: false\n": nil, "s3_name_of_the_existing_bucket: company-audit\n": nil,
+	} {
+		s, err := Parse("f", []byte(required+"config: []\n"+added))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.Warnings, want) {
+			t.Errorf("%q: warnings %q, want %q", added, s.Warnings, want)
+		}
+	}
+}
+
 func TestParseDefaults(t *testing.T) {
 	s, err := Parse("elevator.yaml", []byte(required+"config: []\n"))
 	if err != nil {
@@ -73,6 +95,7 @@ func TestParseDefaults(t *testing.T) {
 		AllowRemovals: true, MaxRemovals: 25, QuestionWait: 12 * time.Hour,
 		MaxOpenRequests: 10,
 		Policy:          access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
+		Warnings:        []string{withoutLock("elevator.yaml")},
 		maxDuration:     24 * time.Hour,
 	}
 	if !reflect.DeepEqual(s, want) {
@@ -112,7 +135,7 @@ func TestParseEverything(t *testing.T) {
 		WarnSchedule: "", WarnScheduleName: "Elevator.Check_1",
 		RevokeSchedule: "cron(0/30 8-18 ? * MON-FRI *)", RevokeScheduleName: "elevator-test-warn",
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules", ProtectedAccounts: []string{"555555555555", "666666666666"},
-		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true,
+		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
 		MaxOpenRequests: 3,
 		Policy: access.Policy{
 			Accounts: []access.Statement{

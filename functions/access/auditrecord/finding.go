@@ -22,8 +22,8 @@ type Finding struct {
 
 // OfFinding is the record of f. Nobody requested anything, so the fields of
 // request, requester and duration are not applicable; RequestID is the run's,
-// which is what connects its records. The approver is who let a run go on that
-// had stopped, and DecisionReason why it had.
+// which is what connects its records. The approver is who let the finding go of a
+// run that had stopped, and DecisionReason why it had.
 func OfFinding(f Finding) Record {
 	at := f.FirstSeen
 	rec := Record{
@@ -57,7 +57,7 @@ func OfFinding(f Finding) Record {
 	if f.Kind == access.EventDriftRevoked {
 		at = f.RemovedAt
 		rec.Removal = string(access.RemovalDone)
-		if a := f.Run.Answer; a != nil && a.Remove {
+		if a := f.Run.AnswerAbout(f.Index); a != nil && a.Remove {
 			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = a.By.SlackID, a.By.Email, a.By.PrincipalID
 			rec.DecisionReason = string(f.Run.Guard)
 		}
@@ -69,7 +69,7 @@ func OfFinding(f Finding) Record {
 // FindingKey is where the record of f is stored under prefix: a repeated task
 // gives the same key, whenever it comes. The day is that on which it was found;
 // of an exemption, on which a run first left it alone;
-// of a removal, on which its run started, or was let go on.
+// of a removal, on which its run started, or somebody let it go.
 func FindingKey(prefix string, f Finding) string {
 	on := f.FirstSeen
 	if f.Kind == access.EventDriftExempted && f.Exemption != nil {
@@ -77,7 +77,7 @@ func FindingKey(prefix string, f Finding) string {
 	}
 	if f.Kind == access.EventDriftRevoked {
 		on = f.Run.StartedAt
-		if a := f.Run.Answer; a != nil && a.Remove {
+		if a := f.Run.AnswerAbout(f.Index); a != nil && a.Remove {
 			on = a.At
 		}
 	}

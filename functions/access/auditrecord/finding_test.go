@@ -39,7 +39,12 @@ func started() access.Run {
 func letGoOn() access.Run {
 	run := started()
 	run.Guard = access.GuardTooMany
-	run.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "ann@example.com", PrincipalID: "p-9"}, At: at.Add(time.Hour)}
+	// The time was over for what else was asked.
+	run.Answer = &access.RunAnswer{At: at.Add(2 * time.Hour)}
+	run.Answers = []access.RunAnswer{
+		{Remove: true, By: access.Person{SlackID: "U2", Email: "ann@example.com", PrincipalID: "p-9"}, At: at.Add(time.Hour), Findings: [][2]int{{0, 1}}},
+		{Remove: true, By: access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-8"}, At: at.Add(90 * time.Minute), Findings: [][2]int{{1, 2}}},
+	}
 	return run
 }
 

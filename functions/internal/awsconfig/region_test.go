@@ -76,7 +76,7 @@ func TestEveryFunctionSpeaksToIdentityCentersRegion(t *testing.T) {
 		}
 		for _, config := range found {
 			// Another one is sso with a pace.
-			paced := regexp.MustCompile(`\b` + config[1] + ` := .*\.Config\(sso\)\n`)
+			paced := regexp.MustCompile(`\b` + config[1] + ` := identitycenter\.Paced\(sso, `)
 			if config[1] != "sso" && !paced.Match(source) {
 				t.Errorf("%s: a client is made of %s", file, config[1])
 			}

@@ -45,12 +45,11 @@ type Store interface {
 
 var _ Store = Object{}
 
-// Catalog answers from the snapshot, and where there is none from the services
-// themselves. It is safe for concurrent use: who asks while something is being
-// read waits for that reading.
+// Catalog answers from the snapshot. Until there is one its errors are NotReady,
+// and it asks for one. It is safe for concurrent use: who asks while something is
+// being read waits for that reading.
 type Catalog struct {
 	Store  Store
-	Live   *Live
 	Ask    func(context.Context) error // for a first snapshot
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -74,60 +73,71 @@ func newLists(s *Snapshot) *lists {
 }
 
 // ManagementAccount is the id of the organization's management account, "" where
-// it is not known: where there is no snapshot yet, or it could not be read. It
-// needs no Live.
+// it is not known: where there is no snapshot yet, or it could not be read.
 func (c *Catalog) ManagementAccount(ctx context.Context) string {
-	if l := c.snapshot(ctx); l != nil {
-		return l.managementAccount
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return l.managementAccount
 }
 
 // Accounts are the active accounts.
 func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.accounts, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.accounts.get(ctx)
+	return l.accounts, nil
 }
 
 // PermissionSets are the permission sets of the instance.
 func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.PermissionSet], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.permissionSets, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.permissionSets.get(ctx)
+	return l.permissionSets, nil
 }
 
 // Groups are the groups of the identity store.
 func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], error) {
-	if l := c.snapshot(ctx); l != nil {
-		return l.groups, nil
+	l, err := c.snapshot(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return c.Live.groups.get(ctx)
+	return l.groups, nil
 }
 
-// snapshot is the newest snapshot that could be had; nil if none ever could. A
-// snapshot is used however old it is: what is granted in the end, grant checks
-// for itself, and an alarm tells that the snapshot is old.
-func (c *Catalog) snapshot(ctx context.Context) *lists {
-	l, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
+// snapshot is the newest snapshot that could be had. NotReady: there is none yet,
+// or it makes no sense and is made anew. A snapshot is used however old it is:
+// what is granted in the end, grant checks for itself, and an alarm tells that the
+// snapshot is old.
+func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
+	l, looked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
 		s, version, err := c.Store.Get(ctx, version)
 		if err != nil || s == nil {
 			return nil, version, err
 		}
 		return newLists(s), version, nil
 	})
+	missing := access.CodeOf(err) == access.CodeNotFound || access.CodeOf(err) == access.CodeInvalid
 	switch {
-	case err == nil:
+	case !looked || err == nil:
 	case l != nil:
 		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", lambdaerr.Message(err))
-	case access.CodeOf(err) == access.CodeNotFound:
+	case missing:
 		c.ask(ctx, c.Now())
 	default:
 		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", lambdaerr.Message(err))
 	}
-	return l
+	switch {
+	case l != nil:
+		return l, nil
+	case missing:
+		return nil, access.Wrap(access.CodeNotReady, err, "there is no catalog yet")
+	}
+	return nil, err
 }
 
 // newest keeps an object of S3 in the newest version that could be read.
@@ -135,37 +145,38 @@ type newest[T any] struct {
 	made sync.Once
 	turn chan struct{} // has room for the one who reads
 
-	value     *T // nil: it was never read
+	value     *T    // nil: it was never read
+	failed    error // of the last look
 	version   string
 	checkedAt time.Time
 }
 
 // get returns the object, nil if it was never read, after a look for a newer
-// version if the last look is long ago. An error says why that look failed. read
-// returns nil if version is still the newest.
-func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (*T, error) {
+// version if the last look is long ago. looked reports whether it looked now; err
+// says why the last look failed. read returns nil if version is still the newest.
+func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, looked bool, err error) {
 	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
 	select {
 	case n.turn <- struct{}{}:
 		defer func() { <-n.turn }()
 	case <-ctx.Done():
-		return nil, access.Wrap(access.CodeUnavailable, ctx.Err(), "wait for the catalog")
+		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "wait for the catalog")
 	}
 	every, timeout := CheckEvery, checkTimeout
 	if n.value == nil {
 		every, timeout = CheckMissingEvery, firstTimeout
 	}
 	if !n.checkedAt.IsZero() && now.Sub(n.checkedAt) < every {
-		return n.value, nil
+		return n.value, false, n.failed
 	}
 	reading, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	value, version, err := read(reading, n.version)
-	n.checkedAt = now // also where it failed: S3 is not waited for with every key
+	n.checkedAt, n.failed = now, err // also where it failed: S3 is not waited for with every key
 	if err == nil && value != nil {
 		n.value, n.version = value, version
 	}
-	return n.value, err
+	return n.value, true, err
 }
 
 func (c *Catalog) ask(ctx context.Context, now time.Time) {

@@ -18,26 +18,6 @@ var (
 	quiet  = slog.New(slog.DiscardHandler)
 )
 
-type fakeDirectory struct {
-	reads int
-	err   error
-}
-
-func (f *fakeDirectory) Accounts(context.Context) ([]identitycenter.Account, error) {
-	f.reads++
-	return []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}}, f.err
-}
-
-func (f *fakeDirectory) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
-	f.reads++
-	return []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}, {ARN: "arn:ps/2", Name: "Admin"}}, f.err
-}
-
-func (f *fakeDirectory) Groups(context.Context) ([]identitycenter.Group, error) {
-	f.reads++
-	return []identitycenter.Group{{ID: "g-1", Name: "Billing"}}, f.err
-}
-
 // fakeStore keeps one snapshot and counts what is asked of it.
 type fakeStore struct {
 	snapshot  *catalog.Snapshot // nil: there is none
@@ -47,6 +27,7 @@ type fakeStore struct {
 	transfers int // of a whole snapshot
 	checks    int
 	puts      int
+	put       func() // called when it is written
 }
 
 func (f *fakeStore) Get(_ context.Context, version string) (*catalog.Snapshot, string, error) {
@@ -64,6 +45,9 @@ func (f *fakeStore) Get(_ context.Context, version string) (*catalog.Snapshot, s
 }
 
 func (f *fakeStore) Put(_ context.Context, s *catalog.Snapshot, version string) error {
+	if f.put != nil {
+		f.put()
+	}
 	if f.putErr != nil {
 		return f.putErr
 	}
@@ -117,7 +101,11 @@ func TestComplete(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := &catalog.Catalog{Store: &fakeStore{}, Live: catalog.NewLive(&fakeDirectory{}, time.Now), Now: time.Now, Logger: quiet}
+			c := &catalog.Catalog{Store: &fakeStore{version: "1", snapshot: &catalog.Snapshot{
+				Accounts:       []identitycenter.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}},
+				PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps/2", Name: "Admin"}, {ARN: "arn:ps/1", Name: "ReadOnly"}},
+				Groups:         []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+			}}, Now: time.Now, Logger: quiet}
 			got, err := c.Complete(t.Context(), test.in)
 			if code := access.CodeOf(err); code != test.wantCode {
 				t.Fatalf("got %v, want code %q", err, test.wantCode)
@@ -129,38 +117,12 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-func TestListsAreKeptForFiveMinutesAndThroughAnOutage(t *testing.T) {
-	now := start
-	clock := func() time.Time { return now }
-	directory := &fakeDirectory{err: outage}
-	c := &catalog.Catalog{Store: &fakeStore{}, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet}
-	if _, err := c.Accounts(t.Context()); err == nil {
-		t.Error("no error where nothing could be read yet")
-	}
-	directory.err = nil
-	for _, step := range []struct {
-		after time.Duration
-		reads int
-	}{{0, 2}, {catalog.MaxAge - time.Second, 2}, {time.Second, 3}} {
-		now = now.Add(step.after)
-		if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 || directory.reads != step.reads {
-			t.Errorf("after %s: %v, %d reads; want 2 accounts and %d reads", step.after, err, directory.reads, step.reads)
-		}
-	}
-	now = now.Add(catalog.MaxAge)
-	directory.err = outage
-	if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 {
-		t.Errorf("during an outage: %v; want the 2 of before", err)
-	}
-}
-
-// Once there is a snapshot, nothing else is asked, and S3 once a minute.
+// S3 is asked for a newer snapshot once a minute.
 func TestSnapshotIsCheckedOnceAMinuteAndSurvivesOutages(t *testing.T) {
 	now := start
 	clock := func() time.Time { return now }
 	store := &fakeStore{snapshot: small("one"), version: "1"}
-	directory := &fakeDirectory{err: outage}
-	c := &catalog.Catalog{Store: store, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet}
+	c := &catalog.Catalog{Store: store, Now: clock, Logger: quiet}
 	for _, step := range []struct {
 		name              string
 		after             time.Duration
@@ -192,37 +154,40 @@ func TestSnapshotIsCheckedOnceAMinuteAndSurvivesOutages(t *testing.T) {
 			t.Errorf("%s: got %v, %d checks, %d transfers; want %s, %d, %d", step.name, got, store.checks, store.transfers, step.want, step.checks, step.transfers)
 		}
 	}
-	if directory.reads != 0 {
-		t.Errorf("the directory was asked %d times, want never", directory.reads)
-	}
 }
 
-// A fresh deployment has none: the directory is asked itself, and a first
-// snapshot is asked for.
+// A fresh deployment has no snapshot, and says so: it is asked for.
 func TestWithoutASnapshot(t *testing.T) {
 	tests := []struct {
 		name      string
 		getErr    error
 		wantAsked int
+		wantCode  access.Code
 	}{
-		{name: "there is none", wantAsked: 1},
-		{name: "S3 does not answer", getErr: outage},
-		{name: "it makes no sense", getErr: access.Errorf(access.CodeInvalid, "no gzip")},
+		{name: "there is none", wantAsked: 1, wantCode: access.CodeNotReady},
+		{name: "it makes no sense", getErr: access.Errorf(access.CodeInvalid, "no gzip"), wantAsked: 1, wantCode: access.CodeNotReady},
+		{name: "S3 does not answer", getErr: outage, wantCode: access.CodeUnavailable},
+		{name: "S3 does not permit it", getErr: access.Errorf(access.CodeMisconfigure, "AccessDenied"), wantCode: access.CodeMisconfigure},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			now := start
 			clock := func() time.Time { return now }
 			store := &fakeStore{getErr: test.getErr}
-			directory := &fakeDirectory{}
 			asked := 0
-			c := &catalog.Catalog{
-				Store: store, Live: catalog.NewLive(directory, clock), Now: clock, Logger: quiet,
-				Ask: func(context.Context) error { asked++; return outage },
-			}
-			for range 3 {
-				if accounts, err := c.Accounts(t.Context()); err != nil || accounts.Len() != 2 {
-					t.Fatalf("%v; want the 2 accounts of the directory", err)
+			c := &catalog.Catalog{Store: store, Now: clock, Logger: quiet, Ask: func(context.Context) error { asked++; return outage }}
+			for range 3 { // also between two looks
+				_, accounts := c.Accounts(t.Context())
+				_, sets := c.PermissionSets(t.Context())
+				_, groups := c.Groups(t.Context())
+				_, complete := c.Complete(t.Context(), access.Target{Kind: access.KindAccount, AccountID: "111111111111"})
+				for _, err := range []error{accounts, sets, groups, complete} {
+					if access.CodeOf(err) != test.wantCode {
+						t.Fatalf("got %v, want code %q", err, test.wantCode)
+					}
+				}
+				if id := c.ManagementAccount(t.Context()); id != "" {
+					t.Errorf("the management account is %q", id)
 				}
 			}
 			if asked != test.wantAsked || store.checks != 1 {
@@ -238,11 +203,11 @@ func TestWithoutASnapshot(t *testing.T) {
 	t.Run("asked for again when a run would have ended", func(t *testing.T) {
 		now, asked := start, 0
 		c := &catalog.Catalog{
-			Store: &fakeStore{}, Live: catalog.NewLive(&fakeDirectory{}, func() time.Time { return now }), Now: func() time.Time { return now }, Logger: quiet,
+			Store: &fakeStore{}, Now: func() time.Time { return now }, Logger: quiet,
 			Ask: func(context.Context) error { asked++; return nil },
 		}
 		for range 2 * int(catalog.AskEvery/catalog.CheckMissingEvery) {
-			if _, err := c.Groups(t.Context()); err != nil {
+			if _, err := c.Groups(t.Context()); access.CodeOf(err) != access.CodeNotReady {
 				t.Fatal(err)
 			}
 			now = now.Add(catalog.CheckMissingEvery)

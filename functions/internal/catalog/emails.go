@@ -118,8 +118,8 @@ type EmailIndex struct {
 
 // Emails returns the index; nil if there is none yet, or none could be read.
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
-	e, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
-	if err != nil && access.CodeOf(err) != access.CodeNotFound {
+	e, looked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
+	if looked && err != nil && access.CodeOf(err) != access.CodeNotFound {
 		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", lambdaerr.Message(err))
 	}
 	return e

@@ -16,28 +16,26 @@ import (
 	"sso-elevator/functions/internal/lambdaerr"
 )
 
-// The names of permission sets cost a call each, out of the 20 a second that
-// Identity Center gives to everything that uses it (IAM Identity Center,
-// "Quotas"): grants and revokes come first.
 const (
-	// DescribeEvery is the pause between two of these calls: 8 a second.
-	DescribeEvery = time.Second / 8
-	// describesAtOnce is how many of them may be waiting for their answer.
+	// CallEvery is the pause between two calls of Identity Center that a Lister
+	// makes: 8 a second. Identity Center takes 20 a second from everybody together
+	// (IAM Identity Center User Guide, "Quotas", throttle limits), and grants and
+	// removals come first. Names of permission sets cost a call each.
+	CallEvery = time.Second / 8
+	// describesAtOnce is how many names may be asked for at the same time.
 	describesAtOnce = 4
 	// DescribeAgain is how many names that are known already are asked for
 	// again in one run, the longest known first. Identity Center has no call
 	// that renames a permission set; should it get one, 1,000 permission sets
 	// are seen anew in ten runs, and up to 100 in every run.
 	DescribeAgain = 100
-	// ListUsersEvery is the pause between two pages of users, of 100 each: 50,000
-	// users take about two minutes.
-	ListUsersEvery = time.Second / 4
 )
 
 // writeTime is kept free of the function's time for writing what was read.
 const writeTime = 15 * time.Second
 
-// Lister is where a refresh gets its lists from.
+// Lister is where a refresh gets its lists from. It keeps to the quotas by itself
+// (identitycenter.Pace).
 type Lister interface {
 	Accounts(context.Context) ([]identitycenter.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
@@ -54,25 +52,12 @@ type Refresher struct {
 	Store  Store
 	Emails EmailStore
 	Now    func() time.Time
-	// Pause waits, or returns ctx's error.
-	Pause  func(context.Context, time.Duration) error
 	Logger *slog.Logger
 }
 
-// Pause waits for d, or returns ctx's error when that ends first.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Refresh reads the three lists and the users, side by side, and replaces the
-// snapshot and the index of emails. What can't be read in full stays as it was;
+// snapshot and the index of emails. The snapshot doesn't wait for the users, whose
+// list may take minutes. What can't be read in full stays as it was;
 // without a list of before no snapshot is written. An error says what was not
 // read, whether or not the rest was written. What somebody else wrote meanwhile
 // is as good, and is left alone.
@@ -85,10 +70,6 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	default:
 		return err // it could not be written either
 	}
-	next := Snapshot{}
-	if before != nil {
-		next = *before
-	}
 	reading := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -96,15 +77,27 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 		defer cancel()
 	}
 
-	var accounts, sets, groups, emails error
+	indexed := make(chan error, 1)
+	go func() { indexed <- r.emails(ctx, reading) }()
+	listed := r.snapshot(ctx, reading, before, version)
+	return errors.Join(listed, <-indexed)
+}
+
+// snapshot reads the three lists and replaces the snapshot, which was before.
+// reading ends before ctx, so that there is time to write.
+func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, version string) error {
+	next := Snapshot{}
+	if before != nil {
+		next = *before
+	}
+	var accounts, sets, groups error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
 	all.Go(func() { accounts = r.accounts(reading, &next, now) })
 	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
 	all.Go(func() { groups = r.groups(reading, &next, now) })
-	all.Go(func() { emails = r.emails(ctx, reading) })
 	all.Wait()
-	failed := errors.Join(accounts, sets, groups, emails)
+	failed := errors.Join(accounts, sets, groups)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
 	whole := !next.AccountsAt.IsZero() && !next.PermissionSetsAt.IsZero() && !next.GroupsAt.IsZero()
 	if !fresh || !whole {
@@ -161,15 +154,10 @@ func (r *Refresher) emails(ctx, reading context.Context) error {
 		return err
 	}
 	var users []identitycenter.User
-	var paused error
 	err = r.Lister.UserPages(reading, func(page []identitycenter.User) bool {
 		users = append(users, page...)
-		paused = r.Pause(reading, ListUsersEvery)
-		return paused == nil
+		return true
 	})
-	if err == nil && paused != nil {
-		err = access.Wrap(access.CodeUnavailable, paused, "list users")
-	}
 	if err != nil {
 		return err
 	}
@@ -274,14 +262,13 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]str
 		}
 		stop()
 	}
-	for i, arn := range arns {
-		if i > 0 {
-			if err := r.Pause(ctx, DescribeEvery); err != nil {
-				fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
-				break
-			}
-		}
+	for _, arn := range arns {
 		slots <- struct{}{}
+		if err := ctx.Err(); err != nil {
+			fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
+			<-slots
+			break
+		}
 		calls.Go(func() {
 			defer func() { <-slots }()
 			name, err := r.Lister.PermissionSetName(ctx, arn)

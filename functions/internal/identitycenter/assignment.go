@@ -151,8 +151,9 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 }
 
 // PendingCreation says whether any creation of this very assignment is still
-// under way, whoever started it. Identity Center has at most ten such
-// operations at a time, so that the look at each is cheap.
+// under way, whoever started it. It looks at each: there are at most 15 at a
+// time (IAM Identity Center User Guide, "Quotas", throttle limits:
+// CreateAccountAssignment has a limit of 15 outstanding asynchronous calls).
 func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, error) {
 	const doing = "look for creations under way"
 	if s.Kind == access.KindGroup {

@@ -104,24 +104,6 @@ func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 	return arns, nil
 }
 
-// PermissionSets are the instance's permission sets. Their names cost a call
-// each.
-func (c *Client) PermissionSets(ctx context.Context) ([]PermissionSet, error) {
-	arns, err := c.PermissionSetARNs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var sets []PermissionSet
-	for _, arn := range arns {
-		name, err := c.PermissionSetName(ctx, arn)
-		if err != nil {
-			return nil, err
-		}
-		sets = append(sets, PermissionSet{ARN: arn, Name: name})
-	}
-	return sets, nil
-}
-
 // Groups are the identity store's groups.
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	in, err := c.instance(ctx)

@@ -11,6 +11,29 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
+// OrganizationsEvery is the pause between two calls of Organizations: 4 a second.
+// It takes 8 ListAccounts calls a second from one account, and bursts of 12 (AWS
+// Organizations User Guide, "Quotas and service limits", throttling limits): so
+// two functions may list accounts side by side.
+const OrganizationsEvery = time.Second / 4
+
+// Sleep waits for d, or returns ctx's error when that ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Paced is cfg with every call at least that long after the one before.
+func Paced(cfg aws.Config, every time.Duration) aws.Config {
+	return (&Pace{Every: every, Now: time.Now, Sleep: Sleep}).Config(cfg)
+}
+
 // Pace holds calls to AWS apart and counts them: every page and every repeated
 // attempt, because that is what a quota counts. All clients that are made with
 // its Config share it. It is safe for concurrent use.

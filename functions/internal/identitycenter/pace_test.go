@@ -10,12 +10,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/internal/identitycenter"
 )
 
@@ -69,4 +72,40 @@ func TestPace(t *testing.T) {
 	if _, err := client.ListInstances(ctx, &ssoadmin.ListInstancesInput{}); !errors.Is(err, gone) {
 		t.Errorf("got %v, want the pause's error", err)
 	}
+}
+
+// pagesOfAccounts answers ListAccounts with that many pages.
+type pagesOfAccounts struct{ pages int }
+
+func (h *pagesOfAccounts) Do(*http.Request) (*http.Response, error) {
+	h.pages--
+	body := `{"Accounts":[]}`
+	if h.pages > 0 {
+		body = `{"Accounts":[],"NextToken":"more"}`
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+// 2,000 accounts are 100 pages: no second has more than 4 calls, where
+// Organizations takes 8.
+func TestAccountsAreListedAtAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := identitycenter.Paced(aws.Config{
+			Region: "us-east-1", HTTPClient: &pagesOfAccounts{100}, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		}, identitycenter.OrganizationsEvery)
+		client := identitycenter.New(nil, nil, organizations.NewFromConfig(cfg), "")
+		began := time.Now()
+		if _, err := client.Accounts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != 99*250*time.Millisecond {
+			t.Errorf("100 pages took %s, want 24.75 s", took)
+		}
+		// The next call has to wait for its turn, as long as its caller has time.
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := client.Accounts(short); access.CodeOf(err) != access.CodeUnavailable {
+			t.Errorf("a call without the time to wait: %v, want Unavailable", err)
+		}
+	})
 }

@@ -12,9 +12,9 @@ import (
 // Rebuild enters a row for a request that holds access and whose row somebody
 // deleted, so that Release can remove the access and what reads rows only can
 // record it. The request's own execution may ask for it at any time, and so may
-// one that knows that the access was granted (granted), which would take it away
-// without a row; any other once the access is over. known is false where the
-// lease says nothing of the request, or there is none.
+// who knows that the access was granted (granted): its own Grant succeeded, or it
+// read that in the row. Any other may once the access is over. known is false
+// where the lease says nothing of the request, or there is none.
 //
 // Errors are those of the table; errors.Is(err, ErrTable) holds.
 func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool, s access.Subject) (known bool, err error) {

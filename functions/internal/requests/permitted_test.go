@@ -54,15 +54,20 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	decide := func(s *requests.Store) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
 	fail := func(s *requests.Store) error { return s.Fail(ctx, "a", access.Failure{At: at}) }
 	answer := func(s *requests.Store) error {
-		_, _, err := s.AnswerRun(ctx, "a", access.RunAnswer{At: at})
+		_, _, err := s.AnswerRun(ctx, access.Run{ID: "a"}, access.RunAnswer{At: at}, true)
 		return err
 	}
+	answerMore := func(s *requests.Store) error {
+		_, _, err := s.AnswerRun(ctx, access.Run{ID: "a", Answers: []access.RunAnswer{{At: at}}}, access.RunAnswer{At: at}, false)
+		return err
+	}
+	expire := func(s *requests.Store) error { _, _, err := s.ExpireRun(ctx, "a", at); return err }
 	end := func(s *requests.Store) error {
 		_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
 		return err
 	}
 	functions := map[string][]change{
-		"Ingress": {decide, answer, end, func(s *requests.Store) error {
+		"Ingress": {decide, answer, answerMore, end, func(s *requests.Store) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
@@ -105,7 +110,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *requests.Store) error { return s.MarkAudited(ctx, "a", 1) },
 			func(s *requests.Store) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
-		"Reconcile": {end, fail, answer, func(s *requests.Store) error {
+		"Reconcile": {end, fail, expire, func(s *requests.Store) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
 			return err
 		}},

@@ -3,7 +3,9 @@ package requests
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -49,15 +51,37 @@ func (s *Store) Run(ctx context.Context, id string) (r access.Run, err error) {
 	return r, err
 }
 
-// AnswerRun enters the answer to a run's question, or that nobody gave one in
-// time. won is false where there is an answer already; the row that comes back
-// has it. The row has the task token, if the wait has stored one.
-func (s *Store) AnswerRun(ctx context.Context, id string, a access.RunAnswer) (r access.Run, won bool, err error) {
+// ExpireRun enters that the time for answering a run's question is over. won is
+// false where the question was over before; the row that comes back says how.
+func (s *Store) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
 	return s.applyRun(ctx, id, change{
-		doing:  "record answer",
-		set:    map[string]any{"answer": a},
+		doing:  "end question",
+		set:    map[string]any{"answer": access.RunAnswer{At: at}},
 		absent: []string{"answer"},
 	})
+}
+
+// AnswerRun adds an answer to those of run, a row as it was read, and where that
+// answer is the last one ends the question. won is false where somebody else
+// answered meanwhile, or the question is over; the row that comes back tells. The
+// row has the task token, if the wait has stored one.
+func (s *Store) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
+	c := change{
+		doing:  "record answer",
+		set:    map[string]any{"answers": append(slices.Clone(run.Answers), a)},
+		absent: []string{"answer"},
+	}
+	if len(run.Answers) == 0 {
+		c.absent = append(c.absent, "answers")
+	} else {
+		c.where, c.values = "size(#answers) = :before", map[string]any{"before": len(run.Answers)}
+	}
+	if last {
+		end := a
+		end.Findings = nil
+		c.set["answer"] = end
+	}
+	return s.applyRun(ctx, run.ID, c)
 }
 
 // StoreRunToken keeps the task token of the wait for the answer in place of the

@@ -38,17 +38,17 @@ func TestCreateRunKeepsTheFirst(t *testing.T) {
 	want.Posts = map[string]access.Post{}
 	equal(t, "created", createRun(t, s, "one"), want)
 
-	answer := access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}, At: monday}
-	if _, _, err := s.AnswerRun(ctx, "one", answer); err != nil {
+	answer := access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}, At: monday, Findings: [][2]int{{0, 3}, {7, 12}}}
+	if _, _, err := s.AnswerRun(ctx, want, answer, true); err != nil {
 		t.Fatal(err)
 	}
-	want.Answer = &answer
+	want.Answers, want.Answer = []access.RunAnswer{answer}, &access.RunAnswer{Remove: true, By: answer.By, At: monday}
 	equal(t, "created again", createRun(t, s, "one"), want)
 
 	row := rawRow(t, client, table, "run#one")
 	equal(t, "attributes", names(row), map[string]bool{
 		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true,
-		"guard": true, "removals": true, "approvers": true, "answer": true, "posts": true,
+		"guard": true, "removals": true, "approvers": true, "answers": true, "answer": true, "posts": true,
 	})
 	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
 		t.Errorf("expires = %s, want %s: 60 days after the start", got, want)
@@ -61,7 +61,9 @@ func TestRunUnknown(t *testing.T) {
 	create(t, s, "nobody")
 	_, err := s.Run(ctx, "nobody")
 	wantCode(t, err, access.CodeNotFound)
-	_, _, err = s.AnswerRun(ctx, "nobody", access.RunAnswer{At: monday})
+	_, _, err = s.AnswerRun(ctx, run("nobody"), access.RunAnswer{At: monday}, false)
+	wantCode(t, err, access.CodeNotFound)
+	_, _, err = s.ExpireRun(ctx, "nobody", monday)
 	wantCode(t, err, access.CodeNotFound)
 	_, err = s.StoreRunToken(ctx, "nobody", "token")
 	wantCode(t, err, access.CodeNotFound)
@@ -79,8 +81,9 @@ func TestRunUnknown(t *testing.T) {
 func TestRunRoundTrip(t *testing.T) {
 	s, _, _ := newStore(t)
 	full := run("full")
-	full.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2"}, At: monday}
-	full.Token, full.People, full.Partial = "token-1", 11, true
+	full.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2"}, At: monday, Findings: [][2]int{{0, 12}}}
+	full.Answers = []access.RunAnswer{*full.Answer}
+	full.Token, full.People, full.Undecided, full.Partial = "token-1", 11, 2, true
 	full.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.2", Digest: "d"}}
 	value := reflect.ValueOf(full)
 	for i := range value.NumField() {
@@ -98,41 +101,81 @@ func TestRunRoundTrip(t *testing.T) {
 	equal(t, "row", got, full)
 }
 
-func TestAnswerRunFirstWins(t *testing.T) {
+// Of answers at the same time one is entered; the others are told, and may be
+// given again to the row as it is then. The last one ends the question.
+func TestAnswerRun(t *testing.T) {
 	s, _, _ := newStore(t)
 	createRun(t, s, "a")
 	if _, err := s.StoreRunToken(ctx, "a", "the-token"); err != nil {
 		t.Fatal(err)
 	}
-	const presses = 8
+	const presses = 6
 	var wins atomic.Int64
-	var winner access.RunAnswer
 	var group sync.WaitGroup
 	for i := range presses {
 		group.Go(func() {
-			answer := access.RunAnswer{Remove: i%2 == 0, At: monday, By: access.Person{SlackID: fmt.Sprint("U", i)}}
-			if i == 0 {
-				answer = access.RunAnswer{At: monday} // nobody, in time
+			answer := access.RunAnswer{Remove: i%2 == 0, At: monday, By: access.Person{SlackID: fmt.Sprint("U", i)}, Findings: [][2]int{{i, i + 1}}}
+			r, err := s.Run(ctx, "a")
+			for won := false; err == nil && !won; {
+				r, won, err = s.AnswerRun(ctx, r, answer, len(r.Answers) == presses-1)
+				if won {
+					wins.Add(1)
+				}
 			}
-			r, won, err := s.AnswerRun(ctx, "a", answer)
-			if err != nil || r.Answer == nil || r.Token != "the-token" {
-				t.Errorf("AnswerRun = %+v, token %q, %v", r.Answer, r.Token, err)
-			}
-			if won {
-				wins.Add(1)
-				winner = answer
+			if err != nil || r.Token != "the-token" {
+				t.Errorf("token %q, %v", r.Token, err)
 			}
 		})
 	}
 	group.Wait()
-	if wins.Load() != 1 {
-		t.Fatalf("%d presses won, want 1", wins.Load())
-	}
 	r, err := s.Run(ctx, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "answer", *r.Answer, winner)
+	if wins.Load() != presses || len(r.Answers) != presses || r.Answer == nil || r.Answer.By != r.Answers[presses-1].By {
+		t.Fatalf("%d answers were entered; %+v", wins.Load(), r)
+	}
+	for i := range presses {
+		if a := r.AnswerAbout(i); a == nil || a.By.SlackID != fmt.Sprint("U", i) || a.Remove != (i%2 == 0) {
+			t.Errorf("finding %d: %+v", i, a)
+		}
+	}
+	// The question is over.
+	for _, again := range []func() (access.Run, bool, error){
+		func() (access.Run, bool, error) {
+			return s.AnswerRun(ctx, r, access.RunAnswer{Remove: true, At: monday}, true)
+		},
+		func() (access.Run, bool, error) {
+			return s.AnswerRun(ctx, run("a"), access.RunAnswer{Remove: true, At: monday}, false)
+		},
+		func() (access.Run, bool, error) { return s.ExpireRun(ctx, "a", monday) },
+	} {
+		now, won, err := again()
+		if err != nil || won {
+			t.Errorf("an answer after the last one: %t, %v", won, err)
+		}
+		equal(t, "row", now, r)
+	}
+}
+
+// What was answered before the time was over stays.
+func TestExpireRun(t *testing.T) {
+	s, _, _ := newStore(t)
+	r := createRun(t, s, "a")
+	answer := access.RunAnswer{Remove: true, By: access.Person{SlackID: "U1"}, At: monday, Findings: [][2]int{{2, 5}}}
+	r, won, err := s.AnswerRun(ctx, r, answer, false)
+	if err != nil || !won || r.Answer != nil {
+		t.Fatalf("got %+v, %t, %v", r, won, err)
+	}
+	if _, won, err = s.AnswerRun(ctx, run("a"), answer, false); err != nil || won {
+		t.Errorf("by the row as it was before: %t, %v", won, err)
+	}
+	for i, first := range []bool{true, false} {
+		got, won, err := s.ExpireRun(ctx, "a", monday.Add(time.Duration(i)*time.Hour))
+		if err != nil || won != first || got.Answer == nil || !got.Answer.Expired() || !got.Answer.At.Equal(monday) || !got.HasConsent() {
+			t.Errorf("got %+v, %t, %v", got, won, err)
+		}
+	}
 }
 
 // Whichever comes first, the token or the answer: the write of the second
@@ -148,7 +191,7 @@ func TestStoreRunToken(t *testing.T) {
 			t.Errorf("StoreRunToken = %q, answer %v, %v", r.Token, r.Answer, err)
 		}
 	}
-	if r, won, err := s.AnswerRun(ctx, "t", access.RunAnswer{At: monday}); !won || err != nil || r.Token != "second" {
+	if r, won, err := s.AnswerRun(ctx, run("t"), access.RunAnswer{At: monday}, true); !won || err != nil || r.Token != "second" {
 		t.Errorf("AnswerRun = %v, token %q, %v", won, r.Token, err)
 	}
 	if r, err := s.StoreRunToken(ctx, "t", "third"); err != nil || r.Token != "third" || r.Answer == nil {

@@ -175,11 +175,13 @@ type Person struct {
 	// says; zero: they are not gone.
 	GoneSince time.Time `json:"gone_since,omitzero"`
 	Status    string    `json:"status,omitempty"`
-	// Held: they are part of a wave, and their access is left until a person
-	// answers. Asked is the run that asks; ReleasedAt is when the answer was to
-	// remove; LeftUntil: the answer was to leave it, until then.
+	// Held: they are part of a wave, and their access is left until people
+	// answer. Asked is the run that asks. Released is the run whose answers let
+	// some of their access go, and ReleasedAt when; LeftUntil: what is there is
+	// left until then.
 	Held       bool      `json:"held,omitempty"`
 	Asked      string    `json:"asked,omitempty"`
+	Released   string    `json:"released,omitempty"`
 	ReleasedAt time.Time `json:"released_at,omitzero"`
 	LeftUntil  time.Time `json:"left_until,omitzero"`
 }

@@ -180,7 +180,9 @@ func parseAssignment(call *Call) (assignment, *Answer) {
 
 // createAssignment answers IN_PROGRESS and creates after the settle delay, as
 // AWS does. An instance or permission set that does not exist, and the
-// management account where that is another one, is refused at once; an account or principal that does not exist makes the creation FAIL.
+// management account where that is another one, is refused at once; an account or
+// principal that does not exist makes the creation FAIL, and so does the
+// management account where the caller's role lacks rights in IAM.
 // An assignment that exists already is left as the one it is.
 func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 	return g.startOperation(ctx, call, creation, func(ctx context.Context, a assignment) (reason string) {
@@ -189,6 +191,9 @@ func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 		}
 		if !g.principalExists(ctx, call, a) {
 			return fmt.Sprintf("Received a 404 status error: %s %s not found.", a.PrincipalType, a.PrincipalId)
+		}
+		if reason := g.forbiddenByIAM(call, a, rightsToCreate); reason != "" {
+			return reason
 		}
 		if exists, answer := g.assignmentExists(ctx, call, a); answer != nil {
 			return "Received a 500 status error: " + string(answer.Body)
@@ -212,6 +217,9 @@ func (g *Gateway) deleteAssignment(ctx context.Context, call *Call) *Answer {
 		return refuse("ResourceNotFoundException", "No such account assignment.")
 	}
 	return g.startOperation(ctx, call, deletion, func(ctx context.Context, a assignment) string {
+		if reason := g.forbiddenByIAM(call, a, rightsToDelete); reason != "" {
+			return reason
+		}
 		return g.carryOut(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
 	})
 }

@@ -76,6 +76,7 @@ type Gateway struct {
 	routes     []Route
 	management string          // see SetManagementAccount
 	scim       map[string]bool // see SetSCIMGroups
+	stack      Stack           // see SetStack
 	// userStatus is set by UserStatuses, by user id; a user who is not in it is
 	// enabled.
 	userStatus map[string]string
@@ -94,7 +95,7 @@ func New(c Config) *Gateway {
 		corrections: map[string]correction{},
 	}
 	g.lifetime, g.end = context.WithCancel(context.Background())
-	for _, table := range []map[string]correction{instanceCorrections, assignmentCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
+	for _, table := range []map[string]correction{instanceCorrections, assignmentCorrections, permissionSetCorrections, identityStoreCorrections, organizationsCorrections, stepFunctionsCorrections, dynamoDBCorrections} {
 		for target, c := range table {
 			g.corrections[target] = c
 		}
@@ -169,6 +170,9 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	}
 	if isConditionalPut(call) {
 		return g.putConditionally(ctx, call)
+	}
+	if operation, stack, ok := g.stackQuestion(call); ok {
+		return stack.answer(operation)
 	}
 	return g.forward(ctx, call)
 }

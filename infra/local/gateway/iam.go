@@ -22,11 +22,11 @@ func (c *Call) accessKey() string {
 }
 
 func (c *Call) forIAM() iam.Call {
-	return iam.Call{Method: c.Method, URI: c.URI, Target: c.Target(), Body: c.Body}
+	return iam.Call{Method: c.Method, URI: c.URI, Target: c.Target(), Header: c.Header, Body: c.Body}
 }
 
-// forbidden is the answer to a function whose role does not permit a call; nil
-// where it does, and for everybody else. A call of which nobody here knows what
+// forbidden is the answer to a function whose role does not permit a call, and to
+// anybody whom a bucket's policy denies it; else nil. A function's call of which nobody here knows what
 // permission it needs is refused, too: it would be one that nobody checked.
 func (g *Gateway) forbidden(call *Call) *Answer {
 	if g.config.Guard == nil {
@@ -56,7 +56,9 @@ func (g *Gateway) denied(call *Call, denial *iam.Denial) *Answer {
 	if denial == nil {
 		return nil
 	}
-	g.tellDenied(fmt.Sprintf("%s %v", denial.Message, denial.Context))
+	if !denial.Person { // who sees it
+		g.tellDenied(fmt.Sprintf("%s %v", denial.Message, denial.Context))
+	}
 	switch {
 	case strings.HasPrefix(denial.Action, "s3:"):
 		raw, _ := xml.Marshal(struct {

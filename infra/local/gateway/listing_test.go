@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	identitytypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
@@ -138,5 +139,47 @@ func TestListMemberships(t *testing.T) {
 	_, err = store.ListGroupMemberships(ctx, &identitystore.ListGroupMembershipsInput{IdentityStoreId: id, GroupId: aws.String("00000000-0000-0000-0000-000000000000")})
 	if code := errorCode(t, err); code != "ResourceNotFoundException" {
 		t.Errorf("a group that is none: %q, want ResourceNotFoundException", code)
+	}
+}
+
+// TestListAccounts: 20 accounts are a page. moto's pages have 100.
+func TestListAccounts(t *testing.T) {
+	client := organizations.NewFromConfig(stack.AWS())
+	ids(t) // makes the organization
+	for i := range 21 {
+		name := fmt.Sprintf("page-%02d", i)
+		if _, err := client.CreateAccount(context.Background(), &organizations.CreateAccountInput{AccountName: &name, Email: aws.String(name + "@example.com")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err := client.ListAccounts(context.Background(), &organizations.ListAccountsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Accounts) != 20 || first.NextToken == nil {
+		t.Errorf("the first page has %d accounts, and a next one: %t; want 20 and one", len(first.Accounts), first.NextToken != nil)
+	}
+	seen := map[string]int{}
+	pages := organizations.NewListAccountsPaginator(client, &organizations.ListAccountsInput{MaxResults: aws.Int32(10)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Accounts) > 10 {
+			t.Errorf("a page has %d accounts, want 10 at the most", len(page.Accounts))
+		}
+		for _, a := range page.Accounts {
+			seen[aws.ToString(a.Name)]++
+		}
+	}
+	for i := range 21 {
+		if name := fmt.Sprintf("page-%02d", i); seen[name] != 1 {
+			t.Errorf("account %s is listed %d times, want once", name, seen[name])
+		}
+	}
+	_, err = client.ListAccounts(context.Background(), &organizations.ListAccountsInput{MaxResults: aws.Int32(21)})
+	if code := errorCode(t, err); code != "InvalidInputException" {
+		t.Errorf("21 accounts at once: %q, want InvalidInputException", code)
 	}
 }

@@ -10,7 +10,7 @@ import (
 var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.DescribeOrganization":        (*Gateway).describeOrganization,
 	"AWSOrganizationsV20161128.DescribeAccount":             (*Gateway).showAccounts,
-	"AWSOrganizationsV20161128.ListAccounts":                (*Gateway).showAccounts,
+	"AWSOrganizationsV20161128.ListAccounts":                (*Gateway).listAccounts,
 	"AWSOrganizationsV20161128.ListDelegatedAdministrators": (*Gateway).listDelegatedAdministrators,
 }
 
@@ -67,6 +67,30 @@ func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
 	}
 	return answer
+}
+
+// accountsOnAPage is how many accounts ListAccounts answers at once at most (API
+// reference, ListAccounts, MaxResults). moto's pages have 100.
+const accountsOnAPage = 20
+
+// listAccounts makes the pages as short as AWS does.
+func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
+	var in map[string]any
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	if n, ok := in["MaxResults"].(float64); ok && (n < 1 || n > accountsOnAPage) {
+		return refuse("InvalidInputException", "MaxResults must be between 1 and %d.", accountsOnAPage)
+	} else if !ok {
+		in["MaxResults"] = accountsOnAPage
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return failure(500, "InternalFailure", err.Error())
+	}
+	paged := *call
+	paged.Body = body
+	return g.showAccounts(ctx, &paged)
 }
 
 // listDelegatedAdministrators answers, where another account manages the

@@ -35,6 +35,7 @@ func requestMachine(t *testing.T, name string, script map[string]any) string {
 	}
 	arn := stack.Lambda.ARN(name) + ":live"
 	definition, err := statemachine.RequestPlaceholders{
+		Partition:        "aws",
 		EvaluateFunction: arn, AwaitFunction: arn, NotifyFunction: arn, GrantFunction: arn, RevokeFunction: arn, AuditFunction: arn,
 		RetryIntervalSeconds: 1, RetryMaxDelaySeconds: 1, ConfirmMaxDelaySeconds: 1, RevokeWaitSeconds: 1, AnnounceWaitSeconds: 1, RevokeRounds: 2,
 	}.Render()

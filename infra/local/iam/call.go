@@ -14,6 +14,7 @@ type Call struct {
 	Method string
 	URI    string // path and query
 	Target string // X-Amz-Target; empty for REST
+	Header http.Header
 	Body   []byte
 }
 
@@ -22,6 +23,8 @@ type Place struct {
 	Region, AccountID string
 	// PartitionKeys are the partition keys of tables, by the table's name.
 	PartitionKeys map[string]string
+	// BucketPolicies are the policies of buckets, by the bucket's name.
+	BucketPolicies map[string][]Policy
 	// TokenMachine gives the ARN of the state machine that waits on a task
 	// token; false for a token of nobody.
 	TokenMachine func(token string) (string, bool)
@@ -209,20 +212,7 @@ func (p Place) rest(c Call) ([]Request, error) {
 		}
 		return on("lambda:InvokeFunction", name), nil
 	}
-	bucket, key, isObject := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	isObject = isObject && key != ""
-	query := u.Query()
-	query.Del("x-id") // how the SDK names the operation
-	switch {
-	case bucket == "":
-	case isObject && len(query) == 0 && (c.Method == http.MethodGet || c.Method == http.MethodHead):
-		return on("s3:GetObject", "arn:aws:s3:::"+bucket+"/"+key), nil
-	case isObject && len(query) == 0 && c.Method == http.MethodPut:
-		return on("s3:PutObject", "arn:aws:s3:::"+bucket+"/"+key), nil
-	case !isObject && c.Method == http.MethodGet && query.Get("list-type") == "2":
-		return on("s3:ListBucket", "arn:aws:s3:::"+bucket), nil
-	}
-	return nil, unknown(c)
+	return p.s3(c, u)
 }
 
 // listingOf is what S3 asks for beside, where an object is not there: who may

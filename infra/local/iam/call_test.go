@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,6 +39,17 @@ func TestRequests(t *testing.T) {
 			[]Request{{"dynamodb:Query", table + "/index/open", map[string][]string{"dynamodb:Attributes": {"open"}}}}},
 		{"an object", Call{Method: "GET", URI: "/bucket/a/b.json?x-id=GetObject"}, on("s3:GetObject", "arn:aws:s3:::bucket/a/b.json")},
 		{"an object that is written", Call{Method: "PUT", URI: "/bucket/a%20b?x-id=PutObject"}, on("s3:PutObject", "arn:aws:s3:::bucket/a b")},
+		{"an object that is deleted", Call{Method: "DELETE", URI: "/bucket/key"}, on("s3:DeleteObject", "arn:aws:s3:::bucket/key")},
+		{"a version that is deleted", Call{Method: "DELETE", URI: "/bucket/key?versionId=1"}, on("s3:DeleteObjectVersion", "arn:aws:s3:::bucket/key")},
+		{"and is still kept", Call{Method: "DELETE", URI: "/bucket/key?versionId=1", Header: http.Header{"X-Amz-Bypass-Governance-Retention": {"true"}}},
+			append(on("s3:BypassGovernanceRetention", "arn:aws:s3:::bucket/key"), on("s3:DeleteObjectVersion", "arn:aws:s3:::bucket/key")...)},
+		{"many that are deleted", Call{Method: "POST", URI: "/bucket?delete=", Body: []byte(`<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>1</VersionId></Object></Delete>`)},
+			append(on("s3:DeleteObject", "arn:aws:s3:::bucket/a"), on("s3:DeleteObjectVersion", "arn:aws:s3:::bucket/b")...)},
+		{"an object that is kept for another time", Call{Method: "PUT", URI: "/bucket/key?retention="}, on("s3:PutObjectRetention", "arn:aws:s3:::bucket/key")},
+		{"an upload in parts", Call{Method: "POST", URI: "/bucket/key?uploads="}, on("s3:PutObject", "arn:aws:s3:::bucket/key")},
+		{"one of its parts", Call{Method: "PUT", URI: "/bucket/key?partNumber=1&uploadId=u"}, on("s3:PutObject", "arn:aws:s3:::bucket/key")},
+		{"a new object", Call{Method: "PUT", URI: "/bucket/key", Header: http.Header{"If-None-Match": {"*"}}},
+			[]Request{{"s3:PutObject", "arn:aws:s3:::bucket/key", map[string][]string{"s3:if-none-match": {"*"}}}}},
 		{"a parameter", Call{Target: "AmazonSSM.GetParameter", Body: []byte(`{"Name":"/a/b"}`)}, on("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/a/b")},
 		{"a secret by its name", Call{Target: "secretsmanager.GetSecretValue", Body: []byte(`{"SecretId":"a/b"}`)}, on("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-AbCdEf")},
 		{"the instances", Call{Target: "SWBExternalService.ListInstances", Body: []byte(`{}`)}, on("sso:ListInstances", "*")},
@@ -70,16 +82,17 @@ func TestRequests(t *testing.T) {
 // A call that nobody mapped is not let through unchecked.
 func TestUnknownCalls(t *testing.T) {
 	for name, call := range map[string]Call{
-		"another operation":         {Target: "AWSIdentityStore.DeleteUser", Body: []byte(`{}`)},
-		"another service":           {Target: "AWSIE.CreateUser", Body: []byte(`{}`)},
-		"several items":             {Target: "DynamoDB_20120810.BatchGetItem", Body: []byte(`{"TableName":"t"}`)},
-		"a table that is not there": {Target: "DynamoDB_20120810.GetItem", Body: []byte(`{"TableName":"other"}`)},
-		"a query of the table":      {Target: "DynamoDB_20120810.Query", Body: []byte(`{"TableName":"t"}`)},
-		"a condition of old":        {Target: "DynamoDB_20120810.PutItem", Body: []byte(`{"TableName":"t","Item":{},"Expected":{"a":{}}}`)},
-		"a bucket's policy":         {Method: "GET", URI: "/bucket?policy"},
-		"an object's version":       {Method: "GET", URI: "/bucket/key?versionId=1"},
-		"an object that is deleted": {Method: "DELETE", URI: "/bucket/key"},
-		"no JSON":                   {Target: "AmazonSSM.GetParameter", Body: []byte(`x`)},
+		"another operation":          {Target: "AWSIdentityStore.DeleteUser", Body: []byte(`{}`)},
+		"another service":            {Target: "AWSIE.CreateUser", Body: []byte(`{}`)},
+		"several items":              {Target: "DynamoDB_20120810.BatchGetItem", Body: []byte(`{"TableName":"t"}`)},
+		"a table that is not there":  {Target: "DynamoDB_20120810.GetItem", Body: []byte(`{"TableName":"other"}`)},
+		"a query of the table":       {Target: "DynamoDB_20120810.Query", Body: []byte(`{"TableName":"t"}`)},
+		"a condition of old":         {Target: "DynamoDB_20120810.PutItem", Body: []byte(`{"TableName":"t","Item":{},"Expected":{"a":{}}}`)},
+		"a bucket's policy":          {Method: "GET", URI: "/bucket?policy"},
+		"an object's version":        {Method: "GET", URI: "/bucket/key?versionId=1"},
+		"an object that is restored": {Method: "POST", URI: "/bucket/key?restore"},
+		"a bucket that is deleted":   {Method: "DELETE", URI: "/bucket"},
+		"no JSON":                    {Target: "AmazonSSM.GetParameter", Body: []byte(`x`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := place.Requests(call); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ type condition struct {
 	negated  bool // the operator's Not: no value may match
 	forAll   bool // ForAllValues: every value of the request has to match
 	ifExists bool // a key that the request does not have matches
+	isNull   bool // Null: the request has the key ("false") or does not ("true")
 }
 
 // operators compare a value of a policy with one of a request.
@@ -28,9 +30,17 @@ var operators = map[string]func(pattern, value string) bool{
 	"ArnLike":                matchesARN,
 	"ArnEquals":              matchesARN,
 	"Bool":                   strings.EqualFold,
+	"NumericLessThan":        isLess,
 }
 
-var negations = map[string]string{"StringNotEquals": "StringEquals", "StringNotLike": "StringLike"}
+var negations = map[string]string{"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike"}
+
+// isLess reports whether a request's number is less than the policy's.
+func isLess(limit, value string) bool {
+	l, limitErr := strconv.ParseFloat(limit, 64)
+	v, valueErr := strconv.ParseFloat(value, 64)
+	return limitErr == nil && valueErr == nil && v < l
+}
 
 func parseConditions(raw json.RawMessage) ([]condition, error) {
 	var byOperator map[string]map[string]json.RawMessage
@@ -46,7 +56,8 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 		if positive, ok := negations[name]; ok {
 			name, c.negated = positive, true
 		}
-		if c.match = operators[name]; c.match == nil || c.negated && c.forAll {
+		c.isNull = operator == "Null"
+		if c.match = operators[name]; c.match == nil && !c.isNull || c.negated && c.forAll {
 			return nil, fmt.Errorf("the operator %s is not known here", operator)
 		}
 		for key, raw := range keys {
@@ -83,6 +94,8 @@ func (c condition) holds(context map[string][]string) bool {
 		return slices.ContainsFunc(c.values, func(pattern string) bool { return c.match(pattern, value) })
 	}
 	switch {
+	case c.isNull:
+		return slices.Contains(c.values, strconv.FormatBool(!there))
 	case !there || len(values) == 0:
 		// ForAllValues holds for a key that is not there, too: AWS warns of it.
 		return c.forAll || c.ifExists || c.negated

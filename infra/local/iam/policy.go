@@ -32,8 +32,14 @@ type Request struct {
 	Context map[string][]string
 }
 
-// Parse reads a policy document.
-func Parse(document []byte) (Policy, error) {
+// Parse reads the policy document of a role.
+func Parse(document []byte) (Policy, error) { return parseDocument(document, false) }
+
+// ParseBucketPolicy reads the policy document of a bucket. Known here are
+// statements that deny something to everybody.
+func ParseBucketPolicy(document []byte) (Policy, error) { return parseDocument(document, true) }
+
+func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 	var raw struct {
 		Version   string
 		Statement []map[string]json.RawMessage
@@ -46,6 +52,12 @@ func Parse(document []byte) (Policy, error) {
 	}
 	var p Policy
 	for i, fields := range raw.Statement {
+		if ofBucket {
+			if err := deniesEverybody(fields); err != nil {
+				return Policy{}, fmt.Errorf("read policy: statement %d: %w", i, err)
+			}
+			delete(fields, "Principal")
+		}
 		s, err := parseStatement(fields)
 		if err != nil {
 			return Policy{}, fmt.Errorf("read policy: statement %d: %w", i, err)
@@ -53,6 +65,16 @@ func Parse(document []byte) (Policy, error) {
 		p.statements = append(p.statements, s)
 	}
 	return p, nil
+}
+
+func deniesEverybody(fields map[string]json.RawMessage) error {
+	var effect string
+	var principal struct{ AWS string }
+	_ = json.Unmarshal(fields["Effect"], &effect)
+	if err := json.Unmarshal(fields["Principal"], &principal); err != nil || principal.AWS != "*" || effect != "Deny" {
+		return errors.New("only what is denied to everybody is known here")
+	}
+	return nil
 }
 
 func parseStatement(fields map[string]json.RawMessage) (s statement, err error) {
@@ -89,6 +111,10 @@ func oneOrMore(raw json.RawMessage) ([]string, error) {
 	if json.Unmarshal(raw, &one) == nil {
 		return []string{one}, nil
 	}
+	var number json.Number // numeric operators take numbers as well
+	if json.Unmarshal(raw, &number) == nil {
+		return []string{number.String()}, nil
+	}
 	var more []string
 	err := json.Unmarshal(raw, &more)
 	return more, err
@@ -110,6 +136,18 @@ func Allowed(policies []Policy, r Request) bool {
 		}
 	}
 	return allowed
+}
+
+// Denied says whether policies together deny a request.
+func Denied(policies []Policy, r Request) bool {
+	for _, p := range policies {
+		for _, s := range p.statements {
+			if s.deny && s.applies(r) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s statement) applies(r Request) bool {

@@ -90,6 +90,50 @@ func TestMatchesARN(t *testing.T) {
 	}
 }
 
+// The bucket's policy of AWS's page on enforcing conditional writes, turned into
+// denials, and what the CDK denies: Null looks at whether there is a key at all,
+// a negated operator holds where there is none.
+func TestDenied(t *testing.T) {
+	policy, err := ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":[
+		{"Sid":"a","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{"Null":{"s3:if-none-match":"true"}}},
+		{"Sid":"b","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::1:role/writer"}}},
+		{"Sid":"c","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:*","Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],"Condition":{"NumericLessThan":{"s3:TlsVersion":1.2}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(context map[string][]string) Request {
+		return Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::b/k", Context: context}
+	}
+	writer := []string{"arn:aws:iam::1:role/writer"}
+	for _, test := range []struct {
+		name    string
+		request Request
+		want    bool
+	}{
+		{"the writer, a new object", put(map[string][]string{"s3:if-none-match": {"*"}, "aws:PrincipalArn": writer}), false},
+		{"the writer, any object", put(map[string][]string{"aws:PrincipalArn": writer}), true},
+		{"somebody else", put(map[string][]string{"s3:if-none-match": {"*"}, "aws:PrincipalArn": {"arn:aws:iam::1:role/writer2"}}), true},
+		{"a service, which has no ARN", put(map[string][]string{"s3:if-none-match": {"*"}}), true},
+		{"old TLS", put(map[string][]string{"s3:if-none-match": {"*"}, "aws:PrincipalArn": writer, "s3:TlsVersion": {"1.1"}}), true},
+		{"new TLS", put(map[string][]string{"s3:if-none-match": {"*"}, "aws:PrincipalArn": writer, "s3:TlsVersion": {"1.3"}}), false},
+		{"another bucket", Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::c/k"}, false},
+	} {
+		if got := Denied([]Policy{policy}, test.request); got != test.want {
+			t.Errorf("%s: denied %v, want %v", test.name, got, test.want)
+		}
+	}
+	for name, statement := range map[string]string{
+		"an Allow":     `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:GetObject","Resource":"*"}`,
+		"one of many":  `{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::1:root"},"Action":"s3:GetObject","Resource":"*"}`,
+		"a service":    `{"Effect":"Deny","Principal":{"Service":"logging.s3.amazonaws.com"},"Action":"s3:GetObject","Resource":"*"}`,
+		"no principal": `{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}`,
+	} {
+		if _, err := ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":[` + statement + `]}`)); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
 // What is not understood is no decision.
 func TestParseRefuses(t *testing.T) {
 	statement := func(fields string) string {

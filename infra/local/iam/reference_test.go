@@ -33,6 +33,12 @@ func allCalls() []Call {
 		{Target: "secretsmanager.GetSecretValue", Body: []byte(`{"SecretId":"a/b"}`)},
 		{Method: "GET", URI: "/bucket/a/b.json"},
 		{Method: "PUT", URI: "/bucket/a/b.json"},
+		{Method: "PUT", URI: "/bucket/a/b.json?partNumber=1&uploadId=u"},
+		{Method: "POST", URI: "/bucket/a/b.json?uploads"},
+		{Method: "PUT", URI: "/bucket/a/b.json?retention"},
+		{Method: "DELETE", URI: "/bucket/a/b.json"},
+		{Method: "DELETE", URI: "/bucket/a/b.json?versionId=1"},
+		{Method: "POST", URI: "/bucket?delete", Body: []byte(`<Delete><Object><Key>a/b.json</Key></Object></Delete>`)},
 		{Method: "GET", URI: "/bucket?list-type=2"},
 		{Method: "POST", URI: "/2015-03-31/functions/f/invocations?Qualifier=live"},
 	}

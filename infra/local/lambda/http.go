@@ -60,7 +60,7 @@ func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serveConfiguration answers with a function's name and environment.
+// serveConfiguration answers with a function's name, environment and state.
 func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 	name, _, err := splitName(r.PathValue("name"))
 	if err != nil {
@@ -80,6 +80,7 @@ func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{
 		"FunctionName": name,
 		"Environment":  map[string]any{"Variables": p.function.Environment},
+		"State":        "Active", "LastUpdateStatus": "Successful",
 	})
 }
 

@@ -38,7 +38,7 @@ type Account struct {
 type PermissionSet struct {
 	Name            string `yaml:"name"`
 	Description     string `yaml:"description"`
-	SessionDuration string `yaml:"session_duration"` // ISO 8601, default PT1H
+	SessionDuration string `yaml:"session_duration"` // ISO 8601, default PT1H; none: made without one
 }
 
 // Person is somebody in Slack and, unless SlackOnly, in Identity Center.

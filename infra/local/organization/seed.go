@@ -30,6 +30,10 @@ type IDs struct {
 	ManagementAccount string `json:",omitempty"`
 }
 
+// noDuration is the session duration of a permission set that is made without
+// one, as other tools do.
+const noDuration = "none"
+
 // assignmentTimeout is how long an assignment of the seed may take.
 const assignmentTimeout = 30 * time.Second
 
@@ -143,9 +147,11 @@ func (s *seeder) permissionSets(ctx context.Context, o *Organization) error {
 			s.ids.PermissionSets[p.Name] = arn
 			continue
 		}
-		out, err := s.admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{
-			InstanceArn: &s.ids.InstanceARN, Name: aws.String(p.Name), Description: aws.String(p.Description), SessionDuration: aws.String(p.SessionDuration),
-		})
+		in := &ssoadmin.CreatePermissionSetInput{InstanceArn: &s.ids.InstanceARN, Name: aws.String(p.Name), Description: aws.String(p.Description)}
+		if p.SessionDuration != noDuration {
+			in.SessionDuration = aws.String(p.SessionDuration)
+		}
+		out, err := s.admin.CreatePermissionSet(ctx, in)
 		if err != nil {
 			return fmt.Errorf("create permission set %s: %w", p.Name, err)
 		}

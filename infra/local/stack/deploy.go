@@ -43,6 +43,10 @@ type Deployed struct {
 	Outputs       map[string]string       // resolved
 	Roles         map[string][]iam.Policy // by the role's name
 	PartitionKeys map[string]string       // of the tables, by their names
+	StackID       string
+	Resources     []gateway.Resource // in the order in which they were made
+	// BucketPolicies are the policies of the buckets, by the bucket's name.
+	BucketPolicies map[string][]iam.Policy
 }
 
 // Function is the deployed function whose name ends in the given name, with a
@@ -68,7 +72,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		sfn:          sfn.NewFromConfig(target.AWS),
 		functions:    map[string]*lambda.Function{},
 		integrations: map[string]string{},
-		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{},
+		roles:        map[string][]iam.Policy{}, partitionKeys: map[string]string{}, bucketPolicies: map[string][]iam.Policy{},
 	}
 	pseudo := map[string]string{
 		"AWS::AccountId": target.AccountID,
@@ -96,8 +100,12 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		return Deployed{}, fmt.Errorf("sort the template's resources: %w", err)
 	}
 	for _, name := range names {
+		kind := a.Template.Resources[name].Type
 		if err := d.create(ctx, name); err != nil {
-			return Deployed{}, fmt.Errorf("%s (%s): %w", name, a.Template.Resources[name].Type, err)
+			return Deployed{}, fmt.Errorf("%s (%s): %w", name, kind, err)
+		}
+		if made, ok := d.resolver.resources[name]; ok {
+			d.made = append(d.made, gateway.Resource{LogicalID: name, PhysicalID: made.ref, Type: kind})
 		}
 	}
 	return d.result()
@@ -121,9 +129,11 @@ type deployer struct {
 	stateMachines []string
 	schedules     []schedule.Schedule
 
-	roles         map[string][]iam.Policy // by name
-	uses          []use
-	partitionKeys map[string]string // by table
+	roles          map[string][]iam.Policy // by name
+	uses           []use
+	partitionKeys  map[string]string // by table
+	made           []gateway.Resource
+	bucketPolicies map[string][]iam.Policy // by bucket
 }
 
 // understandsAll reports every resource of an unknown kind, before anything is
@@ -239,7 +249,7 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys}
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.made}
 	if err := d.rolesSuffice(); err != nil {
 		return Deployed{}, err
 	}

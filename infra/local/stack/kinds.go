@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,6 +37,7 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::Lambda::Url":                 (*deployer).functionURL,
 	"AWS::Lambda::Version":             (*deployer).version,
 	"AWS::S3::Bucket":                  (*deployer).bucket,
+	"AWS::S3::BucketPolicy":            (*deployer).bucketPolicy,
 	"AWS::SNS::Topic":                  (*deployer).topic,
 	"AWS::Scheduler::Schedule":         (*deployer).schedule,
 	"AWS::SSM::Parameter":              (*deployer).parameter,
@@ -43,8 +45,8 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 }
 
 // withoutEffect are the kinds that change nothing on this machine: nothing is
-// billed or alarmed, policies of resources let everybody in, and logs go to
-// standard error. What fails is logged, so that there are no dead letters. The
+// billed or alarmed, policies of topics and queues let everybody in, and logs go
+// to standard error. What fails is logged, so that there are no dead letters. The
 // audit records are shown on the page and lie in the bucket as they are; Athena
 // and Glue's catalog, which would make a table of them, run no queries here.
 var withoutEffect = map[string]bool{
@@ -63,7 +65,6 @@ var withoutEffect = map[string]bool{
 	"AWS::Logs::LogGroup":             true,
 	"AWS::Logs::MetricFilter":         true,
 	"AWS::Logs::ResourcePolicy":       true,
-	"AWS::S3::BucketPolicy":           true,
 	"AWS::SNS::Subscription":          true,
 	"AWS::Scheduler::ScheduleGroup":   true,
 	"AWS::SQS::Queue":                 true,
@@ -106,6 +107,21 @@ func (d *deployer) bucket(ctx context.Context, id string, p map[string]any) (cre
 	return created{ref: name, attrs: map[string]string{
 		"Arn": "arn:aws:s3:::" + name, "DomainName": name + ".s3.amazonaws.com", "RegionalDomainName": name + ".s3." + d.target.Region + ".amazonaws.com",
 	}}, nil
+}
+
+// bucketPolicy keeps the policy for the gateway to enforce: moto does not.
+func (d *deployer) bucketPolicy(_ context.Context, id string, p map[string]any) (created, error) {
+	raw, err := json.Marshal(p["PolicyDocument"])
+	if err != nil {
+		return created{}, err
+	}
+	policy, err := iam.ParseBucketPolicy(raw)
+	if err != nil {
+		return created{}, err
+	}
+	bucket := fmt.Sprint(p["Bucket"])
+	d.bucketPolicies[bucket] = append(d.bucketPolicies[bucket], policy)
+	return created{ref: id, attrs: map[string]string{}}, nil
 }
 
 func (d *deployer) ensureBucket(ctx context.Context, name string) error {

@@ -104,6 +104,11 @@ func TestDeploy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept, err := iam.ParseBucketPolicy([]byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::example-bucket/*"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := stack.Deployed{
 		Functions: []lambda.Function{{
 			Name: "example-probe", Dir: filepath.Join(dir, "asset.aaaa"), Handler: "bootstrap", Timeout: 7 * time.Second, MemoryMB: 256,
@@ -124,6 +129,31 @@ func TestDeploy(t *testing.T) {
 		Outputs:       map[string]string{"SlackRequestURL": "http://api/slack", "SlackFunctionURL": "http://api/function-url/example-probe/"},
 		Roles:         map[string][]iam.Policy{"example-Role": {may}},
 		PartitionKeys: map[string]string{"example": "pk"},
+		StackID:       "arn:aws:cloudformation:us-east-1:123456789012:stack/example/local",
+		Resources: []gateway.Resource{ // without the bucket Never, whose condition does not hold
+			{LogicalID: "Topic", PhysicalID: "arn:aws:sns:us-east-1:123456789012:example-alarms", Type: "AWS::SNS::Topic"},
+			{LogicalID: "Alarm", PhysicalID: "example-Alarm", Type: "AWS::CloudWatch::Alarm"},
+			{LogicalID: "Bucket", PhysicalID: "example-bucket", Type: "AWS::S3::Bucket"},
+			{LogicalID: "Role", PhysicalID: "example-Role", Type: "AWS::IAM::Role"},
+			{LogicalID: "Table", PhysicalID: "example", Type: "AWS::DynamoDB::Table"},
+			{LogicalID: "Function", PhysicalID: "example-probe", Type: "AWS::Lambda::Function"},
+			{LogicalID: "Version", PhysicalID: "arn:aws:lambda:us-east-1:123456789012:function:example-probe:1", Type: "AWS::Lambda::Version"},
+			{LogicalID: "Alias", PhysicalID: "arn:aws:lambda:us-east-1:123456789012:function:example-probe:live", Type: "AWS::Lambda::Alias"},
+			{LogicalID: "Api", PhysicalID: "Api", Type: "AWS::ApiGatewayV2::Api"},
+			{LogicalID: "BucketPolicy", PhysicalID: "BucketPolicy", Type: "AWS::S3::BucketPolicy"},
+			{LogicalID: "Machine", PhysicalID: "arn:aws:states:us-east-1:123456789012:stateMachine:example-requests", Type: "AWS::StepFunctions::StateMachine"},
+			{LogicalID: "Drift", PhysicalID: "example-Drift", Type: "AWS::Events::Rule"},
+			{LogicalID: "Group", PhysicalID: "example-group", Type: "AWS::Scheduler::ScheduleGroup"},
+			{LogicalID: "Integration", PhysicalID: "Integration", Type: "AWS::ApiGatewayV2::Integration"},
+			{LogicalID: "Nightly", PhysicalID: "example-nightly", Type: "AWS::Scheduler::Schedule"},
+			{LogicalID: "Pointer", PhysicalID: "/example/policy", Type: "AWS::SSM::Parameter"},
+			{LogicalID: "RolePolicy", PhysicalID: "RolePolicy", Type: "AWS::IAM::Policy"},
+			{LogicalID: "Route", PhysicalID: "Route", Type: "AWS::ApiGatewayV2::Route"},
+			{LogicalID: "Schedule", PhysicalID: "example-probe", Type: "AWS::Scheduler::Schedule"},
+			{LogicalID: "Stage", PhysicalID: "$default", Type: "AWS::ApiGatewayV2::Stage"},
+			{LogicalID: "URL", PhysicalID: "arn:aws:lambda:us-east-1:123456789012:function:example-probe", Type: "AWS::Lambda::Url"},
+		},
+		BucketPolicies: map[string][]iam.Policy{"example-bucket": {kept}},
 	}
 	if !reflect.DeepEqual(deployed, want) {
 		t.Errorf("deployed\n%+v\nwant\n%+v", deployed, want)
@@ -227,6 +257,9 @@ func TestNotUnderstood(t *testing.T) {
 		{name: "kind", edit: func(t map[string]any) {
 			resources(t)["Stream"] = map[string]any{"Type": "AWS::Kinesis::Stream", "Properties": map[string]any{}}
 		}, want: "Stream (AWS::Kinesis::Stream)"},
+		{name: "policy of a bucket that allows something", edit: func(t map[string]any) {
+			properties(t, "BucketPolicy")["PolicyDocument"].(map[string]any)["Statement"].([]any)[0].(map[string]any)["Effect"] = "Allow"
+		}, want: "only what is denied to everybody is known here"},
 		{name: "URL with authorization", edit: func(t map[string]any) {
 			properties(t, "URL")["AuthType"] = "AWS_IAM"
 		}, want: "functions' URLs without authorization only"},

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/acceptance"
+)
+
+// terminal asks the person at the terminal. The acceptance sees by itself when
+// they have done it.
+type terminal struct{ say func(line string) }
+
+func (t terminal) ask(format string, args ...any) error {
+	t.say(">>> In Slack: " + fmt.Sprintf(format, args...))
+	return nil
+}
+
+func (t terminal) Request(_ context.Context, w acceptance.Wish) error {
+	who := "request"
+	if w.Email != "" {
+		who = "as " + w.Email + ", request"
+	}
+	return t.ask("%s %s in %s (%s) for %s. Put this into the reason: %s", who, w.Target.PermissionSet, w.Target.AccountName, w.Target.AccountID, w.Duration, w.Mark)
+}
+
+func (t terminal) Approve(_ context.Context, r access.Request) error {
+	return t.ask("let an approver press Approve on %s.", about(r))
+}
+
+func (t terminal) Deny(_ context.Context, r access.Request) error {
+	return t.ask("let an approver press the button that denies %s.", about(r))
+}
+
+func (t terminal) EndNow(_ context.Context, r access.Request) error {
+	return t.ask("press End now on %s.", about(r))
+}
+
+func about(r access.Request) string {
+	return fmt.Sprintf("the request of %s for %s in %s (request %s)", r.Requester.Email, r.Target.PermissionSet, r.Target.AccountName, r.ID)
+}
+
+// summarize writes a line for each step, and the sum.
+func summarize(w io.Writer, r acceptance.Result) {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STEP\tSTATE\tTOOK\tBYTES\t")
+	for _, s := range r.Steps {
+		bytes, why := "", ""
+		if s.Bytes > 0 {
+			bytes = fmt.Sprint(s.Bytes)
+		}
+		if s.State != acceptance.OK && len(s.Saw) > 0 {
+			why = s.Saw[len(s.Saw)-1]
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", s.Name, s.State, s.Seconds, bytes, clean(why))
+	}
+	t.Flush()
+	verdict := "FAILED"
+	if r.Passed() {
+		verdict = "Passed"
+	}
+	fmt.Fprintf(w, "\n%s: %d ok, %d failed, %d skipped, in %.0f s.\n", verdict, r.Count(acceptance.OK), r.Count(acceptance.Failed), r.Count(acceptance.Skipped), r.Seconds)
+}
+
+// clean keeps what people named from moving the terminal's cursor.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}

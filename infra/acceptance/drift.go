@@ -1,0 +1,147 @@
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
+)
+
+// runLimit is how long a run of the reconciliation may take.
+const runLimit = 10 * time.Minute
+
+// findDrift makes an assignment by hand, lets a run that removes nothing find it,
+// and removes it.
+func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
+	if r.driftUser == "" {
+		return skip("no user was named who may get access by hand")
+	}
+	subject := access.Subject{Target: r.target, PrincipalID: r.driftUser}
+	there, err := r.sys.Assigned(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if _, held, err := r.sys.Lease(ctx, subject); err != nil {
+		return err
+	} else if there || held {
+		return fmt.Errorf("%s has access to %s already: name somebody else", r.DriftUser, describe(r.target))
+	}
+	// From here on it may be there.
+	r.made = &subject
+	defer func() { err = errors.Join(err, r.unmake(ctx, s)) }()
+	if err := r.sys.Assign(ctx, subject); err != nil {
+		return fmt.Errorf("make the assignment by hand: %w", err)
+	}
+	r.saw(s, "gave %s access to %s by hand", r.DriftUser, describe(r.target))
+	if err := r.until(ctx, settleLimit, "the assignment made by hand", func() (bool, error) { return r.sys.Assigned(ctx, subject) }); err != nil {
+		return err
+	}
+
+	began := r.Now()
+	execution, err := r.sys.StartWarn(ctx, r.mark)
+	if err != nil {
+		return fmt.Errorf("start a run: %w", err)
+	}
+	err = r.until(ctx, runLimit, "the end of the run "+r.mark, func() (bool, error) {
+		status, err := r.sys.Status(ctx, execution)
+		if err == nil && status.State != running && status.State != succeeded {
+			err = fmt.Errorf("it is %s: %s: %s", status.State, status.Error, status.Cause)
+		}
+		return status.State == succeeded, err
+	})
+	if err != nil {
+		return err
+	}
+	findings, err := r.sys.Findings(ctx, r.mark)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(findings, func(f access.Finding) bool { return f.Key() == subject.Key() })
+	if at < 0 {
+		return fmt.Errorf("the run %s has %d findings, and the assignment made by hand is not among them", r.mark, len(findings))
+	}
+	r.saw(s, "the run %s found it among %d, after %s", r.mark, len(findings), round(r.Now().Sub(began)))
+	return r.findingRecorded(ctx, s, began, findings[at], at)
+}
+
+// findingRecorded looks for the audit record of a finding. Only the run that is
+// the first to find something writes one.
+func (r *run) findingRecorded(ctx context.Context, s *Step, began time.Time, f access.Finding, index int) error {
+	if f.FirstSeen.Before(began.Add(-early)) {
+		r.saw(s, "an earlier run, at %s, recorded the same finding: this one need not", f.FirstSeen.UTC().Format(time.RFC3339))
+		return nil
+	}
+	key := auditrecord.FindingKey(r.sys.AuditPrefix(), auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: access.Run{ID: r.mark}, Index: index})
+	records, err := r.sys.Records(ctx, key)
+	if err != nil {
+		return err
+	}
+	if len(records) != 1 || records[0].Event != string(access.EventDriftFound) || records[0].SSOUserPrincipalID != f.PrincipalID || records[0].AccountID != f.AccountID {
+		return fmt.Errorf("there is no audit record %s of it", key)
+	}
+	r.saw(s, "recorded as %s", key)
+	return nil
+}
+
+// unmake removes the assignment that this run made, if it is there: also after
+// ctx has ended.
+func (r *run) unmake(ctx context.Context, s *Step) error {
+	if r.made == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	// Lists lag behind: one look that misses it means nothing.
+	absent := 0
+	err := r.until(ctx, settleLimit, "its absence", func() (bool, error) {
+		there, err := r.sys.Assigned(ctx, *r.made)
+		if err == nil && there {
+			absent, err = 0, r.sys.Unassign(ctx, *r.made)
+		} else {
+			absent++
+		}
+		return absent > 1, err
+	})
+	if err != nil {
+		return fmt.Errorf("THE ASSIGNMENT MADE BY HAND MAY STILL BE THERE (%s for user %s): remove it: %w", describe(r.made.Target), r.made.PrincipalID, err)
+	}
+	r.made = nil
+	r.saw(s, "removed the assignment made by hand")
+	return nil
+}
+
+// cleanUp removes what this run made, and looks whether something is left of
+// its requests.
+func (r *run) cleanUp(ctx context.Context, s *Step) error {
+	left := []error{r.unmake(ctx, s)}
+	for _, f := range r.requests {
+		err := r.refresh(ctx, f)
+		there := false
+		if err == nil && f.row.Requester.PrincipalID != "" {
+			there, err = r.sys.Assigned(ctx, f.row.Subject())
+		}
+		back := time.Time{}
+		if f.watch != nil {
+			back = f.watch.sight().back
+		}
+		switch {
+		case err != nil:
+			left = append(left, fmt.Errorf("%s: %w", f, err))
+		case there:
+			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should end at %s; press End now, or remove the assignment", f, f.row.End.UTC().Format(time.RFC3339)))
+		case !back.IsZero():
+			left = append(left, fmt.Errorf("%s: it was there again at %s, after it was gone", f, back.UTC().Format(time.TimeOnly)))
+		case f.row.Outcome == nil && f.row.Open():
+			left = append(left, fmt.Errorf("%s is still undecided: deny or withdraw it", f))
+		}
+	}
+	if err := errors.Join(left...); err != nil {
+		return err
+	}
+	r.saw(s, "nothing is left of %d requests", len(r.requests))
+	return nil
+}

@@ -1,0 +1,187 @@
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// early is how far before its end access may go: clocks differ.
+const early = 5 * time.Second
+
+// maxGap is how long no look may succeed while access should be there.
+const maxGap = 30 * time.Second
+
+// grace is how much longer than promised a removal is waited for, to tell one that
+// is late from one that does not come.
+const grace = 10 * time.Second
+
+// awaitGone waits until the access of a request is gone, at most as long after
+// from as the system promises.
+func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind string, from time.Time) error {
+	limit := from.Add(removalPromise)
+	err := r.until(ctx, max(limit.Sub(r.Now()), 0)+grace, fmt.Sprintf("the removal after %s (%s)", what, from.UTC().Format(time.TimeOnly)), func() (bool, error) {
+		return !f.watch.sight().gone.IsZero(), nil
+	})
+	seen := f.watch.sight()
+	if err != nil {
+		how := "THE ACCESS IS STILL THERE"
+		if seen.err != nil {
+			how = "THE ACCESS MAY STILL BE THERE"
+		}
+		return errors.Join(fmt.Errorf("%s: %s, last seen at %s", f, how, seen.last.UTC().Format(time.TimeOnly)), err, seen.err)
+	}
+	f.events = append(f.events, access.EventRevoked)
+	late := seen.gone.Sub(from)
+	r.took(kind, late)
+	r.saw(s, "%s: gone %s after %s; promised are %s", f, round(late), what, removalPromise)
+	if late > removalPromise {
+		return fmt.Errorf("that is too late")
+	}
+	return nil
+}
+
+// held says whether access was there from its beginning to its end.
+func (r *run) held(s *Step, f *followed) error {
+	seen := f.watch.sight()
+	until := seen.gone
+	if until.IsZero() {
+		until = seen.last
+	}
+	r.saw(s, "%s: there for %s, seen by %d looks; requested were %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	switch row := f.row; {
+	case row.End.Sub(row.GrantedAt) != r.Duration:
+		return fmt.Errorf("its end, %s, is not %s after it was granted, %s", row.End, r.Duration, row.GrantedAt)
+	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
+		return fmt.Errorf("it was gone %s before its end", round(row.End.Sub(seen.gone)))
+	case seen.gap > maxGap:
+		return fmt.Errorf("for %s no look succeeded", round(seen.gap))
+	case seen.gone.IsZero() && seen.last.Before(row.End.Add(-early)):
+		return fmt.Errorf("it was not looked at until its end: %w", errors.Join(errors.New("last at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
+	}
+	return nil
+}
+
+// endEarly asks the person to end active access, and waits until it is gone.
+func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
+	if err := r.person.EndNow(ctx, f.row); err != nil {
+		return err
+	}
+	err := r.until(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
+		err := r.refresh(ctx, f)
+		if err == nil && f.row.EndRequest == nil && !f.row.RevokingAt.IsZero() {
+			err = errors.New("it ended at its time before somebody pressed the button")
+		}
+		return f.row.EndRequest != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	f.events = append(f.events, access.EventEnded)
+	return r.awaitGone(ctx, s, f, "somebody ended it", "early_end_to_gone", f.row.EndRequest.At)
+}
+
+// stop stops the execution of a request with active access, and returns when.
+func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error) {
+	if err := r.sys.Stop(ctx, f.row.ExecutionARN); err != nil {
+		return time.Time{}, err
+	}
+	at := r.Now()
+	status, err := r.sys.Status(ctx, f.row.ExecutionARN)
+	if err != nil {
+		return at, err
+	}
+	if status.State != aborted {
+		return at, fmt.Errorf("its execution is %s, and not stopped", status.State)
+	}
+	r.saw(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
+	return at, nil
+}
+
+// tryManagement lets somebody request access to the management account.
+func (r *run) tryManagement(ctx context.Context, s *Step) error {
+	if r.ManagementSet == "" {
+		if r.inManagementAccount() {
+			return skip("the stack is in the management account, and no permission set was named for it: name one if the policy covers it")
+		}
+		return skip("no permission set was named for the management account")
+	}
+	f, err := r.obtain(ctx, s, r.manage)
+	if err != nil {
+		return err
+	}
+	return r.endEarly(ctx, s, f)
+}
+
+// inManagementAccount reports whether the stack is known to be in the organization's
+// management account.
+func (r *run) inManagementAccount() bool {
+	for _, f := range r.requests {
+		// arn:PARTITION:states:REGION:ACCOUNT:…
+		if parts := strings.Split(f.row.ExecutionARN, ":"); len(parts) > 4 && parts[4] == r.catalog.ManagementAccount {
+			return true
+		}
+	}
+	return false
+}
+
+// tryCapitals lets somebody whose email has capitals request the target, and
+// somebody else deny it.
+func (r *run) tryCapitals(ctx context.Context, s *Step) error {
+	if r.CapitalsUser == "" {
+		return skip("no user was named whose email has capitals")
+	}
+	f, err := r.request(ctx, s, r.target, r.CapitalsUser)
+	if err != nil {
+		return err
+	}
+	if !access.SameEmail(f.row.Requester.Email, r.CapitalsUser) {
+		return fmt.Errorf("%s submitted it, and not %s", f.row.Requester.Email, r.CapitalsUser)
+	}
+	emails, err := r.sys.Emails(ctx, f.row.Requester.PrincipalID)
+	if err != nil {
+		return err
+	}
+	for _, email := range emails {
+		if email == r.CapitalsUser {
+			r.saw(s, "%s in Slack is %s in Identity Center, user %s", f.row.Requester.Email, email, f.row.Requester.PrincipalID)
+			return r.refuse(ctx, s, f)
+		}
+	}
+	return fmt.Errorf("the requester is taken for the user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
+}
+
+// refuse asks the person to deny a request. One that needs no approval is ended
+// instead.
+func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
+	if f.row.Outcome != nil {
+		if err := r.approve(ctx, s, f); err != nil {
+			return err
+		}
+		return r.endEarly(ctx, s, f)
+	}
+	if err := r.person.Deny(ctx, f.row); err != nil {
+		return err
+	}
+	err := r.until(ctx, r.Patience, "the denial of "+f.row.ID, func() (bool, error) {
+		err := r.refresh(ctx, f)
+		return f.row.Outcome != nil, err
+	})
+	if err != nil {
+		return err
+	}
+	if kind := f.row.Outcome.Kind; kind != access.OutcomeDenied {
+		return fmt.Errorf("%s is %s, not denied", f, kind)
+	}
+	f.events = append(f.events, access.EventDenied)
+	r.saw(s, "denied by %s", decider(f.row))
+	there, err := r.sys.Assigned(ctx, f.row.Subject())
+	if err == nil && there {
+		err = errors.New("there is access although the request was denied")
+	}
+	return err
+}

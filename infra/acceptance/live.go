@@ -1,0 +1,353 @@
+package acceptance
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/stored"
+	"sso-elevator/infra/deployed"
+)
+
+// live is the system on AWS, with the caller's credentials.
+type live struct {
+	name      string // of the stack
+	aws       aws.Config
+	stacks    *cloudformation.Client
+	functions *lambda.Client
+	machines  *sfn.Client
+	buckets   *s3.Client
+
+	resources []Resource
+	// Found by Functions.
+	environment map[string]string
+	stored.Table
+	admin           *ssoadmin.Client
+	people          *identitystore.Client
+	instance, store string
+}
+
+// Connect returns the system of a CloudFormation stack.
+func Connect(cfg aws.Config, stack string) System {
+	return &live{
+		name: stack, aws: cfg,
+		stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg), machines: sfn.NewFromConfig(cfg),
+		// A server at an address of its own has no host name for each bucket.
+		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+	}
+}
+
+func (l *live) Stack(ctx context.Context) (Stack, error) {
+	out, err := l.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &l.name})
+	if err != nil {
+		return Stack{}, fmt.Errorf("describe the stack %s: %w", l.name, err)
+	}
+	if len(out.Stacks) != 1 {
+		return Stack{}, fmt.Errorf("there are %d stacks %s", len(out.Stacks), l.name)
+	}
+	one := out.Stacks[0]
+	s := Stack{Status: string(one.StackStatus), Changed: aws.ToTime(cmp.Or(one.LastUpdatedTime, one.CreationTime))}
+	for pages := cloudformation.NewListStackResourcesPaginator(l.stacks, &cloudformation.ListStackResourcesInput{StackName: &l.name}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return Stack{}, fmt.Errorf("list the resources of the stack: %w", err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			s.Resources = append(s.Resources, Resource{aws.ToString(r.LogicalResourceId), aws.ToString(r.ResourceType), aws.ToString(r.PhysicalResourceId), string(r.ResourceStatus)})
+		}
+	}
+	l.resources = s.Resources
+	return s, nil
+}
+
+// Functions reads the functions of the stack, and from what they are told where
+// everything else is.
+func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
+	var all []deployed.Function
+	l.environment = map[string]string{}
+	for _, r := range l.resources {
+		if r.Type != "AWS::Lambda::Function" {
+			continue
+		}
+		f, found, err := deployed.Find(ctx, l.functions, r.PhysicalID)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			f = deployed.Function{Name: r.PhysicalID, Problem: "it does not exist"}
+		}
+		for name, value := range f.Environment {
+			l.environment[name] = value
+		}
+		all = append(all, f)
+	}
+	for _, name := range []string{"ELEVATOR_TABLE", "ELEVATOR_CATALOG_BUCKET", "ELEVATOR_AUDIT_BUCKET", "ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
+		if l.environment[name] == "" {
+			return nil, fmt.Errorf("no function of the stack %s has %s", l.name, name)
+		}
+	}
+	l.Table = stored.NewTable(dynamodb.NewFromConfig(l.aws), l.environment["ELEVATOR_TABLE"])
+	return all, l.findInstance(ctx)
+}
+
+func (l *live) findInstance(ctx context.Context) error {
+	sso := l.aws.Copy()
+	sso.Region = cmp.Or(l.environment["ELEVATOR_SSO_REGION"], l.aws.Region)
+	l.admin, l.people = ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso)
+	want := l.environment["ELEVATOR_SSO_INSTANCE_ARN"]
+	for pages := ssoadmin.NewListInstancesPaginator(l.admin, &ssoadmin.ListInstancesInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("find Identity Center: %w", err)
+		}
+		for _, i := range page.Instances {
+			if want == "" || want == aws.ToString(i.InstanceArn) {
+				l.instance, l.store = aws.ToString(i.InstanceArn), aws.ToString(i.IdentityStoreId)
+				return nil
+			}
+		}
+	}
+	return errors.New("there is no such instance of Identity Center")
+}
+
+func (l *live) Machines(ctx context.Context) (problems []string, n int, err error) {
+	for _, name := range []string{"ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
+		arn := l.environment[name]
+		if !slices.ContainsFunc(l.resources, func(r Resource) bool { return r.PhysicalID == arn }) {
+			problems = append(problems, fmt.Sprintf("the functions use the state machine %s, which is not in the stack", arn))
+			continue
+		}
+		out, err := l.machines.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+		var none *sfntypes.StateMachineDoesNotExist
+		switch {
+		case errors.As(err, &none):
+			problems = append(problems, fmt.Sprintf("the state machine %s does not exist", arn))
+			continue
+		case err != nil:
+			return nil, 0, err
+		case out.Status != sfntypes.StateMachineStatusActive:
+			problems = append(problems, fmt.Sprintf("the state machine %s is %s", arn, out.Status))
+		}
+		n++
+	}
+	return problems, n, nil
+}
+
+func (l *live) User(ctx context.Context, email string) (string, error) {
+	out, err := l.people.GetUserId(ctx, &identitystore.GetUserIdInput{IdentityStoreId: &l.store,
+		AlternateIdentifier: &idtypes.AlternateIdentifierMemberUniqueAttribute{Value: idtypes.UniqueAttribute{
+			AttributePath: aws.String("emails.value"), AttributeValue: document.NewLazyDocument(email),
+		}}})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.UserId), nil
+}
+
+func (l *live) Emails(ctx context.Context, id string) (emails []string, err error) {
+	out, err := l.people.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: &l.store, UserId: &id})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range out.Emails {
+		emails = append(emails, aws.ToString(e.Value))
+	}
+	return emails, nil
+}
+
+func (l *live) Assigned(ctx context.Context, s access.Subject) (bool, error) {
+	in := &ssoadmin.ListAccountAssignmentsInput{InstanceArn: &l.instance, AccountId: &s.AccountID, PermissionSetArn: &s.PermissionSetARN}
+	for pages := ssoadmin.NewListAccountAssignmentsPaginator(l.admin, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, a := range page.AccountAssignments {
+			if a.PrincipalType == ssotypes.PrincipalTypeUser && aws.ToString(a.PrincipalId) == s.PrincipalID {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+func (l *live) Assign(ctx context.Context, s access.Subject) error {
+	out, err := l.admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: &l.instance, TargetType: ssotypes.TargetTypeAwsAccount, TargetId: &s.AccountID,
+		PermissionSetArn: &s.PermissionSetARN, PrincipalType: ssotypes.PrincipalTypeUser, PrincipalId: &s.PrincipalID,
+	})
+	if err != nil {
+		return err
+	}
+	return settled(ctx, out.AccountAssignmentCreationStatus, func(id *string) (*ssotypes.AccountAssignmentOperationStatus, error) {
+		out, err := l.admin.DescribeAccountAssignmentCreationStatus(ctx, &ssoadmin.DescribeAccountAssignmentCreationStatusInput{InstanceArn: &l.instance, AccountAssignmentCreationRequestId: id})
+		if err != nil {
+			return nil, err
+		}
+		return out.AccountAssignmentCreationStatus, nil
+	})
+}
+
+func (l *live) Unassign(ctx context.Context, s access.Subject) error {
+	out, err := l.admin.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{
+		InstanceArn: &l.instance, TargetType: ssotypes.TargetTypeAwsAccount, TargetId: &s.AccountID,
+		PermissionSetArn: &s.PermissionSetARN, PrincipalType: ssotypes.PrincipalTypeUser, PrincipalId: &s.PrincipalID,
+	})
+	if err != nil {
+		return err
+	}
+	return settled(ctx, out.AccountAssignmentDeletionStatus, func(id *string) (*ssotypes.AccountAssignmentOperationStatus, error) {
+		out, err := l.admin.DescribeAccountAssignmentDeletionStatus(ctx, &ssoadmin.DescribeAccountAssignmentDeletionStatusInput{InstanceArn: &l.instance, AccountAssignmentDeletionRequestId: id})
+		if err != nil {
+			return nil, err
+		}
+		return out.AccountAssignmentDeletionStatus, nil
+	})
+}
+
+// settled waits until Identity Center is done with an operation.
+func settled(ctx context.Context, status *ssotypes.AccountAssignmentOperationStatus, ask func(id *string) (*ssotypes.AccountAssignmentOperationStatus, error)) error {
+	for {
+		switch {
+		case status == nil:
+			return errors.New("Identity Center does not say how the operation is")
+		case status.Status == ssotypes.StatusValuesSucceeded:
+			return nil
+		case status.Status == ssotypes.StatusValuesFailed:
+			return fmt.Errorf("Identity Center says: %s", aws.ToString(status.FailureReason))
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		var err error
+		if status, err = ask(status.RequestId); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *live) Status(ctx context.Context, execution string) (Status, error) {
+	out, err := l.machines.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	if err != nil {
+		return Status{}, err
+	}
+	return Status{string(out.Status), aws.ToString(out.Error), aws.ToString(out.Cause)}, nil
+}
+
+func (l *live) Stop(ctx context.Context, execution string) error {
+	_, err := l.machines.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &execution, Error: aws.String("Acceptance"), Cause: aws.String("The acceptance looks whether the sweep removes this access.")})
+	return err
+}
+
+func (l *live) History(ctx context.Context, execution string) (h History, err error) {
+	for pages := sfn.NewGetExecutionHistoryPaginator(l.machines, &sfn.GetExecutionHistoryInput{ExecutionArn: &execution, MaxResults: 1000}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return h, err
+		}
+		for _, e := range page.Events {
+			h.Events++
+			h.Largest = max(h.Largest, largest(e))
+		}
+	}
+	return h, nil
+}
+
+// largest is the size of the larger of an event's input and output.
+func largest(e sfntypes.HistoryEvent) int {
+	var texts []*string
+	if d := e.ExecutionStartedEventDetails; d != nil {
+		texts = append(texts, d.Input)
+	}
+	if d := e.ExecutionSucceededEventDetails; d != nil {
+		texts = append(texts, d.Output)
+	}
+	if d := e.StateEnteredEventDetails; d != nil {
+		texts = append(texts, d.Input)
+	}
+	if d := e.StateExitedEventDetails; d != nil {
+		texts = append(texts, d.Output)
+	}
+	if d := e.TaskScheduledEventDetails; d != nil {
+		texts = append(texts, d.Parameters)
+	}
+	if d := e.TaskSucceededEventDetails; d != nil {
+		texts = append(texts, d.Output)
+	}
+	n := 0
+	for _, text := range texts {
+		n = max(n, len(aws.ToString(text)))
+	}
+	return n
+}
+
+func (l *live) StartWarn(ctx context.Context, name string) (string, error) {
+	machine := l.environment["ELEVATOR_RECONCILE_MACHINE"]
+	out, err := l.machines.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Name: &name, Input: aws.String(`{"mode":"` + string(access.DriftWarn) + `"}`)})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.ExecutionArn), nil
+}
+
+func (l *live) Catalog(ctx context.Context) (stored.Catalog, error) {
+	return stored.ReadCatalog(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"])
+}
+
+func (l *live) Findings(ctx context.Context, run string) ([]access.Finding, error) {
+	return stored.ReadFindings(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"], run)
+}
+
+func (l *live) AuditPrefix() string { return l.environment["ELEVATOR_AUDIT_PREFIX"] }
+
+func (l *live) Records(ctx context.Context, prefix string) ([]Record, error) {
+	bucket := l.environment["ELEVATOR_AUDIT_BUCKET"]
+	var records []Record
+	for pages := s3.NewListObjectsV2Paginator(l.buckets, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the audit records: %w", err)
+		}
+		for _, o := range page.Contents {
+			record, err := l.record(ctx, bucket, aws.ToString(o.Key))
+			if err != nil {
+				return nil, fmt.Errorf("read the audit record %s: %w", aws.ToString(o.Key), err)
+			}
+			records = append(records, record)
+		}
+	}
+	return records, nil
+}
+
+func (l *live) record(ctx context.Context, bucket, key string) (r Record, err error) {
+	out, err := l.buckets.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return r, err
+	}
+	defer out.Body.Close()
+	text, err := io.ReadAll(out.Body)
+	if err != nil {
+		return r, err
+	}
+	r.Key, r.Bytes = key, len(text)
+	return r, json.Unmarshal(text, &r.Record)
+}

@@ -1,0 +1,181 @@
+package acceptance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// followed is one request of this run.
+type followed struct {
+	row access.Request // as it was read last
+	// active is the row as it was while the access was there.
+	active access.Request
+	events []access.EventKind // that it should have recorded so far
+	watch  *watch
+}
+
+func (f *followed) String() string {
+	return fmt.Sprintf("request %s of %s for %s", f.row.ID, f.row.Requester.Email, describe(f.row.Target))
+}
+
+func (r *run) refresh(ctx context.Context, f *followed) (err error) {
+	row, err := r.sys.Request(ctx, f.row.ID)
+	if err == nil {
+		f.row = row
+	}
+	return err
+}
+
+// request asks the person to request a target, and follows the request until its
+// message is in the channel.
+func (r *run) request(ctx context.Context, s *Step, target access.Target, email string) (*followed, error) {
+	w := Wish{Target: target, Duration: r.Duration, Email: email, Mark: fmt.Sprintf("%s-%d", r.mark, len(r.requests)+1)}
+	if err := r.person.Request(ctx, w); err != nil {
+		return nil, err
+	}
+	f := &followed{events: []access.EventKind{access.EventRequested}}
+	err := r.until(ctx, r.Patience, "a request with "+w.Mark+" in its reason", func() (bool, error) { return r.appeared(ctx, s, w, f) })
+	if err != nil {
+		return nil, err
+	}
+	r.requests = append(r.requests, f)
+
+	var posted time.Time
+	err = r.until(ctx, settleLimit, "its message in the channel", func() (bool, error) {
+		if err := r.refresh(ctx, f); err != nil {
+			return false, err
+		}
+		if o := f.row.Outcome; o != nil && !o.Kind.Grants() {
+			return false, fmt.Errorf("the request is %s: %s %s", o.Kind, o.Reason, o.Message)
+		}
+		ts, err := strconv.ParseFloat(f.row.Posts[slack.PurposeAnnounce].TS, 64)
+		posted = time.UnixMicro(int64(ts * 1e6))
+		return err == nil && f.row.EvaluatedDecision != nil, nil
+	})
+	if err != nil {
+		return f, err
+	}
+	// Slack's clock is another one than AWS's.
+	took := max(posted.Sub(f.row.CreatedAt), 0)
+	r.took("request_to_posted", took)
+	r.saw(s, "%s: in the channel after %s", f, round(took))
+	return f, nil
+}
+
+// appeared looks for the request that a person made of a wish.
+func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool, error) {
+	open, err := r.sys.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range open {
+		if r.seen[id] || slices.ContainsFunc(r.requests, func(f *followed) bool { return f.row.ID == id }) {
+			continue
+		}
+		row, err := r.sys.Request(ctx, id)
+		if access.CodeOf(err) == access.CodeNotFound {
+			continue // the index is behind
+		}
+		if err != nil {
+			return false, err
+		}
+		if !slices.Contains(strings.Fields(row.Reason), w.Mark) {
+			r.seen[id] = true
+			continue
+		}
+		f.row = row
+		got, want := row.Target, w.Target
+		if got.AccountID != want.AccountID || got.PermissionSet != want.PermissionSet || row.Duration != int64(w.Duration/time.Second) {
+			r.seen[id] = true
+			r.saw(s, "%s for %d s is another request than %s for %s: deny or withdraw it, and submit the right one", f, row.Duration, describe(want), w.Duration)
+			continue
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// approve asks for the approval, unless the policy needs none, and follows the
+// request until its access is there.
+func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
+	// What is seen from here on is this request's, not that of one before.
+	for _, before := range r.requests {
+		if before.watch != nil && before.row.Subject().Key() == f.row.Subject().Key() {
+			before.watch.end()
+		}
+	}
+	f.watch = r.watch(f.row.Subject())
+	if f.row.Outcome == nil {
+		if err := r.person.Approve(ctx, f.row); err != nil {
+			return err
+		}
+		err := r.until(ctx, r.Patience, "the approval of "+f.row.ID, func() (bool, error) {
+			err := r.refresh(ctx, f)
+			return f.row.Outcome != nil, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if o := f.row.Outcome; !o.Kind.Grants() {
+		return fmt.Errorf("%s is %s: %s", f, o.Kind, o.Message)
+	}
+	f.events = append(f.events, access.EventApproved)
+	err := r.until(ctx, settleLimit, "the assignment", func() (bool, error) {
+		err := r.refresh(ctx, f)
+		if err == nil && f.row.Failure != nil {
+			err = fmt.Errorf("it was not granted: %s: %s", f.row.Failure.Code, f.row.Failure.Message)
+		}
+		return !f.watch.sight().seen.IsZero() && !f.row.GrantedAt.IsZero(), err
+	})
+	if err != nil {
+		return errors.Join(err, f.watch.sight().err)
+	}
+	f.events = append(f.events, access.EventGranted)
+	seen := f.watch.sight().seen
+	r.took("press_to_assigned", seen.Sub(f.row.Outcome.At))
+	r.saw(s, "%s: %s by %s, the assignment seen %s later, until %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
+
+	lease, found, err := r.sys.Lease(ctx, f.row.Subject())
+	if err != nil {
+		return err
+	}
+	if _, holds := lease.Holders[f.row.ID]; !found || !holds {
+		return errors.New("the assignment is there, and the table has no lease of this request: something else made it")
+	}
+	return r.until(ctx, settleLimit, "the wait for its end", func() (bool, error) {
+		err := r.refresh(ctx, f)
+		if err == nil && f.row.EndToken != "" && f.row.RevokingAt.IsZero() {
+			f.active = f.row
+		}
+		if err == nil && f.active.ID == "" && !f.row.RevokingAt.IsZero() {
+			err = errors.New("its removal began before the execution waited for the end")
+		}
+		return f.active.ID != "", err
+	})
+}
+
+func decider(row access.Request) string {
+	if by := cmp.Or(row.Outcome.By.Email, row.Outcome.By.SlackID); by != "" {
+		return by
+	}
+	return "the policy"
+}
+
+// obtain is request and approve.
+func (r *run) obtain(ctx context.Context, s *Step, target access.Target) (*followed, error) {
+	f, err := r.request(ctx, s, target, "")
+	if err != nil {
+		return f, err
+	}
+	return f, r.approve(ctx, s, f)
+}

@@ -1,0 +1,57 @@
+package acceptance
+
+import "time"
+
+// State is how a step ended.
+type State string
+
+const (
+	OK      State = "ok"
+	Failed  State = "failed"
+	Skipped State = "skipped"
+)
+
+// Step is one thing that the acceptance looked at.
+type Step struct {
+	Name    string   `json:"name"`
+	State   State    `json:"state"`
+	Saw     []string `json:"saw"`             // what was seen; of a step that is not ok, the last line says why
+	Seconds float64  `json:"seconds"`         // that the step took
+	Bytes   int64    `json:"bytes,omitempty"` // the size of what it is about, where that has one
+}
+
+// Result is what the acceptance saw.
+type Result struct {
+	Stack   string    `json:"stack"`
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"`
+	Steps   []Step    `json:"steps"`
+	// Times are in seconds: of each kind the longest one that was seen.
+	Times map[string]float64 `json:"times"`
+}
+
+// Passed reports whether everything was seen that was looked for.
+func (r Result) Passed() bool {
+	failed, skipped := r.Count(Failed), r.Count(Skipped)
+	return failed == 0 && skipped < len(r.Steps)
+}
+
+// Count returns how many steps ended in a state.
+func (r Result) Count(s State) (n int) {
+	for _, step := range r.Steps {
+		if step.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Step returns the step of that name.
+func (r Result) Step(name string) (Step, bool) {
+	for _, step := range r.Steps {
+		if step.Name == name {
+			return step, true
+		}
+	}
+	return Step{}, false
+}

@@ -1,0 +1,246 @@
+// Package acceptance checks a deployed system from outside, as a person with AWS
+// credentials and another one at Slack can see it. It says what it saw.
+//
+// It needs no right that the functions have, changes nothing that it did not
+// make, and removes what it made. Access that people request on its behalf is
+// granted and removed by the system itself.
+package acceptance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/stored"
+)
+
+// The steps, in the order in which they end.
+const (
+	StepStack       = "stack"
+	StepFunctions   = "functions and machines"
+	StepCatalog     = "catalog"
+	StepTargets     = "targets"
+	StepStopped     = "execution stopped"
+	StepRequested   = "request"
+	StepGranted     = "assignment created"
+	StepDrift       = "drift found"
+	StepRemoved     = "assignment removed"
+	StepHeld        = "assignment held"
+	StepEarlyEnd    = "early end"
+	StepSwept       = "stopped execution swept"
+	StepManagement  = "management account"
+	StepCapitals    = "email with capitals"
+	StepRecords     = "records complete"
+	StepConditional = "conditional updates"
+	StepNested      = "nested updates"
+	StepSizes       = "sizes and times"
+	StepCleanup     = "cleanup"
+)
+
+// removalPromise is how long after its end, or after its execution is gone,
+// access may still be there.
+const removalPromise = 150 * time.Second
+
+// settleLimit bounds what the system does by itself within seconds and promises
+// no time for.
+const settleLimit = 2 * time.Minute
+
+// run is one acceptance.
+type run struct {
+	Options
+	sys    System
+	person Person
+	say    func(line string)
+	mark   string // in the reason of each request, and in the name of the run of the reconciliation
+
+	result  Result
+	watches sync.WaitGroup
+	// lifetime ends the watches.
+	lifetime context.Context
+
+	catalog               stored.Catalog
+	target, other, manage access.Target
+	driftUser             string // id
+	requests              []*followed
+	seen                  map[string]bool // requests that are none of ours
+	made                  *access.Subject // the assignment that this run made, until it is removed
+}
+
+// Run goes through all steps and says each line of what it sees. Its error is
+// about the options; then it has done nothing.
+func Run(ctx context.Context, o Options, stack string, sys System, p Person, say func(line string)) (Result, error) {
+	if err := o.check(); err != nil {
+		return Result{}, err
+	}
+	started := o.Now()
+	r := &run{
+		Options: o, sys: sys, person: p, say: say, mark: "acceptance-" + strconv.FormatInt(started.Unix(), 36),
+		seen: map[string]bool{}, result: Result{Stack: stack, Started: started.UTC(), Times: map[string]float64{}},
+	}
+	var end context.CancelFunc
+	r.lifetime, end = context.WithCancel(ctx)
+	r.steps(ctx)
+	end()
+	r.watches.Wait()
+	r.result.Seconds = o.Now().Sub(started).Seconds()
+	return r.result, nil
+}
+
+// steps goes through the steps. While the stopped execution waits for the sweep
+// the others go on.
+func (r *run) steps(ctx context.Context) {
+	// Whatever happens: what this run made is removed.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+		defer cancel()
+		r.step(ctx, StepCleanup, r.cleanUp)
+	}()
+	r.step(ctx, StepStack, r.lookAtStack)
+	r.step(ctx, StepFunctions, r.lookAtFunctions, StepStack)
+	r.step(ctx, StepCatalog, r.lookAtCatalog, StepFunctions)
+	r.step(ctx, StepTargets, r.findTargets, StepCatalog)
+
+	var stopped, first *followed
+	var stoppedAt time.Time
+	r.step(ctx, StepStopped, func(ctx context.Context, s *Step) (err error) {
+		if stopped, err = r.obtain(ctx, s, r.other); err == nil {
+			stoppedAt, err = r.stop(ctx, s, stopped)
+		}
+		return err
+	}, StepTargets)
+
+	r.step(ctx, StepRequested, func(ctx context.Context, s *Step) (err error) {
+		first, err = r.request(ctx, s, r.target, "")
+		return err
+	}, StepTargets)
+	r.step(ctx, StepGranted, func(ctx context.Context, s *Step) error { return r.approve(ctx, s, first) }, StepRequested)
+	r.step(ctx, StepDrift, r.findDrift, StepTargets)
+	r.step(ctx, StepRemoved, func(ctx context.Context, s *Step) error {
+		return r.awaitGone(ctx, s, first, "its end", "end_to_gone", first.row.End)
+	}, StepGranted)
+	r.step(ctx, StepHeld, func(ctx context.Context, s *Step) error { return r.held(s, first) }, StepGranted)
+	r.step(ctx, StepEarlyEnd, func(ctx context.Context, s *Step) error {
+		f, err := r.obtain(ctx, s, r.target)
+		if err != nil {
+			return err
+		}
+		return r.endEarly(ctx, s, f)
+	}, StepRemoved)
+	r.step(ctx, StepSwept, func(ctx context.Context, s *Step) error {
+		return r.awaitGone(ctx, s, stopped, "its execution was stopped", "stop_to_gone", stoppedAt)
+	}, StepStopped)
+	r.step(ctx, StepManagement, r.tryManagement, StepTargets)
+	r.step(ctx, StepCapitals, r.tryCapitals, StepTargets)
+
+	r.step(ctx, StepRecords, r.compareRecords, StepRequested)
+	r.step(ctx, StepConditional, r.conditionalUpdates, StepRequested)
+	r.step(ctx, StepNested, r.nestedUpdates, StepRequested)
+	r.step(ctx, StepSizes, r.measure, StepRequested)
+}
+
+// skip is the error of a step that is left out, and why.
+type skip string
+
+func (s skip) Error() string { return string(s) }
+
+// step makes one step, if the steps that it needs are ok.
+func (r *run) step(ctx context.Context, name string, do func(context.Context, *Step) error, needs ...string) {
+	s := &Step{Name: name, State: OK, Saw: []string{}}
+	began := r.Now()
+	err := ctx.Err()
+	if err != nil {
+		err = skip("interrupted")
+	}
+	for _, need := range needs {
+		if before, _ := r.result.Step(need); err == nil && before.State != OK {
+			err = skip(fmt.Sprintf("needs the step %q", need))
+		}
+	}
+	if err == nil {
+		err = do(ctx, s)
+	}
+	var left skip
+	if errors.As(err, &left) {
+		s.State = Skipped
+	} else if err != nil {
+		s.State = Failed
+	}
+	s.Seconds = r.Now().Sub(began).Seconds()
+	if err != nil {
+		r.saw(s, "%s: %s", s.State, oneLine(err))
+	}
+	r.result.Steps = append(r.result.Steps, *s)
+}
+
+// saw notes and says one line of what was seen.
+func (r *run) saw(s *Step, format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	s.Saw = append(s.Saw, line)
+	r.say(fmt.Sprintf("%s  %s: %s", r.Now().UTC().Format(time.TimeOnly), s.Name, line))
+}
+
+// oneLine is an error, or several joined ones, on one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// until calls f until it is done, and returns its error, or one that says that
+// what did not come about in time.
+func (r *run) until(ctx context.Context, limit time.Duration, what string, f func() (done bool, err error)) error {
+	deadline := r.Now().Add(limit)
+	for {
+		done, err := f()
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if done {
+			return nil
+		}
+		if r.Now().After(deadline) {
+			return fmt.Errorf("%s: not within %s", what, round(limit))
+		}
+		if err := sleep(ctx, r.Poll); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// round is d as people read it.
+func round(d time.Duration) time.Duration {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
+}
+
+// took notes how long something took: of each kind the longest.
+func (r *run) took(kind string, d time.Duration) {
+	if before, ok := r.result.Times[kind]; !ok || d.Seconds() > before {
+		r.result.Times[kind] = d.Seconds()
+	}
+}
+
+// kinds are the times that a run measures.
+var kinds = []struct{ kind, text string }{
+	{"request_to_posted", "from a request to its message in the channel"},
+	{"press_to_assigned", "from the decision to the assignment seen"},
+	{"end_to_gone", "from the end to the assignment gone"},
+	{"early_end_to_gone", "from the press that ends access to the assignment gone"},
+	{"stop_to_gone", "from the stop of the execution to the assignment gone"},
+}
+
+// ours are the requests of this run, with what their rows say now.
+func (r *run) ours(ctx context.Context) ([]*followed, error) {
+	if len(r.requests) == 0 {
+		return nil, errors.New("there was no request")
+	}
+	for _, f := range r.requests {
+		if err := r.refresh(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return r.requests, nil
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// The types of what outlives a stack.
+const (
+	tableType  = "AWS::DynamoDB::Table"
+	bucketType = "AWS::S3::Bucket"
+)
+
+// deletionTakes is how long the deletion of a stack may take.
+const deletionTakes = 30 * time.Minute
+
+// clear removes a stack that was never created, and what it left: nothing may be
+// in the way of the next try. A table with requests in it, or a bucket with
+// records, was in use after all and is not touched.
+func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
+	d.say("The stack %s was never created (%s). Removing what is there of it.", d.settings.NamePrefix, stack.StackStatus)
+	resources, err := d.resources(ctx, stack)
+	if err != nil {
+		return err
+	}
+	var tables []string
+	for _, r := range resources {
+		if aws.ToString(r.ResourceType) != tableType || aws.ToString(r.PhysicalResourceId) == "" {
+			continue
+		}
+		table := aws.ToString(r.PhysicalResourceId)
+		there, err := d.unused(ctx, table)
+		if err != nil {
+			return err
+		}
+		if there {
+			tables = append(tables, table)
+		}
+	}
+	if err := d.protectStack(ctx, stack, false); err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if _, err := d.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
+			return fmt.Errorf("Turn off the deletion protection of the table %s: %w", table, err)
+		}
+	}
+	if _, err := d.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
+		return fmt.Errorf("Delete the stack %s: %w", d.settings.NamePrefix, err)
+	}
+	deleted := cloudformation.NewStackDeleteCompleteWaiter(d.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
+	})
+	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTakes); err != nil {
+		return fmt.Errorf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
+	}
+	// What a rollback could not delete is kept when the stack is: to
+	// CloudFormation it is a resource like any that was in use.
+	for _, table := range tables {
+		var gone *dynamotypes.ResourceNotFoundException
+		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
+			return fmt.Errorf("Delete the table %s: %w", table, err)
+		}
+	}
+	for _, r := range resources {
+		if bucket := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == bucketType && bucket != "" {
+			if err := d.deleteBucket(ctx, bucket, strings.HasPrefix(aws.ToString(r.LogicalResourceId), "Catalog")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unused reports whether there is a table of that name. One that has a request
+// or a lease is an error.
+func (d *deployment) unused(ctx context.Context, table string) (there bool, err error) {
+	pages := dynamodb.NewScanPaginator(d.tables, &dynamodb.ScanInput{
+		TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk"),
+		FilterExpression: aws.String("begins_with(pk, :request) or begins_with(pk, :lease)"),
+		ExpressionAttributeValues: map[string]dynamotypes.AttributeValue{
+			":request": &dynamotypes.AttributeValueMemberS{Value: "request#"}, ":lease": &dynamotypes.AttributeValueMemberS{Value: "lease#"},
+		},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		var gone *dynamotypes.ResourceNotFoundException
+		if errors.As(err, &gone) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("Look whether the table %s was in use: %w", table, err)
+		}
+		if len(page.Items) > 0 {
+			return false, fmt.Errorf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
+		}
+	}
+	return true, nil
+}
+
+// deleteBucket deletes a bucket, with its contents where it is the catalog's,
+// which is made again. A bucket with records stays.
+func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool) error {
+	if empty {
+		pages := s3.NewListObjectsV2Paginator(d.buckets, &s3.ListObjectsV2Input{Bucket: &bucket})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if hasCode(err, "NoSuchBucket") {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("List what is in the bucket %s: %w", bucket, err)
+			}
+			var keys []s3types.ObjectIdentifier
+			for _, object := range page.Contents {
+				keys = append(keys, s3types.ObjectIdentifier{Key: object.Key})
+			}
+			if len(keys) == 0 {
+				continue
+			}
+			if _, err := d.buckets.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: keys, Quiet: aws.Bool(true)}}); err != nil {
+				return fmt.Errorf("Empty the bucket %s: %w", bucket, err)
+			}
+		}
+	}
+	_, err := d.buckets.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket})
+	switch {
+	case hasCode(err, "NoSuchBucket"):
+		return nil
+	case hasCode(err, "BucketNotEmpty") && bucket == d.settings.AuditBucketName:
+		return fmt.Errorf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
+	case hasCode(err, "BucketNotEmpty"):
+		d.say("The bucket %s has something in it and stays. The next deployment makes another one.", bucket)
+		return nil
+	case err != nil:
+		return fmt.Errorf("Delete the bucket %s: %w", bucket, err)
+	}
+	return nil
+}
+
+func hasCode(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}

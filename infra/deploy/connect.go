@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/infra/settings"
+)
+
+// cdkProgram is the CDK's command line, which make installs.
+var cdkProgram = filepath.Join("node_modules", ".bin", "cdk")
+
+// connect makes the clients from the caller's environment.
+func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Region == "" {
+		// The CDK would take us-east-1 then.
+		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+	}
+	return &deployment{
+		settings: s, settles: settles,
+		stacks: cloudformation.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
+		// A server at an address of its own has no host name for each bucket.
+		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
+		cdk:     commandLine(cfg.Region, os.Stdin, os.Stdout, os.Stderr),
+	}, nil
+}
+
+// commandLine runs the CDK's command line in the working folder, for this region
+// and no other.
+func commandLine(region string, stdin io.Reader, stdout, stderr io.Writer) func(context.Context, ...string) error {
+	return func(ctx context.Context, args ...string) error {
+		if _, err := os.Stat(cdkProgram); err != nil {
+			return fmt.Errorf("%w: make tools installs it", err)
+		}
+		cmd := exec.CommandContext(ctx, cdkProgram, args...)
+		cmd.Env = append(os.Environ(), "AWS_REGION="+region)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		cmd.WaitDelay = time.Minute
+		return cmd.Run()
+	}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/infra/settings"
+	"sso-elevator/infra/stackstate"
+)
+
+// settles is how long after its creation a stack gets the alarms about silence.
+// By then the schedules, which begin with it, have come twice, and CloudWatch
+// shows what they counted.
+const settles = 3 * time.Minute
+
+// deployment is one stack and the clients for what the CDK's command line does
+// not do.
+type deployment struct {
+	settings  *settings.Settings
+	stacks    *cloudformation.Client
+	tables    *dynamodb.Client
+	buckets   *s3.Client
+	functions *lambda.Client
+	// cdk runs the CDK's command line in the project's folder, on the terminal.
+	cdk func(ctx context.Context, args ...string) error
+	// settles is the constant, but for tests.
+	settles   time.Duration
+	arguments []string // of every call of cdk
+	out       io.Writer
+}
+
+func (d *deployment) say(format string, values ...any) {
+	fmt.Fprintf(d.out, format+"\n", values...)
+}
+
+// deploy brings the stack to what the settings say.
+func (d *deployment) deploy(ctx context.Context) error {
+	stack, err := d.stack(ctx)
+	if err != nil {
+		return err
+	}
+	first := stack == nil
+	if stack != nil {
+		switch stackstate.Of(stack.StackStatus) {
+		case stackstate.NeverCreated:
+			if err := d.clear(ctx, stack); err != nil {
+				return err
+			}
+			first = true
+		case stackstate.Busy:
+			return fmt.Errorf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
+		case stackstate.RollbackFailed:
+			return fmt.Errorf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
+				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
+		case stackstate.DeleteFailed:
+			return fmt.Errorf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
+				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
+		}
+	}
+	if !first {
+		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
+			return fmt.Errorf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
+		}
+		d.refreshCatalog(ctx)
+		d.say("Deployed. A changed policy is in force within a minute.")
+		return nil
+	}
+
+	if err := d.cdk(ctx, append([]string{"deploy", "--context", "first=true"}, d.arguments...)...); err != nil {
+		return fmt.Errorf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
+	}
+	d.refreshCatalog(ctx)
+	if stack, err = d.stack(ctx); err != nil {
+		return err
+	}
+	if stack == nil {
+		return fmt.Errorf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
+	}
+	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settles)); wait > 0 {
+		d.say("Waiting %s for the first sweep, so that no alarm takes the time before it for silence.", wait.Round(time.Second))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return d.unprotected(ctx.Err())
+		}
+	}
+	d.say("Turning on the protection of stack and table, and the alarms about silence.")
+	arguments := append([]string{"deploy"}, d.arguments...)
+	if !slices.Contains(arguments, "--require-approval") {
+		arguments = append(arguments, "--require-approval", "never") // nothing new is asked for
+	}
+	if err := d.cdk(ctx, arguments...); err != nil {
+		return d.unprotected(err)
+	}
+	d.say("Deployed. Next:")
+	d.say("  1. Replace the manifest of the Slack app (api.slack.com/apps, App Manifest) by the output SlackManifest above.")
+	d.say("     If Slack then says that the app must be reinstalled, do that.")
+	step := 2
+	if d.settings.AlarmEmail != "" {
+		d.say("  %d. Confirm the mail from Amazon SNS to %s: alarms come from there.", step, d.settings.AlarmEmail)
+		step++
+	}
+	d.say("  %d. Type /access in Slack. What is still missing: make doctor", step)
+	return nil
+}
+
+func (d *deployment) unprotected(err error) error {
+	return fmt.Errorf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
+}
+
+// stack is the stack; nil where there is none.
+func (d *deployment) stack(ctx context.Context) (*types.Stack, error) {
+	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
+	switch {
+	case stackstate.IsMissing(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("Look at the stack %s: %w", d.settings.NamePrefix, err)
+	case len(out.Stacks) != 1:
+		return nil, fmt.Errorf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
+	}
+	return &out.Stacks[0], nil
+}
+
+// resources are what the stack has of one type.
+func (d *deployment) resources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
+	var all []types.StackResourceSummary
+	pages := cloudformation.NewListStackResourcesPaginator(d.stacks, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
+		}
+		all = append(all, page.StackResourceSummaries...)
+	}
+	return all, nil
+}
+
+func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bool) error {
+	if aws.ToBool(stack.EnableTerminationProtection) == on {
+		return nil
+	}
+	_, err := d.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: stack.StackId, EnableTerminationProtection: &on})
+	if err != nil {
+		return fmt.Errorf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
+	}
+	stack.EnableTerminationProtection = &on
+	return nil
+}
+
+// destroy deletes the stack after the CDK has asked, and names what stays.
+func (d *deployment) destroy(ctx context.Context) error {
+	stack, err := d.stack(ctx)
+	if err != nil {
+		return err
+	}
+	if stack == nil {
+		d.say("There is no stack %s.", d.settings.NamePrefix)
+		return nil
+	}
+	resources, err := d.resources(ctx, stack)
+	if err != nil {
+		return err
+	}
+	protected := aws.ToBool(stack.EnableTerminationProtection)
+	if err := d.protectStack(ctx, stack, false); err != nil {
+		return err
+	}
+	failed := d.cdk(ctx, append([]string{"destroy"}, d.arguments...)...)
+	// The CDK succeeds as well where somebody said no.
+	left, err := d.stack(context.WithoutCancel(ctx))
+	switch {
+	case err != nil:
+		return errors.Join(failed, err)
+	case left != nil && stackstate.Of(left.StackStatus) == stackstate.Updatable:
+		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
+			return errors.Join(failed, err)
+		}
+		return errors.Join(failed, fmt.Errorf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
+	case left != nil:
+		return errors.Join(failed, fmt.Errorf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
+	case failed != nil:
+		return failed
+	}
+	d.say("The stack is deleted. What stays, and how to delete it: docs/remove.md")
+	for _, r := range resources {
+		switch aws.ToString(r.ResourceType) {
+		case tableType:
+			d.say("  table   %s", aws.ToString(r.PhysicalResourceId))
+		case bucketType:
+			d.say("  bucket  %s", aws.ToString(r.PhysicalResourceId))
+		}
+	}
+	return nil
+}
+
+// refreshCatalog has the catalog made of what people can ask for. The schedule
+// would do it within minutes; a failure is said and stops nothing.
+func (d *deployment) refreshCatalog(ctx context.Context) {
+	name := d.settings.FunctionName("reconcile")
+	d.say("Listing accounts, permission sets and groups.")
+	began := time.Now()
+	out, err := d.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("live"), Payload: []byte(`{"operation":"catalog"}`)})
+	if err == nil && out.FunctionError != nil {
+		var said struct{ ErrorMessage string }
+		if json.Unmarshal(out.Payload, &said) != nil || said.ErrorMessage == "" {
+			said.ErrorMessage = strings.TrimSpace(string(out.Payload))
+		}
+		err = errors.New(said.ErrorMessage)
+	}
+	if err != nil {
+		d.say("That failed: %v\nUntil it succeeds, people find nothing to ask for, or what there was before. It is tried again every %s; the log of %s says why it fails.", err, d.settings.CatalogRefresh, name)
+		return
+	}
+	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
+}

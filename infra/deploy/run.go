@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+
+	"sso-elevator/infra/settings"
+)
+
+// Exit codes. `go run` turns each but 0 into 1.
+const (
+	exitDone  = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+const usage = `Usage: deploy [-config FILE] diff|deploy|destroy [arguments of the CDK's command line...]
+
+diff shows what a deployment would change, and changes nothing.
+
+deploy deploys. If the first deployment of the stack failed, it removes what that
+left behind and tries again. After the first deployment it turns on the protection
+of stack and table, and adds the alarms about silence. Then it lists what people
+can ask for.
+
+destroy deletes the stack, and says what stays. End all access first (drain).
+
+Run it in the project's folder. An argument for the CDK: deploy --require-approval never
+
+Exit codes: 0 done, 1 it failed, 2 a wrong command line.
+
+`
+
+// run is the program. It gives the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect func(context.Context, *settings.Settings) (*deployment, error)) int {
+	flags := flag.NewFlagSet("deploy", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	config := flags.String("config", "elevator.yaml", "`file` with the settings")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage // flag has said why
+	case !slices.Contains([]string{"diff", "deploy", "destroy"}, flags.Arg(0)):
+		fmt.Fprintf(stderr, "say diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
+		return exitUsage
+	}
+	s, err := settings.Load(*config)
+	if err == nil {
+		var d *deployment
+		if d, err = connect(ctx, s); err == nil {
+			d.out = stdout
+			d.arguments = append([]string{"--no-notices", "--context", "config=" + *config}, flags.Args()[1:]...)
+			switch flags.Arg(0) {
+			case "diff":
+				err = d.cdk(ctx, append([]string{"diff"}, d.arguments...)...)
+			case "deploy":
+				err = d.deploy(ctx)
+			case "destroy":
+				err = d.destroy(ctx)
+			}
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitError
+	}
+	return exitDone
+}

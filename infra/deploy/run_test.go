@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"sso-elevator/infra/settings"
+)
+
+// fakeAWS is a CloudFormation with one stack of this status ("" for none), and a
+// Lambda whose function answers. It notes what it is asked.
+type fakeAWS struct {
+	status, protected string
+	fails             bool // the function
+	asked             []string
+}
+
+func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	switch action := form.Get("Action"); {
+	case strings.HasSuffix(r.URL.Path, "/invocations"):
+		f.asked = append(f.asked, r.URL.Path+"?"+r.URL.RawQuery+" "+string(body))
+		if f.fails {
+			w.Header().Set("X-Amz-Function-Error", "Unhandled")
+			fmt.Fprint(w, `{"errorMessage":"no rights","errorType":"Unavailable"}`)
+			return
+		}
+		fmt.Fprint(w, `{}`)
+	case action == "DescribeStacks" && f.status == "":
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id sso-elevator does not exist</Message></Error></ErrorResponse>`)
+	case action == "DescribeStacks":
+		fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackId>arn:s</StackId><StackName>sso-elevator</StackName><StackStatus>%s</StackStatus>`+
+			`<StackStatusReason>because</StackStatusReason><EnableTerminationProtection>%s</EnableTerminationProtection><CreationTime>2026-01-01T00:00:00Z</CreationTime></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, f.status, cmp.Or(f.protected, "false"))
+	case action == "ListStackResources":
+		fmt.Fprint(w, `<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries/></ListStackResourcesResult></ListStackResourcesResponse>`)
+	case action == "UpdateTerminationProtection":
+		f.protected = form.Get("EnableTerminationProtection")
+		f.asked = append(f.asked, "protect "+f.protected)
+		fmt.Fprint(w, `<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/></UpdateTerminationProtectionResponse>`)
+	default:
+		f.asked = append(f.asked, action)
+		w.WriteHeader(http.StatusBadRequest)
+	}
+}
+
+const reconcileInvoked = `/2015-03-31/functions/sso-elevator-reconcile/invocations?Qualifier=live {"operation":"catalog"}`
+
+// program runs the command against f. Each call of the CDK is answered by cdk.
+func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...string) (code int, said string, calls []string) {
+	t.Helper()
+	server := httptest.NewServer(f)
+	defer server.Close()
+	config := filepath.Join(t.TempDir(), "elevator.yaml")
+	text := "slack_bot_token: /sso-elevator/slack-bot-token\nslack_signing_secret: /sso-elevator/slack-signing-secret\nslack_channel_id: C0123456789\nslack_team_id: T0123456789\nslack_app_id: A0123456789\n" + policyOf("[one@example.com, two@example.com]") + "\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	code = run(t.Context(), append([]string{"-config", config}, args...), &out, &out, func(_ context.Context, s *settings.Settings) (*deployment, error) {
+		cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+		return &deployment{
+			settings: s, stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
+			cdk: func(_ context.Context, args ...string) error {
+				calls = append(calls, strings.ReplaceAll(strings.Join(args, " "), config, "FILE"))
+				return cdk(args)
+			},
+		}, nil
+	})
+	return code, out.String(), calls
+}
+
+func succeeds([]string) error { return nil }
+
+// A stack that was once created is updated, or left to a person.
+func TestDeployStops(t *testing.T) {
+	for status, want := range map[string]string{
+		"UPDATE_ROLLBACK_FAILED":      "aws cloudformation continue-update-rollback --stack-name sso-elevator",
+		"DELETE_FAILED":               "aws cloudformation delete-stack --stack-name sso-elevator",
+		"UPDATE_IN_PROGRESS":          "is being changed (UPDATE_IN_PROGRESS)",
+		"CREATE_IN_PROGRESS":          "is being changed (CREATE_IN_PROGRESS)",
+		"UPDATE_ROLLBACK_IN_PROGRESS": "is being changed (UPDATE_ROLLBACK_IN_PROGRESS)",
+	} {
+		f := &fakeAWS{status: status, protected: "true"}
+		code, said, calls := f.program(t, succeeds, "deploy")
+		if code != exitError || !strings.Contains(said, want) || len(calls) > 0 || len(f.asked) > 0 {
+			t.Errorf("%s: code %d, the CDK runs %q, AWS is asked for %q: %s", status, code, calls, f.asked, said)
+		}
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	for _, status := range []string{"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE"} {
+		f := &fakeAWS{status: status, protected: "true"}
+		code, said, calls := f.program(t, succeeds, "deploy", "--require-approval", "never")
+		if want := []string{"deploy --no-notices --context config=FILE --require-approval never"}; code != exitDone || !slices.Equal(calls, want) {
+			t.Errorf("%s: code %d, the CDK runs %q, want %q: %s", status, code, calls, want, said)
+		}
+		if want := []string{reconcileInvoked}; !slices.Equal(f.asked, want) {
+			t.Errorf("%s: AWS is asked for %q, want %q", status, f.asked, want)
+		}
+		if !strings.Contains(said, "Listed, in ") {
+			t.Errorf("%s: it says %q", status, said)
+		}
+	}
+	// What fails is said: a deployment that does, and a list that can't be made.
+	f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
+	code, said, _ := f.program(t, func([]string) error { return errors.New("exit status 1") }, "deploy")
+	if code != exitError || !strings.Contains(said, "The deployment failed: exit status 1") || len(f.asked) > 0 {
+		t.Errorf("code %d, AWS is asked for %q: %s", code, f.asked, said)
+	}
+	f = &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", fails: true}
+	code, said, _ = f.program(t, succeeds, "deploy")
+	if code != exitDone || !strings.Contains(said, "That failed: no rights\n") || !strings.Contains(said, "tried again every 10m0s; the log of sso-elevator-reconcile") {
+		t.Errorf("code %d: %s", code, said)
+	}
+}
+
+// A new stack is deployed twice, and is protected by the second time.
+func TestFirst(t *testing.T) {
+	f := &fakeAWS{}
+	create := func(args []string) error { f.status = "CREATE_COMPLETE"; return nil }
+	code, said, calls := f.program(t, create, "deploy")
+	want := []string{"deploy --context first=true --no-notices --context config=FILE", "deploy --no-notices --context config=FILE --require-approval never"}
+	if code != exitDone || !slices.Equal(calls, want) || !slices.Equal(f.asked, []string{reconcileInvoked}) || !strings.Contains(said, "Deployed. Next:") {
+		t.Errorf("code %d, the CDK runs %q, AWS is asked for %q: %s", code, calls, f.asked, said)
+	}
+	f = &fakeAWS{}
+	code, said, calls = f.program(t, func([]string) error { return errors.New("exit status 1") }, "deploy")
+	if code != exitError || len(calls) != 1 || !strings.Contains(said, "The first deployment failed") || len(f.asked) > 0 {
+		t.Errorf("code %d, the CDK runs %q, AWS is asked for %q: %s", code, calls, f.asked, said)
+	}
+	f = &fakeAWS{}
+	code, said, _ = f.program(t, func(args []string) error {
+		if f.status != "" {
+			return errors.New("exit status 1")
+		}
+		return create(args)
+	}, "deploy")
+	if code != exitError || !strings.Contains(said, "is not protected from deletion") {
+		t.Errorf("code %d: %s", code, said)
+	}
+	f = &fakeAWS{}
+	if code, said, _ = f.program(t, succeeds, "deploy"); code != exitError || !strings.Contains(said, "There is no stack") {
+		t.Errorf("a deployment elsewhere: code %d: %s", code, said)
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
+	code, said, calls := f.program(t, func([]string) error {
+		if f.protected != "false" {
+			t.Error("the stack is protected when the CDK is to delete it")
+		}
+		f.status = ""
+		return nil
+	}, "destroy", "--force")
+	if want := []string{"destroy --no-notices --context config=FILE --force"}; code != exitDone || !slices.Equal(calls, want) || !strings.Contains(said, "The stack is deleted.") {
+		t.Errorf("code %d, the CDK runs %q: %s", code, calls, said)
+	}
+	// Somebody says no, or the CDK fails at once: it is protected as before.
+	for _, cdk := range []func([]string) error{succeeds, func([]string) error { return errors.New("exit status 1") }} {
+		f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
+		code, said, _ := f.program(t, cdk, "destroy")
+		if want := []string{"protect false", "protect true"}; code != exitError || !slices.Equal(f.asked, want) || !strings.Contains(said, "is still there, and is protected as before") {
+			t.Errorf("code %d, AWS is asked for %q: %s", code, f.asked, said)
+		}
+	}
+	f = &fakeAWS{}
+	if code, said, calls := f.program(t, succeeds, "destroy"); code != exitDone || len(calls) > 0 || !strings.Contains(said, "There is no stack sso-elevator.") {
+		t.Errorf("code %d, the CDK runs %q: %s", code, calls, said)
+	}
+}
+
+func TestDiffAndUsage(t *testing.T) {
+	f := &fakeAWS{status: "UPDATE_COMPLETE"}
+	code, said, calls := f.program(t, succeeds, "diff", "--strict")
+	if want := []string{"diff --no-notices --context config=FILE --strict"}; code != exitDone || !slices.Equal(calls, want) || len(f.asked) > 0 {
+		t.Errorf("code %d, the CDK runs %q, AWS is asked for %q: %s", code, calls, f.asked, said)
+	}
+	for _, args := range [][]string{{}, {"delete"}, {"-wrong"}} {
+		if code, said, calls := f.program(t, succeeds, args...); code != exitUsage || len(calls) > 0 || said == "" {
+			t.Errorf("%q: code %d, the CDK runs %q: %s", args, code, calls, said)
+		}
+	}
+	var out bytes.Buffer
+	none := func(context.Context, *settings.Settings) (*deployment, error) { return nil, errors.New("no") }
+	if code := run(t.Context(), []string{"-config", "none.yaml", "deploy"}, &out, &out, none); code != exitError || !strings.Contains(out.String(), "none.yaml") {
+		t.Errorf("without settings: code %d: %s", code, out.String())
+	}
+}

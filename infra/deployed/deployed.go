@@ -1,0 +1,65 @@
+// Package deployed finds what is deployed, for programs that a person runs.
+package deployed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// Config returns AWS with the caller's credentials and region; AWS_ENDPOINT_URL
+// leads to the local stack. A call that AWS throttles is made up to ten times.
+func Config(ctx context.Context) (aws.Config, error) {
+	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+}
+
+// Lambda is the part of Lambda that this package uses.
+type Lambda interface {
+	GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error)
+}
+
+// Function is a deployed function.
+type Function struct {
+	Name string
+	// Problem is why it can't be invoked, or not with its latest code; "" if it can.
+	Problem     string
+	Environment map[string]string
+}
+
+// Find reads a function's configuration. found is false if there is no such
+// function.
+func Find(ctx context.Context, api Lambda, name string) (f Function, found bool, err error) {
+	out, err := api.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	var none *types.ResourceNotFoundException
+	if errors.As(err, &none) {
+		return Function{}, false, nil
+	}
+	if err != nil {
+		return Function{}, false, err
+	}
+	f = Function{Name: name}
+	if out.Environment != nil {
+		f.Environment = out.Environment.Variables
+	}
+	switch {
+	case out.State == types.StateFailed || out.State == types.StatePending:
+		f.Problem = fmt.Sprintf("it is %s: %s", out.State, aws.ToString(out.StateReason))
+	case out.LastUpdateStatus == types.LastUpdateStatusFailed || out.LastUpdateStatus == types.LastUpdateStatusInProgress:
+		f.Problem = fmt.Sprintf("its last update is %s: %s", out.LastUpdateStatus, aws.ToString(out.LastUpdateStatusReason))
+	}
+	return f, true, nil
+}
+
+// Variable returns an environment variable of the function. One that is missing
+// or empty is an error.
+func (f Function) Variable(name string) (string, error) {
+	if v := f.Environment[name]; v != "" {
+		return v, nil
+	}
+	return "", fmt.Errorf("the function %s has no %s", f.Name, name)
+}

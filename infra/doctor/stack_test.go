@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/smithy-go"
+
+	"sso-elevator/infra/names"
+)
+
+type fakeStacks struct {
+	stack     *types.Stack
+	resources []types.StackResourceSummary
+	err       error
+}
+
+func (f fakeStacks) DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error) {
+	if f.stack == nil && f.err == nil {
+		return nil, &smithy.GenericAPIError{Code: "ValidationError", Message: "Stack with id elevator does not exist"}
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &cloudformation.DescribeStacksOutput{Stacks: []types.Stack{*f.stack}}, nil
+}
+
+func (f fakeStacks) ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error) {
+	return &cloudformation.ListStackResourcesOutput{StackResourceSummaries: f.resources}, f.err
+}
+
+var _ stacksAPI = fakeStacks{}
+
+func TestStack(t *testing.T) {
+	stack := func(status types.StackStatus, protected bool) *types.Stack {
+		return &types.Stack{StackStatus: status, EnableTerminationProtection: &protected}
+	}
+	tests := []struct {
+		name  string
+		stack *types.Stack
+		want  string
+	}{
+		{"none", nil, "ready: there is none yet: make deploy creates it"},
+		{"deployed", stack("UPDATE_COMPLETE", true), "ready: elevator is UPDATE_COMPLETE"},
+		{"rolled back", stack("UPDATE_ROLLBACK_COMPLETE", true), "ready: elevator is UPDATE_ROLLBACK_COMPLETE"},
+		{"not protected", stack("CREATE_COMPLETE", false), "warning: elevator is CREATE_COMPLETE, and not protected from deletion"},
+		{"never created", stack("ROLLBACK_COMPLETE", true), "missing: elevator is ROLLBACK_COMPLETE; its first deployment failed"},
+		{"a rollback that failed", &types.Stack{StackStatus: "ROLLBACK_FAILED", StackStatusReason: aws.String("The following\nfailed to delete: [Table]")},
+			"missing: elevator is ROLLBACK_FAILED: The following failed to delete: [Table]; its first deployment failed"},
+		{"only looked at", stack("REVIEW_IN_PROGRESS", false), "missing: elevator is REVIEW_IN_PROGRESS; its first deployment failed"},
+		{"busy", stack("UPDATE_IN_PROGRESS", true), "warning: elevator is UPDATE_IN_PROGRESS"},
+		{"a rollback of an update that failed", stack("UPDATE_ROLLBACK_FAILED", true), "missing: elevator is UPDATE_ROLLBACK_FAILED"},
+		{"a deletion that failed", stack("DELETE_FAILED", false), "missing: elevator is DELETE_FAILED"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			found, err := theStack(t.Context(), fakeStacks{stack: test.stack}, "elevator")
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, []finding{checkStack(found, "elevator")}, nil, test.want)
+		})
+	}
+	if _, err := theStack(t.Context(), fakeStacks{err: errors.New("down")}, "elevator"); err == nil {
+		t.Error("a failure is no answer")
+	}
+}
+
+func TestNames(t *testing.T) {
+	all := []names.Name{
+		{Type: names.Bucket, Name: "records"}, {Type: names.Function, Name: "e-grant"}, {Type: names.LogGroup, Name: "/aws/lambda/e-grant"},
+		{Type: names.Machine, Name: "e-requests"}, {Type: names.Parameter, Name: "/e/policy"},
+	}
+	resource := func(kind, id string, status types.ResourceStatus) types.StackResourceSummary {
+		return types.StackResourceSummary{ResourceType: &kind, PhysicalResourceId: &id, ResourceStatus: status}
+	}
+	stack := &types.Stack{StackId: aws.String("e")}
+	tests := []struct {
+		name      string
+		stack     *types.Stack
+		resources []types.StackResourceSummary
+		there     string // of names, or "all"
+		want      []string
+	}{
+		{"free", nil, nil, "", []string{"ready: all 5 are free, or the stack's own"}},
+		{"taken", nil, nil, "/aws/lambda/e-grant", []string{"missing: taken, by something outside of the stack: log group /aws/lambda/e-grant"}},
+		{"all taken", nil, nil, "all", []string{
+			"missing: taken, by something outside of the stack: function e-grant; log group /aws/lambda/e-grant; state machine e-requests; parameter /e/policy",
+			"missing: there is a bucket of that name already: records (somebody's)"}},
+		{"the stack's own", stack, []types.StackResourceSummary{
+			resource(names.Bucket, "records", "CREATE_COMPLETE"), resource(names.Function, "e-grant", "UPDATE_COMPLETE"), resource(names.LogGroup, "/aws/lambda/e-grant", "CREATE_COMPLETE"),
+			resource(names.Machine, "arn:aws:states:eu-central-1:111111111111:stateMachine:e-requests", "CREATE_COMPLETE"), resource(names.Parameter, "/e/policy", "CREATE_COMPLETE"),
+		}, "all", []string{"ready: all 5 are free, or the stack's own"}},
+		{"no longer the stack's", stack, []types.StackResourceSummary{resource(names.Bucket, "records", "DELETE_COMPLETE")}, "records",
+			[]string{"missing: there is a bucket of that name already: records (somebody's)"}},
+		{"of another type", stack, []types.StackResourceSummary{resource("AWS::IAM::Role", "e-grant", "CREATE_COMPLETE")}, "e-grant",
+			[]string{"missing: taken, by something outside of the stack: function e-grant"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := checkNames(t.Context(), fakeStacks{resources: test.resources}, test.stack, all, func(_ context.Context, n names.Name) (bool, string, error) {
+				return test.there == "all" || test.there == n.Name, "somebody's", nil
+			})
+			same(t, got, err, test.want...)
+		})
+	}
+	failing := func(context.Context, names.Name) (bool, string, error) { return false, "", errors.New("down") }
+	if got, err := checkNames(t.Context(), fakeStacks{}, nil, all, failing); err == nil {
+		t.Errorf("a failure is %q", lines(got))
+	}
+	if got, err := checkNames(t.Context(), fakeStacks{err: errors.New("down")}, stack, all, failing); err == nil {
+		t.Errorf("a failure is %q", lines(got))
+	}
+}
+
+type fakeLogs []string
+
+func (f fakeLogs) DescribeLogGroups(context.Context, *cloudwatchlogs.DescribeLogGroupsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {
+	out := &cloudwatchlogs.DescribeLogGroupsOutput{}
+	for _, name := range f {
+		out.LogGroups = append(out.LogGroups, logstypes.LogGroup{LogGroupName: &name})
+	}
+	return out, nil
+}
+
+// Each type is looked up, and there and not there are told apart.
+func TestLookUp(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		api  fakeBucket
+		want bool
+		says string
+	}{
+		{"free", fakeBucket{headOwn: status4xx(404)}, false, ""},
+		{"own", fakeBucket{}, true, "this account's"},
+		{"another's", fakeBucket{headOwn: status4xx(403)}, true, "another account's, or not readable"},
+		{"elsewhere", fakeBucket{headOwn: status4xx(301)}, true, "in another region"},
+	} {
+		there, says, err := bucketExists(t.Context(), test.api, "b", own)
+		if err != nil || there != test.want || says != test.says {
+			t.Errorf("%s: %t, %q, %v", test.name, there, says, err)
+		}
+	}
+	if _, _, err := bucketExists(t.Context(), fakeBucket{headOwn: errors.New("down")}, "b", own); err == nil {
+		t.Error("a failure is no answer")
+	}
+	for _, test := range []struct {
+		groups fakeLogs
+		want   bool
+	}{{nil, false}, {fakeLogs{"/a-b"}, false}, {fakeLogs{"/a", "/a-b"}, true}} {
+		if there, _, err := logGroupExists(t.Context(), test.groups, "/a"); err != nil || there != test.want {
+			t.Errorf("%q: %t, %v", test.groups, there, err)
+		}
+	}
+	// On the local stack's AWS, where nothing was deployed.
+	d, err := connectTo(t.Context(), local.AWS(), demoSettings(t), "http://127.0.0.1:1/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range names.Types {
+		name := names.Name{Type: kind, Name: "nobodys"}
+		if there, _, err := d.lookUp(t.Context(), name); err != nil || there {
+			t.Errorf("%v: %t, %v", name, there, err)
+		}
+	}
+	if _, _, err := d.lookUp(t.Context(), names.Name{Type: "AWS::Unknown", Name: "x"}); err == nil {
+		t.Error("an unknown type is looked up")
+	}
+}

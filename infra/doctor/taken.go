@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/infra/names"
+)
+
+// exists says whether there is something of that type and name; bucket is what
+// is to be known of a bucket.
+type exists func(ctx context.Context, name names.Name) (there bool, bucket string, err error)
+
+// lookUp asks AWS, by the calls that read one thing by its name.
+func (d *doctor) lookUp(ctx context.Context, n names.Name) (there bool, bucket string, err error) {
+	var none []string // the errors that mean: it is not there
+	switch n.Type {
+	case names.Bucket:
+		return bucketExists(ctx, d.buckets, n.Name, d.account)
+	case names.Function:
+		_, err = d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &n.Name})
+		none = []string{"ResourceNotFoundException"}
+	case names.LogGroup:
+		return logGroupExists(ctx, d.logs, n.Name)
+	case names.Machine:
+		arn := fmt.Sprintf("arn:%s:states:%s:%s:stateMachine:%s", d.partition, d.region, d.account, n.Name)
+		_, err = d.machines.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
+		none = []string{"StateMachineDoesNotExist"}
+	case names.Parameter:
+		_, err = d.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &n.Name})
+		none = []string{"ParameterNotFound"}
+	case names.Role:
+		_, err = d.roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &n.Name})
+		none = []string{"NoSuchEntity"}
+	default:
+		return false, "", fmt.Errorf("nobody knows how to look for %s", n.Type)
+	}
+	if is(err, none...) {
+		return false, "", nil
+	}
+	return err == nil, "", err
+}
+
+// What the look-ups ask.
+type (
+	logsAPI interface {
+		DescribeLogGroups(context.Context, *cloudwatchlogs.DescribeLogGroupsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeLogGroupsOutput, error)
+	}
+	machinesAPI interface {
+		DescribeStateMachine(context.Context, *sfn.DescribeStateMachineInput, ...func(*sfn.Options)) (*sfn.DescribeStateMachineOutput, error)
+	}
+	rolesAPI interface {
+		GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
+	}
+)
+
+func logGroupExists(ctx context.Context, api logsAPI, name string) (bool, string, error) {
+	// The first one of the prefix is the shortest, which is the name itself.
+	out, err := api.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
+	if err != nil {
+		return false, "", err
+	}
+	for _, group := range out.LogGroups {
+		if aws.ToString(group.LogGroupName) == name {
+			return true, "", nil
+		}
+	}
+	return false, "", nil
+}
+
+// bucketExists looks for a bucket in all of AWS: its name is nobody else's.
+func bucketExists(ctx context.Context, api bucketsAPI, name, account string) (bool, string, error) {
+	_, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: &account})
+	var response *smithyhttp.ResponseError
+	switch {
+	case err == nil:
+		return true, "this account's", nil
+	case errors.As(err, &response) && response.HTTPStatusCode() == 404:
+		return false, "", nil
+	case errors.As(err, &response) && response.HTTPStatusCode() == 403:
+		return true, "another account's, or not readable", nil
+	case errors.As(err, &response) && response.HTTPStatusCode() == 301:
+		return true, "in another region", nil
+	}
+	return false, "", err
+}
+
+// checkNames finds names that the deployment needs and something outside of its
+// stack has.
+func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []names.Name, look exists) ([]finding, error) {
+	var owned []string
+	if stack != nil {
+		pages := cloudformation.NewListStackResourcesPaginator(api, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range page.StackResourceSummaries {
+				if r.ResourceStatus != types.ResourceStatusDeleteComplete {
+					owned = append(owned, aws.ToString(r.ResourceType)+" "+aws.ToString(r.PhysicalResourceId))
+				}
+			}
+		}
+	}
+	var things, buckets []string
+	for _, n := range all {
+		if owns(owned, n) {
+			continue
+		}
+		there, bucket, err := look(ctx, n)
+		switch {
+		case err != nil:
+			return nil, err
+		case there && n.Type == names.Bucket:
+			buckets = append(buckets, fmt.Sprintf("%s (%s)", n.Name, bucket))
+		case there:
+			things = append(things, kinds[n.Type]+" "+n.Name)
+		}
+	}
+	var out []finding
+	if len(things) > 0 {
+		out = append(out, finding{Status: missing, Found: "taken, by something outside of the stack", Items: things,
+			Fix: "If nobody needs them, delete them. Otherwise choose another name_prefix, or another name in the settings."})
+	}
+	if len(buckets) > 0 {
+		out = append(out, finding{Status: missing, Found: "there is a bucket of that name already", Items: buckets,
+			Fix: "For a bucket with records of before, replace s3_bucket_name_for_audit_entry by s3_name_of_the_existing_bucket. Delete the catalog's bucket: it is made anew. Otherwise choose another name."})
+	}
+	if len(out) == 0 {
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("all %d are free, or the stack's own", len(all))})
+	}
+	return out, nil
+}
+
+// kinds are the types in words.
+var kinds = map[string]string{
+	names.Function: "function", names.LogGroup: "log group", names.Machine: "state machine", names.Parameter: "parameter", names.Role: "role",
+}
+
+// owns reports whether one of the stack's resources is n. CloudFormation knows
+// some by their name and some by their ARN.
+func owns(resources []string, n names.Name) bool {
+	for _, r := range resources {
+		if id, is := strings.CutPrefix(r, n.Type+" "); is && (id == n.Name || strings.HasSuffix(id, ":"+n.Name)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/slack/simulator"
+)
+
+// pageAt is where the page is, as the log says before the stack is ready.
+var pageAt = regexp.MustCompile(`the page is at (http://\S+)`)
+
+// TestManyAccounts starts a stack with 2,000 accounts. Listing them takes 25
+// seconds, at the pace that AWS Organizations leaves: until then the form says
+// that the list is being prepared, and the stack does not say that it is ready.
+// Not in parallel: filling AWS takes a processor.
+func TestManyAccounts(t *testing.T) {
+	if *full {
+		t.Skip("it starts a stack of its own, beside two that need both processors")
+	}
+	const accounts, preparing = 2000, "The list is being prepared. Please try again in a minute."
+	var seed strings.Builder
+	seed.WriteString("permission_sets: [{name: ReadOnlyAccess}, {name: MadeElsewhere, session_duration: none}]\n")
+	seed.WriteString("people: [{name: Alice Anderson, email: alice@example.com, slack_id: " + alice + "}]\naccounts:\n")
+	for i := range accounts {
+		fmt.Fprintf(&seed, "  - {name: team-%04d}\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(path, []byte(seed.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := launch("large", "large", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.stop)
+
+	starting := &stack{log: p.log}
+	eventually(t, startTimeout, "the page is there", func() error {
+		text, err := os.ReadFile(p.log)
+		if found := pageAt.FindSubmatch(text); err == nil && found != nil {
+			starting.Page = string(found[1])
+			return nil
+		}
+		return errNotYet
+	})
+	began := time.Now()
+	f := starting.open(t, alice)
+	for _, typed := range []string{"", "team-1234"} {
+		if o := f.offered(t, "account", typed); len(o) != 1 || !strings.Contains(o[0].Text, preparing) {
+			t.Fatalf("before there is a catalog, %q is offered %+v", typed, o)
+		}
+	}
+	// What the select says is no choice.
+	option := f.offered(t, "account", "")[0].Value
+	var res simulator.Result
+	if err := starting.post("/sim/press", map[string]string{"person": alice, "view_id": f.viewID, "action_id": "account", "option": option}, &res); err != nil || !res.OK {
+		t.Fatalf("choosing it: %+v, %v", res, err)
+	}
+	v, err := starting.topView(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form struct {
+		Blocks          json.RawMessage `json:"blocks"`
+		PrivateMetadata string          `json:"private_metadata"`
+	}
+	if err := json.Unmarshal(v.Raw, &form); err != nil || !strings.Contains(string(form.Blocks), preparing) || strings.Contains(form.PrivateMetadata, option) {
+		t.Errorf("then the form has the blocks %s and remembers %s, %v", form.Blocks, form.PrivateMetadata, err)
+	}
+	f.unlock()
+	select {
+	case line := <-p.lines:
+		t.Fatalf("it says %s before there is a catalog", line)
+	default:
+	}
+
+	s, err := p.ready()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("ready %s after the page", time.Since(began).Round(time.Second))
+	f = s.open(t, alice)
+	defer f.unlock()
+	if all := f.offered(t, "account", ""); len(all) != 100 {
+		t.Errorf("%d accounts are offered, want Slack's 100", len(all))
+	}
+	f.choose(t, "account", "team-1999")
+	f.choose(t, "permission_set", "MadeElsewhere") // without a session duration
+	for _, check := range []func() error{s.denialsInLog, s.secretsInLog} {
+		if err := check(); err != nil {
+			t.Error(err)
+		}
+	}
+}
