@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +77,13 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 	}
 	for _, r := range resources {
 		if bucket := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == bucketType && bucket != "" {
+			own, err := d.madeBucket(ctx, stack, bucket)
+			if err != nil {
+				return err
+			}
+			if !own {
+				continue
+			}
 			if err := d.deleteBucket(ctx, bucket, strings.HasPrefix(aws.ToString(r.LogicalResourceId), "Catalog")); err != nil {
 				return err
 			}
@@ -108,6 +116,27 @@ func (d *deployment) unused(ctx context.Context, table string) (there bool, err 
 		}
 	}
 	return true, nil
+}
+
+// madeBucket reports whether the stack made the bucket. If a bucket of that name
+// existed before, the stack may list it as well, although it is somebody else's.
+// CloudFormation tags what it makes, and nobody else can set such tags.
+//
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+func (d *deployment) madeBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
+	out, err := d.buckets.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
+	switch {
+	case hasCode(err, "NoSuchBucket"), hasCode(err, "NoSuchTagSet"):
+		return false, nil
+	case hasCode(err, "AccessDenied"): // another account's, or it can't be known: it stays
+		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("Look whose the bucket %s is: %w", bucket, err)
+	}
+	return slices.ContainsFunc(out.TagSet, func(tag s3types.Tag) bool {
+		return aws.ToString(tag.Key) == "aws:cloudformation:stack-id" && aws.ToString(tag.Value) == aws.ToString(stack.StackId)
+	}), nil
 }
 
 // deleteBucket deletes a bucket, with its contents where it is the catalog's,
