@@ -21,9 +21,6 @@ var pageAt = regexp.MustCompile(`the page is at (http://\S+)`)
 // that the list is being prepared, and the stack does not say that it is ready.
 // Not in parallel: filling AWS takes a processor.
 func TestManyAccounts(t *testing.T) {
-	if *full {
-		t.Skip("it starts a stack of its own, beside two that need both processors")
-	}
 	const accounts, preparing = 2000, "The list is being prepared. Please try again in a minute."
 	var seed strings.Builder
 	seed.WriteString("permission_sets: [{name: ReadOnlyAccess}, {name: MadeElsewhere, session_duration: none}]\n")
