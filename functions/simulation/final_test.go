@@ -47,7 +47,11 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 {
 		return
 	}
-	if r := l.request(id).row; r.Outcome == nil {
+	r := l.request(id)
+	if !r.deletedAt.Before(inv.began) { // somebody deleted the row meanwhile, and the decision with it
+		return
+	}
+	if r.row.Outcome == nil {
 		l.broken(4, "%s pressed %s of %s and was told nothing (%q), and nothing is decided", by.SlackID, action, id, text)
 	}
 }
