@@ -89,7 +89,7 @@ func FuzzTask(f *testing.F) {
 					}
 					return nil
 				},
-				settle: func(key string) (leases.Settled, error) {
+				settle: func(key string, _ bool) (leases.Settled, error) {
 					if in.Operation != "settle" || key == "" || key != in.Lease {
 						t.Errorf("%s settles %q", payload, key)
 					}

@@ -73,7 +73,7 @@ type Leases interface {
 	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
 	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
 	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error
-	Settle(ctx context.Context, key string) (leases.Settled, error)
+	Settle(ctx context.Context, key string, keep bool) (leases.Settled, error)
 	SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
@@ -218,7 +218,8 @@ func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.
 // settle is for a finding's lease, or for one that is named.
 func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Output, error) {
 	if in.Lease != "" {
-		s, err := h.Leases.Settle(ctx, in.Lease)
+		// Without an execution, nobody records what is removed here: a sweep has to.
+		s, err := h.Leases.Settle(ctx, in.Lease, in.Execution == "")
 		if err != nil {
 			return Output{}, err
 		}

@@ -25,7 +25,7 @@ type mockLeases struct {
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
 	drift    func(access.Finding, access.FindingRef, func(context.Context) error) error
-	settle   func(key string) (leases.Settled, error)
+	settle   func(key string, keep bool) (leases.Settled, error)
 	settleOf func(key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
@@ -50,8 +50,8 @@ func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool,
 func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 	return m.drift(f, ref, reserve)
 }
-func (m *mockLeases) Settle(_ context.Context, key string) (leases.Settled, error) {
-	return m.settle(key)
+func (m *mockLeases) Settle(_ context.Context, key string, keep bool) (leases.Settled, error) {
+	return m.settle(key, keep)
 }
 func (m *mockLeases) SettleDrift(_ context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
 	return m.settleOf(key, ref)

@@ -393,7 +393,7 @@ func (w *world) lookAtLease(p *proc) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
 		p.step()
 		_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
-			_, err := l.Settle(ctx, w.subject.Key())
+			_, err := l.Settle(ctx, w.subject.Key(), false)
 			return err
 		})
 	}
@@ -409,7 +409,7 @@ func (w *world) lookForRowless(p *proc) {
 		for id, holder := range lease.Holders {
 			if _, there := w.rows[id]; !there && !holder.End.After(w.now) {
 				_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
-					_, err := l.Settle(ctx, w.subject.Key())
+					_, err := l.Settle(ctx, w.subject.Key(), false)
 					return err
 				})
 				break
@@ -426,7 +426,7 @@ func (w *world) lookForRowless(p *proc) {
 // settled is the sweep of a lease that no request holds.
 func (w *world) settled(p *proc) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
-		_, err := l.Settle(ctx, w.subject.Key())
+		_, err := l.Settle(ctx, w.subject.Key(), false)
 		return err
 	})
 }

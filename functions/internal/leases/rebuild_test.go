@@ -134,7 +134,7 @@ func TestSettleWithoutRows(t *testing.T) {
 		clear(w.rows)
 		w.calls = nil
 		for range 20 {
-			_, err := l.Settle(ctx, s.Key())
+			_, err := l.Settle(ctx, s.Key(), false)
 			if err == nil {
 				break
 			}

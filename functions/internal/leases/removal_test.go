@@ -95,11 +95,11 @@ func TestSettleDrift(t *testing.T) {
 				t.Errorf("recorded %+v after %d deletions, want %+v after %d", got, w.deletions, want, test.deleted)
 			}
 			// The sweep, whose last answer was lost, says the same.
-			s, err := l.Settle(ctx, subject.Key())
+			s, err := l.Settle(ctx, subject.Key(), false)
 			if err != nil || s != (leases.Settled{Finding: ref, Result: test.want}) {
 				t.Errorf("the sweep settles %+v, %v", s, err)
 			}
-			if s, err := l.Settle(ctx, "nope"); err != nil || s != (leases.Settled{}) {
+			if s, err := l.Settle(ctx, "nope", false); err != nil || s != (leases.Settled{}) {
 				t.Errorf("settling no lease says %+v, %v", s, err)
 			}
 		})
@@ -140,6 +140,43 @@ func TestARemovalIsMadeOnce(t *testing.T) {
 	w.exists = false
 	if got := w.removeAndSettle(t, l, f, ref); got != access.DriftRemoved {
 		t.Errorf("once more: %q", got)
+	}
+}
+
+// A removal without an execution is made, and its record is left to a sweep: the
+// lease leads there. What somebody makes by hand in between stays.
+func TestRemovalThatASweepRecords(t *testing.T) {
+	w, l := still()
+	w.exists = true
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := leases.Settled{Finding: ref, Result: access.DriftRemoved}
+	settle := func(keep bool) {
+		t.Helper()
+		for range 20 {
+			s, err := l.Settle(ctx, subject.Key(), keep)
+			if code := access.CodeOf(err); code == access.CodeInProgress || code == access.CodeConflict {
+				w.now = w.now.Add(5 * time.Second)
+				w.settle()
+				continue
+			}
+			if err != nil || s != want {
+				t.Errorf("keep %t: it settles %+v, %v; want %+v", keep, s, err, want)
+			}
+			return
+		}
+		t.Error("settling does not come to an end")
+	}
+	settle(true)
+	if w.exists || w.leases[subject.Key()].Drift == nil {
+		t.Errorf("there: access %v, leases %v; want the lease alone", w.exists, w.leases)
+	}
+	w.exists = true // somebody makes it again
+	settle(true)
+	settle(false)
+	if !w.exists || w.deletions != 1 || len(w.leases) != 0 {
+		t.Errorf("there: access %v after %d deletions, leases %v; want what was made by hand, and no lease", w.exists, w.deletions, w.leases)
 	}
 }
 

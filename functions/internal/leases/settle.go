@@ -81,17 +81,20 @@ type Settled struct {
 }
 
 // Settle ends a lease that no request holds (any more): it deletes what hangs on
-// it, waits for seconds until that is seen to be absent, records the result if
+// it, waits for seconds until that is seen to be absent, notes the result if
 // the lease was for a finding, and gives the lease up. No lease is nothing to
 // do; Settle then returns how the latest removal under that key ended.
+//
+// If the caller doesn't record the result, keep must be true: then the lease of a
+// finding stays, and leads the next sweep to the record.
 //
 // Errors: Held where a request holds it; InProgress and Conflict while it is not
 // over (also with a request whose row somebody deleted: it gets a new one, in
 // which the removal is entered); AssignmentFailed with Identity Center's reason where the deletion failed
 // and the access is still there; and those of table and Identity Center.
-func (l *Leases) Settle(ctx context.Context, key string) (Settled, error) {
+func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settled, error) {
 	for range lostTries {
-		if s, err := l.settle(ctx, key); !lost(err) {
+		if s, err := l.settle(ctx, key, keep); !lost(err) {
 			return s, err
 		}
 	}
@@ -102,7 +105,7 @@ func (l *Leases) Settle(ctx context.Context, key string) (Settled, error) {
 // returns its result. If the access went under somebody else's lease, it was
 // gone already for this finding. Errors are those of Settle.
 func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
-	_, err := l.Settle(ctx, key)
+	_, err := l.Settle(ctx, key, false)
 	if err != nil && access.CodeOf(err) != access.CodeHeld {
 		return "", err
 	}
@@ -117,7 +120,7 @@ func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.Finding
 	return l.ended(ctx, ref, key, access.DriftAlreadyGone)
 }
 
-func (l *Leases) settle(ctx context.Context, key string) (Settled, error) {
+func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
 		return Settled{}, err
@@ -126,6 +129,18 @@ func (l *Leases) settle(ctx context.Context, key string) (Settled, error) {
 		// The answer of the call that gave it up may be lost.
 		r, _, err := l.Table.LatestRemoval(ctx, key)
 		return Settled{r.FindingRef, r.Result}, err
+	}
+	keep = keep && lease.Drift != nil
+	if lease.Drift != nil {
+		// What is there now, somebody made after the removal ended.
+		switch r, ended, err := l.Table.Removal(ctx, *lease.Drift); {
+		case err != nil:
+			return Settled{}, err
+		case ended && keep:
+			return Settled{r.FindingRef, r.Result}, nil
+		case ended:
+			return Settled{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
+		}
 	}
 	holders, err := l.others(ctx, lease, "")
 	if err != nil {
@@ -164,6 +179,9 @@ func (l *Leases) settle(ctx context.Context, key string) (Settled, error) {
 		if s.Result, err = l.ended(ctx, s.Finding, key, s.Result); err != nil {
 			return Settled{}, err
 		}
+	}
+	if keep {
+		return s, nil
 	}
 	return s, l.giveUp(ctx, lease)
 }

@@ -15,7 +15,7 @@ func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 	t.Helper()
 	var err error
 	for range 20 {
-		_, err = l.Settle(ctx, w.subject.Key())
+		_, err = l.Settle(ctx, w.subject.Key(), false)
 		switch access.CodeOf(err) {
 		case access.CodeInProgress, access.CodeConflict:
 			w.now = w.now.Add(5 * time.Second)
@@ -29,7 +29,7 @@ func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 }
 
 func settleError(l *leases.Leases) error {
-	_, err := l.Settle(ctx, subject.Key())
+	_, err := l.Settle(ctx, subject.Key(), false)
 	return err
 }
 
