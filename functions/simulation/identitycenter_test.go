@@ -167,6 +167,16 @@ func (c *center) begin(of assignment, deletion bool) (*operation, error) {
 	return op, nil
 }
 
+// failedToDelete reports whether a deletion of the assignment failed.
+func (c *center) failedToDelete(key string) bool {
+	for _, op := range c.operations {
+		if op.deletion && op.status == types.StatusValuesFailed && op.of.key() == key {
+			return true
+		}
+	}
+	return false
+}
+
 func (op *operation) kind() string {
 	if op.deletion {
 		return "deletion"
