@@ -98,11 +98,10 @@ func TestPolicyChanges(t *testing.T) {
 	if mentioned := string(m.Blocks); !strings.Contains(mentioned, erin) || !strings.Contains(mentioned, frank) {
 		t.Fatalf("the message does not tag those who may approve: %s", m.Blocks)
 	}
-	// The functions that evaluate are killed, and the next one, which has read no
-	// policy yet, gets the request after the deployment.
+	// A new process, which has read no policy yet, gets the request after the
+	// deployment.
 	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
-		faults.Rule{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Count: 3},
-		faults.Rule{Kind: faults.Hold, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
 	defer quiet.forget(t, t.Name())
 	digest := quiet.deployPolicy(t, file, []byte(later))
 	quiet.forget(t, t.Name())

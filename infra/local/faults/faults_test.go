@@ -30,6 +30,7 @@ func TestInvocation(t *testing.T) {
 		{"once by default", `{"kind":"kill_before","function":"-grant"}`, "x-grant", task, []lambda.Fault{{KillBefore: true}, {}}},
 		{"always", `{"kind":"kill_after","count":-1}`, "x-grant", task, []lambda.Fault{{KillAfter: true}, {KillAfter: true}}},
 		{"the second", `{"kind":"delay","delay_ms":5,"skip":1}`, "x-grant", task, []lambda.Fault{{}, {Delay: 5 * time.Millisecond}, {}}},
+		{"a cold one", `{"kind":"delay","delay_ms":5,"cold":true}`, "x-grant", task, []lambda.Fault{{Cold: true, Delay: 5 * time.Millisecond}, {}}},
 		{"another function", `{"kind":"kill_before","function":"-revoke"}`, "x-grant", task, []lambda.Fault{{}}},
 		{"another operation", `{"kind":"kill_before","operation":"confirm"}`, "x-grant", task, []lambda.Fault{{}}},
 		{"another request", `{"kind":"kill_before","request_id":"r2"}`, "x-grant", task, []lambda.Fault{{}}},
@@ -344,7 +345,7 @@ func TestRulesAreChecked(t *testing.T) {
 	for _, rule := range []string{`{`, `{"kind":"explode"}`, `{"kind":"throttle"}`, `{"kind":"kill_before","target":"x"}`, `{"kind":"delay","typo":1}`,
 		`{"kind":"operation","polls":1}`, `{"kind":"operation","target":"CreateUser","polls":1}`, `{"kind":"operation","target":"CreateAccountAssignment"}`,
 		`{"kind":"throttle","target":"x","polls":1}`, `{"kind":"delay","delay_ms":1,"failure_reason":"x"}`,
-		`{"kind":"delay"}`, `{"kind":"hang","target":"x","delay_ms":1}`, `{"kind":"hang"}`, `{"kind":"kill_before","probability":1.5}`, `{"kind":"kill_before","hits":1}`} {
+		`{"kind":"delay"}`, `{"kind":"hang","target":"x","cold":true}`, `{"kind":"hang","target":"x","delay_ms":1}`, `{"kind":"hang"}`, `{"kind":"kill_before","probability":1.5}`, `{"kind":"kill_before","hits":1}`} {
 		if status, _ := set(t, &f, rule); status != http.StatusBadRequest {
 			t.Errorf("%s: status %d, want 400", rule, status)
 		}

@@ -99,6 +99,10 @@ type Rule struct {
 
 	DelayMS int `json:"delay_ms,omitempty"`
 
+	// Cold gives an invocation that is hit a new process, which remembers
+	// nothing, even if a warm one is free.
+	Cold bool `json:"cold,omitempty"`
+
 	// Polls is how many looks at an operation find it IN_PROGRESS, at least 1:
 	// the next one finds it SUCCEEDED or, where there is a FailureReason, FAILED
 	// with that reason and without effect.
@@ -139,6 +143,8 @@ func (r Rule) check() error {
 		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
 	case slices.Contains(delayed, r.Kind) != (r.DelayMS > 0):
 		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayed)
+	case r.Cold && !slices.Contains(ofInvocations, r.Kind):
+		return fmt.Errorf("fault %q has no invocation that could be cold", r.Kind)
 	case r.Probability < 0 || r.Probability > 1:
 		return fmt.Errorf("probability %v is not between 0 and 1", r.Probability)
 	case r.Hits != 0:

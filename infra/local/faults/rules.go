@@ -116,6 +116,7 @@ func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 	return lambda.Fault{
 		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
 		Hold:       r.held,
+		Cold:       r.Cold,
 		KillBefore: r.Kind == KillBefore,
 		KillAfter:  r.Kind == KillAfter,
 		Throttled:  r.Kind == InvokeThrottled,

@@ -42,6 +42,32 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A cold invocation gets a new process; the next one may get a warm one again.
+func TestCold(t *testing.T) {
+	cold, started := false, 0
+	s := lambda.New(lambda.Config{
+		Region: "us-east-1", AccountID: "123456789012", Log: io.Discard, Now: time.Now,
+		InstanceEnvironment: func(string) map[string]string { started++; return nil },
+		Fault:               func(string, string, []byte) lambda.Fault { return lambda.Fault{Cold: cold} },
+	})
+	t.Cleanup(s.Close)
+	if err := s.Register(lambda.Function{Name: "probe", Dir: probeDir, Timeout: 5 * time.Second, MemoryMB: 128}); err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range []struct {
+		cold bool
+		want int // processes so far
+	}{{false, 1}, {false, 1}, {true, 2}, {true, 3}, {false, 3}} {
+		cold = tt.cold
+		if _, err := s.Invoke(context.Background(), "probe", "", []byte(`{"do":"echo","value":1}`)); err != nil {
+			t.Fatal(err)
+		}
+		if started != tt.want {
+			t.Errorf("after invocation %d: %d processes, want %d", i, started, tt.want)
+		}
+	}
+}
+
 // An event that is held reaches the process when it is let go, and no sooner.
 func TestHold(t *testing.T) {
 	hold, asked := make(chan struct{}), make(chan struct{}, 1)

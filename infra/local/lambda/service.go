@@ -37,6 +37,7 @@ type Config struct {
 type Fault struct {
 	Delay      time.Duration // the event reaches the process later
 	Hold       chan struct{} // the event reaches the process when this is closed; nil: at once
+	Cold       bool          // a new process gets the event, even if a warm one is free
 	KillBefore bool          // the process is killed in the place of getting the event
 	KillAfter  bool          // it is killed when it answers, and the answer is lost
 	Throttled  bool          // Lambda does not let it through: TooManyRequestsException
@@ -172,7 +173,7 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
-	inst, err := s.take(p, version)
+	inst, err := s.take(p, version, fault.Cold)
 	if err != nil {
 		return Result{}, err
 	}
@@ -262,10 +263,10 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	}
 }
 
-// take returns a warm instance, or starts a cold one.
-func (s *Service) take(p *pool, version string) (*instance, error) {
+// take returns a warm instance unless cold is set, or starts a new one.
+func (s *Service) take(p *pool, version string, cold bool) (*instance, error) {
 	s.mu.Lock()
-	for len(p.idle) > 0 {
+	for len(p.idle) > 0 && !cold {
 		last := len(p.idle) - 1
 		inst := p.idle[last]
 		p.idle = p.idle[:last]
