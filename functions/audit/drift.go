@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/internal/metric"
+	"sso-elevator/functions/access/metric"
 )
 
 // driftFound records the findings from, to to-1 of a run. Findings are counted
@@ -47,7 +47,7 @@ func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string
 // somebody else had removed the access before, there is no record, and no error.
 // Refused: the table knows of no such removal.
 func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
-	removal, found, err := h.Store.Removal(ctx, ref)
+	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -75,11 +75,11 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 
 // run reads a run's row and what it found.
 func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Finding, error) {
-	run, err := h.Store.Run(ctx, id)
+	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return run, nil, err
 	}
-	findings, err := h.Runs.Findings(ctx, id)
+	findings, err := h.Findings.Findings(ctx, id)
 	return run, findings, err
 }
 
@@ -90,7 +90,7 @@ func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records [
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	for _, f := range records {
-		if err := h.Log.WriteFinding(writing, f); err != nil {
+		if err := h.Records.WriteFinding(writing, f); err != nil {
 			h.Count(metric.AuditDeferred, nil)
 			log.Error("the audit bucket did not take a record", "event", f.Kind, "index", f.Index, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")

@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
 )
 
 func (w *world) Run(_ context.Context, id string) (access.Run, error) {
@@ -115,7 +115,7 @@ func TestDrift(t *testing.T) {
 
 func (w *world) drift(t *testing.T, in Input, at time.Time) error {
 	t.Helper()
-	h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return at }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Table: w, Claims: w, Findings: w, Records: w, Policy: w, Now: func() time.Time { return at }, Count: w.count, Logger: slog.New(slog.DiscardHandler)}
 	_, err := h.Handle(t.Context(), in)
 	return err
 }
@@ -123,8 +123,8 @@ func (w *world) drift(t *testing.T, in Input, at time.Time) error {
 // A retry, even on the next day, makes no second record, and the first stays.
 func TestRepeatedDriftMakesNoSecondRecord(t *testing.T) {
 	w := runWorld(2)
-	found := Input{Input: task.Input{Operation: "drift_found", Run: "run1"}, To: 4}
-	removed := Input{Input: task.Input{Operation: "drift_revoked", Run: "run1"}, Index: 2}
+	found := Input{Input: host.Input{Operation: "drift_found", Run: "run1"}, To: 4}
+	removed := Input{Input: host.Input{Operation: "drift_revoked", Run: "run1"}, Index: 2}
 	if err := w.drift(t, found, now); access.CodeOf(err) != access.CodeUnavailable {
 		t.Fatalf("S3 takes two records: got %v, want Unavailable", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // Whatever an execution sends: events are recorded in order and each once, those
@@ -39,9 +39,9 @@ func FuzzTask(f *testing.F) {
 			return
 		}
 		before := w.row
-		h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Table: w, Claims: w, Findings: w, Records: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 		out, err := h.Handle(t.Context(), in)
-		if err != nil && lambdaerr.Code(err) == "" {
+		if err != nil && host.ErrorCode(err) == "" {
 			t.Errorf("%v has no code", err)
 		}
 		if len(w.row.Events) > len(before.Events)+1 || w.row.Audited > len(w.row.Events) && w.row.Audited > before.Audited || len(w.records) > 2 {

@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"context"
@@ -8,17 +8,17 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/policyinforce"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked,
 // revoke_failed and close of a request, drift_found, drift_exempted and
 // drift_revoked of a run.
 type Input struct {
-	task.Input
+	host.Input
 	// Failure is why, of revoke_failed, as a Catch puts it.
 	Failure Failure `json:"failure"`
 	// Error is Failure's, as executions of the release before this one send it.
@@ -54,8 +54,8 @@ type Output struct {
 	End     string `json:"end,omitempty"`     // RFC 3339, UTC, whole seconds
 }
 
-// Store is the part of the requests table that the handler uses.
-type Store interface {
+// Table is the part of the requests table that the handler uses.
+type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	MarkAudited(ctx context.Context, id string, n int) error
@@ -64,8 +64,8 @@ type Store interface {
 	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
 }
 
-// Runs has what runs found.
-type Runs interface {
+// Findings has what runs found.
+type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
@@ -74,8 +74,8 @@ type Claims interface {
 	Free(ctx context.Context, r access.Request) error
 }
 
-// Log is the audit bucket.
-type Log interface {
+// Records is the audit bucket.
+type Records interface {
 	Write(ctx context.Context, r access.Request, seq int) error
 	WriteFinding(ctx context.Context, f auditrecord.Finding) error
 	Archive(ctx context.Context, digest string, policy []byte) error
@@ -104,13 +104,13 @@ const failureInterval = time.Hour
 // row already; the row is the outbox, and the bucket gets what is in it, in
 // order. Of what a run found the run's own list is the outbox.
 type Handler struct {
-	Store  Store
-	Claims Claims
-	Runs   Runs
-	Log    Log
-	Policy Policy
-	Now    func() time.Time
-	Count  func(name string, dims map[string]string)
+	Table    Table
+	Claims   Claims
+	Findings Findings
+	Records  Records
+	Policy   Policy
+	Now      func() time.Time
+	Count    func(name string, dims map[string]string)
 	// Measure notes how long something took.
 	Measure func(name string, took time.Duration, dims map[string]string)
 	Logger  *slog.Logger
@@ -145,7 +145,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 
 // outcome records a request that ends without access.
 func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
 	}
@@ -164,14 +164,14 @@ func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error
 // under a record either way. A row that does not take it is an error, and the
 // access is taken back.
 func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return Output{}, err
 	}
 	if r.GrantedAt.IsZero() || r.End.IsZero() {
 		return Output{}, access.Errorf(access.CodeInternal, "request %s has not been granted", r.ID)
 	}
-	r, err = h.Store.AppendEvent(ctx, r, access.Event{Kind: access.EventGranted, At: r.GrantedAt})
+	r, err = h.Table.AppendEvent(ctx, r, access.Event{Kind: access.EventGranted, At: r.GrantedAt})
 	if err != nil {
 		return Output{}, err
 	}
@@ -184,7 +184,7 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 
 // revoked records that the access is gone, or never came.
 func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
 	if !access.RecordsRemoval(r) {
-		if r, err = h.Store.AppendEvent(ctx, r, access.RemovalEvent(r)); err != nil {
+		if r, err = h.Table.AppendEvent(ctx, r, access.RemovalEvent(r)); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	// A table that does not answer must not keep the alarm from being raised.
 	look, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	r, err := h.Store.Get(look, in.RequestID)
+	r, err := h.Table.Get(look, in.RequestID)
 	if err == nil && !r.RevokedAt.IsZero() {
 		// It was seen to be gone, and the machine did not hear of it.
 		log.Info("the access is gone already")
@@ -226,7 +226,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	}
 	now := h.Now().UTC()
 	if !recorded(r, now) {
-		r, err = h.Store.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
+		r, err = h.Table.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
 		if err != nil {
 			return err
 		}
@@ -262,7 +262,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 		done = 0
 	}
 	for ; done < len(r.Events); done++ {
-		if err := h.Log.Write(writing, r, done); err != nil {
+		if err := h.Records.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)
 			log.Error("the audit bucket did not take a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
 			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
@@ -271,7 +271,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 		h.count(r, r.Events[done].Kind)
 	}
 	if done > r.Audited {
-		if err := h.Store.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
+		if err := h.Table.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
 			failed = err
 		}
 	}
@@ -303,7 +303,7 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 	defer cancel()
 	d, err := h.Policy.Document(ctx)
 	if err == nil && d.Digest != h.archived {
-		if err = h.Log.Archive(ctx, d.Digest, d.Bytes); err == nil {
+		if err = h.Records.Archive(ctx, d.Digest, d.Bytes); err == nil {
 			h.archived = d.Digest
 		}
 	}
@@ -315,7 +315,7 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 // close ends a request of which everything is recorded, and people know: until
 // then the sweep finds it, should its execution be gone.
 func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil || !r.ClosedAt.IsZero() {
 		return err
 	}
@@ -333,7 +333,7 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 		}
 		log.Error("what the request has claimed could not be freed", "error", err)
 	}
-	return h.Store.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), requests.KeepClosed)
+	return h.Table.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), table.KeepClosed)
 }
 
 // secondsUntil is the whole seconds from now to end, rounded up and within what

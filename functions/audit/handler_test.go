@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/internal/policyinforce"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/policyinforce"
 )
 
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -110,8 +110,8 @@ func (w *world) measure(name string, took time.Duration, dims map[string]string)
 
 func (w *world) do(t *testing.T, operation, failure string) (Output, error) {
 	t.Helper()
-	h := &Handler{Store: w, Claims: w, Runs: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
-	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}, Error: failure})
+	h := &Handler{Table: w, Claims: w, Findings: w, Records: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1"}, Error: failure})
 }
 
 func events(kinds ...access.EventKind) []access.Event {
@@ -386,7 +386,7 @@ func TestFailedRemovalSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		in.Operation, in.RequestID = "revoke_failed", "r1"
-		h := &Handler{Store: w, Claims: w, Log: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Table: w, Claims: w, Records: w, Policy: w, Now: func() time.Time { return now }, Count: w.count, Measure: w.measure, Logger: slog.New(slog.DiscardHandler)}
 		if _, err := h.Handle(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package await
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Whatever an execution sends: its token takes the place of another one only in
@@ -45,7 +45,7 @@ func FuzzTask(f *testing.F) {
 				get:      func(string) (access.Request, error) { return row, nil },
 				store:    func(_, wait, token string) (access.Request, error) { keep(wait, token); return row, nil },
 				run:      func(string) (access.Run, error) { return run, nil },
-				storeRun: func(_, token string) (access.Run, error) { keep(requests.WaitRun, token); return run, nil },
+				storeRun: func(_, token string) (access.Run, error) { keep(table.WaitRun, token); return run, nil },
 			},
 			Tokens: mockResumer(func(token, output string) error {
 				if stored == 0 || !over || token != in.Token || !json.Valid([]byte(output)) || strings.Contains(output, "approved") {
@@ -56,7 +56,7 @@ func FuzzTask(f *testing.F) {
 			Sleep: func(context.Context, time.Duration) error { return nil },
 		}
 		_, err := h.Handle(t.Context(), in)
-		if code := lambdaerr.Code(err); err != nil && (code != access.CodeInvalid && code != access.CodeRefused || stored > 0 || len(in.Token) > 12 && strings.Contains(err.Error(), in.Token)) {
+		if code := host.ErrorCode(err); err != nil && (code != access.CodeInvalid && code != access.CodeRefused || stored > 0 || len(in.Token) > 12 && strings.Contains(err.Error(), in.Token)) {
 			t.Errorf("%v of code %q", err, code)
 		}
 	})

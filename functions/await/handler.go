@@ -1,18 +1,18 @@
-package main
+package await
 
 import (
 	"context"
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
-	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
 )
 
 // Input is what the state machine sends.
 type Input struct {
-	task.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
+	host.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
 	Token      string `json:"token"`
 }
 
@@ -56,9 +56,9 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 	var over bool
 	var err error
 	switch in.Operation {
-	case requests.WaitApproval, requests.WaitEnd:
+	case table.WaitApproval, table.WaitEnd:
 		output, over, err = h.request(ctx, in)
-	case requests.WaitRun:
+	case table.WaitRun:
 		output = tasktoken.AnswerOutput
 		over, err = h.run(ctx, in)
 	default:
@@ -119,7 +119,7 @@ func own(in Input, execution string) error {
 // answer is what the wait goes on with if the row has it already.
 func answer(r access.Request, wait string) (output string, over bool) {
 	given := r.Tombstone || !r.ClosedAt.IsZero() || !r.RevokingAt.IsZero()
-	if wait == requests.WaitEnd {
+	if wait == table.WaitEnd {
 		return tasktoken.EndOutput, r.EndRequest != nil || given
 	}
 	switch {

@@ -1,8 +1,9 @@
-package main
+package await
 
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 type mockTable struct {
@@ -25,7 +26,7 @@ type mockTable struct {
 }
 
 var _ Table = (*mockTable)(nil)
-var _ Table = (*requests.Store)(nil)
+var _ Table = (*table.Table)(nil)
 
 func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
 func (m *mockTable) StoreToken(_ context.Context, id, wait, token string) (access.Request, error) {
@@ -81,7 +82,7 @@ func TestHandle(t *testing.T) {
 			if test.execution == "" {
 				test.execution = "arn:one"
 			}
-			in := Input{Input: task.Input{Operation: test.wait, RequestID: "one", Execution: test.execution}, Token: "secret-token"}
+			in := Input{Input: host.Input{Operation: test.wait, RequestID: "one", Execution: test.execution}, Token: "secret-token"}
 			row := access.Request{ID: "one", ExecutionARN: "arn:one"}
 			stored := false
 			var resumed []string
@@ -116,7 +117,7 @@ func TestHandle(t *testing.T) {
 				}),
 				Sleep: func(context.Context, time.Duration) error { return nil },
 			}
-			_, err := task.Edge(slog.New(slog.NewTextHandler(&log, nil)), h.Handle)(context.Background(), in)
+			_, err := host.Edge(host.Process{Logger: slog.New(slog.NewTextHandler(&log, nil)), Metrics: &host.Emitter{W: io.Discard, Now: time.Now}}, h.Handle)(context.Background(), in)
 			var failed messages.InvokeResponse_Error
 			if errors.As(err, &failed); failed.Type != string(test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)
@@ -191,7 +192,7 @@ func TestRun(t *testing.T) {
 				}),
 				Sleep: func(context.Context, time.Duration) error { return nil },
 			}
-			in := Input{Input: task.Input{Operation: "run", RequestID: "run-1", Execution: test.execution}, Token: "secret-token"}
+			in := Input{Input: host.Input{Operation: "run", RequestID: "run-1", Execution: test.execution}, Token: "secret-token"}
 			if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != test.want {
 				t.Errorf("error = %v, want %q", err, test.want)
 			}

@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/parallel"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/parallel"
 )
 
 // recordsAtOnce is how many findings one range of Collected.Found has at the
@@ -230,7 +230,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 			return left > 0 && len(missing) > 0
 		})
 		if err != nil {
-			e.Logger.WarnContext(ctx, "users could not be listed", "error", lambdaerr.Message(err))
+			e.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
 		}
 	}
 	ask := sortedKeys(missing)
@@ -238,7 +238,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	parallel.Do(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
-			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", lambdaerr.Message(err))
+			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", host.ErrorMessage(err))
 		}
 		found[i] = name
 	})

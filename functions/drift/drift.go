@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Identity Center takes 20 calls a second from everybody together (IAM Identity
@@ -105,16 +105,16 @@ type Removals interface {
 
 // Beats is what the table remembers of earlier runs.
 type Beats interface {
-	Beat(context.Context) (b requests.Beat, found bool, err error)
-	PutBeat(context.Context, requests.Beat) error
+	Beat(context.Context) (b table.Beat, found bool, err error)
+	PutBeat(context.Context, table.Beat) error
 }
 
 var (
 	_ Directory = (*identitycenter.Client)(nil)
-	_ Leases    = (*requests.Store)(nil)
-	_ Rows      = (*requests.Store)(nil)
-	_ Beats     = (*requests.Store)(nil)
-	_ Removals  = (*requests.Store)(nil)
+	_ Leases    = (*table.Table)(nil)
+	_ Rows      = (*table.Table)(nil)
+	_ Beats     = (*table.Table)(nil)
+	_ Removals  = (*table.Table)(nil)
 )
 
 // Engine does the steps of runs.

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/awsconfig"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Options say what a dry run is about.
@@ -54,7 +54,7 @@ type Preview struct {
 // of the dry run. Its calls take half of Identity Center's quota, like those of
 // a run.
 func DryRun(ctx context.Context, o Options) (Preview, error) {
-	pace := &identitycenter.Pace{Every: CallEvery / BatchesAtOnce, Now: time.Now, Sleep: identitycenter.Sleep}
+	pace := &identitycenter.Pace{Every: CallEvery / BatchesAtOnce, Now: time.Now, Sleep: host.Sleep}
 	e := o.engine(o.directory(pace, identitycenter.Paced(o.AWS, identitycenter.OrganizationsEvery)), &runs.Store{Objects: &runs.Memory{}})
 	batches, err := e.Plan(ctx, o.start())
 	if err != nil {
@@ -78,7 +78,7 @@ func (o Options) start() Start {
 
 // directory reads Identity Center at the pace, and Organizations by org.
 func (o Options) directory(pace *identitycenter.Pace, org aws.Config) Directory {
-	sso := awsconfig.In(pace.Config(o.AWS), o.SSORegion)
+	sso := host.InRegion(pace.Config(o.AWS), o.SSORegion)
 	return identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), o.InstanceARN)
 }
 
@@ -97,7 +97,7 @@ func (o Options) engine(d Directory, store *runs.Store) *Engine {
 		e.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Table != "" {
-		e.Leases = requests.New(dynamodb.NewFromConfig(o.AWS), o.Table)
+		e.Leases = table.New(dynamodb.NewFromConfig(o.AWS), o.Table)
 	}
 	return e
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
 )
 
 // trail is the part of a CloudTrail record that says what happened. Parameters
@@ -77,7 +77,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	}
 	known, _, err := p.engine.Runs.Known(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", host.ErrorMessage(err))
 	}
 	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/table"
 )
 
 // trusted has runs believe the table.
 func (w *world) trusted(t *testing.T) {
 	t.Helper()
-	w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
 	if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: w.beat.At}}, ""); err != nil {
 		t.Fatal(err)
 	}

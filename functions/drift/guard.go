@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/table"
 )
 
 // next decides how a run goes on that may remove so many findings, and why a
@@ -79,7 +79,7 @@ func (e *Engine) beat(ctx context.Context, plan *runs.Plan, c *runs.Collected, f
 		return nil
 	}
 	at := e.Now().UTC()
-	if err := e.Beats.PutBeat(ctx, requests.Beat{Run: plan.Run, At: at}); err != nil {
+	if err := e.Beats.PutBeat(ctx, table.Beat{Run: plan.Run, At: at}); err != nil {
 		return err
 	}
 	return e.remember(ctx, func(k *runs.Known) {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
 )
 
 // rememberTries is how often what is known is read and written again where
@@ -39,7 +39,7 @@ func (e *Engine) remember(ctx context.Context, change func(*runs.Known)) error {
 func (e *Engine) known(ctx context.Context) (runs.Known, string, error) {
 	known, version, err := e.Runs.Known(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
-		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", lambdaerr.Message(err))
+		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", host.ErrorMessage(err))
 		return runs.Known{Findings: map[string]runs.KnownFinding{}}, version, nil
 	}
 	return known, version, err

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // Measurement is what a run costs.

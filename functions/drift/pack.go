@@ -3,7 +3,7 @@ package drift
 import (
 	"math"
 
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
 )
 
 // unit is the least that goes into one batch, and how many calls it takes.

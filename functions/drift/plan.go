@@ -9,11 +9,11 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/parallel"
-	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/access/metric"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/parallel"
 )
 
 // Start is what a run begins with.
@@ -100,7 +100,7 @@ func (p *planner) names(ctx context.Context) {
 	}
 	accounts, sets, err := p.engine.Names(ctx)
 	if err != nil { // names are asked for one by one then
-		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", host.ErrorMessage(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
@@ -214,7 +214,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	users, err := p.listUsers(ctx, most)
 	if err != nil {
 		// Names can be had one by one, and listing by account needs no users.
-		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", lambdaerr.Message(err))
+		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
 	}
 	if len(users) == 0 {
 		return nil, 0
@@ -341,7 +341,7 @@ func (p *planner) probe(ctx context.Context, users []string, most int) int {
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
 			if !identitycenter.Denied(err) {
-				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", lambdaerr.Message(err))
+				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", host.ErrorMessage(err))
 			}
 			return 0
 		}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // sized is an organization in which every permission set is in the first

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // random is a small organization in which everything meets everything.

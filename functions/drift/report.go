@@ -6,8 +6,8 @@ import (
 	"maps"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/access/metric"
+	runs "sso-elevator/functions/adapters/findings"
 )
 
 // Removal is what became of the finding with that index.

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 const execution = "arn:aws:states:us-east-1:123456789012:execution:reconcile:r"
@@ -133,7 +133,7 @@ func TestGuards(t *testing.T) {
 			if test.clean {
 				w.unassign("111111111111", "arn:admin", "u-alice")
 			}
-			w.beat = requests.Beat{Run: "before", At: test.table}
+			w.beat = table.Beat{Run: "before", At: test.table}
 			if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: test.known}}, ""); err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func TestALossIsNotForgotten(t *testing.T) {
 	expect("its result", string(r.Results[subject("111111111111", "arn:admin", "u-alice").Key()]), "removed")
 
 	clear(w.leases) // the table is emptied
-	w.beat = requests.Beat{}
+	w.beat = table.Beat{}
 	w.assign("111111111111", "arn:admin", "u-bob")
 	next, _ = run(access.DriftWarn, nil)
 	expect("a warning", next, "report")
@@ -331,7 +331,7 @@ func TestWhatNobodyDecidesIsCounted(t *testing.T) {
 func TestReportOfRemovalsThatSayNothing(t *testing.T) {
 	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
 		w := small()
-		w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+		w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
 		if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -357,7 +357,7 @@ func TestReportOfRemovals(t *testing.T) {
 		w.users[user] = user
 		w.assign("111111111111", "arn:read", user)
 	}
-	w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
 	if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -544,7 +544,7 @@ func TestPlanFails(t *testing.T) {
 // What is known and makes no sense is made anew, and a run that removes asks.
 func TestKnownThatMakesNoSense(t *testing.T) {
 	w := small()
-	w.beat = requests.Beat{Run: "before", At: monday.Add(-time.Hour)}
+	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
 	if err := w.runs.Objects.Put(t.Context(), "reconcile/known.json", []byte("{")); err != nil {
 		t.Fatal(err)
 	}

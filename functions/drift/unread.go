@@ -11,9 +11,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // gaps gathers what could not be looked at. It is safe for concurrent use.
@@ -24,7 +24,7 @@ type gaps struct {
 }
 
 func (g *gaps) add(what string, err error) {
-	why := lambdaerr.Message(err)
+	why := host.ErrorMessage(err)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "there was no time left"
 	}

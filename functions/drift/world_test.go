@@ -12,9 +12,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 var (
@@ -41,7 +41,7 @@ type world struct {
 	after func(operation string) // each call
 
 	rows map[string]access.Run
-	beat requests.Beat
+	beat table.Beat
 	runs *runs.Store
 
 	emails   map[string][]string // of users
@@ -279,11 +279,11 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is none")
 }
 
-func (w *world) Beat(context.Context) (requests.Beat, bool, error) {
+func (w *world) Beat(context.Context) (table.Beat, bool, error) {
 	return w.beat, !w.beat.At.IsZero(), w.fail["Beat"]
 }
 
-func (w *world) PutBeat(_ context.Context, b requests.Beat) error {
+func (w *world) PutBeat(_ context.Context, b table.Beat) error {
 	if b.At.After(w.beat.At) {
 		w.beat = b
 	}

@@ -1,4 +1,4 @@
-package main
+package evaluate
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // Whatever an execution sends, and whatever the row says: a request is decided
@@ -37,10 +37,10 @@ func FuzzTask(f *testing.F) {
 			return
 		}
 		before := w.row
-		h := &Handler{Store: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+		h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 		answer, err := h.Handle(t.Context(), in)
-		if err != nil && lambdaerr.Code(err) == "" {
+		if err != nil && host.ErrorCode(err) == "" {
 			t.Errorf("%v has no code", err)
 		}
 		isOther := in.Execution != before.ExecutionARN

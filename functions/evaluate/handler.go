@@ -1,4 +1,4 @@
-package main
+package evaluate
 
 import (
 	"context"
@@ -9,19 +9,18 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/claims"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/people"
-	"sso-elevator/functions/internal/posts"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/posts"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
 // Input is a task's payload. Operations are evaluate, next and refuse.
 type Input struct {
-	task.Input
+	host.Input
 	Error string `json:"error"` // of refuse: the code of why there was no evaluation
 }
 
@@ -54,10 +53,10 @@ type Subject struct {
 	PrincipalID      string      `json:"principal_id"`
 }
 
-// Store is the part of the requests table that the handler uses.
-type Store interface {
+// Table is the part of the requests table that the handler uses.
+type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	Evaluate(ctx context.Context, id string, e requests.Evaluation) (access.Request, error)
+	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	CountReminder(ctx context.Context, id string, n int) error
 	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
@@ -86,14 +85,14 @@ type Claims interface {
 
 var (
 	_ Claims  = (*claims.Claims)(nil)
-	_ Store   = (*requests.Store)(nil)
+	_ Table   = (*table.Table)(nil)
 	_ People  = (*people.Finder)(nil)
 	_ Catalog = (*catalog.Catalog)(nil)
 )
 
 // Handler decides what the policy decides, and says what comes next.
 type Handler struct {
-	Store     Store
+	Table     Table
 	People    People
 	Policy    Policy
 	Catalog   Catalog
@@ -101,7 +100,7 @@ type Handler struct {
 	Account   string // that this runs in
 	Reminders Reminders
 	// Expiration is how long an approval is waited for; zero stands for
-	// requests.NeverExpires.
+	// table.NeverExpires.
 	Expiration time.Duration
 	// AnnounceFor is how long after it was made a request is kept that nobody
 	// could be told about.
@@ -113,7 +112,7 @@ type Handler struct {
 // Handle does one task. The answer is an Evaluated, a Next or nothing; errors
 // are coded.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +143,7 @@ func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any
 	if !r.RevokingAt.IsZero() {
 		var won bool
 		var err error
-		if r, won, err = h.Store.TakeOver(ctx, r.ID, in.Execution); err != nil {
+		if r, won, err = h.Table.TakeOver(ctx, r.ID, in.Execution); err != nil {
 			return nil, err
 		}
 		if won {
@@ -214,7 +213,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	}
 	d := policy.Decide(requester.Email, r.Target)
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
-	e := requests.Evaluation{Requester: requester, Decision: d}
+	e := table.Evaluation{Requester: requester, Decision: d}
 	switch {
 	case r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)):
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
@@ -238,7 +237,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		}
 		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
 	}
-	r, err = h.Store.Evaluate(ctx, r.ID, e)
+	r, err = h.Table.Evaluate(ctx, r.ID, e)
 	if err != nil || o.Kind == "" || !r.Open() {
 		return r, err
 	}
@@ -263,7 +262,7 @@ func noneKnown(unknown []string) string {
 // row that comes back.
 func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
 	o.At = h.Now().UTC()
-	r, won, err := h.Store.Decide(ctx, r.ID, o)
+	r, won, err := h.Table.Decide(ctx, r.ID, o)
 	if err == nil {
 		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
 		h.free(ctx, r)
@@ -275,7 +274,7 @@ func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcom
 // the request does it, and until then the claim does not count.
 func (h *Handler) free(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", lambdaerr.Message(err))
+		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", host.ErrorMessage(err))
 	}
 }
 
@@ -319,7 +318,7 @@ func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (
 		return next, nil
 	}
 	if n > r.RemindersSent {
-		if err := h.Store.CountReminder(ctx, r.ID, n); err != nil {
+		if err := h.Table.CountReminder(ctx, r.ID, n); err != nil {
 			return nil, err
 		}
 	}
@@ -343,7 +342,7 @@ func (h *Handler) refuse(ctx context.Context, in Input, r access.Request) error 
 
 func (h *Handler) expiration() time.Duration {
 	if h.Expiration <= 0 {
-		return requests.NeverExpires
+		return table.NeverExpires
 	}
 	return h.Expiration
 }

@@ -1,4 +1,4 @@
-package main
+package evaluate
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 var (
@@ -36,7 +36,7 @@ type world struct {
 	// management is the management account as the catalog has it.
 	management string
 
-	evaluated *requests.Evaluation
+	evaluated *table.Evaluation
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
@@ -45,7 +45,7 @@ type world struct {
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
 
-func (w *world) Evaluate(_ context.Context, _ string, e requests.Evaluation) (access.Request, error) {
+func (w *world) Evaluate(_ context.Context, _ string, e table.Evaluation) (access.Request, error) {
 	w.evaluated = &e
 	w.row.Requester, w.row.Approvers, w.row.UnknownApprovers, w.row.ExpiresAt = e.Requester, e.Approvers, e.UnknownApprovers, e.ExpiresAt
 	return w.row, nil
@@ -110,9 +110,9 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Store: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
-	return h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
+	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
 
 var (
@@ -259,7 +259,7 @@ func TestEvaluateEntersWhatItFound(t *testing.T) {
 	if _, err := w.handle(t, "evaluate", own, now); err != nil {
 		t.Fatal(err)
 	}
-	want := &requests.Evaluation{
+	want := &table.Evaluation{
 		Requester: jane, Approvers: []access.Person{ann}, UnknownApprovers: []string{"zoe@example.com"}, ExpiresAt: now.Add(8 * time.Hour),
 		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com"}, Statements: []int{0}},
 	}

@@ -1,11 +1,11 @@
-package main
+package grant
 
 import (
 	"encoding/json"
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // Whatever an execution sends, and whatever the row says: access is made for the
@@ -33,8 +33,8 @@ func FuzzTask(f *testing.F) {
 			return
 		}
 		_, err := s.handler().Handle(t.Context(), in)
-		if err != nil && (lambdaerr.Code(err) == "" || lambdaerr.Code(err) == access.CodeInternal) {
-			t.Errorf("%v of code %q", err, lambdaerr.Code(err))
+		if err != nil && (host.ErrorCode(err) == "" || host.ErrorCode(err) == access.CodeInternal) {
+			t.Errorf("%v of code %q", err, host.ErrorCode(err))
 		}
 		own := in.Execution != "" && in.Execution == s.row.ExecutionARN
 		if (len(s.acquired) > 0 || s.ic > 0 || len(s.failures) > 0) && !own {

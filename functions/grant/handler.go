@@ -1,4 +1,4 @@
-package main
+package grant
 
 import (
 	"context"
@@ -7,16 +7,15 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/directory"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/directory"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // Input is what the state machine sends. Only Execution, which Step Functions
 // itself fills in, and the row that RequestID leads to count.
 type Input struct {
-	task.Input // Operation is start or confirm
+	host.Input // Operation is start or confirm
 }
 
 // Table is where the request's row is.
@@ -71,7 +70,7 @@ type Handler struct {
 	Longest   time.Duration // that access may be requested for
 	Leases    Leases
 	Now       func() time.Time
-	Log       *slog.Logger
+	Logger    *slog.Logger
 }
 
 // Handle does one step of a grant: start makes the request a holder of its
@@ -81,7 +80,7 @@ type Handler struct {
 // A refusal, and whatever else no retry can mend, is entered in the row as the
 // request's failure before it is returned.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
-	return struct{}{}, h.handle(ctx, in, h.Log.With(in.LogArgs()...))
+	return struct{}{}, h.handle(ctx, in, h.Logger.With(in.LogArgs()...))
 }
 
 func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error {
@@ -108,9 +107,9 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	if err == nil || access.CodeOf(err).Transient() {
 		return err
 	}
-	failure := access.Failure{Code: access.CodeOf(err), Message: lambdaerr.Message(err), At: h.Now().UTC()}
+	failure := access.Failure{Code: access.CodeOf(err), Message: host.ErrorMessage(err), At: h.Now().UTC()}
 	if failErr := h.Table.Fail(ctx, r.ID, failure); failErr != nil {
-		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", lambdaerr.Message(failErr))
+		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", host.ErrorMessage(failErr))
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package grant
 
 import (
 	"cmp"
@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -147,8 +146,8 @@ func (s *scene) handler() *Handler {
 				return r, s.errs["confirm"]
 			},
 		},
-		Now: func() time.Time { return monday },
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now:    func() time.Time { return monday },
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 
@@ -294,7 +293,7 @@ func TestStart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, in := inOrder(), Input{task.Input{Operation: "start", RequestID: "one", Execution: execution}}
+			s, in := inOrder(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}}
 			if test.scene != nil {
 				test.scene(s)
 			}
@@ -312,7 +311,7 @@ func TestStart(t *testing.T) {
 				t.Fatalf("recorded %v, want %v", s.failures, test.recorded)
 			}
 			if test.recorded {
-				want := access.Failure{Code: test.want, Message: lambdaerr.Message(err), At: monday}
+				want := access.Failure{Code: test.want, Message: host.ErrorMessage(err), At: monday}
 				if s.failures[0] != want {
 					t.Errorf("recorded %+v, want %+v", s.failures[0], want)
 				}
@@ -333,7 +332,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 	} {
 		s := inOrder()
 		tt.scene(s)
-		_, err := s.handler().Handle(t.Context(), Input{task.Input{Operation: "start", RequestID: "one", Execution: execution}})
+		_, err := s.handler().Handle(t.Context(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}})
 		if err == nil || err.Error() != tt.want || len(s.failures) != 1 || s.failures[0].Message != tt.want {
 			t.Errorf("got %v and %+v, want %q", err, s.failures, tt.want)
 		}
@@ -363,7 +362,7 @@ func TestConfirm(t *testing.T) {
 			if test.scene != nil {
 				test.scene(s)
 			}
-			_, err := s.handler().Handle(context.Background(), Input{task.Input{Operation: "confirm", RequestID: "one", Execution: execution}})
+			_, err := s.handler().Handle(context.Background(), Input{host.Input{Operation: "confirm", RequestID: "one", Execution: execution}})
 			if got := access.CodeOf(err); got != test.want {
 				t.Fatalf("error = %v, want %q", err, test.want)
 			}

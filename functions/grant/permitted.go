@@ -1,4 +1,4 @@
-package main
+package grant
 
 import (
 	"sso-elevator/functions/access"

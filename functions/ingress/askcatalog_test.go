@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/secrets"
 )
 
 type invokeFunc func(*lambda.InvokeInput) error
@@ -20,10 +23,20 @@ func TestAskForCatalog(t *testing.T) {
 	const function = "arn:aws:lambda:eu-west-1:123456789012:function:sso-elevator-reconcile:live"
 	var asked string
 	var answer error
-	ask := askForCatalog(invokeFunc(func(in *lambda.InvokeInput) error {
-		asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
-		return answer
-	}), function)
+	h, err := New(Settings{
+		RequestMachine:    "arn:aws:states:eu-west-1:123456789012:stateMachine:sso-elevator-requests",
+		ReconcileFunction: function,
+	}, Clients{
+		Lambda: invokeFunc(func(in *lambda.InvokeInput) error {
+			asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
+			return answer
+		}),
+		SigningSecrets: secrets.New(nil, nil, nil),
+	}, host.Process{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := h.Catalog.(*catalog.Catalog).Ask
 	if err := ask(t.Context()); err != nil {
 		t.Errorf("got %v, want none", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/secrets"
+	"sso-elevator/functions/adapters/secrets"
 	"sso-elevator/slack"
 )
 
@@ -80,7 +80,7 @@ func TestUnsignedFloodBesidePresses(t *testing.T) {
 	h := w.handler()
 	var calls atomic.Int64
 	c := counted{world: w, mu: new(sync.Mutex), calls: &calls}
-	h.Store, h.People = c, c
+	h.Table, h.People = c, c
 	var kept vault
 	reader, names := secrets.New(&kept, nil, h.Now), []string{"ssm:/new", "ssm:/old"}
 	h.SigningSecrets = reader.AnySource(names, func(err error) { t.Error(err) })

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -35,13 +35,13 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 			return ephemeral(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
-			log.Error("the notice could not be opened", "error", lambdaerr.Message(err))
+			log.Error("the notice could not be opened", "error", host.ErrorMessage(err))
 		}
 		return empty(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
-		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
 			text, _ := forPeople(err)
 			return ephemeral(text)
@@ -59,7 +59,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		if theirs {
 			log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
 		} else {
-			log.Error("the requester could not be looked up", "error", lambdaerr.Message(err))
+			log.Error("the requester could not be looked up", "error", host.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
@@ -99,7 +99,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err != nil {
 		var theirs bool
 		if form.Preview, theirs = forPeople(err); !theirs {
-			log.Error("the choice could not be looked up", "error", lambdaerr.Message(err))
+			log.Error("the choice could not be looked up", "error", host.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
@@ -114,7 +114,7 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	case access.CodeLost:
 		log.Info("the form has changed or was closed in the meantime")
 	default:
-		log.Error("the form could not be updated", "error", lambdaerr.Message(err))
+		log.Error("the form could not be updated", "error", host.ErrorMessage(err))
 	}
 }
 
@@ -176,7 +176,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		}
 	}
 	if err != nil {
-		log.Error("the options could not be listed", "action", in.Action.ID, "error", lambdaerr.Message(err))
+		log.Error("the options could not be listed", "action", in.Action.ID, "error", host.ErrorMessage(err))
 		text, _ := forPeople(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:

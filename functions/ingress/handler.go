@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/claims"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/people"
-	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
-// Store is the part of the requests table that the handler uses.
-type Store interface {
+// Table is the part of the requests table that the handler uses.
+type Table interface {
 	Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
@@ -83,7 +83,7 @@ type Tokens interface {
 }
 
 var (
-	_ Store   = (*requests.Store)(nil)
+	_ Table   = (*table.Table)(nil)
 	_ Slack   = (*slack.Client)(nil)
 	_ People  = (*people.Finder)(nil)
 	_ Catalog = (*catalog.Catalog)(nil)
@@ -123,7 +123,7 @@ func working(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Handler answers Slack.
 type Handler struct {
-	Store   Store
+	Table   Table
 	Slack   Slack
 	People  People
 	Catalog Catalog
@@ -181,7 +181,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		signed, err = h.signed(ctx, event, body) // somebody may just have changed it
 	}
 	if err != nil {
-		h.Logger.Error("there is no signing secret", "error", lambdaerr.Message(err))
+		h.Logger.Error("there is no signing secret", "error", host.ErrorMessage(err))
 		return empty(http.StatusInternalServerError), nil
 	}
 	if !signed {
@@ -263,7 +263,7 @@ func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interacti
 		err = h.Slack.Ephemeral(ctx, in.Channel, in.UserID, "", text)
 	}
 	if err != nil {
-		log.Error("a person could not be answered", "error", lambdaerr.Message(err))
+		log.Error("a person could not be answered", "error", host.ErrorMessage(err))
 	}
 	return err == nil
 }

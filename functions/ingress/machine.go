@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // StartAPI is the part of Step Functions that starts executions.
@@ -58,5 +58,5 @@ func (m *machine) Start(ctx context.Context, r access.Request) error {
 	if errors.As(err, &exists) {
 		return nil
 	}
-	return lambdaerr.FromAWS(err, "start the execution")
+	return host.AWSError(err, "start the execution")
 }

@@ -1,11 +1,11 @@
-package main
+package ingress
 
 import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // menus keeps what is worked out of a policy and a catalog until one of them

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/people"
-	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
 )
 
@@ -46,7 +46,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		work, cancel := working(ctx)
 		defer cancel()
 		var r access.Request
-		if r, err = h.Store.Get(work, in.Action.Value); err != nil {
+		if r, err = h.Table.Get(work, in.Action.Value); err != nil {
 			break
 		}
 		log = log.With("execution", r.ExecutionARN)
@@ -76,7 +76,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		text, err = "This "+about+" is too old: nothing is known about it any more.", nil
 	}
 	if err != nil {
-		log.Error("a button had no effect", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		// Whether a write that was not answered took place is not known: a second
 		// press tells, and changes nothing that the first one did.
 		text, _ = forPeople(err)
@@ -124,7 +124,7 @@ func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.I
 		return text + " So this request can't be approved. You can discard it.", nil
 	}
 	d := approver.policy.Decide(r.Requester.Email, r.Target)
-	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{
+	r, won, err := h.Table.Decide(work, r.ID, access.Outcome{
 		Kind: kind, By: approver.Person, At: h.Now().UTC(),
 		Reason: string(d.Reason), PolicyDigest: approver.digest, Statements: d.Statements,
 	})
@@ -150,7 +150,7 @@ func (h *Handler) withdraw(ctx, work context.Context, log *slog.Logger, in slack
 	if !r.Open() {
 		return h.already(ctx, log, r), nil
 	}
-	r, won, err := h.Store.Decide(work, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
+	r, won, err := h.Table.Decide(work, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
 	if err != nil {
 		return "", err
 	}
@@ -181,7 +181,7 @@ func (h *Handler) end(ctx, work context.Context, log *slog.Logger, in slack.Inte
 		}
 		by = approver.Person
 	}
-	r, won, err := h.Store.RequestEnd(work, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
+	r, won, err := h.Table.RequestEnd(work, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
 	if err != nil {
 		return "", err
 	}
@@ -253,11 +253,11 @@ func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID stri
 // none once the request is closed. If it can't be recorded, the log has it.
 func (h *Handler) refused(ctx context.Context, log *slog.Logger, in slack.Interaction, r access.Request, p presser) {
 	p.SlackID = in.UserID
-	if _, err := h.Store.AppendEvent(ctx, r, access.Event{
+	if _, err := h.Table.AppendEvent(ctx, r, access.Event{
 		Kind: access.EventPressRefused, At: h.Now().UTC(), By: p.Person, Action: in.Action.ID,
 		Reason: string(p.refused), Message: p.text, PolicyDigest: p.digest,
 	}); err != nil {
-		log.Error("a refused press could not be recorded", "reason", p.refused, "error", lambdaerr.Message(err))
+		log.Error("a refused press could not be recorded", "reason", p.refused, "error", host.ErrorMessage(err))
 	}
 }
 
@@ -322,7 +322,7 @@ func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output st
 	}
 	err := h.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		log.Error("the execution could not be resumed; it will look by itself", "error", lambdaerr.Message(err))
+		log.Error("the execution could not be resumed; it will look by itself", "error", host.ErrorMessage(err))
 	}
 	return err == nil
 }

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"cmp"
@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
 )
 
@@ -24,7 +24,7 @@ const answerTries = 5
 func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Interaction, remove bool) (string, error) {
 	work, cancel := working(ctx)
 	defer cancel()
-	run, err := h.Store.Run(work, in.Action.Value)
+	run, err := h.Table.Run(work, in.Action.Value)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 		a := access.RunAnswer{Remove: remove, By: by, At: h.Now().UTC(), Findings: access.Ranges(mine)}
 		waiting := asked.deciders(others)
 		var won bool
-		if run, won, err = h.Store.AnswerRun(work, run, a, len(waiting) == 0); err != nil {
+		if run, won, err = h.Table.AnswerRun(work, run, a, len(waiting) == 0); err != nil {
 			return "", err
 		}
 		switch {
@@ -186,6 +186,6 @@ func (h *Handler) showAnswer(ctx context.Context, log *slog.Logger, run access.R
 		return
 	}
 	if err := h.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(run, findings)); err != nil {
-		log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+		log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 

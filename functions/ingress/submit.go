@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/claims"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -40,7 +40,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	who.Wait()
 	if err != nil {
-		log.Error("the form could not be checked", "error", lambdaerr.Message(err))
+		log.Error("the form could not be checked", "error", host.ErrorMessage(err))
 		return failed(err)
 	}
 	if len(mistakes) > 0 {
@@ -52,7 +52,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		if theirs {
 			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", lambdaerr.Message(unknown))
+		log.Error("the requester could not be looked up", "error", host.ErrorMessage(unknown))
 		return failed(unknown)
 	}
 
@@ -60,7 +60,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
-		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", lambdaerr.Message(err))
+		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", host.ErrorMessage(err))
 		return failed(err)
 	}
 	if refused != nil {
@@ -74,7 +74,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
-		log.Error("the request could not be started", "error", lambdaerr.Message(err))
+		log.Error("the request could not be started", "error", host.ErrorMessage(err))
 		return stays("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
@@ -96,7 +96,7 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 	}
 	if claim.Until.IsZero() {
 		// A form that was sent before made its request, whatever is claimed since.
-		if stored, err = h.Store.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
+		if stored, err = h.Table.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
 			return stored, false, nil, err
 		}
 		said := h.turnAway(ctx, log, claim)
@@ -106,7 +106,7 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 		// The claim may soon count no more.
 		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the time for it is over")
 	}
-	stored, created, err = h.Store.Create(ctx, wanted)
+	stored, created, err = h.Table.Create(ctx, wanted)
 	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
 		// The same form, delivered again: what it made is decided already, or
 		// somebody else's.
@@ -138,7 +138,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 		return
 	}
 	if err := h.Machine.Start(ctx, r); err != nil {
-		log.Error("the request could not be started", "other", r.ID, "error", lambdaerr.Message(err))
+		log.Error("the request could not be started", "other", r.ID, "error", host.ErrorMessage(err))
 	}
 }
 
@@ -146,7 +146,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 // close of the request does it, and until then the claim does not count.
 func (h *Handler) free(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		log.Warn("the claim of a decided request could not be freed", "error", lambdaerr.Message(err))
+		log.Warn("the claim of a decided request could not be freed", "error", host.ErrorMessage(err))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package ingress
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/claims"
-	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -308,7 +308,7 @@ func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) 
 func (w *world) handler() *Handler {
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
-		Store:  w, Slack: w, People: w, Policy: w,
+		Table:  w, Slack: w, People: w, Policy: w,
 		Catalog: &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)},
 		Account: "123456789012",
 		Machine: w, Tokens: w, Findings: w,

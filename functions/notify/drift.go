@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -7,14 +7,14 @@ import (
 	"sso-elevator/slack"
 )
 
-// Runs has what runs found and tell.
-type Runs interface {
+// Findings has what runs found and tell.
+type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 	Report(ctx context.Context, run string) (access.DriftReport, error)
 }
 
 // runLedger is where the messages of runs are entered.
-type runLedger struct{ Store }
+type runLedger struct{ Table }
 
 func (l runLedger) BeginPost(ctx context.Context, id, purpose string, p access.Post) (access.Post, bool, error) {
 	return l.BeginRunPost(ctx, id, purpose, p)
@@ -27,17 +27,17 @@ func (l runLedger) CompletePost(ctx context.Context, id, purpose string, p acces
 // driftQuestion asks in the channel whether a run may remove what it found. Once
 // there is an answer it says so instead.
 func (h *Handler) driftQuestion(ctx context.Context, id string) error {
-	run, err := h.Store.Run(ctx, id)
+	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return err
 	}
 	var findings []access.Finding
 	if run.Answer == nil {
-		if findings, err = h.Runs.Findings(ctx, id); err != nil {
+		if findings, err = h.Findings.Findings(ctx, id); err != nil {
 			return err
 		}
 	}
-	_, err = h.show(ctx, runLedger{h.Store}, run.Posts, slack.DriftQuestionMessage(run, findings))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftQuestionMessage(run, findings))
 	return err
 }
 
@@ -45,15 +45,15 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 // question, if it asked one, is over by then, and its message says how: ingress
 // may not have been able to say so.
 func (h *Handler) driftReport(ctx context.Context, id string) error {
-	run, err := h.Store.Run(ctx, id)
+	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return err
 	}
-	report, err := h.Runs.Report(ctx, id)
+	report, err := h.Findings.Report(ctx, id)
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Store}, run.Posts, slack.DriftReportMessage(report))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftReportMessage(report))
 	return first(err, h.closeQuestion(ctx, run))
 }
 
@@ -71,5 +71,5 @@ func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 		}
 		post.TS = ts
 	}
-	return h.bring(ctx, runLedger{h.Store}, post, slack.DriftQuestionMessage(run, nil))
+	return h.bring(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
 }

@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -54,10 +54,10 @@ func runWorld() *world {
 
 func (w *world) drift(t *testing.T, operation string, times int) error {
 	t.Helper()
-	h := &Handler{Store: w, Slack: w, Runs: w, Channel: "C1", Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Table: w, Slack: w, Findings: w, Channel: "C1", Logger: slog.New(slog.DiscardHandler)}
 	var err error
 	for range times {
-		_, err = h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, Run: "run1"}})
+		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, Run: "run1"}})
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // Whatever an execution sends: messages are about the row that it names, each
@@ -40,9 +40,9 @@ func FuzzTask(f *testing.F) {
 		if w.row.Posts == nil {
 			w.row.Posts = map[string]access.Post{}
 		}
-		h := &Handler{Store: w, Slack: w, Runs: w, Channel: "C1", SendDM: true, PostRevoke: true, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Table: w, Slack: w, Findings: w, Channel: "C1", SendDM: true, PostRevoke: true, Logger: slog.New(slog.DiscardHandler)}
 		_, err := h.Handle(t.Context(), in)
-		if err != nil && lambdaerr.Code(err) == "" {
+		if err != nil && host.ErrorCode(err) == "" {
 			t.Errorf("%v has no code", err)
 		}
 		sent := len(w.sent)

@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -6,22 +6,21 @@ import (
 	"log/slog"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/posts"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/posts"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
 // Input is a task's payload. Operations are announce, remind, granted, outcome
 // and revoked of a request, drift_question and drift_report of a run.
 type Input struct {
-	task.Input
+	host.Input
 	Error string `json:"error"` // of revoked: the code of why it was not granted, if it was not
 }
 
-// Store is the part of the requests table that the handler uses.
-type Store interface {
+// Table is the part of the requests table that the handler uses.
+type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	ledger
 
@@ -47,7 +46,7 @@ type Slack interface {
 }
 
 var (
-	_ Store = (*requests.Store)(nil)
+	_ Table = (*table.Table)(nil)
 	_ Slack = (*slack.Client)(nil)
 )
 
@@ -55,10 +54,10 @@ var (
 // reconciliation. Whatever is repeated, each message is sent once; the one in
 // the channel takes the form of the request's state.
 type Handler struct {
-	Store   Store
-	Slack   Slack
-	Runs    Runs
-	Channel string
+	Table    Table
+	Slack    Slack
+	Findings Findings
+	Channel  string
 	// SendDM: requesters outside the channel get direct messages as well.
 	SendDM bool
 	// PostRevoke: the end of access is told in the thread and directly, and not
@@ -76,7 +75,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "drift_report":
 		return struct{}{}, h.driftReport(ctx, in.Run)
 	}
-	r, err := h.Store.Get(ctx, in.RequestID)
+	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return struct{}{}, err
 	}
@@ -103,13 +102,13 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 // announce shows the request in the channel. The message itself tags who may
 // approve.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
-	if _, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r)); err != nil {
+	if _, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r)); err != nil {
 		return err
 	}
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
 			// The approvers have it, and that is what counts: announcing is over.
-			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		}
 	}
 	return nil
@@ -120,13 +119,13 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	if !r.Open() || r.RemindersSent == 0 {
 		return nil
 	}
-	thread, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
+	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if err != nil {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = posts.Reminder(r.RemindersSent)
-	_, err = h.once(ctx, h.Store, r.Posts, h.Channel, thread, m)
+	_, err = h.once(ctx, h.Table, r.Posts, h.Channel, thread, m)
 	return err
 }
 
@@ -140,7 +139,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 	if h.PostRevoke {
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
-	_, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
+	_, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	return err
 }
 
@@ -167,10 +166,10 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 // tell shows the request as it is now, and tells the requester in the thread
 // and, where they are not in the channel, directly.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
-	thread, err := h.show(ctx, h.Store, r.Posts, slack.RequestMessage(r))
+	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if thread != "" {
 		// There even if the message could not be updated.
-		_, threadErr := h.once(ctx, h.Store, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.once(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
 		err = first(err, threadErr)
 	}
 	return first(err, h.tellDirectly(ctx, r, purpose))
@@ -190,7 +189,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
 		m.Purpose = posts.Direct(purpose)
-		_, err = h.once(ctx, h.Store, r.Posts, channel, "", m)
+		_, err = h.once(ctx, h.Table, r.Posts, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil

@@ -1,4 +1,4 @@
-package main
+package notify
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -117,10 +117,10 @@ func (w *world) nothing() { w.row.RevokedAt, w.row.Removal = now, access.Removal
 // handle does a task as often as it is told to, as retries would.
 func (w *world) handle(t *testing.T, operation string, dm, postRevoke bool, times int) error {
 	t.Helper()
-	h := &Handler{Store: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: slog.New(slog.DiscardHandler)}
 	var err error
 	for range times {
-		_, err = h.Handle(t.Context(), Input{Input: task.Input{Operation: operation, RequestID: "r1"}})
+		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1"}})
 	}
 	return err
 }

@@ -19,12 +19,12 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
-	"sso-elevator/functions/internal/tasktoken"
+	"sso-elevator/functions/access/metric"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
 )
 
 const (
@@ -76,7 +76,7 @@ type Directory interface {
 
 // Table is the part of the requests table that rechecks use.
 type Table interface {
-	OpenLeases(ctx context.Context) ([]requests.Due, error)
+	OpenLeases(ctx context.Context) ([]table.Due, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
@@ -100,7 +100,7 @@ type Tokens interface {
 
 var (
 	_ Directory = (*identitycenter.Client)(nil)
-	_ Table     = (*requests.Store)(nil)
+	_ Table     = (*table.Table)(nil)
 	_ Store     = (*runs.Store)(nil)
 )
 
@@ -349,7 +349,7 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	}
 	if len(failures) > 0 {
 		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
-			"code", access.CodeOf(failures[0]), "error", lambdaerr.Message(failures[0]))
+			"code", access.CodeOf(failures[0]), "error", host.ErrorMessage(failures[0]))
 	}
 	return found, failures
 }
@@ -416,7 +416,7 @@ func (c *Checker) endAll(ctx context.Context, known runs.People, ids []string, h
 		}
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
-				"principal", id, "code", access.CodeOf(err), "error", lambdaerr.Message(err))
+				"principal", id, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 			failures = append(failures, err)
 			continue
 		}
@@ -516,7 +516,7 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	}
 	if err := c.Tokens.Resume(ctx, r.EndToken, tasktoken.EndOutput); err != nil {
 		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
-			"request_id", r.ID, "execution", r.ExecutionARN, "error", lambdaerr.Message(err))
+			"request_id", r.ID, "execution", r.ExecutionARN, "error", host.ErrorMessage(err))
 	}
 	return nil
 }

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/access/metric"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -115,9 +115,9 @@ func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserS
 	return identitycenter.UserEnabled, nil
 }
 
-func (w *world) OpenLeases(context.Context) (open []requests.Due, err error) {
+func (w *world) OpenLeases(context.Context) (open []table.Due, err error) {
 	for key := range w.leases {
-		open = append(open, requests.Due{ID: key})
+		open = append(open, table.Due{ID: key})
 	}
 	return open, w.failing["OpenLeases"]
 }

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/drift"
-	"sso-elevator/functions/internal/catalog"
 )
 
 // RunInput is what the steps of a run have in their payloads, beside the run.

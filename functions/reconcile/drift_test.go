@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/drift"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
 )
 
 // fakeDrift answers with what a large part of the machine goes on with.

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
+	"sso-elevator/functions/adapters/host"
 )
 
 // StepFunctionsAPI is the part of Step Functions that the sweep uses.
@@ -108,5 +108,5 @@ func stepFunctionsError(err error, doing string) error {
 	if errors.As(err, &none) {
 		return access.Wrap(access.CodeMisconfigure, err, doing)
 	}
-	return lambdaerr.FromAWS(err, doing)
+	return host.AWSError(err, doing)
 }

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/drift"
-	"sso-elevator/functions/internal/lambdaerr"
 )
 
 // Whatever a schedule, the machine or an event sends: the step that it names is
@@ -49,7 +49,7 @@ func FuzzTask(f *testing.F) {
 		if asks := in.Operation == "recheck"; (rechecked != "") != asks || asks && rechecked != fmt.Sprint(in.All) {
 			t.Errorf("%s rechecks: %q", payload, rechecked)
 		}
-		if known := want != nil || refreshed || rechecked != ""; known != (err == nil) || !known && lambdaerr.Code(err) != access.CodeInvalid {
+		if known := want != nil || refreshed || rechecked != ""; known != (err == nil) || !known && host.ErrorCode(err) != access.CodeInvalid {
 			t.Errorf("%s: %v", payload, err)
 		}
 		if _, err := json.Marshal(out); err != nil {
@@ -87,7 +87,7 @@ func FuzzTombstone(f *testing.F) {
 		}
 		got, err := l.sweep().Tombstone(t.Context(), "abc")
 		if err != nil {
-			if !unreadable || lambdaerr.Code(err) != access.CodeUnavailable {
+			if !unreadable || host.ErrorCode(err) != access.CodeUnavailable {
 				t.Errorf("%s: %v", row, err)
 			}
 			return

@@ -1,13 +1,12 @@
-package main
+package reconcile
 
 import (
 	"context"
 	"log/slog"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/host"
 )
 
 // Input says what to do: a schedule has it as its constant input, or the
@@ -21,7 +20,7 @@ import (
 //	plan, scan, collect, answer, report
 //	           the steps of a run that looks for access that nobody asked for
 type Input struct {
-	task.Input
+	host.Input
 	RunInput
 	// All, of recheck: everybody is looked up, also who was just now.
 	All bool `json:"all"`
@@ -82,6 +81,6 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 // was left stands in nobody's way.
 func (h *Handler) freeClaims(ctx context.Context) {
 	if err := h.Claims.Look(ctx); err != nil {
-		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", lambdaerr.Message(err))
+		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", host.ErrorMessage(err))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 type catalogFunc func(context.Context) error
@@ -46,7 +46,7 @@ func TestHandle(t *testing.T) {
 				Count:   func(name string, _ map[string]string) { counted = append(counted, name) },
 				Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
-			_, err := h.Handle(t.Context(), Input{Input: task.Input{Operation: test.operation}})
+			_, err := h.Handle(t.Context(), Input{Input: host.Input{Operation: test.operation}})
 			if code := access.CodeOf(err); code != test.wantCode {
 				t.Errorf("got %v, want code %q", err, test.wantCode)
 			}
@@ -88,7 +88,7 @@ func TestLookFreesClaims(t *testing.T) {
 				}),
 				Count: func(string, map[string]string) {}, Logger: slog.New(slog.DiscardHandler),
 			}
-			_, err := h.Handle(t.Context(), Input{Input: task.Input{Operation: "look"}})
+			_, err := h.Handle(t.Context(), Input{Input: host.Input{Operation: "look"}})
 			if access.CodeOf(err) != test.want || freed != 1 {
 				t.Errorf("got %v, freed %d times; want code %q, once", err, freed, test.want)
 			}
@@ -103,12 +103,12 @@ type brokenTable struct {
 	asked int
 }
 
-func (b *brokenTable) OpenRequests(context.Context) ([]requests.Due, error) {
+func (b *brokenTable) OpenRequests(context.Context) ([]table.Due, error) {
 	b.asked++
 	return nil, b.err
 }
 
-func (b *brokenTable) OpenLeases(context.Context) ([]requests.Due, error) { return nil, b.err }
+func (b *brokenTable) OpenLeases(context.Context) ([]table.Due, error) { return nil, b.err }
 
 type noExecutions struct{ Executions }
 

@@ -1,14 +1,19 @@
-package main
+package reconcile
 
 import (
 	"context"
+	"crypto/rand"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/recheck"
 )
 
 type invokeFunc func(*lambda.InvokeInput) error
@@ -21,10 +26,17 @@ func TestShow(t *testing.T) {
 	const function = "arn:aws:lambda:eu-west-1:123456789012:function:sso-elevator-notify:live"
 	var asked string
 	var answer error
-	ask := show(invokeFunc(func(in *lambda.InvokeInput) error {
-		asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
-		return answer
-	}), function)
+	h, err := New(Settings{NotifyFunction: function}, Clients{
+		Lambda: invokeFunc(func(in *lambda.InvokeInput) error {
+			asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
+			return answer
+		}),
+		IdentityCenter: func(time.Duration) *identitycenter.Client { return nil },
+	}, host.Process{Metrics: &host.Emitter{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := h.People.(*recheck.Checker).Show
 	if err := ask(t.Context(), "r-1"); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
@@ -40,7 +52,7 @@ func TestShow(t *testing.T) {
 // A run that asks has a name that makes a key and a button's value, and that no
 // one can foresee.
 func TestNewRunID(t *testing.T) {
-	one, two := newRunID(noon), newRunID(noon)
+	one, two := newRunID(noon, rand.Text()), newRunID(noon, rand.Text())
 	if one == two || !regexp.MustCompile(`^2026-03-02-1200-gone-[a-z2-7]{26}$`).MatchString(one) {
 		t.Errorf("got %q and %q", one, two)
 	}

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 // SweepTable is the part of the requests table that the sweep uses.
 type SweepTable interface {
-	OpenRequests(ctx context.Context) ([]requests.Due, error)
-	OpenLeases(ctx context.Context) ([]requests.Due, error)
+	OpenRequests(ctx context.Context) ([]table.Due, error)
+	OpenLeases(ctx context.Context) ([]table.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
@@ -75,7 +75,7 @@ type Removal struct {
 	Granted bool `json:"granted"`
 }
 
-var _ SweepTable = (*requests.Store)(nil)
+var _ SweepTable = (*table.Table)(nil)
 
 const (
 	// lateAfter is how long after its end access is left to an execution that
@@ -170,7 +170,7 @@ func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next st
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // its end is over, whatever its execution does
-			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", lambdaerr.Message(l.err))
+			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", host.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
 	case l.err != nil:

@@ -1,4 +1,4 @@
-package main
+package reconcile
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
+	"sso-elevator/functions/adapters/table"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 30, 0, time.UTC)
@@ -64,23 +64,23 @@ func dueOf(r access.Request) time.Time {
 	return r.CreatedAt.Add(8 * time.Hour)
 }
 
-func (l *left) OpenRequests(context.Context) ([]requests.Due, error) {
-	var open []requests.Due
+func (l *left) OpenRequests(context.Context) ([]table.Due, error) {
+	var open []table.Due
 	for id, r := range l.rows {
 		if r.ClosedAt.IsZero() && id != l.unlisted {
-			open = append(open, requests.Due{ID: id, At: dueOf(r)})
+			open = append(open, table.Due{ID: id, At: dueOf(r)})
 		}
 	}
 	for _, id := range l.indexed {
-		open = append(open, requests.Due{ID: id, At: noon})
+		open = append(open, table.Due{ID: id, At: noon})
 	}
 	return open, l.fail("OpenRequests")
 }
 
-func (l *left) OpenLeases(context.Context) ([]requests.Due, error) {
-	var open []requests.Due
+func (l *left) OpenLeases(context.Context) ([]table.Due, error) {
+	var open []table.Due
 	for key, lease := range l.leases {
-		open = append(open, requests.Due{ID: key, At: lease.SettlesAt})
+		open = append(open, table.Due{ID: key, At: lease.SettlesAt})
 	}
 	return open, l.fail("OpenLeases")
 }

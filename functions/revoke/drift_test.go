@@ -1,4 +1,4 @@
-package main
+package revoke
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/adapters/leases"
 )
 
 var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -188,14 +188,14 @@ func TestDrift(t *testing.T) {
 						return test.err
 					},
 				},
-				Findings: findings{"r2": {Subject: subject, MembershipID: "m-1"}},
-				Rows:     table,
+				Findings: memoryFindings{"r2": {Subject: subject, MembershipID: "m-1"}},
+				Table:    table,
 				Users:    users{known, test.userErr},
 				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), approvers, test.exemptions, test.policyErr},
 
 				RemovalsOff: test.off, Limit: test.limit,
-				Now: func() time.Time { return nine },
-				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Now:    func() time.Time { return nine },
+				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			if err := json.Unmarshal([]byte(cmp.Or(test.payload, drift)), &in); err != nil {
 				t.Fatal(err)
@@ -260,8 +260,8 @@ func TestSettle(t *testing.T) {
 						return test.result, test.err
 					},
 				},
-				Findings: findings{"r2": {Subject: subject}},
-				Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Findings: memoryFindings{"r2": {Subject: subject}},
+				Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			var in Input
 			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {

@@ -1,4 +1,4 @@
-package main
+package revoke
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/leases"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/leases"
 )
 
 // findingsOf is a run with two findings.
@@ -103,15 +103,15 @@ func FuzzTask(f *testing.F) {
 				},
 			},
 			Findings: findingsOf{}, Policy: anyPolicy{}, Users: users{},
-			Rows:  &rows{runs: map[string]access.Run{"run1": {ID: "run1", Mode: access.DriftRevoke}}},
-			Now:   func() time.Time { return now },
-			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
-			Count: func(string, map[string]string) {},
-			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Table:  &rows{runs: map[string]access.Run{"run1": {ID: "run1", Mode: access.DriftRevoke}}},
+			Now:    func() time.Time { return now },
+			Sleep:  func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+			Count:  func(string, map[string]string) {},
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		_, err := h.Handle(t.Context(), in)
-		if err != nil && (lambdaerr.Code(err) == "" || lambdaerr.Code(err) == access.CodeInternal) {
-			t.Errorf("%s: %v of code %q", payload, err, lambdaerr.Code(err))
+		if err != nil && (host.ErrorCode(err) == "" || host.ErrorCode(err) == access.CodeInternal) {
+			t.Errorf("%s: %v of code %q", payload, err, host.ErrorCode(err))
 		}
 		if answer != nil && requested && err == nil {
 			t.Errorf("%s: without its row a removal is nothing that went well", payload)

@@ -1,4 +1,4 @@
-package main
+package revoke
 
 import (
 	"context"
@@ -8,16 +8,15 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/lambdaerr"
-	"sso-elevator/functions/internal/leases"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/leases"
 )
 
 // Input is what the state machine sends. The row that RequestID leads to says
 // what is removed; Subject and GrantStarted are for when it can't be read.
 type Input struct {
-	task.Input // Operation is start, confirm, drift or settle
+	host.Input // Operation is start, confirm, drift or settle
 	// Subject is what evaluate answered, GrantStarted whether Grant
 	// succeeded: both are the execution's own knowledge, not its input.
 	Subject      access.Subject `json:"subject"`
@@ -83,8 +82,8 @@ type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
 }
 
-// Rows say what a run may remove, and count what was removed.
-type Rows interface {
+// Table say what a run may remove, and count what was removed.
+type Table interface {
 	Run(ctx context.Context, id string) (access.Run, error)
 	ReserveRemoval(ctx context.Context, at time.Time, limit int) error
 }
@@ -115,18 +114,18 @@ const (
 type Handler struct {
 	Leases   Leases
 	Findings Findings
-	Rows     Rows
+	Table    Table
 	Users    Users
 	Policy   Policy
 	// RemovalsOff: no run removes anything. What was begun before is ended.
 	RemovalsOff bool
 	// Limit is how many findings may be removed within 24 hours without a
 	// person's consent.
-	Limit int
-	Now   func() time.Time
-	Sleep func(context.Context, time.Duration) error
-	Count func(name string, dims map[string]string)
-	Log   *slog.Logger
+	Limit  int
+	Now    func() time.Time
+	Sleep  func(context.Context, time.Duration) error
+	Count  func(name string, dims map[string]string)
+	Logger *slog.Logger
 }
 
 // Handle does one step of a removal. Of a request: start leaves the lease, or
@@ -145,7 +144,7 @@ type Handler struct {
 // execution whose own Grant succeeded has the access deleted. That is an error,
 // too, and raises the alarm RevokeFailed.
 func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
-	log := h.Log.With(in.LogArgs()...)
+	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
 	case "start", "confirm":
 		return Output{}, h.request(ctx, in, log)
@@ -167,7 +166,7 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
 	}
-	run, err := h.Rows.Run(ctx, in.Run)
+	run, err := h.Table.Run(ctx, in.Run)
 	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove(in.Index) {
 		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", in.Run, in.Index)
 	}
@@ -192,7 +191,7 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 		}
 		return err
 	}
-	reserve := func(ctx context.Context) error { return h.Rows.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
+	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
 	if run.Guard != "" {
 		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
 			return access.Errorf(access.CodeRefused, "%s let it go, and may not decide about it any more", by.Email)
@@ -266,7 +265,7 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
 		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
 		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
-			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", lambdaerr.Message(takeErr))
+			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", host.ErrorMessage(takeErr))
 		}
 	}
 	return err

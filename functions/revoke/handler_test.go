@@ -1,4 +1,4 @@
-package main
+package revoke
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/leases"
-	"sso-elevator/functions/internal/metric"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/leases"
 )
 
 type mockLeases struct {
@@ -203,10 +203,10 @@ func TestHandle(t *testing.T) {
 						return test.gone, test.goneErr
 					},
 				},
-				Now:   func() time.Time { return now },
-				Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
-				Count: func(name string, _ map[string]string) { counted = append(counted, name) },
-				Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Now:    func() time.Time { return now },
+				Sleep:  func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+				Count:  func(name string, _ map[string]string) { counted = append(counted, name) },
+				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			_, err := h.Handle(context.Background(), in)
 			if want := slices.Repeat([]string{metric.RevokeFailed}, test.counted); !slices.Equal(counted, want) {
@@ -258,9 +258,9 @@ func TestNeitherRowNorLease(t *testing.T) {
 					},
 					gone: func(string, access.Subject) (bool, error) { return true, nil },
 				},
-				Now:   time.Now,
-				Count: func(name string, _ map[string]string) { counted = append(counted, name) },
-				Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Now:    time.Now,
+				Count:  func(name string, _ map[string]string) { counted = append(counted, name) },
+				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			_, err := h.Handle(t.Context(), in)
 			if access.CodeOf(err) != access.CodeNotFound || !slices.Equal(counted, []string{"RevokeFailed"}) {
@@ -295,9 +295,9 @@ func TestTableDown(t *testing.T) {
 				},
 				takeAway: func(_ string, _ access.Subject, rowGone bool) error { removed = !rowGone; return nil },
 			},
-			Now:   func() time.Time { return now },
-			Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
-			Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Now:    func() time.Time { return now },
+			Sleep:  func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		}
 		if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != access.CodeUnavailable || removed != want {
 			t.Errorf("%s: error %v, removed %t", payload, err, removed)
@@ -333,8 +333,8 @@ func TestBegan(t *testing.T) {
 						return access.Request{}, nil
 					},
 				},
-				Now: time.Now,
-				Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Now:    time.Now,
+				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}
 			var in Input
 			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
@@ -371,19 +371,19 @@ func TestHangingTable(t *testing.T) {
 				return errors.New("x")
 			},
 		},
-		Now:   func() time.Time { return now },
-		Sleep: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
-		Log:   slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now:    func() time.Time { return now },
+		Sleep:  func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
-	_, err := h.Handle(context.Background(), Input{Input: task.Input{Operation: "start", RequestID: "one"}, GrantStarted: true, Subject: subject})
+	_, err := h.Handle(context.Background(), Input{Input: host.Input{Operation: "start", RequestID: "one"}, GrantStarted: true, Subject: subject})
 	if access.CodeOf(err) != access.CodeUnavailable || tookAway == 0 || tookAway > 15*time.Second {
 		t.Errorf("error %v, taken away after %s", err, tookAway)
 	}
 }
 
-type findings map[string]access.Finding
+type memoryFindings map[string]access.Finding
 
-func (f findings) Finding(_ context.Context, run string, index int) (access.Finding, error) {
+func (f memoryFindings) Finding(_ context.Context, run string, index int) (access.Finding, error) {
 	if found, ok := f[fmt.Sprint(run, index)]; ok {
 		return found, nil
 	}

@@ -1,4 +1,4 @@
-package main
+package revoke
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/task"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 )
 
 // table is DynamoDB as far as the count of removals needs it.
-type table struct {
-	requests.API
+type memory struct {
+	table.API
 	mu    sync.Mutex
 	items map[string]map[string]types.AttributeValue
 }
@@ -29,13 +29,13 @@ func keyOf(of map[string]types.AttributeValue) string {
 	return of["pk"].(*types.AttributeValueMemberS).Value
 }
 
-func (t *table) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+func (t *memory) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &dynamodb.GetItemOutput{Item: t.items[keyOf(in.Key)]}, nil
 }
 
-func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+func (t *memory) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before, there := t.items[keyOf(in.Item)]
@@ -58,7 +58,7 @@ func (t *table) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func(
 
 // counted are runs from a map, and the count of removals in the table.
 type counted struct {
-	*requests.Store
+	*table.Table
 	runs map[string]access.Run
 }
 
@@ -81,7 +81,7 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 		var mu sync.Mutex
 		now := nine
 		var removed []time.Time // without a person's consent
-		c := counted{requests.New(&table{items: map[string]map[string]types.AttributeValue{}}, "t"), map[string]access.Run{}}
+		c := counted{table.New(&memory{items: map[string]map[string]types.AttributeValue{}}, "t"), map[string]access.Run{}}
 		h := &Handler{
 			Leases: &mockLeases{drift: func(_ access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 				if reserve != nil {
@@ -102,8 +102,8 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 				}
 				return nil
 			}},
-			Findings: endless{}, Rows: c, Users: users{}, Policy: anyPolicy{}, Limit: limit,
-			Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+			Findings: endless{}, Table: c, Users: users{}, Policy: anyPolicy{}, Limit: limit,
+			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
 		}
 		for round := range 40 {
 			now = now.Add(time.Duration(r.Int64N(int64(4 * time.Hour))))
@@ -120,7 +120,7 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 			var all sync.WaitGroup
 			for i := range r.IntN(8) {
 				all.Go(func() {
-					in := Input{Input: task.Input{Operation: "drift", Run: run.ID}, Index: i}
+					in := Input{Input: host.Input{Operation: "drift", Run: run.ID}, Index: i}
 					for {
 						_, err := h.Handle(t.Context(), in)
 						switch access.CodeOf(err) {

@@ -1,9 +1,9 @@
-package main
+package revoke
 
 import (
 	"testing"
 
-	"sso-elevator/functions/internal/previous"
+	"sso-elevator/statemachine/previous"
 )
 
 // Executions of the release before this one go on with this function.

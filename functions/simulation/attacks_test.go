@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -60,7 +58,7 @@ func TestAttacks(t *testing.T) {
 			var story strings.Builder
 			var broken []string
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(1, trouble{name: "attack", stops: 1}, wire, &story)
+				w := newWorld(1, trouble{name: "attack", stops: 1}, start, &story)
 				w.trouble.quietAt = w.at(0)
 				w.enforce(policies[3]) // everything that is asked for here is automatic
 				if test.sweeps {

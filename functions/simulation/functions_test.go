@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -7,66 +5,54 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"sso-elevator/functions/access"
-	"sso-elevator/functions/drift"
-	"sso-elevator/functions/internal/auditlog"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/claims"
-	"sso-elevator/functions/internal/directory"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/leases"
-	whois "sso-elevator/functions/internal/people"
-	"sso-elevator/functions/internal/policyinforce"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
-	"sso-elevator/functions/internal/task"
-	"sso-elevator/functions/internal/tasktoken"
-	"sso-elevator/functions/recheck"
-	"sso-elevator/functions/simulated/audit"
-	"sso-elevator/functions/simulated/await"
-	"sso-elevator/functions/simulated/evaluate"
-	"sso-elevator/functions/simulated/grant"
-	"sso-elevator/functions/simulated/ingress"
-	"sso-elevator/functions/simulated/notify"
-	"sso-elevator/functions/simulated/reconcile"
-	"sso-elevator/functions/simulated/revoke"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	who "sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/policyinforce"
+	rows "sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/audit"
+	"sso-elevator/functions/await"
+	"sso-elevator/functions/evaluate"
+	"sso-elevator/functions/grant"
+	"sso-elevator/functions/ingress"
+	"sso-elevator/functions/notify"
+	"sso-elevator/functions/reconcile"
+	"sso-elevator/functions/revoke"
 	"sso-elevator/statemachine"
 )
 
-const tableName = "elevator"
+// Settings that several functions share.
+var (
+	stackSettings   = host.Stack{Account: account}
+	tableSettings   = rows.Settings{Name: "elevator"}
+	policySettings  = policyinforce.Settings{Pointer: "policy"}
+	catalogSettings = catalog.Settings{Bucket: catalogBucket}
+	centerSettings  = identitycenter.Settings{InstanceARN: instanceARN}
+	peopleSettings  = who.Settings{Team: team}
+	removals        = findings.Removals{Allowed: true, Max: maxRemovals}
+)
 
-// wire is what the mains of the functions do, with the fakes in the place of the
-// services' clients.
-func wire(w *world, name string) handler {
-	store := requests.New(w.table, tableName)
-	policy := policyinforce.New(w.ssm, w.objects, "policy", w.clock.now)
-	center := identitycenter.New(w.center, w.center, w.org, instanceARN)
-	held := &leases.Leases{Table: store, IdentityCenter: center, Now: w.clock.now, Sleep: sleep}
-	count := func(name string, _ map[string]string) { w.ledger.counted(name) }
-	claimed := &claims.Claims{Table: store, Limit: openRequests, Now: w.clock.now}
-	names := &catalog.Catalog{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger}
-	users := &directory.Directory{
-		Center: center, Index: &catalog.EmailIndex{Store: catalog.Object{Client: w.objects, Bucket: catalogBucket}, Now: w.clock.now, Logger: w.logger},
-		Count: count, Logger: w.logger,
-	}
+// start makes a function as a cold start does, with the fakes in the place of
+// the services' clients.
+func start(w *world, name string) handler {
+	p := process(w)
 	switch name {
 	case "ingress":
-		machine, err := ingress.NewMachine(w.steps, requestMachineARN)
-		if err != nil {
-			panic(err)
-		}
-		h := &ingress.Handler{
-			Store: store, Claims: claimed, Slack: w.slack, People: whois.New(w.slack, users, team, nil, w.clock.now),
-			Catalog: names, Policy: policy, Machine: machine, Tokens: tasktoken.Resumer{API: w.steps},
-			Findings:       runs.New(w.objects, catalogBucket),
-			SigningSecrets: func(context.Context) ([]string, error) { return []string{signingSecret}, nil },
-			Refresh:        func() bool { return false },
-			TeamID:         team, AppID: app, Account: account, Durations: append(slices.Clone(durations), longDuration), Now: w.clock.now, Logger: w.logger,
-		}
+		h := must(ingress.New(ingress.Settings{
+			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
+			App: app, RequestMachine: requestMachineARN, ReconcileFunction: "reconcile",
+			Durations: append(slices.Clone(durations), longDuration), MaxOpenRequests: openRequests,
+		}, ingress.Clients{
+			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center,
+			StepFunctions: w.steps, Lambda: w.lambda, Slack: w.slack, SigningSecrets: secrets{},
+		}, p))
 		return func(ctx context.Context, payload []byte) ([]byte, error) {
 			var event events.APIGatewayV2HTTPRequest
 			if err := json.Unmarshal(payload, &event); err != nil {
@@ -75,67 +61,84 @@ func wire(w *world, name string) handler {
 			return answerOf(h.Handle(ctx, event))
 		}
 	case "evaluate":
-		h := &evaluate.Handler{
-			Store: store, Claims: claimed, People: whois.New(w.slack, users, team, nil, w.clock.now), Policy: policy, Catalog: names,
-			Account: account, Reminders: evaluate.Reminders{Initial: reminderInitial, Multiplier: 2}, Expiration: expiration,
-			AnnounceFor: min(statemachine.AnnounceFor, expiration), Now: w.clock.now, Logger: w.logger,
-		}
-		return edge(w, h.Handle)
+		return edge(p, must(evaluate.New(evaluate.Settings{
+			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
+			Expiration: expiration, AnnounceFor: min(statemachine.AnnounceFor, expiration), ReminderInitial: reminderInitial, ReminderMultiplier: 2,
+		}, evaluate.Clients{
+			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Slack: w.slack,
+		}, p)))
 	case "await":
-		return edge(w, (&await.Handler{Table: store, Tokens: tasktoken.Resumer{API: w.steps}, Sleep: sleep}).Handle)
+		return edge(p, must(await.New(await.Settings{Table: tableSettings}, await.Clients{DynamoDB: w.table, StepFunctions: w.steps}, p)))
 	case "notify":
-		return edge(w, (&notify.Handler{
-			Runs: runs.New(w.objects, catalogBucket), Store: store, Slack: notify.Remembering(w.slack, w.clock.now),
-			Channel: channel, SendDM: true, PostRevoke: true, Logger: w.logger,
-		}).Handle)
+		return edge(p, must(notify.New(notify.Settings{
+			Table: tableSettings, Catalog: catalogSettings, Channel: channel, SendDM: true, PostRevoke: true,
+		}, notify.Clients{DynamoDB: w.table, S3: w.objects, Slack: w.slack}, p)))
 	case "grant":
-		return edge(w, (&grant.Handler{
-			Table: store, Policy: policy, Directory: grant.Center{Client: center, Users: users}, Catalog: names, Account: account, Longest: longDuration, Leases: held, Now: w.clock.now, Log: w.logger,
-		}).Handle)
+		return edge(p, must(grant.New(grant.Settings{
+			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, MaxDuration: longDuration,
+		}, grant.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center}, p)))
 	case "revoke":
-		return edge(w, (&revoke.Handler{
-			Leases: held, Findings: runs.New(w.objects, catalogBucket), Rows: store, Users: center, Policy: policy, Limit: maxRemovals,
-			Now: w.clock.now, Sleep: sleep, Count: count, Log: w.logger,
-		}).Handle)
+		return edge(p, must(revoke.New(revoke.Settings{
+			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,
+		}, revoke.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center}, p)))
 	case "audit":
-		return edge(w, (&audit.Handler{
-			Store: store, Claims: claimed, Runs: runs.New(w.objects, catalogBucket), Log: auditlog.New(w.objects, auditBucket, "logs"), Policy: policy,
-			Now: w.clock.now, Count: count, Measure: func(string, time.Duration, map[string]string) {}, Logger: w.logger,
-		}).Handle)
+		return edge(p, must(audit.New(audit.Settings{
+			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, Bucket: auditBucket, Prefix: "logs",
+		}, audit.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm}, p)))
 	case "reconcile":
-		policyNow := func(ctx context.Context) (access.Policy, error) {
-			p, _, err := policy.Load(ctx)
-			return p, err
-		}
-		remover := reconcile.NewRemover(w.lambda, "revoke")
-		return edge(w, (&reconcile.Handler{
-			Sweep: &reconcile.Sweep{
-				Table: store, Executions: reconcile.NewExecutions(w.steps, requestMachineARN, reconcileMachineARN), Remover: remover,
-				Unique: func() string { return fmt.Sprintf("%08x", uint32(w.source.dice("unique").next())) },
-				Now:    w.clock.now, Count: count, Gauge: func(string, int) {}, Logger: w.logger,
+		return edge(p, must(reconcile.New(reconcile.Settings{
+			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,
+			RequestMachine: requestMachineARN, ReconcileMachine: reconcileMachineARN, RevokeFunction: "revoke", NotifyFunction: "notify",
+		}, reconcile.Clients{
+			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
+			// The fakes have no quota that a pace would keep.
+			IdentityCenter: func(time.Duration) *identitycenter.Client {
+				return identitycenter.New(w.center, w.center, w.org, instanceARN)
 			},
-			Claims: &claims.Sweep{Table: store, Now: w.clock.now},
-			People: &recheck.Checker{
-				Directory: center, Table: store, Store: runs.New(w.objects, catalogBucket), Tokens: tasktoken.Resumer{API: w.steps}, Remove: reconcile.RemoveOf(remover), Policy: policyNow,
-				Show:  func(context.Context, string) error { panic("there are too few people for a wave") },
-				NewID: func(time.Time) string { panic("there are too few people for a wave") },
-				Now:   w.clock.now, Count: count, Logger: w.logger,
-			},
-			Drift: &drift.Engine{
-				Directory: center,
-				Policy:    policyNow,
-				Leases:    store, Runs: runs.New(w.objects, catalogBucket), Rows: store, Beats: store, Removals: store, Limit: maxRemovals,
-				Now: w.clock.now, Count: count, Logger: w.logger,
-			},
-			Count: count, Logger: w.logger,
-		}).Handle)
+		}, p)))
 	}
 	panic("there is no function " + name)
 }
 
+// process is the world as a function's process sees it.
+func process(w *world) host.Process {
+	return host.Process{
+		Logger: w.logger,
+		Now:    w.clock.now,
+		Sleep:  sleep,
+		Random: func() string {
+			return strings.ToUpper(fmt.Sprintf("%08x%018x", uint32(w.source.dice("unique").next()), 0))
+		},
+		Metrics: metrics{w},
+	}
+}
+
+// metrics tells the ledger what the functions count.
+type metrics struct{ world *world }
+
+func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.counted(name) }
+func (metrics) Gauge(string, int)                                {}
+func (metrics) Measure(string, time.Duration, map[string]string) {}
+
+// secrets never change.
+type secrets struct{}
+
+func (secrets) AnySource([]string, func(error)) func(context.Context) ([]string, error) {
+	return func(context.Context) ([]string, error) { return []string{signingSecret}, nil }
+}
+
+func (secrets) Refresh(...string) bool { return false }
+
+func must[H any](h H, err error) H {
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
 // edge is a task's handler as Lambda calls it.
-func edge[In task.Payload, Out any](w *world, handle func(context.Context, In) (Out, error)) handler {
-	whole := task.Edge(w.logger, handle)
+func edge[In host.Payload, Out any](p host.Process, function host.Function[In, Out]) handler {
+	whole := host.Edge(p, function.Handle)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var in In
 		if err := json.Unmarshal(payload, &in); err != nil {

@@ -1,10 +1,11 @@
-//go:build simulation
-
 package simulation
 
 import (
 	"flag"
 	"fmt"
+	"math"
+	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -13,12 +14,25 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 100, "how many random histories are played")
+	histories = flag.Int("histories", 0, "how many random histories are played; 0: as many as there is time for")
 	seed      = flag.Uint64("seed", 0, "play only the history of this seed, and tell it")
 	first     = flag.Uint64("first", 1, "the seed of the first history")
 	kind      = flag.String("kind", "", "play histories of this kind of trouble only")
-	budget    = flag.Duration("budget", 0, "stop after this time; 0: when all are played")
+	budget    = flag.Duration("budget", 0, "stop after this time; 0: when all histories are played")
 )
+
+// How long histories are played where nobody says, and with -short.
+const (
+	usualBudget = 15 * time.Second
+	shortBudget = 3 * time.Second
+)
+
+// TestMain: a history runs one goroutine at a time, and is fastest on one
+// processor.
+func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(1)
+	os.Exit(m.Run())
+}
 
 // troubleOf is what goes wrong in the history of a seed.
 func troubleOf(seed uint64) trouble {
@@ -38,7 +52,7 @@ func one(t *testing.T, seed uint64, tell bool) (broken []string, story string, c
 		told = &strings.Builder{}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(seed, troubleOf(seed), wire, told)
+		w := newWorld(seed, troubleOf(seed), start, told)
 		w.play()
 		broken, came = w.violations, w.ledger.tally()
 		w.clock.end()
@@ -59,11 +73,20 @@ func TestHistories(t *testing.T) {
 		}
 		return
 	}
+	if *histories == 0 {
+		*histories = math.MaxInt
+		if *budget == 0 {
+			*budget = usualBudget
+			if testing.Short() {
+				*budget = shortBudget
+			}
+		}
+	}
 	debug.SetGCPercent(400) // a history leaves little behind, and makes much garbage
 	began := time.Now()
 	var all tally
 	played, failed := 0, 0
-	for s := *first; s < *first+uint64(*histories); s++ {
+	for s := *first; played < *histories; s++ {
 		broken, _, came := one(t, s, false)
 		all.add(came)
 		played++

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/leases"
-	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/adapters/leases"
+	"sso-elevator/functions/adapters/policyinforce"
 )
 
 // ledger knows what happened, whatever the system believes, and holds the system

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // The organization: few people and few targets, so that they meet.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/policyinforce"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/policyinforce"
 )
 
 // trouble is what may go wrong in a history, until it is quiet at last.

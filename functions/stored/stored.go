@@ -10,17 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Table is the system's table.
-type Table struct{ rows *requests.Store }
+type Table struct{ rows *table.Table }
 
 // NewTable returns the table of that name.
-func NewTable(client requests.API, name string) Table { return Table{requests.New(client, name)} }
+func NewTable(client table.API, name string) Table { return Table{table.New(client, name)} }
 
 // Open returns the ids of the requests that are not closed. The list may be some
 // moments behind the table.
@@ -102,6 +102,6 @@ func (s *sizing) GetObject(ctx context.Context, in *s3.GetObjectInput, options .
 
 // ReadFindings reads what a run of the reconciliation found, from the catalog's
 // bucket. NotFound: there is no such run, or it has not collected yet.
-func ReadFindings(ctx context.Context, client runs.S3, bucket, run string) ([]access.Finding, error) {
-	return runs.New(client, bucket).Findings(ctx, run)
+func ReadFindings(ctx context.Context, client findings.S3, bucket, run string) ([]access.Finding, error) {
+	return findings.New(client, bucket).Findings(ctx, run)
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/internal/catalog"
-	"sso-elevator/functions/internal/identitycenter"
-	"sso-elevator/functions/internal/mototest"
-	"sso-elevator/functions/internal/requests"
-	"sso-elevator/functions/internal/runs"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/stored"
 )
 
@@ -44,7 +44,7 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, store := stored.NewTable(client, name), requests.New(client, name)
+	table, store := stored.NewTable(client, name), table.New(client, name)
 	if open, err := table.Open(t.Context()); len(open) != 0 || err != nil {
 		t.Errorf("of an empty table %q is open, %v", open, err)
 	}
@@ -109,7 +109,7 @@ func TestBucket(t *testing.T) {
 	}
 
 	found := []access.Finding{{Subject: access.Subject{PrincipalID: "p"}, FirstSeen: noon}}
-	if err := runs.New(client, bucket).PutFindings(t.Context(), "run", found); err != nil {
+	if err := findings.New(client, bucket).PutFindings(t.Context(), "run", found); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := stored.ReadFindings(t.Context(), client, bucket, "run"); !reflect.DeepEqual(got, found) || err != nil {

@@ -1,0 +1,95 @@
+// Package auditlog writes audit records to S3: one object for each event of a
+// request, or of what a run found, written once and never again.
+package auditlog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
+	"sso-elevator/functions/adapters/host"
+)
+
+// Bucket is the part of S3 that the log uses.
+type Bucket interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// Log is the audit log in one bucket.
+type Log struct {
+	client Bucket
+	bucket string
+	prefix string
+}
+
+// New makes a log that writes under prefix, which may be empty.
+func New(client Bucket, bucket, prefix string) *Log {
+	return &Log{client: client, bucket: bucket, prefix: prefix}
+}
+
+// Write stores the record of the event number seq of r. A record that is there
+// already stays as it is, and that is not an error.
+func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
+	return l.record(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
+}
+
+// WriteFinding stores the record of f. One that is there already stays as it
+// is, with its time, and that is not an error.
+func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
+	return l.record(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
+}
+
+func (l *Log) record(ctx context.Context, key string, r auditrecord.Record) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode the audit record")
+	}
+	return l.put(ctx, key, append(body, '\n'))
+}
+
+// Archive keeps a policy beside the log, under its digest and outside the
+// prefix, so that a table over the prefix does not read it.
+func (l *Log) Archive(ctx context.Context, digest string, policy []byte) error {
+	return l.put(ctx, "policies/"+digest+".json", policy)
+}
+
+// put writes an object unless there is one of that key.
+func (l *Log) put(ctx context.Context, key string, body []byte) error {
+	_, err := l.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket:      &l.bucket,
+		Key:         &key,
+		Body:        bytes.NewReader(body),
+		ContentType: aws.String("application/json"),
+		IfNoneMatch: aws.String("*"),
+	})
+	if err == nil || exists(err) {
+		return nil
+	}
+	const doing = "write the audit bucket"
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ConditionalRequestConflict" {
+		return access.Wrap(access.CodeUnavailable, err, doing)
+	}
+	return host.AWSError(err, doing)
+}
+
+// exists tells S3's answer to If-None-Match where the key is taken. The 409
+// that S3 gives while another write of the same key is under way is not that:
+// the other write may still fail.
+func exists(err error) bool {
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {
+		return true
+	}
+	var response *smithyhttp.ResponseError
+	return errors.As(err, &response) && response.HTTPStatusCode() == http.StatusPreconditionFailed
+}

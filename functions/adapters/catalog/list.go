@@ -1,0 +1,101 @@
+package catalog
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+// List is things that can be asked for, in the order in which people see them,
+// made for being searched with every key that somebody presses. It does not
+// change.
+type List[T any] struct {
+	items []T
+	keys  []string // what is searched: the items' texts in lower case
+}
+
+// newList keeps the order of items.
+func newList[T any](items []T, text func(T) string) *List[T] {
+	l := &List[T]{items: items, keys: make([]string, len(items))}
+	for i, item := range items {
+		l.keys[i] = strings.ToLower(text(item))
+	}
+	return l
+}
+
+// All yields every item.
+func (l *List[T]) All() iter.Seq[T] { return slices.Values(l.items) }
+
+// Len is how many items there are.
+func (l *List[T]) Len() int { return len(l.items) }
+
+// Matching yields the items whose text contains what was typed, in whatever
+// case.
+func (l *List[T]) Matching(typed string) iter.Seq[T] {
+	typed = strings.ToLower(strings.TrimSpace(typed))
+	return func(yield func(T) bool) {
+		for i, key := range l.keys {
+			if strings.Contains(key, typed) && !yield(l.items[i]) {
+				return
+			}
+		}
+	}
+}
+
+func (l *List[T]) find(is func(T) bool) (T, bool) {
+	if i := slices.IndexFunc(l.items, is); i >= 0 {
+		return l.items[i], true
+	}
+	var none T
+	return none, false
+}
+
+// AccountText is an account as people see it: its name, and its id in full.
+func AccountText(a identitycenter.Account) string {
+	if a.Name == "" {
+		return a.ID
+	}
+	return a.Name + " (" + a.ID + ")"
+}
+
+// PermissionSetText is a permission set as people see it.
+func PermissionSetText(s identitycenter.PermissionSet) string { return s.Name }
+
+// GroupText is a group as people see it.
+func GroupText(g identitycenter.Group) string { return g.Name }
+
+// sorted puts items into the order in which people see them: by text without
+// regard to case, and by id where texts are the same.
+func sorted[T any](items []T, text, id func(T) string) []T {
+	type keyed struct {
+		key  string
+		item T
+	}
+	all := make([]keyed, len(items))
+	for i, item := range items {
+		all[i] = keyed{strings.ToLower(text(item)), item}
+	}
+	slices.SortFunc(all, func(a, b keyed) int {
+		return cmp.Or(strings.Compare(a.key, b.key), strings.Compare(id(a.item), id(b.item)))
+	})
+	out := make([]T, len(all))
+	for i, one := range all {
+		out[i] = one.item
+	}
+	return out
+}
+
+func sortedAccounts(items []identitycenter.Account) []identitycenter.Account {
+	return sorted(items, AccountText, func(a identitycenter.Account) string { return a.ID })
+}
+
+func sortedPermissionSets(items []identitycenter.PermissionSet) []identitycenter.PermissionSet {
+	return sorted(items, PermissionSetText, func(s identitycenter.PermissionSet) string { return s.ARN })
+}
+
+func sortedGroups(items []identitycenter.Group) []identitycenter.Group {
+	return sorted(items, GroupText, func(g identitycenter.Group) string { return g.ID })
+}

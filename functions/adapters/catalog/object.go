@@ -1,0 +1,118 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+)
+
+// Keys of the snapshot and of the index of emails in their bucket.
+const (
+	Key       = "catalog.json.gz"
+	EmailsKey = "emails.txt"
+)
+
+// S3 is the part of S3 that keeps them.
+type S3 interface {
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// Object is the snapshot in S3, and the index of emails: an object each, which is
+// replaced as a whole.
+type Object struct {
+	Client S3
+	Bucket string
+}
+
+// Get reads the snapshot and its version. Where the version is still the one
+// given, the snapshot is nil and nothing is transferred; "" is no version.
+//
+// NotFound is S3's word that there is none (it says so only to who may list the
+// bucket); Invalid comes with the version of what can't be read.
+func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, error) {
+	packed, version, err := o.get(ctx, Key, version, "read the catalog")
+	if err != nil || packed == nil {
+		return nil, version, err
+	}
+	s, err := decode(packed)
+	return s, version, err
+}
+
+// GetEmails reads the index of emails, as Get reads the snapshot.
+func (o Object) GetEmails(ctx context.Context, version string) (*Emails, string, error) {
+	text, version, err := o.get(ctx, EmailsKey, version, "read the index of emails")
+	if err != nil || text == nil {
+		return nil, version, err
+	}
+	e, err := decodeEmails(text.Bytes())
+	return e, version, err
+}
+
+// get reads an object and its version; nil if that is still the one given.
+func (o Object) get(ctx context.Context, key, version, doing string) (*bytes.Buffer, string, error) {
+	in := &s3.GetObjectInput{Bucket: &o.Bucket, Key: &key}
+	if version != "" {
+		in.IfNoneMatch = &version
+	}
+	out, err := o.Client.GetObject(ctx, in)
+	if version != "" && status(err) == http.StatusNotModified {
+		return nil, version, nil
+	}
+	if err != nil {
+		return nil, "", host.AWSError(err, doing)
+	}
+	defer out.Body.Close()
+	var body bytes.Buffer
+	if _, err := body.ReadFrom(out.Body); err != nil {
+		return nil, "", access.Wrap(access.CodeUnavailable, err, doing)
+	}
+	return &body, aws.ToString(out.ETag), nil
+}
+
+// Put replaces the snapshot of that version, "" where there is none. Where
+// there is another one by now, that stays, and Lost says so.
+func (o Object) Put(ctx context.Context, s *Snapshot, version string) error {
+	body, err := s.encode()
+	if err != nil {
+		return err
+	}
+	return o.put(ctx, Key, "application/gzip", body, version, "write the catalog")
+}
+
+// PutEmails replaces the index of emails, as Put replaces the snapshot.
+func (o Object) PutEmails(ctx context.Context, e *Emails, version string) error {
+	return o.put(ctx, EmailsKey, "text/plain", e.text, version, "write the index of emails")
+}
+
+func (o Object) put(ctx context.Context, key, contentType string, body []byte, version, doing string) error {
+	in := &s3.PutObjectInput{Bucket: &o.Bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType}
+	if version == "" {
+		in.IfNoneMatch = aws.String("*")
+	} else {
+		in.IfMatch = &version
+	}
+	_, err := o.Client.PutObject(ctx, in)
+	switch status(err) {
+	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
+		return access.Wrap(access.CodeLost, err, doing)
+	}
+	return host.AWSError(err, doing)
+}
+
+// status is the HTTP status of S3's answer; 0 where there was none.
+func status(err error) int {
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}

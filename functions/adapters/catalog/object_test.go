@@ -1,0 +1,129 @@
+package catalog_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/mototest"
+)
+
+func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
+
+var buckets atomic.Int64 // that were made
+
+// The conditions of reads and writes against an S3 that is not this test's own.
+func TestObject(t *testing.T) {
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	// Of its own, also where the test runs again in the same process.
+	bucket := aws.String(fmt.Sprint("catalog-", buckets.Add(1)))
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
+		t.Fatal(err)
+	}
+	o := catalog.Object{Client: client, Bucket: *bucket}
+	expect := func(what string, err error, code access.Code) {
+		t.Helper()
+		if access.CodeOf(err) != code {
+			t.Fatalf("%s: got %v, want code %q", what, err, code)
+		}
+	}
+	_, _, err := o.Get(t.Context(), "")
+	expect("read before there is one", err, access.CodeNotFound)
+
+	one, two := small("one"), small("two")
+	two.ManagementAccount = "999999999999" // one is as the first release wrote it
+	one.NamedAt["arn:ps/1"], two.NamedAt["arn:ps/1"] = start, start.Add(time.Minute)
+	expect("write the first", o.Put(t.Context(), one, ""), "")
+	expect("write the first again", o.Put(t.Context(), two, ""), access.CodeLost)
+	got, version, err := o.Get(t.Context(), "")
+	expect("read", err, "")
+	if !reflect.DeepEqual(got, one) || version == "" {
+		t.Errorf("got %+v %q, want %+v", got, version, one)
+	}
+	got, same, err := o.Get(t.Context(), version)
+	expect("read what is known", err, "")
+	if got != nil || same != version {
+		t.Errorf("got %+v %q, want nothing new", got, same)
+	}
+	expect("replace", o.Put(t.Context(), two, version), "")
+	expect("replace what was replaced", o.Put(t.Context(), one, version), access.CodeLost)
+	got, newer, err := o.Get(t.Context(), version)
+	expect("read the new one", err, "")
+	if !reflect.DeepEqual(got, two) || newer == version {
+		t.Errorf("got %+v %q, want %+v", got, newer, two)
+	}
+
+	for what, body := range map[string]string{"no gzip": "{}", "nothing": ""} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(catalog.Key), Body: bytes.NewReader([]byte(body))}); err != nil {
+			t.Fatal(err)
+		}
+		_, version, err := o.Get(t.Context(), newer)
+		expect(what, err, access.CodeInvalid)
+		if version == "" {
+			t.Errorf("%s: no version; it could not be replaced", what)
+		}
+		expect("replace "+what, o.Put(t.Context(), one, version), "")
+	}
+	_, _, err = catalog.Object{Client: client, Bucket: "nobody-has-this"}.Get(t.Context(), "")
+	expect("no bucket", err, access.CodeMisconfigure)
+}
+
+// The index of emails is an object of its own, under the same conditions.
+func TestObjectOfEmails(t *testing.T) {
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	bucket := aws.String(fmt.Sprint("catalog-", buckets.Add(1)))
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
+		t.Fatal(err)
+	}
+	o := catalog.Object{Client: client, Bucket: *bucket}
+	expect := func(what string, err error, code access.Code) {
+		t.Helper()
+		if access.CodeOf(err) != code {
+			t.Fatalf("%s: got %v, want code %q", what, err, code)
+		}
+	}
+	_, _, err := o.GetEmails(t.Context(), "")
+	expect("read before there is one", err, access.CodeNotFound)
+	one, two := catalog.NewEmails(nil), catalog.NewEmails([]identitycenter.User{{ID: "u-1", Emails: []string{"Grace@example.com"}}})
+	expect("write the first", o.PutEmails(t.Context(), one, ""), "")
+	expect("write the first again", o.PutEmails(t.Context(), two, ""), access.CodeLost)
+	got, version, err := o.GetEmails(t.Context(), "")
+	expect("read", err, "")
+	if !reflect.DeepEqual(got, one) || version == "" {
+		t.Errorf("got %+v %q, want %+v", got, version, one)
+	}
+	expect("replace", o.PutEmails(t.Context(), two, version), "")
+	expect("replace what was replaced", o.PutEmails(t.Context(), one, version), access.CodeLost)
+	got, newer, err := o.GetEmails(t.Context(), version)
+	expect("read the new one", err, "")
+	if !reflect.DeepEqual(got, two) || newer == version {
+		t.Errorf("got %+v %q, want %+v", got, newer, two)
+	}
+	got, same, err := o.GetEmails(t.Context(), newer)
+	expect("read what is known", err, "")
+	if got != nil || same != newer {
+		t.Errorf("got %+v %q, want nothing new", got, same)
+	}
+	for _, body := range []string{"", "emails 2\n", "emails 1\ngrace@example.com u-"} {
+		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(catalog.EmailsKey), Body: bytes.NewReader([]byte(body))}); err != nil {
+			t.Fatal(err)
+		}
+		_, version, err := o.GetEmails(t.Context(), "")
+		expect(body, err, access.CodeInvalid)
+		expect("replace "+body, o.PutEmails(t.Context(), one, version), "")
+	}
+}

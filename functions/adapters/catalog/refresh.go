@@ -1,0 +1,289 @@
+package catalog
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+const (
+	// CallEvery is the pause between two calls of Identity Center that a Lister
+	// makes: 8 a second. Identity Center takes 20 a second from everybody together
+	// (IAM Identity Center User Guide, "Quotas", throttle limits), and grants and
+	// removals come first. Names of permission sets cost a call each.
+	CallEvery = time.Second / 8
+	// describesAtOnce is how many names may be asked for at the same time.
+	describesAtOnce = 4
+	// DescribeAgain is how many names that are known already are asked for
+	// again in one run, the longest known first. Identity Center has no call
+	// that renames a permission set; should it get one, 1,000 permission sets
+	// are seen anew in ten runs, and up to 100 in every run.
+	DescribeAgain = 100
+)
+
+// writeTime is kept free of the function's time for writing what was read.
+const writeTime = 15 * time.Second
+
+// Lister is where a refresh gets its lists from. It keeps to the quotas by itself
+// (identitycenter.Pace).
+type Lister interface {
+	Accounts(context.Context) ([]identitycenter.Account, error)
+	PermissionSetARNs(context.Context) ([]string, error)
+	PermissionSetName(ctx context.Context, arn string) (string, error)
+	Groups(context.Context) ([]identitycenter.Group, error)
+	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+}
+
+var _ Lister = (*identitycenter.Client)(nil)
+
+// Refresher makes the next snapshot, and the next index of emails.
+type Refresher struct {
+	Lister Lister
+	Store  Store
+	Emails EmailStore
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Refresh reads the three lists and the users, side by side, and replaces the
+// snapshot and the index of emails. The snapshot doesn't wait for the users, whose
+// list may take minutes. What can't be read in full stays as it was;
+// without a list of before no snapshot is written. An error says what was not
+// read, whether or not the rest was written. What somebody else wrote meanwhile
+// is as good, and is left alone.
+func (r *Refresher) Refresh(ctx context.Context) error {
+	before, version, err := r.Store.Get(ctx, "")
+	switch access.CodeOf(err) {
+	case "", access.CodeNotFound:
+	case access.CodeInvalid:
+		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", host.ErrorMessage(err))
+	default:
+		return err // it could not be written either
+	}
+	reading := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		reading, cancel = context.WithDeadline(ctx, deadline.Add(-writeTime))
+		defer cancel()
+	}
+
+	indexed := make(chan error, 1)
+	go func() { indexed <- r.emails(ctx, reading) }()
+	listed := r.snapshot(ctx, reading, before, version)
+	return errors.Join(listed, <-indexed)
+}
+
+// snapshot reads the three lists and replaces the snapshot, which was before.
+// reading ends before ctx, so that there is time to write.
+func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, version string) error {
+	next := Snapshot{}
+	if before != nil {
+		next = *before
+	}
+	var accounts, sets, groups error
+	now := r.Now().UTC()
+	var all sync.WaitGroup
+	all.Go(func() { accounts = r.accounts(reading, &next, now) })
+	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
+	all.Go(func() { groups = r.groups(reading, &next, now) })
+	all.Wait()
+	failed := errors.Join(accounts, sets, groups)
+	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
+	whole := !next.AccountsAt.IsZero() && !next.PermissionSetsAt.IsZero() && !next.GroupsAt.IsZero()
+	if !fresh || !whole {
+		return failed
+	}
+	switch err := r.Store.Put(ctx, &next, version); access.CodeOf(err) {
+	case "":
+		r.Logger.InfoContext(ctx, "the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
+	case access.CodeLost:
+		r.Logger.InfoContext(ctx, "another refresh was faster")
+	default:
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+// Each of the following changes its own part of next, and only if it has all of
+// it.
+
+func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time) error {
+	all, err := r.Lister.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		// There is always the management account.
+		return access.Errorf(access.CodeUnavailable, "list accounts: there are none")
+	}
+	next.Accounts, next.AccountsAt = sortedAccounts(all), now
+	for _, a := range all {
+		if a.Management {
+			next.ManagementAccount = a.ID
+		}
+	}
+	return nil
+}
+
+func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) error {
+	all, err := r.Lister.Groups(ctx)
+	if err != nil {
+		return err
+	}
+	next.Groups, next.GroupsAt = sortedGroups(all), now
+	return nil
+}
+
+// emails replaces the index of emails, if it has changed. reading ends before
+// ctx, so that there is time to write.
+func (r *Refresher) emails(ctx, reading context.Context) error {
+	before, version, err := r.Emails.GetEmails(ctx, "")
+	switch access.CodeOf(err) {
+	case "", access.CodeNotFound, access.CodeInvalid: // one that makes no sense is made anew
+	default:
+		return err
+	}
+	var users []identitycenter.User
+	err = r.Lister.UserPages(reading, func(page []identitycenter.User) bool {
+		users = append(users, page...)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	next := NewEmails(users)
+	r.warnOfShared(ctx, next, users)
+	if before != nil && bytes.Equal(before.text, next.text) {
+		return nil
+	}
+	switch err := r.Emails.PutEmails(ctx, next, version); access.CodeOf(err) {
+	case "":
+		r.Logger.InfoContext(ctx, "the index of emails was refreshed", "users", len(users), "emails", next.Len())
+	case access.CodeLost:
+		r.Logger.InfoContext(ctx, "another refresh of the index of emails was faster")
+	default:
+		return err
+	}
+	return nil
+}
+
+// warnOfShared logs which users can't use this app because they share an email.
+func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []identitycenter.User) {
+	for _, ids := range e.Shared {
+		var names []string
+		for _, u := range users {
+			if slices.Contains(ids, u.ID) {
+				names = append(names, u.UserName)
+			}
+		}
+		r.Logger.WarnContext(ctx, SharedEmail, "user_ids", ids, "user_names", names)
+	}
+}
+
+// SharedEmail is what the log says of users who share an email.
+const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
+
+// permissionSets asks for the names of those that are new, and for some of the
+// others' again. A known name that can't be had again is kept; that is an error
+// nevertheless.
+func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
+	arns, err := r.Lister.PermissionSetARNs(ctx)
+	if err != nil {
+		return err
+	}
+	names, namedAt := map[string]string{}, map[string]time.Time{}
+	known := map[string]string{}
+	for _, s := range next.PermissionSets {
+		known[s.ARN] = s.Name
+	}
+	var ask, again []string
+	for _, arn := range arns {
+		if name, ok := known[arn]; ok {
+			names[arn], namedAt[arn] = name, next.NamedAt[arn]
+			again = append(again, arn)
+		} else {
+			ask = append(ask, arn)
+		}
+	}
+	slices.SortFunc(again, func(a, b string) int {
+		return cmp.Or(namedAt[a].Compare(namedAt[b]), strings.Compare(a, b))
+	})
+	again = again[:min(len(again), DescribeAgain)]
+
+	described, err := r.describe(ctx, append(ask, again...))
+	for arn, name := range described {
+		if name == "" { // it was deleted after it had been listed
+			delete(names, arn)
+			continue
+		}
+		names[arn], namedAt[arn] = name, now
+	}
+	for _, arn := range ask {
+		if _, ok := described[arn]; !ok {
+			return err
+		}
+	}
+	sets := make([]identitycenter.PermissionSet, 0, len(names))
+	for arn, name := range names {
+		sets = append(sets, identitycenter.PermissionSet{ARN: arn, Name: name})
+	}
+	next.PermissionSets, next.NamedAt, next.PermissionSetsAt = sortedPermissionSets(sets), namedAt, now
+	return err
+}
+
+// describe asks for the names of permission sets, "" for those that do not
+// exist. With an error the answer has those that were had before it: after an
+// error that the client's retries did not get over, no more are asked for.
+func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]string, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var (
+		mu     sync.Mutex
+		names  = map[string]string{}
+		failed error
+		calls  sync.WaitGroup
+		slots  = make(chan struct{}, describesAtOnce)
+	)
+	fail := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed == nil {
+			failed = err
+		}
+		stop()
+	}
+	for _, arn := range arns {
+		slots <- struct{}{}
+		if err := ctx.Err(); err != nil {
+			fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
+			<-slots
+			break
+		}
+		calls.Go(func() {
+			defer func() { <-slots }()
+			name, err := r.Lister.PermissionSetName(ctx, arn)
+			if access.CodeOf(err) == access.CodeNotFound {
+				name, err = "", nil
+			}
+			if err != nil {
+				fail(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			names[arn] = name
+		})
+	}
+	calls.Wait()
+	return names, failed
+}

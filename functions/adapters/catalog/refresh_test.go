@@ -1,0 +1,350 @@
+package catalog_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+// organization is what a refresh lists, and what goes wrong with it.
+type organization struct {
+	accounts []identitycenter.Account
+	names    map[string]string // of permission sets, by ARN
+	groups   []identitycenter.Group
+	users    [][]identitycenter.User // in pages
+	emails   fakeEmails              // the index that is written
+
+	usersErr                        error        // after the first page
+	waitForUsers                    func() error // before the first page
+	accountsErr, setsErr, groupsErr error
+	describeErr                     func(arn string, call int) error // calls are counted from 1
+	gone                            string                           // ARN that is listed and not there any more
+
+	mu          sync.Mutex
+	described   []string
+	under, most int // calls under way
+}
+
+func (o *organization) Accounts(context.Context) ([]identitycenter.Account, error) {
+	return o.accounts, o.accountsErr
+}
+
+func (o *organization) PermissionSetARNs(context.Context) ([]string, error) {
+	var arns []string
+	for arn := range o.names {
+		arns = append(arns, arn)
+	}
+	if o.gone != "" {
+		arns = append(arns, o.gone)
+	}
+	slices.Sort(arns)
+	return arns, o.setsErr
+}
+
+func (o *organization) PermissionSetName(_ context.Context, arn string) (string, error) {
+	o.mu.Lock()
+	o.described = append(o.described, arn)
+	call := len(o.described)
+	o.under++
+	o.most = max(o.most, o.under)
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		o.under--
+		o.mu.Unlock()
+	}()
+	if o.describeErr != nil {
+		if err := o.describeErr(arn, call); err != nil {
+			return "", err
+		}
+	}
+	name, ok := o.names[arn]
+	if !ok {
+		return "", access.Errorf(access.CodeNotFound, "there is no %s", arn)
+	}
+	return name, nil
+}
+
+func (o *organization) Groups(context.Context) ([]identitycenter.Group, error) {
+	return o.groups, o.groupsErr
+}
+
+func (o *organization) UserPages(_ context.Context, each func([]identitycenter.User) bool) error {
+	if o.waitForUsers != nil {
+		if err := o.waitForUsers(); err != nil {
+			return err
+		}
+	}
+	for i, page := range o.users {
+		if i > 0 && o.usersErr != nil {
+			return o.usersErr
+		}
+		if !each(page) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// large is an organization at the size that the system promises.
+func large() *organization {
+	o := &organization{names: map[string]string{}}
+	for i := range 10_000 {
+		o.accounts = append(o.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", 7_919*i+100_000_000_000), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
+	}
+	for i := range 1_000 {
+		o.names[fmt.Sprintf("arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-%016x", uint64(i)*0x9e3779b97f4a7c15)] = fmt.Sprintf("Team%03dPermissionSet%03d", i%400, i)
+	}
+	for i := range 1_000 {
+		o.groups = append(o.groups, identitycenter.Group{ID: fmt.Sprintf("%08x-3333-2222-1111-%012x", i, i), Name: fmt.Sprintf("group-%04d", i)})
+	}
+	return o
+}
+
+func tiny() *organization {
+	return &organization{
+		accounts: []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
+		names:    map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
+		groups:   []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+	}
+}
+
+func refresher(o *organization, store catalog.Store, now *time.Time) *catalog.Refresher {
+	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Logger: quiet}
+}
+
+// What people see of a snapshot.
+func shown(s *catalog.Snapshot) []string {
+	if s == nil {
+		return nil
+	}
+	var all []string
+	for _, a := range s.Accounts {
+		all = append(all, catalog.AccountText(a))
+	}
+	for _, p := range s.PermissionSets {
+		all = append(all, p.Name+" "+p.ARN)
+	}
+	for _, g := range s.Groups {
+		all = append(all, g.Name)
+	}
+	return all
+}
+
+func TestRefresh(t *testing.T) {
+	before := []string{"Production (111111111111)", "Sandbox (222222222222)", "Admin arn:ps/2", "ReadOnly arn:ps/1", "Billing"}
+	// Everything is other than before, so that each list can be told apart.
+	change := func(o *organization) {
+		o.accounts = []identitycenter.Account{{ID: "333333333333", Name: "New"}}
+		o.names = map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/3": "Billing"}
+		o.groups = nil
+	}
+	tests := []struct {
+		name     string
+		fresh    bool // there is no snapshot of before
+		change   func(*organization, *fakeStore)
+		want     []string
+		wantPuts int
+		wantCode access.Code
+	}{
+		{name: "all of it", want: []string{"New (333333333333)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1},
+		{name: "Organizations is out", change: func(o *organization, _ *fakeStore) { o.accountsErr = outage },
+			want: []string{"Production (111111111111)", "Sandbox (222222222222)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1, wantCode: access.CodeUnavailable},
+		{name: "Organizations answers that there are no accounts", change: func(o *organization, _ *fakeStore) { o.accounts = nil },
+			want: []string{"Production (111111111111)", "Sandbox (222222222222)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1, wantCode: access.CodeUnavailable},
+		{name: "Identity Center is out", change: func(o *organization, _ *fakeStore) { o.setsErr, o.groupsErr = outage, outage },
+			want: []string{"New (333333333333)", "Admin arn:ps/2", "ReadOnly arn:ps/1", "Billing"}, wantPuts: 1, wantCode: access.CodeUnavailable},
+		{name: "a new name can't be had", change: func(o *organization, _ *fakeStore) {
+			o.describeErr = func(string, int) error { return access.Errorf(access.CodeThrottled, "slow down") }
+		}, want: []string{"New (333333333333)", "Admin arn:ps/2", "ReadOnly arn:ps/1"}, wantPuts: 1, wantCode: access.CodeThrottled},
+		{name: "a known name can't be had again", change: func(o *organization, _ *fakeStore) {
+			o.describeErr = func(arn string, _ int) error {
+				if arn == "arn:ps/1" {
+					return access.Errorf(access.CodeThrottled, "slow down")
+				}
+				return nil
+			}
+		}, want: []string{"New (333333333333)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1, wantCode: access.CodeThrottled},
+		{name: "a permission set is deleted between list and look", change: func(o *organization, _ *fakeStore) { o.gone = "arn:ps/2" },
+			want: []string{"New (333333333333)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1},
+		{name: "all is out", change: func(o *organization, _ *fakeStore) { o.accountsErr, o.setsErr, o.groupsErr = outage, outage, outage },
+			want: before, wantCode: access.CodeUnavailable},
+		{name: "S3 can't be read", change: func(_ *organization, s *fakeStore) { s.getErr = outage }, want: before, wantCode: access.CodeUnavailable},
+		{name: "S3 can't be written", change: func(_ *organization, s *fakeStore) { s.putErr = outage }, want: before, wantCode: access.CodeUnavailable},
+		{name: "another was faster", change: func(_ *organization, s *fakeStore) { s.putErr = access.Errorf(access.CodeLost, "412") }, want: before},
+		{name: "what is there makes no sense", change: func(_ *organization, s *fakeStore) { s.getErr = access.Errorf(access.CodeInvalid, "no gzip") },
+			want: []string{"New (333333333333)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1},
+		{name: "the first one", fresh: true, want: []string{"New (333333333333)", "Billing arn:ps/3", "ReadOnly arn:ps/1"}, wantPuts: 1},
+		{name: "the first one is never a part", fresh: true, change: func(o *organization, _ *fakeStore) { o.groupsErr = outage }, wantCode: access.CodeUnavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			now, o, store := start, tiny(), &fakeStore{}
+			r := refresher(o, store, &now)
+			if !test.fresh {
+				if err := r.Refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := shown(store.snapshot); !slices.Equal(got, before) {
+					t.Fatalf("got %q, want %q", got, before)
+				}
+			}
+			now, store.puts, o.described = now.Add(time.Hour), 0, nil
+			change(o)
+			if test.change != nil {
+				test.change(o, store)
+			}
+			err := r.Refresh(t.Context())
+			if code := access.CodeOf(err); code != test.wantCode {
+				t.Errorf("got %v, want code %q", err, test.wantCode)
+			}
+			if got := shown(store.snapshot); !slices.Equal(got, test.want) || store.puts != test.wantPuts {
+				t.Errorf("got %q in %d writes\nwant %q in %d", got, store.puts, test.want, test.wantPuts)
+			}
+		})
+	}
+}
+
+// Which account manages the organization is kept while no account says so.
+func TestRefreshOfTheManagementAccount(t *testing.T) {
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	for _, step := range []struct {
+		name string
+		id   string // of the account that is the management account
+		err  error
+		want string
+	}{
+		{name: "not known yet"},
+		{name: "known", id: "333333333333", want: "333333333333"},
+		{name: "accounts can't be listed", id: "333333333333", err: outage, want: "333333333333"},
+		{name: "no account says so", want: "333333333333"},
+	} {
+		o.accounts = []identitycenter.Account{{ID: "222222222222", Name: "two"}, {ID: "333333333333", Name: "three", Management: step.id == "333333333333"}}
+		o.accountsErr = step.err
+		now = now.Add(time.Hour)
+		if err := r.Refresh(t.Context()); (err == nil) != (step.err == nil) {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if got := store.snapshot.ManagementAccount; got != step.want {
+			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+// The age of each list is its own.
+func TestRefreshKeepsTheTimeOfWhatItKeeps(t *testing.T) {
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	o.accountsErr = outage
+	if err := r.Refresh(t.Context()); err == nil {
+		t.Error("no error where accounts could not be read")
+	}
+	if s := store.snapshot; !s.AccountsAt.Equal(start) || !s.PermissionSetsAt.Equal(now) || !s.GroupsAt.Equal(now) {
+		t.Errorf("accounts of %s, permission sets of %s, groups of %s; want accounts of %s only", s.AccountsAt, s.PermissionSetsAt, s.GroupsAt, start)
+	}
+}
+
+// A run that takes too long still writes what it has.
+func TestRefreshLeavesTimeForWriting(t *testing.T) {
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	o.names["arn:ps/3"], o.names["arn:ps/4"] = "New", "Newer" // two at least, for a pause between
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(10*time.Second))
+	defer cancel()
+	err := r.Refresh(ctx)
+	if access.CodeOf(err) != access.CodeUnavailable || store.puts != 2 || store.snapshot.PermissionSetsAt.Equal(now) || !store.snapshot.AccountsAt.Equal(now) {
+		t.Errorf("got %v, %d writes, permission sets of %s; want new accounts written with the permission sets of before", err, store.puts, store.snapshot.PermissionSetsAt)
+	}
+}
+
+// The names of 1,000 permission sets cost 1,000 calls once and 100 in every
+// further run, 4 at once at the most. A rename is seen in ten runs.
+func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
+	now, o, store := start, large(), &fakeStore{}
+	r := refresher(o, store, &now)
+	if err := r.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.described) != 1_000 || o.most > 4 {
+		t.Errorf("%d calls, %d at once; want 1000 calls, 4 at once", len(o.described), o.most)
+	}
+	var renamed string
+	for arn := range o.names {
+		renamed = arn
+		break
+	}
+	o.names[renamed] = "Renamed"
+	seen := map[string]bool{}
+	for run := range 10 {
+		now = now.Add(10 * time.Minute)
+		o.described = nil
+		if err := r.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(o.described) != 100 {
+			t.Fatalf("run %d: %d calls, want 100", run, len(o.described))
+		}
+		for _, arn := range o.described {
+			seen[arn] = true
+		}
+	}
+	if len(seen) != 1_000 {
+		t.Errorf("ten runs looked at %d permission sets, want all", len(seen))
+	}
+	found := slices.ContainsFunc(store.snapshot.PermissionSets, func(p identitycenter.PermissionSet) bool {
+		return p.ARN == renamed && p.Name == "Renamed"
+	})
+	if !found {
+		t.Error("the new name is not in the catalog after ten runs")
+	}
+}
+
+// In an organization of ordinary size the next run sees a rename.
+func TestRenameInASmallOrganization(t *testing.T) {
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	for _, name := range []string{"Admin", "Administrator"} {
+		o.names["arn:ps/2"] = name
+		now = now.Add(10 * time.Minute)
+		if err := r.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := store.snapshot.PermissionSets[0].Name; got != name {
+			t.Errorf("got %q, want %q", got, name)
+		}
+	}
+}
+
+// Where the client's own retries do not get over throttling, no more is asked.
+func TestRefreshStopsWhereItIsThrottled(t *testing.T) {
+	now, o, store := start, large(), &fakeStore{}
+	o.describeErr = func(_ string, call int) error {
+		if call > 300 {
+			return access.Errorf(access.CodeThrottled, "slow down")
+		}
+		return nil
+	}
+	err := refresher(o, store, &now).Refresh(t.Context())
+	if access.CodeOf(err) != access.CodeThrottled || store.puts != 0 {
+		t.Errorf("got %v and %d writes, want Throttled and none", err, store.puts)
+	}
+	if len(o.described) > 310 {
+		t.Errorf("%d calls, want to stop soon after the 300th", len(o.described))
+	}
+}

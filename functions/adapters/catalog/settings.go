@@ -1,0 +1,6 @@
+package catalog
+
+// Settings say where the catalog is. The findings of runs are in the same bucket.
+type Settings struct {
+	Bucket string `env:"ELEVATOR_CATALOG_BUCKET,required"`
+}

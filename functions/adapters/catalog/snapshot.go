@@ -1,0 +1,138 @@
+package catalog
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+// Snapshot is everything that could be asked for at some time, in the order in
+// which people see it. Each of its lists was read in full at the time that
+// stands with it: where one could not be read, it is the one of before.
+type Snapshot struct {
+	// ManagementAccount is the id of the organization's management account;
+	// empty: not known.
+	ManagementAccount string
+
+	AccountsAt time.Time
+	Accounts   []identitycenter.Account
+
+	PermissionSetsAt time.Time
+	PermissionSets   []identitycenter.PermissionSet
+	// NamedAt is when each permission set's name was last asked for, by ARN.
+	NamedAt map[string]time.Time
+
+	GroupsAt time.Time
+	Groups   []identitycenter.Group
+}
+
+// format is the version of a snapshot's encoding. A function that finds another
+// one goes on as if there were none.
+const format = 1
+
+// maxSize bounds what is read of a snapshot, unpacked, in bytes: 10,000
+// accounts, 1,000 permission sets and 1,000 groups take less than one million.
+const maxSize = 64 << 20
+
+// document is a snapshot's encoding. Pairs are id and name.
+type document struct {
+	Format int `json:"format"`
+	// ManagementAccount came after the first release: who knows nothing of it
+	// leaves it out.
+	ManagementAccount string `json:"management_account,omitempty"`
+
+	Accounts struct {
+		ReadAt time.Time   `json:"read_at"`
+		Pairs  [][2]string `json:"pairs"`
+	} `json:"accounts"`
+	PermissionSets struct {
+		ReadAt  time.Time   `json:"read_at"`
+		Pairs   [][2]string `json:"pairs"`
+		NamedAt []int64     `json:"named_at"` // of each pair, in seconds since 1970
+	} `json:"permission_sets"`
+	Groups struct {
+		ReadAt time.Time   `json:"read_at"`
+		Pairs  [][2]string `json:"pairs"`
+	} `json:"groups"`
+}
+
+// encode is the snapshot as JSON, packed by gzip.
+func (s *Snapshot) encode() ([]byte, error) {
+	var d document
+	d.Format = format
+	d.ManagementAccount = s.ManagementAccount
+	d.Accounts.ReadAt = s.AccountsAt.UTC()
+	for _, a := range s.Accounts {
+		d.Accounts.Pairs = append(d.Accounts.Pairs, [2]string{a.ID, a.Name})
+	}
+	d.PermissionSets.ReadAt = s.PermissionSetsAt.UTC()
+	for _, p := range s.PermissionSets {
+		d.PermissionSets.Pairs = append(d.PermissionSets.Pairs, [2]string{p.ARN, p.Name})
+		d.PermissionSets.NamedAt = append(d.PermissionSets.NamedAt, s.NamedAt[p.ARN].Unix())
+	}
+	d.Groups.ReadAt = s.GroupsAt.UTC()
+	for _, g := range s.Groups {
+		d.Groups.Pairs = append(d.Groups.Pairs, [2]string{g.ID, g.Name})
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if err := json.NewEncoder(w).Encode(d); err != nil {
+		return nil, access.Wrap(access.CodeInternal, err, "encode the catalog")
+	}
+	if err := w.Close(); err != nil {
+		return nil, access.Wrap(access.CodeInternal, err, "encode the catalog")
+	}
+	return packed.Bytes(), nil
+}
+
+// decode is the inverse of encode. What is not a whole snapshot is Invalid.
+func decode(packed io.Reader) (*Snapshot, error) {
+	const doing = "read the catalog"
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, access.Wrap(access.CodeInvalid, err, doing)
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxSize)) // what is cut off is no JSON
+	if err != nil {
+		return nil, access.Wrap(access.CodeInvalid, err, doing)
+	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, access.Wrap(access.CodeInvalid, err, doing)
+	}
+	switch {
+	case d.Format != format:
+		return nil, access.Errorf(access.CodeInvalid, "%s: its format is %d, want %d", doing, d.Format, format)
+	case d.Accounts.ReadAt.IsZero() || d.PermissionSets.ReadAt.IsZero() || d.Groups.ReadAt.IsZero():
+		return nil, access.Errorf(access.CodeInvalid, "%s: it is not whole", doing)
+	case len(d.PermissionSets.NamedAt) != len(d.PermissionSets.Pairs):
+		return nil, access.Errorf(access.CodeInvalid, "%s: %d permission sets have %d times", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
+	}
+	s := &Snapshot{
+		ManagementAccount: d.ManagementAccount,
+
+		AccountsAt:       d.Accounts.ReadAt,
+		Accounts:         make([]identitycenter.Account, len(d.Accounts.Pairs)),
+		PermissionSetsAt: d.PermissionSets.ReadAt,
+		PermissionSets:   make([]identitycenter.PermissionSet, len(d.PermissionSets.Pairs)),
+		NamedAt:          make(map[string]time.Time, len(d.PermissionSets.Pairs)),
+		GroupsAt:         d.Groups.ReadAt,
+		Groups:           make([]identitycenter.Group, len(d.Groups.Pairs)),
+	}
+	for i, pair := range d.Accounts.Pairs {
+		s.Accounts[i] = identitycenter.Account{ID: pair[0], Name: pair[1]}
+	}
+	for i, pair := range d.PermissionSets.Pairs {
+		s.PermissionSets[i] = identitycenter.PermissionSet{ARN: pair[0], Name: pair[1]}
+		s.NamedAt[pair[0]] = time.Unix(d.PermissionSets.NamedAt[i], 0).UTC()
+	}
+	for i, pair := range d.Groups.Pairs {
+		s.Groups[i] = identitycenter.Group{ID: pair[0], Name: pair[1]}
+	}
+	return s, nil
+}

@@ -1,0 +1,162 @@
+// Package directory finds people in IAM Identity Center by their email, whatever
+// the case of its letters A to Z, and refuses emails that several users share.
+//
+// Identity Center may find a user by the exact email only. So what the exact
+// email doesn't lead to, the catalog's index of emails does, or, while there is
+// no index, a list of all users. Each user found in this way is looked up and
+// must have the email.
+package directory
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sso-elevator/functions/adapters/host"
+	"sync"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+// Center is the part of Identity Center that finds users.
+type Center interface {
+	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
+	User(ctx context.Context, id string) (identitycenter.User, bool, error)
+	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+}
+
+// Index gives the index of emails; nil while there is none.
+type Index interface {
+	Emails(ctx context.Context) *catalog.Emails
+}
+
+var (
+	_ Center = (*identitycenter.Client)(nil)
+	_ Index  = (*catalog.EmailIndex)(nil)
+)
+
+// Directory finds users. It is safe for concurrent use.
+type Directory struct {
+	Center Center
+	Index  Index
+	Count  func(name string, dimensions map[string]string)
+	Logger *slog.Logger
+}
+
+// UserByEmail finds the one user who has the email, disabled users included. If
+// several users have it, the error is Ambiguous, and the log names them.
+func (d *Directory) UserByEmail(ctx context.Context, email string) (user identitycenter.User, found bool, err error) {
+	folded := access.NormalizeEmail(email)
+	if folded == "" || !access.IsASCII(folded) {
+		return identitycenter.User{}, false, nil
+	}
+	var index *catalog.Emails
+	var wait sync.WaitGroup
+	wait.Go(func() { index = d.Index.Emails(ctx) })
+	user, found, err = d.Center.UserByEmail(ctx, email)
+	wait.Wait()
+	if err != nil {
+		return identitycenter.User{}, false, err
+	}
+	var users []identitycenter.User
+	if found {
+		users = append(users, user)
+	}
+	users, err = d.others(ctx, index, folded, users)
+	switch {
+	case err != nil:
+		return identitycenter.User{}, false, err
+	case len(users) == 0:
+		return identitycenter.User{}, false, nil
+	case len(users) > 1:
+		return identitycenter.User{}, false, d.ambiguous(ctx, users)
+	}
+	return users[0], true, nil
+}
+
+// UserStatus looks up the user with that id. If another user has the same email,
+// the error is Ambiguous.
+func (d *Directory) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
+	var index *catalog.Emails
+	var wait sync.WaitGroup
+	wait.Go(func() { index = d.Index.Emails(ctx) })
+	user, found, err := d.Center.User(ctx, principalID)
+	wait.Wait()
+	if err != nil {
+		return "", err
+	}
+	status := identitycenter.StatusOf(user, found)
+	if status.Gone() {
+		return status, nil
+	}
+	for _, email := range user.Emails {
+		if !access.IsASCII(email) {
+			continue
+		}
+		users, err := d.others(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
+		if err != nil {
+			return "", err
+		}
+		if len(users) > 1 {
+			return "", d.ambiguous(ctx, users)
+		}
+	}
+	return status, nil
+}
+
+// others adds to users, which are known to have the email, those whom the index,
+// or the list of all users, says to have it. It stops at the second.
+func (d *Directory) others(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
+	var ids []string
+	if index != nil {
+		ids = index.IDs(email)
+	} else if err := d.Center.UserPages(ctx, func(page []identitycenter.User) bool {
+		for _, u := range page {
+			if u.HasEmail(email) {
+				ids = append(ids, u.ID)
+			}
+		}
+		return len(ids) < 2
+	}); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if len(users) > 1 {
+			break
+		}
+		if slices.ContainsFunc(users, func(u identitycenter.User) bool { return u.ID == id }) {
+			continue
+		}
+		u, found, err := d.Center.User(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if found && u.HasEmail(email) {
+			users = append(users, u)
+		}
+	}
+	return users, nil
+}
+
+// ambiguous tells the people who run this app who shares an email.
+func (d *Directory) ambiguous(ctx context.Context, users []identitycenter.User) error {
+	var ids, names []string
+	for _, u := range users {
+		ids, names = append(ids, u.ID), append(names, u.UserName)
+	}
+	d.Logger.ErrorContext(ctx, catalog.SharedEmail, "user_ids", ids, "user_names", names)
+	d.Count(metric.Misconfigured, nil)
+	return access.Errorf(access.CodeAmbiguous, "several users in IAM Identity Center have this email address")
+}
+
+// New makes a directory with the index of emails that store keeps.
+func New(center Center, store catalog.EmailStore, p host.Process) *Directory {
+	return &Directory{
+		Center: center,
+		Index:  &catalog.EmailIndex{Store: store, Now: p.Now, Logger: p.Logger},
+		Count:  p.Metrics.Count,
+		Logger: p.Logger,
+	}
+}

@@ -1,0 +1,217 @@
+// Package runs keeps what the runs of the reconciliation hand from one step to
+// the next, and from one run to the next, as JSON in a bucket:
+//
+//	reconcile/<run>/plan.json       what the run looks at, in batches
+//	reconcile/<run>/batch-<n>.json  what batch n found
+//	reconcile/<run>/findings.json   all findings; payloads give indexes in it
+//	reconcile/<run>/collected.json  what else the batches said
+//	reconcile/<run>/report.json     what people are told
+//	reconcile/known.json            what earlier runs found and told
+//	reconcile/people.json           who was looked up when, and who is gone
+//
+// Only the reconcile function writes them. Everything may be written again with
+// the same content; only known.json and people.json, which runs side by side
+// share, are written under a condition.
+//
+// Errors have the codes of functions/access: NotFound where there is no such
+// object, Invalid where it makes no sense or the run's name is none, Lost where
+// somebody else was first, Throttled, Unavailable, Misconfigured, Internal.
+package findings
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+
+	"sso-elevator/functions/access"
+)
+
+// Objects is a bucket.
+type Objects interface {
+	// Get reads an object and its version; NotFound where there is none.
+	Get(ctx context.Context, key string) (body []byte, version string, err error)
+	// Put writes an object, whatever was there.
+	Put(ctx context.Context, key string, body []byte) error
+	// Replace writes an object in place of that version, "" where there is
+	// none. Lost: there is another one by now.
+	Replace(ctx context.Context, key string, body []byte, version string) error
+}
+
+// Store is where the runs' objects are.
+type Store struct{ Objects Objects }
+
+// Prefix is what every key begins with.
+const Prefix = "reconcile/"
+
+const (
+	knownKey  = Prefix + "known.json"
+	peopleKey = Prefix + "people.json"
+)
+
+// name is what a state machine's execution may be called (API reference,
+// StartExecution), as far as it makes a key.
+var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+func key(run, object string) (string, error) {
+	if !name.MatchString(run) {
+		return "", access.Errorf(access.CodeInvalid, "%q is no run's name", run)
+	}
+	return Prefix + run + "/" + object, nil
+}
+
+func get[T any](ctx context.Context, s *Store, run, object string) (v T, err error) {
+	k, err := key(run, object)
+	if err != nil {
+		return v, err
+	}
+	body, _, err := s.Objects.Get(ctx, k)
+	if err != nil {
+		return v, err
+	}
+	return v, decode(k, body, &v)
+}
+
+func put(ctx context.Context, s *Store, run, object string, v any) error {
+	k, err := key(run, object)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode "+object)
+	}
+	return s.Objects.Put(ctx, k, body)
+}
+
+func decode(key string, body []byte, v any) error {
+	if err := json.Unmarshal(body, v); err != nil {
+		return access.Wrap(access.CodeInvalid, err, "read "+key)
+	}
+	return nil
+}
+
+// Plan reads a run's plan. One whose batches name what is not in its lists is
+// Invalid.
+func (s *Store) Plan(ctx context.Context, run string) (Plan, error) {
+	p, err := get[Plan](ctx, s, run, "plan.json")
+	if err == nil && !p.whole() {
+		return Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
+	}
+	return p, err
+}
+
+// PutPlan writes a run's plan.
+func (s *Store) PutPlan(ctx context.Context, p Plan) error {
+	return put(ctx, s, p.Run, "plan.json", p)
+}
+
+func batchObject(n int) string { return fmt.Sprintf("batch-%d.json", n) }
+
+// Result reads what batch n of a run found; NotFound where it has no result.
+func (s *Store) Result(ctx context.Context, run string, n int) (Result, error) {
+	return get[Result](ctx, s, run, batchObject(n))
+}
+
+// PutResult writes what batch n of a run found.
+func (s *Store) PutResult(ctx context.Context, run string, n int, r Result) error {
+	return put(ctx, s, run, batchObject(n), r)
+}
+
+// Findings reads all findings of a run.
+func (s *Store) Findings(ctx context.Context, run string) ([]access.Finding, error) {
+	return get[[]access.Finding](ctx, s, run, "findings.json")
+}
+
+// Finding reads one finding of a run, by its index. NotFound: there are not so
+// many.
+func (s *Store) Finding(ctx context.Context, run string, index int) (access.Finding, error) {
+	all, err := s.Findings(ctx, run)
+	if err != nil {
+		return access.Finding{}, err
+	}
+	if index < 0 || index >= len(all) {
+		return access.Finding{}, access.Errorf(access.CodeNotFound, "run %s has %d findings, none with the index %d", run, len(all), index)
+	}
+	return all[index], nil
+}
+
+// PutFindings writes all findings of a run.
+func (s *Store) PutFindings(ctx context.Context, run string, all []access.Finding) error {
+	if all == nil {
+		all = []access.Finding{}
+	}
+	return put(ctx, s, run, "findings.json", all)
+}
+
+// Collected reads what else a run's batches said.
+func (s *Store) Collected(ctx context.Context, run string) (Collected, error) {
+	return get[Collected](ctx, s, run, "collected.json")
+}
+
+// PutCollected writes what else a run's batches said.
+func (s *Store) PutCollected(ctx context.Context, run string, c Collected) error {
+	return put(ctx, s, run, "collected.json", c)
+}
+
+// Report reads what a run tells people.
+func (s *Store) Report(ctx context.Context, run string) (access.DriftReport, error) {
+	return get[access.DriftReport](ctx, s, run, "report.json")
+}
+
+// PutReport writes what a run tells people.
+func (s *Store) PutReport(ctx context.Context, r access.DriftReport) error {
+	return put(ctx, s, r.RunID, "report.json", r)
+}
+
+// Known reads what earlier runs found, and its version for PutKnown. Where
+// there is nothing yet it is empty, and so is its version.
+func (s *Store) Known(ctx context.Context) (k Known, version string, err error) {
+	body, version, err := s.Objects.Get(ctx, knownKey)
+	switch access.CodeOf(err) {
+	case "":
+		err = decode(knownKey, body, &k)
+	case access.CodeNotFound:
+		err = nil
+	}
+	if k.Findings == nil {
+		k.Findings = map[string]KnownFinding{}
+	}
+	return k, version, err
+}
+
+// PutKnown writes what runs know in place of that version. Lost: another run
+// wrote it meanwhile.
+func (s *Store) PutKnown(ctx context.Context, k Known, version string) error {
+	body, err := json.Marshal(k)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode what is known")
+	}
+	return s.Objects.Replace(ctx, knownKey, body, version)
+}
+
+// People reads what rechecks know, and its version for PutPeople. Where there
+// is nothing yet it is empty, and so is its version.
+func (s *Store) People(ctx context.Context) (p People, version string, err error) {
+	body, version, err := s.Objects.Get(ctx, peopleKey)
+	switch access.CodeOf(err) {
+	case "":
+		err = decode(peopleKey, body, &p)
+	case access.CodeNotFound:
+		err = nil
+	}
+	if p.People == nil {
+		p.People = map[string]Person{}
+	}
+	return p, version, err
+}
+
+// PutPeople writes what rechecks know in place of that version. Lost: another
+// run wrote it meanwhile.
+func (s *Store) PutPeople(ctx context.Context, p People, version string) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode who was looked up")
+	}
+	return s.Objects.Replace(ctx, peopleKey, body, version)
+}

@@ -1,0 +1,205 @@
+package findings_test
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/mototest"
+)
+
+func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
+
+var monday = time.Date(2026, 3, 2, 9, 30, 0, 123456789, time.UTC)
+
+var buckets atomic.Int64 // that were made
+
+// stores are a bucket of an S3 that is not this test's own, and a memory: both
+// keep the same promises.
+func stores(t *testing.T) map[string]*findings.Store {
+	t.Helper()
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	// Of its own, also where the test runs again in the same process.
+	bucket := fmt.Sprint(strings.ToLower(t.Name()), "-", buckets.Add(1))
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*findings.Store{"bucket": findings.New(client, bucket), "memory": {Objects: &findings.Memory{}}}
+}
+
+func TestStore(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			expect := func(what string, err error, code access.Code) {
+				t.Helper()
+				if access.CodeOf(err) != code {
+					t.Fatalf("%s: got %v, want code %q", what, err, code)
+				}
+			}
+			same := func(what string, got, want any) {
+				t.Helper()
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%s: got %+v, want %+v", what, got, want)
+				}
+			}
+			_, err := s.Plan(t.Context(), "r-1")
+			expect("a plan that is not there", err, access.CodeNotFound)
+			_, err = s.Result(t.Context(), "r-1", 0)
+			expect("a result that is not there", err, access.CodeNotFound)
+			for _, bad := range []string{"", "a/b", "../known", "a.b"} {
+				_, err = s.Plan(t.Context(), bad)
+				expect("a name that is none", err, access.CodeInvalid)
+				expect("a name that is none", s.PutReport(t.Context(), access.DriftReport{RunID: bad}), access.CodeInvalid)
+			}
+
+			plan := findings.Plan{
+				Run: "r-1", Mode: access.DriftWarn, StartedAt: monday,
+				Policy:   access.Policy{Groups: []access.Statement{{Resources: []string{"*"}}}},
+				Accounts: []findings.Named{{ID: "111122223333", Name: "Payments", Management: true}},
+				Sets:     []findings.Named{{ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, {ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"}},
+				Groups:   []findings.Named{{ID: "g-1"}},
+				Batches:  []findings.Batch{{Pairs: []findings.Pairs{{Account: 0, Sets: []int{0, 1}}}}, {Groups: []int{0}, Users: []string{"u-1"}}},
+			}
+			for what, b := range map[string]findings.Batch{
+				"account": {Accounts: []int{1}}, "account of a pair": {Pairs: []findings.Pairs{{Account: -1}}},
+				"permission set": {Pairs: []findings.Pairs{{Sets: []int{2}}}}, "group": {Groups: []int{1}},
+			} {
+				broken := plan
+				broken.Batches = []findings.Batch{b}
+				expect("write a broken plan", s.PutPlan(t.Context(), broken), "")
+				_, err := s.Plan(t.Context(), "r-1")
+				expect("a plan that names an "+what+" that is not in it", err, access.CodeInvalid)
+			}
+			for range 2 { // everything may be written again
+				expect("write the plan", s.PutPlan(t.Context(), plan), "")
+			}
+			gotPlan, err := s.Plan(t.Context(), "r-1")
+			expect("read the plan", err, "")
+			same("plan", gotPlan, plan)
+
+			finding := func(user string) access.Finding {
+				return access.Finding{Subject: access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: user}, FirstSeen: monday}
+			}
+			result := findings.Result{Findings: []access.Finding{finding("u-1")}, Unread: []access.Unread{{What: "account 1", Why: "throttled"}}, Unmanageable: []string{"1"}}
+			expect("write a result", s.PutResult(t.Context(), "r-1", 7, result), "")
+			gotResult, err := s.Result(t.Context(), "r-1", 7)
+			expect("read a result", err, "")
+			same("result", gotResult, result)
+
+			all := []access.Finding{finding("u-1"), finding("u-2")}
+			expect("write findings", s.PutFindings(t.Context(), "r-1", all), "")
+			got, err := s.Findings(t.Context(), "r-1")
+			expect("read findings", err, "")
+			same("findings", got, all)
+			one, err := s.Finding(t.Context(), "r-1", 1)
+			expect("read a finding", err, "")
+			same("finding", one, all[1])
+			for _, index := range []int{-1, 2} {
+				_, err = s.Finding(t.Context(), "r-1", index)
+				expect("an index too far", err, access.CodeNotFound)
+			}
+			expect("write no findings", s.PutFindings(t.Context(), "r-2", nil), "")
+			got, err = s.Findings(t.Context(), "r-2")
+			expect("read no findings", err, "")
+			same("no findings", got, []access.Finding{})
+
+			collected := findings.Collected{New: 1, Next: "ask", Guard: access.GuardTooMany, Limit: 3}
+			expect("write collected", s.PutCollected(t.Context(), "r-1", collected), "")
+			gotCollected, err := s.Collected(t.Context(), "r-1")
+			expect("read collected", err, "")
+			same("collected", gotCollected, collected)
+
+			report := access.DriftReport{RunID: "r-1", Mode: access.DriftRevoke, At: monday, Findings: all, Total: 2, Results: map[string]access.RemovalResult{all[0].Key(): access.DriftRemoved}}
+			expect("write the report", s.PutReport(t.Context(), report), "")
+			gotReport, err := s.Report(t.Context(), "r-1")
+			expect("read the report", err, "")
+			same("report", gotReport, report)
+		})
+	}
+}
+
+func TestKnown(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			empty, version, err := s.Known(t.Context())
+			if err != nil || version != "" || empty.Findings == nil || len(empty.Findings) != 0 {
+				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
+			}
+			one := findings.Known{Beat: findings.Beat{Run: "r-1", At: monday}, Findings: map[string]findings.KnownFinding{"k": {FirstSeen: monday, FirstRun: "r-1"}}}
+			if err := s.PutKnown(t.Context(), one, ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutKnown(t.Context(), empty, ""); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("a second first one: %v, want Lost", err)
+			}
+			got, version, err := s.Known(t.Context())
+			if err != nil || !reflect.DeepEqual(got, one) {
+				t.Fatalf("got %+v, %v, want %+v", got, err, one)
+			}
+			two := one
+			two.Provisioned = findings.Told{Names: []string{"Team"}, Run: "two"}
+			if err := s.PutKnown(t.Context(), two, version); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutKnown(t.Context(), one, version); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("in place of what was replaced: %v, want Lost", err)
+			}
+			if got, _, _ := s.Known(t.Context()); !reflect.DeepEqual(got, two) {
+				t.Errorf("got %+v, want %+v", got, two)
+			}
+			if err := s.Objects.Put(t.Context(), "reconcile/known.json", []byte("no JSON")); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Known(t.Context()); access.CodeOf(err) != access.CodeInvalid {
+				t.Errorf("what makes no sense: %v, want Invalid", err)
+			}
+		})
+	}
+}
+
+func TestPeople(t *testing.T) {
+	for name, s := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			empty, version, err := s.People(t.Context())
+			if err != nil || version != "" || empty.People == nil || len(empty.People) != 0 {
+				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
+			}
+			one := findings.People{Question: "r-1", AskedAt: monday, People: map[string]findings.Person{
+				"p-1": {Since: monday, CheckedAt: monday, GoneSince: monday, Status: "deleted", Held: true, Asked: "r-1"}, "p-2": {Since: monday},
+			}}
+			if err := s.PutPeople(t.Context(), one, ""); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutPeople(t.Context(), empty, ""); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("a second first one: %v, want Lost", err)
+			}
+			got, version, err := s.People(t.Context())
+			if err != nil || !reflect.DeepEqual(got, one) {
+				t.Fatalf("got %+v, %v, want %+v", got, err, one)
+			}
+			if err := s.PutPeople(t.Context(), empty, version); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.PutPeople(t.Context(), one, version); access.CodeOf(err) != access.CodeLost {
+				t.Errorf("in place of what was replaced: %v, want Lost", err)
+			}
+			if err := s.Objects.Put(t.Context(), "reconcile/people.json", []byte("no JSON")); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.People(t.Context()); access.CodeOf(err) != access.CodeInvalid {
+				t.Errorf("what makes no sense: %v, want Invalid", err)
+			}
+		})
+	}
+}

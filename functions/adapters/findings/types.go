@@ -1,0 +1,187 @@
+package findings
+
+import (
+	"slices"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// Plan is what a run looks at. Batches name accounts, permission sets and
+// groups by their index in the lists here.
+type Plan struct {
+	Run       string           `json:"run"`
+	Mode      access.DriftMode `json:"mode"`
+	Execution string           `json:"execution"` // ARN
+	StartedAt time.Time        `json:"started_at"`
+	// Partial is set where the run looks at one target only, because an event
+	// named it: it says nothing about the rest.
+	Partial bool `json:"partial,omitempty"`
+	// ByUser is set where assignments are listed by user, not by account.
+	ByUser bool `json:"by_user,omitempty"`
+
+	// Policy is the policy that was in force, for all steps of the run.
+	Policy access.Policy `json:"policy"`
+
+	Accounts []Named `json:"accounts,omitempty"`
+	Sets     []Named `json:"permission_sets,omitempty"` // their ids are ARNs
+	Groups   []Named `json:"groups,omitempty"`
+	Batches  []Batch `json:"batches"`
+
+	// Users are the names of all users, by id, where they were listed.
+	Users map[string]string `json:"users,omitempty"`
+	// Unmanageable are the ids of accounts that can't be managed from here.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+	// Provisioned are the names of groups that SCIM manages.
+	Provisioned []string        `json:"provisioned,omitempty"`
+	Unread      []access.Unread `json:"unread,omitempty"`
+}
+
+// whole says whether every index of the batches is one of the lists.
+func (p *Plan) whole() bool {
+	in := func(indexes []int, n int) bool {
+		return !slices.ContainsFunc(indexes, func(i int) bool { return i < 0 || i >= n })
+	}
+	for _, b := range p.Batches {
+		if !in(b.Accounts, len(p.Accounts)) || !in(b.Groups, len(p.Groups)) {
+			return false
+		}
+		for _, pair := range b.Pairs {
+			if !in([]int{pair.Account}, len(p.Accounts)) || !in(pair.Sets, len(p.Sets)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Named is something with an id and a name.
+type Named struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	// Management is the organization's management account.
+	Management bool `json:"management,omitempty"`
+}
+
+// Batch is what one invocation looks at: some of the following.
+type Batch struct {
+	// Pairs are accounts with permission sets that are in them.
+	Pairs []Pairs `json:"pairs,omitempty"`
+	// Accounts are those whose permission sets are to be listed first.
+	Accounts []int `json:"accounts,omitempty"`
+	// Users are ids.
+	Users  []string `json:"users,omitempty"`
+	Groups []int    `json:"groups,omitempty"`
+}
+
+// Pairs is an account with some permission sets.
+type Pairs struct {
+	Account int   `json:"a"`
+	Sets    []int `json:"s"`
+}
+
+// Result is what a batch found.
+type Result struct {
+	// PlannedAt is the StartedAt of the plan that was followed: the name of a
+	// run may come again.
+	PlannedAt time.Time        `json:"planned_at,omitzero"`
+	Findings  []access.Finding `json:"findings,omitempty"`
+	Unread    []access.Unread  `json:"unread,omitempty"`
+	// Unmanageable are ids of accounts.
+	Unmanageable []string `json:"unmanageable,omitempty"`
+}
+
+// Collected is what the batches of a run said beside the findings.
+type Collected struct {
+	// PlannedAt is as in Result.
+	PlannedAt time.Time `json:"planned_at,omitzero"`
+	// New is how many findings no run knew before: the first ones.
+	New int `json:"new"`
+	// Exempted says that this run is the first to leave some finding alone under
+	// an exemption.
+	Exempted bool `json:"exempted,omitempty"`
+	// Next is "remove", "ask" or "report".
+	Next         string          `json:"next"`
+	Guard        access.Guard    `json:"guard,omitempty"`
+	Limit        int             `json:"limit,omitempty"`
+	Unread       []access.Unread `json:"unread,omitempty"`
+	Unmanageable []string        `json:"unmanageable,omitempty"`
+	Provisioned  []string        `json:"provisioned,omitempty"`
+}
+
+// Known is what runs know of the ones before.
+type Known struct {
+	// Beat is the last run whose table was known to be whole; the table has
+	// the same (requests.Beat). Zero: there was none.
+	Beat Beat `json:"beat,omitzero"`
+	// Findings are by access.Subject.Key.
+	Findings map[string]KnownFinding `json:"findings"`
+	// Unmanageable and Provisioned are what was told last.
+	Unmanageable Told `json:"unmanageable,omitzero"`
+	Provisioned  Told `json:"provisioned,omitzero"`
+	// Spared are the findings that runs in mode revoke left alone, by exemption
+	// (access.Exemption.Key) and Subject.Key, until the exemptions end.
+	Spared map[string]SparedFinding `json:"spared,omitempty"`
+}
+
+// SparedFinding says which run left a finding alone first.
+type SparedFinding struct {
+	Since time.Time `json:"since"`
+	Run   string    `json:"run"`
+	Until time.Time `json:"until"`
+}
+
+// Told is what some run told of.
+type Told struct {
+	Names []string `json:"names"`
+	Run   string   `json:"run"`
+}
+
+// Beat says that a run was there.
+type Beat struct {
+	Run string    `json:"run"`
+	At  time.Time `json:"at"`
+}
+
+// KnownFinding is a finding that some run had. With a run's name beside each
+// time, a step that is repeated sees what its first attempt wrote as its own.
+type KnownFinding struct {
+	FirstSeen time.Time `json:"first_seen"`
+	FirstRun  string    `json:"first_run"`
+	ToldAt    time.Time `json:"told_at,omitzero"`
+	ToldRun   string    `json:"told_run,omitempty"`
+}
+
+// People is what rechecks know of the people who have access, or had it when
+// they were found gone.
+type People struct {
+	People map[string]Person `json:"people"` // by principal id
+	// Question is the run that asks about a wave; empty: none asks.
+	Question string    `json:"question,omitempty"`
+	AskedAt  time.Time `json:"asked_at,omitzero"`
+}
+
+// Person is what rechecks know of somebody. Times are UTC.
+type Person struct {
+	Since     time.Time `json:"since"`               // seen to have access, after a time without
+	CheckedAt time.Time `json:"checked_at,omitzero"` // looked up, and what follows from it was done
+	// ClaimedUntil is until when one run looks them up, and no other does.
+	ClaimedUntil time.Time `json:"claimed_until,omitzero"`
+
+	// AbsentSince is when they were seen to have no access; zero: they have some.
+	AbsentSince time.Time `json:"absent_since,omitzero"`
+
+	// GoneSince is when they were found disabled or deleted, whichever Status
+	// says; zero: they are not gone.
+	GoneSince time.Time `json:"gone_since,omitzero"`
+	Status    string    `json:"status,omitempty"`
+	// Held: they are part of a wave, and their access is left until people
+	// answer. Asked is the run that asks. Released is the run whose answers let
+	// some of their access go, and ReleasedAt when; LeftUntil: what is there is
+	// left until then.
+	Held       bool      `json:"held,omitempty"`
+	Asked      string    `json:"asked,omitempty"`
+	Released   string    `json:"released,omitempty"`
+	ReleasedAt time.Time `json:"released_at,omitzero"`
+	LeftUntil  time.Time `json:"left_until,omitzero"`
+}

@@ -1,0 +1,78 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go/logging"
+)
+
+// AWSConfig is the SDK's configuration as a Lambda function needs it. It reads
+// the variables that Lambda sets (AWS_REGION and the three
+// of the role's credentials), and AWS_ENDPOINT_URL, with which the local stack
+// takes the place of AWS; lookup is os.LookupEnv. A variable that is missing is
+// an error, and all of them are named in it; the session token may be missing.
+//
+// The SDK's own config.LoadDefaultConfig also looks for files, profiles, single
+// sign-on, web identities, containers and instances. A function has none of
+// these, and the clients for them cost three megabytes of binary and
+// milliseconds of every cold start.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
+	var missing []error
+	required := func(name string) string {
+		value, _ := lookup(name)
+		if value == "" {
+			missing = append(missing, fmt.Errorf("%s is not set", name))
+		}
+		return value
+	}
+	credentials := aws.Credentials{Source: "environment"}
+	region := required("AWS_REGION")
+	credentials.AccessKeyID = required("AWS_ACCESS_KEY_ID")
+	credentials.SecretAccessKey = required("AWS_SECRET_ACCESS_KEY")
+	credentials.SessionToken, _ = lookup("AWS_SESSION_TOKEN")
+	if err := errors.Join(missing...); err != nil {
+		return aws.Config{}, err
+	}
+	cfg := aws.Config{
+		Region: region,
+		// Lambda gives a process credentials that outlive it: there is nothing
+		// to renew.
+		Credentials: static(credentials),
+		// One client: all services share its connections.
+		HTTPClient: awshttp.NewBuildableClient(),
+		Logger:     logging.NewStandardLogger(os.Stderr),
+		// From here on as LoadDefaultConfig has it. What is sent and read has a checksum
+		// wherever the service knows one.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
+		DefaultsMode:               aws.DefaultsModeLegacy,
+		AccountIDEndpointMode:      aws.AccountIDEndpointModePreferred,
+	}
+	if endpoint, _ := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return cfg, nil
+}
+
+// InRegion returns cfg for clients in region: Identity Center may be in another
+// region than the function. An empty region changes nothing.
+func InRegion(cfg aws.Config, region string) aws.Config {
+	cfg = cfg.Copy()
+	if region != "" {
+		cfg.Region = region
+	}
+	return cfg
+}
+
+// static are credentials that do not change.
+type static aws.Credentials
+
+// Retrieve is aws.CredentialsProvider.
+func (s static) Retrieve(context.Context) (aws.Credentials, error) { return aws.Credentials(s), nil }

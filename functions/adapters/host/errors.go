@@ -1,0 +1,165 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/functions/access"
+)
+
+// maxMessage is how many bytes of a message leave the function. An execution's
+// history keeps up to 32,768 characters of a cause; nobody reads that many.
+const maxMessage = 1000
+
+// ConvertError makes of err what the Lambda runtime reports without change: an
+// errorType that is the error's code, and a message without anything secret.
+// nil stays nil, and what is converted already is returned as it is.
+//
+// The runtime would otherwise name the Go type of the outermost error, which
+// for every wrapped error is the same.
+func ConvertError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var done messages.InvokeResponse_Error
+	if errors.As(err, &done) {
+		return done
+	}
+	return messages.InvokeResponse_Error{Type: string(ErrorCode(err)), Message: ErrorMessage(err)}
+}
+
+// ErrorCode is the code that Convert gives err: its own, or what an error of the AWS
+// SDK without one stands for; "" for nil.
+func ErrorCode(err error) access.Code {
+	if err == nil {
+		return ""
+	}
+	var coded *access.Error
+	if errors.As(err, &coded) {
+		return coded.Code
+	}
+	return fallback(err)
+}
+
+// AWSError gives an error of the AWS SDK the code that says what to do about it,
+// and says what was being done. nil stays nil; an error that has a code already
+// keeps it.
+func AWSError(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return access.Wrap(ErrorCode(err), err, doing)
+}
+
+// fallback finds the code of an error that has none.
+func fallback(err error) access.Code {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		if code, known := byAWSCode[api.ErrorCode()]; known {
+			return code
+		}
+	}
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) {
+		switch status := response.HTTPStatusCode(); {
+		case status == http.StatusTooManyRequests:
+			return access.CodeThrottled
+		case status >= 500:
+			return access.CodeUnavailable
+		}
+	}
+	if api != nil {
+		if api.ErrorFault() == smithy.FaultServer {
+			return access.CodeUnavailable
+		}
+		return access.CodeInternal
+	}
+	var network net.Error
+	var canceled *smithy.CanceledError
+	var sending *smithyhttp.RequestSendError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
+		errors.As(err, &canceled), errors.As(err, &network), errors.As(err, &sending):
+		return access.CodeUnavailable
+	}
+	return access.CodeInternal
+}
+
+// byAWSCode is what the error codes of the services in use mean to us.
+var byAWSCode = map[string]access.Code{
+	"ThrottlingException":                    access.CodeThrottled,
+	"Throttling":                             access.CodeThrottled,
+	"ThrottledException":                     access.CodeThrottled,
+	"RequestThrottled":                       access.CodeThrottled,
+	"RequestThrottledException":              access.CodeThrottled,
+	"TooManyRequestsException":               access.CodeThrottled,
+	"ProvisionedThroughputExceededException": access.CodeThrottled,
+	"RequestLimitExceeded":                   access.CodeThrottled,
+	"LimitExceededException":                 access.CodeThrottled,
+	"ServiceQuotaExceededException":          access.CodeThrottled,
+	"SlowDown":                               access.CodeThrottled,
+
+	"ConflictException":            access.CodeConflict,
+	"TransactionConflictException": access.CodeConflict,
+
+	"ResourceNotFoundException": access.CodeNotFound,
+	"NoSuchKey":                 access.CodeNotFound,
+	"NoSuchBucket":              access.CodeMisconfigure,
+	"ParameterNotFound":         access.CodeNotFound,
+
+	"InternalServerException": access.CodeUnavailable,
+	"InternalServerError":     access.CodeUnavailable,
+	"InternalFailure":         access.CodeUnavailable,
+	"InternalError":           access.CodeUnavailable,
+	"ServiceUnavailable":      access.CodeUnavailable,
+	"RequestTimeout":          access.CodeUnavailable,
+
+	"AccessDeniedException":           access.CodeMisconfigure,
+	"AccessDenied":                    access.CodeMisconfigure,
+	"UnrecognizedClientException":     access.CodeMisconfigure,
+	"InvalidSignatureException":       access.CodeMisconfigure,
+	"InvalidClientTokenId":            access.CodeMisconfigure,
+	"StateMachineDoesNotExist":        access.CodeMisconfigure,
+	"KMSAccessDeniedException":        access.CodeMisconfigure,
+	"ExpiredTokenException":           access.CodeUnavailable,
+	"ConditionalCheckFailedException": access.CodeLost,
+	"PreconditionFailed":              access.CodeLost,
+}
+
+// ErrorMessage is an error's text for people and for the history: AWS's own words
+// without the wrapping of the SDK, at most 1000 bytes, and without anything
+// that looks like a secret.
+func ErrorMessage(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorMessage() != "" {
+		// The SDK's text repeats operation, status and request id before it.
+		doing := ""
+		var coded *access.Error
+		if errors.As(err, &coded) && coded.Message != "" {
+			doing = coded.Message + ": "
+		}
+		text = doing + api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	text = secrets.ReplaceAllString(text, "…")
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
+	}
+	return text
+}
+
+// secrets are Slack's tokens and response URLs, and runs of characters as long
+// as a task token (hundreds of them; an ARN has a hyphen or colon long before,
+// and a SHA-256 in hex is 64).
+var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|(?:https?://)?hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)

@@ -1,0 +1,113 @@
+// Package host is the edge between a function and Lambda: settings from the
+// environment, the AWS configuration, the logger, metrics, the clock, and errors
+// in the form that the state machines understand.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Settings are what every function reads from its environment.
+type Settings struct {
+	LogLevel        slog.Level `env:"ELEVATOR_LOG_LEVEL"`
+	MetricNamespace string     `env:"ELEVATOR_METRIC_NAMESPACE"` // each stack has its own
+}
+
+// Stack is where the stack of the function is.
+type Stack struct {
+	Account string `env:"ELEVATOR_ACCOUNT,required"` // id
+}
+
+// Process is what a function has of the process it runs in. A test or a
+// simulation gives it a clock, a log and a source of chance of its own.
+type Process struct {
+	AWS     aws.Config
+	Logger  *slog.Logger
+	Now     func() time.Time
+	Sleep   func(context.Context, time.Duration) error
+	Random  func() string // at least 26 letters and digits that nobody can guess
+	Metrics Metrics
+}
+
+// Metrics counts and measures. See Emitter, which writes them to the log.
+type Metrics interface {
+	Count(name string, dims map[string]string)
+	Gauge(name string, n int)
+	Measure(name string, took time.Duration, dims map[string]string)
+}
+
+// Function answers events of one type.
+type Function[In, Out any] interface {
+	Handle(context.Context, In) (Out, error)
+}
+
+// Run reads the settings, makes the function with open, and serves Lambda's
+// runtime with it. It returns the exit code if the function can't start.
+func Run[S, In, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
+	return run(open, func(_ Process, f F) any { return f.Handle })
+}
+
+// RunTask does the same for a function whose events are the tasks of a state
+// machine: see Edge.
+func RunTask[S any, In Payload, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
+	return run(open, func(p Process, f F) any { return Edge(p, f.Handle) })
+}
+
+func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) any) int {
+	var common Settings
+	var settings S
+	if err := ReadSettings(&struct {
+		Common   *Settings
+		Settings *S
+	}{&common, &settings}, os.LookupEnv); err != nil {
+		slog.Error("the environment is not complete", "error", err)
+		return 1
+	}
+	logger := NewLogger(os.Stdout, common.LogLevel)
+	cfg, err := AWSConfig(os.LookupEnv)
+	if err != nil {
+		logger.Error("no AWS configuration", "error", err)
+		return 1
+	}
+	p := Process{
+		AWS:     cfg,
+		Logger:  logger,
+		Now:     time.Now,
+		Sleep:   Sleep,
+		Random:  rand.Text,
+		Metrics: &Emitter{W: os.Stdout, Now: time.Now, Namespace: common.MetricNamespace},
+	}
+	f, err := open(settings, p)
+	if err != nil {
+		logger.Error("the function can't start", "error", err)
+		return 1
+	}
+	lambda.Start(handler(p, f))
+	return 0
+}
+
+// NewLogger writes JSON lines of level and above to w. Lines that are logged
+// with the context of a task say which task it is.
+func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(lines{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+}
+
+// Sleep waits for d. It returns the context's error if the context ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

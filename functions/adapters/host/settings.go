@@ -1,0 +1,211 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ReadSettings fills the struct that dst points to from the environment that lookup
+// gives (os.LookupEnv). A field says where its value comes from:
+//
+//	Table   string        `env:"ELEVATOR_TABLE,required"`
+//	SendDM  bool          `env:"ELEVATOR_SEND_DM,default=true"`
+//	Expires time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS,default=0"`
+//
+// A variable that is not set or empty takes the default, which is the rest of
+// the tag after "default=", commas included; a required one must not be empty.
+// Types are string, bool, integers, float64, time.Duration (whole seconds, not
+// negative), slog.Level, and slices of string and of time.Duration, separated
+// by commas. Structs, and pointers to structs, are read field by field; other fields without the tag are
+// left alone.
+//
+// All mistakes are reported in one error, each with its variable's name and
+// never with its value. ReadSettings panics if dst itself is a mistake.
+func ReadSettings(dst any, lookup func(string) (string, bool)) error {
+	var mistakes []error
+	for v := range variables(reflect.ValueOf(dst).Elem()) {
+		text, _ := lookup(v.name)
+		if text == "" {
+			text, _ = strings.CutPrefix(v.option, "default=")
+			if v.option == required {
+				mistakes = append(mistakes, fmt.Errorf("%s is not set", v.name))
+				continue
+			}
+		}
+		if err := set(v.field, text); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s: %w", v.name, err))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// Environment returns the variables that ReadSettings reads src from, by name:
+// the other way round, for the stack that sets them. Empty values are left out.
+func Environment(src any) map[string]string {
+	environment := map[string]string{}
+	for v := range variables(reflect.ValueOf(src)) {
+		if text := textOf(v.field); text != "" {
+			environment[v.name] = text
+		}
+	}
+	return environment
+}
+
+// Variables returns the names of the variables that ReadSettings reads settings
+// from, and those that must not be empty.
+func Variables(settings any) (all, needed []string) {
+	for v := range variables(reflect.ValueOf(settings)) {
+		all = append(all, v.name)
+		if v.option == required {
+			needed = append(needed, v.name)
+		}
+	}
+	return all, needed
+}
+
+// required is the option of a variable that must not be empty.
+const required = "required"
+
+// variable is a field that is read from the environment.
+type variable struct {
+	name, option string
+	field        reflect.Value
+}
+
+// variables are the tagged fields of a struct and of the structs in it.
+func variables(v reflect.Value) iter.Seq[variable] {
+	return func(yield func(variable) bool) {
+		for i := range v.NumField() {
+			field := v.Field(i)
+			tag, ok := v.Type().Field(i).Tag.Lookup("env")
+			if !ok {
+				if field.Kind() == reflect.Pointer {
+					field = field.Elem()
+				}
+				if field.Kind() == reflect.Struct {
+					for inner := range variables(field) {
+						if !yield(inner) {
+							return
+						}
+					}
+				}
+				continue
+			}
+			name, option, _ := strings.Cut(tag, ",")
+			if !yield(variable{name, option, field}) {
+				return
+			}
+		}
+	}
+}
+
+// textOf is the value of a variable from which set makes the field.
+func textOf(field reflect.Value) string {
+	switch value := field.Interface().(type) {
+	case string:
+		return value
+	case slog.Level:
+		return value.String()
+	case time.Duration:
+		return strconv.FormatInt(int64(value/time.Second), 10)
+	case []string:
+		return strings.Join(value, ",")
+	case []time.Duration:
+		texts := make([]string, len(value))
+		for i, d := range value {
+			texts[i] = textOf(reflect.ValueOf(d))
+		}
+		return strings.Join(texts, ",")
+	case float64:
+		return strconv.FormatFloat(value, 'g', -1, 64)
+	}
+	return fmt.Sprint(field.Interface())
+}
+
+func set(field reflect.Value, text string) error {
+	switch dst := field.Addr().Interface().(type) {
+	case *slog.Level:
+		if text == "" {
+			return nil
+		}
+		if dst.UnmarshalText([]byte(text)) != nil {
+			return errors.New("want a log level: DEBUG, INFO, WARN or ERROR")
+		}
+		return nil
+	case *time.Duration:
+		d, err := seconds(text)
+		*dst = d
+		return err
+	case *[]string:
+		*dst = list(text)
+		return nil
+	case *[]time.Duration:
+		var durations []time.Duration
+		for _, one := range list(text) {
+			d, err := seconds(one)
+			if err != nil {
+				return err
+			}
+			durations = append(durations, d)
+		}
+		*dst = durations
+		return nil
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(text)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(orZero(text))
+		if err != nil {
+			return errors.New("want true or false")
+		}
+		field.SetBool(b)
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		n, err := strconv.ParseInt(orZero(text), 10, field.Type().Bits())
+		if err != nil {
+			return errors.New("want a whole number")
+		}
+		field.SetInt(n)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(orZero(text), 64)
+		if err != nil {
+			return errors.New("want a number")
+		}
+		field.SetFloat(f)
+	default:
+		panic("host: no way to read a " + field.Type().String())
+	}
+	return nil
+}
+
+func seconds(text string) (time.Duration, error) {
+	const most = int64(1<<63-1) / int64(time.Second)
+	n, err := strconv.ParseInt(orZero(text), 10, 64)
+	if err != nil || n < 0 || n > most {
+		return 0, errors.New("want a whole number of seconds, not negative")
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+func orZero(text string) string {
+	if text == "" {
+		return "0"
+	}
+	return text
+}
+
+func list(text string) []string {
+	var out []string
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			out = append(out, one)
+		}
+	}
+	return out
+}

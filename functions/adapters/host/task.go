@@ -1,0 +1,50 @@
+package host
+
+import (
+	"context"
+	"log/slog"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/metric"
+)
+
+// Input is the part that every task's payload has.
+type Input struct {
+	Operation string `json:"operation"`
+	RequestID string `json:"request_id"`
+	Run       string `json:"run"`       // id of a run of the reconciliation, where the task is about one
+	Execution string `json:"execution"` // ARN
+}
+
+// LogArgs names the task in a log line.
+func (in Input) LogArgs() []any {
+	if in.Run != "" {
+		return []any{"operation", in.Operation, "run", in.Run, "execution", in.Execution}
+	}
+	return []any{"operation", in.Operation, "request_id", in.RequestID, "execution", in.Execution}
+}
+
+// Payload is a task's payload.
+type Payload interface{ LogArgs() []any }
+
+// Edge returns handle with its errors logged and in the form that Retry and Catch
+// of the state machine understand. An error that the machine retries is logged as
+// a warning. An error that someone must fix raises the alarm.
+func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		ctx = withLogArgs(ctx, in.LogArgs())
+		out, err := handle(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		code, level := ErrorCode(err), slog.LevelError
+		if code == access.CodeMisconfigure {
+			p.Metrics.Count(metric.Misconfigured, nil)
+		}
+		if code.Transient() {
+			level = slog.LevelWarn
+		}
+		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", ErrorMessage(err))...)
+		return out, ConvertError(err)
+	}
+}

@@ -1,0 +1,128 @@
+package identitycenter
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/adapters/host"
+)
+
+// Account is an account of the organization.
+type Account struct {
+	ID   string // twelve digits
+	Name string
+	// Management is set for the organization's management account, where it
+	// was listed by Organizations.
+	Management bool
+}
+
+// PermissionSet is a permission set of the instance.
+type PermissionSet struct {
+	ARN  string
+	Name string
+}
+
+// Group is a group of the identity store.
+type Group struct {
+	ID   string
+	Name string
+	// Provisioned: an identity provider manages it through SCIM. The Identity
+	// Store says so by the identifiers that the provider gave the group
+	// (ExternalIds).
+	Provisioned bool
+}
+
+// PermissionSetName is the name of the permission set with that ARN.
+func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	out, err := c.admin.DescribePermissionSet(ctx, &ssoadmin.DescribePermissionSetInput{
+		InstanceArn:      aws.String(in.arn),
+		PermissionSetArn: aws.String(arn),
+	})
+	if err != nil {
+		return "", host.AWSError(err, "look at the permission set")
+	}
+	if out.PermissionSet == nil {
+		return "", nil
+	}
+	return aws.ToString(out.PermissionSet.Name), nil
+}
+
+// Accounts are the organization's active accounts, in its order.
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	var accounts []Account
+	pages := organizations.NewListAccountsPaginator(c.org, &organizations.ListAccountsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, host.AWSError(err, "list accounts")
+		}
+		for _, a := range page.Accounts {
+			if a.State == orgtypes.AccountStateActive || a.State == "" && a.Status == orgtypes.AccountStatusActive {
+				accounts = append(accounts, Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id))})
+			}
+		}
+	}
+	return accounts, nil
+}
+
+// isManagement says whether the account is the management account, which every
+// account's ARN names: arn:aws:organizations::<management>:account/<org>/<id>.
+func isManagement(arn, id string) bool {
+	parts := strings.Split(arn, ":")
+	return len(parts) > 4 && id != "" && parts[4] == id
+}
+
+// PermissionSetARNs are the ARNs of the instance's permission sets. It is all
+// that Identity Center lists.
+func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var arns []string
+	pages := ssoadmin.NewListPermissionSetsPaginator(c.admin, &ssoadmin.ListPermissionSetsInput{
+		InstanceArn: aws.String(in.arn),
+		MaxResults:  aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, host.AWSError(err, "list permission sets")
+		}
+		arns = append(arns, page.PermissionSets...)
+	}
+	return arns, nil
+}
+
+// Groups are the identity store's groups.
+func (c *Client) Groups(ctx context.Context) ([]Group, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var groups []Group
+	pages := identitystore.NewListGroupsPaginator(c.store, &identitystore.ListGroupsInput{
+		IdentityStoreId: aws.String(in.identityStoreID),
+		MaxResults:      aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, host.AWSError(err, "list groups")
+		}
+		for _, g := range page.Groups {
+			groups = append(groups, Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName), Provisioned: len(g.ExternalIds) > 0})
+		}
+	}
+	return groups, nil
+}

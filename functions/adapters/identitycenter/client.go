@@ -1,0 +1,134 @@
+// Package identitycenter speaks to IAM Identity Center: who a person is, and
+// which assignments and memberships exist. It knows nothing of requests or
+// leases.
+//
+// Errors have the codes of functions/access: Throttled (20 calls a second for
+// most operations), Conflict (another operation on the same account and
+// permission set is under way), NotFound, Unavailable, Misconfigured, Internal.
+package identitycenter
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+	"github.com/aws/smithy-go"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+)
+
+// SSOAdminAPI is the part of Identity Center's API that the client uses.
+type SSOAdminAPI interface {
+	ListInstances(context.Context, *ssoadmin.ListInstancesInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error)
+	DescribePermissionSet(context.Context, *ssoadmin.DescribePermissionSetInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribePermissionSetOutput, error)
+	ListPermissionSets(context.Context, *ssoadmin.ListPermissionSetsInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsOutput, error)
+	ListAccountAssignments(context.Context, *ssoadmin.ListAccountAssignmentsInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListAccountAssignmentsOutput, error)
+	CreateAccountAssignment(context.Context, *ssoadmin.CreateAccountAssignmentInput, ...func(*ssoadmin.Options)) (*ssoadmin.CreateAccountAssignmentOutput, error)
+	DeleteAccountAssignment(context.Context, *ssoadmin.DeleteAccountAssignmentInput, ...func(*ssoadmin.Options)) (*ssoadmin.DeleteAccountAssignmentOutput, error)
+	DescribeAccountAssignmentCreationStatus(context.Context, *ssoadmin.DescribeAccountAssignmentCreationStatusInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribeAccountAssignmentCreationStatusOutput, error)
+	DescribeAccountAssignmentDeletionStatus(context.Context, *ssoadmin.DescribeAccountAssignmentDeletionStatusInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribeAccountAssignmentDeletionStatusOutput, error)
+	ListPermissionSetsProvisionedToAccount(context.Context, *ssoadmin.ListPermissionSetsProvisionedToAccountInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsProvisionedToAccountOutput, error)
+	ListAccountsForProvisionedPermissionSet(context.Context, *ssoadmin.ListAccountsForProvisionedPermissionSetInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListAccountsForProvisionedPermissionSetOutput, error)
+	ListAccountAssignmentsForPrincipal(context.Context, *ssoadmin.ListAccountAssignmentsForPrincipalInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListAccountAssignmentsForPrincipalOutput, error)
+	ListAccountAssignmentCreationStatus(context.Context, *ssoadmin.ListAccountAssignmentCreationStatusInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListAccountAssignmentCreationStatusOutput, error)
+}
+
+// IdentityStoreAPI is the part of the Identity Store's API that the client uses.
+type IdentityStoreAPI interface {
+	GetUserId(context.Context, *identitystore.GetUserIdInput, ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error)
+	DescribeUser(context.Context, *identitystore.DescribeUserInput, ...func(*identitystore.Options)) (*identitystore.DescribeUserOutput, error)
+	DescribeGroup(context.Context, *identitystore.DescribeGroupInput, ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error)
+	ListUsers(context.Context, *identitystore.ListUsersInput, ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error)
+	ListGroupMemberships(context.Context, *identitystore.ListGroupMembershipsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupMembershipsOutput, error)
+	ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error)
+	GetGroupMembershipId(context.Context, *identitystore.GetGroupMembershipIdInput, ...func(*identitystore.Options)) (*identitystore.GetGroupMembershipIdOutput, error)
+	CreateGroupMembership(context.Context, *identitystore.CreateGroupMembershipInput, ...func(*identitystore.Options)) (*identitystore.CreateGroupMembershipOutput, error)
+	DeleteGroupMembership(context.Context, *identitystore.DeleteGroupMembershipInput, ...func(*identitystore.Options)) (*identitystore.DeleteGroupMembershipOutput, error)
+}
+
+// OrganizationsAPI is the part of Organizations' API that the client uses. Only
+// Accounts needs it; where that is not called it may be nil.
+type OrganizationsAPI interface {
+	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
+}
+
+var (
+	_ SSOAdminAPI      = (*ssoadmin.Client)(nil)
+	_ IdentityStoreAPI = (*identitystore.Client)(nil)
+	_ OrganizationsAPI = (*organizations.Client)(nil)
+)
+
+// Client is one instance of Identity Center. It is safe for concurrent use.
+type Client struct {
+	admin SSOAdminAPI
+	store IdentityStoreAPI
+	org   OrganizationsAPI
+	want  string // the configured instance; empty: the only one there is
+
+	mu       sync.Mutex
+	resolved *instance
+}
+
+type instance struct{ arn, identityStoreID string }
+
+// New is the instance with that ARN, or the organization's only one where it is
+// empty. The instance is looked up at the first call that needs it.
+func New(admin SSOAdminAPI, store IdentityStoreAPI, org OrganizationsAPI, instanceARN string) *Client {
+	return &Client{admin: admin, store: store, org: org, want: instanceARN}
+}
+
+// instance finds the instance and its identity store, once. Because it has been
+// seen, "not found" of a later call is about what the call named.
+func (c *Client) instance(ctx context.Context) (instance, error) {
+	const doing = "find Identity Center instance"
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.resolved != nil {
+		return *c.resolved, nil
+	}
+	var found []instance
+	pages := ssoadmin.NewListInstancesPaginator(c.admin, &ssoadmin.ListInstancesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return instance{}, host.AWSError(err, doing)
+		}
+		for _, i := range page.Instances {
+			if c.want == "" || c.want == aws.ToString(i.InstanceArn) {
+				found = append(found, instance{aws.ToString(i.InstanceArn), aws.ToString(i.IdentityStoreId)})
+			}
+		}
+	}
+	switch {
+	case len(found) == 1:
+		c.resolved = &found[0]
+		return found[0], nil
+	case len(found) > 1:
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there are %d; name one in the setting sso_instance_arn", doing, len(found))
+	case c.want != "":
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there is no %s in this region", doing, c.want)
+	default:
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there is none in this region", doing)
+	}
+}
+
+// notFound says whether err is Identity Center's word that what a call named
+// does not exist.
+func notFound(err error) bool {
+	var admin *types.ResourceNotFoundException
+	var store *idtypes.ResourceNotFoundException
+	return errors.As(err, &admin) || errors.As(err, &store)
+}
+
+// Denied says whether AWS refused err's call to this caller.
+func Denied(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied")
+}

@@ -1,0 +1,92 @@
+package identitycenter
+
+import (
+	"context"
+	"net/http"
+	"sso-elevator/functions/adapters/host"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+// OrganizationsEvery is the pause between two calls of Organizations: 4 a second.
+// It takes 8 ListAccounts calls a second from one account, and bursts of 12 (AWS
+// Organizations User Guide, "Quotas and service limits", throttling limits): so
+// two functions may list accounts side by side.
+const OrganizationsEvery = time.Second / 4
+
+// Paced is cfg with every call at least that long after the one before.
+func Paced(cfg aws.Config, every time.Duration) aws.Config {
+	return (&Pace{Every: every, Now: time.Now, Sleep: host.Sleep}).Config(cfg)
+}
+
+// Pace holds calls to AWS apart and counts them: every page and every repeated
+// attempt, because that is what a quota counts. All clients that are made with
+// its Config share it. It is safe for concurrent use.
+type Pace struct {
+	Every time.Duration // from one call to the next
+	Now   func() time.Time
+	// Sleep waits, or returns ctx's error.
+	Sleep func(context.Context, time.Duration) error
+
+	mu    sync.Mutex
+	next  time.Time
+	calls map[string]int
+}
+
+// Config is cfg with every call kept to the pace.
+func (p *Pace) Config(cfg aws.Config) aws.Config {
+	paced := cfg.Copy()
+	var client aws.HTTPClient = awshttp.NewBuildableClient()
+	if cfg.HTTPClient != nil {
+		client = cfg.HTTPClient
+	}
+	paced.HTTPClient = pacedClient{p, client}
+	return paced
+}
+
+// Calls is how many calls went out, by operation ("ListUsers").
+func (p *Pace) Calls() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := make(map[string]int, len(p.calls))
+	for name, n := range p.calls {
+		calls[name] = n
+	}
+	return calls
+}
+
+// turn enters a call, and says how long it has to wait.
+func (p *Pace) turn(operation string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.calls == nil {
+		p.calls = map[string]int{}
+	}
+	p.calls[operation]++
+	now := p.Now()
+	at := p.next
+	if at.Before(now) {
+		at = now
+	}
+	p.next = at.Add(p.Every)
+	return at.Sub(now)
+}
+
+type pacedClient struct {
+	pace *Pace
+	next aws.HTTPClient
+}
+
+func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
+	target := r.Header.Get("X-Amz-Target")
+	if wait := c.pace.turn(target[strings.LastIndexByte(target, '.')+1:]); wait > 0 {
+		if err := c.pace.Sleep(r.Context(), wait); err != nil {
+			return nil, err
+		}
+	}
+	return c.next.Do(r)
+}

@@ -1,0 +1,1290 @@
+package leases_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/leases"
+)
+
+// The model runs several requests for the same access against an Identity
+// Center that takes its time, in random interleavings of single calls, with
+// functions that are frozen, killed, answered by errors after the effect, or
+// given up by the state machine while they still run. It checks after every
+// step and at the end:
+//
+//   - while a request is active its access is there (but for table outages);
+//   - when all is quiet no access is left, and whoever comes next gets it and
+//     loses it again;
+//   - access that was there before is never deleted, and refused to everybody;
+//   - a request whose access somebody removed by hand says so (already_gone) only
+//     if it was not us who removed it, and says that we did (removed) only if we
+//     deleted it, or may have.
+//
+// Somebody removes an assignment by hand in some of the runs. With a membership
+// in a group instead of an account, they do so at any time and may make it anew:
+//
+//   - what they made is never deleted, nor granted, as long as each of our own
+//     creations got its answer;
+//   - what we made is deleted all the same.
+
+var (
+	modelRuns = flag.Int("runs", 500, "random runs of the model, for each kind of trouble")
+	modelSeed = flag.Uint64("seed", 0, "run only this seed, with its steps in the log")
+)
+
+type trouble struct {
+	name     string
+	faults   float64 // chance that a call of table or Identity Center is answered by an error
+	kills    float64 // chance, per step, that a function is killed
+	freezes  float64 // chance, per step, that a function stands still for a while
+	abandons float64 // chance, per look, that the state machine gives up a function that runs
+	outages  bool    // the table does not answer for minutes
+	// sleepers is the chance that an invocation stands still once, for most of
+	// the time it has, while the state machine gives it up, tries again, and
+	// everything else goes its way: quickly.
+	sleepers float64
+	calm     bool // operations of Identity Center never fail
+	// stops is the chance, per step of a state machine, that its execution is
+	// stopped: then the sweep comes, twice at once, and perhaps somebody starts
+	// the execution anew.
+	stops float64
+	// deletes is the chance that somebody deletes a request's row while it has
+	// access, or while that is being removed.
+	deletes float64
+	// reconciles: scans come by that remove what no lease holds.
+	reconciles bool
+}
+
+// quick scales a time down where the others are to get far beside a sleeper.
+func (t trouble) quick(d time.Duration) time.Duration {
+	if t.sleepers > 0 {
+		return d / 20
+	}
+	return d
+}
+
+var troubles = []trouble{
+	{name: "interleavings alone"},
+	{name: "killed and frozen", kills: 0.03, freezes: 0.05},
+	{name: "errors", faults: 0.08},
+	{name: "given up while they run", freezes: 0.1, abandons: 0.1},
+	{name: "sleepers", sleepers: 0.3, faults: 0.01},
+	{name: "sleepers and deaths", sleepers: 0.2, kills: 0.02},
+	{name: "all of it", faults: 0.05, kills: 0.02, freezes: 0.05, abandons: 0.05},
+	{name: "stopped and swept", stops: 0.02, freezes: 0.03},
+	{name: "stopped, swept and errors", stops: 0.01, faults: 0.04, kills: 0.02, freezes: 0.03, abandons: 0.03},
+	{name: "reconciled", reconciles: true, freezes: 0.03},
+	{name: "reconciled, sleepers", reconciles: true, sleepers: 0.2, faults: 0.01},
+	{name: "all of it and reconciled", reconciles: true, stops: 0.01, faults: 0.04, kills: 0.02, freezes: 0.05, abandons: 0.05},
+	{name: "rows deleted", deletes: 0.7, freezes: 0.03},
+	{name: "rows deleted and errors", deletes: 0.5, faults: 0.04, kills: 0.02, freezes: 0.03, abandons: 0.03},
+	{name: "rows deleted, stopped and swept", deletes: 0.5, stops: 0.01, freezes: 0.03},
+	{name: "table outages", faults: 0.03, kills: 0.01, freezes: 0.03, abandons: 0.03, outages: true},
+}
+
+func TestModel(t *testing.T) { testModel(t, subject) }
+
+func TestModelOfGroups(t *testing.T) { testModel(t, membership) }
+
+func testModel(t *testing.T, s access.Subject) {
+	for i, trouble := range troubles {
+		t.Run(trouble.name, func(t *testing.T) {
+			first, runs := uint64(i)*1_000_000+1, uint64(*modelRuns)
+			if *modelSeed != 0 {
+				first, runs = *modelSeed, 1
+			}
+			granted, foreign, byHand, stopped, drift := 0, 0, 0, 0, 0
+			removals := map[access.RemovalState]int{}
+			for seed := first; seed < first+runs; seed++ {
+				w := newWorld(seed, trouble, s)
+				w.verbose = *modelSeed != 0
+				w.run()
+				if w.violation != "" {
+					for _, line := range w.log {
+						t.Log(line)
+					}
+					t.Fatalf("seed %d: %s", seed, w.violation)
+				}
+				granted += w.grants
+				stopped += w.stopped
+				drift += w.drift
+				if w.foreign {
+					foreign++
+				}
+				if w.outlived {
+					byHand++
+				}
+				for _, r := range w.rows {
+					removals[r.Removal]++
+				}
+			}
+			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases, %d executions stopped, foreign access removed %d times, removals %v",
+				runs, granted, foreign, byHand, stopped, drift, removals)
+			if runs >= 500 && removals[access.RemovalAlreadyGone] == 0 {
+				t.Error("no access is removed by hand before its end: it shows nothing")
+			}
+			if *modelSeed == 0 && (stopped < int(runs)/4 && trouble.stops > 0 || drift < int(runs)/10 && trouble.reconciles) {
+				t.Error("hardly anything is stopped, or removed as drift: it shows nothing")
+			}
+			if *modelSeed == 0 && (granted < int(runs)/2 || foreign == 0 && !trouble.reconciles) {
+				t.Error("the model hardly grants anything: it shows nothing")
+			}
+			if *modelSeed == 0 && s.Kind == access.KindGroup && !trouble.reconciles && byHand < int(runs)/20 {
+				t.Error("hardly a membership made by hand outlives a lease: it shows nothing")
+			}
+		})
+	}
+}
+
+// world is everything there is, and the clock.
+type world struct {
+	rng     *rand.Rand
+	trouble trouble
+	now     time.Time
+	outage  [2]time.Time // the table does not answer from, until
+	procs   []*proc
+
+	rows   map[string]access.Request
+	leases map[string]access.Lease
+	// removals are how removals of findings ended, latest the latest one;
+	// deletions are those that Identity Center accepted for a finding.
+	removals  map[access.FindingRef]access.DriftRemoval
+	latest    access.DriftRemoval
+	deletions int
+
+	subject    access.Subject
+	exists     bool
+	foreign    bool // exists before everything
+	operations []*operation
+
+	// Of memberships.
+	member   string         // the id of the one that is there
+	made     int            // how many were made, by whomever
+	byHand   map[string]int // those made by hand, and at which step
+	removed  bool           // somebody has removed one by hand
+	outlived bool           // one that was made by hand was there when all was over
+	acquires []*proc        // invocations of grant that wrote a lease
+	steps    int            // of the scheduler
+	unsureAt int            // the last step at which a creation was without its answer
+	blind    bool           // taken away without the table
+
+	// before is called ahead of each call in tests without scheduler; an
+	// error of it is the call's answer.
+	before func(what string) error
+	calls  []string
+
+	// Who removed the access, whatever the system believes.
+	removedAt   int             // the step at which it went last
+	removedHand bool            // by hand
+	deletedAt   int             // the last step at which a deletion was accepted
+	goneBefore  bool            // somebody else had removed it when its removal began
+	claimedAt   time.Time       // when the first deletion was claimed after that
+	foundGone   map[string]bool // requests whose access somebody else had removed when we came
+	grantedAt   map[string]int  // the step at which a request was granted
+	requests    int
+
+	// deleted are the requests whose rows somebody deleted while they held the
+	// access, and whether it was being removed by then.
+	deleted map[string]bool
+
+	active    map[string]bool
+	grants    int
+	stopped   int // executions
+	drift     int // foreign access that was removed
+	violation string
+	verbose   bool
+	log       []string
+}
+
+type operation struct {
+	id     string
+	create bool
+	doneAt time.Time
+	status identitycenter.Status
+	reason string
+	fails  bool
+}
+
+var subject = access.Subject{
+	Target:      access.Target{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly", PermissionSetARN: "arn:ps-1"},
+	PrincipalID: "p-1",
+}
+
+var membership = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
+
+func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	w := &world{
+		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
+		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
+		removals: map[access.FindingRef]access.DriftRemoval{},
+	}
+	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
+		w.foreign, w.exists = true, true
+		if w.group() {
+			w.join(true)
+		}
+	} else if w.group() || rng.IntN(3) == 0 {
+		w.start(&proc{name: "by hand"}, w.meddle)
+	}
+	if trouble.reconciles {
+		w.start(&proc{name: "reconcile"}, w.reconcile)
+		w.start(&proc{name: "reconcile-2"}, w.reconcile)
+	}
+	if trouble.reconciles || trouble.stops > 0 {
+		w.start(&proc{name: "look"}, w.lookAtLease)
+	}
+	if trouble.deletes > 0 && trouble.stops > 0 {
+		w.start(&proc{name: "look-again"}, w.lookForRowless)
+	}
+	if trouble.outages {
+		from := w.now.Add(w.upTo(200 * time.Second))
+		w.outage = [2]time.Time{from, from.Add(w.upTo(300 * time.Second))}
+	}
+	for i := range 1 + rng.IntN(4) {
+		w.request(fmt.Sprint("r", i))
+	}
+	return w
+}
+
+// enter puts an approved request's row into the table.
+func (w *world) enter(id string) {
+	w.rows[id] = access.Request{
+		ID: id, Target: w.subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
+		Requester: access.Person{PrincipalID: w.subject.PrincipalID},
+	}
+}
+
+// request starts a machine.
+func (w *world) request(id string) {
+	w.enter(id)
+	w.requests++
+	if w.chance(w.trouble.deletes) {
+		w.start(&proc{name: id + "-deleted"}, func(p *proc) { w.deleteRow(p, id) })
+	}
+	w.start(&proc{name: id, stoppable: true, own: true}, func(p *proc) { w.machine(p, id) })
+}
+
+// execute runs body as an execution, which may be stopped.
+func (w *world) execute(p *proc, id string, body func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(stopped); !ok {
+				panic(r)
+			}
+			w.logf(p, "is stopped")
+			w.stopped++
+			delete(w.active, id)
+			for range 2 {
+				w.start(&proc{name: id + "-sweep"}, func(p *proc) { w.sweep(p, id) })
+			}
+			if w.rng.IntN(3) == 0 {
+				w.start(&proc{name: id + "-redriven", own: true}, func(p *proc) {
+					p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(200 * time.Second)))
+					p.step()
+					w.machine(p, id)
+				})
+			}
+		}
+	}()
+	body()
+}
+
+type stopped struct{}
+
+// mayStop stops the execution now and then.
+func (w *world) mayStop(p *proc) {
+	if p.stoppable && w.chance(w.trouble.stops) {
+		panic(stopped{})
+	}
+}
+
+// sweep is what the reconcile machine does for a request whose execution is gone.
+func (w *world) sweep(p *proc, id string) {
+	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
+	p.step()
+	r, there := w.rows[id]
+	if !there {
+		return // the sweep goes by rows; a lease without one is for the look at leases
+	}
+	w.logf(p, "gives it up")
+	r.Tombstone = true
+	w.rows[id] = r
+	delete(w.active, id) // an execution that was started anew meanwhile
+	w.remove(p, id)
+}
+
+// deleteRow deletes the request's row at some time while it holds the access. From
+// then on nobody but the lease knows of it.
+func (w *world) deleteRow(p *proc, id string) {
+	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(150 * time.Second)))
+	p.step()
+	for range 200 {
+		_, there := w.rows[id]
+		lease := w.leases[w.subject.Key()]
+		if holder, holds := lease.Holders[id]; there && holds && !holder.End.IsZero() {
+			w.logf(p, "deletes the row")
+			w.deleted[id] = !w.rows[id].RevokingAt.IsZero() || lease.State == access.LeaseDeleting
+			delete(w.rows, id)
+			delete(w.active, id)
+			return
+		}
+		p.wakeAt = w.now.Add(w.trouble.quick(2 * time.Second))
+		p.step()
+	}
+}
+
+// drifting says that what is there belongs to no request: somebody has begun to
+// remove it as drift.
+func (w *world) drifting() bool {
+	lease, found := w.leases[w.subject.Key()]
+	return found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0
+}
+
+// gone enters that access was deleted that was there before.
+func (w *world) gone(what string) {
+	if !w.drifting() {
+		w.violation = what
+		return
+	}
+	w.drift++
+	w.foreign = false
+}
+
+// reconcile is a scan, and then the removal of what it found, some times.
+func (w *world) reconcile(p *proc) {
+	for i := range 1 + w.rng.IntN(3) {
+		ref := access.FindingRef{Run: p.name, Index: i}
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
+		p.step()
+		f := access.Finding{Subject: w.subject, MembershipID: w.member}
+		if !w.exists {
+			continue
+		}
+		p.step() // assignments first, then the lease
+		if _, held := w.leases[w.subject.Key()]; held {
+			continue
+		}
+		w.logf(p, "finds what nobody holds")
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
+		p.step()
+		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref, nil) }) == nil {
+			w.settledDrift(p, ref)
+		}
+	}
+}
+
+// lookAtLease sweeps the lease at any time, also while requests hold it: an
+// index that is behind, or a person, may say so.
+func (w *world) lookAtLease(p *proc) {
+	for range 1 + w.rng.IntN(5) {
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
+		p.step()
+		_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
+			_, err := l.Settle(ctx, w.subject.Key(), false)
+			return err
+		})
+	}
+}
+
+// lookForRowless sweeps the lease, and then the requests that got new rows by
+// that, until no request without a row holds it.
+func (w *world) lookForRowless(p *proc) {
+	for range 200 {
+		p.wakeAt = w.now.Add(w.trouble.quick(60 * time.Second))
+		p.step()
+		lease := w.leases[w.subject.Key()]
+		for id, holder := range lease.Holders {
+			if _, there := w.rows[id]; !there && !holder.End.After(w.now) {
+				_ = w.task(p, 10, "settle", func(ctx context.Context, l *leases.Leases) error {
+					_, err := l.Settle(ctx, w.subject.Key(), false)
+					return err
+				})
+				break
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(w.rows)) {
+			if r := w.rows[id]; r.Rebuilt != nil && r.RevokedAt.IsZero() && r.End.Before(w.now) {
+				w.remove(p, id)
+			}
+		}
+	}
+}
+
+// settled is the sweep of a lease that no request holds.
+func (w *world) settled(p *proc) {
+	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
+		_, err := l.Settle(ctx, w.subject.Key(), false)
+		return err
+	})
+}
+
+// settledDrift is the end of a run's removal of a finding.
+func (w *world) settledDrift(p *proc, ref access.FindingRef) {
+	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
+		result, err := l.SettleDrift(ctx, w.subject.Key(), ref)
+		if err == nil && w.removals[ref].Result != result {
+			w.violation = fmt.Sprintf("the removal of %v ended with %q, and is recorded as %q", ref, result, w.removals[ref].Result)
+		}
+		return err
+	})
+}
+
+func (w *world) untilSettled(p *proc, settle func(context.Context, *leases.Leases) error) {
+	for {
+		err := w.task(p, 20, "settle", settle)
+		if err == nil || access.CodeOf(err) == access.CodeHeld {
+			return
+		}
+		p.wakeAt = w.now.Add(w.trouble.quick(60 * time.Second))
+		p.step()
+	}
+}
+
+func (w *world) group() bool { return w.subject.Kind == access.KindGroup }
+
+// join makes the membership.
+func (w *world) join(byHand bool) (id string) {
+	w.made++
+	id = fmt.Sprint("m-", w.made)
+	if byHand {
+		w.byHand[id] = w.steps
+	}
+	w.member, w.exists = id, true
+	return id
+}
+
+// meddle is somebody who removes the membership by hand, and makes it anew,
+// as often as not at once.
+func (w *world) meddle(p *proc) {
+	for range w.rng.IntN(4) {
+		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
+		p.step()
+		if !w.exists || !w.group() && (&center{w, nil}).busy() {
+			continue
+		}
+		w.logf(p, "removes the access %s", w.member)
+		w.vanishes(true)
+		w.member, w.removed = "", true
+		if !w.group() {
+			continue // one that is made by hand has nothing to tell it by
+		}
+		if w.rng.IntN(2) == 0 {
+			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
+			p.step()
+		}
+		if w.member == "" && w.rng.IntN(4) > 0 {
+			w.logf(p, "makes %s", w.join(true))
+		}
+	}
+}
+
+// vanishes notes that the access goes, and who removed it.
+func (w *world) vanishes(byHand bool) {
+	w.exists, w.removedAt, w.removedHand = false, w.steps, byHand
+}
+
+// wantTruth holds what a row says of the end of its access to what happened.
+func (w *world) wantTruth(id string, state access.RemovalState) {
+	switch {
+	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
+		w.violation = id + " says that somebody else removed its access, and nobody did"
+	case state == access.RemovalDone && w.requests == 1 && w.trouble.none() && w.deletedAt < w.grantedAt[id] && w.goneBefore &&
+		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.FirstWithin-2*time.Second: // which it takes to begin
+		w.violation = id + " says that we removed its access, and nothing was deleted since its grant"
+	}
+}
+
+// none reports whether nothing but time goes wrong.
+func (t trouble) none() bool { return t == trouble{name: t.name, calm: t.calm} }
+
+// tellable says that the membership was made by hand and that this can be told:
+// since it was there no creation of ours was without its answer, and the table
+// was there to be asked.
+func (w *world) tellable(id string) bool {
+	at, byHand := w.byHand[id]
+	return byHand && !w.blind && at > w.unsureAt
+}
+
+// unanswered says whether some creation may be without its answer: a grant that
+// has written a lease runs still, or did not end well.
+func (w *world) unanswered() bool {
+	for _, p := range w.acquires {
+		if !p.done || p.err != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *world) upTo(d time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(d))) }
+
+func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+func (w *world) logf(p *proc, format string, args ...any) {
+	if w.verbose {
+		w.log = append(w.log, fmt.Sprintf("%8s %-12s %s", w.now.Sub(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)).Round(time.Millisecond), p.name, fmt.Sprintf(format, args...)))
+	}
+}
+
+// proc is something that runs: a machine, or an invocation of a function. Only
+// one runs at a time; it hands over at every step.
+type proc struct {
+	name      string
+	deadline  time.Time // zero: a machine, which nothing kills
+	wakeAt    time.Time
+	stoppable bool // an execution
+	granted   bool // an execution whose Grant succeeded
+	own       bool // the request's own execution
+	sleepAt   int  // the step at which it falls asleep; 0: it does not
+	asleep    bool
+	done      bool
+	err       error
+
+	resume chan bool // false: die
+	yield  chan struct{}
+}
+
+type killed struct{}
+
+func (w *world) start(p *proc, body func(*proc)) *proc {
+	p.resume, p.yield = make(chan bool), make(chan struct{})
+	p.wakeAt = w.now
+	w.procs = append(w.procs, p)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				if _, ok := r.(killed); !ok {
+					panic(r)
+				}
+				p.err = access.Errorf(access.CodeUnavailable, "killed")
+			}
+			p.done = true
+			p.yield <- struct{}{}
+		}()
+		if !<-p.resume {
+			panic(killed{})
+		}
+		body(p)
+	}()
+	return p
+}
+
+// step hands over, and comes back when the scheduler says so.
+func (p *proc) step() {
+	p.yield <- struct{}{}
+	if !<-p.resume {
+		panic(killed{})
+	}
+}
+
+// run lets everything happen, looks at what is left, and then sends one more
+// request through, without trouble.
+func (w *world) run() {
+	w.schedule()
+	if w.drifting() {
+		// Left by a function that came late: the look for leases finds it.
+		w.start(&proc{name: "sweep"}, w.settled)
+		w.schedule()
+	}
+	w.check()
+	if w.violation != "" || w.foreign {
+		return
+	}
+	w.trouble = trouble{name: "none", calm: true}
+	w.outage = [2]time.Time{}
+	w.member, w.exists = "", false // what was made by hand would be in the way
+	before := w.grants
+	w.request("next")
+	w.schedule()
+	w.check()
+	switch {
+	case w.violation != "":
+	case w.grants != before+1:
+		w.violation = "whoever comes next does not get the access"
+	case len(w.leases) > 0:
+		w.violation = "whoever comes next leaves a lease"
+	}
+}
+
+func (w *world) schedule() {
+	started := w.now
+	for w.violation == "" {
+		var running, ready []*proc
+		for _, p := range w.procs {
+			if p.done {
+				continue
+			}
+			running = append(running, p)
+			if !p.wakeAt.After(w.now) {
+				ready = append(ready, p)
+			}
+		}
+		w.procs = running
+		if len(running) == 0 {
+			break
+		}
+		if w.now.Sub(started) > 24*time.Hour {
+			w.violation = "a removal does not come to an end"
+			break
+		}
+		if len(ready) == 0 || w.rng.IntN(20) == 0 {
+			w.advance(running, len(ready) == 0)
+			continue
+		}
+		p := ready[w.rng.IntN(len(ready))]
+		live := true
+		if !p.deadline.IsZero() {
+			if w.chance(w.trouble.freezes) {
+				p.wakeAt = w.now.Add(w.upTo(45 * time.Second))
+				w.logf(p, "frozen until %s", p.wakeAt.Format("15:04:05"))
+				continue
+			}
+			if p.sleepAt--; p.sleepAt == 0 {
+				p.asleep = true
+				p.wakeAt = p.deadline.Add(-time.Second - w.upTo(15*time.Second))
+				w.logf(p, "asleep until %s", p.wakeAt.Format("15:04:05"))
+				continue
+			}
+			live = w.now.Before(p.deadline) && !w.chance(w.trouble.kills)
+		}
+		if !live {
+			w.logf(p, "killed")
+		}
+		if w.steps++; w.unanswered() {
+			w.unsureAt = w.steps
+		}
+		p.resume <- live
+		<-p.yield
+		w.settle()
+		for id, active := range w.active {
+			if active && !w.exists && !w.trouble.outages && !w.removed {
+				w.violation = fmt.Sprintf("%s is active and has no access", id)
+			}
+		}
+	}
+	for _, p := range w.procs { // after a violation
+		for !p.done {
+			p.resume <- false
+			<-p.yield
+		}
+	}
+}
+
+// check is for when all is over.
+func (w *world) check() {
+	if w.violation != "" {
+		return
+	}
+	removed := 0
+	for _, r := range w.removals {
+		if r.Result == access.DriftRemoved {
+			removed++
+		}
+	}
+	if removed > w.deletions {
+		w.violation = fmt.Sprintf("%d removals are recorded as ours, and Identity Center accepted %d deletions for them", removed, w.deletions)
+		return
+	}
+	w.now = w.now.Add(time.Hour)
+	w.settle()
+	_, byHand := w.byHand[w.member]
+	w.outlived = w.outlived || byHand && !w.foreign
+	switch {
+	case w.exists && !byHand && !w.foreign:
+		w.violation = "all is over, and the access is still there"
+	case !w.exists && w.foreign:
+		w.violation = "access that was there before is gone"
+	case w.drifting():
+		w.violation = "all is over, and a lease of drift is left"
+	case w.foreign && w.grants > 0:
+		w.violation = "access that was there before was granted"
+	}
+	for _, lease := range w.leases {
+		for id := range lease.Holders {
+			if r := w.rows[id]; r.RevokedAt.IsZero() {
+				w.violation = fmt.Sprintf("all is over, and %s still holds a lease", id)
+			}
+		}
+	}
+	for id, leaving := range w.deleted {
+		// Where the removal had begun, whoever comes next may have given the lease
+		// up before the new row was there.
+		if _, there := w.rows[id]; !there && !leaving {
+			w.violation = id + " held access when its row was deleted, and nothing says that it ended"
+		}
+	}
+	for id, r := range w.rows {
+		if r.RevokedAt.IsZero() {
+			w.violation = id + " is over, and its row does not say so"
+		}
+	}
+}
+
+// advance moves the clock: a bit, or to when the next one wakes up.
+func (w *world) advance(running []*proc, all bool) {
+	if !all {
+		w.now = w.now.Add(w.upTo(w.trouble.quick(2 * time.Second)))
+		w.settle()
+		return
+	}
+	next := running[0].wakeAt
+	for _, p := range running {
+		if p.wakeAt.Before(next) {
+			next = p.wakeAt
+		}
+	}
+	w.now = next
+	w.settle()
+}
+
+// settle ends the operations of Identity Center that are due.
+func (w *world) settle() {
+	for _, op := range w.operations {
+		if op.status != identitycenter.StatusInProgress || op.doneAt.After(w.now) {
+			continue
+		}
+		op.status = identitycenter.StatusSucceeded
+		if op.fails {
+			op.status = identitycenter.StatusFailed
+		} else if op.create {
+			w.exists = true
+		} else {
+			if w.foreign {
+				w.gone("access that was there before was deleted")
+			}
+			if w.exists {
+				w.vanishes(false)
+			}
+		}
+	}
+}
+
+// invoke runs a function as the state machine does: it waits for its end, or
+// gives it up.
+func (w *world) invoke(machine *proc, name string, body func(ctx context.Context, l *leases.Leases) error) error {
+	p := &proc{name: machine.name + "." + name, deadline: w.now.Add(30 * time.Second)}
+	if w.chance(w.trouble.sleepers) {
+		p.sleepAt = 1 + w.rng.IntN(24)
+	}
+	w.start(p, func(p *proc) {
+		ctx := deadline{context.Background(), p.deadline}
+		l := &leases.Leases{
+			Table: &table{w, p}, IdentityCenter: &center{w, p}, Readers: 1, // a function makes one step at a time
+			Now: func() time.Time { return w.now },
+			Sleep: func(_ context.Context, d time.Duration) error {
+				p.wakeAt = w.now.Add(d)
+				p.step()
+				return nil
+			},
+		}
+		p.err = body(ctx, l)
+		w.logf(p, "returns %v", p.err)
+	})
+	timeout := w.now.Add(35 * time.Second)
+	for !p.done {
+		if w.now.After(timeout) || p.asleep || w.chance(w.trouble.abandons) {
+			w.logf(p, "is given up")
+			return access.Errorf(access.CodeUnavailable, "given up")
+		}
+		w.mayStop(machine)
+		machine.wakeAt = w.now.Add(w.upTo(w.trouble.quick(time.Second)))
+		machine.step()
+	}
+	return p.err
+}
+
+type deadline struct {
+	context.Context
+	at time.Time
+}
+
+func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// sleep lets time go by in a state machine.
+func (w *world) sleep(p *proc, d time.Duration) {
+	w.mayStop(p)
+	p.wakeAt = w.now.Add(d)
+	p.step()
+}
+
+// task is a Task with its retries.
+func (w *world) task(p *proc, tries int, name string, body func(context.Context, *leases.Leases) error) error {
+	for try := 1; ; try++ {
+		err := w.invoke(p, name, body)
+		switch access.CodeOf(err) {
+		case access.CodeThrottled, access.CodeConflict, access.CodeInProgress, access.CodeUnavailable, access.CodeLeaseDeleting:
+		default:
+			return err
+		}
+		if try == tries {
+			return err
+		}
+		w.sleep(p, w.trouble.quick(time.Second+w.upTo(4*time.Second)))
+	}
+}
+
+// machine is the request machine from Grant to the end, with its retries.
+func (w *world) machine(p *proc, id string) {
+	w.execute(p, id, func() {
+		w.sleep(p, w.upTo(w.trouble.quick(100*time.Second)))
+		// The grant function: it reads the row, which must not be over, first.
+		grant := func(step func(*leases.Leases, context.Context, access.Request) error) func(context.Context, *leases.Leases) error {
+			return func(ctx context.Context, l *leases.Leases) error {
+				r, err := l.Table.Get(ctx, id)
+				if err != nil {
+					return err
+				}
+				if r.Tombstone || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
+					return access.Errorf(access.CodeRefused, "over")
+				}
+				return step(l, ctx, r)
+			}
+		}
+		err := w.task(p, 20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error { return l.Acquire(ctx, r) }))
+		if err == nil {
+			p.granted = true
+			err = w.task(p, 20, "confirm", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error {
+				_, err := l.Confirm(ctx, r)
+				return err
+			}))
+		}
+		if err == nil {
+			w.grants++
+			r, there := w.rows[id]
+			w.active[id] = there && !r.Tombstone
+			w.logf(p, "active")
+			w.sleep(p, w.upTo(w.trouble.quick(120*time.Second)))
+			delete(w.active, id)
+			w.logf(p, "over")
+		}
+		w.remove(p, id)
+	})
+}
+
+// remove goes round until the request's access is gone.
+func (w *world) remove(p *proc, id string) {
+	entered, round := w.now, 0
+	// The revoke function.
+	revoke := func(wait bool) func(context.Context, *leases.Leases) error {
+		return func(ctx context.Context, l *leases.Leases) error {
+			var err error
+			for try := 1; ; try++ {
+				if p.own && round == 0 && !wait {
+					_, err = l.Start(ctx, id, "arn:"+id, entered)
+				} else {
+					_, err = l.Release(ctx, id, p.execution(id), wait)
+				}
+				if access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable) {
+					var known bool
+					if known, err = l.Rebuild(ctx, id, p.execution(id), p.granted, w.subject); known && err == nil {
+						_, err = l.Release(ctx, id, p.execution(id), wait)
+					} else if err == nil {
+						return w.withoutLease(ctx, l, id, p)
+					}
+				}
+				if !errors.Is(err, leases.ErrTable) || try == 6 {
+					break
+				}
+				_ = l.Sleep(ctx, time.Second)
+			}
+			if errors.Is(err, leases.ErrTable) && p.granted && (w.trouble.outages || w.trouble.faults == 0) {
+				w.blind = true
+				_ = l.TakeAway(ctx, id, w.subject, false)
+			}
+			return err
+		}
+	}
+	for ; ; round++ {
+		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists {
+			w.logf(p, "gives up: nothing is left, and nothing is known")
+			return
+		}
+		if w.task(p, 10, "revoke", revoke(false)) == nil && w.task(p, 20, "absent", revoke(true)) == nil {
+			w.logf(p, "done: %s", w.rows[id].Removal)
+			return
+		}
+		w.sleep(p, w.trouble.quick(60*time.Second))
+	}
+}
+
+// withoutLease is what the revoke function does where the table has neither row
+// nor lease.
+func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p *proc) error {
+	noRow := access.Errorf(access.CodeNotFound, "there is no request %q", id)
+	if !p.granted || w.trouble.faults > 0 {
+		return noRow
+	}
+	w.blind = true // nothing tells one membership from another
+	if err := l.TakeAway(ctx, id, w.subject, true); err != nil {
+		return err
+	}
+	if gone, err := l.Gone(ctx, id, w.subject); err != nil {
+		return err
+	} else if !gone {
+		return access.Errorf(access.CodeInProgress, "still there")
+	}
+	return noRow
+}
+
+// execution is the ARN of the execution that runs for the request.
+func (p *proc) execution(id string) string {
+	if p.own {
+		return "arn:" + id
+	}
+	return "arn:sweep"
+}
+
+// call is one call of table or Identity Center: it may never arrive, arrive and
+// not be answered, or be answered late.
+func (w *world) call(p *proc, what string, isTable bool, effect func() error) error {
+	if p == nil {
+		return w.direct(what, effect)
+	}
+	p.step()
+	down := isTable && !w.now.Before(w.outage[0]) && w.now.Before(w.outage[1])
+	if down || w.chance(w.trouble.faults/2) {
+		w.logf(p, "%s: does not arrive", what)
+		return access.Errorf(access.CodeUnavailable, "%s: no answer", what)
+	}
+	err := effect()
+	w.logf(p, "%s: %v", what, err)
+	p.step()
+	if w.chance(w.trouble.faults / 2) {
+		return access.Errorf(access.CodeUnavailable, "%s: no answer", what)
+	}
+	return err
+}
+
+type table struct {
+	w *world
+	p *proc
+}
+
+var _ leases.Table = (*table)(nil)
+
+func (t *table) row(what, id string, change func(*access.Request) error) (r access.Request, err error) {
+	err = t.w.call(t.p, what, true, func() error {
+		var there bool
+		if r, there = t.w.rows[id]; !there {
+			return access.Errorf(access.CodeNotFound, "there is no request %q", id)
+		}
+		if err := change(&r); err != nil {
+			return err
+		}
+		t.w.rows[id] = r
+		return nil
+	})
+	return r, err
+}
+
+func (t *table) Get(_ context.Context, id string) (access.Request, error) {
+	return t.row("Get "+id, id, func(*access.Request) error { return nil })
+}
+
+func (t *table) Granted(_ context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+	return t.row("Granted "+id, id, func(r *access.Request) error {
+		switch {
+		case !r.GrantedAt.IsZero():
+		case r.Tombstone, !r.RevokingAt.IsZero():
+			return access.Errorf(access.CodeLost, "over")
+		default:
+			r.GrantedAt, r.End, r.GroupMembershipID = at, end, membershipID
+			t.w.grantedAt[id] = t.w.steps
+			if t.w.tellable(membershipID) {
+				t.w.violation = "a membership made by hand was granted"
+			}
+		}
+		return nil
+	})
+}
+
+func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Time) (access.Request, error) {
+	return t.row("BeginRevoke "+id, id, func(r *access.Request) error {
+		if execution != r.ExecutionARN && r.RevokingAt.IsZero() && !r.Tombstone {
+			return access.Errorf(access.CodeRefused, "not the request's own execution")
+		}
+		// The function of an execution that was stopped comes late, when one
+		// that was started anew has granted: what was told to go goes.
+		delete(t.w.active, id)
+		if r.RevokingAt.IsZero() {
+			r.RevokingAt = at
+			t.w.goneBefore, t.w.claimedAt = !t.w.exists && t.w.removedHand, time.Time{}
+		}
+		return nil
+	})
+}
+
+func (t *table) Rebuild(_ context.Context, b access.Rebuilt) error {
+	return t.w.call(t.p, "Rebuild "+b.ID, true, func() error {
+		if _, there := t.w.rows[b.ID]; !there {
+			t.w.rows[b.ID] = rebuilt(b)
+		}
+		return nil
+	})
+}
+
+// rebuilt is the row that the store makes.
+func rebuilt(b access.Rebuilt) (r access.Request) {
+	text, err := json.Marshal(map[string]any{"rebuilt": b, "revoking_at": b.At})
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func (t *table) Revoked(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+	if r.RevokingAt.IsZero() {
+		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
+	}
+	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
+		if r.RevokedAt.IsZero() {
+			r.RevokedAt, r.Removal = at, state
+			t.w.wantTruth(r.ID, state)
+		}
+		return nil
+	})
+}
+
+func (t *table) Lease(_ context.Context, key string) (l access.Lease, found bool, err error) {
+	err = t.w.call(t.p, "Lease", true, func() error {
+		l, found = t.w.leases[key]
+		if found {
+			l.Holders = copyOf(l.Holders)
+		}
+		return nil
+	})
+	if err != nil {
+		return access.Lease{}, false, err
+	}
+	return l, found, nil
+}
+
+func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error {
+	return t.w.call(t.p, fmt.Sprintf("PutLease %s %d holders", l.State, len(l.Holders)), true, func() error {
+		if t.w.leases[l.Key].Version != expect {
+			return access.Errorf(access.CodeLost, "version")
+		}
+		if l.State == access.LeaseDeleting && l.SettlesAt.After(t.w.leases[l.Key].SettlesAt) && t.w.claimedAt.IsZero() {
+			t.w.claimedAt = t.w.now
+		}
+		if l.Missing && !t.w.leases[l.Key].Missing {
+			_, anew := t.w.byHand[t.w.member] // since we looked
+			for id := range l.Holders {
+				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists || anew)
+			}
+		}
+		l.Holders = copyOf(l.Holders)
+		t.w.leases[l.Key] = l
+		if t.p != nil && strings.HasSuffix(t.p.name, ".grant") && !slices.Contains(t.w.acquires, t.p) {
+			t.w.acquires = append(t.w.acquires, t.p)
+		}
+		return nil
+	})
+}
+
+func (t *table) DeleteLease(_ context.Context, key string, expect int64) error {
+	return t.w.call(t.p, "DeleteLease", true, func() error {
+		if l, there := t.w.leases[key]; !there || l.Version != expect {
+			return access.Errorf(access.CodeLost, "version")
+		}
+		delete(t.w.leases, key)
+		return nil
+	})
+}
+
+func (t *table) Removal(_ context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
+	err = t.w.call(t.p, "Removal", true, func() error {
+		r, found = t.w.removals[ref]
+		return nil
+	})
+	return r, found && err == nil, err
+}
+
+func (t *table) LatestRemoval(_ context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
+	err = t.w.call(t.p, "LatestRemoval", true, func() error {
+		if t.w.latest.Subject == subject {
+			r, found = t.w.latest, true
+		}
+		return nil
+	})
+	return r, found, err
+}
+
+func (t *table) PutRemoval(_ context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
+	err := t.w.call(t.p, "PutRemoval "+string(r.Result), true, func() error {
+		if before, there := t.w.removals[r.FindingRef]; there {
+			r = before
+		}
+		t.w.removals[r.FindingRef], t.w.latest = r, r
+		return nil
+	})
+	return r, err
+}
+
+func copyOf(holders map[string]access.Holder) map[string]access.Holder {
+	copied := map[string]access.Holder{}
+	for id, holder := range holders {
+		copied[id] = holder
+	}
+	return copied
+}
+
+// center is Identity Center: operations take up to 20 s, one at a time for an
+// assignment, and fail now and then.
+type center struct {
+	w *world
+	p *proc
+}
+
+var _ leases.IdentityCenter = (*center)(nil)
+
+func (c *center) busy() bool {
+	for _, op := range c.w.operations {
+		if op.status == identitycenter.StatusInProgress {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *center) begin(create bool) string {
+	op := &operation{
+		id: fmt.Sprint("op", len(c.w.operations)), create: create,
+		doneAt: c.w.now.Add(c.w.upTo(c.w.trouble.quick(20 * time.Second))), status: identitycenter.StatusInProgress,
+		fails: !c.w.trouble.calm && c.w.chance(0.05),
+	}
+	c.w.operations = append(c.w.operations, op)
+	return op.id
+}
+
+func (c *center) Exists(context.Context, access.Subject) (exists bool, err error) {
+	err = c.w.call(c.p, "Exists", false, func() error {
+		exists = c.w.exists
+		return nil
+	})
+	return exists, err
+}
+
+func (c *center) MembershipID(context.Context, access.Subject) (id string, err error) {
+	err = c.w.call(c.p, "MembershipID", false, func() error {
+		id = c.w.member
+		return nil
+	})
+	return id, err
+}
+
+func (c *center) Create(context.Context, access.Subject) (id string, err error) {
+	err = c.w.call(c.p, "Create", false, func() error {
+		if c.w.group() {
+			if c.w.member != "" {
+				return access.Errorf(access.CodeConflict, "there is one")
+			}
+			id = c.w.join(false)
+			return nil
+		}
+		if c.busy() {
+			return access.Errorf(access.CodeConflict, "busy")
+		}
+		id = c.begin(true)
+		return nil
+	})
+	return id, err
+}
+
+func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string) (id string, err error) {
+	err = c.w.call(c.p, "Delete", false, func() error {
+		if c.w.group() {
+			return c.remove(membershipID)
+		}
+		switch {
+		case c.w.foreign && !c.w.drifting():
+			c.w.violation = "Delete of access that was there before"
+		case c.busy():
+			return access.Errorf(access.CodeConflict, "busy")
+		case !c.w.exists:
+			return access.Errorf(access.CodeNotFound, "nothing to delete")
+		}
+		if c.w.drifting() {
+			c.w.deletions++
+		}
+		id = c.begin(false)
+		c.w.deletedAt = c.w.steps
+		return nil
+	})
+	if c.w.group() && err == nil {
+		id = membershipID
+	}
+	return id, err
+}
+
+// remove removes the membership with that id, at once.
+func (c *center) remove(membershipID string) error {
+	switch {
+	case membershipID == "" || membershipID != c.w.member:
+		return access.Errorf(access.CodeNotFound, "there is none")
+	case c.w.foreign:
+		c.w.gone("Delete of a membership that was there before")
+	case c.w.tellable(membershipID) && !c.w.drifting():
+		c.w.violation = "Delete of a membership made by hand"
+	}
+	if c.w.drifting() {
+		c.w.deletions++
+	}
+	c.w.vanishes(false)
+	c.w.member, c.w.deletedAt = "", c.w.steps
+	return nil
+}
+
+func (c *center) look(what, id string) (op identitycenter.Operation, err error) {
+	err = c.w.call(c.p, what+" "+id, false, func() error {
+		if c.w.group() {
+			op.Status = identitycenter.StatusSucceeded
+			return nil
+		}
+		for _, o := range c.w.operations {
+			if o.id == id {
+				op = identitycenter.Operation{Status: o.status, Reason: o.reason}
+			}
+		}
+		return nil
+	})
+	return op, err
+}
+
+func (c *center) Creation(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
+	return c.look("Creation", id)
+}
+
+func (c *center) Deletion(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
+	return c.look("Deletion", id)
+}
+
+func (c *center) PendingCreation(context.Context, access.Subject) (pending bool, err error) {
+	err = c.w.call(c.p, "PendingCreation", false, func() error {
+		for _, op := range c.w.operations {
+			pending = pending || op.create && op.status == identitycenter.StatusInProgress
+		}
+		return nil
+	})
+	return pending, err
+}
+
+func (c *center) Vanished(context.Context, access.Subject) (bool, error) {
+	return false, c.w.call(c.p, "Vanished", false, func() error { return nil })
+}

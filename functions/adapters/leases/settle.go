@@ -1,0 +1,208 @@
+package leases
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+var errLost = access.Errorf(access.CodeLost, "the lease has changed")
+
+var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
+
+// RemoveDrift starts the deletion of access that no request holds, under a lease
+// without holders: a request for the same access waits until Settle has given
+// it up. Of memberships it deletes the one that was found, and no other. nil
+// means that the deletion is started, or that there is nothing to delete, or
+// that the removal of this finding ended before. The lease names the finding,
+// ref, for whoever ends what begins here. If the access is gone already, that is
+// recorded at once.
+//
+// reserve, if not nil, is called once before the deletion starts; an error of
+// it is returned, and nothing is deleted.
+//
+// Errors: Held where a request holds the access by now, or is getting or
+// leaving it; InProgress while another membership in its place is being removed;
+// those of reserve, and those of table and Identity Center.
+func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
+	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
+		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
+	}
+	for range lostTries {
+		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
+		switch {
+		case err != nil:
+			return err
+		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
+			if f.Kind == access.KindGroup && !lease.Made(f.MembershipID) {
+				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
+			}
+			return nil // begun before
+		case found:
+			return errHeld
+		}
+		// After the lease: what is settled has its result before its lease goes.
+		if _, ended, err := l.Table.Removal(ctx, ref); ended || err != nil {
+			return err
+		}
+		lease = access.Lease{Key: f.Subject.Key(), Subject: f.Subject, State: access.LeaseDeleting, Holders: map[string]access.Holder{}, Drift: &ref}
+		if f.MembershipID != "" {
+			lease.MembershipIDs = []string{f.MembershipID}
+		}
+		seen, err := l.look(ctx, lease)
+		if err != nil {
+			return err
+		}
+		if !seen.there {
+			_, err := l.ended(ctx, ref, lease.Key, access.DriftAlreadyGone)
+			return err
+		}
+		if reserve != nil {
+			if err := reserve(ctx); err != nil {
+				return err
+			}
+			reserve = nil
+		}
+		if err := l.delete(ctx, &lease, seen, false); !lost(err) {
+			return err
+		}
+	}
+	return access.Errorf(access.CodeConflict, "take the lease: others changed it all the time")
+}
+
+// Settled is what Settle ended: the removal of a finding, with its result. It is
+// zero for the lease of a request, and where no lease is known.
+type Settled struct {
+	Finding access.FindingRef
+	Result  access.RemovalResult
+}
+
+// Settle ends a lease that no request holds (any more): it deletes what hangs on
+// it, waits for seconds until that is seen to be absent, notes the result if
+// the lease was for a finding, and gives the lease up. No lease is nothing to
+// do; Settle then returns how the latest removal under that key ended.
+//
+// If the caller doesn't record the result, keep must be true: then the lease of a
+// finding stays, and leads the next sweep to the record.
+//
+// Errors: Held where a request holds it; InProgress and Conflict while it is not
+// over (also with a request whose row somebody deleted: it gets a new one, in
+// which the removal is entered); AssignmentFailed with Identity Center's reason where the deletion failed
+// and the access is still there; and those of table and Identity Center.
+func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settled, error) {
+	for range lostTries {
+		if s, err := l.settle(ctx, key, keep); !lost(err) {
+			return s, err
+		}
+	}
+	return Settled{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
+}
+
+// SettleDrift ends the removal of a finding that RemoveDrift has begun, and
+// returns its result. If the access went under somebody else's lease, it was
+// gone already for this finding. Errors are those of Settle.
+func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
+	_, err := l.Settle(ctx, key, false)
+	if err != nil && access.CodeOf(err) != access.CodeHeld {
+		return "", err
+	}
+	// A request that holds the access now waited for this removal.
+	r, found, readErr := l.Table.Removal(ctx, ref)
+	if found || readErr != nil {
+		return r.Result, readErr
+	}
+	if err != nil {
+		return "", err
+	}
+	return l.ended(ctx, ref, key, access.DriftAlreadyGone)
+}
+
+func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, error) {
+	lease, found, err := l.Table.Lease(ctx, key)
+	if err != nil {
+		return Settled{}, err
+	}
+	if !found {
+		// The answer of the call that gave it up may be lost.
+		r, _, err := l.Table.LatestRemoval(ctx, key)
+		return Settled{r.FindingRef, r.Result}, err
+	}
+	keep = keep && lease.Drift != nil
+	if lease.Drift != nil {
+		// What is there now, somebody made after the removal ended.
+		switch r, ended, err := l.Table.Removal(ctx, *lease.Drift); {
+		case err != nil:
+			return Settled{}, err
+		case ended && keep:
+			return Settled{r.FindingRef, r.Result}, nil
+		case ended:
+			return Settled{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
+		}
+	}
+	holders, err := l.others(ctx, lease, "")
+	if err != nil {
+		return Settled{}, err
+	}
+	// After the look at the others: no row can be deleted between the two unseen.
+	if released, err := l.releaseRowless(ctx, lease); err != nil || released {
+		return Settled{}, cmp.Or(err, errLost)
+	}
+	if len(holders) > 0 {
+		return Settled{}, errHeld
+	}
+	if lease.State != access.LeaseDeleting || len(lease.Holders) > 0 {
+		lease.State, lease.Holders = access.LeaseDeleting, map[string]access.Holder{}
+		if err := l.put(ctx, &lease); err != nil {
+			return Settled{}, err
+		}
+	}
+	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
+		return Settled{}, err
+	}
+	if _, err := l.absent(ctx, &lease); err != nil {
+		return Settled{}, err
+	}
+	var s Settled
+	if lease.Drift != nil {
+		s.Finding = *lease.Drift
+		deleted, err := l.deleted(ctx, lease)
+		if err != nil {
+			return Settled{}, err
+		}
+		s.Result = access.DriftAlreadyGone
+		if deleted {
+			s.Result = access.DriftRemoved
+		}
+		if s.Result, err = l.ended(ctx, s.Finding, key, s.Result); err != nil {
+			return Settled{}, err
+		}
+	}
+	if keep {
+		return s, nil
+	}
+	return s, l.giveUp(ctx, lease)
+}
+
+// ended records how the removal of a finding ended, and returns the result that
+// was recorded first.
+func (l *Leases) ended(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
+	r, err := l.Table.PutRemoval(ctx, access.DriftRemoval{FindingRef: ref, Subject: key, Result: result, At: l.Now().UTC()})
+	return r.Result, err
+}
+
+// deleted reports whether one of our deletions under the lease was accepted and
+// did not fail. One whose answer is lost does not count: nobody knows whether it
+// was made.
+func (l *Leases) deleted(ctx context.Context, lease access.Lease) (bool, error) {
+	if lease.Deleted {
+		return true, nil
+	}
+	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
+		return false, nil
+	}
+	op, err := l.deletion(ctx, lease)
+	return err == nil && op.Status != identitycenter.StatusFailed, err
+}

@@ -1,0 +1,218 @@
+package leases_test
+
+import (
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/leases"
+)
+
+var ref = access.FindingRef{Run: "run-1", Index: 3}
+
+// settleAll repeats Settle until it is done, and returns its last word.
+func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
+	t.Helper()
+	var err error
+	for range 20 {
+		_, err = l.Settle(ctx, w.subject.Key(), false)
+		switch access.CodeOf(err) {
+		case access.CodeInProgress, access.CodeConflict:
+			w.now = w.now.Add(5 * time.Second)
+			w.settle()
+		default:
+			return err
+		}
+	}
+	t.Fatal("settling does not come to an end:", err)
+	return nil
+}
+
+func settleError(l *leases.Leases) error {
+	_, err := l.Settle(ctx, subject.Key(), false)
+	return err
+}
+
+var other = access.FindingRef{Run: "run-2", Index: 0}
+
+func TestRemoveDrift(t *testing.T) {
+	w, l := still("a")
+	w.exists = true
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.leases[subject.Key()].Drift; got == nil || *got != ref {
+		t.Errorf("the lease is about %v, want %v", got, ref)
+	}
+	// A request for the same access waits until it is over.
+	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeLeaseDeleting)
+	// Repeated, by a retry or by another run: nothing more.
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+	if deletions := len(w.operations); deletions != 1 {
+		t.Errorf("Identity Center was asked to delete %d times", deletions)
+	}
+	w.grant(t, l, "a")
+}
+
+// What a request holds by now, gets, or leaves, is not touched.
+func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
+	for _, state := range []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting} {
+		w, l := still("a")
+		w.grant(t, l, "a")
+		lease := w.leases[subject.Key()]
+		lease.State = state
+		w.leases[subject.Key()] = lease
+		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil), access.CodeHeld)
+		wantCode(t, settleError(l), access.CodeHeld)
+		if !w.exists {
+			t.Errorf("%s: the access is gone", state)
+		}
+	}
+}
+
+// A request comes between the look at the lease and the removal.
+func TestRemoveDriftBesideAGrant(t *testing.T) {
+	for _, call := range []string{"Exists", "PutLease", "Delete"} {
+		w, l := still("a")
+		w.exists = true
+		var acquired error
+		w.on(1, call, func() error {
+			w.before = nil
+			acquired = l.Acquire(ctx, w.rows["a"])
+			return nil
+		})
+		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
+			t.Fatal(err)
+		}
+		want := access.CodeForeign // it was there before
+		if call == "Delete" {
+			want = access.CodeLeaseDeleting
+		}
+		wantCode(t, acquired, want)
+		if err := w.settleAll(t, l); err != nil {
+			t.Fatal(err)
+		}
+		w.wantNothingLeft(t)
+	}
+}
+
+func TestRemoveDriftThatIsGone(t *testing.T) {
+	w, l := still()
+	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{}, ref, nil), access.CodeInvalid)
+	if err := settleError(l); err != nil {
+		t.Errorf("settling no lease: %v", err)
+	}
+}
+
+// Of memberships the one that was found goes, and none that came into its place.
+func TestRemoveDriftOfAMembership(t *testing.T) {
+	w, l := stillOf(membership)
+	found := w.join(true)
+	f := access.Finding{Subject: membership, MembershipID: found}
+	w.member = "made-anew"
+	if err := l.RemoveDrift(ctx, f, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	if w.member != "made-anew" || len(w.leases) > 0 {
+		t.Errorf("member %q, leases %v", w.member, w.leases)
+	}
+	w.member = found
+	if err := l.RemoveDrift(ctx, f, other, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+
+	// Which one it was has to be said: whoever is a member now may be another's.
+	w.join(true)
+	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref, nil), access.CodeInvalid)
+	if !w.exists || len(w.leases) > 0 {
+		t.Errorf("removed a membership that was not found, leases %v", w.leases)
+	}
+}
+
+// A run that found what came after the membership that another run just removes
+// waits: else it would settle that one's lease, and record what it found as gone.
+func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
+	w, l := stillOf(membership)
+	first := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	if err := l.RemoveDrift(ctx, first, ref, nil); err != nil {
+		t.Fatal(err)
+	}
+	second := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	wantCode(t, l.RemoveDrift(ctx, second, other, nil), access.CodeInProgress)
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	if w.member != second.MembershipID {
+		t.Fatalf("member %q, want the second one", w.member)
+	}
+	if err := l.RemoveDrift(ctx, second, other, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+}
+
+// The lease of a request that has no row any more, or is done: what hangs on it
+// goes.
+func TestSettle(t *testing.T) {
+	for _, state := range []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting} {
+		for name, leave := range map[string]func(*world){
+			"no row": func(w *world) { delete(w.rows, "a") },
+			"done": func(w *world) {
+				r := w.rows["a"]
+				r.RevokedAt = w.now
+				w.rows["a"] = r
+			},
+		} {
+			w, l := still("a")
+			w.grant(t, l, "a")
+			leave(w)
+			lease := w.leases[subject.Key()]
+			lease.State = state
+			w.leases[subject.Key()] = lease
+			if err := w.settleAll(t, l); err != nil {
+				t.Fatalf("%s, %s: %v", state, name, err)
+			}
+			w.wantNothingLeft(t)
+		}
+	}
+}
+
+// A creation that its dead function has set going comes down late: the lease is
+// not given up before.
+func TestSettleWaitsForALateCreation(t *testing.T) {
+	w, l := still("a")
+	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "killed") })
+	_ = l.Acquire(ctx, w.rows["a"])
+	w.before = nil
+	delete(w.rows, "a")
+	settles := w.leases[subject.Key()].SettlesAt
+	wantCode(t, settleError(l), access.CodeInProgress)
+	if !w.now.Before(settles) {
+		t.Fatal("the test is too slow for itself")
+	}
+	w.exists = true // now it comes down
+	if err := w.settleAll(t, l); err != nil {
+		t.Fatal(err)
+	}
+	w.wantNothingLeft(t)
+	if w.now.Before(settles) {
+		t.Errorf("given up at %v, and a creation could come until %v", w.now, settles)
+	}
+}

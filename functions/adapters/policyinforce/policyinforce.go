@@ -1,0 +1,140 @@
+// Package policyinforce reads the policy that is in force: one SSM parameter
+// names an object in S3, whose bytes must have the digest that the parameter
+// gives.
+package policyinforce
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+)
+
+// MaxAge is how long a function may go on with a policy that has been replaced.
+const MaxAge = 60 * time.Second
+
+// maxSize bounds what is read of the object, in bytes.
+const maxSize = 16 << 20
+
+// Parameters is the part of SSM that the loader uses.
+type Parameters interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Objects is the part of S3 that the loader uses.
+type Objects interface {
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+}
+
+// Pointer is what the parameter holds, as JSON.
+type Pointer struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"` // hex, of the object's bytes
+}
+
+// Document is a policy together with the bytes that it came from.
+type Document struct {
+	Policy access.Policy
+	Digest string // SHA-256 of Bytes, hex
+	Bytes  []byte
+	// DeployedAt is when the pointer was set to this policy. Exemptions of
+	// Policy end access.MaxExemption later at the latest, whatever Bytes says.
+	DeployedAt time.Time
+}
+
+// Loader gives the policy in force. It is safe for concurrent use.
+type Loader struct {
+	parameters Parameters
+	objects    Objects
+	name       string
+	now        func() time.Time
+
+	mu      sync.Mutex
+	readAt  time.Time // when the pointer was last read
+	current Document
+	policy  access.Policy // of current, as Bytes has it
+}
+
+// New makes a loader that reads the pointer from the SSM parameter called name.
+func New(parameters Parameters, objects Objects, name string, now func() time.Time) *Loader {
+	return &Loader{parameters: parameters, objects: objects, name: name, now: now}
+}
+
+// Load returns the policy in force and its digest. It is at most MaxAge old:
+// where the pointer can't be read again by then, that is an error, and the old
+// policy is not used. An object that is not what the pointer says, or is not a
+// policy, is Misconfigured.
+func (l *Loader) Load(ctx context.Context) (access.Policy, string, error) {
+	d, err := l.Document(ctx)
+	return d.Policy, d.Digest, err
+}
+
+// Document is Load with the policy's bytes.
+func (l *Loader) Document(ctx context.Context) (Document, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if l.current.Digest != "" && now.Sub(l.readAt) < MaxAge {
+		return l.current, nil
+	}
+	p, deployedAt, err := l.pointer(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	if p.SHA256 != l.current.Digest {
+		d, err := l.fetch(ctx, p)
+		if err != nil {
+			return Document{}, err
+		}
+		l.current, l.policy = d, d.Policy
+	}
+	l.current.Policy, l.current.DeployedAt = l.policy.DeployedAt(deployedAt), deployedAt
+	l.readAt = now
+	return l.current, nil
+}
+
+// pointer reads the pointer, and when it was set.
+func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
+	out, err := l.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &l.name})
+	if err != nil {
+		return Pointer{}, time.Time{}, host.AWSError(err, "read the policy's pointer")
+	}
+	var p Pointer
+	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil ||
+		p.Bucket == "" || p.Key == "" || len(p.SHA256) != hex.EncodedLen(sha256.Size) {
+		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s does not name a policy", l.name)
+	}
+	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
+}
+
+func (l *Loader) fetch(ctx context.Context, p Pointer) (Document, error) {
+	out, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.Bucket, Key: &p.Key})
+	if err != nil {
+		return Document{}, host.AWSError(err, "read the policy")
+	}
+	defer out.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(out.Body, maxSize))
+	if err != nil {
+		return Document{}, access.Wrap(access.CodeUnavailable, err, "read the policy")
+	}
+	sum := sha256.Sum256(body)
+	if hex.EncodeToString(sum[:]) != p.SHA256 {
+		return Document{}, access.Errorf(access.CodeMisconfigure, "the policy at s3://%s/%s does not have the digest %s", p.Bucket, p.Key, p.SHA256)
+	}
+	d := Document{Digest: p.SHA256, Bytes: body}
+	if err := json.Unmarshal(body, &d.Policy); err != nil {
+		return Document{}, access.Wrap(access.CodeMisconfigure, err, "parse the policy")
+	}
+	return d, nil
+}

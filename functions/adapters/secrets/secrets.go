@@ -1,0 +1,168 @@
+// Package secrets reads secrets by reference: the environment of a function
+// names them and never holds them.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+)
+
+// MaxAge is how long a secret that was replaced may still be used.
+const MaxAge = 5 * time.Minute
+
+// RetryAfter is how long a secret that could not be read is not asked for again:
+// who sends request after request, signed or not, must not cause a call each.
+const RetryAfter = 2 * time.Second
+
+// Parameters is the part of SSM that the reader uses.
+type Parameters interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Vault is the part of Secrets Manager that the reader uses.
+type Vault interface {
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+// RefreshAfter is how old a secret may be that is not read again by Refresh.
+const RefreshAfter = 10 * time.Second
+
+// Reader reads secrets and keeps each for MaxAge, and what went wrong for
+// RetryAfter. It is safe for concurrent use.
+type Reader struct {
+	parameters Parameters
+	vault      Vault
+	now        func() time.Time
+
+	mu   sync.Mutex
+	kept map[string]kept
+}
+
+type kept struct {
+	value string
+	err   error
+	asked time.Time
+	until time.Time // then it is asked for again
+}
+
+// New makes a reader.
+func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
+	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]kept{}}
+}
+
+// Get returns the secret that reference names: "ssm:/name", a SecureString
+// parameter, or "secretsmanager:" and the name or ARN of a secret with a string
+// in it. White space around the secret is not part of it. A secret that was
+// read before and can't be read again is used on; one that does not exist, may
+// not be read or is empty is Misconfigured, with the reference in the message.
+func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	last, ok := r.kept[reference]
+	if ok && now.Before(last.until) {
+		return last.value, last.err
+	}
+	value, err := r.read(ctx, reference)
+	next := kept{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
+	switch code := access.CodeOf(err); {
+	case err == nil:
+		next.until = now.Add(MaxAge)
+	case ok && last.err == nil && (code == access.CodeUnavailable || code == access.CodeThrottled):
+		next.value, next.err = last.value, nil
+	case code == access.CodeNotFound:
+		next.err = access.Errorf(access.CodeMisconfigure, "the secret %s does not exist", reference)
+	}
+	r.kept[reference] = next
+	return next.value, next.err
+}
+
+// Refresh has the next Get read those of the secrets again that were not asked
+// for within RefreshAfter, and says whether there are any: for whoever finds
+// that a secret which is kept does not fit any more. However often that is, it
+// costs a call for each secret in that time.
+func (r *Reader) Refresh(references ...string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, any := r.now(), false
+	for _, reference := range references {
+		if last, ok := r.kept[reference]; ok && now.Sub(last.asked) >= RefreshAfter {
+			last.until, any = now, true
+			r.kept[reference] = last
+		}
+	}
+	return any
+}
+
+func (r *Reader) read(ctx context.Context, reference string) (string, error) {
+	var value string
+	kind, name, _ := strings.Cut(reference, ":")
+	switch kind {
+	case "ssm":
+		out, err := r.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+		if err != nil {
+			return "", host.AWSError(err, "read the secret "+reference)
+		}
+		if out.Parameter != nil {
+			value = aws.ToString(out.Parameter.Value)
+		}
+	case "secretsmanager":
+		out, err := r.vault.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
+		if err != nil {
+			return "", host.AWSError(err, "read the secret "+reference)
+		}
+		value = aws.ToString(out.SecretString)
+	default:
+		return "", access.Errorf(access.CodeMisconfigure, `a secret is named "ssm:/name" or "secretsmanager:name"`)
+	}
+	if value = strings.TrimSpace(value); value == "" {
+		return "", access.Errorf(access.CodeMisconfigure, "the secret %s is empty", reference)
+	}
+	return value, nil
+}
+
+// Source returns a function that gets the one secret that reference names.
+func (r *Reader) Source(reference string) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) { return r.Get(ctx, reference) }
+}
+
+// AnySource returns a function that gets the secrets that references name: all
+// that can be read, as long as one can. failed hears of each of the others, once
+// for each time that one was asked for in vain. It fails where none can be read.
+func (r *Reader) AnySource(references []string, failed func(error)) func(context.Context) ([]string, error) {
+	var mu sync.Mutex
+	heard := map[string]error{}
+	return func(ctx context.Context) ([]string, error) {
+		var values []string
+		var errs []error
+		for _, reference := range references {
+			value, err := r.Get(ctx, reference)
+			if err == nil {
+				values = append(values, value)
+				continue
+			}
+			errs = append(errs, err)
+			mu.Lock()
+			again := heard[reference] == err // kept, and told of already
+			heard[reference] = err
+			mu.Unlock()
+			if !again {
+				failed(err)
+			}
+		}
+		if len(values) == 0 {
+			return nil, errors.Join(errs...)
+		}
+		return values, nil
+	}
+}

@@ -1,0 +1,69 @@
+package table
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// keepClaims is how long after its last write the table keeps a person's claims:
+// longer than the longest request waits.
+const keepClaims = NeverExpires + KeepClosed
+
+// Claims reads what a person has claimed, with strong consistency. The version is
+// 0 where there is no such row.
+func (s *Table) Claims(ctx context.Context, principalID string) (access.Claims, error) {
+	c := access.Claims{PrincipalID: principalID}
+	_, err := s.read(ctx, claimsKey(principalID), "read claims", &c)
+	return c, err
+}
+
+// PutClaims writes what a person has claimed if the version in the table is still
+// expect; 0 means that there must be no row. The version it has afterwards is
+// expect+1; that of a new row is at, in nanoseconds. Where nothing is claimed the
+// row is removed. Lost: somebody else wrote it.
+func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
+	condition, names, values := expecting(expect)
+	if len(c.Claims) == 0 {
+		if expect == 0 {
+			return nil
+		}
+		in := &dynamodb.DeleteItemInput{TableName: aws.String(s.table), Key: claimsKey(c.PrincipalID)}
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
+		_, err := s.client.DeleteItem(ctx, in)
+		return tableError(err, "remove claims")
+	}
+	const doing = "write claims"
+	c.Version = expect + 1
+	if expect == 0 {
+		c.Version = at.UnixNano()
+	}
+	row, err := marshal(c)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	row[attrKey] = claimsKey(c.PrincipalID)[attrKey]
+	expires, _ := marshalValue(at.Add(keepClaims).Unix())
+	row[attrExpires] = expires
+	row[attrOpen] = &types.AttributeValueMemberS{Value: openClaims}
+	row[attrDue] = &types.AttributeValueMemberS{Value: due(at.Add(access.ClaimWait))}
+	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
+	_, err = s.client.PutItem(ctx, in)
+	return tableError(err, doing)
+}
+
+// OpenClaims are the ids of those who have claimed something, by when all that they
+// have claimed can be judged. The index may be some moments behind the table.
+func (s *Table) OpenClaims(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openClaims, claimsPrefix)
+}
+
+func claimsKey(principalID string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: claimsPrefix + principalID}}
+}

@@ -1,0 +1,54 @@
+package table_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/table"
+)
+
+func TestClaims(t *testing.T) {
+	s, client, tableName := newStore(t)
+	claim := func(id string) access.Claim { return access.Claim{RequestID: id, At: monday} }
+	read := func() access.Claims {
+		t.Helper()
+		c, err := s.Claims(ctx, "p-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	equal(t, "before", read(), access.Claims{PrincipalID: "p-1"})
+	wantCode(t, s.PutClaims(ctx, access.Claims{PrincipalID: "p-1"}, 0, monday), "") // nothing is claimed, nothing is written
+	equal(t, "row of nothing", len(rawRow(t, client, tableName, "claims#p-1")), 0)
+
+	first := access.Claims{PrincipalID: "p-1", Claims: map[string]access.Claim{"account#1#arn:ps.1": claim("r1")}}
+	wantCode(t, s.PutClaims(ctx, first, 0, monday), "")
+	first.Version = monday.UnixNano()
+	equal(t, "claimed", read(), first)
+	row := rawRow(t, client, tableName, "claims#p-1")
+	equal(t, "attributes", names(row), map[string]bool{
+		"pk": true, "principal_id": true, "claims": true, "version": true, "expires": true, "open": true, "due": true,
+	})
+	equal(t, "expires", text(row["expires"]), fmt.Sprint(monday.Add(390*24*time.Hour).Unix()))
+	due, err := s.OpenClaims(ctx)
+	wantCode(t, err, "")
+	equal(t, "due", due, []table.Due{{ID: "p-1", At: monday.Add(2*time.Minute + time.Second).Truncate(time.Second)}})
+
+	second := first
+	second.Claims = map[string]access.Claim{"account#1#arn:ps.1": claim("r1"), "group#g-1": claim("r2")}
+	wantCode(t, s.PutClaims(ctx, second, 0, monday), access.CodeLost)
+	wantCode(t, s.PutClaims(ctx, second, first.Version-1, monday), access.CodeLost)
+	wantCode(t, s.PutClaims(ctx, second, first.Version, monday), "")
+	second.Version = first.Version + 1
+	equal(t, "claimed twice", read(), second)
+
+	none := access.Claims{PrincipalID: "p-1"}
+	wantCode(t, s.PutClaims(ctx, none, first.Version, monday), access.CodeLost)
+	equal(t, "not freed", read(), second)
+	wantCode(t, s.PutClaims(ctx, none, second.Version, monday), "")
+	equal(t, "freed", read(), none)
+	wantCode(t, s.PutClaims(ctx, none, second.Version, monday), access.CodeLost)
+}

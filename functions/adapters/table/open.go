@@ -1,0 +1,84 @@
+package table
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// Due is an open request, a lease or a person's claims, and when somebody should look at it if
+// nothing happens before.
+type Due struct {
+	ID string // the request's id, the lease's key, or the person's principal id
+	At time.Time
+}
+
+// OpenRequests are the requests that are not closed, by the time at which they
+// are due. The index may be some moments behind the table.
+func (s *Table) OpenRequests(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openRequest, requestPrefix)
+}
+
+// OpenLeases are all leases there are, by their last holder's end, or by when
+// they settle. The index may be some moments behind the table.
+func (s *Table) OpenLeases(ctx context.Context) ([]Due, error) {
+	return s.open(ctx, openLease, leasePrefix)
+}
+
+func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
+	const doing = "look for what is open"
+	in := &dynamodb.QueryInput{
+		TableName:                 aws.String(s.table),
+		IndexName:                 aws.String(openIndex),
+		KeyConditionExpression:    aws.String("#open = :kind"),
+		ExpressionAttributeNames:  map[string]string{"#open": attrOpen},
+		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
+	}
+	var found []Due
+	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, tableError(err, doing)
+		}
+		for _, row := range page.Items {
+			key, _ := row[attrKey].(*types.AttributeValueMemberS)
+			at, _ := row[attrDue].(*types.AttributeValueMemberS)
+			if key == nil || at == nil {
+				return nil, access.Errorf(access.CodeInternal, "%s: a row of the index has no key", doing)
+			}
+			id, ok := strings.CutPrefix(key.Value, prefix)
+			if !ok {
+				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q as %s", doing, key.Value, kind)
+			}
+			when, err := time.Parse(time.RFC3339, at.Value)
+			if err != nil {
+				// Somebody wrote it by hand. One such row hides no other, and is
+				// looked at itself.
+				when = time.Time{}
+			}
+			found = append(found, Due{ID: id, At: when})
+		}
+	}
+	return found, nil
+}
+
+// GiveUp enters that the request will never be granted (access.Request's
+// Tombstone), with the reason where it has not been granted yet. Each once; a
+// closed request stays as it is. The row comes back as it is after that.
+func (s *Table) GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error) {
+	if err := s.Fail(ctx, id, why); err != nil {
+		return access.Request{}, err
+	}
+	r, _, err := s.apply(ctx, id, change{
+		doing:  "give the request up",
+		set:    map[string]any{"tombstone": true},
+		absent: []string{"closed_at"},
+	})
+	return r, err
+}

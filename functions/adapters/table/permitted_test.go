@@ -1,0 +1,182 @@
+package table_test
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/table"
+)
+
+// template is the deployed template, as its golden test keeps it.
+const template = "../../../infra/testdata/template.json"
+
+// namedInUpdates is a table that notes which attributes the updates of a row
+// name, by the rows' prefix. That is what IAM compares (dynamodb:Attributes): of
+// a path it is the first part.
+type namedInUpdates struct {
+	table.API
+	names map[string]map[string]bool
+}
+
+func (n *namedInUpdates) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	return &dynamodb.GetItemOutput{Item: in.Key}, nil
+}
+
+func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	prefix, _, _ := strings.Cut(in.Key["pk"].(*types.AttributeValueMemberS).Value, "#")
+	if n.names[prefix] == nil {
+		n.names[prefix] = map[string]bool{}
+	}
+	for placeholder, name := range in.ExpressionAttributeNames {
+		if placeholder != "#purpose" {
+			n.names[prefix][name] = true
+		}
+	}
+	return &dynamodb.UpdateItemOutput{}, nil
+}
+
+// An update that names one attribute more than the role's policy has is refused
+// as a whole, and moto, which asks no policy, does not show it. One that is
+// permitted and never named is a right that nobody needs.
+func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
+	type change = func(*table.Table) error
+	at, person, post := monday, access.Person{SlackID: "U1"}, access.Post{Channel: "C1"}
+	decide := func(s *table.Table) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
+	fail := func(s *table.Table) error { return s.Fail(ctx, "a", access.Failure{At: at}) }
+	answer := func(s *table.Table) error {
+		_, _, err := s.AnswerRun(ctx, access.Run{ID: "a"}, access.RunAnswer{At: at}, true)
+		return err
+	}
+	answerMore := func(s *table.Table) error {
+		_, _, err := s.AnswerRun(ctx, access.Run{ID: "a", Answers: []access.RunAnswer{{At: at}}}, access.RunAnswer{At: at}, false)
+		return err
+	}
+	expire := func(s *table.Table) error { _, _, err := s.ExpireRun(ctx, "a", at); return err }
+	end := func(s *table.Table) error {
+		_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
+		return err
+	}
+	functions := map[string][]change{
+		"Ingress": {decide, answer, answerMore, end, func(s *table.Table) error {
+			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
+			return err
+		}},
+		"Evaluate": {decide, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
+			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
+			return err
+		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
+		"Await": {
+			func(s *table.Table) error {
+				_, err := s.StoreToken(ctx, "a", table.WaitApproval, "t")
+				return err
+			},
+			func(s *table.Table) error { _, err := s.StoreToken(ctx, "a", table.WaitEnd, "t"); return err },
+			func(s *table.Table) error { _, err := s.StoreRunToken(ctx, "a", "t"); return err },
+		},
+		"Notify": {
+			func(s *table.Table) error { _, _, err := s.BeginPost(ctx, "a", "announce", post); return err },
+			func(s *table.Table) error { return s.CompletePost(ctx, "a", "announce", post) },
+			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
+			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
+		},
+		"Grant": {fail, func(s *table.Table) error { _, err := s.Granted(ctx, "a", at, at, "m-1"); return err }},
+		"Revoke": {
+			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
+			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
+			func(s *table.Table) error {
+				_, err := s.Revoked(ctx, access.Request{ID: "a"}, at, access.RemovalDone)
+				return err
+			},
+		},
+		"Audit": {
+			func(s *table.Table) error {
+				_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventGranted, At: at})
+				return err
+			},
+			func(s *table.Table) error {
+				_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventRevokeFailed, At: at})
+				return err
+			},
+			func(s *table.Table) error { return s.MarkAudited(ctx, "a", 1) },
+			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
+		},
+		"Reconcile": {end, fail, expire, func(s *table.Table) error {
+			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
+			return err
+		}},
+	}
+	for function, changes := range functions {
+		tableName := &namedInUpdates{names: map[string]map[string]bool{}}
+		for _, change := range changes {
+			if err := change(table.New(tableName, "table")); err != nil {
+				t.Fatalf("%s: %v", function, err)
+			}
+		}
+		named := map[string][]string{}
+		for prefix, names := range tableName.names {
+			named[prefix] = slices.Sorted(maps.Keys(names))
+		}
+		if may := permittedUpdates(t, function); !maps.EqualFunc(named, may, slices.Equal) {
+			t.Errorf("%s names %q, and may name %q", function, named, may)
+		}
+	}
+}
+
+// permittedUpdates are the attributes that the function's role may name in
+// updates, sorted, by the rows' prefix.
+func permittedUpdates(t *testing.T, function string) map[string][]string {
+	t.Helper()
+	body, err := os.ReadFile(template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stack struct {
+		Resources map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(body, &stack); err != nil {
+		t.Fatal(err)
+	}
+	may := map[string][]string{}
+	for id, resource := range stack.Resources {
+		if !strings.HasPrefix(id, function+"RoleDefaultPolicy") {
+			continue
+		}
+		var policy struct {
+			Properties struct {
+				PolicyDocument struct {
+					Statement []struct {
+						Action    any // one, or several
+						Condition json.RawMessage
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(resource, &policy); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range policy.Properties.PolicyDocument.Statement {
+			if s.Action != "dynamodb:UpdateItem" {
+				continue
+			}
+			var condition map[string]map[string][]string
+			if err := json.Unmarshal(s.Condition, &condition); err != nil {
+				t.Fatal(err)
+			}
+			for _, rows := range condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] {
+				prefix, _, _ := strings.Cut(rows, "#")
+				may[prefix] = condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+			}
+		}
+	}
+	return may
+}

@@ -1,0 +1,157 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// removalPrefix begins the keys of the rows that say how the removal of a
+// finding ended: "removal#run#<run>#<index>", and "removal#lease#<subject>" for
+// the latest one of a subject.
+const removalPrefix = "removal#"
+
+func removalKey(ref access.FindingRef) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: fmt.Sprintf("%srun#%s#%d", removalPrefix, ref.Run, ref.Index)}}
+}
+
+func latestRemovalKey(subject string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: removalPrefix + "lease#" + subject}}
+}
+
+// Removal reads how the removal of a finding ended; found is false where it has
+// not.
+func (s *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
+	found, err = s.read(ctx, removalKey(ref), "read how the removal ended", &r)
+	return r, found, err
+}
+
+// LatestRemoval reads how the latest removal of a subject's access as drift
+// ended, by Subject.Key.
+func (s *Table) LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
+	found, err = s.read(ctx, latestRemovalKey(subject), "read how the latest removal ended", &r)
+	return r, found, err
+}
+
+// PutRemoval writes how the removal of a finding ended, and returns what the
+// table has: the first result stays. The table may drop it KeepRun later.
+func (s *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
+	const doing = "write how the removal ended"
+	err := s.putRemoval(ctx, removalKey(r.FindingRef), r, true)
+	var there *types.ConditionalCheckFailedException
+	if errors.As(err, &there) {
+		stored, found, err := s.Removal(ctx, r.FindingRef)
+		if err == nil && !found {
+			err = access.Errorf(access.CodeUnavailable, "%s: it is gone again", doing)
+		}
+		if err != nil {
+			return r, err
+		}
+		r = stored
+	} else if err != nil {
+		return r, tableError(err, doing)
+	}
+	return r, tableError(s.putRemoval(ctx, latestRemovalKey(r.Subject), r, false), doing)
+}
+
+func (s *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval, first bool) error {
+	row, err := marshal(r)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, "encode a removal")
+	}
+	row[attrKey] = key[attrKey]
+	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepRun).Unix(), 10)}
+	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+	if first {
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(0)
+	}
+	_, err = s.client.PutItem(ctx, in)
+	return err
+}
+
+// removalsKey is the row that counts removals without a person's consent.
+const removalsKey = "reconcile#removals"
+
+const (
+	// RemovalWindow is the time in which removals count against the limit.
+	RemovalWindow = 24 * time.Hour
+	// removalSlot is how exactly their times are kept: a removal counts for up
+	// to a slot longer, never shorter. So the row stays small, whatever the limit.
+	removalSlot = 10 * time.Minute
+	// reserveTries is how often the row is read again after another function
+	// wrote it.
+	reserveTries = 8
+)
+
+// removals are the counts by the start of their slot, in epoch seconds.
+type removals struct {
+	Counts  map[string]int `json:"counts"`
+	Version int64          `json:"version"`
+}
+
+// since drops what no longer counts, and returns how many do.
+func (r *removals) since(now time.Time) (n int) {
+	oldest := now.Add(-RemovalWindow)
+	for slot, count := range r.Counts {
+		start, err := strconv.ParseInt(slot, 10, 64)
+		if err == nil && !time.Unix(start, 0).Add(removalSlot).After(oldest) {
+			delete(r.Counts, slot)
+			continue
+		}
+		n += max(count, 0)
+	}
+	return n
+}
+
+func (s *Table) removals(ctx context.Context) (r removals, err error) {
+	_, err = s.read(ctx, item{attrKey: &types.AttributeValueMemberS{Value: removalsKey}}, "read the number of removals", &r)
+	if r.Counts == nil {
+		r.Counts = map[string]int{}
+	}
+	return r, err
+}
+
+// Removals is how many removals were reserved within RemovalWindow before now.
+func (s *Table) Removals(ctx context.Context, now time.Time) (int, error) {
+	r, err := s.removals(ctx)
+	return r.since(now), err
+}
+
+// ReserveRemoval counts one more removal at that time. OverLimit: there are
+// limit of them already within RemovalWindow; Conflict: other functions keep
+// writing the count. A reservation that is not used counts all the same.
+func (s *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) error {
+	const doing = "count the removal"
+	for range reserveTries {
+		r, err := s.removals(ctx)
+		if err != nil {
+			return err
+		}
+		if r.since(at) >= limit {
+			return access.Errorf(access.CodeOverLimit, "%d removals within 24 hours need no person's consent, and there were as many", limit)
+		}
+		r.Counts[strconv.FormatInt(at.Truncate(removalSlot).Unix(), 10)]++
+		expect := r.Version
+		r.Version++
+		row, err := marshal(r)
+		if err != nil {
+			return access.Wrap(access.CodeInternal, err, doing)
+		}
+		row[attrKey] = &types.AttributeValueMemberS{Value: removalsKey}
+		in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
+		_, err = s.client.PutItem(ctx, in)
+		if err = tableError(err, doing); access.CodeOf(err) != access.CodeLost {
+			return err
+		}
+	}
+	return access.Errorf(access.CodeConflict, "%s: others changed the number all the time", doing)
+}

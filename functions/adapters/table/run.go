@@ -1,0 +1,121 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+)
+
+// CreateRun enters a run that is not there yet. Where its id is there already
+// the stored row stays as it is: a repeated task takes no answer away. The
+// table may drop the row KeepRun after the run's start.
+func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
+	const doing = "create run"
+	row, err := marshal(r)
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	row[attrKey] = runKey(r.ID)[attrKey]
+	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
+	if len(r.Posts) == 0 {
+		// An update can enter a post only where the map is there.
+		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(s.table),
+		Item:                     row,
+		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
+		ExpressionAttributeNames: map[string]string{"#pk": attrKey},
+	})
+	var there *types.ConditionalCheckFailedException
+	if err == nil || errors.As(err, &there) {
+		return nil
+	}
+	return tableError(err, doing)
+}
+
+// Run reads a run with strong consistency.
+func (s *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
+	found, err := s.read(ctx, runKey(id), "read run", &r)
+	if err == nil && !found {
+		err = access.Errorf(access.CodeNotFound, "there is no run %q", id)
+	}
+	return r, err
+}
+
+// ExpireRun enters that the time for answering a run's question is over. won is
+// false where the question was over before; the row that comes back says how.
+func (s *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
+	return s.applyRun(ctx, id, change{
+		doing:  "end question",
+		set:    map[string]any{"answer": access.RunAnswer{At: at}},
+		absent: []string{"answer"},
+	})
+}
+
+// AnswerRun adds an answer to those of run, a row as it was read, and where that
+// answer is the last one ends the question. won is false where somebody else
+// answered meanwhile, or the question is over; the row that comes back tells. The
+// row has the task token, if the wait has stored one.
+func (s *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
+	c := change{
+		doing:  "record answer",
+		set:    map[string]any{"answers": append(slices.Clone(run.Answers), a)},
+		absent: []string{"answer"},
+	}
+	if len(run.Answers) == 0 {
+		c.absent = append(c.absent, "answers")
+	} else {
+		c.where, c.values = "size(#answers) = :before", map[string]any{"before": len(run.Answers)}
+	}
+	if last {
+		end := a
+		end.Findings = nil
+		c.set["answer"] = end
+	}
+	return s.applyRun(ctx, run.ID, c)
+}
+
+// StoreRunToken keeps the task token of the wait for the answer in place of the
+// previous one. The row that comes back says whether the answer is there
+// already.
+func (s *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
+	const doing = "store task token of a run"
+	if token == "" {
+		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+	}
+	r, _, err := s.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
+	return r, err
+}
+
+// BeginRunPost is BeginPost for a message of a run.
+func (s *Table) BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := s.applyRun(ctx, id, beginPost(purpose, p))
+	if err != nil || won {
+		return access.Post{}, won, err
+	}
+	return r.Posts[purpose], false, nil
+}
+
+// CompleteRunPost is CompletePost for a message of a run.
+func (s *Table) CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := s.applyRun(ctx, id, completePost(purpose, p))
+	return err
+}
+
+// applyRun is apply for a run's row.
+func (s *Table) applyRun(ctx context.Context, id string, c change) (r access.Run, won bool, err error) {
+	won, err = s.write(ctx, runKey(id), c, &r)
+	if err == nil && !won {
+		r, err = s.Run(ctx, id)
+	}
+	return r, won, err
+}

@@ -1,0 +1,183 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+)
+
+// change is one conditional update of a request's row, or of a run's.
+type change struct {
+	doing string // "record the outcome", for errors
+
+	set     map[string]any // attribute: its new value
+	keep    map[string]any // attribute: its value if it has none
+	events  []access.Event // appended
+	remove  []string
+	fresh   bool     // the row must not be there, and the change makes it
+	present []string // attributes that must be there
+	absent  []string // attributes that must not be there
+
+	// where is one more condition, in the expression language, with the
+	// attribute names and values it uses (without their # and :).
+	where  string
+	names  []string
+	values map[string]any
+
+	// post, if not empty, is the purpose under which set["post"] is entered
+	// in the map posts.
+	post string
+}
+
+// apply makes the change in a request's row and returns the row after it. won is
+// false where a condition did not hold: then it is the row as it is. No row:
+// NotFound.
+func (s *Table) apply(ctx context.Context, id string, c change) (r access.Request, won bool, err error) {
+	won, err = s.write(ctx, requestKey(id), c, &r)
+	if err == nil && !won {
+		r, err = s.Get(ctx, id)
+	}
+	return r, won, err
+}
+
+// write makes the change in the row with that key and reads the row after it
+// into row. won is false where a condition did not hold: then row is left alone.
+func (s *Table) write(ctx context.Context, key item, c change, row any) (won bool, err error) {
+	in, err := s.input(key, c)
+	if err != nil {
+		return false, access.Wrap(access.CodeInternal, err, c.doing)
+	}
+	out, err := s.client.UpdateItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return false, nil
+	}
+	if err != nil {
+		return false, tableError(err, c.doing)
+	}
+	return true, access.Wrap(access.CodeInternal, unmarshal(out.Attributes, row), c.doing)
+}
+
+// input is the change in DynamoDB's language. Every attribute goes by a
+// placeholder, because many of their names (end, reason, ...) are reserved.
+func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
+	in := &dynamodb.UpdateItemInput{
+		TableName:                 aws.String(s.table),
+		Key:                       key,
+		ReturnValues:              types.ReturnValueAllNew,
+		ExpressionAttributeNames:  map[string]string{"#pk": attrKey},
+		ExpressionAttributeValues: item{},
+	}
+	name := func(attribute string) string {
+		in.ExpressionAttributeNames["#"+attribute] = attribute
+		return "#" + attribute
+	}
+	value := func(placeholder string, v any) (string, error) {
+		av, err := marshalValue(v)
+		in.ExpressionAttributeValues[":"+placeholder] = av
+		return ":" + placeholder, err
+	}
+
+	var sets, removes []string
+	conditions := []string{"attribute_exists(#pk)"}
+	if c.fresh {
+		conditions = []string{"attribute_not_exists(#pk)"}
+	}
+	for _, attribute := range sorted(c.set) {
+		v, err := value(attribute, c.set[attribute])
+		if err != nil {
+			return nil, err
+		}
+		path := ""
+		if c.post != "" && attribute == "post" {
+			in.ExpressionAttributeNames["#purpose"] = c.post
+			path = name("posts") + ".#purpose"
+		} else {
+			path = name(attribute)
+		}
+		sets = append(sets, path+" = "+v)
+	}
+	for _, attribute := range sorted(c.keep) {
+		v, err := value(attribute, c.keep[attribute])
+		if err != nil {
+			return nil, err
+		}
+		n := name(attribute)
+		sets = append(sets, n+" = if_not_exists("+n+", "+v+")")
+	}
+	if len(c.events) > 0 {
+		v, err := value("new_events", c.events)
+		if err != nil {
+			return nil, err
+		}
+		in.ExpressionAttributeValues[":no_events"] = &types.AttributeValueMemberL{}
+		sets = append(sets, name("events")+" = list_append(if_not_exists(#events, :no_events), "+v+")")
+	}
+	for _, attribute := range c.remove {
+		removes = append(removes, name(attribute))
+	}
+	for _, attribute := range c.present {
+		conditions = append(conditions, "attribute_exists("+name(attribute)+")")
+	}
+	for _, attribute := range c.absent {
+		conditions = append(conditions, "attribute_not_exists("+name(attribute)+")")
+	}
+	if c.where != "" {
+		conditions = append(conditions, "("+c.where+")")
+	}
+	for _, attribute := range c.names {
+		name(attribute)
+	}
+	for placeholder, v := range c.values {
+		if _, err := value(placeholder, v); err != nil {
+			return nil, err
+		}
+	}
+
+	expression := "SET " + strings.Join(sets, ", ")
+	if len(removes) > 0 {
+		expression += " REMOVE " + strings.Join(removes, ", ")
+	}
+	in.UpdateExpression = aws.String(expression)
+	in.ConditionExpression = aws.String(strings.Join(conditions, " AND "))
+	return in, nil
+}
+
+func requestKey(id string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: requestPrefix + id}}
+}
+
+func runKey(id string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: runPrefix + id}}
+}
+
+func leaseKey(key string) item {
+	return item{attrKey: &types.AttributeValueMemberS{Value: leasePrefix + key}}
+}
+
+// tableError codes an error of DynamoDB. "Not found" is here the table itself,
+// which a person has to mend.
+func tableError(err error, doing string) error {
+	var none *types.ResourceNotFoundException
+	if errors.As(err, &none) {
+		return access.Wrap(access.CodeMisconfigure, err, doing)
+	}
+	return host.AWSError(err, doing)
+}
+
+func sorted(m map[string]any) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}

@@ -1,0 +1,38 @@
+// Package await is the function that stores the task tokens of a request's two
+// waits, and of a run's wait for an answer.
+package await
+
+import (
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Table table.Settings
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB      table.API
+	StepFunctions tasktoken.API
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	return New(s, Clients{
+		DynamoDB:      clients.DynamoDB(p.AWS),
+		StepFunctions: clients.StepFunctions(p.AWS),
+	}, p)
+}
+
+// New makes the function with the clients c.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	return &Handler{
+		Table:  table.New(c.DynamoDB, s.Table.Name),
+		Tokens: tasktoken.Resumer{API: c.StepFunctions},
+		Sleep:  p.Sleep,
+	}, nil
+}

@@ -1,0 +1,75 @@
+// Package evaluate is the function that applies the policy: who the requester is,
+// whether the request is granted, refused or needs an approval, and when to
+// remind or to give up.
+package evaluate
+
+import (
+	"time"
+
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/directory"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Stack              host.Stack
+	Table              table.Settings
+	Policy             policyinforce.Settings
+	Catalog            catalog.Settings
+	IdentityCenter     identitycenter.Settings
+	Slack              clients.SlackSettings
+	People             people.Settings
+	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
+	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
+	ReminderInitial    time.Duration `env:"ELEVATOR_REMINDER_INITIAL_SECONDS"`
+	ReminderMultiplier float64       `env:"ELEVATOR_REMINDER_MULTIPLIER,default=1"`
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB      table.API
+	S3            catalog.S3
+	SSM           policyinforce.Parameters
+	SSOAdmin      identitycenter.SSOAdminAPI
+	IdentityStore identitycenter.IdentityStoreAPI
+	Slack         people.Slack
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	return New(s, Clients{
+		DynamoDB:      clients.DynamoDB(p.AWS),
+		S3:            clients.S3(p.AWS),
+		SSM:           clients.SSM(p.AWS),
+		SSOAdmin:      clients.SSOAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore: clients.IdentityStore(p.AWS, s.IdentityCenter),
+		Slack:         clients.Slack(s.Slack, clients.Secrets(p.AWS)),
+	}, p)
+}
+
+// New makes the function with the clients c.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
+	rows := table.New(c.DynamoDB, s.Table.Name)
+	return &Handler{
+		Table:       rows,
+		Claims:      &claims.Claims{Table: rows, Now: p.Now},
+		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
+		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Catalog:     catalog.New(names, p),
+		Account:     s.Stack.Account,
+		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
+		Expiration:  s.Expiration,
+		AnnounceFor: s.AnnounceFor,
+		Now:         p.Now,
+		Logger:      p.Logger,
+	}, nil
+}

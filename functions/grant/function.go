@@ -1,0 +1,63 @@
+// Package grant is the function that creates access: account assignments and
+// group memberships.
+package grant
+
+import (
+	"time"
+
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/directory"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/leases"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Stack          host.Stack
+	Table          table.Settings
+	Policy         policyinforce.Settings
+	Catalog        catalog.Settings
+	IdentityCenter identitycenter.Settings
+	MaxDuration    time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB      table.API
+	S3            catalog.S3
+	SSM           policyinforce.Parameters
+	SSOAdmin      identitycenter.SSOAdminAPI
+	IdentityStore identitycenter.IdentityStoreAPI
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	return New(s, Clients{
+		DynamoDB:      clients.DynamoDB(p.AWS),
+		S3:            clients.S3(p.AWS),
+		SSM:           clients.SSM(p.AWS),
+		SSOAdmin:      clients.SSOAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore: clients.IdentityStore(p.AWS, s.IdentityCenter),
+	}, p)
+}
+
+// New makes the function with the clients c.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	rows := table.New(c.DynamoDB, s.Table.Name)
+	return &Handler{
+		Table:     rows,
+		Policy:    policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Directory: Center{center, directory.New(center, catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p)},
+		Catalog:   catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),
+		Account:   s.Stack.Account,
+		Longest:   s.MaxDuration,
+		Leases:    leases.New(rows, center, p),
+		Now:       p.Now,
+		Logger:    p.Logger,
+	}, nil
+}

@@ -1,0 +1,136 @@
+// Package ingress is the function that Slack calls: it opens and fills the forms,
+// turns them into requests, and handles the buttons.
+package ingress
+
+import (
+	"context"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/directory"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Stack             host.Stack
+	Table             table.Settings
+	Policy            policyinforce.Settings
+	Catalog           catalog.Settings
+	IdentityCenter    identitycenter.Settings
+	Slack             clients.SlackSettings
+	People            people.Settings
+	SigningSecrets    []string        `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references; any of them signs
+	Enterprise        string          `env:"ELEVATOR_SLACK_ENTERPRISE"`
+	App               string          `env:"ELEVATOR_SLACK_APP,required"`
+	RequestMachine    string          `env:"ELEVATOR_REQUEST_MACHINE,required"`    // ARN
+	ReconcileFunction string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"` // ARN
+	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
+	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // of a person
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB       table.API
+	S3             catalog.S3
+	SSM            policyinforce.Parameters
+	SSOAdmin       identitycenter.SSOAdminAPI
+	IdentityStore  identitycenter.IdentityStoreAPI
+	StepFunctions  StepFunctionsAPI
+	Lambda         clients.LambdaAPI
+	Slack          SlackAPI
+	SigningSecrets SigningSecrets
+}
+
+// StepFunctionsAPI is the part of Step Functions that the function uses.
+type StepFunctionsAPI interface {
+	StartAPI
+	tasktoken.API
+}
+
+// SlackAPI is the part of Slack's Web API that the function uses.
+type SlackAPI interface {
+	Slack
+	people.Slack
+}
+
+// SigningSecrets are the secrets with which Slack signs what it sends.
+type SigningSecrets interface {
+	// AnySource returns a function that gets all secrets that can be read. It
+	// calls failed for each of the others.
+	AnySource(references []string, failed func(error)) func(context.Context) ([]string, error)
+	// Refresh has old secrets read again, and reports whether there are any.
+	Refresh(references ...string) bool
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	secrets := clients.Secrets(p.AWS)
+	slack := clients.Slack(s.Slack, secrets)
+	slack.Failed = func(err error) {
+		if host.ErrorCode(err) == access.CodeMisconfigure {
+			p.Metrics.Count(metric.Misconfigured, nil)
+		}
+	}
+	return New(s, Clients{
+		DynamoDB:       clients.DynamoDB(p.AWS),
+		S3:             clients.S3(p.AWS),
+		SSM:            clients.SSM(p.AWS),
+		SSOAdmin:       clients.SSOAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore:  clients.IdentityStore(p.AWS, s.IdentityCenter),
+		StepFunctions:  clients.StepFunctions(p.AWS),
+		Lambda:         clients.Lambda(p.AWS),
+		Slack:          slack,
+		SigningSecrets: secrets,
+	}, p)
+}
+
+// New makes the function with the clients c. Misconfigured: RequestMachine is not
+// the ARN of a state machine.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	requests, err := newMachine(c.StepFunctions, s.RequestMachine)
+	if err != nil {
+		return nil, err
+	}
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
+	names := catalog.New(object, p)
+	names.Ask = func(ctx context.Context) error {
+		payload := map[string]string{"operation": "catalog"}
+		return clients.Invoke(ctx, c.Lambda, s.ReconcileFunction, payload, "ask for a catalog")
+	}
+	rows := table.New(c.DynamoDB, s.Table.Name)
+	return &Handler{
+		Table:    rows,
+		Claims:   &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
+		Slack:    c.Slack,
+		People:   people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
+		Catalog:  names,
+		Policy:   policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Machine:  requests,
+		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
+		Findings: findings.New(c.S3, s.Catalog.Bucket),
+		SigningSecrets: c.SigningSecrets.AnySource(s.SigningSecrets, func(err error) {
+			p.Logger.Error("a signing secret can't be read", "error", host.ErrorMessage(err))
+			p.Metrics.Count(metric.Misconfigured, nil)
+		}),
+		Refresh:      func() bool { return c.SigningSecrets.Refresh(s.SigningSecrets...) },
+		TeamID:       s.People.Team,
+		EnterpriseID: s.Enterprise,
+		AppID:        s.App,
+		Account:      s.Stack.Account,
+		Durations:    s.Durations,
+		Now:          p.Now,
+		Logger:       p.Logger,
+	}, nil
+}

@@ -1,0 +1,50 @@
+// Package notify is the function that posts messages in Slack and keeps them up
+// to date.
+package notify
+
+import (
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Table      table.Settings
+	Catalog    catalog.Settings // for the findings of runs
+	Slack      clients.SlackSettings
+	Channel    string `env:"ELEVATOR_SLACK_CHANNEL,required"`
+	SendDM     bool   `env:"ELEVATOR_SEND_DM,default=true"`
+	PostRevoke bool   `env:"ELEVATOR_POST_REVOKE,default=true"`
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB table.API
+	S3       findings.S3
+	Slack    Slack
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	return New(s, Clients{
+		DynamoDB: clients.DynamoDB(p.AWS),
+		S3:       clients.S3(p.AWS),
+		Slack:    clients.Slack(s.Slack, clients.Secrets(p.AWS)),
+	}, p)
+}
+
+// New makes the function with the clients c.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	return &Handler{
+		Findings:   findings.New(c.S3, s.Catalog.Bucket),
+		Table:      table.New(c.DynamoDB, s.Table.Name),
+		Slack:      &members{Slack: c.Slack, now: p.Now},
+		Channel:    s.Channel,
+		SendDM:     s.SendDM,
+		PostRevoke: s.PostRevoke,
+		Logger:     p.Logger,
+	}, nil
+}

@@ -1,0 +1,162 @@
+// Package reconcile is the function that runs on a schedule: it refreshes the
+// catalog, finds requests that were left behind, looks up the people who have
+// access, and takes the steps of runs that look for unknown access. It changes
+// nothing in Identity Center; function revoke removes overdue access.
+package reconcile
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
+	"sso-elevator/functions/drift"
+	"sso-elevator/functions/recheck"
+	"sso-elevator/functions/schedule"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Table            table.Settings
+	Policy           policyinforce.Settings
+	Catalog          catalog.Settings
+	IdentityCenter   identitycenter.Settings
+	Removals         findings.Removals
+	RequestMachine   string `env:"ELEVATOR_REQUEST_MACHINE,required"`   // ARN
+	ReconcileMachine string `env:"ELEVATOR_RECONCILE_MACHINE,required"` // ARN
+	RevokeFunction   string `env:"ELEVATOR_REVOKE_FUNCTION,required"`   // ARN
+	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"`   // ARN
+	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`            // empty: nothing is removed on a schedule
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB      table.API
+	S3            catalog.S3
+	SSM           policyinforce.Parameters
+	StepFunctions interface {
+		StepFunctionsAPI
+		tasktoken.API
+	}
+	Lambda clients.LambdaAPI
+	// IdentityCenter returns a client that makes a call in each time of that
+	// length, at most.
+	IdentityCenter func(every time.Duration) *identitycenter.Client
+}
+
+// attempts is how often a call is tried. Nobody waits for the answer, and all of
+// hundreds of calls have to succeed.
+const attempts = 10
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	cfg := p.AWS
+	// The adaptive mode slows down all calls of a client when one of them is
+	// throttled.
+	cfg.RetryMode, cfg.RetryMaxAttempts = aws.RetryModeAdaptive, attempts
+	organizations := clients.Organizations(cfg)
+	return New(s, Clients{
+		DynamoDB:      clients.DynamoDB(cfg),
+		S3:            clients.S3(cfg),
+		SSM:           clients.SSM(cfg),
+		StepFunctions: clients.StepFunctions(cfg),
+		Lambda:        clients.Lambda(cfg),
+		IdentityCenter: func(every time.Duration) *identitycenter.Client {
+			paced := identitycenter.Paced(cfg, every)
+			return identitycenter.New(clients.SSOAdmin(paced, s.IdentityCenter), clients.IdentityStore(paced, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
+		},
+	}, p)
+}
+
+// New makes the function with the clients c. It fails if RevokeSchedule is not a
+// schedule.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
+	rows := table.New(c.DynamoDB, s.Table.Name)
+	revocations := func(time.Time) (time.Time, bool) { return time.Time{}, false }
+	if s.RevokeSchedule != "" {
+		expression, err := schedule.Parse(s.RevokeSchedule)
+		if err != nil {
+			return nil, err
+		}
+		revocations = expression.Next
+	}
+	policies := policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now)
+	policy := func(ctx context.Context) (access.Policy, error) {
+		document, _, err := policies.Load(ctx)
+		return document, err
+	}
+	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
+	store := findings.New(c.S3, s.Catalog.Bucket)
+	return &Handler{
+		Catalog: &catalog.Refresher{
+			Lister: c.IdentityCenter(catalog.CallEvery),
+			Store:  names,
+			Emails: names,
+			Now:    p.Now,
+			Logger: p.Logger,
+		},
+		Sweep: &Sweep{
+			Table:      rows,
+			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine, reconcile: s.ReconcileMachine},
+			Remover:    remover,
+			Now:        p.Now,
+			Unique:     func() string { return strings.ToLower(p.Random()[:8]) },
+			Count:      p.Metrics.Count,
+			Gauge:      p.Metrics.Gauge,
+			Logger:     p.Logger,
+		},
+		Claims: &claims.Sweep{Table: rows, Now: p.Now},
+		People: &recheck.Checker{
+			Directory: c.IdentityCenter(recheck.CallEvery),
+			Table:     rows,
+			Store:     store,
+			Tokens:    tasktoken.Resumer{API: c.StepFunctions},
+			Remove:    removeOf(remover),
+			Policy:    policy,
+			Show: func(ctx context.Context, run string) error {
+				payload := map[string]string{"operation": "drift_question", "run": run}
+				return clients.Invoke(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
+			},
+			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
+			Now:    p.Now,
+			Count:  p.Metrics.Count,
+			Logger: p.Logger,
+		},
+		Drift: &drift.Engine{
+			Directory:   c.IdentityCenter(drift.CallEvery),
+			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
+			Policy:      policy,
+			Leases:      rows,
+			Runs:        store,
+			Rows:        rows,
+			Beats:       rows,
+			Removals:    rows,
+			Limit:       s.Removals.Max,
+			RemovalsOff: !s.Removals.Allowed,
+			Next:        revocations,
+			Now:         p.Now,
+			Count:       p.Metrics.Count,
+			Logger:      p.Logger,
+		},
+		Count:  p.Metrics.Count,
+		Logger: p.Logger,
+	}, nil
+}
+
+// newRunID names a run that asks. Half of the name is random, so that nobody can
+// start an execution under it beforehand, whose row the run would then share.
+func newRunID(at time.Time, random string) string {
+	return at.UTC().Format("2006-01-02-1504") + "-gone-" + strings.ToLower(random)
+}

@@ -1,0 +1,62 @@
+// Package revoke is the function that removes access: what requests granted, and
+// unknown access that a run found.
+package revoke
+
+import (
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/leases"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+)
+
+// Settings are what the function reads from its environment.
+type Settings struct {
+	Table          table.Settings
+	Policy         policyinforce.Settings
+	Catalog        catalog.Settings // for the findings of runs
+	IdentityCenter identitycenter.Settings
+	Removals       findings.Removals
+}
+
+// Clients are the services that the function calls.
+type Clients struct {
+	DynamoDB      table.API
+	S3            findings.S3
+	SSM           policyinforce.Parameters
+	SSOAdmin      identitycenter.SSOAdminAPI
+	IdentityStore identitycenter.IdentityStoreAPI
+}
+
+// Open makes the function as it runs in Lambda.
+func Open(s Settings, p host.Process) (*Handler, error) {
+	return New(s, Clients{
+		DynamoDB:      clients.DynamoDB(p.AWS),
+		S3:            clients.S3(p.AWS),
+		SSM:           clients.SSM(p.AWS),
+		SSOAdmin:      clients.SSOAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore: clients.IdentityStore(p.AWS, s.IdentityCenter),
+	}, p)
+}
+
+// New makes the function with the clients c.
+func New(s Settings, c Clients, p host.Process) (*Handler, error) {
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	rows := table.New(c.DynamoDB, s.Table.Name)
+	return &Handler{
+		Findings:    findings.New(c.S3, s.Catalog.Bucket),
+		Table:       rows,
+		Users:       center,
+		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Leases:      leases.New(rows, center, p),
+		RemovalsOff: !s.Removals.Allowed,
+		Limit:       s.Removals.Max,
+		Now:         p.Now,
+		Sleep:       p.Sleep,
+		Count:       p.Metrics.Count,
+		Logger:      p.Logger,
+	}, nil
+}

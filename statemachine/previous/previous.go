@@ -1,0 +1,165 @@
+// Package previous knows the request machine of the release before this one:
+// its executions run for weeks, and go on with this release's functions as soon
+// as the alias leads there. For tests.
+package previous
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Task is what one of its states asks of a function.
+type Task struct {
+	State     string
+	Operation string
+	Payload   []byte   // JSON, with an example of every value
+	Reads     []string // top-level fields of the answer that the definition reads
+}
+
+// examples are the values that its payloads take out of an execution.
+var examples = map[string]any{
+	"$.request_id":         "abcdefgh23456777",
+	"$$.Execution.Id":      "arn:aws:states:eu-west-1:123456789012:execution:sso-elevator-requests:x",
+	"$$.Task.Token":        "a-token",
+	"$.error.Error":        "Throttled",
+	"$.revoke_error.Error": "Throttled",
+	"$.subject": map[string]any{"kind": "account", "account_id": "123456789012", "account_name": "Sandbox", "permission_set": "Admin",
+		"permission_set_arn": "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "group_id": "", "group_name": "", "principal_id": "u-1"},
+	"$.grant.started": true,
+}
+
+var read = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
+
+// Tasks are what its definition asks of the function, as "evaluate".
+func Tasks(t *testing.T, function string) []Task {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "testdata", "previous", "request.asl.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var definition any
+	if err := json.Unmarshal(text, &definition); err != nil {
+		t.Fatal(err)
+	}
+	var tasks []Task
+	walk(definition, "", func(name string, state map[string]any) {
+		parameters, _ := state["Parameters"].(map[string]any)
+		payload, _ := parameters["Payload"].(map[string]any)
+		invoked, _ := parameters["FunctionName"].(string)
+		if payload == nil || !strings.EqualFold(invoked, "${"+function+"Function}") {
+			return
+		}
+		task := Task{State: name}
+		task.Operation, _ = payload["operation"].(string)
+		sent := map[string]any{}
+		for key, value := range payload {
+			field, isPath := strings.CutSuffix(key, ".$")
+			if isPath {
+				example, known := examples[value.(string)]
+				if !known {
+					t.Fatalf("%s sends %v, of which there is no example", name, value)
+				}
+				value = example
+			}
+			sent[field] = value
+		}
+		if task.Payload, err = json.Marshal(sent); err != nil {
+			t.Fatal(err)
+		}
+		task.Reads = reads(state["ResultSelector"])
+		tasks = append(tasks, task)
+	})
+	if len(tasks) == 0 {
+		t.Fatalf("nothing invokes %s", function)
+	}
+	return tasks
+}
+
+// walk visits each state, at any depth.
+func walk(node any, name string, visit func(string, map[string]any)) {
+	switch node := node.(type) {
+	case []any:
+		for _, one := range node {
+			walk(one, name, visit)
+		}
+	case map[string]any:
+		if node["Type"] == "Task" {
+			visit(name, node)
+		}
+		for key, one := range node {
+			walk(one, key, visit)
+		}
+	}
+}
+
+func reads(selector any) []string {
+	var fields []string
+	switch node := selector.(type) {
+	case string:
+		if found := read.FindStringSubmatch(node); found != nil {
+			fields = append(fields, found[1])
+		}
+	case map[string]any:
+		for _, one := range node {
+			fields = append(fields, reads(one)...)
+		}
+	}
+	return fields
+}
+
+// Accepts fails the test where In has no field for something that the
+// definition sends to the function: it would be lost without a word.
+func Accepts[In any](t *testing.T, function string) {
+	t.Helper()
+	for _, task := range Tasks(t, function) {
+		var in In
+		decoder := json.NewDecoder(bytes.NewReader(task.Payload))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&in); err != nil {
+			t.Errorf("%s sends %s: %v", task.State, task.Payload, err)
+		}
+	}
+}
+
+// Answers fails the test where the answer to an operation lacks a field that
+// the definition reads: the execution would end there, whatever it holds.
+func Answers(t *testing.T, function string, answers map[string]any) {
+	t.Helper()
+	looked := map[string]bool{}
+	for _, task := range Tasks(t, function) {
+		if len(task.Reads) == 0 {
+			continue
+		}
+		answer, ok := answers[task.Operation]
+		if !ok {
+			t.Errorf("%s reads the answer to %q, of which the test knows nothing", task.State, task.Operation)
+			continue
+		}
+		looked[task.Operation] = true
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(text, &fields); err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range task.Reads {
+			if value, there := fields[field]; !there || value == nil {
+				t.Errorf("%s reads %s, which is not in %s", task.State, field, text)
+			}
+		}
+	}
+	for operation := range answers {
+		if !looked[operation] {
+			t.Errorf("nothing reads the answer to %q", operation)
+		}
+	}
+}
