@@ -46,7 +46,7 @@ func newBuild(root, architecture string) (build, error) {
 	}
 }
 
-// functions compiles ./functions/<name> for each name and puts it at
+// functions compiles ./functions/cmd/<name> for each name and puts it at
 // .build/<architecture>/<name>/bootstrap. Functions that don't compile are all
 // named in the error, with what the compiler says. A binary that did not change
 // is not touched, and one that did is replaced in one step: somebody may be

@@ -25,7 +25,7 @@ func module(t *testing.T, functions map[string]string) string {
 	}
 	write("go.mod", "module example\n\ngo 1.26\n")
 	for name, source := range functions {
-		write(filepath.Join("functions", name, "main.go"), source)
+		write(filepath.Join("functions", "cmd", name, "main.go"), source)
 	}
 	return root
 }
@@ -96,7 +96,7 @@ func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 		t.Error("a binary that did not change was written again")
 	}
 	changed := strings.Replace(program, "hello", "goodbye", 1)
-	if err := os.WriteFile(filepath.Join(root, "functions", "ingress", "main.go"), []byte(changed), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "functions", "cmd", "ingress", "main.go"), []byte(changed), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if third := build(); third.Equal(first) {

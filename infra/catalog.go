@@ -8,19 +8,9 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/infra/settings"
 )
-
-// catalogKey is the object that has the catalog; functions/internal/catalog
-// gives the name.
-const catalogKey = "catalog.json.gz"
-
-// emailsKey is the object that has the index of emails, from the same package.
-const emailsKey = "emails.txt"
-
-// runsPrefix begins the keys of what the runs of the reconciliation find;
-// functions/internal/runs gives the names.
-const runsPrefix = "reconcile/"
 
 // catalogAttempts is how often the schedule tries to reach the function, before
 // its next time comes.
@@ -54,7 +44,7 @@ func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile func
 		description: "Refreshes the catalog of what can be asked for",
 		every:       s.CatalogRefresh,
 		reconcile:   reconcile,
-		input:       `{"operation":"catalog"}`,
+		operation:   host.OperationCatalog,
 		attempts:    catalogAttempts,
 		deadLetters: deadLetters,
 	})

@@ -151,7 +151,7 @@ func (namespace ownMetrics) own(name, statistic string) awscloudwatch.IMetric {
 	if statistic[0] == 'p' {
 		label = statistic
 	}
-	return metric(string(namespace), name, statistic, label, nil)
+	return newMetric(string(namespace), name, statistic, label, nil)
 }
 
 func (namespace ownMetrics) ownOf(name, statistic, label string, kind access.OutcomeKind) awscloudwatch.IMetric {
@@ -159,14 +159,14 @@ func (namespace ownMetrics) ownOf(name, statistic, label string, kind access.Out
 }
 
 func (namespace ownMetrics) ownWith(name, statistic, label, dimension, value string) awscloudwatch.IMetric {
-	return metric(string(namespace), name, statistic, label, map[string]*string{dimension: &value})
+	return newMetric(string(namespace), name, statistic, label, map[string]*string{dimension: &value})
 }
 
 func ofTable(table awsdynamodb.Table, name string) awscloudwatch.IMetric {
-	return metric("AWS/DynamoDB", name, "Sum", name, map[string]*string{"TableName": table.TableName()})
+	return newMetric("AWS/DynamoDB", name, "Sum", name, map[string]*string{"TableName": table.TableName()})
 }
 
-func metric(namespace, name, statistic, label string, dimensions map[string]*string) awscloudwatch.IMetric {
+func newMetric(namespace, name, statistic, label string, dimensions map[string]*string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace: &namespace, MetricName: &name, Statistic: &statistic, Label: &label,
 		Period: seconds(dashboardPeriod), DimensionsMap: &dimensions,

@@ -1,16 +1,32 @@
 package main
 
 import (
+	"log/slog"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/audit"
+	"sso-elevator/functions/await"
+	"sso-elevator/functions/evaluate"
+	"sso-elevator/functions/grant"
+	"sso-elevator/functions/ingress"
+	"sso-elevator/functions/notify"
+	"sso-elevator/functions/reconcile"
+	"sso-elevator/functions/revoke"
 	"sso-elevator/infra/compile"
 	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
 	"sso-elevator/statemachine"
 )
 
@@ -58,105 +74,87 @@ func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string 
 // what it reads. Secrets are named in them, never contained.
 func environments(stack awscdk.Stack, props functionsProps) map[string]map[string]*string {
 	s := props.settings
-	values := map[string]*string{
-		"ELEVATOR_TABLE":                      props.table.TableName(),
-		"ELEVATOR_POLICY_POINTER":             props.policy.pointer.ParameterName(),
-		"ELEVATOR_AUDIT_BUCKET":               props.audit.BucketName(),
-		"ELEVATOR_AUDIT_PREFIX":               &s.AuditPrefix,
-		"ELEVATOR_ACCOUNT":                    stack.Account(),
-		"ELEVATOR_CATALOG_BUCKET":             props.catalog.BucketName(),
-		"ELEVATOR_RECONCILE_FUNCTION":         functionARN(stack, s, "reconcile"),
-		"ELEVATOR_REVOKE_FUNCTION":            functionARN(stack, s, "revoke"),
-		"ELEVATOR_NOTIFY_FUNCTION":            functionARN(stack, s, "notify"),
-		"ELEVATOR_MAX_DURATION_SECONDS":       secondsText(slices.Max(s.Durations)),
-		"ELEVATOR_REQUEST_MACHINE":            requestMachineARN(stack, s),
-		"ELEVATOR_RECONCILE_MACHINE":          reconcileMachineARN(stack, s),
-		"ELEVATOR_REVOKE_SCHEDULE":            &s.RevokeSchedule,
-		"ELEVATOR_MAX_OPEN_REQUESTS":          jsii.String(strconv.Itoa(s.MaxOpenRequests)),
-		"ELEVATOR_MAX_REMOVALS":               jsii.String(strconv.Itoa(s.MaxRemovals)),
-		"ELEVATOR_ALLOW_REMOVALS":             jsii.String(strconv.FormatBool(s.AllowRemovals)),
-		"ELEVATOR_SLACK_BOT_TOKEN":            jsii.String(s.SlackBotToken.String()),
-		"ELEVATOR_SLACK_SIGNING_SECRET":       jsii.String(referenceList(s.SlackSigningSecrets)),
-		"ELEVATOR_SLACK_CHANNEL":              &s.SlackChannelID,
-		"ELEVATOR_SLACK_TEAM":                 &s.SlackTeamID,
-		"ELEVATOR_SLACK_ENTERPRISE":           &s.SlackEnterpriseID,
-		"ELEVATOR_SLACK_APP":                  &s.SlackAppID,
-		"ELEVATOR_SLACK_API_URL":              jsii.String("https://slack.com/api/"),
-		"ELEVATOR_SSO_INSTANCE_ARN":           &s.SSOInstanceARN,
-		"ELEVATOR_SSO_REGION":                 &s.SSORegion,
-		"ELEVATOR_SECONDARY_DOMAINS":          jsii.String(strings.Join(s.SecondaryFallbackDomains, ",")),
-		"ELEVATOR_DURATIONS":                  secondsList(s.Durations),
-		"ELEVATOR_REQUEST_EXPIRATION_SECONDS": secondsText(s.RequestExpiration),
-		"ELEVATOR_ANNOUNCE_SECONDS":           secondsText(announceFor(s)),
-		"ELEVATOR_REMINDER_INITIAL_SECONDS":   secondsText(s.ReminderInitialWait),
-		"ELEVATOR_REMINDER_MULTIPLIER":        jsii.String(strconv.FormatFloat(s.ReminderMultiplier, 'g', -1, 64)),
-		"ELEVATOR_SEND_DM":                    jsii.String(strconv.FormatBool(s.SendDM)),
-		"ELEVATOR_POST_REVOKE":                jsii.String(strconv.FormatBool(s.PostRevoke)),
-		"ELEVATOR_LOG_LEVEL":                  &s.LogLevel,
-		"ELEVATOR_METRIC_NAMESPACE":           jsii.String(metricNamespace(s)),
-	}
-	const (
-		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
-		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_ANNOUNCE_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
-		// Whether an account is the management account, and this one is not.
-		reach = "ELEVATOR_CATALOG_BUCKET ELEVATOR_ACCOUNT "
-		talk  = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
+	var (
+		account  = host.Stack{Account: *stack.Account()}
+		rows     = table.Settings{Name: *props.table.TableName()}
+		policy   = policyinforce.Settings{Pointer: *props.policy.pointer.ParameterName()}
+		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
+		center   = identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
+		web      = clients.SlackSettings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
+		members  = people.Settings{Team: s.SlackTeamID, SecondaryDomains: s.SecondaryFallbackDomains}
+		removals = findings.Removals{Allowed: s.AllowRemovals, Max: s.MaxRemovals}
 	)
-	needs := map[string]string{
-		"ingress": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_REQUEST_MACHINE ELEVATOR_DURATIONS ELEVATOR_MAX_OPEN_REQUESTS ELEVATOR_SECONDARY_DOMAINS " +
-			"ELEVATOR_SLACK_SIGNING_SECRET ELEVATOR_SLACK_TEAM ELEVATOR_SLACK_ENTERPRISE ELEVATOR_SLACK_APP " +
-			"ELEVATOR_RECONCILE_FUNCTION " + reach + talk + sso,
-		"evaluate": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_SECONDARY_DOMAINS ELEVATOR_SLACK_TEAM " + reach + reminders + talk + sso,
-		"await":    "ELEVATOR_TABLE",
-		"notify":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_SLACK_CHANNEL ELEVATOR_SEND_DM ELEVATOR_POST_REVOKE " + talk,
-		"grant":    "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_MAX_DURATION_SECONDS " + reach + sso,
-		"revoke":   "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
-		"audit":    "ELEVATOR_TABLE ELEVATOR_CATALOG_BUCKET ELEVATOR_POLICY_POINTER ELEVATOR_AUDIT_BUCKET ELEVATOR_AUDIT_PREFIX",
-		"reconcile": "ELEVATOR_TABLE ELEVATOR_POLICY_POINTER ELEVATOR_CATALOG_BUCKET ELEVATOR_REQUEST_MACHINE ELEVATOR_RECONCILE_MACHINE " +
-			"ELEVATOR_REVOKE_FUNCTION ELEVATOR_NOTIFY_FUNCTION ELEVATOR_REVOKE_SCHEDULE ELEVATOR_ALLOW_REMOVALS ELEVATOR_MAX_REMOVALS " + sso,
+	functions := map[string]any{
+		"ingress": ingress.Settings{
+			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
+			SigningSecrets:    texts(s.SlackSigningSecrets),
+			Enterprise:        s.SlackEnterpriseID,
+			App:               s.SlackAppID,
+			RequestMachine:    *requestMachineARN(stack, s),
+			ReconcileFunction: *functionARN(stack, s, "reconcile"),
+			Durations:         s.Durations,
+			MaxOpenRequests:   s.MaxOpenRequests,
+		},
+		"evaluate": evaluate.Settings{
+			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
+			Expiration:         s.RequestExpiration,
+			AnnounceFor:        announceFor(s),
+			ReminderInitial:    s.ReminderInitialWait,
+			ReminderMultiplier: s.ReminderMultiplier,
+		},
+		"await": await.Settings{Table: rows},
+		"notify": notify.Settings{
+			Table: rows, Catalog: names, Slack: web,
+			Channel:    s.SlackChannelID,
+			SendDM:     s.SendDM,
+			PostRevoke: s.PostRevoke,
+		},
+		"grant": grant.Settings{
+			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center,
+			MaxDuration: slices.Max(s.Durations),
+		},
+		"revoke": revoke.Settings{Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals},
+		"audit":  audit.Settings{Table: rows, Policy: policy, Catalog: names, Bucket: *props.audit.BucketName(), Prefix: s.AuditPrefix},
+		"reconcile": reconcile.Settings{
+			Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals,
+			RequestMachine:   *requestMachineARN(stack, s),
+			ReconcileMachine: *reconcileMachineARN(stack, s),
+			RevokeFunction:   *functionARN(stack, s, "revoke"),
+			NotifyFunction:   *functionARN(stack, s, "notify"),
+			RevokeSchedule:   s.RevokeSchedule,
+		},
 	}
-
+	common := host.Settings{LogLevel: logLevel(s), MetricNamespace: metricNamespace(s)}
 	environments := map[string]map[string]*string{}
-	for name, variables := range needs {
+	for name, settings := range functions {
 		environments[name] = map[string]*string{}
-		for variable, value := range compile.Environment {
-			environments[name][variable] = jsii.String(value)
-		}
-		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL", "ELEVATOR_METRIC_NAMESPACE") {
-			// Lambda takes an empty value, and the functions read it as not
-			// set; leaving it out says the same in fewer lines.
-			if value := values[variable]; *value != "" {
-				environments[name][variable] = value
+		for _, variables := range []map[string]string{compile.Environment, host.Environment(common), host.Environment(settings)} {
+			for variable, value := range variables {
+				environments[name][variable] = jsii.String(value)
 			}
 		}
 	}
 	return environments
 }
 
-// referenceList is the references to secrets as a function reads a list of them:
-// no name of a secret has a comma.
-func referenceList(refs []settings.SecretRef) string {
-	texts := make([]string, len(refs))
-	for i, ref := range refs {
-		texts[i] = ref.String()
+// logLevel is the level that the settings name; they are checked.
+func logLevel(s *settings.Settings) (level slog.Level) {
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		panic(err)
 	}
-	return strings.Join(texts, ",")
+	return level
+}
+
+// texts are references to secrets, as a function reads them.
+func texts(refs []settings.SecretRef) []string {
+	all := make([]string, len(refs))
+	for i, ref := range refs {
+		all[i] = ref.String()
+	}
+	return all
 }
 
 // announceFor is how long a request is announced again and again.
 func announceFor(s *settings.Settings) time.Duration {
 	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
-}
-
-// secondsText is d in whole seconds.
-func secondsText(d time.Duration) *string {
-	return jsii.String(strconv.FormatInt(int64(d/time.Second), 10))
-}
-
-func secondsList(durations []time.Duration) *string {
-	texts := make([]string, len(durations))
-	for i, d := range durations {
-		texts[i] = *secondsText(d)
-	}
-	return jsii.String(strings.Join(texts, ","))
 }

@@ -15,7 +15,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// functionNames are the functions: ./functions/<name>, deployed as
+// functionNames are the functions: ./functions/cmd/<name>, deployed as
 // <prefix>-<name>.
 var functionNames = []string{"ingress", "evaluate", "await", "notify", "grant", "revoke", "audit", "reconcile"}
 

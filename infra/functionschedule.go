@@ -17,7 +17,7 @@ type functionSchedule struct {
 	name, description string
 	every             time.Duration
 	reconcile         function
-	input             string // JSON
+	operation         string // of the function
 	attempts          int    // to reach the function again, before its next time comes
 	deadLetters       awssqs.IQueue
 }
@@ -38,7 +38,7 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn:     props.reconcile.alias.FunctionArn(),
 			RoleArn: role.RoleArn(),
-			Input:   &props.input,
+			Input:   jsii.String(`{"operation":"` + props.operation + `"}`),
 			RetryPolicy: &awsscheduler.CfnSchedule_RetryPolicyProperty{
 				MaximumRetryAttempts:     jsii.Number(props.attempts),
 				MaximumEventAgeInSeconds: jsii.Number(wholeMinutes(props.every).Seconds()),

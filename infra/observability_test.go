@@ -3,34 +3,16 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"sso-elevator/functions/access/metric"
 )
 
 // goldenNamespace is where the functions of the golden template count.
 const goldenNamespace = "SsoElevator/sso-elevator"
-
-// writtenMetrics are the metrics that the functions write, by their source.
-func writtenMetrics(t *testing.T) []string {
-	t.Helper()
-	source, err := os.ReadFile(filepath.Join("..", "functions", "internal", "metric", "metric.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, found := range regexp.MustCompile(`(?m)^\t([A-Z]\w+) += "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
-		names = append(names, found[2])
-	}
-	if len(names) < 10 {
-		t.Fatalf("found the metrics %q only", names)
-	}
-	return names
-}
 
 // dashboardMetrics are the metrics on the dashboard, as "namespace/name", with
 // their dimensions.
@@ -85,7 +67,7 @@ func resolvedAll(t *testing.T, value any) string {
 // writes, and what carries the system is beside them.
 func TestDashboard(t *testing.T) {
 	shown := dashboardMetrics(t)
-	written := writtenMetrics(t)
+	written := metric.All()
 	for _, name := range written {
 		if len(shown[goldenNamespace+"/"+name]) == 0 {
 			t.Errorf("%s is not on the dashboard", name)
@@ -117,7 +99,7 @@ func TestDashboard(t *testing.T) {
 
 // The alarms look at metrics that somebody writes.
 func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
-	written := writtenMetrics(t)
+	written := metric.All()
 	for id, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
 		if r.Properties["Namespace"] == goldenNamespace && !slices.Contains(written, r.Properties["MetricName"].(string)) {
 			t.Errorf("%s looks at %v, which nobody writes", id, r.Properties["MetricName"])

@@ -9,6 +9,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	rows "sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/auditpolicy"
 	"sso-elevator/infra/settings"
 )
@@ -26,11 +29,11 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 	}
 	may := map[string][]awsiam.PolicyStatement{
 		"ingress": join(
-			p.readRows("request#*", "run#*", claims),
+			p.readRows(requests, runs, claims),
 			p.createRequests(),
 			p.writeClaims(),
-			p.updateRequests(decide, requestEnd),
-			p.updateRuns(answerRun),
+			p.updateRequests(rows.DecideAttributes, rows.RequestEndAttributes),
+			p.updateRuns(rows.AnswerRunAttributes),
 			p.readPolicy(),
 			p.readCatalog(),
 			p.readRuns(), // who may answer depends on what was found
@@ -45,8 +48,8 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			},
 		),
 		"evaluate": join(
-			p.readRows("request#*", claims),
-			p.updateRequests(evaluate, decide, countReminder, takeOver),
+			p.readRows(requests, claims),
+			p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
 			p.writeClaims(), // it frees what it decides
 			p.readPolicy(),
 			p.readCatalog(),
@@ -55,21 +58,21 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users until there is an index of emails
 		),
 		"await": join(
-			p.readRows("request#*", "run#*"),
-			p.updateRequests(storeToken),
-			p.updateRuns(storeRunToken),
+			p.readRows(requests, runs),
+			p.updateRequests(rows.StoreTokenAttributes),
+			p.updateRuns(rows.StoreRunTokenAttributes),
 			[]awsiam.PolicyStatement{allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s))},
 		),
 		"notify": join(
-			p.readRows("request#*", "run#*"),
-			p.updateRequests(post),
-			p.updateRuns(post),
+			p.readRows(requests, runs),
+			p.updateRequests(rows.PostAttributes),
+			p.updateRuns(rows.PostAttributes),
 			p.readRuns(),
 			botToken,
 		),
 		"grant": join(
-			p.readRows("request#*", "lease#*"),
-			p.updateRequests(granted, fail),
+			p.readRows(requests, leases),
+			p.updateRequests(rows.GrantedAttributes, rows.FailAttributes),
 			p.writeLeases(),
 			p.readPolicy(),
 			p.readCatalog(),
@@ -81,8 +84,8 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readManagementAccount(), p.changeManagementAccount(),
 		),
 		"revoke": join(
-			p.readRows("request#*", "lease#*", "run#*", removalRows, removalCount),
-			p.updateRequests(beginRevoke, rebuild, revoked),
+			p.readRows(requests, leases, runs, removalRows, removalCount),
+			p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RevokedAttributes),
 			p.writeLeases(),
 			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),
@@ -93,25 +96,25 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.readManagementAccount(),
 		),
 		"audit": join(
-			p.readRows("request#*", "run#*", claims, removalRows),
-			p.updateRequests(appendEvent, markAudited, closeRequest),
+			p.readRows(requests, runs, claims, removalRows),
+			p.updateRequests(rows.AppendEventAttributes, rows.MarkAuditedAttributes, rows.CloseAttributes),
 			p.writeClaims(), // it frees what it closes
 			p.readRuns(),
 			p.readPolicy(),
 			p.writeAudit(),
 		),
 		"reconcile": join(
-			p.readRows("request#*", "lease#*", "run#*", claims, heartbeat, removalCount),
+			p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
 			p.queryOpen(),
 			p.writeClaims(), // it frees what was left
-			p.updateRequests(fail, giveUp, requestEnd),
-			p.rows([]string{"dynamodb:PutItem"}, []string{"run#*", heartbeat}, nil),
-			p.updateRuns(expireRun),
+			p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
+			p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
+			p.updateRuns(rows.ExpireRunAttributes),
 			p.readPolicy(),
 			p.readCatalog(),
 			p.readRuns(),
 			[]awsiam.PolicyStatement{
-				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalogKey)), props.catalog.ArnForObjects(jsii.String(emailsKey)), props.catalog.ArnForObjects(jsii.String(runsPrefix+"*"))),
+				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalog.Key)), props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey)), props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*"))),
 				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
 				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
 				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
@@ -141,45 +144,16 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 	return may
 }
 
-// heartbeat is the row in which the runs of the reconciliation leave a sign for
-// the next one.
-const heartbeat = "reconcile#heartbeat"
-
-// claims are the rows of what people have requested and nobody has decided.
-const claims = "claims#*"
-
-// Rows about the removal of access that no request granted: how each ended, and
-// how many there were within 24 hours. Only revoke writes them: it alone knows.
+// Rows of the table, as roles name them.
 const (
-	removalRows  = "removal#*"
-	removalCount = "reconcile#removals"
+	requests     = rows.RequestPrefix + "*"
+	leases       = rows.LeasePrefix + "*"
+	runs         = rows.RunPrefix + "*"
+	claims       = rows.ClaimsPrefix + "*"
+	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them: it alone knows
+	removalCount = rows.RemovalsCountKey
+	heartbeat    = rows.HeartbeatKey
 )
-
-// The attributes that each change of a request's row names, be it in a
-// condition: package requests makes these changes, under these names.
-var (
-	decide        = attributes("outcome events tombstone closed_at revoking_at")
-	requestEnd    = attributes("end_request events due granted_at revoking_at revoked_at closed_at")
-	evaluate      = attributes("requester approvers unknown_approvers evaluated_decision expires_at due outcome tombstone closed_at")
-	countReminder = attributes("reminders_sent")
-	storeToken    = attributes("approval_token end_token closed_at")
-	post          = attributes("posts")
-	granted       = attributes("granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at")
-	fail          = attributes("failure granted_at revoking_at")
-	giveUp        = attributes("tombstone closed_at")
-	takeOver      = attributes("revoking_execution_arn revoking_at closed_at")
-	beginRevoke   = attributes("revoking_at execution_arn tombstone")
-	rebuild       = attributes("rebuilt revoking_at open due")
-	revoked       = attributes("revoked_at removal revoking_at events")
-	appendEvent   = attributes("events revoked_at")
-	markAudited   = attributes("audited")
-	answerRun     = attributes("answers answer")
-	expireRun     = attributes("answer")
-	storeRunToken = attributes("token")
-	closeRequest  = attributes("closed_at expires open due approval_token end_token granted_at revoked_at events")
-)
-
-func attributes(names string) []string { return strings.Fields(names) }
 
 type permitter struct {
 	stack awscdk.Stack
@@ -192,32 +166,32 @@ func (p permitter) readRows(keys ...string) []awsiam.PolicyStatement {
 }
 
 func (p permitter) createRequests() []awsiam.PolicyStatement {
-	return p.rows([]string{"dynamodb:PutItem"}, []string{"request#*"}, nil)
+	return p.rows([]string{"dynamodb:PutItem"}, []string{requests}, nil)
 }
 
 // updateRequests permits the changes, and no others, to requests' rows.
-func (p permitter) updateRequests(changes ...[]string) []awsiam.PolicyStatement {
-	return p.update("request#*", changes)
+func (p permitter) updateRequests(changes ...string) []awsiam.PolicyStatement {
+	return p.update(requests, changes)
 }
 
 // updateRuns permits the changes, and no others, to the rows of runs.
-func (p permitter) updateRuns(changes ...[]string) []awsiam.PolicyStatement {
-	return p.update("run#*", changes)
+func (p permitter) updateRuns(changes ...string) []awsiam.PolicyStatement {
+	return p.update(runs, changes)
 }
 
-func (p permitter) update(rows string, changes [][]string) []awsiam.PolicyStatement {
-	named := append(slices.Concat(changes...), "pk")
+func (p permitter) update(keys string, changes []string) []awsiam.PolicyStatement {
+	named := append(strings.Fields(strings.Join(changes, " ")), rows.AttributeKey)
 	slices.Sort(named)
-	return p.rows([]string{"dynamodb:UpdateItem"}, []string{rows}, slices.Compact(named))
+	return p.rows([]string{"dynamodb:UpdateItem"}, []string{keys}, slices.Compact(named))
 }
 
 // queryOpen permits asking the index for what is open. It holds keys alone.
 func (p permitter) queryOpen() []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+openIndex))}
+	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+rows.OpenIndex))}
 }
 
 func (p permitter) writeLeases() []awsiam.PolicyStatement {
-	return p.rows([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, []string{"lease#*"}, nil)
+	return p.rows([]string{"dynamodb:PutItem", "dynamodb:DeleteItem"}, []string{leases}, nil)
 }
 
 func (p permitter) writeClaims() []awsiam.PolicyStatement {
@@ -267,14 +241,14 @@ func (p permitter) auditObjects() []*string {
 // instead.
 func (p permitter) readCatalog() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
-		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalogKey)), p.props.catalog.ArnForObjects(jsii.String(emailsKey))),
+		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalog.Key)), p.props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey))),
 		allow([]string{"s3:ListBucket"}, p.props.catalog.BucketArn()),
 	}
 }
 
 // readRuns permits reading what the runs of the reconciliation found.
 func (p permitter) readRuns() []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(runsPrefix+"*")))}
+	return []awsiam.PolicyStatement{allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*")))}
 }
 
 // secret permits reading the secret that ref names, also where it is encrypted

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
 )
@@ -74,7 +75,7 @@ func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile functi
 		description: "Looks for requests whose execution is gone, and for access that is still there after its end",
 		every:       sweepEvery,
 		reconcile:   reconcile,
-		input:       `{"operation":"look"}`,
+		operation:   host.OperationLook,
 		deadLetters: deadLetters,
 	})
 }
@@ -91,7 +92,7 @@ func newRecheckSchedule(stack awscdk.Stack, s *settings.Settings, reconcile func
 		description: "Looks up people who have active access, and ends the access of those who are disabled or deleted",
 		every:       recheckEvery,
 		reconcile:   reconcile,
-		input:       `{"operation":"recheck"}`,
+		operation:   host.OperationRecheck,
 		deadLetters: deadLetters,
 	})
 }

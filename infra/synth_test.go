@@ -86,7 +86,7 @@ func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.St
 	binaries := map[string]binary{}
 	for _, name := range functionNames {
 		content := []byte("not a program: " + name)
-		in := filepath.Join(folder, "functions", name)
+		in := filepath.Join(folder, "functions", "cmd", name)
 		if err := os.MkdirAll(in, 0o755); err != nil {
 			return nil, err
 		}

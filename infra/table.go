@@ -6,11 +6,9 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	rows "sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/settings"
 )
-
-// openIndex is the index of what is open, by when it is due.
-const openIndex = "open"
 
 // newTable is the one table: requests, leases, and what is still to be
 // recorded. Closed requests expire by the attribute `expires`; what is open
@@ -24,19 +22,19 @@ func newTable(scope constructs.Construct, s *settings.Settings, protect bool) aw
 		encryption = awsdynamodb.TableEncryption_CUSTOMER_MANAGED
 	}
 	table := awsdynamodb.NewTable(scope, jsii.String("Table"), &awsdynamodb.TableProps{
-		PartitionKey:                     text("pk"),
+		PartitionKey:                     text(rows.AttributeKey),
 		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
 		Encryption:                       encryption,
 		EncryptionKey:                    key,
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
-		TimeToLiveAttribute:              jsii.String("expires"),
+		TimeToLiveAttribute:              jsii.String(rows.AttributeExpires),
 		DeletionProtection:               jsii.Bool(protect),
 		RemovalPolicy:                    awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE,
 	})
 	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:      jsii.String(openIndex),
-		PartitionKey:   text("open"),
-		SortKey:        text("due"),
+		IndexName:      jsii.String(rows.OpenIndex),
+		PartitionKey:   text(rows.AttributeOpen),
+		SortKey:        text(rows.AttributeDue),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
 	})
 	return table

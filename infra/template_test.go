@@ -13,6 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/audit"
+	"sso-elevator/functions/await"
+	"sso-elevator/functions/evaluate"
+	"sso-elevator/functions/grant"
+	"sso-elevator/functions/ingress"
+	"sso-elevator/functions/notify"
+	"sso-elevator/functions/reconcile"
+	"sso-elevator/functions/revoke"
 	"sso-elevator/infra/compile"
 	"sso-elevator/statemachine"
 )
@@ -164,8 +174,8 @@ func TestSecretsAreReferences(t *testing.T) {
 	}
 }
 
-// A function gets the variables that it reads, and no others. What it reads is
-// in the env tags of its source; Go's runtime reads some, too.
+// A function gets the variables that it reads, and no others. Go's runtime reads
+// some, too.
 func TestEnvironmentIsWhatIsRead(t *testing.T) {
 	given := map[string][]string{}
 	for _, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
@@ -173,36 +183,23 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 		variables := r.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
 		given[name] = slices.Collect(maps.Keys(variables))
 	}
-	tag := regexp.MustCompile("env:\"(ELEVATOR_\\w+)(,required)?")
-	// What counts reads its variable by itself, in every function.
-	counter, err := os.ReadFile(filepath.Join("..", "functions", "internal", "metric", "metric.go"))
-	if err != nil {
-		t.Fatal(err)
+	if len(given) != len(functionNames) {
+		t.Errorf("%d functions, want %d", len(given), len(functionNames))
 	}
-	counts := regexp.MustCompile(`= "(ELEVATOR_\w+)"`).FindStringSubmatch(string(counter))
-	if counts == nil {
-		t.Fatal("the metrics have no namespace")
-	}
-	for _, name := range functionNames {
-		files, err := filepath.Glob(filepath.Join("..", "functions", name, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		read := slices.AppendSeq([]string{counts[1]}, maps.Keys(compile.Environment))
-		if !slices.Contains(given[name], counts[1]) {
-			t.Errorf("%s does not get %s", name, counts[1])
-		}
-		for _, file := range files {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	for name, settings := range map[string]any{
+		"ingress": ingress.Settings{}, "evaluate": evaluate.Settings{}, "await": await.Settings{}, "notify": notify.Settings{},
+		"grant": grant.Settings{}, "revoke": revoke.Settings{}, "audit": audit.Settings{}, "reconcile": reconcile.Settings{},
+	} {
+		common, _ := host.Variables(host.Settings{})
+		own, required := host.Variables(settings)
+		read := slices.AppendSeq(slices.Concat(common, own), maps.Keys(compile.Environment))
+		for _, variable := range append(required, "ELEVATOR_METRIC_NAMESPACE") {
+			if !slices.Contains(given[name], variable) {
+				t.Errorf("%s requires %s, which it does not get", name, variable)
 			}
-			for _, found := range tag.FindAllStringSubmatch(string(source), -1) {
-				read = append(read, found[1])
-				if found[2] != "" && !slices.Contains(given[name], found[1]) {
-					t.Errorf("%s requires %s, which it does not get", name, found[1])
-				}
-			}
+		}
+		if len(own) == 0 || len(given[name]) == 0 {
+			t.Errorf("%s reads %d variables, and gets %d", name, len(own), len(given[name]))
 		}
 		for _, variable := range given[name] {
 			if !slices.Contains(read, variable) {
@@ -435,13 +432,13 @@ func TestCatalog(t *testing.T) {
 		read, write := "", ""
 		switch name {
 		case "ingress": // who may answer a run depends on what it found
-			read = "/" + catalogKey + " /" + emailsKey + " /reconcile/*"
+			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
-			read = "/" + catalogKey + " /" + emailsKey
+			read = "/" + catalog.Key + " /" + catalog.EmailsKey
 		case "notify", "revoke", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalogKey+" /"+emailsKey+" /reconcile/*", "/"+catalogKey+" /"+emailsKey+" /reconcile/*"
+			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)

@@ -32,7 +32,7 @@ func TestAskForCatalog(t *testing.T) {
 			return answer
 		}),
 		SigningSecrets: secrets.New(nil, nil, nil),
-	}, host.Process{})
+	}, host.Process{Metrics: &host.Emitter{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
 	names.Ask = func(ctx context.Context) error {
-		payload := map[string]string{"operation": "catalog"}
+		payload := map[string]string{"operation": host.OperationCatalog}
 		return clients.Invoke(ctx, c.Lambda, s.ReconcileFunction, payload, "ask for a catalog")
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)

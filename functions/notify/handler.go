@@ -70,7 +70,7 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
-	case "drift_question":
+	case host.OperationDriftQuestion:
 		return struct{}{}, h.driftQuestion(ctx, in.Run)
 	case "drift_report":
 		return struct{}{}, h.driftReport(ctx, in.Run)

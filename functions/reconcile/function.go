@@ -126,7 +126,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Remove:    removeOf(remover),
 			Policy:    policy,
 			Show: func(ctx context.Context, run string) error {
-				payload := map[string]string{"operation": "drift_question", "run": run}
+				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return clients.Invoke(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
 			},
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },

@@ -56,17 +56,17 @@ type Handler struct {
 // beside itself. The answer is {} where nobody waits for one.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	switch in.Operation {
-	case "catalog":
+	case host.OperationCatalog:
 		if err := h.Catalog.Refresh(ctx); err != nil {
 			return nil, err
 		}
 		h.Count(metric.CatalogRefreshed, nil)
 		return struct{}{}, nil
-	case "look":
+	case host.OperationLook:
 		err := h.Sweep.Look(ctx)
 		h.freeClaims(ctx)
 		return struct{}{}, err
-	case "recheck":
+	case host.OperationRecheck:
 		return struct{}{}, h.People.Recheck(ctx, in.All)
 	case "tombstone":
 		return h.Sweep.Tombstone(ctx, in.RequestID)

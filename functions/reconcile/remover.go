@@ -5,6 +5,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/host"
 )
 
 // removerFunction is the function revoke, by ARN.
@@ -18,7 +19,7 @@ var _ Remover = removerFunction{}
 // removeOf removes the access of a request that was granted.
 func removeOf(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
 	return func(ctx context.Context, requestID string, s access.Subject) error {
-		return r.Remove(ctx, Removal{Operation: "confirm", RequestID: requestID, Subject: s, Granted: true})
+		return r.Remove(ctx, Removal{Operation: host.OperationConfirm, RequestID: requestID, Subject: s, Granted: true})
 	}
 }
 

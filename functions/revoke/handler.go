@@ -146,7 +146,7 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
-	case "start", "confirm":
+	case "start", host.OperationConfirm:
 		return Output{}, h.request(ctx, in, log)
 	case "drift":
 		return Output{}, h.drift(ctx, in)

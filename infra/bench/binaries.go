@@ -11,9 +11,9 @@ import (
 	"sso-elevator/infra/compile"
 )
 
-// functionNames are the functions: the folders under functions with a program.
+// functionNames are the functions: the folders under functions/cmd.
 func functionNames(root string) ([]string, error) {
-	mains, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
+	mains, err := filepath.Glob(filepath.Join(root, "functions", "cmd", "*", "main.go"))
 	if err != nil || len(mains) == 0 {
 		return nil, errors.Join(fmt.Errorf("there are no functions under %s", root), err)
 	}

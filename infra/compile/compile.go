@@ -20,7 +20,7 @@ var Environment = map[string]string{"GOMAXPROCS": "1"}
 // who built it, and the mode of the file goes with it.
 const Mode fs.FileMode = 0o755
 
-// Function compiles ./functions/<name> of the Go module at root into the file
+// Function compiles ./functions/cmd/<name> of the Go module at root into the file
 // to: a static binary for Linux on goarch, of that Mode whatever the umask. The same source gives the same bytes
 // on any machine with the same Go. What the compiler says is in the error.
 func Function(root, name, goarch, to string) error {
@@ -29,7 +29,7 @@ func Function(root, name, goarch, to string) error {
 		"-buildvcs=false", // no commit: the same source is the same function
 		"-tags", "lambda.norpc",
 		"-ldflags", "-s -w",
-		"-o", to, "./functions/"+name)
+		"-o", to, "./functions/cmd/"+name)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch,
 		// Settings of this machine that would change the bytes.

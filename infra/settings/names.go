@@ -58,7 +58,7 @@ func (s *Settings) completeEndpoint(r *reader) {
 	}
 }
 
-// FunctionName is what the function, ./functions/<name>, is deployed as.
+// FunctionName is what the function, ./functions/cmd/<name>, is deployed as.
 func (s *Settings) FunctionName(name string) string {
 	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}[name]
 	if given != "" {

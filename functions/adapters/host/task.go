@@ -8,6 +8,16 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
+// Operations that are asked for outside a state machine: by the schedules, and by
+// one function of another.
+const (
+	OperationCatalog       = "catalog"        // of reconcile
+	OperationLook          = "look"           // of reconcile
+	OperationRecheck       = "recheck"        // of reconcile
+	OperationConfirm       = "confirm"        // of revoke
+	OperationDriftQuestion = "drift_question" // of notify
+)
+
 // Input is the part that every task's payload has.
 type Input struct {
 	Operation string `json:"operation"`

@@ -47,11 +47,11 @@ func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
-	row[attrKey] = claimsKey(c.PrincipalID)[attrKey]
+	row[AttributeKey] = claimsKey(c.PrincipalID)[AttributeKey]
 	expires, _ := marshalValue(at.Add(keepClaims).Unix())
-	row[attrExpires] = expires
-	row[attrOpen] = &types.AttributeValueMemberS{Value: openClaims}
-	row[attrDue] = &types.AttributeValueMemberS{Value: due(at.Add(access.ClaimWait))}
+	row[AttributeExpires] = expires
+	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openClaims}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(at.Add(access.ClaimWait))}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
 	_, err = s.client.PutItem(ctx, in)
@@ -61,9 +61,9 @@ func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 // OpenClaims are the ids of those who have claimed something, by when all that they
 // have claimed can be judged. The index may be some moments behind the table.
 func (s *Table) OpenClaims(ctx context.Context) ([]Due, error) {
-	return s.open(ctx, openClaims, claimsPrefix)
+	return s.open(ctx, openClaims, ClaimsPrefix)
 }
 
 func claimsKey(principalID string) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: claimsPrefix + principalID}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: ClaimsPrefix + principalID}}
 }

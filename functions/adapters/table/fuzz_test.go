@@ -68,7 +68,7 @@ func FuzzRow(f *testing.F) {
 			lease.Key = ""
 			again(t, row, lease, err)
 		}
-		if open, err := s.OpenRequests(context.Background()); err == nil && (len(open) != 1 || row[attrKey] == nil || row[attrDue] == nil) {
+		if open, err := s.OpenRequests(context.Background()); err == nil && (len(open) != 1 || row[AttributeKey] == nil || row[AttributeDue] == nil) {
 			t.Errorf("%s is open as %+v", text, open)
 		} else if err != nil && access.CodeOf(err) != access.CodeInternal {
 			t.Errorf("%v of code %q", err, access.CodeOf(err))

@@ -11,10 +11,6 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// beatKey is the row that runs of the reconciliation leave in the table, to see
-// later whether the table still remembers them.
-const beatKey = "reconcile#heartbeat"
-
 // Beat says that a run was there.
 type Beat struct {
 	Run string    `json:"run"`
@@ -24,7 +20,7 @@ type Beat struct {
 // Beat reads the last beat with strong consistency; found is false in a table
 // that remembers none.
 func (s *Table) Beat(ctx context.Context) (b Beat, found bool, err error) {
-	found, err = s.read(ctx, item{attrKey: &types.AttributeValueMemberS{Value: beatKey}}, "read the heartbeat", &b)
+	found, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: HeartbeatKey}}, "read the heartbeat", &b)
 	return b, found, err
 }
 
@@ -36,12 +32,12 @@ func (s *Table) PutBeat(ctx context.Context, b Beat) error {
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
-	row[attrKey] = &types.AttributeValueMemberS{Value: beatKey}
+	row[AttributeKey] = &types.AttributeValueMemberS{Value: HeartbeatKey}
 	row["order"] = &types.AttributeValueMemberS{Value: beatOrder(b.At)}
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: aws.String(s.table), Item: row,
 		ConditionExpression:       aws.String("attribute_not_exists(#pk) OR #order <= :order"),
-		ExpressionAttributeNames:  map[string]string{"#pk": attrKey, "#order": "order"},
+		ExpressionAttributeNames:  map[string]string{"#pk": AttributeKey, "#order": "order"},
 		ExpressionAttributeValues: item{":order": row["order"]},
 	})
 	if err = tableError(err, doing); access.CodeOf(err) == access.CodeLost {

@@ -32,9 +32,9 @@ func (s *Table) PutLease(ctx context.Context, l access.Lease, expect int64) erro
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
-	row[attrKey] = leaseKey(l.Key)[attrKey]
-	row[attrOpen] = &types.AttributeValueMemberS{Value: openLease}
-	row[attrDue] = &types.AttributeValueMemberS{Value: due(l.EndsAt())}
+	row[AttributeKey] = leaseKey(l.Key)[AttributeKey]
+	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openLease}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(l.EndsAt())}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
 	if _, err := s.client.PutItem(ctx, in); err != nil {
@@ -56,7 +56,7 @@ func (s *Table) DeleteLease(ctx context.Context, key string, expect int64) error
 
 func expecting(version int64) (condition *string, names map[string]string, values item) {
 	if version == 0 {
-		return aws.String("attribute_not_exists(#pk)"), map[string]string{"#pk": attrKey}, nil
+		return aws.String("attribute_not_exists(#pk)"), map[string]string{"#pk": AttributeKey}, nil
 	}
 	v, _ := marshalValue(version)
 	return aws.String("#version = :expect"), map[string]string{"#version": "version"}, item{":expect": v}

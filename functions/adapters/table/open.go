@@ -22,22 +22,22 @@ type Due struct {
 // OpenRequests are the requests that are not closed, by the time at which they
 // are due. The index may be some moments behind the table.
 func (s *Table) OpenRequests(ctx context.Context) ([]Due, error) {
-	return s.open(ctx, openRequest, requestPrefix)
+	return s.open(ctx, openRequest, RequestPrefix)
 }
 
 // OpenLeases are all leases there are, by their last holder's end, or by when
 // they settle. The index may be some moments behind the table.
 func (s *Table) OpenLeases(ctx context.Context) ([]Due, error) {
-	return s.open(ctx, openLease, leasePrefix)
+	return s.open(ctx, openLease, LeasePrefix)
 }
 
 func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
 	const doing = "look for what is open"
 	in := &dynamodb.QueryInput{
 		TableName:                 aws.String(s.table),
-		IndexName:                 aws.String(openIndex),
+		IndexName:                 aws.String(OpenIndex),
 		KeyConditionExpression:    aws.String("#open = :kind"),
-		ExpressionAttributeNames:  map[string]string{"#open": attrOpen},
+		ExpressionAttributeNames:  map[string]string{"#open": AttributeOpen},
 		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
 	}
 	var found []Due
@@ -47,8 +47,8 @@ func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
 			return nil, tableError(err, doing)
 		}
 		for _, row := range page.Items {
-			key, _ := row[attrKey].(*types.AttributeValueMemberS)
-			at, _ := row[attrDue].(*types.AttributeValueMemberS)
+			key, _ := row[AttributeKey].(*types.AttributeValueMemberS)
+			at, _ := row[AttributeDue].(*types.AttributeValueMemberS)
 			if key == nil || at == nil {
 				return nil, access.Errorf(access.CodeInternal, "%s: a row of the index has no key", doing)
 			}

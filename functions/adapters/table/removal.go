@@ -14,17 +14,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// removalPrefix begins the keys of the rows that say how the removal of a
-// finding ended: "removal#run#<run>#<index>", and "removal#lease#<subject>" for
-// the latest one of a subject.
-const removalPrefix = "removal#"
-
 func removalKey(ref access.FindingRef) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: fmt.Sprintf("%srun#%s#%d", removalPrefix, ref.Run, ref.Index)}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: fmt.Sprintf("%srun#%s#%d", RemovalPrefix, ref.Run, ref.Index)}}
 }
 
 func latestRemovalKey(subject string) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: removalPrefix + "lease#" + subject}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalPrefix + "lease#" + subject}}
 }
 
 // Removal reads how the removal of a finding ended; found is false where it has
@@ -67,8 +62,8 @@ func (s *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode a removal")
 	}
-	row[attrKey] = key[attrKey]
-	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepRun).Unix(), 10)}
+	row[AttributeKey] = key[AttributeKey]
+	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepRun).Unix(), 10)}
 	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 	if first {
 		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(0)
@@ -76,9 +71,6 @@ func (s *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 	_, err = s.client.PutItem(ctx, in)
 	return err
 }
-
-// removalsKey is the row that counts removals without a person's consent.
-const removalsKey = "reconcile#removals"
 
 const (
 	// RemovalWindow is the time in which removals count against the limit.
@@ -112,7 +104,7 @@ func (r *removals) since(now time.Time) (n int) {
 }
 
 func (s *Table) removals(ctx context.Context) (r removals, err error) {
-	_, err = s.read(ctx, item{attrKey: &types.AttributeValueMemberS{Value: removalsKey}}, "read the number of removals", &r)
+	_, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalsCountKey}}, "read the number of removals", &r)
 	if r.Counts == nil {
 		r.Counts = map[string]int{}
 	}
@@ -145,7 +137,7 @@ func (s *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) err
 		if err != nil {
 			return access.Wrap(access.CodeInternal, err, doing)
 		}
-		row[attrKey] = &types.AttributeValueMemberS{Value: removalsKey}
+		row[AttributeKey] = &types.AttributeValueMemberS{Value: RemovalsCountKey}
 		in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
 		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
 		_, err = s.client.PutItem(ctx, in)

@@ -25,11 +25,11 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 	if err != nil {
 		return access.Request{}, false, access.Wrap(access.CodeInternal, err, doing)
 	}
-	row[attrKey] = requestKey(r.ID)[attrKey]
-	row[attrOpen] = &types.AttributeValueMemberS{Value: openRequest}
-	row[attrDue] = &types.AttributeValueMemberS{Value: due(r.CreatedAt.Add(NeverExpires))}
+	row[AttributeKey] = requestKey(r.ID)[AttributeKey]
+	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openRequest}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.CreatedAt.Add(NeverExpires))}
 	if !r.ExpiresAt.IsZero() {
-		row[attrDue] = &types.AttributeValueMemberS{Value: due(r.ExpiresAt)}
+		row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.ExpiresAt)}
 	}
 	if len(r.Posts) == 0 {
 		// An update can enter a post only where the map is there.
@@ -39,7 +39,7 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 		TableName:                aws.String(s.table),
 		Item:                     row,
 		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
-		ExpressionAttributeNames: map[string]string{"#pk": attrKey},
+		ExpressionAttributeNames: map[string]string{"#pk": AttributeKey},
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
@@ -84,7 +84,7 @@ func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
 	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
-		c.set[attrDue] = due(e.ExpiresAt)
+		c.set[AttributeDue] = due(e.ExpiresAt)
 	}
 	r, _, err := s.apply(ctx, id, c)
 	return r, err
@@ -114,7 +114,7 @@ func (s *Table) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 func (s *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
 	return s.apply(ctx, id, change{
 		doing:   "record early end",
-		set:     map[string]any{"end_request": e, attrDue: due(e.At)},
+		set:     map[string]any{"end_request": e, AttributeDue: due(e.At)},
 		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
@@ -197,7 +197,7 @@ func completePost(purpose string, p access.Post) change {
 // Lost. membershipID is that of a membership in a group, else empty.
 func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	const doing = "record grant"
-	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), attrDue: due(end)}
+	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: due(end)}
 	if membershipID != "" {
 		set["group_membership_id"] = membershipID
 	}
@@ -283,7 +283,7 @@ func (s *Table) Revoked(ctx context.Context, r access.Request, at time.Time, sta
 func (s *Table) Rebuild(ctx context.Context, b access.Rebuilt) error {
 	_, err := s.write(ctx, requestKey(b.ID), change{
 		doing: "rebuild request",
-		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), attrOpen: openRequest, attrDue: due(b.At)},
+		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), AttributeOpen: openRequest, AttributeDue: due(b.At)},
 		fresh: true,
 	}, &access.Request{})
 	return err
@@ -351,8 +351,8 @@ func (s *Table) Close(ctx context.Context, id string, recorded int, at time.Time
 	}
 	r, won, err := s.apply(ctx, id, change{
 		doing:  doing,
-		set:    map[string]any{"closed_at": at.UTC(), attrExpires: at.Add(ttl).Unix()},
-		remove: []string{attrOpen, attrDue, "approval_token", "end_token"},
+		set:    map[string]any{"closed_at": at.UTC(), AttributeExpires: at.Add(ttl).Unix()},
+		remove: []string{AttributeOpen, AttributeDue, "approval_token", "end_token"},
 		absent: []string{"closed_at"},
 		where:  "(attribute_not_exists(#granted_at) OR attribute_exists(#revoked_at)) AND " + events,
 		names:  []string{"granted_at", "revoked_at", "events"},

@@ -23,8 +23,8 @@ func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
-	row[attrKey] = runKey(r.ID)[attrKey]
-	row[attrExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
+	row[AttributeKey] = runKey(r.ID)[AttributeKey]
+	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
 	if len(r.Posts) == 0 {
 		// An update can enter a post only where the map is there.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
@@ -33,7 +33,7 @@ func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
 		TableName:                aws.String(s.table),
 		Item:                     row,
 		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
-		ExpressionAttributeNames: map[string]string{"#pk": attrKey},
+		ExpressionAttributeNames: map[string]string{"#pk": AttributeKey},
 	})
 	var there *types.ConditionalCheckFailedException
 	if err == nil || errors.As(err, &there) {

@@ -76,22 +76,11 @@ const (
 // WaitRun is the wait whose task token a run's row keeps.
 const WaitRun = "run"
 
-// Attributes of a row that are not fields of access.Request or access.Lease.
+// Values of the attribute open.
 const (
-	attrKey     = "pk"
-	attrOpen    = "open"
-	attrDue     = "due"
-	attrExpires = "expires"
-
-	openIndex   = "open"
 	openRequest = "request"
 	openLease   = "lease"
 	openClaims  = "claims"
-
-	requestPrefix = "request#"
-	leasePrefix   = "lease#"
-	runPrefix     = "run#"
-	claimsPrefix  = "claims#"
 )
 
 // NeverExpires is how long a request waits that "never" expires: the longest

@@ -73,7 +73,7 @@ func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 		TableName:                 aws.String(s.table),
 		Key:                       key,
 		ReturnValues:              types.ReturnValueAllNew,
-		ExpressionAttributeNames:  map[string]string{"#pk": attrKey},
+		ExpressionAttributeNames:  map[string]string{"#pk": AttributeKey},
 		ExpressionAttributeValues: item{},
 	}
 	name := func(attribute string) string {
@@ -152,15 +152,15 @@ func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 }
 
 func requestKey(id string) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: requestPrefix + id}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: RequestPrefix + id}}
 }
 
 func runKey(id string) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: runPrefix + id}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: RunPrefix + id}}
 }
 
 func leaseKey(key string) item {
-	return item{attrKey: &types.AttributeValueMemberS{Value: leasePrefix + key}}
+	return item{AttributeKey: &types.AttributeValueMemberS{Value: LeasePrefix + key}}
 }
 
 // tableError codes an error of DynamoDB. "Not found" is here the table itself,

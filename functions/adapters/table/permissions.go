@@ -1,0 +1,58 @@
+package table
+
+// Beginnings of the keys of rows, and the keys of single rows. The functions'
+// roles name them (dynamodb:LeadingKeys).
+const (
+	RequestPrefix = "request#"
+	LeasePrefix   = "lease#"
+	RunPrefix     = "run#"
+	ClaimsPrefix  = "claims#" // what a person has requested and nobody has decided
+	// RemovalPrefix begins the rows that say how the removal of a finding ended:
+	// "removal#run#<run>#<index>", and "removal#lease#<subject>" for the latest
+	// one of a subject.
+	RemovalPrefix = "removal#"
+
+	// HeartbeatKey is the row in which the runs of the reconciliation leave a
+	// sign, to see later whether the table still remembers them.
+	HeartbeatKey = "reconcile#heartbeat"
+	// RemovalsCountKey is the row that counts removals without a person's consent.
+	RemovalsCountKey = "reconcile#removals"
+)
+
+// OpenIndex is the index of open rows, by the time when they are due. It has
+// keys alone.
+const OpenIndex = "open"
+
+// Attributes that are keys, or that the table itself reads.
+const (
+	AttributeKey     = "pk"
+	AttributeOpen    = "open"
+	AttributeDue     = "due"
+	AttributeExpires = "expires"
+)
+
+// The attributes that each update of a row names, its condition included,
+// separated by spaces. The functions' roles permit these and no others
+// (dynamodb:Attributes). Only Decide and Evaluate name outcome.
+const (
+	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
+	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
+	EvaluateAttributes      = "requester approvers unknown_approvers evaluated_decision expires_at due outcome tombstone closed_at"
+	CountReminderAttributes = "reminders_sent"
+	StoreTokenAttributes    = "approval_token end_token closed_at"
+	PostAttributes          = "posts"
+	GrantedAttributes       = "granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at"
+	FailAttributes          = "failure granted_at revoking_at"
+	GiveUpAttributes        = "tombstone closed_at"
+	TakeOverAttributes      = "revoking_execution_arn revoking_at closed_at"
+	BeginRevokeAttributes   = "revoking_at execution_arn tombstone"
+	RebuildAttributes       = "rebuilt revoking_at open due"
+	RevokedAttributes       = "revoked_at removal revoking_at events"
+	AppendEventAttributes   = "events revoked_at"
+	MarkAuditedAttributes   = "audited"
+	CloseAttributes         = "closed_at expires open due approval_token end_token granted_at revoked_at events"
+
+	AnswerRunAttributes     = "answers answer"
+	ExpireRunAttributes     = "answer"
+	StoreRunTokenAttributes = "token"
+)
