@@ -1,8 +1,10 @@
-// Package statemachine holds the workflows as AWS Step Functions runs them. The
-// definitions are files that a person can open: request.asl.json, one execution
-// per request, and reconcile.asl.json, which clears up and finds what no request
-// granted. The names and numbers that only a deployment knows stand in them as
-// placeholders, and this package fills them in.
+// Package statemachine holds the workflows that AWS Step Functions runs. Each
+// definition is a file that a person can open. request.asl.json runs one
+// execution per request. reconcile.asl.json cleans up after lost executions and
+// finds access that no request granted.
+//
+// This package fills in the placeholders of both files: the names and numbers of
+// a deployment, and the retries that many Tasks share.
 package statemachine
 
 import (
@@ -22,12 +24,13 @@ var requestSource string
 //go:embed reconcile.asl.json
 var reconcileSource string
 
-// RequestPlaceholders are the placeholders of request.asl.json: each field is
-// written there as ${Field}. All of them must be set, numbers to at least 1.
+// RequestPlaceholders are the values that a deployment gives request.asl.json.
+// The file names each field as ${Field}. All fields must be set, numbers to at
+// least 1.
 type RequestPlaceholders struct {
-	Partition string // of AWS, as in ARNs: "aws", "aws-us-gov", "aws-cn"
+	Partition string // the AWS partition, as in ARNs: "aws", "aws-us-gov", "aws-cn"
 
-	// What the Tasks invoke: a name or an ARN, with its alias.
+	// The functions that the Tasks invoke, each a name or an ARN with its alias.
 	EvaluateFunction string
 	AwaitFunction    string
 	NotifyFunction   string
@@ -36,24 +39,24 @@ type RequestPlaceholders struct {
 	AuditFunction    string
 
 	RetryIntervalSeconds   int // before the first retry
-	RetryMaxDelaySeconds   int // between any two retries of a failing call
-	ConfirmMaxDelaySeconds int // between any two looks at an operation under way
-	RevokeWaitSeconds      int // between two rounds of a removal that does not succeed
+	RetryMaxDelaySeconds   int // the longest wait between two retries
+	ConfirmMaxDelaySeconds int // the longest wait between two checks of a running operation
+	RevokeWaitSeconds      int // between two rounds of a removal that fails
 	AnnounceWaitSeconds    int // before Slack is tried again
-	RevokeRounds           int // of a removal, before a fresh execution goes on
+	RevokeRounds           int // rounds of a removal before a new execution continues
 }
 
-// Render is the definition with the placeholders filled in: valid JSON. It
-// reports all that is wrong at once: a field that is not set or not used, a
-// placeholder without a field, a number that does not stand alone in its
-// quotes.
+// Render returns request.asl.json with all placeholders filled in, as valid
+// JSON. Its error lists every mistake: a field that is not set or not used, a
+// placeholder without a field, a number that is only part of a string.
 func (p RequestPlaceholders) Render() (string, error) {
 	return render(requestSource, reflect.ValueOf(p))
 }
 
-// ReconcilePlaceholders are those of reconcile.asl.json.
+// ReconcilePlaceholders are the values that a deployment gives
+// reconcile.asl.json. The rules of RequestPlaceholders apply.
 type ReconcilePlaceholders struct {
-	Partition string // as for the request machine
+	Partition string // the AWS partition, as in ARNs
 
 	ReconcileFunction string
 	EvaluateFunction  string
@@ -63,24 +66,24 @@ type ReconcilePlaceholders struct {
 	AuditFunction     string
 
 	RetryIntervalSeconds   int // before the first retry
-	RetryMaxDelaySeconds   int // between any two retries of a failing call
-	ConfirmMaxDelaySeconds int // between any two looks at an operation under way
-	QuestionSeconds        int // until a person's answer is not waited for any more
+	RetryMaxDelaySeconds   int // the longest wait between two retries
+	ConfirmMaxDelaySeconds int // the longest wait between two checks of a running operation
+	QuestionSeconds        int // how long a run waits for a person's answer
 }
 
-// Render is the definition with the placeholders filled in, as for the request
-// machine.
+// Render returns reconcile.asl.json with all placeholders filled in. Its errors
+// are those of RequestPlaceholders.Render.
 func (p ReconcilePlaceholders) Render() (string, error) {
 	return render(reconcileSource, reflect.ValueOf(p))
 }
 
-// placeholder is a JSON string that is nothing but a placeholder, or a
-// placeholder inside a longer one.
+// placeholder matches a JSON string that is only a placeholder, or a
+// placeholder inside a longer string.
 var placeholder = regexp.MustCompile(`"\$\{(\w+)\}"|\$\{(\w+)\}`)
 
-// render fills source's placeholders with the fields of values, a struct of
-// strings and ints, in one pass: what is filled in is not looked at again, so
-// that a value may itself look like a placeholder (the CDK's tokens do).
+// render fills in the shared retries, then the fields of values, a struct of
+// strings and ints. It replaces the fields in one pass, because a value may look
+// like a placeholder: the CDK's tokens do.
 func render(source string, values reflect.Value) (string, error) {
 	var mistakes []error
 	mistake := func(format string, args ...any) {
@@ -88,7 +91,7 @@ func render(source string, values reflect.Value) (string, error) {
 	}
 
 	used := map[string]bool{}
-	rendered := placeholder.ReplaceAllStringFunc(source, func(found string) string {
+	rendered := placeholder.ReplaceAllStringFunc(FillRetries(source), func(found string) string {
 		alone := found[0] == '"'
 		name := strings.Trim(found, `"${}`)
 		value := values.FieldByName(name)
@@ -131,12 +134,12 @@ func render(source string, values reflect.Value) (string, error) {
 	return rendered, nil
 }
 
-// quote is s as a JSON string, without escaping what JSON need not escape.
+// quote returns s as a JSON string. It escapes only what JSON requires.
 func quote(s string) string {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	// A string always encodes, and a strings.Builder always takes it.
+	// Encoding a string never fails, and neither does writing to a strings.Builder.
 	_ = encoder.Encode(s)
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -27,7 +27,7 @@ func TestRenderFillsIn(t *testing.T) {
 	}
 }
 
-// The file itself is valid JSON, so that editors and people can work with it.
+// The files are valid JSON before they are filled in, so that editors understand them.
 func TestDefinitionIsJSON(t *testing.T) {
 	for name, source := range map[string]string{"request.asl.json": requestSource, "reconcile.asl.json": reconcileSource} {
 		if !json.Valid([]byte(source)) {
@@ -45,7 +45,7 @@ func TestRenderReportsEveryMistake(t *testing.T) {
 		name   string
 		source string
 		values values
-		want   []string // parts of the error; none: no error
+		want   []string // parts of the error; empty: no error
 	}{
 		{
 			name:   "none",
@@ -74,6 +74,12 @@ func TestRenderReportsEveryMistake(t *testing.T) {
 			source: `["${Name}", "every ${Count} s"]`,
 			values: values{"n", 1},
 			want:   []string{"placeholder ${Count} is a number and must stand alone in its quotes"},
+		},
+		{
+			name:   "errors within a text",
+			source: `["${Name}", "${Count}", ["${TransientErrors}", "not ${TransientErrors}"]]`,
+			values: values{"n", 1},
+			want:   []string{"placeholder ${TransientErrors} has no value"},
 		},
 		{
 			name:   "no JSON",

@@ -10,13 +10,12 @@ import (
 	"testing"
 )
 
-// A field that may be missing is a States.Runtime error, which no Catch takes
-// on AWS. So this file follows the data: for each state, which paths are there
-// whichever way the execution came, and whether all that the state reads is
-// among them.
+// Reading a missing field is a States.Runtime error, which no Catch handles on
+// AWS. This file follows the data. For each state it finds the paths that exist
+// on every way to the state, and checks that the state reads only those.
 
 // outputs are the fields that the functions promise, by function and
-// operation. An operation that is not here promises none.
+// operation. An operation that is not listed promises none.
 var outputs = map[string]map[string][]string{
 	"evaluate": {
 		"evaluate": {"request_id", "next", "wait_seconds",
@@ -38,19 +37,19 @@ var outputs = map[string]map[string][]string{
 	},
 }
 
-// contextFields are the fields of the context object that are always there;
-// the token only where one is waited for.
+// contextFields are the fields that the context object always has. It has a
+// token only in a state that waits for one.
 var contextFields = []string{"$$.Execution.Id", "$$.Execution.Name", "$$.StateMachine.Id", "$$.State"}
 
 const (
 	contextToken = "$$.Task.Token"
-	contextItem  = "$$.Map.Item.Value" // in an ItemSelector alone
+	contextItem  = "$$.Map.Item.Value" // only in an ItemSelector
 )
 
-// facts are the paths that are known to be there.
+// facts are the paths that are known to exist.
 type facts map[string]bool
 
-// under is f with the paths moved from below one path to below another.
+// under returns the facts below the path from, moved below the path to.
 func (f facts) under(from, to string) facts {
 	moved := facts{}
 	for path := range f {
@@ -61,7 +60,7 @@ func (f facts) under(from, to string) facts {
 	return moved
 }
 
-// with is f after result was put at path: what was there before is gone.
+// with returns f after result replaced everything at path.
 func (f facts) with(path string, result facts) facts {
 	if path == "$" {
 		return maps.Clone(result)
@@ -76,7 +75,7 @@ func (f facts) with(path string, result facts) facts {
 	return after
 }
 
-// and is what is known where one comes either from f or from other.
+// and returns the facts that f and other share.
 func (f facts) and(other facts) facts {
 	both := facts{}
 	for path := range f {
@@ -87,7 +86,7 @@ func (f facts) and(other facts) facts {
 	return both
 }
 
-// resultPath is where a ResultPath puts a result; "" where it drops it.
+// resultPath returns the path where a ResultPath puts a result, or "" if it drops it.
 func resultPath(raw json.RawMessage) string {
 	if raw == nil {
 		return "$"
@@ -104,7 +103,7 @@ var (
 	pathInText = regexp.MustCompile(`\$\$?[\w.\[\]]*`)
 )
 
-// reads are the paths that a payload template takes its values from.
+// reads returns the paths that a payload template takes its values from.
 func reads(template any) []string {
 	var paths []string
 	switch template := template.(type) {
@@ -125,8 +124,8 @@ func reads(template any) []string {
 	return paths
 }
 
-// shape is what is known of a payload template's result, given what is known
-// of what it reads from.
+// shape returns the facts about a payload template's result. The template reads
+// from a value with the facts from.
 func shape(template map[string]any, from facts) facts {
 	known := facts{"$": true}
 	for key, value := range template {
@@ -144,13 +143,13 @@ func shape(template map[string]any, from facts) facts {
 	return known
 }
 
-// step is where a state leads and what is known there.
+// step is a state that follows another, and the facts there.
 type step struct {
 	next  string
 	known facts
 }
 
-// follow is what s reads and may not find, in words, and where it leads.
+// follow describes what s reads although it may be missing, and returns the next states.
 func follow(name string, s *state, known facts) (missing []string, steps []step) {
 	need := func(from facts, what string, paths ...string) {
 		for _, path := range paths {
@@ -168,7 +167,7 @@ func follow(name string, s *state, known facts) (missing []string, steps []step)
 		if s.TimeoutSecondsPath != "" {
 			need(known, "TimeoutSecondsPath", s.TimeoutSecondsPath)
 		}
-		// What the resumer of a token sends is not to be relied on.
+		// Anyone who has the token decides what it returns, so nothing is known.
 		if !s.waitsForToken() && s.function() != "" {
 			result["$.Payload"] = true
 			for _, field := range outputs[s.function()][s.operation()] {
@@ -238,7 +237,7 @@ func follow(name string, s *state, known facts) (missing []string, steps []step)
 	for _, c := range s.Catch {
 		after := known
 		if path := resultPath(c.ResultPath); path != "" {
-			// AWS leaves out Cause where there is none to give.
+			// AWS omits Cause if there is none.
 			after = known.with(path, facts{"$": true, "$.Error": true})
 		}
 		steps = append(steps, step{c.Next, after})
@@ -246,8 +245,8 @@ func follow(name string, s *state, known facts) (missing []string, steps []step)
 	return missing, steps
 }
 
-// analyse follows m from its start, where initial is known, until nothing new
-// is learned. It returns what may be missing, and what is known at each state.
+// analyse follows m from its start with the facts initial until the facts no
+// longer change. It returns what may be missing, and the facts at each state.
 func analyse(m machine, initial facts) (missing []string, at map[string]facts) {
 	at = map[string]facts{m.StartAt: initial}
 	for open := []string{m.StartAt}; len(open) > 0; {
@@ -274,7 +273,7 @@ func analyse(m machine, initial facts) (missing []string, at map[string]facts) {
 	return missing, at
 }
 
-// input is what starts an execution: ingress gives it, and so does HandOver.
+// input is the input of an execution. Ingress and HandOver provide it.
 var input = facts{"$": true, "$.request_id": true}
 
 func TestNoStateReadsWhatMayBeMissing(t *testing.T) {
@@ -307,8 +306,7 @@ func TestHandOverGivesTheInputThatStartsAnExecution(t *testing.T) {
 	}
 }
 
-// Nothing that the analysis above relies on is a promise that no Task asks
-// for: a renamed operation is noticed here.
+// Each operation in outputs is used by a Task. A renamed operation fails here.
 func TestPromisedOutputsAreOfOperationsThatExist(t *testing.T) {
 	asked := map[string]bool{}
 	for _, s := range everyState(t) {
@@ -323,8 +321,7 @@ func TestPromisedOutputsAreOfOperationsThatExist(t *testing.T) {
 	}
 }
 
-// The analysis itself: each machine below has the one mistake that its name
-// says, or none.
+// This tests the analysis. Each machine below has the mistake in its name, or none.
 func TestAnalysisFinds(t *testing.T) {
 	tests := []struct {
 		name   string

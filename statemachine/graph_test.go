@@ -10,8 +10,8 @@ import (
 )
 
 // machine and state are the parts of the Amazon States Language that the
-// definitions use. Decoding is strict: a field that is not here is one
-// that the tests of this package do not understand yet.
+// definitions use. Decoding is strict, because the tests of this package don't
+// understand other fields.
 type machine struct {
 	Comment string
 	StartAt string
@@ -27,7 +27,7 @@ type state struct {
 	TimeoutSeconds     int
 	TimeoutSecondsPath string
 	ResultSelector     map[string]any
-	ResultPath         json.RawMessage // absent: "$"; null: the result is dropped
+	ResultPath         json.RawMessage // missing: "$"; null: drops the result
 	Retry              []retrier
 	Catch              []catcher
 
@@ -83,7 +83,7 @@ type choice struct {
 	Next            string
 }
 
-// filled are placeholders as a deployment with the default settings fills them.
+// filled and filledReconcile are the values of a deployment with default settings.
 var filled = RequestPlaceholders{
 	Partition:              "aws",
 	EvaluateFunction:       "evaluate",
@@ -117,7 +117,7 @@ var filledReconcile = ReconcilePlaceholders{
 func requestMachine(t *testing.T) machine   { return machines(t)["requests"] }
 func reconcileMachine(t *testing.T) machine { return machines(t)["reconcile"] }
 
-// renderedMachines are both definitions, by the name that tests give them.
+// renderedMachines returns both definitions, by the names that the tests use.
 func renderedMachines(t *testing.T) map[string]string {
 	t.Helper()
 	requests, err := filled.Render()
@@ -140,7 +140,7 @@ func machines(t *testing.T) map[string]machine {
 	return decoded
 }
 
-// everyState are the states of both machines, as "<machine>/<name>".
+// everyState returns the states of both machines, as "<machine>/<name>".
 func everyState(t *testing.T) map[string]*state {
 	t.Helper()
 	states := map[string]*state{}
@@ -163,7 +163,7 @@ func decode(t *testing.T, definition string) machine {
 	return m
 }
 
-// all are the states of m and of its branches, by name.
+// all returns the states of m and of the machines inside it, by name.
 func (m machine) all() map[string]*state {
 	states := maps.Clone(m.States)
 	for _, s := range m.States {
@@ -174,7 +174,7 @@ func (m machine) all() map[string]*state {
 	return states
 }
 
-// inner are the machines inside s: a Parallel's branches, a Map's processor.
+// inner returns the machines inside s: a Parallel's branches or a Map's processor.
 func (s *state) inner() []machine {
 	if s.ItemProcessor != nil {
 		return []machine{{StartAt: s.ItemProcessor.StartAt, States: s.ItemProcessor.States}}
@@ -182,7 +182,7 @@ func (s *state) inner() []machine {
 	return s.Branches
 }
 
-// next are the states that s leads to within its own machine, each once.
+// next returns the states that s leads to within its own machine, each once.
 func (s *state) next() []string {
 	var names []string
 	add := func(name string) {
@@ -201,14 +201,14 @@ func (s *state) next() []string {
 	return names
 }
 
-// function is the function that a Task invokes, by its name; "" where it
+// function returns the name of the function that a Task invokes, or "" if it
 // invokes none.
 func (s *state) function() string {
 	name, _ := s.Parameters["FunctionName"].(string)
 	return name
 }
 
-// operation is the operation that a Task asks its function for.
+// operation returns the operation that a Task requests from its function.
 func (s *state) operation() string {
 	payload, _ := s.Parameters["Payload"].(map[string]any)
 	operation, _ := payload["operation"].(string)
@@ -217,7 +217,7 @@ func (s *state) operation() string {
 
 func (s *state) waitsForToken() bool { return strings.HasSuffix(s.Resource, ".waitForTaskToken") }
 
-// attempts is how often s runs at most, all its retriers used up.
+// attempts returns how often s runs if it uses up all its retriers.
 func (s *state) attempts() int {
 	n := 1
 	for _, r := range s.Retry {
@@ -226,8 +226,8 @@ func (s *state) attempts() int {
 	return n
 }
 
-// reachable are the states that can follow from, without going through any of
-// the states named in without.
+// reachable returns from and all states that can follow it on ways that avoid the
+// states in without.
 func (m machine) reachable(from string, without ...string) map[string]bool {
 	seen := map[string]bool{}
 	var visit func(string)
@@ -244,9 +244,8 @@ func (m machine) reachable(from string, without ...string) map[string]bool {
 	return seen
 }
 
-// longest is the weight of the heaviest way from a state that ends at a
-// terminal state or before one of the states named in without. Between them
-// the graph must have no cycle.
+// longest returns the weight of the heaviest path from a state to a terminal
+// state, or to just before a state in without. A cycle on the way is an error.
 func (m machine) longest(from string, weight func(*state) int, without ...string) (int, error) {
 	const onTheWay = -1
 	done := map[string]int{}

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// answers are what a task gets in turn; the last one stays.
+// answers are the results of a Task, in order. The last one repeats.
 type answers []map[string]any
 
 func gives(result map[string]any) map[string]any { return map[string]any{"result": result} }
@@ -59,13 +59,13 @@ func play(t *testing.T, definition string, runs []map[string]answers) (execution
 	return executions
 }
 
-// The main ways through the request machine, by an interpreter that shares no
-// code with moto's or the simulation's.
+// This plays the main paths through the request machine. The interpreter shares
+// no code with moto or the simulation.
 func TestRequestMachineInAnotherInterpreter(t *testing.T) {
 	p := filled
 	p.RevokeRounds = 2
 	for _, function := range []*string{&p.EvaluateFunction, &p.AwaitFunction, &p.NotifyFunction, &p.GrantFunction, &p.RevokeFunction, &p.AuditFunction} {
-		*function = "arn:aws:lambda:us-east-1:123456789012:function:f:live" // it wants ARNs
+		*function = "arn:aws:lambda:us-east-1:123456789012:function:f:live" // the interpreter requires ARNs
 	}
 	definition, err := p.Render()
 	if err != nil {
@@ -81,7 +81,7 @@ func TestRequestMachineInAnotherInterpreter(t *testing.T) {
 	)
 	tests := []struct {
 		name    string
-		answers map[string]answers // beside those of a course without faults
+		answers map[string]answers // in addition to withoutFaults
 		want    string             // states of the machine itself, in order
 		inside  string             // states of the branches of Active, sorted
 	}{
@@ -146,14 +146,14 @@ func TestRequestMachineInAnotherInterpreter(t *testing.T) {
 					inside = append(inside, name)
 				}
 			}
-			slices.Sort(inside) // the branches run beside each other
+			slices.Sort(inside) // the branches run in parallel
 			if s := strings.Join(states, " "); s != tests[i].want || got.Error != "" {
 				t.Errorf("it went through\n%s\nwant\n%s\n%s", s, tests[i].want, got.Error)
 			}
 			if s := strings.Join(inside, " "); s != tests[i].inside {
 				t.Errorf("inside Active it went through %q, want %q", s, tests[i].inside)
 			}
-			// What a removal needs arrives there, whatever went wrong before.
+			// Revoke gets what it needs, whatever failed before.
 			started := slices.Contains(states, "ConfirmGrant")
 			for round, payload := range got.Payloads["Revoke"] {
 				want := map[string]any{"operation": "start", "request_id": "r", "execution": "execution-arn", "subject": subject, "grant_started": started,

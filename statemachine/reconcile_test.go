@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A sweep that has begun to remove ends with the record of a verified removal,
-// or as a failed execution, which the next look starts anew. A failure never
-// passes for a removal.
+// A sweep that started a removal ends in one of two ways. It records a verified
+// removal, or its execution fails and the next sweep starts again. A failure
+// never counts as a removal.
 func TestSweepRecordsARemovalOrFails(t *testing.T) {
 	m := reconcileMachine(t)
 	for name := range m.reachable("Revoke", "AuditRevoke") {
@@ -24,8 +24,8 @@ func TestSweepRecordsARemovalOrFails(t *testing.T) {
 			}
 		}
 	}
-	// To AuditRevoke there is one way, and nothing else leads to Revoke than
-	// what the row said.
+	// Only ConfirmRevoke leads to AuditRevoke. Only what the row says leads to
+	// Revoke.
 	for name, s := range m.States {
 		if slices.Contains(s.next(), "AuditRevoke") && name != "ConfirmRevoke" {
 			t.Errorf("%s leads to AuditRevoke", name)
@@ -37,7 +37,7 @@ func TestSweepRecordsARemovalOrFails(t *testing.T) {
 			t.Errorf("%s leads to Revoke by default", name)
 		}
 	}
-	// Whatever happened, a request is over only when Close says so.
+	// A request is over only when Close says so.
 	for _, record := range []string{"AuditRevoke", "AuditOutcome"} {
 		if m.reachable(record, "Close", "SweepFailed")["Done"] {
 			t.Errorf("%s leads to Done without Close", record)
@@ -50,9 +50,8 @@ func TestSweepRecordsARemovalOrFails(t *testing.T) {
 	}
 }
 
-// Slack holds up no removal: a sweep talks to it after the record alone, and a
-// run before a removal only to ask a person, where it must not go on without
-// one.
+// Slack delays no removal. A sweep calls Slack only after the record. A run calls
+// Slack before a removal only to ask a person, because it needs the answer.
 func TestSlackDelaysNoSweep(t *testing.T) {
 	m := reconcileMachine(t)
 	for _, start := range []string{"LookAtRequest", "SettleLease"} {
@@ -74,8 +73,8 @@ func TestSlackDelaysNoSweep(t *testing.T) {
 	}
 }
 
-// A run removes where Collect says that it may, or where the table says that a
-// person let it: a question that could not be put is no answer.
+// A run removes access only if Collect allows it, or if the table says that a
+// person did. A question that could not be asked is no answer.
 func TestOnlyAWordLeadsToRemoval(t *testing.T) {
 	m := reconcileMachine(t)
 	said := map[string]string{"Next?": "$.collected.next", "MayRemove?": "$.answer.next"}
@@ -107,8 +106,8 @@ func TestOnlyAWordLeadsToRemoval(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a run's removals, it reports; and a run ends well only if
-// its report says that it read everything.
+// A run reports even if its removals fail. It succeeds only if its report says
+// that it read everything.
 func TestEveryRunReports(t *testing.T) {
 	m := reconcileMachine(t)
 	for _, from := range []string{"RecordFound", "RemoveEach"} {
@@ -128,9 +127,9 @@ func TestEveryRunReports(t *testing.T) {
 	}
 }
 
-// A child of a Map never fails, and says what became of its item in a few
-// words: that of thousands has to fit into 256 KiB, and what exceeds it ends the
-// execution past any Catch.
+// A child of a Map never fails, and its result is a few words. The results of
+// thousands of children must fit into 256 KiB. A larger state ends the execution,
+// and no Catch handles that.
 func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
 	for name, s := range everyState(t) {
 		if s.Type != "Map" {
@@ -147,7 +146,7 @@ func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
 			}
 			for _, c := range state.Catch {
 				next := inner.States[c.Next]
-				// A Pass whose Parameters are the whole of its result, and name no error.
+				// A Pass whose result is only its Parameters, without the error.
 				replaced := next.Type == "Pass" && next.ResultPath == nil && len(next.Parameters) > 0 && !slices.ContainsFunc(reads(next.Parameters), func(path string) bool {
 					return strings.HasPrefix(path, resultPath(c.ResultPath))
 				})
@@ -159,10 +158,10 @@ func TestChildrenOfMapsEndWellAndSmall(t *testing.T) {
 	}
 }
 
-// What was removed for a finding is recorded before the run counts it as removed.
-// SettleDrift answers from the table: it succeeds also where a request that waited
-// for the removal has the same access by now, and Held means that nothing was
-// removed for this finding (TestSettleDrift of package leases).
+// A removal is recorded before the run counts it as removed. SettleDrift answers
+// from the table. It succeeds even if a request that waited for the removal now
+// has the same access. Held means that nothing was removed for this finding
+// (TestSettleDrift of package leases).
 func TestEveryRemovalOfDriftIsRecorded(t *testing.T) {
 	inner := reconcileMachine(t).States["RemoveEach"].inner()[0]
 	settle := inner.States["SettleDrift"]
@@ -184,8 +183,8 @@ func TestEveryRemovalOfDriftIsRecorded(t *testing.T) {
 	}
 }
 
-// Which finding a sweep's removal was of is what the lease says, not the input:
-// whoever starts executions can write anything there.
+// The lease says which finding a sweep removed. The input can't be trusted, because
+// anyone who may start executions can write it.
 func TestTheSweepBelievesNoInput(t *testing.T) {
 	m := reconcileMachine(t)
 	for name := range m.reachable("SettleLease") {
@@ -208,7 +207,7 @@ func TestTheSweepBelievesNoInput(t *testing.T) {
 	}
 }
 
-// What can become of a finding is what the report knows.
+// The report knows every result that a removal can have.
 func TestRemovalsSayWhatTheReportKnows(t *testing.T) {
 	var got []string
 	for _, s := range reconcileMachine(t).States["RemoveEach"].inner()[0].States {

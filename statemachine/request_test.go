@@ -8,9 +8,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// The heart of it: once Grant may have been called there is no way out of the
-// machine, and none around in circles, but through Revoke; and none from
-// Revoke but through a removal that was verified, or a fresh execution.
+// This is the most important rule. After Grant, every path leads through Revoke,
+// and none runs in circles before it. After Revoke, every path ends with a verified
+// removal or hands over to a new execution.
 func TestAfterGrantEveryPathRevokes(t *testing.T) {
 	m := requestMachine(t)
 	for name := range m.reachable("Grant", "Revoke") {
@@ -43,9 +43,9 @@ func TestAfterGrantEveryPathRevokes(t *testing.T) {
 	}
 }
 
-// Invariant: no access without a decision. Only what the table, through
-// evaluate, or the policy calls granted leads to Grant; a Default never does. A
-// Pass may stand between, if nothing else leads to the Pass.
+// There is no access without a decision. Only an approval in the table or by the
+// policy leads to Grant; a Default never does. A Pass may stand between them if
+// nothing else leads to it.
 func TestOnlyAnApprovalLeadsToGrant(t *testing.T) {
 	m := requestMachine(t)
 	for to := range onlyOnApproval(t, m, "Grant") {
@@ -55,8 +55,8 @@ func TestOnlyAnApprovalLeadsToGrant(t *testing.T) {
 	}
 }
 
-// onlyOnApproval holds all that leads to a state to be a Choice's rule about an
-// approval, or a Pass of which the same is true. It returns the state and those.
+// onlyOnApproval checks that only Choice rules about an approval lead to a state,
+// directly or through Passes. It returns the names of the state and the Passes.
 func onlyOnApproval(t *testing.T, m machine, to string) map[string]bool {
 	t.Helper()
 	held := map[string]bool{to: true}
@@ -92,14 +92,14 @@ func onlyOnApproval(t *testing.T, m machine, to string) map[string]bool {
 	return held
 }
 
-// What a token brings is somebody else's, and may be as large as an execution
-// can carry. On the way to Grant the machine's own words take its place: after
-// it, too large a state would end the execution, past any Catch.
+// A token's result may be as large as an execution allows. The machine replaces it
+// before Grant. After Grant, a state that is too large would end the execution, and
+// no Catch handles that.
 func TestNothingOfATokenReachesGrant(t *testing.T) {
 	m := requestMachine(t)
 	wait := m.States["AwaitApproval"]
 	place := resultPath(wait.ResultPath)
-	var over []string // states that put something of their own there
+	var over []string // states that replace the result
 	for name, s := range m.States {
 		if name != "AwaitApproval" && resultPath(s.ResultPath) == place && (s.Type == "Pass" || s.ResultSelector != nil) {
 			over = append(over, name)
@@ -110,8 +110,8 @@ func TestNothingOfATokenReachesGrant(t *testing.T) {
 	}
 }
 
-// A wait for a token that fails at once must not be begun again at once: the
-// history would be full in minutes.
+// AwaitApproval must not retry at once if it fails at once. It would fill the
+// history in minutes.
 func TestFailedAwaitDoesNotSpin(t *testing.T) {
 	m := requestMachine(t)
 	var waits []string
@@ -127,9 +127,9 @@ func TestFailedAwaitDoesNotSpin(t *testing.T) {
 	}
 }
 
-// A Slack outage delays no revoke: between a grant and the end of its removal
-// the only Task that talks to Slack ends within 15 s beside the wait for the
-// end, and where only a removal is left to do, none comes before it.
+// A Slack outage delays no removal. Between Grant and the confirmed removal, only
+// NotifyGranted calls Slack. It runs in parallel with the wait for the end and
+// takes at most 15 s. If only the removal is left, no call to Slack precedes it.
 func TestSlackDelaysNoRemoval(t *testing.T) {
 	m := requestMachine(t)
 	for name := range m.reachable("Grant", "AuditRevoke") {
@@ -141,7 +141,7 @@ func TestSlackDelaysNoRemoval(t *testing.T) {
 		if s.function() != "notify" {
 			continue
 		}
-		// Evaluate is where a request is looked at afresh.
+		// Evaluate starts over, so the search stops there.
 		for reached := range m.reachable(name, "Grant", "Evaluate", "Revoke") {
 			if slices.Contains(m.States[reached].next(), "Revoke") {
 				t.Errorf("%s talks to Slack before %s leads to Revoke", name, reached)
@@ -163,14 +163,13 @@ func TestSlackDelaysNoRemoval(t *testing.T) {
 	}
 }
 
-// TestHistoryHasRoom counts events as Step Functions writes them: two around
-// each state, and three for each attempt of a Task (scheduled, started, and
-// how it ended).
+// TestHistoryHasRoom counts events as Step Functions writes them: two for each
+// state, and three for each attempt of a Task (scheduled, started, ended).
 func TestHistoryHasRoom(t *testing.T) {
 	const (
-		limit = 25_000 // events of one execution; the next one fails it
-		// What may come before the removal: reminders are capped at one in 24
-		// hours, for the 300 days that "never expires" means.
+		limit = 25_000 // events of one execution; one more fails it
+		// Reminders may precede the removal: at most one in 24 hours, for the 300
+		// days that "never expires" means.
 		reminders = 300
 	)
 	m := requestMachine(t)
@@ -197,9 +196,8 @@ func TestHistoryHasRoom(t *testing.T) {
 		}
 		return n
 	}
-	// A round of reminding: one attempt each is what is normal, all attempts
-	// are what a failing round costs; that every round fails for 300 days is
-	// left out.
+	// A normal round of reminding needs one attempt for each Task. Failing rounds
+	// need more. This test ignores rounds that all fail for 300 days.
 	const normalReminder = 2 + 2 + 3*4 + 4*2 // Approved?, Decided?; AwaitApproval, RemindOrExpire, Remind and a spare
 
 	round := longest("Revoke", "CountRound", "NotifyRevoked") + events(m.States["CountRound"]) + events(m.States["RoundsLeft?"])
@@ -211,8 +209,8 @@ func TestHistoryHasRoom(t *testing.T) {
 		t.Errorf("an execution may write %d events, want at most half of the %d that it may have", total, limit)
 	}
 
-	// Slack took the message in the last round of announcing. Each one before
-	// used up its attempts; the table answered at the first.
+	// Slack accepts the message in the last round of announcing. Each earlier round
+	// uses up its attempts at Slack and reads the table in one attempt.
 	const lookAtTable = 2 + 3
 	again := events(m.States["WaitForSlack"]) + lookAtTable + events(m.States["Decided?"]) + events(m.States["AnnounceAgain"])
 	withAnnouncing := total + AnnounceRounds*again
@@ -222,8 +220,8 @@ func TestHistoryHasRoom(t *testing.T) {
 	}
 }
 
-// Approved access that was never confirmed counts as overdue after GrantBudget:
-// until then an execution may still be trying.
+// Approved access that is not confirmed counts as overdue after GrantBudget. Until
+// then an execution may still be trying.
 func TestGrantEndsWithinItsBudget(t *testing.T) {
 	var most time.Duration
 	m := requestMachine(t)

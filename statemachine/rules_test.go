@@ -13,30 +13,16 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// The rules of this file hold for both machines.
+// The rules in this file apply to both machines.
 
-// transient are the errors of Lambda itself that pass by themselves, and ours.
-var transient = []string{
-	"Lambda.ServiceException",
-	"Lambda.AWSLambdaException",
-	"Lambda.SdkClientException",
-	"Lambda.ClientExecutionTimeoutException",
-	"Lambda.TooManyRequestsException",
-	"Lambda.Unknown",
-	"Sandbox.Timedout",
-	"Runtime.ExitError",
-	string(access.CodeThrottled),
-	string(access.CodeUnavailable),
-}
-
-// worthTrying are all the error names that a Retry may give.
+// worthTrying are all error names that a Retry may list.
 var worthTrying = append([]string{
 	"States.Timeout",
-	"States.TaskFailed", // for the call that invokes no function of ours
+	"States.TaskFailed", // for HandOver, which invokes no function
 	string(access.CodeConflict),
 	string(access.CodeInProgress),
 	string(access.CodeLeaseDeleting),
-}, transient...)
+}, TransientErrors...)
 
 func TestEveryTaskRetries(t *testing.T) {
 	for name, s := range everyState(t) {
@@ -49,20 +35,20 @@ func TestEveryTaskRetries(t *testing.T) {
 		}
 		var want []string
 		switch {
-		case name == "requests/AwaitEnd": // its errors lead to a plain wait; a second token wait would start the time anew
+		case name == "requests/AwaitEnd": // its errors lead to a plain wait; another token wait would restart the time
 			if len(s.Retry) != 0 {
 				t.Errorf("%s has a Retry, want none", name)
 			}
 			continue
 		case s.function() == "":
 			want = []string{"States.TaskFailed", "States.Timeout"}
-		case s.waitsForToken(): // its timeout is no failure
-			want = transient
+		case s.waitsForToken(): // its timeout is not a failure
+			want = TransientErrors
 			if slices.Contains(retried, "States.Timeout") {
 				t.Errorf("%s retries its timeout, which is how its wait ends", name)
 			}
 		default:
-			want = append([]string{"States.Timeout"}, transient...)
+			want = append([]string{"States.Timeout"}, TransientErrors...)
 		}
 		for _, e := range want {
 			if !slices.Contains(retried, e) {
@@ -80,8 +66,8 @@ func TestEveryTaskRetries(t *testing.T) {
 	}
 }
 
-// The documented limits of a retrier, and MaxDelaySeconds above
-// IntervalSeconds, without which it is refused.
+// Retriers keep AWS's documented limits. AWS also rejects a MaxDelaySeconds that
+// is not above IntervalSeconds.
 func TestRetriersAreWithinTheirLimits(t *testing.T) {
 	for name, s := range everyState(t) {
 		for i, r := range s.Retry {
@@ -164,7 +150,7 @@ func TestEveryStateSaysWhatItIs(t *testing.T) {
 		if s.Comment == "" {
 			t.Errorf("%s has no Comment", name)
 		}
-		if _, name, _ := strings.Cut(name, "/"); len(name) > 80 { // the limit of Step Functions for a state's name
+		if _, name, _ := strings.Cut(name, "/"); len(name) > 80 { // Step Functions' limit
 			t.Errorf("the name %q has %d characters", name, len(name))
 		}
 	}
@@ -199,7 +185,8 @@ func TestEveryStateLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// What moto does not execute, and what would end an execution from outside.
+// The definitions avoid what moto can't execute, and a timeout that would end an
+// execution during a removal.
 func TestDefinitionKeepsToWhatRunsEverywhere(t *testing.T) {
 	for name, rendered := range renderedMachines(t) {
 		t.Run(name, func(t *testing.T) { keepsToWhatRunsEverywhere(t, rendered) })
@@ -247,10 +234,10 @@ func keepsToWhatRunsEverywhere(t *testing.T, rendered string) {
 	walk("$", tree)
 }
 
-// TestOnlyGrantSaysThatItStarted: a removal is told grant_started, which lets it
-// remove access without row and lease, by the one machine that has a Grant, and
-// of that very execution: Evaluate sets it to false, also for an execution that
-// took a removal over. Sweeps are told what the row says, under another name.
+// Only Grant sets grant_started, which lets Revoke remove access without row and
+// lease. It is about this execution only: Evaluate resets it to false, even if
+// this execution took over a removal. A sweep sends what the row says under
+// another name.
 func TestOnlyGrantSaysThatItStarted(t *testing.T) {
 	told := map[string]int{}
 	for name, s := range everyState(t) {

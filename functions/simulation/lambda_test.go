@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
@@ -18,6 +20,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/statemachine"
 )
 
@@ -115,12 +118,27 @@ func (l *lambda) event(name string, payload map[string]any, text []byte, until t
 	}
 }
 
-// Of the transient errors that the machines retry, those that Lambda itself
-// answers with before a function runs, and those that come when it ran.
+// The errors that Lambda itself answers with: before a function runs, and after.
 var (
 	errorsBefore = []string{"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
 	errorsAfter  = []string{"Lambda.Unknown", "Lambda.ServiceException", "Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
 )
+
+// The errors of a function whose process died, or that ran out of time.
+const (
+	errorDied    = "Runtime.ExitError"
+	errorTooLong = "Sandbox.Timedout"
+)
+
+func TestEveryTransientErrorIsPlayed(t *testing.T) {
+	// The last two come from the functions.
+	played := slices.Concat(errorsBefore, errorsAfter, []string{errorDied, errorTooLong, string(access.CodeThrottled), string(access.CodeUnavailable)})
+	slices.Sort(played)
+	want := slices.Sorted(slices.Values(statemachine.TransientErrors))
+	if got := slices.Compact(played); !slices.Equal(got, want) {
+		t.Errorf("Lambda plays %q, the machines retry %q", got, want)
+	}
+}
 
 func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *strand) *invocation {
 	w := l.world
@@ -232,9 +250,9 @@ func (inv *invocation) finish() {
 	if inv.world.clock.over {
 		return
 	}
-	name := "Runtime.ExitError"
+	name := errorDied
 	if !inv.deadline.IsZero() && !inv.world.clock.now().Before(inv.deadline) {
-		name = "Sandbox.Timedout"
+		name = errorTooLong
 	}
 	if inv.dead && !inv.answered {
 		inv.world.clock.say("  %s of %s died: %s", inv.function, inv.about, name)

@@ -290,7 +290,7 @@ func (d definition) tasks() (names []string) {
 var requestMachine = sync.OnceValue(func() (d definition) {
 	text, err := os.ReadFile(repository + "/statemachine/request.asl.json")
 	if err == nil {
-		err = json.Unmarshal(text, &d)
+		err = json.Unmarshal([]byte(statemachine.FillRetries(string(text))), &d)
 	}
 	if err != nil {
 		panic(err)

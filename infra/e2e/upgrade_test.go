@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/statemachine"
 )
 
 // redefine gives the request machine another definition and returns the one that
@@ -47,7 +49,7 @@ func deployed(t *testing.T, source, current string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(text)
+		return statemachine.FillRetries(string(text))
 	}
 	values := map[string]any{}
 	var compare func(written, filled any)

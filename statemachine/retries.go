@@ -1,0 +1,62 @@
+package statemachine
+
+import (
+	"fmt"
+	"strings"
+
+	"sso-elevator/functions/access"
+)
+
+// TransientErrors are the errors that pass by themselves, by the names that
+// Step Functions reports. ${TransientErrors} stands for them in an ErrorEquals.
+var TransientErrors = []string{
+	// Lambda failed before, during or after the call:
+	// https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+	"Lambda.ServiceException",
+	"Lambda.AWSLambdaException",
+	"Lambda.SdkClientException",
+	"Lambda.ClientExecutionTimeoutException",
+	"Lambda.TooManyRequestsException", // no concurrency is left
+	"Lambda.Unknown",                  // any other unhandled error
+
+	// The function ran out of time:
+	// https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
+	"Sandbox.Timedout",
+
+	// The function's process died, for example out of memory. AWS defines the
+	// name in github.com/aws/aws-lambda-runtime-interface-emulator.
+	"Runtime.ExitError",
+
+	// A function reports that AWS or Slack throttled it or did not answer.
+	string(access.CodeThrottled),
+	string(access.CodeUnavailable),
+}
+
+// retries fills in the placeholders that stand for the same text in every
+// deployment. A Task that retries in another way spells its retrier out.
+var retries = strings.NewReplacer(
+	`"${TransientErrors}"`, transientErrors(),
+	`"${RetrySixTimes}"`, standardRetrier(6),
+	`"${RetryTenTimes}"`, standardRetrier(10),
+)
+
+// FillRetries returns the definition source with its transient errors and
+// standard retriers filled in. The placeholders of a deployment remain.
+func FillRetries(source string) string { return retries.Replace(source) }
+
+// transientErrors returns TransientErrors as elements of a JSON array.
+func transientErrors() string {
+	quoted := make([]string, len(TransientErrors))
+	for i, name := range TransientErrors {
+		quoted[i] = quote(name)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// standardRetrier returns the standard retrier in JSON. It retries transient errors and
+// timeouts, with delays that grow up to the deployment's limit.
+func standardRetrier(attempts int) string {
+	return fmt.Sprintf(`{"ErrorEquals": [%s, "States.Timeout"], "MaxAttempts": %d, `+
+		`"IntervalSeconds": "${RetryIntervalSeconds}", "BackoffRate": 2, "MaxDelaySeconds": "${RetryMaxDelaySeconds}", "JitterStrategy": "FULL"}`,
+		transientErrors(), attempts)
+}
