@@ -63,7 +63,7 @@ bench: tools ## measure what the system costs and print a table
 	go run ./infra/bench
 
 histories: ## play 100,000 random histories in virtual time, or what HISTORIES says: -seed 7, -first 1 -histories 1000
-	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args -simulation '$(or $(HISTORIES),-histories 100000)'
+	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args $(or $(HISTORIES),-histories 100000)
 
 reliability: tools ## the load, the whole fault matrix, and long random histories on the local stack: 40 minutes on two cores
 	@# One after another, each on stacks of its own: what the one before leaves running would slow the next one down.

@@ -20,7 +20,7 @@ import (
 
 // metricNamespace is where the functions count what people must know of: two
 // stacks in one account and region don't count together.
-// functions/internal/metric gives the names.
+// functions/adapters/host gives the names.
 func metricNamespace(s *settings.Settings) string { return "SsoElevator/" + s.NamePrefix }
 
 // An alarm looks at minutes, and stays on for an hour after the last time: a

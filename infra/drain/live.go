@@ -95,7 +95,7 @@ func (l *live) Stop(ctx context.Context, arn string) error {
 	return nil
 }
 
-// Prefixes of the table's keys; functions/internal/requests gives them.
+// Prefixes of the table's keys; functions/adapters/table gives them.
 const (
 	requestPrefix = "request#"
 	leasePrefix   = "lease#"

@@ -1,0 +1,53 @@
+package clients_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/identitycenter"
+)
+
+// hosts notes where calls go, and lets none through.
+type hosts []string
+
+func (h *hosts) Do(r *http.Request) (*http.Response, error) {
+	*h = append(*h, r.URL.Host)
+	return nil, http.ErrHandlerTimeout
+}
+
+// Calls of Identity Center's two services go to its region, and those of other
+// services stay in the function's own.
+func TestIdentityCentersRegion(t *testing.T) {
+	for _, tt := range []struct{ name, region, want string }{
+		{"in the function's region", "", "eu-west-1"},
+		{"in another region", "us-east-2", "us-east-2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var called hosts
+			cfg := aws.Config{Region: "eu-west-1", HTTPClient: &called, RetryMaxAttempts: 1, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
+			})}
+			s := identitycenter.Settings{Region: tt.region}
+			_, sso := clients.SSOAdmin(cfg, s).ListInstances(t.Context(), &ssoadmin.ListInstancesInput{})
+			_, store := clients.IdentityStore(cfg, s).ListUsers(t.Context(), &identitystore.ListUsersInput{IdentityStoreId: aws.String("d-1")})
+			_, table := clients.DynamoDB(cfg).ListTables(t.Context(), &dynamodb.ListTablesInput{})
+			_, objects := clients.S3(cfg).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+			if sso == nil || store == nil || table == nil || objects == nil {
+				t.Error("a call got through")
+			}
+			want := []string{"sso." + tt.want + ".amazonaws.com", "identitystore." + tt.want + ".amazonaws.com", "dynamodb.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"}
+			if !slices.Equal(called, want) {
+				t.Errorf("calls go to %q, want %q", called, want)
+			}
+		})
+	}
+}
