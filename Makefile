@@ -13,7 +13,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
+.PHONY: help demo check test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,20 @@ demo: tools ## run the whole system on this machine, with an example organizatio
 	@# Not by go run, which calls it an error when Ctrl-C ends the program.
 	go build -o .build/demo/local ./infra/local
 	@.build/demo/local -config infra/local/demo/elevator.yaml
+
+# The packages that make check tests: what a change to a function, a message, a
+# state or a setting touches.
+CHECKED = ./functions/... ./slack/... ./statemachine/... ./infra/settings/...
+# The CDK's package takes staticcheck a minute more; make lint checks it, too.
+EVERY_PACKAGE_BUT_CDK = $$(go list ./... | grep -v '^sso-elevator/infra$$')
+
+check: tools ## what to run after each change, in a minute: format, vet, staticcheck, unit tests with the race detector
+	@.ci/need gcc "a C compiler: the race detector is linked with it"
+	@unformatted="$$(gofmt -l docs functions infra slack statemachine)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
+	go vet ./...
+	go tool staticcheck $(EVERY_PACKAGE_BUT_CDK)
+	go test -short -race $(CHECK) $(CHECKED)
 
 test: tools browser ## run every test
 	@echo "make: running the tests; the first time, compiling takes some minutes" >&2
@@ -47,10 +61,11 @@ FUZZ ?= .
 fuzz: ## try every parser of outside input with what nobody would send, FUZZTIME (1m) each; FUZZ=pattern for some
 	@.ci/fuzz '$(FUZZTIME)' '$(FUZZ)'
 
-lint: tools ## gofmt, go vet, and what the template and the state machine are checked with
-	@unformatted="$$(gofmt -l functions infra slack statemachine)"; \
-	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
-	go vet ./...
+lint: tools ## staticcheck of the CDK's package, unused functions, the workflow, and what the template and the state machines are checked with
+	go tool staticcheck ./infra
+	@unused="$$(go tool deadcode ./functions/cmd/... ./infra/elevator | grep -E '^(functions|slack|infra/elevator)/')"; \
+	if [ -n "$$unused" ]; then echo "no program uses these functions:" >&2; echo "$$unused" >&2; exit 1; fi
+	go tool actionlint
 	go test -run 'CfnLint|AslValidator|Nag' ./infra
 
 drain: ## end all access and let nobody ask for more, before the stack is removed
