@@ -162,7 +162,7 @@ func TestBuildSaysWhatDoesNotCompile(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	for _, part := range []string{
-		"build function grant for arm64:", "undefined: undefinedHere", "functions/grant/main.go:3",
+		"build function grant for arm64:", "undefined: undefinedHere", "functions/cmd/grant/main.go:3",
 		"build function revoke for arm64:", // there is none
 	} {
 		if !strings.Contains(err.Error(), part) {
