@@ -103,7 +103,7 @@ func (s *Server) deliverPayload(ctx context.Context, person string, payload map[
 }
 
 func (s *Server) send(ctx context.Context, d delivery) delivery {
-	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.requestURL()
+	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.cfg.RequestURL
 	d.Status, d.Answer, d.Error = 0, "", ""
 	if f, ok := s.faults.take("request", ""); ok {
 		if sleep(ctx, time.Duration(f.Delay)); f.Error != "" {

@@ -32,7 +32,3 @@ func New(cfg Config) *Server {
 		},
 	}
 }
-
-// SetRequestURL says where shortcuts, commands, presses and forms are posted
-// from now on.
-func (s *Server) SetRequestURL(url string) { s.ws.setRequestURL(url) }

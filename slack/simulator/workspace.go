@@ -35,7 +35,6 @@ type workspace struct {
 	ims       map[string]bool              // people whose direct messages with the app are open
 	read      map[string]map[string]string // person → channel → ts
 	apiURL    string
-	request   string
 }
 
 type message struct {
@@ -74,7 +73,7 @@ func newWorkspace(cfg Config) *workspace {
 		views: map[string]*view{}, stacks: map[string][]string{},
 		triggers: map[string]*trigger{}, responses: map[string]*responseURL{},
 		ims: map[string]bool{}, read: map[string]map[string]string{},
-		apiURL: cfg.APIURL, request: cfg.RequestURL,
+		apiURL: cfg.APIURL,
 	}
 }
 
@@ -315,18 +314,6 @@ func (w *workspace) learnAPIURL(host string) {
 	if w.cfg.APIURL == "" && host != "" {
 		w.apiURL = "http://" + host + "/api/"
 	}
-}
-
-func (w *workspace) requestURL() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.request
-}
-
-func (w *workspace) setRequestURL(u string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.request = u
 }
 
 func (w *workspace) markRead(person, channel string) {
