@@ -60,7 +60,7 @@ type Client struct {
 	Refresh func() bool
 
 	// Failed, where set, hears of every error that a call comes to.
-	Failed func(error)
+	OnError func(error)
 
 	mu     sync.Mutex
 	paused map[string]time.Time // by what is done: until when Slack wants no call
@@ -96,81 +96,81 @@ func sleep(ctx context.Context, d time.Duration) error {
 // call makes one call, and again where Slack asks to wait and there is time.
 // Where there is not, later calls of the kind do not go out before the wait is
 // over: the state machine tries again sooner than Slack may want it to.
-func (c *Client) call(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
-	err := c.patiently(ctx, doing, do)
-	if err != nil && c.Failed != nil {
-		c.Failed(err)
+func (c *Client) call(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
+	err := c.callWithRetries(ctx, operation, do)
+	if err != nil && c.OnError != nil {
+		c.OnError(err)
 	}
 	return err
 }
 
-func (c *Client) patiently(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
+func (c *Client) callWithRetries(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
 	for waits := 0; ; waits++ {
-		limited := c.pausedFor(doing)
+		limited := c.remainingPause(operation)
 		if limited == nil {
-			err := c.once(ctx, doing, do)
+			err := c.callOnce(ctx, operation, do)
 			if !errors.As(err, &limited) {
 				return err
 			}
 		}
-		if waits == maxWaits || !c.mayWait(ctx, limited.RetryAfter) {
-			c.pause(doing, limited.RetryAfter)
-			return coded(limited, doing)
+		if waits == maxWaits || !c.hasTimeToWait(ctx, limited.RetryAfter) {
+			c.pause(operation, limited.RetryAfter)
+			return wrapError(limited, operation)
 		}
 		if c.sleep(ctx, limited.RetryAfter) != nil {
-			return coded(limited, doing)
+			return wrapError(limited, operation)
 		}
 	}
 }
 
-func (c *Client) pause(doing string, d time.Duration) {
+func (c *Client) pause(operation string, d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.paused == nil {
 		c.paused = map[string]time.Time{}
 	}
-	c.paused[doing] = time.Now().Add(d)
+	c.paused[operation] = time.Now().Add(d)
 }
 
 // pausedFor is what is left of a wait that Slack asked for; nil for nothing.
-func (c *Client) pausedFor(doing string) *slackgo.RateLimitedError {
+func (c *Client) remainingPause(operation string) *slackgo.RateLimitedError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if left := time.Until(c.paused[doing]); left > 0 {
-		return &slackgo.RateLimitedError{RetryAfter: left}
+	if remaining := time.Until(c.paused[operation]); remaining > 0 {
+		return &slackgo.RateLimitedError{RetryAfter: remaining}
 	}
 	return nil
 }
 
 // once makes one call. A RateLimitedError comes back as it is, any other coded.
-func (c *Client) once(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
+func (c *Client) callOnce(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	token, err := c.token(ctx)
 	if err != nil {
-		return access.Wrap(access.CodeOf(err), err, doing+": read the bot token")
+		return access.Wrap(access.CodeOf(err), err, operation+": read the bot token")
 	}
-	err = do(ctx, c.slack(token))
-	if tokenIsDead(err) && c.Refresh != nil && c.Refresh() {
-		// Slack did nothing, so that doing it again does it once.
+	err = do(ctx, c.newAPI(token))
+	if isTokenRejected(err) && c.Refresh != nil && c.Refresh() {
+		// Slack did nothing, so that operation it again does it once.
 		if fresh, readErr := c.token(ctx); readErr == nil && fresh != token {
-			err = do(ctx, c.slack(fresh))
+			err = do(ctx, c.newAPI(fresh))
 		}
 	}
 	var limited *slackgo.RateLimitedError
 	if errors.As(err, &limited) {
 		return limited
 	}
-	return coded(err, doing)
+	return wrapError(err, operation)
 }
 
-func (c *Client) slack(token string) *slackgo.Client {
+func (c *Client) newAPI(token string) *slackgo.Client {
 	return slackgo.New(token, slackgo.OptionAPIURL(c.api), slackgo.OptionHTTPClient(c.http))
 }
 
 // tokenIsDead says whether Slack knows the bot token no more: somebody may have
 // put another in its place.
-func tokenIsDead(err error) bool {
+func isTokenRejected(err error) bool {
 	var refused slackgo.SlackErrorResponse
 	if !errors.As(err, &refused) {
 		return false
@@ -183,7 +183,7 @@ func tokenIsDead(err error) bool {
 }
 
 // mayWait says whether waiting d leaves time for another call.
-func (c *Client) mayWait(ctx context.Context, d time.Duration) bool {
+func (c *Client) hasTimeToWait(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return d <= maxWait
@@ -266,7 +266,7 @@ func (c *Client) Ephemeral(ctx context.Context, channel, user, threadTS, text st
 }
 
 func notice(text string) slackgo.Block {
-	return slackgo.NewSectionBlock(plain(cut(cleanLines(text), maxSection)), nil, nil)
+	return slackgo.NewSectionBlock(plainText(cut(cleanLines(text), maxSection)), nil, nil)
 }
 
 // escape makes text mean nothing in mrkdwn's three control characters, for the
@@ -279,9 +279,9 @@ func escape(text string) string {
 // interaction or a slash command. Only a response URL of Slack's, or on the host
 // of the configured API, is called; any other one is CodeInvalid.
 func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
-	const doing = "answer in Slack"
-	if !c.mayRespond(responseURL) {
-		return access.Errorf(access.CodeInvalid, "%s: the response URL is not Slack's", doing)
+	const operation = "answer in Slack"
+	if !c.isResponseURL(responseURL) {
+		return access.Errorf(access.CodeInvalid, "%s: the response URL is not Slack's", operation)
 	}
 	body, err := json.Marshal(map[string]any{
 		"response_type":    "ephemeral",
@@ -290,31 +290,31 @@ func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
 		"blocks":           []slackgo.Block{notice(text)},
 	})
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, doing)
+		return access.Wrap(access.CodeInternal, err, operation)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, responseURL, bytes.NewReader(body))
 	if err != nil {
-		return access.Errorf(access.CodeInvalid, "%s: the response URL is not one", doing)
+		return access.Errorf(access.CodeInvalid, "%s: the response URL is not one", operation)
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return coded(err, doing)
+		return wrapError(err, operation)
 	}
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
 	if response.StatusCode != http.StatusOK {
 		if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusGone {
-			return access.Errorf(access.CodeLost, "%s: the response URL has expired", doing)
+			return access.Errorf(access.CodeLost, "%s: the response URL has expired", operation)
 		}
-		return coded(slackgo.StatusCodeError{Code: response.StatusCode}, doing)
+		return wrapError(slackgo.StatusCodeError{Code: response.StatusCode}, operation)
 	}
 	return nil
 }
 
-func (c *Client) mayRespond(responseURL string) bool {
+func (c *Client) isResponseURL(responseURL string) bool {
 	u, err := url.Parse(responseURL)
 	if err != nil || u.User != nil {
 		return false
@@ -387,7 +387,7 @@ func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, err
 func (c *Client) FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error) {
 	cursor := ""
 	for range maxHistoryPages {
-		messages, next, err := c.page(ctx, channel, threadTS, cursor)
+		messages, next, err := c.readPage(ctx, channel, threadTS, cursor)
 		if err != nil {
 			return "", false, err
 		}
@@ -405,7 +405,7 @@ func (c *Client) FindPost(ctx context.Context, channel, threadTS, requestID, pur
 	return "", false, nil
 }
 
-func (c *Client) page(ctx context.Context, channel, threadTS, cursor string) (messages []slackgo.Message, next string, err error) {
+func (c *Client) readPage(ctx context.Context, channel, threadTS, cursor string) (messages []slackgo.Message, next string, err error) {
 	err = c.call(ctx, "look for a message", func(ctx context.Context, api *slackgo.Client) error {
 		if threadTS != "" {
 			m, _, n, err := api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{

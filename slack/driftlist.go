@@ -18,11 +18,11 @@ const maxMessageJSON = 11_800
 // What parts of a drift message may take of that, in characters of JSON. The
 // findings get what the others leave.
 const (
-	maxUnreadJSON = 2000
-	maxNamesJSON  = 1000 // of accounts, or of groups
-	moreJSON      = 400  // "and N more", with its block
-	sectionJSON   = 160  // the frame of a block and of a group in it
-	maxWhy        = 200  // characters of why something was not read, or is exempt
+	maxUnreadJSON  = 2000
+	maxNamesJSON   = 1000 // of accounts, or of groups
+	moreJSON       = 400  // "and N more", with its block
+	sectionJSON    = 160  // the frame of a block and of a group in it
+	maxExplanation = 200  // characters of why something was not read, or is exempt
 )
 
 // lineTime is how a time stands in a line of a list.
@@ -41,7 +41,7 @@ type findingSection struct {
 // findingBlocks lists the findings, grouped by account or group, one block for
 // each section, in at most room characters of JSON. What does not fit is
 // counted.
-func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, left int) {
+func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, omitted int) {
 	full := false
 	for i, s := range sections {
 		if len(s.findings) == 0 {
@@ -76,20 +76,20 @@ func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block,
 			}
 			b.current = append(b.current, line...)
 		}
-		left += len(s.findings) - shown
+		omitted += len(s.findings) - shown
 		if shown > 0 {
 			blocks = append(blocks, b.block(fmt.Sprintf("findings_%d", i)))
 		}
 	}
-	return blocks, left
+	return blocks, omitted
 }
 
 // placeOf names the account or the group of a target.
 func placeOf(t access.Target) string {
 	if t.Kind == access.KindGroup {
-		return "Group " + named(t.GroupName, t.GroupID)
+		return "Group " + nameWithID(t.GroupName, t.GroupID)
 	}
-	return "Account " + named(t.AccountName, t.AccountID)
+	return "Account " + nameWithID(t.AccountName, t.AccountID)
 }
 
 // findingLine is one finding under its account or group. The name is in an
@@ -102,13 +102,13 @@ func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 	}
 	rest := ""
 	if f.Kind != access.KindGroup {
-		rest += ": " + cut(first(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
+		rest += ": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
 	}
 	if !f.FirstSeen.IsZero() {
 		rest += ", seen since " + f.FirstSeen.UTC().Format(lineTime)
 	}
 	if s := f.Exemption; s != nil {
-		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxWhy)
+		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxExplanation)
 	}
 	return new(richText).strong("\n• " + user).text(rest).current
 }
@@ -128,8 +128,8 @@ func (b *richText) lines(texts []string, room int) *richText {
 }
 
 // more counts what the list has no room for.
-func more(left int, link bool) slackgo.Block {
-	text := fmt.Sprintf("and %d more", left)
+func moreBlock(omitted int, link bool) slackgo.Block {
+	text := fmt.Sprintf("and %d more", omitted)
 	if link {
 		text += ", in the execution"
 	}
@@ -138,10 +138,10 @@ func more(left int, link bool) slackgo.Block {
 
 // frame puts the findings between the other blocks of a message, as far as
 // there is room.
-func frame(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
-	blocks, left := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
-	if left > 0 {
-		blocks = append(blocks, more(left, link))
+func fitFindings(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
+	blocks, omitted := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
+	if omitted > 0 {
+		blocks = append(blocks, moreBlock(omitted, link))
 	}
 	all := append([]slackgo.Block{}, before...)
 	return append(append(all, blocks...), after...)

@@ -22,18 +22,18 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	why.label("Would be removed").text(countText(n))
 	link := executionLink(r.ExecutionARN)
 	if r.Answer != nil {
-		answered(why, r.Answers, r.Answer)
+		writeAnswers(why, r.Answers, r.Answer)
 		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}, link...)
 		return m
 	}
-	whoCanAnswer(why, r)
+	writeRunApprovers(why, r)
 	why.text(" What nobody answers is left.")
-	answered(why, r.Answers, nil)
+	writeAnswers(why, r.Answers, nil)
 	before := []slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}
-	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove")).
+	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
 	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave", slackgo.StyleDefault, r.ID)))
-	m.Blocks = frame(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
+	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
 	return m
 }
 
@@ -48,10 +48,10 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 }
 
 // whoCanAnswer says it as it was when the run asked: the press decides.
-func whoCanAnswer(b *richText, r access.Run) {
+func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Who can answer")
 	if len(r.Approvers) > 0 {
-		b.text(Some(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
+		b.text(ListNames(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
 	}
 	if n := r.Undecided; n > 0 {
 		b.text(fmt.Sprintf(" Nobody can answer for %d, because the policy names no approver. Add one to the policy, or remove this access by hand.", n))
@@ -73,9 +73,9 @@ func questionTitle(r access.Run) string {
 
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
-		plain("Remove access?"),
-		plain("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
-		plain("Remove"), plain("Go back"),
+		plainText("Remove access?"),
+		plainText("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
+		plainText("Remove"), plainText("Go back"),
 	).WithStyle(slackgo.StyleDanger)
 }
 
@@ -106,7 +106,7 @@ func guardReason(g access.Guard, limit int) string {
 
 // answered says what people said to a run's question, and where it ended without
 // them (end) that the time was over.
-func answered(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
+func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
 	if len(answers) > 0 || end != nil {
 		b.label("Answers")
 	}

@@ -19,9 +19,9 @@ func DriftReportMessage(r access.DriftReport) Message {
 		m.Text += " (" + strconv.Itoa(n) + ")"
 	}
 	before := []slackgo.Block{header(o.title()), o.summary()}
-	after := leftOut(r)
+	after := skippedBlocks(r)
 	link := executionLink(r.ExecutionARN)
-	m.Blocks = frame(before, o.sections(), append(after, link...), link != nil)
+	m.Blocks = fitFindings(before, o.sections(), append(after, link...), link != nil)
 	return m
 }
 
@@ -95,11 +95,11 @@ func (o driftOutcome) title() string {
 
 // What becomes of findings that are not removed.
 const (
-	leftOutOfScope = "Left, because the policy does not cover it any more"
-	wasGoneAlready = "Gone already: somebody else removed it"
-	leftExempt     = "Left for now, because of an exemption"
-	leftOverLimit  = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
-	leftNotAllowed = "Left, because removals are switched off, or no approver of the target said to remove it"
+	labelOutOfScope  = "Left, because the policy does not cover it any more"
+	labelAlreadyGone = "Gone already: somebody else removed it"
+	labelExempt      = "Left for now, because of an exemption"
+	labelOverLimit   = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
+	labelNotAllowed  = "Left, because removals are switched off, or no approver of the target said to remove it"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
@@ -121,11 +121,11 @@ func (o driftOutcome) summary() slackgo.Block {
 		if n := len(o.held); n > 0 {
 			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
 		}
-		for _, left := range []findingSection{
-			{leftOverLimit, o.overLimit}, {leftNotAllowed, o.notAllowed}, {leftExempt, o.exempt}, {wasGoneAlready, o.alreadyGone}, {leftOutOfScope, o.outOfScope},
+		for _, kept := range []findingSection{
+			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
 		} {
-			if n := len(left.findings); n > 0 {
-				b.label(left.title).text(strconv.Itoa(n))
+			if n := len(kept.findings); n > 0 {
+				b.label(kept.title).text(strconv.Itoa(n))
 			}
 		}
 	}
@@ -135,7 +135,7 @@ func (o driftOutcome) summary() slackgo.Block {
 		if end == nil {
 			end = new(access.RunAnswer)
 		}
-		answered(b, o.Answers, end)
+		writeAnswers(b, o.Answers, end)
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		b.newLine().text("This run only looks: nothing was removed.")
@@ -156,23 +156,23 @@ func (o driftOutcome) sections() []findingSection {
 	}
 	return []findingSection{
 		{"Not seen to be gone", o.failed},
-		{leftOverLimit, o.overLimit},
-		{leftNotAllowed, o.notAllowed},
-		{leftExempt, o.exempt},
+		{labelOverLimit, o.overLimit},
+		{labelNotAllowed, o.notAllowed},
+		{labelExempt, o.exempt},
 		{"Left, because a request holds it by now", o.held},
 		{"Removed", o.removed},
-		{wasGoneAlready, o.alreadyGone},
-		{leftOutOfScope, o.outOfScope},
+		{labelAlreadyGone, o.alreadyGone},
+		{labelOutOfScope, o.outOfScope},
 	}
 }
 
 // leftOut is what the run did not look at, or does not touch.
-func leftOut(r access.DriftReport) []slackgo.Block {
+func skippedBlocks(r access.DriftReport) []slackgo.Block {
 	var blocks []slackgo.Block
 	if len(r.Unread) > 0 {
 		var lines []string
 		for _, u := range r.Unread {
-			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxWhy))
+			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxExplanation))
 		}
 		blocks = append(blocks, new(richText).strong(fmt.Sprintf("Could not be looked at (%d)", len(lines))).
 			lines(lines, maxUnreadJSON).block("unread"))
@@ -180,17 +180,17 @@ func leftOut(r access.DriftReport) []slackgo.Block {
 	if len(r.Unmanageable) > 0 {
 		blocks = append(blocks, new(richText).
 			strong("Accounts in the policy that Identity Center does not let this account manage, so that nothing is looked for there").
-			lines(cleaned(r.Unmanageable), maxNamesJSON).block("unmanageable"))
+			lines(cleanNames(r.Unmanageable), maxNamesJSON).block("unmanageable"))
 	}
 	if len(r.Provisioned) > 0 {
 		blocks = append(blocks, new(richText).
 			strong("Groups whose members come from the identity provider (SCIM): they are left alone").
-			lines(cleaned(r.Provisioned), maxNamesJSON).block("provisioned"))
+			lines(cleanNames(r.Provisioned), maxNamesJSON).block("provisioned"))
 	}
 	return blocks
 }
 
-func cleaned(names []string) []string {
+func cleanNames(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
 		out[i] = cut(clean(n), maxName)

@@ -39,8 +39,8 @@ const (
 // them is decided when they are.
 func RequestMessage(r access.Request) Message {
 	s := stateOf(r)
-	m := message(PurposeAnnounce, r)
-	m.Text = fallback(s, r)
+	m := newMessage(PurposeAnnounce, r)
+	m.Text = fallbackText(s, r)
 	m.Blocks = append(m.Blocks, header(titles[s]))
 	if r.Requester.SecondaryDomain {
 		m.Blocks = append(m.Blocks, secondaryDomainWarning(r.Requester)...)
@@ -66,17 +66,17 @@ func RequestMessage(r access.Request) Message {
 	return m
 }
 
-func message(purpose string, r access.Request) Message {
+func newMessage(purpose string, r access.Request) Message {
 	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
 }
 
 // fallback is a message in a line. It holds ids only: digits, and a Slack id.
-func fallback(s state, r access.Request) string {
+func fallbackText(s state, r access.Request) string {
 	text := titles[s]
 	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
 		text += " (AWS account " + id + ")"
 	}
-	if isID(r.Requester.SlackID) {
+	if isSlackID(r.Requester.SlackID) {
 		text += ", for <@" + r.Requester.SlackID + ">"
 	}
 	return text
@@ -103,7 +103,7 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 		strong("Please check that this is the right person. ").
 		text("Nobody in Identity Center has the email address that Slack has. This access goes to a user who was found under a fallback domain:")
 	for _, line := range []struct{ label, value string }{
-		{"User in Identity Center", first(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
+		{"User in Identity Center", firstNonEmpty(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
 		{"Name", clean(p.FoundAs.DisplayName)},
 		{"Email", clean(p.FoundAs.Email)},
 	} {
@@ -117,13 +117,13 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 // details is who asks for what, and why.
 func details(s state, r access.Request) slackgo.Block {
 	b := new(richText).label("Requester").person(r.Requester)
-	target(b, r.Target)
+	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
 	if s == stateActive {
 		b.label("Until").time(r.End)
 	}
 	if s == statePending {
-		approvers(b, r)
+		writeApprovers(b, r)
 	}
 	b.label("Reason").quote(r.Reason)
 	return b.block("request")
@@ -134,22 +134,22 @@ func rebuiltDetails(r access.Request) slackgo.Block {
 	b := new(richText)
 	b.strong("Somebody deleted this app's record of the request while the access was active. ").
 		text("Who requested and who approved it stands in the audit records. Please tell the people who run this app.")
-	target(b, r.Target)
-	b.label("User in Identity Center").text(cut(first(clean(r.Requester.PrincipalID), "unknown"), maxName))
+	writeTarget(b, r.Target)
+	b.label("User in Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
 	return b.block("request")
 }
 
-func target(b *richText, t access.Target) {
+func writeTarget(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
-		b.label("Group").text(cut(first(clean(t.GroupName), clean(t.GroupID)), maxName))
+		b.label("Group").text(cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName))
 		return
 	}
-	b.label("Account").text(named(t.AccountName, t.AccountID))
-	b.label("Permission set").text(cut(first(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
+	b.label("Account").text(nameWithID(t.AccountName, t.AccountID))
+	b.label("Permission set").text(cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
 }
 
 // named is a name with its id behind.
-func named(name, id string) string {
+func nameWithID(name, id string) string {
 	name, id = cut(clean(name), maxName), cut(clean(id), maxName)
 	switch {
 	case name == "":
@@ -161,7 +161,7 @@ func named(name, id string) string {
 	}
 }
 
-func approvers(b *richText, r access.Request) {
+func writeApprovers(b *richText, r access.Request) {
 	if len(r.Approvers) > 0 {
 		b.label("Who can approve").people(r.Approvers)
 	}
@@ -186,9 +186,9 @@ func approvers(b *richText, r access.Request) {
 // footer is what has happened, and the way to the execution.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
-	decided(b, s, r)
+	writeDecision(b, s, r)
 	if s != statePending {
-		happened(b, s, r)
+		writeProgress(b, s, r)
 	}
 	if url := ConsoleURL(r.ExecutionARN); url != "" {
 		b.newLine().link(url, "Open the execution in the AWS console")
@@ -200,18 +200,18 @@ func footer(s state, r access.Request) slackgo.Block {
 }
 
 // decided says how the request was decided, by whom and when.
-func decided(b *richText, s state, r access.Request) {
+func writeDecision(b *richText, s state, r access.Request) {
 	o := r.Outcome
 	switch {
 	case s == stateInterrupted:
-		b.text(interrupted)
+		b.text(interruptedText)
 		return
 	case o == nil:
 		return
 	}
 	switch o.Kind {
 	case access.OutcomeAutomatic:
-		b.text(automaticReason(o.Reason) + " Decided ").time(o.At)
+		b.text(automaticApprovalReason(o.Reason) + " Decided ").time(o.At)
 	case access.OutcomeApproved:
 		b.text("Approved by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeDenied:
@@ -221,23 +221,23 @@ func decided(b *richText, s state, r access.Request) {
 	case access.OutcomeExpired:
 		b.text("Nobody decided in time. Expired ").time(o.At)
 	default:
-		b.text(refusedReason(o.Reason) + " Decided ").time(o.At)
+		b.text(refusalReason(o.Reason) + " Decided ").time(o.At)
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
 }
 
 // happened says what came after a decision in favour.
-func happened(b *richText, s state, r access.Request) {
+func writeProgress(b *richText, s state, r access.Request) {
 	switch s {
 	case stateEnding:
-		endedEarly(b.newLine(), r.EndRequest)
+		writeEarlyEnd(b.newLine(), r.EndRequest)
 	case stateStuck:
 		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
 	case stateEnded, stateKept, stateForeign:
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case stateFailed:
 		b.newLine()
-		failure(b, r)
+		writeFailure(b, r)
 	}
 }
 
@@ -246,7 +246,7 @@ func happened(b *richText, s state, r access.Request) {
 const clockMargin = 5 * time.Second
 
 // endedEarly says who ended the access before its time, or why the app did.
-func endedEarly(b *richText, e *access.EndRequest) {
+func writeEarlyEnd(b *richText, e *access.EndRequest) {
 	if text := e.Reason.Text(); text != "" {
 		b.text(text + " ").time(e.At)
 		return
@@ -254,11 +254,11 @@ func endedEarly(b *richText, e *access.EndRequest) {
 	b.text("Ended early by ").person(e.By).text(", ").time(e.At)
 }
 
-func ended(b *richText, s state, r access.Request) {
+func writeEnd(b *richText, s state, r access.Request) {
 	b.newLine()
 	switch {
 	case r.EndRequest != nil:
-		endedEarly(b, r.EndRequest)
+		writeEarlyEnd(b, r.EndRequest)
 		b.newLine()
 	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
 		b.text("Taken back early, because something went wrong on the way.").newLine()
@@ -285,7 +285,7 @@ func ended(b *richText, s state, r access.Request) {
 	b.text(". Sessions that were already open go on until they end by themselves.")
 }
 
-func failure(b *richText, r access.Request) {
+func writeFailure(b *richText, r access.Request) {
 	code, why := access.CodeUnavailable, ""
 	if r.Failure != nil {
 		code, why = r.Failure.Code, cut(cleanLines(r.Failure.Message), maxMessage)
@@ -308,5 +308,5 @@ func buttons(elements ...slackgo.BlockElement) slackgo.Block {
 // button carries the request's id and nothing else: what it does is looked up
 // when it is pressed.
 func button(action, text string, style slackgo.Style, requestID string) slackgo.BlockElement {
-	return slackgo.NewButtonBlockElement(action, requestID, plain(text)).WithStyle(style)
+	return slackgo.NewButtonBlockElement(action, requestID, plainText(text)).WithStyle(style)
 }

@@ -90,18 +90,18 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", MaxBody)
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
-		return Interaction{}, invalid("the content type is not that of a form")
+		return Interaction{}, invalidRequest("the content type is not that of a form")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return Interaction{}, invalid("the body is not a form")
+		return Interaction{}, invalidRequest("the body is not a form")
 	}
 	if len(form) > maxFields {
-		return Interaction{}, invalid("too many form fields")
+		return Interaction{}, invalidRequest("too many form fields")
 	}
 	for _, values := range form {
 		if len(values) != 1 {
-			return Interaction{}, invalid("a form field appears twice")
+			return Interaction{}, invalidRequest("a form field appears twice")
 		}
 	}
 	switch {
@@ -112,11 +112,11 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 	case form.Has("command"):
 		return parseCommand(form)
 	default:
-		return Interaction{}, invalid("neither a payload nor a command")
+		return Interaction{}, invalidRequest("neither a payload nor a command")
 	}
 }
 
-func invalid(why string) error {
+func invalidRequest(why string) error {
 	return access.Errorf(access.CodeInvalid, "parse Slack request: %s", why)
 }
 
@@ -207,7 +207,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
 		// The error of encoding/json quotes its input.
-		return Interaction{}, invalid("the payload is not JSON of the known form")
+		return Interaction{}, invalidRequest("the payload is not JSON of the known form")
 	}
 	in := Interaction{
 		Kind:         Kind(p.Type),
@@ -219,8 +219,8 @@ func parsePayload(raw []byte) (Interaction, error) {
 		TriggerID:    p.TriggerID,
 		ResponseURL:  p.ResponseURL,
 		CallbackID:   p.CallbackID,
-		Channel:      first(p.Channel.ID, p.Container.Channel),
-		MessageTS:    first(p.Message.TS, p.Container.MessageTS),
+		Channel:      firstNonEmpty(p.Channel.ID, p.Container.Channel),
+		MessageTS:    firstNonEmpty(p.Message.TS, p.Container.MessageTS),
 	}
 	if p.View != nil {
 		in.View = p.View.view()
@@ -230,7 +230,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	case KindShortcut:
 	case KindAction:
 		if len(p.Actions) == 0 {
-			return Interaction{}, invalid("an action without an element")
+			return Interaction{}, invalidRequest("an action without an element")
 		}
 		a := p.Actions[0]
 		in.Action = &Action{ID: a.ActionID, BlockID: a.BlockID, Value: a.Value, SelectedOption: a.SelectedOption.value()}
@@ -239,10 +239,10 @@ func parsePayload(raw []byte) (Interaction, error) {
 		in.Query = head(clean(p.Value), MaxQuery)
 	case KindSubmission, KindClosed:
 		if in.View == nil {
-			return Interaction{}, invalid("a view's interaction without the view")
+			return Interaction{}, invalidRequest("a view's interaction without the view")
 		}
 	default:
-		return Interaction{}, invalid("an unknown kind of payload")
+		return Interaction{}, invalidRequest("an unknown kind of payload")
 	}
 	return in, in.check()
 }
@@ -263,19 +263,19 @@ func (p *payloadView) view() *View {
 func (in *Interaction) check() error {
 	switch {
 	case in.UserID == "" || in.AppID == "" || in.TeamID == "" && in.EnterpriseID == "":
-		return invalid("user, app or workspace is missing")
+		return invalidRequest("user, app or workspace is missing")
 	case in.TriggerID == "" && (in.Kind == KindShortcut || in.Kind == KindCommand):
-		return invalid("the trigger is missing")
+		return invalidRequest("the trigger is missing")
 	case in.CallbackID == "" && in.Kind == KindShortcut:
-		return invalid("the shortcut's callback is missing")
+		return invalidRequest("the shortcut's callback is missing")
 	case in.Action != nil && in.Action.ID == "":
-		return invalid("the action's id is missing")
+		return invalidRequest("the action's id is missing")
 	case in.View != nil && in.View.ID == "":
-		return invalid("the view's id is missing")
+		return invalidRequest("the view's id is missing")
 	}
 	for _, id := range []string{in.UserID, in.AppID, in.TeamID, in.EnterpriseID, in.UserTeamID, in.Channel} {
-		if id != "" && !isID(id) {
-			return invalid("an id that Slack does not give")
+		if id != "" && !isSlackID(id) {
+			return invalidRequest("an id that Slack does not give")
 		}
 	}
 	for _, f := range []struct {
@@ -285,25 +285,25 @@ func (in *Interaction) check() error {
 		{in.TriggerID, maxID}, {in.CallbackID, maxID}, {in.Command, maxID}, {in.MessageTS, maxID}, {in.ResponseURL, maxURL},
 	} {
 		if tooLong(f.text, f.max) {
-			return invalid("a field is too long")
+			return invalidRequest("a field is too long")
 		}
 	}
 	if a := in.Action; a != nil {
 		if tooLong(a.ID, maxID) || tooLong(a.BlockID, maxID) || tooLong(a.Value, maxValue) || tooLong(a.SelectedOption, maxID) {
-			return invalid("a field of the action is too long")
+			return invalidRequest("a field of the action is too long")
 		}
 	}
 	if v := in.View; v != nil {
 		if tooLong(v.ID, maxID) || tooLong(v.Hash, maxID) || tooLong(v.CallbackID, maxID) || tooLong(v.PrivateMetadata, maxMetadata) {
-			return invalid("a field of the view is too long")
+			return invalidRequest("a field of the view is too long")
 		}
 		if len(v.State) > maxBlocks {
-			return invalid("the view has too many blocks")
+			return invalidRequest("the view has too many blocks")
 		}
 		for _, actions := range v.State {
 			for _, f := range actions {
 				if tooLong(f.Value, maxText) || tooLong(f.SelectedOption, maxID) {
-					return invalid("an input is too long")
+					return invalidRequest("an input is too long")
 				}
 			}
 		}
@@ -312,7 +312,7 @@ func (in *Interaction) check() error {
 }
 
 // isID says whether s can be an id that Slack gives: capital letters and digits.
-func isID(s string) bool {
+func isSlackID(s string) bool {
 	if s == "" || len(s) > 32 {
 		return false
 	}
@@ -324,7 +324,7 @@ func isID(s string) bool {
 	return true
 }
 
-func first(texts ...string) string {
+func firstNonEmpty(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t

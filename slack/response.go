@@ -12,7 +12,7 @@ type Option struct{ Text, Value string }
 
 // option is o within Slack's limits. An option without a text shows its value.
 func option(o Option) *slackgo.OptionBlockObject {
-	return slackgo.NewOptionBlockObject(o.Value, plain(cut(first(clean(o.Text), o.Value), maxOptionText)), nil)
+	return slackgo.NewOptionBlockObject(o.Value, plainText(cut(firstNonEmpty(clean(o.Text), o.Value), maxOptionText)), nil)
 }
 
 // OptionsResponse answers a block_suggestion. Slack takes no more than 100

@@ -48,11 +48,11 @@ func (b *richText) newLine() *richText {
 
 // person mentions somebody. Who has no Slack id is named instead.
 func (b *richText) person(p access.Person) *richText {
-	if isID(p.SlackID) {
+	if isSlackID(p.SlackID) {
 		b.current = append(b.current, slackgo.NewRichTextSectionUserElement(p.SlackID, nil))
 		return b
 	}
-	return b.text(first(clean(p.Name), clean(p.Email), "somebody"))
+	return b.text(firstNonEmpty(clean(p.Name), clean(p.Email), "somebody"))
 }
 
 // people mentions several.

@@ -28,9 +28,9 @@ var Scopes = []Scope{
 const BotName = "aws-access"
 
 // BotScopes are the names of Scopes.
-var BotScopes = names(Scopes)
+var BotScopes = scopeNames(Scopes)
 
-func names(scopes []Scope) []string {
+func scopeNames(scopes []Scope) []string {
 	all := make([]string, len(scopes))
 	for i, s := range scopes {
 		all[i] = s.Name

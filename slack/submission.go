@@ -38,7 +38,7 @@ func (v *View) Submission() (Submission, map[string]string) {
 
 	s.Reason = cleanLines(v.State[BlockReason][ActionReason].Value)
 	switch {
-	case !visible(s.Reason):
+	case !isVisible(s.Reason):
 		errs[BlockReason] = "Please say what you need it for."
 	case tooLong(s.Reason, access.MaxReasonLength):
 		errs[BlockReason] = fmt.Sprintf("Please keep it to %d characters.", access.MaxReasonLength)

@@ -51,13 +51,13 @@ func cleanLine(s string) string {
 
 // blank are letters and symbols that show nothing: the fillers of Hangul, and
 // Braille without a dot.
-const blank = "\u115F\u1160\u3164\uFFA0\u2800"
+const blankRunes = "\u115F\u1160\u3164\uFFA0\u2800"
 
 // visible says whether anything of s can be seen: a letter, a digit, a mark of
 // punctuation or a symbol, and not only spaces, joiners and fillers.
-func visible(s string) bool {
+func isVisible(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}, r) && !strings.ContainsRune(blank, r)
+		return unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}, r) && !strings.ContainsRune(blankRunes, r)
 	})
 }
 
@@ -83,7 +83,7 @@ func tooLong(s string, characters int) bool {
 
 // plain is a plain_text object in which :codes: stay as they are typed. Slack
 // refuses an empty one, so it shows a dash instead.
-func plain(s string) *slackgo.TextBlockObject {
+func plainText(s string) *slackgo.TextBlockObject {
 	if s == "" {
 		s = "–"
 	}
@@ -91,7 +91,7 @@ func plain(s string) *slackgo.TextBlockObject {
 }
 
 // Some names the first ten, and counts the others.
-func Some(names []string) string {
+func ListNames(names []string) string {
 	const most = 10
 	text := strings.Join(names[:min(len(names), most)], ", ")
 	if more := len(names) - most; more > 0 {

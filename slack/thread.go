@@ -12,7 +12,7 @@ import (
 // those who have to know: the approvers in a reminder, the requester elsewhere.
 // A purpose that is not one of ours gives the request's state in a line.
 func ThreadMessage(purpose string, r access.Request) Message {
-	m := message(purpose, r)
+	m := newMessage(purpose, r)
 	b := new(richText)
 	if purpose == PurposeRemind {
 		m.Text = "⏰ A request for access is still waiting for approval"
@@ -24,9 +24,9 @@ func ThreadMessage(purpose string, r access.Request) Message {
 			b.text(" It expires ").time(r.ExpiresAt).text(".")
 		}
 	} else {
-		m.Text = fallback(stateOf(r), r)
+		m.Text = fallbackText(stateOf(r), r)
 		b.text("Hi ").person(r.Requester).text(", ")
-		news(b, purpose, r)
+		writeUpdate(b, purpose, r)
 	}
 	m.Blocks = []slackgo.Block{b.block("message")}
 	return m
@@ -39,15 +39,15 @@ func ThreadMessage(purpose string, r access.Request) Message {
 // has come in.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
-	m := message(purpose, r)
+	m := newMessage(purpose, r)
 	m.Text = titles[s]
 	b := new(richText).text("Hi ").person(r.Requester).text(", ")
 	if purpose == PurposeAnnounce && s == statePending {
 		b.text("your request has gone to the approvers. You will hear from us here.")
 	} else {
-		news(b, purpose, r)
+		writeUpdate(b, purpose, r)
 	}
-	target(b, r.Target)
+	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
 	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
 	switch s {
@@ -60,31 +60,31 @@ func DirectMessage(purpose string, r access.Request) Message {
 }
 
 // news is what the requester is told, in a sentence or two.
-func news(b *richText, purpose string, r access.Request) {
+func writeUpdate(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
 	case s == stateInterrupted:
 		b.text("your request is closed. ")
-		decided(b, s, r)
+		writeDecision(b, s, r)
 	case purpose == PurposeGranted && s == stateActive:
 		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
 		b.text("your access was ready, and is being removed.")
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
 		b.text("your access was ready, and has ended since. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeRevoked && s == stateEnded:
 		b.text("your access has ended. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeFailed, s == stateFailed:
 		b.text("sorry, the access could not be given. ")
-		failure(b, r)
+		writeFailure(b, r)
 	case purpose == PurposeOutcome && r.Outcome != nil:
 		b.text("your request is closed. ")
-		decided(b, s, r)
+		writeDecision(b, s, r)
 	default:
 		b.text(titles[s] + ".")
 	}

@@ -32,7 +32,7 @@ type User struct {
 // FullMember says whether the user is a member in good standing of the workspace
 // or enterprise with that id: not deactivated, not a bot, not a guest, nobody
 // from elsewhere.
-func (u User) FullMember(teamID string) bool {
+func (u User) IsFullMember(teamID string) bool {
 	if u.Deleted || u.Bot || u.Guest || u.Stranger || teamID == "" {
 		return false
 	}
@@ -47,7 +47,7 @@ func userOf(u *slackgo.User) User {
 		ID:             u.ID,
 		TeamID:         u.TeamID,
 		Email:          access.TrimEmail(u.Profile.Email),
-		Name:           first(clean(u.Profile.DisplayName), clean(u.Profile.RealName), clean(u.RealName), clean(u.Name)),
+		Name:           firstNonEmpty(clean(u.Profile.DisplayName), clean(u.Profile.RealName), clean(u.RealName), clean(u.Name)),
 		EnterpriseID:   u.Enterprise.EnterpriseID,
 		Teams:          u.Enterprise.Teams,
 		EmailConfirmed: u.IsEmailConfirmed,

@@ -49,7 +49,7 @@ type Form struct {
 // LoadingView is opened at once, before anything is known: a trigger lives for
 // three seconds.
 func LoadingView(kind access.Kind) slackgo.ModalViewRequest {
-	v := modal(titleOf(kind), slackgo.NewSectionBlock(plain("One moment, getting the form ready…"), nil, nil))
+	v := modal(titleOf(kind), slackgo.NewSectionBlock(plainText("One moment, getting the form ready…"), nil, nil))
 	v.CallbackID = callbackOf(kind)
 	return v
 }
@@ -57,8 +57,8 @@ func LoadingView(kind access.Kind) slackgo.ModalViewRequest {
 // NoticeView tells something; all that one can do is close it. Title (cut to
 // 24 characters) and text (cut to 3000) are shown without markup.
 func NoticeView(title, text string) slackgo.ModalViewRequest {
-	v := modal(title, slackgo.NewSectionBlock(plain(cut(cleanLines(text), maxSection)), nil, nil))
-	v.Close = plain("Close")
+	v := modal(title, slackgo.NewSectionBlock(plainText(cut(cleanLines(text), maxSection)), nil, nil))
+	v.Close = plainText("Close")
 	return v
 }
 
@@ -81,19 +81,19 @@ func FormView(f Form) slackgo.ModalViewRequest {
 			externalSelect(BlockAccount, ActionAccount, "Account", "Choose an account",
 				f.Chosen.AccountName, f.Chosen.AccountID),
 			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", hint,
-				f.Chosen.PermissionSet, first(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
+				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
 	blocks = append(blocks, durationSelect(f.Durations), reasonInput())
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
-		section := slackgo.NewSectionBlock(plain(preview), nil, nil)
+		section := slackgo.NewSectionBlock(plainText(preview), nil, nil)
 		section.BlockID = "preview"
 		blocks = append(blocks, section)
 	}
 
 	v := modal(titleOf(f.Kind), blocks...)
 	v.CallbackID = callbackOf(f.Kind)
-	v.Submit = plain("Ask for access")
-	v.Close = plain("Cancel")
+	v.Submit = plainText("Ask for access")
+	v.Close = plainText("Cancel")
 	chosen := f.Chosen
 	chosen.Kind = f.Kind
 	v.PrivateMetadata = encodeChosen(chosen)
@@ -110,7 +110,7 @@ func titleOf(kind access.Kind) string {
 func modal(title string, blocks ...slackgo.Block) slackgo.ModalViewRequest {
 	return slackgo.ModalViewRequest{
 		Type:   slackgo.VTModal,
-		Title:  plain(cut(clean(title), maxTitle)),
+		Title:  plainText(cut(clean(title), maxTitle)),
 		Blocks: slackgo.Blocks{BlockSet: blocks},
 	}
 }
@@ -122,13 +122,13 @@ func externalSelect(block, action, label, placeholder, chosenName, chosenID stri
 	s := &slackgo.SelectBlockElement{
 		Type:           slackgo.OptTypeExternal,
 		ActionID:       action,
-		Placeholder:    plain(placeholder),
+		Placeholder:    plainText(placeholder),
 		MinQueryLength: &fromFirstCharacter,
 	}
 	if chosenID != "" {
 		s.InitialOption = option(Option{Text: chosenName, Value: chosenID})
 	}
-	return slackgo.NewInputBlock(block, plain(label), nil, s).WithDispatchAction(true)
+	return slackgo.NewInputBlock(block, plainText(label), nil, s).WithDispatchAction(true)
 }
 
 func durationSelect(durations []time.Duration) slackgo.Block {
@@ -139,16 +139,16 @@ func durationSelect(durations []time.Duration) slackgo.Block {
 			Value: strconv.FormatInt(int64(d/time.Second), 10),
 		}))
 	}
-	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plain("For how long?"), ActionDuration, options...)
-	return slackgo.NewInputBlock(BlockDuration, plain("Duration"), nil, s.WithInitialOption(options[0]))
+	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plainText("For how long?"), ActionDuration, options...)
+	return slackgo.NewInputBlock(BlockDuration, plainText("Duration"), nil, s.WithInitialOption(options[0]))
 }
 
 func reasonInput() slackgo.Block {
-	input := slackgo.NewPlainTextInputBlockElement(plain("What do you need it for?"), ActionReason)
+	input := slackgo.NewPlainTextInputBlockElement(plainText("What do you need it for?"), ActionReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxReasonLength
-	hint := plain("The approvers read it, and it is kept in the audit record.")
-	return slackgo.NewInputBlock(BlockReason, plain("Reason"), hint, input)
+	hint := plainText("The approvers read it, and it is kept in the audit record.")
+	return slackgo.NewInputBlock(BlockReason, plainText("Reason"), hint, input)
 }
 
 // maxMetadataName is how much of a name private_metadata keeps: a group's may

@@ -88,7 +88,7 @@ func run() int {
 	secret := secrets.New(parameters, secretsmanager.NewFromConfig(cfg), time.Now)
 	client := slack.NewClient(secret.Source(s.SlackBotToken), s.SlackAPIURL, http.DefaultClient)
 	client.Refresh = func() bool { return secret.Refresh(s.SlackBotToken) }
-	client.Failed = func(err error) {
+	client.OnError = func(err error) {
 		if lambdaerr.Code(err) == access.CodeMisconfigure {
 			metric.Count(metric.Misconfigured, nil)
 		}

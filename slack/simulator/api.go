@@ -41,7 +41,7 @@ func (c *call) str(name string) string {
 type answer map[string]any
 
 // fail is a Web API error; problems go to response_metadata.messages.
-func fail(code string, problems ...string) answer {
+func errorAnswer(code string, problems ...string) answer {
 	a := answer{"error": code}
 	if len(problems) > 0 {
 		a["response_metadata"] = map[string]any{"messages": problems}
@@ -78,27 +78,27 @@ func (s *Server) API() http.Handler {
 
 func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
 	method := r.PathValue("method")
-	w, goOn := s.faults.inject(w, r, method)
-	if !goOn {
+	w, proceed := s.faults.inject(w, r, method)
+	if !proceed {
 		return
 	}
 	handler, ok := methods[method]
 	if !ok {
-		writeAnswer(w, fail("unknown_method"))
+		writeAnswer(w, errorAnswer("unknown_method"))
 		return
 	}
-	args, code := arguments(r)
+	args, code := parseArguments(r)
 	if code != "" {
-		writeAnswer(w, fail(code))
+		writeAnswer(w, errorAnswer(code))
 		return
 	}
 	switch token := tokenOf(r, args); token {
 	case "":
-		writeAnswer(w, fail("not_authed"))
+		writeAnswer(w, errorAnswer("not_authed"))
 		return
 	case s.ws.cfg.BotToken:
 	default:
-		writeAnswer(w, fail("invalid_auth"))
+		writeAnswer(w, errorAnswer("invalid_auth"))
 		return
 	}
 	s.ws.learnAPIURL(r.Host)
@@ -123,7 +123,7 @@ func tokenOf(r *http.Request, args map[string]any) string {
 }
 
 // arguments reads a query, a form or a JSON body.
-func arguments(r *http.Request) (map[string]any, string) {
+func parseArguments(r *http.Request) (map[string]any, string) {
 	args := map[string]any{}
 	put := func(values url.Values) {
 		for name := range values {
@@ -168,7 +168,7 @@ func authTest(c *call) answer {
 
 func botsInfo(c *call) answer {
 	if c.str("bot") != c.w.botID() {
-		return fail("bot_not_found")
+		return errorAnswer("bot_not_found")
 	}
 	return answer{"bot": map[string]any{
 		"id": c.w.botID(), "app_id": c.w.cfg.AppID, "user_id": c.w.botUser(), "name": c.w.cfg.AppName, "deleted": false, "updated": 0,

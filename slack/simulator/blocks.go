@@ -39,14 +39,14 @@ const (
 
 // slackKnows are block types that Slack takes and this package does not look
 // into: the page draws them as unknown.
-var slackKnows = map[string]bool{
+var uncheckedBlocks = map[string]bool{
 	"image": true, "video": true, "file": true, "markdown": true, "table": true, "call": true,
 	"alert": true, "card": true, "carousel": true, "plan": true, "task_card": true, "context_actions": true,
 }
 
 // elementsUnchecked are elements that Slack takes and this package does not look
 // into.
-var elementsUnchecked = map[string]bool{
+var uncheckedElements = map[string]bool{
 	"checkboxes": true, "radio_buttons": true, "overflow": true, "datepicker": true, "timepicker": true,
 	"datetimepicker": true, "users_select": true, "conversations_select": true, "channels_select": true,
 	"multi_static_select": true, "multi_external_select": true, "multi_users_select": true,
@@ -212,7 +212,7 @@ func (c *checker) block(at string, b map[string]any) {
 			c.richText(fmt.Sprintf("%s/elements/%d", at, i), e)
 		}
 	default:
-		if !slackKnows[kind] {
+		if !uncheckedBlocks[kind] {
 			c.fail(at+"/type", "unsupported type: %s", kind)
 		}
 	}
@@ -276,9 +276,9 @@ func (c *checker) element(at string, raw any, where string) {
 		case hasOptions:
 			c.list(at+"/options", options, 0)
 			c.options(at+"/options", options)
-			c.initial(at, e, options)
+			c.initialOption(at, e, options)
 		default:
-			c.initial(at, e, c.groups(at+"/option_groups", groups))
+			c.initialOption(at, e, c.groups(at+"/option_groups", groups))
 		}
 	case "external_select":
 		c.text(at+"/placeholder", e["placeholder"], maxPlaceholder, "plain_text", false)
@@ -301,7 +301,7 @@ func (c *checker) element(at string, raw any, where string) {
 			c.fail(at+"/min_length", "must be from 0 to %d", maxInputLength)
 		}
 	default:
-		if !elementsUnchecked[kind] {
+		if !uncheckedElements[kind] {
 			c.fail(at+"/type", "unsupported type: %s", kind)
 		}
 	}
@@ -311,7 +311,7 @@ func (c *checker) element(at string, raw any, where string) {
 }
 
 // initial checks that a select starts with one of its own options.
-func (c *checker) initial(at string, e map[string]any, options []any) {
+func (c *checker) initialOption(at string, e map[string]any, options []any) {
 	initial, ok := e["initial_option"].(map[string]any)
 	if !ok {
 		return
@@ -424,7 +424,7 @@ func fillIDs(blocks []any) {
 		if text(b["block_id"]) == "" {
 			b["block_id"] = randomID("", 5)
 		}
-		for _, f := range fields([]any{b}) {
+		for _, f := range interactiveFields([]any{b}) {
 			if f.ActionID == "" {
 				f.Element["action_id"] = randomID("", 5)
 			}

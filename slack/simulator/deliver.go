@@ -57,7 +57,7 @@ func (l *deliveryLog) add(d delivery) delivery {
 }
 
 // after is the deliveries after the n-th.
-func (l *deliveryLog) after(n int) []delivery {
+func (l *deliveryLog) listAfter(n int) []delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := []delivery{}
@@ -70,7 +70,7 @@ func (l *deliveryLog) after(n int) []delivery {
 }
 
 func (l *deliveryLog) get(n int) (delivery, bool) {
-	for _, d := range l.after(n - 1) {
+	for _, d := range l.listAfter(n - 1) {
 		if d.N == n {
 			return d, true
 		}
@@ -111,9 +111,9 @@ func (s *Server) send(ctx context.Context, d delivery) delivery {
 			return s.log.add(d)
 		}
 	}
-	began := time.Now() // a wait in the real world, whatever the workspace's clock
+	start := time.Now() // a wait in the real world, whatever the workspace's clock
 	d.Status, d.Answer, d.Error = s.exchange(ctx, d)
-	d.Millis = time.Since(began).Milliseconds()
+	d.Millis = time.Since(start).Milliseconds()
 	return s.log.add(d)
 }
 

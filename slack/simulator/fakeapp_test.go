@@ -181,7 +181,7 @@ func (w *world) get(path string, v any) {
 // sees is the texts that a person sees, in order.
 func (w *world) sees(person string) []string {
 	w.t.Helper()
-	var a struct{ Messages []shown }
+	var a struct{ Messages []shownMessage }
 	w.get("/sim/messages?person="+person, &a)
 	out := []string{}
 	for _, m := range a.Messages {

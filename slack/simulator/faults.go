@@ -67,7 +67,7 @@ func (l *faultList) clear(match string) {
 	l.list = slices.DeleteFunc(l.list, func(f *fault) bool { return match == "" || f.Match == match })
 }
 
-func (l *faultList) pending() []fault {
+func (l *faultList) listPending() []fault {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := []fault{}

@@ -19,7 +19,7 @@ var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/index.html"))
 // at /.
 func (s *Server) Page() http.Handler {
 	mux := http.NewServeMux()
-	s.driveHandlers(mux)
+	s.addDriveHandlers(mux)
 	mux.HandleFunc("GET /sim/state", s.serveState)
 	mux.HandleFunc("GET /sim/messages", s.serveMessages)
 	mux.HandleFunc("GET /sim/views", s.serveViews)
@@ -59,7 +59,7 @@ func servePage(mux *http.ServeMux, mode string) {
 }
 
 // shown is a message as the page and /sim/messages have it.
-type shown struct {
+type shownMessage struct {
 	Channel  string          `json:"channel"`
 	TS       string          `json:"ts"`
 	ThreadTS string          `json:"thread_ts,omitempty"`
@@ -77,16 +77,16 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p, known := s.ws.person(q.Get("person"))
 	if q.Get("person") != "" && !known {
-		writeError(w, bad(http.StatusNotFound, "nobody has the id %q", q.Get("person")))
+		writeError(w, newBadRequest(http.StatusNotFound, "nobody has the id %q", q.Get("person")))
 		return
 	}
-	list := s.ws.list(func(m *message) bool {
-		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.sees(p, m)) &&
+	list := s.ws.selectMessages(func(m *message) bool {
+		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.isVisible(p, m)) &&
 			strings.Contains(string(m.Metadata), q.Get("about"))
 	})
-	out := []shown{}
+	out := []shownMessage{}
 	for _, m := range list {
-		out = append(out, show(m, p.SlackID, q.Get("metadata") != ""))
+		out = append(out, showMessage(m, p.SlackID, q.Get("metadata") != ""))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"messages": out})
 }
@@ -111,5 +111,5 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	if !ok || p.Deleted {
 		p = s.ws.firstPerson()
 	}
-	writeJSON(w, http.StatusOK, s.ws.state(p, version))
+	writeJSON(w, http.StatusOK, s.ws.pageState(p, version))
 }

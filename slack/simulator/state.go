@@ -21,10 +21,10 @@ func (w *workspace) firstPerson() Person {
 	return Person{}
 }
 
-func show(m message, person string, withMetadata bool) shown {
-	s := shown{
+func showMessage(m message, person string, withMetadata bool) shownMessage {
+	s := shownMessage{
 		Channel: m.Channel, TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: m.Blocks,
-		Only: m.EphemeralTo, AnswerTo: m.AnswerTo, EditedTS: m.EditedTS, Mentions: mentions(m, person),
+		Only: m.EphemeralTo, AnswerTo: m.AnswerTo, EditedTS: m.EditedTS, Mentions: isMentioned(m, person),
 	}
 	if s.Blocks == nil {
 		s.Blocks = []any{}
@@ -37,7 +37,7 @@ func show(m message, person string, withMetadata bool) shown {
 
 // mentions says whether a message names a person in a way that Slack notifies
 // them of.
-func mentions(m message, person string) bool {
+func isMentioned(m message, person string) bool {
 	if person == "" || m.User == person {
 		return false
 	}
@@ -71,15 +71,15 @@ func mentions(m message, person string) bool {
 
 // waiting counts what a person has not read: in direct messages everything, in
 // the channel what mentions them.
-func (w *workspace) waiting(p Person, channel string) (unread, important int) {
+func (w *workspace) countUnread(p Person, channel string) (unread, important int) {
 	w.mu.Lock()
 	read := w.read[p.SlackID][channel]
 	w.mu.Unlock()
-	for _, m := range w.list(func(m *message) bool {
-		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.sees(p, m)
+	for _, m := range w.selectMessages(func(m *message) bool {
+		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.isVisible(p, m)
 	}) {
 		unread++
-		if channel != w.cfg.ChannelID || mentions(m, p.SlackID) || m.EphemeralTo != "" {
+		if channel != w.cfg.ChannelID || isMentioned(m, p.SlackID) || m.EphemeralTo != "" {
 			important++
 		}
 	}
@@ -107,13 +107,13 @@ type shownConversation struct {
 }
 
 // state is what the page draws for one person.
-func (w *workspace) state(p Person, version int) map[string]any {
+func (w *workspace) pageState(p Person, version int) map[string]any {
 	people := []shownPerson{}
 	members := 0
 	for _, q := range w.cfg.People {
 		waiting := 0
-		for _, channel := range []string{w.cfg.ChannelID, im(q.SlackID)} {
-			_, n := w.waiting(q, channel)
+		for _, channel := range []string{w.cfg.ChannelID, imChannel(q.SlackID)} {
+			_, n := w.countUnread(q, channel)
 			waiting += n
 		}
 		people = append(people, shownPerson{
@@ -126,17 +126,17 @@ func (w *workspace) state(p Person, version int) map[string]any {
 	}
 	conversations := []shownConversation{}
 	if p.InChannel {
-		unread, waiting := w.waiting(p, w.cfg.ChannelID)
+		unread, waiting := w.countUnread(p, w.cfg.ChannelID)
 		conversations = append(conversations, shownConversation{ID: w.cfg.ChannelID, Name: w.cfg.ChannelName,
 			Kind: "channel", Members: members, Unread: unread, Waiting: waiting})
 	}
-	unread, waiting := w.waiting(p, im(p.SlackID))
-	conversations = append(conversations, shownConversation{ID: im(p.SlackID), Name: w.cfg.AppName,
+	unread, waiting := w.countUnread(p, imChannel(p.SlackID))
+	conversations = append(conversations, shownConversation{ID: imChannel(p.SlackID), Name: w.cfg.AppName,
 		Kind: "im", Unread: unread, Waiting: waiting})
 
-	messages := []shown{}
-	for _, m := range w.list(func(m *message) bool { return w.sees(p, m) }) {
-		messages = append(messages, show(m, p.SlackID, false))
+	messages := []shownMessage{}
+	for _, m := range w.selectMessages(func(m *message) bool { return w.isVisible(p, m) }) {
+		messages = append(messages, showMessage(m, p.SlackID, false))
 	}
 	var top any
 	if open := w.openViews(p.SlackID); len(open) > 0 {

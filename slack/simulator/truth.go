@@ -81,7 +81,7 @@ type truthAnswer struct {
 	Truth     *Truth    `json:"truth,omitempty"`
 }
 
-func (t *truthReader) answer(ctx context.Context) truthAnswer {
+func (t *truthReader) current(ctx context.Context) truthAnswer {
 	if t.read == nil {
 		return truthAnswer{}
 	}
@@ -109,7 +109,7 @@ func (t *truthReader) answer(ctx context.Context) truthAnswer {
 }
 
 func (t *truthReader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, t.answer(r.Context()))
+	writeJSON(w, http.StatusOK, t.current(r.Context()))
 }
 
 // TruthPage is the page without the workspace: for a system whose Slack is not

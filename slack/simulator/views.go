@@ -23,7 +23,7 @@ type view struct {
 	Values map[string]map[string]any
 	// offered is what the app has offered in selects that load from it:
 	// "block_id/action_id", value, option.
-	offered map[string]map[string]any
+	offeredOptions map[string]map[string]any
 }
 
 func (v *view) str(key string) string { s, _ := v.Spec[key].(string); return s }
@@ -42,7 +42,7 @@ type field struct {
 func (f field) key() string { return f.BlockID + "/" + f.ActionID }
 
 // fields are the interactive elements of blocks, in order.
-func fields(blocks []any) []field {
+func interactiveFields(blocks []any) []field {
 	var out []field
 	for _, b := range blocks {
 		block, _ := b.(map[string]any)
@@ -69,7 +69,7 @@ func fields(blocks []any) []field {
 
 // findField looks an element up by action id, and by block id where given.
 func findField(blocks []any, blockID, actionID string) (field, bool) {
-	for _, f := range fields(blocks) {
+	for _, f := range interactiveFields(blocks) {
 		if f.ActionID == actionID && (blockID == "" || f.BlockID == blockID) {
 			return f, true
 		}
@@ -126,14 +126,14 @@ func (f field) staticOption(value string) any {
 func (v *view) render(spec map[string]any) {
 	values, offered := map[string]map[string]any{}, map[string]map[string]any{}
 	blocks, _ := spec["blocks"].([]any)
-	for _, f := range fields(blocks) {
+	for _, f := range interactiveFields(blocks) {
 		state := f.initialState()
 		if state == nil {
 			continue
 		}
 		if old, ok := v.Values[f.BlockID][f.ActionID].(map[string]any); ok && old["type"] == f.Type {
 			state = old
-			offered[f.key()] = v.offered[f.key()]
+			offered[f.key()] = v.offeredOptions[f.key()]
 		}
 		if offered[f.key()] == nil {
 			offered[f.key()] = map[string]any{}
@@ -147,13 +147,13 @@ func (v *view) render(spec map[string]any) {
 		}
 		values[f.BlockID][f.ActionID] = state
 	}
-	v.Spec, v.Values, v.offered = spec, values, offered
+	v.Spec, v.Values, v.offeredOptions = spec, values, offered
 }
 
 // set puts what was typed or chosen into the form: the names are action ids or
 // "block_id/action_id". With unchecked, an option that was never offered is
 // taken as it is.
-func (v *view) set(inputs map[string]string, unchecked bool) error {
+func (v *view) setValues(inputs map[string]string, unchecked bool) error {
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		blockID, actionID := "", name
 		if b, a, ok := strings.Cut(name, "/"); ok {
@@ -190,7 +190,7 @@ func (v *view) option(f field, value string, unchecked bool) (any, error) {
 	}
 	option := f.staticOption(value)
 	if option == nil {
-		option = v.offered[f.key()][value]
+		option = v.offeredOptions[f.key()][value]
 	}
 	if option == nil {
 		if !unchecked {
@@ -207,7 +207,7 @@ func (v *view) option(f field, value string, unchecked bool) (any, error) {
 // id to text.
 func (v *view) clientErrors() map[string]string {
 	out := map[string]string{}
-	for _, f := range fields(v.blocks()) {
+	for _, f := range interactiveFields(v.blocks()) {
 		if f.Block["type"] != "input" {
 			continue
 		}
@@ -373,26 +373,26 @@ func (w *workspace) fill(user, id string, inputs map[string]string, unchecked bo
 	if v == nil || v.User != user {
 		return view{}, errNoView
 	}
-	err := v.set(inputs, unchecked)
+	err := v.setValues(inputs, unchecked)
 	return *v, err
 }
 
 // offer remembers what the app offered in a select.
-func (w *workspace) offer(id string, f field, options []any) {
+func (w *workspace) recordOptions(id string, f field, options []any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.views[id]
-	if v == nil || v.offered[f.key()] == nil {
+	if v == nil || v.offeredOptions[f.key()] == nil {
 		return
 	}
-	known := maps.Clone(v.offered[f.key()])
+	known := maps.Clone(v.offeredOptions[f.key()])
 	for _, o := range options {
 		if option, ok := o.(map[string]any); ok {
 			known[text(option["value"])] = option
 		}
 	}
-	v.offered = maps.Clone(v.offered)
-	v.offered[f.key()] = known
+	v.offeredOptions = maps.Clone(v.offeredOptions)
+	v.offeredOptions[f.key()] = known
 }
 
 // closeView closes a modal; all closes those below it as well.

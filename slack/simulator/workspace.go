@@ -50,7 +50,7 @@ type message struct {
 	EditedTS    string
 	Gone        bool
 	// earlier are the blocks of previous versions, for a press on an old one.
-	earlier [][]any
+	earlierBlocks [][]any
 }
 
 type trigger struct {
@@ -107,7 +107,7 @@ func (w *workspace) personByEmail(email string) (Person, bool) {
 }
 
 // handle is a person's user name, as payloads carry it.
-func handle(p Person) string {
+func userName(p Person) string {
 	if local, _, ok := strings.Cut(p.Email, "@"); ok {
 		return strings.ToLower(local)
 	}
@@ -119,12 +119,12 @@ func (w *workspace) teamDomain() string {
 }
 
 // im is the id of a person's direct messages with the app.
-func im(person string) string { return "D" + strings.TrimPrefix(person, "U") }
+func imChannel(person string) string { return "D" + strings.TrimPrefix(person, "U") }
 
 // imPerson is whose direct messages a channel id names.
-func (w *workspace) imPerson(channel string) (Person, bool) {
+func (w *workspace) imOwner(channel string) (Person, bool) {
 	for _, p := range w.cfg.People {
-		if im(p.SlackID) == channel {
+		if imChannel(p.SlackID) == channel {
 			return p, true
 		}
 	}
@@ -137,7 +137,7 @@ func (w *workspace) resolveChannel(channel string) (id, errCode string) {
 	if channel == w.cfg.ChannelID || channel == "#"+w.cfg.ChannelName {
 		return w.cfg.ChannelID, ""
 	}
-	p, ok := w.imPerson(channel)
+	p, ok := w.imOwner(channel)
 	if !ok {
 		if p, ok = w.person(channel); !ok {
 			return "", "channel_not_found"
@@ -149,7 +149,7 @@ func (w *workspace) resolveChannel(channel string) (id, errCode string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ims[p.SlackID] = true
-	return im(p.SlackID), ""
+	return imChannel(p.SlackID), ""
 }
 
 // nextTS is a timestamp that no message has; w.mu is held.
@@ -201,7 +201,7 @@ func (w *workspace) edit(channel, ts string, change func(*message)) (message, bo
 	}
 	before := m.Blocks
 	change(m)
-	m.earlier = append(slices.Clip(m.earlier), before)
+	m.earlierBlocks = append(slices.Clip(m.earlierBlocks), before)
 	m.EditedTS = w.nextTS()
 	w.version++
 	return *m, true
@@ -222,19 +222,19 @@ func (w *workspace) dismiss(person, ts string) bool {
 }
 
 // sees says whether a person sees a message.
-func (w *workspace) sees(p Person, m *message) bool {
+func (w *workspace) isVisible(p Person, m *message) bool {
 	switch {
 	case m.Gone, m.EphemeralTo != "" && m.EphemeralTo != p.SlackID:
 		return false
 	case m.Channel == w.cfg.ChannelID:
 		return p.InChannel
 	default:
-		return m.Channel == im(p.SlackID)
+		return m.Channel == imChannel(p.SlackID)
 	}
 }
 
 // list is the messages that keep says yes to, oldest first.
-func (w *workspace) list(keep func(*message) bool) []message {
+func (w *workspace) selectMessages(keep func(*message) bool) []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []message
