@@ -100,7 +100,7 @@ function draw(m, reply, state, app) {
 }
 
 async function press(m, b, e, button, app) {
-  if (e.confirm && !(await confirmed(e.confirm, app))) return;
+  if (e.confirm && !(await askConfirmation(e.confirm, app))) return;
   button.disabled = true;
   button.classList.add("busy");
   const r = await post("/sim/press", { person: app.person, channel: m.channel, ts: m.ts, action_id: e.action_id, block_id: b.block_id, value: e.value || "" });
@@ -111,7 +111,7 @@ async function press(m, b, e, button, app) {
   app.refresh();
 }
 
-function confirmed(c, app) {
+function askConfirmation(c, app) {
   return new Promise((resolve) => {
     const words = (t) => (t ? t.text : "");
     const done = (yes) => { box.remove(); resolve(yes); };

@@ -1,9 +1,9 @@
 // The panel of what is true.
 import { avatar, clock, h, patch } from "./dom.js";
 
-const leaving = 4000; // ms that something stays visible after it went away
+const ghostTime = 4000; // ms that something stays visible after it went away
 
-const newFor = 3000; // ms that what is new is marked
+const freshTime = 3000; // ms that what is new is marked
 
 let seen = null; // key to when it was first there, 0 for what the page began with
 const ghosts = new Map(); // key to {element, until}
@@ -43,14 +43,14 @@ function draw(a) {
   // An unchanged panel is left alone, unless something in it is new or leaving,
   // or a clock in it is running.
   const sig = JSON.stringify([a.error, a.truth, [...ghosts.keys()]]);
-  const moving = a.truth.executions?.some((e) => e.status === "RUNNING") || [...(seen || new Map()).values()].some((t) => now - t < newFor + 1500);
+  const moving = a.truth.executions?.some((e) => e.status === "RUNNING") || [...(seen || new Map()).values()].some((t) => now - t < freshTime + 1500);
   if (sig === lastSig && !moving) return;
   lastSig = sig;
 
   const still = new Map();
   const fresh = (k) => {
     still.set(k, seen ? (seen.get(k) ?? now) : 0);
-    return now - still.get(k) < newFor ? " fresh" : "";
+    return now - still.get(k) < freshTime ? " fresh" : "";
   };
   const t = a.truth;
   const next = body.cloneNode(false);
@@ -77,7 +77,7 @@ function assignments(list, fresh, now) {
     current.set(k, x);
     ghosts.delete(k);
   }
-  for (const [k, x] of lastAssignments) if (!current.has(k) && !ghosts.has(k)) ghosts.set(k, { x, until: now + leaving });
+  for (const [k, x] of lastAssignments) if (!current.has(k) && !ghosts.has(k)) ghosts.set(k, { x, until: now + ghostTime });
   lastAssignments = current;
   const row = (k, x, cls, gone) => h("li", {
     class: "grant" + cls, "data-assignment": gone ? null : k, "data-user": gone ? null : x.user_name, "data-gone": gone ? k : null,
