@@ -14,12 +14,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// apiErrors maps the errors of Slack's Web API that this system knows what to do
-// about; each method's page on https://docs.slack.dev/reference/methods lists
-// its own. Any other one is a defect of ours: CodeInternal.
+// apiErrors maps the Web API errors that this system can handle to their codes.
+// Each method's page on https://docs.slack.dev/reference/methods lists the
+// method's errors. Any other error is a defect of this app: CodeInternal.
 var apiErrors = map[string]struct {
 	code access.Code
-	fix  string // for a person, where one can help
+	fix  string // tells a person how to fix it; "" if no person can
 }{
 	"ratelimited":            {access.CodeThrottled, ""},
 	"rate_limited":           {access.CodeThrottled, ""},
@@ -29,15 +29,15 @@ var apiErrors = map[string]struct {
 	"internal_error":      {access.CodeUnavailable, ""},
 	"service_unavailable": {access.CodeUnavailable, ""},
 	"request_timeout":     {access.CodeUnavailable, ""},
-	"team_added_to_org":   {access.CodeUnavailable, ""}, // the workspace is being moved
+	"team_added_to_org":   {access.CodeUnavailable, ""}, // Slack is moving the workspace
 
-	"hash_conflict":        {access.CodeLost, ""}, // the view has changed since
+	"hash_conflict":        {access.CodeLost, ""}, // the view has changed since we read it
 	"expired_trigger_id":   {access.CodeLost, ""},
 	"exchanged_trigger_id": {access.CodeLost, ""},
 	"invalid_trigger_id":   {access.CodeLost, ""},
 	"trigger_expired":      {access.CodeLost, ""},
 	"trigger_exchanged":    {access.CodeLost, ""},
-	"view_not_found":       {access.CodeLost, ""}, // closed meanwhile
+	"view_not_found":       {access.CodeLost, ""}, // the user has closed it
 	"not_found":            {access.CodeLost, ""},
 
 	"user_not_found":      {access.CodeNotFound, ""},
@@ -68,12 +68,12 @@ var apiErrors = map[string]struct {
 
 const fixToken = "put the app's current bot token where the settings say it is"
 
-// pointer is where in a view or a message something is wrong, as Slack says it
-// in square brackets. The rest of its sentences may quote what was sent.
+// pointer matches the place of a mistake in a view or a message. Slack puts it in
+// square brackets. We drop the rest of Slack's message, which may quote what we sent.
 var pointer = regexp.MustCompile(`\[json-pointer:[A-Za-z0-9_/-]{1,200}\]`)
 
-// coded gives an error of slack-go its code and says what was being done. What
-// it says never holds the token, an address or anything that was sent.
+// wrapError adds a code and the operation to an error of slack-go. The message
+// never contains the token, an address or anything that we sent.
 func wrapError(err error, operation string) error {
 	if err == nil {
 		return nil
@@ -97,8 +97,8 @@ func wrapError(err error, operation string) error {
 	case errors.Is(err, slackgo.ErrParametersMissing), errors.Is(err, slackgo.ErrBlockIDNotUnique):
 		return access.Wrap(access.CodeInternal, err, operation)
 	}
-	// The request's address is ours to choose and no secret, but the error of
-	// the network below it says all there is to say.
+	// Leave out the address of the request. It is no secret, but the network
+	// error inside already says everything.
 	var request *url.Error
 	if errors.As(err, &request) {
 		return access.Errorf(access.CodeUnavailable, "%s: Slack can't be reached: %w", operation, request.Err)

@@ -9,9 +9,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// DriftReportMessage tells what a run found and what became of it. It is one
-// message however much there is: what has no room is counted, and is in the
-// execution.
+// DriftReportMessage says what a run found and what happened to each finding. It is
+// always one message. Findings that don't fit are counted; the execution has them.
 func DriftReportMessage(r access.DriftReport) Message {
 	o := outcomeOf(r)
 	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Text: o.title()}
@@ -25,10 +24,10 @@ func DriftReportMessage(r access.DriftReport) Message {
 	return m
 }
 
-// driftOutcome is a report with its findings by what became of them.
+// driftOutcome is a report with its findings sorted by result.
 type driftOutcome struct {
 	access.DriftReport
-	removing              bool // it was to remove, and nobody kept it from that
+	removing              bool // the run was meant to remove access, and nobody stopped it
 	removed, held, failed []access.Finding
 	outOfScope, exempt    []access.Finding
 	alreadyGone           []access.Finding
@@ -57,15 +56,15 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 			o.overLimit = append(o.overLimit, f)
 		case access.DriftNotAllowed:
 			o.notAllowed = append(o.notAllowed, f)
-		default: // nobody knows better: it counts as there
+		default: // without a known result, the access counts as still there
 			o.failed = append(o.failed, f)
 		}
 	}
 	return o
 }
 
-// title says the worst first. Its colour tells at a glance whether somebody has
-// to do something.
+// title returns the worst result. Its color shows at a glance whether someone must
+// act.
 func (o driftOutcome) title() string {
 	switch {
 	case len(o.failed) > 0:
@@ -93,7 +92,7 @@ func (o driftOutcome) title() string {
 	}
 }
 
-// What becomes of findings that are not removed.
+// Labels of the findings that the run did not remove.
 const (
 	labelOutOfScope  = "Left, because the policy does not cover it any more"
 	labelAlreadyGone = "Gone already: somebody else removed it"
@@ -149,7 +148,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	return b.label("Looked").time(o.At).block("run")
 }
 
-// sections are the findings by what became of them, the worst first.
+// sections returns the findings by result, the worst first.
 func (o driftOutcome) sections() []findingSection {
 	if !o.removing {
 		return []findingSection{{findings: o.Findings}}
@@ -166,7 +165,7 @@ func (o driftOutcome) sections() []findingSection {
 	}
 }
 
-// leftOut is what the run did not look at, or does not touch.
+// skippedBlocks lists what the run could not check or never changes.
 func skippedBlocks(r access.DriftReport) []slackgo.Block {
 	var blocks []slackgo.Block
 	if len(r.Unread) > 0 {

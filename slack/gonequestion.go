@@ -9,9 +9,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// goneQuestion asks whether the access of people who are gone from Identity
-// Center may be removed. findings are the access; once there is an answer they
-// are not looked at.
+// goneQuestion asks whether to remove the access of people who are gone from
+// Identity Center. findings is that access. Once the question is closed,
+// goneQuestion ignores findings.
 func goneQuestion(r access.Run, findings []access.Finding) Message {
 	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: goneTitle(r)}
 	why := new(richText).
@@ -53,7 +53,7 @@ func goneTitle(r access.Run) string {
 	}
 }
 
-// isLeft reports whether some of the access that the question is about is left.
+// isPartlyLeft reports whether some of the access in question is left in place.
 func isPartlyLeft(r access.Run) bool {
 	return r.Answer.Expired() || slices.ContainsFunc(r.Answers, func(a access.RunAnswer) bool { return !a.Remove })
 }

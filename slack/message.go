@@ -9,34 +9,34 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Message is a post as a request's row determines it: the same row gives the
-// same message.
+// Message is a post. It depends on the request's row alone: the same row always
+// gives the same message.
 type Message struct {
-	// Text is what notifications and screen readers give out. It holds nothing
-	// that a user, or anybody who may name an account or a group, wrote.
+	// Text is for notifications and screen readers. It contains nothing that a
+	// user wrote, and no name of an account or group.
 	Text   string
 	Blocks []slackgo.Block
-	// EventType, RequestID and Purpose go into the post's metadata, by which
-	// FindPost finds it again. A caller who sends several of one kind (reminders)
-	// sets a Purpose of its own.
+	// EventType, RequestID and Purpose go into the post's metadata, which FindPost
+	// searches. A caller that sends several messages of one kind (reminders) must
+	// give each its own Purpose.
 	EventType string
 	RequestID string
 	Purpose   string
 }
 
-// Limits of ours, so that the longest names and texts leave a message within
-// Slack's: beside those of single blocks, which are documented, Slack refuses
-// blocks of more than about 13,000 characters in all.
+// Limits of this package. They keep a message with the longest names and texts within
+// Slack's limits. Slack documents its limits for single blocks, but also rejects
+// blocks of more than about 13,000 characters in total.
 const (
 	maxName    = 100 // of an account, a permission set or a group
-	maxMessage = 500 // of what AWS or the policy said
-	maxUnknown = 10  // approvers that Slack does not know, by email
+	maxMessage = 500 // of a message from AWS or the policy
+	maxUnknown = 10  // approvers who are not in Slack, listed by email
 )
 
-// RequestMessage is the message in the channel, in the state that the row is in.
-// Approve, Discard and Withdraw are on it while the request is open, End now
-// while the access is there; everybody sees the same buttons, and who may press
-// them is decided when they are.
+// RequestMessage returns the message in the channel, in the state that the row says.
+// It has the buttons Approve, Discard and Withdraw while the request is open, and End
+// now while the access exists. Everybody sees the same buttons; the app checks who
+// may use one when somebody presses it.
 func RequestMessage(r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(PurposeAnnounce, r)
@@ -70,7 +70,8 @@ func newMessage(purpose string, r access.Request) Message {
 	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
 }
 
-// fallback is a message in a line. It holds ids only: digits, and a Slack id.
+// fallbackText returns a message as one line. Apart from its title, it contains ids
+// only: an account id of digits and a Slack id.
 func fallbackText(s state, r access.Request) string {
 	text := titles[s]
 	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
@@ -91,13 +92,13 @@ func isDigits(s string) bool {
 	return s != "" && len(s) <= 12
 }
 
-// header is a heading of our own words.
+// header returns a heading. The text must be the app's own.
 func header(text string) slackgo.Block {
 	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
 }
 
-// secondaryDomainWarning says which user the access is for. The release before
-// this one entered only the user's id.
+// secondaryDomainWarning says which user the access is for. Rows of the previous
+// release have only the user's id.
 func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	text := new(richText).
 		strong("Please check that this is the right person. ").
@@ -114,7 +115,7 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
 }
 
-// details is who asks for what, and why.
+// details says who requests what, and why.
 func details(s state, r access.Request) slackgo.Block {
 	b := new(richText).label("Requester").person(r.Requester)
 	writeTarget(b, r.Target)
@@ -129,7 +130,7 @@ func details(s state, r access.Request) slackgo.Block {
 	return b.block("request")
 }
 
-// rebuiltDetails is what is left to say of a request whose row was deleted.
+// rebuiltDetails says what is still known about a request after someone deleted its row.
 func rebuiltDetails(r access.Request) slackgo.Block {
 	b := new(richText)
 	b.strong("Somebody deleted this app's record of the request while the access was active. ").
@@ -148,7 +149,7 @@ func writeTarget(b *richText, t access.Target) {
 	b.label("Permission set").text(cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
 }
 
-// named is a name with its id behind.
+// nameWithID returns a name followed by its id.
 func nameWithID(name, id string) string {
 	name, id = cut(clean(name), maxName), cut(clean(id), maxName)
 	switch {
@@ -183,7 +184,8 @@ func writeApprovers(b *richText, r access.Request) {
 	}
 }
 
-// footer is what has happened, and the way to the execution.
+// footer says what has happened and links to the execution. It returns nil if there
+// is nothing to say.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
 	writeDecision(b, s, r)
@@ -199,7 +201,7 @@ func footer(s state, r access.Request) slackgo.Block {
 	return b.block("footer")
 }
 
-// decided says how the request was decided, by whom and when.
+// writeDecision says how the request was decided, by whom and when.
 func writeDecision(b *richText, s state, r access.Request) {
 	o := r.Outcome
 	switch {
@@ -226,7 +228,7 @@ func writeDecision(b *richText, s state, r access.Request) {
 	}
 }
 
-// happened says what came after a decision in favour.
+// writeProgress says what happened after the request was approved.
 func writeProgress(b *richText, s state, r access.Request) {
 	switch s {
 	case stateEnding:
@@ -241,11 +243,11 @@ func writeProgress(b *richText, s state, r access.Request) {
 	}
 }
 
-// clockMargin is how much earlier than its end a removal may be recorded
-// without being early: waits are whole seconds, and clocks differ.
+// clockMargin is how long before its end a removal may be recorded and still count as
+// on time. Waits are whole seconds, and clocks differ.
 const clockMargin = 5 * time.Second
 
-// endedEarly says who ended the access before its time, or why the app did.
+// writeEarlyEnd says who ended the access early, or why the app did.
 func writeEarlyEnd(b *richText, e *access.EndRequest) {
 	if text := e.Reason.Text(); text != "" {
 		b.text(text + " ").time(e.At)
@@ -280,8 +282,8 @@ func writeEnd(b *richText, s state, r access.Request) {
 	} else {
 		b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
 	}
-	// Identity Center ends no session with an assignment or a membership: who
-	// reads "gone" must not take that for more than it is.
+	// Identity Center ends no session when it removes an assignment or a membership.
+	// Say so, or readers take "gone" to mean that open sessions ended, too.
 	b.text(". Sessions that were already open go on until they end by themselves.")
 }
 
@@ -305,8 +307,8 @@ func buttons(elements ...slackgo.BlockElement) slackgo.Block {
 	return slackgo.NewActionBlock("actions", elements...)
 }
 
-// button carries the request's id and nothing else: what it does is looked up
-// when it is pressed.
+// button returns a button whose only value is the request's id. When somebody presses
+// it, the app looks up everything else.
 func button(action, text string, style slackgo.Style, requestID string) slackgo.BlockElement {
 	return slackgo.NewButtonBlockElement(action, requestID, plainText(text)).WithStyle(style)
 }

@@ -2,10 +2,11 @@ package slack
 
 import "sso-elevator/functions/access"
 
-// The words for the policy's reasons and for error codes, once for all messages.
+// This file holds the texts for the policy's reasons and for error codes. All messages
+// share them.
 
-// interrupted is for a request that ended before it was decided, or before its
-// access was there.
+// interruptedText is for a request that ended before its decision, or before its access
+// existed.
 const interruptedText = "This request was interrupted. Please submit it again."
 
 func automaticApprovalReason(reason string) string {
@@ -17,8 +18,8 @@ func automaticApprovalReason(reason string) string {
 	}
 }
 
-// ManagementAccount is why nobody gets access to the management account, and
-// what they can do instead.
+// ManagementAccount is the text that explains why the app grants no access to the
+// management account, and what to request instead.
 const ManagementAccount = "This is the organization's management account. AWS lets only that account itself give access to it, and this app runs in another one. " +
 	"Please ask for a group that has access there, with " + CommandGroup + "."
 

@@ -8,9 +8,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// ThreadMessage is a message in the thread under the request's own. It mentions
-// those who have to know: the approvers in a reminder, the requester elsewhere.
-// A purpose that is not one of ours gives the request's state in a line.
+// ThreadMessage returns a message for the thread under the request's message. A reminder
+// mentions the approvers; all others mention the requester. For an unknown purpose, it
+// returns the request's state in one line.
 func ThreadMessage(purpose string, r access.Request) Message {
 	m := newMessage(purpose, r)
 	b := new(richText)
@@ -32,11 +32,10 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	return m
 }
 
-// DirectMessage tells the requester the same in a direct message, for those who
-// are not in the channel. It says what it is about, since nothing stands above
-// it, and has the requester's own buttons: Withdraw while the request is open,
-// End now while the access is there. Purpose "announce" says that the request
-// has come in.
+// DirectMessage returns the same message as a direct message, for requesters outside the
+// channel. Without a thread around it, it also names the target and the duration. It has
+// the requester's buttons: Withdraw while the request is open, End now while the access
+// exists. Purpose "announce" confirms the request.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(purpose, r)
@@ -59,7 +58,7 @@ func DirectMessage(purpose string, r access.Request) Message {
 	return m
 }
 
-// news is what the requester is told, in a sentence or two.
+// writeUpdate writes the requester's update, in a sentence or two.
 func writeUpdate(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
