@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// content is what a message shows, checked. given says which parts the call
-// had at all.
+// parseContent reads and checks the content of a message. given says which parts the
+// call contained. failure is nil if the content is valid.
 func (c *call) parseContent(maximum int) (m message, given map[string]bool, failure answer) {
 	given = map[string]bool{}
 	for _, name := range []string{"text", "blocks", "metadata"} {
@@ -19,8 +19,8 @@ func (c *call) parseContent(maximum int) (m message, given map[string]bool, fail
 		return m, given, errorAnswer("msg_too_long")
 	}
 	if a := c.args["attachments"]; a != nil && a != "" && a != "[]" {
-		// Not a limit of Slack: the app uses blocks only, and a part that the
-		// page would leave out silently must not pass.
+		// Slack allows attachments. The app uses only blocks, and the page does not
+		// show attachments, so reject them instead of dropping them silently.
 		return m, given, errorAnswer("invalid_attachments", "[ERROR] this workspace does not show attachments")
 	}
 	blocks := c.args["blocks"]
@@ -52,8 +52,8 @@ func (c *call) parseContent(maximum int) (m message, given map[string]bool, fail
 	return m, given, nil
 }
 
-// metadata checks message metadata: an event type and a flat or nested payload.
-// An empty object is none.
+// parseMetadata checks message metadata: an event type and a flat or nested payload. An
+// empty object means no metadata.
 func parseMetadata(raw any) (json.RawMessage, bool) {
 	if s, ok := raw.(string); ok {
 		if json.Unmarshal([]byte(s), &raw) != nil {
@@ -89,7 +89,7 @@ func chatPostMessage(c *call) answer {
 	}
 	m.Channel, m.User, m.ThreadTS = channel, c.w.botUser(), c.str("thread_ts")
 	if parent, ok := c.w.find(channel, m.ThreadTS); !ok || parent.ThreadTS != "" {
-		m.ThreadTS = "" // Slack posts to the channel where there is no such thread
+		m.ThreadTS = "" // without such a thread, Slack posts to the channel
 	}
 	m = c.w.post(m)
 	return answer{"channel": channel, "ts": m.TS, "message": c.w.messagePayload(m, true)}
@@ -142,7 +142,7 @@ func chatUpdate(c *call) answer {
 		if given["text"] {
 			m.Text = next.Text
 		}
-		if given["blocks"] { // without them, the blocks that are there stay
+		if given["blocks"] { // if the call has no blocks, the message keeps its blocks
 			m.Blocks = next.Blocks
 		}
 		if given["metadata"] {
@@ -168,7 +168,7 @@ func chatGetPermalink(c *call) answer {
 	return answer{"channel": channel, "permalink": link}
 }
 
-// messagePayload is a message as Slack's answers and payloads carry it.
+// messagePayload returns a message as it appears in Slack's answers and payloads.
 func (w *workspace) messagePayload(m message, withMetadata bool) map[string]any {
 	p := map[string]any{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": w.cfg.TeamID}
 	if m.User == w.botUser() {
@@ -192,7 +192,7 @@ func (w *workspace) messagePayload(m message, withMetadata bool) map[string]any 
 	return p
 }
 
-// serveResponseURL takes an answer to an interaction.
+// serveResponseURL accepts the app's answer to an interaction.
 func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
 	w, proceed := s.faults.inject(w, r, "response_url")
 	if !proceed {
@@ -218,8 +218,8 @@ func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("ok"))
 }
 
-// respond carries out an answer to an interaction: a new message, by default
-// for its person only, or a change to the message it came from.
+// respond applies the app's answer to an interaction. The answer is a new message, by
+// default visible only to the person, or a change to the original message.
 func (c *call) respond(u responseURL) answer {
 	if c.args["delete_original"] == true {
 		c.w.edit(u.channel, u.ts, func(m *message) { m.Gone = true })

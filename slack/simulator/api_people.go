@@ -15,7 +15,7 @@ func usersInfo(c *call) answer {
 			"deleted": false, "is_bot": true, "is_app_user": false,
 			"profile": map[string]any{"real_name": c.w.cfg.AppName, "bot_id": c.w.botID(), "api_app_id": c.w.cfg.AppID},
 		}}
-	case slackbot: // Slack itself calls its bot no bot
+	case slackbot: // Slack does not mark Slackbot as a bot
 		return answer{"user": map[string]any{
 			"id": id, "team_id": c.w.cfg.TeamID, "name": "slackbot", "real_name": "Slackbot",
 			"deleted": false, "is_bot": false, "is_app_user": false, "profile": map[string]any{"real_name": "Slackbot"},
@@ -54,7 +54,7 @@ func (w *workspace) userPayload(p Person) map[string]any {
 			"email": p.Email, "title": p.Title, "team": team,
 		},
 	}
-	if !p.Stranger { // Slack says it of its own people only
+	if !p.Stranger { // Slack reports this only for the workspace's own people
 		payload["is_email_confirmed"] = !p.EmailUnconfirmed
 	}
 	return payload
@@ -92,14 +92,13 @@ func conversationsMembers(c *call) answer {
 	return paginate(c, "members", members, 1000, 100, membersPage)
 }
 
-// membersPage is how many members a page has at the most, whatever was asked
-// for: Slack says that fewer may come although there are more,
+// membersPage is the most members that a page contains, even if the call asks for more.
+// Slack says that a page may be short although more items follow:
 // https://docs.slack.dev/apis/web-api/pagination.
 const membersPage = 50
 
-// paginate answers one page, of at most as many items as the call's limit (preset
-// where it has none) and most say. A cursor is opaque to the app; Slack's are base64
-// as well.
+// paginate answers with one page. It contains at most the number of items that the call's
+// limit (preset by default) and most allow. Cursors are base64, as Slack's are.
 func paginate[T any](c *call, name string, all []T, maximum, preset, most int) answer {
 	limit, start := preset, 0
 	if s := c.str("limit"); s != "" && s != "0" {
@@ -163,8 +162,8 @@ func conversationsHistory(c *call) answer { return c.listMessages(false) }
 
 func conversationsReplies(c *call) answer { return c.listMessages(true) }
 
-// messages answers a channel's messages, latest first, or a thread's, oldest
-// first with its parent in front.
+// listMessages answers with a channel's messages, latest first, or with a thread's
+// messages, oldest first, starting with the parent.
 func (c *call) listMessages(thread bool) answer {
 	channel, parent := c.str("channel"), c.str("ts")
 	if _, ok := c.w.imOwner(channel); !ok && channel != c.w.cfg.ChannelID {

@@ -11,22 +11,22 @@ import (
 	"strings"
 )
 
-// Result is what came of an interaction, as the person would notice it.
+// Result is the result of an interaction, as the person sees it.
 type Result struct {
 	OK     bool   `json:"ok"`
 	Error  string `json:"error,omitempty"`  // timeout, unreachable, status_500, bad_answer, field_errors
-	Detail string `json:"detail,omitempty"` // what a person is shown about it
-	N      int    `json:"n,omitempty"`      // number of the delivery; 0: the app was not asked
+	Detail string `json:"detail,omitempty"` // text that the person sees
+	N      int    `json:"n,omitempty"`      // number of the delivery; 0 if the app was not called
 	Status int    `json:"status,omitempty"` // HTTP status of the app's answer
 	Millis int64  `json:"millis,omitempty"`
 
-	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id to text
-	// Action is the response_action that the app answered; "" where it closed
-	// the form.
+	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id → text
+	// Action is the response_action of the app's answer. It is "" if the answer
+	// closed the form.
 	Action   string   `json:"action,omitempty"`
-	Problems []string `json:"problems,omitempty"` // limits that the app's answer broke
-	// Options is what a select was offered; where the app answered groups,
-	// each has a "group".
+	Problems []string `json:"problems,omitempty"` // limits that the app's answer exceeds
+	// Options are the options that the app offered for a select. If the app answered
+	// with groups, each option has a "group".
 	Options []Option `json:"options,omitempty"`
 }
 
@@ -48,7 +48,7 @@ func resultOf(d delivery) Result {
 	return r
 }
 
-// driveRequest is the body of every POST; each endpoint uses some of it.
+// driveRequest is the body of every POST. Each endpoint uses some of the fields.
 type driveRequest struct {
 	Person     string            `json:"person"`
 	CallbackID string            `json:"callback_id"`
@@ -71,7 +71,7 @@ type driveRequest struct {
 	host string
 }
 
-// badRequest is an error of who drives the workspace, not of the app.
+// badRequest is a mistake of the caller of an endpoint, not of the app.
 type badRequest struct {
 	status int
 	msg    string
@@ -91,8 +91,8 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, status, Result{Error: "bad_request", Detail: err.Error()})
 }
 
-// readBody reads a JSON body. The content type is insisted on: no other web
-// page can then make a browser press buttons here.
+// readBody reads a JSON body. It requires the content type application/json, so that no
+// other web page can make a browser press buttons here.
 func readBody(r *http.Request, v any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
 		return newBadRequest(http.StatusUnsupportedMediaType, "the content type has to be application/json")
@@ -195,8 +195,8 @@ func (s *Server) command(ctx context.Context, p Person, req driveRequest) (Resul
 	return r, nil
 }
 
-// commandAnswer shows what the app answered to a command, if anything: text, or
-// a message.
+// showCommandAnswer shows the app's answer to a command, which is text or a message. It
+// shows nothing if the answer is empty.
 func (s *Server) showCommandAnswer(p Person, channel, body string) error {
 	if strings.TrimSpace(body) == "" {
 		return nil
@@ -212,13 +212,13 @@ func (s *Server) showCommandAnswer(p Person, channel, body string) error {
 	return nil
 }
 
-// tell shows a person what Slack itself has to say.
+// postAsSlackbot shows a message from Slack itself to one person.
 func (s *Server) postAsSlackbot(p Person, channel, words string) {
 	s.ws.post(message{Channel: channel, User: slackbot, Text: words, EphemeralTo: p.SlackID})
 }
 
-// channelOf is where a person types: the channel, or direct messages with the
-// app.
+// channelOf returns the conversation that a person types in: the channel, or the direct
+// messages with the app.
 func (s *Server) channelOf(p Person, channel string) (string, error) {
 	switch {
 	case channel == "" && p.InChannel, channel == s.ws.cfg.ChannelID && p.InChannel:
@@ -277,13 +277,13 @@ func optionList(answer map[string]any) []Option {
 	return out
 }
 
-// objectText is the text of a text object.
+// objectText returns the text of a text object.
 func objectText(v any) string {
 	m, _ := v.(map[string]any)
 	return text(m["text"])
 }
 
-// viewField fills in what the request brings along and finds the element.
+// viewField fills the values of the request into the form, and finds the element.
 func (s *Server) viewField(p Person, req driveRequest) (view, field, error) {
 	v, err := s.ws.fill(p.SlackID, req.ViewID, req.Values, req.Unchecked)
 	if err != nil {
@@ -336,7 +336,7 @@ func (s *Server) pressInView(ctx context.Context, p Person, req driveRequest) (R
 	if err != nil {
 		return Result{}, err
 	}
-	// An element of an input only reports what happens where the app asked.
+	// An element of an input calls the app only if the app has set dispatch_action.
 	if f.Block["type"] == "input" && f.Block["dispatch_action"] != true {
 		return Result{OK: true}, nil
 	}
@@ -362,7 +362,7 @@ func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result
 	return s.applyAnswer(ctx, p, v, d, r), nil
 }
 
-// submitted carries out the app's answer to a form.
+// applyAnswer applies the app's answer to a submitted form.
 func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, r Result) Result {
 	badAnswer := func(detail string, problems ...string) Result {
 		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", connectionTrouble+" ("+detail+")", problems
@@ -426,7 +426,7 @@ func (s *Server) close(ctx context.Context, p Person, req driveRequest) (Result,
 	all := v.flag("clear_on_close")
 	s.ws.closeView(p.SlackID, v.ID, all)
 	if v.flag("notify_on_close") {
-		// Slack does not show the person what the app answers.
+		// Slack does not show the app's answer.
 		s.deliverPayload(ctx, p.SlackID, s.ws.closedPayload(p, v, all))
 	}
 	return Result{OK: true}, nil
@@ -440,7 +440,7 @@ func (s *Server) say(_ context.Context, p Person, req driveRequest) (Result, err
 	if strings.TrimSpace(req.Text) == "" {
 		return Result{}, newBadRequest(http.StatusBadRequest, "text is missing")
 	}
-	// What people type arrives escaped, as Slack's composer sends it.
+	// Slack's composer escapes the text that people type.
 	s.ws.post(message{Channel: channel, ThreadTS: req.ThreadTS, User: p.SlackID,
 		Text: strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(req.Text)})
 	return Result{OK: true}, nil
@@ -458,7 +458,7 @@ func (s *Server) dismiss(_ context.Context, p Person, req driveRequest) (Result,
 	return Result{OK: true}, nil
 }
 
-// replay sends a delivery again. What the app answers changes nothing here.
+// replay sends a delivery again. The app's answer changes nothing in the workspace.
 func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	var req driveRequest
 	if err := readBody(r, &req); err != nil {

@@ -15,8 +15,8 @@ var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/index.html"))
 
-// Page is the page and the endpoints that drive the workspace, to be mounted
-// at /.
+// Page returns the handler of the page and of the endpoints that drive the workspace.
+// Mount it at /.
 func (s *Server) Page() http.Handler {
 	mux := http.NewServeMux()
 	s.addDriveHandlers(mux)
@@ -35,11 +35,11 @@ func (s *Server) Page() http.Handler {
 	return mux
 }
 
-// servePage adds the page itself; mode is workspace or truth.
+// servePage adds the page and its assets to mux. mode is "workspace" or "truth".
 func servePage(mux *http.ServeMux, mode string) {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
-		panic(err) // the folder is embedded
+		panic(err) // cannot happen: the folder is embedded
 	}
 	assets := http.StripPrefix("/assets/", http.FileServerFS(files))
 	mux.HandleFunc("GET /assets/", func(w http.ResponseWriter, r *http.Request) {
@@ -49,16 +49,16 @@ func servePage(mux *http.ServeMux, mode string) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		// Nothing is loaded from elsewhere and nothing inline runs, whatever
-		// somebody manages to put into a message.
+		// The page loads nothing from elsewhere and runs nothing inline, even if
+		// somebody injects HTML through a message.
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // the client has gone, if this fails
+		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // fails only if the client has gone
 	})
 }
 
-// shown is a message as the page and /sim/messages have it.
+// shownMessage is a message in the JSON of the page and of /sim/messages.
 type shownMessage struct {
 	Channel  string          `json:"channel"`
 	TS       string          `json:"ts"`
@@ -99,7 +99,7 @@ func (s *Server) serveViews(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"views": out})
 }
 
-// serveState is everything that one person sees.
+// serveState serves everything that one person sees.
 func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	version := s.ws.currentVersion()
 	q := r.URL.Query()

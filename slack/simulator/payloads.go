@@ -5,7 +5,7 @@ import (
 	"net/url"
 )
 
-// common is what every payload carries.
+// commonPayload returns the fields of every payload.
 func (w *workspace) commonPayload(kind string, p Person) map[string]any {
 	return map[string]any{
 		"type": kind, "api_app_id": w.cfg.AppID,
@@ -42,7 +42,7 @@ func (w *workspace) shortcutPayload(p Person, callbackID string) map[string]any 
 	return m
 }
 
-// commandForm is the one request that is a form of its own, without a payload.
+// commandForm returns the form of a slash command, the only request without a payload.
 func (w *workspace) commandForm(p Person, command, words, channel, host string) url.Values {
 	return url.Values{
 		"token": {"verification-token-not-in-use"}, "team_id": {w.cfg.TeamID}, "team_domain": {w.teamDomain()},
@@ -62,7 +62,7 @@ func (w *workspace) suggestionPayload(p Person, v view, f field, query string) m
 	return m
 }
 
-// action is the pressed or chosen element as the "actions" of a payload have it.
+// actionPayload returns the pressed or changed element as an entry of a payload's "actions".
 func (w *workspace) actionPayload(f field, state map[string]any) map[string]any {
 	a := map[string]any{"type": f.Type, "action_id": f.ActionID, "block_id": f.BlockID, "action_ts": w.actionTS()}
 	if f.Type == "button" {

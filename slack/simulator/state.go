@@ -11,7 +11,7 @@ func (w *workspace) currentVersion() int {
 	return w.version
 }
 
-// firstPerson is who the page begins with.
+// firstPerson returns the person that the page starts with.
 func (w *workspace) firstPerson() Person {
 	for _, p := range w.cfg.People {
 		if !p.Deleted {
@@ -35,8 +35,8 @@ func showMessage(m message, person string, withMetadata bool) shownMessage {
 	return s
 }
 
-// mentions says whether a message names a person in a way that Slack notifies
-// them of.
+// isMentioned reports whether a message mentions a person in a way that makes Slack
+// notify them.
 func isMentioned(m message, person string) bool {
 	if person == "" || m.User == person {
 		return false
@@ -69,8 +69,9 @@ func isMentioned(m message, person string) bool {
 	return slices.ContainsFunc(m.Blocks, walk)
 }
 
-// waiting counts what a person has not read: in direct messages everything, in
-// the channel what mentions them.
+// countUnread counts the messages that a person has not read. important counts all of
+// them in direct messages. In the channel, it counts only ephemeral messages and those
+// that mention the person.
 func (w *workspace) countUnread(p Person, channel string) (unread, important int) {
 	w.mu.Lock()
 	read := w.read[p.SlackID][channel]
@@ -106,7 +107,7 @@ type shownConversation struct {
 	Waiting int    `json:"waiting"`
 }
 
-// state is what the page draws for one person.
+// pageState returns everything that the page draws for one person.
 func (w *workspace) pageState(p Person, version int) map[string]any {
 	people := []shownPerson{}
 	members := 0

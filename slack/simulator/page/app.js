@@ -1,11 +1,11 @@
-// The page: who I am, where I am, and what there is to see.
+// The page: the current person, the open conversation and its content.
 import { avatar, h, patch, post } from "./dom.js";
 import { drawMessages } from "./messages.js";
 import { showModal } from "./modal.js";
 import { startTruth } from "./truth.js";
 
 const $ = (s) => document.querySelector(s);
-const pollInterval = 400; // ms between refreshes at the workspace; an unchanged one costs nothing
+const pollInterval = 400; // ms between requests for the state; no change means an empty answer
 
 let person = new URLSearchParams(location.search).get("person") || sessionStorage.getItem("person") || "";
 let where = "";
@@ -26,8 +26,8 @@ const app = {
   },
 };
 
-// look draws what is there. Answers that were overtaken by a later look are
-// dropped.
+// refresh loads the state and draws it. It drops its answer if a later refresh has
+// started meanwhile.
 async function refresh(force = false) {
   const mine = ++refreshes;
   let s;
@@ -91,7 +91,7 @@ function draw(s) {
   document.body.dataset.version = version;
 }
 
-// keep redraws what has changed.
+// redraw replaces the children of box if they have changed.
 function redraw(box, children) {
   const next = box.cloneNode(false);
   next.append(...children.filter(Boolean));
@@ -101,7 +101,7 @@ function redraw(box, children) {
   patch(box, next);
 }
 
-const drawn = new WeakMap(); // element to what was last drawn in it
+const drawn = new WeakMap(); // element → signature of its last content
 
 function actAs(id) {
   person = id;
@@ -117,7 +117,7 @@ function go(channel) {
   $(".messages").scrollTop = $(".messages").scrollHeight;
 }
 
-// follow goes where the address points: "#channel/ts", as permalinks do.
+// followAddress opens the message that the address names: "#channel/ts", as in permalinks.
 function followAddress() {
   const [channel, ts] = location.hash.slice(1).split("/");
   if (!channel) return;
@@ -131,7 +131,7 @@ async function run(button, path, body) {
   const r = await post(path, { person, ...body });
   button.disabled = false;
   button.classList.remove("busy");
-  // A failed command leaves a message of Slackbot's; a shortcut would be silent.
+  // Slackbot reports a failed command. Nothing reports a failed shortcut, so show a toast.
   if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
   if (!r.ok && !r.n && path === "/sim/command" && r.error === "bad_request") app.toast(r.detail);
   refresh(true);

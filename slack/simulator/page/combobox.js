@@ -1,9 +1,9 @@
-// A select with type-ahead. A static_select filters its own options, an
-// external_select asks the app with every pause in the typing.
+// A select with type-ahead. A static_select filters its own options. An external_select
+// asks the app whenever the user pauses typing.
 import { h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 
-const typingPause = 160; // ms
+const typingPause = 160; // ms without a keystroke before the app is asked
 
 let nextList = 0;
 
@@ -66,7 +66,7 @@ export function combobox(b, e, ctx, id) {
       active = options.length ? 0 : -1;
       return draw();
     }
-    const least = e.min_query_length ?? 3; // Slack's own default
+    const least = e.min_query_length ?? 3; // Slack's default
     if ([...query].length < least) return showNote(`Type at least ${least} characters`, "empty");
     const mine = ++asked;
     if (!open()) showNote("Loading…", "empty");
