@@ -14,12 +14,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// apiErrors maps the errors of Slack's Web API that this system knows what to do
-// about; each method's page on https://docs.slack.dev/reference/methods lists
-// its own. Any other one is a defect of ours: CodeInternal.
+// apiErrors maps the Web API errors that this system can handle to their codes.
+// Each method's page on https://docs.slack.dev/reference/methods lists the
+// method's errors. Any other error is a defect of this app: CodeInternal.
 var apiErrors = map[string]struct {
 	code access.Code
-	mend string // for a person, where one can help
+	fix  string // tells a person how to fix it; "" if no person can
 }{
 	"ratelimited":            {access.CodeThrottled, ""},
 	"rate_limited":           {access.CodeThrottled, ""},
@@ -29,15 +29,15 @@ var apiErrors = map[string]struct {
 	"internal_error":      {access.CodeUnavailable, ""},
 	"service_unavailable": {access.CodeUnavailable, ""},
 	"request_timeout":     {access.CodeUnavailable, ""},
-	"team_added_to_org":   {access.CodeUnavailable, ""}, // the workspace is being moved
+	"team_added_to_org":   {access.CodeUnavailable, ""}, // Slack is moving the workspace
 
-	"hash_conflict":        {access.CodeLost, ""}, // the view has changed since
+	"hash_conflict":        {access.CodeLost, ""}, // the view has changed since we read it
 	"expired_trigger_id":   {access.CodeLost, ""},
 	"exchanged_trigger_id": {access.CodeLost, ""},
 	"invalid_trigger_id":   {access.CodeLost, ""},
 	"trigger_expired":      {access.CodeLost, ""},
 	"trigger_exchanged":    {access.CodeLost, ""},
-	"view_not_found":       {access.CodeLost, ""}, // closed meanwhile
+	"view_not_found":       {access.CodeLost, ""}, // the user has closed it
 	"not_found":            {access.CodeLost, ""},
 
 	"user_not_found":      {access.CodeNotFound, ""},
@@ -48,12 +48,12 @@ var apiErrors = map[string]struct {
 	"message_not_found":   {access.CodeNotFound, ""},
 	"thread_not_found":    {access.CodeNotFound, ""},
 
-	"invalid_auth":           {access.CodeMisconfigure, mendToken},
-	"not_authed":             {access.CodeMisconfigure, mendToken},
-	"token_revoked":          {access.CodeMisconfigure, mendToken},
-	"token_expired":          {access.CodeMisconfigure, mendToken},
-	"account_inactive":       {access.CodeMisconfigure, mendToken},
-	"not_allowed_token_type": {access.CodeMisconfigure, mendToken},
+	"invalid_auth":           {access.CodeMisconfigure, fixToken},
+	"not_authed":             {access.CodeMisconfigure, fixToken},
+	"token_revoked":          {access.CodeMisconfigure, fixToken},
+	"token_expired":          {access.CodeMisconfigure, fixToken},
+	"account_inactive":       {access.CodeMisconfigure, fixToken},
+	"not_allowed_token_type": {access.CodeMisconfigure, fixToken},
 	"missing_scope":          {access.CodeMisconfigure, "add the scope to the Slack app and install it again"},
 	"no_permission":          {access.CodeMisconfigure, "check the Slack app's scopes and install it again"},
 	"org_login_required":     {access.CodeMisconfigure, "the enterprise is being moved: wait, or install the app again"},
@@ -66,15 +66,15 @@ var apiErrors = map[string]struct {
 	"restricted_action":      {access.CodeMisconfigure, "the workspace's settings do not let the app post there"},
 }
 
-const mendToken = "put the app's current bot token where the settings say it is"
+const fixToken = "put the app's current bot token where the settings say it is"
 
-// pointer is where in a view or a message something is wrong, as Slack says it
-// in square brackets. The rest of its sentences may quote what was sent.
+// pointer matches the place of a mistake in a view or a message. Slack puts it in
+// square brackets. We drop the rest of Slack's message, which may quote what we sent.
 var pointer = regexp.MustCompile(`\[json-pointer:[A-Za-z0-9_/-]{1,200}\]`)
 
-// coded gives an error of slack-go its code and says what was being done. What
-// it says never holds the token, an address or anything that was sent.
-func coded(err error, doing string) error {
+// wrapError adds a code and the operation to an error of slack-go. The message
+// never contains the token, an address or anything that we sent.
+func wrapError(err error, operation string) error {
 	if err == nil {
 		return nil
 	}
@@ -83,48 +83,48 @@ func coded(err error, doing string) error {
 	var status slackgo.StatusCodeError
 	switch {
 	case errors.As(err, &response):
-		return codedResponse(response, doing)
+		return wrapResponseError(response, operation)
 	case errors.As(err, &limited):
-		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait %s", doing, limited.RetryAfter)
+		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait %s", operation, limited.RetryAfter)
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
-		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait", doing)
+		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait", operation)
 	case errors.As(err, &status) && status.Code >= 500:
-		return access.Errorf(access.CodeUnavailable, "%s: Slack answers with status %d", doing, status.Code)
+		return access.Errorf(access.CodeUnavailable, "%s: Slack answers with status %d", operation, status.Code)
 	case errors.As(err, &status):
-		return access.Errorf(access.CodeInternal, "%s: Slack answers with status %d", doing, status.Code)
+		return access.Errorf(access.CodeInternal, "%s: Slack answers with status %d", operation, status.Code)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return access.Errorf(access.CodeUnavailable, "%s: Slack did not answer in time", doing)
+		return access.Errorf(access.CodeUnavailable, "%s: Slack did not answer in time", operation)
 	case errors.Is(err, slackgo.ErrParametersMissing), errors.Is(err, slackgo.ErrBlockIDNotUnique):
-		return access.Wrap(access.CodeInternal, err, doing)
+		return access.Wrap(access.CodeInternal, err, operation)
 	}
-	// The request's address is ours to choose and no secret, but the error of
-	// the network below it says all there is to say.
+	// Leave out the address of the request. It is no secret, but the network
+	// error inside already says everything.
 	var request *url.Error
 	if errors.As(err, &request) {
-		return access.Errorf(access.CodeUnavailable, "%s: Slack can't be reached: %w", doing, request.Err)
+		return access.Errorf(access.CodeUnavailable, "%s: Slack can't be reached: %w", operation, request.Err)
 	}
-	return access.Errorf(access.CodeUnavailable, "%s: Slack's answer can't be read", doing)
+	return access.Errorf(access.CodeUnavailable, "%s: Slack's answer can't be read", operation)
 }
 
-func codedResponse(response slackgo.SlackErrorResponse, doing string) error {
-	known, ok := apiErrors[response.Err]
+func wrapResponseError(response slackgo.SlackErrorResponse, operation string) error {
+	entry, ok := apiErrors[response.Err]
 	if !ok && strings.HasPrefix(response.Err, "restricted_action") {
-		known, ok = apiErrors["restricted_action"], true
+		entry, ok = apiErrors["restricted_action"], true
 	}
 	if !ok {
-		known.code = access.CodeInternal
+		entry.code = access.CodeInternal
 	}
-	text := fmt.Sprintf("%s: Slack answers %s", doing, cut(clean(response.Err), 60))
+	text := fmt.Sprintf("%s: Slack answers %s", operation, cut(clean(response.Err), 60))
 	if response.Err == "missing_scope" && response.Needed != "" {
 		text += " (" + cut(clean(response.Needed), 100) + ")"
 	}
-	if known.mend != "" {
-		text += "; " + known.mend
+	if entry.fix != "" {
+		text += "; " + entry.fix
 	}
 	for _, m := range response.ResponseMetadata.Messages {
 		if at := pointer.FindString(m); at != "" && len(text) < 500 {
 			text += " " + at
 		}
 	}
-	return access.Errorf(known.code, "%s", text)
+	return access.Errorf(entry.code, "%s", text)
 }

@@ -17,58 +17,63 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// DefaultAPIURL is Slack's Web API.
+// DefaultAPIURL is the address of Slack's Web API.
 const DefaultAPIURL = slackgo.APIURL
 
 const (
-	// callTimeout is how long one call to Slack may take.
+	// callTimeout is the time limit of one call to Slack.
 	callTimeout = 4 * time.Second
-	// maxWait is how long a Retry-After is waited out at most when the context
-	// sets no deadline.
+	// maxWait is the longest Retry-After that we wait for when the context has
+	// no deadline.
 	maxWait = 30 * time.Second
-	// maxWaits is how often one call is told to wait before it gives up.
+	// maxWaits is how many times one call waits before it gives up.
 	maxWaits = 3
-	// pageSize of lists; Slack recommends 200 and takes up to 1000.
+	// pageSize is the page size of lists. Slack recommends 200 and allows 1000.
 	pageSize = 200
-	// membersPageSize is Slack's most: who is not in a channel of ten thousand is
-	// known after ten calls, within the time that telling of a grant has.
+	// membersPageSize is the most that Slack allows. Ten calls then read a channel
+	// of ten thousand members, which fits into the time for reporting a grant.
 	membersPageSize = 1000
-	// maxHistoryPages is how far back FindPost looks: 1000 messages. A retry
-	// looks minutes after the post that it looks for.
+	// maxHistoryPages limits how far back FindPost searches: 1000 messages. That
+	// is enough, because a retry runs only minutes after the post.
 	maxHistoryPages = 5
-	// hooksHost is where Slack's response URLs are.
+	// hooksHost is the host of Slack's response URLs.
 	hooksHost = "hooks.slack.com"
 )
 
 // Client calls Slack's Web API.
 //
-// Every method's error is coded: Throttled (too many calls), Unavailable (no or
-// no usable answer; what was asked for may have happened all the same), Lost (a
-// view or its trigger is gone or has changed), NotFound, Misconfigured (the
-// message says what a person has to mend), Internal. One call takes at most
-// four seconds; where Slack asks to wait, the client does if the context's
-// deadline leaves the time, and calls again.
+// Every method returns errors with a code:
+//
+//   - CodeThrottled: too many calls.
+//   - CodeUnavailable: no usable answer. Slack may have done the operation anyway.
+//   - CodeLost: a view or its trigger is gone or has changed.
+//   - CodeNotFound: the user or message does not exist.
+//   - CodeMisconfigure: the message says what someone must fix.
+//   - CodeInternal: a defect of this app.
+//
+// One call takes at most four seconds. If Slack asks to wait, the client waits and
+// calls again, provided that the context's deadline leaves enough time.
 type Client struct {
 	token   func(context.Context) (string, error)
 	api     string
 	http    *http.Client
-	timeout time.Duration // of one call
+	timeout time.Duration // per call
 	sleep   func(context.Context, time.Duration) error
 
-	// Refresh, where set, has token read the token again, unless it just did:
-	// then it is false.
+	// Refresh, if set, makes token read the token again. It returns false if the
+	// token was read only a moment ago.
 	Refresh func() bool
 
-	// Failed, where set, hears of every error that a call comes to.
-	Failed func(error)
+	// OnError, if set, is called with the error of each failed call.
+	OnError func(error)
 
 	mu     sync.Mutex
-	paused map[string]time.Time // by what is done: until when Slack wants no call
+	paused map[string]time.Time // operation → when Slack allows calls again
 }
 
-// NewClient makes a client. token gives the bot token for each call, so that a
-// new one is taken up without a restart. apiURL "" is Slack's own; httpClient
-// nil is http.DefaultClient.
+// NewClient returns a client. It calls token before each call, so that a new bot
+// token works without a restart. An empty apiURL means DefaultAPIURL. A nil
+// httpClient means http.DefaultClient.
 func NewClient(token func(context.Context) (string, error), apiURL string, httpClient *http.Client) *Client {
 	if apiURL == "" {
 		apiURL = DefaultAPIURL
@@ -93,84 +98,85 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// call makes one call, and again where Slack asks to wait and there is time.
-// Where there is not, later calls of the kind do not go out before the wait is
-// over: the state machine tries again sooner than Slack may want it to.
-func (c *Client) call(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
-	err := c.patiently(ctx, doing, do)
-	if err != nil && c.Failed != nil {
-		c.Failed(err)
+// call makes one call. If Slack asks to wait and there is time, it waits and
+// retries. If there is no time, later calls of this operation are held back until
+// the wait is over, because the state machine may retry sooner than Slack allows.
+func (c *Client) call(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
+	err := c.callWithRetries(ctx, operation, do)
+	if err != nil && c.OnError != nil {
+		c.OnError(err)
 	}
 	return err
 }
 
-func (c *Client) patiently(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
+func (c *Client) callWithRetries(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
 	for waits := 0; ; waits++ {
-		limited := c.pausedFor(doing)
+		limited := c.remainingPause(operation)
 		if limited == nil {
-			err := c.once(ctx, doing, do)
+			err := c.callOnce(ctx, operation, do)
 			if !errors.As(err, &limited) {
 				return err
 			}
 		}
-		if waits == maxWaits || !c.mayWait(ctx, limited.RetryAfter) {
-			c.pause(doing, limited.RetryAfter)
-			return coded(limited, doing)
+		if waits == maxWaits || !c.hasTimeToWait(ctx, limited.RetryAfter) {
+			c.pause(operation, limited.RetryAfter)
+			return wrapError(limited, operation)
 		}
 		if c.sleep(ctx, limited.RetryAfter) != nil {
-			return coded(limited, doing)
+			return wrapError(limited, operation)
 		}
 	}
 }
 
-func (c *Client) pause(doing string, d time.Duration) {
+func (c *Client) pause(operation string, d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.paused == nil {
 		c.paused = map[string]time.Time{}
 	}
-	c.paused[doing] = time.Now().Add(d)
+	c.paused[operation] = time.Now().Add(d)
 }
 
-// pausedFor is what is left of a wait that Slack asked for; nil for nothing.
-func (c *Client) pausedFor(doing string) *slackgo.RateLimitedError {
+// remainingPause returns the rest of a wait that Slack asked for, or nil.
+func (c *Client) remainingPause(operation string) *slackgo.RateLimitedError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if left := time.Until(c.paused[doing]); left > 0 {
-		return &slackgo.RateLimitedError{RetryAfter: left}
+	if remaining := time.Until(c.paused[operation]); remaining > 0 {
+		return &slackgo.RateLimitedError{RetryAfter: remaining}
 	}
 	return nil
 }
 
-// once makes one call. A RateLimitedError comes back as it is, any other coded.
-func (c *Client) once(ctx context.Context, doing string, do func(context.Context, *slackgo.Client) error) error {
+// callOnce makes one call. It returns a RateLimitedError unchanged, and any other
+// error with a code.
+func (c *Client) callOnce(ctx context.Context, operation string, do func(context.Context, *slackgo.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	token, err := c.token(ctx)
 	if err != nil {
-		return access.Wrap(access.CodeOf(err), err, doing+": read the bot token")
+		return access.Wrap(access.CodeOf(err), err, operation+": read the bot token")
 	}
-	err = do(ctx, c.slack(token))
-	if tokenIsDead(err) && c.Refresh != nil && c.Refresh() {
-		// Slack did nothing, so that doing it again does it once.
+	err = do(ctx, c.newAPI(token))
+	if isTokenRejected(err) && c.Refresh != nil && c.Refresh() {
+		// Slack rejected the token and did nothing, so a retry is safe.
 		if fresh, readErr := c.token(ctx); readErr == nil && fresh != token {
-			err = do(ctx, c.slack(fresh))
+			err = do(ctx, c.newAPI(fresh))
 		}
 	}
 	var limited *slackgo.RateLimitedError
 	if errors.As(err, &limited) {
 		return limited
 	}
-	return coded(err, doing)
+	return wrapError(err, operation)
 }
 
-func (c *Client) slack(token string) *slackgo.Client {
+func (c *Client) newAPI(token string) *slackgo.Client {
 	return slackgo.New(token, slackgo.OptionAPIURL(c.api), slackgo.OptionHTTPClient(c.http))
 }
 
-// tokenIsDead says whether Slack knows the bot token no more: somebody may have
-// put another in its place.
-func tokenIsDead(err error) bool {
+// isTokenRejected reports whether Slack no longer accepts the bot token. Someone
+// may have replaced it.
+func isTokenRejected(err error) bool {
 	var refused slackgo.SlackErrorResponse
 	if !errors.As(err, &refused) {
 		return false
@@ -182,8 +188,8 @@ func tokenIsDead(err error) bool {
 	return false
 }
 
-// mayWait says whether waiting d leaves time for another call.
-func (c *Client) mayWait(ctx context.Context, d time.Duration) bool {
+// hasTimeToWait reports whether another call is possible after waiting for d.
+func (c *Client) hasTimeToWait(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return d <= maxWait
@@ -191,7 +197,7 @@ func (c *Client) mayWait(ctx context.Context, d time.Duration) bool {
 	return d < time.Until(deadline)
 }
 
-// OpenView opens a view, once per trigger and within three seconds of it.
+// OpenView opens a view. A trigger opens one view, within three seconds.
 func (c *Client) OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) (viewID, hash string, err error) {
 	err = c.call(ctx, "open the form", func(ctx context.Context, api *slackgo.Client) error {
 		r, err := api.OpenViewContext(ctx, triggerID, view)
@@ -203,8 +209,8 @@ func (c *Client) OpenView(ctx context.Context, triggerID string, view slackgo.Mo
 	return viewID, hash, err
 }
 
-// UpdateView replaces a view, unless it has changed since it had that hash: then
-// the error is CodeLost. An empty hash replaces it in any case.
+// UpdateView replaces a view. If the view no longer has that hash, it has changed,
+// and UpdateView returns CodeLost. An empty hash replaces any version.
 func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error {
 	return c.call(ctx, "update the form", func(ctx context.Context, api *slackgo.Client) error {
 		_, err := api.UpdateViewContext(ctx, view, "", hash, viewID)
@@ -212,9 +218,9 @@ func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slack
 	})
 }
 
-// Post posts m to a channel, in the thread of threadTS if that is not empty, and
-// returns its timestamp, by which it is updated. After CodeUnavailable it may
-// have been posted all the same: FindPost tells.
+// Post posts m to a channel, or to a thread if threadTS is not empty. It returns
+// the timestamp that Update needs. After CodeUnavailable, the message may be
+// posted anyway; FindPost finds out.
 func (c *Client) Post(ctx context.Context, channel, threadTS string, m Message) (ts string, err error) {
 	options := m.options()
 	if threadTS != "" {
@@ -249,8 +255,8 @@ func (m Message) options() []slackgo.MsgOption {
 	}
 }
 
-// Ephemeral shows text, as it is and without markup, to one user in a channel.
-// A user who is not in the channel is CodeNotFound.
+// Ephemeral shows text, without markup, to one user in a channel. It returns
+// CodeNotFound if the user is not in the channel.
 func (c *Client) Ephemeral(ctx context.Context, channel, user, threadTS, text string) error {
 	options := []slackgo.MsgOption{
 		slackgo.MsgOptionText(escape(text), false),
@@ -266,22 +272,22 @@ func (c *Client) Ephemeral(ctx context.Context, channel, user, threadTS, text st
 }
 
 func notice(text string) slackgo.Block {
-	return slackgo.NewSectionBlock(plain(cut(cleanLines(text), maxSection)), nil, nil)
+	return slackgo.NewSectionBlock(plainText(cut(cleanLines(text), maxSection)), nil, nil)
 }
 
-// escape makes text mean nothing in mrkdwn's three control characters, for the
-// line that stands in for blocks: no mention, no link.
+// escape escapes the three control characters of mrkdwn, so that text contains no
+// mention and no link. It is for the line that Slack shows in place of blocks.
 func escape(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(cut(cleanLines(text), maxSection))
 }
 
-// Respond shows text, as it is and without markup, to the user of an
-// interaction or a slash command. Only a response URL of Slack's, or on the host
-// of the configured API, is called; any other one is CodeInvalid.
+// Respond shows text, without markup, to the user of an interaction or a slash
+// command. It returns CodeInvalid unless the response URL is on Slack's host or on
+// the host of the configured API.
 func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
-	const doing = "answer in Slack"
-	if !c.mayRespond(responseURL) {
-		return access.Errorf(access.CodeInvalid, "%s: the response URL is not Slack's", doing)
+	const operation = "answer in Slack"
+	if !c.isResponseURL(responseURL) {
+		return access.Errorf(access.CodeInvalid, "%s: the response URL is not Slack's", operation)
 	}
 	body, err := json.Marshal(map[string]any{
 		"response_type":    "ephemeral",
@@ -290,31 +296,31 @@ func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
 		"blocks":           []slackgo.Block{notice(text)},
 	})
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, doing)
+		return access.Wrap(access.CodeInternal, err, operation)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, responseURL, bytes.NewReader(body))
 	if err != nil {
-		return access.Errorf(access.CodeInvalid, "%s: the response URL is not one", doing)
+		return access.Errorf(access.CodeInvalid, "%s: the response URL is not one", operation)
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	response, err := c.http.Do(request)
 	if err != nil {
-		return coded(err, doing)
+		return wrapError(err, operation)
 	}
 	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be reused
 	if response.StatusCode != http.StatusOK {
 		if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusGone {
-			return access.Errorf(access.CodeLost, "%s: the response URL has expired", doing)
+			return access.Errorf(access.CodeLost, "%s: the response URL has expired", operation)
 		}
-		return coded(slackgo.StatusCodeError{Code: response.StatusCode}, doing)
+		return wrapError(slackgo.StatusCodeError{Code: response.StatusCode}, operation)
 	}
 	return nil
 }
 
-func (c *Client) mayRespond(responseURL string) bool {
+func (c *Client) isResponseURL(responseURL string) bool {
 	u, err := url.Parse(responseURL)
 	if err != nil || u.User != nil {
 		return false
@@ -326,7 +332,7 @@ func (c *Client) mayRespond(responseURL string) bool {
 	return err == nil && u.Scheme == api.Scheme && u.Host == api.Host
 }
 
-// User looks a user up by id; nobody with that id is CodeNotFound.
+// User returns the user with that id. It returns CodeNotFound if there is none.
 func (c *Client) User(ctx context.Context, id string) (User, error) {
 	var u User
 	err := c.call(ctx, "look up a Slack user", func(ctx context.Context, api *slackgo.Client) error {
@@ -339,8 +345,8 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 	return u, err
 }
 
-// UserByEmail looks a user up by email; found is false where Slack knows nobody,
-// or nobody any more, by it.
+// UserByEmail returns the user with that email. found is false if Slack has no such
+// user, or no longer has one.
 func (c *Client) UserByEmail(ctx context.Context, email string) (u User, found bool, err error) {
 	err = c.call(ctx, "look up a Slack user by email", func(ctx context.Context, api *slackgo.Client) error {
 		r, err := api.GetUserByEmailContext(ctx, email)
@@ -355,8 +361,8 @@ func (c *Client) UserByEmail(ctx context.Context, email string) (u User, found b
 	return u, err == nil, err
 }
 
-// InChannel says whether a user is a member of a channel. It reads all pages of
-// the members until it meets the user.
+// InChannel reports whether a user is a member of a channel. It reads the pages of
+// members until it finds the user.
 func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, error) {
 	for cursor := ""; ; {
 		var members []string
@@ -382,12 +388,12 @@ func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, err
 	}
 }
 
-// FindPost looks for a post of ours by its metadata, in a channel's latest
-// thousand messages or, with threadTS, in a thread.
+// FindPost finds one of the app's posts by its metadata. It searches the channel's
+// latest thousand messages, or the thread if threadTS is not empty.
 func (c *Client) FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error) {
 	cursor := ""
 	for range maxHistoryPages {
-		messages, next, err := c.page(ctx, channel, threadTS, cursor)
+		messages, next, err := c.readPage(ctx, channel, threadTS, cursor)
 		if err != nil {
 			return "", false, err
 		}
@@ -405,7 +411,7 @@ func (c *Client) FindPost(ctx context.Context, channel, threadTS, requestID, pur
 	return "", false, nil
 }
 
-func (c *Client) page(ctx context.Context, channel, threadTS, cursor string) (messages []slackgo.Message, next string, err error) {
+func (c *Client) readPage(ctx context.Context, channel, threadTS, cursor string) (messages []slackgo.Message, next string, err error) {
 	err = c.call(ctx, "look for a message", func(ctx context.Context, api *slackgo.Client) error {
 		if threadTS != "" {
 			m, _, n, err := api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{
@@ -425,7 +431,7 @@ func (c *Client) page(ctx context.Context, channel, threadTS, cursor string) (me
 	return messages, next, err
 }
 
-// OpenDM returns the channel of direct messages to a user.
+// OpenDM returns the id of the direct message channel with a user.
 func (c *Client) OpenDM(ctx context.Context, user string) (channel string, err error) {
 	err = c.call(ctx, "open a direct message", func(ctx context.Context, api *slackgo.Client) error {
 		ch, _, _, err := api.OpenConversationContext(ctx, &slackgo.OpenConversationParameters{Users: []string{user}})

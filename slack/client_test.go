@@ -253,7 +253,7 @@ func TestRespondOnlyToSlack(t *testing.T) {
 	if got := s.count(); got != 2 {
 		t.Errorf("%d calls reached the server, want those of its own address", got)
 	}
-	if !s.client().mayRespond("https://hooks.slack.com/actions/T0TEAM/1/x") {
+	if !s.client().isResponseURL("https://hooks.slack.com/actions/T0TEAM/1/x") {
 		t.Error("Slack's own response URL is refused")
 	}
 }
@@ -318,7 +318,7 @@ func TestFullMember(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			u := member
 			tt.change(&u)
-			if got := u.FullMember(tt.team); got != tt.want {
+			if got := u.IsFullMember(tt.team); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -594,7 +594,7 @@ func TestRetryAfterOutlivesTheCall(t *testing.T) {
 	defer cancel()
 	c := s.client()
 	var failed []access.Code
-	c.Failed = func(err error) { failed = append(failed, access.CodeOf(err)) }
+	c.OnError = func(err error) { failed = append(failed, access.CodeOf(err)) }
 	for range 2 {
 		if _, err := c.User(ctx, "U0ALICE"); access.CodeOf(err) != access.CodeThrottled {
 			t.Errorf("got %v, want Throttled", err)

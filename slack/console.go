@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// executionARN is the ARN of an execution; the groups are its partition and
-// region. Names of machines and executions: letters, digits, "-", "_" and a few
-// more marks, none of which needs escaping in a fragment.
+// executionARN matches the ARN of an execution. The groups are its partition and
+// region. The names of the machine and the execution consist of letters, digits,
+// "-", "_" and a few marks, none of which needs escaping in a URL fragment.
 var executionARN = regexp.MustCompile(`^arn:(aws[a-z-]*):states:([a-z0-9-]+):[0-9]{12}:execution:[A-Za-z0-9_.+!@=-]{1,80}:[A-Za-z0-9_.+!@=-]{1,80}$`)
 
-// ConsoleURL is the page of the Step Functions console that shows an
-// execution; "" for what is not the ARN of one.
+// ConsoleURL returns the address of an execution in the Step Functions console. It
+// returns "" if arn is not the ARN of an execution.
 func ConsoleURL(arn string) string {
 	m := executionARN.FindStringSubmatch(arn)
 	if m == nil {

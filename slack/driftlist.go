@@ -11,37 +11,36 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// maxMessageJSON is how many characters all blocks of a message may have in
-// JSON: Slack refuses them from about 13,200 on (msg_blocks_too_long).
+// maxMessageJSON limits the blocks of a message, in characters of JSON. Slack
+// rejects blocks of about 13,200 characters or more (msg_blocks_too_long).
 const maxMessageJSON = 11_800
 
-// What parts of a drift message may take of that, in characters of JSON. The
-// findings get what the others leave.
+// Shares of maxMessageJSON that the parts of a drift message may use, in characters
+// of JSON. The findings get the rest.
 const (
-	maxUnreadJSON = 2000
-	maxNamesJSON  = 1000 // of accounts, or of groups
-	moreJSON      = 400  // "and N more", with its block
-	sectionJSON   = 160  // the frame of a block and of a group in it
-	maxWhy        = 200  // characters of why something was not read, or is exempt
+	maxUnreadJSON  = 2000
+	maxNamesJSON   = 1000 // of accounts, or of groups
+	moreJSON       = 400  // "and N more", with its block
+	sectionJSON    = 160  // overhead of a block and of a group in it
+	maxExplanation = 200  // characters of a reason why something was not read or is exempt
 )
 
-// lineTime is how a time stands in a line of a list.
+// lineTime is the format of a time within a line of a list.
 const lineTime = "2 Jan 2006 15:04 UTC"
 
-// jsonSize is how many characters v has in JSON.
+// jsonSize returns the number of characters of v in JSON.
 func jsonSize(v any) int { return utf8.RuneCount(encode(v)) }
 
-// findingSection are findings that have something in common, under a title of
-// our own; "" for none.
+// findingSection is a group of findings under one title. The title is the app's own
+// text, or "" for none.
 type findingSection struct {
 	title    string
 	findings []access.Finding
 }
 
-// findingBlocks lists the findings, grouped by account or group, one block for
-// each section, in at most room characters of JSON. What does not fit is
-// counted.
-func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, left int) {
+// findingBlocks lists the findings by account or group, one block per section, in at
+// most room characters of JSON. omitted counts the findings that do not fit.
+func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, omitted int) {
 	full := false
 	for i, s := range sections {
 		if len(s.findings) == 0 {
@@ -76,25 +75,25 @@ func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block,
 			}
 			b.current = append(b.current, line...)
 		}
-		left += len(s.findings) - shown
+		omitted += len(s.findings) - shown
 		if shown > 0 {
 			blocks = append(blocks, b.block(fmt.Sprintf("findings_%d", i)))
 		}
 	}
-	return blocks, left
+	return blocks, omitted
 }
 
-// placeOf names the account or the group of a target.
+// placeOf returns the name of a target's account or group.
 func placeOf(t access.Target) string {
 	if t.Kind == access.KindGroup {
-		return "Group " + named(t.GroupName, t.GroupID)
+		return "Group " + nameWithID(t.GroupName, t.GroupID)
 	}
-	return "Account " + named(t.AccountName, t.AccountID)
+	return "Account " + nameWithID(t.AccountName, t.AccountID)
 }
 
-// findingLine is one finding under its account or group. The name is in an
-// element of its own, in bold, so that nothing in it can be taken for what
-// stands behind it.
+// findingLine returns one finding, for the list under its account or group. The
+// user name has its own bold element, so that no part of it can pass for the text
+// that follows.
 func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 	user := cut(clean(f.UserName), maxName)
 	if user == "" {
@@ -102,19 +101,19 @@ func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 	}
 	rest := ""
 	if f.Kind != access.KindGroup {
-		rest += ": " + cut(first(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
+		rest += ": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
 	}
 	if !f.FirstSeen.IsZero() {
 		rest += ", seen since " + f.FirstSeen.UTC().Format(lineTime)
 	}
 	if s := f.Exemption; s != nil {
-		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxWhy)
+		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxExplanation)
 	}
 	return new(richText).strong("\n• " + user).text(rest).current
 }
 
-// lines lists texts, each on a line of its own, in at most room characters of
-// JSON, and counts the rest. The texts must be clean.
+// lines lists texts, one per line, in at most room characters of JSON, and counts
+// the rest. The texts must be clean.
 func (b *richText) lines(texts []string, room int) *richText {
 	all := ""
 	for i, t := range texts {
@@ -127,27 +126,26 @@ func (b *richText) lines(texts []string, room int) *richText {
 	return b.text(all)
 }
 
-// more counts what the list has no room for.
-func more(left int, link bool) slackgo.Block {
-	text := fmt.Sprintf("and %d more", left)
+// moreBlock says how many findings did not fit into the list.
+func moreBlock(omitted int, link bool) slackgo.Block {
+	text := fmt.Sprintf("and %d more", omitted)
 	if link {
 		text += ", in the execution"
 	}
 	return new(richText).strong(text).block("more")
 }
 
-// frame puts the findings between the other blocks of a message, as far as
-// there is room.
-func frame(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
-	blocks, left := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
-	if left > 0 {
-		blocks = append(blocks, more(left, link))
+// fitFindings puts as many findings as fit between the other blocks of a message.
+func fitFindings(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
+	blocks, omitted := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
+	if omitted > 0 {
+		blocks = append(blocks, moreBlock(omitted, link))
 	}
 	all := append([]slackgo.Block{}, before...)
 	return append(append(all, blocks...), after...)
 }
 
-// executionLink is the way to a run's execution; nil where there is none.
+// executionLink returns a link to a run's execution, or nil if it has none.
 func executionLink(arn string) []slackgo.Block {
 	url := ConsoleURL(arn)
 	if url == "" {

@@ -8,10 +8,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// DriftQuestionMessage asks whether a run that stopped may remove what it
-// found. It lists what nobody has answered yet. Once the question is over it says
-// who said what, without buttons and from the run's row alone: findings are not
-// looked at then.
+// DriftQuestionMessage asks whether a stopped run may remove what it found. It lists
+// the findings that nobody has answered yet. Once the question is closed, the
+// message has no buttons and shows all answers. It then comes from the run's row
+// alone and ignores findings.
 func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	if r.Guard == access.GuardGone {
 		return goneQuestion(r, findings)
@@ -22,22 +22,22 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	why.label("Would be removed").text(countText(n))
 	link := executionLink(r.ExecutionARN)
 	if r.Answer != nil {
-		answered(why, r.Answers, r.Answer)
+		writeAnswers(why, r.Answers, r.Answer)
 		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}, link...)
 		return m
 	}
-	whoCanAnswer(why, r)
+	writeRunApprovers(why, r)
 	why.text(" What nobody answers is left.")
-	answered(why, r.Answers, nil)
+	writeAnswers(why, r.Answers, nil)
 	before := []slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}
-	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove")).
+	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
 	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave", slackgo.StyleDefault, r.ID)))
-	m.Blocks = frame(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
+	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
 	return m
 }
 
-// unanswered are the findings that the run asks about and nobody has answered.
+// unanswered returns the findings that the run asks about and nobody has answered.
 func unanswered(r access.Run, findings []access.Finding) (waiting []access.Finding) {
 	for _, i := range r.Asked(findings) {
 		if r.AnswerAbout(i) == nil {
@@ -47,19 +47,21 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 	return waiting
 }
 
-// whoCanAnswer says it as it was when the run asked: the press decides.
-func whoCanAnswer(b *richText, r access.Run) {
+// writeRunApprovers lists the people who could answer when the run asked. The final
+// check happens when someone presses a button.
+func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Who can answer")
 	if len(r.Approvers) > 0 {
-		b.text(Some(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
+		b.text(ListNames(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
 	}
 	if n := r.Undecided; n > 0 {
 		b.text(fmt.Sprintf(" Nobody can answer for %d, because the policy names no approver. Add one to the policy, or remove this access by hand.", n))
 	}
 }
 
-// questionTitle says no more than is known: that somebody let a finding go does
-// not mean yet that it is removed; the run's report tells.
+// questionTitle returns the title of the question. An answer to remove a finding does
+// not mean that it is removed yet, so the title claims no removal. The run's report
+// covers removals.
 func questionTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
@@ -73,9 +75,9 @@ func questionTitle(r access.Run) string {
 
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
-		plain("Remove access?"),
-		plain("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
-		plain("Remove"), plain("Go back"),
+		plainText("Remove access?"),
+		plainText("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
+		plainText("Remove"), plainText("Go back"),
 	).WithStyle(slackgo.StyleDanger)
 }
 
@@ -86,8 +88,8 @@ func countText(n int) string {
 	return fmt.Sprintf("%d assignments or memberships", n)
 }
 
-// guardReason says in plain words why a run stopped. limit is how many findings
-// are removed without a person; 0 where that is not at hand.
+// guardReason explains in plain words why a run stopped. limit is how many findings a
+// run may remove without asking a person, or 0 if unknown.
 func guardReason(g access.Guard, limit int) string {
 	switch g {
 	case access.GuardTooMany:
@@ -104,9 +106,9 @@ func guardReason(g access.Guard, limit int) string {
 	}
 }
 
-// answered says what people said to a run's question, and where it ended without
-// them (end) that the time was over.
-func answered(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
+// writeAnswers lists the answers to a run's question. end is the answer that closed
+// the question. If it is an expiry, writeAnswers adds that the time is over.
+func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
 	if len(answers) > 0 || end != nil {
 		b.label("Answers")
 	}

@@ -9,9 +9,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// DriftReportMessage tells what a run found and what became of it. It is one
-// message however much there is: what has no room is counted, and is in the
-// execution.
+// DriftReportMessage says what a run found and what happened to each finding. It is
+// always one message. Findings that don't fit are counted; the execution has them.
 func DriftReportMessage(r access.DriftReport) Message {
 	o := outcomeOf(r)
 	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Text: o.title()}
@@ -19,16 +18,16 @@ func DriftReportMessage(r access.DriftReport) Message {
 		m.Text += " (" + strconv.Itoa(n) + ")"
 	}
 	before := []slackgo.Block{header(o.title()), o.summary()}
-	after := leftOut(r)
+	after := skippedBlocks(r)
 	link := executionLink(r.ExecutionARN)
-	m.Blocks = frame(before, o.sections(), append(after, link...), link != nil)
+	m.Blocks = fitFindings(before, o.sections(), append(after, link...), link != nil)
 	return m
 }
 
-// driftOutcome is a report with its findings by what became of them.
+// driftOutcome is a report with its findings sorted by result.
 type driftOutcome struct {
 	access.DriftReport
-	removing              bool // it was to remove, and nobody kept it from that
+	removing              bool // the run was meant to remove access, and nobody stopped it
 	removed, held, failed []access.Finding
 	outOfScope, exempt    []access.Finding
 	alreadyGone           []access.Finding
@@ -57,15 +56,15 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 			o.overLimit = append(o.overLimit, f)
 		case access.DriftNotAllowed:
 			o.notAllowed = append(o.notAllowed, f)
-		default: // nobody knows better: it counts as there
+		default: // without a known result, the access counts as still there
 			o.failed = append(o.failed, f)
 		}
 	}
 	return o
 }
 
-// title says the worst first. Its colour tells at a glance whether somebody has
-// to do something.
+// title returns the worst result. Its color shows at a glance whether someone must
+// act.
 func (o driftOutcome) title() string {
 	switch {
 	case len(o.failed) > 0:
@@ -93,13 +92,13 @@ func (o driftOutcome) title() string {
 	}
 }
 
-// What becomes of findings that are not removed.
+// Labels of the findings that the run did not remove.
 const (
-	leftOutOfScope = "Left, because the policy does not cover it any more"
-	wasGoneAlready = "Gone already: somebody else removed it"
-	leftExempt     = "Left for now, because of an exemption"
-	leftOverLimit  = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
-	leftNotAllowed = "Left, because removals are switched off, or no approver of the target said to remove it"
+	labelOutOfScope  = "Left, because the policy does not cover it any more"
+	labelAlreadyGone = "Gone already: somebody else removed it"
+	labelExempt      = "Left for now, because of an exemption"
+	labelOverLimit   = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
+	labelNotAllowed  = "Left, because removals are switched off, or no approver of the target said to remove it"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
@@ -121,11 +120,11 @@ func (o driftOutcome) summary() slackgo.Block {
 		if n := len(o.held); n > 0 {
 			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
 		}
-		for _, left := range []findingSection{
-			{leftOverLimit, o.overLimit}, {leftNotAllowed, o.notAllowed}, {leftExempt, o.exempt}, {wasGoneAlready, o.alreadyGone}, {leftOutOfScope, o.outOfScope},
+		for _, kept := range []findingSection{
+			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
 		} {
-			if n := len(left.findings); n > 0 {
-				b.label(left.title).text(strconv.Itoa(n))
+			if n := len(kept.findings); n > 0 {
+				b.label(kept.title).text(strconv.Itoa(n))
 			}
 		}
 	}
@@ -135,7 +134,7 @@ func (o driftOutcome) summary() slackgo.Block {
 		if end == nil {
 			end = new(access.RunAnswer)
 		}
-		answered(b, o.Answers, end)
+		writeAnswers(b, o.Answers, end)
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		b.newLine().text("This run only looks: nothing was removed.")
@@ -149,30 +148,30 @@ func (o driftOutcome) summary() slackgo.Block {
 	return b.label("Looked").time(o.At).block("run")
 }
 
-// sections are the findings by what became of them, the worst first.
+// sections returns the findings by result, the worst first.
 func (o driftOutcome) sections() []findingSection {
 	if !o.removing {
 		return []findingSection{{findings: o.Findings}}
 	}
 	return []findingSection{
 		{"Not seen to be gone", o.failed},
-		{leftOverLimit, o.overLimit},
-		{leftNotAllowed, o.notAllowed},
-		{leftExempt, o.exempt},
+		{labelOverLimit, o.overLimit},
+		{labelNotAllowed, o.notAllowed},
+		{labelExempt, o.exempt},
 		{"Left, because a request holds it by now", o.held},
 		{"Removed", o.removed},
-		{wasGoneAlready, o.alreadyGone},
-		{leftOutOfScope, o.outOfScope},
+		{labelAlreadyGone, o.alreadyGone},
+		{labelOutOfScope, o.outOfScope},
 	}
 }
 
-// leftOut is what the run did not look at, or does not touch.
-func leftOut(r access.DriftReport) []slackgo.Block {
+// skippedBlocks lists what the run could not check or never changes.
+func skippedBlocks(r access.DriftReport) []slackgo.Block {
 	var blocks []slackgo.Block
 	if len(r.Unread) > 0 {
 		var lines []string
 		for _, u := range r.Unread {
-			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxWhy))
+			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxExplanation))
 		}
 		blocks = append(blocks, new(richText).strong(fmt.Sprintf("Could not be looked at (%d)", len(lines))).
 			lines(lines, maxUnreadJSON).block("unread"))
@@ -180,17 +179,17 @@ func leftOut(r access.DriftReport) []slackgo.Block {
 	if len(r.Unmanageable) > 0 {
 		blocks = append(blocks, new(richText).
 			strong("Accounts in the policy that Identity Center does not let this account manage, so that nothing is looked for there").
-			lines(cleaned(r.Unmanageable), maxNamesJSON).block("unmanageable"))
+			lines(cleanNames(r.Unmanageable), maxNamesJSON).block("unmanageable"))
 	}
 	if len(r.Provisioned) > 0 {
 		blocks = append(blocks, new(richText).
 			strong("Groups whose members come from the identity provider (SCIM): they are left alone").
-			lines(cleaned(r.Provisioned), maxNamesJSON).block("provisioned"))
+			lines(cleanNames(r.Provisioned), maxNamesJSON).block("provisioned"))
 	}
 	return blocks
 }
 
-func cleaned(names []string) []string {
+func cleanNames(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
 		out[i] = cut(clean(n), maxName)

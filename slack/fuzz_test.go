@@ -30,7 +30,7 @@ func checkSubmission(t *testing.T, v *View) {
 	if errs != nil {
 		return
 	}
-	if !visible(s.Reason) || utf8.RuneCountInString(s.Reason) > access.MaxReasonLength || !printable(strings.ReplaceAll(s.Reason, "\n", "")) || s.Reason != cleanLines(s.Reason) {
+	if !isVisible(s.Reason) || utf8.RuneCountInString(s.Reason) > access.MaxReasonLength || !printable(strings.ReplaceAll(s.Reason, "\n", "")) || s.Reason != cleanLines(s.Reason) {
 		t.Errorf("the reason is %q", s.Reason)
 	}
 	if s.Duration < time.Second || s.Duration > maxDuration || s.Duration%time.Second != 0 {
@@ -138,7 +138,7 @@ func FuzzRequestMessage(f *testing.F) {
 			t.Error(p)
 		}
 		for id := range mentions(t, m) {
-			if !isID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
+			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
 				t.Errorf("mentions %q", id)
 			}
 		}
@@ -172,7 +172,7 @@ func FuzzUser(f *testing.F) {
 			t.Errorf("%s is read as %+v", text, u)
 		}
 		outsider := from.IsBot || from.IsRestricted || from.IsUltraRestricted || from.IsStranger || from.Deleted || from.IsInvitedUser
-		if u.FullMember("T1") && (outsider || from.TeamID != "T1" && from.Enterprise.EnterpriseID != "T1" && !slices.Contains(from.Enterprise.Teams, "T1")) || u.FullMember("") {
+		if u.IsFullMember("T1") && (outsider || from.TeamID != "T1" && from.Enterprise.EnterpriseID != "T1" && !slices.Contains(from.Enterprise.Teams, "T1")) || u.IsFullMember("") {
 			t.Errorf("%s is a member", text)
 		}
 	})

@@ -9,9 +9,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// goneQuestion asks whether the access of people who are gone from Identity
-// Center may be removed. findings are the access; once there is an answer they
-// are not looked at.
+// goneQuestion asks whether to remove the access of people who are gone from
+// Identity Center. findings is that access. Once the question is closed,
+// goneQuestion ignores findings.
 func goneQuestion(r access.Run, findings []access.Finding) Message {
 	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: goneTitle(r)}
 	why := new(richText).
@@ -19,21 +19,21 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		label("Would be removed").text(countText(r.Removals) + " of " + peopleText(r.People)).
 		label("Found").time(r.StartedAt)
 	if r.Answer != nil {
-		goneAnswer(why, r)
+		writeGoneAnswers(why, r)
 		m.Blocks = []slackgo.Block{header(m.Text), why.block("run")}
 		return m
 	}
-	whoCanAnswer(why, r)
+	writeRunApprovers(why, r)
 	why.text(" Until then, each access stays until its own end. After 24 hours we ask again.")
-	answered(why, r.Answers, nil)
-	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plain("Remove")).
+	writeAnswers(why, r.Answers, nil)
+	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
-		plain("Remove access?"),
-		plain("Of "+countText(r.Removals)+", this ends those in accounts and groups that you approve, of people who are still gone when we look them up once more. Anyone who comes back must request access again."),
-		plain("Remove"), plain("Go back"),
+		plainText("Remove access?"),
+		plainText("Of "+countText(r.Removals)+", this ends those in accounts and groups that you approve, of people who are still gone when we look them up once more. Anyone who comes back must request access again."),
+		plainText("Remove"), plainText("Go back"),
 	).WithStyle(slackgo.StyleDanger))
 	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Leave for 24 hours", slackgo.StyleDefault, r.ID))}
-	m.Blocks = frame([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, after, false)
+	m.Blocks = fitFindings([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, after, false)
 	return m
 }
 
@@ -42,7 +42,7 @@ func goneTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
 		return "🔴 " + of + " gone from IAM Identity Center: remove their access?"
-	case r.HasConsent() && !isLeft(r):
+	case r.HasConsent() && !isPartlyLeft(r):
 		return "🔵 Answered: access of " + of + " will be removed"
 	case r.HasConsent():
 		return "🔵 Answered: some access of " + of + " will be removed"
@@ -53,18 +53,18 @@ func goneTitle(r access.Run) string {
 	}
 }
 
-// isLeft reports whether some of the access that the question is about is left.
-func isLeft(r access.Run) bool {
+// isPartlyLeft reports whether some of the access in question is left in place.
+func isPartlyLeft(r access.Run) bool {
 	return r.Answer.Expired() || slices.ContainsFunc(r.Answers, func(a access.RunAnswer) bool { return !a.Remove })
 }
 
-func goneAnswer(b *richText, r access.Run) {
-	answered(b, r.Answers, r.Answer)
+func writeGoneAnswers(b *richText, r access.Run) {
+	writeAnswers(b, r.Answers, r.Answer)
 	b.newLine()
 	if r.HasConsent() {
 		b.text("What was released ends within minutes, except for people who are back. ")
 	}
-	if isLeft(r) {
+	if isPartlyLeft(r) {
 		b.text("We ask again about the rest within 24 hours.")
 	}
 }

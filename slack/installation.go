@@ -7,18 +7,18 @@ import (
 	slackgo "github.com/slack-go/slack"
 )
 
-// Installation is what a bot token belongs to and what it may do.
+// Installation describes the workspace of a bot token and what the token may do.
 type Installation struct {
-	TeamID       string // the workspace; of an app that an enterprise installed, maybe the enterprise
+	TeamID       string // the workspace; may be the enterprise if an enterprise installed the app
 	TeamName     string
-	EnterpriseID string // empty where the workspace belongs to none
+	EnterpriseID string // empty if the workspace belongs to no enterprise
 	BotID        string
-	// Scopes are what the token may do, as Slack lists them; empty where it
+	// Scopes are the token's scopes as Slack lists them. They are empty if Slack
 	// lists none.
 	Scopes []string
 }
 
-// Installation says what the client's token belongs to.
+// Installation returns the installation that the client's token belongs to.
 func (c *Client) Installation(ctx context.Context) (Installation, error) {
 	var in Installation
 	err := c.call(ctx, "look at the installation", func(ctx context.Context, api *slackgo.Client) error {
@@ -37,7 +37,7 @@ func (c *Client) Installation(ctx context.Context) (Installation, error) {
 	return in, err
 }
 
-// AppOf is the id of the app that a bot belongs to.
+// AppOf returns the id of the app that a bot belongs to.
 func (c *Client) AppOf(ctx context.Context, botID string) (appID string, err error) {
 	err = c.call(ctx, "look up the bot", func(ctx context.Context, api *slackgo.Client) error {
 		b, err := api.GetBotInfoContext(ctx, slackgo.GetBotInfoParameters{Bot: botID})
@@ -52,12 +52,12 @@ func (c *Client) AppOf(ctx context.Context, botID string) (appID string, err err
 // Channel is a conversation as the bot sees it.
 type Channel struct {
 	Name     string
-	Member   bool // the bot is
+	Member   bool // the bot is a member
 	Archived bool
 }
 
-// Channel looks a channel up. One that there is not, or that is private and the
-// bot is not in, is CodeMisconfigure.
+// Channel returns the channel with that id. It returns CodeMisconfigure if the
+// channel does not exist, or is private and the bot is not a member.
 func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 	var found Channel
 	err := c.call(ctx, "look up the channel", func(ctx context.Context, api *slackgo.Client) error {

@@ -9,38 +9,38 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Message is a post as a request's row determines it: the same row gives the
-// same message.
+// Message is a post. It depends on the request's row alone: the same row always
+// gives the same message.
 type Message struct {
-	// Text is what notifications and screen readers give out. It holds nothing
-	// that a user, or anybody who may name an account or a group, wrote.
+	// Text is for notifications and screen readers. It contains nothing that a
+	// user wrote, and no name of an account or group.
 	Text   string
 	Blocks []slackgo.Block
-	// EventType, RequestID and Purpose go into the post's metadata, by which
-	// FindPost finds it again. A caller who sends several of one kind (reminders)
-	// sets a Purpose of its own.
+	// EventType, RequestID and Purpose go into the post's metadata, which FindPost
+	// searches. A caller that sends several messages of one kind (reminders) must
+	// give each its own Purpose.
 	EventType string
 	RequestID string
 	Purpose   string
 }
 
-// Limits of ours, so that the longest names and texts leave a message within
-// Slack's: beside those of single blocks, which are documented, Slack refuses
-// blocks of more than about 13,000 characters in all.
+// Limits of this package. They keep a message with the longest names and texts within
+// Slack's limits. Slack documents its limits for single blocks, but also rejects
+// blocks of more than about 13,000 characters in total.
 const (
 	maxName    = 100 // of an account, a permission set or a group
-	maxMessage = 500 // of what AWS or the policy said
-	maxUnknown = 10  // approvers that Slack does not know, by email
+	maxMessage = 500 // of a message from AWS or the policy
+	maxUnknown = 10  // approvers who are not in Slack, listed by email
 )
 
-// RequestMessage is the message in the channel, in the state that the row is in.
-// Approve, Discard and Withdraw are on it while the request is open, End now
-// while the access is there; everybody sees the same buttons, and who may press
-// them is decided when they are.
+// RequestMessage returns the message in the channel, in the state that the row says.
+// It has the buttons Approve, Discard and Withdraw while the request is open, and End
+// now while the access exists. Everybody sees the same buttons; the app checks who
+// may use one when somebody presses it.
 func RequestMessage(r access.Request) Message {
 	s := stateOf(r)
-	m := message(PurposeAnnounce, r)
-	m.Text = fallback(s, r)
+	m := newMessage(PurposeAnnounce, r)
+	m.Text = fallbackText(s, r)
 	m.Blocks = append(m.Blocks, header(titles[s]))
 	if r.Requester.SecondaryDomain {
 		m.Blocks = append(m.Blocks, secondaryDomainWarning(r.Requester)...)
@@ -66,17 +66,18 @@ func RequestMessage(r access.Request) Message {
 	return m
 }
 
-func message(purpose string, r access.Request) Message {
+func newMessage(purpose string, r access.Request) Message {
 	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
 }
 
-// fallback is a message in a line. It holds ids only: digits, and a Slack id.
-func fallback(s state, r access.Request) string {
+// fallbackText returns a message as one line. Apart from its title, it contains ids
+// only: an account id of digits and a Slack id.
+func fallbackText(s state, r access.Request) string {
 	text := titles[s]
 	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
 		text += " (AWS account " + id + ")"
 	}
-	if isID(r.Requester.SlackID) {
+	if isSlackID(r.Requester.SlackID) {
 		text += ", for <@" + r.Requester.SlackID + ">"
 	}
 	return text
@@ -91,19 +92,19 @@ func isDigits(s string) bool {
 	return s != "" && len(s) <= 12
 }
 
-// header is a heading of our own words.
+// header returns a heading. The text must be the app's own.
 func header(text string) slackgo.Block {
 	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
 }
 
-// secondaryDomainWarning says which user the access is for. The release before
-// this one entered only the user's id.
+// secondaryDomainWarning says which user the access is for. Rows of the previous
+// release have only the user's id.
 func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	text := new(richText).
 		strong("Please check that this is the right person. ").
 		text("Nobody in Identity Center has the email address that Slack has. This access goes to a user who was found under a fallback domain:")
 	for _, line := range []struct{ label, value string }{
-		{"User in Identity Center", first(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
+		{"User in Identity Center", firstNonEmpty(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
 		{"Name", clean(p.FoundAs.DisplayName)},
 		{"Email", clean(p.FoundAs.Email)},
 	} {
@@ -114,42 +115,42 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
 }
 
-// details is who asks for what, and why.
+// details says who requests what, and why.
 func details(s state, r access.Request) slackgo.Block {
 	b := new(richText).label("Requester").person(r.Requester)
-	target(b, r.Target)
+	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
 	if s == stateActive {
 		b.label("Until").time(r.End)
 	}
 	if s == statePending {
-		approvers(b, r)
+		writeApprovers(b, r)
 	}
 	b.label("Reason").quote(r.Reason)
 	return b.block("request")
 }
 
-// rebuiltDetails is what is left to say of a request whose row was deleted.
+// rebuiltDetails says what is still known about a request after someone deleted its row.
 func rebuiltDetails(r access.Request) slackgo.Block {
 	b := new(richText)
 	b.strong("Somebody deleted this app's record of the request while the access was active. ").
 		text("Who requested and who approved it stands in the audit records. Please tell the people who run this app.")
-	target(b, r.Target)
-	b.label("User in Identity Center").text(cut(first(clean(r.Requester.PrincipalID), "unknown"), maxName))
+	writeTarget(b, r.Target)
+	b.label("User in Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
 	return b.block("request")
 }
 
-func target(b *richText, t access.Target) {
+func writeTarget(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
-		b.label("Group").text(cut(first(clean(t.GroupName), clean(t.GroupID)), maxName))
+		b.label("Group").text(cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName))
 		return
 	}
-	b.label("Account").text(named(t.AccountName, t.AccountID))
-	b.label("Permission set").text(cut(first(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
+	b.label("Account").text(nameWithID(t.AccountName, t.AccountID))
+	b.label("Permission set").text(cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
 }
 
-// named is a name with its id behind.
-func named(name, id string) string {
+// nameWithID returns a name followed by its id.
+func nameWithID(name, id string) string {
 	name, id = cut(clean(name), maxName), cut(clean(id), maxName)
 	switch {
 	case name == "":
@@ -161,7 +162,7 @@ func named(name, id string) string {
 	}
 }
 
-func approvers(b *richText, r access.Request) {
+func writeApprovers(b *richText, r access.Request) {
 	if len(r.Approvers) > 0 {
 		b.label("Who can approve").people(r.Approvers)
 	}
@@ -183,12 +184,13 @@ func approvers(b *richText, r access.Request) {
 	}
 }
 
-// footer is what has happened, and the way to the execution.
+// footer says what has happened and links to the execution. It returns nil if there
+// is nothing to say.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
-	decided(b, s, r)
+	writeDecision(b, s, r)
 	if s != statePending {
-		happened(b, s, r)
+		writeProgress(b, s, r)
 	}
 	if url := ConsoleURL(r.ExecutionARN); url != "" {
 		b.newLine().link(url, "Open the execution in the AWS console")
@@ -199,19 +201,19 @@ func footer(s state, r access.Request) slackgo.Block {
 	return b.block("footer")
 }
 
-// decided says how the request was decided, by whom and when.
-func decided(b *richText, s state, r access.Request) {
+// writeDecision says how the request was decided, by whom and when.
+func writeDecision(b *richText, s state, r access.Request) {
 	o := r.Outcome
 	switch {
 	case s == stateInterrupted:
-		b.text(interrupted)
+		b.text(interruptedText)
 		return
 	case o == nil:
 		return
 	}
 	switch o.Kind {
 	case access.OutcomeAutomatic:
-		b.text(automaticReason(o.Reason) + " Decided ").time(o.At)
+		b.text(automaticApprovalReason(o.Reason) + " Decided ").time(o.At)
 	case access.OutcomeApproved:
 		b.text("Approved by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeDenied:
@@ -221,32 +223,32 @@ func decided(b *richText, s state, r access.Request) {
 	case access.OutcomeExpired:
 		b.text("Nobody decided in time. Expired ").time(o.At)
 	default:
-		b.text(refusedReason(o.Reason) + " Decided ").time(o.At)
+		b.text(refusalReason(o.Reason) + " Decided ").time(o.At)
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
 }
 
-// happened says what came after a decision in favour.
-func happened(b *richText, s state, r access.Request) {
+// writeProgress says what happened after the request was approved.
+func writeProgress(b *richText, s state, r access.Request) {
 	switch s {
 	case stateEnding:
-		endedEarly(b.newLine(), r.EndRequest)
+		writeEarlyEnd(b.newLine(), r.EndRequest)
 	case stateStuck:
 		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
 	case stateEnded, stateKept, stateForeign:
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case stateFailed:
 		b.newLine()
-		failure(b, r)
+		writeFailure(b, r)
 	}
 }
 
-// clockMargin is how much earlier than its end a removal may be recorded
-// without being early: waits are whole seconds, and clocks differ.
+// clockMargin is how long before its end a removal may be recorded and still count as
+// on time. Waits are whole seconds, and clocks differ.
 const clockMargin = 5 * time.Second
 
-// endedEarly says who ended the access before its time, or why the app did.
-func endedEarly(b *richText, e *access.EndRequest) {
+// writeEarlyEnd says who ended the access early, or why the app did.
+func writeEarlyEnd(b *richText, e *access.EndRequest) {
 	if text := e.Reason.Text(); text != "" {
 		b.text(text + " ").time(e.At)
 		return
@@ -254,11 +256,11 @@ func endedEarly(b *richText, e *access.EndRequest) {
 	b.text("Ended early by ").person(e.By).text(", ").time(e.At)
 }
 
-func ended(b *richText, s state, r access.Request) {
+func writeEnd(b *richText, s state, r access.Request) {
 	b.newLine()
 	switch {
 	case r.EndRequest != nil:
-		endedEarly(b, r.EndRequest)
+		writeEarlyEnd(b, r.EndRequest)
 		b.newLine()
 	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
 		b.text("Taken back early, because something went wrong on the way.").newLine()
@@ -280,12 +282,12 @@ func ended(b *richText, s state, r access.Request) {
 	} else {
 		b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
 	}
-	// Identity Center ends no session with an assignment or a membership: who
-	// reads "gone" must not take that for more than it is.
+	// Identity Center ends no session when it removes an assignment or a membership.
+	// Say so, or readers take "gone" to mean that open sessions ended, too.
 	b.text(". Sessions that were already open go on until they end by themselves.")
 }
 
-func failure(b *richText, r access.Request) {
+func writeFailure(b *richText, r access.Request) {
 	code, why := access.CodeUnavailable, ""
 	if r.Failure != nil {
 		code, why = r.Failure.Code, cut(cleanLines(r.Failure.Message), maxMessage)
@@ -305,8 +307,8 @@ func buttons(elements ...slackgo.BlockElement) slackgo.Block {
 	return slackgo.NewActionBlock("actions", elements...)
 }
 
-// button carries the request's id and nothing else: what it does is looked up
-// when it is pressed.
+// button returns a button whose only value is the request's id. When somebody presses
+// it, the app looks up everything else.
 func button(action, text string, style slackgo.Style, requestID string) slackgo.BlockElement {
-	return slackgo.NewButtonBlockElement(action, requestID, plain(text)).WithStyle(style)
+	return slackgo.NewButtonBlockElement(action, requestID, plainText(text)).WithStyle(style)
 }

@@ -1,9 +1,9 @@
-// Package slack is everything that speaks Slack: the check of a request's
-// signature, the parsing of what Slack sends, the forms and messages that it
-// shows, and a client for its Web API.
+// Package slack contains everything that is specific to Slack. It verifies the
+// signatures of requests and parses them, builds the forms and messages, and has a
+// client for the Web API.
 //
-// What people typed goes into rich_text and plain_text elements only, where
-// Slack shows it as it is; there is no mrkdwn in this package's blocks.
+// Text that people typed goes only into rich_text and plain_text elements, which
+// Slack shows unchanged. The blocks of this package never contain mrkdwn.
 package slack
 
 import "sso-elevator/functions/access"
@@ -14,7 +14,7 @@ const (
 	CallbackGroup   = "request_for_group_membership"
 )
 
-// The slash commands that do the same as the shortcuts.
+// Slash commands that do the same as the shortcuts.
 const (
 	CommandAccount = "/access"
 	CommandGroup   = "/group-access"
@@ -28,7 +28,7 @@ const (
 	ActionEnd      = "end"
 )
 
-// Action ids of the buttons under a run's question. Their value is the run's id.
+// Action ids of the buttons of a run's question. Their value is the run's id.
 const (
 	ActionDriftRemove = "drift_remove"
 	ActionDriftLeave  = "drift_leave"
@@ -43,27 +43,27 @@ const (
 	ActionReason        = "reason"
 )
 
-// Purposes of messages: what a message's metadata says it is for.
+// Purposes of a request's messages, as their metadata names them.
 const (
 	PurposeAnnounce = "announce" // the message in the channel
-	PurposeRemind   = "remind"   // the approvers are asked again
-	PurposeGranted  = "granted"  // the access is there
-	PurposeOutcome  = "outcome"  // decided, without access
-	PurposeRevoked  = "revoked"  // the access is gone
-	PurposeFailed   = "failed"   // decided in favour, but there was no access
+	PurposeRemind   = "remind"   // reminds the approvers
+	PurposeGranted  = "granted"  // the access exists
+	PurposeOutcome  = "outcome"  // the request ended without an approval
+	PurposeRevoked  = "revoked"  // the access was removed
+	PurposeFailed   = "failed"   // the request was approved, but there was no access
 )
 
 // Purposes of a run's messages.
 const (
-	PurposeDriftQuestion = "drift_question" // may it remove what it found?
-	PurposeDriftReport   = "drift_report"   // what it found, and what became of it
+	PurposeDriftQuestion = "drift_question" // asks whether the run may remove its findings
+	PurposeDriftReport   = "drift_report"   // says what the run found and what happened to it
 )
 
-// EventType is the type of the metadata that every post carries.
+// EventType is the event type in the metadata of every post.
 const EventType = "sso_elevator"
 
-// KindOf says what a shortcut, a slash command or a form's callback id asks
-// for; ok is false for a name that is not ours.
+// KindOf returns the kind of access that a shortcut, a slash command or a form's
+// callback id requests. ok is false if the name is not one of this app.
 func KindOf(name string) (kind access.Kind, ok bool) {
 	switch name {
 	case CallbackAccount, CommandAccount:
@@ -75,7 +75,7 @@ func KindOf(name string) (kind access.Kind, ok bool) {
 	}
 }
 
-// callbackOf is the callback id of the form that asks for kind.
+// callbackOf returns the callback id of the form that requests kind.
 func callbackOf(kind access.Kind) string {
 	if kind == access.KindGroup {
 		return CallbackGroup

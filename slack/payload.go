@@ -8,100 +8,98 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Kind is what a request from Slack is about.
+// Kind is the kind of a request from Slack.
 type Kind string
 
 const (
-	KindShortcut   Kind = "shortcut"         // a global shortcut was chosen
-	KindCommand    Kind = "command"          // a slash command was typed
-	KindAction     Kind = "block_actions"    // a button was pressed, or a select changed
-	KindSuggestion Kind = "block_suggestion" // a select asks for options
-	KindSubmission Kind = "view_submission"  // a form was submitted
-	KindClosed     Kind = "view_closed"      // a form was closed
-	KindSSLCheck   Kind = "ssl_check"        // Slack only looks whether we are there
+	KindShortcut   Kind = "shortcut"         // somebody used a global shortcut
+	KindCommand    Kind = "command"          // somebody typed a slash command
+	KindAction     Kind = "block_actions"    // somebody pressed a button or changed a select
+	KindSuggestion Kind = "block_suggestion" // a select needs options
+	KindSubmission Kind = "view_submission"  // somebody submitted a form
+	KindClosed     Kind = "view_closed"      // somebody closed a form
+	KindSSLCheck   Kind = "ssl_check"        // Slack checks that the app answers
 )
 
-// Interaction is one request from Slack, as far as this system needs it.
-// Fields that a kind does not have are empty.
+// Interaction is one request from Slack, with the parts that this system needs. Fields
+// that a kind lacks are empty.
 type Interaction struct {
 	Kind         Kind
-	TeamID       string // workspace; empty where the app is installed in a whole enterprise
+	TeamID       string // workspace; empty if the app is installed for a whole enterprise
 	EnterpriseID string
 	AppID        string
 	UserID       string
-	UserTeamID   string // the user's own workspace, where Slack says it
-	TriggerID    string // opens one view, for three seconds
+	UserTeamID   string // the user's own workspace, if Slack names it
+	TriggerID    string // opens one view, within three seconds
 	ResponseURL  string
-	CallbackID   string // of the shortcut or the view
+	CallbackID   string // id of the shortcut or the view
 	Command      string // with its slash
 	Action       *Action
-	Query        string // what was typed into a select
+	Query        string // text typed into a select
 	View         *View
-	Channel      string // where the pressed message or the typed command is
+	Channel      string // channel of the message or of the slash command
 	MessageTS    string
 }
 
-// Action is the element that was used. SelectedOption is the value of the
-// option that was chosen, Value that of a button.
+// Action is the element that somebody used. SelectedOption is the value of the chosen
+// option of a select. Value is the value of a button.
 type Action struct {
 	ID, BlockID, Value, SelectedOption string
 }
 
-// View is the form as it was when the user did something in it.
+// View is the form at the time of the interaction.
 type View struct {
 	ID, Hash, CallbackID, PrivateMetadata string
 	State                                 FormState
 }
 
-// FormState is what is filled in: by block id, then by action id.
+// FormState holds the filled-in inputs by block id, then by action id.
 type FormState map[string]map[string]FieldValue
 
-// FieldValue is one filled-in input: Value of a text input, SelectedOption of
-// a select.
+// FieldValue is one filled-in input. Value is the text of a text input.
+// SelectedOption is the value of a select.
 type FieldValue struct {
 	Value          string
 	SelectedOption string
 }
 
-// Limits of what is parsed. Slack states those of values, metadata and ids; the
-// body's allows for a message with the longest reason, escaped twice.
+// Limits of the parser. Slack documents those of values, metadata and ids. The limit of
+// the body allows a message with the longest reason, escaped twice.
 const (
-	MaxBody     = 512 << 10 // bytes; a larger one is not Slack's
+	MaxBody     = 512 << 10 // bytes; Slack sends no larger body
 	maxFields   = 64        // form fields of a slash command; Slack sends about a dozen
 	maxID       = 255       // block_id, action_id, callback_id
 	maxValue    = 2000      // a button's value
 	maxMetadata = 3000      // private_metadata
 	maxText     = 4000      // a text input holds 3000; a select's value 150
 	maxURL      = 3000
-	maxBlocks   = 100 // of a view
-	// MaxQuery is how much of what is typed into a select is looked at, in
-	// characters; no name of an account or permission set is longer.
+	maxBlocks   = 100 // per view
+	// MaxQuery is how many characters of the text typed into a select are used. No
+	// name of an account or permission set is longer.
 	MaxQuery = 150
 )
 
-// Parse reads a request's body: an interactivity payload (form field
-// `payload`), a slash command, or Slack's ssl_check. The signature must have
-// been checked before.
+// Parse reads a request's body: an interactivity payload (form field `payload`), a
+// slash command, or Slack's ssl_check. The caller must check the signature first.
 //
-// Everything that is not exactly such a request gives CodeInvalid; the error
-// does not repeat any of the body.
+// Parse returns CodeInvalid for anything else. The error never quotes the body.
 func Parse(contentType string, body []byte) (Interaction, error) {
 	if len(body) > MaxBody {
 		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", MaxBody)
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
-		return Interaction{}, invalid("the content type is not that of a form")
+		return Interaction{}, invalidRequest("the content type is not that of a form")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return Interaction{}, invalid("the body is not a form")
+		return Interaction{}, invalidRequest("the body is not a form")
 	}
 	if len(form) > maxFields {
-		return Interaction{}, invalid("too many form fields")
+		return Interaction{}, invalidRequest("too many form fields")
 	}
 	for _, values := range form {
 		if len(values) != 1 {
-			return Interaction{}, invalid("a form field appears twice")
+			return Interaction{}, invalidRequest("a form field appears twice")
 		}
 	}
 	switch {
@@ -112,11 +110,11 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 	case form.Has("command"):
 		return parseCommand(form)
 	default:
-		return Interaction{}, invalid("neither a payload nor a command")
+		return Interaction{}, invalidRequest("neither a payload nor a command")
 	}
 }
 
-func invalid(why string) error {
+func invalidRequest(why string) error {
 	return access.Errorf(access.CodeInvalid, "parse Slack request: %s", why)
 }
 
@@ -135,7 +133,7 @@ func parseCommand(form url.Values) (Interaction, error) {
 	return in, in.check()
 }
 
-// payload is what Slack sends on an interaction, as far as it is needed.
+// payload is the JSON of an interaction, with the parts that this system needs.
 type payload struct {
 	Type       string   `json:"type"`
 	Team       identity `json:"team"`
@@ -160,7 +158,7 @@ type payload struct {
 
 	Actions []payloadAction `json:"actions"`
 
-	// Of a suggestion, which has no list of actions.
+	// Fields of a suggestion, which has no list of actions.
 	ActionID string `json:"action_id"`
 	BlockID  string `json:"block_id"`
 	Value    string `json:"value"`
@@ -206,8 +204,8 @@ type payloadView struct {
 func parsePayload(raw []byte) (Interaction, error) {
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
-		// The error of encoding/json quotes its input.
-		return Interaction{}, invalid("the payload is not JSON of the known form")
+		// Drop the error of encoding/json: it quotes the input.
+		return Interaction{}, invalidRequest("the payload is not JSON of the known form")
 	}
 	in := Interaction{
 		Kind:         Kind(p.Type),
@@ -219,8 +217,8 @@ func parsePayload(raw []byte) (Interaction, error) {
 		TriggerID:    p.TriggerID,
 		ResponseURL:  p.ResponseURL,
 		CallbackID:   p.CallbackID,
-		Channel:      first(p.Channel.ID, p.Container.Channel),
-		MessageTS:    first(p.Message.TS, p.Container.MessageTS),
+		Channel:      firstNonEmpty(p.Channel.ID, p.Container.Channel),
+		MessageTS:    firstNonEmpty(p.Message.TS, p.Container.MessageTS),
 	}
 	if p.View != nil {
 		in.View = p.View.view()
@@ -230,7 +228,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	case KindShortcut:
 	case KindAction:
 		if len(p.Actions) == 0 {
-			return Interaction{}, invalid("an action without an element")
+			return Interaction{}, invalidRequest("an action without an element")
 		}
 		a := p.Actions[0]
 		in.Action = &Action{ID: a.ActionID, BlockID: a.BlockID, Value: a.Value, SelectedOption: a.SelectedOption.value()}
@@ -239,10 +237,10 @@ func parsePayload(raw []byte) (Interaction, error) {
 		in.Query = head(clean(p.Value), MaxQuery)
 	case KindSubmission, KindClosed:
 		if in.View == nil {
-			return Interaction{}, invalid("a view's interaction without the view")
+			return Interaction{}, invalidRequest("a view's interaction without the view")
 		}
 	default:
-		return Interaction{}, invalid("an unknown kind of payload")
+		return Interaction{}, invalidRequest("an unknown kind of payload")
 	}
 	return in, in.check()
 }
@@ -258,24 +256,24 @@ func (p *payloadView) view() *View {
 	return v
 }
 
-// check holds what was read to what Slack sends: who and where must be there,
-// ids look like ids, nothing is longer than Slack lets it be.
+// check returns CodeInvalid for values that Slack never sends. User, app and workspace
+// must be set, ids must look like Slack's, and no value may exceed Slack's limits.
 func (in *Interaction) check() error {
 	switch {
 	case in.UserID == "" || in.AppID == "" || in.TeamID == "" && in.EnterpriseID == "":
-		return invalid("user, app or workspace is missing")
+		return invalidRequest("user, app or workspace is missing")
 	case in.TriggerID == "" && (in.Kind == KindShortcut || in.Kind == KindCommand):
-		return invalid("the trigger is missing")
+		return invalidRequest("the trigger is missing")
 	case in.CallbackID == "" && in.Kind == KindShortcut:
-		return invalid("the shortcut's callback is missing")
+		return invalidRequest("the shortcut's callback is missing")
 	case in.Action != nil && in.Action.ID == "":
-		return invalid("the action's id is missing")
+		return invalidRequest("the action's id is missing")
 	case in.View != nil && in.View.ID == "":
-		return invalid("the view's id is missing")
+		return invalidRequest("the view's id is missing")
 	}
 	for _, id := range []string{in.UserID, in.AppID, in.TeamID, in.EnterpriseID, in.UserTeamID, in.Channel} {
-		if id != "" && !isID(id) {
-			return invalid("an id that Slack does not give")
+		if id != "" && !isSlackID(id) {
+			return invalidRequest("an id that Slack does not give")
 		}
 	}
 	for _, f := range []struct {
@@ -285,25 +283,25 @@ func (in *Interaction) check() error {
 		{in.TriggerID, maxID}, {in.CallbackID, maxID}, {in.Command, maxID}, {in.MessageTS, maxID}, {in.ResponseURL, maxURL},
 	} {
 		if tooLong(f.text, f.max) {
-			return invalid("a field is too long")
+			return invalidRequest("a field is too long")
 		}
 	}
 	if a := in.Action; a != nil {
 		if tooLong(a.ID, maxID) || tooLong(a.BlockID, maxID) || tooLong(a.Value, maxValue) || tooLong(a.SelectedOption, maxID) {
-			return invalid("a field of the action is too long")
+			return invalidRequest("a field of the action is too long")
 		}
 	}
 	if v := in.View; v != nil {
 		if tooLong(v.ID, maxID) || tooLong(v.Hash, maxID) || tooLong(v.CallbackID, maxID) || tooLong(v.PrivateMetadata, maxMetadata) {
-			return invalid("a field of the view is too long")
+			return invalidRequest("a field of the view is too long")
 		}
 		if len(v.State) > maxBlocks {
-			return invalid("the view has too many blocks")
+			return invalidRequest("the view has too many blocks")
 		}
 		for _, actions := range v.State {
 			for _, f := range actions {
 				if tooLong(f.Value, maxText) || tooLong(f.SelectedOption, maxID) {
-					return invalid("an input is too long")
+					return invalidRequest("an input is too long")
 				}
 			}
 		}
@@ -311,8 +309,8 @@ func (in *Interaction) check() error {
 	return nil
 }
 
-// isID says whether s can be an id that Slack gives: capital letters and digits.
-func isID(s string) bool {
+// isSlackID reports whether s looks like one of Slack's ids: capital letters and digits.
+func isSlackID(s string) bool {
 	if s == "" || len(s) > 32 {
 		return false
 	}
@@ -324,7 +322,7 @@ func isID(s string) bool {
 	return true
 }
 
-func first(texts ...string) string {
+func firstNonEmpty(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t

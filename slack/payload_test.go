@@ -245,7 +245,7 @@ func FuzzParse(f *testing.F) {
 		if in.Kind == KindSSLCheck {
 			return
 		}
-		if !isID(in.UserID) || !isID(in.AppID) || !isID(in.TeamID) && !isID(in.EnterpriseID) {
+		if !isSlackID(in.UserID) || !isSlackID(in.AppID) || !isSlackID(in.TeamID) && !isSlackID(in.EnterpriseID) {
 			t.Errorf("user %q, app %q, team %q, enterprise %q", in.UserID, in.AppID, in.TeamID, in.EnterpriseID)
 		}
 		if utf8.RuneCountInString(in.Query) > 150 || in.Query != clean(in.Query) {

@@ -2,13 +2,14 @@ package slack
 
 import "sso-elevator/functions/access"
 
-// The words for the policy's reasons and for error codes, once for all messages.
+// This file holds the texts for the policy's reasons and for error codes. All messages
+// share them.
 
-// interrupted is for a request that ended before it was decided, or before its
-// access was there.
-const interrupted = "This request was interrupted. Please submit it again."
+// interruptedText is for a request that ended before its decision, or before its access
+// existed.
+const interruptedText = "This request was interrupted. Please submit it again."
 
-func automaticReason(reason string) string {
+func automaticApprovalReason(reason string) string {
 	switch access.Reason(reason) {
 	case access.ReasonSelfApproval:
 		return "Approved automatically: the policy lets the requester approve this."
@@ -17,12 +18,12 @@ func automaticReason(reason string) string {
 	}
 }
 
-// ManagementAccount is why nobody gets access to the management account, and
-// what they can do instead.
+// ManagementAccount is the text that explains why the app grants no access to the
+// management account, and what to request instead.
 const ManagementAccount = "This is the organization's management account. AWS lets only that account itself give access to it, and this app runs in another one. " +
 	"Please ask for a group that has access there, with " + CommandGroup + "."
 
-func refusedReason(reason string) string {
+func refusalReason(reason string) string {
 	switch reason {
 	case string(access.ReasonNoStatements):
 		return "The policy does not offer this access."
@@ -37,7 +38,7 @@ func refusedReason(reason string) string {
 	case string(access.CodeMisconfigure):
 		return "The app is not set up right. Please tell the people who run it."
 	case string(access.CodeExecutionGone):
-		return interrupted
+		return interruptedText
 	default:
 		return "The request could not be checked against the policy. Please try again."
 	}
@@ -60,7 +61,7 @@ func failureReason(code access.Code) string {
 	case access.CodeMisconfigure:
 		return "The app is not set up right. Please tell the people who run it."
 	case access.CodeExecutionGone:
-		return interrupted
+		return interruptedText
 	case access.CodeRowLost:
 		return "The access was never seen to exist."
 	default:

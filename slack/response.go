@@ -6,19 +6,19 @@ import (
 	slackgo "github.com/slack-go/slack"
 )
 
-// Option is one option of a select. Value is what comes back when it is chosen:
-// an account id, the ARN of a permission set, a group id.
+// Option is one option of a select. Slack returns Value when somebody chooses it. It is
+// an account id, the ARN of a permission set, or a group id.
 type Option struct{ Text, Value string }
 
-// option is o within Slack's limits. An option without a text shows its value.
+// option returns o within Slack's limits. An option without a text shows its value.
 func option(o Option) *slackgo.OptionBlockObject {
-	return slackgo.NewOptionBlockObject(o.Value, plain(cut(first(clean(o.Text), o.Value), maxOptionText)), nil)
+	return slackgo.NewOptionBlockObject(o.Value, plainText(cut(firstNonEmpty(clean(o.Text), o.Value), maxOptionText)), nil)
 }
 
-// OptionsResponse answers a block_suggestion. Slack takes no more than 100
-// options of 75 characters: the first hundred are given, longer texts end in
-// "…". An option whose value Slack would not take (empty, or more than 150
-// characters) is left out: cut, it would mean something else.
+// OptionsResponse answers a block_suggestion. Slack accepts at most 100 options of 75
+// characters. OptionsResponse drops further options and ends longer texts in "…". It
+// also drops an option whose value Slack rejects (empty, or longer than 150
+// characters), because a shortened value would mean something else.
 func OptionsResponse(options []Option) []byte {
 	shown := []*slackgo.OptionBlockObject{}
 	for _, o := range options {
@@ -30,20 +30,20 @@ func OptionsResponse(options []Option) []byte {
 		}
 		shown = append(shown, option(o))
 	}
-	// Not slackgo.OptionsResponse: it leaves an empty list out, which Slack
-	// shows as an error and not as "no results".
+	// Don't use slackgo.OptionsResponse. It omits an empty list, and Slack then shows
+	// an error instead of "no results".
 	return encode(struct {
 		Options []*slackgo.OptionBlockObject `json:"options"`
 	}{shown})
 }
 
-// FieldErrorsResponse answers a submission with errors, by block id; the form
-// stays open. They are shown without markup.
+// FieldErrorsResponse answers a submission with errors by block id. Slack shows them
+// without markup, and the form stays open.
 func FieldErrorsResponse(errors map[string]string) []byte {
 	return encode(slackgo.NewErrorsViewSubmissionResponse(errors))
 }
 
-// UpdateViewResponse answers a submission with another view in place of the form.
+// UpdateViewResponse answers a submission by replacing the form with another view.
 func UpdateViewResponse(view slackgo.ModalViewRequest) []byte {
 	return encode(slackgo.NewUpdateViewSubmissionResponse(&view))
 }
@@ -56,7 +56,7 @@ func ClearResponse() []byte {
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
-		// Values of this package's own types; only a defect gets here.
+		// The values have types of this package, so only a defect leads here.
 		panic("slack: encode response: " + err.Error())
 	}
 	return b

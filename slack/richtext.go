@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// richText builds one rich_text block. Its text elements are shown as they are:
-// no markup, no mention, no link and no emoji code in them means anything.
+// richText builds one rich_text block. Slack shows its text elements unchanged. Markup,
+// mentions, links and emoji codes in them have no effect.
 type richText struct {
 	done    []slackgo.RichTextElement
 	current []slackgo.RichTextSectionElement
@@ -17,7 +17,7 @@ type richText struct {
 
 var bold = &slackgo.RichTextSectionTextStyle{Bold: true}
 
-// text adds text; the empty one, which Slack refuses, is left out.
+// text adds text. It skips an empty text, which Slack rejects.
 func (b *richText) text(s string) *richText {
 	if s != "" {
 		b.current = append(b.current, slackgo.NewRichTextSectionTextElement(s, nil))
@@ -25,7 +25,7 @@ func (b *richText) text(s string) *richText {
 	return b
 }
 
-// label starts a line of its own: a name in bold, before its value.
+// label starts a new line with a name in bold. The value follows.
 func (b *richText) label(name string) *richText {
 	b.newLine()
 	b.current = append(b.current, slackgo.NewRichTextSectionTextElement(name+": ", bold))
@@ -38,7 +38,7 @@ func (b *richText) strong(s string) *richText {
 	return b
 }
 
-// newLine ends the line, if there is one.
+// newLine ends the current line, if any.
 func (b *richText) newLine() *richText {
 	if len(b.current) > 0 {
 		b.text("\n")
@@ -46,16 +46,16 @@ func (b *richText) newLine() *richText {
 	return b
 }
 
-// person mentions somebody. Who has no Slack id is named instead.
+// person mentions a person. It writes the name of a person without a Slack id.
 func (b *richText) person(p access.Person) *richText {
-	if isID(p.SlackID) {
+	if isSlackID(p.SlackID) {
 		b.current = append(b.current, slackgo.NewRichTextSectionUserElement(p.SlackID, nil))
 		return b
 	}
-	return b.text(first(clean(p.Name), clean(p.Email), "somebody"))
+	return b.text(firstNonEmpty(clean(p.Name), clean(p.Email), "somebody"))
 }
 
-// people mentions several.
+// people mentions several people.
 func (b *richText) people(list []access.Person) *richText {
 	for i, p := range list {
 		if i > 0 {
@@ -74,14 +74,14 @@ func (b *richText) time(t time.Time) *richText {
 	return b
 }
 
-// link adds a link; the address must be one that this package made.
+// link adds a link. The address must come from this package.
 func (b *richText) link(url, text string) *richText {
 	b.current = append(b.current, slackgo.NewRichTextSectionLinkElement(url, text, nil))
 	return b
 }
 
-// quote sets what somebody wrote apart from everything else, so that no line of
-// it can be taken for one of ours. Line breaks in it stay.
+// quote adds a text that a person wrote, as a quote. None of its lines can then pass for
+// text of the app. It keeps line breaks.
 func (b *richText) quote(s string) *richText {
 	s = cleanLines(s)
 	if s == "" {
@@ -102,7 +102,7 @@ func (b *richText) flush() {
 	}
 }
 
-// block is what was built, in a block with that id.
+// block returns everything built so far, as a block with that id.
 func (b *richText) block(id string) *slackgo.RichTextBlock {
 	b.flush()
 	return slackgo.NewRichTextBlock(id, b.done...)

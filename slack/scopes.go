@@ -1,15 +1,15 @@
 package slack
 
-// Scope is something that the app may do in Slack, as its manifest asks for it.
+// Scope is a permission in Slack that the app's manifest requests.
 type Scope struct {
 	Name    string
-	Methods string // of the Web API that need it, by space
+	Methods string // Web API methods that need the scope, separated by spaces
 	Reason  string
 }
 
-// Scopes are all that the app asks for. The methods are all that it and the
-// doctor call, but for those that need no scope; each names its scopes at
-// https://docs.slack.dev/reference/methods.
+// Scopes are all scopes that the app requests. Their methods are all methods that the
+// app and the doctor call, except methods that need no scope. The page of each method
+// at https://docs.slack.dev/reference/methods names its scopes.
 var Scopes = []Scope{
 	{"commands", "", "the shortcuts and the slash commands"},
 	{"chat:write", "chat.postMessage chat.postEphemeral chat.update", "messages, and changing them"},
@@ -23,14 +23,14 @@ var Scopes = []Scope{
 	{"im:write", "conversations.open", "direct messages"},
 }
 
-// BotName is the bot's name, of the characters that Slack permits in it (a-z, 0-9,
-// "-", "_" and "."): who invites it to a channel types that.
+// BotName is the bot's name. People type it to invite the bot to a channel. Slack allows
+// a-z, 0-9, "-", "_" and "." in it.
 const BotName = "aws-access"
 
-// BotScopes are the names of Scopes.
-var BotScopes = names(Scopes)
+// BotScopes lists the names of Scopes.
+var BotScopes = scopeNames(Scopes)
 
-func names(scopes []Scope) []string {
+func scopeNames(scopes []Scope) []string {
 	all := make([]string, len(scopes))
 	for i, s := range scopes {
 		all[i] = s.Name

@@ -11,24 +11,24 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// maxAge is how far a request's timestamp may be from now, both ways. Slack
+// maxAge is how far a request's timestamp may lie in the past or the future. Slack
 // recommends five minutes against replays.
 const maxAge = 5 * time.Minute
 
-// Verify checks that Slack signed body: timestamp and signature are the
-// headers X-Slack-Request-Timestamp and X-Slack-Signature, body is the raw
-// body. It accepts a signature by any of secrets, so that a secret can be
-// changed without an outage; empty ones are passed over. Digests are compared
-// in constant time.
+// Verify checks that Slack signed body, which must be the raw body. timestamp and
+// signature are the headers X-Slack-Request-Timestamp and X-Slack-Signature. Verify
+// accepts a signature by any of secrets, so that a secret can be rotated without an
+// outage. It ignores empty secrets and compares digests in constant time.
 //
-// A request that is not Slack's, or not recent, gives CodeRefused; no secret at
-// all gives CodeMisconfigured. No error says what was computed or received.
+// Verify returns CodeRefused if Slack did not sign the request or the request is not
+// recent. It returns CodeMisconfigure if there is no secret. No error contains the
+// computed or the received signature.
 func Verify(secrets []string, timestamp, signature string, body []byte, now time.Time) error {
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
 	if err != nil {
 		return access.Errorf(access.CodeRefused, "check signature: the timestamp is missing or not a number")
 	}
-	// Compared as numbers: a far-off timestamp must not overflow a Duration.
+	// Compare numbers, because a far-off timestamp would overflow a Duration.
 	if d := seconds - now.Unix(); seconds < 0 || d > int64(maxAge/time.Second) || d < -int64(maxAge/time.Second) {
 		return access.Errorf(access.CodeRefused, "check signature: the request is more than %s away from now", maxAge)
 	}

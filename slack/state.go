@@ -2,28 +2,30 @@ package slack
 
 import "sso-elevator/functions/access"
 
-// state is where a request stands, as its message in the channel shows it.
+// state is the state of a request that its message in the channel shows.
 type state string
 
 const (
-	statePending   state = "pending"   // waits for an approver
-	stateSettingUp state = "settingup" // decided in favour, the access is not there yet
+	statePending   state = "pending"   // no decision yet
+	stateSettingUp state = "settingup" // approved; the access does not exist yet
 	stateActive    state = "active"    // the access exists
-	stateEnding    state = "ending"    // somebody ended it; it is being removed
-	stateStuck     state = "stuck"     // the removal failed and is being retried
-	stateEnded     state = "ended"     // removed and verified
-	stateKept      state = "kept"      // ended, but another request holds the same access
-	stateForeign   state = "foreign"   // ended, but somebody gave the same access by other means
-	stateFailed    state = "failed"    // decided in favour, but there never was access
+	stateEnding    state = "ending"    // somebody ended the access; it is being removed
+	stateStuck     state = "stuck"     // the removal failed; the app retries
+	stateEnded     state = "ended"     // the access was removed and checked
+	stateKept      state = "kept"      // the request ended, but another request holds the same access
+	stateForeign   state = "foreign"   // the request ended, but somebody gave the same access outside this app
+	stateFailed    state = "failed"    // approved, but the access never existed
 	stateDenied    state = "denied"
 	stateWithdrawn state = "withdrawn"
 	stateExpired   state = "expired"
 	stateRefused   state = "refused"
-	// stateInterrupted: it ended without an outcome (access.Request.Interrupted).
+	// stateInterrupted is for requests that ended without an outcome. See
+	// access.Request.Interrupted.
 	stateInterrupted state = "interrupted"
 )
 
-// stateOf reads the state from the row alone. Green is only what is known to exist.
+// stateOf returns the state that the row says. A request is active (green) only if its
+// access is known to exist.
 func stateOf(r access.Request) state {
 	switch {
 	case r.Rebuilt != nil && r.RevokedAt.IsZero():
@@ -77,7 +79,7 @@ func stateOfGrant(r access.Request) state {
 	}
 }
 
-// titles are the messages' headings: the colour tells the state at a glance.
+// titles are the headings of the messages. The color shows the state at a glance.
 var titles = map[state]string{
 	statePending:     "🟡 Access request: waiting for approval",
 	stateSettingUp:   "🔵 Approved: access is being set up",

@@ -9,22 +9,21 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Submission is what a form asks for. Its target holds the ids that were
-// chosen, and the names where private_metadata had them; whether any of it
-// exists or may be asked for is not looked at here.
+// Submission is the request of a submitted form. Its target has the chosen ids, and the
+// names that private_metadata knows. Nothing here checks that the target exists or may
+// be requested.
 type Submission struct {
 	Target   access.Target
 	Duration time.Duration
 	Reason   string // trimmed, at most access.MaxReasonLength characters
 }
 
-// maxDuration is how much of a duration makes sense at all, so that seconds
-// never overflow; settings allow far less.
+// maxDuration is the longest duration that a form may contain. It prevents an overflow of
+// the seconds; settings allow far less.
 const maxDuration = 366 * 24 * time.Hour
 
-// Submission reads a submitted form. What is missing or makes no sense is told
-// by block id, in words for the person who filled it in; then the submission is
-// not to be used.
+// Submission reads a submitted form. If a field is missing or invalid, it returns error
+// texts for the user, by block id. The caller must then ignore the Submission.
 func (v *View) Submission() (Submission, map[string]string) {
 	errs := map[string]string{}
 	s := Submission{Target: v.target(errs)}
@@ -38,7 +37,7 @@ func (v *View) Submission() (Submission, map[string]string) {
 
 	s.Reason = cleanLines(v.State[BlockReason][ActionReason].Value)
 	switch {
-	case !visible(s.Reason):
+	case !isVisible(s.Reason):
 		errs[BlockReason] = "Please say what you need it for."
 	case tooLong(s.Reason, access.MaxReasonLength):
 		errs[BlockReason] = fmt.Sprintf("Please keep it to %d characters.", access.MaxReasonLength)
@@ -50,9 +49,9 @@ func (v *View) Submission() (Submission, map[string]string) {
 	return s, errs
 }
 
-// SelectedTarget is what the form's selects say now, whatever else is filled
-// in: the ids, with the names that private_metadata has for the same ids. A
-// permission set that was chosen for another account is left out.
+// SelectedTarget returns the target that is selected in the form now, even if other
+// fields are empty. It has the ids, and the names that private_metadata knows for the
+// same ids. It omits a permission set that was chosen for another account.
 func (v *View) SelectedTarget() access.Target {
 	return v.target(map[string]string{})
 }
@@ -91,8 +90,8 @@ func (v *View) target(errs map[string]string) access.Target {
 			t.PermissionSet = before.PermissionSet
 		}
 	case shown == "":
-		// The form was submitted as it was before the account was chosen, and
-		// Slack shows an error only under a block that is there.
+		// The user submitted the form as it was before they chose the account. Slack
+		// shows an error only under a block that exists.
 		errs[BlockAccount] = "Please choose the account again, then a permission set."
 	case stale != "" && shown != block:
 		errs[shown] = "The account has changed. Please choose the permission set again."
@@ -102,8 +101,8 @@ func (v *View) target(errs map[string]string) access.Target {
 	return t
 }
 
-// permissionSetBlock is the block id of the permission set's select as it was
-// shown, and what was chosen in it.
+// permissionSetBlock returns the block id of the permission set's select that the user
+// saw, and the value chosen in it.
 func (v *View) permissionSetBlock() (block, chosen string) {
 	for b, actions := range v.State {
 		if f, ok := actions[ActionPermissionSet]; ok {

@@ -9,7 +9,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 )
 
-// Limits of Slack's, in characters or items: https://docs.slack.dev/reference/block-kit
+// Slack's limits, in characters or items: https://docs.slack.dev/reference/block-kit
 const (
 	maxTitle       = 24   // a modal's title, submit and close
 	maxSection     = 3000 // a section's text
@@ -18,16 +18,15 @@ const (
 	maxOptions     = 100
 )
 
-// clean makes text that came from outside fit to be shown in one line: control
-// characters, line breaks among them, become spaces, and the characters that
-// turn the direction of the text around them are dropped, so that a name can
-// neither start a line of its own nor reorder what stands beside it. Hebrew
+// clean makes untrusted text safe to show in one line. It replaces control characters,
+// including line breaks, with spaces. It drops characters that change the direction of
+// text. A name can then neither start a new line nor reorder the text beside it. Hebrew
 // and Arabic letters stay. Invalid UTF-8 becomes U+FFFD.
 func clean(s string) string {
 	return strings.TrimSpace(cleanLine(s))
 }
 
-// cleanLines is clean for text of several lines: the line breaks stay.
+// cleanLines is like clean, but keeps line breaks.
 func cleanLines(s string) string {
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n")
 	for i, l := range lines {
@@ -49,19 +48,19 @@ func cleanLine(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// blank are letters and symbols that show nothing: the fillers of Hangul, and
-// Braille without a dot.
-const blank = "\u115F\u1160\u3164\uFFA0\u2800"
+// blankRunes are letters and symbols that show nothing: the Hangul fillers and the blank
+// Braille pattern.
+const blankRunes = "\u115F\u1160\u3164\uFFA0\u2800"
 
-// visible says whether anything of s can be seen: a letter, a digit, a mark of
-// punctuation or a symbol, and not only spaces, joiners and fillers.
-func visible(s string) bool {
+// isVisible reports whether s has a visible character: a letter, a digit, a punctuation
+// mark or a symbol. Spaces, joiners and fillers don't count.
+func isVisible(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}, r) && !strings.ContainsRune(blank, r)
+		return unicode.IsOneOf([]*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}, r) && !strings.ContainsRune(blankRunes, r)
 	})
 }
 
-// cut shortens s to at most n characters; what is cut ends in "…".
+// cut shortens s to at most n characters. A shortened text ends in "…".
 func cut(s string, n int) string {
 	if !tooLong(s, n) {
 		return s
@@ -69,7 +68,7 @@ func cut(s string, n int) string {
 	return strings.TrimRight(head(s, n-1), " ") + "…"
 }
 
-// head is at most the first n characters of s.
+// head returns at most the first n characters of s.
 func head(s string, n int) string {
 	if !tooLong(s, n) {
 		return s
@@ -81,17 +80,17 @@ func tooLong(s string, characters int) bool {
 	return len(s) > characters && utf8.RuneCountInString(s) > characters
 }
 
-// plain is a plain_text object in which :codes: stay as they are typed. Slack
-// refuses an empty one, so it shows a dash instead.
-func plain(s string) *slackgo.TextBlockObject {
+// plainText returns a plain_text object that shows emoji codes (":code:") as typed. It
+// shows a dash for an empty text, which Slack rejects.
+func plainText(s string) *slackgo.TextBlockObject {
 	if s == "" {
 		s = "–"
 	}
 	return slackgo.NewTextBlockObject(slackgo.PlainTextType, s, false, false)
 }
 
-// Some names the first ten, and counts the others.
-func Some(names []string) string {
+// ListNames returns the first ten names and the number of the others.
+func ListNames(names []string) string {
 	const most = 10
 	text := strings.Join(names[:min(len(names), most)], ", ")
 	if more := len(names) - most; more > 0 {

@@ -8,11 +8,11 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// ThreadMessage is a message in the thread under the request's own. It mentions
-// those who have to know: the approvers in a reminder, the requester elsewhere.
-// A purpose that is not one of ours gives the request's state in a line.
+// ThreadMessage returns a message for the thread under the request's message. A reminder
+// mentions the approvers; all others mention the requester. For an unknown purpose, it
+// returns the request's state in one line.
 func ThreadMessage(purpose string, r access.Request) Message {
-	m := message(purpose, r)
+	m := newMessage(purpose, r)
 	b := new(richText)
 	if purpose == PurposeRemind {
 		m.Text = "⏰ A request for access is still waiting for approval"
@@ -24,30 +24,29 @@ func ThreadMessage(purpose string, r access.Request) Message {
 			b.text(" It expires ").time(r.ExpiresAt).text(".")
 		}
 	} else {
-		m.Text = fallback(stateOf(r), r)
+		m.Text = fallbackText(stateOf(r), r)
 		b.text("Hi ").person(r.Requester).text(", ")
-		news(b, purpose, r)
+		writeUpdate(b, purpose, r)
 	}
 	m.Blocks = []slackgo.Block{b.block("message")}
 	return m
 }
 
-// DirectMessage tells the requester the same in a direct message, for those who
-// are not in the channel. It says what it is about, since nothing stands above
-// it, and has the requester's own buttons: Withdraw while the request is open,
-// End now while the access is there. Purpose "announce" says that the request
-// has come in.
+// DirectMessage returns the same message as a direct message, for requesters outside the
+// channel. Without a thread around it, it also names the target and the duration. It has
+// the requester's buttons: Withdraw while the request is open, End now while the access
+// exists. Purpose "announce" confirms the request.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
-	m := message(purpose, r)
+	m := newMessage(purpose, r)
 	m.Text = titles[s]
 	b := new(richText).text("Hi ").person(r.Requester).text(", ")
 	if purpose == PurposeAnnounce && s == statePending {
 		b.text("your request has gone to the approvers. You will hear from us here.")
 	} else {
-		news(b, purpose, r)
+		writeUpdate(b, purpose, r)
 	}
-	target(b, r.Target)
+	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
 	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
 	switch s {
@@ -59,32 +58,32 @@ func DirectMessage(purpose string, r access.Request) Message {
 	return m
 }
 
-// news is what the requester is told, in a sentence or two.
-func news(b *richText, purpose string, r access.Request) {
+// writeUpdate writes the requester's update, in a sentence or two.
+func writeUpdate(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
 	case s == stateInterrupted:
 		b.text("your request is closed. ")
-		decided(b, s, r)
+		writeDecision(b, s, r)
 	case purpose == PurposeGranted && s == stateActive:
 		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
 		b.text("your access was ready, and is being removed.")
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
 		b.text("your access was ready, and has ended since. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeRevoked && s == stateEnded:
 		b.text("your access has ended. ")
-		ended(b, s, r)
+		writeEnd(b, s, r)
 	case purpose == PurposeFailed, s == stateFailed:
 		b.text("sorry, the access could not be given. ")
-		failure(b, r)
+		writeFailure(b, r)
 	case purpose == PurposeOutcome && r.Outcome != nil:
 		b.text("your request is closed. ")
-		decided(b, s, r)
+		writeDecision(b, s, r)
 	default:
 		b.text(titles[s] + ".")
 	}

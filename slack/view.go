@@ -11,9 +11,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Block ids of the form. That of the permission set also names the account
-// that it belongs to: Slack keeps what is filled in under the same block id, so
-// another account needs another one.
+// Block ids of the form. The id of the permission set's block also contains the account
+// id. Slack keeps an input as long as its block id stays the same, so a new account
+// needs a new block id.
 const (
 	BlockAccount       = "account"
 	BlockPermissionSet = "permission_set"
@@ -22,8 +22,8 @@ const (
 	BlockReason        = "reason"
 )
 
-// permissionSetBlock is the block id of the permission set's select for an
-// account, "" where none is chosen yet.
+// permissionSetBlock returns the block id of the permission set's select for an account.
+// accountID is "" if no account is chosen yet.
 func permissionSetBlock(accountID string) string {
 	if accountID == "" {
 		return BlockPermissionSet
@@ -31,39 +31,39 @@ func permissionSetBlock(accountID string) string {
 	return BlockPermissionSet + "-" + cut(accountID, 32)
 }
 
-// Form is what the form shows.
+// Form is the content of the request form.
 type Form struct {
 	Kind access.Kind
-	// Chosen is what is chosen so far. It also goes into private_metadata,
-	// because what Slack sends when a select asks for options does not tell
-	// reliably what else is filled in.
+	// Chosen is the target chosen so far. It also goes into private_metadata. When a
+	// select asks for options, Slack does not reliably send the other inputs.
 	Chosen access.Target
-	// Durations are offered in this order; the first is chosen beforehand.
-	// More than 100, Slack's limit, are left off.
+	// Durations are offered in this order, with the first one preselected. Slack
+	// allows 100; further ones are dropped.
 	Durations []time.Duration
-	// Preview, shown above the submit button, says what will happen; "" for
-	// nothing. It is shown as it is, without markup.
+	// Preview says what will happen. It appears above the submit button, without
+	// markup; "" shows nothing.
 	Preview string
 }
 
-// LoadingView is opened at once, before anything is known: a trigger lives for
-// three seconds.
+// LoadingView returns a view that the app opens at once, before it looks anything up. A
+// trigger works for three seconds only.
 func LoadingView(kind access.Kind) slackgo.ModalViewRequest {
-	v := modal(titleOf(kind), slackgo.NewSectionBlock(plain("One moment, getting the form ready…"), nil, nil))
+	v := modal(titleOf(kind), slackgo.NewSectionBlock(plainText("One moment, getting the form ready…"), nil, nil))
 	v.CallbackID = callbackOf(kind)
 	return v
 }
 
-// NoticeView tells something; all that one can do is close it. Title (cut to
-// 24 characters) and text (cut to 3000) are shown without markup.
+// NoticeView returns a view that shows a notice and can only be closed. Slack shows title
+// (cut to 24 characters) and text (cut to 3000) without markup.
 func NoticeView(title, text string) slackgo.ModalViewRequest {
-	v := modal(title, slackgo.NewSectionBlock(plain(cut(cleanLines(text), maxSection)), nil, nil))
-	v.Close = plain("Close")
+	v := modal(title, slackgo.NewSectionBlock(plainText(cut(cleanLines(text), maxSection)), nil, nil))
+	v.Close = plainText("Close")
 	return v
 }
 
-// FormView is the form to ask for access. Without durations, which settings
-// rule out, it is a notice that says so: Slack takes no empty select.
+// FormView returns the form to request access. If there are no durations, it returns a
+// notice instead, because Slack rejects an empty select. The check of the settings
+// prevents that case.
 func FormView(f Form) slackgo.ModalViewRequest {
 	if len(f.Durations) == 0 {
 		return NoticeView(titleOf(f.Kind), "No durations are set up, so there is nothing to ask for yet. Please tell the people who run this app.")
@@ -81,19 +81,19 @@ func FormView(f Form) slackgo.ModalViewRequest {
 			externalSelect(BlockAccount, ActionAccount, "Account", "Choose an account",
 				f.Chosen.AccountName, f.Chosen.AccountID),
 			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", hint,
-				f.Chosen.PermissionSet, first(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
+				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
 	blocks = append(blocks, durationSelect(f.Durations), reasonInput())
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
-		section := slackgo.NewSectionBlock(plain(preview), nil, nil)
+		section := slackgo.NewSectionBlock(plainText(preview), nil, nil)
 		section.BlockID = "preview"
 		blocks = append(blocks, section)
 	}
 
 	v := modal(titleOf(f.Kind), blocks...)
 	v.CallbackID = callbackOf(f.Kind)
-	v.Submit = plain("Ask for access")
-	v.Close = plain("Cancel")
+	v.Submit = plainText("Ask for access")
+	v.Close = plainText("Cancel")
 	chosen := f.Chosen
 	chosen.Kind = f.Kind
 	v.PrivateMetadata = encodeChosen(chosen)
@@ -110,25 +110,25 @@ func titleOf(kind access.Kind) string {
 func modal(title string, blocks ...slackgo.Block) slackgo.ModalViewRequest {
 	return slackgo.ModalViewRequest{
 		Type:   slackgo.VTModal,
-		Title:  plain(cut(clean(title), maxTitle)),
+		Title:  plainText(cut(clean(title), maxTitle)),
 		Blocks: slackgo.Blocks{BlockSet: blocks},
 	}
 }
 
-// externalSelect is a select whose options come from the server as one types,
-// and that reports at once what is chosen.
+// externalSelect returns a select that loads its options from the app while somebody
+// types. It also reports a choice to the app at once.
 func externalSelect(block, action, label, placeholder, chosenName, chosenID string) slackgo.Block {
 	fromFirstCharacter := 0
 	s := &slackgo.SelectBlockElement{
 		Type:           slackgo.OptTypeExternal,
 		ActionID:       action,
-		Placeholder:    plain(placeholder),
+		Placeholder:    plainText(placeholder),
 		MinQueryLength: &fromFirstCharacter,
 	}
 	if chosenID != "" {
 		s.InitialOption = option(Option{Text: chosenName, Value: chosenID})
 	}
-	return slackgo.NewInputBlock(block, plain(label), nil, s).WithDispatchAction(true)
+	return slackgo.NewInputBlock(block, plainText(label), nil, s).WithDispatchAction(true)
 }
 
 func durationSelect(durations []time.Duration) slackgo.Block {
@@ -139,21 +139,21 @@ func durationSelect(durations []time.Duration) slackgo.Block {
 			Value: strconv.FormatInt(int64(d/time.Second), 10),
 		}))
 	}
-	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plain("For how long?"), ActionDuration, options...)
-	return slackgo.NewInputBlock(BlockDuration, plain("Duration"), nil, s.WithInitialOption(options[0]))
+	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plainText("For how long?"), ActionDuration, options...)
+	return slackgo.NewInputBlock(BlockDuration, plainText("Duration"), nil, s.WithInitialOption(options[0]))
 }
 
 func reasonInput() slackgo.Block {
-	input := slackgo.NewPlainTextInputBlockElement(plain("What do you need it for?"), ActionReason)
+	input := slackgo.NewPlainTextInputBlockElement(plainText("What do you need it for?"), ActionReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxReasonLength
-	hint := plain("The approvers read it, and it is kept in the audit record.")
-	return slackgo.NewInputBlock(BlockReason, plain("Reason"), hint, input)
+	hint := plainText("The approvers read it, and it is kept in the audit record.")
+	return slackgo.NewInputBlock(BlockReason, plainText("Reason"), hint, input)
 }
 
-// maxMetadataName is how much of a name private_metadata keeps: a group's may
-// have 1024 characters, and Slack takes 3000 in all. Cleaned, no character takes
-// more than two in JSON.
+// maxMetadataName is how many characters of a name private_metadata keeps. A group's name
+// may have 1024 characters, and Slack allows 3000 in total. After clean, a character
+// takes at most two in JSON.
 const maxMetadataName = 200
 
 func encodeChosen(t access.Target) string {
@@ -162,15 +162,15 @@ func encodeChosen(t access.Target) string {
 	t.GroupName = cut(clean(t.GroupName), maxMetadataName)
 	var b strings.Builder
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // <, > and & would take six characters each
+	e.SetEscapeHTML(false) // otherwise <, > and & take six characters each
 	if err := e.Encode(t); err != nil {
-		return "" // strings always encode
+		return "" // cannot happen: strings always encode
 	}
 	return strings.TrimSpace(b.String())
 }
 
-// Chosen is what private_metadata says was chosen before; only the kind, as the
-// callback id says it, where it says nothing.
+// Chosen returns the target that private_metadata says was chosen before. If it says
+// nothing, Chosen returns only the kind, from the callback id.
 func (v *View) Chosen() access.Target {
 	kind, _ := KindOf(v.CallbackID)
 	var t access.Target

@@ -141,7 +141,7 @@ func previewText(d access.Decision) string {
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		return "Will be asked to approve this: " + slack.Some(d.Approvers) + ". One of them is enough."
+		return "Will be asked to approve this: " + slack.ListNames(d.Approvers) + ". One of them is enough."
 	case access.ReasonNoApprovers:
 		return "This would be refused: the policy names nobody else who could approve it."
 	default:

@@ -77,7 +77,7 @@ type SigningSecrets interface {
 func Open(s Settings, p host.Process) (*Handler, error) {
 	secrets := clients.Secrets(p.AWS)
 	slack := clients.Slack(s.Slack, secrets)
-	slack.Failed = func(err error) {
+	slack.OnError = func(err error) {
 		if host.ErrorCode(err) == access.CodeMisconfigure {
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}

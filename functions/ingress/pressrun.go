@@ -70,7 +70,7 @@ func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Inte
 		h.showAnswer(ctx, log, run, asked.findings)
 		if run.Answer == nil {
 			return fmt.Sprintf("Your answer counts for the %d of %d that you approve. The others can be answered by: %s.",
-				len(mine), run.Removals, slack.Some(waiting)), nil
+				len(mine), run.Removals, slack.ListNames(waiting)), nil
 		}
 		return "", nil
 	}
@@ -139,7 +139,7 @@ func (q question) deciders(indexes []int) []string {
 func (q question) notYours(run access.Run, by access.Person, others []int) string {
 	who := "Nobody can: the policy names no approver for what is left."
 	if all := q.deciders(others); len(all) > 0 {
-		who = "These people can: " + slack.Some(all) + "."
+		who = "These people can: " + slack.ListNames(all) + "."
 	}
 	for _, i := range q.asked {
 		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.findings[i].Target) {

@@ -90,7 +90,7 @@ func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, 
 			absent[email] = "a guest"
 		case u.Bot:
 			absent[email] = "a bot"
-		case !u.FullMember(team) && !u.FullMember(enterprise):
+		case !u.IsFullMember(team) && !u.IsFullMember(enterprise):
 			absent[email] = "of another workspace"
 		case !u.EmailConfirmed:
 			absent[email] = "the address is not confirmed"

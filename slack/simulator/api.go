@@ -9,17 +9,19 @@ import (
 	"strings"
 )
 
-// maxBody is the largest body that is read, in bytes.
+// maxBody limits the bodies that the simulator reads, in bytes.
 const maxBody = 1 << 20
 
-// call is one call of a Web API method: its arguments, whichever way they came.
+// call is one call of a Web API method. Its arguments come from the query, a form or a
+// JSON body.
 type call struct {
 	w       *workspace
 	args    map[string]any
 	request *http.Request
 }
 
-// str is an argument as text; numbers and booleans come as text in forms.
+// str returns an argument as text. It converts numbers and booleans, because forms send
+// them as text, too.
 func (c *call) str(name string) string {
 	switch v := c.args[name].(type) {
 	case string:
@@ -37,11 +39,11 @@ func (c *call) str(name string) string {
 	return ""
 }
 
-// answer is a Web API answer without "ok".
+// answer is the answer of a Web API method, without "ok".
 type answer map[string]any
 
-// fail is a Web API error; problems go to response_metadata.messages.
-func fail(code string, problems ...string) answer {
+// errorAnswer returns a Web API error. problems go into response_metadata.messages.
+func errorAnswer(code string, problems ...string) answer {
 	a := answer{"error": code}
 	if len(problems) > 0 {
 		a["response_metadata"] = map[string]any{"messages": problems}
@@ -68,7 +70,7 @@ var methods = map[string]func(*call) answer{
 	"conversations.replies": conversationsReplies,
 }
 
-// API is the Web API, to be mounted at /api/.
+// API returns the handler of the Web API. Mount it at /api/.
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/{method}", s.serveMethod)
@@ -78,31 +80,31 @@ func (s *Server) API() http.Handler {
 
 func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
 	method := r.PathValue("method")
-	w, goOn := s.faults.inject(w, r, method)
-	if !goOn {
+	w, proceed := s.faults.inject(w, r, method)
+	if !proceed {
 		return
 	}
 	handler, ok := methods[method]
 	if !ok {
-		writeAnswer(w, fail("unknown_method"))
+		writeAnswer(w, errorAnswer("unknown_method"))
 		return
 	}
-	args, code := arguments(r)
+	args, code := parseArguments(r)
 	if code != "" {
-		writeAnswer(w, fail(code))
+		writeAnswer(w, errorAnswer(code))
 		return
 	}
 	switch token := tokenOf(r, args); token {
 	case "":
-		writeAnswer(w, fail("not_authed"))
+		writeAnswer(w, errorAnswer("not_authed"))
 		return
 	case s.ws.cfg.BotToken:
 	default:
-		writeAnswer(w, fail("invalid_auth"))
+		writeAnswer(w, errorAnswer("invalid_auth"))
 		return
 	}
 	s.ws.learnAPIURL(r.Host)
-	// What the token may do is in every answer's header,
+	// Every answer lists the token's scopes in a header:
 	// https://docs.slack.dev/authentication/tokens.
 	w.Header().Set("X-OAuth-Scopes", strings.Join(s.ws.cfg.Scopes, ","))
 	writeAnswer(w, handler(&call{w: s.ws, args: args, request: r}))
@@ -114,7 +116,7 @@ func writeAnswer(w http.ResponseWriter, a answer) {
 	writeJSON(w, http.StatusOK, a)
 }
 
-// tokenOf is the bearer token, else the argument "token".
+// tokenOf returns the bearer token, else the argument "token".
 func tokenOf(r *http.Request, args map[string]any) string {
 	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return t
@@ -122,8 +124,9 @@ func tokenOf(r *http.Request, args map[string]any) string {
 	return text(args["token"])
 }
 
-// arguments reads a query, a form or a JSON body.
-func arguments(r *http.Request) (map[string]any, string) {
+// parseArguments reads the query and a form or JSON body. It returns the Web API's error
+// code if it cannot.
+func parseArguments(r *http.Request) (map[string]any, string) {
 	args := map[string]any{}
 	put := func(values url.Values) {
 		for name := range values {
@@ -168,7 +171,7 @@ func authTest(c *call) answer {
 
 func botsInfo(c *call) answer {
 	if c.str("bot") != c.w.botID() {
-		return fail("bot_not_found")
+		return errorAnswer("bot_not_found")
 	}
 	return answer{"bot": map[string]any{
 		"id": c.w.botID(), "app_id": c.w.cfg.AppID, "user_id": c.w.botUser(), "name": c.w.cfg.AppName, "deleted": false, "updated": 0,

@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// content is what a message shows, checked. given says which parts the call
-// had at all.
-func (c *call) content(maximum int) (m message, given map[string]bool, bad answer) {
+// parseContent reads and checks the content of a message. given says which parts the
+// call contained. failure is nil if the content is valid.
+func (c *call) parseContent(maximum int) (m message, given map[string]bool, failure answer) {
 	given = map[string]bool{}
 	for _, name := range []string{"text", "blocks", "metadata"} {
 		_, given[name] = c.args[name]
 	}
 	m.Text = c.str("text")
 	if utf8.RuneCountInString(m.Text) > maximum {
-		return m, given, fail("msg_too_long")
+		return m, given, errorAnswer("msg_too_long")
 	}
 	if a := c.args["attachments"]; a != nil && a != "" && a != "[]" {
-		// Not a limit of Slack: the app uses blocks only, and a part that the
-		// page would leave out silently must not pass.
-		return m, given, fail("invalid_attachments", "[ERROR] this workspace does not show attachments")
+		// Slack allows attachments. The app uses only blocks, and the page does not
+		// show attachments, so reject them instead of dropping them silently.
+		return m, given, errorAnswer("invalid_attachments", "[ERROR] this workspace does not show attachments")
 	}
 	blocks := c.args["blocks"]
 	if s, ok := blocks.(string); ok && s != "" {
 		if json.Unmarshal([]byte(s), &blocks) != nil {
-			return m, given, fail("invalid_blocks_format")
+			return m, given, errorAnswer("invalid_blocks_format")
 		}
 	}
 	switch b := blocks.(type) {
@@ -34,27 +34,27 @@ func (c *call) content(maximum int) (m message, given map[string]bool, bad answe
 	case []any:
 		m.Blocks = b
 	default:
-		return m, given, fail("invalid_blocks_format")
+		return m, given, errorAnswer("invalid_blocks_format")
 	}
 	if problems := messageProblems(m.Blocks); len(problems) > 0 {
-		return m, given, fail("invalid_blocks", problems...)
+		return m, given, errorAnswer("invalid_blocks", problems...)
 	}
 	fillIDs(m.Blocks)
 	if given["metadata"] {
 		var ok bool
-		if m.Metadata, ok = metadata(c.args["metadata"]); !ok {
-			return m, given, fail("invalid_metadata_format")
+		if m.Metadata, ok = parseMetadata(c.args["metadata"]); !ok {
+			return m, given, errorAnswer("invalid_metadata_format")
 		}
 		if len(m.Metadata) > maxMetadata {
-			return m, given, fail("metadata_too_large")
+			return m, given, errorAnswer("metadata_too_large")
 		}
 	}
 	return m, given, nil
 }
 
-// metadata checks message metadata: an event type and a flat or nested payload.
-// An empty object is none.
-func metadata(raw any) (json.RawMessage, bool) {
+// parseMetadata checks message metadata: an event type and a flat or nested payload. An
+// empty object means no metadata.
+func parseMetadata(raw any) (json.RawMessage, bool) {
 	if s, ok := raw.(string); ok {
 		if json.Unmarshal([]byte(s), &raw) != nil {
 			return nil, false
@@ -78,18 +78,18 @@ func metadata(raw any) (json.RawMessage, bool) {
 func chatPostMessage(c *call) answer {
 	channel, code := c.w.resolveChannel(c.str("channel"))
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
-	m, _, bad := c.content(maxMessageText)
-	if bad != nil {
-		return bad
+	m, _, failure := c.parseContent(maxMessageText)
+	if failure != nil {
+		return failure
 	}
 	if m.Text == "" && len(m.Blocks) == 0 {
-		return fail("no_text")
+		return errorAnswer("no_text")
 	}
 	m.Channel, m.User, m.ThreadTS = channel, c.w.botUser(), c.str("thread_ts")
 	if parent, ok := c.w.find(channel, m.ThreadTS); !ok || parent.ThreadTS != "" {
-		m.ThreadTS = "" // Slack posts to the channel where there is no such thread
+		m.ThreadTS = "" // without such a thread, Slack posts to the channel
 	}
 	m = c.w.post(m)
 	return answer{"channel": channel, "ts": m.TS, "message": c.w.messagePayload(m, true)}
@@ -98,21 +98,21 @@ func chatPostMessage(c *call) answer {
 func chatPostEphemeral(c *call) answer {
 	channel, code := c.w.resolveChannel(c.str("channel"))
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
-	m, _, bad := c.content(maxMessageText)
-	if bad != nil {
-		return bad
+	m, _, failure := c.parseContent(maxMessageText)
+	if failure != nil {
+		return failure
 	}
 	if m.Text == "" && len(m.Blocks) == 0 {
-		return fail("no_text")
+		return errorAnswer("no_text")
 	}
 	p, ok := c.w.person(c.str("user"))
 	if !ok || p.Deleted {
-		return fail("user_not_found")
+		return errorAnswer("user_not_found")
 	}
-	if channel == c.w.cfg.ChannelID && !p.InChannel || channel != c.w.cfg.ChannelID && channel != im(p.SlackID) {
-		return fail("user_not_in_channel")
+	if channel == c.w.cfg.ChannelID && !p.InChannel || channel != c.w.cfg.ChannelID && channel != imChannel(p.SlackID) {
+		return errorAnswer("user_not_in_channel")
 	}
 	m.Channel, m.User, m.ThreadTS, m.EphemeralTo = channel, c.w.botUser(), c.str("thread_ts"), p.SlackID
 	m = c.w.post(m)
@@ -122,27 +122,27 @@ func chatPostEphemeral(c *call) answer {
 func chatUpdate(c *call) answer {
 	channel, code := c.w.resolveChannel(c.str("channel"))
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
 	old, ok := c.w.find(channel, c.str("ts"))
 	switch {
 	case !ok || old.EphemeralTo != "":
-		return fail("message_not_found")
+		return errorAnswer("message_not_found")
 	case old.User != c.w.botUser():
-		return fail("cant_update_message")
+		return errorAnswer("cant_update_message")
 	}
-	next, given, bad := c.content(maxUpdateText)
-	if bad != nil {
-		return bad
+	next, given, failure := c.parseContent(maxUpdateText)
+	if failure != nil {
+		return failure
 	}
 	if next.Text == "" && !given["blocks"] {
-		return fail("no_text")
+		return errorAnswer("no_text")
 	}
 	m, ok := c.w.edit(channel, old.TS, func(m *message) {
 		if given["text"] {
 			m.Text = next.Text
 		}
-		if given["blocks"] { // without them, the blocks that are there stay
+		if given["blocks"] { // if the call has no blocks, the message keeps its blocks
 			m.Blocks = next.Blocks
 		}
 		if given["metadata"] {
@@ -150,7 +150,7 @@ func chatUpdate(c *call) answer {
 		}
 	})
 	if !ok {
-		return fail("message_not_found")
+		return errorAnswer("message_not_found")
 	}
 	return answer{"channel": channel, "ts": m.TS, "text": m.Text, "message": c.w.messagePayload(m, true)}
 }
@@ -158,17 +158,17 @@ func chatUpdate(c *call) answer {
 func chatGetPermalink(c *call) answer {
 	channel := c.str("channel")
 	m, ok := c.w.find(channel, c.str("message_ts"))
-	if _, known := c.w.imPerson(channel); !known && channel != c.w.cfg.ChannelID {
-		return fail("channel_not_found")
+	if _, known := c.w.imOwner(channel); !known && channel != c.w.cfg.ChannelID {
+		return errorAnswer("channel_not_found")
 	}
 	if !ok {
-		return fail("message_not_found")
+		return errorAnswer("message_not_found")
 	}
 	link := "http://" + c.request.Host + "/archives/" + channel + "/p" + strings.ReplaceAll(m.TS, ".", "")
 	return answer{"channel": channel, "permalink": link}
 }
 
-// messagePayload is a message as Slack's answers and payloads carry it.
+// messagePayload returns a message as it appears in Slack's answers and payloads.
 func (w *workspace) messagePayload(m message, withMetadata bool) map[string]any {
 	p := map[string]any{"type": "message", "ts": m.TS, "user": m.User, "text": m.Text, "team": w.cfg.TeamID}
 	if m.User == w.botUser() {
@@ -192,13 +192,13 @@ func (w *workspace) messagePayload(m message, withMetadata bool) map[string]any 
 	return p
 }
 
-// serveResponseURL takes an answer to an interaction.
+// serveResponseURL accepts the app's answer to an interaction.
 func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
-	w, goOn := s.faults.inject(w, r, "response_url")
-	if !goOn {
+	w, proceed := s.faults.inject(w, r, "response_url")
+	if !proceed {
 		return
 	}
-	args, code := arguments(r)
+	args, code := parseArguments(r)
 	if code != "" {
 		writeJSON(w, http.StatusBadRequest, map[string]any{"ok": false, "error": code})
 		return
@@ -209,28 +209,28 @@ func (s *Server) serveResponseURL(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{w: s.ws, args: args, request: r}
-	if bad := c.respond(u); bad != nil {
-		bad["ok"] = false
-		writeJSON(w, http.StatusBadRequest, bad)
+	if failure := c.respond(u); failure != nil {
+		failure["ok"] = false
+		writeJSON(w, http.StatusBadRequest, failure)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html")
 	w.Write([]byte("ok"))
 }
 
-// respond carries out an answer to an interaction: a new message, by default
-// for its person only, or a change to the message it came from.
+// respond applies the app's answer to an interaction. The answer is a new message, by
+// default visible only to the person, or a change to the original message.
 func (c *call) respond(u responseURL) answer {
 	if c.args["delete_original"] == true {
 		c.w.edit(u.channel, u.ts, func(m *message) { m.Gone = true })
 		return nil
 	}
-	m, _, bad := c.content(maxMessageText)
-	if bad != nil {
-		return bad
+	m, _, failure := c.parseContent(maxMessageText)
+	if failure != nil {
+		return failure
 	}
 	if m.Text == "" && len(m.Blocks) == 0 {
-		return fail("no_text")
+		return errorAnswer("no_text")
 	}
 	if c.args["replace_original"] == true && u.ts != "" {
 		c.w.edit(u.channel, u.ts, func(old *message) { old.Text, old.Blocks = m.Text, m.Blocks })

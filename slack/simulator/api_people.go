@@ -15,7 +15,7 @@ func usersInfo(c *call) answer {
 			"deleted": false, "is_bot": true, "is_app_user": false,
 			"profile": map[string]any{"real_name": c.w.cfg.AppName, "bot_id": c.w.botID(), "api_app_id": c.w.cfg.AppID},
 		}}
-	case slackbot: // Slack itself calls its bot no bot
+	case slackbot: // Slack does not mark Slackbot as a bot
 		return answer{"user": map[string]any{
 			"id": id, "team_id": c.w.cfg.TeamID, "name": "slackbot", "real_name": "Slackbot",
 			"deleted": false, "is_bot": false, "is_app_user": false, "profile": map[string]any{"real_name": "Slackbot"},
@@ -23,7 +23,7 @@ func usersInfo(c *call) answer {
 	}
 	p, ok := c.w.person(id)
 	if !ok {
-		return fail("user_not_found")
+		return errorAnswer("user_not_found")
 	}
 	return answer{"user": c.w.userPayload(p)}
 }
@@ -31,7 +31,7 @@ func usersInfo(c *call) answer {
 func usersLookupByEmail(c *call) answer {
 	p, ok := c.w.personByEmail(strings.TrimSpace(c.str("email")))
 	if !ok {
-		return fail("users_not_found")
+		return errorAnswer("users_not_found")
 	}
 	return answer{"user": c.w.userPayload(p)}
 }
@@ -43,7 +43,7 @@ func (w *workspace) userPayload(p Person) map[string]any {
 	}
 	first, last, _ := strings.Cut(p.Name, " ")
 	payload := map[string]any{
-		"id": p.SlackID, "team_id": team, "name": handle(p), "real_name": p.Name, "deleted": p.Deleted,
+		"id": p.SlackID, "team_id": team, "name": userName(p), "real_name": p.Name, "deleted": p.Deleted,
 		"tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0,
 		"is_admin": false, "is_owner": false, "is_primary_owner": false,
 		"is_restricted": p.Guest, "is_ultra_restricted": false, "is_stranger": p.Stranger,
@@ -54,7 +54,7 @@ func (w *workspace) userPayload(p Person) map[string]any {
 			"email": p.Email, "title": p.Title, "team": team,
 		},
 	}
-	if !p.Stranger { // Slack says it of its own people only
+	if !p.Stranger { // Slack reports this only for the workspace's own people
 		payload["is_email_confirmed"] = !p.EmailUnconfirmed
 	}
 	return payload
@@ -62,11 +62,11 @@ func (w *workspace) userPayload(p Person) map[string]any {
 
 func conversationsInfo(c *call) answer {
 	id := c.str("channel")
-	if p, ok := c.w.imPerson(id); ok {
+	if p, ok := c.w.imOwner(id); ok {
 		return answer{"channel": map[string]any{"id": id, "is_im": true, "user": p.SlackID, "is_archived": false}}
 	}
 	if id != c.w.cfg.ChannelID {
-		return fail("channel_not_found")
+		return errorAnswer("channel_not_found")
 	}
 	return answer{"channel": map[string]any{
 		"id": id, "name": c.w.cfg.ChannelName, "is_channel": true, "is_private": false, "is_archived": false,
@@ -84,28 +84,27 @@ func conversationsMembers(c *call) answer {
 			}
 		}
 		members = append(members, c.w.botUser())
-	} else if p, ok := c.w.imPerson(channel); ok {
+	} else if p, ok := c.w.imOwner(channel); ok {
 		members = []string{p.SlackID, c.w.botUser()}
 	} else {
-		return fail("channel_not_found")
+		return errorAnswer("channel_not_found")
 	}
 	return paginate(c, "members", members, 1000, 100, membersPage)
 }
 
-// membersPage is how many members a page has at the most, whatever was asked
-// for: Slack says that fewer may come although there are more,
+// membersPage is the most members that a page contains, even if the call asks for more.
+// Slack says that a page may be short although more items follow:
 // https://docs.slack.dev/apis/web-api/pagination.
 const membersPage = 50
 
-// paginate answers one page, of at most as many items as the call's limit (preset
-// where it has none) and most say. A cursor is opaque to the app; Slack's are base64
-// as well.
+// paginate answers with one page. It contains at most the number of items that the call's
+// limit (preset by default) and most allow. Cursors are base64, as Slack's are.
 func paginate[T any](c *call, name string, all []T, maximum, preset, most int) answer {
 	limit, start := preset, 0
 	if s := c.str("limit"); s != "" && s != "0" {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1 || n > maximum {
-			return fail("invalid_limit")
+			return errorAnswer("invalid_limit")
 		}
 		limit = n
 	}
@@ -114,7 +113,7 @@ func paginate[T any](c *call, name string, all []T, maximum, preset, most int) a
 		n, found := strings.CutPrefix(string(b), "after:")
 		start, _ = strconv.Atoi(n)
 		if err != nil || !found || start < 1 || start > len(all) {
-			return fail("invalid_cursor")
+			return errorAnswer("invalid_cursor")
 		}
 	}
 	end := min(start+min(limit, most), len(all))
@@ -132,52 +131,52 @@ func paginate[T any](c *call, name string, all []T, maximum, preset, most int) a
 func conversationsOpen(c *call) answer {
 	users := strings.Split(c.str("users"), ",")
 	if id := c.str("channel"); id != "" {
-		p, ok := c.w.imPerson(id)
+		p, ok := c.w.imOwner(id)
 		if !ok {
-			return fail("channel_not_found")
+			return errorAnswer("channel_not_found")
 		}
 		users = []string{p.SlackID}
 	}
 	if len(users) > 1 || users[0] == "" {
-		return fail("users_list_not_supplied")
+		return errorAnswer("users_list_not_supplied")
 	}
 	p, ok := c.w.person(users[0])
 	switch {
 	case !ok:
-		return fail("user_not_found")
+		return errorAnswer("user_not_found")
 	case p.Deleted:
-		return fail("user_disabled")
+		return errorAnswer("user_disabled")
 	}
 	c.w.mu.Lock()
 	open := c.w.ims[p.SlackID]
 	c.w.ims[p.SlackID] = true
 	c.w.mu.Unlock()
-	a := answer{"channel": map[string]any{"id": im(p.SlackID), "is_im": true, "user": p.SlackID}}
+	a := answer{"channel": map[string]any{"id": imChannel(p.SlackID), "is_im": true, "user": p.SlackID}}
 	if open {
 		a["already_open"], a["no_op"] = true, true
 	}
 	return a
 }
 
-func conversationsHistory(c *call) answer { return c.messages(false) }
+func conversationsHistory(c *call) answer { return c.listMessages(false) }
 
-func conversationsReplies(c *call) answer { return c.messages(true) }
+func conversationsReplies(c *call) answer { return c.listMessages(true) }
 
-// messages answers a channel's messages, latest first, or a thread's, oldest
-// first with its parent in front.
-func (c *call) messages(thread bool) answer {
+// listMessages answers with a channel's messages, latest first, or with a thread's
+// messages, oldest first, starting with the parent.
+func (c *call) listMessages(thread bool) answer {
 	channel, parent := c.str("channel"), c.str("ts")
-	if _, ok := c.w.imPerson(channel); !ok && channel != c.w.cfg.ChannelID {
-		return fail("channel_not_found")
+	if _, ok := c.w.imOwner(channel); !ok && channel != c.w.cfg.ChannelID {
+		return errorAnswer("channel_not_found")
 	}
 	if thread {
 		if m, ok := c.w.find(channel, parent); !ok || m.ThreadTS != "" {
-			return fail("thread_not_found")
+			return errorAnswer("thread_not_found")
 		}
 	}
 	truthy := func(name string) bool { v := c.str(name); return v == "1" || v == "true" }
 	oldest, latest, inclusive := c.str("oldest"), c.str("latest"), truthy("inclusive")
-	list := c.w.list(func(m *message) bool {
+	list := c.w.selectMessages(func(m *message) bool {
 		if m.Channel != channel || m.EphemeralTo != "" {
 			return false
 		}
@@ -198,7 +197,7 @@ func (c *call) messages(thread bool) answer {
 	payloads := make([]map[string]any, 0, len(list))
 	for _, m := range list {
 		p := c.w.messagePayload(m, truthy("include_all_metadata"))
-		if replies := c.w.list(func(r *message) bool {
+		if replies := c.w.selectMessages(func(r *message) bool {
 			return r.Channel == channel && r.ThreadTS == m.TS && r.EphemeralTo == ""
 		}); len(replies) > 0 {
 			p["thread_ts"], p["reply_count"], p["latest_reply"] = m.TS, len(replies), replies[len(replies)-1].TS

@@ -201,7 +201,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	must(err)
 	same(t, "history has no ephemeral messages", len(h.Messages), 1)
 
-	var seen struct{ Messages []shown }
+	var seen struct{ Messages []shownMessage }
 	w.get("/sim/messages?person=U0BOB", &seen)
 	_, status := w.try("dismiss", map[string]any{"person": "U0ADA", "ts": seen.Messages[1].TS})
 	same(t, "Ada dismisses Bob's", status, 404)

@@ -3,18 +3,18 @@ package simulator
 func viewsOpen(c *call) answer {
 	spec, code, problems := checkView(c.args["view"])
 	if code != "" {
-		return fail(code, problems...)
+		return errorAnswer(code, problems...)
 	}
 	if c.str("trigger_id") == "" {
-		return fail("invalid_arguments", "[ERROR] missing required field: trigger_id")
+		return errorAnswer("invalid_arguments", "[ERROR] missing required field: trigger_id")
 	}
 	user, code := c.w.takeTrigger(c.str("trigger_id"))
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
 	v, code := c.w.openView(user, spec)
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
 	return answer{"view": c.w.viewPayload(v, true)}
 }
@@ -22,15 +22,15 @@ func viewsOpen(c *call) answer {
 func viewsUpdate(c *call) answer {
 	spec, code, problems := checkView(c.args["view"])
 	if code != "" {
-		return fail(code, problems...)
+		return errorAnswer(code, problems...)
 	}
 	id, external := c.str("view_id"), c.str("external_id")
 	if id == "" && external == "" {
-		return fail("invalid_arguments", "[ERROR] missing required field: view_id")
+		return errorAnswer("invalid_arguments", "[ERROR] missing required field: view_id")
 	}
 	v, code := c.w.updateView(id, external, c.str("hash"), spec)
 	if code != "" {
-		return fail(code)
+		return errorAnswer(code)
 	}
 	return answer{"view": c.w.viewPayload(v, true)}
 }

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Slack's documented limits, in characters and items (docs.slack.dev, reference
-// of Block Kit and of the Web API).
+// Limits that Slack documents, in characters and items. Source: docs.slack.dev, the
+// references of Block Kit and the Web API.
 const (
 	maxMessageBlocks   = 50
 	maxViewBlocks      = 100
@@ -37,16 +37,15 @@ const (
 	maxMetadata        = 8000 // bytes
 )
 
-// slackKnows are block types that Slack takes and this package does not look
-// into: the page draws them as unknown.
-var slackKnows = map[string]bool{
+// uncheckedBlocks are block types that Slack accepts and this package does not check.
+// The page draws them as unknown.
+var uncheckedBlocks = map[string]bool{
 	"image": true, "video": true, "file": true, "markdown": true, "table": true, "call": true,
 	"alert": true, "card": true, "carousel": true, "plan": true, "task_card": true, "context_actions": true,
 }
 
-// elementsUnchecked are elements that Slack takes and this package does not look
-// into.
-var elementsUnchecked = map[string]bool{
+// uncheckedElements are element types that Slack accepts and this package does not check.
+var uncheckedElements = map[string]bool{
 	"checkboxes": true, "radio_buttons": true, "overflow": true, "datepicker": true, "timepicker": true,
 	"datetimepicker": true, "users_select": true, "conversations_select": true, "channels_select": true,
 	"multi_static_select": true, "multi_external_select": true, "multi_users_select": true,
@@ -54,8 +53,8 @@ var elementsUnchecked = map[string]bool{
 	"file_input": true, "image": true, "workflow_button": true, "feedback_buttons": true, "icon_button": true,
 }
 
-// checker collects what is wrong, each with a JSON pointer, as Slack's
-// response_metadata.messages do.
+// checker collects problems. Each has a JSON pointer, as in Slack's
+// response_metadata.messages.
 type checker struct {
 	problems []string
 	modal    bool
@@ -65,14 +64,14 @@ func (c *checker) fail(pointer, format string, args ...any) {
 	c.problems = append(c.problems, fmt.Sprintf("[ERROR] "+format+" [json-pointer:%s]", append(args, pointer)...))
 }
 
-// messageProblems is what is wrong with a message's blocks.
+// messageProblems returns the problems of a message's blocks.
 func messageProblems(blocks []any) []string {
 	c := &checker{}
 	c.blocks("/blocks", blocks, maxMessageBlocks)
 	return c.problems
 }
 
-// viewProblems is what is wrong with a modal.
+// viewProblems returns the problems of a modal.
 func viewProblems(v map[string]any) []string {
 	c := &checker{modal: true}
 	if v["type"] != "modal" {
@@ -98,8 +97,8 @@ func viewProblems(v map[string]any) []string {
 	return c.problems
 }
 
-// optionsProblems is what is wrong with an answer to a block_suggestion, and the
-// options that it offers.
+// optionsProblems returns the options that an answer to a block_suggestion offers, and
+// the problems of that answer.
 func optionsProblems(answer map[string]any) (options []any, problems []string) {
 	c := &checker{}
 	list, hasOptions := answer["options"].([]any)
@@ -123,8 +122,7 @@ func (c *checker) length(pointer, s string, maximum int) {
 	}
 }
 
-// text checks a text object; kind is plain_text, or "" where mrkdwn is allowed
-// too.
+// text checks a text object. kind is "plain_text", or "" if mrkdwn is allowed, too.
 func (c *checker) text(pointer string, raw any, maximum int, kind string, required bool) {
 	if raw == nil {
 		if required {
@@ -212,7 +210,7 @@ func (c *checker) block(at string, b map[string]any) {
 			c.richText(fmt.Sprintf("%s/elements/%d", at, i), e)
 		}
 	default:
-		if !slackKnows[kind] {
+		if !uncheckedBlocks[kind] {
 			c.fail(at+"/type", "unsupported type: %s", kind)
 		}
 	}
@@ -234,7 +232,8 @@ func (c *checker) section(at string, b map[string]any) {
 	}
 }
 
-// list checks the length of a list that may not be empty; maximum 0: any.
+// list checks the length of a list, which must not be empty. A maximum of 0 means no
+// limit.
 func (c *checker) list(at string, raw any, maximum int) []any {
 	list, _ := raw.([]any)
 	switch {
@@ -276,9 +275,9 @@ func (c *checker) element(at string, raw any, where string) {
 		case hasOptions:
 			c.list(at+"/options", options, 0)
 			c.options(at+"/options", options)
-			c.initial(at, e, options)
+			c.initialOption(at, e, options)
 		default:
-			c.initial(at, e, c.groups(at+"/option_groups", groups))
+			c.initialOption(at, e, c.groups(at+"/option_groups", groups))
 		}
 	case "external_select":
 		c.text(at+"/placeholder", e["placeholder"], maxPlaceholder, "plain_text", false)
@@ -301,7 +300,7 @@ func (c *checker) element(at string, raw any, where string) {
 			c.fail(at+"/min_length", "must be from 0 to %d", maxInputLength)
 		}
 	default:
-		if !elementsUnchecked[kind] {
+		if !uncheckedElements[kind] {
 			c.fail(at+"/type", "unsupported type: %s", kind)
 		}
 	}
@@ -310,8 +309,8 @@ func (c *checker) element(at string, raw any, where string) {
 	}
 }
 
-// initial checks that a select starts with one of its own options.
-func (c *checker) initial(at string, e map[string]any, options []any) {
+// initialOption checks that a select's initial option is one of its options.
+func (c *checker) initialOption(at string, e map[string]any, options []any) {
 	initial, ok := e["initial_option"].(map[string]any)
 	if !ok {
 		return
@@ -332,7 +331,7 @@ func (c *checker) confirm(at string, raw any) {
 	c.text(at+"/deny", m["deny"], maxConfirmButton, "plain_text", true)
 }
 
-// options checks option objects; there may be none, as in an answer without hits.
+// options checks option objects. The list may be empty, as in an answer without hits.
 func (c *checker) options(at string, options []any) {
 	if len(options) > maxOptions {
 		c.fail(at, "no more than %d items allowed, has %d", maxOptions, len(options))
@@ -353,7 +352,7 @@ func (c *checker) options(at string, options []any) {
 	}
 }
 
-// groups checks option groups and returns all their options.
+// groups checks option groups and returns all of their options.
 func (c *checker) groups(at string, groups []any) []any {
 	var all []any
 	for i, raw := range c.list(at, groups, maxOptions) {
@@ -367,7 +366,7 @@ func (c *checker) groups(at string, groups []any) []any {
 	return all
 }
 
-// richElements are the inline elements of rich text that Slack documents.
+// richElements are the inline elements that Slack documents for rich text.
 var richElements = map[string]bool{
 	"text": true, "link": true, "user": true, "usergroup": true, "channel": true, "emoji": true,
 	"broadcast": true, "date": true, "color": true,
@@ -413,8 +412,7 @@ func (c *checker) richText(at string, raw any) {
 	}
 }
 
-// fillIDs gives every block and element an id where the app gave none, as Slack
-// does.
+// fillIDs gives an id to each block and element that has none, as Slack does.
 func fillIDs(blocks []any) {
 	for _, raw := range blocks {
 		b, ok := raw.(map[string]any)
@@ -424,7 +422,7 @@ func fillIDs(blocks []any) {
 		if text(b["block_id"]) == "" {
 			b["block_id"] = randomID("", 5)
 		}
-		for _, f := range fields([]any{b}) {
+		for _, f := range interactiveFields([]any{b}) {
 			if f.ActionID == "" {
 				f.Element["action_id"] = randomID("", 5)
 			}

@@ -7,57 +7,59 @@ import (
 	"time"
 )
 
-// Config is what a workspace is made of. TeamID, AppID, BotToken, SigningSecret
-// and ChannelID are required.
+// Config describes a workspace. TeamID, AppID, BotToken, SigningSecret and ChannelID
+// are required.
 type Config struct {
 	TeamID        string // T…
 	AppID         string // A…
 	BotToken      string // the only token that the Web API accepts
-	SigningSecret string // signs what goes to RequestURL
+	SigningSecret string // signs the requests to RequestURL
 	ChannelID     string // C…, the channel that the app posts to
 	ChannelName   string // without "#"; default access-requests
 	TeamName      string // default Example Corp
 	AppName       string // default SSO Elevator
-	// Scopes are what the token is said to be good for; no call is refused for
-	// want of one.
+	// Scopes are the scopes that the Web API reports for the token. A missing scope
+	// makes no call fail.
 	Scopes []string
 
 	People []Person
 
-	// RequestURL is where shortcuts, commands, presses and forms are posted.
+	// RequestURL is the address of the app. It receives shortcuts, commands, presses
+	// and forms.
 	RequestURL string
-	// APIURL is the address under which the app reaches API, as
-	// "http://127.0.0.1:8080/api/"; response URLs lie under it. Empty: the
-	// host of the app's latest call.
+	// APIURL is the address at which the app reaches API, such as
+	// "http://127.0.0.1:8080/api/". Response URLs start with it. If it is empty,
+	// they use the host of the app's latest call.
 	APIURL string
 
-	// Commands and Shortcuts are what the page offers; by default the ones
-	// that ask for access to an account and for membership in a group.
+	// Commands and Shortcuts are those that the page offers. By default, they request
+	// access to an account and membership in a group.
 	Commands  []Command
 	Shortcuts []Shortcut
 
-	// Truth reads what the panel beside the workspace shows; nil: the panel
-	// says that there is nothing to look at.
+	// Truth reads the state for the panel beside the workspace. If it is nil, the panel
+	// says that it has nothing to show.
 	Truth func(context.Context) (Truth, error)
 
-	// Now is the clock of timestamps, trigger ids and response URLs; default
+	// Now is the clock for timestamps, trigger ids and response URLs. The default is
 	// time.Now.
 	Now func() time.Time
 }
 
-// Person is a member of the workspace, or somebody else whom it knows.
+// Person is a member of the workspace, or another person that the workspace knows.
 type Person struct {
 	SlackID string // U…
 	Name    string
 	Email   string
 	Title   string
-	TeamID  string // empty: the workspace's own
+	TeamID  string // empty means the workspace's own
 
 	InChannel bool
 	Guest     bool // a single-channel or multi-channel guest
-	Deleted   bool // deactivated: known to users.info, not to users.lookupByEmail
-	Stranger  bool // from another workspace, seen through a shared channel
-	// EmailUnconfirmed: the person has not confirmed their address to Slack.
+	Deleted   bool // deactivated; users.info finds the person, users.lookupByEmail does not
+	Stranger  bool // from another workspace, visible through a shared channel
+	// EmailUnconfirmed reports whether the person still has to confirm their address to
+	// Slack.
 	EmailUnconfirmed bool
 }
 
@@ -73,7 +75,8 @@ type Shortcut struct {
 	CallbackID string `json:"callback_id"`
 }
 
-// checkAndSetDefaults names everything that is missing in one error.
+// checkAndSetDefaults fills in the defaults. It returns an error that names all missing
+// fields, or the first person with an empty or repeated Slack id.
 func (c *Config) checkAndSetDefaults() error {
 	var missing []string
 	for _, f := range []struct{ name, value string }{

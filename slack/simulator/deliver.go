@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// answerWithin is how long Slack waits for an app.
+// answerWithin is how long Slack waits for an app's answer.
 const answerWithin = 3 * time.Second
 
-// maxDeliveries is how many deliveries are remembered.
+// maxDeliveries is how many deliveries the log keeps.
 const maxDeliveries = 1000
 
-// delivery is one request that was sent to the app, and its answer.
+// delivery is one request to the app, and the app's answer.
 type delivery struct {
-	N         int       `json:"n"` // from 1
+	N         int       `json:"n"` // number, from 1
 	Kind      string    `json:"kind"`
 	Person    string    `json:"person"`
 	At        time.Time `json:"at"`
@@ -32,7 +32,7 @@ type delivery struct {
 	Timestamp string    `json:"timestamp"`
 	Signature string    `json:"signature"`
 	Body      string    `json:"body"`
-	Status    int       `json:"status"` // 0: no answer
+	Status    int       `json:"status"` // 0 if there was no answer
 	Answer    string    `json:"answer"`
 	Millis    int64     `json:"millis"`
 	Error     string    `json:"error,omitempty"` // timeout, unreachable, status_500, …
@@ -56,8 +56,8 @@ func (l *deliveryLog) add(d delivery) delivery {
 	return d
 }
 
-// after is the deliveries after the n-th.
-func (l *deliveryLog) after(n int) []delivery {
+// listAfter returns the deliveries after number n.
+func (l *deliveryLog) listAfter(n int) []delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := []delivery{}
@@ -70,7 +70,7 @@ func (l *deliveryLog) after(n int) []delivery {
 }
 
 func (l *deliveryLog) get(n int) (delivery, bool) {
-	for _, d := range l.after(n - 1) {
+	for _, d := range l.listAfter(n - 1) {
 		if d.N == n {
 			return d, true
 		}
@@ -78,14 +78,14 @@ func (l *deliveryLog) get(n int) (delivery, bool) {
 	return delivery{}, false
 }
 
-// sign is Slack's signature, version v0, of a body at a timestamp.
+// sign returns Slack's signature (version v0) of a body and a timestamp.
 func sign(secret, timestamp, body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte("v0:" + timestamp + ":" + body))
 	return "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// deliver sends a form to the app, signed, and waits 3 s for the answer.
+// deliver signs a form, sends it to the app and waits at most 3 s for the answer.
 func (s *Server) deliver(ctx context.Context, kind, person string, form url.Values) delivery {
 	d := delivery{Kind: kind, Person: person, Body: form.Encode()}
 	d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
@@ -93,7 +93,7 @@ func (s *Server) deliver(ctx context.Context, kind, person string, form url.Valu
 	return s.send(ctx, d)
 }
 
-// deliverPayload is deliver for everything but slash commands.
+// deliverPayload delivers an interaction payload. Only slash commands have no payload.
 func (s *Server) deliverPayload(ctx context.Context, person string, payload map[string]any) delivery {
 	b, err := json.Marshal(payload)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *Server) deliverPayload(ctx context.Context, person string, payload map[
 }
 
 func (s *Server) send(ctx context.Context, d delivery) delivery {
-	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.requestURL()
+	d.At, d.URL = s.ws.cfg.Now().UTC(), s.ws.cfg.RequestURL
 	d.Status, d.Answer, d.Error = 0, "", ""
 	if f, ok := s.faults.take("request", ""); ok {
 		if sleep(ctx, time.Duration(f.Delay)); f.Error != "" {
@@ -111,14 +111,14 @@ func (s *Server) send(ctx context.Context, d delivery) delivery {
 			return s.log.add(d)
 		}
 	}
-	began := time.Now() // a wait in the real world, whatever the workspace's clock
+	start := time.Now() // real time, because the workspace's clock may be fake
 	d.Status, d.Answer, d.Error = s.exchange(ctx, d)
-	d.Millis = time.Since(began).Milliseconds()
+	d.Millis = time.Since(start).Milliseconds()
 	return s.log.add(d)
 }
 
 func (s *Server) exchange(ctx context.Context, d delivery) (status int, answer, problem string) {
-	// The app gets its 3 s also when the browser does not wait that long.
+	// The app gets its 3 s even if the browser stops waiting earlier.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader(d.Body))

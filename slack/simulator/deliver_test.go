@@ -73,7 +73,7 @@ func TestAppThatFails(t *testing.T) {
 		"/access failed with the error “dispatch_failed”", "/access failed with the error “operation_timeout”",
 		"/access failed with the error “dispatch_failed”"})
 
-	w.SetRequestURL("http://127.0.0.1:1/")
+	w = newWorld(t, func(c *Config) { c.RequestURL = "http://127.0.0.1:1/" })
 	same(t, "nobody listens", w.do("shortcut", map[string]any{"person": "U0ADA", "callback_id": "x"}).Error, "unreachable")
 }
 

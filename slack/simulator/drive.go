@@ -11,22 +11,22 @@ import (
 	"strings"
 )
 
-// Result is what came of an interaction, as the person would notice it.
+// Result is the result of an interaction, as the person sees it.
 type Result struct {
 	OK     bool   `json:"ok"`
 	Error  string `json:"error,omitempty"`  // timeout, unreachable, status_500, bad_answer, field_errors
-	Detail string `json:"detail,omitempty"` // what a person is shown about it
-	N      int    `json:"n,omitempty"`      // number of the delivery; 0: the app was not asked
+	Detail string `json:"detail,omitempty"` // text that the person sees
+	N      int    `json:"n,omitempty"`      // number of the delivery; 0 if the app was not called
 	Status int    `json:"status,omitempty"` // HTTP status of the app's answer
 	Millis int64  `json:"millis,omitempty"`
 
-	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id to text
-	// Action is the response_action that the app answered; "" where it closed
-	// the form.
+	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id → text
+	// Action is the response_action of the app's answer. It is "" if the answer
+	// closed the form.
 	Action   string   `json:"action,omitempty"`
-	Problems []string `json:"problems,omitempty"` // limits that the app's answer broke
-	// Options is what a select was offered; where the app answered groups,
-	// each has a "group".
+	Problems []string `json:"problems,omitempty"` // limits that the app's answer exceeds
+	// Options are the options that the app offered for a select. If the app answered
+	// with groups, each option has a "group".
 	Options []Option `json:"options,omitempty"`
 }
 
@@ -38,17 +38,17 @@ type Option struct {
 	Group       string `json:"group,omitempty"`
 }
 
-const trouble = "We had some trouble connecting. Try again?"
+const connectionTrouble = "We had some trouble connecting. Try again?"
 
-func result(d delivery) Result {
+func resultOf(d delivery) Result {
 	r := Result{OK: d.Error == "", Error: d.Error, N: d.N, Status: d.Status, Millis: d.Millis}
 	if !r.OK {
-		r.Detail = trouble
+		r.Detail = connectionTrouble
 	}
 	return r
 }
 
-// driveRequest is the body of every POST; each endpoint uses some of it.
+// driveRequest is the body of every POST. Each endpoint uses some of the fields.
 type driveRequest struct {
 	Person     string            `json:"person"`
 	CallbackID string            `json:"callback_id"`
@@ -71,7 +71,7 @@ type driveRequest struct {
 	host string
 }
 
-// badRequest is an error of who drives the workspace, not of the app.
+// badRequest is a mistake of the caller of an endpoint, not of the app.
 type badRequest struct {
 	status int
 	msg    string
@@ -79,7 +79,7 @@ type badRequest struct {
 
 func (e *badRequest) Error() string { return e.msg }
 
-func bad(status int, format string, args ...any) error {
+func newBadRequest(status int, format string, args ...any) error {
 	return &badRequest{status, fmt.Sprintf(format, args...)}
 }
 
@@ -91,25 +91,25 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, status, Result{Error: "bad_request", Detail: err.Error()})
 }
 
-// readBody reads a JSON body. The content type is insisted on: no other web
-// page can then make a browser press buttons here.
+// readBody reads a JSON body. It requires the content type application/json, so that no
+// other web page can make a browser press buttons here.
 func readBody(r *http.Request, v any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return bad(http.StatusUnsupportedMediaType, "the content type has to be application/json")
+		return newBadRequest(http.StatusUnsupportedMediaType, "the content type has to be application/json")
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
-		return bad(http.StatusRequestEntityTooLarge, "read body: %v", err)
+		return newBadRequest(http.StatusRequestEntityTooLarge, "read body: %v", err)
 	}
 	dec := json.NewDecoder(strings.NewReader(string(b)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return bad(http.StatusBadRequest, "parse body: %v", err)
+		return newBadRequest(http.StatusBadRequest, "parse body: %v", err)
 	}
 	return nil
 }
 
-func (s *Server) driveHandlers(mux *http.ServeMux) {
+func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 	for path, do := range map[string]func(context.Context, Person, driveRequest) (Result, error){
 		"shortcut": s.shortcut, "command": s.command, "suggest": s.suggest, "press": s.press,
 		"submit": s.submit, "close": s.close, "say": s.say, "read": s.markRead, "dismiss": s.dismiss,
@@ -122,7 +122,7 @@ func (s *Server) driveHandlers(mux *http.ServeMux) {
 			}
 			p, ok := s.ws.person(req.Person)
 			if !ok || p.Deleted {
-				writeError(w, bad(http.StatusNotFound, "nobody with the id %q can sign in here", req.Person))
+				writeError(w, newBadRequest(http.StatusNotFound, "nobody with the id %q can sign in here", req.Person))
 				return
 			}
 			req.host = r.Host
@@ -137,10 +137,10 @@ func (s *Server) driveHandlers(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sim/replay", s.replay)
 	mux.HandleFunc("GET /sim/deliveries", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("after"))
-		writeJSON(w, http.StatusOK, map[string]any{"deliveries": s.log.after(n)})
+		writeJSON(w, http.StatusOK, map[string]any{"deliveries": s.log.listAfter(n)})
 	})
 	mux.HandleFunc("GET /sim/faults", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"faults": s.faults.pending()})
+		writeJSON(w, http.StatusOK, map[string]any{"faults": s.faults.listPending()})
 	})
 	mux.HandleFunc("DELETE /sim/faults", func(w http.ResponseWriter, r *http.Request) {
 		s.faults.clear(r.URL.Query().Get("match"))
@@ -150,7 +150,7 @@ func (s *Server) driveHandlers(mux *http.ServeMux) {
 		var f fault
 		err := readBody(r, &f)
 		if err == nil && methods[f.Method] == nil && f.Method != "*" && f.Method != "response_url" && f.Method != "request" {
-			err = bad(http.StatusBadRequest, "no method %q to go wrong", f.Method)
+			err = newBadRequest(http.StatusBadRequest, "no method %q to go wrong", f.Method)
 		}
 		if err != nil {
 			writeError(w, err)
@@ -164,40 +164,40 @@ func (s *Server) driveHandlers(mux *http.ServeMux) {
 
 func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Result, error) {
 	if req.CallbackID == "" {
-		return Result{}, bad(http.StatusBadRequest, "callback_id is missing")
+		return Result{}, newBadRequest(http.StatusBadRequest, "callback_id is missing")
 	}
-	r := result(s.deliverPayload(ctx, p.SlackID, s.ws.shortcutPayload(p, req.CallbackID)))
+	r := resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.shortcutPayload(p, req.CallbackID)))
 	return r, nil
 }
 
 func (s *Server) command(ctx context.Context, p Person, req driveRequest) (Result, error) {
 	if !strings.HasPrefix(req.Command, "/") {
-		return Result{}, bad(http.StatusBadRequest, "command %q does not begin with a slash", req.Command)
+		return Result{}, newBadRequest(http.StatusBadRequest, "command %q does not begin with a slash", req.Command)
 	}
 	channel, err := s.channelOf(p, req.Channel)
 	if err != nil {
 		return Result{}, err
 	}
 	d := s.deliver(ctx, "command", p.SlackID, s.ws.commandForm(p, req.Command, req.Text, channel, req.host))
-	r := result(d)
+	r := resultOf(d)
 	if !r.OK {
 		reason := "dispatch_failed"
 		if r.Error == "timeout" {
 			reason = "operation_timeout"
 		}
 		r.Detail = fmt.Sprintf("%s failed with the error “%s”", req.Command, reason)
-		s.tell(p, channel, r.Detail)
+		s.postAsSlackbot(p, channel, r.Detail)
 		return r, nil
 	}
-	if err := s.commandAnswer(p, channel, d.Answer); err != nil {
+	if err := s.showCommandAnswer(p, channel, d.Answer); err != nil {
 		r.OK, r.Error, r.Detail = false, "bad_answer", err.Error()
 	}
 	return r, nil
 }
 
-// commandAnswer shows what the app answered to a command, if anything: text, or
-// a message.
-func (s *Server) commandAnswer(p Person, channel, body string) error {
+// showCommandAnswer shows the app's answer to a command, which is text or a message. It
+// shows nothing if the answer is empty.
+func (s *Server) showCommandAnswer(p Person, channel, body string) error {
 	if strings.TrimSpace(body) == "" {
 		return nil
 	}
@@ -206,27 +206,27 @@ func (s *Server) commandAnswer(p Person, channel, body string) error {
 		args = map[string]any{"text": body}
 	}
 	c := &call{w: s.ws, args: args}
-	if bad := c.respond(responseURL{user: p.SlackID, channel: channel}); bad != nil {
-		return fmt.Errorf("the app's answer is no message: %v", bad["error"])
+	if failure := c.respond(responseURL{user: p.SlackID, channel: channel}); failure != nil {
+		return fmt.Errorf("the app's answer is no message: %v", failure["error"])
 	}
 	return nil
 }
 
-// tell shows a person what Slack itself has to say.
-func (s *Server) tell(p Person, channel, words string) {
+// postAsSlackbot shows a message from Slack itself to one person.
+func (s *Server) postAsSlackbot(p Person, channel, words string) {
 	s.ws.post(message{Channel: channel, User: slackbot, Text: words, EphemeralTo: p.SlackID})
 }
 
-// channelOf is where a person types: the channel, or direct messages with the
-// app.
+// channelOf returns the conversation that a person types in: the channel, or the direct
+// messages with the app.
 func (s *Server) channelOf(p Person, channel string) (string, error) {
 	switch {
 	case channel == "" && p.InChannel, channel == s.ws.cfg.ChannelID && p.InChannel:
 		return s.ws.cfg.ChannelID, nil
-	case channel == "", channel == im(p.SlackID):
-		return im(p.SlackID), nil
+	case channel == "", channel == imChannel(p.SlackID):
+		return imChannel(p.SlackID), nil
 	}
-	return "", bad(http.StatusForbidden, "%s is not in the channel %s", p.Name, channel)
+	return "", newBadRequest(http.StatusForbidden, "%s is not in the channel %s", p.Name, channel)
 }
 
 func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -235,10 +235,10 @@ func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Resul
 		return Result{}, err
 	}
 	if f.Type != "external_select" {
-		return Result{}, bad(http.StatusBadRequest, "%s is a %s and does not load from the app", f.ActionID, f.Type)
+		return Result{}, newBadRequest(http.StatusBadRequest, "%s is a %s and does not load from the app", f.ActionID, f.Type)
 	}
 	d := s.deliverPayload(ctx, p.SlackID, s.ws.suggestionPayload(p, v, f, req.Query))
-	r := result(d)
+	r := resultOf(d)
 	if !r.OK {
 		r.Detail = "Results could not be loaded."
 		return r, nil
@@ -253,7 +253,7 @@ func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Resul
 		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", "Slack would not show these options.", problems
 		return r, nil
 	}
-	s.ws.offer(v.ID, f, options)
+	s.ws.recordOptions(v.ID, f, options)
 	r.Options = optionList(answer)
 	return r, nil
 }
@@ -277,21 +277,21 @@ func optionList(answer map[string]any) []Option {
 	return out
 }
 
-// objectText is the text of a text object.
+// objectText returns the text of a text object.
 func objectText(v any) string {
 	m, _ := v.(map[string]any)
 	return text(m["text"])
 }
 
-// viewField fills in what the request brings along and finds the element.
+// viewField fills the values of the request into the form, and finds the element.
 func (s *Server) viewField(p Person, req driveRequest) (view, field, error) {
 	v, err := s.ws.fill(p.SlackID, req.ViewID, req.Values, req.Unchecked)
 	if err != nil {
-		return view{}, field{}, bad(http.StatusConflict, "%v", err)
+		return view{}, field{}, newBadRequest(http.StatusConflict, "%v", err)
 	}
 	f, ok := findField(v.blocks(), req.BlockID, req.ActionID)
 	if !ok {
-		return view{}, field{}, bad(http.StatusNotFound, "the form has no element %q", req.ActionID)
+		return view{}, field{}, newBadRequest(http.StatusNotFound, "the form has no element %q", req.ActionID)
 	}
 	return v, f, nil
 }
@@ -301,23 +301,23 @@ func (s *Server) press(ctx context.Context, p Person, req driveRequest) (Result,
 		return s.pressInView(ctx, p, req)
 	}
 	m, ok := s.ws.find(req.Channel, req.TS)
-	if !ok || !s.ws.sees(p, &m) {
-		return Result{}, bad(http.StatusNotFound, "%s sees no message %s in %s", p.Name, req.TS, req.Channel)
+	if !ok || !s.ws.isVisible(p, &m) {
+		return Result{}, newBadRequest(http.StatusNotFound, "%s sees no message %s in %s", p.Name, req.TS, req.Channel)
 	}
 	versions := [][]any{m.Blocks}
 	if req.Stale {
-		versions = append(versions, m.earlier...)
+		versions = append(versions, m.earlierBlocks...)
 	}
 	for _, blocks := range versions {
-		for _, f := range fields(blocks) {
+		for _, f := range interactiveFields(blocks) {
 			if f.ActionID != req.ActionID || req.BlockID != "" && f.BlockID != req.BlockID ||
 				req.Value != "" && text(f.Element["value"]) != req.Value || f.Type != "button" {
 				continue
 			}
-			return result(s.deliverPayload(ctx, p.SlackID, s.ws.messageActionPayload(p, m, f, req.host))), nil
+			return resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.messageActionPayload(p, m, f, req.host))), nil
 		}
 	}
-	return Result{}, bad(http.StatusNotFound, "the message has no button %q", req.ActionID)
+	return Result{}, newBadRequest(http.StatusNotFound, "the message has no button %q", req.ActionID)
 }
 
 func (s *Server) pressInView(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -336,36 +336,36 @@ func (s *Server) pressInView(ctx context.Context, p Person, req driveRequest) (R
 	if err != nil {
 		return Result{}, err
 	}
-	// An element of an input only reports what happens where the app asked.
+	// An element of an input calls the app only if the app has set dispatch_action.
 	if f.Block["type"] == "input" && f.Block["dispatch_action"] != true {
 		return Result{OK: true}, nil
 	}
-	return result(s.deliverPayload(ctx, p.SlackID, s.ws.viewActionPayload(p, v, f))), nil
+	return resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.viewActionPayload(p, v, f))), nil
 }
 
 func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result, error) {
 	v, err := s.ws.fill(p.SlackID, req.ViewID, req.Values, req.Unchecked)
 	if err != nil {
-		return Result{}, bad(http.StatusConflict, "%v", err)
+		return Result{}, newBadRequest(http.StatusConflict, "%v", err)
 	}
 	if v.Spec["submit"] == nil {
-		return Result{}, bad(http.StatusConflict, "the form has nothing to submit")
+		return Result{}, newBadRequest(http.StatusConflict, "the form has nothing to submit")
 	}
 	if errs := v.clientErrors(); len(errs) > 0 && !req.Unchecked {
 		return Result{Error: "field_errors", FieldErrors: errs}, nil
 	}
 	d := s.deliverPayload(ctx, p.SlackID, s.ws.submissionPayload(p, v))
-	r := result(d)
+	r := resultOf(d)
 	if !r.OK {
 		return r, nil
 	}
-	return s.submitted(ctx, p, v, d, r), nil
+	return s.applyAnswer(ctx, p, v, d, r), nil
 }
 
-// submitted carries out the app's answer to a form.
-func (s *Server) submitted(ctx context.Context, p Person, v view, d delivery, r Result) Result {
-	broken := func(detail string, problems ...string) Result {
-		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", trouble+" ("+detail+")", problems
+// applyAnswer applies the app's answer to a submitted form.
+func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, r Result) Result {
+	badAnswer := func(detail string, problems ...string) Result {
+		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", connectionTrouble+" ("+detail+")", problems
 		return r
 	}
 	var a struct {
@@ -375,7 +375,7 @@ func (s *Server) submitted(ctx context.Context, p Person, v view, d delivery, r 
 	}
 	if strings.TrimSpace(d.Answer) != "" {
 		if err := json.Unmarshal([]byte(d.Answer), &a); err != nil {
-			return broken("the answer is not JSON")
+			return badAnswer("the answer is not JSON")
 		}
 	}
 	switch r.Action = a.Action; a.Action {
@@ -386,11 +386,11 @@ func (s *Server) submitted(ctx context.Context, p Person, v view, d delivery, r 
 	case "errors":
 		for block := range a.Errors {
 			if !isInput(v, block) {
-				return broken("an error names the block " + block + ", which is no input of this form")
+				return badAnswer("an error names the block " + block + ", which is no input of this form")
 			}
 		}
 		if len(a.Errors) == 0 {
-			return broken("there are no errors in it")
+			return badAnswer("there are no errors in it")
 		}
 		r.OK, r.Error, r.FieldErrors = false, "field_errors", a.Errors
 	case "update", "push":
@@ -401,10 +401,10 @@ func (s *Server) submitted(ctx context.Context, p Person, v view, d delivery, r 
 			code = s.ws.pushView(v, spec)
 		}
 		if code != "" {
-			return broken(code, problems...)
+			return badAnswer(code, problems...)
 		}
 	default:
-		return broken("no response_action is called " + a.Action)
+		return badAnswer("no response_action is called " + a.Action)
 	}
 	return r
 }
@@ -421,12 +421,12 @@ func isInput(v view, blockID string) bool {
 func (s *Server) close(ctx context.Context, p Person, req driveRequest) (Result, error) {
 	v, ok := s.ws.openViewOf(p.SlackID, req.ViewID)
 	if !ok {
-		return Result{}, bad(http.StatusConflict, "%v", errNoView)
+		return Result{}, newBadRequest(http.StatusConflict, "%v", errNoView)
 	}
 	all := v.flag("clear_on_close")
 	s.ws.closeView(p.SlackID, v.ID, all)
 	if v.flag("notify_on_close") {
-		// Slack does not show the person what the app answers.
+		// Slack does not show the app's answer.
 		s.deliverPayload(ctx, p.SlackID, s.ws.closedPayload(p, v, all))
 	}
 	return Result{OK: true}, nil
@@ -438,9 +438,9 @@ func (s *Server) say(_ context.Context, p Person, req driveRequest) (Result, err
 		return Result{}, err
 	}
 	if strings.TrimSpace(req.Text) == "" {
-		return Result{}, bad(http.StatusBadRequest, "text is missing")
+		return Result{}, newBadRequest(http.StatusBadRequest, "text is missing")
 	}
-	// What people type arrives escaped, as Slack's composer sends it.
+	// Slack's composer escapes the text that people type.
 	s.ws.post(message{Channel: channel, ThreadTS: req.ThreadTS, User: p.SlackID,
 		Text: strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(req.Text)})
 	return Result{OK: true}, nil
@@ -453,12 +453,12 @@ func (s *Server) markRead(_ context.Context, p Person, req driveRequest) (Result
 
 func (s *Server) dismiss(_ context.Context, p Person, req driveRequest) (Result, error) {
 	if !s.ws.dismiss(p.SlackID, req.TS) {
-		return Result{}, bad(http.StatusNotFound, "%s has no ephemeral message %s", p.Name, req.TS)
+		return Result{}, newBadRequest(http.StatusNotFound, "%s has no ephemeral message %s", p.Name, req.TS)
 	}
 	return Result{OK: true}, nil
 }
 
-// replay sends a delivery again. What the app answers changes nothing here.
+// replay sends a delivery again. The app's answer changes nothing in the workspace.
 func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	var req driveRequest
 	if err := readBody(r, &req); err != nil {
@@ -467,12 +467,12 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	}
 	d, ok := s.log.get(req.N)
 	if !ok {
-		writeError(w, bad(http.StatusNotFound, "there is no delivery %d", req.N))
+		writeError(w, newBadRequest(http.StatusNotFound, "there is no delivery %d", req.N))
 		return
 	}
 	if !req.Stale {
 		d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
 		d.Signature = sign(s.ws.cfg.SigningSecret, d.Timestamp, d.Body)
 	}
-	writeJSON(w, http.StatusOK, result(s.send(r.Context(), d)))
+	writeJSON(w, http.StatusOK, resultOf(s.send(r.Context(), d)))
 }

@@ -47,16 +47,6 @@ func (r received) payload(t *testing.T) slackgo.InteractionCallback {
 	return ic
 }
 
-// raw is the payload as plain JSON.
-func (r received) raw(t *testing.T) map[string]any {
-	t.Helper()
-	m := map[string]any{}
-	if err := json.Unmarshal([]byte(r.form.Get("payload")), &m); err != nil {
-		t.Fatalf("parse payload: %v", err)
-	}
-	return m
-}
-
 // world is a workspace, and an app that does what the test says.
 type world struct {
 	*Server
@@ -80,7 +70,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 			v.Write(body)
 			err = v.Ensure()
 		}
-		if err != nil && w.clock().Sub(time.Now()).Abs() < time.Minute {
+		if err != nil && time.Until(w.clock()).Abs() < time.Minute {
 			http.Error(rw, "signature", http.StatusUnauthorized)
 			return
 		}
@@ -191,7 +181,7 @@ func (w *world) get(path string, v any) {
 // sees is the texts that a person sees, in order.
 func (w *world) sees(person string) []string {
 	w.t.Helper()
-	var a struct{ Messages []shown }
+	var a struct{ Messages []shownMessage }
 	w.get("/sim/messages?person="+person, &a)
 	out := []string{}
 	for _, m := range a.Messages {

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// fault is what goes wrong with the next calls of a method; see the package
-// comment.
+// fault makes the next calls of a method go wrong. See the package comment.
 type fault struct {
 	Method     string   `json:"method"`
 	Error      string   `json:"error"`
@@ -24,10 +23,10 @@ type fault struct {
 	Delay      duration `json:"delay"`
 	RetryAfter int      `json:"retry_after"` // seconds, for ratelimited; default 1
 	Lost       bool     `json:"lost"`
-	Match      string   `json:"match"` // part of the call's arguments; empty: any call
+	Match      string   `json:"match"` // part of the call's arguments; empty for any call
 }
 
-// duration is written as "1.5s".
+// duration is a time.Duration that JSON writes as "1.5s".
 type duration time.Duration
 
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
@@ -60,14 +59,14 @@ func (l *faultList) add(f fault) {
 	l.list = append(l.list, &f)
 }
 
-// clear forgets the faults with that match, or all where it is empty.
+// clear removes the faults with that match, or all faults if match is empty.
 func (l *faultList) clear(match string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = slices.DeleteFunc(l.list, func(f *fault) bool { return match == "" || f.Match == match })
 }
 
-func (l *faultList) pending() []fault {
+func (l *faultList) listPending() []fault {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := []fault{}
@@ -79,8 +78,8 @@ func (l *faultList) pending() []fault {
 	return out
 }
 
-// take is the fault that hits this call; ok is false where none does. "*" is
-// any method of the Web API, and response_url.
+// take returns the fault that affects this call, and counts it. ok is false if there is
+// none. A fault for "*" affects all Web API methods and response_url.
 func (l *faultList) take(method, arguments string) (f fault, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -99,8 +98,9 @@ func (l *faultList) take(method, arguments string) (f fault, ok bool) {
 	return fault{}, false
 }
 
-// inject plays the fault that hits this call. It returns false where the call
-// is answered already; w is where the answer goes otherwise.
+// inject applies the fault that affects this call, if any. It returns false if it has
+// already answered the call. Otherwise, the caller must write its answer to the
+// returned ResponseWriter.
 func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string) (http.ResponseWriter, bool) {
 	f, ok := l.take(method, argumentsText(r))
 	if !ok {
@@ -130,8 +130,8 @@ func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string
 	return w, false
 }
 
-// argumentsText is the query and the body of a call, decoded where they are a
-// form's. The body can be read again afterwards.
+// argumentsText returns the query and the body of a call, decoded if they are a form. The
+// caller can still read the body afterwards.
 func argumentsText(r *http.Request) string {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), r.Body))
@@ -145,7 +145,7 @@ func argumentsText(r *http.Request) string {
 	return text
 }
 
-// sleep waits for d; false where ctx ends first.
+// sleep waits for d. It returns false if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -158,8 +158,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lostAnswer drops the connection where an answer would go out: what was asked
-// for has been done, and nobody hears of it.
+// lostAnswer drops the connection instead of sending the answer. The call has been
+// executed, but the app does not learn of it.
 type lostAnswer struct{}
 
 func (lostAnswer) Header() http.Header       { return http.Header{} }

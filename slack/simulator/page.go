@@ -15,11 +15,11 @@ var pageFiles embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(pageFiles, "page/index.html"))
 
-// Page is the page and the endpoints that drive the workspace, to be mounted
-// at /.
+// Page returns the handler of the page and of the endpoints that drive the workspace.
+// Mount it at /.
 func (s *Server) Page() http.Handler {
 	mux := http.NewServeMux()
-	s.driveHandlers(mux)
+	s.addDriveHandlers(mux)
 	mux.HandleFunc("GET /sim/state", s.serveState)
 	mux.HandleFunc("GET /sim/messages", s.serveMessages)
 	mux.HandleFunc("GET /sim/views", s.serveViews)
@@ -35,11 +35,11 @@ func (s *Server) Page() http.Handler {
 	return mux
 }
 
-// servePage adds the page itself; mode is workspace or truth.
+// servePage adds the page and its assets to mux. mode is "workspace" or "truth".
 func servePage(mux *http.ServeMux, mode string) {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
-		panic(err) // the folder is embedded
+		panic(err) // cannot happen: the folder is embedded
 	}
 	assets := http.StripPrefix("/assets/", http.FileServerFS(files))
 	mux.HandleFunc("GET /assets/", func(w http.ResponseWriter, r *http.Request) {
@@ -49,17 +49,17 @@ func servePage(mux *http.ServeMux, mode string) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
-		// Nothing is loaded from elsewhere and nothing inline runs, whatever
-		// somebody manages to put into a message.
+		// The page loads nothing from elsewhere and runs nothing inline, even if
+		// somebody injects HTML through a message.
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // the client has gone, if this fails
+		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // fails only if the client has gone
 	})
 }
 
-// shown is a message as the page and /sim/messages have it.
-type shown struct {
+// shownMessage is a message in the JSON of the page and of /sim/messages.
+type shownMessage struct {
 	Channel  string          `json:"channel"`
 	TS       string          `json:"ts"`
 	ThreadTS string          `json:"thread_ts,omitempty"`
@@ -77,16 +77,16 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p, known := s.ws.person(q.Get("person"))
 	if q.Get("person") != "" && !known {
-		writeError(w, bad(http.StatusNotFound, "nobody has the id %q", q.Get("person")))
+		writeError(w, newBadRequest(http.StatusNotFound, "nobody has the id %q", q.Get("person")))
 		return
 	}
-	list := s.ws.list(func(m *message) bool {
-		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.sees(p, m)) &&
+	list := s.ws.selectMessages(func(m *message) bool {
+		return (q.Get("channel") == "" || m.Channel == q.Get("channel")) && (!known || s.ws.isVisible(p, m)) &&
 			strings.Contains(string(m.Metadata), q.Get("about"))
 	})
-	out := []shown{}
+	out := []shownMessage{}
 	for _, m := range list {
-		out = append(out, show(m, p.SlackID, q.Get("metadata") != ""))
+		out = append(out, showMessage(m, p.SlackID, q.Get("metadata") != ""))
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"messages": out})
 }
@@ -99,7 +99,7 @@ func (s *Server) serveViews(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"views": out})
 }
 
-// serveState is everything that one person sees.
+// serveState serves everything that one person sees.
 func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	version := s.ws.currentVersion()
 	q := r.URL.Query()
@@ -111,5 +111,5 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	if !ok || p.Deleted {
 		p = s.ws.firstPerson()
 	}
-	writeJSON(w, http.StatusOK, s.ws.state(p, version))
+	writeJSON(w, http.StatusOK, s.ws.pageState(p, version))
 }

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Server is one Slack workspace. All of it is safe for concurrent use; nothing
-// outlives the process.
+// Server is one Slack workspace. It is safe for concurrent use. Its state is lost when
+// the process ends.
 type Server struct {
 	ws     *workspace
 	faults faultList
@@ -17,8 +17,8 @@ type Server struct {
 
 var errNoView = errors.New("this person has no such form open")
 
-// New makes a workspace. It panics where the Config lacks a required field:
-// that is a mistake of the program, not of its user.
+// New returns a workspace. It panics if cfg is invalid, because that is a mistake in the
+// program, not of its user.
 func New(cfg Config) *Server {
 	if err := cfg.checkAndSetDefaults(); err != nil {
 		panic(err)
@@ -27,12 +27,8 @@ func New(cfg Config) *Server {
 		ws:    newWorkspace(cfg),
 		truth: &truthReader{read: cfg.Truth, now: cfg.Now},
 		client: &http.Client{
-			// Slack does not follow an app elsewhere.
+			// Slack does not follow redirects of an app.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 }
-
-// SetRequestURL says where shortcuts, commands, presses and forms are posted
-// from now on.
-func (s *Server) SetRequestURL(url string) { s.ws.setRequestURL(url) }

@@ -11,7 +11,7 @@ func (w *workspace) currentVersion() int {
 	return w.version
 }
 
-// firstPerson is who the page begins with.
+// firstPerson returns the person that the page starts with.
 func (w *workspace) firstPerson() Person {
 	for _, p := range w.cfg.People {
 		if !p.Deleted {
@@ -21,10 +21,10 @@ func (w *workspace) firstPerson() Person {
 	return Person{}
 }
 
-func show(m message, person string, withMetadata bool) shown {
-	s := shown{
+func showMessage(m message, person string, withMetadata bool) shownMessage {
+	s := shownMessage{
 		Channel: m.Channel, TS: m.TS, ThreadTS: m.ThreadTS, User: m.User, Text: m.Text, Blocks: m.Blocks,
-		Only: m.EphemeralTo, AnswerTo: m.AnswerTo, EditedTS: m.EditedTS, Mentions: mentions(m, person),
+		Only: m.EphemeralTo, AnswerTo: m.AnswerTo, EditedTS: m.EditedTS, Mentions: isMentioned(m, person),
 	}
 	if s.Blocks == nil {
 		s.Blocks = []any{}
@@ -35,9 +35,9 @@ func show(m message, person string, withMetadata bool) shown {
 	return s
 }
 
-// mentions says whether a message names a person in a way that Slack notifies
-// them of.
-func mentions(m message, person string) bool {
+// isMentioned reports whether a message mentions a person in a way that makes Slack
+// notify them.
+func isMentioned(m message, person string) bool {
 	if person == "" || m.User == person {
 		return false
 	}
@@ -69,17 +69,18 @@ func mentions(m message, person string) bool {
 	return slices.ContainsFunc(m.Blocks, walk)
 }
 
-// waiting counts what a person has not read: in direct messages everything, in
-// the channel what mentions them.
-func (w *workspace) waiting(p Person, channel string) (unread, important int) {
+// countUnread counts the messages that a person has not read. important counts all of
+// them in direct messages. In the channel, it counts only ephemeral messages and those
+// that mention the person.
+func (w *workspace) countUnread(p Person, channel string) (unread, important int) {
 	w.mu.Lock()
 	read := w.read[p.SlackID][channel]
 	w.mu.Unlock()
-	for _, m := range w.list(func(m *message) bool {
-		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.sees(p, m)
+	for _, m := range w.selectMessages(func(m *message) bool {
+		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.isVisible(p, m)
 	}) {
 		unread++
-		if channel != w.cfg.ChannelID || mentions(m, p.SlackID) || m.EphemeralTo != "" {
+		if channel != w.cfg.ChannelID || isMentioned(m, p.SlackID) || m.EphemeralTo != "" {
 			important++
 		}
 	}
@@ -106,14 +107,14 @@ type shownConversation struct {
 	Waiting int    `json:"waiting"`
 }
 
-// state is what the page draws for one person.
-func (w *workspace) state(p Person, version int) map[string]any {
+// pageState returns everything that the page draws for one person.
+func (w *workspace) pageState(p Person, version int) map[string]any {
 	people := []shownPerson{}
 	members := 0
 	for _, q := range w.cfg.People {
 		waiting := 0
-		for _, channel := range []string{w.cfg.ChannelID, im(q.SlackID)} {
-			_, n := w.waiting(q, channel)
+		for _, channel := range []string{w.cfg.ChannelID, imChannel(q.SlackID)} {
+			_, n := w.countUnread(q, channel)
 			waiting += n
 		}
 		people = append(people, shownPerson{
@@ -126,17 +127,17 @@ func (w *workspace) state(p Person, version int) map[string]any {
 	}
 	conversations := []shownConversation{}
 	if p.InChannel {
-		unread, waiting := w.waiting(p, w.cfg.ChannelID)
+		unread, waiting := w.countUnread(p, w.cfg.ChannelID)
 		conversations = append(conversations, shownConversation{ID: w.cfg.ChannelID, Name: w.cfg.ChannelName,
 			Kind: "channel", Members: members, Unread: unread, Waiting: waiting})
 	}
-	unread, waiting := w.waiting(p, im(p.SlackID))
-	conversations = append(conversations, shownConversation{ID: im(p.SlackID), Name: w.cfg.AppName,
+	unread, waiting := w.countUnread(p, imChannel(p.SlackID))
+	conversations = append(conversations, shownConversation{ID: imChannel(p.SlackID), Name: w.cfg.AppName,
 		Kind: "im", Unread: unread, Waiting: waiting})
 
-	messages := []shown{}
-	for _, m := range w.list(func(m *message) bool { return w.sees(p, m) }) {
-		messages = append(messages, show(m, p.SlackID, false))
+	messages := []shownMessage{}
+	for _, m := range w.selectMessages(func(m *message) bool { return w.isVisible(p, m) }) {
+		messages = append(messages, showMessage(m, p.SlackID, false))
 	}
 	var top any
 	if open := w.openViews(p.SlackID); len(open) > 0 {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Truth is what is so outside Slack: what Identity Center, Step Functions and
-// the audit bucket say.
+// Truth is the actual state outside Slack, read from Identity Center, Step Functions and
+// the audit bucket.
 type Truth struct {
 	Assignments []Assignment      `json:"assignments"`
 	Memberships []Membership      `json:"memberships"`
 	Executions  []Execution       `json:"executions"` // latest first
-	Audit       []json.RawMessage `json:"audit"`      // in the order of their time
+	Audit       []json.RawMessage `json:"audit"`      // oldest first
 }
 
 // Assignment is an account assignment in Identity Center.
@@ -35,7 +35,7 @@ type Membership struct {
 	Email     string `json:"email"`
 }
 
-// Execution is one execution of a state machine. Status is Step Functions' own:
+// Execution is one execution of a state machine. Status is the status in Step Functions:
 // RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED.
 type Execution struct {
 	Name    string    `json:"name"`
@@ -45,17 +45,16 @@ type Execution struct {
 	States  []State   `json:"states"` // in the order they were entered
 }
 
-// State is one visit to a state. Status: running, succeeded, failed or waiting;
-// empty counts as succeeded.
+// State is one visit to a state. Status is running, succeeded, failed or waiting. An
+// empty status counts as succeeded.
 type State struct {
 	Name    string    `json:"name"`
 	Status  string    `json:"status"`
 	Entered time.Time `json:"entered"`
 }
 
-// truthReader asks for the truth at most once at a time, and not again within
-// truthEvery after an answer: however many pages are open, what lies behind is
-// asked about once a second.
+// truthReader reads the truth once at a time, and at most once per truthEvery. The
+// services behind it are called once a second, no matter how many pages are open.
 type truthReader struct {
 	read func(context.Context) (Truth, error)
 	now  func() time.Time
@@ -72,8 +71,8 @@ const (
 	truthTimeout = 20 * time.Second
 )
 
-// truthAnswer is what /sim/truth answers. After an error Truth is the last that
-// was read, and At its time.
+// truthAnswer is the answer of /sim/truth. At is the time of the latest attempt. After an
+// error, Truth is the last one that was read.
 type truthAnswer struct {
 	Available bool      `json:"available"`
 	Error     string    `json:"error,omitempty"`
@@ -81,14 +80,14 @@ type truthAnswer struct {
 	Truth     *Truth    `json:"truth,omitempty"`
 }
 
-func (t *truthReader) answer(ctx context.Context) truthAnswer {
+func (t *truthReader) current(ctx context.Context) truthAnswer {
 	if t.read == nil {
 		return truthAnswer{}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now := t.now(); t.at.IsZero() || now.Sub(t.at) >= truthEvery || now.Before(t.at) {
-		// A page that goes away must not break the answer for the others.
+		// A closed page must not break the answer for the other pages.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), truthTimeout)
 		defer cancel()
 		truth, err := t.read(ctx)
@@ -109,11 +108,11 @@ func (t *truthReader) answer(ctx context.Context) truthAnswer {
 }
 
 func (t *truthReader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, t.answer(r.Context()))
+	writeJSON(w, http.StatusOK, t.current(r.Context()))
 }
 
-// TruthPage is the page without the workspace: for a system whose Slack is not
-// this package. It serves the page at / and /sim/truth.
+// TruthPage returns the page without the workspace, for a system with a different Slack. It
+// serves the page at / and the state at /sim/truth.
 func TruthPage(truth func(context.Context) (Truth, error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /sim/truth", &truthReader{read: truth, now: time.Now})

@@ -19,12 +19,12 @@ func TestTruthIsReadOnceASecond(t *testing.T) {
 		return Truth{Assignments: []Assignment{{AccountID: "111111111111"}}}, problem
 	}}
 	for range 5 {
-		r.answer(t.Context())
+		r.current(t.Context())
 	}
 	same(t, "reads within a second", reads, 1)
 
 	now, problem = now.Add(time.Second), errors.New("moto does not answer")
-	a := r.answer(t.Context())
+	a := r.current(t.Context())
 	same(t, "reads", reads, 2)
 	same(t, "error", a.Error, "moto does not answer")
 	same(t, "last known", len(a.Truth.Assignments), 1)

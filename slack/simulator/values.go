@@ -5,13 +5,13 @@ import (
 	"net/http"
 )
 
-// text is v where it is a string, else "".
+// text returns v if it is a string, else "".
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// number is v where it is a JSON number, else otherwise.
+// number returns v if it is a JSON number, else otherwise.
 func number(v any, otherwise int) int {
 	if f, ok := v.(float64); ok {
 		return int(f)
@@ -19,7 +19,7 @@ func number(v any, otherwise int) int {
 	return otherwise
 }
 
-// nullable is null in JSON for an empty string.
+// nullable returns s, or nil (null in JSON) if s is empty.
 func nullable(s string) any {
 	if s == "" {
 		return nil
@@ -33,5 +33,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	enc.Encode(v) // the client has gone, if this fails
+	enc.Encode(v) // fails only if the client has gone
 }

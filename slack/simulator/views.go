@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// maxViewSize is Slack's limit on a view: 250 kB.
+// maxViewSize is Slack's limit for a view, in bytes of JSON: 250 kB.
 const maxViewSize = 250_000
 
 // view is an open modal.
@@ -18,12 +18,12 @@ type view struct {
 	User     string
 	Root     string
 	Previous string
-	Spec     map[string]any // as the app sent it, ids filled in
-	// Values is what the form holds: block id, action id, the state's object.
+	Spec     map[string]any // as the app sent it, with missing ids added
+	// Values are the form's current inputs: block id → action id → state object.
 	Values map[string]map[string]any
-	// offered is what the app has offered in selects that load from it:
-	// "block_id/action_id", value, option.
-	offered map[string]map[string]any
+	// offeredOptions are the options that the app has offered in selects that load
+	// from it: "block_id/action_id" → value → option.
+	offeredOptions map[string]map[string]any
 }
 
 func (v *view) str(key string) string { s, _ := v.Spec[key].(string); return s }
@@ -32,7 +32,7 @@ func (v *view) flag(key string) bool { b, _ := v.Spec[key].(bool); return b }
 
 func (v *view) blocks() []any { b, _ := v.Spec["blocks"].([]any); return b }
 
-// field is an element of a view that has a state or can be pressed.
+// field is an interactive element of a view: it has a state or can be pressed.
 type field struct {
 	BlockID, ActionID, Type string
 	Element                 map[string]any
@@ -41,8 +41,8 @@ type field struct {
 
 func (f field) key() string { return f.BlockID + "/" + f.ActionID }
 
-// fields are the interactive elements of blocks, in order.
-func fields(blocks []any) []field {
+// interactiveFields returns the interactive elements of blocks, in order.
+func interactiveFields(blocks []any) []field {
 	var out []field
 	for _, b := range blocks {
 		block, _ := b.(map[string]any)
@@ -67,9 +67,9 @@ func fields(blocks []any) []field {
 	return out
 }
 
-// findField looks an element up by action id, and by block id where given.
+// findField finds an element by action id, and by block id if that is not empty.
 func findField(blocks []any, blockID, actionID string) (field, bool) {
-	for _, f := range fields(blocks) {
+	for _, f := range interactiveFields(blocks) {
 		if f.ActionID == actionID && (blockID == "" || f.BlockID == blockID) {
 			return f, true
 		}
@@ -77,8 +77,8 @@ func findField(blocks []any, blockID, actionID string) (field, bool) {
 	return field{}, false
 }
 
-// initialState is what an element holds before anybody touches it; nil where it
-// has no state.
+// initialState returns the state of an element before anybody changes it. It returns nil
+// if the element has no state.
 func (f field) initialState() map[string]any {
 	switch f.Type {
 	case "plain_text_input":
@@ -89,7 +89,7 @@ func (f field) initialState() map[string]any {
 	return nil
 }
 
-// isEmpty says whether a state holds nothing.
+// isEmpty reports whether a state contains no input.
 func isEmpty(state any) bool {
 	s, _ := state.(map[string]any)
 	if s["type"] == "plain_text_input" {
@@ -98,7 +98,8 @@ func isEmpty(state any) bool {
 	return s["selected_option"] == nil
 }
 
-// staticOption finds a value among the options that stand in a static_select.
+// staticOption finds the option with that value among the select's own options. It
+// returns nil if there is none.
 func (f field) staticOption(value string) any {
 	lists := [][]any{}
 	if o, ok := f.Element["options"].([]any); ok {
@@ -121,19 +122,19 @@ func (f field) staticOption(value string) any {
 	return nil
 }
 
-// render puts a new description into the view. What the form holds stays where
-// block and action ids stay; everything else starts afresh.
+// render replaces the content of the view. A field keeps its input if its block id,
+// action id and type stay the same. All other fields start fresh.
 func (v *view) render(spec map[string]any) {
 	values, offered := map[string]map[string]any{}, map[string]map[string]any{}
 	blocks, _ := spec["blocks"].([]any)
-	for _, f := range fields(blocks) {
+	for _, f := range interactiveFields(blocks) {
 		state := f.initialState()
 		if state == nil {
 			continue
 		}
 		if old, ok := v.Values[f.BlockID][f.ActionID].(map[string]any); ok && old["type"] == f.Type {
 			state = old
-			offered[f.key()] = v.offered[f.key()]
+			offered[f.key()] = v.offeredOptions[f.key()]
 		}
 		if offered[f.key()] == nil {
 			offered[f.key()] = map[string]any{}
@@ -147,13 +148,12 @@ func (v *view) render(spec map[string]any) {
 		}
 		values[f.BlockID][f.ActionID] = state
 	}
-	v.Spec, v.Values, v.offered = spec, values, offered
+	v.Spec, v.Values, v.offeredOptions = spec, values, offered
 }
 
-// set puts what was typed or chosen into the form: the names are action ids or
-// "block_id/action_id". With unchecked, an option that was never offered is
-// taken as it is.
-func (v *view) set(inputs map[string]string, unchecked bool) error {
+// setValues fills inputs into the form. The keys are action ids or "block_id/action_id".
+// With unchecked, it also accepts options that were never offered.
+func (v *view) setValues(inputs map[string]string, unchecked bool) error {
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		blockID, actionID := "", name
 		if b, a, ok := strings.Cut(name, "/"); ok {
@@ -183,14 +183,15 @@ func (v *view) set(inputs map[string]string, unchecked bool) error {
 	return nil
 }
 
-// option is what a select holds after value was chosen; nil for "".
+// option returns the option that a select contains after somebody chose value. It
+// returns nil for "".
 func (v *view) option(f field, value string, unchecked bool) (any, error) {
 	if value == "" {
 		return nil, nil
 	}
 	option := f.staticOption(value)
 	if option == nil {
-		option = v.offered[f.key()][value]
+		option = v.offeredOptions[f.key()][value]
 	}
 	if option == nil {
 		if !unchecked {
@@ -203,11 +204,11 @@ func (v *view) option(f field, value string, unchecked bool) (any, error) {
 	return option, nil
 }
 
-// clientErrors is what a Slack client finds wrong before it sends a form: block
-// id to text.
+// clientErrors returns the errors that a Slack client finds before it sends a form: block
+// id → text.
 func (v *view) clientErrors() map[string]string {
 	out := map[string]string{}
-	for _, f := range fields(v.blocks()) {
+	for _, f := range interactiveFields(v.blocks()) {
 		if f.Block["type"] != "input" {
 			continue
 		}
@@ -236,8 +237,8 @@ func (v *view) clientErrors() map[string]string {
 	return out
 }
 
-// payload is the view as Slack's payloads and answers carry it. withState is
-// false in a block_suggestion: an app must not rely on the form's state there.
+// viewPayload returns the view as it appears in Slack's payloads and answers. withState is
+// false for a block_suggestion, because an app must not rely on the form's state there.
 func (w *workspace) viewPayload(v view, withState bool) map[string]any {
 	values := map[string]map[string]any{}
 	if withState {
@@ -255,10 +256,10 @@ func (w *workspace) viewPayload(v view, withState bool) map[string]any {
 	}
 }
 
-// checkView is what is wrong with a view's description: the Web API's error code
-// and its messages.
+// checkView reads and checks a view. If the view is invalid, it returns the Web API's
+// error code and messages.
 func checkView(raw any) (spec map[string]any, errCode string, problems []string) {
-	if s, ok := raw.(string); ok { // a form field holds JSON
+	if s, ok := raw.(string); ok { // a form field contains JSON
 		if json.Unmarshal([]byte(s), &raw) != nil {
 			return nil, "invalid_arguments", []string{"[ERROR] view is not JSON"}
 		}
@@ -283,7 +284,8 @@ func (w *workspace) newHash() string {
 	return fmt.Sprintf("%d.%s", w.cfg.Now().Unix(), strings.ToLower(randomID("", 8)))
 }
 
-// openView shows a new modal to a person, on top of what is open.
+// openView opens a new modal for a person, on top of other open modals. It returns
+// duplicate_external_id if an open view has the same external id.
 func (w *workspace) openView(user string, spec map[string]any) (view, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -299,7 +301,8 @@ func (w *workspace) openView(user string, spec map[string]any) (view, string) {
 	return *v, ""
 }
 
-// viewByExternal finds an open view by the app's own id; w.mu is held.
+// viewByExternal finds an open view by its external id, which the app chose. The caller
+// must hold w.mu.
 func (w *workspace) viewByExternal(id string) *view {
 	for _, v := range w.views {
 		if v.str("external_id") == id {
@@ -309,7 +312,8 @@ func (w *workspace) viewByExternal(id string) *view {
 	return nil
 }
 
-// updateView replaces what an open modal shows. An empty hash always fits.
+// updateView replaces the content of an open modal. An empty hash matches any version. It
+// returns not_found or hash_conflict if it cannot.
 func (w *workspace) updateView(id, external, hash string, spec map[string]any) (view, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -329,7 +333,8 @@ func (w *workspace) updateView(id, external, hash string, spec map[string]any) (
 	return *v, ""
 }
 
-// pushView puts a modal on top of another; Slack allows three.
+// pushView puts a modal on top of another one. Slack allows three; further ones give
+// push_limit_reached.
 func (w *workspace) pushView(below view, spec map[string]any) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -344,7 +349,7 @@ func (w *workspace) pushView(below view, spec map[string]any) string {
 	return ""
 }
 
-// openViewOf is a person's open modal of that id.
+// openViewOf returns a person's open modal with that id.
 func (w *workspace) openViewOf(user, id string) (view, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -354,7 +359,7 @@ func (w *workspace) openViewOf(user, id string) (view, bool) {
 	return view{}, false
 }
 
-// openViews are a person's open modals, the one on top last.
+// openViews returns a person's open modals, the top one last.
 func (w *workspace) openViews(user string) []view {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -365,7 +370,8 @@ func (w *workspace) openViews(user string) []view {
 	return out
 }
 
-// fill puts inputs into an open modal.
+// fill fills inputs into an open modal. It returns errNoView if the person has no such
+// modal.
 func (w *workspace) fill(user, id string, inputs map[string]string, unchecked bool) (view, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -373,29 +379,29 @@ func (w *workspace) fill(user, id string, inputs map[string]string, unchecked bo
 	if v == nil || v.User != user {
 		return view{}, errNoView
 	}
-	err := v.set(inputs, unchecked)
+	err := v.setValues(inputs, unchecked)
 	return *v, err
 }
 
-// offer remembers what the app offered in a select.
-func (w *workspace) offer(id string, f field, options []any) {
+// recordOptions records the options that the app offered in a select.
+func (w *workspace) recordOptions(id string, f field, options []any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.views[id]
-	if v == nil || v.offered[f.key()] == nil {
+	if v == nil || v.offeredOptions[f.key()] == nil {
 		return
 	}
-	known := maps.Clone(v.offered[f.key()])
+	known := maps.Clone(v.offeredOptions[f.key()])
 	for _, o := range options {
 		if option, ok := o.(map[string]any); ok {
 			known[text(option["value"])] = option
 		}
 	}
-	v.offered = maps.Clone(v.offered)
-	v.offered[f.key()] = known
+	v.offeredOptions = maps.Clone(v.offeredOptions)
+	v.offeredOptions[f.key()] = known
 }
 
-// closeView closes a modal; all closes those below it as well.
+// closeView closes a modal. With all, it closes all modals of the person.
 func (w *workspace) closeView(user, id string, all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	triggerLife     = 3 * time.Second // docs.slack.dev, "Handling user interaction": a trigger id lives 3 s
+	triggerLife     = 3 * time.Second // docs.slack.dev, "Handling user interaction"
 	responseURLLife = 30 * time.Minute
 	responseURLUses = 5
-	slackbot        = "USLACKBOT" // speaks when the app does not
+	slackbot        = "USLACKBOT" // shows Slack's own messages
 )
 
-// workspace is everything that Slack remembers. Its methods lock; what they
-// return is a copy or is never changed again.
+// workspace is the state of the Slack workspace. Its methods lock w.mu unless they say
+// otherwise. They return copies, or values that never change.
 type workspace struct {
 	cfg Config
 
@@ -29,13 +29,12 @@ type workspace struct {
 	lastTS    int64 // microseconds
 	messages  []*message
 	views     map[string]*view
-	stacks    map[string][]string // person → ids of open views, the one on top last
+	stacks    map[string][]string // person → ids of open views, the top one last
 	triggers  map[string]*trigger
 	responses map[string]*responseURL
-	ims       map[string]bool              // people whose direct messages with the app are open
+	ims       map[string]bool              // people with an open direct message channel with the app
 	read      map[string]map[string]string // person → channel → ts
 	apiURL    string
-	request   string
 }
 
 type message struct {
@@ -46,12 +45,12 @@ type message struct {
 	Text        string
 	Blocks      []any
 	Metadata    json.RawMessage
-	EphemeralTo string // empty: everybody in the channel sees it
-	AnswerTo    string // the message whose button somebody pressed, where this is the answer to it
+	EphemeralTo string // empty if everybody in the channel sees it
+	AnswerTo    string // the message whose button was pressed, if this message answers a press
 	EditedTS    string
 	Gone        bool
-	// earlier are the blocks of previous versions, for a press on an old one.
-	earlier [][]any
+	// earlierBlocks are the blocks of previous versions, for presses on stale buttons.
+	earlierBlocks [][]any
 }
 
 type trigger struct {
@@ -60,7 +59,7 @@ type trigger struct {
 	used    bool
 }
 
-// responseURL is where one interaction may be answered.
+// responseURL is an address at which the app can answer one interaction.
 type responseURL struct {
 	user, channel, thread, ts string
 	ephemeral                 bool
@@ -74,12 +73,12 @@ func newWorkspace(cfg Config) *workspace {
 		views: map[string]*view{}, stacks: map[string][]string{},
 		triggers: map[string]*trigger{}, responses: map[string]*responseURL{},
 		ims: map[string]bool{}, read: map[string]map[string]string{},
-		apiURL: cfg.APIURL, request: cfg.RequestURL,
+		apiURL: cfg.APIURL,
 	}
 }
 
-// randomID is prefix and n characters of 0-9A-F. Random, so that ids of one run
-// are not those of the next: what lies behind the app may outlive the workspace.
+// randomID returns prefix and n characters of 0-9A-F. The services behind the app may
+// outlive the workspace, so ids must differ from run to run.
 func randomID(prefix string, n int) string {
 	b := make([]byte, (n+1)/2)
 	rand.Read(b) // never fails
@@ -107,8 +106,8 @@ func (w *workspace) personByEmail(email string) (Person, bool) {
 	return Person{}, false
 }
 
-// handle is a person's user name, as payloads carry it.
-func handle(p Person) string {
+// userName returns a person's user name in payloads.
+func userName(p Person) string {
 	if local, _, ok := strings.Cut(p.Email, "@"); ok {
 		return strings.ToLower(local)
 	}
@@ -119,26 +118,26 @@ func (w *workspace) teamDomain() string {
 	return strings.ToLower(strings.ReplaceAll(w.cfg.TeamName, " ", "-"))
 }
 
-// im is the id of a person's direct messages with the app.
-func im(person string) string { return "D" + strings.TrimPrefix(person, "U") }
+// imChannel returns the id of a person's direct message channel with the app.
+func imChannel(person string) string { return "D" + strings.TrimPrefix(person, "U") }
 
-// imPerson is whose direct messages a channel id names.
-func (w *workspace) imPerson(channel string) (Person, bool) {
+// imOwner returns the person of a direct message channel.
+func (w *workspace) imOwner(channel string) (Person, bool) {
 	for _, p := range w.cfg.People {
-		if im(p.SlackID) == channel {
+		if imChannel(p.SlackID) == channel {
 			return p, true
 		}
 	}
 	return Person{}, false
 }
 
-// resolveChannel turns what chat.postMessage takes as a channel into a channel
-// id: the channel, its name, open direct messages, or a person.
+// resolveChannel returns the channel id for a channel argument of chat.postMessage: the
+// id or name of the channel, a direct message channel, or a person.
 func (w *workspace) resolveChannel(channel string) (id, errCode string) {
 	if channel == w.cfg.ChannelID || channel == "#"+w.cfg.ChannelName {
 		return w.cfg.ChannelID, ""
 	}
-	p, ok := w.imPerson(channel)
+	p, ok := w.imOwner(channel)
 	if !ok {
 		if p, ok = w.person(channel); !ok {
 			return "", "channel_not_found"
@@ -150,10 +149,10 @@ func (w *workspace) resolveChannel(channel string) (id, errCode string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ims[p.SlackID] = true
-	return im(p.SlackID), ""
+	return imChannel(p.SlackID), ""
 }
 
-// nextTS is a timestamp that no message has; w.mu is held.
+// nextTS returns a timestamp that no message has. The caller must hold w.mu.
 func (w *workspace) nextTS() string {
 	us := w.cfg.Now().UnixMicro()
 	if us <= w.lastTS {
@@ -163,7 +162,7 @@ func (w *workspace) nextTS() string {
 	return fmt.Sprintf("%d.%06d", us/1e6, us%1e6)
 }
 
-// post adds a message and gives it its timestamp.
+// post adds a message and sets its timestamp.
 func (w *workspace) post(m message) message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -182,7 +181,8 @@ func (w *workspace) find(channel, ts string) (message, bool) {
 	return message{}, false
 }
 
-// locate finds a message that is there; w.mu is held.
+// locate finds a message, or returns nil if it does not exist or is gone. The caller must
+// hold w.mu.
 func (w *workspace) locate(channel, ts string) *message {
 	for _, m := range w.messages {
 		if m.Channel == channel && m.TS == ts && !m.Gone {
@@ -192,7 +192,7 @@ func (w *workspace) locate(channel, ts string) *message {
 	return nil
 }
 
-// edit changes a message under the lock; false where there is none.
+// edit changes a message under the lock. It returns false if there is no such message.
 func (w *workspace) edit(channel, ts string, change func(*message)) (message, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -202,13 +202,14 @@ func (w *workspace) edit(channel, ts string, change func(*message)) (message, bo
 	}
 	before := m.Blocks
 	change(m)
-	m.earlier = append(slices.Clip(m.earlier), before)
+	m.earlierBlocks = append(slices.Clip(m.earlierBlocks), before)
 	m.EditedTS = w.nextTS()
 	w.version++
 	return *m, true
 }
 
-// dismiss takes an ephemeral message away; only its addressee can.
+// dismiss removes an ephemeral message. It returns false if the person does not see such
+// a message.
 func (w *workspace) dismiss(person, ts string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -222,20 +223,20 @@ func (w *workspace) dismiss(person, ts string) bool {
 	return false
 }
 
-// sees says whether a person sees a message.
-func (w *workspace) sees(p Person, m *message) bool {
+// isVisible reports whether a person sees a message.
+func (w *workspace) isVisible(p Person, m *message) bool {
 	switch {
 	case m.Gone, m.EphemeralTo != "" && m.EphemeralTo != p.SlackID:
 		return false
 	case m.Channel == w.cfg.ChannelID:
 		return p.InChannel
 	default:
-		return m.Channel == im(p.SlackID)
+		return m.Channel == imChannel(p.SlackID)
 	}
 }
 
-// list is the messages that keep says yes to, oldest first.
-func (w *workspace) list(keep func(*message) bool) []message {
+// selectMessages returns the messages for which keep returns true, oldest first.
+func (w *workspace) selectMessages(keep func(*message) bool) []message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []message
@@ -257,7 +258,7 @@ func (w *workspace) newTrigger(user string) string {
 	return id
 }
 
-// takeTrigger exchanges a trigger id for its person; an id works once.
+// takeTrigger uses up a trigger id and returns its person. An id works once.
 func (w *workspace) takeTrigger(id string) (user, errCode string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -274,8 +275,8 @@ func (w *workspace) takeTrigger(id string) (user, errCode string) {
 	return t.user, ""
 }
 
-// newResponseURL makes an address where an interaction can be answered. host is
-// used where no call of the app has shown under which address it knows the API.
+// newResponseURL creates an address at which the app can answer an interaction. It uses
+// host if the address of the API is not known from the Config or an earlier call.
 func (w *workspace) newResponseURL(r responseURL, host string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -291,7 +292,8 @@ func (w *workspace) newResponseURL(r responseURL, host string) string {
 	return strings.TrimSuffix(base, "/") + "/response/" + w.cfg.TeamID + "/" + id
 }
 
-// takeResponse counts one use of a response URL.
+// takeResponse counts one use of a response URL. It returns an error code if the URL is
+// unknown, expired or used up.
 func (w *workspace) takeResponse(id string) (responseURL, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -308,25 +310,14 @@ func (w *workspace) takeResponse(id string) (responseURL, string) {
 	return *u, ""
 }
 
-// learnAPIURL remembers under which address the app reaches the API.
+// learnAPIURL records the address at which the app reaches the API, unless the Config
+// sets it.
 func (w *workspace) learnAPIURL(host string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cfg.APIURL == "" && host != "" {
 		w.apiURL = "http://" + host + "/api/"
 	}
-}
-
-func (w *workspace) requestURL() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.request
-}
-
-func (w *workspace) setRequestURL(u string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.request = u
 }
 
 func (w *workspace) markRead(person, channel string) {

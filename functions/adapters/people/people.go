@@ -127,7 +127,7 @@ func (a absence) says(err error) error {
 func (f *Finder) person(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
 	member, err := f.members.get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
 	switch {
-	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.FullMember(f.teamID):
+	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.IsFullMember(f.teamID):
 		return access.Person{}, absence{access.CodeRefused,
 			"Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
 			"The requester is no longer a full member of this Slack workspace."}, nil
@@ -223,7 +223,7 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 		switch {
 		case a.err != nil:
 			return nil, nil, a.err
-		case !a.ok || !a.value.FullMember(f.teamID) || !a.value.EmailConfirmed || !access.SameEmail(a.value.Email, emails[i]):
+		case !a.ok || !a.value.IsFullMember(f.teamID) || !a.value.EmailConfirmed || !access.SameEmail(a.value.Email, emails[i]):
 			unknown = append(unknown, emails[i])
 		default:
 			known = append(known, access.Person{SlackID: a.value.ID, Email: emails[i], Name: a.value.Name})

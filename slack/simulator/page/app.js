@@ -1,15 +1,15 @@
-// The page: who I am, where I am, and what there is to see.
+// The page: the current person, the open conversation and its content.
 import { avatar, h, patch, post } from "./dom.js";
 import { drawMessages } from "./messages.js";
 import { showModal } from "./modal.js";
 import { startTruth } from "./truth.js";
 
 const $ = (s) => document.querySelector(s);
-const every = 400; // ms between looks at the workspace; an unchanged one costs nothing
+const pollInterval = 400; // ms between requests for the state; no change means an empty answer
 
 let person = new URLSearchParams(location.search).get("person") || sessionStorage.getItem("person") || "";
 let where = "";
-let version = 0, looks = 0, state = null;
+let version = 0, refreshes = 0, state = null;
 
 const app = {
   get person() { return state ? state.person : person; },
@@ -18,7 +18,7 @@ const app = {
     user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
     channel: (id) => (id === state.channel.id ? state.channel.name : ""),
   },
-  refresh: () => look(true),
+  refresh: () => refresh(true),
   toast(words) {
     const t = h("p", { class: "toast" }, words);
     $("#toasts").append(t);
@@ -26,10 +26,10 @@ const app = {
   },
 };
 
-// look draws what is there. Answers that were overtaken by a later look are
-// dropped.
-async function look(force = false) {
-  const mine = ++looks;
+// refresh loads the state and draws it. It drops its answer if a later refresh has
+// started meanwhile.
+async function refresh(force = false) {
+  const mine = ++refreshes;
   let s;
   try {
     const known = force || !state || state.person !== person ? "" : version;
@@ -39,7 +39,7 @@ async function look(force = false) {
   } catch (err) {
     return;
   }
-  if (mine !== looks) return;
+  if (mine !== refreshes) return;
   draw(s);
 }
 
@@ -62,9 +62,9 @@ function draw(s) {
   select.value = person;
   $(".whoami-title").textContent = [me.title, me.guest && "guest"].filter(Boolean).join(" · ");
 
-  keep($(".rail"), [h("span", { class: "rail-label" }, "Act as"), ...people.map((p) => h("button", {
+  redraw($(".rail"), [h("span", { class: "rail-label" }, "Act as"), ...people.map((p) => h("button", {
     type: "button", class: p.id === person ? "current" : "", "data-person": p.id, title: [p.name, p.title].filter(Boolean).join(", "),
-    "aria-label": `Act as ${p.name}`, "aria-pressed": String(p.id === person), onclick: () => become(p.id),
+    "aria-label": `Act as ${p.name}`, "aria-pressed": String(p.id === person), onclick: () => actAs(p.id),
   }, avatar(p.name, p.id), p.waiting > 0 && p.id !== person && h("span", { class: "badge" }, p.waiting)))]);
 
   const entry = (c) => h("button", {
@@ -73,7 +73,7 @@ function draw(s) {
   }, h("span", { class: "sign" }, c.kind === "channel" ? "#" : h("img", { src: "/assets/icon.svg", alt: "" })), h("span", { class: "label" }, c.name),
     c.waiting > 0 && c.id !== where && h("span", { class: "badge" }, c.waiting));
   const channels = s.conversations.filter((c) => c.kind === "channel"), ims = s.conversations.filter((c) => c.kind === "im");
-  keep($(".conversations"), [
+  redraw($(".conversations"), [
     h("h2", {}, "Channels"), ...(channels.length ? channels.map(entry) : [h("p", { class: "none" }, `Not a member of #${s.channel.name}`)]),
     h("h2", {}, "Direct messages"), ...ims.map(entry)]);
 
@@ -81,7 +81,7 @@ function draw(s) {
   $(".conversation-head p").textContent = here.kind === "channel" ? `${here.members} members` : `Direct messages between ${me.name} and the app`;
   drawMessages($(".messages"), s.messages.filter((m) => m.channel === where), s, app);
 
-  keep($(".composer-tools"), [
+  redraw($(".composer-tools"), [
     ...s.shortcuts.map((x) => h("button", { type: "button", class: "tool lightning", "data-shortcut": x.callback_id, onclick: (ev) => run(ev.currentTarget, "/sim/shortcut", { callback_id: x.callback_id }) }, x.name)),
     ...s.commands.map((x) => h("button", { type: "button", class: "tool mono", title: x.description, "data-command": x.name, onclick: (ev) => run(ev.currentTarget, "/sim/command", { command: x.name, text: "", channel: where }) }, x.name)),
   ]);
@@ -91,8 +91,8 @@ function draw(s) {
   document.body.dataset.version = version;
 }
 
-// keep redraws what has changed.
-function keep(box, children) {
+// redraw replaces the children of box if they have changed.
+function redraw(box, children) {
   const next = box.cloneNode(false);
   next.append(...children.filter(Boolean));
   const sig = next.outerHTML + "|" + person + "|" + where;
@@ -101,14 +101,14 @@ function keep(box, children) {
   patch(box, next);
 }
 
-const drawn = new WeakMap(); // element to what was last drawn in it
+const drawn = new WeakMap(); // element → signature of its last content
 
-function become(id) {
+function actAs(id) {
   person = id;
   showModal(null, app);
   history.replaceState(null, "", `?person=${encodeURIComponent(id)}`);
   if (where.startsWith("D")) where = "";
-  look(true);
+  refresh(true);
 }
 
 function go(channel) {
@@ -117,8 +117,8 @@ function go(channel) {
   $(".messages").scrollTop = $(".messages").scrollHeight;
 }
 
-// follow goes where the address points: "#channel/ts", as permalinks do.
-function follow() {
+// followAddress opens the message that the address names: "#channel/ts", as in permalinks.
+function followAddress() {
   const [channel, ts] = location.hash.slice(1).split("/");
   if (!channel) return;
   go(channel);
@@ -131,14 +131,14 @@ async function run(button, path, body) {
   const r = await post(path, { person, ...body });
   button.disabled = false;
   button.classList.remove("busy");
-  // A failed command leaves a message of Slackbot's; a shortcut would be silent.
+  // Slackbot reports a failed command. Nothing reports a failed shortcut, so show a toast.
   if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
   if (!r.ok && !r.n && path === "/sim/command" && r.error === "bad_request") app.toast(r.detail);
-  look(true);
+  refresh(true);
 }
 
 if (document.body.dataset.mode === "workspace") {
-  $("#person").addEventListener("change", (ev) => become(ev.target.value));
+  $("#person").addEventListener("change", (ev) => actAs(ev.target.value));
   $(".composer-line").addEventListener("submit", (ev) => {
     ev.preventDefault();
     const field = $("#composer-text"), words = field.value.trim();
@@ -151,8 +151,8 @@ if (document.body.dataset.mode === "workspace") {
       run($("#composer-send"), "/sim/say", { channel: where, text: words });
     }
   });
-  addEventListener("hashchange", follow);
-  const loop = async () => { await look(); setTimeout(loop, document.hidden ? 2000 : every); };
-  loop().then(follow);
+  addEventListener("hashchange", followAddress);
+  const loop = async () => { await refresh(); setTimeout(loop, document.hidden ? 2000 : pollInterval); };
+  loop().then(followAddress);
 }
 startTruth();

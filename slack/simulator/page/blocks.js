@@ -1,4 +1,4 @@
-// Block Kit, as far as the app uses it.
+// The parts of Block Kit that the app uses.
 import { h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
@@ -6,9 +6,9 @@ import { richText } from "./richtext.js";
 import { combobox } from "./combobox.js";
 import { unknown } from "./unknown.js";
 
-// blocks draws blocks. ctx: names, surface ("message" or "modal"), press(block,
-// element, button), and in a modal draft(block, element), type(block, element,
-// value), choose(block, element, option), suggest(block, element, query).
+// blocks draws blocks. ctx has names, surface ("message" or "modal") and press(block,
+// element, button). In a modal, it also has draft(block, element), type(block, element,
+// value), choose(block, element, option) and suggest(block, element, query).
 export function blocks(list, ctx) {
   return list.map((b) => {
     try {

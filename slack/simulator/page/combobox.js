@@ -1,9 +1,9 @@
-// A select with type-ahead. A static_select filters its own options, an
-// external_select asks the app with every pause in the typing.
+// A select with type-ahead. A static_select filters its own options. An external_select
+// asks the app whenever the user pauses typing.
 import { h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 
-const pause = 160; // ms
+const typingPause = 160; // ms without a keystroke before the app is asked
 
 let nextList = 0;
 
@@ -23,18 +23,18 @@ export function combobox(b, e, ctx, id) {
   const open = () => !list.hidden;
   const show = (on) => { list.hidden = !on; input.setAttribute("aria-expanded", String(on)); if (!on) active = -1; };
 
-  function fixed() {
+  function staticOptions() {
     const groups = e.option_groups || [{ options: e.options || [] }];
     return groups.flatMap((g) => g.options.map((o) => ({ text: plain(o.text), value: o.value, description: plain(o.description), group: plain(g.label), raw: o })));
   }
 
-  function say(words, kind) {
+  function showNote(words, kind) {
     list.replaceChildren(h("li", { class: "note " + (kind || "") }, words));
     show(true);
   }
 
   function draw() {
-    if (!options.length) return say("No results", "empty");
+    if (!options.length) return showNote("No results", "empty");
     let group = "";
     const rows = [];
     options.forEach((o, i) => {
@@ -62,17 +62,17 @@ export function combobox(b, e, ctx, id) {
   async function load(query) {
     if (e.type === "static_select") {
       const q = query.toLowerCase();
-      options = fixed().filter((o) => o.text.toLowerCase().includes(q));
+      options = staticOptions().filter((o) => o.text.toLowerCase().includes(q));
       active = options.length ? 0 : -1;
       return draw();
     }
-    const least = e.min_query_length ?? 3; // Slack's own default
-    if ([...query].length < least) return say(`Type at least ${least} characters`, "empty");
+    const least = e.min_query_length ?? 3; // Slack's default
+    if ([...query].length < least) return showNote(`Type at least ${least} characters`, "empty");
     const mine = ++asked;
-    if (!open()) say("Loading…", "empty");
+    if (!open()) showNote("Loading…", "empty");
     const r = await ctx.suggest(b, e, query);
     if (mine !== asked || document.activeElement !== input) return;
-    if (!r.ok) return say([r.detail, ...(r.problems || [])].join(" "), "failed");
+    if (!r.ok) return showNote([r.detail, ...(r.problems || [])].join(" "), "failed");
     options = r.options || [];
     active = options.length ? 0 : -1;
     draw();
@@ -82,7 +82,7 @@ export function combobox(b, e, ctx, id) {
   input.addEventListener("click", () => { if (!open()) load(""); });
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => load(input.value.trim()), e.type === "static_select" ? 0 : pause);
+    timer = setTimeout(() => load(input.value.trim()), e.type === "static_select" ? 0 : typingPause);
   });
   input.addEventListener("blur", () => {
     asked++;

@@ -1,5 +1,5 @@
-// Building elements. Text only ever gets in as text: nothing here or elsewhere
-// on the page parses HTML.
+// Helpers that build elements. They insert text only as text. Nothing on this page parses
+// HTML.
 
 export function h(tag, attrs = {}, ...children) {
   const e = document.createElement(tag);
@@ -21,8 +21,8 @@ export function add(parent, children) {
   return parent;
 }
 
-// place makes box hold exactly rows, in order, without touching those that are
-// where they belong: a click in the middle of a refresh still meets its button.
+// place makes rows the only children of box, in order. It doesn't touch rows that are
+// already in place, so that a click during a refresh still reaches its button.
 export function place(box, rows) {
   rows.forEach((row, i) => {
     if (box.childNodes[i] !== row) box.insertBefore(row, box.childNodes[i] || null);
@@ -30,8 +30,8 @@ export function place(box, rows) {
   while (box.childNodes.length > rows.length) box.lastChild.remove();
 }
 
-// patch makes old look like next and keeps as many of its elements as it can.
-// What listens on an element must depend on its data- attributes only.
+// patch makes old look like next and keeps as many of its elements as it can. An event
+// listener may depend only on the data- attributes of its element.
 export function patch(old, next) {
   const names = new Set([...old.attributes, ...next.attributes].map((a) => a.name));
   for (const name of names) {

@@ -1,5 +1,5 @@
-// Emoji by Slack's names. Those that the app's messages stand or fall with are
-// drawn here, so that they look the same on a machine without an emoji font.
+// Emoji by Slack's names. This file draws the most important emoji of the app's messages,
+// so that they look the same on a machine without an emoji font.
 import { h, svg } from "./dom.js";
 
 const circle = (fill, stroke = "none") => () => [svg("circle", { cx: 12, cy: 12, r: 9.5, fill, stroke, "stroke-width": 1.5 })];
@@ -34,7 +34,7 @@ const drawn = {
   link: () => [line("M10 14l4-4M9 9.5L11.5 7a3.8 3.8 0 0 1 5.5 5.5L14.5 15M15 14.5L12.5 17A3.8 3.8 0 0 1 7 11.5L9.5 9", "#7b8794", 2.2)],
 };
 
-// The rest is shown in the machine's own font.
+// All other emoji, which use the machine's font.
 const glyphs = {
   tada: "🎉", rocket: "🚀", eyes: "👀", wave: "👋", thumbsup: "👍", "+1": "👍", thumbsdown: "👎", "-1": "👎",
   fire: "🔥", star: "⭐", zap: "⚡", mag: "🔍", calendar: "📅", page_facing_up: "📄", pushpin: "📌", gear: "⚙️",
@@ -44,7 +44,7 @@ const glyphs = {
   closed_lock_with_key: "🔐", skull: "💀", heart: "❤️", bulb: "💡", construction: "🚧", octagonal_sign: "🛑",
 };
 
-// What stands for the drawn ones in a text: Slack draws the characters too.
+// The characters of the drawn emoji. Slack draws an emoji for a character, too.
 const characters = {
   "🟢": "large_green_circle", "🟡": "large_yellow_circle", "🔴": "red_circle", "🟠": "large_orange_circle",
   "🔵": "large_blue_circle", "🟣": "large_purple_circle", "🟤": "large_brown_circle", "⚫": "black_circle", "⚪": "white_circle",
@@ -55,8 +55,8 @@ const characters = {
 };
 const characterOf = Object.fromEntries(Object.entries(characters).map(([c, name]) => [name, c]));
 
-// emoji is the element of an emoji, or null where the name is not known. Its
-// text is the character, so that copying and searching find it.
+// emoji returns the element of an emoji, or null if the name is unknown. The text of the
+// element is the character, so that copying and searching work.
 export function emoji(name) {
   const attrs = { class: "emoji", role: "img", "aria-label": name.replaceAll("_", " "), "data-emoji": name };
   if (Object.hasOwn(drawn, name)) {
@@ -70,7 +70,7 @@ const characterPattern = `(?:${Object.keys(characters).join("|")})\uFE0F?`;
 const inText = new RegExp(characterPattern, "gu");
 const inTextWithCodes = new RegExp(`:[a-z0-9_+'-]+:|${characterPattern}`, "gu");
 
-// withEmoji splits text into text and emoji; with codes, ":name:" is one too.
+// withEmoji splits s into text and emoji. With codes, it also replaces ":name:".
 export function withEmoji(s, codes) {
   const out = [];
   let rest = 0;

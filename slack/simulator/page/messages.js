@@ -1,14 +1,13 @@
-// The conversation: messages with their threads.
+// The conversation: its messages with their threads.
 import { add, appAvatar, avatar, clock, h, place, post } from "./dom.js";
 import { blocks } from "./blocks.js";
 import { mrkdwn } from "./mrkdwn.js";
 
-let cache = new Map(); // person, channel, ts to {sig, element, thread}
-const days = new Map(); // date to its divider
-const folded = new Set(); // threads that somebody closed
+let cache = new Map(); // "person/channel/ts" → {sig, element, thread}
+const days = new Map(); // date → its divider
+const folded = new Set(); // threads that the user has folded
 
-// drawMessages draws one conversation; what has not changed stays the element
-// it is.
+// drawMessages draws one conversation. Unchanged messages keep their elements.
 export function drawMessages(box, list, state, app) {
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
   const next = new Map();
@@ -43,7 +42,7 @@ function divider(date) {
   return e;
 }
 
-// threadOf is the place of a message's replies, and what fills it.
+// threadOf returns the element for a message's replies, and the function that fills it.
 function threadOf(m) {
   const id = m.channel + m.ts;
   const toggle = h("button", { type: "button", class: "thread-toggle" });
@@ -100,7 +99,7 @@ function draw(m, reply, state, app) {
 }
 
 async function press(m, b, e, button, app) {
-  if (e.confirm && !(await confirmed(e.confirm, app))) return;
+  if (e.confirm && !(await askConfirmation(e.confirm, app))) return;
   button.disabled = true;
   button.classList.add("busy");
   const r = await post("/sim/press", { person: app.person, channel: m.channel, ts: m.ts, action_id: e.action_id, block_id: b.block_id, value: e.value || "" });
@@ -111,7 +110,7 @@ async function press(m, b, e, button, app) {
   app.refresh();
 }
 
-function confirmed(c, app) {
+function askConfirmation(c, app) {
   return new Promise((resolve) => {
     const words = (t) => (t ? t.text : "");
     const done = (yes) => { box.remove(); resolve(yes); };

@@ -1,9 +1,9 @@
-// The form on top of the workspace.
+// The form over the workspace.
 import { h, post } from "./dom.js";
 import { blocks, textObject } from "./blocks.js";
 
 let shown = { id: "", hash: "", person: "" };
-let drafts = new Map(); // "block/action" to {value, text}: what is typed and not yet sent
+let drafts = new Map(); // "block/action" → {value, text}: input that is not sent yet
 
 const key = (b, e) => b.block_id + "/" + e.action_id;
 
@@ -13,7 +13,7 @@ function values() {
   return out;
 }
 
-// elements are the fields of a view: "block/action".
+// elements returns the keys ("block/action") of a view's fields.
 function elements(view) {
   const out = new Set();
   for (const b of view.blocks) {
@@ -23,8 +23,8 @@ function elements(view) {
   return out;
 }
 
-// showModal draws the person's form where it has changed. app: names, person,
-// refresh(), toast(text).
+// showModal draws the person's form if it has changed. app has names, person, refresh()
+// and toast(text).
 export function showModal(view, app) {
   const layer = document.getElementById("modal-layer");
   if (!view) {
@@ -123,7 +123,7 @@ export function showModal(view, app) {
   if (!sameView) dialog.tabIndex = -1, dialog.focus();
   else if (focusKey) {
     const again = dialog.querySelector(`[data-block-id="${CSS.escape(focusKey[0])}"][data-action-id="${CSS.escape(focusKey[1])}"]`);
-    // A select would open its list again; the rest goes on where it was.
+    // Restore the focus, except for a select, which would open its list again.
     if (again && again.matches("input,textarea,button")) {
       again.focus();
       if (caret !== null && again.setSelectionRange) again.setSelectionRange(caret, caret);

@@ -1,13 +1,13 @@
-// Slack's mrkdwn. The text is parsed as it was sent; only what is then left as
-// text is unescaped. So "&lt;!channel&gt;" is shown and mentions nobody, while a
-// text that somebody forgot to escape shows up as the mention it would be.
+// Slack's mrkdwn. The parser reads the text as sent and unescapes only the remaining
+// text. "&lt;!channel&gt;" is shown as text and mentions nobody. A text that the app
+// forgot to escape appears as a mention, as in Slack.
 import { h } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";
 
 const unescape = (s) => s.replace(/&(lt|gt|amp);/g, (_, n) => ({ lt: "<", gt: ">", amp: "&" })[n]);
 const boundary = (c) => c === undefined || c === "" || !/[\p{L}\p{N}]/u.test(c);
 
-// mrkdwn is the nodes of a mrkdwn text. names knows people and channels.
+// mrkdwn returns the nodes of a mrkdwn text. names looks up people and channels.
 export function mrkdwn(s, names, verbatim = false) {
   const out = [];
   let rest = 0;
@@ -73,7 +73,7 @@ function inline(s, names, verbatim) {
   return out;
 }
 
-// span is the text between a formatting character and its partner.
+// span returns the text between a formatting character and its partner, or null.
 function span(s, start, mark) {
   if (/\s/.test(s[start + 1] || " ") || s[start + 1] === mark) return null;
   for (let end = s.indexOf(mark, start + 2); end > 0; end = s.indexOf(mark, end + 1)) {
@@ -95,7 +95,7 @@ function control(inner, names) {
   return link(unescape(target), label || unescape(target)) || "<" + unescape(inner) + ">";
 }
 
-// link is an anchor for the schemes that Slack makes links of.
+// link returns an anchor, or null if Slack makes no link of that scheme.
 export function link(url, label) {
   if (!/^(https?:\/\/|mailto:)/i.test(url)) return null;
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, label);

@@ -1,4 +1,4 @@
-// Slack's rich_text. What is in a text element is text: no markup, no links, no
+// Slack's rich_text. Text elements show their text unchanged: no markup, no links, no
 // emoji codes.
 import { h } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";

@@ -1,12 +1,12 @@
-// The panel of what is true.
+// The panel with the actual state outside Slack.
 import { avatar, clock, h, patch } from "./dom.js";
 
-const leaving = 4000; // ms that something stays visible after it went away
+const ghostTime = 4000; // ms that removed items stay visible
 
-const newFor = 3000; // ms that what is new is marked
+const freshTime = 3000; // ms that new items are marked
 
-let seen = null; // key to when it was first there, 0 for what the page began with
-const ghosts = new Map(); // key to {element, until}
+let seen = null; // key → when the item appeared; 0 for items of the first answer
+const ghosts = new Map(); // key → {x: the removed item, until}
 const openDetails = new Set();
 
 export function startTruth() {
@@ -40,24 +40,24 @@ function draw(a) {
   if (!a.truth) return body.replaceChildren(problem || h("p", { class: "truth-none" }, "Reading…"));
   const now = Date.now();
   for (const [k, g] of ghosts) if (g.until < now) ghosts.delete(k);
-  // An unchanged panel is left alone, unless something in it is new or leaving,
-  // or a clock in it is running.
+  // Redraw only if something has changed, an item is still marked as new, or an
+  // execution's clock is running.
   const sig = JSON.stringify([a.error, a.truth, [...ghosts.keys()]]);
-  const moving = a.truth.executions?.some((e) => e.status === "RUNNING") || [...(seen || new Map()).values()].some((t) => now - t < newFor + 1500);
+  const moving = a.truth.executions?.some((e) => e.status === "RUNNING") || [...(seen || new Map()).values()].some((t) => now - t < freshTime + 1500);
   if (sig === lastSig && !moving) return;
   lastSig = sig;
 
   const still = new Map();
   const fresh = (k) => {
     still.set(k, seen ? (seen.get(k) ?? now) : 0);
-    return now - still.get(k) < newFor ? " fresh" : "";
+    return now - still.get(k) < freshTime ? " fresh" : "";
   };
   const t = a.truth;
   const next = body.cloneNode(false);
   next.append(...[problem,
     assignments(t.assignments || [], fresh, now), memberships(t.memberships || [], fresh),
     executions(t.executions || [], fresh), audit(t.audit || [], fresh)].filter(Boolean));
-  // What stays keeps its element: a record that is being read is not redrawn.
+  // Unchanged items keep their elements, so that a record stays put while someone reads it.
   patch(body, next);
   seen = still;
 }
@@ -77,7 +77,7 @@ function assignments(list, fresh, now) {
     current.set(k, x);
     ghosts.delete(k);
   }
-  for (const [k, x] of lastAssignments) if (!current.has(k) && !ghosts.has(k)) ghosts.set(k, { x, until: now + leaving });
+  for (const [k, x] of lastAssignments) if (!current.has(k) && !ghosts.has(k)) ghosts.set(k, { x, until: now + ghostTime });
   lastAssignments = current;
   const row = (k, x, cls, gone) => h("li", {
     class: "grant" + cls, "data-assignment": gone ? null : k, "data-user": gone ? null : x.user_name, "data-gone": gone ? k : null,
@@ -101,8 +101,8 @@ function memberships(list, fresh) {
   return section("Group memberships", list.length, "No group has a member.", rows.length ? [h("ul", { class: "groups" }, rows)] : []);
 }
 
-const latest = 6; // executions and
-const latestAudit = 12; // audit records that are shown without asking
+const latest = 6; // executions that are shown before "older"
+const latestAudit = 12; // audit records that are shown before "older"
 
 function executions(list, fresh) {
   const cards = list.map((e) => execution(e, fresh));
@@ -145,8 +145,8 @@ function execution(e, fresh) {
     h("ol", { class: "path" }, path));
 }
 
-// describe is one line about an audit record, from the fields it has; "NA"
-// stands for a field that does not apply.
+// describe returns one line about an audit record, from the fields that it has. "NA"
+// means that a field does not apply.
 function describe(r) {
   const f = (name) => (r[name] && r[name] !== "NA" ? String(r[name]) : "");
   const what = f("role_name") || f("permission_set") || f("group_name");
