@@ -150,13 +150,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if IsStartExecution(r.URL) {
-		call.Body = g.redrives.seen(body)
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}
 	if lambda.Serves(r.URL.Path) {
 		g.tokens.noteInvocation(body)
-		r.Body = io.NopCloser(bytes.NewReader(g.redrives.seen(body)))
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}

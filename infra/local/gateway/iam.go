@@ -83,7 +83,6 @@ func (g *Gateway) tellDenied(what string) {
 // TokenMachine is the ARN of the state machine that a task token belongs to.
 func (g *Gateway) TokenMachine(token string) (arn string, known bool) {
 	execution, known := g.tokens.execution(token)
-	execution = string(g.redrives.seen([]byte(execution)))
 	prefix, rest, ok := strings.Cut(execution, ":execution:")
 	if !known || !ok {
 		return "", false

@@ -163,6 +163,17 @@ func TestRedriveAfterFailure(t *testing.T) {
 	}
 }
 
+// A redrive that would show moto's ARN is refused.
+func TestRedriveOfComputedARN(t *testing.T) {
+	execution := start(t, createMachine(t, "redrive-computed", `{"StartAt":"Named","States":{
+		"Named":{"Type":"Pass","Parameters":{"name.$":"States.Format('of {}', $$.Execution.Id)"},"Next":"Fails"},
+		"Fails":{"Type":"Fail","Error":"Wanted"}}}`), "run")
+	ended(t, execution, types.ExecutionStatusFailed)
+	if code := errorCode(t, redrive(execution)); code != "UnknownOperationException" {
+		t.Errorf("%q, want UnknownOperationException", code)
+	}
+}
+
 func TestRedriveOfAMap(t *testing.T) {
 	execution := start(t, createMachine(t, "redrive-map", `{"StartAt":"Each","States":{"Each":{"Type":"Map","ItemsPath":"$.none","ItemProcessor":{"ProcessorConfig":{"Mode":"INLINE"},
 		"StartAt":"One","States":{"One":{"Type":"Pass","End":true}}},"End":true}}}`), "run")

@@ -82,10 +82,8 @@ func runnableDefinition(definition string) (string, error) {
 	if !strings.Contains(definition, startExecutionResource) {
 		return definition, nil
 	}
-	decoder := json.NewDecoder(strings.NewReader(definition))
-	decoder.UseNumber()
 	var decoded any
-	if err := decoder.Decode(&decoded); err != nil {
+	if err := decodeNumbers([]byte(definition), &decoded); err != nil {
 		return "", err
 	}
 	var walk func(any)
@@ -168,9 +166,7 @@ func (g *Gateway) startExecutionForMachine(ctx context.Context, call *Call) *Ans
 		ExecutionArn string `json:"executionArn"`
 		StartDate    any    `json:"startDate"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(answer.Body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&out); err != nil {
+	if err := decodeNumbers(answer.Body, &out); err != nil {
 		return functionError("States.Runtime", err.Error())
 	}
 	payload, _ := json.Marshal(map[string]any{"ExecutionArn": out.ExecutionArn, "StartDate": out.StartDate})

@@ -258,9 +258,7 @@ func editObject(a *Answer, edit func(map[string]any)) *Answer {
 		return a
 	}
 	var object map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(a.Body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
+	if err := decodeNumbers(a.Body, &object); err != nil {
 		return a
 	}
 	edit(object)
@@ -268,6 +266,13 @@ func editObject(a *Answer, edit func(map[string]any)) *Answer {
 		a.Body = raw
 	}
 	return a
+}
+
+// decodeNumbers decodes JSON and keeps numbers as they are written.
+func decodeNumbers(raw []byte, out any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return decoder.Decode(out)
 }
 
 // executionHistory adds what moto lacks: order, pages and redrives.

@@ -147,6 +147,7 @@ func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead
 			return "", refuse("TaskDoesNotExist", "Task Timed Out: 'Provided task does not exist anymore'")
 		}
 	}
+	arn = g.redrives.current(arn)
 	if _, stopped := g.executions.stoppedAt(arn); stopped {
 		return "", taskTimedOut()
 	}
@@ -167,10 +168,11 @@ func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead
 			if taskEnded(events[i:]) {
 				return "", taskTimedOut()
 			}
-			break
+			return in.TaskToken, nil
 		}
 	}
-	return in.TaskToken, nil
+	// It is of the execution before its last redrive.
+	return "", taskTimedOut()
 }
 
 func taskTimedOut() *Answer {
