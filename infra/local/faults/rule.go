@@ -55,9 +55,9 @@ const (
 )
 
 var (
-	ofInvocations = []Kind{KillBefore, KillAfter, Delay, Hold, InvokeThrottled, InvokeFailed}
-	ofCalls       = []Kind{Throttle, Conflict, ServerError, Unavailable, Denied, NotFound, ResetBefore, ResetAfter, Hang, HangAfter, Slow, KillCaller, KillCallerAfter, Late}
-	delayed       = []Kind{Delay, Slow, Late}
+	invocationKinds = []Kind{KillBefore, KillAfter, Delay, Hold, InvokeThrottled, InvokeFailed}
+	callKinds       = []Kind{Throttle, Conflict, ServerError, Unavailable, Denied, NotFound, ResetBefore, ResetAfter, Hang, HangAfter, Slow, KillCaller, KillCallerAfter, Late}
+	delayKinds      = []Kind{Delay, Slow, Late}
 )
 
 // Any is the target of a rule that hits calls to everything.
@@ -112,7 +112,7 @@ type Rule struct {
 	// Hits is how often it has come about.
 	Hits int `json:"hits,omitempty"`
 
-	held chan struct{} // closed when a rule of the kind Hold is forgotten
+	release chan struct{} // closed when a rule of the kind Hold is forgotten
 }
 
 // startOperations are the calls that set an operation going, as targets.
@@ -120,11 +120,11 @@ var startOperations = []string{"SWBExternalService.CreateAccountAssignment", "SW
 
 func (r Rule) check() error {
 	switch {
-	case slices.Contains(ofInvocations, r.Kind):
+	case slices.Contains(invocationKinds, r.Kind):
 		if r.Target != "" || len(r.Body) > 0 {
 			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
 		}
-	case slices.Contains(ofCalls, r.Kind):
+	case slices.Contains(callKinds, r.Kind):
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
@@ -141,9 +141,9 @@ func (r Rule) check() error {
 	switch {
 	case r.Kind != Operation && (r.Polls != 0 || r.FailureReason != ""):
 		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
-	case slices.Contains(delayed, r.Kind) != (r.DelayMS > 0):
-		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayed)
-	case r.Cold && !slices.Contains(ofInvocations, r.Kind):
+	case slices.Contains(delayKinds, r.Kind) != (r.DelayMS > 0):
+		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayKinds)
+	case r.Cold && !slices.Contains(invocationKinds, r.Kind):
 		return fmt.Errorf("fault %q has no invocation that could be cold", r.Kind)
 	case r.Probability < 0 || r.Probability > 1:
 		return fmt.Errorf("probability %v is not between 0 and 1", r.Probability)

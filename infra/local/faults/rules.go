@@ -28,8 +28,8 @@ type Rules struct {
 // rule is a Rule at work.
 type rule struct {
 	Rule
-	in    map[string]bool // the invocations that it has hit
-	drawn map[string]int  // how often it was left to chance, by combination
+	invocations map[string]bool // the invocations that it has hit
+	draws       map[string]int  // how often it was left to chance, by combination
 }
 
 // event is an invocation, or a call that one makes.
@@ -42,7 +42,7 @@ type event struct {
 	body       []byte
 }
 
-func eventOf(id, function string, payload []byte) event {
+func newEvent(id, function string, payload []byte) event {
 	var task struct {
 		Operation string `json:"operation"`
 		RequestID string `json:"request_id"`
@@ -61,7 +61,7 @@ func (r *rule) matches(e event) bool {
 			return false
 		}
 	}
-	if r.Invocations > 0 && !r.in[e.invocation] && len(r.in) >= r.Invocations {
+	if r.Invocations > 0 && !r.invocations[e.invocation] && len(r.invocations) >= r.Invocations {
 		return false
 	}
 	return r.Probability == 0 || r.draw(e)
@@ -70,11 +70,11 @@ func (r *rule) matches(e event) bool {
 // draw leaves it to chance, in a way that can be repeated.
 func (r *rule) draw(e event) bool {
 	combination := strings.Join([]string{e.function, e.operation, e.requestID, e.call}, "\x00")
-	r.drawn[combination]++
+	r.draws[combination]++
 	h := fnv.New64a()
 	h.Write([]byte(combination))
 	h.Write(binary.LittleEndian.AppendUint64(nil, r.Seed))
-	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.drawn[combination])))
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.draws[combination])))
 	// FNV alone hardly moves its upper bits for the last byte; the finalizer of
 	// SplitMix64 does.
 	x := h.Sum64()
@@ -100,7 +100,7 @@ func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 		if r.Count > 0 && r.Invocations == 0 {
 			r.Count--
 		}
-		r.in[e.invocation] = true
+		r.invocations[e.invocation] = true
 		r.Hits++
 		return r.Rule, true
 	}
@@ -109,13 +109,13 @@ func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 
 // Invocation is the fault of one invocation, for lambda.Config.
 func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
-	r, ok := f.hit(eventOf(id, function, payload), ofInvocations...)
+	r, ok := f.hit(newEvent(id, function, payload), invocationKinds...)
 	if !ok {
 		return lambda.Fault{}
 	}
 	return lambda.Fault{
 		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
-		Hold:       r.held,
+		Hold:       r.release,
 		Cold:       r.Cold,
 		KillBefore: r.Kind == KillBefore,
 		KillAfter:  r.Kind == KillAfter,
@@ -126,14 +126,14 @@ func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 
 // Course is how the operation goes on that an accepted call to AWS starts.
 func (f *Rules) Course(instance, target string, request []byte) (polls int, failureReason string, ok bool) {
-	e := f.by(instance)
+	e := f.eventOfCaller(instance)
 	e.call, e.body = target, request
 	r, ok := f.hit(e, Operation)
 	return r.Polls, r.FailureReason, ok
 }
 
-// by is the invocation that makes a call; empty where no function does.
-func (f *Rules) by(instance string) event {
+// eventOfCaller is the invocation that makes a call; empty where no function does.
+func (f *Rules) eventOfCaller(instance string) event {
 	if f.Caller == nil || instance == "" {
 		return event{}
 	}
@@ -141,10 +141,10 @@ func (f *Rules) by(instance string) event {
 	if !ok {
 		return event{}
 	}
-	return eventOf(inv.ID, inv.Function, inv.Payload)
+	return newEvent(inv.ID, inv.Function, inv.Payload)
 }
 
-func (f *Rules) none() bool {
+func (f *Rules) isEmpty() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.rules) == 0
@@ -170,10 +170,10 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			set.Count = 1
 		}
 		if set.Kind == Hold {
-			set.held = make(chan struct{})
+			set.release = make(chan struct{})
 		}
 		f.mu.Lock()
-		f.rules = append(f.rules, &rule{Rule: set, in: map[string]bool{}, drawn: map[string]int{}})
+		f.rules = append(f.rules, &rule{Rule: set, invocations: map[string]bool{}, draws: map[string]int{}})
 		f.mu.Unlock()
 	case http.MethodGet:
 		shown := []Rule{}
@@ -190,8 +190,8 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.rules = slices.DeleteFunc(f.rules, func(r *rule) bool {
 			forgotten := label == "" || r.Label == label
-			if forgotten && r.held != nil {
-				close(r.held)
+			if forgotten && r.release != nil {
+				close(r.release)
 			}
 			return forgotten
 		})

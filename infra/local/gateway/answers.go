@@ -13,8 +13,8 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// ok is a successful answer of a JSON protocol.
-func ok(body any) *Answer {
+// success is a successful answer of a JSON protocol.
+func success(body any) *Answer {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return failure(http.StatusInternalServerError, "InternalFailure", err.Error())
@@ -72,11 +72,11 @@ func init() {
 	}
 }
 
-// withoutHTML replaces the HTML page with which moto answers what it does not
+// replaceHTML replaces the HTML page with which moto answers what it does not
 // implement, or fails at, by what AWS would answer. The page is the same for
 // both, and the SDKs take it for a passing fault and repeat the call; an
 // unknown operation must not be repeated.
-func withoutHTML(call *Call, a *Answer) *Answer {
+func replaceHTML(call *Call, a *Answer) *Answer {
 	if a.Status != http.StatusInternalServerError || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(a.Body))), "<!doctype html") {
 		return a
 	}

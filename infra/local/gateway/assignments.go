@@ -19,9 +19,9 @@ var assignmentCorrections = map[string]correction{
 	"SWBExternalService.DescribeAccountAssignmentDeletionStatus": describeOperation(deletion),
 	"SWBExternalService.ListAccountAssignmentCreationStatus":     listOperations(creation),
 	"SWBExternalService.ListAccountAssignmentDeletionStatus":     listOperations(deletion),
-	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).permissionSetsOfAccount,
-	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).accountsOfPermissionSet,
-	"SWBExternalService.ListAccountAssignmentsForPrincipal":      (*Gateway).assignmentsOfPrincipal,
+	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).listPermissionSetsOfAccount,
+	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).listAccountsOfPermissionSet,
+	"SWBExternalService.ListAccountAssignmentsForPrincipal":      (*Gateway).listAssignmentsOfPrincipal,
 }
 
 // assignment is what a creation or deletion is about; its JSON is the API's.
@@ -78,8 +78,8 @@ func (l *operationLog) begin(op *operation) bool {
 	return true
 }
 
-// direct gives an operation its course.
-func (l *operationLog) direct(op *operation, c Course, effect func(context.Context, assignment) string) {
+// setCourse gives an operation its course.
+func (l *operationLog) setCourse(op *operation, c Course, effect func(context.Context, assignment) string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	op.course, op.effect = &c, effect
@@ -102,10 +102,10 @@ func (l *operationLog) describe(op *operation) map[string]any {
 	return op.describe()
 }
 
-// look finds an operation for somebody who asks how far it is. Of one with a
+// poll finds an operation for somebody who asks how far it is. Of one with a
 // course each look is a poll; the first that finds none left has to end the
 // operation: then last is true.
-func (l *operationLog) look(kind operationKind, id string) (op *operation, last, found bool) {
+func (l *operationLog) poll(kind operationKind, id string) (op *operation, last, found bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, op := range l.all {
@@ -192,7 +192,7 @@ func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 		if !g.principalExists(ctx, call, a) {
 			return fmt.Sprintf("Received a 404 status error: %s %s not found.", a.PrincipalType, a.PrincipalId)
 		}
-		if reason := g.forbiddenByIAM(call, a, rightsToCreate); reason != "" {
+		if reason := g.checkRights(call, a, rightsToCreate); reason != "" {
 			return reason
 		}
 		if exists, answer := g.assignmentExists(ctx, call, a); answer != nil {
@@ -200,7 +200,7 @@ func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 		} else if exists {
 			return ""
 		}
-		return g.carryOut(ctx, call, "SWBExternalService.CreateAccountAssignment", a)
+		return g.applyInMoto(ctx, call, "SWBExternalService.CreateAccountAssignment", a)
 	})
 }
 
@@ -217,14 +217,14 @@ func (g *Gateway) deleteAssignment(ctx context.Context, call *Call) *Answer {
 		return refuse("ResourceNotFoundException", "No such account assignment.")
 	}
 	return g.startOperation(ctx, call, deletion, func(ctx context.Context, a assignment) string {
-		if reason := g.forbiddenByIAM(call, a, rightsToDelete); reason != "" {
+		if reason := g.checkRights(call, a, rightsToDelete); reason != "" {
 			return reason
 		}
-		return g.carryOut(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
+		return g.applyInMoto(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
 	})
 }
 
-func (g *Gateway) carryOut(ctx context.Context, call *Call, target string, a assignment) (reason string) {
+func (g *Gateway) applyInMoto(ctx context.Context, call *Call, target string, a assignment) (reason string) {
 	if answer := g.ask(ctx, call, target, a, nil); !answer.succeeded() {
 		return fmt.Sprintf("Received a %d status error: %s", answer.Status, answer.Body)
 	}
@@ -237,7 +237,7 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	if invalid != nil {
 		return invalid
 	}
-	if refused := g.outOfReach(a); refused != nil {
+	if refused := g.refuseManagementAccount(a); refused != nil {
 		return refused
 	}
 	if answer := g.ask(ctx, call, "SWBExternalService.DescribePermissionSet", map[string]string{"InstanceArn": a.InstanceArn, "PermissionSetArn": a.PermissionSetArn}, nil); !answer.succeeded() {
@@ -250,11 +250,11 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	}
 	if g.config.Course != nil {
 		if course, ok := g.config.Course(call); ok {
-			g.operations.direct(op, course, settle)
+			g.operations.setCourse(op, course, settle)
 			return operationAnswer(kind, shown)
 		}
 	}
-	g.settling.Go(func() {
+	g.pendingOperations.Go(func() {
 		select {
 		case <-time.After(g.config.SettleDelay):
 			g.operations.finish(op, settle(g.lifetime, a))
@@ -265,7 +265,7 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 }
 
 func operationAnswer(kind operationKind, shown map[string]any) *Answer {
-	return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
+	return success(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
 }
 
 // endOperation carries out an operation that has been looked at often enough, or fails
@@ -284,7 +284,7 @@ func describeOperation(kind operationKind) correction {
 		if err := json.Unmarshal(call.Body, &in); err != nil {
 			return refuse("SerializationException", "%v", err)
 		}
-		op, last, found := g.operations.look(kind, in["AccountAssignment"+string(kind)+"RequestId"])
+		op, last, found := g.operations.poll(kind, in["AccountAssignment"+string(kind)+"RequestId"])
 		if !found {
 			// Perhaps of a gateway before this one, which moto remembers.
 			return g.forward(ctx, call)
@@ -319,13 +319,13 @@ func listOperations(kind operationKind) correction {
 		if next != "" {
 			out["NextToken"] = next
 		}
-		return ok(out)
+		return success(out)
 	}
 }
 
-// permissionSetsOfAccount derives, from the assignments, which permission sets
+// listPermissionSetsOfAccount derives, from the assignments, which permission sets
 // an account has.
-func (g *Gateway) permissionSetsOfAccount(ctx context.Context, call *Call) *Answer {
+func (g *Gateway) listPermissionSetsOfAccount(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		InstanceArn, AccountId, NextToken string
 		MaxResults                        int
@@ -350,9 +350,9 @@ func (g *Gateway) permissionSetsOfAccount(ctx context.Context, call *Call) *Answ
 	return pageAnswer("PermissionSets", provisioned, in.MaxResults, in.NextToken)
 }
 
-// accountsOfPermissionSet derives, from the assignments, in which accounts a
+// listAccountsOfPermissionSet derives, from the assignments, in which accounts a
 // permission set is.
-func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answer {
+func (g *Gateway) listAccountsOfPermissionSet(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		InstanceArn, PermissionSetArn, NextToken string
 		MaxResults                               int
@@ -377,10 +377,10 @@ func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answ
 	return pageAnswer("AccountIds", provisioned, in.MaxResults, in.NextToken)
 }
 
-// assignmentsOfPrincipal lists what a principal has by itself, as moto does, and
+// listAssignmentsOfPrincipal lists what a principal has by itself, as moto does, and
 // what a user has through groups: with the group as the principal. It must be
 // called from the management account (API reference).
-func (g *Gateway) assignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
+func (g *Gateway) listAssignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
 	if g.managementAccount() != "" {
 		return refuse("AccessDeniedException", "You do not have sufficient access to perform this action: it must be called from the management account.")
 	}
@@ -478,7 +478,7 @@ func pageAnswer[T any](name string, items []T, maxResults int, token string) *An
 	if next != "" {
 		out["NextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
 type account struct{ Id, Status string }

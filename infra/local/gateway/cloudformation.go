@@ -32,8 +32,8 @@ func (g *Gateway) SetStack(s Stack) {
 // cloudFormationVersion is in every call of CloudFormation, and in no other.
 const cloudFormationVersion = "2010-05-15"
 
-// stackQuestion returns the operation of a call that SetStack's stack answers.
-func (g *Gateway) stackQuestion(call *Call) (operation string, s Stack, ok bool) {
+// stackCall returns the operation of a call that SetStack's stack answers.
+func (g *Gateway) stackCall(call *Call) (operation string, s Stack, ok bool) {
 	if call.Target() != "" || !strings.HasPrefix(call.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return "", Stack{}, false
 	}

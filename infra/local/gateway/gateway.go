@@ -53,12 +53,12 @@ type Course struct {
 
 // Gateway is an http.Handler. Close it after the last request.
 type Gateway struct {
-	config      Config
-	client      *http.Client
-	corrections map[string]correction
-	lifetime    context.Context
-	end         context.CancelFunc
-	settling    sync.WaitGroup
+	config            Config
+	client            *http.Client
+	corrections       map[string]correction
+	lifetime          context.Context
+	end               context.CancelFunc
+	pendingOperations sync.WaitGroup
 
 	operations  operationLog
 	tokens      tokenIndex
@@ -106,7 +106,7 @@ func New(c Config) *Gateway {
 // Close abandons what Identity Center has not carried out yet.
 func (g *Gateway) Close() {
 	g.end()
-	g.settling.Wait()
+	g.pendingOperations.Wait()
 }
 
 // Call is one request to AWS.
@@ -145,7 +145,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &Call{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}
-	if denied := g.forbidden(call); denied != nil {
+	if denied := g.refuseForbidden(call); denied != nil {
 		denied.write(w)
 		return
 	}
@@ -159,7 +159,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}
-	g.orForbidden(call, g.answer(r.Context(), call)).write(w)
+	g.hideAbsence(call, g.answer(r.Context(), call)).write(w)
 }
 
 // answer corrects a call where a correction exists, and forwards it otherwise.
@@ -170,7 +170,7 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	if isConditionalPut(call) {
 		return g.putConditionally(ctx, call)
 	}
-	if operation, stack, ok := g.stackQuestion(call); ok {
+	if operation, stack, ok := g.stackCall(call); ok {
 		return stack.answer(operation)
 	}
 	return g.forward(ctx, call)
@@ -206,7 +206,7 @@ func (g *Gateway) forward(ctx context.Context, call *Call) *Answer {
 			answer.Header.Del(name)
 		}
 	}
-	return withoutHTML(call, answer)
+	return replaceHTML(call, answer)
 }
 
 func (a *Answer) write(w http.ResponseWriter) {

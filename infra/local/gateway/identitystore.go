@@ -46,7 +46,7 @@ func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 	}
 	for _, u := range users {
 		if slices.Contains(u.emails, wanted) {
-			return ok(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
+			return success(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
 		}
 	}
 	return refuse("ResourceNotFoundException", "USER not found.")
@@ -54,7 +54,7 @@ func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 
 // listUsers gives each user their status, which moto doesn't have.
 func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
-	return g.giveStatuses(g.filteredUsers(ctx, call))
+	return g.addStatuses(g.filteredUsers(ctx, call))
 }
 
 // filteredUsers applies the filters, of which moto knows one, and pages the rest.
@@ -106,7 +106,7 @@ func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		out["NextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
 // user is a user as moto lists it, and what the corrections look at.

@@ -26,7 +26,7 @@ func (g *Gateway) describeInstance(ctx context.Context, call *Call) *Answer {
 		if instance["InstanceArn"] == in.InstanceArn {
 			instance["PermissionSetsEnabled"] = true
 			instance["EncryptionConfigurationDetails"] = map[string]string{"EncryptionStatus": "ENABLED", "KeyType": "AWS_OWNED_KMS_KEY"}
-			return ok(instance)
+			return success(instance)
 		}
 	}
 	return refuse("ResourceNotFoundException", "Instance not found.")

@@ -21,9 +21,9 @@ var (
 	rightsToCreate = append([]string{"iam:UpdateSAMLProvider", "iam:CreateSAMLProvider", "iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy"}, rightsToDelete...)
 )
 
-// forbiddenByIAM is why an operation on an assignment to the management account
+// checkRights is why an operation on an assignment to the management account
 // fails when the caller runs in that account without rights; else "".
-func (g *Gateway) forbiddenByIAM(call *Call, a assignment, rights []string) (reason string) {
+func (g *Gateway) checkRights(call *Call, a assignment, rights []string) (reason string) {
 	if g.config.Guard == nil || g.managementAccount() != "" {
 		return ""
 	}
@@ -47,7 +47,7 @@ func (g *Gateway) forbiddenByIAM(call *Call, a assignment, rights []string) (rea
 	if denial == nil {
 		return ""
 	}
-	g.tellDenied(denial.Message)
+	g.reportDenied(denial.Message)
 	return fmt.Sprintf("Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role propagation to complete. "+
 		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, requestid.New())
 }

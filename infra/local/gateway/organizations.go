@@ -46,7 +46,7 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &manages); !answer.succeeded() {
 		return answer
 	}
-	arn := ownerInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
+	arn := managementAccountInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
 	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": arn, "MasterAccountEmail": manages.Account.Email} {
 		raw, err := json.Marshal(value)
 		if err != nil {
@@ -54,24 +54,24 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 		}
 		out.Organization[name] = raw
 	}
-	return ok(out)
+	return success(out)
 }
 
-// ownerInARN is the account in ARNs of Organizations: the management account.
-var ownerInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
+// managementAccountInARN is the account in ARNs of Organizations: the management account.
+var managementAccountInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
 
 // showAccounts names the management account that was set in the ARNs of accounts.
 func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if id := g.managementAccount(); id != "" && answer.succeeded() {
-		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
+		answer.Body = managementAccountInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
 	}
 	return answer
 }
 
-// accountsOnAPage is how many accounts ListAccounts answers at once at most (API
+// maxAccountsPage is how many accounts ListAccounts answers at once at most (API
 // reference, ListAccounts, MaxResults). moto's pages have 100.
-const accountsOnAPage = 20
+const maxAccountsPage = 20
 
 // listAccounts makes the pages as short as AWS does.
 func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
@@ -79,10 +79,10 @@ func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(call.Body, &in); err != nil {
 		return refuse("SerializationException", "%v", err)
 	}
-	if n, ok := in["MaxResults"].(float64); ok && (n < 1 || n > accountsOnAPage) {
-		return refuse("InvalidInputException", "MaxResults must be between 1 and %d.", accountsOnAPage)
+	if n, ok := in["MaxResults"].(float64); ok && (n < 1 || n > maxAccountsPage) {
+		return refuse("InvalidInputException", "MaxResults must be between 1 and %d.", maxAccountsPage)
 	} else if !ok {
-		in["MaxResults"] = accountsOnAPage
+		in["MaxResults"] = maxAccountsPage
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -114,12 +114,12 @@ func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": own.Organization.MasterAccountId}, &account); !answer.succeeded() {
 		return answer
 	}
-	return ok(map[string]any{"DelegatedAdministrators": []any{account.Account}})
+	return success(map[string]any{"DelegatedAdministrators": []any{account.Account}})
 }
 
-// outOfReach refuses an assignment in the management account to who is in
+// refuseManagementAccount refuses an assignment in the management account to who is in
 // another one.
-func (g *Gateway) outOfReach(a assignment) *Answer {
+func (g *Gateway) refuseManagementAccount(a assignment) *Answer {
 	if a.TargetId != g.managementAccount() {
 		return nil
 	}

@@ -31,7 +31,7 @@ func (g *Gateway) showPermissionSet(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	out.PermissionSet["SessionDuration"] = defaultSessionDuration
-	return ok(out)
+	return success(out)
 }
 
 // updatePermissionSet leaves the session duration as it is where the call names

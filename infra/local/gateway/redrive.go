@@ -87,7 +87,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	if answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": ended}, &execution); !answer.succeeded() {
 		return answer
 	}
-	if _, stopped := g.executions.stoppedAt(ended); !stopped && (execution.Status == "RUNNING" || execution.Status == "SUCCEEDED") {
+	if _, stopped := g.executions.stopTime(ended); !stopped && (execution.Status == "RUNNING" || execution.Status == "SUCCEEDED") {
 		return refuse("ExecutionNotRedrivable", "Execution is %s and cannot be redriven.", execution.Status)
 	}
 	var machine struct {
@@ -120,7 +120,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 		g.redrives.removeLast(in.ExecutionArn)
 		return answer
 	}
-	return ok(map[string]any{"redriveDate": seconds(at)})
+	return success(map[string]any{"redriveDate": seconds(at)})
 }
 
 var (

@@ -27,8 +27,8 @@ func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(answer.Body, &group); err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
-	g.identifyGroup(group)
-	return ok(group)
+	g.addExternalID(group)
+	return success(group)
 }
 
 // listGroups adds the external identifiers to each.
@@ -46,18 +46,18 @@ func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	for _, group := range groups {
-		g.identifyGroup(group)
+		g.addExternalID(group)
 	}
 	raw, err := json.Marshal(groups)
 	if err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	out["Groups"] = raw
-	return ok(out)
+	return success(out)
 }
 
-// identifyGroup gives a group its external identifiers, as an API shows them.
-func (g *Gateway) identifyGroup(group map[string]json.RawMessage) {
+// addExternalID gives a group its external identifiers, as an API shows them.
+func (g *Gateway) addExternalID(group map[string]json.RawMessage) {
 	var id string
 	if json.Unmarshal(group["GroupId"], &id) != nil {
 		return

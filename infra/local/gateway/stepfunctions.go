@@ -26,7 +26,7 @@ var stepFunctionsCorrections = map[string]correction{
 	"AWSStepFunctions.StopExecution":        (*Gateway).stopExecution,
 	"AWSStepFunctions.DescribeExecution":    (*Gateway).describeExecution,
 	"AWSStepFunctions.ListExecutions":       (*Gateway).listExecutions,
-	"AWSStepFunctions.GetExecutionHistory":  (*Gateway).executionHistory,
+	"AWSStepFunctions.GetExecutionHistory":  (*Gateway).getExecutionHistory,
 	"AWSStepFunctions.SendTaskSuccess":      (*Gateway).sendTaskSuccess,
 	"AWSStepFunctions.SendTaskFailure":      (*Gateway).sendTaskFailure,
 	"AWSStepFunctions.SendTaskHeartbeat":    (*Gateway).sendTaskHeartbeat,
@@ -44,7 +44,7 @@ const maxExecutionName = 80
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 const forbiddenInName = "<>{}[]?*\"#%\\^|~`$&,;:/"
 
-func validExecutionName(name string) bool {
+func isValidExecutionName(name string) bool {
 	if name == "" || utf8.RuneCountInString(name) > maxExecutionName || strings.ContainsAny(name, forbiddenInName) {
 		return false
 	}
@@ -69,7 +69,7 @@ func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 		in["name"] = name
 		call.Body, _ = json.Marshal(in)
 	}
-	if !validExecutionName(name) {
+	if !isValidExecutionName(name) {
 		return refuse("InvalidName", "Invalid Name: '%s'", name)
 	}
 	if input, ok := in["input"].(string); ok && !json.Valid([]byte(input)) {
@@ -99,7 +99,7 @@ func (l *executionLog) stop(arn string, at time.Time) time.Time {
 	return at
 }
 
-func (l *executionLog) stoppedAt(arn string) (time.Time, bool) {
+func (l *executionLog) stopTime(arn string) (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, ok := l.stopped[arn]
@@ -127,7 +127,7 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 	}
 	if before.Status != "RUNNING" {
 		// A second stop, or one that comes too late, changes nothing.
-		if at, ok := g.executions.stoppedAt(in.ExecutionArn); ok {
+		if at, ok := g.executions.stopTime(in.ExecutionArn); ok {
 			return stoppedAnswer(at)
 		}
 		return g.forward(ctx, call)
@@ -155,7 +155,7 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 }
 
 func stoppedAnswer(stopped time.Time) *Answer {
-	return ok(map[string]any{"stopDate": seconds(stopped)})
+	return success(map[string]any{"stopDate": seconds(stopped)})
 }
 
 // describeExecution shows a stopped execution as ABORTED, with its stop date,
@@ -206,7 +206,7 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 		for _, execution := range out.Executions {
 			g.showStopped(execution)
 			if arn, _ := execution["executionArn"].(string); g.redrives.current(arn) != arn {
-				execution = g.listed(ctx, call, arn)
+				execution = g.listItem(ctx, call, arn)
 			}
 			if in.StatusFilter == "" || execution["status"] == in.StatusFilter {
 				all = append(all, execution)
@@ -227,11 +227,11 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		out["nextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
-// listed is an execution as lists show it.
-func (g *Gateway) listed(ctx context.Context, call *Call, arn string) (execution map[string]any) {
+// listItem is an execution as lists show it.
+func (g *Gateway) listItem(ctx context.Context, call *Call, arn string) (execution map[string]any) {
 	editObject(g.describe(ctx, call, arn), func(described map[string]any) {
 		execution = described
 		for _, name := range []string{"input", "inputDetails", "output", "outputDetails", "error", "cause"} {
@@ -243,7 +243,7 @@ func (g *Gateway) listed(ctx context.Context, call *Call, arn string) (execution
 
 func (g *Gateway) showStopped(execution map[string]any) {
 	arn, _ := execution["executionArn"].(string)
-	if at, ok := g.executions.stoppedAt(arn); ok {
+	if at, ok := g.executions.stopTime(arn); ok {
 		execution["status"] = "ABORTED"
 		execution["stopDate"] = seconds(at)
 		delete(execution, "error")
@@ -275,8 +275,8 @@ func decodeNumbers(raw []byte, out any) error {
 	return decoder.Decode(out)
 }
 
-// executionHistory adds what moto lacks: order, pages and redrives.
-func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
+// getExecutionHistory adds what moto lacks: order, pages and redrives.
+func (g *Gateway) getExecutionHistory(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
 		MaxResults   int    `json:"maxResults"`
@@ -304,7 +304,7 @@ func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		shown["nextToken"] = next
 	}
-	return ok(shown)
+	return success(shown)
 }
 
 // event is what the corrections look at in a history.
@@ -344,17 +344,17 @@ var tokenPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 func waitingTokens(events []event) []string {
 	var tokens []string
 	for i, e := range events {
-		if e.Type == "TaskScheduled" && strings.HasSuffix(e.Scheduled.Resource, ".waitForTaskToken") && !taskEnded(events[i:]) {
+		if e.Type == "TaskScheduled" && strings.HasSuffix(e.Scheduled.Resource, ".waitForTaskToken") && !hasTaskEnded(events[i:]) {
 			tokens = append(tokens, tokenPattern.FindAllString(e.Scheduled.Parameters, -1)...)
 		}
 	}
 	return tokens
 }
 
-// taskEnded says whether the task that the first event schedules has ended:
+// hasTaskEnded says whether the task that the first event schedules has ended:
 // whether an end descends from it. Branches of a Parallel mix in a history, so
 // the order alone does not tell.
-func taskEnded(events []event) bool {
+func hasTaskEnded(events []event) bool {
 	descends := map[int64]bool{events[0].ID: true}
 	for _, e := range events[1:] {
 		if !descends[e.Previous] {

@@ -103,35 +103,35 @@ func (g *Gateway) sendTaskFailure(ctx context.Context, call *Call) *Answer {
 
 // resume passes the answer of a task on, once, while the task waits for it.
 func (g *Gateway) resume(ctx context.Context, call *Call) *Answer {
-	token, dead := g.deadToken(ctx, call)
+	token, dead := g.checkToken(ctx, call)
 	if dead != nil {
 		return dead
 	}
 	if !g.tokens.use(token) {
-		return taskTimedOut()
+		return refuseTimedOut()
 	}
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
 		g.tokens.release(token)
 		if answer.errorType() == "InvalidToken" {
 			// Known here and not there: its execution ended in between.
-			return taskTimedOut()
+			return refuseTimedOut()
 		}
 	}
 	return answer
 }
 
 func (g *Gateway) sendTaskHeartbeat(ctx context.Context, call *Call) *Answer {
-	if _, dead := g.deadToken(ctx, call); dead != nil {
+	if _, dead := g.checkToken(ctx, call); dead != nil {
 		return dead
 	}
 	return g.forward(ctx, call)
 }
 
-// deadToken says how AWS refuses a token that nobody waits on any more, or
+// checkToken says how AWS refuses a token that nobody waits on any more, or
 // ever did; moto answers 200 as long as the execution runs. A nil answer means
 // that the token lives.
-func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead *Answer) {
+func (g *Gateway) checkToken(ctx context.Context, call *Call) (token string, dead *Answer) {
 	var in struct {
 		TaskToken string `json:"taskToken"`
 	}
@@ -148,14 +148,14 @@ func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead
 		}
 	}
 	arn = g.redrives.current(arn)
-	if _, stopped := g.executions.stoppedAt(arn); stopped {
-		return "", taskTimedOut()
+	if _, stopped := g.executions.stopTime(arn); stopped {
+		return "", refuseTimedOut()
 	}
 	var execution struct {
 		Status string `json:"status"`
 	}
 	if answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": arn}, &execution); !answer.succeeded() || execution.Status != "RUNNING" {
-		return "", taskTimedOut()
+		return "", refuseTimedOut()
 	}
 	events, answer := g.history(ctx, call, arn)
 	if answer != nil {
@@ -165,17 +165,17 @@ func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead
 		// moto keeps the token of a task that it tries again, so the last
 		// time counts.
 		if e := events[i]; e.Type == "TaskScheduled" && strings.Contains(e.Scheduled.Parameters, in.TaskToken) {
-			if taskEnded(events[i:]) {
-				return "", taskTimedOut()
+			if hasTaskEnded(events[i:]) {
+				return "", refuseTimedOut()
 			}
 			return in.TaskToken, nil
 		}
 	}
 	// It is of the execution before its last redrive.
-	return "", taskTimedOut()
+	return "", refuseTimedOut()
 }
 
-func taskTimedOut() *Answer {
+func refuseTimedOut() *Answer {
 	return refuse("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
 }
 

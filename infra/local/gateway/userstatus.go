@@ -62,12 +62,12 @@ func (g *Gateway) describeUser(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(answer.Body, &user); err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
-	g.giveStatus(user)
-	return ok(user)
+	g.addStatus(user)
+	return success(user)
 }
 
-// giveStatuses adds the status of each user in an answer of ListUsers.
-func (g *Gateway) giveStatuses(answer *Answer) *Answer {
+// addStatuses adds the status of each user in an answer of ListUsers.
+func (g *Gateway) addStatuses(answer *Answer) *Answer {
 	if !answer.succeeded() {
 		return answer
 	}
@@ -80,17 +80,17 @@ func (g *Gateway) giveStatuses(answer *Answer) *Answer {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	for _, user := range users {
-		g.giveStatus(user)
+		g.addStatus(user)
 	}
 	raw, err := json.Marshal(users)
 	if err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	out["Users"] = raw
-	return ok(out)
+	return success(out)
 }
 
-func (g *Gateway) giveStatus(user map[string]json.RawMessage) {
+func (g *Gateway) addStatus(user map[string]json.RawMessage) {
 	var id string
 	if json.Unmarshal(user["UserId"], &id) != nil {
 		return

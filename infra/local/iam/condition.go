@@ -61,7 +61,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 			return nil, fmt.Errorf("the operator %s is not known here", operator)
 		}
 		for key, raw := range keys {
-			values, err := oneOrMore(raw)
+			values, err := parseOneOrMore(raw)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
@@ -78,8 +78,8 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 	return all, nil
 }
 
-// holdAll says whether all conditions hold.
-func holdAll(conditions []condition, context map[string][]string) bool {
+// allHold says whether all conditions hold.
+func allHold(conditions []condition, context map[string][]string) bool {
 	for _, c := range conditions {
 		if !c.holds(context) {
 			return false

@@ -51,15 +51,15 @@ func (g *Guard) Check(accessKey string, c Call) (*Denial, error) {
 		}
 		return nil, err
 	}
-	if denial := place.deniedByBucket(accessKey, who, isFunction, requests); denial != nil || !isFunction {
+	if denial := place.bucketDenial(accessKey, who, isFunction, requests); denial != nil || !isFunction {
 		return denial, nil
 	}
-	return first(place, who, requests), nil
+	return firstDenial(place, who, requests), nil
 }
 
-// deniedByBucket looks at the policies of buckets. Connections count as TLS here,
+// bucketDenial looks at the policies of buckets. Connections count as TLS here,
 // of a version that is new enough.
-func (p Place) deniedByBucket(accessKey string, who caller, isFunction bool, requests []Request) *Denial {
+func (p Place) bucketDenial(accessKey string, who caller, isFunction bool, requests []Request) *Denial {
 	for _, r := range requests {
 		policies := p.BucketPolicies[bucketOf(r.Resource)]
 		if len(policies) == 0 {
@@ -91,11 +91,11 @@ func (g *Guard) CheckAbsent(accessKey string, c Call) *Denial {
 	if err != nil || len(requests) != 1 {
 		return nil
 	}
-	listing, ok := listingOf(requests[0])
+	listing, ok := listRequestFor(requests[0])
 	if !ok {
 		return nil
 	}
-	return first(place, who, []Request{listing})
+	return firstDenial(place, who, []Request{listing})
 }
 
 // CheckBehind decides on what AWS asks for behind a call, by the name of the one
@@ -105,7 +105,7 @@ func (g *Guard) CheckBehind(accessKey string, requests func(Place) []Request) *D
 	if !ok {
 		return nil
 	}
-	return first(place, who, requests(place))
+	return firstDenial(place, who, requests(place))
 }
 
 // SetPlace says where the calls arrive, also while some do.
@@ -122,7 +122,7 @@ func (g *Guard) caller(accessKey string) (who caller, isFunction bool, place Pla
 	return who, isFunction, g.Place
 }
 
-func first(place Place, who caller, requests []Request) *Denial {
+func firstDenial(place Place, who caller, requests []Request) *Denial {
 	for _, r := range requests {
 		if !Allowed(who.policies, r) {
 			return &Denial{Action: r.Action, Context: r.Context, Message: fmt.Sprintf(

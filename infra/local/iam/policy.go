@@ -53,7 +53,7 @@ func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 	var p Policy
 	for i, fields := range raw.Statement {
 		if ofBucket {
-			if err := deniesEverybody(fields); err != nil {
+			if err := checkDeniesEverybody(fields); err != nil {
 				return Policy{}, fmt.Errorf("read policy: statement %d: %w", i, err)
 			}
 			delete(fields, "Principal")
@@ -67,7 +67,7 @@ func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 	return p, nil
 }
 
-func deniesEverybody(fields map[string]json.RawMessage) error {
+func checkDeniesEverybody(fields map[string]json.RawMessage) error {
 	var effect string
 	var principal struct{ AWS string }
 	_ = json.Unmarshal(fields["Effect"], &effect)
@@ -88,9 +88,9 @@ func parseStatement(fields map[string]json.RawMessage) (s statement, err error) 
 			}
 			s.deny = effect == "Deny"
 		case "Action":
-			s.actions, err = oneOrMore(raw)
+			s.actions, err = parseOneOrMore(raw)
 		case "Resource":
-			s.resources, err = oneOrMore(raw)
+			s.resources, err = parseOneOrMore(raw)
 		case "Condition":
 			s.conditions, err = parseConditions(raw)
 		default: // NotAction, NotResource, Principal
@@ -106,7 +106,7 @@ func parseStatement(fields map[string]json.RawMessage) (s statement, err error) 
 	return s, nil
 }
 
-func oneOrMore(raw json.RawMessage) ([]string, error) {
+func parseOneOrMore(raw json.RawMessage) ([]string, error) {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
 		return []string{one}, nil
@@ -151,10 +151,10 @@ func Denied(policies []Policy, r Request) bool {
 }
 
 func (s statement) applies(r Request) bool {
-	return anyMatches(s.actions, r.Action, matchesAction) && anyMatches(s.resources, r.Resource, matchesARN) && holdAll(s.conditions, r.Context)
+	return matchesAny(s.actions, r.Action, matchesAction) && matchesAny(s.resources, r.Resource, matchesARN) && allHold(s.conditions, r.Context)
 }
 
-func anyMatches(patterns []string, value string, match func(pattern, value string) bool) bool {
+func matchesAny(patterns []string, value string, match func(pattern, value string) bool) bool {
 	for _, pattern := range patterns {
 		if match(pattern, value) {
 			return true

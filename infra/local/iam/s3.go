@@ -10,11 +10,11 @@ import (
 
 const bucketARN = "arn:aws:s3:::"
 
-// s3 are the operations on objects, with the bucket in the path. Of a bucket,
+// s3Requests are the operations on objects, with the bucket in the path. Of a bucket,
 // only its list.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-func (p Place) s3(c Call, u *url.URL) ([]Request, error) {
+func (p Place) s3Requests(c Call, u *url.URL) ([]Request, error) {
 	bucket, key, isObject := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	isObject = isObject && key != ""
 	query := u.Query()
@@ -49,15 +49,15 @@ func (p Place) s3(c Call, u *url.URL) ([]Request, error) {
 	case isObject && c.Method == http.MethodDelete && query.Has("versionId"):
 		return object(append(bypass, "DeleteObjectVersion")...)
 	case !isObject && c.Method == http.MethodPost && query.Has("delete"):
-		return deletions(bucket, c.Body)
+		return deleteRequests(bucket, c.Body)
 	case !isObject && c.Method == http.MethodGet && query.Get("list-type") == "2":
-		return on("s3:ListBucket", bucketARN+bucket), nil
+		return requestsFor("s3:ListBucket", bucketARN+bucket), nil
 	}
-	return nil, unknown(c)
+	return nil, unknownCallError(c)
 }
 
-// deletions are those of one call for many objects.
-func deletions(bucket string, body []byte) (all []Request, err error) {
+// deleteRequests are those of one call for many objects.
+func deleteRequests(bucket string, body []byte) (all []Request, err error) {
 	var in struct {
 		Object []struct{ Key, VersionId string }
 	}
@@ -69,7 +69,7 @@ func deletions(bucket string, body []byte) (all []Request, err error) {
 		if o.VersionId != "" {
 			action = "s3:DeleteObjectVersion"
 		}
-		all = append(all, on(action, bucketARN+bucket+"/"+o.Key)...)
+		all = append(all, requestsFor(action, bucketARN+bucket+"/"+o.Key)...)
 	}
 	return all, nil
 }

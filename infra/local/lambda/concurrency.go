@@ -43,13 +43,13 @@ func (s *Service) leave(p *pool) {
 func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
 	name, _, err := splitName(r.PathValue("name"))
 	if err != nil {
-		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		writeAPIError(w, http.StatusBadRequest, "ValidationException", err.Error())
 		return
 	}
 	var in struct{ ReservedConcurrentExecutions *int }
 	if r.Method == http.MethodPut {
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
-			apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "ReservedConcurrentExecutions is a number, at least 0.")
+			writeAPIError(w, http.StatusBadRequest, "InvalidParameterValueException", "ReservedConcurrentExecutions is a number, at least 0.")
 			return
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	p := s.functions[name]
 	if p == nil {
-		invokeError(w, ErrNotFound)
+		writeInvokeError(w, ErrNotFound)
 		return
 	}
 	if r.Method != http.MethodGet {

@@ -29,8 +29,8 @@ type instance struct {
 	ready     chan struct{} // closed at the first request for work
 	readyOnce sync.Once
 	work      chan *invocation
-	gone      chan struct{} // closed by close, frees a waiting "next"
-	goneOnce  sync.Once
+	closed    chan struct{} // closed by close, frees a waiting "next"
+	closeOnce sync.Once
 
 	mu      sync.Mutex
 	current *invocation
@@ -64,7 +64,7 @@ func startInstance(f *Function, id string, env []string, log io.Writer) (*instan
 		log:      newPrefixWriter(log, "["+f.Name+"] "),
 		ready:    make(chan struct{}),
 		work:     make(chan *invocation),
-		gone:     make(chan struct{}),
+		closed:   make(chan struct{}),
 	}
 	i.server = &http.Server{Handler: i.api()}
 	go i.server.Serve(listener)
@@ -82,7 +82,7 @@ func startInstance(f *Function, id string, env []string, log io.Writer) (*instan
 
 // close kills the process and ends its Runtime API.
 func (i *instance) close() {
-	i.goneOnce.Do(func() { close(i.gone) })
+	i.closeOnce.Do(func() { close(i.closed) })
 	i.process.Kill()
 	i.server.Close()
 	i.log.Flush()
@@ -103,7 +103,7 @@ func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 	var inv *invocation
 	select {
 	case inv = <-i.work:
-	case <-i.gone:
+	case <-i.closed:
 		return
 	case <-r.Context().Done():
 		return
@@ -127,13 +127,13 @@ func (i *instance) answer(w http.ResponseWriter, r *http.Request, failed bool) {
 	inv := i.current
 	if inv == nil || inv.id != r.PathValue("id") {
 		i.mu.Unlock()
-		runtimeError(w, "InvalidRequestID", "no such invocation")
+		writeRuntimeError(w, "InvalidRequestID", "no such invocation")
 		return
 	}
 	i.current = nil
 	i.mu.Unlock()
 	inv.done <- outcome{failed: failed, payload: payload}
-	accepted(w)
+	writeAccepted(w)
 }
 
 func (i *instance) initError(w http.ResponseWriter, r *http.Request) {
@@ -141,7 +141,7 @@ func (i *instance) initError(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.initErr = payload
 	i.mu.Unlock()
-	accepted(w)
+	writeAccepted(w)
 }
 
 // begin makes inv the one invocation that the process may answer.
@@ -157,13 +157,13 @@ func (i *instance) reportedInitError() []byte {
 	return i.initErr
 }
 
-func accepted(w http.ResponseWriter) {
+func writeAccepted(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	io.WriteString(w, `{"status":"OK"}`)
 }
 
-func runtimeError(w http.ResponseWriter, kind, message string) {
+func writeRuntimeError(w http.ResponseWriter, kind, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
 	json.NewEncoder(w).Encode(map[string]string{"errorType": kind, "errorMessage": message})

@@ -173,7 +173,7 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
-	inst, err := s.take(p, version, fault.Cold)
+	inst, err := s.acquire(p, version, fault.Cold)
 	if err != nil {
 		return Result{}, err
 	}
@@ -189,7 +189,7 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	healthy := false
 	defer func() {
 		if healthy {
-			s.giveBack(p, inst)
+			s.release(p, inst)
 		} else {
 			s.discard(inst)
 		}
@@ -263,8 +263,8 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	}
 }
 
-// take returns a warm instance unless cold is set, or starts a new one.
-func (s *Service) take(p *pool, version string, cold bool) (*instance, error) {
+// acquire returns a warm instance unless cold is set, or starts a new one.
+func (s *Service) acquire(p *pool, version string, cold bool) (*instance, error) {
 	s.mu.Lock()
 	for len(p.idle) > 0 && !cold {
 		last := len(p.idle) - 1
@@ -334,7 +334,7 @@ func (s *Service) Kill(instance string) {
 	}
 }
 
-func (s *Service) giveBack(p *pool, inst *instance) {
+func (s *Service) release(p *pool, inst *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// attribute is a word of an input that EventBridge Scheduler replaces.
+// contextAttribute is a word of an input that EventBridge Scheduler replaces.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
-var attribute = regexp.MustCompile(`<aws\.scheduler\.[^>]*>`)
+var contextAttribute = regexp.MustCompile(`<aws\.scheduler\.[^>]*>`)
 
 // input is the schedule's input for the invocation that was due at a time.
 func (s Schedule) input(due time.Time) string {
@@ -36,7 +36,7 @@ func executionID() string {
 // attribute that is not known.
 func (s Schedule) CheckInput() error {
 	input := s.input(time.Time{})
-	if unknown := attribute.FindString(input); unknown != "" {
+	if unknown := contextAttribute.FindString(input); unknown != "" {
 		return fmt.Errorf("the local stack does not know the context attribute %s", unknown)
 	}
 	if !json.Valid([]byte(input)) {

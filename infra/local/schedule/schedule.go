@@ -73,9 +73,9 @@ func (p *Player) play(ctx context.Context, s Schedule) {
 	}
 }
 
-// glance is how often the clock is looked at again while a time is far off: a
+// clockInterval is how often the clock is looked at again while a time is far off: a
 // timer stands still while the machine sleeps, the clock does not.
-const glance = 10 * time.Second
+const clockInterval = 10 * time.Second
 
 // wait returns at the given time; false if ctx ends before.
 func (p *Player) wait(ctx context.Context, until time.Time) bool {
@@ -85,7 +85,7 @@ func (p *Player) wait(ctx context.Context, until time.Time) bool {
 			return ctx.Err() == nil
 		}
 		select {
-		case <-time.After(min(left, glance)):
+		case <-time.After(min(left, clockInterval)):
 		case <-ctx.Done():
 			return false
 		}

@@ -86,7 +86,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 	if d.resolver, err = newResolver(a.Template, pseudo); err != nil {
 		return Deployed{}, err
 	}
-	if err := d.understandsAll(); err != nil {
+	if err := d.checkTypes(); err != nil {
 		return Deployed{}, err
 	}
 	if err := d.bootstrap(ctx); err != nil {
@@ -95,7 +95,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 	if err := d.uploadFiles(ctx); err != nil {
 		return Deployed{}, err
 	}
-	names, err := order(a.Template)
+	names, err := sortResources(a.Template)
 	if err != nil {
 		return Deployed{}, fmt.Errorf("sort the template's resources: %w", err)
 	}
@@ -104,8 +104,8 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		if err := d.create(ctx, name); err != nil {
 			return Deployed{}, fmt.Errorf("%s (%s): %w", name, kind, err)
 		}
-		if made, ok := d.resolver.resources[name]; ok {
-			d.made = append(d.made, gateway.Resource{LogicalID: name, PhysicalID: made.ref, Type: kind})
+		if values, ok := d.resolver.resources[name]; ok {
+			d.created = append(d.created, gateway.Resource{LogicalID: name, PhysicalID: values.ref, Type: kind})
 		}
 	}
 	return d.result()
@@ -132,13 +132,13 @@ type deployer struct {
 	roles          map[string][]iam.Policy // by name
 	uses           []use
 	partitionKeys  map[string]string // by table
-	made           []gateway.Resource
+	created        []gateway.Resource
 	bucketPolicies map[string][]iam.Policy // by bucket
 }
 
-// understandsAll reports every resource of an unknown kind, before anything is
+// checkTypes reports every resource of an unknown kind, before anything is
 // made.
-func (d *deployer) understandsAll() error {
+func (d *deployer) checkTypes() error {
 	var unknown []string
 	for name, r := range d.assembly.Template.Resources {
 		if _, emulated := kinds[r.Type]; !emulated && !withoutEffect[r.Type] {
@@ -155,7 +155,7 @@ func (d *deployer) understandsAll() error {
 func (d *deployer) create(ctx context.Context, name string) error {
 	r := d.assembly.Template.Resources[name]
 	if r.Condition != "" {
-		yes, err := d.resolver.named(r.Condition)
+		yes, err := d.resolver.evaluateNamed(r.Condition)
 		if err != nil || !yes {
 			return err
 		}
@@ -167,7 +167,7 @@ func (d *deployer) create(ctx context.Context, name string) error {
 	properties, _ := value.(map[string]any)
 	make, emulated := kinds[r.Type]
 	if !emulated {
-		make = (*deployer).nothing
+		make = (*deployer).createWithoutEffect
 	}
 	resource, err := make(d, ctx, name, properties)
 	if err != nil {
@@ -249,8 +249,8 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.made}
-	if err := d.rolesSuffice(); err != nil {
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.created}
+	if err := d.checkRoles(); err != nil {
 		return Deployed{}, err
 	}
 	for _, f := range d.functions {
@@ -260,7 +260,7 @@ func (d *deployer) result() (Deployed, error) {
 	var failed error
 	for name, o := range d.assembly.Template.Outputs {
 		if o.Condition != "" {
-			if yes, err := d.resolver.named(o.Condition); err != nil || !yes {
+			if yes, err := d.resolver.evaluateNamed(o.Condition); err != nil || !yes {
 				failed = errors.Join(failed, err)
 				continue
 			}

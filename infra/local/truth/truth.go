@@ -268,7 +268,7 @@ func (r *Reader) execution(ctx context.Context, item sfntypes.ExecutionListItem)
 	}
 	execution := simulator.Execution{
 		Name: aws.ToString(item.Name), Status: string(item.Status), Started: aws.ToTime(item.StartDate).UTC(), Stopped: aws.ToTime(item.StopDate).UTC(),
-		States: states(events),
+		States: stateVisits(events),
 	}
 	if execution.Stopped.Equal(time.Unix(0, 0)) {
 		execution.Stopped = time.Time{}
