@@ -12,13 +12,11 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// maxHang is how long a call that hangs is held at most: longer than any
-// function runs.
+// maxHang is how long a hanging call is held at most. No function runs that long.
 const maxHang = 2 * time.Minute
 
-// Calls puts the faults of calls in front of a service. name is what a call is
-// named in rules, "" for one that no rule hits; instance is the session token of
-// who makes it.
+// Calls injects the faults of calls into a service. name returns a call's name in
+// rules, or "" if no rule may hit it. instance returns the caller's session token.
 func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		callName := name(r)
@@ -44,7 +42,7 @@ func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) s
 
 // fail plays the fault of one call.
 func (f *Rules) fail(rule Rule, callName string, service http.Handler, w http.ResponseWriter, r *http.Request, body []byte, instance string) {
-	// The effect does not depend on who waits for it.
+	// The effect comes even if the caller no longer waits.
 	effect := func() {
 		again := r.Clone(context.WithoutCancel(r.Context()))
 		again.Body = io.NopCloser(bytes.NewReader(body))
@@ -94,9 +92,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// refuse answers with an error in the form that AWS's JSON protocols have. S3's
-// and Slack's clients go by the status, which says it all but that calls are too
-// many.
+// refuse answers with an error in the form of AWS's JSON protocols. S3's and
+// Slack's clients read only the status, except for throttling.
 func refuse(w http.ResponseWriter, callName string, kind Kind) {
 	status, code := http.StatusBadRequest, "ThrottlingException"
 	switch kind {
@@ -125,7 +122,7 @@ func refuse(w http.ResponseWriter, callName string, kind Kind) {
 	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "injected"})
 }
 
-// discardedResponse takes an answer that nobody gets.
+// discardedResponse discards an answer that nobody gets.
 type discardedResponse struct{ header http.Header }
 
 func (u *discardedResponse) Header() http.Header         { return u.header }

@@ -16,8 +16,8 @@ import (
 
 // Rules are the rules in force.
 type Rules struct {
-	// Caller, where set, is the invocation that an instance of a function, known
-	// by its session token, has in its hands. Kill ends an instance.
+	// Caller, if set, returns the invocation that a function's instance is working
+	// on. Kill ends an instance. Session tokens identify instances.
 	Caller func(instance string) (lambda.Invocation, bool)
 	Kill   func(instance string)
 
@@ -25,14 +25,14 @@ type Rules struct {
 	rules []*rule
 }
 
-// rule is a Rule at work.
+// rule is a Rule in force.
 type rule struct {
 	Rule
-	invocations map[string]bool // the invocations that it has hit
-	draws       map[string]int  // how often it was left to chance, by combination
+	invocations map[string]bool // those that it has hit
+	draws       map[string]int  // number of draws, by combination
 }
 
-// event is an invocation, or a call that one makes.
+// event is an invocation, or a call that an invocation makes.
 type event struct {
 	invocation string
 	function   string
@@ -47,7 +47,7 @@ func newEvent(id, function string, payload []byte) event {
 		Operation string `json:"operation"`
 		RequestID string `json:"request_id"`
 	}
-	_ = json.Unmarshal(payload, &task) // an event that is no task matches by function only
+	_ = json.Unmarshal(payload, &task) // an event that is not a task matches by function only
 	return event{invocation: id, function: function, operation: task.Operation, requestID: task.RequestID}
 }
 
@@ -67,7 +67,7 @@ func (r *rule) matches(e event) bool {
 	return r.Probability == 0 || r.draw(e)
 }
 
-// draw leaves it to chance, in a way that can be repeated.
+// draw decides by chance, repeatably, whether a match is hit.
 func (r *rule) draw(e event) bool {
 	combination := strings.Join([]string{e.function, e.operation, e.requestID, e.call}, "\x00")
 	r.draws[combination]++
@@ -75,8 +75,8 @@ func (r *rule) draw(e event) bool {
 	h.Write([]byte(combination))
 	h.Write(binary.LittleEndian.AppendUint64(nil, r.Seed))
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.draws[combination])))
-	// FNV alone hardly moves its upper bits for the last byte; the finalizer of
-	// SplitMix64 does.
+	// FNV's upper bits hardly change with the last byte. The finalizer of
+	// SplitMix64 changes them.
 	x := h.Sum64()
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
@@ -84,8 +84,8 @@ func (r *rule) draw(e event) bool {
 	return float64(x>>11)/(1<<53) < r.Probability
 }
 
-// hit finds the first rule of one of these kinds that matches, and uses it up by
-// one.
+// hit returns the first rule of one of these kinds that matches, and uses up one of
+// its hits.
 func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +107,7 @@ func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Invocation is the fault of one invocation, for lambda.Config.
+// Invocation returns the fault of one invocation, for lambda.Config.
 func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 	r, ok := f.hit(newEvent(id, function, payload), invocationKinds...)
 	if !ok {
@@ -124,7 +124,7 @@ func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 	}
 }
 
-// Course is how the operation goes on that an accepted call to AWS starts.
+// Course returns the course of the operation that an accepted call to AWS starts.
 func (f *Rules) Course(instance, target string, request []byte) (polls int, failureReason string, ok bool) {
 	e := f.eventOfCaller(instance)
 	e.call, e.body = target, request
@@ -132,7 +132,8 @@ func (f *Rules) Course(instance, target string, request []byte) (polls int, fail
 	return r.Polls, r.FailureReason, ok
 }
 
-// eventOfCaller is the invocation that makes a call; empty where no function does.
+// eventOfCaller returns the event of the invocation that makes a call. It is empty
+// if the caller is not a function.
 func (f *Rules) eventOfCaller(instance string) event {
 	if f.Caller == nil || instance == "" {
 		return event{}

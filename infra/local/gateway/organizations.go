@@ -14,10 +14,10 @@ var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.ListDelegatedAdministrators": (*Gateway).listDelegatedAdministrators,
 }
 
-// SetManagementAccount says which account manages the organization, where that
-// is not the one in which everything runs, as moto has it; "" for that one. From
-// then on everybody is in a delegated administrator account, to which AWS refuses
-// account assignments in the management account, and to list what a user has.
+// SetManagementAccount sets the account that manages the organization. "" stands
+// for the account in which everything runs, as in moto. With another account, all
+// callers are in a delegated administrator account. AWS then refuses account
+// assignments in the management account, and the list of a principal's assignments.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -30,7 +30,7 @@ func (g *Gateway) managementAccount() string {
 	return g.management
 }
 
-// describeOrganization names the management account that was set.
+// describeOrganization names the management account of SetManagementAccount.
 func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer {
 	id := g.managementAccount()
 	if id == "" {
@@ -57,10 +57,12 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	return success(out)
 }
 
-// managementAccountInARN is the account in ARNs of Organizations: the management account.
+// managementAccountInARN matches the management account in the ARNs of
+// Organizations.
 var managementAccountInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
 
-// showAccounts names the management account that was set in the ARNs of accounts.
+// showAccounts puts the management account of SetManagementAccount into the ARNs of
+// accounts.
 func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if id := g.managementAccount(); id != "" && answer.succeeded() {
@@ -69,8 +71,8 @@ func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 	return answer
 }
 
-// maxAccountsPage is how many accounts ListAccounts answers at once at most (API
-// reference, ListAccounts, MaxResults). moto's pages have 100.
+// maxAccountsPage is the largest page of ListAccounts (API reference, ListAccounts,
+// MaxResults). moto's pages have 100 accounts.
 const maxAccountsPage = 20
 
 // listAccounts makes the pages as short as AWS does.
@@ -93,9 +95,9 @@ func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
 	return g.showAccounts(ctx, &paged)
 }
 
-// listDelegatedAdministrators answers, where another account manages the
-// organization, that the one in which everything runs administers Identity
-// Center for it; moto would have it register itself.
+// listDelegatedAdministrators names the account in which everything runs as the
+// delegated administrator of Identity Center, if another account manages the
+// organization. In moto that account would have to register itself.
 func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *Answer {
 	var in struct{ ServicePrincipal string }
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -117,8 +119,8 @@ func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *
 	return success(map[string]any{"DelegatedAdministrators": []any{account.Account}})
 }
 
-// refuseManagementAccount refuses an assignment in the management account to who is in
-// another one.
+// refuseManagementAccount refuses an assignment in the management account if the
+// callers are in another account.
 func (g *Gateway) refuseManagementAccount(a assignment) *Answer {
 	if a.TargetId != g.managementAccount() {
 		return nil

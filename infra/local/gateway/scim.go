@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// SetSCIMGroups says which groups an identity provider manages, by id. Identity
-// Center knows them by external identifiers, which moto has none of.
+// SetSCIMGroups sets the ids of the groups that an identity provider manages.
+// Identity Center marks them with external identifiers, which moto lacks.
 func (g *Gateway) SetSCIMGroups(ids []string) {
 	scim := map[string]bool{}
 	for _, id := range ids {
@@ -17,7 +17,7 @@ func (g *Gateway) SetSCIMGroups(ids []string) {
 	g.scim = scim
 }
 
-// describeGroup adds the external identifiers.
+// describeGroup adds the group's external identifiers.
 func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
@@ -31,7 +31,7 @@ func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
 	return success(group)
 }
 
-// listGroups adds the external identifiers to each.
+// listGroups adds each group's external identifiers.
 func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
@@ -56,7 +56,7 @@ func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
 	return success(out)
 }
 
-// addExternalID gives a group its external identifiers, as an API shows them.
+// addExternalID adds a group's external identifiers, as the API shows them.
 func (g *Gateway) addExternalID(group map[string]json.RawMessage) {
 	var id string
 	if json.Unmarshal(group["GroupId"], &id) != nil {

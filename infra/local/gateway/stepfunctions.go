@@ -32,14 +32,14 @@ var stepFunctionsCorrections = map[string]correction{
 	"AWSStepFunctions.SendTaskHeartbeat":    (*Gateway).sendTaskHeartbeat,
 }
 
-// Step Functions' limit for maxResults, and what a page has without it.
+// Step Functions' limit for maxResults, and its default.
 const maxListPage, defaultListPage = 1000, 100
 
-// maxExecutionName is Step Functions' limit.
+// maxExecutionName is Step Functions' limit, in characters.
 const maxExecutionName = 80
 
-// forbiddenInName are the characters that Step Functions does not take in the
-// name of an execution, beside white space and control characters.
+// forbiddenInName are the characters that Step Functions refuses in an execution's
+// name, in addition to white space and control characters.
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 const forbiddenInName = "<>{}[]?*\"#%\\^|~`$&,;:/"
@@ -56,8 +56,9 @@ func isValidExecutionName(name string) bool {
 	return true
 }
 
-// startExecution checks the name, makes one where there is none, and lets one
-// start pass at a time, so that two of the same name are one execution.
+// startExecution checks the name, or generates one if the call has none. It lets
+// one start pass at a time, so that two starts with the same name are one
+// execution.
 func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 	var in map[string]any
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -80,7 +81,7 @@ func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 	return g.forward(ctx, call)
 }
 
-// executionLog remembers the executions that were stopped here, and when.
+// executionLog remembers when executions were stopped through this gateway.
 type executionLog struct {
 	mu      sync.Mutex
 	stopped map[string]time.Time
@@ -106,8 +107,8 @@ func (l *executionLog) stopTime(arn string) (time.Time, bool) {
 	return at, ok
 }
 
-// stopExecution stops, and ends the waits for task tokens that moto would sit
-// out until their timeout. From then on the execution is ABORTED.
+// stopExecution stops an execution. It also ends the waits for task tokens, which
+// moto would continue until their timeout. From then on the execution is ABORTED.
 func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
@@ -126,13 +127,13 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	if before.Status != "RUNNING" {
-		// A second stop, or one that comes too late, changes nothing.
+		// A second stop, or a stop that comes too late, changes nothing.
 		if at, ok := g.executions.stopTime(in.ExecutionArn); ok {
 			return stoppedAnswer(at)
 		}
 		return g.forward(ctx, call)
 	}
-	// moto fails at it as long as the execution's thread is only starting.
+	// moto fails while the execution's thread is still starting.
 	answer := g.forward(ctx, call)
 	for range 20 {
 		if answer.Status != http.StatusInternalServerError {
@@ -158,8 +159,8 @@ func stoppedAnswer(stopped time.Time) *Answer {
 	return success(map[string]any{"stopDate": seconds(stopped)})
 }
 
-// describeExecution shows a stopped execution as ABORTED, with its stop date,
-// and one that was redriven as it goes on.
+// describeExecution shows a stopped execution as ABORTED, with its stop date, and a
+// redriven one as one execution.
 func (g *Gateway) describeExecution(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
@@ -178,7 +179,7 @@ func (g *Gateway) describe(ctx context.Context, call *Call, arn string) *Answer 
 	})
 }
 
-// listExecutions filters and pages itself, because moto does not know which
+// listExecutions filters and pages itself, because moto doesn't know which
 // executions are stopped.
 func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 	var in struct {
@@ -230,7 +231,7 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 	return success(out)
 }
 
-// listItem is an execution as lists show it.
+// listItem returns an execution as lists show it.
 func (g *Gateway) listItem(ctx context.Context, call *Call, arn string) (execution map[string]any) {
 	editObject(g.describe(ctx, call, arn), func(described map[string]any) {
 		execution = described
@@ -307,7 +308,7 @@ func (g *Gateway) getExecutionHistory(ctx context.Context, call *Call) *Answer {
 	return success(shown)
 }
 
-// event is what the corrections look at in a history.
+// event has the fields of a history's event that the corrections read.
 type event struct {
 	ID        int64  `json:"id"`
 	Previous  int64  `json:"previousEventId"`
@@ -336,11 +337,11 @@ func (g *Gateway) history(ctx context.Context, call *Call, execution string) ([]
 	return out.Events, nil
 }
 
-// tokenPattern is what moto's task tokens look like: a UUID. Other values look
-// so too; a token that no wait knows does no harm.
+// tokenPattern matches moto's task tokens, which are UUIDs. It also matches other
+// UUIDs, but a token that no task waits for does no harm.
 var tokenPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// waitingTokens are the possible tokens of the tasks that have not ended.
+// waitingTokens returns the possible tokens of the tasks that have not ended.
 func waitingTokens(events []event) []string {
 	var tokens []string
 	for i, e := range events {
@@ -351,9 +352,9 @@ func waitingTokens(events []event) []string {
 	return tokens
 }
 
-// hasTaskEnded says whether the task that the first event schedules has ended:
-// whether an end descends from it. Branches of a Parallel mix in a history, so
-// the order alone does not tell.
+// hasTaskEnded reports whether the task that the first event schedules has ended:
+// whether an end descends from that event. The order of events alone doesn't tell,
+// because a history mixes the branches of a Parallel.
 func hasTaskEnded(events []event) bool {
 	descends := map[int64]bool{events[0].ID: true}
 	for _, e := range events[1:] {

@@ -18,24 +18,24 @@ type Call struct {
 	Body   []byte
 }
 
-// Place is where the calls arrive, and what has to be known there beside them.
+// Place is where calls arrive, with the facts that decisions need.
 type Place struct {
 	Region, AccountID string
 	// PartitionKeys are the partition keys of tables, by the table's name.
 	PartitionKeys map[string]string
 	// BucketPolicies are the policies of buckets, by the bucket's name.
 	BucketPolicies map[string][]Policy
-	// TokenMachine gives the ARN of the state machine that waits on a task
-	// token; false for a token of nobody.
+	// TokenMachine returns the ARN of the state machine that waits for a task
+	// token, or false for an unknown token.
 	TokenMachine func(token string) (string, bool)
 }
 
-// Requests are what AWS checks for a call: an action, on one resource or on
-// several, all of which have to be allowed. A call whose action is not known
-// here is an error: nobody would have checked it.
+// Requests returns what AWS checks for a call: an action on one or several
+// resources, each of which must be allowed. It fails if the call's action is
+// unknown here, because nothing would have checked it.
 //
-// https://docs.aws.amazon.com/service-authorization/latest/reference/ has the
-// types of resources that AWS checks an action with.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/ has the types
+// of resources that AWS checks for each action.
 func (p Place) Requests(c Call) ([]Request, error) {
 	if c.Target == "" {
 		return p.restRequests(c)
@@ -86,7 +86,7 @@ func unknownCallError(c Call) error {
 	return fmt.Errorf("IAM on the local stack does not know which permission %s needs: add it to infra/local/iam", name)
 }
 
-// requestsFor are the requests for an action on each of resources.
+// requestsFor returns a request for an action on each resource.
 func requestsFor(action string, resources ...string) []Request {
 	var all []Request
 	for _, r := range resources {
@@ -99,8 +99,8 @@ func (p Place) arn(service, resource string) string {
 	return "arn:aws:" + service + ":" + p.Region + ":" + p.AccountID + ":" + resource
 }
 
-// identityCenterTypes is what Identity Center checks an operation with. Without
-// any, the action knows no resources.
+// identityCenterTypes are the types of resources that Identity Center checks for
+// each operation. An operation without any has no resources.
 var identityCenterTypes = map[string][]string{
 	"ListInstances":                           {},
 	"ListPermissionSets":                      {"instance"},
@@ -133,14 +133,15 @@ func (p Place) identityCenterRequests(operation string, text func(string) string
 		case "permission set":
 			resources = append(resources, text("PermissionSetArn"))
 		case "account":
-			resources = append(resources, "arn:aws:sso:::account/"+text("TargetId")+text("AccountId")) // one has the one, one the other
+			resources = append(resources, "arn:aws:sso:::account/"+text("TargetId")+text("AccountId")) // each operation has one of the two
 		}
 	}
 	return requestsFor("sso:"+operation, resources...), nil
 }
 
-// identityStoreTypes is what the identity store checks an operation with, beside
-// itself. Whose id the call does not have is anybody.
+// identityStoreTypes are the types of resources that the identity store checks for
+// each operation, in addition to itself. If the call lacks an id, the resource is
+// any of that type.
 var identityStoreTypes = map[string][]string{
 	"GetUserId": {"user"}, "DescribeUser": {"user"}, "ListUsers": {"user"},
 	"ListGroups": {"group"}, "DescribeGroup": {"group"},
@@ -178,22 +179,22 @@ func (p Place) stepFunctionsRequests(operation string, text func(string) string)
 	case "DescribeExecution", "StopExecution", "GetExecutionHistory":
 		return requestsFor(action, text("executionArn")), nil
 	case "SendTaskSuccess", "SendTaskFailure":
-		// The reference has no resource for these, the call none but the token;
-		// AWS checks with the state machine that the token belongs to.
+		// The reference has no resource for these, and the call has only the token.
+		// AWS checks the state machine that the token belongs to.
 		machine, known := "", false
 		if p.TokenMachine != nil {
 			machine, known = p.TokenMachine(text("taskToken"))
 		}
 		if !known {
-			return nil, nil // the answer is that there is no such task, whoever asks
+			return nil, nil // the answer to any caller is that there is no such task
 		}
 		return requestsFor(action, machine), nil
 	}
 	return nil, unknownCallError(Call{Target: "AWSStepFunctions." + operation})
 }
 
-// restRequests are the calls whose operation is in method and path: Lambda's Invoke, and
-// S3 with the bucket in the path.
+// restRequests returns the requests of calls whose operation is in method and path:
+// Lambda's Invoke, and S3 with the bucket in the path.
 func (p Place) restRequests(c Call) ([]Request, error) {
 	u, err := url.ParseRequestURI(c.URI)
 	if err != nil {
@@ -215,8 +216,8 @@ func (p Place) restRequests(c Call) ([]Request, error) {
 	return p.s3Requests(c, u)
 }
 
-// listRequestFor is what S3 asks for beside, where an object is not there: who may
-// not list the bucket is not told so.
+// listRequestFor returns what S3 checks in addition if an object doesn't exist. S3
+// hides that from callers that may not list the bucket.
 func listRequestFor(r Request) (Request, bool) {
 	bucket, _, ok := strings.Cut(strings.TrimPrefix(r.Resource, "arn:aws:s3:::"), "/")
 	return Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket}, ok && r.Action == "s3:GetObject"

@@ -15,23 +15,25 @@ import (
 // PathPrefix is where Lambda's API begins.
 const PathPrefix = "/2015-03-31/functions/"
 
-// settingsPath is where GetAccountSettings is.
+// settingsPath is the path of GetAccountSettings.
 const settingsPath = "/2016-08-19/account-settings"
 
-// accountConcurrency is how many invocations at once an account of AWS has in a region,
-// unless it is a new one ("Lambda quotas").
+// accountConcurrency is how many invocations an AWS account may run at once in a
+// region ("Lambda quotas"). New accounts have less.
 const accountConcurrency = 1000
 
-// Serves says whether a path is one of the operations below.
+// Serves reports whether a path is one of the operations below.
 func Serves(path string) bool {
 	return path == settingsPath || strings.HasPrefix(path, "/2015-03-31/") || strings.HasPrefix(path, "/2017-10-31/functions/") || strings.HasPrefix(path, "/2019-09-30/functions/")
 }
 
-// maxPayload is Lambda's quota for the payload of a synchronous invocation.
+// maxPayload is Lambda's quota for the payload of a synchronous invocation, in
+// bytes.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings,
-// and what serveConcurrency has; every other operation is answered as unknown.
+// ServeHTTP serves Lambda's Invoke, GetFunctionConfiguration and
+// GetAccountSettings, and the operations of serveConcurrency. It answers any other
+// operation as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -50,7 +52,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux.ServeHTTP(w, r)
 }
 
-// serveSettings answers with the quotas of an account. Nothing is reserved here.
+// serveSettings answers with an account's quotas. Nothing is reserved here.
 func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -116,7 +118,7 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) invokeAndAnswer(w http.ResponseWriter, r *http.Request, name, qualifier string, payload []byte) {
-	// The caller that hangs up does not stop a function on AWS either.
+	// On AWS, too, a function continues after its caller hangs up.
 	result, err := s.Invoke(context.WithoutCancel(r.Context()), name, qualifier, payload)
 	if err != nil {
 		writeInvokeError(w, err)
@@ -132,8 +134,8 @@ func (s *Service) invokeAndAnswer(w http.ResponseWriter, r *http.Request, name, 
 	w.Write(result.Payload)
 }
 
-// invokeAsync answers at once and runs the function after. Lambda would try a
-// failed one twice more; this does not.
+// invokeAsync answers at once and runs the function afterwards. Lambda would retry
+// a failed run twice; this does not.
 func (s *Service) invokeAsync(w http.ResponseWriter, name, qualifier string, payload []byte) {
 	s.mu.Lock()
 	p := s.functions[name]
@@ -170,8 +172,8 @@ func writeInvokeError(w http.ResponseWriter, err error) {
 	writeAPIError(w, http.StatusInternalServerError, "ServiceException", err.Error())
 }
 
-// writeAPIError answers as Lambda's API does. The request id is not decoration: a
-// state machine on moto turns an error without one into States.Runtime.
+// writeAPIError answers like Lambda's API. The request id is needed: without it, a
+// state machine in moto turns the error into States.Runtime.
 func writeAPIError(w http.ResponseWriter, status int, kind, message string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -16,7 +16,7 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// IDs is what AWS called what was made, by name (people by their email).
+// IDs are AWS's ids of the organization, by name. People are named by their email.
 type IDs struct {
 	InstanceARN     string
 	IdentityStoreID string
@@ -26,20 +26,21 @@ type IDs struct {
 	Groups          map[string]string // name to group id
 	// SCIMGroups are the ids of the groups that an identity provider manages.
 	SCIMGroups []string `json:",omitempty"`
-	// ManagementAccount is the id of the one that the seed names; else empty.
+	// ManagementAccount is the id of the management account that the seed names, or
+	// empty.
 	ManagementAccount string `json:",omitempty"`
 }
 
-// noDuration is the session duration of a permission set that is made without
+// noDuration is the session duration of a permission set that is created without
 // one, as other tools do.
 const noDuration = "none"
 
 // assignmentTimeout is how long an assignment of the seed may take.
 const assignmentTimeout = 30 * time.Second
 
-// Seed makes what the organization has and AWS has not, one call after another
-// in the order of the file, so that a server with reproducible ids gives
-// everything the same id each time. What has the right name is left as it is.
+// Seed creates what AWS lacks of the organization. It makes one call after another
+// in the order of the file, so that a server with reproducible ids gives out the
+// same ids each time. It leaves existing objects with the right name unchanged.
 func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error) {
 	s := &seeder{
 		org:   organizations.NewFromConfig(config),
@@ -63,7 +64,7 @@ type seeder struct {
 	store *identitystore.Client
 	ids   IDs
 
-	existingAccounts map[string]string // accounts that were there before, by name
+	existingAccounts map[string]string // by name, from before the seed
 }
 
 func (s *seeder) findInstance(ctx context.Context, _ *Organization) error {
@@ -117,7 +118,7 @@ func (s *seeder) createAccount(ctx context.Context, a Account) (id string, err e
 	return aws.ToString(out.CreateAccountStatus.AccountId), nil
 }
 
-// createManagementAccount comes last, so that it changes nobody else's id.
+// createManagementAccount must come last, so that it doesn't change other ids.
 func (s *seeder) createManagementAccount(ctx context.Context, o *Organization) (err error) {
 	if o.ManagementAccount == nil {
 		return nil

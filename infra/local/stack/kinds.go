@@ -22,7 +22,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// kinds makes the resources that the local stack needs.
+// kinds are the functions that create each type of resource.
 var kinds = map[string]func(*deployer, context.Context, string, map[string]any) (returnValues, error){
 	"AWS::ApiGatewayV2::Api":           (*deployer).createAPI,
 	"AWS::ApiGatewayV2::Integration":   (*deployer).createIntegration,
@@ -44,11 +44,11 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 	"AWS::StepFunctions::StateMachine": (*deployer).createStateMachine,
 }
 
-// withoutEffect are the kinds that change nothing on this machine: nothing is
-// billed or alarmed, policies of topics and queues let everybody in, and logs go
-// to standard error. What fails is logged, so that there are no dead letters. The
-// audit records are shown on the page and lie in the bucket as they are; Athena
-// and Glue's catalog, which would make a table of them, run no queries here.
+// withoutEffect are the types of resources that change nothing on this machine.
+// Nothing is billed or raises an alarm, topics and queues are open to everybody,
+// and logs go to standard error. Failures are logged, so there are no dead letters.
+// The page shows the audit records, and the bucket holds them unchanged. Athena and
+// Glue's catalog would make a table of them, but run no queries here.
 var withoutEffect = map[string]bool{
 	"AWS::Athena::NamedQuery":         true,
 	"AWS::Athena::WorkGroup":          true,
@@ -72,7 +72,8 @@ var withoutEffect = map[string]bool{
 	"AWS::SNS::TopicPolicy":           true,
 }
 
-// createWithoutEffect stands for a resource without effect; others may still refer to it.
+// createWithoutEffect returns the values of a resource without effect, because
+// other resources may refer to it.
 func (d *deployer) createWithoutEffect(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	resourceType := d.assembly.Template.Resources[id].Type
 	name := d.name(id, p, "AlarmName", "LogGroupName", "DashboardName", "AliasName", "QueueName", "Name")
@@ -88,8 +89,8 @@ func (d *deployer) createWithoutEffect(_ context.Context, id string, p map[strin
 	return returnValues{ref: name, attrs: map[string]string{"Arn": arn}}, nil
 }
 
-// name is the first of the named properties, or one made as CloudFormation
-// makes them: from stack and logical id.
+// name returns the first of the named properties. If none is set, it makes a name
+// from stack and logical id, as CloudFormation does.
 func (d *deployer) name(id string, p map[string]any, properties ...string) string {
 	for _, property := range properties {
 		if s, ok := p[property].(string); ok {
@@ -109,7 +110,8 @@ func (d *deployer) createBucket(ctx context.Context, id string, p map[string]any
 	}}, nil
 }
 
-// createBucketPolicy keeps the policy for the gateway to enforce: moto does not.
+// createBucketPolicy keeps the policy for the gateway, because moto doesn't enforce
+// it.
 func (d *deployer) createBucketPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	raw, err := json.Marshal(p["PolicyDocument"])
 	if err != nil {
@@ -183,7 +185,7 @@ func (d *deployer) functionARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", d.target.Region, d.target.AccountID, name)
 }
 
-// functionOf is the function that a property names, by name or ARN.
+// functionOf returns the function that a property names, by name or ARN.
 func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
 	name, _ := p["FunctionName"].(string)
 	f, ok := d.functions[functionName(name)]
@@ -193,7 +195,7 @@ func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
 	return f, nil
 }
 
-// functionName is the name in a function's name or unqualified ARN.
+// functionName returns the name in a function's name or unqualified ARN.
 func functionName(nameOrARN string) string {
 	if _, name, found := strings.Cut(nameOrARN, ":function:"); found {
 		return name
@@ -227,9 +229,9 @@ func (d *deployer) createAlias(_ context.Context, _ string, p map[string]any) (r
 	return returnValues{ref: arn, attrs: map[string]string{"AliasArn": arn}}, nil
 }
 
-// createFunctionURL serves a function's own URL beside the HTTP API's routes: POST
-// alone, which is all that Slack does, and without IAM's authorization, which
-// nobody here could sign for.
+// createFunctionURL serves a function's own URL beside the HTTP API's routes. It
+// serves only POST, which is all that Slack uses. It doesn't support IAM's
+// authorization, because no caller here could sign.
 func (d *deployer) createFunctionURL(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	if kind, _ := p["AuthType"].(string); kind != "NONE" {
 		return returnValues{}, fmt.Errorf("the local stack serves functions' URLs without authorization only, not with %q", kind)
@@ -331,9 +333,8 @@ func (d *deployer) createStage(_ context.Context, _ string, p map[string]any) (r
 	return returnValues{ref: name, attrs: map[string]string{}}, nil
 }
 
-// decode puts resolved properties into a struct whose fields have their names.
-// Numbers and booleans may come as text, as CloudFormation accepts them; a
-// list of one type of scalar may not.
+// decode copies resolved properties into a struct whose fields have their names. It
+// fails if a property's type differs from its field's.
 func decode(properties map[string]any, into any) error {
 	raw, err := json.Marshal(properties)
 	if err != nil {

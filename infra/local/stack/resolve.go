@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// returnValues is what other resources can refer to.
+// returnValues are the values of a resource that others can refer to: its Ref and
+// its attributes.
 type returnValues struct {
 	ref   string
 	attrs map[string]string
@@ -24,7 +25,7 @@ type resolver struct {
 	resources  map[string]returnValues
 }
 
-// noValue is what AWS::NoValue stands for: the property is not there.
+// noValue stands for AWS::NoValue: the property is absent.
 type noValue struct{}
 
 func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
@@ -38,7 +39,8 @@ func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
 	return r, nil
 }
 
-// value resolves v: maps, lists and scalars come out without functions.
+// value resolves v. The result consists of maps, lists and scalars, without
+// functions.
 func (r *resolver) value(v any) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -145,7 +147,7 @@ func (r *resolver) getAtt(argument any) (any, error) {
 	return value, nil
 }
 
-// arguments resolves the list of n arguments of a function.
+// arguments resolves a function's list of n arguments.
 func (r *resolver) arguments(name string, argument any, n int) ([]any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != n {
@@ -267,7 +269,7 @@ func (r *resolver) selectIf(argument any) (any, error) {
 	return r.value(list[2])
 }
 
-// evaluateNamed is the value of a condition of the template.
+// evaluateNamed returns the value of one of the template's conditions.
 func (r *resolver) evaluateNamed(name string) (bool, error) {
 	c, ok := r.conditions[name]
 	if !ok {
@@ -318,7 +320,7 @@ func (r *resolver) evaluate(c any) (bool, error) {
 	return false, nil
 }
 
-// text is a scalar as CloudFormation writes it.
+// text returns a scalar as CloudFormation writes it.
 func text(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
@@ -331,8 +333,8 @@ func text(v any) (string, error) {
 	return "", fmt.Errorf("%v is no text", v)
 }
 
-// sortResources sorts the resources so that each comes after all that it refers to or
-// depends on; among equals by name.
+// sortResources returns the names of the resources, each after all that it refers
+// to or depends on, and otherwise in the order of names.
 func sortResources(t Template) ([]string, error) {
 	needs := map[string][]string{}
 	for name, resource := range t.Resources {

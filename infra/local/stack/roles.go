@@ -10,9 +10,9 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// createRole takes roles whose permissions stand in the template. What a managed
-// policy permits is not known here. Who may assume a role is not looked at, nor
-// is its boundary: both only take away.
+// createRole keeps a role whose permissions are in the template. It refuses managed
+// policies, because it doesn't know what they permit. It ignores who may assume a
+// role, and its boundary: both only restrict.
 func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
 		return returnValues{}, fmt.Errorf("the local stack does not know what the managed policies %v permit", managed)
@@ -29,7 +29,7 @@ func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (r
 	return returnValues{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name), "RoleId": "AROALOCAL"}}, nil
 }
 
-// createPolicy adds to what roles of the template may do.
+// createPolicy adds permissions to roles of the template.
 func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	roles, _ := p["Roles"].([]any)
 	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
@@ -59,14 +59,15 @@ func (d *deployer) permit(role string, document any) error {
 	return nil
 }
 
-// roleName is the name in a role's ARN.
+// roleName returns the name in a role's ARN.
 func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// use is what a service does with a role, as the template says: moto and the
-// player of the schedules do it without one.
+// use is what a service does with a role, according to the template. moto and the
+// player of schedules use no role.
 type use struct{ role, action, resource string }
 
-// noteUse notes that a role is for invoking a function, or starting a machine.
+// noteUse notes that a role must permit an invocation of a function or the start of
+// a machine.
 func (d *deployer) noteUse(roleARN, target string) {
 	action := "lambda:InvokeFunction"
 	if strings.Contains(target, ":stateMachine:") {
@@ -75,9 +76,9 @@ func (d *deployer) noteUse(roleARN, target string) {
 	d.uses = append(d.uses, use{roleName(roleARN), action, target})
 }
 
-// noteMachineUses notes what a machine's definition has its role do: a task names
-// its target among its parameters; a distributed Map starts executions of the
-// machine itself.
+// noteMachineUses notes what a machine's role must permit, by its definition. A
+// task names its target in its parameters. A distributed Map starts executions of
+// the machine itself.
 func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error {
 	var states any
 	if err := json.Unmarshal([]byte(definition), &states); err != nil {
@@ -122,8 +123,7 @@ func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error
 	return walk(states)
 }
 
-// checkRoles says which of the roles that machines and schedules have lets
-// them down.
+// checkRoles reports every role of a machine or schedule that lacks a permission.
 func (d *deployer) checkRoles() error {
 	var failed []error
 	for _, u := range d.uses {

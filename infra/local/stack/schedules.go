@@ -12,9 +12,9 @@ import (
 	"sso-elevator/infra/local/schedule"
 )
 
-// createSchedule takes schedules that invoke a function or start an execution with a
-// constant input. What EventBridge Scheduler does where that fails is not
-// played: the next time comes.
+// createSchedule keeps a schedule that invokes a function or starts an execution
+// with a constant input. A failed run is not retried, unlike with EventBridge
+// Scheduler: the schedule's next time comes.
 func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		ScheduleExpression, State string
@@ -26,7 +26,7 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 		}
 		Name, GroupName, Description string
 	}
-	if err := decodeAll(p, &in); err != nil { // a start date, a time zone, another kind of target
+	if err := decodeAll(p, &in); err != nil { // fails on a start date, a time zone, another kind of target
 		return returnValues{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
 	}
 	name := d.name(id, p, "Name")
@@ -64,9 +64,9 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 	return out, nil
 }
 
-// createEventRule takes rules on CloudTrail's events, and does nothing with them: this
-// machine has no CloudTrail that could tell of anything. A rule on anything
-// else would be one that should come, and does not.
+// createEventRule accepts rules on CloudTrail's events, and does nothing with them,
+// because this machine has no CloudTrail. It refuses other rules, whose events
+// should come and don't.
 func (d *deployer) createEventRule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		EventPattern struct {
@@ -89,8 +89,7 @@ func matchAll(list []string, is func(string) bool) bool {
 	return !slices.ContainsFunc(list, func(s string) bool { return !is(s) })
 }
 
-// decodeAll does what decode does; a property that into does not have is an
-// error.
+// decodeAll is like decode, but fails if into lacks a property.
 func decodeAll(properties map[string]any, into any) error {
 	raw, err := json.Marshal(properties)
 	if err != nil {

@@ -30,9 +30,9 @@ type tableProperties struct {
 
 type keyElement struct{ AttributeName, KeyType string }
 
-// createTable creates a table, or uses the one that has its name and its keys. One
-// with other keys is replaced: on this machine nothing is worth keeping that
-// the functions could not read.
+// createTable creates a table, or reuses one with the same name and keys. It
+// replaces a table with other keys, because the functions could not read its data
+// anyway.
 func (d *deployer) createTable(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	var in tableProperties
 	if err := decode(p, &in); err != nil {

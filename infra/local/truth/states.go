@@ -9,7 +9,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// What a state's visit is called.
+// Statuses of a visit to a state.
 const (
 	running   = "running"
 	waiting   = "waiting"
@@ -17,14 +17,14 @@ const (
 	failed    = "failed"
 )
 
-// stateVisits makes, of an execution's history, the visits to its states in the
-// order they were entered. A visit that was left through a Catch has failed; a
-// task that waits for its token, and a Wait, are waiting.
+// stateVisits returns the visits to states in an execution's history, in the order
+// in which they began. A visit that ended through a Catch has failed. A task that
+// waits for its token is waiting, and so is a Wait.
 func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 	var visits []simulator.State
-	open := map[int]bool{}     // visits not left yet
+	open := map[int]bool{}     // visits that have not ended
 	troubled := map[int]bool{} // visits whose last attempt failed
-	visit := map[int64]int{}   // event id to the visit it belongs to
+	visit := map[int64]int{}   // event id to its visit
 	for _, e := range events {
 		if d := e.StateEnteredEventDetails; d != nil {
 			visits = append(visits, simulator.State{Name: aws.ToString(d.Name), Status: running, Entered: aws.ToTime(e.Timestamp).UTC()})
@@ -59,7 +59,7 @@ func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 	return visits
 }
 
-// closeVisit closes the latest open visit to a state.
+// closeVisit ends the latest open visit to a state.
 func closeVisit(visits []simulator.State, open, troubled map[int]bool, name string) {
 	for i := len(visits) - 1; i >= 0; i-- {
 		if open[i] && visits[i].Name == name {
@@ -73,7 +73,7 @@ func closeVisit(visits []simulator.State, open, troubled map[int]bool, name stri
 	}
 }
 
-// finalStatus is what becomes of the visits that are open when an execution ends.
+// finalStatus returns the status of open visits when an execution ends.
 func finalStatus(end sfntypes.HistoryEventType) string {
 	if end == sfntypes.HistoryEventTypeExecutionSucceeded {
 		return succeeded
