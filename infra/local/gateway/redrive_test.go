@@ -28,8 +28,8 @@ func ended(t *testing.T, execution string, want types.ExecutionStatus) *sfn.Desc
 	return got
 }
 
-// An execution that was stopped while it waited, in one branch of two, goes on
-// there, as the same execution; what was done is not done again.
+// An execution that was stopped while one of its two branches waited continues
+// there, as the same execution. Finished states don't run again.
 func TestRedrive(t *testing.T) {
 	client := sfn.NewFromConfig(stack.AWS())
 	machine := createMachine(t, "redrive", `{"StartAt":"First","States":{
@@ -139,8 +139,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// An execution that failed tries the task again that it failed at, with all of
-// the task's own tries.
+// A failed execution retries the task at which it failed, with all of the task's own
+// retries.
 func TestRedriveAfterFailure(t *testing.T) {
 	execution := start(t, createMachine(t, "redrive-failed", `{"StartAt":"First","States":{"First":{"Type":"Pass","Result":{"do":"fail","type":"Throttled"},"Next":"Fails"},
 		"Fails":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"probe","Payload.$":"$"},
