@@ -513,23 +513,15 @@ func (g *Gateway) accountExists(ctx context.Context, call *Call, id string) bool
 }
 
 func (g *Gateway) principalExists(ctx context.Context, call *Call, a assignment) bool {
-	var instances struct {
-		Instances []struct{ InstanceArn, IdentityStoreId string }
-	}
-	if answer := g.ask(ctx, call, "SWBExternalService.ListInstances", struct{}{}, &instances); !answer.succeeded() {
+	store, failed := g.identityStore(ctx, call, a.InstanceArn)
+	if failed != nil {
 		return false
 	}
-	for _, i := range instances.Instances {
-		if i.InstanceArn != a.InstanceArn {
-			continue
-		}
-		target, in := "AWSIdentityStore.DescribeUser", map[string]string{"IdentityStoreId": i.IdentityStoreId, "UserId": a.PrincipalId}
-		if a.PrincipalType == "GROUP" {
-			target, in = "AWSIdentityStore.DescribeGroup", map[string]string{"IdentityStoreId": i.IdentityStoreId, "GroupId": a.PrincipalId}
-		}
-		return g.ask(ctx, call, target, in, nil).succeeded()
+	target, in := "AWSIdentityStore.DescribeUser", map[string]string{"IdentityStoreId": store, "UserId": a.PrincipalId}
+	if a.PrincipalType == "GROUP" {
+		target, in = "AWSIdentityStore.DescribeGroup", map[string]string{"IdentityStoreId": store, "GroupId": a.PrincipalId}
 	}
-	return false
+	return g.ask(ctx, call, target, in, nil).succeeded()
 }
 
 func (g *Gateway) permissionSets(ctx context.Context, call *Call, instance string) ([]string, *Answer) {
