@@ -182,10 +182,10 @@ func parseAssignment(call *Call) (assignment, *Answer) {
 // createAssignment answers IN_PROGRESS and creates after the settle delay, as AWS
 // does. An assignment that exists stays as it is.
 //
-// The call is refused at once if the instance or the permission set doesn't exist.
-// So is a target that is the management account, if the caller is not in it. The creation
-// ends FAILED if the account or the principal doesn't exist, or if the caller's
-// role lacks IAM rights for the management account.
+// The call is refused at once if the instance or the permission set doesn't exist. So
+// is a target that is the management account, if the caller is not in it. The
+// creation ends FAILED if the account or the principal doesn't exist, or if the
+// caller's role lacks IAM rights for the management account.
 func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 	return g.startOperation(ctx, call, creation, func(ctx context.Context, a assignment) (reason string) {
 		if !g.accountExists(ctx, call, a.TargetId) {
