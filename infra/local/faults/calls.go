@@ -12,17 +12,15 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// longest is how long a call that hangs is held at most: longer than any
-// function runs.
-const longest = 2 * time.Minute
+// maxHang is how long a hanging call is held at most. No function runs that long.
+const maxHang = 2 * time.Minute
 
-// Calls puts the faults of calls in front of a service. name is what a call is
-// named in rules, "" for one that no rule hits; instance is the session token of
-// who makes it.
+// Calls injects the faults of calls into a service. name returns a call's name in
+// rules, or "" if no rule may hit it. instance returns the caller's session token.
 func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		called := name(r)
-		if called == "" || f.none() {
+		callName := name(r)
+		if callName == "" || f.isEmpty() {
 			service.ServeHTTP(w, r)
 			return
 		}
@@ -32,10 +30,10 @@ func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) s
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		e := f.by(instance(r))
-		e.call, e.body = called, body
-		if rule, ok := f.hit(e, ofCalls...); ok {
-			f.fail(rule, called, service, w, r, body, instance(r))
+		e := f.eventOfCaller(instance(r))
+		e.call, e.body = callName, body
+		if rule, ok := f.hit(e, callKinds...); ok {
+			f.fail(rule, callName, service, w, r, body, instance(r))
 			return
 		}
 		service.ServeHTTP(w, r)
@@ -43,12 +41,12 @@ func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) s
 }
 
 // fail plays the fault of one call.
-func (f *Rules) fail(rule Rule, called string, service http.Handler, w http.ResponseWriter, r *http.Request, body []byte, instance string) {
-	// The effect does not depend on who waits for it.
+func (f *Rules) fail(rule Rule, callName string, service http.Handler, w http.ResponseWriter, r *http.Request, body []byte, instance string) {
+	// The effect comes even if the caller no longer waits.
 	effect := func() {
 		again := r.Clone(context.WithoutCancel(r.Context()))
 		again.Body = io.NopCloser(bytes.NewReader(body))
-		service.ServeHTTP(&unheard{header: http.Header{}}, again)
+		service.ServeHTTP(&discardedResponse{header: http.Header{}}, again)
 	}
 	delay := time.Duration(rule.DelayMS) * time.Millisecond
 	switch rule.Kind {
@@ -59,10 +57,10 @@ func (f *Rules) fail(rule Rule, called string, service http.Handler, w http.Resp
 	case ResetAfter:
 		effect()
 	case Hang:
-		wait(r.Context(), longest)
+		wait(r.Context(), maxHang)
 	case HangAfter:
 		effect()
-		wait(r.Context(), longest)
+		wait(r.Context(), maxHang)
 	case KillCaller:
 		f.kill(instance)
 	case KillCallerAfter:
@@ -73,7 +71,7 @@ func (f *Rules) fail(rule Rule, called string, service http.Handler, w http.Resp
 		time.AfterFunc(delay, effect)
 	case ResetBefore:
 	default:
-		refuse(w, called, rule.Kind)
+		refuse(w, callName, rule.Kind)
 		return
 	}
 	panic(http.ErrAbortHandler) // closes the connection without an answer
@@ -94,18 +92,17 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// refuse answers with an error in the form that AWS's JSON protocols have. S3's
-// and Slack's clients go by the status, which says it all but that calls are too
-// many.
-func refuse(w http.ResponseWriter, called string, kind Kind) {
+// refuse answers with an error in the form of AWS's JSON protocols. S3's and
+// Slack's clients read only the status, except for throttling.
+func refuse(w http.ResponseWriter, callName string, kind Kind) {
 	status, code := http.StatusBadRequest, "ThrottlingException"
 	switch kind {
 	case Throttle:
 		switch {
-		case strings.HasPrefix(called, "slack "):
+		case strings.HasPrefix(callName, "slack "):
 			w.Header().Set("Retry-After", "1")
 			status = http.StatusTooManyRequests
-		case strings.HasPrefix(called, "s3 "):
+		case strings.HasPrefix(callName, "s3 "):
 			status = http.StatusServiceUnavailable // "SlowDown"
 		}
 	case Conflict:
@@ -125,9 +122,9 @@ func refuse(w http.ResponseWriter, called string, kind Kind) {
 	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "injected"})
 }
 
-// unheard takes an answer that nobody gets.
-type unheard struct{ header http.Header }
+// discardedResponse discards an answer that nobody gets.
+type discardedResponse struct{ header http.Header }
 
-func (u *unheard) Header() http.Header         { return u.header }
-func (u *unheard) WriteHeader(int)             {}
-func (u *unheard) Write(b []byte) (int, error) { return len(b), nil }
+func (u *discardedResponse) Header() http.Header         { return u.header }
+func (u *discardedResponse) WriteHeader(int)             {}
+func (u *discardedResponse) Write(b []byte) (int, error) { return len(b), nil }

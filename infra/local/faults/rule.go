@@ -1,14 +1,18 @@
-// Package faults makes things go wrong on purpose in the local stack: rules say
-// which invocation of a function is killed, held up or not let through, which
-// call to AWS or Slack is answered with an error, loses its connection, its
-// answer or its caller, and which creation or deletion of an assignment is
-// accepted and then takes long, or fails. Tests set the rules over HTTP, at
-// /_faults of the gateway; without rules nothing is touched.
+// Package faults makes things fail on purpose in the local stack. Rules say:
+//
+//   - which invocation of a function is killed, delayed or refused;
+//   - which call to AWS or Slack gets an error, or loses its connection, its answer
+//     or its caller;
+//   - which creation or deletion of an assignment is accepted, and then takes long
+//     or fails.
+//
+// Tests set the rules over HTTP, at /_faults of the gateway. Without rules, nothing
+// changes.
 //
 //	POST   /_faults  one Rule as JSON
-//	GET    /_faults  the rules that have something left to hit, as JSON;
-//	                 ?label=… the rules of that label, whatever they have left
-//	DELETE /_faults  forgets all rules; ?label=… those of that label
+//	GET    /_faults  the rules that can still hit, as JSON;
+//	                 ?label=… all rules with that label
+//	DELETE /_faults  forgets all rules; ?label=… those with that label
 package faults
 
 import (
@@ -17,19 +21,19 @@ import (
 	"strings"
 )
 
-// Kind is what goes wrong.
+// Kind is a kind of fault.
 type Kind string
 
 const (
 	// Of an invocation.
 	KillBefore      Kind = "kill_before"      // the process dies instead of getting the event
-	KillAfter       Kind = "kill_after"       // it dies after its effect, before its answer arrives
-	Delay           Kind = "delay"            // the event reaches it later
-	Hold            Kind = "hold"             // the event reaches it when the rule is forgotten
+	KillAfter       Kind = "kill_after"       // the process dies after its effect, before its answer arrives
+	Delay           Kind = "delay"            // the process gets the event later
+	Hold            Kind = "hold"             // the process gets the event when the rule is forgotten
 	InvokeThrottled Kind = "invoke_throttled" // Lambda answers TooManyRequestsException
 	InvokeFailed    Kind = "invoke_failed"    // Lambda answers ServiceException
 
-	// Of a call: it is answered with an error, and has no effect.
+	// Of a call that gets an error and has no effect.
 	Throttle    Kind = "throttle"    // ThrottlingException; Slack: 429, Retry-After 1
 	Conflict    Kind = "conflict"    // ConflictException
 	ServerError Kind = "error"       // HTTP 500
@@ -37,94 +41,94 @@ const (
 	Denied      Kind = "denied"      // AccessDeniedException
 	NotFound    Kind = "not_found"   // ResourceNotFoundException
 
-	// Of a call: it has no answer.
-	ResetBefore Kind = "reset_before" // the connection breaks off before the effect
-	ResetAfter  Kind = "reset_after"  // and after it
+	// Of a call that gets no answer.
+	ResetBefore Kind = "reset_before" // the connection breaks before the effect
+	ResetAfter  Kind = "reset_after"  // the connection breaks after the effect
 	Hang        Kind = "hang"         // nothing happens until the caller gives up
-	HangAfter   Kind = "hang_after"   // the effect, and nothing else until then
-	Slow        Kind = "slow"         // the call reaches the service later
+	HangAfter   Kind = "hang_after"   // the effect comes, and then nothing until the caller gives up
+	Slow        Kind = "slow"         // the service gets the call later
 
-	// Of a call: its caller is killed.
+	// Of a call whose caller is killed.
 	KillCaller      Kind = "kill_caller"       // before the effect
-	KillCallerAfter Kind = "kill_caller_after" // after it
-	Late            Kind = "late"              // at once, and the effect comes later all the same
+	KillCallerAfter Kind = "kill_caller_after" // after the effect
+	Late            Kind = "late"              // at once; the effect still comes, later
 
-	// Of a call to AWS that is accepted, CreateAccountAssignment or
-	// DeleteAccountAssignment: of what it sets going.
+	// Of an accepted CreateAccountAssignment or DeleteAccountAssignment: what
+	// happens to the operation that it starts.
 	Operation Kind = "operation"
 )
 
 var (
-	ofInvocations = []Kind{KillBefore, KillAfter, Delay, Hold, InvokeThrottled, InvokeFailed}
-	ofCalls       = []Kind{Throttle, Conflict, ServerError, Unavailable, Denied, NotFound, ResetBefore, ResetAfter, Hang, HangAfter, Slow, KillCaller, KillCallerAfter, Late}
-	delayed       = []Kind{Delay, Slow, Late}
+	invocationKinds = []Kind{KillBefore, KillAfter, Delay, Hold, InvokeThrottled, InvokeFailed}
+	callKinds       = []Kind{Throttle, Conflict, ServerError, Unavailable, Denied, NotFound, ResetBefore, ResetAfter, Hang, HangAfter, Slow, KillCaller, KillCallerAfter, Late}
+	delayKinds      = []Kind{Delay, Slow, Late}
 )
 
-// Any is the target of a rule that hits calls to everything.
+// Any is the target of a rule that hits calls to every service.
 const Any = "*"
 
-// Rule says which invocations or calls a fault hits. Empty fields match
-// everything.
+// Rule says which invocations or calls a fault hits. Empty fields match everything.
 type Rule struct {
 	Kind Kind `json:"kind"`
 
-	// Label is the test's own name for what it sets together.
+	// Label is the test's own name for a group of rules.
 	Label string `json:"label,omitempty"`
 
-	// Function is the end of a function's name; Operation and RequestID are
-	// those of its task's payload. A fault of a call hits those
-	// that such an invocation makes.
+	// Function is the end of a function's name. Operation and RequestID are those
+	// of the task's payload. A fault of a call hits the calls that such an
+	// invocation makes.
 	Function  string `json:"function,omitempty"`
 	Operation string `json:"operation,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
 
 	// Target is a part of the call's name: "Service.Operation" of AWS's JSON
-	// protocols, "s3 PUT /bucket/key", "slack chat.postMessage". Any is all.
+	// protocols, "s3 PUT /bucket/key", or "slack chat.postMessage". Any matches
+	// every call.
 	Target string `json:"target,omitempty"`
-	// Body are parts of the call's body; all of them have to be there.
+	// Body are parts of the call's body. All of them must be there.
 	Body []string `json:"body,omitempty"`
 
-	Skip  int `json:"skip,omitempty"`  // so many pass before
-	Count int `json:"count,omitempty"` // so many are hit; default 1, -1 all
-	// Invocations, where set, is in how many invocations at most: all calls that
-	// match in them are hit, and none in those that follow.
+	Skip  int `json:"skip,omitempty"`  // this many matches pass first
+	Count int `json:"count,omitempty"` // this many are hit; default 1, -1 for all
+	// Invocations, if set, limits the rule to that many invocations. All matching
+	// calls in them are hit, and none in later invocations.
 	Invocations int `json:"invocations,omitempty"`
 
-	// Probability, where set, is how probable it is that a match is hit, from 0
-	// to 1. Whether it is follows from Seed, the invocation's function, operation and
-	// request, the call's name, and how often that combination came before: the
-	// same history has the same faults, whatever goes on beside it.
+	// Probability, if set, is the probability that a match is hit, from 0 to 1. The
+	// draw depends on Seed, the invocation's function, operation and request, the
+	// call's name, and how often that combination came before. So the same history
+	// has the same faults, whatever else runs beside it.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
 
 	DelayMS int `json:"delay_ms,omitempty"`
 
-	// Cold gives an invocation that is hit a new process, which remembers
-	// nothing, even if a warm one is free.
+	// Cold gives the invocation a new process, which remembers nothing, even if a
+	// warm one is free.
 	Cold bool `json:"cold,omitempty"`
 
-	// Polls is how many looks at an operation find it IN_PROGRESS, at least 1:
-	// the next one finds it SUCCEEDED or, where there is a FailureReason, FAILED
-	// with that reason and without effect.
+	// Polls is how many status calls find an operation IN_PROGRESS, at least 1. The
+	// next call finds it SUCCEEDED. With a FailureReason, it finds it FAILED with
+	// that reason, and without effect.
 	Polls         int    `json:"polls,omitempty"`
 	FailureReason string `json:"failure_reason,omitempty"`
 
-	// Hits is how often it has come about.
+	// Hits is how often the rule has hit.
 	Hits int `json:"hits,omitempty"`
 
-	held chan struct{} // closed when a rule of the kind Hold is forgotten
+	release chan struct{} // closed when a rule of kind Hold is forgotten
 }
 
-// startOperations are the calls that set an operation going, as targets.
+// startOperations are the calls that start an operation, as targets.
 var startOperations = []string{"SWBExternalService.CreateAccountAssignment", "SWBExternalService.DeleteAccountAssignment"}
 
 func (r Rule) check() error {
 	switch {
-	case slices.Contains(ofInvocations, r.Kind):
+	case slices.Contains(invocationKinds, r.Kind):
 		if r.Target != "" || len(r.Body) > 0 {
 			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
 		}
-	case slices.Contains(ofCalls, r.Kind):
+	case slices.Contains(callKinds, r.Kind):
 		if r.Target == "" {
 			return fmt.Errorf("fault %q needs a target", r.Kind)
 		}
@@ -141,9 +145,9 @@ func (r Rule) check() error {
 	switch {
 	case r.Kind != Operation && (r.Polls != 0 || r.FailureReason != ""):
 		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
-	case slices.Contains(delayed, r.Kind) != (r.DelayMS > 0):
-		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayed)
-	case r.Cold && !slices.Contains(ofInvocations, r.Kind):
+	case slices.Contains(delayKinds, r.Kind) != (r.DelayMS > 0):
+		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayKinds)
+	case r.Cold && !slices.Contains(invocationKinds, r.Kind):
 		return fmt.Errorf("fault %q has no invocation that could be cold", r.Kind)
 	case r.Probability < 0 || r.Probability > 1:
 		return fmt.Errorf("probability %v is not between 0 and 1", r.Probability)

@@ -16,8 +16,8 @@ import (
 
 // Rules are the rules in force.
 type Rules struct {
-	// Caller, where set, is the invocation that an instance of a function, known
-	// by its session token, has in its hands. Kill ends an instance.
+	// Caller, if set, returns the invocation that a function's instance is working
+	// on. Kill ends an instance. Session tokens identify instances.
 	Caller func(instance string) (lambda.Invocation, bool)
 	Kill   func(instance string)
 
@@ -25,14 +25,14 @@ type Rules struct {
 	rules []*rule
 }
 
-// rule is a Rule at work.
+// rule is a Rule in force.
 type rule struct {
 	Rule
-	in    map[string]bool // the invocations that it has hit
-	drawn map[string]int  // how often it was left to chance, by combination
+	invocations map[string]bool // those that it has hit
+	draws       map[string]int  // number of draws, by combination
 }
 
-// event is an invocation, or a call that one makes.
+// event is an invocation, or a call that an invocation makes.
 type event struct {
 	invocation string
 	function   string
@@ -42,12 +42,12 @@ type event struct {
 	body       []byte
 }
 
-func eventOf(id, function string, payload []byte) event {
+func newEvent(id, function string, payload []byte) event {
 	var task struct {
 		Operation string `json:"operation"`
 		RequestID string `json:"request_id"`
 	}
-	_ = json.Unmarshal(payload, &task) // an event that is no task matches by function only
+	_ = json.Unmarshal(payload, &task) // an event that is not a task matches by function only
 	return event{invocation: id, function: function, operation: task.Operation, requestID: task.RequestID}
 }
 
@@ -61,22 +61,22 @@ func (r *rule) matches(e event) bool {
 			return false
 		}
 	}
-	if r.Invocations > 0 && !r.in[e.invocation] && len(r.in) >= r.Invocations {
+	if r.Invocations > 0 && !r.invocations[e.invocation] && len(r.invocations) >= r.Invocations {
 		return false
 	}
 	return r.Probability == 0 || r.draw(e)
 }
 
-// draw leaves it to chance, in a way that can be repeated.
+// draw decides by chance, repeatably, whether a match is hit.
 func (r *rule) draw(e event) bool {
 	combination := strings.Join([]string{e.function, e.operation, e.requestID, e.call}, "\x00")
-	r.drawn[combination]++
+	r.draws[combination]++
 	h := fnv.New64a()
 	h.Write([]byte(combination))
 	h.Write(binary.LittleEndian.AppendUint64(nil, r.Seed))
-	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.drawn[combination])))
-	// FNV alone hardly moves its upper bits for the last byte; the finalizer of
-	// SplitMix64 does.
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.draws[combination])))
+	// FNV's upper bits hardly change with the last byte. The finalizer of
+	// SplitMix64 changes them.
 	x := h.Sum64()
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
@@ -84,8 +84,8 @@ func (r *rule) draw(e event) bool {
 	return float64(x>>11)/(1<<53) < r.Probability
 }
 
-// hit finds the first rule of one of these kinds that matches, and uses it up by
-// one.
+// hit returns the first rule of one of these kinds that matches, and uses up one of
+// its hits.
 func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,22 +100,22 @@ func (f *Rules) hit(e event, kinds ...Kind) (Rule, bool) {
 		if r.Count > 0 && r.Invocations == 0 {
 			r.Count--
 		}
-		r.in[e.invocation] = true
+		r.invocations[e.invocation] = true
 		r.Hits++
 		return r.Rule, true
 	}
 	return Rule{}, false
 }
 
-// Invocation is the fault of one invocation, for lambda.Config.
+// Invocation returns the fault of one invocation, for lambda.Config.
 func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
-	r, ok := f.hit(eventOf(id, function, payload), ofInvocations...)
+	r, ok := f.hit(newEvent(id, function, payload), invocationKinds...)
 	if !ok {
 		return lambda.Fault{}
 	}
 	return lambda.Fault{
 		Delay:      time.Duration(r.DelayMS) * time.Millisecond,
-		Hold:       r.held,
+		Hold:       r.release,
 		Cold:       r.Cold,
 		KillBefore: r.Kind == KillBefore,
 		KillAfter:  r.Kind == KillAfter,
@@ -124,16 +124,17 @@ func (f *Rules) Invocation(id, function string, payload []byte) lambda.Fault {
 	}
 }
 
-// Course is how the operation goes on that an accepted call to AWS starts.
+// Course returns the course of the operation that an accepted call to AWS starts.
 func (f *Rules) Course(instance, target string, request []byte) (polls int, failureReason string, ok bool) {
-	e := f.by(instance)
+	e := f.eventOfCaller(instance)
 	e.call, e.body = target, request
 	r, ok := f.hit(e, Operation)
 	return r.Polls, r.FailureReason, ok
 }
 
-// by is the invocation that makes a call; empty where no function does.
-func (f *Rules) by(instance string) event {
+// eventOfCaller returns the event of the invocation that makes a call. It is empty
+// if the caller is not a function.
+func (f *Rules) eventOfCaller(instance string) event {
 	if f.Caller == nil || instance == "" {
 		return event{}
 	}
@@ -141,10 +142,10 @@ func (f *Rules) by(instance string) event {
 	if !ok {
 		return event{}
 	}
-	return eventOf(inv.ID, inv.Function, inv.Payload)
+	return newEvent(inv.ID, inv.Function, inv.Payload)
 }
 
-func (f *Rules) none() bool {
+func (f *Rules) isEmpty() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.rules) == 0
@@ -170,10 +171,10 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			set.Count = 1
 		}
 		if set.Kind == Hold {
-			set.held = make(chan struct{})
+			set.release = make(chan struct{})
 		}
 		f.mu.Lock()
-		f.rules = append(f.rules, &rule{Rule: set, in: map[string]bool{}, drawn: map[string]int{}})
+		f.rules = append(f.rules, &rule{Rule: set, invocations: map[string]bool{}, draws: map[string]int{}})
 		f.mu.Unlock()
 	case http.MethodGet:
 		shown := []Rule{}
@@ -190,8 +191,8 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.rules = slices.DeleteFunc(f.rules, func(r *rule) bool {
 			forgotten := label == "" || r.Label == label
-			if forgotten && r.held != nil {
-				close(r.held)
+			if forgotten && r.release != nil {
+				close(r.release)
 			}
 			return forgotten
 		})

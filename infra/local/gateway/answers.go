@@ -13,8 +13,8 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// ok is a successful answer of a JSON protocol.
-func ok(body any) *Answer {
+// success returns a successful answer of a JSON protocol.
+func success(body any) *Answer {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return failure(http.StatusInternalServerError, "InternalFailure", err.Error())
@@ -22,7 +22,7 @@ func ok(body any) *Answer {
 	return &Answer{Status: http.StatusOK, Header: jsonHeader(), Body: raw}
 }
 
-// refuse is a client error of a JSON protocol: the caller did something that
+// refuse returns a client error of a JSON protocol: the caller did something that
 // AWS does not accept.
 func refuse(kind, format string, args ...any) *Answer {
 	return failure(http.StatusBadRequest, kind, fmt.Sprintf(format, args...))
@@ -41,7 +41,7 @@ func jsonHeader() http.Header {
 
 func (a *Answer) succeeded() bool { return a.Status/100 == 2 }
 
-// errorType is the error's name, "" for a success.
+// errorType returns the error's name, "" for a success.
 func (a *Answer) errorType() string {
 	if a.succeeded() {
 		return ""
@@ -53,8 +53,8 @@ func (a *Answer) errorType() string {
 	return e.Type[strings.LastIndexByte(e.Type, '#')+1:]
 }
 
-// operations.txt lists what moto implements of the services with a JSON
-// protocol, one TARGET.OPERATION a line.
+// operations.txt lists what moto implements of the services with a JSON protocol.
+// Each line is a TARGET.OPERATION.
 //
 //go:embed operations.txt
 var operations string
@@ -72,11 +72,11 @@ func init() {
 	}
 }
 
-// withoutHTML replaces the HTML page with which moto answers what it does not
-// implement, or fails at, by what AWS would answer. The page is the same for
-// both, and the SDKs take it for a passing fault and repeat the call; an
-// unknown operation must not be repeated.
-func withoutHTML(call *Call, a *Answer) *Answer {
+// replaceHTML replaces moto's HTML page by the answer that AWS would give. moto
+// sends the same page for an operation that it doesn't implement and for one that
+// fails. SDKs take the page for a passing fault and repeat the call, but must not
+// repeat an unknown operation.
+func replaceHTML(call *Call, a *Answer) *Answer {
 	if a.Status != http.StatusInternalServerError || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(a.Body))), "<!doctype html") {
 		return a
 	}
@@ -104,8 +104,8 @@ func operationName(call *Call) string {
 	return call.Method + " " + call.URI
 }
 
-// signingNames are the services' names in a request's signature, from which
-// moto tells which service is meant.
+// signingNames are the services' names in a request's signature, by which moto
+// recognizes the service.
 var signingNames = map[string]string{
 	"SWBExternalService":        "sso",
 	"AWSIdentityStore":          "identitystore",
@@ -113,8 +113,8 @@ var signingNames = map[string]string{
 	"AWSStepFunctions":          "states",
 }
 
-// ask calls an operation of moto on behalf of a correction, in the region of
-// the call being corrected, and decodes a success into out (which may be nil).
+// ask calls an operation of moto for a correction, in the region of the corrected
+// call. It decodes a success into out, which may be nil.
 func (g *Gateway) ask(ctx context.Context, like *Call, target string, in, out any) *Answer {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -142,7 +142,7 @@ func (g *Gateway) ask(ctx context.Context, like *Call, target string, in, out an
 
 var credentialScope = regexp.MustCompile(`Credential=[^/]+/\d+/([^/]+)/`)
 
-// region is where a call is addressed to, as its signature says.
+// region returns the region that a call's signature names.
 func region(call *Call) string {
 	if m := credentialScope.FindStringSubmatch(call.Header.Get("Authorization")); m != nil {
 		return m[1]
@@ -150,7 +150,7 @@ func region(call *Call) string {
 	return "us-east-1"
 }
 
-// page cuts one page out of a whole list, with tokens that are positions.
+// page returns one page of a whole list. The tokens are positions.
 func page[T any](items []T, maxResults int, token string, most int) (part []T, next string, err error) {
 	start := 0
 	if token != "" {

@@ -19,12 +19,12 @@ var assignmentCorrections = map[string]correction{
 	"SWBExternalService.DescribeAccountAssignmentDeletionStatus": describeOperation(deletion),
 	"SWBExternalService.ListAccountAssignmentCreationStatus":     listOperations(creation),
 	"SWBExternalService.ListAccountAssignmentDeletionStatus":     listOperations(deletion),
-	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).permissionSetsOfAccount,
-	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).accountsOfPermissionSet,
-	"SWBExternalService.ListAccountAssignmentsForPrincipal":      (*Gateway).assignmentsOfPrincipal,
+	"SWBExternalService.ListPermissionSetsProvisionedToAccount":  (*Gateway).listPermissionSetsOfAccount,
+	"SWBExternalService.ListAccountsForProvisionedPermissionSet": (*Gateway).listAccountsOfPermissionSet,
+	"SWBExternalService.ListAccountAssignmentsForPrincipal":      (*Gateway).listAssignmentsOfPrincipal,
 }
 
-// assignment is what a creation or deletion is about; its JSON is the API's.
+// assignment is the subject of a creation or deletion. Its JSON is the API's.
 type assignment struct {
 	InstanceArn      string `json:",omitempty"`
 	TargetId         string
@@ -41,7 +41,7 @@ const (
 	deletion operationKind = "Deletion"
 )
 
-// operation is one creation or deletion on its way.
+// operation is one creation or deletion, under way or ended.
 type operation struct {
 	kind       operationKind
 	id         string
@@ -50,8 +50,8 @@ type operation struct {
 	reason     string
 	created    time.Time
 
-	// Of one that ends by being looked at, see Course; nil of one that settles
-	// by itself.
+	// course and effect are set if polls end the operation, see Course. They are
+	// nil if it settles after the delay.
 	course *Course
 	effect func(context.Context, assignment) (reason string)
 }
@@ -63,7 +63,8 @@ type operationLog struct {
 	pending map[assignment]bool
 }
 
-// begin enters an operation, unless one on the same assignment is under way.
+// begin adds an operation. It returns false if another one on the same assignment
+// is under way.
 func (l *operationLog) begin(op *operation) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,8 +79,8 @@ func (l *operationLog) begin(op *operation) bool {
 	return true
 }
 
-// direct gives an operation its course.
-func (l *operationLog) direct(op *operation, c Course, effect func(context.Context, assignment) string) {
+// setCourse sets an operation's course.
+func (l *operationLog) setCourse(op *operation, c Course, effect func(context.Context, assignment) string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	op.course, op.effect = &c, effect
@@ -95,17 +96,17 @@ func (l *operationLog) finish(op *operation, reason string) {
 	}
 }
 
-// describe is an operation as the API shows it.
+// describe returns an operation as the API shows it.
 func (l *operationLog) describe(op *operation) map[string]any {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return op.describe()
 }
 
-// look finds an operation for somebody who asks how far it is. Of one with a
-// course each look is a poll; the first that finds none left has to end the
-// operation: then last is true.
-func (l *operationLog) look(kind operationKind, id string) (op *operation, last, found bool) {
+// poll finds an operation for a caller that asks for its status. If the operation
+// has a course, each call counts as a poll. last is true for the first call after
+// the course's polls: that caller must end the operation.
+func (l *operationLog) poll(kind operationKind, id string) (op *operation, last, found bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, op := range l.all {
@@ -121,7 +122,7 @@ func (l *operationLog) look(kind operationKind, id string) (op *operation, last,
 	return nil, false, false
 }
 
-// list is what the log holds of a kind and status ("" for any), newest first.
+// list returns the operations of a kind and status ("" for any), newest first.
 func (l *operationLog) list(kind operationKind, instance, status string) []operation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,7 +136,7 @@ func (l *operationLog) list(kind operationKind, instance, status string) []opera
 	return found
 }
 
-// describe is an operation as the API shows it.
+// describe returns an operation as the API shows it.
 func (op operation) describe() map[string]any {
 	a := op.assignment
 	shown := map[string]any{
@@ -156,8 +157,8 @@ var (
 	principalID = regexp.MustCompile(`^([0-9a-f]{10}-|)[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`)
 )
 
-// parseAssignment reads and checks the parameters that both Create and Delete
-// take, as the API reference bounds them.
+// parseAssignment reads the parameters of Create and Delete, and checks them
+// against the limits in the API reference.
 func parseAssignment(call *Call) (assignment, *Answer) {
 	var a assignment
 	if err := json.Unmarshal(call.Body, &a); err != nil {
@@ -178,12 +179,13 @@ func parseAssignment(call *Call) (assignment, *Answer) {
 	return a, nil
 }
 
-// createAssignment answers IN_PROGRESS and creates after the settle delay, as
-// AWS does. An instance or permission set that does not exist, and the
-// management account where that is another one, is refused at once; an account or
-// principal that does not exist makes the creation FAIL, and so does the
-// management account where the caller's role lacks rights in IAM.
-// An assignment that exists already is left as the one it is.
+// createAssignment answers IN_PROGRESS and creates after the settle delay, as AWS
+// does. An assignment that exists stays as it is.
+//
+// The call is refused at once if the instance or the permission set doesn't exist. So
+// is a target that is the management account, if the caller is not in it. The
+// creation ends FAILED if the account or the principal doesn't exist, or if the
+// caller's role lacks IAM rights for the management account.
 func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 	return g.startOperation(ctx, call, creation, func(ctx context.Context, a assignment) (reason string) {
 		if !g.accountExists(ctx, call, a.TargetId) {
@@ -192,7 +194,7 @@ func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 		if !g.principalExists(ctx, call, a) {
 			return fmt.Sprintf("Received a 404 status error: %s %s not found.", a.PrincipalType, a.PrincipalId)
 		}
-		if reason := g.forbiddenByIAM(call, a, rightsToCreate); reason != "" {
+		if reason := g.checkRights(call, a, rightsToCreate); reason != "" {
 			return reason
 		}
 		if exists, answer := g.assignmentExists(ctx, call, a); answer != nil {
@@ -200,12 +202,12 @@ func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {
 		} else if exists {
 			return ""
 		}
-		return g.carryOut(ctx, call, "SWBExternalService.CreateAccountAssignment", a)
+		return g.applyInMoto(ctx, call, "SWBExternalService.CreateAccountAssignment", a)
 	})
 }
 
-// deleteAssignment answers IN_PROGRESS, with a request id of its own, and
-// deletes after the settle delay.
+// deleteAssignment answers IN_PROGRESS, with its own request id, and deletes after
+// the settle delay.
 func (g *Gateway) deleteAssignment(ctx context.Context, call *Call) *Answer {
 	a, invalid := parseAssignment(call)
 	if invalid != nil {
@@ -217,27 +219,27 @@ func (g *Gateway) deleteAssignment(ctx context.Context, call *Call) *Answer {
 		return refuse("ResourceNotFoundException", "No such account assignment.")
 	}
 	return g.startOperation(ctx, call, deletion, func(ctx context.Context, a assignment) string {
-		if reason := g.forbiddenByIAM(call, a, rightsToDelete); reason != "" {
+		if reason := g.checkRights(call, a, rightsToDelete); reason != "" {
 			return reason
 		}
-		return g.carryOut(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
+		return g.applyInMoto(ctx, call, "SWBExternalService.DeleteAccountAssignment", a)
 	})
 }
 
-func (g *Gateway) carryOut(ctx context.Context, call *Call, target string, a assignment) (reason string) {
+func (g *Gateway) applyInMoto(ctx context.Context, call *Call, target string, a assignment) (reason string) {
 	if answer := g.ask(ctx, call, target, a, nil); !answer.succeeded() {
 		return fmt.Sprintf("Received a %d status error: %s", answer.Status, answer.Body)
 	}
 	return ""
 }
 
-// startOperation enters an operation in the log and lets it settle later.
+// startOperation adds an operation to the log and lets it settle later.
 func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operationKind, settle func(context.Context, assignment) (reason string)) *Answer {
 	a, invalid := parseAssignment(call)
 	if invalid != nil {
 		return invalid
 	}
-	if refused := g.outOfReach(a); refused != nil {
+	if refused := g.refuseManagementAccount(a); refused != nil {
 		return refused
 	}
 	if answer := g.ask(ctx, call, "SWBExternalService.DescribePermissionSet", map[string]string{"InstanceArn": a.InstanceArn, "PermissionSetArn": a.PermissionSetArn}, nil); !answer.succeeded() {
@@ -250,11 +252,11 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	}
 	if g.config.Course != nil {
 		if course, ok := g.config.Course(call); ok {
-			g.operations.direct(op, course, settle)
+			g.operations.setCourse(op, course, settle)
 			return operationAnswer(kind, shown)
 		}
 	}
-	g.settling.Go(func() {
+	g.pendingOperations.Go(func() {
 		select {
 		case <-time.After(g.config.SettleDelay):
 			g.operations.finish(op, settle(g.lifetime, a))
@@ -265,11 +267,11 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 }
 
 func operationAnswer(kind operationKind, shown map[string]any) *Answer {
-	return ok(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
+	return success(map[string]any{"AccountAssignment" + string(kind) + "Status": shown})
 }
 
-// endOperation carries out an operation that has been looked at often enough, or fails
-// it, as its course says.
+// endOperation ends an operation after its last poll. Depending on its course, the
+// operation takes effect or fails.
 func (g *Gateway) endOperation(ctx context.Context, op *operation) {
 	reason := op.course.FailureReason
 	if reason == "" {
@@ -284,9 +286,9 @@ func describeOperation(kind operationKind) correction {
 		if err := json.Unmarshal(call.Body, &in); err != nil {
 			return refuse("SerializationException", "%v", err)
 		}
-		op, last, found := g.operations.look(kind, in["AccountAssignment"+string(kind)+"RequestId"])
+		op, last, found := g.operations.poll(kind, in["AccountAssignment"+string(kind)+"RequestId"])
 		if !found {
-			// Perhaps of a gateway before this one, which moto remembers.
+			// A gateway before this one may have started it. moto remembers it.
 			return g.forward(ctx, call)
 		}
 		if last {
@@ -319,13 +321,13 @@ func listOperations(kind operationKind) correction {
 		if next != "" {
 			out["NextToken"] = next
 		}
-		return ok(out)
+		return success(out)
 	}
 }
 
-// permissionSetsOfAccount derives, from the assignments, which permission sets
-// an account has.
-func (g *Gateway) permissionSetsOfAccount(ctx context.Context, call *Call) *Answer {
+// listPermissionSetsOfAccount derives an account's permission sets from the
+// assignments.
+func (g *Gateway) listPermissionSetsOfAccount(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		InstanceArn, AccountId, NextToken string
 		MaxResults                        int
@@ -350,9 +352,9 @@ func (g *Gateway) permissionSetsOfAccount(ctx context.Context, call *Call) *Answ
 	return pageAnswer("PermissionSets", provisioned, in.MaxResults, in.NextToken)
 }
 
-// accountsOfPermissionSet derives, from the assignments, in which accounts a
-// permission set is.
-func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answer {
+// listAccountsOfPermissionSet derives a permission set's accounts from the
+// assignments.
+func (g *Gateway) listAccountsOfPermissionSet(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		InstanceArn, PermissionSetArn, NextToken string
 		MaxResults                               int
@@ -377,10 +379,10 @@ func (g *Gateway) accountsOfPermissionSet(ctx context.Context, call *Call) *Answ
 	return pageAnswer("AccountIds", provisioned, in.MaxResults, in.NextToken)
 }
 
-// assignmentsOfPrincipal lists what a principal has by itself, as moto does, and
-// what a user has through groups: with the group as the principal. It must be
-// called from the management account (API reference).
-func (g *Gateway) assignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
+// listAssignmentsOfPrincipal lists a principal's own assignments, as moto does, and
+// those that a user has through groups. The latter name the group as the principal.
+// AWS accepts the call only from the management account (API reference).
+func (g *Gateway) listAssignmentsOfPrincipal(ctx context.Context, call *Call) *Answer {
 	if g.managementAccount() != "" {
 		return refuse("AccessDeniedException", "You do not have sufficient access to perform this action: it must be called from the management account.")
 	}
@@ -425,7 +427,7 @@ func (g *Gateway) assignmentsOfPrincipal(ctx context.Context, call *Call) *Answe
 	return pageAnswer("AccountAssignments", all, in.MaxResults, in.NextToken)
 }
 
-// groupsOf are the ids of the groups that a user is in.
+// groupsOf returns the ids of a user's groups.
 func (g *Gateway) groupsOf(ctx context.Context, call *Call, instance, user string) ([]string, *Answer) {
 	store, answer := g.identityStore(ctx, call, instance)
 	if answer != nil {
@@ -453,7 +455,7 @@ func (g *Gateway) groupsOf(ctx context.Context, call *Call, instance, user strin
 	}
 }
 
-// identityStore is the identity store of an instance.
+// identityStore returns the identity store of an instance.
 func (g *Gateway) identityStore(ctx context.Context, call *Call, instance string) (string, *Answer) {
 	var out struct {
 		Instances []struct{ InstanceArn, IdentityStoreId string }
@@ -478,7 +480,7 @@ func pageAnswer[T any](name string, items []T, maxResults int, token string) *An
 	if next != "" {
 		out["NextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
 type account struct{ Id, Status string }
@@ -511,23 +513,15 @@ func (g *Gateway) accountExists(ctx context.Context, call *Call, id string) bool
 }
 
 func (g *Gateway) principalExists(ctx context.Context, call *Call, a assignment) bool {
-	var instances struct {
-		Instances []struct{ InstanceArn, IdentityStoreId string }
-	}
-	if answer := g.ask(ctx, call, "SWBExternalService.ListInstances", struct{}{}, &instances); !answer.succeeded() {
+	store, failed := g.identityStore(ctx, call, a.InstanceArn)
+	if failed != nil {
 		return false
 	}
-	for _, i := range instances.Instances {
-		if i.InstanceArn != a.InstanceArn {
-			continue
-		}
-		target, in := "AWSIdentityStore.DescribeUser", map[string]string{"IdentityStoreId": i.IdentityStoreId, "UserId": a.PrincipalId}
-		if a.PrincipalType == "GROUP" {
-			target, in = "AWSIdentityStore.DescribeGroup", map[string]string{"IdentityStoreId": i.IdentityStoreId, "GroupId": a.PrincipalId}
-		}
-		return g.ask(ctx, call, target, in, nil).succeeded()
+	target, in := "AWSIdentityStore.DescribeUser", map[string]string{"IdentityStoreId": store, "UserId": a.PrincipalId}
+	if a.PrincipalType == "GROUP" {
+		target, in = "AWSIdentityStore.DescribeGroup", map[string]string{"IdentityStoreId": store, "GroupId": a.PrincipalId}
 	}
-	return false
+	return g.ask(ctx, call, target, in, nil).succeeded()
 }
 
 func (g *Gateway) permissionSets(ctx context.Context, call *Call, instance string) ([]string, *Answer) {

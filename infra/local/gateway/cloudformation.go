@@ -21,8 +21,8 @@ type Stack struct {
 // Resource is one resource of a stack.
 type Resource struct{ LogicalID, PhysicalID, Type string }
 
-// SetStack says which stack is deployed. The gateway answers CloudFormation's
-// DescribeStacks and ListStackResources about it; moto never made it.
+// SetStack sets the deployed stack. The gateway answers CloudFormation's
+// DescribeStacks and ListStackResources about it, because moto never created it.
 func (g *Gateway) SetStack(s Stack) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -32,8 +32,9 @@ func (g *Gateway) SetStack(s Stack) {
 // cloudFormationVersion is in every call of CloudFormation, and in no other.
 const cloudFormationVersion = "2010-05-15"
 
-// stackQuestion returns the operation of a call that SetStack's stack answers.
-func (g *Gateway) stackQuestion(call *Call) (operation string, s Stack, ok bool) {
+// stackCall returns the operation of a call that is about SetStack's stack. ok is
+// false for any other call.
+func (g *Gateway) stackCall(call *Call) (operation string, s Stack, ok bool) {
 	if call.Target() != "" || !strings.HasPrefix(call.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return "", Stack{}, false
 	}

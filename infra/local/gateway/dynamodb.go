@@ -11,17 +11,17 @@ var dynamoDBCorrections = map[string]correction{
 	"DynamoDB_20120810.TransactWriteItems": (*Gateway).refuseTransaction,
 }
 
-// writeItem lets one write pass at a time: moto looks at the condition in one
-// step and writes in another, so that of two writers at once both may win.
+// writeItem lets one write pass at a time. moto checks the condition in one step
+// and writes in another, so two concurrent writers might both succeed.
 func (g *Gateway) writeItem(ctx context.Context, call *Call) *Answer {
 	g.items.Lock()
 	defer g.items.Unlock()
 	return g.forward(ctx, call)
 }
 
-// refuseTransaction: a transaction that fails on moto puts back an old copy of
-// the table and so undoes the writes of others. It is refused, so that nothing
-// comes to rely on it; single-item conditional writes are sound.
+// refuseTransaction refuses every transaction, so that nothing relies on them. A
+// failing transaction in moto restores an old copy of the table and undoes the
+// writes of others. Conditional writes of single items are sound.
 func (g *Gateway) refuseTransaction(context.Context, *Call) *Answer {
 	return refuse("ValidationException", "The local stack does not run TransactWriteItems: a failing one loses the writes of others. Use single-item conditional writes.")
 }

@@ -1,9 +1,9 @@
-// Package gateway is the one address of AWS on this machine. It passes calls on
-// to moto, answers those that moto does not know or answers otherwise than AWS
-// (a file per service, a function per difference), runs Lambda, and serves the
-// HTTP API of the template.
+// Package gateway is the single AWS address on this machine. It forwards calls to
+// moto and answers those that moto doesn't know or answers differently from AWS. It
+// also runs Lambda and serves the template's HTTP API. There is a file for each
+// service and a function for each difference.
 //
-// What is corrected, and what is only known to differ, is in docs/local.md.
+// docs/local.md lists the corrections and the known differences.
 package gateway
 
 import (
@@ -21,11 +21,11 @@ import (
 )
 
 // DefaultSettleDelay is how long Identity Center takes here to carry out an
-// assignment: long enough that a caller who does not ask again is found out,
+// assignment. It is long enough to expose a caller that doesn't ask again, and
 // short enough to wait for.
 const DefaultSettleDelay = 300 * time.Millisecond
 
-// Config says what stands behind a gateway.
+// Config has a gateway's backends and options.
 type Config struct {
 	MotoURL string
 	Lambda  *lambda.Service
@@ -33,32 +33,32 @@ type Config struct {
 	// SettleDelay is how long creations and deletions of assignments stay
 	// IN_PROGRESS.
 	SettleDelay time.Duration
-	// Guard, where set, decides whether a function may make a call. Denied,
-	// where set, hears of each one that may not.
+	// Guard, if set, decides whether a function may make a call. Denied, if set, is
+	// told of each denial.
 	Guard  *iam.Guard
 	Denied func(what string)
-	// Course, where set, says how the creation or deletion of an assignment
-	// goes on that a call starts; ok is false for one that just settles.
+	// Course, if set, returns the course of the assignment's creation or deletion
+	// that a call starts. ok is false if the operation just settles.
 	Course func(*Call) (c Course, ok bool)
 }
 
-// Course is how an operation of Identity Center goes on after it was accepted.
+// Course is how an accepted operation of Identity Center continues.
 type Course struct {
-	// Polls is how many calls of its Describe…Status find it IN_PROGRESS. With
-	// the next one it ends, and only then has its effect.
+	// Polls is how many calls of its Describe…Status find it IN_PROGRESS. The
+	// next call ends it, and only then does it take effect.
 	Polls int
-	// FailureReason, where not empty, makes it end FAILED, without effect.
+	// FailureReason, if not empty, makes the operation end FAILED, without effect.
 	FailureReason string
 }
 
 // Gateway is an http.Handler. Close it after the last request.
 type Gateway struct {
-	config      Config
-	client      *http.Client
-	corrections map[string]correction
-	lifetime    context.Context
-	end         context.CancelFunc
-	settling    sync.WaitGroup
+	config            Config
+	client            *http.Client
+	corrections       map[string]correction
+	lifetime          context.Context
+	end               context.CancelFunc
+	pendingOperations sync.WaitGroup
 
 	operations  operationLog
 	tokens      tokenIndex
@@ -66,7 +66,7 @@ type Gateway struct {
 	redrives    redriveLog
 	definitions definitionLog
 
-	// Each lock makes a check and the call that relies on it one step.
+	// Each lock joins a check and the call that relies on it into one step.
 	memberships sync.Mutex
 	starts      sync.Mutex
 	items       sync.Mutex
@@ -77,20 +77,21 @@ type Gateway struct {
 	management string          // see SetManagementAccount
 	scim       map[string]bool // see SetSCIMGroups
 	stack      Stack           // see SetStack
-	// userStatus is set by UserStatuses, by user id; a user who is not in it is
-	// enabled.
+	// userStatus is set through UserStatuses, by user id. Users who are not in it
+	// are enabled.
 	userStatus map[string]string
 }
 
-// correction answers one operation in moto's place, or with its help.
+// correction answers one operation, with or without moto's help.
 type correction func(*Gateway, context.Context, *Call) *Answer
 
-// New makes a gateway. It listens nowhere by itself.
+// New returns a gateway. It does not listen by itself.
 func New(c Config) *Gateway {
 	g := &Gateway{
 		config: c,
-		// moto's web server closes idle connections when it likes, and a POST
-		// on one that it has just closed is not repeated: a connection a call.
+		// moto's web server closes idle connections at any time, and the client
+		// doesn't repeat a POST on a closed one. So each call gets its own
+		// connection.
 		client:      &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}},
 		corrections: map[string]correction{},
 	}
@@ -103,10 +104,10 @@ func New(c Config) *Gateway {
 	return g
 }
 
-// Close abandons what Identity Center has not carried out yet.
+// Close abandons the operations that Identity Center has not carried out yet.
 func (g *Gateway) Close() {
 	g.end()
-	g.settling.Wait()
+	g.pendingOperations.Wait()
 }
 
 // Call is one request to AWS.
@@ -118,8 +119,8 @@ type Call struct {
 	Body   []byte
 }
 
-// Target is the operation of a JSON protocol, as "AWSStepFunctions.StartExecution";
-// empty for REST.
+// Target returns the operation of a JSON protocol, such as
+// "AWSStepFunctions.StartExecution". It is empty for REST.
 func (c *Call) Target() string { return c.Header.Get("X-Amz-Target") }
 
 // Answer is one response.
@@ -135,7 +136,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serveAPI(w, r)
 		return
 	case strings.HasPrefix(r.URL.Path, "/moto-api"):
-		// moto's own controls are for whoever started moto.
+		// Only the starter of moto may use its controls, at moto's own address.
 		http.NotFound(w, r)
 		return
 	}
@@ -145,25 +146,25 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &Call{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header, Body: body}
-	if denied := g.forbidden(call); denied != nil {
+	if denied := g.refuseForbidden(call); denied != nil {
 		denied.write(w)
 		return
 	}
 	if IsStartExecution(r.URL) {
-		call.Body = g.redrives.seen(body)
 		g.startExecutionForMachine(r.Context(), call).write(w)
 		return
 	}
 	if lambda.Serves(r.URL.Path) {
 		g.tokens.noteInvocation(body)
-		r.Body = io.NopCloser(bytes.NewReader(g.redrives.seen(body)))
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		g.config.Lambda.ServeHTTP(w, r)
 		return
 	}
-	g.orForbidden(call, g.answer(r.Context(), call)).write(w)
+	g.hideAbsence(call, g.answer(r.Context(), call)).write(w)
 }
 
-// answer corrects a call where a correction exists, and forwards it otherwise.
+// answer corrects a call if there is a correction for it, and forwards it
+// otherwise.
 func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	if correct, ok := g.corrections[call.Target()]; ok {
 		return correct(g, ctx, call)
@@ -171,7 +172,7 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 	if isConditionalPut(call) {
 		return g.putConditionally(ctx, call)
 	}
-	if operation, stack, ok := g.stackQuestion(call); ok {
+	if operation, stack, ok := g.stackCall(call); ok {
 		return stack.answer(operation)
 	}
 	return g.forward(ctx, call)
@@ -180,7 +181,7 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 // hopByHop are the headers that belong to one connection (RFC 9110, 7.6.1).
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect"}
 
-// forward is the one place where a call goes to moto.
+// forward sends a call to moto. No other function does.
 func (g *Gateway) forward(ctx context.Context, call *Call) *Answer {
 	req, err := http.NewRequestWithContext(ctx, call.Method, strings.TrimRight(g.config.MotoURL, "/")+call.URI, bytes.NewReader(call.Body))
 	if err != nil {
@@ -202,12 +203,12 @@ func (g *Gateway) forward(ctx context.Context, call *Call) *Answer {
 	}
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	for _, name := range hopByHop {
-		// A HEAD request's answer has a length and no body: it stays.
+		// The answer to a HEAD request has a length and no body: keep the length.
 		if name != "Content-Length" || call.Method != http.MethodHead {
 			answer.Header.Del(name)
 		}
 	}
-	return withoutHTML(call, answer)
+	return replaceHTML(call, answer)
 }
 
 func (a *Answer) write(w http.ResponseWriter) {

@@ -29,8 +29,7 @@ const (
 	apiTimeout = 30 * time.Second
 )
 
-// Route is one route of the HTTP API: a method and a path, and the function
-// behind it.
+// Route is one route of the HTTP API: a method, a path, and the function behind it.
 type Route struct {
 	Method, Path        string
 	Function, Qualifier string
@@ -55,8 +54,8 @@ func (g *Gateway) route(r *http.Request) (Route, bool) {
 	return Route{}, false
 }
 
-// serveAPI calls the function of a route with payload format 2.0 and answers
-// what it answers.
+// serveAPI calls a route's function with payload format 2.0 and passes on its
+// answer.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func (g *Gateway) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +93,7 @@ func apiMessage(w http.ResponseWriter, status int, message string) {
 	json.NewEncoder(w).Encode(map[string]string{"message": message})
 }
 
-// apiEvent is a request in payload format 2.0.
+// apiEvent returns a request in payload format 2.0.
 func apiEvent(r *http.Request, route Route, body []byte, now time.Time) map[string]any {
 	headers := map[string]string{"host": r.Host}
 	for name, values := range r.Header {
@@ -147,8 +146,8 @@ func apiEvent(r *http.Request, route Route, body []byte, now time.Time) map[stri
 	return event
 }
 
-// isText says whether an HTTP API hands a body of this type on as it is. All
-// else arrives in base64, a form from Slack among it.
+// isText reports whether an HTTP API passes a body of this type on unchanged. Other
+// bodies, including Slack's forms, arrive in base64.
 func isText(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -162,7 +161,7 @@ func isText(contentType string) bool {
 }
 
 // writeAPIResult turns a function's result into a response. A result without a
-// status code is the body itself.
+// status code is itself the body.
 func writeAPIResult(w http.ResponseWriter, payload []byte) {
 	var result struct {
 		StatusCode      int               `json:"statusCode"`

@@ -13,7 +13,8 @@ import (
 
 var accessKeyID = regexp.MustCompile(`Credential=([^/]+)/`)
 
-// accessKey is who a call says it is from. Signatures are not checked.
+// accessKey returns the id of the access key that a call names. Signatures are not
+// checked.
 func (c *Call) accessKey() string {
 	if m := accessKeyID.FindStringSubmatch(c.Header.Get("Authorization")); m != nil {
 		return m[1]
@@ -21,43 +22,44 @@ func (c *Call) accessKey() string {
 	return ""
 }
 
-func (c *Call) forIAM() iam.Call {
+func (c *Call) iamCall() iam.Call {
 	return iam.Call{Method: c.Method, URI: c.URI, Target: c.Target(), Header: c.Header, Body: c.Body}
 }
 
-// forbidden is the answer to a function whose role does not permit a call, and to
-// anybody whom a bucket's policy denies it; else nil. A function's call of which nobody here knows what
-// permission it needs is refused, too: it would be one that nobody checked.
-func (g *Gateway) forbidden(call *Call) *Answer {
+// refuseForbidden returns a refusal if a function's role doesn't permit its call,
+// or if a bucket's policy denies a call to anybody. It returns nil if the call is
+// permitted. It also refuses a function's call whose permission is unknown here,
+// because nothing would have checked it.
+func (g *Gateway) refuseForbidden(call *Call) *Answer {
 	if g.config.Guard == nil {
 		return nil
 	}
-	denial, err := g.config.Guard.Check(call.accessKey(), call.forIAM())
+	denial, err := g.config.Guard.Check(call.accessKey(), call.iamCall())
 	if err != nil {
-		g.tellDenied(err.Error())
+		g.reportDenied(err.Error())
 		return refuse("UnknownPermission", "%v", err)
 	}
-	return g.denied(call, denial)
+	return g.denialAnswer(call, denial)
 }
 
-// orForbidden replaces S3's answer that an object is not there, where the caller
-// may not know.
-func (g *Gateway) orForbidden(call *Call, answer *Answer) *Answer {
+// hideAbsence replaces S3's answer that an object doesn't exist, if the caller may
+// not know that.
+func (g *Gateway) hideAbsence(call *Call, answer *Answer) *Answer {
 	if g.config.Guard == nil || answer.Status != http.StatusNotFound || call.Target() != "" {
 		return answer
 	}
-	if denied := g.denied(call, g.config.Guard.CheckAbsent(call.accessKey(), call.forIAM())); denied != nil {
+	if denied := g.denialAnswer(call, g.config.Guard.CheckAbsent(call.accessKey(), call.iamCall())); denied != nil {
 		return denied
 	}
 	return answer
 }
 
-func (g *Gateway) denied(call *Call, denial *iam.Denial) *Answer {
+func (g *Gateway) denialAnswer(call *Call, denial *iam.Denial) *Answer {
 	if denial == nil {
 		return nil
 	}
-	if !denial.Person { // who sees it
-		g.tellDenied(fmt.Sprintf("%s %v", denial.Message, denial.Context))
+	if !denial.Person { // a person sees the refusal
+		g.reportDenied(fmt.Sprintf("%s %v", denial.Message, denial.Context))
 	}
 	switch {
 	case strings.HasPrefix(denial.Action, "s3:"):
@@ -74,16 +76,15 @@ func (g *Gateway) denied(call *Call, denial *iam.Denial) *Answer {
 	}
 }
 
-func (g *Gateway) tellDenied(what string) {
+func (g *Gateway) reportDenied(what string) {
 	if g.config.Denied != nil {
 		g.config.Denied(what)
 	}
 }
 
-// TokenMachine is the ARN of the state machine that a task token belongs to.
+// TokenMachine returns the ARN of the state machine that a task token belongs to.
 func (g *Gateway) TokenMachine(token string) (arn string, known bool) {
 	execution, known := g.tokens.execution(token)
-	execution = string(g.redrives.seen([]byte(execution)))
 	prefix, rest, ok := strings.Cut(execution, ":execution:")
 	if !known || !ok {
 		return "", false

@@ -20,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
-	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
 // seeded is the organization of these tests; made once.
@@ -290,8 +289,8 @@ func TestDescribeInstance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if aws.ToString(out.InstanceArn) != aws.ToString(in.InstanceArn) || aws.ToString(out.IdentityStoreId) != aws.ToString(in.IdentityStoreId) || out.Status != ssotypes.InstanceStatusActive ||
-		!aws.ToBool(out.PermissionSetsEnabled) || out.EncryptionConfigurationDetails == nil || out.EncryptionConfigurationDetails.KeyType != ssotypes.KmsKeyTypeAwsOwnedKmsKey {
+	if aws.ToString(out.InstanceArn) != aws.ToString(in.InstanceArn) || aws.ToString(out.IdentityStoreId) != aws.ToString(in.IdentityStoreId) || out.Status != types.InstanceStatusActive ||
+		!aws.ToBool(out.PermissionSetsEnabled) || out.EncryptionConfigurationDetails == nil || out.EncryptionConfigurationDetails.KeyType != types.KmsKeyTypeAwsOwnedKmsKey {
 		t.Errorf("got %+v", out)
 	}
 	_, err = api.DescribeInstance(context.Background(), &ssoadmin.DescribeInstanceInput{InstanceArn: aws.String("arn:aws:sso:::instance/ssoins-0000000000000000")})

@@ -19,9 +19,9 @@ var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.ListGroups":            (*Gateway).listGroups,
 }
 
-// getUserID finds a user by the exact email, and answers a miss as one even where
-// some user has no email; moto answers 500 then. AWS doesn't document how it
-// compares: the system must not rely on anything more lenient.
+// getUserID finds a user by the exact email. If no user has it, it says so, where
+// moto fails with 500 if some user has no email. AWS doesn't document how it
+// compares emails, so the system must not rely on a more lenient match.
 func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId     string
@@ -46,19 +46,19 @@ func (g *Gateway) getUserID(ctx context.Context, call *Call) *Answer {
 	}
 	for _, u := range users {
 		if slices.Contains(u.emails, wanted) {
-			return ok(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
+			return success(map[string]string{"UserId": u.id, "IdentityStoreId": in.IdentityStoreId})
 		}
 	}
 	return refuse("ResourceNotFoundException", "USER not found.")
 }
 
-// listUsers gives each user their status, which moto doesn't have.
+// listUsers adds each user's status, which moto doesn't have.
 func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
-	return g.giveStatuses(g.filteredUsers(ctx, call))
+	return g.addStatuses(g.filteredUsers(ctx, call))
 }
 
-// filteredUsers applies the filters, of which moto knows one, and pages the rest.
-// Values must be exact, as for getUserID.
+// filteredUsers applies the filters, of which moto knows only one, and pages the
+// result. Values must be exact, as for getUserID.
 func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId string
@@ -106,10 +106,10 @@ func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		out["NextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
-// user is a user as moto lists it, and what the corrections look at.
+// user is a user as moto lists it, with the fields that the corrections read.
 type user struct {
 	raw    json.RawMessage
 	id     string
@@ -151,7 +151,8 @@ func (g *Gateway) users(ctx context.Context, call *Call, store string) ([]user, 
 	}
 }
 
-// createMembership refuses a membership that exists; moto makes a second one.
+// createMembership refuses a membership that exists. moto would create a second
+// one.
 func (g *Gateway) createMembership(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId, GroupId string
@@ -168,9 +169,9 @@ func (g *Gateway) createMembership(ctx context.Context, call *Call) *Answer {
 	return g.forward(ctx, call)
 }
 
-// listMemberships refuses a group that does not exist, and leaves out members
-// who do not: moto lists nothing of the one, and keeps the memberships of users
-// who are deleted.
+// listMemberships refuses a group that doesn't exist, and leaves out members who
+// don't exist. moto returns an empty list for such a group, and keeps the
+// memberships of deleted users.
 func (g *Gateway) listMemberships(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId, GroupId, NextToken string
@@ -219,7 +220,7 @@ func (g *Gateway) listMemberships(ctx context.Context, call *Call) *Answer {
 	}
 }
 
-// deleteMembership refuses a membership that does not exist; moto answers 200.
+// deleteMembership refuses a membership that doesn't exist. moto answers 200.
 func (g *Gateway) deleteMembership(ctx context.Context, call *Call) *Answer {
 	g.memberships.Lock()
 	defer g.memberships.Unlock()

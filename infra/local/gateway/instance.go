@@ -10,9 +10,9 @@ var instanceCorrections = map[string]correction{
 	"SWBExternalService.DescribeInstance": (*Gateway).describeInstance,
 }
 
-// describeInstance answers, where moto does not, with what it lists of the
-// instance, and with the encryption that every instance begins with: a key of
-// AWS's own.
+// describeInstance returns moto's list entry of an instance, because moto lacks
+// this operation. It adds the encryption that every instance begins with: a key
+// that AWS owns.
 func (g *Gateway) describeInstance(ctx context.Context, call *Call) *Answer {
 	var in struct{ InstanceArn string }
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -26,7 +26,7 @@ func (g *Gateway) describeInstance(ctx context.Context, call *Call) *Answer {
 		if instance["InstanceArn"] == in.InstanceArn {
 			instance["PermissionSetsEnabled"] = true
 			instance["EncryptionConfigurationDetails"] = map[string]string{"EncryptionStatus": "ENABLED", "KeyType": "AWS_OWNED_KMS_KEY"}
-			return ok(instance)
+			return success(instance)
 		}
 	}
 	return refuse("ResourceNotFoundException", "Instance not found.")

@@ -8,12 +8,12 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// In every account but the management account Identity Center's service-linked
-// role changes roles and the SAML provider. That role may not do it in the
-// management account, so Identity Center calls IAM there with the rights of
-// whoever called it. These are the rights that AWS may ask for; which of them it
-// needs depends on what is there already. That a deletion needs any is not
-// documented: the gateway is as strict as AWS could be.
+// Identity Center normally changes roles and the SAML provider through its
+// service-linked role. In the management account that role may not do it, so
+// Identity Center calls IAM with its caller's rights. AWS may ask for the rights
+// below. Which of them it needs depends on what exists already. AWS doesn't
+// document whether a deletion needs any, so the gateway is as strict as AWS could
+// be.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html
 var (
@@ -21,9 +21,10 @@ var (
 	rightsToCreate = append([]string{"iam:UpdateSAMLProvider", "iam:CreateSAMLProvider", "iam:CreateRole", "iam:AttachRolePolicy", "iam:PutRolePolicy"}, rightsToDelete...)
 )
 
-// forbiddenByIAM is why an operation on an assignment to the management account
-// fails when the caller runs in that account without rights; else "".
-func (g *Gateway) forbiddenByIAM(call *Call, a assignment, rights []string) (reason string) {
+// checkRights returns why an operation on an assignment to the management account
+// fails: the caller runs in that account and lacks rights. It returns "" if there
+// is no such reason.
+func (g *Gateway) checkRights(call *Call, a assignment, rights []string) (reason string) {
 	if g.config.Guard == nil || g.managementAccount() != "" {
 		return ""
 	}
@@ -47,7 +48,7 @@ func (g *Gateway) forbiddenByIAM(call *Call, a assignment, rights []string) (rea
 	if denial == nil {
 		return ""
 	}
-	g.tellDenied(denial.Message)
+	g.reportDenied(denial.Message)
 	return fmt.Sprintf("Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role propagation to complete. "+
 		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, requestid.New())
 }

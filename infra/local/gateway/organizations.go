@@ -14,10 +14,10 @@ var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.ListDelegatedAdministrators": (*Gateway).listDelegatedAdministrators,
 }
 
-// SetManagementAccount says which account manages the organization, where that
-// is not the one in which everything runs, as moto has it; "" for that one. From
-// then on everybody is in a delegated administrator account, to which AWS refuses
-// account assignments in the management account, and to list what a user has.
+// SetManagementAccount sets the account that manages the organization. "" stands
+// for the account in which everything runs, as in moto. With another account, all
+// callers are in a delegated administrator account. AWS then refuses account
+// assignments in the management account, and the list of a principal's assignments.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -30,7 +30,7 @@ func (g *Gateway) managementAccount() string {
 	return g.management
 }
 
-// describeOrganization names the management account that was set.
+// describeOrganization names the management account of SetManagementAccount.
 func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer {
 	id := g.managementAccount()
 	if id == "" {
@@ -46,7 +46,7 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": id}, &manages); !answer.succeeded() {
 		return answer
 	}
-	arn := ownerInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
+	arn := managementAccountInARN.ReplaceAllString(manages.Account.Arn, "${1}"+id+":")
 	for name, value := range map[string]string{"MasterAccountId": id, "MasterAccountArn": arn, "MasterAccountEmail": manages.Account.Email} {
 		raw, err := json.Marshal(value)
 		if err != nil {
@@ -54,24 +54,26 @@ func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer 
 		}
 		out.Organization[name] = raw
 	}
-	return ok(out)
+	return success(out)
 }
 
-// ownerInARN is the account in ARNs of Organizations: the management account.
-var ownerInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
+// managementAccountInARN matches the management account in the ARNs of
+// Organizations.
+var managementAccountInARN = regexp.MustCompile(`(arn:aws:organizations::)\d{12}:`)
 
-// showAccounts names the management account that was set in the ARNs of accounts.
+// showAccounts puts the management account of SetManagementAccount into the ARNs of
+// accounts.
 func (g *Gateway) showAccounts(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if id := g.managementAccount(); id != "" && answer.succeeded() {
-		answer.Body = ownerInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
+		answer.Body = managementAccountInARN.ReplaceAll(answer.Body, []byte("${1}"+id+":"))
 	}
 	return answer
 }
 
-// accountsOnAPage is how many accounts ListAccounts answers at once at most (API
-// reference, ListAccounts, MaxResults). moto's pages have 100.
-const accountsOnAPage = 20
+// maxAccountsPage is the largest page of ListAccounts (API reference, ListAccounts,
+// MaxResults). moto's pages have 100 accounts.
+const maxAccountsPage = 20
 
 // listAccounts makes the pages as short as AWS does.
 func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
@@ -79,10 +81,10 @@ func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(call.Body, &in); err != nil {
 		return refuse("SerializationException", "%v", err)
 	}
-	if n, ok := in["MaxResults"].(float64); ok && (n < 1 || n > accountsOnAPage) {
-		return refuse("InvalidInputException", "MaxResults must be between 1 and %d.", accountsOnAPage)
+	if n, ok := in["MaxResults"].(float64); ok && (n < 1 || n > maxAccountsPage) {
+		return refuse("InvalidInputException", "MaxResults must be between 1 and %d.", maxAccountsPage)
 	} else if !ok {
-		in["MaxResults"] = accountsOnAPage
+		in["MaxResults"] = maxAccountsPage
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -93,9 +95,9 @@ func (g *Gateway) listAccounts(ctx context.Context, call *Call) *Answer {
 	return g.showAccounts(ctx, &paged)
 }
 
-// listDelegatedAdministrators answers, where another account manages the
-// organization, that the one in which everything runs administers Identity
-// Center for it; moto would have it register itself.
+// listDelegatedAdministrators names the account in which everything runs as the
+// delegated administrator of Identity Center, if another account manages the
+// organization. In moto that account would have to register itself.
 func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *Answer {
 	var in struct{ ServicePrincipal string }
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -114,12 +116,12 @@ func (g *Gateway) listDelegatedAdministrators(ctx context.Context, call *Call) *
 	if answer := g.ask(ctx, call, "AWSOrganizationsV20161128.DescribeAccount", map[string]string{"AccountId": own.Organization.MasterAccountId}, &account); !answer.succeeded() {
 		return answer
 	}
-	return ok(map[string]any{"DelegatedAdministrators": []any{account.Account}})
+	return success(map[string]any{"DelegatedAdministrators": []any{account.Account}})
 }
 
-// outOfReach refuses an assignment in the management account to who is in
-// another one.
-func (g *Gateway) outOfReach(a assignment) *Answer {
+// refuseManagementAccount refuses an assignment in the management account if the
+// callers are in another account.
+func (g *Gateway) refuseManagementAccount(a assignment) *Answer {
 	if a.TargetId != g.managementAccount() {
 		return nil
 	}

@@ -12,12 +12,13 @@ var permissionSetCorrections = map[string]correction{
 	"SWBExternalService.UpdatePermissionSet":   (*Gateway).updatePermissionSet,
 }
 
-// defaultSessionDuration is what a permission set has that was made without one
-// (IAM Identity Center User Guide, "Set session duration for AWS accounts").
+// defaultSessionDuration is the session duration of a permission set that was
+// created without one (IAM Identity Center User Guide, "Set session duration for
+// AWS accounts").
 const defaultSessionDuration = "PT1H"
 
-// showPermissionSet answers with the default session duration where the set was
-// made without one. moto answers with a number, which no SDK can read.
+// showPermissionSet shows the default session duration if the set was created
+// without one. moto shows a number, which no SDK can read.
 func (g *Gateway) showPermissionSet(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
@@ -31,11 +32,11 @@ func (g *Gateway) showPermissionSet(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	out.PermissionSet["SessionDuration"] = defaultSessionDuration
-	return ok(out)
+	return success(out)
 }
 
-// updatePermissionSet leaves the session duration as it is where the call names
-// none. moto sets a number.
+// updatePermissionSet keeps the session duration if the call names none. moto sets
+// a number.
 func (g *Gateway) updatePermissionSet(ctx context.Context, call *Call) *Answer {
 	var in map[string]any
 	if err := json.Unmarshal(call.Body, &in); err != nil {

@@ -1,10 +1,8 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -14,81 +12,58 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// moto has no RedriveExecution. Here a redrive is another execution of moto's,
-// of a machine made for it alone: the one that was redriven, begun at the state
-// in which that ended, with the same input. Nobody sees it but moto: who asks for
-// the execution gets all its parts as one, and functions are given its ARN.
+// moto has no RedriveExecution. The gateway plays a redrive as another execution
+// in moto, of a machine made for it alone: the redriven machine, started at the
+// state in which the execution ended. Only moto knows of these parts. Callers see
+// one execution, and functions get its ARN.
 
-// redriveLog knows which executions of moto's an execution consists of.
+// redriveLog remembers the redrives of each execution, in order, by its ARN.
 type redriveLog struct {
-	mu    sync.Mutex
-	parts map[string][]redriven // by the execution's ARN, in order
-	of    map[string]string     // the part's ":execution:MACHINE:" to that of the whole
+	mu       sync.Mutex
+	redrives map[string][]redrive
 }
 
-// redriven is one redrive of an execution.
-type redriven struct {
-	arn string // moto's
+// redrive is one redrive of an execution.
+type redrive struct {
+	arn string // of the execution that moto runs for it
 	at  time.Time
 }
 
-func (l *redriveLog) add(arn string, part redriven) {
+func (l *redriveLog) add(arn string, r redrive) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.parts == nil {
-		l.parts, l.of = map[string][]redriven{}, map[string]string{}
+	if l.redrives == nil {
+		l.redrives = map[string][]redrive{}
 	}
-	l.parts[arn] = append(l.parts[arn], part)
-	l.of[ofMachine(part.arn)] = ofMachine(arn)
+	l.redrives[arn] = append(l.redrives[arn], r)
 }
 
-// drop takes the last one back.
-func (l *redriveLog) drop(arn string) {
+func (l *redriveLog) removeLast(arn string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.parts[arn] = l.parts[arn][:len(l.parts[arn])-1]
+	l.redrives[arn] = l.redrives[arn][:len(l.redrives[arn])-1]
 }
 
-func (l *redriveLog) redrives(arn string) []redriven {
+func (l *redriveLog) list(arn string) []redrive {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.parts[arn])
+	return slices.Clone(l.redrives[arn])
 }
 
-// current is moto's execution that goes on with one, or went on last.
+// current returns the ARN of the execution that moto ran last for an execution:
+// its latest redrive, or itself.
 func (l *redriveLog) current(arn string) string {
-	if parts := l.redrives(arn); len(parts) > 0 {
-		return parts[len(parts)-1].arn
+	if redrives := l.list(arn); len(redrives) > 0 {
+		return redrives[len(redrives)-1].arn
 	}
 	return arn
 }
 
-// seen replaces the ARNs of parts in a text by that of the whole.
-func (l *redriveLog) seen(text []byte) []byte {
-	if !bytes.Contains(text, []byte(":execution:"+redrivePrefix)) {
-		return text
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for part, whole := range l.of {
-		text = bytes.ReplaceAll(text, []byte(part), []byte(whole))
-	}
-	return text
-}
-
-// redrivePrefix is how the names of the machines for redrives begin. The names
-// of the states that such a machine has on top begin so, too.
+// redrivePrefix begins the names of the machines made for redrives, and of the
+// state that each of them has in addition.
 const redrivePrefix = "redriven-"
 
-// ofMachine is the part of an execution's ARN that names its machine,
-// ":execution:MACHINE:".
-func ofMachine(execution string) string {
-	_, rest, _ := strings.Cut(execution, ":execution:")
-	machine, _, _ := strings.Cut(rest, ":")
-	return ":execution:" + machine + ":"
-}
-
-// redriveExecution lets an execution that did not succeed go on from the state
+// redriveExecution continues an execution that did not succeed, from the state
 // in which it ended.
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html
@@ -111,7 +86,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	if answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": ended}, &execution); !answer.succeeded() {
 		return answer
 	}
-	if _, stopped := g.executions.stoppedAt(ended); !stopped && (execution.Status == "RUNNING" || execution.Status == "SUCCEEDED") {
+	if _, stopped := g.executions.stopTime(ended); !stopped && (execution.Status == "RUNNING" || execution.Status == "SUCCEEDED") {
 		return refuse("ExecutionNotRedrivable", "Execution is %s and cannot be redriven.", execution.Status)
 	}
 	var machine struct {
@@ -125,129 +100,58 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	if failed != nil {
 		return failed
 	}
-	definition, err := remaining(machine.Definition, events)
+	definition, err := redriveDefinition(machine.Definition, in.ExecutionArn, events)
 	if err != nil {
 		return refuse("UnknownOperationException", "%v", err)
 	}
-	var made struct {
+	var created struct {
 		Machine string `json:"stateMachineArn"`
 	}
-	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + requestid.New(), "definition": definition, "roleArn": machine.Role}, &made); !answer.succeeded() {
+	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + requestid.New(), "definition": definition, "roleArn": machine.Role}, &created); !answer.succeeded() {
 		return answer
 	}
-	// Its first state may call a function before the answer is here.
+	// The redrive is noted before it starts: a function that it calls may ask
+	// about it before StartExecution returns.
 	at := g.config.Now()
-	arn := strings.Replace(made.Machine, ":stateMachine:", ":execution:", 1) + ":" + execution.Name
-	g.redrives.add(in.ExecutionArn, redriven{arn: arn, at: at})
-	start := map[string]string{"stateMachineArn": made.Machine, "name": execution.Name, "input": execution.Input}
+	g.redrives.add(in.ExecutionArn, redrive{arn: strings.Replace(created.Machine, ":stateMachine:", ":execution:", 1) + ":" + execution.Name, at: at})
+	start := map[string]string{"stateMachineArn": created.Machine, "name": execution.Name, "input": execution.Input}
 	if answer := g.ask(ctx, call, "AWSStepFunctions.StartExecution", start, nil); !answer.succeeded() {
-		g.redrives.drop(in.ExecutionArn)
+		g.redrives.removeLast(in.ExecutionArn)
 		return answer
 	}
-	return ok(map[string]any{"redriveDate": seconds(at)})
+	return success(map[string]any{"redriveDate": seconds(at)})
 }
 
-// remaining is what of a machine is still to be done, by the events of an
-// execution of it that ended: the machine begun at the state in which that was,
-// with what that state got. Of a Parallel the branches that are done stay so.
-//
-// A state that was left, with nothing entered after it, is done once more. AWS
-// does both in one step, moto does not.
-func remaining(definition string, events []event) (string, error) {
-	decoder := json.NewDecoder(strings.NewReader(definition))
-	decoder.UseNumber()
-	var machine map[string]any
-	if err := decoder.Decode(&machine); err != nil {
-		return "", err
+// wholeHistory returns the history of an execution with all of its redrives. The
+// state in which it continued is entered once more.
+func (g *Gateway) wholeHistory(ctx context.Context, call *Call, arn string) (events []map[string]any, failed *Answer) {
+	parts := []string{arn}
+	for _, r := range g.redrives.list(arn) {
+		parts = append(parts, r.arn)
 	}
-	if err := beginWhereItEnded(machine, events); err != nil {
-		return "", err
-	}
-	raw, err := json.Marshal(machine)
-	return string(raw), err
-}
-
-var errNoMap = errors.New("the redrive of a Map is not emulated")
-
-func beginWhereItEnded(machine map[string]any, events []event) error {
-	states, _ := machine["States"].(map[string]any)
-	at := -1
-	for i, e := range events {
-		if _, ours := states[e.Entered.Name]; ours {
-			at = i
+	for i, part := range parts {
+		var out struct {
+			Events []map[string]any `json:"events"`
 		}
-	}
-	if at < 0 {
-		return nil // it never began
-	}
-	name, input := events[at].Entered.Name, events[at].Entered.Input
-	state, _ := states[name].(map[string]any)
-	switch state["Type"] {
-	case "Map":
-		return errNoMap
-	case "Parallel":
-		branches, _ := state["Branches"].([]any)
-		for _, b := range branches {
-			branch, _ := b.(map[string]any)
-			if err := beginWhereItEnded(branch, events[at:]); err != nil {
-				return err
-			}
-		}
-	}
-	first := map[string]any{"Type": "Pass", "Result": json.RawMessage(input), "Next": name}
-	if last := state["End"] == true || state["Type"] == "Succeed"; last {
-		for _, e := range events[at:] {
-			if e.Exited.Name == name {
-				first = map[string]any{"Type": "Pass", "Result": json.RawMessage(e.Exited.Output), "End": true}
-				states = map[string]any{}
-				machine["States"] = states
-			}
-		}
-	}
-	begin := redrivePrefix + name
-	states[begin] = first
-	machine["StartAt"] = begin
-	return nil
-}
-
-// wholeHistory is the history of an execution with all of its redrives. The
-// state in which it went on is entered once more.
-func (g *Gateway) wholeHistory(ctx context.Context, call *Call, arn string) ([]map[string]any, *Answer) {
-	part := func(arn string) (events []map[string]any, failed *Answer) {
-		answer := g.ask(ctx, call, "AWSStepFunctions.GetExecutionHistory", map[string]string{"executionArn": arn}, nil)
-		editObject(answer, func(object map[string]any) {
-			all, _ := object["events"].([]any)
-			for _, e := range all {
-				if event, ok := e.(map[string]any); ok {
-					events = append(events, event)
-				}
-			}
-		})
+		answer := g.ask(ctx, call, "AWSStepFunctions.GetExecutionHistory", map[string]string{"executionArn": part}, &out)
 		if !answer.succeeded() {
 			return nil, answer
 		}
-		return events, nil
-	}
-	whole, failed := part(arn)
-	if failed != nil {
-		return nil, failed
-	}
-	for _, r := range g.redrives.redrives(arn) {
-		more, failed := part(r.arn)
-		if failed != nil {
-			return nil, failed
+		if i > 0 {
+			out.Events = continueHistory(len(events), out.Events)
 		}
-		whole = append(whole, continued(len(whole), more)...)
+		events = append(events, out.Events...)
 	}
-	return whole, nil
+	return events, nil
 }
 
-// continued is the history of a redrive, as it goes on after so many events.
-func continued(after int, events []map[string]any) (shown []map[string]any) {
-	ids := map[string]int{"0": after} // by the part's own
+// continueHistory returns a redrive's events as they continue a history of after
+// events. It changes the events.
+func continueHistory(after int, events []map[string]any) (continued []map[string]any) {
+	ids := map[any]int{float64(0): after} // by the redrive's own id
 	for _, e := range events {
-		id, previous := number(e["id"]), ids[number(e["previousEventId"])]
-		if ours(e) {
+		id, previous := e["id"], ids[e["previousEventId"]]
+		if isOfAddedState(e) {
 			ids[id] = previous
 			continue
 		}
@@ -255,15 +159,15 @@ func continued(after int, events []map[string]any) (shown []map[string]any) {
 			e["type"] = "ExecutionRedriven"
 			delete(e, "executionStartedEventDetails")
 		}
-		ids[id] = after + len(shown) + 1
+		ids[id] = after + len(continued) + 1
 		e["id"], e["previousEventId"] = ids[id], previous
-		shown = append(shown, e)
+		continued = append(continued, e)
 	}
-	return shown
+	return continued
 }
 
-// ours says whether an event is of a state that was put on top.
-func ours(event map[string]any) bool {
+// isOfAddedState reports whether an event is of a state that startWhereEnded added.
+func isOfAddedState(event map[string]any) bool {
 	for _, details := range []string{"stateEnteredEventDetails", "stateExitedEventDetails"} {
 		d, _ := event[details].(map[string]any)
 		if name, _ := d["name"].(string); strings.HasPrefix(name, redrivePrefix) {
@@ -273,15 +177,10 @@ func ours(event map[string]any) bool {
 	return false
 }
 
-func number(v any) string {
-	raw, _ := json.Marshal(v)
-	return string(raw)
-}
-
-// showRedriven makes a description of the part that goes on with an execution
-// one of the whole.
+// showRedriven turns the description of a redriven execution's current part into
+// that of the whole.
 func (g *Gateway) showRedriven(ctx context.Context, call *Call, arn string, execution map[string]any) {
-	redrives := g.redrives.redrives(arn)
+	redrives := g.redrives.list(arn)
 	if len(redrives) == 0 {
 		return
 	}
@@ -296,7 +195,7 @@ func (g *Gateway) showRedriven(ctx context.Context, call *Call, arn string, exec
 	execution["redriveDate"] = seconds(redrives[len(redrives)-1].at)
 }
 
-// listStateMachines leaves out the machines that were made for redrives.
+// listStateMachines leaves out the machines made for redrives.
 func (g *Gateway) listStateMachines(ctx context.Context, call *Call) *Answer {
 	return editObject(g.forward(ctx, call), func(list map[string]any) {
 		machines, _ := list["stateMachines"].([]any)

@@ -28,8 +28,8 @@ func ended(t *testing.T, execution string, want types.ExecutionStatus) *sfn.Desc
 	return got
 }
 
-// An execution that was stopped while it waited, in one branch of two, goes on
-// there, as the same execution; what was done is not done again.
+// An execution that was stopped while one of its two branches waited continues
+// there, as the same execution. Finished states don't run again.
 func TestRedrive(t *testing.T) {
 	client := sfn.NewFromConfig(stack.AWS())
 	machine := createMachine(t, "redrive", `{"StartAt":"First","States":{
@@ -139,8 +139,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// An execution that failed tries the task again that it failed at, with all of
-// the task's own tries.
+// A failed execution retries the task at which it failed, with all of the task's own
+// retries.
 func TestRedriveAfterFailure(t *testing.T) {
 	execution := start(t, createMachine(t, "redrive-failed", `{"StartAt":"First","States":{"First":{"Type":"Pass","Result":{"do":"fail","type":"Throttled"},"Next":"Fails"},
 		"Fails":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"probe","Payload.$":"$"},
@@ -160,6 +160,17 @@ func TestRedriveAfterFailure(t *testing.T) {
 		if err := redrive(execution); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A redrive that would show moto's ARN is refused.
+func TestRedriveOfComputedARN(t *testing.T) {
+	execution := start(t, createMachine(t, "redrive-computed", `{"StartAt":"Named","States":{
+		"Named":{"Type":"Pass","Parameters":{"name.$":"States.Format('of {}', $$.Execution.Id)"},"Next":"Fails"},
+		"Fails":{"Type":"Fail","Error":"Wanted"}}}`), "run")
+	ended(t, execution, types.ExecutionStatusFailed)
+	if code := errorCode(t, redrive(execution)); code != "UnknownOperationException" {
+		t.Errorf("%q, want UnknownOperationException", code)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// isConditionalPut says whether a call puts an object on a condition: that
-// there is none, or that it is still the same.
+// isConditionalPut reports whether a call writes an object on a condition: that it
+// doesn't exist, or that it is unchanged.
 func isConditionalPut(call *Call) bool {
 	return call.Method == http.MethodPut && (call.Header.Get("If-None-Match") != "" || call.Header.Get("If-Match") != "")
 }

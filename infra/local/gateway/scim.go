@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// SetSCIMGroups says which groups an identity provider manages, by id. Identity
-// Center knows them by external identifiers, which moto has none of.
+// SetSCIMGroups sets the ids of the groups that an identity provider manages.
+// Identity Center marks them with external identifiers, which moto lacks.
 func (g *Gateway) SetSCIMGroups(ids []string) {
 	scim := map[string]bool{}
 	for _, id := range ids {
@@ -17,7 +17,7 @@ func (g *Gateway) SetSCIMGroups(ids []string) {
 	g.scim = scim
 }
 
-// describeGroup adds the external identifiers.
+// describeGroup adds the group's external identifiers.
 func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
@@ -27,11 +27,11 @@ func (g *Gateway) describeGroup(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(answer.Body, &group); err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
-	g.identifyGroup(group)
-	return ok(group)
+	g.addExternalID(group)
+	return success(group)
 }
 
-// listGroups adds the external identifiers to each.
+// listGroups adds each group's external identifiers.
 func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
@@ -46,18 +46,18 @@ func (g *Gateway) listGroups(ctx context.Context, call *Call) *Answer {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	for _, group := range groups {
-		g.identifyGroup(group)
+		g.addExternalID(group)
 	}
 	raw, err := json.Marshal(groups)
 	if err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	out["Groups"] = raw
-	return ok(out)
+	return success(out)
 }
 
-// identifyGroup gives a group its external identifiers, as an API shows them.
-func (g *Gateway) identifyGroup(group map[string]json.RawMessage) {
+// addExternalID adds a group's external identifiers, as the API shows them.
+func (g *Gateway) addExternalID(group map[string]json.RawMessage) {
 	var id string
 	if json.Unmarshal(group["GroupId"], &id) != nil {
 		return

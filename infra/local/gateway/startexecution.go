@@ -13,22 +13,21 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// moto knows the integration that starts an execution, and fails at it: it
-// hands the parameters on as the definition spells them (StateMachineArn), and
-// the SDK wants stateMachineArn. The definition can't be changed, AWS takes no
-// other spelling; so it reaches moto with such a task turned into the
-// invocation of a function that the gateway itself plays.
+// moto knows the integration that starts an execution, but fails: it passes the
+// parameters on in the definition's spelling (StateMachineArn), and the SDK wants
+// stateMachineArn. AWS accepts only the definition's spelling. So the gateway turns
+// such a task into the invocation of a function before moto gets the definition,
+// and plays that function itself.
 
 const (
 	startExecutionResource = "arn:aws:states:::states:startExecution"
 	startExecutionFunction = "gateway-start-execution"
 )
 
-// definitionLog keeps the definitions that were changed on their way to moto,
-// as they were.
+// definitionLog keeps the original of each definition that was changed for moto.
 type definitionLog struct {
 	mu        sync.Mutex
-	originals map[string]string // by what moto got
+	originals map[string]string // by the definition that moto got
 }
 
 func (l *definitionLog) remember(changed, original string) {
@@ -49,8 +48,8 @@ func (l *definitionLog) original(changed string) string {
 	return changed
 }
 
-// putStateMachine creates or updates a state machine with a definition that
-// moto can run.
+// putStateMachine creates or updates a state machine with a definition that moto
+// can run.
 func (g *Gateway) putStateMachine(ctx context.Context, call *Call) *Answer {
 	var in map[string]any
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -67,7 +66,7 @@ func (g *Gateway) putStateMachine(ctx context.Context, call *Call) *Answer {
 	return g.forward(ctx, call)
 }
 
-// describeStateMachine shows the definition as it was given.
+// describeStateMachine shows the original definition.
 func (g *Gateway) describeStateMachine(ctx context.Context, call *Call) *Answer {
 	return editObject(g.forward(ctx, call), func(machine map[string]any) {
 		if definition, ok := machine["definition"].(string); ok {
@@ -76,16 +75,14 @@ func (g *Gateway) describeStateMachine(ctx context.Context, call *Call) *Answer 
 	})
 }
 
-// runnableDefinition replaces the tasks that start executions. A definition
-// without any comes back as it is.
+// runnableDefinition replaces the tasks that start executions. It returns a
+// definition without such tasks unchanged.
 func runnableDefinition(definition string) (string, error) {
 	if !strings.Contains(definition, startExecutionResource) {
 		return definition, nil
 	}
-	decoder := json.NewDecoder(strings.NewReader(definition))
-	decoder.UseNumber()
 	var decoded any
-	if err := decoder.Decode(&decoded); err != nil {
+	if err := decodeNumbers([]byte(definition), &decoded); err != nil {
 		return "", err
 	}
 	var walk func(any)
@@ -109,8 +106,8 @@ func runnableDefinition(definition string) (string, error) {
 	return string(changed), err
 }
 
-// invokeInstead turns a task that starts an execution into an invocation with
-// the same parameters and the same result.
+// invokeInstead turns a task that starts an execution into an invocation with the
+// same parameters and the same result.
 func invokeInstead(task map[string]any) {
 	task["Resource"] = "arn:aws:states:::lambda:invoke"
 	task["Parameters"] = map[string]any{"FunctionName": startExecutionFunction, "Payload": task["Parameters"]}
@@ -119,14 +116,14 @@ func invokeInstead(task map[string]any) {
 	}
 }
 
-// IsStartExecution says whether a call to Lambda invokes the function that the
+// IsStartExecution reports whether a call to Lambda invokes the function that the
 // gateway plays.
 func IsStartExecution(u *url.URL) bool {
 	return u.Path == lambda.PathPrefix+startExecutionFunction+"/invocations"
 }
 
-// startExecutionForMachine starts an execution as the integration would, and
-// answers as Lambda does.
+// startExecutionForMachine starts an execution like the integration, and answers
+// like Lambda.
 func (g *Gateway) startExecutionForMachine(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		StateMachineArn string
@@ -168,9 +165,7 @@ func (g *Gateway) startExecutionForMachine(ctx context.Context, call *Call) *Ans
 		ExecutionArn string `json:"executionArn"`
 		StartDate    any    `json:"startDate"`
 	}
-	decoder := json.NewDecoder(bytes.NewReader(answer.Body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&out); err != nil {
+	if err := decodeNumbers(answer.Body, &out); err != nil {
 		return functionError("States.Runtime", err.Error())
 	}
 	payload, _ := json.Marshal(map[string]any{"ExecutionArn": out.ExecutionArn, "StartDate": out.StartDate})

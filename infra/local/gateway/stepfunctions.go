@@ -26,25 +26,25 @@ var stepFunctionsCorrections = map[string]correction{
 	"AWSStepFunctions.StopExecution":        (*Gateway).stopExecution,
 	"AWSStepFunctions.DescribeExecution":    (*Gateway).describeExecution,
 	"AWSStepFunctions.ListExecutions":       (*Gateway).listExecutions,
-	"AWSStepFunctions.GetExecutionHistory":  (*Gateway).executionHistory,
+	"AWSStepFunctions.GetExecutionHistory":  (*Gateway).getExecutionHistory,
 	"AWSStepFunctions.SendTaskSuccess":      (*Gateway).sendTaskSuccess,
 	"AWSStepFunctions.SendTaskFailure":      (*Gateway).sendTaskFailure,
 	"AWSStepFunctions.SendTaskHeartbeat":    (*Gateway).sendTaskHeartbeat,
 }
 
-// Step Functions' limit for maxResults, and what a page has without it.
+// Step Functions' limit for maxResults, and its default.
 const maxListPage, defaultListPage = 1000, 100
 
-// maxExecutionName is Step Functions' limit.
+// maxExecutionName is Step Functions' limit, in characters.
 const maxExecutionName = 80
 
-// forbiddenInName are the characters that Step Functions does not take in the
-// name of an execution, beside white space and control characters.
+// forbiddenInName are the characters that Step Functions refuses in an execution's
+// name, in addition to white space and control characters.
 //
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 const forbiddenInName = "<>{}[]?*\"#%\\^|~`$&,;:/"
 
-func validExecutionName(name string) bool {
+func isValidExecutionName(name string) bool {
 	if name == "" || utf8.RuneCountInString(name) > maxExecutionName || strings.ContainsAny(name, forbiddenInName) {
 		return false
 	}
@@ -56,8 +56,9 @@ func validExecutionName(name string) bool {
 	return true
 }
 
-// startExecution checks the name, makes one where there is none, and lets one
-// start pass at a time, so that two of the same name are one execution.
+// startExecution checks the name, or generates one if the call has none. It lets
+// one start pass at a time, so that two starts with the same name are one
+// execution.
 func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 	var in map[string]any
 	if err := json.Unmarshal(call.Body, &in); err != nil {
@@ -69,7 +70,7 @@ func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 		in["name"] = name
 		call.Body, _ = json.Marshal(in)
 	}
-	if !validExecutionName(name) {
+	if !isValidExecutionName(name) {
 		return refuse("InvalidName", "Invalid Name: '%s'", name)
 	}
 	if input, ok := in["input"].(string); ok && !json.Valid([]byte(input)) {
@@ -80,7 +81,7 @@ func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 	return g.forward(ctx, call)
 }
 
-// executionLog remembers the executions that were stopped here, and when.
+// executionLog remembers when executions were stopped through this gateway.
 type executionLog struct {
 	mu      sync.Mutex
 	stopped map[string]time.Time
@@ -99,15 +100,15 @@ func (l *executionLog) stop(arn string, at time.Time) time.Time {
 	return at
 }
 
-func (l *executionLog) stoppedAt(arn string) (time.Time, bool) {
+func (l *executionLog) stopTime(arn string) (time.Time, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, ok := l.stopped[arn]
 	return at, ok
 }
 
-// stopExecution stops, and ends the waits for task tokens that moto would sit
-// out until their timeout. From then on the execution is ABORTED.
+// stopExecution stops an execution. It also ends the waits for task tokens, which
+// moto would continue until their timeout. From then on the execution is ABORTED.
 func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
@@ -126,13 +127,13 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	if before.Status != "RUNNING" {
-		// A second stop, or one that comes too late, changes nothing.
-		if at, ok := g.executions.stoppedAt(in.ExecutionArn); ok {
+		// A second stop, or a stop that comes too late, changes nothing.
+		if at, ok := g.executions.stopTime(in.ExecutionArn); ok {
 			return stoppedAnswer(at)
 		}
 		return g.forward(ctx, call)
 	}
-	// moto fails at it as long as the execution's thread is only starting.
+	// moto fails while the execution's thread is still starting.
 	answer := g.forward(ctx, call)
 	for range 20 {
 		if answer.Status != http.StatusInternalServerError {
@@ -155,11 +156,11 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 }
 
 func stoppedAnswer(stopped time.Time) *Answer {
-	return ok(map[string]any{"stopDate": seconds(stopped)})
+	return success(map[string]any{"stopDate": seconds(stopped)})
 }
 
-// describeExecution shows a stopped execution as ABORTED, with its stop date,
-// and one that was redriven as it goes on.
+// describeExecution shows a stopped execution as ABORTED, with its stop date, and a
+// redriven one as one execution.
 func (g *Gateway) describeExecution(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
@@ -178,7 +179,7 @@ func (g *Gateway) describe(ctx context.Context, call *Call, arn string) *Answer 
 	})
 }
 
-// listExecutions filters and pages itself, because moto does not know which
+// listExecutions filters and pages itself, because moto doesn't know which
 // executions are stopped.
 func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 	var in struct {
@@ -206,7 +207,7 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 		for _, execution := range out.Executions {
 			g.showStopped(execution)
 			if arn, _ := execution["executionArn"].(string); g.redrives.current(arn) != arn {
-				execution = g.listed(ctx, call, arn)
+				execution = g.listItem(ctx, call, arn)
 			}
 			if in.StatusFilter == "" || execution["status"] == in.StatusFilter {
 				all = append(all, execution)
@@ -227,11 +228,11 @@ func (g *Gateway) listExecutions(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		out["nextToken"] = next
 	}
-	return ok(out)
+	return success(out)
 }
 
-// listed is an execution as lists show it.
-func (g *Gateway) listed(ctx context.Context, call *Call, arn string) (execution map[string]any) {
+// listItem returns an execution as lists show it.
+func (g *Gateway) listItem(ctx context.Context, call *Call, arn string) (execution map[string]any) {
 	editObject(g.describe(ctx, call, arn), func(described map[string]any) {
 		execution = described
 		for _, name := range []string{"input", "inputDetails", "output", "outputDetails", "error", "cause"} {
@@ -243,7 +244,7 @@ func (g *Gateway) listed(ctx context.Context, call *Call, arn string) (execution
 
 func (g *Gateway) showStopped(execution map[string]any) {
 	arn, _ := execution["executionArn"].(string)
-	if at, ok := g.executions.stoppedAt(arn); ok {
+	if at, ok := g.executions.stopTime(arn); ok {
 		execution["status"] = "ABORTED"
 		execution["stopDate"] = seconds(at)
 		delete(execution, "error")
@@ -258,9 +259,7 @@ func editObject(a *Answer, edit func(map[string]any)) *Answer {
 		return a
 	}
 	var object map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(a.Body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
+	if err := decodeNumbers(a.Body, &object); err != nil {
 		return a
 	}
 	edit(object)
@@ -270,8 +269,15 @@ func editObject(a *Answer, edit func(map[string]any)) *Answer {
 	return a
 }
 
-// executionHistory adds what moto lacks: order, pages and redrives.
-func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
+// decodeNumbers decodes JSON and keeps numbers as they are written.
+func decodeNumbers(raw []byte, out any) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	return decoder.Decode(out)
+}
+
+// getExecutionHistory adds what moto lacks: order, pages and redrives.
+func (g *Gateway) getExecutionHistory(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		ExecutionArn string `json:"executionArn"`
 		MaxResults   int    `json:"maxResults"`
@@ -299,10 +305,10 @@ func (g *Gateway) executionHistory(ctx context.Context, call *Call) *Answer {
 	if next != "" {
 		shown["nextToken"] = next
 	}
-	return ok(shown)
+	return success(shown)
 }
 
-// event is what the corrections look at in a history.
+// event has the fields of a history's event that the corrections read.
 type event struct {
 	ID        int64  `json:"id"`
 	Previous  int64  `json:"previousEventId"`
@@ -331,25 +337,25 @@ func (g *Gateway) history(ctx context.Context, call *Call, execution string) ([]
 	return out.Events, nil
 }
 
-// tokenPattern is what moto's task tokens look like: a UUID. Other values look
-// so too; a token that no wait knows does no harm.
+// tokenPattern matches moto's task tokens, which are UUIDs. It also matches other
+// UUIDs, but a token that no task waits for does no harm.
 var tokenPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// waitingTokens are the possible tokens of the tasks that have not ended.
+// waitingTokens returns the possible tokens of the tasks that have not ended.
 func waitingTokens(events []event) []string {
 	var tokens []string
 	for i, e := range events {
-		if e.Type == "TaskScheduled" && strings.HasSuffix(e.Scheduled.Resource, ".waitForTaskToken") && !taskEnded(events[i:]) {
+		if e.Type == "TaskScheduled" && strings.HasSuffix(e.Scheduled.Resource, ".waitForTaskToken") && !hasTaskEnded(events[i:]) {
 			tokens = append(tokens, tokenPattern.FindAllString(e.Scheduled.Parameters, -1)...)
 		}
 	}
 	return tokens
 }
 
-// taskEnded says whether the task that the first event schedules has ended:
-// whether an end descends from it. Branches of a Parallel mix in a history, so
-// the order alone does not tell.
-func taskEnded(events []event) bool {
+// hasTaskEnded reports whether the task that the first event schedules has ended:
+// whether an end descends from that event. The order of events alone doesn't tell,
+// because a history mixes the branches of a Parallel.
+func hasTaskEnded(events []event) bool {
 	descends := map[int64]bool{events[0].ID: true}
 	for _, e := range events[1:] {
 		if !descends[e.Previous] {

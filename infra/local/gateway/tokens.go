@@ -7,16 +7,16 @@ import (
 	"sync"
 )
 
-// tokenIndex knows of the task tokens that went through here: which execution
-// waits on them, and which were used.
+// tokenIndex knows the task tokens that passed this gateway: which execution waits
+// for them, and which were used.
 type tokenIndex struct {
 	mu         sync.Mutex
 	executions map[string]string // token to execution ARN
 	used       map[string]bool
 }
 
-// noteInvocation looks in the payload of a function for tokens, and for the
-// execution that they belong to: a token is handed out in no other way.
+// noteInvocation looks in a function's payload for tokens and their execution.
+// Tokens are given out in no other way.
 func (t *tokenIndex) noteInvocation(payload []byte) {
 	var values struct{ tokens, executions []string }
 	var walk func(any)
@@ -63,7 +63,7 @@ func (t *tokenIndex) execution(token string) (arn string, known bool) {
 	return arn, known
 }
 
-// use marks a token as used; false where it was before.
+// use marks a token as used. It returns false if the token was used before.
 func (t *tokenIndex) use(token string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,7 +83,7 @@ func (t *tokenIndex) release(token string) {
 	delete(t.used, token)
 }
 
-// sendTaskSuccess refuses an output that is no JSON, and a dead token.
+// sendTaskSuccess refuses an output that is not JSON, and a dead token.
 func (g *Gateway) sendTaskSuccess(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		Output string `json:"output"`
@@ -101,37 +101,38 @@ func (g *Gateway) sendTaskFailure(ctx context.Context, call *Call) *Answer {
 	return g.resume(ctx, call)
 }
 
-// resume passes the answer of a task on, once, while the task waits for it.
+// resume passes a task's answer on, once, while the task waits for it.
 func (g *Gateway) resume(ctx context.Context, call *Call) *Answer {
-	token, dead := g.deadToken(ctx, call)
+	token, dead := g.checkToken(ctx, call)
 	if dead != nil {
 		return dead
 	}
 	if !g.tokens.use(token) {
-		return taskTimedOut()
+		return refuseTimedOut()
 	}
 	answer := g.forward(ctx, call)
 	if !answer.succeeded() {
 		g.tokens.release(token)
 		if answer.errorType() == "InvalidToken" {
-			// Known here and not there: its execution ended in between.
-			return taskTimedOut()
+			// The token is known here and not in moto: its execution ended in
+			// between.
+			return refuseTimedOut()
 		}
 	}
 	return answer
 }
 
 func (g *Gateway) sendTaskHeartbeat(ctx context.Context, call *Call) *Answer {
-	if _, dead := g.deadToken(ctx, call); dead != nil {
+	if _, dead := g.checkToken(ctx, call); dead != nil {
 		return dead
 	}
 	return g.forward(ctx, call)
 }
 
-// deadToken says how AWS refuses a token that nobody waits on any more, or
-// ever did; moto answers 200 as long as the execution runs. A nil answer means
-// that the token lives.
-func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead *Answer) {
+// checkToken returns AWS's refusal of a token that no task waits for, or ever did.
+// moto would answer 200 as long as the execution runs. dead is nil if a task waits
+// for the token.
+func (g *Gateway) checkToken(ctx context.Context, call *Call) (token string, dead *Answer) {
 	var in struct {
 		TaskToken string `json:"taskToken"`
 	}
@@ -147,38 +148,39 @@ func (g *Gateway) deadToken(ctx context.Context, call *Call) (token string, dead
 			return "", refuse("TaskDoesNotExist", "Task Timed Out: 'Provided task does not exist anymore'")
 		}
 	}
-	if _, stopped := g.executions.stoppedAt(arn); stopped {
-		return "", taskTimedOut()
+	arn = g.redrives.current(arn)
+	if _, stopped := g.executions.stopTime(arn); stopped {
+		return "", refuseTimedOut()
 	}
 	var execution struct {
 		Status string `json:"status"`
 	}
 	if answer := g.ask(ctx, call, "AWSStepFunctions.DescribeExecution", map[string]string{"executionArn": arn}, &execution); !answer.succeeded() || execution.Status != "RUNNING" {
-		return "", taskTimedOut()
+		return "", refuseTimedOut()
 	}
 	events, answer := g.history(ctx, call, arn)
 	if answer != nil {
 		return "", answer
 	}
 	for i := len(events) - 1; i >= 0; i-- {
-		// moto keeps the token of a task that it tries again, so the last
-		// time counts.
+		// moto keeps the token when it retries a task, so the last attempt counts.
 		if e := events[i]; e.Type == "TaskScheduled" && strings.Contains(e.Scheduled.Parameters, in.TaskToken) {
-			if taskEnded(events[i:]) {
-				return "", taskTimedOut()
+			if hasTaskEnded(events[i:]) {
+				return "", refuseTimedOut()
 			}
-			break
+			return in.TaskToken, nil
 		}
 	}
-	return in.TaskToken, nil
+	// The execution waited for the token before its last redrive.
+	return "", refuseTimedOut()
 }
 
-func taskTimedOut() *Answer {
+func refuseTimedOut() *Answer {
 	return refuse("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
 }
 
-// searchToken looks for a token that this gateway has not seen being handed
-// out, because another one did it before.
+// searchToken looks for a token that this gateway has not seen, because an earlier
+// gateway passed it on.
 func (g *Gateway) searchToken(ctx context.Context, call *Call, token string) (execution string, found bool) {
 	var machines struct {
 		StateMachines []struct {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Statuses of users, as the Identity Store's API shows them. Nobody can set them
-// by that API: an administrator does in the console, and an identity provider by
+// Statuses of users, as the Identity Store's API shows them. The API can't set
+// them: an administrator does so in the console, or an identity provider through
 // SCIM.
 const (
 	userEnabled  = "ENABLED"
@@ -16,12 +16,12 @@ const (
 	userUnknown = "NONE"
 )
 
-// statuses serves what the console would set: POST {"user_id": "...", "status":
-// "DISABLED"}, or "ENABLED", or "NONE" for a user whom the API shows without a
-// status.
+// statuses plays the console: POST {"user_id": "...", "status": "DISABLED"} sets a
+// user's status. The other statuses are "ENABLED", and "NONE" if the API should
+// show none.
 type statuses struct{ gateway *Gateway }
 
-// UserStatuses is where a test sets the status of a user.
+// UserStatuses returns the handler through which a test sets a user's status.
 func (g *Gateway) UserStatuses() http.Handler { return statuses{g} }
 
 func (s statuses) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,12 +62,12 @@ func (g *Gateway) describeUser(ctx context.Context, call *Call) *Answer {
 	if err := json.Unmarshal(answer.Body, &user); err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
-	g.giveStatus(user)
-	return ok(user)
+	g.addStatus(user)
+	return success(user)
 }
 
-// giveStatuses adds the status of each user in an answer of ListUsers.
-func (g *Gateway) giveStatuses(answer *Answer) *Answer {
+// addStatuses adds each user's status to an answer of ListUsers.
+func (g *Gateway) addStatuses(answer *Answer) *Answer {
 	if !answer.succeeded() {
 		return answer
 	}
@@ -80,17 +80,17 @@ func (g *Gateway) giveStatuses(answer *Answer) *Answer {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	for _, user := range users {
-		g.giveStatus(user)
+		g.addStatus(user)
 	}
 	raw, err := json.Marshal(users)
 	if err != nil {
 		return failure(500, "InternalFailure", err.Error())
 	}
 	out["Users"] = raw
-	return ok(out)
+	return success(out)
 }
 
-func (g *Gateway) giveStatus(user map[string]json.RawMessage) {
+func (g *Gateway) addStatus(user map[string]json.RawMessage) {
 	var id string
 	if json.Unmarshal(user["UserId"], &id) != nil {
 		return

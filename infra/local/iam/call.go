@@ -18,27 +18,27 @@ type Call struct {
 	Body   []byte
 }
 
-// Place is where the calls arrive, and what has to be known there beside them.
+// Place is where calls arrive, with the facts that decisions need.
 type Place struct {
 	Region, AccountID string
 	// PartitionKeys are the partition keys of tables, by the table's name.
 	PartitionKeys map[string]string
 	// BucketPolicies are the policies of buckets, by the bucket's name.
 	BucketPolicies map[string][]Policy
-	// TokenMachine gives the ARN of the state machine that waits on a task
-	// token; false for a token of nobody.
+	// TokenMachine returns the ARN of the state machine that waits for a task
+	// token, or false for an unknown token.
 	TokenMachine func(token string) (string, bool)
 }
 
-// Requests are what AWS checks for a call: an action, on one resource or on
-// several, all of which have to be allowed. A call whose action is not known
-// here is an error: nobody would have checked it.
+// Requests returns what AWS checks for a call: an action on one or several
+// resources, each of which must be allowed. It fails if the call's action is
+// unknown here, because nothing would have checked it.
 //
-// https://docs.aws.amazon.com/service-authorization/latest/reference/ has the
-// types of resources that AWS checks an action with.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/ has the types
+// of resources that AWS checks for each action.
 func (p Place) Requests(c Call) ([]Request, error) {
 	if c.Target == "" {
-		return p.rest(c)
+		return p.restRequests(c)
 	}
 	service, operation, _ := strings.Cut(c.Target, ".")
 	var in map[string]any
@@ -51,16 +51,16 @@ func (p Place) Requests(c Call) ([]Request, error) {
 	text := func(field string) string { s, _ := in[field].(string); return s }
 	switch service {
 	case "DynamoDB_20120810":
-		return p.dynamoDB(operation, c.Body)
+		return p.dynamoDBRequests(operation, c.Body)
 	case "SWBExternalService":
-		return p.identityCenter(operation, text)
+		return p.identityCenterRequests(operation, text)
 	case "AWSIdentityStore":
-		return p.identityStore(operation, text, in)
+		return p.identityStoreRequests(operation, text, in)
 	case "AWSStepFunctions":
-		return p.stepFunctions(operation, text)
+		return p.stepFunctionsRequests(operation, text)
 	case "AmazonSSM":
 		if operation == "GetParameter" {
-			return on("ssm:GetParameter", p.arn("ssm", "parameter/"+strings.TrimPrefix(text("Name"), "/"))), nil
+			return requestsFor("ssm:GetParameter", p.arn("ssm", "parameter/"+strings.TrimPrefix(text("Name"), "/"))), nil
 		}
 	case "secretsmanager":
 		if operation == "GetSecretValue" {
@@ -68,17 +68,17 @@ func (p Place) Requests(c Call) ([]Request, error) {
 			if !strings.HasPrefix(arn, "arn:") {
 				arn = p.arn("secretsmanager", "secret:"+arn+"-AbCdEf") // AWS appends six characters to a name
 			}
-			return on("secretsmanager:GetSecretValue", arn), nil
+			return requestsFor("secretsmanager:GetSecretValue", arn), nil
 		}
 	case "AWSOrganizationsV20161128":
 		if operation == "ListAccounts" || operation == "DescribeOrganization" {
-			return on("organizations:"+operation, "*"), nil
+			return requestsFor("organizations:"+operation, "*"), nil
 		}
 	}
-	return nil, unknown(c)
+	return nil, unknownCallError(c)
 }
 
-func unknown(c Call) error {
+func unknownCallError(c Call) error {
 	name := c.Target
 	if name == "" {
 		name = c.Method + " " + c.URI
@@ -86,8 +86,8 @@ func unknown(c Call) error {
 	return fmt.Errorf("IAM on the local stack does not know which permission %s needs: add it to infra/local/iam", name)
 }
 
-// on are the requests for an action on each of resources.
-func on(action string, resources ...string) []Request {
+// requestsFor returns a request for an action on each resource.
+func requestsFor(action string, resources ...string) []Request {
 	var all []Request
 	for _, r := range resources {
 		all = append(all, Request{Action: action, Resource: r})
@@ -99,8 +99,8 @@ func (p Place) arn(service, resource string) string {
 	return "arn:aws:" + service + ":" + p.Region + ":" + p.AccountID + ":" + resource
 }
 
-// identityCenterTypes is what Identity Center checks an operation with. Without
-// any, the action knows no resources.
+// identityCenterTypes are the types of resources that Identity Center checks for
+// each operation. An operation without any has no resources.
 var identityCenterTypes = map[string][]string{
 	"ListInstances":                           {},
 	"ListPermissionSets":                      {"instance"},
@@ -117,13 +117,13 @@ var identityCenterTypes = map[string][]string{
 	"ListAccountAssignmentDeletionStatus":     {"instance"},
 }
 
-func (p Place) identityCenter(operation string, text func(string) string) ([]Request, error) {
+func (p Place) identityCenterRequests(operation string, text func(string) string) ([]Request, error) {
 	types, known := identityCenterTypes[operation]
 	if !known {
-		return nil, unknown(Call{Target: "SWBExternalService." + operation})
+		return nil, unknownCallError(Call{Target: "SWBExternalService." + operation})
 	}
 	if len(types) == 0 {
-		return on("sso:"+operation, "*"), nil
+		return requestsFor("sso:"+operation, "*"), nil
 	}
 	var resources []string
 	for _, kind := range types {
@@ -133,14 +133,15 @@ func (p Place) identityCenter(operation string, text func(string) string) ([]Req
 		case "permission set":
 			resources = append(resources, text("PermissionSetArn"))
 		case "account":
-			resources = append(resources, "arn:aws:sso:::account/"+text("TargetId")+text("AccountId")) // one has the one, one the other
+			resources = append(resources, "arn:aws:sso:::account/"+text("TargetId")+text("AccountId")) // each operation has one of the two
 		}
 	}
-	return on("sso:"+operation, resources...), nil
+	return requestsFor("sso:"+operation, resources...), nil
 }
 
-// identityStoreTypes is what the identity store checks an operation with, beside
-// itself. Whose id the call does not have is anybody.
+// identityStoreTypes are the types of resources that the identity store checks for
+// each operation, in addition to itself. If the call lacks an id, the resource is
+// any of that type.
 var identityStoreTypes = map[string][]string{
 	"GetUserId": {"user"}, "DescribeUser": {"user"}, "ListUsers": {"user"},
 	"ListGroups": {"group"}, "DescribeGroup": {"group"},
@@ -150,10 +151,10 @@ var identityStoreTypes = map[string][]string{
 	"DeleteGroupMembership": {"group", "membership", "user"},
 }
 
-func (p Place) identityStore(operation string, text func(string) string, in map[string]any) ([]Request, error) {
+func (p Place) identityStoreRequests(operation string, text func(string) string, in map[string]any) ([]Request, error) {
 	types, known := identityStoreTypes[operation]
 	if !known {
-		return nil, unknown(Call{Target: "AWSIdentityStore." + operation})
+		return nil, unknownCallError(Call{Target: "AWSIdentityStore." + operation})
 	}
 	ids := map[string]string{"user": text("UserId"), "group": text("GroupId"), "membership": text("MembershipId")}
 	if member, ok := in["MemberId"].(map[string]any); ok {
@@ -167,34 +168,34 @@ func (p Place) identityStore(operation string, text func(string) string, in map[
 		}
 		resources = append(resources, "arn:aws:identitystore:::"+kind+"/"+id)
 	}
-	return on("identitystore:"+operation, resources...), nil
+	return requestsFor("identitystore:"+operation, resources...), nil
 }
 
-func (p Place) stepFunctions(operation string, text func(string) string) ([]Request, error) {
+func (p Place) stepFunctionsRequests(operation string, text func(string) string) ([]Request, error) {
 	action := "states:" + operation
 	switch operation {
 	case "StartExecution", "ListExecutions":
-		return on(action, text("stateMachineArn")), nil
+		return requestsFor(action, text("stateMachineArn")), nil
 	case "DescribeExecution", "StopExecution", "GetExecutionHistory":
-		return on(action, text("executionArn")), nil
+		return requestsFor(action, text("executionArn")), nil
 	case "SendTaskSuccess", "SendTaskFailure":
-		// The reference has no resource for these, the call none but the token;
-		// AWS checks with the state machine that the token belongs to.
+		// The reference has no resource for these, and the call has only the token.
+		// AWS checks the state machine that the token belongs to.
 		machine, known := "", false
 		if p.TokenMachine != nil {
 			machine, known = p.TokenMachine(text("taskToken"))
 		}
 		if !known {
-			return nil, nil // the answer is that there is no such task, whoever asks
+			return nil, nil // the answer to any caller is that there is no such task
 		}
-		return on(action, machine), nil
+		return requestsFor(action, machine), nil
 	}
-	return nil, unknown(Call{Target: "AWSStepFunctions." + operation})
+	return nil, unknownCallError(Call{Target: "AWSStepFunctions." + operation})
 }
 
-// rest are the calls whose operation is in method and path: Lambda's Invoke, and
-// S3 with the bucket in the path.
-func (p Place) rest(c Call) ([]Request, error) {
+// restRequests returns the requests of calls whose operation is in method and path:
+// Lambda's Invoke, and S3 with the bucket in the path.
+func (p Place) restRequests(c Call) ([]Request, error) {
 	u, err := url.ParseRequestURI(c.URI)
 	if err != nil {
 		return nil, fmt.Errorf("read call: %w", err)
@@ -202,7 +203,7 @@ func (p Place) rest(c Call) ([]Request, error) {
 	if name, ok := strings.CutPrefix(u.Path, "/2015-03-31/functions/"); ok {
 		name, ok = strings.CutSuffix(name, "/invocations")
 		if !ok || c.Method != http.MethodPost {
-			return nil, unknown(c)
+			return nil, unknownCallError(c)
 		}
 		if !strings.HasPrefix(name, "arn:") {
 			name = p.arn("lambda", "function:"+name)
@@ -210,19 +211,19 @@ func (p Place) rest(c Call) ([]Request, error) {
 		if qualifier := u.Query().Get("Qualifier"); qualifier != "" {
 			name += ":" + qualifier
 		}
-		return on("lambda:InvokeFunction", name), nil
+		return requestsFor("lambda:InvokeFunction", name), nil
 	}
-	return p.s3(c, u)
+	return p.s3Requests(c, u)
 }
 
-// listingOf is what S3 asks for beside, where an object is not there: who may
-// not list the bucket is not told so.
-func listingOf(r Request) (Request, bool) {
+// listRequestFor returns what S3 checks in addition if an object doesn't exist. S3
+// hides that from callers that may not list the bucket.
+func listRequestFor(r Request) (Request, bool) {
 	bucket, _, ok := strings.Cut(strings.TrimPrefix(r.Resource, "arn:aws:s3:::"), "/")
 	return Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket}, ok && r.Action == "s3:GetObject"
 }
 
-func sorted(set map[string]bool) []string {
+func sortedKeys(set map[string]bool) []string {
 	var all []string
 	for item := range set {
 		all = append(all, item)

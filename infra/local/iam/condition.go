@@ -15,9 +15,9 @@ type condition struct {
 	values   []string
 	match    func(pattern, value string) bool
 	negated  bool // the operator's Not: no value may match
-	forAll   bool // ForAllValues: every value of the request has to match
-	ifExists bool // a key that the request does not have matches
-	isNull   bool // Null: the request has the key ("false") or does not ("true")
+	forAll   bool // ForAllValues: every value of the request must match
+	ifExists bool // matches if the request lacks the key
+	isNull   bool // Null: matches if the request has the key ("false") or lacks it ("true")
 }
 
 // operators compare a value of a policy with one of a request.
@@ -61,7 +61,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 			return nil, fmt.Errorf("the operator %s is not known here", operator)
 		}
 		for key, raw := range keys {
-			values, err := oneOrMore(raw)
+			values, err := parseOneOrMore(raw)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
 			}
@@ -78,8 +78,8 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 	return all, nil
 }
 
-// holdAll says whether all conditions hold.
-func holdAll(conditions []condition, context map[string][]string) bool {
+// allHold reports whether all conditions hold.
+func allHold(conditions []condition, context map[string][]string) bool {
 	for _, c := range conditions {
 		if !c.holds(context) {
 			return false
@@ -97,7 +97,7 @@ func (c condition) holds(context map[string][]string) bool {
 	case c.isNull:
 		return slices.Contains(c.values, strconv.FormatBool(!there))
 	case !there || len(values) == 0:
-		// ForAllValues holds for a key that is not there, too: AWS warns of it.
+		// ForAllValues also holds if the key is missing. AWS warns of that.
 		return c.forAll || c.ifExists || c.negated
 	case c.forAll:
 		return !slices.ContainsFunc(values, func(value string) bool { return !hit(value) })
@@ -108,7 +108,7 @@ func (c condition) holds(context map[string][]string) bool {
 	}
 }
 
-// valuesOf finds a condition key, whose case does not count.
+// valuesOf returns the values of a condition key. The key's case doesn't matter.
 func valuesOf(context map[string][]string, key string) ([]string, bool) {
 	for name, values := range context {
 		if strings.EqualFold(name, key) {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// dynamoDB are the operations on single items, and Query. The condition keys are
-// those of fine-grained access control: the values of partition keys
-// (dynamodb:LeadingKeys), and the attributes that a request names on their
-// highest level (dynamodb:Attributes).
+// dynamoDBRequests returns the requests of operations on single items, and of
+// Query. The condition keys are those of fine-grained access control: the values of
+// partition keys (dynamodb:LeadingKeys), and the top-level attributes that a
+// request names (dynamodb:Attributes).
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-func (p Place) dynamoDB(operation string, body []byte) ([]Request, error) {
+func (p Place) dynamoDBRequests(operation string, body []byte) ([]Request, error) {
 	var in struct {
 		TableName, IndexName                   string
 		Key, Item                              map[string]map[string]any
@@ -22,7 +22,7 @@ func (p Place) dynamoDB(operation string, body []byte) ([]Request, error) {
 		KeyConditionExpression                 string
 		ExpressionAttributeNames               map[string]string
 		ExpressionAttributeValues              map[string]map[string]any
-		// The forms that expressions replaced, which nobody here uses.
+		// The predecessors of expressions, which nothing here uses.
 		AttributeUpdates, Expected, KeyConditions, AttributesToGet json.RawMessage
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -30,7 +30,7 @@ func (p Place) dynamoDB(operation string, body []byte) ([]Request, error) {
 	}
 	call := Call{Target: "DynamoDB_20120810." + operation}
 	if in.AttributeUpdates != nil || in.Expected != nil || in.KeyConditions != nil || in.AttributesToGet != nil {
-		return nil, unknown(call)
+		return nil, unknownCallError(call)
 	}
 	partitionKey, known := p.PartitionKeys[in.TableName]
 	if !known {
@@ -57,33 +57,32 @@ func (p Place) dynamoDB(operation string, body []byte) ([]Request, error) {
 		}
 	case "Query":
 		if in.IndexName == "" {
-			return nil, unknown(call) // its leading key stands in the expression
+			return nil, unknownCallError(call) // its leading key is in the expression
 		}
 		resource += "/index/" + in.IndexName
 	default:
-		return nil, unknown(call)
+		return nil, unknownCallError(call)
 	}
 	for _, expression := range []string{in.UpdateExpression, in.ConditionExpression, in.ProjectionExpression, in.FilterExpression, in.KeyConditionExpression} {
 		for _, attribute := range attributesOf(expression, in.ExpressionAttributeNames) {
 			named[attribute] = true
 		}
 	}
-	context["dynamodb:Attributes"] = sorted(named)
+	context["dynamodb:Attributes"] = sortedKeys(named)
 	return []Request{{Action: "dynamodb:" + operation, Resource: resource, Context: context}}, nil
 }
 
-// word is a name in an expression: of an attribute, of a placeholder for one
-// (#) or for a value (:), of a function or a keyword. What stands behind a dot
-// is inside an attribute.
-var word = regexp.MustCompile(`\.?[#:]?[A-Za-z_][A-Za-z0-9_-]*(\s*\()?`)
+// namePattern matches a name in an expression: of an attribute, a placeholder for
+// an attribute (#) or a value (:), a function, or a keyword. A name after a dot is
+// inside an attribute.
+var namePattern = regexp.MustCompile(`\.?[#:]?[A-Za-z_][A-Za-z0-9_-]*(\s*\()?`)
 
 var keywords = map[string]bool{"SET": true, "REMOVE": true, "ADD": true, "DELETE": true, "AND": true, "OR": true, "NOT": true, "IN": true, "BETWEEN": true}
 
-// attributesOf are the attributes that an expression names on their highest
-// level.
+// attributesOf returns the top-level attributes that an expression names.
 func attributesOf(expression string, names map[string]string) []string {
 	var all []string
-	for _, found := range word.FindAllString(expression, -1) {
+	for _, found := range namePattern.FindAllString(expression, -1) {
 		switch {
 		case strings.HasPrefix(found, "."), strings.HasPrefix(found, ":"), keywords[strings.ToUpper(strings.TrimRight(found, " ("))]:
 		case strings.HasSuffix(found, "("): // a function

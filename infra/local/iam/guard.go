@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Guard knows who calls, and what they may do.
+// Guard knows the callers and their permissions.
 type Guard struct {
 	Place Place
 
@@ -20,7 +20,7 @@ type caller struct {
 	policies []Policy
 }
 
-// Admit makes an access key that of a function, whose role has these policies.
+// Admit assigns an access key to a function whose role has these policies.
 func (g *Guard) Admit(accessKey, role, function string, policies []Policy) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -30,18 +30,18 @@ func (g *Guard) Admit(accessKey, role, function string, policies []Policy) {
 	g.callers[accessKey] = caller{role, function, policies}
 }
 
-// Denial is what somebody may not do.
+// Denial is an action that a caller may not do.
 type Denial struct {
-	Message string // as AWS says it
+	Message string // in AWS's words
 	Action  string
-	Context map[string][]string // which AWS does not say
-	Person  bool                // it is about nobody of the functions
+	Context map[string][]string // AWS doesn't show it
+	Person  bool                // the caller is not a function
 }
 
-// Check decides on a call by an access key. Who is not admitted is not one of
-// the functions and is an administrator: the person at this machine, moto, the
-// local stack itself. They may do anything but what a bucket's policy denies. A
-// function's call that is not understood is an error.
+// Check decides on a call by an access key. A caller that was not admitted is an
+// administrator: the person at this machine, moto, or the local stack itself.
+// Administrators may do everything except what a bucket's policy denies. Check
+// fails if it doesn't understand a function's call.
 func (g *Guard) Check(accessKey string, c Call) (*Denial, error) {
 	who, isFunction, place := g.caller(accessKey)
 	requests, err := place.Requests(c)
@@ -51,15 +51,15 @@ func (g *Guard) Check(accessKey string, c Call) (*Denial, error) {
 		}
 		return nil, err
 	}
-	if denial := place.deniedByBucket(accessKey, who, isFunction, requests); denial != nil || !isFunction {
+	if denial := place.bucketDenial(accessKey, who, isFunction, requests); denial != nil || !isFunction {
 		return denial, nil
 	}
-	return first(place, who, requests), nil
+	return firstDenial(place, who, requests), nil
 }
 
-// deniedByBucket looks at the policies of buckets. Connections count as TLS here,
-// of a version that is new enough.
-func (p Place) deniedByBucket(accessKey string, who caller, isFunction bool, requests []Request) *Denial {
+// bucketDenial checks the policies of buckets. All connections count as TLS, with a
+// version that is new enough.
+func (p Place) bucketDenial(accessKey string, who caller, isFunction bool, requests []Request) *Denial {
 	for _, r := range requests {
 		policies := p.BucketPolicies[bucketOf(r.Resource)]
 		if len(policies) == 0 {
@@ -80,8 +80,8 @@ func (p Place) deniedByBucket(accessKey string, who caller, isFunction bool, req
 	return nil
 }
 
-// CheckAbsent decides on a call that found nothing: S3 says that an object is
-// not there only to who may list the bucket.
+// CheckAbsent decides on a call that found nothing. S3 says that an object doesn't
+// exist only to callers that may list the bucket.
 func (g *Guard) CheckAbsent(accessKey string, c Call) *Denial {
 	who, ok, place := g.caller(accessKey)
 	if !ok {
@@ -91,24 +91,24 @@ func (g *Guard) CheckAbsent(accessKey string, c Call) *Denial {
 	if err != nil || len(requests) != 1 {
 		return nil
 	}
-	listing, ok := listingOf(requests[0])
+	listing, ok := listRequestFor(requests[0])
 	if !ok {
 		return nil
 	}
-	return first(place, who, []Request{listing})
+	return firstDenial(place, who, []Request{listing})
 }
 
-// CheckBehind decides on what AWS asks for behind a call, by the name of the one
-// who made it, once the call itself is accepted.
+// CheckBehind decides on the requests that AWS makes in the caller's name after it
+// has accepted the call.
 func (g *Guard) CheckBehind(accessKey string, requests func(Place) []Request) *Denial {
 	who, ok, place := g.caller(accessKey)
 	if !ok {
 		return nil
 	}
-	return first(place, who, requests(place))
+	return firstDenial(place, who, requests(place))
 }
 
-// SetPlace says where the calls arrive, also while some do.
+// SetPlace replaces the place. Calls may arrive meanwhile.
 func (g *Guard) SetPlace(p Place) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -122,7 +122,7 @@ func (g *Guard) caller(accessKey string) (who caller, isFunction bool, place Pla
 	return who, isFunction, g.Place
 }
 
-func first(place Place, who caller, requests []Request) *Denial {
+func firstDenial(place Place, who caller, requests []Request) *Denial {
 	for _, r := range requests {
 		if !Allowed(who.policies, r) {
 			return &Denial{Action: r.Action, Context: r.Context, Message: fmt.Sprintf(

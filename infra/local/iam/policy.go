@@ -1,6 +1,6 @@
-// Package iam decides on the local stack what IAM decides on AWS: whether a role
-// may do what one of its functions asks for. It knows of IAM what the template
-// uses; anything else is an error when the policy is read, and not a decision.
+// Package iam makes IAM's decisions on the local stack: whether a role may do what
+// one of its functions asks for. It knows the part of IAM that the template uses. A
+// policy that uses more is an error when it is read.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 package iam
@@ -25,18 +25,18 @@ type statement struct {
 
 // Request is one action on one resource.
 type Request struct {
-	Action   string // as "dynamodb:GetItem"
-	Resource string // ARN, or "*" where the action knows no resources
-	// Context is what is known of the request beside that, by condition key. A
-	// key that is not there is one that AWS would not have either.
+	Action   string // such as "dynamodb:GetItem"
+	Resource string // ARN, or "*" if the action has no resources
+	// Context has the request's other facts, by condition key. AWS would not have a
+	// missing key either.
 	Context map[string][]string
 }
 
 // Parse reads the policy document of a role.
 func Parse(document []byte) (Policy, error) { return parseDocument(document, false) }
 
-// ParseBucketPolicy reads the policy document of a bucket. Known here are
-// statements that deny something to everybody.
+// ParseBucketPolicy reads the policy document of a bucket. It knows only statements
+// that deny something to everybody.
 func ParseBucketPolicy(document []byte) (Policy, error) { return parseDocument(document, true) }
 
 func parseDocument(document []byte, ofBucket bool) (Policy, error) {
@@ -53,7 +53,7 @@ func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 	var p Policy
 	for i, fields := range raw.Statement {
 		if ofBucket {
-			if err := deniesEverybody(fields); err != nil {
+			if err := checkDeniesEverybody(fields); err != nil {
 				return Policy{}, fmt.Errorf("read policy: statement %d: %w", i, err)
 			}
 			delete(fields, "Principal")
@@ -67,7 +67,7 @@ func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 	return p, nil
 }
 
-func deniesEverybody(fields map[string]json.RawMessage) error {
+func checkDeniesEverybody(fields map[string]json.RawMessage) error {
 	var effect string
 	var principal struct{ AWS string }
 	_ = json.Unmarshal(fields["Effect"], &effect)
@@ -88,9 +88,9 @@ func parseStatement(fields map[string]json.RawMessage) (s statement, err error) 
 			}
 			s.deny = effect == "Deny"
 		case "Action":
-			s.actions, err = oneOrMore(raw)
+			s.actions, err = parseOneOrMore(raw)
 		case "Resource":
-			s.resources, err = oneOrMore(raw)
+			s.resources, err = parseOneOrMore(raw)
 		case "Condition":
 			s.conditions, err = parseConditions(raw)
 		default: // NotAction, NotResource, Principal
@@ -106,7 +106,7 @@ func parseStatement(fields map[string]json.RawMessage) (s statement, err error) 
 	return s, nil
 }
 
-func oneOrMore(raw json.RawMessage) ([]string, error) {
+func parseOneOrMore(raw json.RawMessage) ([]string, error) {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {
 		return []string{one}, nil
@@ -120,8 +120,8 @@ func oneOrMore(raw json.RawMessage) ([]string, error) {
 	return more, err
 }
 
-// Allowed says whether policies together allow a request: one statement has to
-// allow it, and none may deny it.
+// Allowed reports whether policies together allow a request: a statement must allow
+// it, and none may deny it.
 func Allowed(policies []Policy, r Request) bool {
 	allowed := false
 	for _, p := range policies {
@@ -138,7 +138,7 @@ func Allowed(policies []Policy, r Request) bool {
 	return allowed
 }
 
-// Denied says whether policies together deny a request.
+// Denied reports whether policies together deny a request.
 func Denied(policies []Policy, r Request) bool {
 	for _, p := range policies {
 		for _, s := range p.statements {
@@ -151,10 +151,10 @@ func Denied(policies []Policy, r Request) bool {
 }
 
 func (s statement) applies(r Request) bool {
-	return anyMatches(s.actions, r.Action, matchesAction) && anyMatches(s.resources, r.Resource, matchesARN) && holdAll(s.conditions, r.Context)
+	return matchesAny(s.actions, r.Action, matchesAction) && matchesAny(s.resources, r.Resource, matchesARN) && allHold(s.conditions, r.Context)
 }
 
-func anyMatches(patterns []string, value string, match func(pattern, value string) bool) bool {
+func matchesAny(patterns []string, value string, match func(pattern, value string) bool) bool {
 	for _, pattern := range patterns {
 		if match(pattern, value) {
 			return true
@@ -163,13 +163,13 @@ func anyMatches(patterns []string, value string, match func(pattern, value strin
 	return false
 }
 
-// matchesAction compares actions, whose case does not count.
+// matchesAction compares actions. Their case doesn't matter.
 func matchesAction(pattern, action string) bool {
 	return matches(strings.ToLower(pattern), strings.ToLower(action))
 }
 
-// matchesARN compares ARNs part by part up to the resource: a "*" does not reach
-// over a colon there, and does in the resource.
+// matchesARN compares ARNs part by part up to the resource. There "*" stops at a
+// colon; in the resource it doesn't.
 func matchesARN(pattern, arn string) bool {
 	if pattern == "*" || pattern == arn {
 		return true
@@ -186,11 +186,11 @@ func matchesARN(pattern, arn string) bool {
 	return true
 }
 
-// matches compares text with a pattern of "*" (anything, also nothing) and "?"
-// (any one character).
+// matches reports whether text matches a pattern with "*" (any text, or none) and
+// "?" (any one character).
 func matches(pattern, text string) bool {
-	// path.Match has the same two, but "*" stops at "/", and "[" and "\" mean
-	// something.
+	// path.Match has the same wildcards, but its "*" stops at "/", and "[" and "\"
+	// have a meaning.
 	quote := strings.NewReplacer("/", "\x00", "[", "\x01", `\`, "\x02")
 	ok, err := path.Match(quote.Replace(pattern), quote.Replace(text))
 	return ok && err == nil

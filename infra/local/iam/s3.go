@@ -10,15 +10,15 @@ import (
 
 const bucketARN = "arn:aws:s3:::"
 
-// s3 are the operations on objects, with the bucket in the path. Of a bucket,
-// only its list.
+// s3Requests returns the requests of operations on objects, with the bucket in the
+// path. Of the operations on a bucket, it knows only its list.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-func (p Place) s3(c Call, u *url.URL) ([]Request, error) {
+func (p Place) s3Requests(c Call, u *url.URL) ([]Request, error) {
 	bucket, key, isObject := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	isObject = isObject && key != ""
 	query := u.Query()
-	query.Del("x-id") // how the SDK names the operation
+	query.Del("x-id") // the SDK's name of the operation
 	plain := len(query) == 0
 	var context map[string][]string
 	if value := c.Header.Get("If-None-Match"); value != "" {
@@ -49,15 +49,15 @@ func (p Place) s3(c Call, u *url.URL) ([]Request, error) {
 	case isObject && c.Method == http.MethodDelete && query.Has("versionId"):
 		return object(append(bypass, "DeleteObjectVersion")...)
 	case !isObject && c.Method == http.MethodPost && query.Has("delete"):
-		return deletions(bucket, c.Body)
+		return deleteRequests(bucket, c.Body)
 	case !isObject && c.Method == http.MethodGet && query.Get("list-type") == "2":
-		return on("s3:ListBucket", bucketARN+bucket), nil
+		return requestsFor("s3:ListBucket", bucketARN+bucket), nil
 	}
-	return nil, unknown(c)
+	return nil, unknownCallError(c)
 }
 
-// deletions are those of one call for many objects.
-func deletions(bucket string, body []byte) (all []Request, err error) {
+// deleteRequests returns the requests of one call that deletes many objects.
+func deleteRequests(bucket string, body []byte) (all []Request, err error) {
 	var in struct {
 		Object []struct{ Key, VersionId string }
 	}
@@ -69,12 +69,12 @@ func deletions(bucket string, body []byte) (all []Request, err error) {
 		if o.VersionId != "" {
 			action = "s3:DeleteObjectVersion"
 		}
-		all = append(all, on(action, bucketARN+bucket+"/"+o.Key)...)
+		all = append(all, requestsFor(action, bucketARN+bucket+"/"+o.Key)...)
 	}
 	return all, nil
 }
 
-// bucketOf is the bucket in a resource of S3; "" of another.
+// bucketOf returns the bucket of an S3 resource, or "" for any other resource.
 func bucketOf(resource string) string {
 	path, ok := strings.CutPrefix(resource, bucketARN)
 	if !ok {

@@ -9,17 +9,17 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// ErrThrottled: as many invocations run as are reserved for the function.
+// ErrThrottled means that all of the function's reserved concurrency is in use.
 var ErrThrottled = errors.New("the function's reserved concurrency is used up")
 
-// Paths of the operations on reserved concurrency; each has a date of its own.
+// Paths of the operations on reserved concurrency. Each has its own date.
 const (
 	putConcurrencyPath = "/2017-10-31/functions/{name}/concurrency" // and Delete
 	getConcurrencyPath = "/2019-09-30/functions/{name}/concurrency"
 )
 
-// enter counts an invocation of p in, unless the reserved concurrency is used
-// up. leave counts it out.
+// enter counts an invocation of p. It fails with ErrThrottled if the reserved
+// concurrency is used up. leave ends the count.
 func (s *Service) enter(p *pool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,20 +36,20 @@ func (s *Service) leave(p *pool) {
 	s.mu.Unlock()
 }
 
-// serveConcurrency is Lambda's GetFunctionConcurrency, PutFunctionConcurrency
+// serveConcurrency serves Lambda's GetFunctionConcurrency, PutFunctionConcurrency
 // and DeleteFunctionConcurrency.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
 func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
 	name, _, err := splitName(r.PathValue("name"))
 	if err != nil {
-		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		writeAPIError(w, http.StatusBadRequest, "ValidationException", err.Error())
 		return
 	}
 	var in struct{ ReservedConcurrentExecutions *int }
 	if r.Method == http.MethodPut {
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.ReservedConcurrentExecutions == nil || *in.ReservedConcurrentExecutions < 0 {
-			apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "ReservedConcurrentExecutions is a number, at least 0.")
+			writeAPIError(w, http.StatusBadRequest, "InvalidParameterValueException", "ReservedConcurrentExecutions is a number, at least 0.")
 			return
 		}
 	}
@@ -57,7 +57,7 @@ func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	p := s.functions[name]
 	if p == nil {
-		invokeError(w, ErrNotFound)
+		writeInvokeError(w, ErrNotFound)
 		return
 	}
 	if r.Method != http.MethodGet {

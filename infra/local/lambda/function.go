@@ -1,7 +1,6 @@
-// Package lambda runs function binaries as AWS Lambda runs them: each process
-// speaks the Lambda Runtime API with a listener of its own, serves one
-// invocation at a time, stays warm for the next, and is killed when its time
-// is up.
+// Package lambda runs function binaries the way AWS Lambda does. Each process
+// speaks the Lambda Runtime API with its own listener and serves one invocation at
+// a time. It stays warm for the next one, and is killed at its timeout.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambda
@@ -25,20 +24,20 @@ type Function struct {
 	Role        string // name
 	Timeout     time.Duration
 	MemoryMB    int
-	// Aliases maps an alias to the version it stands for.
+	// Aliases maps an alias to its version.
 	Aliases map[string]string
-	// Versions are the published versions, beside $LATEST.
+	// Versions are the published versions, without $LATEST.
 	Versions []string
 }
 
-// AccessKey is the access key id of the function's processes: by it whoever gets
-// a call knows which function makes it.
+// AccessKey returns the access key id of the function's processes. It tells the
+// receiver of a call which function made it.
 func (f *Function) AccessKey() string { return "local-" + f.Name }
 
 func (f *Function) executable() string { return filepath.Join(f.Dir, "bootstrap") }
 
-// version is what a qualifier stands for; ok is false where it stands for
-// nothing. An empty qualifier is $LATEST.
+// version returns the version that a qualifier names. ok is false if there is none.
+// An empty qualifier names $LATEST.
 func (f *Function) version(qualifier string) (version string, ok bool) {
 	if qualifier == "" || qualifier == Latest {
 		return Latest, true
@@ -54,8 +53,8 @@ func (f *Function) version(qualifier string) (version string, ok bool) {
 	return "", false
 }
 
-// splitName takes apart what the Invoke API accepts as a function's name: a
-// name, a partial ARN or an ARN, each with or without a qualifier.
+// splitName splits a function's name as the Invoke API accepts it: a name, a
+// partial ARN or an ARN, each with or without a qualifier.
 func splitName(name string) (function, qualifier string, err error) {
 	parts := strings.Split(name, ":")
 	for i, part := range parts {

@@ -15,23 +15,25 @@ import (
 // PathPrefix is where Lambda's API begins.
 const PathPrefix = "/2015-03-31/functions/"
 
-// settingsPath is where GetAccountSettings is.
+// settingsPath is the path of GetAccountSettings.
 const settingsPath = "/2016-08-19/account-settings"
 
-// concurrency is how many invocations at once an account of AWS has in a region,
-// unless it is a new one ("Lambda quotas").
-const concurrency = 1000
+// accountConcurrency is how many invocations an AWS account may run at once in a
+// region ("Lambda quotas"). New accounts have less.
+const accountConcurrency = 1000
 
-// Serves says whether a path is one of the operations below.
+// Serves reports whether a path is one of the operations below.
 func Serves(path string) bool {
 	return path == settingsPath || strings.HasPrefix(path, "/2015-03-31/") || strings.HasPrefix(path, "/2017-10-31/functions/") || strings.HasPrefix(path, "/2019-09-30/functions/")
 }
 
-// maxPayload is Lambda's quota for the payload of a synchronous invocation.
+// maxPayload is Lambda's quota for the payload of a synchronous invocation, in
+// bytes.
 const maxPayload = 6 << 20
 
-// ServeHTTP is Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings,
-// and what serveConcurrency has; every other operation is answered as unknown.
+// ServeHTTP serves Lambda's Invoke, GetFunctionConfiguration and
+// GetAccountSettings, and the operations of serveConcurrency. It answers any other
+// operation as unknown.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -45,18 +47,18 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux.HandleFunc("DELETE "+putConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("GET "+getConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		apiError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration, GetAccountSettings and reserved concurrency only.")
+		writeAPIError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration, GetAccountSettings and reserved concurrency only.")
 	})
 	mux.ServeHTTP(w, r)
 }
 
-// serveSettings answers with the quotas of an account. Nothing is reserved here.
+// serveSettings answers with an account's quotas. Nothing is reserved here.
 func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-Requestid", requestid.New())
 	json.NewEncoder(w).Encode(map[string]any{
-		"AccountLimit": map[string]any{"ConcurrentExecutions": concurrency, "UnreservedConcurrentExecutions": concurrency},
+		"AccountLimit": map[string]any{"ConcurrentExecutions": accountConcurrency, "UnreservedConcurrentExecutions": accountConcurrency},
 	})
 }
 
@@ -64,14 +66,14 @@ func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
 func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 	name, _, err := splitName(r.PathValue("name"))
 	if err != nil {
-		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		writeAPIError(w, http.StatusBadRequest, "ValidationException", err.Error())
 		return
 	}
 	s.mu.Lock()
 	p := s.functions[name]
 	s.mu.Unlock()
 	if p == nil {
-		invokeError(w, ErrNotFound)
+		writeInvokeError(w, ErrNotFound)
 		return
 	}
 	h := w.Header()
@@ -87,7 +89,7 @@ func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	name, qualifier, err := splitName(r.PathValue("name"))
 	if err != nil {
-		apiError(w, http.StatusBadRequest, "ValidationException", err.Error())
+		writeAPIError(w, http.StatusBadRequest, "ValidationException", err.Error())
 		return
 	}
 	if q := r.URL.Query().Get("Qualifier"); q != "" {
@@ -95,31 +97,31 @@ func (s *Service) serveInvoke(w http.ResponseWriter, r *http.Request) {
 	}
 	payload, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	if err != nil {
-		apiError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", err.Error())
+		writeAPIError(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException", err.Error())
 		return
 	}
 	if len(payload) == 0 {
 		payload = []byte("{}")
 	}
 	if !json.Valid(payload) {
-		apiError(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
+		writeAPIError(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json.")
 		return
 	}
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
 	case "", "RequestResponse":
 		s.invokeAndAnswer(w, r, name, qualifier, payload)
 	case "Event":
-		s.invokeLater(w, name, qualifier, payload)
+		s.invokeAsync(w, name, qualifier, payload)
 	default:
-		apiError(w, http.StatusBadRequest, "InvalidParameterValueException", "Invocation type "+strconv.Quote(kind)+" is not emulated.")
+		writeAPIError(w, http.StatusBadRequest, "InvalidParameterValueException", "Invocation type "+strconv.Quote(kind)+" is not emulated.")
 	}
 }
 
 func (s *Service) invokeAndAnswer(w http.ResponseWriter, r *http.Request, name, qualifier string, payload []byte) {
-	// The caller that hangs up does not stop a function on AWS either.
+	// On AWS, too, a function continues after its caller hangs up.
 	result, err := s.Invoke(context.WithoutCancel(r.Context()), name, qualifier, payload)
 	if err != nil {
-		invokeError(w, err)
+		writeInvokeError(w, err)
 		return
 	}
 	h := w.Header()
@@ -132,9 +134,9 @@ func (s *Service) invokeAndAnswer(w http.ResponseWriter, r *http.Request, name, 
 	w.Write(result.Payload)
 }
 
-// invokeLater answers at once and runs the function after. Lambda would try a
-// failed one twice more; this does not.
-func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, payload []byte) {
+// invokeAsync answers at once and runs the function afterwards. Lambda would retry
+// a failed run twice; this does not.
+func (s *Service) invokeAsync(w http.ResponseWriter, name, qualifier string, payload []byte) {
 	s.mu.Lock()
 	p := s.functions[name]
 	closed := s.closed
@@ -143,11 +145,11 @@ func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, pay
 	}
 	s.mu.Unlock()
 	if closed {
-		invokeError(w, errors.New("the functions are being shut down"))
+		writeInvokeError(w, errors.New("the functions are being shut down"))
 		return
 	}
 	if p == nil {
-		invokeError(w, ErrNotFound)
+		writeInvokeError(w, ErrNotFound)
 		return
 	}
 	go func() {
@@ -158,21 +160,21 @@ func (s *Service) invokeLater(w http.ResponseWriter, name, qualifier string, pay
 	w.WriteHeader(http.StatusAccepted)
 }
 
-func invokeError(w http.ResponseWriter, err error) {
+func writeInvokeError(w http.ResponseWriter, err error) {
 	if errors.Is(err, ErrNotFound) {
-		apiError(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
+		writeAPIError(w, http.StatusNotFound, "ResourceNotFoundException", err.Error())
 		return
 	}
 	if errors.Is(err, ErrThrottled) {
-		apiError(w, http.StatusTooManyRequests, "TooManyRequestsException", err.Error())
+		writeAPIError(w, http.StatusTooManyRequests, "TooManyRequestsException", err.Error())
 		return
 	}
-	apiError(w, http.StatusInternalServerError, "ServiceException", err.Error())
+	writeAPIError(w, http.StatusInternalServerError, "ServiceException", err.Error())
 }
 
-// apiError answers as Lambda's API does. The request id is not decoration: a
-// state machine on moto turns an error without one into States.Runtime.
-func apiError(w http.ResponseWriter, status int, kind, message string) {
+// writeAPIError answers like Lambda's API. The request id is needed: without it, a
+// state machine in moto turns the error into States.Runtime.
+func writeAPIError(w http.ResponseWriter, status int, kind, message string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-Requestid", requestid.New())

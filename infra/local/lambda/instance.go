@@ -15,10 +15,10 @@ import (
 	"sso-elevator/infra/local/process"
 )
 
-// initTimeout is Lambda's own limit for a cold start.
+// initTimeout is Lambda's limit for a cold start.
 const initTimeout = 10 * time.Second
 
-// instance is one process of a function together with its Runtime API.
+// instance is one process of a function with its Runtime API.
 type instance struct {
 	id       string // its session token
 	function *Function
@@ -29,12 +29,12 @@ type instance struct {
 	ready     chan struct{} // closed at the first request for work
 	readyOnce sync.Once
 	work      chan *invocation
-	gone      chan struct{} // closed by close, frees a waiting "next"
-	goneOnce  sync.Once
+	closed    chan struct{} // closed by close; ends a waiting "next"
+	closeOnce sync.Once
 
 	mu      sync.Mutex
 	current *invocation
-	initErr []byte // what the process reported before it could take work
+	initErr []byte // the error that the process reported during its start
 }
 
 // invocation is one event on its way through an instance.
@@ -46,13 +46,13 @@ type invocation struct {
 	done     chan outcome // takes one outcome
 }
 
-// outcome is what a process answered.
+// outcome is a process's answer.
 type outcome struct {
 	failed  bool
 	payload []byte
 }
 
-// startInstance starts a process of f. The caller closes it.
+// startInstance starts a process of f. The caller must close it.
 func startInstance(f *Function, id string, env []string, log io.Writer) (*instance, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func startInstance(f *Function, id string, env []string, log io.Writer) (*instan
 		log:      newPrefixWriter(log, "["+f.Name+"] "),
 		ready:    make(chan struct{}),
 		work:     make(chan *invocation),
-		gone:     make(chan struct{}),
+		closed:   make(chan struct{}),
 	}
 	i.server = &http.Server{Handler: i.api()}
 	go i.server.Serve(listener)
@@ -82,7 +82,7 @@ func startInstance(f *Function, id string, env []string, log io.Writer) (*instan
 
 // close kills the process and ends its Runtime API.
 func (i *instance) close() {
-	i.goneOnce.Do(func() { close(i.gone) })
+	i.closeOnce.Do(func() { close(i.closed) })
 	i.process.Kill()
 	i.server.Close()
 	i.log.Flush()
@@ -97,13 +97,13 @@ func (i *instance) api() http.Handler {
 	return mux
 }
 
-// next hands the process its next event; it waits until there is one.
+// next gives the process its next event. It waits until there is one.
 func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 	i.readyOnce.Do(func() { close(i.ready) })
 	var inv *invocation
 	select {
 	case inv = <-i.work:
-	case <-i.gone:
+	case <-i.closed:
 		return
 	case <-r.Context().Done():
 		return
@@ -127,13 +127,13 @@ func (i *instance) answer(w http.ResponseWriter, r *http.Request, failed bool) {
 	inv := i.current
 	if inv == nil || inv.id != r.PathValue("id") {
 		i.mu.Unlock()
-		runtimeError(w, "InvalidRequestID", "no such invocation")
+		writeRuntimeError(w, "InvalidRequestID", "no such invocation")
 		return
 	}
 	i.current = nil
 	i.mu.Unlock()
 	inv.done <- outcome{failed: failed, payload: payload}
-	accepted(w)
+	writeAccepted(w)
 }
 
 func (i *instance) initError(w http.ResponseWriter, r *http.Request) {
@@ -141,10 +141,10 @@ func (i *instance) initError(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.initErr = payload
 	i.mu.Unlock()
-	accepted(w)
+	writeAccepted(w)
 }
 
-// begin makes inv the one invocation that the process may answer.
+// begin makes inv the only invocation that the process may answer.
 func (i *instance) begin(inv *invocation) {
 	i.mu.Lock()
 	i.current = inv
@@ -157,13 +157,13 @@ func (i *instance) reportedInitError() []byte {
 	return i.initErr
 }
 
-func accepted(w http.ResponseWriter) {
+func writeAccepted(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	io.WriteString(w, `{"status":"OK"}`)
 }
 
-func runtimeError(w http.ResponseWriter, kind, message string) {
+func writeRuntimeError(w http.ResponseWriter, kind, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
 	json.NewEncoder(w).Encode(map[string]string{"errorType": kind, "errorMessage": message})
@@ -197,7 +197,7 @@ func (p *prefixWriter) Write(b []byte) (int, error) {
 	}
 }
 
-// Flush writes a last line that has no end.
+// Flush writes a last line without a line end.
 func (p *prefixWriter) Flush() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,33 +14,33 @@ import (
 	"sso-elevator/infra/local/requestid"
 )
 
-// maxInstances bounds the processes of one function. Lambda would start a
-// thousand; what comes on top waits here.
+// maxInstances limits the processes of one function. Lambda would start a thousand;
+// here further invocations wait.
 const maxInstances = 64
 
-// Config says where the functions believe to run.
+// Config describes where the functions run, as they see it.
 type Config struct {
 	Region    string
 	AccountID string
-	// Environment is given to every function on top of its own.
+	// Environment is added to every function's own.
 	Environment map[string]string
-	// InstanceEnvironment, where set, is what one process gets on top of that.
+	// InstanceEnvironment, if set, returns further variables of one process.
 	InstanceEnvironment func(instance string) map[string]string
-	// Log takes what the functions print, each line with the function's name.
+	// Log gets the functions' output. Each line starts with the function's name.
 	Log io.Writer
 	Now func() time.Time
-	// Fault, where set, says what goes wrong with an invocation.
+	// Fault, if set, returns the fault of an invocation.
 	Fault func(id, function string, payload []byte) Fault
 }
 
-// Fault is what goes wrong with one invocation, on purpose.
+// Fault is what fails on purpose in one invocation.
 type Fault struct {
-	Delay      time.Duration // the event reaches the process later
-	Hold       chan struct{} // the event reaches the process when this is closed; nil: at once
+	Delay      time.Duration // the process gets the event later
+	Hold       chan struct{} // the process gets the event when this is closed; nil: at once
 	Cold       bool          // a new process gets the event, even if a warm one is free
-	KillBefore bool          // the process is killed in the place of getting the event
-	KillAfter  bool          // it is killed when it answers, and the answer is lost
-	Throttled  bool          // Lambda does not let it through: TooManyRequestsException
+	KillBefore bool          // the process is killed instead of getting the event
+	KillAfter  bool          // the process is killed when it answers, and the answer is lost
+	Throttled  bool          // Lambda refuses the invocation: TooManyRequestsException
 	Failed     bool          // Lambda itself fails: ServiceException
 }
 
@@ -53,39 +53,39 @@ type Service struct {
 	closed    bool
 	functions map[string]*pool
 	running   map[string]*instance // by id
-	events    sync.WaitGroup       // invocations of type Event under way
+	events    sync.WaitGroup       // running invocations of type Event
 }
 
 type pool struct {
 	function *Function
 	slots    chan struct{}
 	idle     []*instance // the last one used is taken first
-	reserved *int        // concurrency; nil: none is
+	reserved *int        // concurrency; nil if none is reserved
 	running  int         // invocations
 }
 
-// Result is the answer of a function.
+// Result is a function's answer.
 type Result struct {
 	RequestID string
-	// Error is empty, or "Unhandled" where the payload describes an error.
+	// Error is empty, or "Unhandled" if the payload describes an error.
 	Error           string
 	Payload         []byte
 	ExecutedVersion string
 }
 
-// ErrFailed: Lambda itself failed.
+// ErrFailed means that Lambda itself failed.
 var ErrFailed = errors.New("the service failed")
 
-// ErrNotFound: there is no such function, version or alias.
+// ErrNotFound means that there is no such function, version or alias.
 var ErrNotFound = errors.New("function not found")
 
-// New makes a service without functions.
+// New returns a service without functions.
 func New(c Config) *Service {
 	return &Service{config: c, log: &lockedWriter{out: c.Log}, functions: map[string]*pool{}, running: map[string]*instance{}}
 }
 
-// Register adds f, or replaces the function of that name. It fails when there
-// is nothing to run.
+// Register adds f, or replaces the function with its name. It fails if there is
+// nothing to run.
 func (s *Service) Register(f Function) error {
 	info, err := os.Stat(f.executable())
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Service) Register(f Function) error {
 	return nil
 }
 
-// Names are the functions' names, sorted.
+// Names returns the functions' names, sorted.
 func (s *Service) Names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,13 +112,13 @@ func (s *Service) Names() []string {
 	return names
 }
 
-// ARN is a function's ARN.
+// ARN returns a function's ARN.
 func (s *Service) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", s.config.Region, s.config.AccountID, name)
 }
 
-// Close kills every instance. Invocations under way end with an exit error;
-// later ones fail.
+// Close kills every instance. Running invocations end with an exit error, and later
+// ones fail.
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -133,9 +133,9 @@ func (s *Service) Close() {
 	s.events.Wait()
 }
 
-// Invoke runs a function once and returns its answer. Errors of the function
-// itself, its exit and its timeout are Results; an error means that it could
-// not be invoked, or that ctx ended first.
+// Invoke runs a function once and returns its answer. The function's own errors,
+// its exit and its timeout are Results. Invoke fails if it can't start the
+// invocation, or if ctx ends first.
 func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []byte) (Result, error) {
 	s.mu.Lock()
 	p := s.functions[name]
@@ -173,7 +173,7 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
-	inst, err := s.take(p, version, fault.Cold)
+	inst, err := s.acquire(p, version, fault.Cold)
 	if err != nil {
 		return Result{}, err
 	}
@@ -183,13 +183,13 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	return result, nil
 }
 
-// run sends inv through inst and gives inst back to its pool if it is still
-// good for another one.
+// run sends inv through inst. It returns inst to its pool if another invocation can
+// use it.
 func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocation, fault Fault) (payload []byte, functionError string) {
 	healthy := false
 	defer func() {
 		if healthy {
-			s.giveBack(p, inst)
+			s.release(p, inst)
 		} else {
 			s.discard(inst)
 		}
@@ -229,8 +229,7 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	defer running.Stop()
 	work := inst.work
 	if fault.KillBefore {
-		// A process that has the event may be done with it before the signal
-		// reaches it.
+		// A process that got the event might finish before the signal reaches it.
 		work = nil
 		inst.process.Kill()
 	}
@@ -249,7 +248,7 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 			return out.payload, ""
 		case <-inst.process.Done():
 			select {
-			case out := <-inv.done: // answered with its last breath
+			case out := <-inv.done: // answered just before it ended
 				if out.failed {
 					return out.payload, "Unhandled"
 				}
@@ -263,15 +262,15 @@ func (s *Service) run(ctx context.Context, p *pool, inst *instance, inv *invocat
 	}
 }
 
-// take returns a warm instance unless cold is set, or starts a new one.
-func (s *Service) take(p *pool, version string, cold bool) (*instance, error) {
+// acquire returns a warm instance unless cold is set, or starts a new one.
+func (s *Service) acquire(p *pool, version string, cold bool) (*instance, error) {
 	s.mu.Lock()
 	for len(p.idle) > 0 && !cold {
 		last := len(p.idle) - 1
 		inst := p.idle[last]
 		p.idle = p.idle[:last]
 		select {
-		case <-inst.process.Done(): // killed while nobody looked
+		case <-inst.process.Done(): // killed while it was idle
 			delete(s.running, inst.id)
 			go inst.close()
 			continue
@@ -300,15 +299,15 @@ func (s *Service) take(p *pool, version string, cold bool) (*instance, error) {
 	return inst, nil
 }
 
-// Invocation is one event that a process has in its hands.
+// Invocation is one event that a process is working on.
 type Invocation struct {
 	ID       string
 	Function string
 	Payload  []byte
 }
 
-// Current is what the process with a session token works on; ok is false where
-// it works on nothing, or is not there.
+// Current returns the invocation that the process with a session token is working
+// on. ok is false if the process is idle or doesn't exist.
 func (s *Service) Current(instance string) (current Invocation, ok bool) {
 	s.mu.Lock()
 	i := s.running[instance]
@@ -324,7 +323,7 @@ func (s *Service) Current(instance string) (current Invocation, ok bool) {
 	return Invocation{ID: i.current.id, Function: i.function.Name, Payload: i.current.payload}, true
 }
 
-// Kill ends the process with a session token, whatever it works on.
+// Kill ends the process with a session token, whether or not it is working.
 func (s *Service) Kill(instance string) {
 	s.mu.Lock()
 	i := s.running[instance]
@@ -334,7 +333,7 @@ func (s *Service) Kill(instance string) {
 	}
 }
 
-func (s *Service) giveBack(p *pool, inst *instance) {
+func (s *Service) release(p *pool, inst *instance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.closed {
@@ -349,9 +348,9 @@ func (s *Service) discard(inst *instance) {
 	delete(s.running, inst.id)
 }
 
-// environment is what Lambda sets for a function on provided.al2023, what the
-// template sets, and what the local stack adds. The person's own environment
-// is not passed on: a function gets no more than on AWS.
+// environment returns the variables that Lambda sets for a function on
+// provided.al2023, those of the template, and those of the local stack. It leaves
+// out this program's own environment, so that a function gets no more than on AWS.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func (s *Service) environment(f *Function, instance, version string) []string {
@@ -393,9 +392,8 @@ func (s *Service) environment(f *Function, instance, version string) []string {
 	return env
 }
 
-// timeoutError and exitError are the payloads with which Lambda answers for a
-// function that no longer can. Their types are what the state machine's Retry
-// names.
+// timeoutError and exitError return Lambda's payloads for a function that can no
+// longer answer. The state machine's Retry names their types.
 func timeoutError(id string, after time.Duration) []byte {
 	return errorPayload("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", id, after.Seconds()))
 }
@@ -413,7 +411,7 @@ func errorPayload(kind, message string) []byte {
 	return payload
 }
 
-// lockedWriter lets the lines of many processes come out one after another.
+// lockedWriter keeps the lines of many processes apart.
 type lockedWriter struct {
 	mu  sync.Mutex
 	out io.Writer

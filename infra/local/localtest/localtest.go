@@ -1,5 +1,5 @@
-// Package localtest gives the local stack's tests what they share: the probe
-// function, and moto with a gateway in front of it.
+// Package localtest has what the local stack's tests share: the probe function, and
+// moto with a gateway in front of it.
 package localtest
 
 import (
@@ -22,13 +22,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// Region and AccountID are where the local stack believes to be.
+// Region and AccountID are those of the local stack.
 const (
 	Region    = "us-east-1"
 	AccountID = "123456789012"
 )
 
-// Root is the directory of go.mod.
+// Root returns the directory of go.mod.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -61,8 +61,8 @@ func BuildProbe(dir string) error {
 	return nil
 }
 
-// Stack is moto and a gateway in front of it, with the probe as the functions
-// "probe" (5 s) and "impatient" (1 s).
+// Stack is moto with a gateway in front of it. The probe runs as the functions
+// "probe" (timeout 5 s) and "impatient" (1 s).
 type Stack struct {
 	URL     string // of the gateway
 	Moto    *moto.Server
@@ -73,7 +73,7 @@ type Stack struct {
 	Dir string
 }
 
-// Start starts a stack; the caller stops it.
+// Start starts a stack. The caller must stop it.
 func Start() (_ *Stack, err error) {
 	s := &Stack{}
 	defer func() {
@@ -114,7 +114,7 @@ func Start() (_ *Stack, err error) {
 	return s, nil
 }
 
-// Stop ends all of it.
+// Stop ends the stack and removes its files.
 func (s *Stack) Stop() {
 	if s.server != nil {
 		s.server.Close()
@@ -131,8 +131,8 @@ func (s *Stack) Stop() {
 	os.RemoveAll(s.Dir)
 }
 
-// AWS is an SDK configuration that points at the stack and does not retry, so
-// that a test sees the first answer.
+// AWS returns an SDK configuration for the stack. It doesn't retry, so that a test
+// sees the first answer.
 func (s *Stack) AWS() aws.Config {
 	return aws.Config{
 		Region:           Region,

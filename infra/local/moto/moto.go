@@ -1,4 +1,4 @@
-// Package moto runs moto's server, the AWS that the local stack stands on.
+// Package moto runs moto's server, which plays AWS for the local stack.
 package moto
 
 import (
@@ -21,26 +21,26 @@ import (
 	"sso-elevator/infra/local/process"
 )
 
-// seed makes the ids that moto hands out the same on every fresh server, so
-// that the example policy can name accounts and groups.
+// seed makes every fresh server give out the same ids, so that the example policy
+// can name accounts and groups.
 const seed = "7"
 
-// startTimeout is how long a server may take until it answers: Python imports
-// some forty service models, a second or two on an idle machine.
+// startTimeout is how long a server may take until it answers. Python imports about
+// forty service models, which takes a second or two on an idle machine.
 const startTimeout = 60 * time.Second
 
-// venvVariable names the environment variable with the Python virtual
-// environment that holds moto; .venv beside go.mod where it is not set.
+// venvVariable is the environment variable with the Python virtual environment that
+// holds moto. The default is .venv beside go.mod.
 const venvVariable = "ELEVATOR_PYTHON_VENV"
 
-// Config says how a server is started.
+// Config has the options of a server.
 type Config struct {
-	// Root is the directory of go.mod, where .venv is looked for.
+	// Root is the directory of go.mod, which may hold .venv.
 	Root string
-	// GatewayPort is where moto finds Lambda and Step Functions when a state
-	// machine calls them.
+	// GatewayPort is where moto calls Lambda and Step Functions for a state
+	// machine.
 	GatewayPort int
-	// Log takes what the server prints.
+	// Log gets the server's output.
 	Log io.Writer
 }
 
@@ -50,7 +50,7 @@ type Server struct {
 	process *process.Process
 }
 
-// program is what runs moto_server.
+// program is the Python program that runs moto_server.
 //
 //go:embed server.py
 var program string
@@ -68,16 +68,16 @@ func Executable(root string) (string, error) {
 	return path, nil
 }
 
-// Start runs a fresh server on a free port of 127.0.0.1, with reproducible ids
-// and with its interpreter of state machines on. It returns when the server
-// answers. On an error, nothing is left running.
+// Start runs a fresh server on a free port of 127.0.0.1. Its ids are reproducible,
+// and it runs state machines. Start returns when the server answers. If it fails,
+// it leaves nothing running.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	executable, err := Executable(c.Root)
 	if err != nil {
 		return nil, err
 	}
-	// The server gets the socket, not a number: a port that is let go again may be
-	// somebody else's when the server wants it.
+	// The server gets the socket, not the number of a port: another program might
+	// take a free port before the server does.
 	socket, port, err := listen()
 	if err != nil {
 		return nil, fmt.Errorf("find a port for moto: %w", err)
@@ -104,10 +104,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-// environment is what the server gets to see of ours: no AWS settings of the
-// person at the keyboard, no proxies between moto and the gateway. The time
-// zone must be UTC: moto compares the Timestamp of a Wait, which is UTC, with
-// local time.
+// environment returns the server's environment: without this user's AWS settings,
+// and without proxies between moto and the gateway. The time zone must be UTC,
+// because moto compares the Timestamp of a Wait, in UTC, with local time.
 func environment(gatewayPort int) []string {
 	env := []string{"MOTO_PORT=" + strconv.Itoa(gatewayPort), "PYTHONUNBUFFERED=1", "TZ=UTC", "NO_PROXY=*"}
 	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR"} {
@@ -134,13 +133,13 @@ func EnableInterpreter(ctx context.Context, url string) error {
 	return nil
 }
 
-// Stop ends the server; it returns when it is gone, after 2 s at most.
+// Stop ends the server. It kills the server after 2 s, and returns when it is gone.
 func (s *Server) Stop() { s.process.Stop(2 * time.Second) }
 
-// PID is the server's process id.
+// PID returns the server's process id.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Done is closed when the server has ended.
+// Done returns a channel that is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 
 func (s *Server) waitUntilUp(ctx context.Context) error {
@@ -165,7 +164,7 @@ func (s *Server) waitUntilUp(ctx context.Context) error {
 	}
 }
 
-// client does not follow the environment's proxy settings: moto is local.
+// client ignores the environment's proxy settings, because moto is local.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 
 func post(ctx context.Context, url string, body []byte) error {
@@ -190,12 +189,12 @@ func listen() (socket *os.File, port int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer l.Close() // the file is a socket of its own, and stays open
+	defer l.Close() // the file is its own socket and stays open
 	socket, err = l.(*net.TCPListener).File()
 	return socket, l.Addr().(*net.TCPAddr).Port, err
 }
 
-// tail passes output on and keeps the end of it for an error message.
+// tail passes output on and keeps its end for an error message.
 type tail struct {
 	next io.Writer
 	mu   sync.Mutex

@@ -1,10 +1,10 @@
-"""Runs moto_server on a socket that it is handed, file descriptor 3, and spares
-it what it does again and again to no effect.
+"""Runs moto_server on an open socket, file descriptor 3, without work that it
+repeats needlessly.
 
-moto parses a state machine's definition at every start of an execution, makes a
-client of AWS for every task, and looks for each of the ten kinds of value of
-each attribute of a DynamoDB item under all the names that it could have in
-Python. That is half of its time. What it answers stays the same.
+moto parses a state machine's definition whenever an execution starts, and makes an
+AWS client for every task. For each attribute of a DynamoDB item it looks for ten
+kinds of value, each under all the names that it could have in Python. That takes
+half of its time. Its answers stay the same.
 """
 
 import functools
@@ -19,14 +19,14 @@ from werkzeug.serving import make_server
 
 
 def parse_once():
-    """Keep the syntax tree of a definition; what runs is made of it anew."""
+    """Keep the syntax tree of a definition. Each execution gets a new program."""
     parse = asl_parser.AmazonStateLanguageParser.parse
     trees = {}
 
     def remembered(definition):
         tree = trees.get(definition)
         if tree is None:
-            # The first time is moto's own, which reports what is wrong.
+            # moto itself parses the first time, and reports mistakes.
             program, trees[definition] = parse(definition)
             return program, trees[definition]
         return asl_parser.Preprocessor().visit(tree), tree
@@ -35,7 +35,7 @@ def parse_once():
 
 
 def connect_once():
-    """Keep the clients; they may be used by many threads."""
+    """Keep the clients. Many threads may use one."""
     make = boto_client.boto_client_for
     lock = threading.Lock()
     clients = {}
@@ -53,7 +53,7 @@ def connect_once():
 
 
 def look_once():
-    """An attribute's value is a dict with the one kind of value that it has."""
+    """Read an attribute's value directly: it is a dict with its only kind of value."""
     look = ResponseSerializer.get_value
 
     def direct(self, value, key, shape):
@@ -65,7 +65,7 @@ def look_once():
 
 
 def listen_on(fd):
-    """Serve on a socket that is open already."""
+    """Serve on a socket that is already open."""
 
     def serve(host, port, app, threaded, use_reloader, ssl_context, request_handler):
         make_server(host, port, app, threaded=threaded, request_handler=request_handler, fd=fd).serve_forever()

@@ -1,5 +1,5 @@
-// Package organization fills a fresh AWS with an example organization:
-// accounts, permission sets, people, groups.
+// Package organization fills a fresh AWS with an example organization: accounts,
+// permission sets, people, groups.
 package organization
 
 import (
@@ -15,20 +15,20 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Organization is what a seed file says; infra/local/demo/organization.yaml
-// documents its fields in its header.
+// Organization is the content of a seed file. The header of
+// infra/local/demo/organization.yaml documents its fields.
 type Organization struct {
 	Accounts       []Account       `yaml:"accounts"`
 	PermissionSets []PermissionSet `yaml:"permission_sets"`
 	People         []Person        `yaml:"people"`
 	Groups         []Group         `yaml:"groups"`
 	Assignments    []Assignment    `yaml:"assignments"`
-	// ManagementAccount is an account beside the others that manages the
-	// organization in place of the one in which everything runs.
+	// ManagementAccount is an additional account that manages the organization,
+	// instead of the account in which everything runs.
 	ManagementAccount *Account `yaml:"management_account"`
 }
 
-// Account is a member account. AWS gives it its id.
+// Account is a member account. AWS chooses its id.
 type Account struct {
 	Name  string `yaml:"name"`
 	Email string `yaml:"email"`
@@ -38,10 +38,10 @@ type Account struct {
 type PermissionSet struct {
 	Name            string `yaml:"name"`
 	Description     string `yaml:"description"`
-	SessionDuration string `yaml:"session_duration"` // ISO 8601, default PT1H; none: made without one
+	SessionDuration string `yaml:"session_duration"` // ISO 8601, default PT1H; none: created without one
 }
 
-// Person is somebody in Slack and, unless SlackOnly, in Identity Center.
+// Person is a person in Slack and, unless SlackOnly, in Identity Center.
 type Person struct {
 	Name      string `yaml:"name"`
 	Email     string `yaml:"email"`
@@ -49,29 +49,31 @@ type Person struct {
 	SlackID   string `yaml:"slack_id"`
 	SlackOnly bool   `yaml:"slack_only"`
 	NoSlack   bool   `yaml:"no_slack"`
-	// OutsideChannel: not a member of the channel that requests are posted to.
+	// OutsideChannel people are not members of the channel that requests are posted
+	// to.
 	OutsideChannel bool `yaml:"outside_channel"`
 	Guest          bool `yaml:"guest"`
 	Deleted        bool `yaml:"deleted"`
-	// Stranger: from another Slack workspace, seen through a shared channel.
+	// Stranger people are in another Slack workspace, and visible through a shared
+	// channel.
 	Stranger bool `yaml:"stranger"`
-	// EmailUnconfirmed: the person has not confirmed their email to Slack.
+	// EmailUnconfirmed people have not confirmed their email to Slack.
 	EmailUnconfirmed bool `yaml:"email_unconfirmed"`
-	// DirectoryEmail is the person's email in Identity Center where it is
-	// another one than in Slack.
+	// DirectoryEmail is the person's email in Identity Center if it differs from
+	// that in Slack.
 	DirectoryEmail string `yaml:"directory_email"`
 }
 
-// Group is a group of Identity Center; its members are people's emails.
+// Group is a group of Identity Center. Its members are people's emails.
 type Group struct {
 	Name        string   `yaml:"name"`
 	Description string   `yaml:"description"`
 	Members     []string `yaml:"members"`
-	// SCIM: an identity provider manages the group and its members.
+	// SCIM means that an identity provider manages the group and its members.
 	SCIM bool `yaml:"scim"`
 }
 
-// Assignment is access that somebody made by hand before.
+// Assignment is access that someone created by hand beforehand.
 type Assignment struct {
 	Account       string `yaml:"account"`
 	PermissionSet string `yaml:"permission_set"`
@@ -105,7 +107,7 @@ func Parse(raw []byte) (*Organization, error) {
 	return &o, nil
 }
 
-// slackID is what Slack's user ids look like.
+// slackID matches Slack's user ids.
 var slackID = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
 // check fills in defaults and reports all mistakes at once.

@@ -16,7 +16,7 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// IDs is what AWS called what was made, by name (people by their email).
+// IDs are AWS's ids of the organization, by name. People are named by their email.
 type IDs struct {
 	InstanceARN     string
 	IdentityStoreID string
@@ -26,20 +26,21 @@ type IDs struct {
 	Groups          map[string]string // name to group id
 	// SCIMGroups are the ids of the groups that an identity provider manages.
 	SCIMGroups []string `json:",omitempty"`
-	// ManagementAccount is the id of the one that the seed names; else empty.
+	// ManagementAccount is the id of the management account that the seed names, or
+	// empty.
 	ManagementAccount string `json:",omitempty"`
 }
 
-// noDuration is the session duration of a permission set that is made without
+// noDuration is the session duration of a permission set that is created without
 // one, as other tools do.
 const noDuration = "none"
 
 // assignmentTimeout is how long an assignment of the seed may take.
 const assignmentTimeout = 30 * time.Second
 
-// Seed makes what the organization has and AWS has not, one call after another
-// in the order of the file, so that a server with reproducible ids gives
-// everything the same id each time. What has the right name is left as it is.
+// Seed creates what AWS lacks of the organization. It makes one call after another
+// in the order of the file, so that a server with reproducible ids gives out the
+// same ids each time. It leaves existing objects with the right name unchanged.
 func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error) {
 	s := &seeder{
 		org:   organizations.NewFromConfig(config),
@@ -48,7 +49,7 @@ func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error)
 		ids:   IDs{Accounts: map[string]string{}, PermissionSets: map[string]string{}, People: map[string]string{}, Groups: map[string]string{}},
 	}
 	for _, step := range []func(context.Context, *Organization) error{
-		s.instance, s.accounts, s.permissionSets, s.groups, s.people, s.memberships, s.assignments, s.managementAccount,
+		s.findInstance, s.createAccounts, s.createPermissionSets, s.createGroups, s.createPeople, s.createMemberships, s.createAssignments, s.createManagementAccount,
 	} {
 		if err := step(ctx, o); err != nil {
 			return IDs{}, err
@@ -63,10 +64,10 @@ type seeder struct {
 	store *identitystore.Client
 	ids   IDs
 
-	present map[string]string // accounts that were there before, by name
+	existingAccounts map[string]string // by name, from before the seed
 }
 
-func (s *seeder) instance(ctx context.Context, _ *Organization) error {
+func (s *seeder) findInstance(ctx context.Context, _ *Organization) error {
 	out, err := s.admin.ListInstances(ctx, &ssoadmin.ListInstancesInput{})
 	if err != nil {
 		return fmt.Errorf("list instances of Identity Center: %w", err)
@@ -79,13 +80,13 @@ func (s *seeder) instance(ctx context.Context, _ *Organization) error {
 	return nil
 }
 
-func (s *seeder) accounts(ctx context.Context, o *Organization) error {
+func (s *seeder) createAccounts(ctx context.Context, o *Organization) error {
 	var exists *orgtypes.AlreadyInOrganizationException
 	_, err := s.org.CreateOrganization(ctx, &organizations.CreateOrganizationInput{FeatureSet: orgtypes.OrganizationFeatureSetAll})
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("create the organization: %w", err)
 	}
-	s.present = map[string]string{}
+	s.existingAccounts = map[string]string{}
 	pages := organizations.NewListAccountsPaginator(s.org, &organizations.ListAccountsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -93,11 +94,11 @@ func (s *seeder) accounts(ctx context.Context, o *Organization) error {
 			return fmt.Errorf("list accounts: %w", err)
 		}
 		for _, a := range page.Accounts {
-			s.present[aws.ToString(a.Name)] = aws.ToString(a.Id)
+			s.existingAccounts[aws.ToString(a.Name)] = aws.ToString(a.Id)
 		}
 	}
 	for _, a := range o.Accounts {
-		id, err := s.account(ctx, a)
+		id, err := s.createAccount(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -106,8 +107,8 @@ func (s *seeder) accounts(ctx context.Context, o *Organization) error {
 	return nil
 }
 
-func (s *seeder) account(ctx context.Context, a Account) (id string, err error) {
-	if id, ok := s.present[a.Name]; ok {
+func (s *seeder) createAccount(ctx context.Context, a Account) (id string, err error) {
+	if id, ok := s.existingAccounts[a.Name]; ok {
 		return id, nil
 	}
 	out, err := s.org.CreateAccount(ctx, &organizations.CreateAccountInput{AccountName: aws.String(a.Name), Email: aws.String(a.Email)})
@@ -117,16 +118,16 @@ func (s *seeder) account(ctx context.Context, a Account) (id string, err error) 
 	return aws.ToString(out.CreateAccountStatus.AccountId), nil
 }
 
-// managementAccount comes last, so that it changes nobody else's id.
-func (s *seeder) managementAccount(ctx context.Context, o *Organization) (err error) {
+// createManagementAccount must come last, so that it doesn't change other ids.
+func (s *seeder) createManagementAccount(ctx context.Context, o *Organization) (err error) {
 	if o.ManagementAccount == nil {
 		return nil
 	}
-	s.ids.ManagementAccount, err = s.account(ctx, *o.ManagementAccount)
+	s.ids.ManagementAccount, err = s.createAccount(ctx, *o.ManagementAccount)
 	return err
 }
 
-func (s *seeder) permissionSets(ctx context.Context, o *Organization) error {
+func (s *seeder) createPermissionSets(ctx context.Context, o *Organization) error {
 	present := map[string]string{}
 	pages := ssoadmin.NewListPermissionSetsPaginator(s.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: &s.ids.InstanceARN})
 	for pages.HasMorePages() {
@@ -160,7 +161,7 @@ func (s *seeder) permissionSets(ctx context.Context, o *Organization) error {
 	return nil
 }
 
-func (s *seeder) groups(ctx context.Context, o *Organization) error {
+func (s *seeder) createGroups(ctx context.Context, o *Organization) error {
 	present := map[string]string{}
 	pages := identitystore.NewListGroupsPaginator(s.store, &identitystore.ListGroupsInput{IdentityStoreId: &s.ids.IdentityStoreID})
 	for pages.HasMorePages() {
@@ -189,7 +190,7 @@ func (s *seeder) groups(ctx context.Context, o *Organization) error {
 	return nil
 }
 
-func (s *seeder) people(ctx context.Context, o *Organization) error {
+func (s *seeder) createPeople(ctx context.Context, o *Organization) error {
 	present := map[string]string{}
 	pages := identitystore.NewListUsersPaginator(s.store, &identitystore.ListUsersInput{IdentityStoreId: &s.ids.IdentityStoreID})
 	for pages.HasMorePages() {
@@ -234,7 +235,7 @@ func (p Person) directoryEmail() string {
 	return p.Email
 }
 
-func (s *seeder) memberships(ctx context.Context, o *Organization) error {
+func (s *seeder) createMemberships(ctx context.Context, o *Organization) error {
 	var exists *identitytypes.ConflictException
 	for _, g := range o.Groups {
 		for _, m := range g.Members {
@@ -250,7 +251,7 @@ func (s *seeder) memberships(ctx context.Context, o *Organization) error {
 	return nil
 }
 
-func (s *seeder) assignments(ctx context.Context, o *Organization) error {
+func (s *seeder) createAssignments(ctx context.Context, o *Organization) error {
 	for _, a := range o.Assignments {
 		out, err := s.admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
 			InstanceArn: &s.ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
@@ -259,7 +260,7 @@ func (s *seeder) assignments(ctx context.Context, o *Organization) error {
 			PrincipalId:      aws.String(s.ids.People[a.Person]),
 		})
 		if err == nil {
-			err = s.settled(ctx, out.AccountAssignmentCreationStatus)
+			err = s.waitUntilSettled(ctx, out.AccountAssignmentCreationStatus)
 		}
 		if err != nil {
 			return fmt.Errorf("assign %s in %s to %s: %w", a.PermissionSet, a.Account, a.Person, err)
@@ -268,8 +269,8 @@ func (s *seeder) assignments(ctx context.Context, o *Organization) error {
 	return nil
 }
 
-// settled waits until a creation has succeeded.
-func (s *seeder) settled(ctx context.Context, status *ssotypes.AccountAssignmentOperationStatus) error {
+// waitUntilSettled waits until a creation has succeeded.
+func (s *seeder) waitUntilSettled(ctx context.Context, status *ssotypes.AccountAssignmentOperationStatus) error {
 	ctx, cancel := context.WithTimeout(ctx, assignmentTimeout)
 	defer cancel()
 	for {

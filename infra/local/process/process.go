@@ -1,5 +1,5 @@
-// Package process starts the programs that the local stack consists of, and
-// makes sure that none of them outlives it.
+// Package process starts the programs of the local stack, and ensures that none of
+// them outlives it.
 package process
 
 import (
@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// Process is a running program in a process group of its own. The kernel kills
-// the program when this process dies, however it dies; what the program itself
-// started is reached through the group, by Stop.
+// Process is a running program in its own process group. The kernel kills the
+// program when this process dies for any reason. Stop reaches the program's own
+// children through the group.
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error // of Wait; readable once done is closed
 }
 
-// Start runs cmd. Its SysProcAttr is set here; all else is the caller's.
+// Start runs cmd. It sets cmd's SysProcAttr and WaitDelay. The caller sets the
+// rest.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	// A child that closes its output late would keep Wait from returning
-	// after the program itself is gone.
+	// A child that closes its output late would keep Wait from returning after the
+	// program itself is gone.
 	cmd.WaitDelay = time.Second
 	if err := startOnLastingThread(cmd); err != nil {
 		return nil, err
@@ -37,21 +38,21 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// PID is the program's process id, which is its group's id too.
+// PID returns the program's process id, which is also its group's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Done is closed when the program has ended.
+// Done returns a channel that is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err is how the program ended: nil, or an *exec.ExitError as a rule. It waits
+// Err returns how the program ended: nil, or usually an *exec.ExitError. It waits
 // for the end.
 func (p *Process) Err() error {
 	<-p.done
 	return p.err
 }
 
-// Stop asks the whole group to end (SIGTERM) and kills it after grace. It
-// returns when the program is gone.
+// Stop asks the whole group to end (SIGTERM), and kills it after grace. It returns
+// when the program is gone.
 func (p *Process) Stop(grace time.Duration) {
 	p.signal(syscall.SIGTERM)
 	timer := time.NewTimer(grace)
@@ -63,22 +64,22 @@ func (p *Process) Stop(grace time.Duration) {
 	p.Kill()
 }
 
-// Kill ends the whole group at once and returns when the program is gone.
+// Kill ends the whole group at once, and returns when the program is gone.
 func (p *Process) Kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
 func (p *Process) signal(s syscall.Signal) {
-	// ESRCH: the group is gone already, which is what is wanted.
+	// ESRCH means that the group is already gone, as wanted.
 	if err := syscall.Kill(-p.PID(), s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		_ = p.cmd.Process.Signal(s)
 	}
 }
 
-// The kernel sends Pdeathsig when the *thread* that started the child ends,
-// and Go ends threads as it likes. All children are therefore started from one
-// goroutine that keeps its thread for good.
+// The kernel sends Pdeathsig when the *thread* that started the child ends, and Go
+// may end threads at any time. So one goroutine, which never gives up its thread,
+// starts all children.
 var (
 	spawnerOnce sync.Once
 	spawnerWork chan func()

@@ -10,33 +10,33 @@ import (
 	"time"
 )
 
-// attribute is a word of an input that EventBridge Scheduler replaces.
+// contextAttribute matches a part of an input that EventBridge Scheduler replaces.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
-var attribute = regexp.MustCompile(`<aws\.scheduler\.[^>]*>`)
+var contextAttribute = regexp.MustCompile(`<aws\.scheduler\.[^>]*>`)
 
-// input is the schedule's input for the invocation that was due at a time.
+// input returns the schedule's input for the invocation that is due at a time.
 func (s Schedule) input(due time.Time) string {
 	return strings.NewReplacer(
 		"<aws.scheduler.schedule-arn>", s.ARN,
 		"<aws.scheduler.scheduled-time>", due.UTC().Format("2006-01-02T15:04:05Z"),
 		"<aws.scheduler.execution-id>", executionID(),
-		"<aws.scheduler.attempt-number>", "1", // nothing is repeated here
+		"<aws.scheduler.attempt-number>", "1", // there are no retries here
 	).Replace(s.Input)
 }
 
-// executionID is an id as EventBridge Scheduler makes them, one for each
-// invocation: 16 letters and digits.
+// executionID returns an id like EventBridge Scheduler's, one for each invocation:
+// 16 letters and digits.
 func executionID() string {
 	var b [8]byte
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
 
-// CheckInput reports an input that would not be JSON, or that has a context
-// attribute that is not known.
+// CheckInput returns an error if the input is not JSON, or has an unknown context
+// attribute.
 func (s Schedule) CheckInput() error {
 	input := s.input(time.Time{})
-	if unknown := attribute.FindString(input); unknown != "" {
+	if unknown := contextAttribute.FindString(input); unknown != "" {
 		return fmt.Errorf("the local stack does not know the context attribute %s", unknown)
 	}
 	if !json.Valid([]byte(input)) {

@@ -1,5 +1,5 @@
 // Package schedule plays EventBridge Scheduler: it invokes functions and starts
-// executions at the times that a template's schedules name.
+// executions at the times of a template's schedules.
 package schedule
 
 import (
@@ -18,10 +18,10 @@ type Schedule struct {
 	Name       string
 	ARN        string
 	Expression schedule.Expression
-	Function   string // name; empty where an execution is started
+	Function   string // name; empty if the schedule starts an execution
 	Qualifier  string // version or alias; may be empty
-	Machine    string // ARN of a state machine; empty where a function is invoked
-	Input      string // JSON, with context attributes in it
+	Machine    string // ARN of a state machine; empty if the schedule invokes a function
+	Input      string // JSON, may have context attributes
 }
 
 // Functions runs functions.
@@ -47,11 +47,10 @@ type Player struct {
 	Say        func(format string, args ...any)
 }
 
-// Start plays each schedule until ctx ends: at the times of its expression, and
-// one with a rate also at once, as EventBridge Scheduler does where a rate has
-// no start date. It does so whether or not what came before has ended, and does
-// not wait for anything. What fails is logged, and not repeated before the
-// schedule's next time.
+// Start plays each schedule at its times until ctx ends. It plays a schedule with a
+// rate also at once, as EventBridge Scheduler does if the rate has no start date.
+// It starts each run even if the one before has not ended, and waits for none. A
+// failed run is logged, and not retried before the schedule's next time.
 func (p *Player) Start(ctx context.Context, schedules []Schedule) {
 	for _, s := range schedules {
 		go p.play(ctx, s)
@@ -66,18 +65,18 @@ func (p *Player) play(ctx context.Context, s Schedule) {
 	for ok && p.wait(ctx, due) {
 		go p.run(ctx, s, due)
 		due, ok = s.Expression.Next(due)
-		// Times that passed while this machine slept are not made up for.
+		// Times that passed while this machine slept are skipped.
 		for now := p.Now(); ok && due.Before(now); {
 			due, ok = s.Expression.Next(due)
 		}
 	}
 }
 
-// glance is how often the clock is looked at again while a time is far off: a
-// timer stands still while the machine sleeps, the clock does not.
-const glance = 10 * time.Second
+// clockInterval is how often wait checks the clock while the time is far off. A
+// timer stops while the machine sleeps; the clock does not.
+const clockInterval = 10 * time.Second
 
-// wait returns at the given time; false if ctx ends before.
+// wait waits until the given time. It returns false if ctx ends before.
 func (p *Player) wait(ctx context.Context, until time.Time) bool {
 	for {
 		left := until.Sub(p.Now())
@@ -85,7 +84,7 @@ func (p *Player) wait(ctx context.Context, until time.Time) bool {
 			return ctx.Err() == nil
 		}
 		select {
-		case <-time.After(min(left, glance)):
+		case <-time.After(min(left, clockInterval)):
 		case <-ctx.Done():
 			return false
 		}
@@ -95,7 +94,7 @@ func (p *Player) wait(ctx context.Context, until time.Time) bool {
 func (p *Player) run(ctx context.Context, s Schedule, due time.Time) {
 	input := s.input(due)
 	if s.Machine != "" {
-		// Without a name: the execution's is not the schedule's to choose.
+		// The execution has no name, because a schedule can't choose one.
 		_, err := p.Executions.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(s.Machine), Input: aws.String(input)})
 		if err != nil && ctx.Err() == nil {
 			p.Say("schedule %s: %v", s.Name, err)

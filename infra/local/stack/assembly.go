@@ -1,6 +1,6 @@
-// Package stack deploys what `cdk synth` produced to the local stack: it reads
-// the cloud assembly, resolves the template, and creates its resources through
-// the services' own APIs. What it does not understand is an error.
+// Package stack deploys the output of `cdk synth` to the local stack. It reads the
+// cloud assembly, resolves the template, and creates its resources through the
+// services' own APIs. Anything that it doesn't understand is an error.
 package stack
 
 import (
@@ -18,18 +18,18 @@ type Assembly struct {
 	StackName string
 	Template  Template
 	Assets    []Asset
-	// Bootstrap is what `cdk bootstrap` has to have done before; nil where the
-	// stack does not ask for it.
+	// Bootstrap is what the stack needs from `cdk bootstrap`, or nil if it needs
+	// nothing.
 	Bootstrap *Bootstrap
 }
 
-// Bootstrap is the SSM parameter that says that an account is bootstrapped.
+// Bootstrap is the SSM parameter that marks an account as bootstrapped.
 type Bootstrap struct {
 	Parameter string
-	Version   int // the least that the stack needs
+	Version   int // the lowest that the stack accepts
 }
 
-// Template is a CloudFormation template, as far as it is looked at.
+// Template has the parts of a CloudFormation template that this package reads.
 type Template struct {
 	Parameters map[string]struct {
 		Type    string
@@ -57,7 +57,7 @@ type Resource struct {
 type Asset struct {
 	Path      string // absolute
 	Packaging string // file or zip
-	Bucket    string // with ${AWS::…} in it
+	Bucket    string // may contain ${AWS::…}
 	Key       string
 }
 

@@ -29,12 +29,11 @@ type Target struct {
 	AWS       aws.Config // of the gateway
 	Region    string
 	AccountID string
-	// APIURL is where the gateway serves the HTTP API, without a slash at the
-	// end.
+	// APIURL is the gateway's URL of the HTTP API, without a slash at the end.
 	APIURL string
 }
 
-// Deployed is what came of a template.
+// Deployed is the result of deploying a template.
 type Deployed struct {
 	Functions     []lambda.Function // for the caller to run
 	Routes        []gateway.Route
@@ -42,15 +41,15 @@ type Deployed struct {
 	Schedules     []schedule.Schedule
 	Outputs       map[string]string       // resolved
 	Roles         map[string][]iam.Policy // by the role's name
-	PartitionKeys map[string]string       // of the tables, by their names
+	PartitionKeys map[string]string       // of the tables, by table name
 	StackID       string
-	Resources     []gateway.Resource // in the order in which they were made
+	Resources     []gateway.Resource // in the order of their creation
 	// BucketPolicies are the policies of the buckets, by the bucket's name.
 	BucketPolicies map[string][]iam.Policy
 }
 
-// Function is the deployed function whose name ends in the given name, with a
-// hyphen before it.
+// Function returns the deployed function whose name ends in a hyphen and the given
+// name.
 func (d Deployed) Function(name string) (lambda.Function, bool) {
 	for _, f := range d.Functions {
 		if strings.HasSuffix(f.Name, "-"+name) {
@@ -60,8 +59,8 @@ func (d Deployed) Function(name string) (lambda.Function, bool) {
 	return lambda.Function{}, false
 }
 
-// Deploy uploads the files of the assembly and creates its resources. Tables,
-// buckets, topics and machines that exist under their names are used again.
+// Deploy uploads the assembly's files and creates its resources. It reuses existing
+// tables, buckets, topics and machines with the same names.
 func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) {
 	d := &deployer{
 		assembly: a, target: target, stack: a.StackName,
@@ -86,7 +85,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 	if d.resolver, err = newResolver(a.Template, pseudo); err != nil {
 		return Deployed{}, err
 	}
-	if err := d.understandsAll(); err != nil {
+	if err := d.checkTypes(); err != nil {
 		return Deployed{}, err
 	}
 	if err := d.bootstrap(ctx); err != nil {
@@ -95,7 +94,7 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 	if err := d.uploadFiles(ctx); err != nil {
 		return Deployed{}, err
 	}
-	names, err := order(a.Template)
+	names, err := sortResources(a.Template)
 	if err != nil {
 		return Deployed{}, fmt.Errorf("sort the template's resources: %w", err)
 	}
@@ -104,8 +103,8 @@ func (a *Assembly) Deploy(ctx context.Context, target Target) (Deployed, error) 
 		if err := d.create(ctx, name); err != nil {
 			return Deployed{}, fmt.Errorf("%s (%s): %w", name, kind, err)
 		}
-		if made, ok := d.resolver.resources[name]; ok {
-			d.made = append(d.made, gateway.Resource{LogicalID: name, PhysicalID: made.ref, Type: kind})
+		if values, ok := d.resolver.resources[name]; ok {
+			d.created = append(d.created, gateway.Resource{LogicalID: name, PhysicalID: values.ref, Type: kind})
 		}
 	}
 	return d.result()
@@ -132,13 +131,12 @@ type deployer struct {
 	roles          map[string][]iam.Policy // by name
 	uses           []use
 	partitionKeys  map[string]string // by table
-	made           []gateway.Resource
+	created        []gateway.Resource
 	bucketPolicies map[string][]iam.Policy // by bucket
 }
 
-// understandsAll reports every resource of an unknown kind, before anything is
-// made.
-func (d *deployer) understandsAll() error {
+// checkTypes reports every resource of an unknown type, before anything is created.
+func (d *deployer) checkTypes() error {
 	var unknown []string
 	for name, r := range d.assembly.Template.Resources {
 		if _, emulated := kinds[r.Type]; !emulated && !withoutEffect[r.Type] {
@@ -155,7 +153,7 @@ func (d *deployer) understandsAll() error {
 func (d *deployer) create(ctx context.Context, name string) error {
 	r := d.assembly.Template.Resources[name]
 	if r.Condition != "" {
-		yes, err := d.resolver.named(r.Condition)
+		yes, err := d.resolver.evaluateNamed(r.Condition)
 		if err != nil || !yes {
 			return err
 		}
@@ -167,7 +165,7 @@ func (d *deployer) create(ctx context.Context, name string) error {
 	properties, _ := value.(map[string]any)
 	make, emulated := kinds[r.Type]
 	if !emulated {
-		make = (*deployer).nothing
+		make = (*deployer).createWithoutEffect
 	}
 	resource, err := make(d, ctx, name, properties)
 	if err != nil {
@@ -177,8 +175,8 @@ func (d *deployer) create(ctx context.Context, name string) error {
 	return nil
 }
 
-// bootstrap says that the account is bootstrapped, as far as anything here needs
-// it: the buckets of the assets are made when files go into them.
+// bootstrap sets the parameter that marks the account as bootstrapped. Nothing here
+// needs more: buckets for assets are created when files are uploaded.
 func (d *deployer) bootstrap(ctx context.Context) error {
 	b := d.assembly.Bootstrap
 	if b == nil {
@@ -193,8 +191,8 @@ func (d *deployer) bootstrap(ctx context.Context) error {
 	return nil
 }
 
-// uploadFiles puts the assets that are single files where the template says
-// they are. Directories are the functions' code, which runs where it lies.
+// uploadFiles uploads the assets that are single files to the places that the
+// template names. Directories are the functions' code, and run where they are.
 func (d *deployer) uploadFiles(ctx context.Context) error {
 	for _, asset := range d.assembly.Assets {
 		if asset.Packaging != "file" {
@@ -226,7 +224,7 @@ func (d *deployer) assetBucket(asset Asset) (string, error) {
 	return bucket.(string), nil
 }
 
-// codeDir is the directory that was uploaded as the given object.
+// codeDir returns the directory that was uploaded as the given object.
 func (d *deployer) codeDir(bucket, key string) (string, error) {
 	for _, asset := range d.assembly.Assets {
 		name, err := d.assetBucket(asset)
@@ -249,8 +247,8 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 }
 
 func (d *deployer) result() (Deployed, error) {
-	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.made}
-	if err := d.rolesSuffice(); err != nil {
+	out := Deployed{Routes: d.routes, StateMachines: d.stateMachines, Schedules: d.schedules, Outputs: map[string]string{}, Roles: d.roles, PartitionKeys: d.partitionKeys, BucketPolicies: d.bucketPolicies, StackID: d.resolver.pseudo["AWS::StackId"], Resources: d.created}
+	if err := d.checkRoles(); err != nil {
 		return Deployed{}, err
 	}
 	for _, f := range d.functions {
@@ -260,7 +258,7 @@ func (d *deployer) result() (Deployed, error) {
 	var failed error
 	for name, o := range d.assembly.Template.Outputs {
 		if o.Condition != "" {
-			if yes, err := d.resolver.named(o.Condition); err != nil || !yes {
+			if yes, err := d.resolver.evaluateNamed(o.Condition); err != nil || !yes {
 				failed = errors.Join(failed, err)
 				continue
 			}

@@ -22,33 +22,33 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// kinds makes the resources that the local stack needs.
-var kinds = map[string]func(*deployer, context.Context, string, map[string]any) (created, error){
-	"AWS::ApiGatewayV2::Api":           (*deployer).api,
-	"AWS::ApiGatewayV2::Integration":   (*deployer).integration,
-	"AWS::ApiGatewayV2::Route":         (*deployer).route,
-	"AWS::ApiGatewayV2::Stage":         (*deployer).stage,
-	"AWS::DynamoDB::Table":             (*deployer).table,
-	"AWS::Events::Rule":                (*deployer).eventRule,
-	"AWS::IAM::Policy":                 (*deployer).policy,
-	"AWS::IAM::Role":                   (*deployer).role,
-	"AWS::Lambda::Alias":               (*deployer).alias,
-	"AWS::Lambda::Function":            (*deployer).function,
-	"AWS::Lambda::Url":                 (*deployer).functionURL,
-	"AWS::Lambda::Version":             (*deployer).version,
-	"AWS::S3::Bucket":                  (*deployer).bucket,
-	"AWS::S3::BucketPolicy":            (*deployer).bucketPolicy,
-	"AWS::SNS::Topic":                  (*deployer).topic,
-	"AWS::Scheduler::Schedule":         (*deployer).schedule,
-	"AWS::SSM::Parameter":              (*deployer).parameter,
-	"AWS::StepFunctions::StateMachine": (*deployer).stateMachine,
+// kinds are the functions that create each type of resource.
+var kinds = map[string]func(*deployer, context.Context, string, map[string]any) (returnValues, error){
+	"AWS::ApiGatewayV2::Api":           (*deployer).createAPI,
+	"AWS::ApiGatewayV2::Integration":   (*deployer).createIntegration,
+	"AWS::ApiGatewayV2::Route":         (*deployer).createRoute,
+	"AWS::ApiGatewayV2::Stage":         (*deployer).createStage,
+	"AWS::DynamoDB::Table":             (*deployer).createTable,
+	"AWS::Events::Rule":                (*deployer).createEventRule,
+	"AWS::IAM::Policy":                 (*deployer).createPolicy,
+	"AWS::IAM::Role":                   (*deployer).createRole,
+	"AWS::Lambda::Alias":               (*deployer).createAlias,
+	"AWS::Lambda::Function":            (*deployer).createFunction,
+	"AWS::Lambda::Url":                 (*deployer).createFunctionURL,
+	"AWS::Lambda::Version":             (*deployer).createVersion,
+	"AWS::S3::Bucket":                  (*deployer).createBucket,
+	"AWS::S3::BucketPolicy":            (*deployer).createBucketPolicy,
+	"AWS::SNS::Topic":                  (*deployer).createTopic,
+	"AWS::Scheduler::Schedule":         (*deployer).createSchedule,
+	"AWS::SSM::Parameter":              (*deployer).createParameter,
+	"AWS::StepFunctions::StateMachine": (*deployer).createStateMachine,
 }
 
-// withoutEffect are the kinds that change nothing on this machine: nothing is
-// billed or alarmed, policies of topics and queues let everybody in, and logs go
-// to standard error. What fails is logged, so that there are no dead letters. The
-// audit records are shown on the page and lie in the bucket as they are; Athena
-// and Glue's catalog, which would make a table of them, run no queries here.
+// withoutEffect are the types of resources that change nothing on this machine.
+// Nothing is billed or raises an alarm, topics and queues are open to everybody,
+// and logs go to standard error. Failures are logged, so there are no dead letters.
+// The page shows the audit records, and the bucket holds them unchanged. Athena and
+// Glue's catalog would make a table of them, but run no queries here.
 var withoutEffect = map[string]bool{
 	"AWS::Athena::NamedQuery":         true,
 	"AWS::Athena::WorkGroup":          true,
@@ -72,8 +72,9 @@ var withoutEffect = map[string]bool{
 	"AWS::SNS::TopicPolicy":           true,
 }
 
-// nothing stands for a resource without effect; others may still refer to it.
-func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (created, error) {
+// createWithoutEffect returns the values of a resource without effect, because
+// other resources may refer to it.
+func (d *deployer) createWithoutEffect(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	resourceType := d.assembly.Template.Resources[id].Type
 	name := d.name(id, p, "AlarmName", "LogGroupName", "DashboardName", "AliasName", "QueueName", "Name")
 	service := strings.ToLower(strings.Split(resourceType, "::")[1])
@@ -81,15 +82,15 @@ func (d *deployer) nothing(_ context.Context, id string, p map[string]any) (crea
 	switch resourceType {
 	case "AWS::SQS::Queue":
 		attrs := map[string]string{"Arn": arn, "QueueName": name}
-		return created{ref: fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", d.target.Region, d.target.AccountID, name), attrs: attrs}, nil
+		return returnValues{ref: fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", d.target.Region, d.target.AccountID, name), attrs: attrs}, nil
 	case "AWS::Logs::LogGroup":
 		arn = fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", d.target.Region, d.target.AccountID, name)
 	}
-	return created{ref: name, attrs: map[string]string{"Arn": arn}}, nil
+	return returnValues{ref: name, attrs: map[string]string{"Arn": arn}}, nil
 }
 
-// name is the first of the named properties, or one made as CloudFormation
-// makes them: from stack and logical id.
+// name returns the first of the named properties. If none is set, it makes a name
+// from stack and logical id, as CloudFormation does.
 func (d *deployer) name(id string, p map[string]any, properties ...string) string {
 	for _, property := range properties {
 		if s, ok := p[property].(string); ok {
@@ -99,29 +100,30 @@ func (d *deployer) name(id string, p map[string]any, properties ...string) strin
 	return d.stack + "-" + id
 }
 
-func (d *deployer) bucket(ctx context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createBucket(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	name := strings.ToLower(d.name(id, p, "BucketName"))
 	if err := d.ensureBucket(ctx, name); err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
-	return created{ref: name, attrs: map[string]string{
+	return returnValues{ref: name, attrs: map[string]string{
 		"Arn": "arn:aws:s3:::" + name, "DomainName": name + ".s3.amazonaws.com", "RegionalDomainName": name + ".s3." + d.target.Region + ".amazonaws.com",
 	}}, nil
 }
 
-// bucketPolicy keeps the policy for the gateway to enforce: moto does not.
-func (d *deployer) bucketPolicy(_ context.Context, id string, p map[string]any) (created, error) {
+// createBucketPolicy keeps the policy for the gateway, because moto doesn't enforce
+// it.
+func (d *deployer) createBucketPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	raw, err := json.Marshal(p["PolicyDocument"])
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	policy, err := iam.ParseBucketPolicy(raw)
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	bucket := fmt.Sprint(p["Bucket"])
 	d.bucketPolicies[bucket] = append(d.bucketPolicies[bucket], policy)
-	return created{ref: id, attrs: map[string]string{}}, nil
+	return returnValues{ref: id, attrs: map[string]string{}}, nil
 }
 
 func (d *deployer) ensureBucket(ctx context.Context, name string) error {
@@ -132,24 +134,24 @@ func (d *deployer) ensureBucket(ctx context.Context, name string) error {
 	return nil
 }
 
-func (d *deployer) topic(ctx context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createTopic(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	out, err := d.sns.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(d.name(id, p, "TopicName"))})
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	arn := aws.ToString(out.TopicArn)
-	return created{ref: arn, attrs: map[string]string{"TopicArn": arn, "TopicName": arn[strings.LastIndexByte(arn, ':')+1:]}}, nil
+	return returnValues{ref: arn, attrs: map[string]string{"TopicArn": arn, "TopicName": arn[strings.LastIndexByte(arn, ':')+1:]}}, nil
 }
 
-func (d *deployer) parameter(ctx context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createParameter(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	name := d.name(id, p, "Name")
 	value, _ := p["Value"].(string)
 	kind, _ := p["Type"].(string)
 	_, err := d.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String(name), Value: aws.String(value), Type: ssmtypes.ParameterType(kind), Overwrite: aws.Bool(true)})
-	return created{ref: name, attrs: map[string]string{"Value": value, "Type": kind}}, err
+	return returnValues{ref: name, attrs: map[string]string{"Value": value, "Type": kind}}, err
 }
 
-func (d *deployer) function(_ context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createFunction(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		Code          struct{ S3Bucket, S3Key string }
 		Handler       string
@@ -162,28 +164,28 @@ func (d *deployer) function(_ context.Context, id string, p map[string]any) (cre
 	}
 	in.MemorySize, in.Timeout = 128, 3 // CloudFormation's defaults
 	if err := decode(p, &in); err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	if in.Code.S3Key == "" {
-		return created{}, errors.New("the local stack runs code that is an asset, and this is none")
+		return returnValues{}, errors.New("the local stack runs code that is an asset, and this is none")
 	}
 	dir, err := d.codeDir(in.Code.S3Bucket, in.Code.S3Key)
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	name := d.name(id, p, "FunctionName")
 	d.functions[name] = &lambda.Function{
 		Name: name, Dir: dir, Handler: in.Handler, Environment: in.Environment.Variables, Role: roleName(in.Role),
 		Timeout: time.Duration(in.Timeout) * time.Second, MemoryMB: in.MemorySize, Aliases: map[string]string{},
 	}
-	return created{ref: name, attrs: map[string]string{"Arn": d.functionARN(name)}}, nil
+	return returnValues{ref: name, attrs: map[string]string{"Arn": d.functionARN(name)}}, nil
 }
 
 func (d *deployer) functionARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", d.target.Region, d.target.AccountID, name)
 }
 
-// functionOf is the function that a property names, by name or ARN.
+// functionOf returns the function that a property names, by name or ARN.
 func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
 	name, _ := p["FunctionName"].(string)
 	f, ok := d.functions[functionName(name)]
@@ -193,7 +195,7 @@ func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
 	return f, nil
 }
 
-// functionName is the name in a function's name or unqualified ARN.
+// functionName returns the name in a function's name or unqualified ARN.
 func functionName(nameOrARN string) string {
 	if _, name, found := strings.Cut(nameOrARN, ":function:"); found {
 		return name
@@ -201,62 +203,62 @@ func functionName(nameOrARN string) string {
 	return nameOrARN
 }
 
-func (d *deployer) version(_ context.Context, _ string, p map[string]any) (created, error) {
+func (d *deployer) createVersion(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	f, err := d.functionOf(p)
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	number := fmt.Sprint(len(f.Versions) + 1)
 	f.Versions = append(f.Versions, number)
 	arn := d.functionARN(f.Name) + ":" + number
-	return created{ref: arn, attrs: map[string]string{"Version": number, "FunctionArn": arn}}, nil
+	return returnValues{ref: arn, attrs: map[string]string{"Version": number, "FunctionArn": arn}}, nil
 }
 
-func (d *deployer) alias(_ context.Context, _ string, p map[string]any) (created, error) {
+func (d *deployer) createAlias(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	f, err := d.functionOf(p)
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	name, _ := p["Name"].(string)
 	version, _ := p["FunctionVersion"].(string)
 	if name == "" || version == "" {
-		return created{}, errors.New("an alias needs a name and a version")
+		return returnValues{}, errors.New("an alias needs a name and a version")
 	}
 	f.Aliases[name] = version
 	arn := d.functionARN(f.Name) + ":" + name
-	return created{ref: arn, attrs: map[string]string{"AliasArn": arn}}, nil
+	return returnValues{ref: arn, attrs: map[string]string{"AliasArn": arn}}, nil
 }
 
-// functionURL serves a function's own URL beside the HTTP API's routes: POST
-// alone, which is all that Slack does, and without IAM's authorization, which
-// nobody here could sign for.
-func (d *deployer) functionURL(_ context.Context, _ string, p map[string]any) (created, error) {
+// createFunctionURL serves a function's own URL beside the HTTP API's routes. It
+// serves only POST, which is all that Slack uses. It doesn't support IAM's
+// authorization, because no caller here could sign.
+func (d *deployer) createFunctionURL(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	if kind, _ := p["AuthType"].(string); kind != "NONE" {
-		return created{}, fmt.Errorf("the local stack serves functions' URLs without authorization only, not with %q", kind)
+		return returnValues{}, fmt.Errorf("the local stack serves functions' URLs without authorization only, not with %q", kind)
 	}
 	arn, _ := p["TargetFunctionArn"].(string)
 	_, name, _ := strings.Cut(arn, ":function:")
 	qualifier, _ := p["Qualifier"].(string)
 	if name, aliased, found := strings.Cut(name, ":"); found {
-		return d.urlOf(name, aliased)
+		return d.addFunctionURL(name, aliased)
 	}
-	return d.urlOf(name, qualifier)
+	return d.addFunctionURL(name, qualifier)
 }
 
-func (d *deployer) urlOf(name, qualifier string) (created, error) {
+func (d *deployer) addFunctionURL(name, qualifier string) (returnValues, error) {
 	if d.functions[name] == nil {
-		return created{}, fmt.Errorf("no function is called %q", name)
+		return returnValues{}, fmt.Errorf("no function is called %q", name)
 	}
 	path := "/function-url/" + name + "/"
 	d.routes = append(d.routes, gateway.Route{Method: "POST", Path: path, Function: name, Qualifier: qualifier})
 	arn := d.functionARN(name)
-	return created{ref: arn, attrs: map[string]string{"FunctionArn": arn, "FunctionUrl": d.target.APIURL + path}}, nil
+	return returnValues{ref: arn, attrs: map[string]string{"FunctionArn": arn, "FunctionUrl": d.target.APIURL + path}}, nil
 }
 
-func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createStateMachine(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	definition, ok := p["DefinitionString"].(string)
 	if !ok {
-		return created{}, errors.New("the local stack takes a definition from DefinitionString only")
+		return returnValues{}, errors.New("the local stack takes a definition from DefinitionString only")
 	}
 	if substitutions, _ := p["DefinitionSubstitutions"].(map[string]any); len(substitutions) > 0 {
 		for name, value := range substitutions {
@@ -277,63 +279,62 @@ func (d *deployer) stateMachine(ctx context.Context, id string, p map[string]any
 		})
 	}
 	if err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	d.stateMachines = append(d.stateMachines, arn)
-	if err := d.usedByMachine(arn, role, definition); err != nil {
-		return created{}, err
+	if err := d.noteMachineUses(arn, role, definition); err != nil {
+		return returnValues{}, err
 	}
-	return created{ref: arn, attrs: map[string]string{"Arn": arn, "Name": name}}, nil
+	return returnValues{ref: arn, attrs: map[string]string{"Arn": arn, "Name": name}}, nil
 }
 
-func (d *deployer) api(_ context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createAPI(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if kind, _ := p["ProtocolType"].(string); kind != "HTTP" {
-		return created{}, fmt.Errorf("the local stack serves HTTP APIs only, not %q", kind)
+		return returnValues{}, fmt.Errorf("the local stack serves HTTP APIs only, not %q", kind)
 	}
-	return created{ref: id, attrs: map[string]string{"ApiId": id, "ApiEndpoint": d.target.APIURL}}, nil
+	return returnValues{ref: id, attrs: map[string]string{"ApiId": id, "ApiEndpoint": d.target.APIURL}}, nil
 }
 
-func (d *deployer) integration(_ context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createIntegration(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	kind, _ := p["IntegrationType"].(string)
 	format, _ := p["PayloadFormatVersion"].(string)
 	uri, _ := p["IntegrationUri"].(string)
 	if kind != "AWS_PROXY" || format != "2.0" || !strings.Contains(uri, ":function:") {
-		return created{}, fmt.Errorf("the local stack integrates functions with payload format 2.0 only, not %s %s %s", kind, format, uri)
+		return returnValues{}, fmt.Errorf("the local stack integrates functions with payload format 2.0 only, not %s %s %s", kind, format, uri)
 	}
 	d.integrations[id] = uri
-	return created{ref: id, attrs: map[string]string{"IntegrationId": id}}, nil
+	return returnValues{ref: id, attrs: map[string]string{"IntegrationId": id}}, nil
 }
 
-func (d *deployer) route(_ context.Context, id string, p map[string]any) (created, error) {
+func (d *deployer) createRoute(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	key, _ := p["RouteKey"].(string)
 	method, path, found := strings.Cut(key, " ")
 	if !found || strings.ContainsAny(path, "{}") {
-		return created{}, fmt.Errorf("the local stack serves routes of a method and a fixed path, not %q", key)
+		return returnValues{}, fmt.Errorf("the local stack serves routes of a method and a fixed path, not %q", key)
 	}
 	target, _ := p["Target"].(string)
 	uri, ok := d.integrations[strings.TrimPrefix(target, "integrations/")]
 	if !ok {
-		return created{}, fmt.Errorf("route %q has no integration", key)
+		return returnValues{}, fmt.Errorf("route %q has no integration", key)
 	}
 	_, function, _ := strings.Cut(uri, ":function:")
 	// An integration may wrap the ARN in the path of the Invoke API.
 	function = strings.TrimSuffix(function, "/invocations")
 	name, qualifier, _ := strings.Cut(function, ":")
 	d.routes = append(d.routes, gateway.Route{Method: method, Path: path, Function: name, Qualifier: qualifier})
-	return created{ref: id, attrs: map[string]string{"RouteId": id}}, nil
+	return returnValues{ref: id, attrs: map[string]string{"RouteId": id}}, nil
 }
 
-func (d *deployer) stage(_ context.Context, _ string, p map[string]any) (created, error) {
+func (d *deployer) createStage(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	name, _ := p["StageName"].(string)
 	if name != "$default" {
-		return created{}, fmt.Errorf("the local stack serves the stage $default only, not %q", name)
+		return returnValues{}, fmt.Errorf("the local stack serves the stage $default only, not %q", name)
 	}
-	return created{ref: name, attrs: map[string]string{}}, nil
+	return returnValues{ref: name, attrs: map[string]string{}}, nil
 }
 
-// decode puts resolved properties into a struct whose fields have their names.
-// Numbers and booleans may come as text, as CloudFormation accepts them; a
-// list of one type of scalar may not.
+// decode copies resolved properties into a struct whose fields have their names. It
+// fails if a property's type differs from its field's.
 func decode(properties map[string]any, into any) error {
 	raw, err := json.Marshal(properties)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestKindsOfTheTemplateAreUnderstood(t *testing.T) {
 		t.Fatal("the golden template has no resources")
 	}
 	d := &deployer{assembly: &Assembly{Template: template}}
-	if err := d.understandsAll(); err != nil {
+	if err := d.checkTypes(); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// created is what other resources can refer to.
-type created struct {
+// returnValues are the values of a resource that others can refer to: its Ref and
+// its attributes.
+type returnValues struct {
 	ref   string
 	attrs map[string]string
 }
@@ -21,14 +22,14 @@ type resolver struct {
 	pseudo     map[string]string
 	parameters map[string]string
 	conditions map[string]any
-	resources  map[string]created
+	resources  map[string]returnValues
 }
 
-// noValue is what AWS::NoValue stands for: the property is not there.
+// noValue stands for AWS::NoValue: the property is absent.
 type noValue struct{}
 
 func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
-	r := &resolver{pseudo: pseudo, parameters: map[string]string{}, conditions: t.Conditions, resources: map[string]created{}}
+	r := &resolver{pseudo: pseudo, parameters: map[string]string{}, conditions: t.Conditions, resources: map[string]returnValues{}}
 	for name, p := range t.Parameters {
 		if p.Default == nil {
 			return nil, fmt.Errorf("parameter %s has no default, and the local stack gives none", name)
@@ -38,7 +39,8 @@ func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
 	return r, nil
 }
 
-// value resolves v: maps, lists and scalars come out without functions.
+// value resolves v. The result consists of maps, lists and scalars, without
+// functions.
 func (r *resolver) value(v any) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -97,9 +99,9 @@ func (r *resolver) call(name string, argument any) (any, error) {
 	case "Fn::Split":
 		return r.split(argument)
 	case "Fn::If":
-		return r.choose(argument)
+		return r.selectIf(argument)
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition":
-		return r.condition(map[string]any{name: argument})
+		return r.evaluate(map[string]any{name: argument})
 	}
 	return nil, fmt.Errorf("the local stack does not understand %s", name)
 }
@@ -107,7 +109,7 @@ func (r *resolver) call(name string, argument any) (any, error) {
 func (r *resolver) ref(argument any) (any, error) {
 	name, isText := argument.(string)
 	if !isText {
-		return nil, fmt.Errorf("Ref takes a name, not %v", argument)
+		return nil, fmt.Errorf("%s takes a name, not %v", "Ref", argument)
 	}
 	if name == "AWS::NoValue" {
 		return noValue{}, nil
@@ -145,7 +147,7 @@ func (r *resolver) getAtt(argument any) (any, error) {
 	return value, nil
 }
 
-// arguments resolves the list of n arguments of a function.
+// arguments resolves a function's list of n arguments.
 func (r *resolver) arguments(name string, argument any, n int) ([]any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != n {
@@ -252,12 +254,12 @@ func (r *resolver) split(argument any) (any, error) {
 	return items, nil
 }
 
-func (r *resolver) choose(argument any) (any, error) {
+func (r *resolver) selectIf(argument any) (any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != 3 {
 		return nil, errors.New("Fn::If takes a condition and two values")
 	}
-	yes, err := r.named(fmt.Sprint(list[0]))
+	yes, err := r.evaluateNamed(fmt.Sprint(list[0]))
 	if err != nil {
 		return nil, err
 	}
@@ -267,16 +269,16 @@ func (r *resolver) choose(argument any) (any, error) {
 	return r.value(list[2])
 }
 
-// named is the value of a condition of the template.
-func (r *resolver) named(name string) (bool, error) {
+// evaluateNamed returns the value of one of the template's conditions.
+func (r *resolver) evaluateNamed(name string) (bool, error) {
 	c, ok := r.conditions[name]
 	if !ok {
 		return false, fmt.Errorf("no condition is called %q", name)
 	}
-	return r.condition(c)
+	return r.evaluate(c)
 }
 
-func (r *resolver) condition(c any) (bool, error) {
+func (r *resolver) evaluate(c any) (bool, error) {
 	function, ok := c.(map[string]any)
 	if !ok || len(function) != 1 {
 		return false, fmt.Errorf("%v is no condition", c)
@@ -285,7 +287,7 @@ func (r *resolver) condition(c any) (bool, error) {
 		list, _ := argument.([]any)
 		switch name {
 		case "Condition":
-			return r.named(fmt.Sprint(argument))
+			return r.evaluateNamed(fmt.Sprint(argument))
 		case "Fn::Equals":
 			args, err := r.arguments(name, argument, 2)
 			if err != nil {
@@ -296,12 +298,12 @@ func (r *resolver) condition(c any) (bool, error) {
 			if len(list) != 1 {
 				return false, errors.New("Fn::Not takes one condition")
 			}
-			yes, err := r.condition(list[0])
+			yes, err := r.evaluate(list[0])
 			return !yes, err
 		case "Fn::And", "Fn::Or":
 			result := name == "Fn::And"
 			for _, item := range list {
-				yes, err := r.condition(item)
+				yes, err := r.evaluate(item)
 				if err != nil {
 					return false, err
 				}
@@ -318,7 +320,7 @@ func (r *resolver) condition(c any) (bool, error) {
 	return false, nil
 }
 
-// text is a scalar as CloudFormation writes it.
+// text returns a scalar as CloudFormation writes it.
 func text(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
@@ -331,13 +333,13 @@ func text(v any) (string, error) {
 	return "", fmt.Errorf("%v is no text", v)
 }
 
-// order sorts the resources so that each comes after all that it refers to or
-// depends on; among equals by name.
-func order(t Template) ([]string, error) {
+// sortResources returns the names of the resources, each after all that it refers
+// to or depends on, and otherwise in the order of names.
+func sortResources(t Template) ([]string, error) {
 	needs := map[string][]string{}
 	for name, resource := range t.Resources {
 		seen := map[string]bool{}
-		references(resource.Properties, func(other string) {
+		walkReferences(resource.Properties, func(other string) {
 			if _, isResource := t.Resources[other]; isResource && other != name {
 				seen[other] = true
 			}
@@ -391,8 +393,8 @@ func order(t Template) ([]string, error) {
 	return sorted, nil
 }
 
-// references reports every name that v refers to.
-func references(v any, report func(string)) {
+// walkReferences reports every name that v refers to.
+func walkReferences(v any, report func(string)) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, item := range v {
@@ -423,11 +425,11 @@ func references(v any, report func(string)) {
 					}
 				}
 			}
-			references(item, report)
+			walkReferences(item, report)
 		}
 	case []any:
 		for _, item := range v {
-			references(item, report)
+			walkReferences(item, report)
 		}
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// role takes roles whose permissions stand in the template. What a managed
-// policy permits is not known here. Who may assume a role is not looked at, nor
-// is its boundary: both only take away.
-func (d *deployer) role(_ context.Context, id string, p map[string]any) (created, error) {
+// createRole keeps a role whose permissions are in the template. It refuses managed
+// policies, because it doesn't know what they permit. It ignores who may assume a
+// role, and its boundary: both only restrict.
+func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
-		return created{}, fmt.Errorf("the local stack does not know what the managed policies %v permit", managed)
+		return returnValues{}, fmt.Errorf("the local stack does not know what the managed policies %v permit", managed)
 	}
 	name := d.name(id, p, "RoleName")
 	d.roles[name] = nil
@@ -23,24 +23,24 @@ func (d *deployer) role(_ context.Context, id string, p map[string]any) (created
 	for _, one := range inline {
 		one, _ := one.(map[string]any)
 		if err := d.permit(name, one["PolicyDocument"]); err != nil {
-			return created{}, err
+			return returnValues{}, err
 		}
 	}
-	return created{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name), "RoleId": "AROALOCAL"}}, nil
+	return returnValues{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:iam::%s:role/%s", d.target.AccountID, name), "RoleId": "AROALOCAL"}}, nil
 }
 
-// policy adds to what roles of the template may do.
-func (d *deployer) policy(_ context.Context, id string, p map[string]any) (created, error) {
+// createPolicy adds permissions to roles of the template.
+func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	roles, _ := p["Roles"].([]any)
 	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
-		return created{}, errors.New("the local stack takes policies of roles only")
+		return returnValues{}, errors.New("the local stack takes policies of roles only")
 	}
 	for _, role := range roles {
 		if err := d.permit(fmt.Sprint(role), p["PolicyDocument"]); err != nil {
-			return created{}, err
+			return returnValues{}, err
 		}
 	}
-	return created{ref: d.name(id, p, "PolicyName"), attrs: map[string]string{}}, nil
+	return returnValues{ref: d.name(id, p, "PolicyName"), attrs: map[string]string{}}, nil
 }
 
 func (d *deployer) permit(role string, document any) error {
@@ -59,15 +59,16 @@ func (d *deployer) permit(role string, document any) error {
 	return nil
 }
 
-// roleName is the name in a role's ARN.
+// roleName returns the name in a role's ARN.
 func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// use is what a service does with a role, as the template says: moto and the
-// player of the schedules do it without one.
+// use is what a service does with a role, according to the template. moto and the
+// player of schedules use no role.
 type use struct{ role, action, resource string }
 
-// usedBy notes that a role is for invoking a function, or starting a machine.
-func (d *deployer) usedBy(roleARN, target string) {
+// noteUse notes that a role must permit an invocation of a function or the start of
+// a machine.
+func (d *deployer) noteUse(roleARN, target string) {
 	action := "lambda:InvokeFunction"
 	if strings.Contains(target, ":stateMachine:") {
 		action = "states:StartExecution"
@@ -75,10 +76,10 @@ func (d *deployer) usedBy(roleARN, target string) {
 	d.uses = append(d.uses, use{roleName(roleARN), action, target})
 }
 
-// usedByMachine notes what a machine's definition has its role do: a task names
-// its target among its parameters; a distributed Map starts executions of the
-// machine itself.
-func (d *deployer) usedByMachine(machineARN, roleARN, definition string) error {
+// noteMachineUses notes what a machine's role must permit, by its definition. A
+// task names its target in its parameters. A distributed Map starts executions of
+// the machine itself.
+func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error {
 	var states any
 	if err := json.Unmarshal([]byte(definition), &states); err != nil {
 		return fmt.Errorf("read definition: %w", err)
@@ -106,10 +107,10 @@ func (d *deployer) usedByMachine(machineARN, roleARN, definition string) error {
 					}
 					target = machineARN
 				}
-				d.usedBy(roleARN, target)
+				d.noteUse(roleARN, target)
 			}
 			if v["Mode"] == "DISTRIBUTED" {
-				d.usedBy(roleARN, machineARN)
+				d.noteUse(roleARN, machineARN)
 			}
 			for _, item := range v {
 				if err := walk(item); err != nil {
@@ -122,9 +123,8 @@ func (d *deployer) usedByMachine(machineARN, roleARN, definition string) error {
 	return walk(states)
 }
 
-// rolesSuffice says which of the roles that machines and schedules have lets
-// them down.
-func (d *deployer) rolesSuffice() error {
+// checkRoles reports every role of a machine or schedule that lacks a permission.
+func (d *deployer) checkRoles() error {
 	var failed []error
 	for _, u := range d.uses {
 		if !iam.Allowed(d.roles[u.role], iam.Request{Action: u.action, Resource: u.resource}) {

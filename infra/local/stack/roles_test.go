@@ -35,17 +35,17 @@ func TestRolesSuffice(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			d := newTestDeployer()
-			if _, err := d.role(t.Context(), "Role", map[string]any{"RoleName": "r"}); err != nil {
+			if _, err := d.createRole(t.Context(), "Role", map[string]any{"RoleName": "r"}); err != nil {
 				t.Fatal(err)
 			}
 			document := map[string]any{"Version": "2012-10-17", "Statement": test.statements}
-			if _, err := d.policy(t.Context(), "Policy", map[string]any{"Roles": []any{"r"}, "PolicyDocument": document}); err != nil {
+			if _, err := d.createPolicy(t.Context(), "Policy", map[string]any{"Roles": []any{"r"}, "PolicyDocument": document}); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.usedByMachine(machine, account+"r", definition); err != nil {
+			if err := d.noteMachineUses(machine, account+"r", definition); err != nil {
 				t.Fatal(err)
 			}
-			err := d.rolesSuffice()
+			err := d.checkRoles()
 			if (err == nil) != (test.want == nil) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -61,13 +61,13 @@ func TestRolesSuffice(t *testing.T) {
 // What a role may do has to stand in the template, in words that are known.
 func TestRolesThatAreNotUnderstood(t *testing.T) {
 	d := newTestDeployer()
-	if _, err := d.role(t.Context(), "Role", map[string]any{"ManagedPolicyArns": []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}); err == nil || !strings.Contains(err.Error(), "ReadOnlyAccess") {
+	if _, err := d.createRole(t.Context(), "Role", map[string]any{"ManagedPolicyArns": []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}); err == nil || !strings.Contains(err.Error(), "ReadOnlyAccess") {
 		t.Errorf("a managed policy: got %v", err)
 	}
-	if _, err := d.policy(t.Context(), "Policy", map[string]any{"Roles": []any{"nobody"}, "PolicyDocument": map[string]any{}}); err == nil || !strings.Contains(err.Error(), "nobody") {
+	if _, err := d.createPolicy(t.Context(), "Policy", map[string]any{"Roles": []any{"nobody"}, "PolicyDocument": map[string]any{}}); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("a policy of a role that is not there: got %v", err)
 	}
-	if err := d.usedByMachine("m", "r", `{"States":{"A":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":"q"}}}}`); err == nil || !strings.Contains(err.Error(), "sqs") {
+	if err := d.noteMachineUses("m", "r", `{"States":{"A":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":"q"}}}}`); err == nil || !strings.Contains(err.Error(), "sqs") {
 		t.Errorf("another service: got %v", err)
 	}
 }

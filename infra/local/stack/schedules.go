@@ -12,10 +12,10 @@ import (
 	"sso-elevator/infra/local/schedule"
 )
 
-// schedule takes schedules that invoke a function or start an execution with a
-// constant input. What EventBridge Scheduler does where that fails is not
-// played: the next time comes.
-func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (created, error) {
+// createSchedule keeps a schedule that invokes a function or starts an execution
+// with a constant input. A failed run is not retried, unlike with EventBridge
+// Scheduler: the schedule's next time comes.
+func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		ScheduleExpression, State string
 		FlexibleTimeWindow        struct{ Mode string }
@@ -26,8 +26,8 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 		}
 		Name, GroupName, Description string
 	}
-	if err := decodeAll(p, &in); err != nil { // a start date, a time zone, another kind of target
-		return created{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
+	if err := decodeAll(p, &in); err != nil { // fails on a start date, a time zone, another kind of target
+		return returnValues{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
 	}
 	name := d.name(id, p, "Name")
 	group := in.GroupName
@@ -35,15 +35,15 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 		group = "default"
 	}
 	arn := fmt.Sprintf("arn:aws:scheduler:%s:%s:schedule/%s/%s", d.target.Region, d.target.AccountID, group, name)
-	out := created{ref: name, attrs: map[string]string{"Arn": arn}}
+	out := returnValues{ref: name, attrs: map[string]string{"Arn": arn}}
 	when, err := expression.Parse(in.ScheduleExpression)
 	if err != nil {
-		return created{}, fmt.Errorf("ScheduleExpression %q: %w", in.ScheduleExpression, err)
+		return returnValues{}, fmt.Errorf("ScheduleExpression %q: %w", in.ScheduleExpression, err)
 	}
 	if in.FlexibleTimeWindow.Mode != "OFF" {
-		return created{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
+		return returnValues{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
 	}
-	d.usedBy(in.Target.RoleArn, in.Target.Arn)
+	d.noteUse(in.Target.RoleArn, in.Target.Arn)
 	s := schedule.Schedule{Name: name, ARN: arn, Expression: when, Input: in.Target.Input}
 	_, target, isFunction := strings.Cut(in.Target.Arn, ":function:")
 	function, qualifier, _ := strings.Cut(target, ":")
@@ -53,10 +53,10 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 	case slices.Contains(d.stateMachines, in.Target.Arn):
 		s.Machine = in.Target.Arn
 	default:
-		return created{}, fmt.Errorf("the local stack plays schedules that invoke a function or start a state machine of the template, not %q", in.Target.Arn)
+		return returnValues{}, fmt.Errorf("the local stack plays schedules that invoke a function or start a state machine of the template, not %q", in.Target.Arn)
 	}
 	if err := s.CheckInput(); err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	if in.State != "DISABLED" {
 		d.schedules = append(d.schedules, s)
@@ -64,33 +64,32 @@ func (d *deployer) schedule(_ context.Context, id string, p map[string]any) (cre
 	return out, nil
 }
 
-// eventRule takes rules on CloudTrail's events, and does nothing with them: this
-// machine has no CloudTrail that could tell of anything. A rule on anything
-// else would be one that should come, and does not.
-func (d *deployer) eventRule(_ context.Context, id string, p map[string]any) (created, error) {
+// createEventRule accepts rules on CloudTrail's events, and does nothing with them,
+// because this machine has no CloudTrail. It refuses other rules, whose events
+// should come and don't.
+func (d *deployer) createEventRule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		EventPattern struct {
 			DetailType []string `json:"detail-type"`
 		}
 	}
 	if err := decode(p, &in); err != nil {
-		return created{}, fmt.Errorf("the local stack does not understand this rule: %w", err)
+		return returnValues{}, fmt.Errorf("the local stack does not understand this rule: %w", err)
 	}
 	types := in.EventPattern.DetailType
 	fromTrail := func(t string) bool { return strings.HasSuffix(t, " via CloudTrail") }
-	if _, timed := p["ScheduleExpression"]; timed || len(types) == 0 || !all(types, fromTrail) {
-		return created{}, fmt.Errorf("the local stack plays no rules of EventBridge; it passes over those on CloudTrail's events, and this is one on %q", types)
+	if _, timed := p["ScheduleExpression"]; timed || len(types) == 0 || !matchAll(types, fromTrail) {
+		return returnValues{}, fmt.Errorf("the local stack plays no rules of EventBridge; it passes over those on CloudTrail's events, and this is one on %q", types)
 	}
 	name := d.name(id, p, "Name")
-	return created{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:events:%s:%s:rule/%s", d.target.Region, d.target.AccountID, name)}}, nil
+	return returnValues{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:events:%s:%s:rule/%s", d.target.Region, d.target.AccountID, name)}}, nil
 }
 
-func all(list []string, is func(string) bool) bool {
+func matchAll(list []string, is func(string) bool) bool {
 	return !slices.ContainsFunc(list, func(s string) bool { return !is(s) })
 }
 
-// decodeAll does what decode does; a property that into does not have is an
-// error.
+// decodeAll is like decode, but fails if into lacks a property.
 func decodeAll(properties map[string]any, into any) error {
 	raw, err := json.Marshal(properties)
 	if err != nil {

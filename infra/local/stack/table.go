@@ -30,27 +30,27 @@ type tableProperties struct {
 
 type keyElement struct{ AttributeName, KeyType string }
 
-// table creates a table, or uses the one that has its name and its keys. One
-// with other keys is replaced: on this machine nothing is worth keeping that
-// the functions could not read.
-func (d *deployer) table(ctx context.Context, id string, p map[string]any) (created, error) {
+// createTable creates a table, or reuses one with the same name and keys. It
+// replaces a table with other keys, because the functions could not read its data
+// anyway.
+func (d *deployer) createTable(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	var in tableProperties
 	if err := decode(p, &in); err != nil {
-		return created{}, err
+		return returnValues{}, err
 	}
 	name := d.name(id, p, "TableName")
 	input := in.createInput(name)
 	described, err := d.dynamodb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String(name)})
 	switch {
 	case hasCode(err, "ResourceNotFoundException"):
-		err = d.createTable(ctx, input, in)
-	case err == nil && !sameKeys(described.Table, input):
+		err = d.createEmptyTable(ctx, input, in)
+	case err == nil && !hasSameKeys(described.Table, input):
 		if _, err = d.dynamodb.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(name)}); err == nil {
-			err = d.createTable(ctx, input, in)
+			err = d.createEmptyTable(ctx, input, in)
 		}
 	}
 	if err != nil {
-		return created{}, fmt.Errorf("table %s: %w", name, err)
+		return returnValues{}, fmt.Errorf("table %s: %w", name, err)
 	}
 	for _, e := range in.KeySchema {
 		if e.KeyType == "HASH" {
@@ -58,10 +58,10 @@ func (d *deployer) table(ctx context.Context, id string, p map[string]any) (crea
 		}
 	}
 	arn := fmt.Sprintf("arn:aws:dynamodb:%s:%s:table/%s", d.target.Region, d.target.AccountID, name)
-	return created{ref: name, attrs: map[string]string{"Arn": arn}}, nil
+	return returnValues{ref: name, attrs: map[string]string{"Arn": arn}}, nil
 }
 
-func (d *deployer) createTable(ctx context.Context, input *dynamodb.CreateTableInput, in tableProperties) error {
+func (d *deployer) createEmptyTable(ctx context.Context, input *dynamodb.CreateTableInput, in tableProperties) error {
 	if _, err := d.dynamodb.CreateTable(ctx, input); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func keySchema(elements []keyElement) []types.KeySchemaElement {
 	return schema
 }
 
-func sameKeys(table *types.TableDescription, input *dynamodb.CreateTableInput) bool {
+func hasSameKeys(table *types.TableDescription, input *dynamodb.CreateTableInput) bool {
 	if !reflect.DeepEqual(table.KeySchema, input.KeySchema) || len(table.GlobalSecondaryIndexes) != len(input.GlobalSecondaryIndexes) {
 		return false
 	}

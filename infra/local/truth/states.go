@@ -9,7 +9,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// What a state's visit is called.
+// Statuses of a visit to a state.
 const (
 	running   = "running"
 	waiting   = "waiting"
@@ -17,14 +17,14 @@ const (
 	failed    = "failed"
 )
 
-// states makes, of an execution's history, the visits to its states in the
-// order they were entered. A visit that was left through a Catch has failed; a
-// task that waits for its token, and a Wait, are waiting.
-func states(events []sfntypes.HistoryEvent) []simulator.State {
+// stateVisits returns the visits to states in an execution's history, in the order
+// in which they began. A visit that ended through a Catch has failed. A task that
+// waits for its token is waiting, and so is a Wait.
+func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 	var visits []simulator.State
-	open := map[int]bool{}     // visits not left yet
+	open := map[int]bool{}     // visits that have not ended
 	troubled := map[int]bool{} // visits whose last attempt failed
-	visit := map[int64]int{}   // event id to the visit it belongs to
+	visit := map[int64]int{}   // event id to its visit
 	for _, e := range events {
 		if d := e.StateEnteredEventDetails; d != nil {
 			visits = append(visits, simulator.State{Name: aws.ToString(d.Name), Status: running, Entered: aws.ToTime(e.Timestamp).UTC()})
@@ -41,7 +41,7 @@ func states(events []sfntypes.HistoryEvent) []simulator.State {
 		}
 		switch {
 		case e.StateExitedEventDetails != nil:
-			leave(visits, open, troubled, aws.ToString(e.StateExitedEventDetails.Name))
+			closeVisit(visits, open, troubled, aws.ToString(e.StateExitedEventDetails.Name))
 		case !known:
 		case e.Type == sfntypes.HistoryEventTypeTaskScheduled:
 			visits[i].Status, troubled[i] = running, false
@@ -52,15 +52,15 @@ func states(events []sfntypes.HistoryEvent) []simulator.State {
 		}
 		if strings.HasPrefix(string(e.Type), "Execution") && e.Type != sfntypes.HistoryEventTypeExecutionStarted {
 			for i := range open {
-				visits[i].Status = endOf(e.Type)
+				visits[i].Status = finalStatus(e.Type)
 			}
 		}
 	}
 	return visits
 }
 
-// leave closes the latest open visit to a state.
-func leave(visits []simulator.State, open, troubled map[int]bool, name string) {
+// closeVisit ends the latest open visit to a state.
+func closeVisit(visits []simulator.State, open, troubled map[int]bool, name string) {
 	for i := len(visits) - 1; i >= 0; i-- {
 		if open[i] && visits[i].Name == name {
 			delete(open, i)
@@ -73,8 +73,8 @@ func leave(visits []simulator.State, open, troubled map[int]bool, name string) {
 	}
 }
 
-// endOf is what becomes of the visits that are open when an execution ends.
-func endOf(end sfntypes.HistoryEventType) string {
+// finalStatus returns the status of open visits when an execution ends.
+func finalStatus(end sfntypes.HistoryEventType) string {
 	if end == sfntypes.HistoryEventTypeExecutionSucceeded {
 		return succeeded
 	}

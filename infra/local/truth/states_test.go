@@ -93,7 +93,7 @@ func TestStates(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, s := range states(parse(t, tt.history)) {
+			for _, s := range stateVisits(parse(t, tt.history)) {
 				got = append(got, s.Name+" "+s.Status)
 			}
 			if strings.Join(got, ", ") != tt.want {

@@ -1,6 +1,6 @@
-// Package truth reads what is so: who has which access in Identity Center,
-// where the executions are, what the audit bucket holds. It asks AWS, and
-// believes neither Slack nor the table.
+// Package truth reads the real state: who has which access in Identity Center,
+// where the executions are, and what the audit bucket holds. It asks AWS, and
+// trusts neither Slack nor the table.
 package truth
 
 import (
@@ -26,7 +26,7 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// How much of what only grows is read: the latest executions, the latest audit
+// Limits for lists that only grow: the latest executions and the latest audit
 // records.
 const (
 	maxExecutions = 25
@@ -41,7 +41,7 @@ type Config struct {
 	AuditPrefix   string
 }
 
-// Reader reads the truth, and remembers what can't change any more.
+// Reader reads the real state, and remembers what can no longer change.
 type Reader struct {
 	config Config
 	admin  *ssoadmin.Client
@@ -50,7 +50,7 @@ type Reader struct {
 	sfn    *sfn.Client
 	s3     *s3.Client
 
-	mu             sync.Mutex // one reading at a time
+	mu             sync.Mutex // one Read at a time
 	instance       ssotypes.InstanceMetadata
 	accounts       map[string]string // id to name
 	permissionSets map[string]string // ARN to name
@@ -58,7 +58,7 @@ type Reader struct {
 	records        map[string]json.RawMessage // by key; a record is written once
 }
 
-// New makes a reader.
+// New returns a reader.
 func New(c Config) *Reader {
 	return &Reader{
 		config: c,
@@ -68,7 +68,7 @@ func New(c Config) *Reader {
 	}
 }
 
-// Read asks AWS.
+// Read reads the state from AWS.
 func (r *Reader) Read(ctx context.Context) (simulator.Truth, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,8 +127,8 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 	return nil
 }
 
-// readAssignments reads users' own assignments, by what is provisioned where: by
-// user is for the management account alone, and this may run in another one.
+// readAssignments reads users' own assignments by permission set and account. Only
+// the management account may list them by user, and this may run in another one.
 func (r *Reader) readAssignments(ctx context.Context, users map[string]identitytypes.User, t *simulator.Truth) error {
 	sets := ssoadmin.NewListPermissionSetsPaginator(r.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: r.instance.InstanceArn, MaxResults: aws.Int32(100)})
 	for sets.HasMorePages() {
@@ -208,7 +208,7 @@ func email(u identitytypes.User) string {
 	return ""
 }
 
-// accountName is the account's name, or its id where it has none.
+// accountName returns the account's name, or its id if it has none.
 func (r *Reader) accountName(ctx context.Context, id string) string {
 	if name, ok := r.accounts[id]; ok {
 		return name
@@ -221,7 +221,8 @@ func (r *Reader) accountName(ctx context.Context, id string) string {
 	return r.accounts[id]
 }
 
-// permissionSetName is the permission set's name, or the end of its ARN.
+// permissionSetName returns the permission set's name, or the end of its ARN if the
+// name can't be read.
 func (r *Reader) permissionSetName(ctx context.Context, arn string) string {
 	if name, ok := r.permissionSets[arn]; ok {
 		return name
@@ -268,7 +269,7 @@ func (r *Reader) execution(ctx context.Context, item sfntypes.ExecutionListItem)
 	}
 	execution := simulator.Execution{
 		Name: aws.ToString(item.Name), Status: string(item.Status), Started: aws.ToTime(item.StartDate).UTC(), Stopped: aws.ToTime(item.StopDate).UTC(),
-		States: states(events),
+		States: stateVisits(events),
 	}
 	if execution.Stopped.Equal(time.Unix(0, 0)) {
 		execution.Stopped = time.Time{}
@@ -335,7 +336,7 @@ func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error
 	return raw, nil
 }
 
-// recordTime is when what a record tells of happened, in milliseconds.
+// recordTime returns when the event of a record happened, in milliseconds.
 func recordTime(record json.RawMessage) int64 {
 	var fields struct {
 		Timestamp json.Number `json:"timestamp"`

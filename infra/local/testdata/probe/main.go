@@ -1,5 +1,5 @@
-// Command probe is a Lambda function for the tests of the local stack: its
-// event says what it does.
+// Command probe is a Lambda function for the tests of the local stack. Its event
+// tells it what to do.
 package main
 
 import (
@@ -27,7 +27,7 @@ func handle(ctx context.Context, e event) (any, error) {
 	switch e.Do {
 	case "echo":
 		return e.Value, nil
-	case "clock": // the end of two seconds from now, as the audit function writes an end
+	case "clock": // an end two seconds from now, in the audit function's format
 		return map[string]any{"end": time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339)}, nil
 	case "environment":
 		lc, _ := lambdacontext.FromContext(ctx)
@@ -56,9 +56,9 @@ func handle(ctx context.Context, e event) (any, error) {
 	return map[string]any{}, nil
 }
 
-// scripted answers by the event's operation, as the script says: operation to
-// answer, or to {"error": TYPE}. A number for "end_in" becomes "seconds" and
-// "end" of an active access.
+// scripted returns a handler that answers by the event's operation. The script maps
+// an operation to its answer, or to {"error": TYPE}. A number for "end_in" becomes
+// the "seconds" and "end" of active access.
 func scripted(script string) func(context.Context, map[string]any) (any, error) {
 	return func(_ context.Context, e map[string]any) (any, error) {
 		var answers map[string]map[string]any
