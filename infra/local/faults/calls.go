@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // longest is how long a call that hangs is held at most: longer than any
@@ -120,7 +120,7 @@ func refuse(w http.ResponseWriter, called string, kind Kind) {
 		status, code = http.StatusServiceUnavailable, "ServiceUnavailable"
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Header().Set("X-Amzn-Requestid", requestid.New())
+	w.Header().Set("X-Amzn-Requestid", lambda.NewRequestID())
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "injected"})
 }

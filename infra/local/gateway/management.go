@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sso-elevator/infra/local/iam"
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // In every account but the management account Identity Center's service-linked
@@ -49,5 +49,5 @@ func (g *Gateway) forbiddenByIAM(call *Call, a assignment, rights []string) (rea
 	}
 	g.tellDenied(denial.Message)
 	return fmt.Sprintf("Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role propagation to complete. "+
-		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, requestid.New())
+		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, lambda.NewRequestID())
 }

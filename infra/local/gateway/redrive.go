@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // moto has no RedriveExecution. Here a redrive is another execution of moto's,
@@ -132,7 +132,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	var made struct {
 		Machine string `json:"stateMachineArn"`
 	}
-	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + requestid.New(), "definition": definition, "roleArn": machine.Role}, &made); !answer.succeeded() {
+	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + lambda.NewRequestID(), "definition": definition, "roleArn": machine.Role}, &made); !answer.succeeded() {
 		return answer
 	}
 	// Its first state may call a function before the answer is here.
