@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -56,15 +57,11 @@ func synthesize(o options, stderr io.Writer) (err error) {
 		fmt.Fprintf(stderr, "infra: there is no %s; this is the example's template, which can be looked at but not deployed\n", defaultConfig)
 	}
 	s.Architecture = first(o.architecture, context("architecture"), s.Architecture)
-	build, err := newBuild(root, s.Architecture)
+	binaries, err := build.Functions(root, s.Architecture, functionNames)
 	if err != nil {
 		return err
 	}
-	binaries, err := build.functions(functionNames)
-	if err != nil {
-		return err
-	}
-	policy, err := build.policy(s.PolicyJSON())
+	policy, err := build.Policy(root, s.PolicyJSON())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
 )
@@ -119,7 +119,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	environments := map[string]map[string]*string{}
 	for name, variables := range needs {
 		environments[name] = map[string]*string{}
-		for variable, value := range compile.Environment {
+		for variable, value := range build.Environment {
 			environments[name][variable] = jsii.String(value)
 		}
 		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL", "ELEVATOR_METRIC_NAMESPACE") {

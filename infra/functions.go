@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
 )
@@ -46,7 +47,7 @@ type function struct {
 
 type functionsProps struct {
 	settings *settings.Settings
-	binaries map[string]binary
+	binaries map[string]build.Binary
 	table    awsdynamodb.Table
 	audit    awss3.IBucket
 	catalog  awss3.IBucket
@@ -100,7 +101,7 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		Architecture:                 architecture,
 		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
 		Handler:                      jsii.String("bootstrap"),
-		Code:                         awslambda.Code_FromAsset(&binary.folder, &awss3assets.AssetOptions{AssetHash: &binary.sha256}),
+		Code:                         awslambda.Code_FromAsset(&binary.Folder, &awss3assets.AssetOptions{AssetHash: &binary.SHA256}),
 		MemorySize:                   jsii.Number(memory),
 		Timeout:                      seconds(statemachine.FunctionTimeouts[name]),
 		Environment:                  &environment,

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -25,9 +26,9 @@ func assetPrefix(s *settings.Settings) string { return s.NamePrefix + "/" }
 // newPolicyInForce uploads the policy under its content's hash and points the
 // parameter at it. A deployment that changes nothing but the policy changes
 // nothing but the parameter.
-func newPolicyInForce(scope constructs.Construct, prefix string, policy asset) policyInForce {
+func newPolicyInForce(scope constructs.Construct, prefix string, policy build.Asset) policyInForce {
 	in := constructs.NewConstruct(scope, jsii.String("Policy"))
-	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.path, AssetHash: &policy.sha256})
+	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.Path, AssetHash: &policy.SHA256})
 	var value strings.Builder
 	encoder := json.NewEncoder(&value)
 	encoder.SetEscapeHTML(false)
@@ -36,7 +37,7 @@ func newPolicyInForce(scope constructs.Construct, prefix string, policy asset) p
 		Bucket string `json:"bucket"`
 		Key    string `json:"key"`
 		SHA256 string `json:"sha256"`
-	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.sha256})
+	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256})
 	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String("/" + prefix + "/policy"),
 		Description:   jsii.String("Names the policy in force"),

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -22,8 +23,8 @@ type elevatorProps struct {
 	// CloudFormation from clearing up after a failure, and with the alarms about
 	// silence, for which there is no data yet.
 	first    bool
-	binaries map[string]binary // of the functions, by name
-	policy   asset
+	binaries map[string]build.Binary // of the functions, by name
+	policy   build.Asset
 }
 
 // newElevatorStack is the whole system in one stack, which knows neither its

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 	"sso-elevator/statemachine"
 )
 
@@ -188,7 +188,7 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := slices.AppendSeq([]string{counts[1]}, maps.Keys(compile.Environment))
+		read := slices.AppendSeq([]string{counts[1]}, maps.Keys(build.Environment))
 		if !slices.Contains(given[name], counts[1]) {
 			t.Errorf("%s does not get %s", name, counts[1])
 		}
