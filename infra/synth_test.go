@@ -23,9 +23,10 @@ type synthesized struct {
 
 // template is the part of a CloudFormation template that the tests look into.
 type template struct {
-	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
-	Rules     map[string]any
+	Parameters map[string]struct{ Default string }
+	Resources  map[string]resource
+	Outputs    map[string]struct{ Value any }
+	Rules      map[string]any
 }
 
 type resource struct {
