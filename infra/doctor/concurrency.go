@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sso-elevator/infra/settings"
 )
 
 // lambdaAPI is what the checks of the quota and of the names ask.
@@ -30,6 +32,14 @@ type reserve struct {
 	instances         int
 }
 
+// reserves are the settings that keep invocations for a function.
+func reserves(s *settings.Settings) []reserve {
+	return []reserve{
+		{"ingress_reserved_concurrency", s.FunctionName("ingress"), s.IngressReserved},
+		{"revoke_reserved_concurrency", s.FunctionName("revoke"), s.RevokeReserved},
+	}
+}
+
 // checkConcurrency looks whether so many invocations at once can be kept for the
 // functions.
 func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, region string) ([]finding, error) {
@@ -41,13 +51,13 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		return nil, errors.New("Lambda does not say what the account has left")
 	}
 	left := int(*out.AccountLimit.UnreservedConcurrentExecutions)
-	wanted, settings := 0, []string{}
+	wanted, names := 0, []string{}
 	for _, r := range reserves {
 		if r.instances == 0 {
 			continue
 		}
 		wanted += r.instances
-		settings = append(settings, r.setting)
+		names = append(names, r.setting)
 		// What an earlier deployment reserved is there for this one.
 		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &r.function})
 		var none *types.ResourceNotFoundException
@@ -62,7 +72,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 	found := fmt.Sprintf("%d invocations at once are left in %s", left, region)
 	switch {
 	case wanted > 0 && left < wanted+unreserved:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(settings, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(names, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
 	case left < unreserved:
 		return []finding{{Status: warning, Found: found + ", for everything in the account", Fix: fix}}, nil
 	}

@@ -20,6 +20,7 @@ const (
 type check struct {
 	name  string
 	limit time.Duration
+	needs needs
 	run   func(context.Context) ([]finding, error)
 }
 
@@ -56,6 +57,9 @@ func (c check) findings(ctx context.Context) []finding {
 			}
 			answered <- o
 		}()
+		if o.err = c.needs.lacking(c.name); o.err != nil {
+			return
+		}
 		o.findings, o.err = c.run(ctx)
 		if o.err == nil && len(o.findings) == 0 {
 			o.err = errors.New("the check found nothing")

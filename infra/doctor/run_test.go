@@ -113,18 +113,18 @@ func TestExamine(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	checks := []check{
-		{"hangs", 20 * time.Millisecond, func(context.Context) ([]finding, error) { <-hang; return []finding{{Status: ready}}, nil }},
-		{"gives up in time", 20 * time.Millisecond, func(ctx context.Context) ([]finding, error) { <-ctx.Done(); return nil, ctx.Err() }},
-		{"fails", time.Minute, func(context.Context) ([]finding, error) {
+		{"hangs", 20 * time.Millisecond, nil, func(context.Context) ([]finding, error) { <-hang; return []finding{{Status: ready}}, nil }},
+		{"gives up in time", 20 * time.Millisecond, nil, func(ctx context.Context) ([]finding, error) { <-ctx.Done(); return nil, ctx.Err() }},
+		{"fails", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return nil, apiError("Organizations", "ListAccounts", "ThrottlingException")
 		}},
-		{"is denied", time.Minute, func(context.Context) ([]finding, error) {
+		{"is denied", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return nil, apiError("Organizations", "ListAccounts", "AccessDeniedException")
 		}},
-		{"panics", time.Minute, func(context.Context) ([]finding, error) { panic("oh") }},
-		{"says nothing", time.Minute, func(context.Context) ([]finding, error) { return nil, nil }},
-		{"needs another one", time.Minute, func(context.Context) ([]finding, error) { return nil, blocked{"fails"} }},
-		{"works", time.Minute, func(context.Context) ([]finding, error) {
+		{"panics", time.Minute, nil, func(context.Context) ([]finding, error) { panic("oh") }},
+		{"says nothing", time.Minute, nil, func(context.Context) ([]finding, error) { return nil, nil }},
+		{"needs another one", time.Minute, nil, func(context.Context) ([]finding, error) { return nil, blocked{"fails"} }},
+		{"works", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return []finding{{Status: ready, Found: "one"}, {Check: "other", Status: warning, Found: "two"}}, nil
 		}},
 	}

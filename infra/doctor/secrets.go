@@ -128,6 +128,19 @@ func checkBotToken(ref settings.SecretRef, s secret) []finding {
 // signingSecret is what Slack's signing secrets look like.
 var signingSecret = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
+// checkSigningSecrets checks each signing secret that the settings name.
+func checkSigningSecrets(ctx context.Context, parameters parametersAPI, vault vaultAPI, refs []settings.SecretRef) ([]finding, error) {
+	var all []finding
+	for _, ref := range refs {
+		found, err := checkSigningSecret(ctx, parameters, vault, ref)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
 func checkSigningSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, ref settings.SecretRef) ([]finding, error) {
 	const what = "the Signing Secret of the Slack app's page Basic Information"
 	s, err := readSecret(ctx, parameters, vault, ref)
