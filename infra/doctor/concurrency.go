@@ -13,7 +13,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// lambdaAPI is what the checks of the quota and of the names ask.
+// lambdaAPI is the part of Lambda that the checks of the quota and of names use.
 type lambdaAPI interface {
 	functionsAPI
 	GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error)
@@ -21,18 +21,18 @@ type lambdaAPI interface {
 	GetFunctionConcurrency(context.Context, *lambda.GetFunctionConcurrencyInput, ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error)
 }
 
-// unreserved is what Lambda always keeps for functions without a reservation
-// ("Configuring reserved concurrency"). An account that has less than that, as
-// new ones do, can reserve nothing.
+// unreserved is the concurrency that Lambda always keeps for functions without a
+// reservation (AWS, "Configuring reserved concurrency"). An account with less than
+// that, as new ones have, can reserve nothing.
 const unreserved = 100
 
-// reserve is how many invocations at once a setting keeps for a function; 0: none.
+// reserve is the concurrency that a setting keeps for a function; 0 keeps none.
 type reserve struct {
 	setting, function string
 	instances         int
 }
 
-// reserves are the settings that keep invocations for a function.
+// reserves returns the settings that keep concurrency for a function.
 func reserves(s *settings.Settings) []reserve {
 	return []reserve{
 		{"ingress_reserved_concurrency", s.FunctionName("ingress"), s.IngressReserved},
@@ -40,7 +40,7 @@ func reserves(s *settings.Settings) []reserve {
 	}
 }
 
-// checkConcurrency looks whether so many invocations at once can be kept for the
+// checkConcurrency checks that the account can keep so much concurrency for the
 // functions.
 func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, region string) ([]finding, error) {
 	out, err := api.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
@@ -58,7 +58,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		}
 		wanted += r.instances
 		names = append(names, r.setting)
-		// What an earlier deployment reserved is there for this one.
+		// This deployment replaces the reservation of an earlier one.
 		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &r.function})
 		var none *types.ResourceNotFoundException
 		switch {

@@ -11,15 +11,15 @@ import (
 	"sso-elevator/slack"
 )
 
-// doctor is what the checks ask, and about what.
+// doctor has the clients of the checks, and what they check.
 type doctor struct {
 	settings *settings.Settings
-	file     string // that the settings are from
+	file     string // of the settings
 	account  string // of the caller
-	// partition is AWS's, as in ARNs.
+	// partition is AWS's partition, as in ARNs.
 	partition string
 	region    string // to deploy to
-	// ssoRegion is Identity Center's.
+	// ssoRegion is Identity Center's region.
 	ssoRegion string
 
 	admin      adminAPI
@@ -36,7 +36,7 @@ type doctor struct {
 	slack      func(token string) slackAPIs
 }
 
-// What all checks together need of each service.
+// The part of each service that the checks use.
 type (
 	adminAPI interface {
 		instancesAPI
@@ -60,7 +60,7 @@ type (
 
 var _ slackAPIs = (*slack.Client)(nil)
 
-// The names of lines that others depend on.
+// Names of lines that other lines refer to.
 const (
 	lineInstance       = "Identity Center"
 	lineOrganization   = "Organization"
@@ -73,7 +73,7 @@ const (
 	lineStack          = "Stack"
 )
 
-// facts are what several checks need to know.
+// facts are what several checks need.
 type facts struct {
 	instances         fact[[]types.InstanceMetadata]
 	instance          fact[instance]
@@ -83,13 +83,13 @@ type facts struct {
 	botToken          fact[secret]
 	bot               fact[slackAPIs] // with the bot token
 	installation      fact[slack.Installation]
-	absentInDirectory fact[map[string]string] // approvers, each with why
+	absentInDirectory fact[map[string]string] // approvers, each with the reason
 	absentInSlack     fact[map[string]string]
 	stack             fact[*cfntypes.Stack] // nil if there is none
 }
 
-// facts returns the facts, each with the line of the report that is about it and
-// the facts that it needs. Nothing is asked yet.
+// facts returns the facts, each with its line of the report and the facts that it
+// needs. No call is made yet.
 func (d *doctor) facts(ctx context.Context) (f facts) {
 	s := d.settings
 	p := &s.Policy
@@ -133,8 +133,8 @@ func (d *doctor) facts(ctx context.Context) (f facts) {
 	return f
 }
 
-// checks returns all checks, in the order of the report. Each names the facts that
-// it needs. If one can't be found out, the check is skipped, and its line names the
+// checks returns all checks, in the order of the report. Each declares the facts
+// that it needs. If a fact is unknown, the check is skipped, and its line names the
 // line that says why.
 func (d *doctor) checks(ctx context.Context) []check {
 	s := d.settings

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// fact is something that several checks need to know. The first check that needs
-// it asks, and all get the same answer.
+// fact is an answer that several checks need. The first check asks for it, and all
+// get the same answer.
 type fact[T any] struct {
-	line string // of the report, which says why if the fact can't be found out
+	line string // of the report; it says why the fact is unknown
 	ask  func() (T, error)
 }
 
-// learn returns a fact that needs other facts. It asks with ctx, not with the
-// context of the first check, whose time may end before that of the others.
+// learn returns a fact, which is unknown if one of its needs is. It asks with ctx,
+// not with the first check's context: that check may have less time than others.
 func learn[T any](ctx context.Context, line string, needs needs, ask func(context.Context) (T, error)) fact[T] {
 	return fact[T]{line, sync.OnceValues(func() (T, error) {
 		ctx, cancel := context.WithTimeout(ctx, long)
@@ -26,8 +26,8 @@ func learn[T any](ctx context.Context, line string, needs needs, ask func(contex
 	})}
 }
 
-// known returns the answer. It panics if there is none: a check and a fact may
-// only use what they declare in their needs.
+// known returns the answer of a fact that a check, or another fact, declares among
+// its needs. It panics if the fact is unknown.
 func (f fact[T]) known() T {
 	v, err := f.ask()
 	if err != nil {
@@ -36,8 +36,8 @@ func (f fact[T]) known() T {
 	return v
 }
 
-// lacking returns why a line of the report can't use the fact: the error, if the
-// fact belongs to this line, otherwise the name of the line that reports the error.
+// lacking returns nil if the fact is known. Otherwise it returns the fact's error to
+// the fact's own line, and blocked to any other line.
 func (f fact[T]) lacking(line string) error {
 	_, err := f.ask()
 	if err != nil && line != f.line {
@@ -46,8 +46,8 @@ func (f fact[T]) lacking(line string) error {
 	return err
 }
 
-// needs are facts. They are asked in this order, and the first one that can't be
-// found out is the reason for skipping.
+// needs are facts, of any type. They are asked for in this order, and the first
+// unknown one is the reason to skip a check.
 type needs []interface{ lacking(line string) error }
 
 func (n needs) lacking(line string) error {
