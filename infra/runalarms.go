@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"sso-elevator/functions/access"
@@ -22,52 +21,32 @@ const (
 	runBegins = time.Hour
 )
 
-// newRunAlarms tell that the runs stay away that look for access that no request
-// granted: a schedule that somebody disabled or deleted says so nowhere else.
-// Runs that events start don't count. There is no alarm for runs that are to
-// come less than once in six days, since CloudWatch looks back a week only.
-func newRunAlarms(in constructs.Construct, s *settings.Settings) []awscloudwatch.Alarm {
-	var made []awscloudwatch.Alarm
-	for _, run := range []struct {
-		id, expression, says string
-		mode                 access.DriftMode
-	}{
-		{"WarnMissing", s.WarnSchedule, "Nobody looks for access that no request granted: the runs that tell of it stay away. Is the schedule " + s.WarnScheduleName + " there and enabled?", access.DriftWarn},
-		{"RevokeMissing", s.RevokeSchedule, "Access that no request granted is not removed: the runs that remove it stay away. Is the schedule " + s.RevokeScheduleName + " there and enabled?", access.DriftRevoke},
-	} {
-		hours := alarmHours(run.expression)
-		if hours == 0 {
-			continue
-		}
-		sum := func(name string, dimensions map[string]*string) awscloudwatch.IMetric {
-			return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-				Namespace: jsii.String(metricNamespace(s)), MetricName: &name, DimensionsMap: &dimensions,
-				Period: seconds(runPeriod), Statistic: jsii.String("Sum"),
-			})
-		}
-		made = append(made, awscloudwatch.NewAlarm(in, jsii.String(run.id), &awscloudwatch.AlarmProps{
-			AlarmName:        jsii.String(s.NamePrefix + "-" + run.id),
-			AlarmDescription: jsii.String(run.says),
-			Metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-				// An hour in which the system was not there yet is no hour
-				// without a run: else the first mail after each deployment
-				// would be this one. An hour without a sweep has an alarm of
-				// its own.
-				Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
-				UsingMetrics: &map[string]awscloudwatch.IMetric{
-					"looked": sum("SweepLooked", nil),
-					"begun":  sum("ReconcileBegun", map[string]*string{"Mode": jsii.String(string(run.mode))}),
-				},
-				Period: seconds(runPeriod), Label: jsii.String("runs"),
-			}),
-			Threshold:          jsii.Number(1),
-			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
-			EvaluationPeriods:  jsii.Number(hours),
-			DatapointsToAlarm:  jsii.Number(hours),
-			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
-		}))
+// runAlarms returns the alarms about missing runs that look for unknown access:
+// nothing else tells that somebody disabled or deleted their schedule. Runs that
+// events start don't count. A schedule with less than one run in six days has no
+// alarm, because CloudWatch looks back only a week.
+func runAlarms(s *settings.Settings) []alarm {
+	warn, revoke := alarmHours(s.WarnSchedule), alarmHours(s.RevokeSchedule)
+	return []alarm{
+		{id: "WarnMissing", metric: begunRuns(s, access.DriftWarn), fires: silent(warn), unless: warn == 0,
+			text: "Nobody looks for access that no request granted: the runs that tell of it stay away. Is the schedule " + s.WarnScheduleName + " there and enabled?"},
+		{id: "RevokeMissing", metric: begunRuns(s, access.DriftRevoke), fires: silent(revoke), unless: revoke == 0,
+			text: "Access that no request granted is not removed: the runs that remove it stay away. Is the schedule " + s.RevokeScheduleName + " there and enabled?"},
 	}
-	return made
+}
+
+// begunRuns is how many runs of a mode begin in an hour. An hour before the system
+// existed counts as one with a run: otherwise each deployment would begin with
+// this alarm. An hour without a sweep has an alarm of its own.
+func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"looked": counted(s, "SweepLooked", runPeriod, nil),
+			"begun":  counted(s, "ReconcileBegun", runPeriod, map[string]*string{"Mode": jsii.String(string(mode))}),
+		},
+		Period: seconds(runPeriod), Label: jsii.String("runs"),
+	})
 }
 
 // alarmHours is after how many hours without a run of this schedule something

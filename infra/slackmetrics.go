@@ -25,9 +25,13 @@ func (e slackEndpoint) clientErrors(o *awscloudwatch.MetricOptions) awscloudwatc
 
 func (e slackEndpoint) serverErrors(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
 	if e.api == nil {
-		return e.ingress.Metric(jsii.String("Url5xxCount"), o)
+		return e.urlErrors(o)
 	}
 	return e.api.MetricServerError(o)
+}
+
+func (e slackEndpoint) urlErrors(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
+	return e.ingress.Metric(jsii.String("Url5xxCount"), o)
 }
 
 func (e slackEndpoint) latency(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
