@@ -19,8 +19,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// metricNamespace is where the functions count what people must know of: two
-// stacks in one account and region don't count together.
+// metricNamespace is the namespace of the functions' metrics. It is the stack's own,
+// so that two stacks in one account and region count separately.
 // functions/internal/metric gives the names.
 func metricNamespace(s *settings.Settings) string { return "SsoElevator/" + s.NamePrefix }
 
@@ -79,8 +79,8 @@ var slow = condition{above, 2500, 2, 3, notBreaching}
 
 const slowPeriod = 5 * time.Minute
 
-// throttled is on if Lambda had no room in 5 of 15 minutes. The machines retry,
-// but in that time they can't catch up.
+// throttled is on if Lambda throttled calls in 5 of 15 minutes. The machines retry,
+// but don't get over that in time.
 var throttled = condition{atLeast, 1, 5, 15, notBreaching}
 
 // silent is on when nothing was counted for so many periods in a row.
@@ -99,11 +99,11 @@ const (
 
 const ingressFails = "What people do in Slack fails: its signing secret can't be read, or the function does not work."
 
-// alarms returns every alarm of the system. The order is the dashboard's.
+// alarms returns every alarm of the system, in the order of the dashboard.
 //
-// CloudWatch counts the time before an alarm was made as silence, and would alarm
-// at once. So the alarms about silence come with the second deployment, when there
-// is data.
+// CloudWatch counts the time before an alarm existed as silence, and would alarm at
+// once. So the alarms about silence come with the second deployment, when there is
+// data.
 func alarms(props alarmProps) []alarm {
 	s := props.settings
 	minute := &awscloudwatch.MetricOptions{Period: seconds(alarmPeriod), Statistic: jsii.String("Sum")}
@@ -170,7 +170,7 @@ func alarms(props alarmProps) []alarm {
 	}, runAlarms(s)...)
 }
 
-// newAlarms makes the alarms, and the topic that they notify.
+// newAlarms makes the alarms and the topic that they notify, and returns the alarms.
 func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 	in := constructs.NewConstruct(stack, jsii.String("Alarms"))
 	notify := awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, in, props.settings))
@@ -210,12 +210,12 @@ func newAlarmTopic(stack awscdk.Stack, in constructs.Construct, s *settings.Sett
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),
 		DisplayName: jsii.String("SSO elevator alarms"),
 		EnforceSSL:  jsii.Bool(true),
-		// Not a key of AWS's where there is none of the customer's: CloudWatch
-		// may not use aws/sns, and no alarm would arrive.
+		// Without a customer key there is no encryption key at all: CloudWatch may
+		// not use the key aws/sns, so no alarm would arrive.
 		MasterKey: customerKey(in, "Key", s),
 	})
-	// The rule above replaces the policy that a topic has by itself, so
-	// CloudWatch has to be let in by name.
+	// EnforceSSL replaces the default policy of a topic, so CloudWatch needs a
+	// statement of its own.
 	topic.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("AlarmsOfThisAccount"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},

@@ -14,9 +14,9 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// requestMachineName is the state machine's name. Its ARN is put together from
-// it where the machine itself can't be referred to: the machine refers to the
-// functions.
+// requestMachineName is the name of the state machine for requests. The functions get
+// an ARN that is built from the name: they can't refer to the machine itself, because
+// the machine refers to them.
 func requestMachineName(s *settings.Settings) string { return s.NamePrefix + "-requests" }
 
 func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
@@ -32,8 +32,8 @@ func machineARN(stack awscdk.Stack, name string) *string {
 	})
 }
 
-// executionsOf are the executions of a machine; those of a distributed Map have
-// "<machine>/<map>" for its name.
+// executionsOf returns the ARN of all executions of a machine. For the executions of a
+// distributed Map, the name is "<machine>/<map>".
 func executionsOf(stack awscdk.Stack, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("states"),
@@ -43,8 +43,8 @@ func executionsOf(stack awscdk.Stack, name string) *string {
 	})
 }
 
-// functionARN is the ARN under which a function is invoked, put together where
-// the function itself can't be referred to: by another one, before it is made.
+// functionARN returns the ARN that invokes a function, built from its name. Another
+// function can use it before this one is made.
 func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("lambda"),
@@ -54,8 +54,8 @@ func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string 
 	})
 }
 
-// environments are the functions' environment variables, by function: each gets
-// what it reads. Secrets are named in them, never contained.
+// environments returns the environment variables of each function. A function gets
+// only those that it reads. They contain the names of secrets, never secrets.
 func environments(stack awscdk.Stack, props functionsProps) map[string]map[string]*string {
 	s := props.settings
 	values := map[string]*string{
@@ -98,7 +98,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	const (
 		sso       = "ELEVATOR_SSO_INSTANCE_ARN ELEVATOR_SSO_REGION "
 		reminders = "ELEVATOR_REQUEST_EXPIRATION_SECONDS ELEVATOR_ANNOUNCE_SECONDS ELEVATOR_REMINDER_INITIAL_SECONDS ELEVATOR_REMINDER_MULTIPLIER "
-		// Whether an account is the management account, and this one is not.
+		// To know whether an account is the management account, and this one is not.
 		reach = "ELEVATOR_CATALOG_BUCKET ELEVATOR_ACCOUNT "
 		talk  = "ELEVATOR_SLACK_BOT_TOKEN ELEVATOR_SLACK_API_URL "
 	)
@@ -123,8 +123,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			environments[name][variable] = jsii.String(value)
 		}
 		for _, variable := range append(strings.Fields(variables), "ELEVATOR_LOG_LEVEL", "ELEVATOR_METRIC_NAMESPACE") {
-			// Lambda takes an empty value, and the functions read it as not
-			// set; leaving it out says the same in fewer lines.
+			// The functions read an empty value as not set, so it is left out.
 			if value := values[variable]; *value != "" {
 				environments[name][variable] = value
 			}
@@ -133,8 +132,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	return environments
 }
 
-// referenceList is the references to secrets as a function reads a list of them:
-// no name of a secret has a comma.
+// referenceList returns the references to secrets as a list that a function reads.
+// Names of secrets contain no commas.
 func referenceList(refs []settings.SecretRef) string {
 	texts := make([]string, len(refs))
 	for i, ref := range refs {
@@ -143,12 +142,12 @@ func referenceList(refs []settings.SecretRef) string {
 	return strings.Join(texts, ",")
 }
 
-// announceFor is how long a request is announced again and again.
+// announceFor returns how long the announcement of a request is retried.
 func announceFor(s *settings.Settings) time.Duration {
 	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
 }
 
-// secondsText is d in whole seconds.
+// secondsText returns d in whole seconds.
 func secondsText(d time.Duration) *string {
 	return jsii.String(strconv.FormatInt(int64(d/time.Second), 10))
 }

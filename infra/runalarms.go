@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// runPeriod is the shortest period whose alarm may look back a week, and
-	// runLookBack that week, https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+	// An alarm with a period of an hour or more may look back a week, with a shorter
+	// one a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
 	runPeriod   = time.Hour
 	runLookBack = 7 * 24 * time.Hour
-	// runBegins is how long after its time a run has begun at the latest: half
-	// an hour until it is started (runStartAge), and its first step.
+	// runBegins is how late a run may begin: it starts within half an hour
+	// (runStartAge), and then takes its first step.
 	runBegins = time.Hour
 )
 
-// runAlarms returns the alarms about missing runs that look for unknown access:
-// nothing else tells that somebody disabled or deleted their schedule. Runs that
-// events start don't count. A schedule with less than one run in six days has no
-// alarm, because CloudWatch looks back only a week.
+// runAlarms returns the alarms about missing runs, which look for access that no
+// request granted. Nothing else tells that somebody disabled or deleted a schedule.
+// Runs that events start don't count. A schedule with less than one run in six days
+// has no alarm, because CloudWatch looks back only a week.
 func runAlarms(s *settings.Settings) []alarm {
 	warn, revoke := alarmHours(s.WarnSchedule), alarmHours(s.RevokeSchedule)
 	return []alarm{
@@ -35,9 +35,9 @@ func runAlarms(s *settings.Settings) []alarm {
 	}
 }
 
-// begunRuns is how many runs of a mode begin in an hour. An hour before the system
-// existed counts as one with a run: otherwise each deployment would begin with
-// this alarm. An hour without a sweep has an alarm of its own.
+// begunRuns returns how many runs of a mode begin in an hour. An hour without a sweep
+// counts as one with a run. Either the system did not exist yet, and this alarm would
+// be the first mail after a deployment, or the alarm SweepMissing tells of it.
 func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
@@ -49,18 +49,18 @@ func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetri
 	})
 }
 
-// alarmHours is after how many hours without a run of this schedule something
-// is wrong; 0 where it never comes, or too seldom for an alarm.
+// alarmHours returns after how many hours without a run something is wrong. It
+// returns 0 for a schedule that never runs, or too seldom for an alarm.
 func alarmHours(expression string) int {
 	e, err := schedule.Parse(expression)
-	if err != nil { // none; the settings know what is a mistake
+	if err != nil { // there is none: the settings report mistakes
 		return 0
 	}
 	gap := longestGap(e)
 	if gap == 0 {
 		return 0
 	}
-	// One more: the hours of an alarm are those of the clock.
+	// One more, because an alarm's hours begin on the hour.
 	hours := int((gap+runBegins+runPeriod-1)/runPeriod) + 1
 	if time.Duration(hours)*runPeriod > runLookBack {
 		return 0
@@ -68,7 +68,7 @@ func alarmHours(expression string) int {
 	return hours
 }
 
-// longestGap is the longest time between two times of a schedule; 0 where it is
+// longestGap returns the longest time between two runs of a schedule, or 0 if it is
 // longer than an alarm looks back.
 func longestGap(e schedule.Expression) time.Duration {
 	if every, ok := e.Every(); ok {
@@ -77,8 +77,8 @@ func longestGap(e schedule.Expression) time.Duration {
 		}
 		return every
 	}
-	// Any year does that has a 29th of February: the template must not depend
-	// on the day on which it is made.
+	// A fixed year, because the template must not depend on the day of the synthesis.
+	// It has a 29th of February.
 	at := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
 	end := at.AddDate(1, 0, 0)
 	var longest time.Duration

@@ -57,7 +57,7 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 }
 
 // keyPolicy returns the statements that the policy of Identity Center's key needs
-// for the roles of an account. They allow to decrypt through either service, in the
+// for the roles of an account. They allow decryption through either service, in the
 // encryption context of this instance and this identity store.
 func keyPolicy(key, account, instanceARN, storeARN string) string {
 	region, _ := settings.KeyPlace(key)
