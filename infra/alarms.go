@@ -39,7 +39,7 @@ type alarm struct {
 	id     string // in the template, and after the prefix in the alarm's name
 	metric awscloudwatch.IMetric
 	fires  condition
-	unless bool                     // leaves the alarm out
+	unless bool                     // true leaves the alarm out
 	after  awsscheduler.CfnSchedule // begins before the alarm looks; nil for none
 	text   string                   // in the mail; {prefix} is the settings' name_prefix
 }
@@ -72,9 +72,9 @@ const (
 	alarmStaysOn = time.Hour
 )
 
-// slow is on after two slow answers in a quarter of an hour: one cold start alone
-// is no alarm. Slack shows an error after 3 s (https://docs.slack.dev/interactivity),
-// and half a second of them is the way to Slack and back.
+// slow is on if the p99 was above 2500 ms in 2 of 3 periods: one cold start alone is
+// no alarm. Slack shows an error after 3 s (https://docs.slack.dev/interactivity), and
+// half a second of them is the way to Slack and back.
 var slow = condition{above, 2500, 2, 3, notBreaching}
 
 const slowPeriod = 5 * time.Minute
