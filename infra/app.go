@@ -12,25 +12,28 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
 const (
 	defaultConfig = "elevator.yaml"
 	exampleConfig = "elevator.example.yaml"
-	// firstContext is the context key of elevatorProps.first; infra/deploy sets it.
+	// firstContext is the context key that sets elevatorProps.first. infra/deploy
+	// passes it.
 	firstContext = "first"
 )
 
-// options are what the command line or the CDK CLI say; empty where they don't.
+// options come from the command line or from the CDK CLI. An option that neither
+// gives is empty.
 type options struct {
 	config, architecture, out string
 }
 
-// synthesize builds the functions and writes the cloud assembly. Warnings go
+// synthesize builds the functions and writes the cloud assembly. It writes warnings
 // to stderr.
 func synthesize(o options, stderr io.Writer) (err error) {
-	// The CDK's library says by panicking what it finds wrong.
+	// The CDK's library reports errors by panicking.
 	defer func() {
 		if said := recover(); said != nil {
 			err = fmt.Errorf("synthesize: %v", said)
@@ -56,15 +59,11 @@ func synthesize(o options, stderr io.Writer) (err error) {
 		fmt.Fprintf(stderr, "infra: there is no %s; this is the example's template, which can be looked at but not deployed\n", defaultConfig)
 	}
 	s.Architecture = first(o.architecture, context("architecture"), s.Architecture)
-	build, err := newBuild(root, s.Architecture)
+	binaries, err := build.Functions(root, s.Architecture, functionNames)
 	if err != nil {
 		return err
 	}
-	binaries, err := build.functions(functionNames)
-	if err != nil {
-		return err
-	}
-	policy, err := build.policy(s.PolicyJSON())
+	policy, err := build.Policy(root, s.PolicyJSON())
 	if err != nil {
 		return err
 	}
@@ -73,9 +72,9 @@ func synthesize(o options, stderr io.Writer) (err error) {
 	return writeManifest(filepath.Join(*assembly.Directory(), manifestFile), s)
 }
 
-// newApp makes an app with the context of cdk.json, which otherwise only the
-// CDK CLI reads: without it the same code gives another template. What the CLI
-// hands over has precedence.
+// newApp makes an app with the context in cdk.json. Otherwise only the CDK CLI reads
+// this file, and without its context the same code gives another template. The
+// context that the CLI passes has precedence.
 func newApp(root, out string) (awscdk.App, error) {
 	text, err := os.ReadFile(filepath.Join(root, "cdk.json"))
 	if err != nil {
@@ -94,9 +93,9 @@ func newApp(root, out string) (awscdk.App, error) {
 	return awscdk.NewApp(props), nil
 }
 
-// loadSettings reads the settings from path, a file name relative to the
-// working folder or to root. Where the file with the default name is not there
-// yet it reads the example instead.
+// loadSettings reads the settings from path, which is relative to the working
+// folder. The default name is relative to root, and if that file does not exist yet,
+// loadSettings reads the example instead.
 func loadSettings(root, path string) (s *settings.Settings, example bool, err error) {
 	if path == defaultConfig {
 		path = filepath.Join(root, defaultConfig)
@@ -108,7 +107,7 @@ func loadSettings(root, path string) (s *settings.Settings, example bool, err er
 	return s, example, err
 }
 
-// moduleRoot is the folder of go.mod, at or above the working folder.
+// moduleRoot returns the folder of go.mod, at or above the working folder.
 func moduleRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {

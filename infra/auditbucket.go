@@ -11,9 +11,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// newAuditBucket is where the audit records and the policies that were ever in
-// force stay: a bucket of its own that outlives the stack, or the existing one
-// that the settings name, which is left as it is.
+// newAuditBucket returns the bucket for the audit records and for every policy that
+// was ever in force. It makes a bucket that outlives the stack, or takes the existing
+// bucket that the settings name, and leaves that one unchanged.
 func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBucket {
 	id := jsii.String("Records")
 	if s.ExistingAuditBucket != "" {
@@ -41,8 +41,8 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	}
 	bucket := awss3.NewBucket(scope, id, props)
 	if s.AuditLogBucket != "" {
-		// Not by ServerAccessLogsBucket: the target is somebody else's, and so is
-		// its policy, which the CDK would warn of at every synthesis.
+		// Not with ServerAccessLogsBucket: somebody else owns the target and its
+		// policy, so the CDK would warn at every synthesis.
 		bucket.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
 			DestinationBucketName: &s.AuditLogBucket,
 			LogFilePrefix:         orNil(s.AuditLogPrefix),
@@ -51,10 +51,10 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	return bucket
 }
 
-// protectRecords lets only writer write to the bucket that the stack made, only
-// what is not there yet, and nobody delete. The policy stays with the bucket when
-// the stack is deleted. A bucket that was there before keeps its own: the doctor
-// says what to add to it.
+// protectRecords protects the records in a bucket that the stack makes: only writer
+// may write, only new objects, and nobody may delete. The policy stays with the
+// bucket when the stack is deleted. An existing bucket keeps its own policy: the
+// doctor says what to add to it.
 func protectRecords(bucket awss3.IBucket, s *settings.Settings, writer awsiam.IRole) {
 	if s.ExistingAuditBucket != "" {
 		return
@@ -72,9 +72,9 @@ func protectRecords(bucket awss3.IBucket, s *settings.Settings, writer awsiam.IR
 	bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE)
 }
 
-// turnOnMFADelete is the command that the root user has to run, with the serial
-// number and a code of their device: S3 takes it from nobody else, and from no
-// role that CloudFormation could have.
+// turnOnMFADelete returns the command that the root user must run, with the serial
+// number and a code of their MFA device. S3 accepts it only from the root user, so
+// CloudFormation can't do it.
 func turnOnMFADelete(bucket awss3.IBucket) *string {
 	return jsii.String("aws s3api put-bucket-versioning --bucket " + *bucket.BucketName() +
 		` --versioning-configuration Status=Enabled,MFADelete=Enabled --mfa "SERIAL-NUMBER CODE"`)

@@ -17,21 +17,21 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// auditTableName is what the queries read from.
+// auditTableName is the table that the queries read.
 const auditTableName = "audit"
 
 //go:embed queries/*.sql
 var queryFiles embed.FS
 
-// query is a question that auditors ask, in Athena's SQL. What it answers
-// stands in the first line of its file.
+// query is an auditor's question in Athena's SQL. The first line of its file says
+// what it answers.
 type query struct {
-	name    string // of the file, without its ending
+	name    string // of the file, without .sql
 	answers string
 	sql     string
 }
 
-// queries are the example queries, by name.
+// queries returns the example queries, sorted by name.
 func queries() []query {
 	files, err := fs.Glob(queryFiles, "queries/*.sql")
 	if err != nil {
@@ -41,7 +41,7 @@ func queries() []query {
 	for _, file := range files {
 		text, err := queryFiles.ReadFile(file)
 		if err != nil {
-			panic(err) // it was compiled in
+			panic(err) // the file is embedded
 		}
 		first, _, _ := strings.Cut(string(text), "\n")
 		all = append(all, query{
@@ -53,13 +53,13 @@ func queries() []query {
 	return all
 }
 
-// auditDatabase is the name of the database: Glue takes no hyphens that a query
-// could use without quotes.
+// auditDatabase is the name of the database. It has no hyphens, because a query
+// would have to quote them.
 func auditDatabase(s *settings.Settings) string { return strings.ReplaceAll(s.NamePrefix, "-", "_") }
 
-// newAuditTable is what makes the audit records a table in Athena: database and
-// table in Glue's catalog, and a workgroup with the queries. Nothing of it
-// holds data or costs anything until somebody asks.
+// newAuditTable makes the audit records a table in Athena: a database and a table in
+// Glue's catalog, and a workgroup with the queries. They hold no data, and cost
+// nothing until somebody runs a query.
 func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucket) {
 	in := constructs.NewConstruct(stack, jsii.String("AuditTable"))
 	database := awsglue.NewCfnDatabase(in, jsii.String("Database"), &awsglue.CfnDatabaseProps{
@@ -85,8 +85,8 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 			Name:        jsii.String(auditTableName),
 			Description: jsii.String("One row for each event of a request; the column " + auditrecord.Partition + " is its day, UTC, as " + auditrecord.PartitionFormat),
 			TableType:   jsii.String("EXTERNAL_TABLE"),
-			// Athena works out the partitions by itself: a day is there as soon
-			// as its first record is, without a crawler.
+			// Athena computes the partitions: a day is there with its first record,
+			// without a crawler.
 			Parameters: map[string]*string{
 				"EXTERNAL":                    jsii.String("TRUE"),
 				"classification":              jsii.String("json"),
@@ -104,8 +104,8 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 				Columns:      columns,
 				InputFormat:  jsii.String("org.apache.hadoop.mapred.TextInputFormat"),
 				OutputFormat: jsii.String("org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"),
-				// A record that is no JSON ends a query with an error: an audit
-				// that passes over records is none.
+				// A record that is not JSON fails the query: an audit must not skip
+				// records.
 				SerdeInfo: &awsglue.CfnTable_SerdeInfoProperty{SerializationLibrary: jsii.String("org.openx.data.jsonserde.JsonSerDe")},
 			},
 		},
@@ -114,14 +114,13 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 	group := awsathena.NewCfnWorkGroup(in, jsii.String("WorkGroup"), &awsathena.CfnWorkGroupProps{
 		Name:        jsii.String(s.NamePrefix + "-audit"),
 		Description: jsii.String("Queries of the audit records"),
-		// A workgroup that somebody has asked something in is not empty, and
-		// would stay behind.
+		// After its first query a workgroup is not empty, and would not be deleted.
 		RecursiveDeleteOption: jsii.Bool(true),
 		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
 			EnforceWorkGroupConfiguration:   jsii.Bool(true),
 			PublishCloudWatchMetricsEnabled: jsii.Bool(false),
-			// Athena keeps the results, encrypted, for a day: no bucket for
-			// copies of audit records that nobody looks after.
+			// Athena keeps the results itself, encrypted, for a day. A bucket would
+			// collect copies of audit records that nobody looks after.
 			ManagedQueryResultsConfiguration: &awsathena.CfnWorkGroup_ManagedQueryResultsConfigurationProperty{Enabled: jsii.Bool(true)},
 		},
 	})

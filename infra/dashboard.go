@@ -12,19 +12,20 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/metric"
 	"sso-elevator/infra/settings"
 )
 
-// dashboardPeriod is what a point on the dashboard stands for.
+// dashboardPeriod is the time between two points of a graph.
 const dashboardPeriod = 5 * time.Minute
 
-// outcomes are the ways in which a request is decided, by which it is counted.
+// outcomes are the outcomes of requests, in the order of the graph.
 var outcomes = []access.OutcomeKind{
 	access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied,
 	access.OutcomeWithdrawn, access.OutcomeExpired, access.OutcomeRefused,
 }
 
-// byPeople are those that somebody takes time for.
+// byPeople are the outcomes that people decide, and take time for.
 var byPeople = []access.OutcomeKind{access.OutcomeApproved, access.OutcomeDenied}
 
 type dashboardProps struct {
@@ -37,8 +38,8 @@ type dashboardProps struct {
 	deadLetters              awssqs.Queue
 }
 
-// newDashboard is one page with what there is to see: what people asked for and
-// what became of it on top, what carries it below.
+// newDashboard makes one page for everything: alarms and requests at the top, and the
+// services that they run on below.
 func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	s := props.settings
 	dashboard := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
@@ -57,61 +58,33 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	metrics := ownMetrics(metricNamespace(s))
 	var decided, decisions []awscloudwatch.IMetric
 	for _, kind := range outcomes {
-		decided = append(decided, metrics.ownOf("Outcome", "Sum", string(kind), kind))
+		decided = append(decided, metrics.ownOf(metric.Outcome, "Sum", string(kind), kind))
 	}
 	for _, kind := range byPeople {
 		for _, percentile := range []string{"p50", "p90"} {
-			decisions = append(decisions, metrics.ownOf("TimeToDecision", percentile, string(kind)+" "+percentile, kind))
+			decisions = append(decisions, metrics.ownOf(metric.TimeToDecision, percentile, string(kind)+" "+percentile, kind))
 		}
 	}
 	row(dashboard,
 		graph("Requests by outcome", decided...),
 		graph("Time to decision, ms", decisions...),
-		graph("Time to grant, ms", metrics.own("TimeToGrant", "p50"), metrics.own("TimeToGrant", "p99")),
-		graph("Active access", metrics.own("ActiveAccess", "Maximum")),
+		graph("Time to grant, ms", metrics.own(metric.TimeToGrant, "p50"), metrics.own(metric.TimeToGrant, "p99")),
+		graph("Active access", metrics.own(metric.ActiveAccess, "Maximum")),
 	)
 	row(dashboard,
-		graph("Granted and revoked", metrics.own("Granted", "Sum"), metrics.own("Revoked", "Sum"), metrics.own("PeopleGone", "Sum")),
-		graph("Left behind", metrics.own("RevokeFailed", "Sum"), metrics.own("AccessOverdue", "Maximum"), metrics.own("Swept", "Sum"), metrics.own("AuditDeferred", "Sum"), metrics.own("Misconfigured", "Sum"),
-			metrics.own("PeopleGoneHeld", "Sum"), metrics.own("RecheckLate", "Sum")),
-		graph("Access that nobody asked for", metrics.own("DriftFound", "Sum"), metrics.own("DriftRevoked", "Sum"), metrics.own("DriftFailed", "Sum"), metrics.own("ReconcileIncomplete", "Sum"),
-			metrics.ownWith("ReconcileBegun", "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
-			metrics.ownWith("ReconcileBegun", "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
-			metrics.ownWith("ReconcileCompleted", "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
-			metrics.ownWith("ReconcileCompleted", "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
-		graph("Watching", metrics.own("SweepLooked", "Sum"), metrics.own("Rechecked", "Sum"), metrics.own("CatalogRefreshed", "Sum")),
+		graph("Granted and revoked", metrics.own(metric.Granted, "Sum"), metrics.own(metric.Revoked, "Sum"), metrics.own(metric.PeopleGone, "Sum")),
+		graph("Left behind", metrics.own(metric.RevokeFailed, "Sum"), metrics.own(metric.AccessOverdue, "Maximum"), metrics.own(metric.Swept, "Sum"), metrics.own(metric.AuditDeferred, "Sum"), metrics.own(metric.Misconfigured, "Sum"),
+			metrics.own(metric.PeopleGoneHeld, "Sum"), metrics.own(metric.RecheckLate, "Sum")),
+		graph("Access that nobody asked for", metrics.own(metric.DriftFound, "Sum"), metrics.own(metric.DriftRevoked, "Sum"), metrics.own(metric.DriftFailed, "Sum"), metrics.own(metric.ReconcileIncomplete, "Sum"),
+			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
+			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
+			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
+			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
+		graph("Watching", metrics.own(metric.SweepLooked, "Sum"), metrics.own(metric.Rechecked, "Sum"), metrics.own(metric.CatalogRefreshed, "Sum")),
 	)
-	sum := func(label string) *awscloudwatch.MetricOptions {
-		return &awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: jsii.String("Sum"), Label: &label}
-	}
-	for _, machine := range []struct {
-		title string
-		awsstepfunctions.StateMachine
-	}{{"Request executions", props.requests}, {"Reconcile executions", props.reconciliation}} {
-		row(dashboard,
-			graph(machine.title, machine.MetricStarted(sum("started")), machine.MetricSucceeded(sum("succeeded")),
-				machine.MetricFailed(sum("failed")), machine.MetricTimedOut(sum("timed out")), machine.MetricAborted(sum("aborted"))),
-			graph(machine.title+" held up", machine.MetricThrottled(sum("throttled"))),
-		)
-	}
-
-	var invocations, failures, throttles, durations []awscloudwatch.IMetric
-	for _, name := range functionNames {
-		alias := props.functions[name].alias
-		invocations = append(invocations, alias.MetricInvocations(sum(name)))
-		failures = append(failures, alias.MetricErrors(sum(name)))
-		throttles = append(throttles, alias.MetricThrottles(sum(name)))
-		durations = append(durations, alias.MetricDuration(&awscloudwatch.MetricOptions{
-			Period: seconds(dashboardPeriod), Statistic: jsii.String("p99"), Label: jsii.String(name),
-		}))
-	}
-	row(dashboard,
-		graph("Invocations", invocations...),
-		// Business as usual among them: what a machine tries again ends as an error.
-		graph("Functions' errors", failures...),
-		graph("Functions throttled", throttles...),
-		graph("Functions' duration p99, ms", durations...),
-	)
+	machineRow(dashboard, "Request executions", props.requests)
+	machineRow(dashboard, "Reconcile executions", props.reconciliation)
+	functionRow(dashboard, props.functions)
 
 	latency := func(percentile string) awscloudwatch.IMetric {
 		return props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: &percentile, Label: &percentile})
@@ -125,7 +98,41 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	)
 }
 
-// widgetsInRow is how many graphs stand side by side, on a page of 24 columns.
+// machineRow shows what becomes of a machine's executions.
+func machineRow(dashboard awscloudwatch.Dashboard, title string, machine awsstepfunctions.StateMachine) {
+	row(dashboard,
+		graph(title, machine.MetricStarted(sum("started")), machine.MetricSucceeded(sum("succeeded")),
+			machine.MetricFailed(sum("failed")), machine.MetricTimedOut(sum("timed out")), machine.MetricAborted(sum("aborted"))),
+		graph(title+" held up", machine.MetricThrottled(sum("throttled"))),
+	)
+}
+
+// functionRow shows all functions, with a line in each graph for each function.
+func functionRow(dashboard awscloudwatch.Dashboard, functions map[string]function) {
+	var invocations, failures, throttles, durations []awscloudwatch.IMetric
+	for _, name := range functionNames {
+		alias := functions[name].alias
+		invocations = append(invocations, alias.MetricInvocations(sum(name)))
+		failures = append(failures, alias.MetricErrors(sum(name)))
+		throttles = append(throttles, alias.MetricThrottles(sum(name)))
+		durations = append(durations, alias.MetricDuration(&awscloudwatch.MetricOptions{
+			Period: seconds(dashboardPeriod), Statistic: jsii.String("p99"), Label: jsii.String(name),
+		}))
+	}
+	row(dashboard,
+		graph("Invocations", invocations...),
+		// Some of them are normal: a function returns an error to make its machine retry.
+		graph("Functions' errors", failures...),
+		graph("Functions throttled", throttles...),
+		graph("Functions' duration p99, ms", durations...),
+	)
+}
+
+func sum(label string) *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: jsii.String("Sum"), Label: &label}
+}
+
+// widgetsInRow is how many graphs fit side by side. A page has 24 columns.
 const widgetsInRow = 4
 
 func row(dashboard awscloudwatch.Dashboard, graphs ...awscloudwatch.IWidget) {
@@ -142,10 +149,10 @@ func graph(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget
 	})
 }
 
-// ownMetrics are the functions' own, by the namespace that they are in.
+// ownMetrics is the namespace of the functions' own metrics.
 type ownMetrics string
 
-// own is one of the functions' metrics.
+// own returns one of these metrics.
 func (namespace ownMetrics) own(name, statistic string) awscloudwatch.IMetric {
 	label := name
 	if statistic[0] == 'p' {

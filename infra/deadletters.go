@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// deadLettersKept is the longest that SQS keeps a message.
+	// deadLettersKept is SQS's longest retention.
 	deadLettersKept = 14 * 24 * time.Hour
-	// invocationWaits is how long Lambda may hold back an invocation that
-	// nobody waits for, the shortest there is. By then the schedule's next one
-	// is due, which looks at everything again; without a bound a throttled
-	// function would be given hours of them.
+	// invocationWaits is how long Lambda may delay an asynchronous invocation:
+	// Lambda's shortest limit. By then the schedule's next invocation is due, which
+	// checks everything again. Without a limit, a throttled function would get hours
+	// of old invocations.
 	invocationWaits = time.Minute
 )
 
-// newDeadLetters is the queue of what a schedule or an event should have started
-// and could not, or what was started and failed. Nothing reads it: an alarm tells that
-// something came, and the message says what and why.
+// newDeadLetters makes the queue for what a schedule or an event could not start, and
+// for invocations that failed. Nothing reads the queue: an alarm tells that a message
+// arrived, and the message says what failed and why.
 func newDeadLetters(stack awscdk.Stack, s *settings.Settings) awssqs.Queue {
 	return awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{
 		QueueName:       jsii.String(s.NamePrefix + "-dead-letters"),
@@ -35,8 +35,8 @@ func newDeadLetters(stack awscdk.Stack, s *settings.Settings) awssqs.Queue {
 	})
 }
 
-// tellOfFailures sends an invocation that nobody waits for to the dead letters
-// when it fails. It is not repeated: the next one does its work.
+// tellOfFailures sends failed asynchronous invocations to the dead letters, without
+// a retry: the next invocation does the same work.
 func tellOfFailures(f function, deadLetters awssqs.IQueue) {
 	f.alias.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		OnFailure:     awslambdadestinations.NewSqsDestination(deadLetters),
@@ -45,8 +45,8 @@ func tellOfFailures(f function, deadLetters awssqs.IQueue) {
 	})
 }
 
-// forgetInvocations bounds how long an invocation that nobody waits for may be
-// held back, and has none repeated: the next look invokes the function again.
+// forgetInvocations limits how long an asynchronous invocation may be delayed, and
+// turns retries off: the next sweep invokes the function again.
 func forgetInvocations(f function) {
 	f.alias.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{MaxEventAge: seconds(invocationWaits), RetryAttempts: jsii.Number(0)})
 }

@@ -14,13 +14,13 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// newDriftEvents has a run look at what somebody else just gave, where the
-// settings want that: a rule on CloudTrail's events, which are best effort. The
-// run covers the event's target only, and removes nothing. What the rule needs
-// outside of this stack is in docs/drift-events.md.
+// newDriftEvents starts a run as soon as somebody gives access outside of this
+// system, if the settings want that. It makes a rule on CloudTrail's events, which are
+// best effort. The run covers only the event's target, and removes nothing.
+// docs/drift-events.md says what the rule needs outside of this stack.
 //
-// grantRoleARN is the role of the function that grants: what it does is not
-// drift. A run that could not be started goes to deadLetters.
+// The rule ignores grantRoleARN, the role of the function grant: its access is not
+// drift. If a run can't be started, the event goes to deadLetters.
 func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantRoleARN *string, deadLetters awssqs.IQueue) {
 	if !s.DriftEvents {
 		return
@@ -52,7 +52,7 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 		}},
 	})
 	rule.Node().AddDependency(role)
-	// A rule sends there in its own name, not by the target's role.
+	// A rule sends to the queue itself, and does not assume the target's role.
 	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("RunsThatAnEventDidNotStart"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
@@ -68,8 +68,8 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 // by the API, the console and SCIM.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/logging-using-cloudtrail.html
-// has the event sources. EventBridge's source is the same without its domain;
-// nobody but AWS can send events whose source begins with "aws.".
+// lists the event sources. EventBridge's source is "aws." and the event source without
+// its domain. Only AWS can send events with such a source.
 func driftPattern(grantRoleARN string) map[string]any {
 	absent := map[string]any{"exists": false}
 	return map[string]any{
@@ -82,10 +82,10 @@ func driftPattern(grantRoleARN string) map[string]any {
 				"AddMemberToGroup",      // console
 				"PatchGroup",            // SCIM
 			},
-			// What was refused changed nothing.
+			// A refused call changed nothing.
 			"errorCode": []any{absent},
-			// anything-but alone would pass over callers that are no role's
-			// session, like a user or root.
+			// anything-but alone would miss callers without a role's session, like a
+			// user or root.
 			"userIdentity": map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{
 				"arn": []any{absent, map[string]any{"anything-but": []any{grantRoleARN}}},
 			}}},

@@ -11,14 +11,14 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// customerKey is the key that the settings name, as a construct of that id, which
-// is in no template; nil where they name none, and
-// AWS's own keys encrypt. Its policy is its owner's: docs/security.md has what
-// must be in it.
+// customerKey returns the key that the settings name, as a construct with this id,
+// which adds nothing to the template. It returns nil if they name none: then AWS's own
+// keys encrypt. The key's owner maintains its policy, and docs/security.md says what
+// it must contain.
 //
-// The state machines keep AWS's key: an execution that can't read its own
-// history ends, past any Catch, and a key that is disabled for an hour would
-// leave access behind that only the sweep takes away.
+// The state machines keep AWS's key. An execution that can't read its own history
+// ends, without any Catch. So a key that is disabled for an hour would leave access
+// behind, which only the sweep would remove.
 func customerKey(scope constructs.Construct, id string, s *settings.Settings) awskms.IKey {
 	if s.KMSKeyARN == "" {
 		return nil
@@ -26,8 +26,8 @@ func customerKey(scope constructs.Construct, id string, s *settings.Settings) aw
 	return awskms.Key_FromKeyArn(scope, &id, &s.KMSKeyARN)
 }
 
-// encryptBucket sets the encryption of the bucket id, which the stack makes. A bucket
-// key saves a call of KMS for nearly every object.
+// encryptBucket sets the encryption of a bucket that the stack makes; id is the
+// bucket's. A bucket key saves the call to KMS for nearly every object.
 func encryptBucket(scope constructs.Construct, id string, s *settings.Settings, props *awss3.BucketProps) {
 	props.Encryption = awss3.BucketEncryption_S3_MANAGED
 	if key := customerKey(scope, id+"Key", s); key != nil {
@@ -35,20 +35,20 @@ func encryptBucket(scope constructs.Construct, id string, s *settings.Settings, 
 	}
 }
 
-// The uses of the customer's key that a role needs beside those of the service
-// that holds the data: DynamoDB and S3 use it in the caller's name.
+// The actions on the customer's key that a role needs, beside the service with the
+// data: DynamoDB and S3 use the key with the caller's permissions.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 var (
 	keyForTable = []string{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
 	keyForReads = []string{"kms:Decrypt"}
-	// S3 reads a key back where an object comes in parts.
+	// S3 decrypts the data key of an object that is uploaded in parts.
 	keyForWrites = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 )
 
-// useKey permits uses of the customer's key through a service and in no other
-// way; nothing where there is no such key.
+// useKey permits these actions on the customer's key, and only through the service.
+// It returns nothing if there is no such key.
 func (p permitter) useKey(service string, uses []string) []awsiam.PolicyStatement {
 	key := p.props.settings.KMSKeyARN
 	if key == "" {
@@ -57,22 +57,21 @@ func (p permitter) useKey(service string, uses []string) []awsiam.PolicyStatemen
 	return []awsiam.PolicyStatement{allowIf(map[string]any{"StringEquals": map[string]any{"kms:ViaService": p.viaService(service)}}, uses, &key)}
 }
 
-// viaService is a service of this region, as KMS names it.
+// viaService returns a service in this region, in the form of kms:ViaService.
 func (p permitter) viaService(service string) string {
 	return service + "." + *p.stack.Region() + "." + *p.stack.UrlSuffix()
 }
 
-// anyKey is every key of this account and region, for where the settings don't
-// say which one encrypts. Conditions have to narrow it down.
+// anyKey returns all keys of this account and region, for data whose key the settings
+// don't name. Its users must add conditions.
 func (p permitter) anyKey() *string {
 	return p.stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("kms"), Resource: jsii.String("key"), ResourceName: jsii.String("*")})
 }
 
-// useIdentityCenterKey permits what a call of Identity Center ("sso") or of the
-// identity store needs where they keep people and groups under a key of the
-// customer's own: they decrypt in the caller's name. To write, too, they need no
-// more of it: AWS asks for the same of workflows that only read, and of Control
-// Tower, which assigns.
+// useIdentityCenterKey permits decrypting with the customer's key of Identity Center
+// ("sso") or of the identity store ("identitystore"), if they have one: they decrypt
+// with the caller's permissions. Writing needs no more than reading: AWS asks for the
+// same permissions for workflows that only read and for Control Tower, which assigns.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/baseline-KMS-key-policy.html
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/advanced-kms-policy.html
@@ -86,7 +85,7 @@ func (p permitter) useIdentityCenterKey(service string) []awsiam.PolicyStatement
 	conditions := map[string]any{"StringEquals": via}
 	switch {
 	case service == "identitystore":
-		// The key and the identity store are the same account's.
+		// The same account owns the key and the identity store.
 		conditions["StringLike"] = map[string]any{"kms:EncryptionContext:aws:identitystore:identitystore-arn": awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:identitystore::"+account+":identitystore/*"), nil)}
 	case s.SSOInstanceARN != "":
 		via["kms:EncryptionContext:aws:sso:instance-arn"] = s.SSOInstanceARN
@@ -96,9 +95,9 @@ func (p permitter) useIdentityCenterKey(service string) []awsiam.PolicyStatement
 	return []awsiam.PolicyStatement{allowIf(conditions, keyForReads, &s.IdentityCenterKeyARN)}
 }
 
-// useExistingBucketKey permits writing to the bucket that was there before,
-// where a key of its own encrypts it. The encryption context is the object, or
-// the bucket where that has a bucket key.
+// useExistingBucketKey permits encrypting in the existing audit bucket, if the
+// settings name its key. The encryption context is the object, or the bucket if it
+// has a bucket key.
 func (p permitter) useExistingBucketKey() []awsiam.PolicyStatement {
 	key := p.props.settings.ExistingAuditKeyARN
 	if key == "" {

@@ -24,15 +24,15 @@ import (
 	"sso-elevator/functions/notify"
 	"sso-elevator/functions/reconcile"
 	"sso-elevator/functions/revoke"
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 	"sso-elevator/statemachine"
 )
 
-// requestMachineName is the state machine's name. Its ARN is put together from
-// it where the machine itself can't be referred to: the machine refers to the
-// functions.
+// requestMachineName is the name of the state machine for requests. The functions get
+// an ARN that is built from the name: they can't refer to the machine itself, because
+// the machine refers to them.
 func requestMachineName(s *settings.Settings) string { return s.NamePrefix + "-requests" }
 
 func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
@@ -48,8 +48,8 @@ func machineARN(stack awscdk.Stack, name string) *string {
 	})
 }
 
-// executionsOf are the executions of a machine; those of a distributed Map have
-// "<machine>/<map>" for its name.
+// executionsOf returns the ARN of all executions of a machine. For the executions of a
+// distributed Map, the name is "<machine>/<map>".
 func executionsOf(stack awscdk.Stack, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("states"),
@@ -59,8 +59,8 @@ func executionsOf(stack awscdk.Stack, name string) *string {
 	})
 }
 
-// functionARN is the ARN under which a function is invoked, put together where
-// the function itself can't be referred to: by another one, before it is made.
+// functionARN returns the ARN that invokes a function, built from its name. Another
+// function can use it before this one is made.
 func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("lambda"),
@@ -70,8 +70,8 @@ func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string 
 	})
 }
 
-// environments are the functions' environment variables, by function: each gets
-// what it reads. Secrets are named in them, never contained.
+// environments returns the environment variables of each function. A function gets
+// only those that it reads. They contain the names of secrets, never secrets.
 func environments(stack awscdk.Stack, props functionsProps) map[string]map[string]*string {
 	s := props.settings
 	var (
@@ -128,7 +128,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	environments := map[string]map[string]*string{}
 	for name, settings := range functions {
 		environments[name] = map[string]*string{}
-		for _, variables := range []map[string]string{compile.Environment, host.Environment(common), host.Environment(settings)} {
+		for _, variables := range []map[string]string{build.Environment, host.Environment(common), host.Environment(settings)} {
 			for variable, value := range variables {
 				environments[name][variable] = jsii.String(value)
 			}
@@ -137,7 +137,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	return environments
 }
 
-// logLevel is the level that the settings name; they are checked.
+// logLevel returns the level that the settings name. The settings are checked, so
+// it can be parsed.
 func logLevel(s *settings.Settings) (level slog.Level) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		panic(err)
@@ -145,7 +146,7 @@ func logLevel(s *settings.Settings) (level slog.Level) {
 	return level
 }
 
-// texts are references to secrets, as a function reads them.
+// texts returns references to secrets as a function reads them.
 func texts(refs []settings.SecretRef) []string {
 	all := make([]string, len(refs))
 	for i, ref := range refs {
@@ -154,7 +155,7 @@ func texts(refs []settings.SecretRef) []string {
 	return all
 }
 
-// announceFor is how long a request is announced again and again.
+// announceFor returns how long the announcement of a request is retried.
 func announceFor(s *settings.Settings) time.Duration {
 	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
 }

@@ -82,7 +82,7 @@ func TestFirstDeployment(t *testing.T) {
 	}
 
 	// Every other alarm that takes missing data for a breach looks away from the
-	// time before the first data by its expression (newRunAlarms).
+	// time before the first data by its expression (begunRuns).
 	for id, r := range first.template.of("AWS::CloudWatch::Alarm") {
 		if r.Properties["TreatMissingData"] == "breaching" && r.Properties["Metrics"] == nil {
 			t.Errorf("%s alarms before there is data", id)

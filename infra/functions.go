@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
 )
@@ -30,15 +31,16 @@ var descriptions = map[string]string{
 	"reconcile": "Finds what was left behind and what no request granted; refreshes the catalog of what can be asked for",
 }
 
-// Memory decides how much CPU a function gets, and with it how long a cold
-// start takes. Somebody waits for ingress: Slack gives it 3 s.
-const ingressMemoryMiB = 512 // at least
+// ingressMemoryMiB is the least memory of ingress. Memory decides how much CPU a
+// function gets, and so how long a cold start takes. Somebody waits for ingress, and
+// Slack gives it 3 s.
+const ingressMemoryMiB = 512
 
-// aliasName is what everybody invokes: a deployment moves it to the new version
-// in one step, and executions that run go on with it.
+// aliasName is the alias that all callers invoke. A deployment moves it to the new
+// version in one step, and running executions continue with that version.
 const aliasName = "live"
 
-// function is one Lambda function. Its alias is what is invoked.
+// function is one Lambda function, which is invoked by its alias.
 type function struct {
 	alias awslambda.Alias
 	role  awsiam.Role
@@ -46,15 +48,15 @@ type function struct {
 
 type functionsProps struct {
 	settings *settings.Settings
-	binaries map[string]binary
+	binaries map[string]build.Binary
 	table    awsdynamodb.Table
 	audit    awss3.IBucket
 	catalog  awss3.IBucket
 	policy   policyInForce
 }
 
-// newFunctions makes the functions by name, each with a role that may do what
-// it needs and no more.
+// newFunctions makes the functions, each with a role that may do no more than the
+// function needs. It returns them by name.
 func newFunctions(stack awscdk.Stack, props functionsProps) map[string]function {
 	environments := environments(stack, props)
 	permissions := permissions(stack, props)
@@ -100,7 +102,7 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		Architecture:                 architecture,
 		Runtime:                      awslambda.Runtime_PROVIDED_AL2023(),
 		Handler:                      jsii.String("bootstrap"),
-		Code:                         awslambda.Code_FromAsset(&binary.folder, &awss3assets.AssetOptions{AssetHash: &binary.sha256}),
+		Code:                         awslambda.Code_FromAsset(&binary.Folder, &awss3assets.AssetOptions{AssetHash: &binary.SHA256}),
 		MemorySize:                   jsii.Number(memory),
 		Timeout:                      seconds(statemachine.FunctionTimeouts[name]),
 		Environment:                  &environment,
@@ -108,9 +110,9 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		ReservedConcurrentExecutions: reserved(s, name),
 		LogGroup:                     logs,
 		Tracing:                      awslambda.Tracing_ACTIVE,
-		// A release leaves the versions before it, so that the alias can go back
-		// to one; a release that fails leaves none of its own, which would keep
-		// the next try from making it.
+		// A release keeps the earlier versions, so that the alias can go back to one.
+		// A release that fails keeps none of its own: the next try could not make the
+		// same version again.
 		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	})
 	alias := awslambda.NewAlias(in, jsii.String("Live"), &awslambda.AliasProps{
@@ -120,12 +122,11 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 	return function{alias: alias, role: role}
 }
 
-// reserved is how many instances of a function are kept for it; nil for none.
-// Two have something that must not wait for other functions of the account:
-// ingress, whose Slack gives up after 3 s, and revoke. The others' callers try
-// again until they get through (and a grant that comes late harms nobody), and
-// a reserve is a limit, too: reconcile's would have its scans, of which many
-// run at once, keep the sweep out.
+// reserved returns the reserved concurrency of a function, or nil for none. Two
+// functions must not wait for other functions of the account: ingress, because Slack
+// gives up after 3 s, and revoke. The callers of the others retry until they succeed,
+// and a late grant harms nobody. A reserve is a limit too: in one for reconcile, its
+// many parallel scans would keep the sweep out.
 func reserved(s *settings.Settings, function string) *float64 {
 	instances := map[string]int{"ingress": s.IngressReserved, "revoke": s.RevokeReserved}[function]
 	if instances == 0 {

@@ -12,13 +12,13 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// functionSchedule invokes the function reconcile again and again.
+// functionSchedule is a schedule that invokes the function reconcile.
 type functionSchedule struct {
 	name, description string
 	every             time.Duration
 	reconcile         function
 	operation         string // of the function
-	attempts          int    // to reach the function again, before its next time comes
+	attempts          int    // retries to reach the function, before its next time comes
 	deadLetters       awssqs.IQueue
 }
 
@@ -46,17 +46,17 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: props.deadLetters.QueueArn()},
 		},
 	})
-	schedule.Node().AddDependency(role) // its policy, too: the first invocation comes at once
+	schedule.Node().AddDependency(role) // and on its policy: the first invocation comes at once
 	return schedule
 }
 
-// wholeMinutes is d, rounded up: EventBridge Scheduler and alarms count in
-// minutes.
+// wholeMinutes rounds d up to whole minutes, the unit of EventBridge Scheduler and of
+// alarms.
 func wholeMinutes(d time.Duration) time.Duration {
 	return (d + time.Minute - 1).Truncate(time.Minute)
 }
 
-// rate is a schedule expression.
+// rate returns a schedule expression.
 func rate(every time.Duration) string {
 	n := int(wholeMinutes(every) / time.Minute)
 	if n == 1 {

@@ -11,15 +11,15 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// machine is a state machine, and the role that its executions have.
+// machine is a state machine and the role of its executions.
 type machine struct {
 	awsstepfunctions.StateMachine
 	role awsiam.Role
 }
 
-// newMachine is a state machine that invokes functions. Its definition is in the
-// template as it is, so that a diff shows it. What goes wrong is logged without
-// the data: the history has it, and who may read the log need not.
+// newMachine makes a state machine that invokes functions. The template contains the
+// definition itself, so that a diff shows changes. The log of errors leaves out the
+// data: the history has it, and readers of the log need not see it.
 func newMachine(in constructs.Construct, s *settings.Settings, name, definition string, invokes []string, functions map[string]function) machine {
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + name),

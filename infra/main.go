@@ -1,10 +1,10 @@
-// Command infra is the CDK app: it builds the functions, and writes the
-// template of everything that the system consists of.
+// Command infra is the CDK app: it builds the functions and writes the template of
+// the whole system.
 //
 //	go run ./infra [-config elevator.yaml] [-out cdk.out] [-architecture arm64|x86_64]
 //
-// The CDK CLI runs it as cdk.json says; then the context keys config and
-// architecture stand for the flags. The key first is for infra/deploy.
+// The CDK CLI runs it as cdk.json says, and passes the context keys config and
+// architecture in place of the flags. infra/deploy passes the key first.
 package main
 
 import (
@@ -23,9 +23,9 @@ func main() {
 	os.Exit(code)
 }
 
-// closeNode ends the process that runs the CDK's library. Its client waits for
-// the end twice, and whichever wait comes second complains on os.Stderr: by
-// then everything has been said.
+// closeNode ends the process that runs the CDK's library. The client waits twice for
+// the end, and the second wait fails and complains on os.Stderr. Nothing else is
+// written by then, so closeNode hides the complaint.
 func closeNode() {
 	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = nowhere
@@ -33,8 +33,8 @@ func closeNode() {
 	jsii.Close()
 }
 
-// run is the command. It returns 0, 1 where the app can't be synthesized and 2
-// where the command line is wrong.
+// run is the command. It returns the exit code: 0, 1 if the app can't be synthesized,
+// or 2 if the command line is wrong.
 func run(args []string, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("infra", flag.ContinueOnError)

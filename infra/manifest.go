@@ -13,11 +13,12 @@ import (
 	"sso-elevator/slack"
 )
 
-// manifestFile is written beside the template: what to paste where Slack asks
-// for an app's manifest.
+// manifestFile is written beside the template. Its text is to be pasted where Slack
+// asks for the app's manifest.
 const manifestFile = "slack-manifest.yaml"
 
-// urlToFill stands in manifestFile for the URL that only the deployment knows.
+// urlToFill is the placeholder in manifestFile for the URL, which only the deployment
+// knows.
 const urlToFill = "https://fill-in-the-output-SlackRequestURL.example/slack"
 
 // manifest is the part of a Slack app's manifest that this app needs,
@@ -78,7 +79,7 @@ type manifestSettings struct {
 	TokenRotation bool `json:"token_rotation_enabled" yaml:"token_rotation_enabled"`
 }
 
-// slackManifest is the manifest of the app whose requests go to requestURL.
+// slackManifest returns the manifest of the app that sends its requests to requestURL.
 func slackManifest(s *settings.Settings, requestURL string) manifest {
 	const (
 		askForAccount = "Ask for temporary access to an AWS account"
@@ -86,9 +87,9 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	)
 	var m manifest
 	m.Display = manifestDisplay{Name: "AWS access", Description: "Temporary access to AWS accounts and groups, approved here"}
-	// Without the tab, which is off unless a manifest says otherwise, Slack
-	// refuses the app's direct messages (messages_tab_disabled). Nobody reads
-	// what people would write there.
+	// The tab is off by default, and then Slack refuses the app's direct messages
+	// (messages_tab_disabled). It is read-only, because nobody reads what people
+	// would write there.
 	m.Features.AppHome.MessagesTab, m.Features.AppHome.MessagesReadOnly = true, true
 	m.Features.BotUser.DisplayName = slack.BotName
 	m.Features.Shortcuts = []manifestShortcut{
@@ -103,8 +104,9 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	m.Settings.Interactivity.IsEnabled = true
 	m.Settings.Interactivity.RequestURL = requestURL
 	m.Settings.Interactivity.OptionsURL = requestURL
-	// Slack's templates say true for every app. Ours says what the settings say:
-	// installed for an enterprise, it would get requests that it refuses.
+	// Slack's templates set this to true for every app. Here it follows the settings:
+	// without slack_enterprise_id, an app installed for an enterprise would get
+	// requests that it refuses.
 	m.Settings.OrgDeploy = s.SlackEnterpriseID != ""
 	return m
 }
@@ -113,12 +115,12 @@ func (m manifest) json() string {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	// Strings and booleans always encode, and a bytes.Buffer always takes them.
+	// Encoding strings and booleans to a bytes.Buffer can't fail.
 	_ = encoder.Encode(m)
 	return strings.TrimSpace(b.String())
 }
 
-// writeManifest writes the manifest, its URL still to be filled in, to path.
+// writeManifest writes the manifest to path, with urlToFill in place of the URL.
 func writeManifest(path string, s *settings.Settings) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The Slack app's manifest. Put the deployment's output SlackRequestURL in place of\n# %s\n", urlToFill)

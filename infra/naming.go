@@ -9,7 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// constructID is a name as the ids of constructs are written: "ingress" is
+// constructID returns a name in the form of a construct's id: "ingress" becomes
 // "Ingress".
 func constructID(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
@@ -17,7 +17,7 @@ func seconds(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
-// orNil is a name, or nil where CloudFormation is to choose one.
+// orNil returns the name, or nil for "", which lets CloudFormation choose one.
 func orNil(name string) *string {
 	if name == "" {
 		return nil
@@ -25,7 +25,8 @@ func orNil(name string) *string {
 	return &name
 }
 
-// retention is how long a log group keeps its events.
+// retention returns how long a log group keeps its events, given days from
+// retentions or 0 for ever.
 func retention(days int) awslogs.RetentionDays {
 	if known, ok := retentions[days]; ok {
 		return known
@@ -33,8 +34,7 @@ func retention(days int) awslogs.RetentionDays {
 	return awslogs.RetentionDays_INFINITE
 }
 
-// retentions are the numbers of days that CloudWatch Logs takes; 0 keeps
-// everything.
+// retentions are the numbers of days that CloudWatch Logs accepts.
 var retentions = map[int]awslogs.RetentionDays{
 	1:    awslogs.RetentionDays_ONE_DAY,
 	3:    awslogs.RetentionDays_THREE_DAYS,

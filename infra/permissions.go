@@ -16,9 +16,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// permissions are what each function may do, by function. Only ingress and
-// evaluate may name the attribute `outcome` in a write to the table, so that no
-// other function, and nobody who got hold of its role, can make a decision up.
+// permissions returns what each function may do, by function. Only ingress and
+// evaluate may name the attribute `outcome` in a write to the table. So no other
+// function can invent a decision, nor can anybody with its role.
 func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
 	s := props.settings
 	p := permitter{stack: stack, props: props}
@@ -36,32 +36,29 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.updateRuns(rows.AnswerRunAttributes),
 			p.readPolicy(),
 			p.readCatalog(),
-			p.readRuns(), // who may answer depends on what was found
+			p.readRuns(), // to know who may answer, it reads what was found
 			botToken, signingSecrets,
 			p.identityCenter(),
 			p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
-			[]awsiam.PolicyStatement{
-				allow([]string{"states:StartExecution", "states:SendTaskSuccess"}, requestMachineARN(stack, s)),
-				allow([]string{"states:SendTaskSuccess"}, reconcileMachineARN(stack, s)),
-				// For a first catalog.
-				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "reconcile")),
-			},
+			permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(stack, s)),
+			permit("states:SendTaskSuccess", reconcileMachineARN(stack, s)),
+			permit("lambda:InvokeFunction", functionARN(stack, s, "reconcile")), // for a first catalog
 		),
 		"evaluate": join(
 			p.readRows(requests, claims),
 			p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
-			p.writeClaims(), // it frees what it decides
+			p.writeClaims(), // it deletes the claim of a request that it decides
 			p.readPolicy(),
 			p.readCatalog(),
 			botToken,
 			p.identityCenter(),
-			p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users until there is an index of emails
+			p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users as long as there is no index of emails
 		),
 		"await": join(
 			p.readRows(requests, runs),
 			p.updateRequests(rows.StoreTokenAttributes),
 			p.updateRuns(rows.StoreRunTokenAttributes),
-			[]awsiam.PolicyStatement{allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s))},
+			permit("states:SendTaskSuccess", requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
 		),
 		"notify": join(
 			p.readRows(requests, runs),
@@ -76,7 +73,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeLeases(),
 			p.readPolicy(),
 			p.readCatalog(),
-			// Grant deletes as well: access under a lease that all its holders left.
+			// Grant also deletes access whose lease has lost all its holders.
 			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
@@ -89,7 +86,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			p.writeLeases(),
 			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),
-			p.readPolicy(), // of what a run found it removes what the policy covers
+			p.readPolicy(), // it removes only findings that the policy covers
 			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
@@ -98,7 +95,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		"audit": join(
 			p.readRows(requests, runs, claims, removalRows),
 			p.updateRequests(rows.AppendEventAttributes, rows.MarkAuditedAttributes, rows.CloseAttributes),
-			p.writeClaims(), // it frees what it closes
+			p.writeClaims(), // it deletes the claim of a request that it closes
 			p.readRuns(),
 			p.readPolicy(),
 			p.writeAudit(),
@@ -106,26 +103,24 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		"reconcile": join(
 			p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
 			p.queryOpen(),
-			p.writeClaims(), // it frees what was left
+			p.writeClaims(), // it deletes claims that were left behind
 			p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
 			p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
 			p.updateRuns(rows.ExpireRunAttributes),
 			p.readPolicy(),
 			p.readCatalog(),
 			p.readRuns(),
-			[]awsiam.PolicyStatement{
-				allow([]string{"s3:PutObject"}, props.catalog.ArnForObjects(jsii.String(catalog.Key)), props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey)), props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*"))),
-				allow([]string{"organizations:ListAccounts"}, jsii.String("*")),
-				allow([]string{"states:ListExecutions"}, requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
-				allow([]string{"states:DescribeExecution"}, executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
-				allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)),
-				// It removes overdue access even if somebody stops every sweep.
-				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "revoke")),
-				// The access of people who are gone ends, and where many are, somebody is asked.
-				allow([]string{"states:SendTaskSuccess"}, requestMachineARN(stack, s)),
-				allow([]string{"lambda:InvokeFunction"}, functionARN(stack, s, "notify")),
-			},
-			// It looks, and changes nothing.
+			permit("s3:PutObject", props.catalog.ArnForObjects(jsii.String(catalog.Key)), props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey)), props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*"))),
+			permit("organizations:ListAccounts", jsii.String("*")),
+			permit("states:ListExecutions", requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
+			permit("states:DescribeExecution", executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
+			permit("states:StartExecution", reconcileMachineARN(stack, s)),
+			// It removes overdue access even if somebody stops every sweep.
+			permit("lambda:InvokeFunction", functionARN(stack, s, "revoke")),
+			// It ends the access of people who are gone, and asks somebody if many are.
+			permit("states:SendTaskSuccess", requestMachineARN(stack, s)),
+			permit("lambda:InvokeFunction", functionARN(stack, s, "notify")),
+			// It only reads Identity Center.
 			p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
 				"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
 			p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
@@ -137,7 +132,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 			objects = keyForWrites
 		}
 		may[name] = join(may[name], p.useKey("dynamodb", keyForTable))
-		if name != "await" { // which reads rows alone
+		if name != "await" { // which reads only rows
 			may[name] = join(may[name], p.useKey("s3", objects))
 		}
 	}
@@ -150,7 +145,7 @@ const (
 	leases       = rows.LeasePrefix + "*"
 	runs         = rows.RunPrefix + "*"
 	claims       = rows.ClaimsPrefix + "*"
-	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them: it alone knows
+	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them, because only revoke knows
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
 )
@@ -160,7 +155,7 @@ type permitter struct {
 	props functionsProps
 }
 
-// readRows permits reading rows whose key begins as one of keys says.
+// readRows permits reading rows with keys that match one of these patterns.
 func (p permitter) readRows(keys ...string) []awsiam.PolicyStatement {
 	return p.rows([]string{"dynamodb:GetItem"}, keys, nil)
 }
@@ -169,12 +164,12 @@ func (p permitter) createRequests() []awsiam.PolicyStatement {
 	return p.rows([]string{"dynamodb:PutItem"}, []string{requests}, nil)
 }
 
-// updateRequests permits the changes, and no others, to requests' rows.
+// updateRequests permits only these changes to the rows of requests.
 func (p permitter) updateRequests(changes ...string) []awsiam.PolicyStatement {
 	return p.update(requests, changes)
 }
 
-// updateRuns permits the changes, and no others, to the rows of runs.
+// updateRuns permits only these changes to the rows of runs.
 func (p permitter) updateRuns(changes ...string) []awsiam.PolicyStatement {
 	return p.update(runs, changes)
 }
@@ -185,7 +180,7 @@ func (p permitter) update(keys string, changes []string) []awsiam.PolicyStatemen
 	return p.rows([]string{"dynamodb:UpdateItem"}, []string{keys}, slices.Compact(named))
 }
 
-// queryOpen permits asking the index for what is open. It holds keys alone.
+// queryOpen permits querying the index of open rows, which contains only keys.
 func (p permitter) queryOpen() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+rows.OpenIndex))}
 }
@@ -206,17 +201,18 @@ func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyState
 	return []awsiam.PolicyStatement{allowIf(conditions, actions, p.props.table.TableArn())}
 }
 
-// readPolicy permits the pointer and what it may name: all JSON files of this
-// stack in the bootstrap bucket, and not the one object alone. Between the change
-// of a role and the change of the pointer functions still need the previous one.
+// readPolicy permits reading the pointer and every object that it may name: all JSON
+// files of this stack in the bootstrap bucket. The current object is not enough. A
+// deployment changes the role before the pointer, and in between the functions still
+// read the previous policy.
 func (p permitter) readPolicy() []awsiam.PolicyStatement {
 	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String(assetPrefix(p.props.settings) + "*.json"))
 	return []awsiam.PolicyStatement{
 		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
 		allow([]string{"s3:GetObject"}, &policies),
-		// For who bootstraps with a key of their own (cdk bootstrap
-		// --bootstrap-customer-key); which one, nothing says. The encryption
-		// context is the object, or the bucket where that has a bucket key.
+		// The bootstrap bucket may have a customer key (cdk bootstrap
+		// --bootstrap-customer-key), and nothing says which one. The encryption
+		// context is the object, or the bucket if it has a bucket key.
 		allowIf(map[string]any{
 			"StringEquals": map[string]any{"kms:ViaService": p.viaService("s3")},
 			"StringLike":   map[string]any{"kms:EncryptionContext:aws:s3:arn": []*string{p.props.policy.asset.Bucket().BucketArn(), &policies}},
@@ -224,21 +220,21 @@ func (p permitter) readPolicy() []awsiam.PolicyStatement {
 	}
 }
 
-// writeAudit permits new objects where records and policies go, and nothing
-// else in the bucket: neither replacing, nor reading, nor removing.
+// writeAudit permits writing new records and policies, and nothing else in the
+// bucket: not replacing, reading or deleting objects.
 func (p permitter) writeAudit() []awsiam.PolicyStatement {
 	onlyNew := map[string]any{"Null": map[string]any{"s3:if-none-match": "false"}}
 	return append(p.useExistingBucketKey(), allowIf(onlyNew, []string{"s3:PutObject"}, p.auditObjects()...))
 }
 
-// auditObjects is where records and policies go.
+// auditObjects returns the ARNs of records and policies.
 func (p permitter) auditObjects() []*string {
 	return *jsii.Strings(auditpolicy.Objects(*p.props.audit.BucketArn(), p.props.settings.AuditPrefix)...)
 }
 
-// readCatalog permits reading the catalog and the index of emails, and being told
-// that there is none: without the right to list, S3 says that access is denied
-// instead.
+// readCatalog permits reading the catalog and the index of emails. It also permits
+// listing the bucket: otherwise S3 answers "access denied" for an object that does not
+// exist.
 func (p permitter) readCatalog() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{
 		allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(catalog.Key)), p.props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey))),
@@ -246,13 +242,13 @@ func (p permitter) readCatalog() []awsiam.PolicyStatement {
 	}
 }
 
-// readRuns permits reading what the runs of the reconciliation found.
+// readRuns permits reading the findings of the reconciliation's runs.
 func (p permitter) readRuns() []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{allow([]string{"s3:GetObject"}, p.props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*")))}
 }
 
-// secret permits reading the secret that ref names, also where it is encrypted
-// with a key of the customer's own.
+// secret permits reading the secret that ref names, even if a customer key encrypts
+// it.
 func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 	kind, name, _ := strings.Cut(ref.String(), ":")
 	decrypt := func(service, context string, arn *string) awsiam.PolicyStatement {
@@ -284,8 +280,8 @@ func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 	}
 }
 
-// identityCenter permits operations on assignments and permission sets of the
-// one instance, and finding it.
+// identityCenter permits finding the instance, and these operations on its
+// assignments and permission sets.
 func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement {
 	find := allow([]string{"sso:ListInstances"}, jsii.String("*"))
 	if len(operations) == 0 {
@@ -306,9 +302,9 @@ func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement
 	return append(p.useIdentityCenterKey("sso"), find, allow(prefixed("sso:", operations), resources...))
 }
 
-// identityStore permits operations on the users and groups of the identity
-// store, which may belong to another account: the management account, where
-// this one administers Identity Center for it.
+// identityStore permits these operations on users and groups of the identity store.
+// The store may belong to another account: the management account, if this account is
+// the delegated administrator.
 func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement {
 	resources := map[string]bool{"arn:${AWS::Partition}:identitystore::*:identitystore/*": true}
 	for _, operation := range operations {
@@ -328,9 +324,9 @@ func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement 
 	return append(p.useIdentityCenterKey("identitystore"), allow(prefixed("identitystore:", operations), arns...))
 }
 
-// readManagementAccount permits Identity Center to read its own roles and SAML
-// provider in the management account in the caller's name, where the settings
-// say so. In all other accounts its service-linked role does this.
+// readManagementAccount permits what Identity Center needs of the caller to read its
+// own roles and SAML provider in the management account, if the settings say so. In
+// all other accounts Identity Center uses its service-linked role.
 func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
 	if !p.props.settings.ManageManagementAccount {
 		return nil
@@ -341,9 +337,9 @@ func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
 	}
 }
 
-// changeManagementAccount permits Identity Center to make and change them, too.
-// The function itself can't: the calls must come from an AWS service that acts
-// in the function's name.
+// changeManagementAccount permits Identity Center to create and change them too. The
+// function itself can't: the calls must come from an AWS service that acts for the
+// function.
 func (p permitter) changeManagementAccount() []awsiam.PolicyStatement {
 	if !p.props.settings.ManageManagementAccount {
 		return nil
@@ -361,6 +357,11 @@ func identityCenterProvider() *string {
 
 func identityCenterRoles() *string {
 	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-reserved/sso.amazonaws.com/*"), nil)
+}
+
+// permit is allow for several actions, separated by spaces.
+func permit(actions string, resources ...*string) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{allow(strings.Fields(actions), resources...)}
 }
 
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {

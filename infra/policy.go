@@ -9,34 +9,35 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
-// policyInForce is the policy as the functions find it: an object that never
-// changes, and the pointer that names the one in force.
+// policyInForce is the policy as the functions read it: an object that never changes,
+// and a pointer to the object in force.
 type policyInForce struct {
 	pointer awsssm.StringParameter
 	asset   awss3assets.Asset
 }
 
-// assetPrefix begins the keys of the stack's assets in the bootstrap bucket.
+// assetPrefix is the prefix of the stack's assets in the bootstrap bucket.
 func assetPrefix(s *settings.Settings) string { return s.NamePrefix + "/" }
 
-// newPolicyInForce uploads the policy under its content's hash and points the
-// parameter at it. A deployment that changes nothing but the policy changes
-// nothing but the parameter.
-func newPolicyInForce(scope constructs.Construct, prefix string, policy asset) policyInForce {
+// newPolicyInForce uploads the policy under the hash of its content, and points the
+// parameter to it. A deployment that changes only the policy changes only the
+// parameter.
+func newPolicyInForce(scope constructs.Construct, prefix string, policy build.Asset) policyInForce {
 	in := constructs.NewConstruct(scope, jsii.String("Policy"))
-	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.path, AssetHash: &policy.sha256})
+	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.Path, AssetHash: &policy.SHA256})
 	var value strings.Builder
 	encoder := json.NewEncoder(&value)
 	encoder.SetEscapeHTML(false)
-	// Strings always encode, and a strings.Builder always takes them.
+	// Encoding strings to a strings.Builder can't fail.
 	_ = encoder.Encode(struct {
 		Bucket string `json:"bucket"`
 		Key    string `json:"key"`
 		SHA256 string `json:"sha256"`
-	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.sha256})
+	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256})
 	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String("/" + prefix + "/policy"),
 		Description:   jsii.String("Names the policy in force"),

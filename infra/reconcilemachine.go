@@ -16,8 +16,8 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// sweepEvery is how often what was left behind is looked for: EventBridge
-// Scheduler counts in minutes.
+// sweepEvery is the time between two sweeps: the shortest that EventBridge Scheduler
+// has.
 const sweepEvery = time.Minute
 
 func reconcileMachineName(s *settings.Settings) string { return s.NamePrefix + "-reconcile" }
@@ -26,8 +26,8 @@ func reconcileMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
 	return machineARN(stack, reconcileMachineName(s))
 }
 
-// newReconcileMachine is the state machine that clears up after requests whose
-// execution is gone, and finds what no request granted.
+// newReconcileMachine makes the state machine that cleans up after requests without an
+// execution, and finds access that no request granted.
 func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Reconciliation"))
 	definition, err := reconcilePlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
@@ -36,9 +36,9 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	}
 	invoked := []string{"reconcile", "evaluate", "await", "notify", "revoke", "audit"}
 	machine := newMachine(in, s, reconcileMachineName(s), definition, invoked, functions)
-	// A distributed Map starts executions of its own machine, looks at them, and
-	// stops or redrives them with the run that they are a part of. These are the
-	// rights that the CDK gives where it writes the definition itself.
+	// A distributed Map starts executions of its own machine, reads their state, and
+	// stops or redrives them with the run that they belong to. The CDK gives the same
+	// permissions if it writes the definition itself.
 	parts := executionsOf(stack, reconcileMachineName(s)+"/*")
 	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)))
 	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)), parts))
@@ -46,8 +46,8 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	return machine.StateMachine
 }
 
-// reconcilePlaceholders are what the settings make of the definition in a
-// partition of AWS; arn gives the ARN under which a function is invoked.
+// reconcilePlaceholders returns the values in the definition that depend on the
+// settings and on AWS's partition. arn returns the ARN that invokes a function.
 func reconcilePlaceholders(s *settings.Settings, partition string, arn func(name string) string) statemachine.ReconcilePlaceholders {
 	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }
@@ -66,9 +66,8 @@ func reconcilePlaceholders(s *settings.Settings, partition string, arn func(name
 	}
 }
 
-// newSweepSchedule looks every minute for what was left behind. Neither the
-// schedule nor Lambda repeats an invocation that failed: the next one looks at
-// everything again.
+// newSweepSchedule makes the schedule of the sweep. Neither the schedule nor Lambda
+// retries a failed invocation: the next one checks everything again.
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",
@@ -80,12 +79,12 @@ func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile functi
 	})
 }
 
-// recheckEvery is the time between two rechecks. Each looks up at most as many
+// recheckEvery is the time between two rechecks. A recheck looks up at most as many
 // people as the pace allows in that time.
 const recheckEvery = time.Minute
 
-// newRecheckSchedule looks up people who have active access. It is beside the
-// sweep's schedule, so that a slow look delays no recheck, nor the reverse.
+// newRecheckSchedule makes the schedule that looks up people with active access. It
+// is separate from the sweep's, so that neither delays the other.
 func newRecheckSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Recheck", functionSchedule{
 		name:        s.NamePrefix + "-recheck",

@@ -14,20 +14,20 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// How long, and how often, EventBridge Scheduler tries to start a run. A run
-// that begins later than this says less than the next one.
+// How long and how often EventBridge Scheduler tries to start a run. After that, the
+// next run tells more than this one would.
 const (
 	runStartAttempts = 10
 	runStartAge      = 30 * time.Minute
 )
 
-// newReconcileSchedules starts the runs that look for access that no request
-// granted: those that tell and those that remove, each where the settings say
-// when. It returns the schedules there are, in this order. deadLetters is the
-// ARN of the queue for runs that could not be started.
+// newReconcileSchedules makes the schedules of the runs that look for access that no
+// request granted: one for runs that report it, one for runs that remove it. A
+// schedule without a time in the settings is left out. deadLetters is the ARN of the
+// queue for runs that could not be started.
 //
-// EventBridge Scheduler chooses the execution's name, which is the run's id. It
-// may start a run twice; a second one finds what the first one left.
+// EventBridge Scheduler chooses the execution's name, which is the run's id. It may
+// start a run twice: the second one finds what the first one left.
 func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN *string, machineName string, deadLetters *string) []awsscheduler.CfnSchedule {
 	planned := []struct {
 		id, name, expression, description string
@@ -68,14 +68,14 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: deadLetters},
 			},
 		})
-		schedule.Node().AddDependency(role) // its policy, too: a rate comes at once
+		schedule.Node().AddDependency(role) // and on its policy: a rate begins at once
 		made = append(made, schedule)
 	}
 	return made
 }
 
-// newScheduleGroup puts the schedules into a group of their own, where the
-// settings want one.
+// newScheduleGroup puts the schedules into a group of their own, if the settings name
+// one.
 func newScheduleGroup(stack awscdk.Stack, s *settings.Settings, schedules []awsscheduler.CfnSchedule) {
 	if s.ScheduleGroup == "" {
 		return
@@ -86,8 +86,8 @@ func newScheduleGroup(stack awscdk.Stack, s *settings.Settings, schedules []awss
 	}
 }
 
-// ownAccountOnly is a service that assumes a role for this account's resources
-// and nobody else's.
+// ownAccountOnly returns the principal of a service, limited to resources of this
+// account.
 func ownAccountOnly(stack awscdk.Stack, service string) awsiam.IPrincipal {
 	return awsiam.NewServicePrincipal(&service, &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}},

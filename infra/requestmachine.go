@@ -13,35 +13,35 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// longestLook is the longest wait between two looks at an operation under
-// way, which takes Identity Center seconds.
+// longestLook is the longest wait between two checks of an operation in Identity
+// Center, which takes seconds.
 const longestLook = 5 * time.Second
 
-// maxDelays are up to which delays retries and looks grow: to twice the first
-// one at least, as Step Functions takes no MaxDelaySeconds below
-// IntervalSeconds.
+// maxDelays returns the longest delays between retries and between checks of an
+// operation. They are at least twice the first delay, because Step Functions accepts
+// only a MaxDelaySeconds above IntervalSeconds.
 func maxDelays(s *settings.Settings) (retry, confirm time.Duration) {
 	least := 2 * s.RetryInterval
 	return max(s.RetryMaxDelay, least), max(min(longestLook, s.RetryMaxDelay), least)
 }
 
-// newRequestMachine is the state machine that runs one execution per request.
+// newRequestMachine makes the state machine that runs one execution per request.
 func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Requests"))
 	definition, err := requestPlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
 	if err != nil {
-		// The settings are checked before; what is left is a defect.
+		// The settings were checked before, so this is a defect.
 		panic(fmt.Sprintf("request machine: %v", err))
 	}
 
 	invoked := []string{"evaluate", "await", "notify", "grant", "revoke", "audit"}
 	machine := newMachine(in, s, requestMachineName(s), definition, invoked, functions)
-	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, requestMachineARN(stack, s))) // a fresh execution of itself
+	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, requestMachineARN(stack, s))) // a new execution of the same machine
 	return machine.StateMachine
 }
 
-// requestPlaceholders are what the settings make of the definition in a
-// partition of AWS; arn gives the ARN under which a function is invoked.
+// requestPlaceholders returns the values in the definition that depend on the
+// settings and on AWS's partition. arn returns the ARN that invokes a function.
 func requestPlaceholders(s *settings.Settings, partition string, arn func(name string) string) statemachine.RequestPlaceholders {
 	retryMaxDelay, confirmMaxDelay := maxDelays(s)
 	whole := func(d time.Duration) int { return int(d / time.Second) }

@@ -4,84 +4,64 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/schedule"
 	"sso-elevator/infra/settings"
 )
 
 const (
-	// runPeriod is the shortest period whose alarm may look back a week, and
-	// runLookBack that week, https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+	// An alarm with a period of an hour or more may look back a week, with a shorter
+	// one a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
 	runPeriod   = time.Hour
 	runLookBack = 7 * 24 * time.Hour
-	// runBegins is how long after its time a run has begun at the latest: half
-	// an hour until it is started (runStartAge), and its first step.
+	// runBegins is how late a run may begin: it starts within half an hour
+	// (runStartAge), and then takes its first step.
 	runBegins = time.Hour
 )
 
-// newRunAlarms tell that the runs stay away that look for access that no request
-// granted: a schedule that somebody disabled or deleted says so nowhere else.
-// Runs that events start don't count. There is no alarm for runs that are to
-// come less than once in six days, since CloudWatch looks back a week only.
-func newRunAlarms(in constructs.Construct, s *settings.Settings) []awscloudwatch.Alarm {
-	var made []awscloudwatch.Alarm
-	for _, run := range []struct {
-		id, expression, says string
-		mode                 access.DriftMode
-	}{
-		{"WarnMissing", s.WarnSchedule, "Nobody looks for access that no request granted: the runs that tell of it stay away. Is the schedule " + s.WarnScheduleName + " there and enabled?", access.DriftWarn},
-		{"RevokeMissing", s.RevokeSchedule, "Access that no request granted is not removed: the runs that remove it stay away. Is the schedule " + s.RevokeScheduleName + " there and enabled?", access.DriftRevoke},
-	} {
-		hours := alarmHours(run.expression)
-		if hours == 0 {
-			continue
-		}
-		sum := func(name string, dimensions map[string]*string) awscloudwatch.IMetric {
-			return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-				Namespace: jsii.String(metricNamespace(s)), MetricName: &name, DimensionsMap: &dimensions,
-				Period: seconds(runPeriod), Statistic: jsii.String("Sum"),
-			})
-		}
-		made = append(made, awscloudwatch.NewAlarm(in, jsii.String(run.id), &awscloudwatch.AlarmProps{
-			AlarmName:        jsii.String(s.NamePrefix + "-" + run.id),
-			AlarmDescription: jsii.String(run.says),
-			Metric: awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-				// An hour in which the system was not there yet is no hour
-				// without a run: else the first mail after each deployment
-				// would be this one. An hour without a sweep has an alarm of
-				// its own.
-				Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
-				UsingMetrics: &map[string]awscloudwatch.IMetric{
-					"looked": sum("SweepLooked", nil),
-					"begun":  sum("ReconcileBegun", map[string]*string{"Mode": jsii.String(string(run.mode))}),
-				},
-				Period: seconds(runPeriod), Label: jsii.String("runs"),
-			}),
-			Threshold:          jsii.Number(1),
-			ComparisonOperator: awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD,
-			EvaluationPeriods:  jsii.Number(hours),
-			DatapointsToAlarm:  jsii.Number(hours),
-			TreatMissingData:   awscloudwatch.TreatMissingData_BREACHING,
-		}))
+// runAlarms returns the alarms about missing runs, which look for access that no
+// request granted. Nothing else tells that somebody disabled or deleted a schedule.
+// Runs that events start don't count. A schedule with less than one run in six days
+// has no alarm, because CloudWatch looks back only a week.
+func runAlarms(s *settings.Settings) []alarm {
+	warn, revoke := alarmHours(s.WarnSchedule), alarmHours(s.RevokeSchedule)
+	return []alarm{
+		{id: "WarnMissing", metric: begunRuns(s, access.DriftWarn), fires: silent(warn), unless: warn == 0,
+			text: "Nobody looks for access that no request granted: the runs that tell of it stay away. Is the schedule " + s.WarnScheduleName + " there and enabled?"},
+		{id: "RevokeMissing", metric: begunRuns(s, access.DriftRevoke), fires: silent(revoke), unless: revoke == 0,
+			text: "Access that no request granted is not removed: the runs that remove it stay away. Is the schedule " + s.RevokeScheduleName + " there and enabled?"},
 	}
-	return made
 }
 
-// alarmHours is after how many hours without a run of this schedule something
-// is wrong; 0 where it never comes, or too seldom for an alarm.
+// begunRuns returns how many runs of a mode begin in an hour. An hour without a sweep
+// counts as one with a run. Either the system did not exist yet, and this alarm would
+// be the first mail after a deployment, or the alarm SweepMissing tells of it.
+func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{
+			"looked": counted(s, metric.SweepLooked, runPeriod, nil),
+			"begun":  counted(s, metric.ReconcileBegun, runPeriod, map[string]*string{"Mode": jsii.String(string(mode))}),
+		},
+		Period: seconds(runPeriod), Label: jsii.String("runs"),
+	})
+}
+
+// alarmHours returns after how many hours without a run something is wrong. It
+// returns 0 for a schedule that never runs, or too seldom for an alarm.
 func alarmHours(expression string) int {
 	e, err := schedule.Parse(expression)
-	if err != nil { // none; the settings know what is a mistake
+	if err != nil { // there is none: the settings report mistakes
 		return 0
 	}
 	gap := longestGap(e)
 	if gap == 0 {
 		return 0
 	}
-	// One more: the hours of an alarm are those of the clock.
+	// One more, because an alarm's hours begin on the hour.
 	hours := int((gap+runBegins+runPeriod-1)/runPeriod) + 1
 	if time.Duration(hours)*runPeriod > runLookBack {
 		return 0
@@ -89,7 +69,7 @@ func alarmHours(expression string) int {
 	return hours
 }
 
-// longestGap is the longest time between two times of a schedule; 0 where it is
+// longestGap returns the longest time between two runs of a schedule, or 0 if it is
 // longer than an alarm looks back.
 func longestGap(e schedule.Expression) time.Duration {
 	if every, ok := e.Every(); ok {
@@ -98,8 +78,8 @@ func longestGap(e schedule.Expression) time.Duration {
 		}
 		return every
 	}
-	// Any year does that has a 29th of February: the template must not depend
-	// on the day on which it is made.
+	// A fixed year, because the template must not depend on the day of the synthesis.
+	// It has a 29th of February.
 	at := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
 	end := at.AddDate(1, 0, 0)
 	var longest time.Duration

@@ -47,7 +47,11 @@ func TestRunAlarms(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tpl := bareTemplate(t, func(stack awscdk.Stack) {
-				newRunAlarms(stack, &settings.Settings{NamePrefix: "e", WarnSchedule: tt.warn, WarnScheduleName: "w", RevokeSchedule: tt.revoke, RevokeScheduleName: "nightly"})
+				for _, a := range runAlarms(&settings.Settings{NamePrefix: "e", WarnSchedule: tt.warn, WarnScheduleName: "w", RevokeSchedule: tt.revoke, RevokeScheduleName: "nightly"}) {
+					if !a.unless {
+						newAlarm(stack, "e", a)
+					}
+				}
 			})
 			got := tpl.of("AWS::CloudWatch::Alarm")
 			if len(got) != len(tt.want) {

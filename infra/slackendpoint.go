@@ -12,28 +12,27 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// accessLogFormat says when and how a request was answered, and nothing of what
-// was in it.
+// accessLogFormat logs when and how a request was answered, and nothing of its
+// content.
 const accessLogFormat = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
 	`"route":"$context.routeKey","status":"$context.status","latency":"$context.responseLatency","error":"$context.integrationErrorMessage"}`
 
-// slackEndpoint is where Slack's calls arrive: at the API, at the function
-// itself, or at both.
+// slackEndpoint is where Slack's calls arrive: at the API, at the function's URL, or
+// at both.
 type slackEndpoint struct {
 	api      awsapigatewayv2.HttpApi // nil: there is none
 	function awslambda.FunctionUrl   // nil: there is none
-	url      *string                 // what Slack is told: the API's, where there is one
+	url      *string                 // for Slack: the API's, if there is an API
 	ingress  awslambda.Alias
 }
 
-// newSlackEndpoint is what Slack calls, answered by ingress, which checks the
-// signature: the HTTP API's POST /slack, and the function's own URL where the
-// settings ask for it.
+// newSlackEndpoint makes what the settings ask for: the HTTP API's POST /slack, the
+// function's own URL, or both. Behind them is ingress, which checks the signature.
 func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) slackEndpoint {
 	in := constructs.NewConstruct(stack, jsii.String("Slack"))
 	endpoint := slackEndpoint{ingress: ingress.alias}
 	if s.FunctionURL {
-		// No authorization of AWS's: Slack has no credentials there.
+		// No authorization by AWS: Slack has no AWS credentials.
 		endpoint.function = ingress.alias.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
 		endpoint.url = endpoint.function.Url()
 	}
@@ -44,8 +43,8 @@ func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function
 	return endpoint
 }
 
-// newSlackAPI is the HTTP API. What is beyond its limits is turned away before
-// it costs anything.
+// newSlackAPI makes the HTTP API. It rejects calls above its limits before they cost
+// anything.
 func newSlackAPI(in constructs.Construct, s *settings.Settings, ingress function) awsapigatewayv2.HttpApi {
 	api := awsapigatewayv2.NewHttpApi(in, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            jsii.String(first(s.APIName, s.NamePrefix+"-slack")),

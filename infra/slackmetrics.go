@@ -5,8 +5,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// What is measured where Slack's calls arrive: at the API where there is one,
-// else at the function's URL, whose metrics are Lambda's
+// These metrics measure Slack's calls at the API if there is one, otherwise at the
+// function's URL. The URL's metrics are Lambda's
 // (https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html).
 
 func (e slackEndpoint) calls(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
@@ -25,9 +25,13 @@ func (e slackEndpoint) clientErrors(o *awscloudwatch.MetricOptions) awscloudwatc
 
 func (e slackEndpoint) serverErrors(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
 	if e.api == nil {
-		return e.ingress.Metric(jsii.String("Url5xxCount"), o)
+		return e.urlErrors(o)
 	}
 	return e.api.MetricServerError(o)
+}
+
+func (e slackEndpoint) urlErrors(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
+	return e.ingress.Metric(jsii.String("Url5xxCount"), o)
 }
 
 func (e slackEndpoint) latency(o *awscloudwatch.MetricOptions) awscloudwatch.IMetric {

@@ -10,28 +10,28 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
-// elevatorProps is what the stack is made of.
+// elevatorProps are the inputs of the stack.
 type elevatorProps struct {
 	settings *settings.Settings
 	example  bool // the settings are the example's: not to be deployed
-	// first is the first deployment of a stack, which a second one completes as
-	// soon as it has succeeded: with protection against deletion, which would keep
-	// CloudFormation from clearing up after a failure, and with the alarms about
-	// silence, for which there is no data yet.
+	// first is true for the first deployment of a stack. A second deployment follows
+	// at once and adds two things: the protection from deletion, which would keep
+	// CloudFormation from cleaning up after a failure, and the alarms about silence,
+	// which have no data yet.
 	first    bool
-	binaries map[string]binary // of the functions, by name
-	policy   asset
+	binaries map[string]build.Binary // of the functions, by name
+	policy   build.Asset
 }
 
-// newElevatorStack is the whole system in one stack, which knows neither its
-// account nor its region: any will do.
+// newElevatorStack makes the whole system in one stack, for any account and region.
 //
-// The ids of the constructs below are the logical ids in CloudFormation. One
-// that changes means a new table, a new bucket or executions that end: they
-// stay as they are.
+// Don't change the ids of the constructs: they become the logical ids in
+// CloudFormation. With another id there would be a new table, a new bucket, or a new
+// machine without the running executions.
 func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.Stack {
 	s := props.settings
 	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{
@@ -39,8 +39,8 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
 		TerminationProtection: jsii.Bool(!props.first),
 		AnalyticsReporting:    jsii.Bool(false),
-		// The bootstrap bucket belongs to every stack of the account: with a
-		// prefix of its own, this one's functions can read what is its own alone.
+		// All stacks of the account share the bootstrap bucket. With a prefix of its
+		// own, this stack's functions can read only its own objects.
 		Synthesizer: awscdk.NewDefaultStackSynthesizer(&awscdk.DefaultStackSynthesizerProps{BucketPrefix: jsii.String(assetPrefix(s))}),
 	})
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
@@ -50,7 +50,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("sso-elevator:settings-%d", i+1)), &warning)
 	}
 	if s.PermissionsBoundary != "" {
-		// An aspect: it finds the roles that the CDK makes by itself, too.
+		// This is an aspect, so it also covers roles that the CDK makes.
 		boundary := awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("PermissionsBoundary"), &s.PermissionsBoundary)
 		awsiam.PermissionsBoundary_Of(stack).Apply(boundary)
 	}
@@ -108,8 +108,8 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	return stack
 }
 
-// forbidDeployment adds a rule that never holds: CloudFormation checks rules
-// before it makes anything.
+// forbidDeployment adds a rule that always fails. CloudFormation checks rules before
+// it makes anything.
 func forbidDeployment(stack awscdk.Stack) {
 	awscdk.NewCfnRule(stack, jsii.String("SettingsAreTheExample"), &awscdk.CfnRuleProps{
 		Assertions: &[]*awscdk.CfnRuleAssertion{{

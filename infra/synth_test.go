@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -20,9 +23,10 @@ type synthesized struct {
 
 // template is the part of a CloudFormation template that the tests look into.
 type template struct {
-	Resources map[string]resource
-	Outputs   map[string]struct{ Value any }
-	Rules     map[string]any
+	Parameters map[string]struct{ Default string }
+	Resources  map[string]resource
+	Outputs    map[string]struct{ Value any }
+	Rules      map[string]any
 }
 
 type resource struct {
@@ -83,7 +87,7 @@ func synthesizeProps(props elevatorProps) (*synthesized, error) {
 // newTestStack makes the stack that props describe, with functions that are never
 // run: what is in them is tested where they are.
 func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.Stack, error) {
-	binaries := map[string]binary{}
+	binaries := map[string]build.Binary{}
 	for _, name := range functionNames {
 		content := []byte("not a program: " + name)
 		in := filepath.Join(folder, "functions", "cmd", name)
@@ -93,9 +97,9 @@ func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.St
 		if err := os.WriteFile(filepath.Join(in, "bootstrap"), content, 0o755); err != nil {
 			return nil, err
 		}
-		binaries[name] = binary{folder: in, sha256: digest(content)}
+		binaries[name] = build.Binary{Folder: in, SHA256: fmt.Sprintf("%x", sha256.Sum256(content))}
 	}
-	policy, err := build{root: folder}.policy(props.settings.PolicyJSON())
+	policy, err := build.Policy(folder, props.settings.PolicyJSON())
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// newTable is the one table: requests, leases, and what is still to be
-// recorded. Closed requests expire by the attribute `expires`; what is open
-// stands in the sparse index `open`, in the order in which it is due.
+// newTable makes the one table: for requests, leases, and events that are still to be
+// recorded. Closed requests expire by the attribute `expires`. Open rows are in the
+// sparse index `open`, in the order of their due times.
 func newTable(scope constructs.Construct, s *settings.Settings, protect bool) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}

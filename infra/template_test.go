@@ -23,7 +23,7 @@ import (
 	"sso-elevator/functions/notify"
 	"sso-elevator/functions/reconcile"
 	"sso-elevator/functions/revoke"
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 	"sso-elevator/statemachine"
 )
 
@@ -192,7 +192,7 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 	} {
 		common, _ := host.Variables(host.Settings{})
 		own, required := host.Variables(settings)
-		read := slices.AppendSeq(slices.Concat(common, own), maps.Keys(compile.Environment))
+		read := slices.AppendSeq(slices.Concat(common, own), maps.Keys(build.Environment))
 		for _, variable := range append(required, "ELEVATOR_METRIC_NAMESPACE") {
 			if !slices.Contains(given[name], variable) {
 				t.Errorf("%s requires %s, which it does not get", name, variable)

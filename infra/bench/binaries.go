@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"slices"
 
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 )
 
 // functionNames are the functions: the folders under functions/cmd.
@@ -44,7 +44,7 @@ func compileFunctions(root, dir string) (*binaries, error) {
 	b := &binaries{names: names, dir: dir, arm64: map[string]int64{}}
 	for _, name := range names {
 		arm := filepath.Join(dir, name+".arm64")
-		if err := compile.Function(root, name, "arm64", arm); err != nil {
+		if err := build.Function(root, name, "arm64", arm); err != nil {
 			return nil, err
 		}
 		info, err := os.Stat(arm)
@@ -52,7 +52,7 @@ func compileFunctions(root, dir string) (*binaries, error) {
 			return nil, err
 		}
 		b.arm64[name] = info.Size()
-		if err := compile.Function(root, name, runtime.GOARCH, b.path(name)); err != nil {
+		if err := build.Function(root, name, runtime.GOARCH, b.path(name)); err != nil {
 			return nil, err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"sso-elevator/infra/compile"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/process"
 )
 
@@ -176,7 +176,7 @@ func (r *running) resident() (int64, error) {
 // environment is what every function finds: each reads of it what it knows.
 func environment(s *stub) []string {
 	var all []string
-	for name, value := range compile.Environment {
+	for name, value := range build.Environment {
 		all = append(all, name+"="+value)
 	}
 	for name, value := range map[string]string{

@@ -13,7 +13,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// accountsAPI is what the check of the accounts asks.
+// accountsAPI is the part of Organizations that the check of the accounts uses.
 type accountsAPI interface {
 	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
 }
@@ -32,7 +32,7 @@ func listAccounts(ctx context.Context, api accountsAPI) ([]account, error) {
 			return nil, err
 		}
 		for _, a := range page.Accounts {
-			// Status is the older of the two, and may be all there is.
+			// Status is the older field, and older answers have only this one.
 			one := account{aws.ToString(a.Id), string(a.State), a.State == types.AccountStateActive}
 			if a.State == "" {
 				one.state, one.active = string(a.Status), a.Status == types.AccountStatusActive
@@ -43,7 +43,7 @@ func listAccounts(ctx context.Context, api accountsAPI) ([]account, error) {
 	return all, nil
 }
 
-// checkAccounts compares the policy's accounts with the organization's.
+// checkAccounts compares the policy's accounts with those of the organization.
 func checkAccounts(p *access.Policy, all []account, own, management string) []finding {
 	byID := map[string]account{}
 	active := 0

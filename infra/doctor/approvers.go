@@ -15,21 +15,21 @@ import (
 	"sso-elevator/slack"
 )
 
-// usersAPI is what the check of the approvers asks of the Identity Store.
+// usersAPI is the part of the Identity Store that the check of the approvers uses.
 type usersAPI interface {
 	ListUsers(context.Context, *identitystore.ListUsersInput, ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error)
 }
 
-// peopleAPI is what it asks of Slack.
+// peopleAPI is the part of Slack that it uses.
 type peopleAPI interface {
 	UserByEmail(ctx context.Context, email string) (u slack.User, found bool, err error)
 }
 
-// absentFromDirectory are the emails of those who can't approve because of
-// Identity Center, each with why. One whom Identity Center shows without a
-// status can approve: see statusUnknown. All users are listed, because Identity
-// Center may find an email with capital letters by these capitals only, and
-// because an email that several users share is nobody's.
+// absentFromDirectory returns the emails that Identity Center keeps from approving,
+// each with the reason. A user without a status can approve, and has the reason
+// statusUnknown. It lists all users, because Identity Center may find an email with
+// capital letters only by these capitals, and because an email that several users
+// share belongs to none of them.
 func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails []string) (map[string]string, error) {
 	having := map[string][]types.User{}
 	pages := identitystore.NewListUsersPaginator(api, &identitystore.ListUsersInput{IdentityStoreId: &store, MaxResults: aws.Int32(100)})
@@ -65,16 +65,16 @@ func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails
 	return absent, nil
 }
 
-// statusUnknown stands for a user of whom Identity Center does not say whether
-// they are enabled. They count as enabled.
+// statusUnknown marks a user without a status in Identity Center. Such a user
+// counts as enabled.
 const statusUnknown = "no status"
 
-// able reports whether why, of absentFromDirectory or absentFromSlack, keeps
-// nobody from approving.
+// able reports whether somebody can approve, given the reason that
+// absentFromDirectory or absentFromSlack has for their email ("" for none).
 func able(why string) bool { return why == "" || why == statusUnknown }
 
-// absentFromSlack are the emails of those who can't approve because of Slack,
-// each with why.
+// absentFromSlack returns the emails that Slack keeps from approving, each with the
+// reason.
 func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, enterprise string) (map[string]string, error) {
 	absent := map[string]string{}
 	for _, email := range emails {
@@ -145,8 +145,7 @@ func checkPeople(emails []string, absent map[string]string, found, fix string) [
 	return []finding{{Status: ready, Found: fmt.Sprintf("all %d", len(emails))}}
 }
 
-// checkStatements finds statements that name approvers, none of whom can
-// approve.
+// checkStatements finds statements that name approvers of whom none can approve.
 func checkStatements(p *access.Policy, directory, people map[string]string) []finding {
 	var dead []string
 	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {

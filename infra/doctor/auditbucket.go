@@ -16,7 +16,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// bucketsAPI is what the check of the bucket asks.
+// bucketsAPI is the part of S3 that the checks of buckets use.
 type bucketsAPI interface {
 	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 	GetObjectLockConfiguration(context.Context, *s3.GetObjectLockConfigurationInput, ...func(*s3.Options)) (*s3.GetObjectLockConfigurationOutput, error)
@@ -25,8 +25,8 @@ type bucketsAPI interface {
 	GetBucketEncryption(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
 }
 
-// checkAuditBucket looks at the bucket that exists already. It writes nothing,
-// so whether the functions may write is told from whose the bucket is.
+// checkAuditBucket checks the existing bucket that the settings name. It writes
+// nothing, so it infers from the bucket's owner whether the functions may write.
 func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAPI, s *settings.Settings, account, partition, region string) ([]finding, error) {
 	bucket, wantMFADelete := s.ExistingAuditBucket, s.MFADelete
 	if bucket == "" {
@@ -65,7 +65,7 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	default:
 		return nil, err
 	}
-	// What of the following may not be read is a line of its own.
+	// Each of these that can't be read gets its own line.
 	for _, look := range []func() (finding, error){
 		func() (finding, error) { return objectLock(ctx, api, bucket) },
 		func() (finding, error) { return versioning(ctx, api, bucket, wantMFADelete) },
@@ -81,8 +81,8 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	return out, nil
 }
 
-// is says whether err has one of these codes of S3's.
-func is(err error, codes ...string) bool {
+// hasCode reports whether err is an AWS error with one of these codes.
+func hasCode(err error, codes ...string) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return false
@@ -98,7 +98,7 @@ func is(err error, codes ...string) bool {
 func objectLock(ctx context.Context, api bucketsAPI, bucket string) (finding, error) {
 	const fix = "To keep records from being deleted, turn Object Lock on, with a default retention."
 	out, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
-	if is(err, "ObjectLockConfigurationNotFoundError") {
+	if hasCode(err, "ObjectLockConfigurationNotFoundError") {
 		return finding{Status: warning, Found: "no Object Lock: whoever may change the bucket's policy may delete records", Fix: fix}, nil
 	}
 	if err != nil {
@@ -130,11 +130,11 @@ func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelet
 	return finding{Status: ready, Found: found}, nil
 }
 
-// encryption looks at the key of the bucket. S3 takes a key's ARN, its id or an
-// alias, and answers with what it was given.
+// encryption checks the bucket's key. S3 accepts a key's ARN, its id or an alias,
+// and returns the one that it was given.
 func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.Settings, account, partition string) (finding, error) {
 	out, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
-	if is(err, "ServerSideEncryptionConfigurationNotFoundError") {
+	if hasCode(err, "ServerSideEncryptionConfigurationNotFoundError") {
 		return finding{Status: ready, Found: "encrypted with S3's own keys"}, nil
 	}
 	if err != nil {
@@ -150,8 +150,7 @@ func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.
 	return finding{Status: ready, Found: "encrypted without a key of your own"}, nil
 }
 
-// ownKey compares the key of the bucket with those that the function audit may
-// use.
+// ownKey compares the bucket's key with the keys that the function audit may use.
 func ownKey(key string, s *settings.Settings, account, partition string) finding {
 	const without = "without it no record is written, and access without a record is taken back."
 	if strings.HasSuffix(key, "alias/aws/s3") {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -327,6 +331,33 @@ func TestStatements(t *testing.T) {
 	}
 	same(t, checkStatements(dead, directory, people), nil, "missing: none of the approvers can approve: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
 	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: each that names approvers has one who can approve")
+}
+
+// TestBootstrapIsTheTemplates: the doctor looks for the bootstrap that the
+// template demands.
+func TestBootstrapIsTheTemplates(t *testing.T) {
+	text, err := os.ReadFile("../testdata/template.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters struct{ BootstrapVersion struct{ Default string } }
+		Rules      struct{ CheckBootstrapVersion any }
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	if got := template.Parameters.BootstrapVersion.Default; got != bootstrapParameter {
+		t.Errorf("the template reads %s, the doctor %s", got, bootstrapParameter)
+	}
+	rule := fmt.Sprint(template.Rules.CheckBootstrapVersion)
+	var old []string
+	for version := range bootstrapVersion - 1 {
+		old = append(old, strconv.Itoa(version+1))
+	}
+	if want := "Fn::Not:[map[Fn::Contains:[[" + strings.Join(old, " ") + "] "; !strings.Contains(rule, want) {
+		t.Errorf("the template's rule is %s, want it to refuse the versions before %d", rule, bootstrapVersion)
+	}
 }
 
 func TestBootstrap(t *testing.T) {

@@ -9,14 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
-
-	"sso-elevator/infra/bootstrap"
 )
 
-// checkBootstrap looks whether the CDK can deploy to the account.
+const (
+	// bootstrapParameter is the SSM parameter with the version of the CDK's
+	// bootstrap stack (`cdk bootstrap`). Its name contains the default qualifier,
+	// because cdk.json sets no other.
+	bootstrapParameter = "/cdk-bootstrap/hnb659fds/version"
+	// bootstrapVersion is the lowest version that the template accepts.
+	bootstrapVersion = 6
+)
+
+// checkBootstrap checks that the CDK can deploy to the account.
 func checkBootstrap(ctx context.Context, api parametersAPI, account, region string) ([]finding, error) {
 	fix := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", account, region)
-	out, err := api.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(bootstrap.Parameter)})
+	out, err := api.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(bootstrapParameter)})
 	var none *types.ParameterNotFound
 	if errors.As(err, &none) || err == nil && out.Parameter == nil {
 		return []finding{{Status: missing, Found: "the CDK was never set up in this account and region", Fix: fix}}, nil
@@ -26,10 +33,10 @@ func checkBootstrap(ctx context.Context, api parametersAPI, account, region stri
 	}
 	version, err := strconv.Atoi(aws.ToString(out.Parameter.Value))
 	if err != nil {
-		return nil, fmt.Errorf("the parameter %s is not a number", bootstrap.Parameter)
+		return nil, fmt.Errorf("the parameter %s is not a number", bootstrapParameter)
 	}
-	if version < bootstrap.Version {
-		return []finding{{Status: missing, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrap.Version), Fix: fix}}, nil
+	if version < bootstrapVersion {
+		return []finding{{Status: missing, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrapVersion), Fix: fix}}, nil
 	}
-	return []finding{{Status: ready, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrap.Version)}}, nil
+	return []finding{{Status: ready, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrapVersion)}}, nil
 }

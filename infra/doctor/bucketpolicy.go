@@ -19,14 +19,15 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// functionsAPI tells the role of a function.
+// functionsAPI is the part of Lambda that tells the role of a function.
 type functionsAPI interface {
 	GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error)
 }
 
-// bucketPolicy compares the policy of the bucket that exists with the statements
-// that protect the records in it, which the stack gives to a bucket of its own.
-// They name the role of the function audit, which the first deployment makes.
+// bucketPolicy compares the existing bucket's policy with the statements that
+// protect the records. The stack adds these statements itself to a bucket that it
+// creates. They name the role of the function audit, which the first deployment
+// creates.
 func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAPI, s *settings.Settings, partition string) (finding, error) {
 	bucket, name := s.ExistingAuditBucket, s.FunctionName("audit")
 	function, err := functions.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
@@ -45,7 +46,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 		return finding{}, err
 	}
 	out, err := buckets.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &bucket})
-	if err != nil && !is(err, "NoSuchBucketPolicy") {
+	if err != nil && !hasCode(err, "NoSuchBucketPolicy") {
 		return finding{}, err
 	}
 	var has denials
@@ -70,8 +71,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 	return finding{Status: ready, Found: "its policy lets only the function " + name + " write records, and nobody delete them"}, nil
 }
 
-// denials are the statements of a bucket's policy that deny something to
-// everybody.
+// denials are the statements of a bucket's policy that deny something to everybody.
 type denials []denial
 
 type denial struct {
@@ -79,7 +79,7 @@ type denial struct {
 	Condition        map[string]map[string]oneOrMore
 }
 
-// oneOrMore is a text, or a list of texts.
+// oneOrMore is a string in JSON, or a list of strings.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(raw []byte) error {
@@ -102,7 +102,7 @@ func readDenials(policy string) (all denials, err error) {
 	}
 	var statements []json.RawMessage
 	if json.Unmarshal(document.Statement, &statements) != nil {
-		statements = []json.RawMessage{document.Statement} // a single one may stand without a list
+		statements = []json.RawMessage{document.Statement} // a single statement may stand without a list
 	}
 	for _, raw := range statements {
 		var s struct {
@@ -123,8 +123,8 @@ func readDenials(policy string) (all denials, err error) {
 	return all, nil
 }
 
-// cover reports whether each action on each resource of w is denied on the same
-// condition.
+// cover reports whether d denies each action of w on each of its resources, with
+// the same condition.
 func (d denials) cover(w auditpolicy.Statement) bool {
 	condition := map[string]map[string]oneOrMore{}
 	for operator, keys := range w.Condition {
@@ -155,8 +155,8 @@ func (d denial) about(action, resource string) bool {
 	})
 }
 
-// writers are the principals that a statement leaves alone that denies what w
-// denies to all others; nil where none does.
+// writers returns the principals that are excepted from a statement that denies the
+// same as w to everybody else, or nil if there is no such statement.
 func (d denials) writers(w auditpolicy.Statement) []string {
 	for _, one := range d {
 		if !one.about(w.Action[0], w.Resource[0]) {

@@ -9,9 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sso-elevator/infra/settings"
 )
 
-// lambdaAPI is what the checks of the quota and of the names ask.
+// lambdaAPI is the part of Lambda that the checks of the quota and of names use.
 type lambdaAPI interface {
 	functionsAPI
 	GetAccountSettings(context.Context, *lambda.GetAccountSettingsInput, ...func(*lambda.Options)) (*lambda.GetAccountSettingsOutput, error)
@@ -19,18 +21,26 @@ type lambdaAPI interface {
 	GetFunctionConcurrency(context.Context, *lambda.GetFunctionConcurrencyInput, ...func(*lambda.Options)) (*lambda.GetFunctionConcurrencyOutput, error)
 }
 
-// unreserved is what Lambda always keeps for functions without a reservation
-// ("Configuring reserved concurrency"). An account that has less than that, as
-// new ones do, can reserve nothing.
+// unreserved is the concurrency that Lambda always keeps for functions without a
+// reservation (AWS, "Configuring reserved concurrency"). An account with less than
+// that, as new ones have, can reserve nothing.
 const unreserved = 100
 
-// reserve is how many invocations at once a setting keeps for a function; 0: none.
+// reserve is the concurrency that a setting keeps for a function; 0 keeps none.
 type reserve struct {
 	setting, function string
 	instances         int
 }
 
-// checkConcurrency looks whether so many invocations at once can be kept for the
+// reserves returns the settings that keep concurrency for a function.
+func reserves(s *settings.Settings) []reserve {
+	return []reserve{
+		{"ingress_reserved_concurrency", s.FunctionName("ingress"), s.IngressReserved},
+		{"revoke_reserved_concurrency", s.FunctionName("revoke"), s.RevokeReserved},
+	}
+}
+
+// checkConcurrency checks that the account can keep so much concurrency for the
 // functions.
 func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, region string) ([]finding, error) {
 	out, err := api.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
@@ -41,14 +51,14 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		return nil, errors.New("Lambda does not say what the account has left")
 	}
 	left := int(*out.AccountLimit.UnreservedConcurrentExecutions)
-	wanted, settings := 0, []string{}
+	wanted, names := 0, []string{}
 	for _, r := range reserves {
 		if r.instances == 0 {
 			continue
 		}
 		wanted += r.instances
-		settings = append(settings, r.setting)
-		// What an earlier deployment reserved is there for this one.
+		names = append(names, r.setting)
+		// This deployment replaces the reservation of an earlier one.
 		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &r.function})
 		var none *types.ResourceNotFoundException
 		switch {
@@ -62,7 +72,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 	found := fmt.Sprintf("%d invocations at once are left in %s", left, region)
 	switch {
 	case wanted > 0 && left < wanted+unreserved:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(settings, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(names, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
 	case left < unreserved:
 		return []finding{{Status: warning, Found: found + ", for everything in the account", Fix: fix}}, nil
 	}

@@ -28,27 +28,27 @@ import (
 	"sso-elevator/slack"
 )
 
-// connector finds out who asks, and makes the clients. Its error is one line
-// that says what to do.
+// connector identifies the caller and makes the clients. Its error is one line that
+// says what to do.
 type connector func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error)
 
-// credentialsLimit is how long looking for credentials may take: where there are
-// none, the SDK's last try is the metadata service of a virtual machine.
+// credentialsLimit is how long the search for credentials may take. If there are
+// none, the SDK at last tries the metadata service of a virtual machine.
 const credentialsLimit = 15 * time.Second
 
-// attempts is how often a call is made that AWS throttles or fails at.
+// attempts is how often the SDK makes a call that AWS throttles or fails.
 const attempts = 6
 
 func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts),
-		config.WithLogger(logging.Nop{})) // what the SDK has to say comes as errors too
+		config.WithLogger(logging.Nop{})) // the SDK reports its problems as errors too
 	if err != nil {
 		return nil, fmt.Errorf("AWS's configuration can't be read: %s", describe(err))
 	}
 	return connectTo(ctx, cfg, s, slackAPI)
 }
 
-// connectTo does what connect does, with an AWS that is known.
+// connectTo is connect with a given AWS configuration.
 func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackAPI string) (*doctor, error) {
 	if cfg.Region == "" {
 		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
@@ -65,7 +65,7 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 		org: organizations.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg),
 		parameters: ssm.NewFromConfig(cfg), stacks: cloudformation.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg),
 		machines: sfn.NewFromConfig(cfg), roles: iam.NewFromConfig(cfg), vault: secretsmanager.NewFromConfig(cfg),
-		// A server at an address of its own has no host name for each bucket.
+		// A server with its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
 	d.slack = func(token string) slackAPIs {
@@ -74,7 +74,7 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 	return d, nil
 }
 
-// caller is the account that the credentials belong to, and its partition.
+// caller returns the account that the credentials belong to, and its partition.
 func caller(ctx context.Context, cfg aws.Config) (account, partition string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, credentialsLimit)
 	defer cancel()

@@ -11,15 +11,15 @@ import (
 	"sso-elevator/slack"
 )
 
-// doctor is what the checks ask, and about what.
+// doctor has the clients of the checks, and what they check.
 type doctor struct {
 	settings *settings.Settings
-	file     string // that the settings are from
+	file     string // of the settings
 	account  string // of the caller
-	// partition is AWS's, as in ARNs.
+	// partition is AWS's partition, as in ARNs.
 	partition string
 	region    string // to deploy to
-	// ssoRegion is Identity Center's.
+	// ssoRegion is Identity Center's region.
 	ssoRegion string
 
 	admin      adminAPI
@@ -36,7 +36,7 @@ type doctor struct {
 	slack      func(token string) slackAPIs
 }
 
-// What all checks together need of each service.
+// The part of each service that the checks use.
 type (
 	adminAPI interface {
 		instancesAPI
@@ -60,7 +60,7 @@ type (
 
 var _ slackAPIs = (*slack.Client)(nil)
 
-// The names of lines that others depend on.
+// Names of lines that other lines refer to.
 const (
 	lineInstance       = "Identity Center"
 	lineOrganization   = "Organization"
@@ -73,241 +73,149 @@ const (
 	lineStack          = "Stack"
 )
 
-// checks is everything there is to look at, in the order of the report.
+// facts are what several checks need.
+type facts struct {
+	instances         fact[[]types.InstanceMetadata]
+	instance          fact[instance]
+	management        fact[string] // the management account's id
+	accounts          fact[[]account]
+	sets              fact[[]permissionSet]
+	botToken          fact[secret]
+	bot               fact[slackAPIs] // with the bot token
+	installation      fact[slack.Installation]
+	absentInDirectory fact[map[string]string] // approvers, each with the reason
+	absentInSlack     fact[map[string]string]
+	stack             fact[*cfntypes.Stack] // nil if there is none
+}
+
+// facts returns the facts, each with its line of the report and the facts that it
+// needs. No call is made yet.
+func (d *doctor) facts(ctx context.Context) (f facts) {
+	s := d.settings
+	p := &s.Policy
+	f.instances = learn(ctx, lineInstance, nil, func(ctx context.Context) ([]types.InstanceMetadata, error) {
+		return listInstances(ctx, d.admin)
+	})
+	f.instance = learn(ctx, lineInstance, needs{f.instances}, func(context.Context) (instance, error) {
+		return theInstance(f.instances.known(), s.SSOInstanceARN)
+	})
+	f.management = learn(ctx, lineOrganization, nil, func(ctx context.Context) (string, error) {
+		return managementAccount(ctx, d.org)
+	})
+	f.accounts = learn(ctx, lineAccounts, nil, func(ctx context.Context) ([]account, error) {
+		return listAccounts(ctx, d.org)
+	})
+	f.sets = learn(ctx, linePermissionSets, needs{f.instance}, func(ctx context.Context) ([]permissionSet, error) {
+		return listPermissionSets(ctx, d.admin, f.instance.known().arn, named(p))
+	})
+	f.botToken = learn(ctx, lineBotToken, nil, func(ctx context.Context) (secret, error) {
+		return readSecret(ctx, d.parameters, d.vault, s.SlackBotToken)
+	})
+	f.bot = learn(ctx, lineBotToken, needs{f.botToken}, func(context.Context) (slackAPIs, error) {
+		token := f.botToken.known().value
+		if !isBotToken(token) {
+			return nil, blocked{lineBotToken}
+		}
+		return d.slack(token), nil
+	})
+	f.installation = learn(ctx, lineInstallation, needs{f.bot}, func(ctx context.Context) (slack.Installation, error) {
+		return f.bot.known().Installation(ctx)
+	})
+	f.absentInDirectory = learn(ctx, lineDirectory, needs{f.instance}, func(ctx context.Context) (map[string]string, error) {
+		return absentFromDirectory(ctx, d.store, f.instance.known().store, p.AllApprovers())
+	})
+	f.absentInSlack = learn(ctx, lineSlackPeople, needs{f.installation, f.bot}, func(ctx context.Context) (map[string]string, error) {
+		return absentFromSlack(ctx, f.bot.known(), p.AllApprovers(), s.SlackTeamID, s.SlackEnterpriseID)
+	})
+	f.stack = learn(ctx, lineStack, nil, func(ctx context.Context) (*cfntypes.Stack, error) {
+		return theStack(ctx, d.stacks, s.NamePrefix)
+	})
+	return f
+}
+
+// checks returns all checks, in the order of the report. Each declares the facts
+// that it needs. If a fact is unknown, the check is skipped, and its line names the
+// line that says why.
 func (d *doctor) checks(ctx context.Context) []check {
 	s := d.settings
 	p := &s.Policy
-	approvers := p.AllApprovers()
-
-	instances := once(ctx, func(ctx context.Context) ([]types.InstanceMetadata, error) { return listInstances(ctx, d.admin) })
-	instance := once(ctx, func(ctx context.Context) (instance, error) {
-		all, err := instances()
-		if err != nil {
-			return instance{}, err
-		}
-		return theInstance(all, s.SSOInstanceARN)
-	})
-	management := once(ctx, func(ctx context.Context) (string, error) { return managementAccount(ctx, d.org) })
-	accounts := once(ctx, func(ctx context.Context) ([]account, error) { return listAccounts(ctx, d.org) })
-	sets := once(ctx, func(ctx context.Context) ([]permissionSet, error) {
-		in, err := after(lineInstance, instance)
-		if err != nil {
-			return nil, err
-		}
-		return listPermissionSets(ctx, d.admin, in.arn, named(p))
-	})
-	botToken := once(ctx, func(ctx context.Context) (secret, error) {
-		return readSecret(ctx, d.parameters, d.vault, s.SlackBotToken)
-	})
-	inDirectory := once(ctx, func(ctx context.Context) (map[string]string, error) {
-		in, err := after(lineInstance, instance)
-		if err != nil {
-			return nil, err
-		}
-		return absentFromDirectory(ctx, d.store, in.store, approvers)
-	})
-	speak := func() (slackAPIs, error) {
-		token, err := after(lineBotToken, botToken)
-		if err == nil && (token.missing || !isBotToken(token.value)) {
-			err = blocked{lineBotToken}
-		}
-		if err != nil {
-			return nil, err
-		}
-		return d.slack(token.value), nil
-	}
-	installation := once(ctx, func(ctx context.Context) (slack.Installation, error) {
-		api, err := speak()
-		if err != nil {
-			return slack.Installation{}, err
-		}
-		return api.Installation(ctx)
-	})
-	inSlack := once(ctx, func(ctx context.Context) (map[string]string, error) {
-		if _, err := after(lineInstallation, installation); err != nil {
-			return nil, err
-		}
-		api, err := speak()
-		if err != nil {
-			return nil, err
-		}
-		return absentFromSlack(ctx, api, approvers, s.SlackTeamID, s.SlackEnterpriseID)
-	})
-
-	stack := once(ctx, func(ctx context.Context) (*cfntypes.Stack, error) { return theStack(ctx, d.stacks, s.NamePrefix) })
-
+	f := d.facts(ctx)
 	return []check{
-		{lineInstance, short, func(ctx context.Context) ([]finding, error) {
-			all, err := instances()
-			if err != nil {
-				return nil, err
-			}
-			return checkInstance(all, s.SSOInstanceARN, d.account, d.ssoRegion)
+		{lineInstance, short, needs{f.instances}, func(context.Context) ([]finding, error) {
+			return checkInstance(f.instances.known(), s.SSOInstanceARN, d.account, d.ssoRegion)
 		}},
-		{"Identity Center's key", short, func(ctx context.Context) ([]finding, error) {
-			in, err := after(lineInstance, instance)
-			if err != nil {
-				return nil, err
-			}
-			return checkEncryption(ctx, d.admin, in, d.account, s.IdentityCenterKeyARN)
+		{"Identity Center's key", short, needs{f.instance}, func(ctx context.Context) ([]finding, error) {
+			return checkEncryption(ctx, d.admin, f.instance.known(), d.account, s.IdentityCenterKeyARN)
 		}},
-		{lineOrganization, short, func(ctx context.Context) ([]finding, error) {
+		{lineOrganization, short, nil, func(ctx context.Context) ([]finding, error) {
 			return checkOrganization(ctx, d.org, d.account)
 		}},
-		{"The system's own account", short, func(context.Context) ([]finding, error) {
+		{"The system's own account", short, nil, func(context.Context) ([]finding, error) {
 			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
 		}},
-		{"The management account", short, func(context.Context) ([]finding, error) {
-			m, err := after(lineOrganization, management)
-			if err != nil {
-				return nil, err
-			}
-			return checkManagementAccount(p, s.ManageManagementAccount, d.account, m), nil
+		{"The management account", short, needs{f.management}, func(context.Context) ([]finding, error) {
+			return checkManagementAccount(p, s.ManageManagementAccount, d.account, f.management.known()), nil
 		}},
-		{"Removal of unknown access", short, func(context.Context) ([]finding, error) { return checkRemovals(s), nil }},
-		{lineAccounts, long, func(ctx context.Context) ([]finding, error) {
-			all, err := accounts()
-			if err != nil {
-				return nil, err
-			}
-			m, err := after(lineOrganization, management)
-			if err != nil {
-				return nil, err
-			}
-			return checkAccounts(p, all, d.account, m), nil
+		{"Removal of unknown access", short, nil, func(context.Context) ([]finding, error) {
+			return checkRemovals(s), nil
 		}},
-		{linePermissionSets, long, func(ctx context.Context) ([]finding, error) {
-			all, err := sets()
-			if err != nil {
-				return nil, err
-			}
-			return checkPermissionSets(p, all), nil
+		{lineAccounts, long, needs{f.accounts, f.management}, func(context.Context) ([]finding, error) {
+			return checkAccounts(p, f.accounts.known(), d.account, f.management.known()), nil
 		}},
-		{"Permission sets from here", long, func(ctx context.Context) ([]finding, error) {
-			m, err := after(lineOrganization, management)
-			if err != nil {
-				return nil, err
-			}
-			in, err := after(lineInstance, instance)
-			if err != nil {
-				return nil, err
-			}
-			all, err := after(linePermissionSets, sets)
-			if err != nil {
-				return nil, err
-			}
-			return checkProvisioned(ctx, d.admin, in.arn, p, all, d.account, m)
+		{linePermissionSets, long, needs{f.sets}, func(context.Context) ([]finding, error) {
+			return checkPermissionSets(p, f.sets.known()), nil
 		}},
-		{"Session durations", long, func(ctx context.Context) ([]finding, error) {
-			all, err := after(linePermissionSets, sets)
-			if err != nil {
-				return nil, err
-			}
-			return checkSessions(p, all, s.Durations)
+		{"Permission sets from here", long, needs{f.management, f.instance, f.sets}, func(ctx context.Context) ([]finding, error) {
+			return checkProvisioned(ctx, d.admin, f.instance.known().arn, p, f.sets.known(), d.account, f.management.known())
 		}},
-		{"Groups", long, func(ctx context.Context) ([]finding, error) {
-			in, err := after(lineInstance, instance)
-			if err != nil {
-				return nil, err
-			}
-			return checkGroups(ctx, d.store, in.store, p)
+		{"Session durations", long, needs{f.sets}, func(context.Context) ([]finding, error) {
+			return checkSessions(p, f.sets.known(), s.Durations)
 		}},
-		{lineDirectory, long, func(ctx context.Context) ([]finding, error) {
-			absent, err := inDirectory()
-			if err != nil {
-				return nil, err
-			}
-			return checkDirectory(approvers, absent), nil
+		{"Groups", long, needs{f.instance}, func(ctx context.Context) ([]finding, error) {
+			return checkGroups(ctx, d.store, f.instance.known().store, p)
 		}},
-		{lineSlackPeople, long, func(ctx context.Context) ([]finding, error) {
-			absent, err := inSlack()
-			if err != nil {
-				return nil, err
-			}
-			return checkSlackPeople(approvers, absent), nil
+		{lineDirectory, long, needs{f.absentInDirectory}, func(context.Context) ([]finding, error) {
+			return checkDirectory(p.AllApprovers(), f.absentInDirectory.known()), nil
 		}},
-		{"Statements", long, func(ctx context.Context) ([]finding, error) {
-			directory, err := after(lineDirectory, inDirectory)
-			if err != nil {
-				return nil, err
-			}
-			people, err := after(lineSlackPeople, inSlack)
-			if err != nil {
-				return nil, err
-			}
-			return checkStatements(p, directory, people), nil
+		{lineSlackPeople, long, needs{f.absentInSlack}, func(context.Context) ([]finding, error) {
+			return checkSlackPeople(p.AllApprovers(), f.absentInSlack.known()), nil
 		}},
-		{lineBotToken, short, func(ctx context.Context) ([]finding, error) {
-			token, err := botToken()
-			if err != nil {
-				return nil, err
-			}
-			return checkBotToken(s.SlackBotToken, token), nil
+		{"Statements", long, needs{f.absentInDirectory, f.absentInSlack}, func(context.Context) ([]finding, error) {
+			return checkStatements(p, f.absentInDirectory.known(), f.absentInSlack.known()), nil
 		}},
-		{"Slack signing secret", short, func(ctx context.Context) ([]finding, error) {
-			var all []finding
-			for _, ref := range s.SlackSigningSecrets {
-				found, err := checkSigningSecret(ctx, d.parameters, d.vault, ref)
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, found...)
-			}
-			return all, nil
+		{lineBotToken, short, needs{f.botToken}, func(context.Context) ([]finding, error) {
+			return checkBotToken(s.SlackBotToken, f.botToken.known()), nil
 		}},
-		{lineInstallation, short, func(ctx context.Context) ([]finding, error) {
-			in, err := installation()
+		{"Slack signing secret", short, nil, func(ctx context.Context) ([]finding, error) {
+			return checkSigningSecrets(ctx, d.parameters, d.vault, s.SlackSigningSecrets)
+		}},
+		{lineInstallation, short, needs{f.bot}, func(ctx context.Context) ([]finding, error) {
+			in, err := f.installation.ask()
 			if err != nil {
 				return slackRefusal(err, "Put the bot token of an app that is installed to "+s.SlackTeamID+" where the settings say it is.")
 			}
-			api, err := speak()
-			if err != nil {
-				return nil, err
-			}
-			return checkInstallation(ctx, api, in, s)
+			return checkInstallation(ctx, f.bot.known(), in, s)
 		}},
-		{"Slack scopes", short, func(ctx context.Context) ([]finding, error) {
-			in, err := after(lineInstallation, installation)
-			if err != nil {
-				return nil, err
-			}
-			return checkScopes(in.Scopes, slack.BotScopes)
+		{"Slack scopes", short, needs{f.installation}, func(context.Context) ([]finding, error) {
+			return checkScopes(f.installation.known().Scopes, slack.BotScopes)
 		}},
-		{"Slack channel", short, func(ctx context.Context) ([]finding, error) {
-			if _, err := after(lineInstallation, installation); err != nil {
-				return nil, err
-			}
-			api, err := speak()
-			if err != nil {
-				return nil, err
-			}
-			return checkChannel(ctx, api, s.SlackChannelID)
+		{"Slack channel", short, needs{f.installation, f.bot}, func(ctx context.Context) ([]finding, error) {
+			return checkChannel(ctx, f.bot.known(), s.SlackChannelID)
 		}},
-		{"CDK bootstrap", short, func(ctx context.Context) ([]finding, error) {
+		{"CDK bootstrap", short, nil, func(ctx context.Context) ([]finding, error) {
 			return checkBootstrap(ctx, d.parameters, d.account, d.region)
 		}},
-		{"Lambda concurrency", short, func(ctx context.Context) ([]finding, error) {
-			return checkConcurrency(ctx, d.lambda, []reserve{
-				{"ingress_reserved_concurrency", s.FunctionName("ingress"), s.IngressReserved},
-				{"revoke_reserved_concurrency", s.FunctionName("revoke"), s.RevokeReserved},
-			}, d.region)
+		{"Lambda concurrency", short, nil, func(ctx context.Context) ([]finding, error) {
+			return checkConcurrency(ctx, d.lambda, reserves(s), d.region)
 		}},
-		{"Audit bucket", short, func(ctx context.Context) ([]finding, error) {
+		{"Audit bucket", short, nil, func(ctx context.Context) ([]finding, error) {
 			return checkAuditBucket(ctx, d.buckets, d.lambda, s, d.account, d.partition, d.region)
 		}},
-		{lineStack, short, func(context.Context) ([]finding, error) {
-			found, err := stack()
-			if err != nil {
-				return nil, err
-			}
-			return []finding{checkStack(found, s.NamePrefix)}, nil
+		{lineStack, short, needs{f.stack}, func(context.Context) ([]finding, error) {
+			return []finding{checkStack(f.stack.known(), s.NamePrefix)}, nil
 		}},
-		{"Names", short, func(ctx context.Context) ([]finding, error) {
-			found, err := after(lineStack, stack)
-			if err != nil {
-				return nil, err
-			}
-			return checkNames(ctx, d.stacks, found, names.Of(s), d.lookUp)
+		{"Names", short, needs{f.stack}, func(ctx context.Context) ([]finding, error) {
+			return checkNames(ctx, d.stacks, f.stack.known(), names.Of(s), d.lookUp)
 		}},
 	}
 }

@@ -13,11 +13,11 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// checkEncryption looks at the key that Identity Center encrypts people and
-// groups with. One of the customer's own lies in the management account, and
-// who is not in that account needs a right in two places: in the roles, by the
-// setting, and in the key's policy. That can't be read from another account, so
-// the best there is is to say what has to stand there.
+// checkEncryption checks the key that Identity Center encrypts people and groups
+// with. A customer's own key is in the management account. Roles in another account
+// need permission in two places: in the roles themselves, which the setting gives,
+// and in the key's policy. Another account can't read that policy, so the finding
+// only says what it must contain.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/baseline-KMS-key-policy.html
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/advanced-kms-policy.html
@@ -56,9 +56,9 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 		Fix: fmt.Sprintf("Set identity_center_kms_key_arn: %s. %s", key, owner)}), nil
 }
 
-// keyPolicy is what the policy of Identity Center's key needs for the roles of an
-// account: to decrypt, through either service, in the context of this instance
-// and this identity store.
+// keyPolicy returns the statements that the policy of Identity Center's key needs
+// for the roles of an account. They allow decryption through either service, in the
+// encryption context of this instance and this identity store.
 func keyPolicy(key, account, instanceARN, storeARN string) string {
 	region, _ := settings.KeyPlace(key)
 	partition, _, _ := strings.Cut(strings.TrimPrefix(key, "arn:"), ":")
@@ -84,12 +84,12 @@ func keyPolicy(key, account, instanceARN, storeARN string) string {
 		through("ElevatorIdentityStore", "identitystore", "aws:identitystore:identitystore-arn", storeARN),
 	})
 	if err != nil {
-		panic("key policy: " + err.Error()) // texts always marshal
+		panic("key policy: " + err.Error()) // strings always marshal
 	}
 	return string(text)
 }
 
-// storeARN is the identity store's, in whichever way it is known. It is of the
+// storeARN returns the identity store's ARN: as AWS gives it, or else built from the
 // partition of the key, which the same account owns.
 func storeARN(out *ssoadmin.DescribeInstanceOutput, in instance, key string) string {
 	if arn := aws.ToString(out.IdentityStoreArn); arn != "" {

@@ -8,24 +8,25 @@ import (
 	"time"
 )
 
-// Limits of one check. The long one is for what takes a call for each thing:
-// Identity Center answers 20 a second, Slack's users.lookupByEmail 50 a minute.
+// Limits of one check. The long one is for checks that make a call for each thing:
+// Identity Center allows 20 calls a second, Slack's users.lookupByEmail 50 a minute.
 const (
 	short = 20 * time.Second
 	long  = 3 * time.Minute
 )
 
-// check is one question. Its answer is findings, or an error where it could not
-// be answered.
+// check is one check of the report. It runs only if all that it needs is known. It
+// returns findings, or an error if it could not check.
 type check struct {
 	name  string
 	limit time.Duration
+	needs needs
 	run   func(context.Context) ([]finding, error)
 }
 
-// examine asks everything side by side. The findings are in the order of the
-// checks. A check that fails, panics or takes longer than its limit is a finding
-// of its own.
+// examine runs all checks in parallel and returns the findings in the order of the
+// checks. A check that fails, panics or takes longer than its limit becomes a
+// finding itself.
 func examine(ctx context.Context, checks []check) []finding {
 	results := make([][]finding, len(checks))
 	var all sync.WaitGroup
@@ -56,6 +57,9 @@ func (c check) findings(ctx context.Context) []finding {
 			}
 			answered <- o
 		}()
+		if o.err = c.needs.lacking(c.name); o.err != nil {
+			return
+		}
 		o.findings, o.err = c.run(ctx)
 		if o.err == nil && len(o.findings) == 0 {
 			o.err = errors.New("the check found nothing")

@@ -11,13 +11,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// blocked is the error of a check that needs the answer of another one, which
-// failed.
+// blocked is the error of a check that needs a fact that is unknown. It names the
+// line that says why.
 type blocked struct{ on string }
 
 func (b blocked) Error() string { return "needs what the line " + b.on + " says" }
 
-// failed is the finding of a check that could not be made.
+// failed returns the finding of a check that could not be made.
 func failed(name string, err error) finding {
 	f := finding{Check: name, Status: unchecked, Found: "could not be checked: " + describe(err)}
 	var operation *smithy.OperationError
@@ -35,7 +35,7 @@ func failed(name string, err error) finding {
 	return f
 }
 
-// code is AWS's name of an error; empty where err is none of AWS's.
+// code returns the code of an AWS error, or "" for any other error.
 func code(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -44,7 +44,7 @@ func code(err error) string {
 	return ""
 }
 
-// denied says whether AWS refused a call to this caller.
+// denied reports whether AWS denied the call to this caller.
 func denied(err error) bool {
 	switch code(err) {
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "Forbidden", "NotAuthorized":
@@ -53,7 +53,7 @@ func denied(err error) bool {
 	return false
 }
 
-// describe is an error on one line, without what only a programmer wants.
+// describe returns the error on one line, without details for programmers.
 func describe(err error) string {
 	var operation *smithy.OperationError
 	var api smithy.APIError

@@ -1,22 +1,22 @@
 package main
 
-// status is how it stands with one thing.
+// status is the result of one check.
 type status string
 
 const (
 	ready     status = "ready"
-	warning   status = "warning"     // the system would run, and there is something to know
-	missing   status = "missing"     // it would not run, or not as the settings say
-	unchecked status = "not checked" // it could not be found out: nobody should take it for ready
+	warning   status = "warning"     // the system would run, but somebody should know this
+	missing   status = "missing"     // the system would not run, or not as the settings say
+	unchecked status = "not checked" // unknown, which does not mean ready
 )
 
-// finding is one line of the answer.
+// finding is one line of the report.
 type finding struct {
 	Check  string `json:"check"`
 	Status status `json:"status"`
 	Found  string `json:"found"`
-	// Items are what Found is about, where it is about several things.
+	// Items are the things that Found is about, if there are several.
 	Items []string `json:"items,omitempty"`
-	// Fix is what to do about it, in one sentence; empty where nothing is.
+	// Fix says what to do, in one sentence; empty if there is nothing to do.
 	Fix string `json:"fix,omitempty"`
 }

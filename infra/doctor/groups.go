@@ -14,13 +14,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// groupsAPI is what the check of the groups asks.
+// groupsAPI is the part of the Identity Store that the check of the groups uses.
 type groupsAPI interface {
 	DescribeGroup(context.Context, *identitystore.DescribeGroupInput, ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error)
 	ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error)
 }
 
-// checkGroups compares the policy's groups with the identity store's.
+// checkGroups compares the policy's groups with those of the identity store.
 func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Policy) ([]finding, error) {
 	resources := func(s access.Statement) []string { return s.Resources }
 	uses := usesOf(p.Groups, resources)

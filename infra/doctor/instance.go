@@ -10,13 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// instancesAPI is what the checks of the instance ask.
+// instancesAPI is the part of Identity Center that the checks of the instance use.
 type instancesAPI interface {
 	ListInstances(context.Context, *ssoadmin.ListInstancesInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error)
 	DescribeInstance(context.Context, *ssoadmin.DescribeInstanceInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribeInstanceOutput, error)
 }
 
-// instance is the one that the functions will use.
+// instance is the Identity Center instance that the functions will use.
 type instance struct{ arn, store, owner string }
 
 func listInstances(ctx context.Context, api instancesAPI) ([]types.InstanceMetadata, error) {
@@ -32,7 +32,7 @@ func listInstances(ctx context.Context, api instancesAPI) ([]types.InstanceMetad
 	return all, nil
 }
 
-// candidates are the instances that the setting leaves: "" leaves all.
+// candidates returns the instances that match the setting; "" matches all.
 func candidates(all []types.InstanceMetadata, setting string) []types.InstanceMetadata {
 	var left []types.InstanceMetadata
 	for _, in := range all {
@@ -43,7 +43,7 @@ func candidates(all []types.InstanceMetadata, setting string) []types.InstanceMe
 	return left
 }
 
-// theInstance is the one that is left.
+// theInstance returns the one candidate. Any other number of them is an error.
 func theInstance(all []types.InstanceMetadata, setting string) (instance, error) {
 	left := candidates(all, setting)
 	if len(left) != 1 {

@@ -23,7 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
-	"sso-elevator/infra/bootstrap"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/localtest"
 	"sso-elevator/infra/local/organization"
@@ -171,7 +170,7 @@ func TestOnLocalStack(t *testing.T) {
 	}
 	put("/sso-elevator/slack-bot-token", localToken, ssmtypes.ParameterTypeSecureString)
 	put("/sso-elevator/slack-signing-secret", localSigning, ssmtypes.ParameterTypeSecureString)
-	put(bootstrap.Parameter, "28", ssmtypes.ParameterTypeString)
+	put(bootstrapParameter, "28", ssmtypes.ParameterTypeString)
 
 	by := look(config, api, 1)
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing", "The system's own account: warning")

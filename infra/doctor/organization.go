@@ -10,16 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 )
 
-// organizationAPI is what the check of the account's place asks.
+// organizationAPI is the part of Organizations that the check of the account's role
+// in the organization uses.
 type organizationAPI interface {
 	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
 	ListDelegatedAdministrators(context.Context, *organizations.ListDelegatedAdministratorsInput, ...func(*organizations.Options)) (*organizations.ListDelegatedAdministratorsOutput, error)
 }
 
-// ssoPrincipal is Identity Center's name as a trusted service.
+// ssoPrincipal is Identity Center's service principal.
 const ssoPrincipal = "sso.amazonaws.com"
 
-// managementAccount is the organization's, by id.
+// managementAccount returns the id of the organization's management account.
 func managementAccount(ctx context.Context, api organizationAPI) (string, error) {
 	out, err := api.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 	if err != nil {
@@ -31,8 +32,8 @@ func managementAccount(ctx context.Context, api organizationAPI) (string, error)
 	return aws.ToString(out.Organization.MasterAccountId), nil
 }
 
-// checkOrganization says what the account is in the organization, and what that
-// means.
+// checkOrganization checks that the account may administer Identity Center: as the
+// management account or as a delegated administrator.
 func checkOrganization(ctx context.Context, api organizationAPI, account string) ([]finding, error) {
 	management, err := managementAccount(ctx, api)
 	var none *types.AWSOrganizationsNotInUseException
@@ -50,8 +51,8 @@ func checkOrganization(ctx context.Context, api organizationAPI, account string)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if denied(err) {
-			// Organizations answers this to the management account and to
-			// delegated administrators alone.
+			// Organizations allows this call only to the management account and to
+			// delegated administrators.
 			return []finding{{Status: missing, Found: fmt.Sprintf("account %s is no delegated administrator of the organization that %s manages, or these credentials may not call ListDelegatedAdministrators", account, management), Fix: register}}, nil
 		}
 		if err != nil {

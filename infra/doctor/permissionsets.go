@@ -12,28 +12,28 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// permissionSetsAPI is what the checks of permission sets ask.
+// permissionSetsAPI is the part of Identity Center that lists permission sets.
 type permissionSetsAPI interface {
 	ListPermissionSets(context.Context, *ssoadmin.ListPermissionSetsInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsOutput, error)
 	DescribePermissionSet(context.Context, *ssoadmin.DescribePermissionSetInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribePermissionSetOutput, error)
 }
 
-// provisionedAPI is what the check of what can be used from here asks.
+// provisionedAPI is the part of Identity Center that lists what an account uses.
 type provisionedAPI interface {
 	ListPermissionSetsProvisionedToAccount(context.Context, *ssoadmin.ListPermissionSetsProvisionedToAccountInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsProvisionedToAccountOutput, error)
 }
 
 type permissionSet struct {
 	arn, name string
-	session   string // how long a session lasts, ISO 8601
+	session   string // duration of a session, ISO 8601
 }
 
-// pageSize is the most that these lists take.
+// pageSize is the largest page of these lists.
 const pageSize = 100
 
 func permissionSets(s access.Statement) []string { return s.PermissionSets }
 
-// named are the names of permission sets in the policy; nil where it names all.
+// named returns the permission sets that the policy names, or nil if it names all.
 func named(p *access.Policy) map[string][]int {
 	if all(p.Accounts, permissionSets) {
 		return nil
@@ -41,8 +41,8 @@ func named(p *access.Policy) map[string][]int {
 	return usesOf(p.Accounts, permissionSets)
 }
 
-// listPermissionSets reads the instance's permission sets, a call for each,
-// until all that are wanted are found; nil wants all.
+// listPermissionSets reads the instance's permission sets, with a call for each,
+// until it has found all that are wanted; nil wants all.
 func listPermissionSets(ctx context.Context, api permissionSetsAPI, instanceARN string, wanted map[string][]int) ([]permissionSet, error) {
 	var sets []permissionSet
 	left := len(wanted)
@@ -73,7 +73,8 @@ func listPermissionSets(ctx context.Context, api permissionSetsAPI, instanceARN 
 	return sets, nil
 }
 
-// checkPermissionSets compares the policy's permission sets with the instance's.
+// checkPermissionSets compares the policy's permission sets with those of the
+// instance.
 func checkPermissionSets(p *access.Policy, sets []permissionSet) []finding {
 	there := map[string]bool{}
 	for _, s := range sets {
@@ -93,8 +94,8 @@ func checkPermissionSets(p *access.Policy, sets []permissionSet) []finding {
 }
 
 // checkProvisioned finds the policy's permission sets that are in use in the
-// management account: from another account AWS lets nobody assign those,
-// wherever.
+// management account. AWS lets nobody assign these from another account, not even
+// to a third account.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/delegated-admin.html
 func checkProvisioned(ctx context.Context, api provisionedAPI, instanceARN string, p *access.Policy, sets []permissionSet, own, management string) ([]finding, error) {

@@ -7,10 +7,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// checkOwnAccount says whether the policy reaches the account that the system
-// runs in: who is an administrator there can change the system. The checks of
-// the policy warn of whom the policy makes one, of accounts that they are told
-// to look at, since the file alone does not say which this is.
+// checkOwnAccount checks whether the policy gives access to the account that the
+// system runs in: an administrator of that account can change the system. The
+// warnings of the synthesis cover only accounts in protected_account_ids, because
+// the settings don't say which account this is.
 func checkOwnAccount(p *access.Policy, protected []string, account string) []finding {
 	reached := reaching(p, account)
 	switch {
@@ -26,7 +26,7 @@ func checkOwnAccount(p *access.Policy, protected []string, account string) []fin
 	}}
 }
 
-// reaching are the indices of the statements that give access to an account.
+// reaching returns the indices of the statements that give access to an account.
 func reaching(p *access.Policy, account string) []int {
 	var reached []int
 	for i, s := range p.Accounts {
@@ -37,8 +37,8 @@ func reaching(p *access.Policy, account string) []int {
 	return reached
 }
 
-// checkManagementAccount compares manage_management_account with where the stack
-// is to be deployed, and with what the policy gives.
+// checkManagementAccount compares manage_management_account with the account of the
+// deployment and with the policy.
 func checkManagementAccount(p *access.Policy, manages bool, account, management string) []finding {
 	const (
 		setting  = "manage_management_account"

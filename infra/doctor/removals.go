@@ -7,7 +7,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// checkRemovals says what the settings have runs remove.
+// checkRemovals says when runs remove unknown access, and which access is exempt.
 func checkRemovals(s *settings.Settings) []finding {
 	var all []finding
 	switch {

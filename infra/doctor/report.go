@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// report is the whole answer.
+// report is what the doctor prints.
 type report struct {
 	Account  string    `json:"account"`
 	Region   string    `json:"region"`
@@ -18,7 +18,7 @@ type report struct {
 	Findings []finding `json:"findings"`
 }
 
-// ready says whether nothing is missing and everything could be looked at.
+// ready reports whether nothing is missing and every check could be made.
 func (r report) ready() bool {
 	return len(r.Findings) > 0 && !slices.ContainsFunc(r.Findings, func(f finding) bool { return f.Status != ready && f.Status != warning })
 }
@@ -31,10 +31,10 @@ func (r report) writeJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// mostItems is how many of a finding's items the table has.
+// mostItems is how many items of a finding the table shows.
 const mostItems = 6
 
-// writeTable writes a line for each finding, with its fix below it, and the sum.
+// writeTable writes a line for each finding, with its fix below, and the totals.
 func (r report) writeTable(w io.Writer) error {
 	fmt.Fprintf(w, "Account %s, region %s\n\n", clean(r.Account), clean(r.Region))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -71,7 +71,7 @@ func (r report) writeTable(w io.Writer) error {
 	return err
 }
 
-// clean keeps names from steering a terminal or forging a column.
+// clean replaces characters that could control a terminal or forge a column.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

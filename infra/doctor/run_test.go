@@ -5,11 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/functions/access"
 	"sso-elevator/infra/settings"
+	"sso-elevator/slack"
 )
 
 const example = "../../elevator.example.yaml"
@@ -105,18 +113,18 @@ func TestExamine(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	checks := []check{
-		{"hangs", 20 * time.Millisecond, func(context.Context) ([]finding, error) { <-hang; return []finding{{Status: ready}}, nil }},
-		{"gives up in time", 20 * time.Millisecond, func(ctx context.Context) ([]finding, error) { <-ctx.Done(); return nil, ctx.Err() }},
-		{"fails", time.Minute, func(context.Context) ([]finding, error) {
+		{"hangs", 20 * time.Millisecond, nil, func(context.Context) ([]finding, error) { <-hang; return []finding{{Status: ready}}, nil }},
+		{"gives up in time", 20 * time.Millisecond, nil, func(ctx context.Context) ([]finding, error) { <-ctx.Done(); return nil, ctx.Err() }},
+		{"fails", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return nil, apiError("Organizations", "ListAccounts", "ThrottlingException")
 		}},
-		{"is denied", time.Minute, func(context.Context) ([]finding, error) {
+		{"is denied", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return nil, apiError("Organizations", "ListAccounts", "AccessDeniedException")
 		}},
-		{"panics", time.Minute, func(context.Context) ([]finding, error) { panic("oh") }},
-		{"says nothing", time.Minute, func(context.Context) ([]finding, error) { return nil, nil }},
-		{"needs another one", time.Minute, func(context.Context) ([]finding, error) { return nil, blocked{"fails"} }},
-		{"works", time.Minute, func(context.Context) ([]finding, error) {
+		{"panics", time.Minute, nil, func(context.Context) ([]finding, error) { panic("oh") }},
+		{"says nothing", time.Minute, nil, func(context.Context) ([]finding, error) { return nil, nil }},
+		{"needs another one", time.Minute, nil, func(context.Context) ([]finding, error) { return nil, blocked{"fails"} }},
+		{"works", time.Minute, nil, func(context.Context) ([]finding, error) {
 			return []finding{{Status: ready, Found: "one"}, {Check: "other", Status: warning, Found: "two"}}, nil
 		}},
 	}
@@ -143,5 +151,104 @@ func TestExamine(t *testing.T) {
 		if i < 7 && (f.Status != unchecked || f.Fix == "") {
 			t.Errorf("%s is %s with the fix %q", f.Check, f.Status, f.Fix)
 		}
+	}
+}
+
+// answering returns a doctor whose checks all get an answer.
+func answering() *doctor {
+	ref := func(name string) settings.SecretRef {
+		return settings.SecretRef{Store: settings.ParameterStore, Name: name}
+	}
+	return &doctor{
+		settings: &settings.Settings{
+			NamePrefix: "sso-elevator", SlackTeamID: "T1", SlackAppID: "A1", SlackChannelID: "C1",
+			SlackBotToken: ref("/token"), SlackSigningSecrets: []settings.SecretRef{ref("/signing")}, Durations: []time.Duration{time.Hour},
+			Policy: access.Policy{Accounts: []access.Statement{statement(own, "Read", "ann@example.com")}, Groups: []access.Statement{statement("g-1", "", "")}},
+		},
+		account: own, partition: "aws", region: "eu-central-1", ssoRegion: "eu-central-1",
+		admin: &fakeAdmin{instances: []ssotypes.InstanceMetadata{metadata("arn:one", managing, ssotypes.InstanceStatusActive)}, sets: sets,
+			describe: &ssoadmin.DescribeInstanceOutput{EncryptionConfigurationDetails: &ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}}},
+		store: &fakeStore{groups: map[string]string{"g-1": "Team"}}, org: &fakeOrg{management: managing},
+		lambda: fakeLambda{unreserved: aws.Int32(1000)}, buckets: fakeBucket{}, stacks: fakeStacks{}, logs: fakeLogs{}, machines: noMachines{},
+		parameters: fakeParameters{values: map[string]string{"/token": "xoxb-1", "/signing": "0123456789abcdef0123456789abcdef", bootstrapParameter: "6"}},
+		slack: func(string) slackAPIs {
+			return fakeSlack{installation: slack.Installation{TeamID: "T1", Scopes: slack.BotScopes}, app: "A1", channel: slack.Channel{Member: true}}
+		},
+	}
+}
+
+type noMachines struct{}
+
+func (noMachines) DescribeStateMachine(context.Context, *sfn.DescribeStateMachineInput, ...func(*sfn.Options)) (*sfn.DescribeStateMachineOutput, error) {
+	return nil, apiError("SFN", "DescribeStateMachine", "StateMachineDoesNotExist")
+}
+
+// TestBlocked: a check that can't be made says why, or names the line that does.
+func TestBlocked(t *testing.T) {
+	down := errors.New("down")
+	slackOf := func(f fakeSlack) func(string) slackAPIs { return func(string) slackAPIs { return f } }
+	noToken := []string{
+		"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack",
+		"Slack app <- Slack bot token", "Slack scopes <- Slack app", "Slack channel <- Slack app",
+	}
+	noInstance := []string{
+		"Identity Center's key <- Identity Center", "Permission sets <- Identity Center", "Permission sets from here <- Identity Center",
+		"Session durations <- Permission sets", "Groups <- Identity Center", "Approvers, Identity Center <- Identity Center", "Statements <- Approvers, Identity Center",
+	}
+	tests := []struct {
+		name string
+		fail func(d *doctor)
+		want []string // "line: why", or "line <- the line that says why"
+	}{
+		{"nothing", func(*doctor) {}, nil},
+		{"no instance", func(d *doctor) { d.admin = &fakeAdmin{} }, noInstance},
+		{"Identity Center", func(d *doctor) { d.admin = &fakeAdmin{err: down} }, append([]string{"Identity Center: down"}, noInstance...)},
+		{"identity store", func(d *doctor) { d.store = &fakeStore{err: down} },
+			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements <- Approvers, Identity Center"}},
+		{"Organizations", func(d *doctor) { d.org = &fakeOrg{err: down} },
+			[]string{"Organization: down", "The management account <- Organization", "Accounts: down", "Permission sets from here <- Organization"}},
+		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = &fakeAdmin{err: down}, &fakeOrg{err: down} }, []string{
+			"Identity Center: down", "Identity Center's key <- Identity Center", "Organization: down", "The management account <- Organization", "Accounts: down",
+			"Permission sets <- Identity Center", "Permission sets from here <- Organization", "Session durations <- Permission sets", "Groups <- Identity Center",
+			"Approvers, Identity Center <- Identity Center", "Statements <- Approvers, Identity Center",
+		}},
+		{"Parameter Store", func(d *doctor) { d.parameters = fakeParameters{err: down} }, []string{
+			"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack bot token: down", "Slack signing secret: down",
+			"Slack app <- Slack bot token", "Slack scopes <- Slack app", "Slack channel <- Slack app", "CDK bootstrap: down", "Names: down",
+		}},
+		{"no bot token", func(d *doctor) { d.parameters = fakeParameters{} }, noToken},
+		{"another token", func(d *doctor) { d.parameters = fakeParameters{values: map[string]string{"/token": "xoxp-1"}} }, noToken},
+		{"token revoked", func(d *doctor) {
+			d.slack = slackOf(fakeSlack{authErr: access.Errorf(access.CodeMisconfigure, "revoked")})
+		},
+			[]string{"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack scopes <- Slack app", "Slack channel <- Slack app"}},
+		{"Slack", func(d *doctor) { d.slack = slackOf(fakeSlack{authErr: down}) },
+			[]string{"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack app: down", "Slack scopes <- Slack app", "Slack channel <- Slack app"}},
+		{"Slack, later", func(d *doctor) {
+			d.slack = slackOf(fakeSlack{installation: slack.Installation{TeamID: "T1", Scopes: slack.BotScopes}, err: down})
+		}, []string{"Approvers, Slack: down", "Statements <- Approvers, Slack", "Slack app: down", "Slack channel: down"}},
+		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names <- Stack"}},
+		{"Lambda", func(d *doctor) { d.lambda = fakeLambda{err: down} }, []string{"Lambda concurrency: down"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			d := answering()
+			test.fail(d)
+			var got []string
+			for _, f := range examine(t.Context(), d.checks(t.Context())) {
+				if f.Status != unchecked {
+					continue
+				}
+				why := strings.TrimPrefix(f.Found, "could not be checked: ")
+				if other, blocked := strings.CutPrefix(why, "needs what the line "); blocked {
+					got = append(got, f.Check+" <- "+strings.TrimSuffix(other, " says"))
+				} else {
+					got = append(got, f.Check+": "+why)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
+			}
+		})
 	}
 }

@@ -16,25 +16,25 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// parametersAPI is what is asked of Parameter Store.
+// parametersAPI is the part of Parameter Store that the checks use.
 type parametersAPI interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
 }
 
-// vaultAPI is what is asked of Secrets Manager.
+// vaultAPI is the part of Secrets Manager that the checks use.
 type vaultAPI interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// secret is what was found where a secret should be. Its value goes to Slack and
-// nowhere else: no finding has it, nor a part of it.
+// secret is what is stored where a secret should be. Its value is sent only to
+// Slack: no finding contains it, or a part of it.
 type secret struct {
-	value   string // without white space around it, as the functions read it
-	missing bool   // there is nothing of the name
-	plain   bool   // a parameter that is not encrypted
+	value   string // trimmed, as the functions read it
+	missing bool   // nothing has this name
+	plain   bool   // an unencrypted parameter
 }
 
-// String keeps a secret out of whatever is formatted.
+// String and GoString keep the secret out of formatted text.
 func (secret) String() string   { return "(a secret)" }
 func (secret) GoString() string { return "(a secret)" }
 
@@ -64,8 +64,8 @@ func readSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, r
 	return secret{value: strings.TrimSpace(aws.ToString(out.Parameter.Value)), plain: out.Parameter.Type != ssmtypes.ParameterTypeSecureString}, nil
 }
 
-// put is the command that stores a secret. Read from the terminal, it stays out
-// of the shell's history.
+// put returns the command that stores a secret. It reads the secret from the
+// terminal, which keeps it out of the shell's history.
 func put(ref settings.SecretRef) string {
 	if ref.Store == settings.SecretsManager {
 		return fmt.Sprintf(`read -rs SECRET; aws secretsmanager create-secret --name %s --secret-string "$SECRET" (put-secret-value --secret-id, where it exists)`, ref.Name)
@@ -73,8 +73,8 @@ func put(ref settings.SecretRef) string {
 	return fmt.Sprintf(`read -rs SECRET; aws ssm put-parameter --type SecureString --overwrite --name %s --value "$SECRET"`, ref.Name)
 }
 
-// unusable is the finding of a secret that can't be used whatever it is for; ok
-// is false where it may be good.
+// unusable returns the finding of a secret that can't be used for anything; ok is
+// false if the secret may be good.
 func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool) {
 	switch {
 	case s.missing:
@@ -88,7 +88,7 @@ func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool
 	return finding{}, false
 }
 
-// tokenKinds are what Slack's tokens begin with, other than a bot's.
+// tokenKinds are the prefixes of Slack's tokens, except a bot's.
 //
 // https://docs.slack.dev/authentication/tokens
 var tokenKinds = []struct{ prefix, kind string }{
@@ -125,8 +125,21 @@ func checkBotToken(ref settings.SecretRef, s secret) []finding {
 	return []finding{{Status: ready, Found: ref.String()}}
 }
 
-// signingSecret is what Slack's signing secrets look like.
+// signingSecret matches Slack's signing secrets.
 var signingSecret = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// checkSigningSecrets checks each signing secret that the settings name.
+func checkSigningSecrets(ctx context.Context, parameters parametersAPI, vault vaultAPI, refs []settings.SecretRef) ([]finding, error) {
+	var all []finding
+	for _, ref := range refs {
+		found, err := checkSigningSecret(ctx, parameters, vault, ref)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
 
 func checkSigningSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, ref settings.SecretRef) ([]finding, error) {
 	const what = "the Signing Secret of the Slack app's page Basic Information"

@@ -10,15 +10,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// defaultSession is a permission set's session where it says nothing
-// (CreatePermissionSet, "SessionDuration").
+// defaultSession is the session of a permission set without a session duration
+// (AWS API, CreatePermissionSet, "SessionDuration").
 const defaultSession = time.Hour
 
-// shortestSession is the shortest that a permission set can have
-// (CreatePermissionSet, "SessionDuration": one to twelve hours).
+// shortestSession is the shortest session that a permission set can have (AWS API,
+// CreatePermissionSet, "SessionDuration": one to twelve hours).
 const shortestSession = time.Hour
 
-// checkSessions finds the policy's permission sets whose sessions may outlast
+// checkSessions finds the policy's permission sets with sessions that may outlast
 // the longest access: removing an assignment does not end a session.
 func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Duration) ([]finding, error) {
 	longest := slices.Max(durations)
@@ -52,7 +52,8 @@ func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Dura
 
 var isoDuration = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
 
-// parseSession reads a session's duration, "PT8H" or "PT1H30M"; "" is the default.
+// parseSession parses a session's duration, like "PT8H" or "PT1H30M"; "" is the
+// default.
 func parseSession(s string) (time.Duration, error) {
 	if s == "" {
 		return defaultSession, nil

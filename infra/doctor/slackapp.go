@@ -10,19 +10,19 @@ import (
 	"sso-elevator/slack"
 )
 
-// installationAPI is what the check of the installation asks.
+// installationAPI is the part of Slack that the check of the installation uses.
 type installationAPI interface {
 	Installation(context.Context) (slack.Installation, error)
 	AppOf(ctx context.Context, botID string) (string, error)
 }
 
-// channelAPI is what the check of the channel asks.
+// channelAPI is the part of Slack that the check of the channel uses.
 type channelAPI interface {
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 }
 
-// slackRefusal is what to say of an error: what a person has to mend in Slack is
-// missing, all else could not be checked.
+// slackRefusal returns the finding of an error that somebody must fix in Slack. It
+// returns any other error as it is: the check could not be made.
 func slackRefusal(err error, fix string) ([]finding, error) {
 	if access.CodeOf(err) == access.CodeMisconfigure {
 		return []finding{{Status: missing, Found: describe(err), Fix: fix}}, nil
@@ -30,15 +30,16 @@ func slackRefusal(err error, fix string) ([]finding, error) {
 	return nil, err
 }
 
-// checkInstallation compares whom the token belongs to with the settings.
+// checkInstallation compares the token's workspace, enterprise and app with the
+// settings.
 func checkInstallation(ctx context.Context, api installationAPI, in slack.Installation, s *settings.Settings) ([]finding, error) {
 	var out []finding
 	enterprise := s.SlackEnterpriseID != "" && (in.EnterpriseID == s.SlackEnterpriseID || in.TeamID == s.SlackEnterpriseID)
 	if s.SlackEnterpriseID != "" && !enterprise {
 		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of enterprise %s, the settings say %s", orNone(in.EnterpriseID), s.SlackEnterpriseID), Fix: "Correct slack_enterprise_id, or store the token of the right installation."})
 	}
-	// The token of an app that the enterprise installed may name the enterprise
-	// in place of a workspace.
+	// If the enterprise installed the app, its token may name the enterprise in place
+	// of a workspace.
 	if in.TeamID != s.SlackTeamID && !(enterprise && in.TeamID == s.SlackEnterpriseID) {
 		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of workspace %s (%s), the settings say %s", in.TeamID, in.TeamName, s.SlackTeamID), Fix: "Correct slack_team_id, or store the token of the right installation."})
 	}
@@ -66,7 +67,7 @@ func orNone(s string) string {
 	return s
 }
 
-// checkScopes compares what the token may do with what the manifest asks for.
+// checkScopes compares the token's scopes with those of the manifest.
 func checkScopes(has, wants []string) ([]finding, error) {
 	if len(has) == 0 {
 		return nil, fmt.Errorf("Slack does not list the token's scopes")
@@ -94,7 +95,7 @@ func checkScopes(has, wants []string) ([]finding, error) {
 	return out, nil
 }
 
-// checkChannel looks whether the bot can post where requests are announced.
+// checkChannel checks that the bot can post in the channel for requests.
 func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, error) {
 	channel, err := api.Channel(ctx, id)
 	switch {

@@ -13,13 +13,13 @@ import (
 	"sso-elevator/infra/stackstate"
 )
 
-// stacksAPI is what the checks of the stack ask.
+// stacksAPI is the part of CloudFormation that the checks of the stack use.
 type stacksAPI interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 	ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
 }
 
-// theStack is the stack; nil where there is none.
+// theStack returns the stack, or nil if there is none.
 func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, error) {
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	switch {
@@ -33,7 +33,7 @@ func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, er
 	return &out.Stacks[0], nil
 }
 
-// checkStack says whether the stack can be deployed.
+// checkStack checks that the stack can be deployed.
 func checkStack(stack *types.Stack, name string) finding {
 	if stack == nil {
 		return finding{Status: ready, Found: "there is none yet: make deploy creates it"}

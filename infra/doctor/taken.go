@@ -20,13 +20,13 @@ import (
 	"sso-elevator/infra/names"
 )
 
-// exists says whether there is something of that type and name; bucket is what
-// is to be known of a bucket.
+// exists reports whether something of that type has that name; bucket says whose a
+// bucket is.
 type exists func(ctx context.Context, name names.Name) (there bool, bucket string, err error)
 
-// lookUp asks AWS, by the calls that read one thing by its name.
+// lookUp is exists, with the AWS calls that read one thing by its name.
 func (d *doctor) lookUp(ctx context.Context, n names.Name) (there bool, bucket string, err error) {
-	var none []string // the errors that mean: it is not there
+	var none []string // error codes that mean: nothing has this name
 	switch n.Type {
 	case names.Bucket:
 		return bucketExists(ctx, d.buckets, n.Name, d.account)
@@ -48,13 +48,13 @@ func (d *doctor) lookUp(ctx context.Context, n names.Name) (there bool, bucket s
 	default:
 		return false, "", fmt.Errorf("nobody knows how to look for %s", n.Type)
 	}
-	if is(err, none...) {
+	if hasCode(err, none...) {
 		return false, "", nil
 	}
 	return err == nil, "", err
 }
 
-// What the look-ups ask.
+// The parts of services that lookUp uses.
 type (
 	logsAPI interface {
 		DescribeLogGroups(context.Context, *cloudwatchlogs.DescribeLogGroupsInput, ...func(*cloudwatchlogs.Options)) (*cloudwatchlogs.DescribeLogGroupsOutput, error)
@@ -68,7 +68,7 @@ type (
 )
 
 func logGroupExists(ctx context.Context, api logsAPI, name string) (bool, string, error) {
-	// The first one of the prefix is the shortest, which is the name itself.
+	// The name itself is the first of those with this prefix: it is the shortest.
 	out, err := api.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
 	if err != nil {
 		return false, "", err
@@ -81,7 +81,7 @@ func logGroupExists(ctx context.Context, api logsAPI, name string) (bool, string
 	return false, "", nil
 }
 
-// bucketExists looks for a bucket in all of AWS: its name is nobody else's.
+// bucketExists looks for a bucket in all of AWS, because bucket names are global.
 func bucketExists(ctx context.Context, api bucketsAPI, name, account string) (bool, string, error) {
 	_, err := api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: &account})
 	var response *smithyhttp.ResponseError
@@ -98,8 +98,8 @@ func bucketExists(ctx context.Context, api bucketsAPI, name, account string) (bo
 	return false, "", err
 }
 
-// checkNames finds names that the deployment needs and something outside of its
-// stack has.
+// checkNames finds names that the deployment needs and that something outside its
+// stack already has.
 func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []names.Name, look exists) ([]finding, error) {
 	var owned []string
 	if stack != nil {
@@ -146,12 +146,12 @@ func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []na
 	return out, nil
 }
 
-// kinds are the types in words.
+// kinds are CloudFormation's types in words.
 var kinds = map[string]string{
 	names.Function: "function", names.LogGroup: "log group", names.Machine: "state machine", names.Parameter: "parameter", names.Role: "role",
 }
 
-// owns reports whether one of the stack's resources is n. CloudFormation knows
+// owns reports whether n is one of the stack's resources. CloudFormation identifies
 // some by their name and some by their ARN.
 func owns(resources []string, n names.Name) bool {
 	for _, r := range resources {

@@ -7,8 +7,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// usesOf is what the statements name, "*" apart, each with the indices of the
-// statements that do.
+// usesOf returns the names in the statements, except "*", each with the indices of
+// the statements that have it.
 func usesOf(statements []access.Statement, names func(access.Statement) []string) map[string][]int {
 	uses := map[string][]int{}
 	for i, s := range statements {
@@ -21,7 +21,7 @@ func usesOf(statements []access.Statement, names func(access.Statement) []string
 	return uses
 }
 
-// all says whether any statement names "*".
+// all reports whether any statement names "*".
 func all(statements []access.Statement, names func(access.Statement) []string) bool {
 	for _, s := range statements {
 		for _, name := range names(s) {
@@ -33,8 +33,8 @@ func all(statements []access.Statement, names func(access.Statement) []string) b
 	return false
 }
 
-// path is where in the settings something stands, as settings' mistakes say it:
-// config[2].Resource, and further indices where it stands in several.
+// path returns where in the settings something is, in the form of the settings'
+// mistakes: config[2].Resource. With several indices it is a list.
 func path(key string, indices []int, field string) string {
 	texts := make([]string, len(indices))
 	for n, i := range indices {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // maxHang is how long a hanging call is held at most. No function runs that long.
@@ -117,7 +117,7 @@ func refuse(w http.ResponseWriter, callName string, kind Kind) {
 		status, code = http.StatusServiceUnavailable, "ServiceUnavailable"
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Header().Set("X-Amzn-Requestid", requestid.New())
+	w.Header().Set("X-Amzn-Requestid", lambda.NewRequestID())
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": "injected"})
 }

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strings"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // success returns a successful answer of a JSON protocol.
@@ -36,7 +36,7 @@ func failure(status int, kind, message string) *Answer {
 }
 
 func jsonHeader() http.Header {
-	return http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amzn-Requestid": {requestid.New()}}
+	return http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amzn-Requestid": {lambda.NewRequestID()}}
 }
 
 func (a *Answer) succeeded() bool { return a.Status/100 == 2 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // assignmentCorrections are those of IAM Identity Center's own API.
@@ -245,7 +245,7 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	if answer := g.ask(ctx, call, "SWBExternalService.DescribePermissionSet", map[string]string{"InstanceArn": a.InstanceArn, "PermissionSetArn": a.PermissionSetArn}, nil); !answer.succeeded() {
 		return answer
 	}
-	op := &operation{kind: kind, id: requestid.New(), assignment: a, status: "IN_PROGRESS", created: g.config.Now()}
+	op := &operation{kind: kind, id: lambda.NewRequestID(), assignment: a, status: "IN_PROGRESS", created: g.config.Now()}
 	shown := op.describe() // before anything else can change it
 	if !g.operations.begin(op) {
 		return refuse("ConflictException", "Another operation on this account assignment is under way.")

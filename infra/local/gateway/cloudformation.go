@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // Stack is a deployed stack, as CloudFormation shows it.
@@ -83,7 +83,7 @@ func (s Stack) answer(operation string) *Answer {
 		Stacks    []stack    `xml:"DescribeStacksResult>Stacks>member"`
 		Resources []resource `xml:"ListStackResourcesResult>StackResourceSummaries>member"`
 		RequestID string     `xml:"ResponseMetadata>RequestId"`
-	}{XMLName: xml.Name{Local: operation + "Response"}, Stacks: stacks, Resources: resources, RequestID: requestid.New()})
+	}{XMLName: xml.Name{Local: operation + "Response"}, Stacks: stacks, Resources: resources, RequestID: lambda.NewRequestID()})
 	if err != nil {
 		return failure(http.StatusInternalServerError, "InternalFailure", err.Error())
 	}

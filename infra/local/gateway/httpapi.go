@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"sso-elevator/infra/local/lambda"
-	"sso-elevator/infra/local/requestid"
 )
 
 // apiPrefix is where the HTTP API of the template begins.
@@ -117,7 +116,7 @@ func apiEvent(r *http.Request, route Route, body []byte, now time.Time) map[stri
 			"http": map[string]string{
 				"method": r.Method, "path": path, "protocol": r.Proto, "sourceIp": sourceIP, "userAgent": r.UserAgent(),
 			},
-			"requestId": requestid.New(),
+			"requestId": lambda.NewRequestID(),
 			"routeKey":  routeKey,
 			"stage":     "$default",
 			"time":      now.UTC().Format("02/Jan/2006:15:04:05 +0000"),

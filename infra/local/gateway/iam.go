@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"sso-elevator/infra/local/iam"
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 var accessKeyID = regexp.MustCompile(`Credential=([^/]+)/`)
@@ -68,7 +68,7 @@ func (g *Gateway) denialAnswer(call *Call, denial *iam.Denial) *Answer {
 			Code    string
 			Message string
 		}{Code: "AccessDenied", Message: denial.Message})
-		return &Answer{Status: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {requestid.New()}}, Body: raw}
+		return &Answer{Status: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/xml"}, "X-Amz-Request-Id": {lambda.NewRequestID()}}, Body: raw}
 	case strings.HasPrefix(denial.Action, "lambda:"):
 		return failure(http.StatusForbidden, "AccessDeniedException", denial.Message)
 	default:

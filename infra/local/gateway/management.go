@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sso-elevator/infra/local/iam"
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // Identity Center normally changes roles and the SAML provider through its
@@ -50,5 +50,5 @@ func (g *Gateway) checkRights(call *Call, a assignment, rights []string) (reason
 	}
 	g.reportDenied(denial.Message)
 	return fmt.Sprintf("Received a 403 status error: Access denied by IAM. Please check your policy, or wait for role propagation to complete. "+
-		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, requestid.New())
+		"IAM Error: %s (Service: AmazonIdentityManagement; Status Code: 403; Error Code: AccessDenied; Request ID: %s; Proxy: null)", denial.Message, lambda.NewRequestID())
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // moto has no RedriveExecution. The gateway plays a redrive as another execution
@@ -107,7 +107,7 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	var created struct {
 		Machine string `json:"stateMachineArn"`
 	}
-	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + requestid.New(), "definition": definition, "roleArn": machine.Role}, &created); !answer.succeeded() {
+	if answer := g.ask(ctx, call, "AWSStepFunctions.CreateStateMachine", map[string]string{"name": redrivePrefix + lambda.NewRequestID(), "definition": definition, "roleArn": machine.Role}, &created); !answer.succeeded() {
 		return answer
 	}
 	// The redrive is noted before it starts: a function that it calls may ask

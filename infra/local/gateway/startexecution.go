@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"sso-elevator/infra/local/lambda"
-	"sso-elevator/infra/local/requestid"
 )
 
 // moto knows the integration that starts an execution, but fails: it passes the
@@ -180,5 +179,5 @@ func functionError(kind, message string) *Answer {
 }
 
 func invokeHeader() http.Header {
-	return http.Header{"Content-Type": {"application/json"}, "X-Amzn-Requestid": {requestid.New()}, "X-Amz-Executed-Version": {lambda.Latest}}
+	return http.Header{"Content-Type": {"application/json"}, "X-Amzn-Requestid": {lambda.NewRequestID()}, "X-Amz-Executed-Version": {lambda.Latest}}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"sso-elevator/infra/local/requestid"
+	"sso-elevator/infra/local/lambda"
 )
 
 // stepFunctionsCorrections are those of Step Functions.
@@ -66,7 +66,7 @@ func (g *Gateway) startExecution(ctx context.Context, call *Call) *Answer {
 	}
 	name, given := in["name"].(string)
 	if !given {
-		name = requestid.New()
+		name = lambda.NewRequestID()
 		in["name"] = name
 		call.Body, _ = json.Marshal(in)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-
-	"sso-elevator/infra/local/requestid"
 )
 
 // ErrThrottled means that all of the function's reserved concurrency is in use.
@@ -65,7 +63,7 @@ func (s *Service) serveConcurrency(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Amzn-Requestid", requestid.New())
+	h.Set("X-Amzn-Requestid", NewRequestID())
 	if r.Method == http.MethodDelete {
 		w.WriteHeader(http.StatusNoContent)
 		return

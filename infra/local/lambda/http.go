@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"sso-elevator/infra/local/requestid"
 )
 
 // PathPrefix is where Lambda's API begins.
@@ -56,7 +54,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Service) serveSettings(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Amzn-Requestid", requestid.New())
+	h.Set("X-Amzn-Requestid", NewRequestID())
 	json.NewEncoder(w).Encode(map[string]any{
 		"AccountLimit": map[string]any{"ConcurrentExecutions": accountConcurrency, "UnreservedConcurrentExecutions": accountConcurrency},
 	})
@@ -78,7 +76,7 @@ func (s *Service) serveConfiguration(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Amzn-Requestid", requestid.New())
+	h.Set("X-Amzn-Requestid", NewRequestID())
 	json.NewEncoder(w).Encode(map[string]any{
 		"FunctionName": name,
 		"Environment":  map[string]any{"Variables": p.function.Environment},
@@ -156,7 +154,7 @@ func (s *Service) invokeAsync(w http.ResponseWriter, name, qualifier string, pay
 		defer s.events.Done()
 		s.Invoke(context.Background(), name, qualifier, payload)
 	}()
-	w.Header().Set("X-Amzn-Requestid", requestid.New())
+	w.Header().Set("X-Amzn-Requestid", NewRequestID())
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -177,7 +175,7 @@ func writeInvokeError(w http.ResponseWriter, err error) {
 func writeAPIError(w http.ResponseWriter, status int, kind, message string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("X-Amzn-Requestid", requestid.New())
+	h.Set("X-Amzn-Requestid", NewRequestID())
 	h.Set("X-Amzn-Errortype", kind)
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]string{"Type": "User", "Message": message})

@@ -10,8 +10,6 @@ import (
 	"sort"
 	"sync"
 	"time"
-
-	"sso-elevator/infra/local/requestid"
 )
 
 // maxInstances limits the processes of one function. Lambda would start a thousand;
@@ -151,7 +149,7 @@ func (s *Service) Invoke(ctx context.Context, name, qualifier string, payload []
 	if qualifier != "" {
 		arn += ":" + qualifier
 	}
-	result := Result{RequestID: requestid.New(), ExecutedVersion: version}
+	result := Result{RequestID: NewRequestID(), ExecutedVersion: version}
 
 	var fault Fault
 	if s.config.Fault != nil {
@@ -284,7 +282,7 @@ func (s *Service) acquire(p *pool, version string, cold bool) (*instance, error)
 	if closed {
 		return nil, errors.New("the functions are being shut down")
 	}
-	id := requestid.New()
+	id := NewRequestID()
 	inst, err := startInstance(p.function, id, s.environment(p.function, id, version), s.log)
 	if err != nil {
 		return nil, err

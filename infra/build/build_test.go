@@ -1,4 +1,4 @@
-package main
+package build
 
 import (
 	"os"
@@ -37,29 +37,25 @@ func TestBuildIsReproducible(t *testing.T) {
 	for _, architecture := range []string{"arm64", "x86_64"} {
 		for range 2 { // in two different folders
 			root := module(t, map[string]string{"ingress": program})
-			b, err := newBuild(root, architecture)
-			if err != nil {
-				t.Fatal(err)
-			}
-			binaries, err := b.functions([]string{"ingress"})
+			binaries, err := Functions(root, architecture, []string{"ingress"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := binaries["ingress"]
-			if want := filepath.Join(root, ".build", architecture, "ingress"); got.folder != want {
-				t.Errorf("the binary is in %s, want %s", got.folder, want)
+			if want := filepath.Join(root, ".build", architecture, "ingress"); got.Folder != want {
+				t.Errorf("the binary is in %s, want %s", got.Folder, want)
 			}
-			content, err := os.ReadFile(filepath.Join(got.folder, "bootstrap"))
+			content, err := os.ReadFile(filepath.Join(got.Folder, "bootstrap"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.sha256 != executableDigest(0o755, content) {
-				t.Errorf("the hash is %s, want that of bootstrap with the mode 0755", got.sha256)
+			if got.SHA256 != executableDigest(0o755, content) {
+				t.Errorf("the hash is %s, want that of bootstrap with the mode 0755", got.SHA256)
 			}
-			if before := hashes[architecture]; before != "" && before != got.sha256 {
-				t.Errorf("for %s the same source gives %s and %s", architecture, before, got.sha256)
+			if before := hashes[architecture]; before != "" && before != got.SHA256 {
+				t.Errorf("for %s the same source gives %s and %s", architecture, before, got.SHA256)
 			}
-			hashes[architecture] = got.sha256
+			hashes[architecture] = got.SHA256
 			if left, _ := filepath.Glob(filepath.Join(root, ".build", architecture, ".fresh-*")); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
@@ -72,17 +68,13 @@ func TestBuildIsReproducible(t *testing.T) {
 
 func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 	root := module(t, map[string]string{"ingress": program})
-	b, err := newBuild(root, "x86_64")
-	if err != nil {
-		t.Fatal(err)
-	}
 	build := func() time.Time {
 		t.Helper()
-		binaries, err := b.functions([]string{"ingress"})
+		binaries, err := Functions(root, "x86_64", []string{"ingress"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		info, err := os.Stat(filepath.Join(binaries["ingress"].folder, "bootstrap"))
+		info, err := os.Stat(filepath.Join(binaries["ingress"].Folder, "bootstrap"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,14 +102,10 @@ func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 func TestBuildForEverybody(t *testing.T) {
 	root := module(t, map[string]string{"ingress": program})
 	defer syscall.Umask(syscall.Umask(0o077))
-	b, err := newBuild(root, "x86_64")
-	if err != nil {
-		t.Fatal(err)
-	}
 	hash := ""
 	bootstrap := filepath.Join(root, ".build", "x86_64", "ingress", "bootstrap")
 	for _, round := range []string{"new", "unchanged"} {
-		binaries, err := b.functions([]string{"ingress"})
+		binaries, err := Functions(root, "x86_64", []string{"ingress"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,10 +116,10 @@ func TestBuildForEverybody(t *testing.T) {
 		if got := info.Mode(); got != 0o755 {
 			t.Errorf("%s: bootstrap has the mode %v, want 0755", round, got)
 		}
-		if got := binaries["ingress"].sha256; hash != "" && got != hash {
+		if got := binaries["ingress"].SHA256; hash != "" && got != hash {
 			t.Errorf("%s: the hash was %s and is %s", round, hash, got)
 		}
-		hash = binaries["ingress"].sha256
+		hash = binaries["ingress"].SHA256
 		if err := os.Chmod(bootstrap, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -153,11 +141,7 @@ func TestBuildSaysWhatDoesNotCompile(t *testing.T) {
 		"ingress": program,
 		"grant":   "package main\n\nfunc main() { undefinedHere() }\n",
 	})
-	b, err := newBuild(root, "arm64")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.functions([]string{"grant", "ingress", "revoke"})
+	_, err := Functions(root, "arm64", []string{"grant", "ingress", "revoke"})
 	if err == nil {
 		t.Fatal("got no error")
 	}
@@ -175,7 +159,7 @@ func TestBuildSaysWhatDoesNotCompile(t *testing.T) {
 }
 
 func TestBuildKnowsItsArchitectures(t *testing.T) {
-	_, err := newBuild(t.TempDir(), "mips")
+	_, err := Functions(t.TempDir(), "mips", nil)
 	if want := `architecture is "mips", want arm64 or x86_64`; err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
@@ -183,12 +167,12 @@ func TestBuildKnowsItsArchitectures(t *testing.T) {
 
 func TestPolicyIsNamedByItsContent(t *testing.T) {
 	root := t.TempDir()
-	got, err := build{root: root}.policy([]byte("{}"))
+	got, err := Policy(root, []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const hash = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-	if want := (asset{filepath.Join(root, ".build", "policy", hash+".json"), hash}); got != want {
+	if want := (Asset{filepath.Join(root, ".build", "policy", hash+".json"), hash}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -1,13 +1,13 @@
-// Package requestid makes the ids that AWS gives to requests.
-package requestid
+package lambda
 
 import (
 	"crypto/rand"
 	"fmt"
 )
 
-// New makes a random UUID, version 4.
-func New() string {
+// NewRequestID returns a random UUID, version 4, as AWS gives one to each
+// request.
+func NewRequestID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	b[6] = b[6]&0x0f | 0x40

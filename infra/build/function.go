@@ -1,0 +1,44 @@
+package build
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Environment is what Go's runtime reads in every function, beside the function's
+// own settings: run on one processor. With its memory, a function gets less than
+// one processor from Lambda, and it does one thing at a time. On two processors a
+// call passes from thread to thread (docs/performance.md).
+var Environment = map[string]string{"GOMAXPROCS": "1"}
+
+// mode is the mode of a binary. It is uploaded with the file, and Lambda's user,
+// who did not build it, must be able to run it.
+const mode fs.FileMode = 0o755
+
+// Function compiles ./functions/<name> of the Go module at root into the file to:
+// a static binary for Linux on goarch, with the mode 0755 whatever the umask. The
+// same source gives the same bytes on any machine with the same Go. The error
+// contains the compiler's output.
+func Function(root, name, goarch, to string) error {
+	cmd := exec.Command("go", "build",
+		"-trimpath",       // no paths of this machine
+		"-buildvcs=false", // no commit: the same source is the same function
+		"-tags", "lambda.norpc",
+		"-ldflags", "-s -w",
+		"-o", to, "./functions/"+name)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch,
+		// Settings of this machine would change the bytes.
+		"GOFLAGS=", "GOARM64=", "GOAMD64=", "GOEXPERIMENT=", "GOFIPS140=")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		said := strings.TrimSpace(string(output))
+		if said == "" {
+			said = err.Error() // go itself did not run
+		}
+		return fmt.Errorf("build function %s for %s:\n%s", name, goarch, said)
+	}
+	return os.Chmod(to, mode)
+}
