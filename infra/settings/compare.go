@@ -24,7 +24,7 @@ const longestReminder = day
 // compare warns of what the reference would decide otherwise, and of what
 // decides nothing in either. What the two never agree on is in
 // docs/migration.md.
-func (s *Settings) compare(r *reader) {
+func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {
 		return
 	}
@@ -48,7 +48,7 @@ func (s *Settings) compare(r *reader) {
 	if _, given := r.keys[initial]; given && s.RequestExpiration > 0 && s.ReminderInitialWait >= s.RequestExpiration {
 		r.warn(r.keys[initial], initial, "no reminder ever comes: requests expire after %s", access.FormatDuration(s.RequestExpiration))
 	}
-	if s.remindersAreCapped() {
+	if s.areRemindersCapped() {
 		key := expiration
 		for _, k := range []string{initial, multiplier} {
 			if _, given := r.keys[k]; given {
@@ -61,7 +61,7 @@ func (s *Settings) compare(r *reader) {
 
 // remindersAreCapped says whether a request lives long enough for a reminder
 // that the limit of the time between two makes come sooner.
-func (s *Settings) remindersAreCapped() bool {
+func (s *Settings) areRemindersCapped() bool {
 	expiration := s.RequestExpiration
 	if expiration == 0 {
 		expiration = maxExpiration

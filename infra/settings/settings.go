@@ -123,7 +123,7 @@ type Settings struct {
 	objectLock   objectLock
 	accessLogs   accessLogs
 
-	warnScheduleToo, revokeScheduleToo string // under their other names
+	warnScheduleAlias, revokeScheduleAlias string // under their other names
 }
 
 // PolicyJSON is the policy as the functions read it. The same settings give
@@ -188,7 +188,7 @@ func ParsePolicy(file string, data []byte) (policy access.Policy, warnings []str
 }
 
 func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
-	root, err := document(file, data)
+	root, err := parseDocument(file, data)
 	if err != nil {
 		return nil, err
 	}
@@ -200,12 +200,12 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	}
 	lint := s.linter(r)
 	r.warnOfPolicy(lint.CompareWithReference())
-	s.compare(r)
+	s.compareWithReference(r)
 	r.warnOfPolicy(lint.Check())
-	s.checkRemovals(r)
-	s.checkRecords(r, root)
-	slices.SortStableFunc(r.warnings, byLine)
-	s.Warnings = lines(file, r.warnings)
+	s.warnOfRemovals(r)
+	s.warnOfRecords(r, root)
+	slices.SortStableFunc(r.warnings, compareLines)
+	s.Warnings = formatLines(file, r.warnings)
 	return &s, nil
 }
 
