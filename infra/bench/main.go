@@ -26,7 +26,6 @@ import (
 type bench struct {
 	root   string // of the Go module
 	dir    string // for what is made on the way
-	log    io.Writer
 	built  *binaries
 	stderr io.Writer
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,14 +24,14 @@ const (
 )
 
 // deletionTakes is how long the deletion of a stack may take.
-const deletionTakes = 30 * time.Minute
+const deletionTimeout = 30 * time.Minute
 
 // clear removes a stack that was never created, and what it left: nothing may be
 // in the way of the next try. A table with requests in it, or a bucket with
 // records, was in use after all and is not touched.
-func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
+func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
 	d.say("The stack %s was never created (%s). Removing what is there of it.", d.settings.NamePrefix, stack.StackStatus)
-	resources, err := d.resources(ctx, stack)
+	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 			continue
 		}
 		table := aws.ToString(r.PhysicalResourceId)
-		there, err := d.unused(ctx, table)
+		there, err := d.checkUnused(ctx, table)
 		if err != nil {
 			return err
 		}
@@ -55,29 +54,29 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 	}
 	for _, table := range tables {
 		if _, err := d.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
-			return fmt.Errorf("Turn off the deletion protection of the table %s: %w", table, err)
+			return problemf("Turn off the deletion protection of the table %s: %w", table, err)
 		}
 	}
 	if _, err := d.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
-		return fmt.Errorf("Delete the stack %s: %w", d.settings.NamePrefix, err)
+		return problemf("Delete the stack %s: %w", d.settings.NamePrefix, err)
 	}
 	deleted := cloudformation.NewStackDeleteCompleteWaiter(d.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
 	})
-	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTakes); err != nil {
-		return fmt.Errorf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
+	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
+		return problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
 	// What a rollback could not delete is kept when the stack is: to
 	// CloudFormation it is a resource like any that was in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
-			return fmt.Errorf("Delete the table %s: %w", table, err)
+			return problemf("Delete the table %s: %w", table, err)
 		}
 	}
 	for _, r := range resources {
 		if bucket := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == bucketType && bucket != "" {
-			own, err := d.madeBucket(ctx, stack, bucket)
+			own, err := d.isOwnBucket(ctx, stack, bucket)
 			if err != nil {
 				return err
 			}
@@ -94,7 +93,7 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 
 // unused reports whether there is a table of that name. One that has a request
 // or a lease is an error.
-func (d *deployment) unused(ctx context.Context, table string) (there bool, err error) {
+func (d *deployment) checkUnused(ctx context.Context, table string) (there bool, err error) {
 	pages := dynamodb.NewScanPaginator(d.tables, &dynamodb.ScanInput{
 		TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk"),
 		FilterExpression: aws.String("begins_with(pk, :request) or begins_with(pk, :lease)"),
@@ -109,10 +108,10 @@ func (d *deployment) unused(ctx context.Context, table string) (there bool, err 
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("Look whether the table %s was in use: %w", table, err)
+			return false, problemf("Look whether the table %s was in use: %w", table, err)
 		}
 		if len(page.Items) > 0 {
-			return false, fmt.Errorf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
+			return false, problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
 		}
 	}
 	return true, nil
@@ -123,7 +122,7 @@ func (d *deployment) unused(ctx context.Context, table string) (there bool, err 
 // CloudFormation tags what it makes, and nobody else can set such tags.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
-func (d *deployment) madeBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
+func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
 	out, err := d.buckets.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
 	switch {
 	case hasCode(err, "NoSuchBucket"), hasCode(err, "NoSuchTagSet"):
@@ -132,7 +131,7 @@ func (d *deployment) madeBucket(ctx context.Context, stack *types.Stack, bucket 
 		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("Look whose the bucket %s is: %w", bucket, err)
+		return false, problemf("Look whose the bucket %s is: %w", bucket, err)
 	}
 	return slices.ContainsFunc(out.TagSet, func(tag s3types.Tag) bool {
 		return aws.ToString(tag.Key) == "aws:cloudformation:stack-id" && aws.ToString(tag.Value) == aws.ToString(stack.StackId)
@@ -150,7 +149,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("List what is in the bucket %s: %w", bucket, err)
+				return problemf("List what is in the bucket %s: %w", bucket, err)
 			}
 			var keys []s3types.ObjectIdentifier
 			for _, object := range page.Contents {
@@ -160,7 +159,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				continue
 			}
 			if _, err := d.buckets.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: keys, Quiet: aws.Bool(true)}}); err != nil {
-				return fmt.Errorf("Empty the bucket %s: %w", bucket, err)
+				return problemf("Empty the bucket %s: %w", bucket, err)
 			}
 		}
 	}
@@ -169,12 +168,12 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 	case hasCode(err, "NoSuchBucket"):
 		return nil
 	case hasCode(err, "BucketNotEmpty") && bucket == d.settings.AuditBucketName:
-		return fmt.Errorf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
+		return problemf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
 	case hasCode(err, "BucketNotEmpty"):
 		d.say("The bucket %s has something in it and stays. The next deployment makes another one.", bucket)
 		return nil
 	case err != nil:
-		return fmt.Errorf("Delete the bucket %s: %w", bucket, err)
+		return problemf("Delete the bucket %s: %w", bucket, err)
 	}
 	return nil
 }

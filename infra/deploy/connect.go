@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,10 +30,10 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	}
 	if cfg.Region == "" {
 		// The CDK would take us-east-1 then.
-		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		return nil, problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
 	}
 	return &deployment{
-		settings: s, settles: settles,
+		settings: s, settleTime: settleTime,
 		stacks: cloudformation.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
 		// A server at an address of its own has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),

@@ -24,7 +24,7 @@ import (
 // settles is how long after its creation a stack gets the alarms about silence.
 // By then the schedules, which begin with it, have come twice, and CloudWatch
 // shows what they counted.
-const settles = 3 * time.Minute
+const settleTime = 3 * time.Minute
 
 // deployment is one stack and the clients for what the CDK's command line does
 // not do.
@@ -37,9 +37,9 @@ type deployment struct {
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
 	// settles is the constant, but for tests.
-	settles   time.Duration
-	arguments []string // of every call of cdk
-	out       io.Writer
+	settleTime time.Duration
+	arguments  []string // of every call of cdk
+	out        io.Writer
 }
 
 func (d *deployment) say(format string, values ...any) {
@@ -48,7 +48,7 @@ func (d *deployment) say(format string, values ...any) {
 
 // deploy brings the stack to what the settings say.
 func (d *deployment) deploy(ctx context.Context) error {
-	stack, err := d.stack(ctx)
+	stack, err := d.findStack(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,23 +56,23 @@ func (d *deployment) deploy(ctx context.Context) error {
 	if stack != nil {
 		switch deployed.StackStateOf(stack.StackStatus) {
 		case deployed.NeverCreated:
-			if err := d.clear(ctx, stack); err != nil {
+			if err := d.clearFailedCreation(ctx, stack); err != nil {
 				return err
 			}
 			first = true
 		case deployed.Busy:
-			return fmt.Errorf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
+			return problemf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
 		case deployed.RollbackFailed:
-			return fmt.Errorf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
+			return problemf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		case deployed.DeleteFailed:
-			return fmt.Errorf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
+			return problemf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
 	}
 	if !first {
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
-			return fmt.Errorf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
+			return problemf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
 		}
 		d.refreshCatalog(ctx)
 		d.say("Deployed. A changed policy is in force within a minute.")
@@ -80,21 +80,21 @@ func (d *deployment) deploy(ctx context.Context) error {
 	}
 
 	if err := d.cdk(ctx, append([]string{"deploy", "--context", "first=true"}, d.arguments...)...); err != nil {
-		return fmt.Errorf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
+		return problemf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
 	}
 	d.refreshCatalog(ctx)
-	if stack, err = d.stack(ctx); err != nil {
+	if stack, err = d.findStack(ctx); err != nil {
 		return err
 	}
 	if stack == nil {
-		return fmt.Errorf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
+		return problemf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
 	}
-	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settles)); wait > 0 {
+	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settleTime)); wait > 0 {
 		d.say("Waiting %s for the first sweep, so that no alarm takes the time before it for silence.", wait.Round(time.Second))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return d.unprotected(ctx.Err())
+			return d.unprotectedError(ctx.Err())
 		}
 	}
 	d.say("Turning on the protection of stack and table, and the alarms about silence.")
@@ -103,7 +103,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 		arguments = append(arguments, "--require-approval", "never") // nothing new is asked for
 	}
 	if err := d.cdk(ctx, arguments...); err != nil {
-		return d.unprotected(err)
+		return d.unprotectedError(err)
 	}
 	d.say("Deployed. Next:")
 	d.say("  1. Replace the manifest of the Slack app (api.slack.com/apps, App Manifest) by the output SlackManifest above.")
@@ -117,32 +117,32 @@ func (d *deployment) deploy(ctx context.Context) error {
 	return nil
 }
 
-func (d *deployment) unprotected(err error) error {
-	return fmt.Errorf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
+func (d *deployment) unprotectedError(err error) error {
+	return problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
 }
 
 // stack is the stack; nil where there is none.
-func (d *deployment) stack(ctx context.Context) (*types.Stack, error) {
+func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
 	switch {
 	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("Look at the stack %s: %w", d.settings.NamePrefix, err)
+		return nil, problemf("Look at the stack %s: %w", d.settings.NamePrefix, err)
 	case len(out.Stacks) != 1:
-		return nil, fmt.Errorf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
+		return nil, problemf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
 	}
 	return &out.Stacks[0], nil
 }
 
 // resources are what the stack has of one type.
-func (d *deployment) resources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
+func (d *deployment) listResources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
 	var all []types.StackResourceSummary
 	pages := cloudformation.NewListStackResourcesPaginator(d.stacks, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
+			return nil, problemf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
 		}
 		all = append(all, page.StackResourceSummaries...)
 	}
@@ -155,7 +155,7 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	}
 	_, err := d.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: stack.StackId, EnableTerminationProtection: &on})
 	if err != nil {
-		return fmt.Errorf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
+		return problemf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
 	}
 	stack.EnableTerminationProtection = &on
 	return nil
@@ -163,7 +163,7 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 
 // destroy deletes the stack after the CDK has asked, and names what stays.
 func (d *deployment) destroy(ctx context.Context) error {
-	stack, err := d.stack(ctx)
+	stack, err := d.findStack(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 		d.say("There is no stack %s.", d.settings.NamePrefix)
 		return nil
 	}
-	resources, err := d.resources(ctx, stack)
+	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 	}
 	failed := d.cdk(ctx, append([]string{"destroy"}, d.arguments...)...)
 	// The CDK succeeds as well where somebody said no.
-	left, err := d.stack(context.WithoutCancel(ctx))
+	left, err := d.findStack(context.WithoutCancel(ctx))
 	switch {
 	case err != nil:
 		return errors.Join(failed, err)
@@ -189,9 +189,9 @@ func (d *deployment) destroy(ctx context.Context) error {
 		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
 			return errors.Join(failed, err)
 		}
-		return errors.Join(failed, fmt.Errorf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
+		return errors.Join(failed, problemf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
 	case left != nil:
-		return errors.Join(failed, fmt.Errorf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
+		return errors.Join(failed, problemf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
 	case failed != nil:
 		return failed
 	}
@@ -227,3 +227,7 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 	}
 	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
 }
+
+// problemf is fmt.Errorf for errors that the user reads as they are: whole
+// sentences, with what to do next.
+func problemf(format string, args ...any) error { return fmt.Errorf(format, args...) }
