@@ -6,24 +6,23 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// referenceChoices is where the reference cuts its list of durations, which goes
-// by half hours.
+// referenceChoices is how many durations the reference offers at most, in steps of
+// half an hour.
 const (
 	referenceChoices = 99
 	referenceLongest = referenceChoices * 30 * time.Minute
 )
 
-// enoughPerSecond lets a few people type at once: each makes some three requests
-// a second.
+// enoughPerSecond lets a few people type at once: each makes about three requests a
+// second.
 const enoughPerSecond = 10
 
-// longestReminder is how far the time between two reminders grows
-// (functions/evaluate).
+// longestReminder is the longest time between two reminders (functions/evaluate).
 const longestReminder = day
 
-// compare warns of what the reference would decide otherwise, and of what
-// decides nothing in either. What the two never agree on is in
-// docs/migration.md.
+// compareWithReference warns where the reference would behave differently, and of
+// settings without effect in either. docs/migration.md has the differences that
+// always apply.
 func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {
 		return
@@ -59,8 +58,8 @@ func (s *Settings) compareWithReference(r *reader) {
 	}
 }
 
-// remindersAreCapped says whether a request lives long enough for a reminder
-// that the limit of the time between two makes come sooner.
+// areRemindersCapped reports whether a request lives long enough for
+// longestReminder to bring a reminder forward.
 func (s *Settings) areRemindersCapped() bool {
 	expiration := s.RequestExpiration
 	if expiration == 0 {

@@ -10,11 +10,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Now is the time at which settings are read: an exemption must end after it,
-// and within access.MaxExemption. Tests set it.
+// Now is the time at which settings are read. An exemption must end after it, and
+// within access.MaxExemption. Tests set it.
 var Now = time.Now
 
-// maxExemptions is more than an emergency needs. Each is looked up by itself.
+// maxExemptions is more than an emergency needs. Each one costs a lookup of its
+// own.
 const maxExemptions = 50
 
 const (
@@ -24,7 +25,7 @@ const (
 	reasonPattern     = `^[^\s]([^\n\r]{0,298}[^\s])?$`
 )
 
-// moment is a time in whole seconds. Without quotes it is a timestamp for YAML.
+// moment is a time in whole seconds. Without quotes, YAML reads it as a timestamp.
 func moment() kind[time.Time] {
 	return kind[time.Time]{schema{"type": "string", "pattern": momentPattern}, momentExpected, func(r *reader, n *yaml.Node, path string) (time.Time, bool) {
 		if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!str" || tag == "!!timestamp") {
@@ -37,7 +38,7 @@ func moment() kind[time.Time] {
 	}}
 }
 
-// What both kinds of exemption have.
+// The keys of both kinds of exemption.
 var (
 	exemptionEmail = prop("email", convertKind(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail), func(e *access.Exemption) *string { return &e.Email },
 		"The person, by the email or the user name in Identity Center.").require()
@@ -61,7 +62,7 @@ var (
 		exemptionEmail, exemptionUntil, exemptionReason)
 )
 
-// exemption is one of reconcile_exemptions.
+// exemption is one item of reconcile_exemptions.
 func exemption() kind[access.Exemption] {
 	is := schema{"anyOf": []any{accountExemption.schema, groupExemption.schema}}
 	return kind[access.Exemption]{is, exemptionExpected, func(r *reader, n *yaml.Node, path string) (access.Exemption, bool) {
@@ -84,7 +85,8 @@ func exemption() kind[access.Exemption] {
 	}}
 }
 
-// inTime reports whether an exemption may end then.
+// checkUntil reports whether an exemption may end at that time, and enters a
+// mistake if it may not.
 func (r *reader) checkUntil(until time.Time, path string) bool {
 	now := Now().UTC()
 	switch latest := now.Add(access.MaxExemption); {
@@ -98,7 +100,7 @@ func (r *reader) checkUntil(until time.Time, path string) bool {
 	return false
 }
 
-// checkRemovals says what the settings keep runs from removing.
+// warnOfRemovals warns of everything that the settings exclude from removal.
 func (s *Settings) warnOfRemovals(r *reader) {
 	const allow = "allow_reconcile_removals"
 	if !s.AllowRemovals && s.RevokeSchedule != "" && !r.policyOnly {

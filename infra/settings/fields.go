@@ -8,64 +8,63 @@ import (
 
 const day = 24 * time.Hour
 
-// Limits of time. An execution ends after a year (AWS Step Functions,
-// "Quotas for standard workflows"): the wait for approval and the access
-// together have to fit in it.
+// Limits of time. An execution ends after a year (AWS Step Functions, "Quotas for
+// standard workflows"). The wait for approval and the access must both fit in it.
 const (
 	maxExpiration     = 300 * day
 	maxAccessDuration = 60 * day
 )
 
-// maxQuestion is how long a run can be made to wait for a person: longer, and
-// what it found says little any more.
+// maxQuestionWait is how long a run can wait for a person's answer. After a longer
+// wait, its findings would be out of date.
 const maxQuestionWait = 7 * day
 
-// maxRemovals is more than there can be in an organization of 10,000 accounts;
-// it is there so that a number too large is found here.
+// maxRemovals is more than an organization of 10,000 accounts can need. It catches
+// numbers that are too large.
 const maxRemovals = 1_000_000
 
-// maxOpenRequests is what a person's claims have room for: a claim has up to 200
-// bytes, and the row that has all of them should be one read of 4 KB or a few.
+// maxOpenRequests limits the row that has a person's claims: a claim takes up to
+// 200 bytes, and the row should take only a few reads of 4 KB.
 const maxOpenRequests = 100
 
-// maxSigningSecrets is the one that goes and the one that comes.
+// maxSigningSecrets allows the old and the new secret during a rotation.
 const maxSigningSecrets = 2
 
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
-// maxNamePrefix leaves room for the longest of our suffixes in 64 characters,
-// Lambda's limit of a function's name.
+// maxNamePrefix leaves room for our longest suffix within 64 characters, Lambda's
+// limit for a function's name.
 const maxNamePrefix = 40
 
-// Reserved concurrency: Lambda's quota for an account is 1,000 unless it was
-// raised ("Lambda quotas"). Fewer than ten instances would be a limit rather
-// than a reserve: a form that somebody types in has several requests under way,
-// and Identity Center takes ten removals at a time.
+// Reserved concurrency. Lambda's quota for an account is 1,000, unless it was
+// raised ("Lambda quotas"). Fewer than ten instances would throttle the function: a
+// person typing in a form causes several requests at once, and Identity Center
+// takes ten removals at a time.
 const (
 	minReserved = 10
 	maxReserved = 10_000
 )
 
-// retentions are the days that CloudWatch Logs takes (PutRetentionPolicy), and
-// 0 for ever, as Terraform writes it.
+// retentions are the days that CloudWatch Logs accepts (PutRetentionPolicy), and 0
+// for ever, as Terraform writes it.
 var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-// Limits of Lambda's memory, in MiB (Lambda quotas).
+// Limits of Lambda's memory, in MiB ("Lambda quotas").
 const (
 	minMemory = 128
 	maxMemory = 10_240
 )
 
-// Limits of what the HTTP API lets through: the account's own, unless AWS
-// raised them (API Gateway quotas).
+// Limits of the HTTP API's throttling: the account's own quotas, unless AWS raised
+// them ("API Gateway quotas").
 const (
 	maxPerSecond = 10_000
 	maxAtOnce    = 5_000
 )
 
-// settingsFields is every setting, in the order of the documentation. Where the
-// reference has it, the name is the reference's.
+// settingsFields are all settings, in the order of the documentation. Settings that
+// the reference has too have the reference's names.
 var settingsFields = []property[Settings]{
 	// The policy.
 	prop("config", statements(accountStatement), func(s *Settings) *[]access.Statement { return &s.Policy.Accounts },
@@ -93,7 +92,7 @@ var settingsFields = []property[Settings]{
 	prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 		"Domains under which to look for requesters whose own address Identity Center does not have. Messages and audit say so when one was used, and messages name the user; nobody approves through one."),
 
-	// Where Slack calls.
+	// The endpoint that Slack calls.
 	prop("create_api_gateway", boolean(), func(s *Settings) *bool { return &s.APIGateway },
 		"Make the HTTP API that Slack calls. false only with create_lambda_url: true.").orDefault("true"),
 	prop("create_lambda_url", boolean(), func(s *Settings) *bool { return &s.FunctionURL },
@@ -209,7 +208,7 @@ var settingsFields = []property[Settings]{
 	prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
 		"Make the audit records a table in Athena, with example queries. false where Glue's catalog is not the stack's to write, as under Lake Formation.").orDefault("true"),
 
-	// Patience.
+	// Retries.
 	prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },
 		"The wait before a failed step is tried again, the first time; it doubles from there.").orDefault("1s"),
 	prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },

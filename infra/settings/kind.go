@@ -17,17 +17,17 @@ import (
 // schema is a JSON Schema.
 type schema = map[string]any
 
-// kind is a kind of value: what it looks like to an editor, to a person, and
-// how it is read.
+// kind is a kind of value: its schema for editors, its description for people, and
+// how to read it.
 type kind[T any] struct {
 	schema   schema
 	expected string // completes "must be …"
-	// read gives the value, or enters what is wrong with it and says false.
-	// The node is never an alias and never null.
+	// read returns the value. If the value is wrong, it enters a mistake and
+	// returns false. The node is never an alias and never null.
 	read func(r *reader, n *yaml.Node, path string) (T, bool)
 }
 
-// as turns the values of a kind into another type.
+// convertKind returns a kind whose values are converted after reading.
 func convertKind[T, U any](k kind[T], convert func(T) U) kind[U] {
 	return kind[U]{k.schema, k.expected, func(r *reader, n *yaml.Node, path string) (U, bool) {
 		v, ok := k.read(r, n, path)
@@ -39,8 +39,8 @@ func convertKind[T, U any](k kind[T], convert func(T) U) kind[U] {
 	}}
 }
 
-// text is a string that matches a pattern in full. The pattern has to mean the
-// same in Go and in ECMAScript.
+// text is a string that matches a pattern in full. The pattern must mean the same
+// in Go and in ECMAScript.
 func text(pattern, expected string) kind[string] {
 	p := regexp.MustCompile(pattern)
 	return kind[string]{schema{"type": "string", "pattern": pattern}, expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
@@ -60,11 +60,11 @@ func text(pattern, expected string) kind[string] {
 	}}
 }
 
-// secretPattern is a parameter's path, with or without "ssm:" before it, or
+// secretPattern matches a parameter's path, with or without the prefix "ssm:", or
 // the name or ARN of a secret.
 const secretPattern = `^((ssm:)?(/[A-Za-z0-9_.-]+){1,15}|secretsmanager:[A-Za-z0-9/_+=.@:-]{1,600})$`
 
-// secret is a reference to a secret. Its errors never repeat the value: it may
+// secret is a reference to a secret. Its errors never repeat the value, which may
 // be the secret itself.
 func secret() kind[SecretRef] {
 	const expected = `the name of a secret, never the secret itself: "/path/name" of an SSM SecureString parameter, or "secretsmanager:NAME"`
@@ -81,8 +81,8 @@ func secret() kind[SecretRef] {
 	}}
 }
 
-// secrets is one reference to a secret, or a list of several: the same secret's
-// values, while one takes another's place. Errors never repeat a value.
+// secrets is one reference to a secret, or a list of several during a rotation.
+// Errors never repeat a value.
 func secrets(most int) kind[[]SecretRef] {
 	one := secret()
 	many := list(one, 1, most)
@@ -121,8 +121,8 @@ func oneOf(words ...string) kind[string] {
 	}}
 }
 
-// boolean is true or false; in quotes too, as Terraform writes a boolean that
-// went through a map of strings.
+// boolean is true or false. Quotes are accepted, because Terraform writes them for
+// a boolean from a map of strings.
 func boolean() kind[bool] {
 	const expected = "true or false"
 	return kind[bool]{schema{"enum": []any{true, false, "true", "false"}}, expected, func(r *reader, n *yaml.Node, path string) (bool, bool) {
@@ -177,7 +177,7 @@ func whole(least, most int) kind[int] {
 	}}
 }
 
-// numeric is the value of a number that is not in quotes.
+// parseNumber returns the value of a number without quotes.
 func parseNumber(n *yaml.Node) (float64, bool) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" && n.ShortTag() != "!!float" {
 		return 0, false
@@ -189,7 +189,7 @@ func parseNumber(n *yaml.Node) (float64, bool) {
 	return v, true
 }
 
-// unit is what a bare number counts.
+// unit is the unit of a bare number.
 type unit struct {
 	name   string // plural
 	length time.Duration
@@ -201,9 +201,9 @@ var (
 	seconds = unit{"seconds", time.Second}
 )
 
-// duration is a bare number of a unit, or a string like "90s", from least to
-// most, both included, in whole seconds. Where zero means something, zero says
-// what, and 0 is taken as well.
+// duration is a bare number of a unit, or a string like "90s". It is from least to
+// most, both included, in whole seconds. If zero is not empty, 0 is accepted too,
+// and zero says what it means.
 func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
 	expected := fmt.Sprintf(`a number of %s or a duration like "90s", "5m", "2h", from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
 	if zero != "" {
@@ -219,7 +219,7 @@ func duration(u unit, least, most time.Duration, zero string) kind[time.Duration
 		var d time.Duration
 		ok := false
 		if v, isNumber := parseNumber(n); isNumber {
-			// One more than most is beyond it in any unit, and far from overflow.
+			// most+1 is out of range in any unit, and can't overflow.
 			d = time.Duration(math.Round(min(v, inUnits(most)+1) * float64(u.length)))
 			ok = v >= 0
 		} else if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
@@ -240,7 +240,7 @@ func duration(u unit, least, most time.Duration, zero string) kind[time.Duration
 	}}
 }
 
-// list is a list of a kind, of least to most items. most 0: any number.
+// list is a list with least to most items. If most is 0, there is no upper limit.
 func list[T any](item kind[T], least, most int) kind[[]T] {
 	is := schema{"type": "array", "items": item.schema}
 	if least > 0 {
@@ -273,7 +273,7 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 	}}
 }
 
-// stringOrList is one string or a list of them; each is kept once.
+// stringOrList is one string or a list of strings. Duplicates are dropped.
 func stringOrList(item kind[string], least int) kind[[]string] {
 	many := list(item, least, 0)
 	is := schema{"anyOf": []any{item.schema, many.schema}}
@@ -294,7 +294,7 @@ func stringOrList(item kind[string], least int) kind[[]string] {
 	}}
 }
 
-// readItem reads an item of a list, where null is a mistake like any other.
+// readItem reads an item of a list. null is a mistake.
 func readItem[T any](r *reader, k kind[T], n *yaml.Node, path string) (T, bool) {
 	if isNull(n) {
 		var zero T

@@ -16,8 +16,8 @@ const (
 	apiNamePattern  = `^[A-Za-z0-9_. -]{1,128}$`
 )
 
-// completeNames enters names that two functions would have, or that AWS gave
-// away itself.
+// checkNames reports names that two functions would share, and a name that AWS has
+// taken.
 func (s *Settings) checkNames(r *reader) {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(statemachine.FunctionTimeouts)) {
@@ -40,8 +40,8 @@ func (s *Settings) checkNames(r *reader) {
 	}
 }
 
-// completeEndpoint enters what Slack could not call, and settings of an API
-// that is not made.
+// checkEndpoint reports a deployment that Slack can't call, and settings of an API
+// that is not created.
 func (s *Settings) checkEndpoint(r *reader) {
 	const api, url = "create_api_gateway", "create_lambda_url"
 	_, given := r.keys[api]
@@ -58,7 +58,7 @@ func (s *Settings) checkEndpoint(r *reader) {
 	}
 }
 
-// FunctionName is what the function, ./functions/<name>, is deployed as.
+// FunctionName returns the deployed name of a function, ./functions/<name>.
 func (s *Settings) FunctionName(name string) string {
 	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}[name]
 	if given != "" {

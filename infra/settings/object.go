@@ -12,7 +12,7 @@ import (
 // property is one key of a mapping that is read into a T.
 type property[T any] struct {
 	key      string
-	doc      string // what it is, for the schema and the documentation
+	doc      string // for the schema and the documentation
 	expected string
 	required bool
 	fallback string // the default, as YAML; empty: T's zero value
@@ -20,7 +20,7 @@ type property[T any] struct {
 	set      func(r *reader, n *yaml.Node, path string, into *T)
 }
 
-// prop is a property whose value is of kind k and is kept at `at`.
+// prop returns a property of kind k. at returns where its value is stored.
 func prop[T, V any](key string, k kind[V], at func(*T) *V, doc string) property[T] {
 	return property[T]{key: key, doc: doc, expected: k.expected, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *T) {
 		if v, ok := k.read(r, n, path); ok {
@@ -29,14 +29,14 @@ func prop[T, V any](key string, k kind[V], at func(*T) *V, doc string) property[
 	}}
 }
 
-// must makes the property a required one.
+// require makes the property required.
 func (p property[T]) require() property[T] { p.required = true; return p }
 
-// or gives the property a default, written as in the file.
+// orDefault gives the property a default, written as in the file.
 func (p property[T]) orDefault(fallback string) property[T] { p.fallback = fallback; return p }
 
-// object is a mapping with these properties and no others. explained has words
-// for keys that are not known but that people come with.
+// object is a mapping with these properties and no others. explained has the texts
+// for unknown keys that people are likely to use.
 func object[T any](expected string, explained map[string]string, properties ...property[T]) kind[T] {
 	byKey := map[string]property[T]{}
 	var known []string
@@ -87,8 +87,8 @@ func object[T any](expected string, explained map[string]string, properties ...p
 	}}
 }
 
-// objectSchema is the JSON Schema of a mapping with these properties. Optional
-// ones may be null, which is the same as not being there.
+// objectSchema returns the JSON Schema of a mapping with these properties. null is
+// accepted for optional ones, and means the same as leaving them out.
 func objectSchema[T any](properties []property[T]) schema {
 	each := schema{}
 	required := []any{}
@@ -117,7 +117,7 @@ func objectSchema[T any](properties []property[T]) schema {
 	return o
 }
 
-// orNull is a copy of s that also takes null.
+// allowNull returns a copy of s that also accepts null.
 func allowNull(s schema) schema {
 	s = maps.Clone(s)
 	if list, ok := s["enum"].([]any); ok {
@@ -143,15 +143,15 @@ func parseFallback(text string) *yaml.Node {
 // entry is a key's value and the line of the key.
 type entry struct {
 	line  int
-	value *yaml.Node // resolved
+	value *yaml.Node // never an alias
 }
 
-// maxMerges is how deep "<<" may lead; a mapping that merges itself would
-// never end.
+// maxMerges limits how deep "<<" may lead. A mapping that merges itself would never
+// end.
 const maxMerges = 8
 
-// mapping is n's entries by key, those that "<<" brings in included. Keys that
-// stand twice are mistakes; false if n is no mapping.
+// readMapping returns n's entries by key, including those that "<<" brings in.
+// Duplicate keys are mistakes. It returns false if n is not a mapping.
 func (r *reader) readMapping(n *yaml.Node, path, expected string) (map[string]entry, bool) {
 	if n.Kind != yaml.MappingNode {
 		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
@@ -162,7 +162,7 @@ func (r *reader) readMapping(n *yaml.Node, path, expected string) (map[string]en
 	return given, true
 }
 
-// gather adds n's entries to given, where they are not there already.
+// gather adds n's entries to given, unless given has them already.
 func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth int) {
 	own := map[string]int{}
 	var merged []*yaml.Node

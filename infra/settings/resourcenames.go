@@ -7,7 +7,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// CloudFormation's types of what has a name that somebody else may have taken.
+// The CloudFormation types of resources whose names may be taken already.
 const (
 	TypeBucket    = "AWS::S3::Bucket"
 	TypeFunction  = "AWS::Lambda::Function"
@@ -17,16 +17,16 @@ const (
 	TypeRole      = "AWS::IAM::Role"
 )
 
-// NamedTypes are all of them.
+// NamedTypes are all of these types.
 var NamedTypes = []string{TypeBucket, TypeFunction, TypeLogGroup, TypeMachine, TypeParameter, TypeRole}
 
 // ResourceName is the name of a resource.
 type ResourceName struct{ Type, Name string } // Type is one of NamedTypes
 
-// ResourceNames returns what a deployment creates under a name that somebody else
-// may have taken. CloudFormation chooses the other names, or they are those of an
-// API, which need not be unique, or only another deployment with the same
-// name_prefix has them too, which has these as well.
+// ResourceNames returns the names that a deployment needs and that may be taken
+// already. It omits names that CloudFormation chooses, names of APIs, which need
+// not be unique, and names that only another deployment with the same name_prefix
+// can have. Such a deployment also has the names listed here.
 func (s *Settings) ResourceNames() []ResourceName {
 	var all []ResourceName
 	add := func(kind, name string) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Schema is the JSON Schema (draft 7) of elevator.yaml, for editors.
+// Schema returns the JSON Schema (draft 7) of elevator.yaml, for editors.
 func Schema() []byte {
 	s := schema{
 		"$schema":     "http://json-schema.org/draft-07/schema#",
@@ -22,12 +22,12 @@ func Schema() []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(s); err != nil {
-		panic(fmt.Sprintf("marshal schema: %v", err)) // it holds what this package put there
+		panic(fmt.Sprintf("marshal schema: %v", err)) // only this package put values in it
 	}
 	return b.Bytes()
 }
 
-// Documentation is the settings as a page of Markdown.
+// Documentation returns the settings as a page of Markdown.
 func Documentation() []byte {
 	var b strings.Builder
 	b.WriteString("# Settings\n\n" +

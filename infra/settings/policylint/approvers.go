@@ -2,9 +2,9 @@ package policylint
 
 import "fmt"
 
-// findUnobtainable finds statements about what nobody can get: where they say
-// neither who approves nor that nobody has to, and no other statement does.
-// Approvers: [], in so many words, says that this is meant.
+// findUnobtainable finds statements about something that nobody can get: no
+// statement lists approvers for it or waives approval. Approvers: [] says that this
+// is intended.
 func (sp *space) findUnobtainable() []finding {
 	const fix = "list some, or write Approvers: [] if nobody is to get it"
 	var found []finding
@@ -15,7 +15,7 @@ func (sp *space) findUnobtainable() []finding {
 			continue
 		}
 		restricts := isSetTo(st.ApprovalIsNotRequired, false)
-		obtainable := false // can get some of it
+		obtainable := false // in part
 		for resource, set := range sp.cells(i) {
 			v := sp.verdict(resource, set)
 			if v.isObtainable() {
@@ -41,7 +41,8 @@ func (sp *space) findUnobtainable() []finding {
 	return found
 }
 
-// firstWithoutApproval is the first statement that says of a cell that it needs no approval.
+// firstWithoutApproval returns the first statement that waives approval for a cell,
+// or rest if there is none.
 func (sp *space) firstWithoutApproval(resource, set int) int {
 	for i := range sp.statementsAffecting(resource, set) {
 		if isSetTo(sp.statements[i].ApprovalIsNotRequired, true) {
@@ -51,14 +52,14 @@ func (sp *space) firstWithoutApproval(resource, set int) int {
 	return rest
 }
 
-// findSoleApprovers finds statements whose one approver is the only one for
-// something that they can't get themselves: one person, whose absence keeps
-// everybody out, and who is kept out always.
+// findSoleApprovers finds statements whose single approver is the only one for
+// something that they can't get themselves. While that person is away, nobody gets
+// it; and that person never does.
 func (sp *space) findSoleApprovers() []finding {
 	var found []finding
 	for i := range sp.statements {
 		st := &sp.statements[i]
-		if len(st.Approvers) != 1 { // each stands there once
+		if len(st.Approvers) != 1 { // the list has no duplicates
 			continue
 		}
 		for resource, set := range sp.cells(i) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// findRedundant finds statements that say nothing that another one does not say
-// of the same and more: without them every decision would be what it is.
+// findRedundant finds statements that another one contains: without them every
+// decision would be the same.
 func (sp *space) findRedundant() []finding {
 	isContained := func(i, j int) bool {
 		a, b := &sp.statements[i], &sp.statements[j]
@@ -17,7 +17,7 @@ func (sp *space) findRedundant() []finding {
 	var found []finding
 	for i := range sp.statements {
 		for _, j := range sp.mayCover(i) {
-			// Of two that say the same the later is the one too many.
+			// Of two equal statements, the later one is redundant.
 			if i == j || !isContained(i, j) || j > i && isContained(j, i) {
 				continue
 			}
@@ -28,8 +28,8 @@ func (sp *space) findRedundant() []finding {
 	return found
 }
 
-// mayCover are the statements that may cover statement i: of its resources they
-// are about the first, at least.
+// mayCover returns the statements that may cover statement i: those about its first
+// resource.
 func (sp *space) mayCover(i int) []int {
 	if ids := sp.resources[i].ids; len(ids) > 0 {
 		all := slices.Concat(sp.everywhere, sp.named[ids[0]])
@@ -41,8 +41,8 @@ func (sp *space) mayCover(i int) []int {
 
 func isSilentOrSame(a, b *bool) bool { return a == nil || b != nil && *a == *b }
 
-// findNeverAutomatic finds statements whose ApprovalIsNotRequired: true never
-// counts.
+// findNeverAutomatic finds statements whose ApprovalIsNotRequired: true never takes
+// effect.
 func (sp *space) findNeverAutomatic() []finding {
 	var vetoes []int
 	for i, st := range sp.statements {
@@ -65,8 +65,8 @@ func (sp *space) findNeverAutomatic() []finding {
 	return found
 }
 
-// findLetterCase finds names that differ from an earlier one in capital
-// letters only. They count: one of the two can match nothing.
+// findLetterCase finds names that differ from an earlier one only in case. Case
+// counts, so one of the two can match nothing.
 func (sp *space) findLetterCase() []finding {
 	type place struct {
 		name      string

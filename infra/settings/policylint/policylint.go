@@ -1,6 +1,6 @@
-// Package policylint warns of what a policy says that is right, and that nobody
-// can have wanted or should want without knowing. It knows nothing of the
-// organization, only what the settings say.
+// Package policylint warns of policies that are valid, but probably a mistake or
+// more dangerous than intended. It knows only the settings, and nothing of the
+// organization.
 package policylint
 
 import (
@@ -10,46 +10,47 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Of one kind of warning about the policy so many are said in full, and of the
-// others so many statements are named: who reads a thousand lines reads none.
+// Of each kind of warning, the first mostInFull are written in full. One more
+// warning names the statements of the rest, up to mostNamed. Nobody reads a
+// thousand lines.
 const (
 	mostInFull = 5
 	mostNamed  = 20
 )
 
-// Settings are what a Linter looks at.
+// Settings are the settings that a Linter needs.
 type Settings struct {
 	Policy            access.Policy
-	ProtectedAccounts []string // in which powerful access is power over this system
-	RemovalSchedule   string   // empty: nothing is removed by schedule
-	// HasValue reports whether the file has a value for a path, like
+	ProtectedAccounts []string // powerful access there is power over this system
+	RemovalSchedule   string   // empty: no scheduled removals
+	// HasValue reports whether the file has a value at a path, like
 	// "config[2].Approvers".
 	HasValue func(path string) bool
 }
 
-// Warning is about a statement or a key of it.
+// Warning is about a statement or one of its keys.
 type Warning struct {
 	Path string // "config[2]" or "config[2].Approvers"
-	Text string // what is so, and what to do about it
+	Text string // what is wrong, and what to do about it
 }
 
-// Linter looks at one policy.
+// Linter checks one policy.
 type Linter struct{ spaces []*space }
 
-// New returns a Linter of the settings' policy.
+// New returns a Linter for a policy.
 func New(s Settings) *Linter {
 	return &Linter{[]*space{newSpace(&s, "config", s.Policy.Accounts), newSpace(&s, "group_config", s.Policy.Groups)}}
 }
 
-// finding is something about a statement that somebody should look at again.
+// finding is a statement that someone should look at again.
 type finding struct {
 	statement int
-	key       string // of the statement, that it is about; empty: the statement as a whole
-	text      string // what is so, and what to do about it
+	key       string // of the statement; empty: the statement as a whole
+	text      string // what is wrong, and what to do about it
 }
 
-// checks are looked for in the list of statements, in this order. Each finds a
-// statement once at the most, and gives what matters most first.
+// checks run on each list of statements, in this order. Each reports a statement at
+// most once, and the most important findings first.
 var checks = []func(*space) []finding{
 	(*space).findUnobtainable,
 	(*space).findSoleApprovers,
@@ -59,7 +60,7 @@ var checks = []func(*space) []finding{
 	(*space).findPower,
 }
 
-// Check returns the warnings about statements, those about accounts first.
+// Check returns the warnings about all statements, those about accounts first.
 func (l *Linter) Check() []Warning {
 	var all []Warning
 	for _, sp := range l.spaces {
@@ -71,7 +72,7 @@ func (l *Linter) Check() []Warning {
 	return all
 }
 
-// warnings has the first of the findings in full, and names the others.
+// warnings returns the first findings in full, and one warning that names the rest.
 func (sp *space) warnings(found []finding) []Warning {
 	var all []Warning
 	for i, f := range found {
@@ -85,7 +86,7 @@ func (sp *space) warnings(found []finding) []Warning {
 	return all
 }
 
-// listStatements names the statements of findings.
+// listStatements returns the paths of the statements that findings are about.
 func (sp *space) listStatements(found []finding) string {
 	var all []string
 	for i, f := range found {
@@ -98,5 +99,5 @@ func (sp *space) listStatements(found []finding) string {
 	return strings.Join(all, ", ")
 }
 
-// isSetTo reports whether a switch is there and has the value.
+// isSetTo reports whether a switch is present and has the value.
 func isSetTo(b *bool, value bool) bool { return b != nil && *b == value }

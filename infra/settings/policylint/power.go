@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// powerfulWords are in the names of permission sets that can change nearly
-// everything in an account, by AWS's own names and by custom. What is in a
-// permission set is not known here.
+// powerfulWords occur in the names of permission sets that can change nearly
+// everything in an account. Some are AWS's own names, some are customary. What a
+// permission set contains is not known here.
 var powerfulWords = []string{"admin", "poweruser", "superuser", "fullaccess", "breakglass", "root", "owner"}
 
-// soundsPowerful says whether a permission set's name sounds like it.
+// soundsPowerful reports whether a permission set's name has one of powerfulWords.
 func soundsPowerful(name string) bool {
 	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// How powerful access can be had where it is power over this system: by
-// everybody at once, by an approver alone, or with somebody else's approval
-// that no statement insists on.
+// How someone can get powerful access to this system: with another person's
+// approval that no statement insists on, by approving it alone, or, for everybody,
+// without approval.
 const (
 	byApproval = 1 + iota
 	byOneself
 	byEverybody
 )
 
-// findPower finds statements that give powerful access to the account that
-// this system runs in, or to the management account: who has it there can change
-// the system, its policy and its records. Those accounts are the protected ones
-// of the settings; without them "*" is what is known to have them.
+// findPower finds statements that give powerful access to the account that this
+// system runs in, or to the management account. With such access, someone can
+// change the system, its policy, and its records. The setting protected_account_ids
+// names these accounts. Without it, only "*" is known to include them.
 //
-// Nothing is said where a statement insists on a second person
-// (ApprovalIsNotRequired: false), and nobody may approve their own.
+// There is no finding where a statement insists on a second person
+// (ApprovalIsNotRequired: false) and nobody may approve their own request.
 func (sp *space) findPower() []finding {
 	type gift struct {
 		level int
@@ -52,7 +52,7 @@ func (sp *space) findPower() []finding {
 		}
 	}
 	var found []finding
-	// The worst first: of many findings only some are said in full.
+	// The worst first, because only some findings are written in full.
 	for level := byEverybody; level >= byApproval; level-- {
 		for _, i := range slices.Sorted(maps.Keys(worst)) {
 			if worst[i].level == level {
@@ -63,22 +63,22 @@ func (sp *space) findPower() []finding {
 	return found
 }
 
-// protectedResources are the resources in which powerful access is power over the
-// system.
+// protectedResources returns the resources in which powerful access is power over
+// the system.
 func (sp *space) protectedResources() []int {
 	if sp.key == "group_config" || len(sp.settings.ProtectedAccounts) == 0 {
 		return []int{rest} // what a group may do is not known
 	}
 	var all []int
 	for _, account := range sp.settings.ProtectedAccounts {
-		all = append(all, slices.Index(sp.resourceNames, account)) // rest, if it is not named
+		all = append(all, slices.Index(sp.resourceNames, account)) // rest if no statement names it
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// powerfulSets are the powerful permission sets that can be asked for in a
-// resource. Where all can, one that is named nowhere may be.
+// powerfulSets returns the powerful permission sets that can be requested in a
+// resource. Where all sets can be requested, rest may be powerful too.
 func (sp *space) powerfulSets(resource int) []int {
 	all := map[int]bool{}
 	for i := range sp.statementsAffecting(resource, rest) {
@@ -97,8 +97,8 @@ func (sp *space) powerfulSets(resource int) []int {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// classifyPower says how a cell can be had, and by whom alone; 0: not at all, or never
-// without a second person.
+// classifyPower returns how someone can get a cell, and the people who can get it
+// alone. 0 means not at all, or never without a second person.
 func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	v := sp.verdict(resource, set)
 	if v.noApproval.holds() {
@@ -128,7 +128,8 @@ func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	return 0, nil
 }
 
-// contributes says whether statement i is one of those that make it so.
+// contributes reports whether statement i is one of those that give the access at
+// this level.
 func (sp *space) contributes(i, level int, alone []string) bool {
 	st := &sp.statements[i]
 	switch level {
@@ -166,7 +167,7 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, fix)
 }
 
-// nameSome names the first of people, and how many more there are.
+// nameSome names the first people, and counts the rest.
 func nameSome(people []string) string {
 	const most = 3
 	if len(people) <= most {

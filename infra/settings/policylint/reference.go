@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// CompareWithReference warns of what the reference would decide otherwise about
-// who approves their own requests, and of what decides nothing in either.
+// CompareWithReference warns where the reference decides differently about people
+// who approve their own requests, and of statements without effect in either.
 func (l *Linter) CompareWithReference() []Warning {
 	var all []Warning
 	for _, sp := range l.spaces {
@@ -25,8 +25,8 @@ func (sp *space) compareSelfApproval() []Warning {
 		case *st.AllowSelfApproval:
 			allowing = append(allowing, i)
 		case isSetTo(st.ApprovalIsNotRequired, false):
-			// Both in one: that nobody can approve their own there is what the
-			// reference's description promises, if not what it does.
+			// With both, nobody can approve their own request. The reference's
+			// description promises the same, although the reference doesn't do it.
 		default:
 			denied = append(denied, i)
 		}
@@ -36,8 +36,8 @@ func (sp *space) compareSelfApproval() []Warning {
 		withoutEffect = append(withoutEffect, finding{i, "AllowSelfApproval", "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"})
 	}
 	for _, i := range denied {
-		// Both keep the request from being granted automatically. Then the
-		// requester presses Approve.
+		// Both statements prevent an automatic grant. In the reference, the
+		// requester then presses Approve.
 		var with []finding
 		for _, j := range allowing {
 			if sp.approvers[i].intersects(sp.approvers[j]) && sp.overlap(i, j) {
@@ -58,7 +58,7 @@ func (sp *space) compareSelfApproval() []Warning {
 	return append(sp.warnings(withoutEffect), sp.warnings(differing)...)
 }
 
-// common is what is in both lists, in a's order.
+// common returns the values that are in both lists, in a's order.
 func common(a, b []string) []string {
 	var both []string
 	for _, v := range a {

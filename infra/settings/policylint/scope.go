@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// warnOfScope warns once of the statements that put the whole organization in
-// scope of the scheduled removal, and says what that means.
+// warnOfScope warns if statements put the whole organization in scope of the
+// scheduled removal. It returns at most one warning, which says what will be
+// removed.
 func (sp *space) warnOfScope() []Warning {
 	if sp.settings.RemovalSchedule == "" || len(sp.everywhere) == 0 {
 		return nil
@@ -33,8 +34,8 @@ func (sp *space) warnOfScope() []Warning {
 		also, where, sp.settings.RemovalSchedule, what, stays, where)}}
 }
 
-// describeSetsEverywhere says which permission sets the statements about all accounts
-// are about.
+// describeSetsEverywhere names the permission sets of the statements about all
+// accounts.
 func (sp *space) describeSetsEverywhere() string {
 	var names []string
 	for _, i := range sp.everywhere {

@@ -9,36 +9,36 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// space is everything that can be asked for, as far as a list of statements
-// tells it apart: what it names, and the rest, which is all the same to it. A
-// cell is a resource (an account or a group) and a permission set in it. Groups
-// have no permission sets; theirs are all the rest.
+// space is everything that can be requested, as far as a list of statements
+// distinguishes it: the names in the statements, and the rest. A cell is a resource
+// (an account or a group) and a permission set in it. Groups have no permission
+// sets, so their set is always the rest.
 type space struct {
 	settings   *Settings
 	key        string // "config" or "group_config"
 	statements []access.Statement
-	resources  []nameSet // of each statement
+	resources  []nameSet // by statement
 	sets       []nameSet
 	approvers  []nameSet
 
 	resourceNames, setNames []string      // by id
-	named                   [][]int       // resource id to the statements that name it
+	named                   [][]int       // by resource id: the statements that name the resource
 	everywhere              []int         // the statements about all resources
-	everything              []int         // those of them about all sets as well
-	everywhereOf            map[int][]int // set id to those of them that name it
-	setsEverywhere          []int         // ids of the sets that they name
-	setsAt                  [][]int       // resource id to ids of the sets that statements naming it name
+	everything              []int         // of those: the ones about all sets
+	everywhereOf            map[int][]int // by set id: the statements about all resources that name the set
+	setsEverywhere          []int         // ids of the sets that statements about all resources name
+	setsAt                  [][]int       // by resource id: ids of the sets that its statements name
 	verdictsEverywhere      map[int]verdict
 }
 
-// rest is the id of what no statement names.
+// rest is the id of everything that no statement names.
 const rest = -1
 
-// nameSet is a set of names, by id, or all there are.
+// nameSet is a set of names, by id, or all names.
 type nameSet struct {
 	all  bool
 	ids  []int
-	bits []uint64 // a bit for each id
+	bits []uint64 // one for each id
 }
 
 func (s nameSet) has(id int) bool {
@@ -67,7 +67,7 @@ func (s nameSet) contains(other nameSet) bool {
 	return true
 }
 
-// nameIDs gives names ids, from 0.
+// nameIDs gives each name an id, from 0.
 type nameIDs struct {
 	ids  map[string]int
 	list []string
@@ -99,7 +99,7 @@ func newSpace(settings *Settings, key string, statements []access.Statement) *sp
 	for _, s := range statements {
 		sp.resources = append(sp.resources, resources.toSet(s.Resources))
 		sp.approvers = append(sp.approvers, approvers.toSet(s.Approvers))
-		if s.PermissionSets == nil { // about groups
+		if s.PermissionSets == nil { // a statement about groups
 			sp.sets = append(sp.sets, nameSet{all: true})
 		} else {
 			sp.sets = append(sp.sets, sets.toSet(s.PermissionSets))
@@ -135,7 +135,7 @@ func newSpace(settings *Settings, key string, statements []access.Statement) *sp
 	return sp
 }
 
-// path is a statement's, with a key of it or without.
+// path returns a statement's path, with a key if key is not empty.
 func (sp *space) path(i int, key string) string {
 	path := fmt.Sprintf("%s[%d]", sp.key, i)
 	if key != "" {
@@ -144,18 +144,18 @@ func (sp *space) path(i int, key string) string {
 	return path
 }
 
-// covers says whether everything that statement j affects is affected by i too.
+// covers reports whether statement i affects everything that statement j affects.
 func (sp *space) covers(i, j int) bool {
 	return sp.resources[i].contains(sp.resources[j]) && sp.sets[i].contains(sp.sets[j])
 }
 
-// overlap says whether there is something that both statements affect.
+// overlap reports whether something is affected by both statements.
 func (sp *space) overlap(i, j int) bool {
 	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
 }
 
-// cells yields the cells of a statement, those of the rest first. Of cells that
-// the policy can't tell apart it yields one.
+// cells yields the cells of a statement, those of the rest first. Of cells that the
+// policy can't distinguish, it yields one.
 func (sp *space) cells(i int) iter.Seq2[int, int] {
 	return func(yield func(resource, set int) bool) {
 		of := sp.resources[i].ids
@@ -186,8 +186,8 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 			}
 		}
 		for _, set := range candidates {
-			// In an account that is named elsewhere for other sets only, this set
-			// is what it is in the rest.
+			// If other statements name this account for other sets only, this set
+			// is the same here as in the rest of the accounts.
 			like := resource != rest && sp.resources[i].all &&
 				!slices.ContainsFunc(sp.named[resource], func(j int) bool { return sp.sets[j].has(set) })
 			if !like && !yield(set) {
@@ -197,7 +197,7 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 	}
 }
 
-// statementsAffecting yields the statements that affect a cell, ascending.
+// statementsAffecting yields the statements that affect a cell, in ascending order.
 func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		all := slices.Concat(sp.everything, sp.everywhereOf[set])
@@ -217,17 +217,17 @@ func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	}
 }
 
-// verdict is what the statements that affect a cell say together, as far as it
-// does not depend on who asks.
+// verdict is what all statements that affect a cell say together, whoever requests
+// it.
 type verdict struct {
 	noApproval   switchValues // of ApprovalIsNotRequired
-	selfApproval switchValues // of AllowSelfApproval, of statements that list somebody
-	approver     string       // the only one; empty: nobody or several
-	several      bool         // approvers
+	selfApproval switchValues // of AllowSelfApproval, from statements that list approvers
+	approver     string       // if there is exactly one; otherwise empty
+	several      bool         // more than one approver
 }
 
-// switchValues are what several statements say of one switch: one no outweighs every
-// yes.
+// switchValues are the values that several statements give one switch. One false
+// outweighs every true.
 type switchValues struct{ yes, no bool }
 
 func (v switchValues) holds() bool { return v.yes && !v.no }
@@ -238,10 +238,10 @@ func (v *switchValues) add(b *bool) {
 	}
 }
 
-// hasApprover says whether anybody can approve.
+// hasApprover reports whether anyone can approve.
 func (v verdict) hasApprover() bool { return v.several || v.approver != "" }
 
-// isObtainable says whether anybody at all can get what the cell is.
+// isObtainable reports whether anyone can get the cell.
 func (v verdict) isObtainable() bool { return v.hasApprover() || v.noApproval.holds() }
 
 func (v *verdict) add(s *access.Statement) {
@@ -279,7 +279,7 @@ func (sp *space) verdict(resource, set int) verdict {
 	return v
 }
 
-// describeCell says what a cell is.
+// describeCell describes a cell in words.
 func (sp *space) describeCell(resource, set int) string {
 	kind, where := "account", ""
 	if sp.key == "group_config" {
