@@ -8,13 +8,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// affecting is how many statements affect the request at most, but where all do.
+// affecting is how many statements affect the request, except where all do.
 const affecting = 10
 
-// decisionRuns of each benchmark are made; the median counts.
+// decisionRuns is how often each benchmark runs. The median counts.
 const decisionRuns = 3
 
-// measureDecision measures what the policy says of a request.
+// measureDecision measures the policy's decision about a request.
 func measureDecision() []line {
 	target := access.Target{Kind: access.KindAccount, AccountID: smallAccount, PermissionSet: "Developer"}
 	var few, all, once []line
@@ -47,8 +47,8 @@ func measureDecision() []line {
 	return append(lines, once...)
 }
 
-// policyOf has so many statements, of which some affect a request for
-// smallAccount, spread evenly; two people may approve by each.
+// makePolicy returns a policy with that many statements. affect of them, spread
+// evenly, affect a request for smallAccount. Each has two approvers.
 func makePolicy(statements, affect int) access.Policy {
 	var p access.Policy
 	for i := range statements {
@@ -64,7 +64,7 @@ func makePolicy(statements, affect int) access.Policy {
 	return p
 }
 
-// benchmark is the time and the allocations of one call of f.
+// benchmark returns the time and the allocations of one call of f.
 func benchmark(f func()) (took time.Duration, allocations int64) {
 	var times []time.Duration
 	for range decisionRuns {

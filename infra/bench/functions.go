@@ -10,12 +10,12 @@ import (
 const (
 	coldStarts   = 20
 	residentRuns = 5
-	// invocations is after how many the memory is looked at.
+	// invocations is how many come before the memory is measured.
 	invocations = 10
 )
 
-// What is to be reached. MB are millions of bytes, as AWS states the size of a
-// package.
+// The targets. MB are millions of bytes, the unit in which AWS states a package's
+// size.
 const (
 	pollTarget     = 12 * time.Millisecond
 	answerTarget   = 30 * time.Millisecond
@@ -23,8 +23,8 @@ const (
 	residentTarget = 22_000_000
 )
 
-// firstEvents is, for each function, the event that it is measured with: the one
-// that comes first in the life of a request, of those that do its work.
+// firstEvents has the event that each function is measured with: the first in the
+// life of a request that makes the function do its work.
 var firstEvents = map[string]func(*stub) []byte{
 	"ingress":   func(s *stub) []byte { return signEvent(slackRequests()[0].body(s)) },
 	"evaluate":  func(*stub) []byte { return taskEvent("evaluate", openRequest) },
@@ -36,10 +36,10 @@ var firstEvents = map[string]func(*stub) []byte{
 	"reconcile": func(*stub) []byte { return taskEvent("look", "") },
 }
 
-// start is one cold start.
+// start has the times of one cold start.
 type start struct{ poll, answer time.Duration }
 
-// coldStart starts the function and hands it its event as soon as it asks.
+// measureColdStart starts the function, and gives it the event as soon as it polls.
 func measureColdStart(binary string, s *stub, event []byte) (start, reply, error) {
 	f, err := startFunction(binary, environment(s))
 	if err != nil {
@@ -57,7 +57,7 @@ func measureColdStart(binary string, s *stub, event []byte) (start, reply, error
 	return start{poll, answer.at.Sub(f.started)}, answer, f.checkComplaints()
 }
 
-// residentAfter is the memory of the function after so many invocations.
+// measureResident returns the function's memory after some invocations.
 func measureResident(binary string, s *stub, event func(*stub) []byte) (int64, error) {
 	f, err := startFunction(binary, environment(s))
 	if err != nil {
@@ -111,7 +111,7 @@ func measureFunctions(b *binaries) ([]line, error) {
 	return slices.Concat(polls, answers, sizes, memory), s.checkComplaints()
 }
 
-// atMost is a line whose figure has to be at most so many bytes.
+// bytesLine returns a line with a target in bytes.
 func bytesLine(measure string, bytes, most int64) line {
 	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 	return line{measure, megabytes(most), megabytes(bytes), judge(bytes <= most)}

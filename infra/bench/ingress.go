@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What is to be reached by ingress when it is warm.
+// The targets of a warm ingress.
 const (
 	warmMedianTarget = 2 * time.Millisecond
 	warmP99Target    = 10 * time.Millisecond
@@ -17,8 +17,8 @@ const (
 	warmRequests = 400
 )
 
-// measureIngress measures the answers of one warm process: what it keeps for a
-// minute it has.
+// measureIngress measures the answers of one warm process, which has already cached
+// everything that it keeps for a minute.
 func measureIngress(b *binaries) ([]line, error) {
 	rows := requestRows(time.Now().UTC())
 	s, err := newStub(smallWorld(), rows, leaseRows(rows))
@@ -42,7 +42,7 @@ func measureIngress(b *binaries) ([]line, error) {
 	return lines, errors.Join(f.checkComplaints(), s.checkComplaints())
 }
 
-// slack makes a request again and again; the first ones don't count.
+// repeat makes a request many times. The first ones don't count.
 func (r *running) repeat(s *stub, request slackRequest, uncounted, counted int) ([]time.Duration, error) {
 	var times []time.Duration
 	before := s.countOf(request.calls)

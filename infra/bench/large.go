@@ -9,14 +9,14 @@ import (
 	"sso-elevator/slack"
 )
 
-// What is to be reached with everything in its largest size.
+// The targets with everything at its largest size.
 const (
 	largeColdTarget = 150 * time.Millisecond
 	largeWarmTarget = 15 * time.Millisecond
 )
 
-// largeRequests are the form's first opening, and what somebody types into its
-// selects, key by key.
+// largeRequests returns the request that opens the form, and one for each key typed
+// into its selects.
 func largeRequests() []slackRequest {
 	requests := []slackRequest{slackRequests()[0]}
 	requests[0].kind = "form opened"
@@ -40,8 +40,8 @@ func largeRequests() []slackRequest {
 	return requests
 }
 
-// measureLarge measures every request by a process that has answered none, from
-// its start, and by one that has.
+// measureLarge measures every request twice: from the start of a new process, and
+// in a process that has answered before.
 func measureLarge(b *binaries) ([]line, error) {
 	rows := requestRows(time.Now().UTC())
 	s, err := newStub(largeWorld(), rows, leaseRows(rows))

@@ -27,16 +27,16 @@ import (
 
 const (
 	pressTarget = 150 * time.Millisecond
-	// startTimeout is for compiling and synthesizing on a cold cache.
+	// startTimeout allows for compiling and synthesizing on a cold cache.
 	startTimeout = 5 * time.Minute
 	pressTimeout = 30 * time.Second
-	// uncountedPresses start the functions and fill what they keep.
+	// uncountedPresses start the functions and fill their caches.
 	uncountedPresses = 2
 )
 
-// measurePress measures the way from the press of Approve to the assignment in
-// Identity Center, on the local stack with the example organization: the
-// functions as they are deployed, and moto in the place of AWS.
+// measurePress measures the time from the press of Approve to the assignment in
+// Identity Center. It uses the local stack with the example organization: the
+// functions as they are deployed, and moto in place of AWS.
 func measurePress(ctx context.Context, b *bench) ([]line, error) {
 	s, err := startStack(ctx, b)
 	if err != nil {
@@ -63,12 +63,13 @@ func measurePress(ctx context.Context, b *bench) ([]line, error) {
 	}, nil
 }
 
-// wish is what somebody of the example organization asks for and Bob approves.
+// wish is a request by someone in the example organization, which Bob approves.
 type wish struct{ person, account, permissionSet string }
 
 const pressingApprover = "U0BOB0002"
 
-// wishes are different ones: access that is there already is not made again.
+// wishes returns requests for different access: existing access is not created
+// again.
 func wishes() []wish {
 	var all []wish
 	for _, person := range []string{"U0ALICE01", "U0DAVE004", "U0GRACE07", "U0ERIN005"} {
@@ -79,7 +80,7 @@ func wishes() []wish {
 	return all
 }
 
-// pressStack is a local stack whose moto is seen through a proxy.
+// pressStack is a local stack with a proxy before its moto.
 type pressStack struct {
 	process *process.Process
 	moto    *moto.Server
@@ -88,7 +89,7 @@ type pressStack struct {
 	page    string
 }
 
-// callLog is what moto was asked, in the order of the answers.
+// callLog has the calls of moto, in the order of their answers.
 type callLog struct {
 	mu  sync.Mutex
 	all []call
@@ -106,14 +107,14 @@ func (l *callLog) add(c call) {
 	l.mu.Unlock()
 }
 
-// since are the calls that began at a time or later.
+// callsSince returns the calls that began at t or later.
 func (l *callLog) callsSince(t time.Time) []call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(l.all), func(c call) bool { return c.from.Before(t) })
 }
 
-// observe is moto, with every call noted.
+// observe returns a proxy for moto that logs every call.
 func (l *callLog) observe(motoURL string) http.Handler {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -221,7 +222,7 @@ func (s *pressStack) stop() {
 	}
 }
 
-// awaitCatalog waits until the schedule has listed what there is to ask for.
+// awaitCatalog waits until the schedule has filled the catalog.
 func (s *pressStack) awaitCatalog() error {
 	return poll("the catalog", func() (bool, error) {
 		_, err := s.fillForm(wishes()[0])
@@ -229,10 +230,10 @@ func (s *pressStack) awaitCatalog() error {
 	})
 }
 
-// share is where the time of one press went.
+// share is how the time of one press was spent.
 type share struct{ total, moto, engine time.Duration }
 
-// approve asks, waits for the buttons, and measures Bob's press.
+// approve makes a request, waits for its buttons, and measures Bob's press.
 func (s *pressStack) approve(w wish) (share, error) {
 	view, err := s.fillForm(w)
 	if err != nil {
@@ -249,7 +250,7 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}); err != nil {
 		return share{}, err
 	}
-	// The machine has come to its wait when nothing is asked of moto any more.
+	// When moto gets no more calls, the state machine waits for the decision.
 	if err := s.awaitIdle(); err != nil {
 		return share{}, err
 	}
@@ -267,11 +268,11 @@ func (s *pressStack) approve(w wish) (share, error) {
 		return share{}, err
 	}
 	shares := computeShare(s.calls.callsSince(pressed), pressed, there)
-	return shares, s.awaitIdle() // the next one is not to be held up by the rest of this one
+	return shares, s.awaitIdle() // so that the rest of this request does not delay the next one
 }
 
-// shareOf adds up the calls between a press and the assignment. Calls side by
-// side count once.
+// computeShare adds up the calls between a press and the assignment. Parallel calls
+// count once.
 func computeShare(calls []call, pressed, there time.Time) share {
 	taken := share{total: there.Sub(pressed)}
 	slices.SortFunc(calls, func(a, b call) int { return a.from.Compare(b.from) })
@@ -301,7 +302,7 @@ func computeShare(calls []call, pressed, there time.Time) share {
 	return taken
 }
 
-// quiet waits until moto was asked nothing for a while.
+// awaitIdle waits until moto has had no calls for a while.
 func (s *pressStack) awaitIdle() error {
 	const pause = 700 * time.Millisecond
 	return poll("moto to be idle", func() (bool, error) {
@@ -309,7 +310,7 @@ func (s *pressStack) awaitIdle() error {
 	})
 }
 
-// form opens the form, fills in what is wished for, and returns the view's id.
+// fillForm opens the form, fills it in, and returns the view's id.
 func (s *pressStack) fillForm(w wish) (string, error) {
 	if err := s.post("/sim/shortcut", object{"person": w.person, "callback_id": "request_for_access"}, nil); err != nil {
 		return "", err
@@ -348,7 +349,7 @@ func (s *pressStack) fillForm(w wish) (string, error) {
 	return view, nil
 }
 
-// message finds the channel's message about a request, once it has its button.
+// findMessage finds the channel's message about a request, once it has its button.
 func (s *pressStack) findMessage(id string) (ts, channel string, err error) {
 	response, err := http.Get(s.page + "/sim/messages?metadata=1&person=")
 	if err != nil {
@@ -377,7 +378,7 @@ func (s *pressStack) findMessage(id string) (ts, channel string, err error) {
 	return "", "", nil
 }
 
-// post drives the simulator. What the app does not take is an error.
+// post calls the simulator. If the app rejects the input, it returns an error.
 func (s *pressStack) post(path string, body object, into *simulator.Result) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -401,8 +402,8 @@ func (s *pressStack) post(path string, body object, into *simulator.Result) erro
 	return nil
 }
 
-// eventually asks every few milliseconds until done; the files and calls that are
-// looked at are this process's own, so asking costs the stack nothing.
+// poll calls done every few milliseconds until it returns true. done looks only at
+// files and calls of this process, so polling costs the stack nothing.
 func poll(what string, done func() (bool, error)) error {
 	for end := time.Now().Add(pressTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {

@@ -18,16 +18,16 @@ import (
 	"sso-elevator/infra/local/process"
 )
 
-// answerTimeout is when a function that does not answer is given up.
+// answerTimeout is how long to wait for a function's answer.
 const answerTimeout = 30 * time.Second
 
-// running is a function's process and its Runtime API, which takes the time.
+// running is a function's process, and its Runtime API, which takes the times.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type running struct {
 	process *process.Process
 	server  *http.Server
-	log     bytes.Buffer // what the process wrote; to be read after it has ended
+	log     bytes.Buffer // the process's output; to be read after the process has ended
 
 	started time.Time
 	polls   chan time.Time // the first request for work
@@ -43,7 +43,7 @@ type reply struct {
 	failed bool
 }
 
-// startFunction starts a process of the binary. The caller stops it.
+// startFunction starts a process of the binary. The caller must stop it.
 func startFunction(binary string, environment []string) (*running, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -110,15 +110,15 @@ func (r *running) serveAnswer(w http.ResponseWriter, q *http.Request, failed boo
 
 var errEnded = errors.New("the function ended or did not answer")
 
-// said ends the process and returns the end of what it wrote.
+// stopAndReadLog ends the process and returns the end of its output.
 func (r *running) stopAndReadLog() string {
 	r.process.Kill()
 	text := r.log.String()
 	return text[max(0, len(text)-2000):]
 }
 
-// complaint ends the process. It is an error if the process has logged a warning
-// or an error: then it did not do what was to be measured.
+// checkComplaints ends the process. It returns an error if the process logged a
+// warning or an error, because then it did not do what was to be measured.
 func (r *running) checkComplaints() error {
 	r.process.Kill()
 	for line := range strings.Lines(r.log.String()) {
@@ -129,8 +129,8 @@ func (r *running) checkComplaints() error {
 	return nil
 }
 
-// firstPoll waits for the process to ask for work and returns how long after its
-// start that was.
+// awaitFirstPoll waits until the process asks for work. It returns the time since
+// the process started.
 func (r *running) awaitFirstPoll() (time.Duration, error) {
 	select {
 	case at := <-r.polls:
@@ -140,8 +140,8 @@ func (r *running) awaitFirstPoll() (time.Duration, error) {
 	}
 }
 
-// invoke hands the process an event and waits for its answer, which is the
-// reply to it; took is from when it was handed over.
+// invoke gives the process an event and waits for its answer. took is the time
+// since the process received the event.
 func (r *running) invoke(event []byte) (answer reply, took time.Duration, err error) {
 	late := time.After(answerTimeout)
 	select {
@@ -161,7 +161,7 @@ func (r *running) invoke(event []byte) (answer reply, took time.Duration, err er
 	return answer, answer.at.Sub(handed), nil
 }
 
-// resident is the process's resident memory, in bytes.
+// residentMemory returns the process's resident memory, in bytes.
 func (r *running) residentMemory() (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.PID()))
 	if err != nil {
@@ -173,7 +173,8 @@ func (r *running) residentMemory() (int64, error) {
 	return kib << 10, err
 }
 
-// environment is what every function finds: each reads of it what it knows.
+// environment returns the environment of all functions. Each reads the variables
+// that it knows.
 func environment(s *stub) []string {
 	var all []string
 	for name, value := range compile.Environment {
@@ -202,7 +203,7 @@ func environment(s *stub) []string {
 	return all
 }
 
-// task is the payload of a state of the request machine.
+// taskEvent returns the payload of a state of the request machine.
 func taskEvent(operation, request string) []byte {
 	text, _ := json.Marshal(object{"operation": operation, "request_id": request, "execution": stubExecution, "token": stubToken})
 	return text

@@ -12,25 +12,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// identityCenter answers, as an HTTP client of the AWS SDK, what a run asks of
-// Identity Center, the Identity Store and Organizations, in pages as AWS does.
+// identityCenter is an HTTP client of the AWS SDK. It answers a run's calls of
+// Identity Center, the Identity Store, and Organizations, in pages as AWS does.
 type identityCenter struct {
 	accounts, sets, users []string
 	assignments           map[[2]string][]string // account and permission set ► users
-	assignmentsByUser     map[string][][2]string // the reverse
+	assignmentsByUser     map[string][][2]string // user ► accounts and permission sets
 }
 
 const (
 	stubInstance = "arn:aws:sso:::instance/ssoins-0000000000000000"
 	stubStore    = "d-0000000000"
 	stubGroup    = "99999999-9999-9999-9999-999999999999"
-	// Pages of these APIs have at most so many items (their API references).
+	// The largest pages of these APIs, in items (their API references).
 	stubPage         = 100
 	stubAccountsPage = 20
 )
 
-// newIdentityCenter has so many of each, and as many assignments of users' own
-// as there are findings, spread evenly.
+// newIdentityCenter returns an organization of that size. It has one direct user
+// assignment for each finding, spread evenly.
 func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
 	c := &identityCenter{assignments: map[[2]string][]string{}, assignmentsByUser: map[string][][2]string{}}
 	for i := range accounts {
@@ -53,7 +53,7 @@ func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
 	return c
 }
 
-// config is an SDK configuration whose every call is answered here.
+// config returns an SDK configuration whose calls are all answered here.
 func (c *identityCenter) config() aws.Config {
 	return aws.Config{
 		Region: "us-east-1", HTTPClient: c, RetryMaxAttempts: 1,
@@ -63,7 +63,7 @@ func (c *identityCenter) config() aws.Config {
 
 type object = map[string]any
 
-// Do is aws.HTTPClient.
+// Do implements aws.HTTPClient.
 func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -100,7 +100,8 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"PrincipalType": "USER", "PrincipalId": here[i]}
 		}
 	case "ListAccountAssignmentsForPrincipal":
-		// Their own, and one permission set in every account through a group.
+		// Direct assignments, and one permission set in every account through a
+		// group.
 		own := c.assignmentsByUser[in.PrincipalId]
 		team := 0
 		fmt.Sscan(in.PrincipalId[len(in.PrincipalId)-12:], &team)

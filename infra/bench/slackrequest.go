@@ -15,18 +15,18 @@ import (
 	"sso-elevator/slack"
 )
 
-// slackRequest is one kind of request that Slack makes, and what its answer has
-// to contain for the measurement to count.
+// slackRequest is one kind of request that Slack makes. If the answer does not
+// contain want, the measurement does not count.
 type slackRequest struct {
 	kind string
 	body func(s *stub) string
-	// want is in the answer's body; "" is an empty body.
+	// want is a part of the answer's body. "" means an empty body.
 	want string
-	// calls is an operation of AWS or Slack that each such request leads to.
+	// calls is an operation of AWS or Slack that each such request must cause.
 	calls string
 }
 
-// slackRequests are all kinds that there are, for a small world.
+// slackRequests returns all kinds of requests, for a small world.
 func slackRequests() []slackRequest {
 	chosen := access.Target{Kind: access.KindAccount, AccountID: smallAccount, AccountName: "Production"}
 	press := func(user, action, request string) func(*stub) string {
@@ -71,12 +71,12 @@ func slackRequests() []slackRequest {
 	}
 }
 
-// suggestion is one key pressed in a select of the form.
+// suggestionBody returns the body for one key typed into a select of the form.
 func suggestionBody(action, typed string, chosen access.Target) string {
 	return interactionBody("block_suggestion", stubRequester, object{"action_id": action, "value": typed, "view": formView(chosen, false)})
 }
 
-// filledIn is the form as Slack sends it along, with a target chosen.
+// formView returns the form as Slack sends it, with a target chosen.
 func formView(chosen access.Target, whole bool) object {
 	metadata, _ := json.Marshal(chosen)
 	selected := func(value string) object { return object{"selected_option": object{"value": value}} }
@@ -94,7 +94,7 @@ func formView(chosen access.Target, whole bool) object {
 	}
 }
 
-// interaction is the body of an interactivity request.
+// interactionBody returns the body of an interactivity request.
 func interactionBody(kind, user string, fields object) string {
 	all := object{"type": kind, "team": object{"id": stubTeam}, "user": object{"id": user}, "api_app_id": stubApp}
 	for name, value := range fields {
@@ -104,7 +104,7 @@ func interactionBody(kind, user string, fields object) string {
 	return url.Values{"payload": {string(text)}}.Encode()
 }
 
-// signed is a body as the HTTP API hands it to ingress, signed by Slack just now.
+// signEvent returns the HTTP API's event for a body that Slack has just signed.
 func signEvent(body string) []byte {
 	now := time.Now()
 	timestamp := strconv.FormatInt(now.Unix(), 10)
@@ -121,7 +121,7 @@ func signEvent(body string) []byte {
 	return event
 }
 
-// answered says what is wrong with ingress's answer; nil where nothing is.
+// checkAnswer returns an error if ingress's answer is wrong.
 func checkAnswer(body []byte, want string) error {
 	var got struct {
 		StatusCode int

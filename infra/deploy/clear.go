@@ -17,18 +17,18 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The types of what outlives a stack.
+// The types of resources that outlive a stack.
 const (
 	tableType  = "AWS::DynamoDB::Table"
 	bucketType = "AWS::S3::Bucket"
 )
 
-// deletionTakes is how long the deletion of a stack may take.
+// deletionTimeout is how long to wait for the deletion of a stack.
 const deletionTimeout = 30 * time.Minute
 
-// clear removes a stack that was never created, and what it left: nothing may be
-// in the way of the next try. A table with requests in it, or a bucket with
-// records, was in use after all and is not touched.
+// clearFailedCreation removes a stack that was never created, and everything it
+// left behind, so that nothing blocks the next attempt. A table with requests or a
+// bucket with records has been in use, and is not touched.
 func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
 	d.say("The stack %s was never created (%s). Removing what is there of it.", d.settings.NamePrefix, stack.StackStatus)
 	resources, err := d.listResources(ctx, stack)
@@ -66,8 +66,8 @@ func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack
 	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
 		return problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
-	// What a rollback could not delete is kept when the stack is: to
-	// CloudFormation it is a resource like any that was in use.
+	// CloudFormation keeps what a rollback could not delete when it deletes the
+	// stack: it treats these resources like any that were in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
@@ -91,8 +91,8 @@ func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack
 	return nil
 }
 
-// unused reports whether there is a table of that name. One that has a request
-// or a lease is an error.
+// checkUnused reports whether a table of that name exists. It returns an error if
+// the table has a request or a lease.
 func (d *deployment) checkUnused(ctx context.Context, table string) (there bool, err error) {
 	pages := dynamodb.NewScanPaginator(d.tables, &dynamodb.ScanInput{
 		TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk"),
@@ -117,9 +117,9 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 	return true, nil
 }
 
-// madeBucket reports whether the stack made the bucket. If a bucket of that name
-// existed before, the stack may list it as well, although it is somebody else's.
-// CloudFormation tags what it makes, and nobody else can set such tags.
+// isOwnBucket reports whether the stack created the bucket. If the bucket existed
+// before, the stack may still list it, although someone else owns it.
+// CloudFormation tags what it creates, and nobody else can set such tags.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
 func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
@@ -127,7 +127,7 @@ func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket
 	switch {
 	case hasCode(err, "NoSuchBucket"), hasCode(err, "NoSuchTagSet"):
 		return false, nil
-	case hasCode(err, "AccessDenied"): // another account's, or it can't be known: it stays
+	case hasCode(err, "AccessDenied"): // it is another account's, or we can't know: keep it
 		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
 		return false, nil
 	case err != nil:
@@ -138,8 +138,8 @@ func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket
 	}), nil
 }
 
-// deleteBucket deletes a bucket, with its contents where it is the catalog's,
-// which is made again. A bucket with records stays.
+// deleteBucket deletes a bucket. If empty is set, it deletes the contents first:
+// the catalog is written again. A bucket with records is kept.
 func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool) error {
 	if empty {
 		pages := s3.NewListObjectsV2Paginator(d.buckets, &s3.ListObjectsV2Input{Bucket: &bucket})

@@ -21,13 +21,13 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// settles is how long after its creation a stack gets the alarms about silence.
-// By then the schedules, which begin with it, have come twice, and CloudWatch
-// shows what they counted.
+// settleTime is how long after its creation a stack gets the alarms about silence.
+// By then the schedules, which start with the stack, have run twice, and CloudWatch
+// shows their metrics.
 const settleTime = 3 * time.Minute
 
-// deployment is one stack and the clients for what the CDK's command line does
-// not do.
+// deployment is one stack, with the clients for everything that the CDK's command
+// line does not do.
 type deployment struct {
 	settings  *settings.Settings
 	stacks    *cloudformation.Client
@@ -36,7 +36,7 @@ type deployment struct {
 	functions *lambda.Client
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
-	// settles is the constant, but for tests.
+	// settleTime is the constant, except in tests.
 	settleTime time.Duration
 	arguments  []string // of every call of cdk
 	out        io.Writer
@@ -46,7 +46,7 @@ func (d *deployment) say(format string, values ...any) {
 	fmt.Fprintf(d.out, format+"\n", values...)
 }
 
-// deploy brings the stack to what the settings say.
+// deploy deploys the stack with the current settings.
 func (d *deployment) deploy(ctx context.Context) error {
 	stack, err := d.findStack(ctx)
 	if err != nil {
@@ -100,7 +100,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 	d.say("Turning on the protection of stack and table, and the alarms about silence.")
 	arguments := append([]string{"deploy"}, d.arguments...)
 	if !slices.Contains(arguments, "--require-approval") {
-		arguments = append(arguments, "--require-approval", "never") // nothing new is asked for
+		arguments = append(arguments, "--require-approval", "never") // it adds nothing that needs approval
 	}
 	if err := d.cdk(ctx, arguments...); err != nil {
 		return d.unprotectedError(err)
@@ -121,7 +121,7 @@ func (d *deployment) unprotectedError(err error) error {
 	return problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
 }
 
-// stack is the stack; nil where there is none.
+// findStack returns the stack, or nil if it does not exist.
 func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
 	switch {
@@ -135,7 +135,7 @@ func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	return &out.Stacks[0], nil
 }
 
-// resources are what the stack has of one type.
+// listResources returns the stack's resources.
 func (d *deployment) listResources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
 	var all []types.StackResourceSummary
 	pages := cloudformation.NewListStackResourcesPaginator(d.stacks, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
@@ -161,7 +161,8 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	return nil
 }
 
-// destroy deletes the stack after the CDK has asked, and names what stays.
+// destroy deletes the stack after the CDK has asked for confirmation. It names the
+// resources that stay.
 func (d *deployment) destroy(ctx context.Context) error {
 	stack, err := d.findStack(ctx)
 	if err != nil {
@@ -180,7 +181,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 		return err
 	}
 	failed := d.cdk(ctx, append([]string{"destroy"}, d.arguments...)...)
-	// The CDK succeeds as well where somebody said no.
+	// The CDK also succeeds if the user answered no.
 	left, err := d.findStack(context.WithoutCancel(ctx))
 	switch {
 	case err != nil:
@@ -207,8 +208,9 @@ func (d *deployment) destroy(ctx context.Context) error {
 	return nil
 }
 
-// refreshCatalog has the catalog made of what people can ask for. The schedule
-// would do it within minutes; a failure is said and stops nothing.
+// refreshCatalog fills the catalog with everything that people can request. The
+// schedule would do that within minutes, so a failure is reported and stops
+// nothing.
 func (d *deployment) refreshCatalog(ctx context.Context) {
 	name := d.settings.FunctionName("reconcile")
 	d.say("Listing accounts, permission sets and groups.")
@@ -228,6 +230,6 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
 }
 
-// problemf is fmt.Errorf for errors that the user reads as they are: whole
-// sentences, with what to do next.
+// problemf is fmt.Errorf for errors that the user reads unchanged: whole sentences
+// that say what to do next.
 func problemf(format string, args ...any) error { return fmt.Errorf(format, args...) }

@@ -8,26 +8,26 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// StackState is what can be done with a CloudFormation stack.
+// StackState says what can be done with a CloudFormation stack.
 type StackState int
 
 const (
 	// Updatable stacks were created and can be updated.
 	Updatable StackState = iota
-	// NeverCreated stacks failed at their creation, or it never began. They can
-	// only be deleted, and nothing in them was ever in use.
+	// NeverCreated stacks failed during creation, or their creation never began.
+	// They can only be deleted. Nothing in them was ever in use.
 	NeverCreated
-	// Busy stacks are being changed by somebody.
+	// Busy stacks are being changed.
 	Busy
-	// RollbackFailed stacks were created, and a rollback of an update failed. A
-	// person has to continue it.
+	// RollbackFailed stacks were created, and the rollback of an update failed.
+	// Someone must continue it.
 	RollbackFailed
 	// DeleteFailed stacks are partly deleted.
 	DeleteFailed
 )
 
-// StackStateOf returns the StackState of a status. One that this package does not know is
-// Updatable: CloudFormation says whether it is.
+// StackStateOf returns the StackState of a status. An unknown status is Updatable,
+// because CloudFormation rejects the update if it isn't.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 func StackStateOf(status types.StackStatus) StackState {
@@ -47,7 +47,7 @@ func StackStateOf(status types.StackStatus) StackState {
 	return Updatable
 }
 
-// IsStackMissing reports whether err is what CloudFormation answers about a stack that
+// IsStackMissing reports whether err is CloudFormation's answer about a stack that
 // does not exist. It has no error code of its own for that.
 func IsStackMissing(err error) bool {
 	var api smithy.APIError
