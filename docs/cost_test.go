@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write docs/cost.md")
 
-// What is there without a request: in the golden template. Alarms are the metrics
-// that they look at.
+// standing returns what is billed without any request, from the golden template.
+// Alarms are counted by the metrics that they use.
 func standing(t *testing.T) (alarms, metrics int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "infra", "testdata", "template.json"))
@@ -35,7 +35,7 @@ func standing(t *testing.T) (alarms, metrics int) {
 		if r.Type != "AWS::CloudWatch::Alarm" {
 			continue
 		}
-		// An alarm is paid for by each metric that it looks at.
+		// CloudWatch bills an alarm for each metric that it uses.
 		looks := 0
 		for _, m := range r.Properties.Metrics {
 			if m.MetricStat != nil {
@@ -44,12 +44,12 @@ func standing(t *testing.T) (alarms, metrics int) {
 		}
 		alarms += max(looks, 1)
 	}
-	// 22 names; outcomes and times to decision come by six kinds, runs that
-	// began and that completed by two modes.
+	// 22 names. Outcomes and times to decision have six kinds each. Started and
+	// completed runs have two modes each.
 	return alarms, 22 + 5 + 5 + 1 + 1
 }
 
-// The page is what the code computes from what was counted.
+// The page is computed from the counted calls.
 func TestCostPage(t *testing.T) {
 	c, err := readCallCounts()
 	if err != nil {
@@ -110,7 +110,7 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 	}
 }
 
-// What is called without a reason is called too often.
+// A call without a reason is one call too many.
 func TestEachCallHasItsReason(t *testing.T) {
 	c, err := readCallCounts()
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Prices in US dollars, us-east-1, without any free tier, as the services'
-// pricing pages had them in January 2026 (aws.amazon.com/<service>/pricing).
-// Nothing fetches them: whoever needs them exactly looks there.
+// Prices in US dollars, us-east-1, without any free tier, from the services'
+// pricing pages in January 2026 (aws.amazon.com/<service>/pricing). Nothing updates
+// them.
 const (
 	perTransition  = 0.025 / 1_000     // Step Functions, Standard
 	perInvocation  = 0.20 / 1_000_000  // Lambda
@@ -20,17 +20,17 @@ const (
 	perHTTPRequest = 1.00 / 1_000_000  // API Gateway, HTTP API
 	perPut         = 0.005 / 1_000     // S3
 	perGet         = 0.0004 / 1_000    // S3
-	perLogGB       = 0.50              // CloudWatch Logs, taken in
+	perLogGB       = 0.50              // CloudWatch Logs, ingested
 	perTrace       = 5.00 / 1_000_000  // X-Ray, recorded
 	perAlarmMonth  = 0.10              // CloudWatch
 	perMetricMonth = 0.30              // CloudWatch, custom
 	perDashboard   = 3.00              // CloudWatch, a month
 	perSchedule    = 1.00 / 1_000_000  // EventBridge Scheduler, invocation
-	monthHours     = 730               // that a month is billed as
+	monthHours     = 730               // AWS bills a month as this many
 )
 
-// What is assumed, because this machine can't tell: how long a function runs,
-// how large a request's row is, and what is logged.
+// Assumptions, because this machine can't measure them: how long a function runs,
+// how large a request's row is, and how much is logged.
 const (
 	secondsPerInvocation = 0.15
 	functionGB           = 0.25 // 256 MiB
@@ -40,17 +40,16 @@ const (
 	logGBPerInvocation   = 1.0 / 1_000_000
 )
 
-// callCounts are what infra/e2e counted: state transitions, retries included, and
-// calls by caller, as "grant start", and then by service and operation, as
-// "DynamoDB.GetItem". The caller "" is who is no function: Slack and Step
-// Functions.
+// callCounts are what infra/e2e counted: state transitions, with retries, and
+// calls. The calls are by caller, like "grant start", and then by service and
+// operation, like "DynamoDB.GetItem". The caller "" is Slack or Step Functions.
 type callCounts struct {
 	Transitions int
 	Calls       map[string]map[string]int
 }
 
 // readCallCounts returns the calls of one request that is approved, granted, and
-// ends on time; infra/e2e counts them on the local stack.
+// ends on time. infra/e2e counts them on the local stack.
 func readCallCounts() (c callCounts, err error) {
 	text, err := os.ReadFile(filepath.Join("..", "infra", "e2e", "testdata", "request.json"))
 	if err != nil {
@@ -60,8 +59,8 @@ func readCallCounts() (c callCounts, err error) {
 	return c, err
 }
 
-// of is how many calls there are of a service, of all its operations or those
-// that begin with one of the words, whoever makes them.
+// of returns the number of calls of a service, by all callers. With beginnings, it
+// counts only operations that begin with one of them.
 func (c callCounts) of(service string, beginnings ...string) (n int) {
 	if len(beginnings) == 0 {
 		beginnings = []string{""}
@@ -76,15 +75,15 @@ func (c callCounts) of(service string, beginnings ...string) (n int) {
 	return n
 }
 
-// billLine is one line of a bill: so many, at so much.
+// billLine is one line of a bill.
 type billLine struct {
 	what  string
 	count float64
 	usd   float64
 }
 
-// billPerRequest is what one request costs, by service. Identity Center, the
-// Identity Store, Organizations, SSM's standard parameters and Slack cost nothing.
+// billPerRequest returns what one request costs, by service. Identity Center, the
+// Identity Store, Organizations, SSM's standard parameters, and Slack cost nothing.
 func billPerRequest(c callCounts) []billLine {
 	ingress := float64(c.of("HTTPAPI"))
 	tasks := float64(c.of("Lambda"))
@@ -105,10 +104,11 @@ func billPerRequest(c callCounts) []billLine {
 	}
 }
 
-// billPerMonth is what stands there whether or not anybody asks: alarms, metrics
-// with their dimensions, the dashboard, the look and the recheck of every minute
-// (seconds of it at the functions' size) and the catalog of every ten. A recheck
-// that looks people up takes half a second longer for each.
+// billPerMonth returns what a month costs without any request: alarms, metrics with
+// their dimensions, the dashboard, the sweep and the recheck, which run every
+// minute (their seconds at the functions' size), and the catalog, which is
+// refreshed every ten. A recheck that looks people up takes half a second longer
+// for each.
 func billPerMonth(alarms, metrics int) []billLine {
 	invocations := monthHours * 60.0 * (2 + 1.0/10)
 	line := func(what string, n, price float64) billLine { return billLine{what, n, n * price} }
@@ -122,7 +122,7 @@ func billPerMonth(alarms, metrics int) []billLine {
 	}
 }
 
-// sum is the lines' total.
+// sum returns the lines' total.
 func sum(lines []billLine) (usd float64) {
 	for _, l := range lines {
 		usd += l.usd

@@ -18,10 +18,10 @@ import (
 
 var updateCalls = flag.Bool("update-calls", false, "write what a request was seen to call to infra/e2e/"+requestCalls)
 
-// calls are what was called by now, by caller, but for what has nothing to do
-// with a request: what reconcile calls, which comes by schedule, and what the
-// tests do. Of those who are no function, only Slack calls the HTTP API and only
-// Step Functions invokes.
+// calls returns the calls so far, by caller. It leaves out calls that no request
+// makes: those of reconcile, which runs by schedule, and those of the tests. Among
+// callers that are not functions, only Slack calls the HTTP API, and only Step
+// Functions invokes functions.
 func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	t.Helper()
 	res, err := http.Get(s.AWSEndpointURL + "/_calls")
@@ -33,7 +33,7 @@ func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// quiet.yaml has two functions under other names.
+	// quiet.yaml gives two functions other names.
 	named := strings.NewReplacer("requester", "ingress", "revoker", "revoke").Replace(string(text))
 	counted := map[string]map[string]int{}
 	if err := json.Unmarshal([]byte(named), &counted); err != nil {
@@ -46,8 +46,8 @@ func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	return counted
 }
 
-// transitions is what Step Functions bills of an execution: each state entered,
-// and each retry.
+// transitions returns the number that Step Functions bills for an execution: each
+// state entered, and each retry.
 func (s *stack) transitions(t *testing.T, arn string) (n, retries int) {
 	t.Helper()
 	scheduled, tasks := 0, 0
@@ -75,8 +75,8 @@ func (s *stack) transitions(t *testing.T, arn string) (n, retries int) {
 	return n + retries, retries
 }
 
-// countsCalls counts what one request calls on a stack that does nothing else,
-// and compares it with what the cost is computed from.
+// countsCalls counts the calls of one request on a stack that does nothing else. It
+// compares them with the counts that the cost is computed from.
 func countsCalls(t *testing.T, s *stack) {
 	t.Helper()
 	before, againBefore := s.calls(t), s.again.Load()
@@ -85,7 +85,7 @@ func countsCalls(t *testing.T, s *stack) {
 		t.Fatalf("approve: %+v", res)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 12*time.Second+removalLimit+soon)
-	// On a busy machine a person or the state machine may have done something again.
+	// On a busy machine, a person or the state machine may have repeated something.
 	transitions, retries := s.transitions(t, *r.execution(t).ExecutionArn)
 	again := int(s.again.Load()-againBefore) + retries
 	got := callCounts{Transitions: transitions, Calls: s.calls(t)}

@@ -10,19 +10,19 @@ import (
 	"testing"
 )
 
-// callCounts are state transitions, retries included, and calls by caller, as
-// "grant start", and then by service and operation, as "DynamoDB.GetItem". The
-// caller "" is who is no function: Slack and Step Functions.
+// callCounts are state transitions, with retries, and calls. The calls are by
+// caller, like "grant start", and then by service and operation, like
+// "DynamoDB.GetItem". The caller "" is Slack or Step Functions.
 type callCounts struct {
 	Transitions int                       `json:"transitions"`
 	Calls       map[string]map[string]int `json:"calls"`
 }
 
-// requestCalls has the calls of one request that is approved, granted, and ends on
-// time. docs/cost.md is computed from it.
+// requestCalls is a file with the calls of one request that is approved, granted,
+// and ends on time. docs/cost.md is computed from it.
 const requestCalls = "testdata/request.json"
 
-// readCallCounts returns what requestCalls has.
+// readCallCounts reads requestCalls.
 func readCallCounts() (c callCounts, err error) {
 	text, err := os.ReadFile(requestCalls)
 	if err != nil {
@@ -35,25 +35,26 @@ func readCallCounts() (c callCounts, err error) {
 // call is one operation of one caller, as in callCounts.
 type call struct{ caller, name string }
 
-// promisedSums lists calls of which the system promises the sum, and not who makes
-// them. The first one stands for all of them on the cost page.
+// promisedSums lists calls that several callers can make. The system promises their
+// sum, but not which caller makes them. The cost page counts them all for the first
+// caller.
 //
 // One SendTaskSuccess ends a wait. If the press finds the task's token in the row,
-// ingress sends it. If the press was faster than the token, await finds the
-// decision when it stores the token, and sends it itself. Both are writes to the
-// same row, so exactly one of the two sees the other.
+// ingress sends it. If the press comes before the token, await finds the decision
+// when it stores the token, and sends it itself. Both write to the same row, so
+// exactly one of the two sees the other.
 var promisedSums = [][]call{
 	{{"ingress", "AWSStepFunctions.SendTaskSuccess"}, {"await approval", "AWSStepFunctions.SendTaskSuccess"}},
 }
 
-// isPoll reports whether the call is a look at an operation under way. How many there are depends on how
-// fast this machine and Identity Center are; there is always one, the last.
+// isPoll reports whether the call checks an operation that is under way. The number
+// of polls depends on the speed of this machine and of Identity Center. There is
+// always one, the last.
 func (c call) isPoll() bool {
 	return strings.HasSuffix(c.name, "Status") && strings.Contains(c.name, ".Describe")
 }
 
-// attribute returns the calls with those that several callers may make moved to
-// the first of these callers.
+// attribute returns the counts with promised sums moved to their first callers.
 func (c callCounts) attribute() callCounts {
 	moved := callCounts{Transitions: c.Transitions, Calls: map[string]map[string]int{}}
 	for caller, calls := range c.Calls {
@@ -76,13 +77,12 @@ func (c callCounts) attribute() callCounts {
 	return moved
 }
 
-// compare returns how the calls of one request differ from want, in words. A call
-// more or less is no difference (a cache may have just expired); a call of another
-// kind is one, and so is a call that is missing. Where a sum is promised, it is
-// exact.
+// compare describes how the calls of one request differ from want. One call more or
+// less is no difference, because a cache may have expired. An unexpected kind of
+// call is a difference, and so is a missing call. Promised sums must be exact.
 //
-// If something was done again, because it did not answer in time, there may be
-// more of everything, but still nothing may be missing.
+// again means that something was repeated because it did not answer in time. Then
+// there may be more of everything, but nothing may be missing.
 func (c callCounts) compare(want callCounts, again bool) (differences []string) {
 	got, want := c.attribute(), want.attribute()
 	differ := func(what string, n, least, most, of int) {
@@ -138,10 +138,10 @@ func TestCompareCalls(t *testing.T) {
 	)
 	for _, tt := range []struct {
 		name        string
-		transitions int // 0: as many
+		transitions int // 0: the same number
 		change      func(map[string]map[string]int)
 		want        []string
-		again       []string // what is left of it where something was done again
+		again       []string // the differences that remain if something was repeated
 	}{
 		{name: "the same"},
 		{name: "the press was faster than the token", change: func(c map[string]map[string]int) { delete(c["ingress"], send); c["await approval"][send] = 1 }},
@@ -181,7 +181,7 @@ func TestCompareCalls(t *testing.T) {
 	}
 }
 
-// Attributing leaves what was counted as it is.
+// attribute does not change its receiver.
 func TestAttributeCallsCopies(t *testing.T) {
 	const send = "AWSStepFunctions.SendTaskSuccess"
 	c := callCounts{Calls: map[string]map[string]int{"await approval": {send: 1}}}
