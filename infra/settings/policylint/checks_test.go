@@ -12,17 +12,16 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// hasNone is HasValue of settings that no file has.
+// hasNone is HasValue for settings that were not read from a file.
 func hasNone(string) bool { return false }
 
-// The checks against what they claim, worked out by asking the policy about
-// every target and person there is: on small policies at random, which have
-// every kind of overlap.
+// The checks are compared with the policy's decisions about every target and
+// person. The policies are small and random, and have every kind of overlap.
 func TestPolicyChecksAgainstDecisions(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	people := []string{"ann@example.com", "bob@example.com", "cid@example.com"}
 	const stranger = "zoe@example.com"
-	accounts := []string{"111111111111", "222222222222", "999999999999"} // the last is named nowhere
+	accounts := []string{"111111111111", "222222222222", "999999999999"} // no statement names the last one
 	sets := []string{"ReadOnly", "Admin", "Nowhere"}
 	yes, no := true, false
 	said := map[string]int{}
@@ -115,8 +114,8 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 				}
 			}
 		}
-		// What is powerful in the account that no statement names, and how it
-		// can be had: by a statement that is warned of, or by nobody alone.
+		// Powerful access in the account that no statement names: if someone can
+		// get it alone, a statement has a warning.
 		alone, warned := false, false
 		for _, set := range sets[1:] {
 			target := access.Target{Kind: access.KindAccount, AccountID: accounts[2], PermissionSet: set}
@@ -138,8 +137,8 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 	}
 }
 
-// processorTime is what this process has had, in all its threads: other programs
-// on the machine don't count.
+// processorTime returns the processor time of this process, in all its threads.
+// Other programs on the machine don't count.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var used syscall.Rusage
@@ -149,8 +148,8 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// Two thousand statements, of the kinds that are the most work for the checks,
-// are read and checked well within a second.
+// Two thousand statements, of the kinds that are most work for the checks, are
+// checked within a second.
 func TestChecksAreFast(t *testing.T) {
 	const many = 2000
 	name := func(prefix string, i int) string { return fmt.Sprintf("%s%d", prefix, i) }

@@ -1,6 +1,6 @@
 package policylint
 
-// For the tests that read whole files by package settings, which imports this one.
+// For tests that read files with package settings, which imports this package.
 const (
 	MostInFull = mostInFull
 	MostNamed  = mostNamed

@@ -17,8 +17,8 @@ const (
 	mostNamed  = policylint.MostNamed
 )
 
-// checked are the warnings about a policy, without the file's name, and without
-// that about the scheduled removal unless it is wanted.
+// checked returns the warnings about a policy, without the file's name. If text
+// turns the scheduled removal off, there is no warning about its scope.
 func checked(t *testing.T, text string) []string {
 	t.Helper()
 	_, warnings, err := settings.ParsePolicy("f", []byte(text))
@@ -32,7 +32,7 @@ func checked(t *testing.T, text string) []string {
 	return all
 }
 
-// Each check, and what each says to do about it: done, it says nothing.
+// Each check warns. After following its advice, there is no warning.
 func TestPolicyChecks(t *testing.T) {
 	const never = "schedule_expression: \"\"\n"
 	one := func(keys string) string {
@@ -53,7 +53,7 @@ func TestPolicyChecks(t *testing.T) {
 		name, file string
 		want       []string
 	}{
-		// What nobody can get.
+		// Access that nobody can get.
 		{"nobody approves", one(""), []string{"3: config[0]: nobody can get Billing in account 111111111111: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
 		{"nobody approves, and that is meant", one(", Approvers: []"), nil},
 		{"somebody approves by another statement", two(dev+"Billing", everyone+"[Billing]"+annBob), []string{"3: config[0]: says nothing that config[1] does not say; remove it, or see whether it was meant to say something else"}},
@@ -65,7 +65,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"a restriction of nothing", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Support"+annBob), []string{"3: config[0]: nobody can get anything that this is about: it restricts, and no statement lists approvers for it; list some, or write Approvers: [] if nobody is to get it"}},
 		{"a group that nobody approves", "group_config: [{Resource: " + group + "}]\n", []string{"1: group_config[0]: nobody can get group " + group + ": no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
 
-		// One approver alone.
+		// A single approver.
 		{"one approver", one(ann), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
 		{"one approver, in two spellings", one(", Approvers: [ann@example.com, ann@Example.com]"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
 		{"one approver, who must not approve their own", one(ann + ", AllowSelfApproval: false"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well"}},
@@ -113,8 +113,8 @@ func TestPolicyChecks(t *testing.T) {
 	}
 }
 
-// What the page about the checks says to do about power over the system is
-// enough, beside a statement that gives everything everywhere.
+// The page about the checks says how to limit power over the system. That is
+// enough, even beside a statement that gives everything everywhere.
 func TestInsistingOnTwo(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "policy-checks.md"))
 	if err != nil {
@@ -134,7 +134,7 @@ func TestInsistingOnTwo(t *testing.T) {
 	}
 }
 
-// What somebody copies to begin with has nothing to be warned of.
+// The example that people copy has no warnings.
 func TestExampleHasNoWarnings(t *testing.T) {
 	s, err := settings.Load(filepath.Join("..", "..", "..", "elevator.example.yaml"))
 	if err != nil || len(s.Warnings) > 0 {
@@ -142,8 +142,7 @@ func TestExampleHasNoWarnings(t *testing.T) {
 	}
 }
 
-// Of many warnings of one kind some are said in full, and the others' statements
-// named; the worst first.
+// Of many warnings of one kind, some are written in full, and one names the rest.
 func TestManyWarningsOfOneKind(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("schedule_expression: \"\"\nconfig:\n")
@@ -169,7 +168,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 	}
 }
 
-// The worst is said in full, wherever it stands.
+// The worst warning is written in full, wherever its statement is.
 func TestWorstPowerFirst(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("schedule_expression: \"\"\nconfig:\n")
