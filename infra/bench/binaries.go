@@ -11,8 +11,7 @@ import (
 	"sso-elevator/infra/compile"
 )
 
-// functionNames returns the names of the functions: the folders under functions
-// with a program.
+// functionNames returns the names of the functions: the folders under functions/cmd.
 func functionNames(root string) ([]string, error) {
 	mains, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
 	if err != nil || len(mains) == 0 {

@@ -58,7 +58,7 @@ func (s *Settings) checkEndpoint(r *reader) {
 	}
 }
 
-// FunctionName returns the deployed name of a function, ./functions/<name>.
+// FunctionName returns the deployed name of a function, ./functions/cmd/<name>.
 func (s *Settings) FunctionName(name string) string {
 	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}[name]
 	if given != "" {
