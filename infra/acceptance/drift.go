@@ -14,8 +14,8 @@ import (
 // runLimit is how long a run of the reconciliation may take.
 const runLimit = 10 * time.Minute
 
-// findDrift makes an assignment by hand, lets a run that removes nothing find it,
-// and removes it.
+// findDrift makes an assignment by hand, starts a run that removes nothing, checks
+// that the run finds the assignment, and removes it.
 func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if r.driftUser == "" {
 		return skip("no user was named who may get access by hand")
@@ -30,7 +30,7 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	} else if there || held {
 		return fmt.Errorf("%s has access to %s already: name somebody else", r.DriftUser, describe(r.target))
 	}
-	// From here on it may be there.
+	// From here on, the assignment may exist.
 	r.made = &subject
 	defer func() { err = errors.Join(err, r.unmake(ctx, s)) }()
 	if err := r.sys.Assign(ctx, subject); err != nil {
@@ -68,8 +68,8 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	return r.findingRecorded(ctx, s, began, findings[at], at)
 }
 
-// findingRecorded looks for the audit record of a finding. Only the run that is
-// the first to find something writes one.
+// findingRecorded checks the audit record of a finding. Only the first run that
+// finds something writes a record.
 func (r *run) findingRecorded(ctx context.Context, s *Step, began time.Time, f access.Finding, index int) error {
 	if f.FirstSeen.Before(began.Add(-early)) {
 		r.saw(s, "an earlier run, at %s, recorded the same finding: this one need not", f.FirstSeen.UTC().Format(time.RFC3339))
@@ -87,15 +87,15 @@ func (r *run) findingRecorded(ctx context.Context, s *Step, began time.Time, f a
 	return nil
 }
 
-// unmake removes the assignment that this run made, if it is there: also after
-// ctx has ended.
+// unmake removes the assignment that this run made, if it exists, even after ctx
+// has ended.
 func (r *run) unmake(ctx context.Context, s *Step) error {
 	if r.made == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
-	// Lists lag behind: one look that misses it means nothing.
+	// Lists lag behind: one check without the assignment proves nothing.
 	absent := 0
 	err := r.until(ctx, settleLimit, "its absence", func() (bool, error) {
 		there, err := r.sys.Assigned(ctx, *r.made)
@@ -114,8 +114,8 @@ func (r *run) unmake(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// cleanUp removes what this run made, and looks whether something is left of
-// its requests.
+// cleanUp removes what this run made, and checks that nothing is left of its
+// requests.
 func (r *run) cleanUp(ctx context.Context, s *Step) error {
 	left := []error{r.unmake(ctx, s)}
 	for _, f := range r.requests {

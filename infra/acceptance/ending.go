@@ -10,18 +10,19 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// early is how far before its end access may go: clocks differ.
+// early is how long before its end access may go, because clocks differ.
 const early = 5 * time.Second
 
-// maxGap is how long no look may succeed while access should be there.
+// maxGap is the longest time without a successful check while access should be
+// there.
 const maxGap = 30 * time.Second
 
-// grace is how much longer than promised a removal is waited for, to tell one that
-// is late from one that does not come.
+// grace is how much longer than promised to wait for a removal. It tells a late
+// removal from one that never comes.
 const grace = 10 * time.Second
 
-// awaitGone waits until the access of a request is gone, at most as long after
-// from as the system promises.
+// awaitGone waits until the access of a request is gone. It returns an error if
+// that takes longer after from than the system promises.
 func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind string, from time.Time) error {
 	limit := from.Add(removalPromise)
 	err := r.until(ctx, max(limit.Sub(r.Now()), 0)+grace, fmt.Sprintf("the removal after %s (%s)", what, from.UTC().Format(time.TimeOnly)), func() (bool, error) {
@@ -45,7 +46,7 @@ func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind st
 	return nil
 }
 
-// held says whether access was there from its beginning to its end.
+// held checks that access was there from its beginning to its end.
 func (r *run) held(s *Step, f *followed) error {
 	seen := f.watch.sight()
 	until := seen.gone
@@ -85,7 +86,8 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	return r.awaitGone(ctx, s, f, "somebody ended it", "early_end_to_gone", f.row.EndRequest.At)
 }
 
-// stop stops the execution of a request with active access, and returns when.
+// stop stops the execution of a request with active access. It returns the time of
+// the stop.
 func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error) {
 	if err := r.sys.Stop(ctx, f.row.ExecutionARN); err != nil {
 		return time.Time{}, err
@@ -102,7 +104,7 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 	return at, nil
 }
 
-// tryManagement lets somebody request access to the management account.
+// tryManagement has someone request access to the management account.
 func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	if r.ManagementSet == "" {
 		if r.inManagementAccount() {
@@ -117,8 +119,8 @@ func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	return r.endEarly(ctx, s, f)
 }
 
-// inManagementAccount reports whether the stack is known to be in the organization's
-// management account.
+// inManagementAccount reports whether the stack is known to be in the
+// organization's management account.
 func (r *run) inManagementAccount() bool {
 	for _, f := range r.requests {
 		// arn:PARTITION:states:REGION:ACCOUNT:…
@@ -129,8 +131,8 @@ func (r *run) inManagementAccount() bool {
 	return false
 }
 
-// tryCapitals lets somebody whose email has capitals request the target, and
-// somebody else deny it.
+// tryCapitals has someone whose email has capitals request the target, and someone
+// else deny it.
 func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 	if r.CapitalsUser == "" {
 		return skip("no user was named whose email has capitals")
@@ -155,8 +157,8 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 	return fmt.Errorf("the requester is taken for the user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
 }
 
-// refuse asks the person to deny a request. One that needs no approval is ended
-// instead.
+// refuse asks the person to deny a request. If the request needs no approval, it
+// asks them to end the access instead.
 func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
 	if f.row.Outcome != nil {
 		if err := r.approve(ctx, s, f); err != nil {

@@ -38,7 +38,7 @@ type live struct {
 	buckets   *s3.Client
 
 	resources []Resource
-	// Found by Functions.
+	// Set by Functions.
 	environment map[string]string
 	stored.Table
 	admin           *ssoadmin.Client
@@ -51,7 +51,7 @@ func Connect(cfg aws.Config, stack string) System {
 	return &live{
 		name: stack, aws: cfg,
 		stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg), machines: sfn.NewFromConfig(cfg),
-		// A server at an address of its own has no host name for each bucket.
+		// A server at its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
 }
@@ -79,7 +79,7 @@ func (l *live) Stack(ctx context.Context) (Stack, error) {
 	return s, nil
 }
 
-// Functions reads the functions of the stack, and from what they are told where
+// Functions reads the functions of the stack. Their environment says where
 // everything else is.
 func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 	var all []deployed.Function
@@ -224,15 +224,17 @@ func (l *live) Unassign(ctx context.Context, s access.Subject) error {
 	})
 }
 
-// settled waits until Identity Center is done with an operation.
+// settled waits until Identity Center has finished an operation.
 func settled(ctx context.Context, status *ssotypes.AccountAssignmentOperationStatus, ask func(id *string) (*ssotypes.AccountAssignmentOperationStatus, error)) error {
 	for {
 		switch {
 		case status == nil:
+			//lint:ignore ST1005 the service's name
 			return errors.New("Identity Center does not say how the operation is")
 		case status.Status == ssotypes.StatusValuesSucceeded:
 			return nil
 		case status.Status == ssotypes.StatusValuesFailed:
+			//lint:ignore ST1005 the service's name
 			return fmt.Errorf("Identity Center says: %s", aws.ToString(status.FailureReason))
 		}
 		if err := sleep(ctx, time.Second); err != nil {
@@ -272,7 +274,7 @@ func (l *live) History(ctx context.Context, execution string) (h History, err er
 	return h, nil
 }
 
-// largest is the size of the larger of an event's input and output.
+// largest returns the size of an event's input or output, whichever is larger.
 func largest(e sfntypes.HistoryEvent) int {
 	var texts []*string
 	if d := e.ExecutionStartedEventDetails; d != nil {

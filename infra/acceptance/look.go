@@ -13,7 +13,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// lookAtStack says whether CloudFormation finished what it was doing last.
+// lookAtStack checks that CloudFormation's last operation succeeded.
 func (r *run) lookAtStack(ctx context.Context, s *Step) error {
 	stack, err := r.sys.Stack(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *run) lookAtFunctions(ctx context.Context, s *Step) error {
 	return errors.Join(problems...)
 }
 
-// catalogAge is how old the catalog may be: after that an alarm says so.
+// catalogAge is how old the catalog may be. Above that, an alarm fires.
 const catalogAge = time.Hour
 
 func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {
@@ -84,8 +84,8 @@ func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// findTargets looks up what the options name, before anybody is asked to do
-// anything.
+// findTargets looks up everything that the options name, before it asks anyone to
+// do anything.
 func (r *run) findTargets(ctx context.Context, s *Step) (err error) {
 	if r.target, err = r.find(r.Target); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (r *run) findTargets(ctx context.Context, s *Step) (err error) {
 	return nil
 }
 
-// find is a place in the catalog.
+// find returns the target of a place in the catalog.
 func (r *run) find(p Place) (access.Target, error) {
 	t := access.Target{Kind: access.KindAccount}
 	for id, name := range r.catalog.Accounts {

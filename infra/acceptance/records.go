@@ -42,8 +42,7 @@ func (r *run) compareRecords(ctx context.Context, s *Step) error {
 	return errors.Join(wrong...)
 }
 
-// recordsOf reads all records of a request: of each day on which something
-// happened to it.
+// recordsOf reads all records of a request. They are under the days of its events.
 func (r *run) recordsOf(ctx context.Context, row access.Request) ([]Record, error) {
 	var all []Record
 	var looked []string
@@ -64,14 +63,14 @@ func (r *run) recordsOf(ctx context.Context, row access.Request) ([]Record, erro
 	return all, nil
 }
 
-// wrongRecords returns what is wrong with the records of a request: they must be
-// those of its events, as the row has them, without a gap.
+// wrongRecords returns everything that is wrong with the records of a request.
+// There must be one for each event in its row, without a gap.
 func wrongRecords(f *followed, prefix string, records []Record) (wrong []string) {
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	row := f.row
 	var happened []access.EventKind
 	for _, e := range row.Events {
-		if e.Kind != access.EventRevokeFailed { // a removal that took several tries
+		if e.Kind != access.EventRevokeFailed { // a removal that took several attempts
 			happened = append(happened, e.Kind)
 		}
 	}
@@ -101,10 +100,10 @@ func wrongRecords(f *followed, prefix string, records []Record) (wrong []string)
 	return wrong
 }
 
-// updates are writes that the functions make while a request goes its way: each
-// is conditional, asks for the whole row (ALL_NEW), and names only attributes
-// that the function's role permits (dynamodb:Attributes). A write that AWS
-// refuses leaves nothing in the row.
+// updates are writes that the functions make during a request. Each is conditional,
+// asks for the whole row (ALL_NEW), and names only attributes that the function's
+// role permits (dynamodb:Attributes). If AWS refuses a write, the row has nothing
+// of it.
 var updates = []struct {
 	function, proof string
 	passed          func(f *followed) bool
@@ -120,7 +119,7 @@ var updates = []struct {
 	{"reconcile", "tombstone, of the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
 }
 
-// conditionalUpdates says of each function which write of its own it sees.
+// conditionalUpdates checks that each function's own write arrived.
 func (r *run) conditionalUpdates(ctx context.Context, s *Step) error {
 	all, err := r.ours(ctx)
 	if err != nil {
@@ -138,8 +137,8 @@ func (r *run) conditionalUpdates(ctx context.Context, s *Step) error {
 	return errors.Join(missing...)
 }
 
-// nestedUpdates looks at what notify writes under posts.<purpose>: an entry
-// before it sends a message, and the message's time after it.
+// nestedUpdates checks what notify writes under posts.<purpose>: an entry before it
+// sends a message, and the message's time after it.
 func (r *run) nestedUpdates(ctx context.Context, s *Step) error {
 	all, err := r.ours(ctx)
 	if err != nil {
@@ -161,16 +160,16 @@ func (r *run) nestedUpdates(ctx context.Context, s *Step) error {
 	return nil
 }
 
-// What AWS allows: bytes of a state's input or output, events of an execution,
-// bytes of an item of DynamoDB.
+// AWS's limits: bytes of a state's input or output, events of an execution, and
+// bytes of a DynamoDB item.
 const (
 	maxPayload = 256 << 10
 	maxEvents  = 25_000
 	maxItem    = 400 << 10
 )
 
-// measure says how long what took, and how large executions and rows are. More
-// than half of what AWS allows is too much.
+// measure reports the times, and the sizes of executions and rows. Anything above
+// half of AWS's limit is an error.
 func (r *run) measure(ctx context.Context, s *Step) error {
 	all, err := r.ours(ctx)
 	if err != nil {

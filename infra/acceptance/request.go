@@ -16,10 +16,10 @@ import (
 
 // followed is one request of this run.
 type followed struct {
-	row access.Request // as it was read last
+	row access.Request // as last read
 	// active is the row as it was while the access was there.
 	active access.Request
-	events []access.EventKind // that it should have recorded so far
+	events []access.EventKind // that the request should have recorded so far
 	watch  *watch
 }
 
@@ -35,7 +35,7 @@ func (r *run) refresh(ctx context.Context, f *followed) (err error) {
 	return err
 }
 
-// request asks the person to request a target, and follows the request until its
+// request asks the person to request a target. It follows the request until its
 // message is in the channel.
 func (r *run) request(ctx context.Context, s *Step, target access.Target, email string) (*followed, error) {
 	w := Wish{Target: target, Duration: r.Duration, Email: email, Mark: fmt.Sprintf("%s-%d", r.mark, len(r.requests)+1)}
@@ -64,14 +64,15 @@ func (r *run) request(ctx context.Context, s *Step, target access.Target, email 
 	if err != nil {
 		return f, err
 	}
-	// Slack's clock is another one than AWS's.
+	// Slack's clock is not AWS's.
 	took := max(posted.Sub(f.row.CreatedAt), 0)
 	r.took("request_to_posted", took)
 	r.saw(s, "%s: in the channel after %s", f, round(took))
 	return f, nil
 }
 
-// appeared looks for the request that a person made of a wish.
+// appeared reports whether the request that a person made for a wish is in the
+// table.
 func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool, error) {
 	open, err := r.sys.Open(ctx)
 	if err != nil {
@@ -83,7 +84,7 @@ func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool,
 		}
 		row, err := r.sys.Request(ctx, id)
 		if access.CodeOf(err) == access.CodeNotFound {
-			continue // the index is behind
+			continue // the index lags behind
 		}
 		if err != nil {
 			return false, err
@@ -104,10 +105,11 @@ func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool,
 	return false, nil
 }
 
-// approve asks for the approval, unless the policy needs none, and follows the
+// approve asks for the approval, unless the policy needs none. It follows the
 // request until its access is there.
 func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
-	// What is seen from here on is this request's, not that of one before.
+	// From here on, what a watch sees belongs to this request and not to an earlier
+	// one.
 	for _, before := range r.requests {
 		if before.watch != nil && before.row.Subject().Key() == f.row.Subject().Key() {
 			before.watch.end()
@@ -171,7 +173,7 @@ func decider(row access.Request) string {
 	return "the policy"
 }
 
-// obtain is request and approve.
+// obtain calls request and approve.
 func (r *run) obtain(ctx context.Context, s *Step, target access.Target) (*followed, error) {
 	f, err := r.request(ctx, s, target, "")
 	if err != nil {

@@ -2,7 +2,7 @@ package acceptance
 
 import "time"
 
-// State is how a step ended.
+// State is the result of a step.
 type State string
 
 const (
@@ -11,26 +11,26 @@ const (
 	Skipped State = "skipped"
 )
 
-// Step is one thing that the acceptance looked at.
+// Step is one thing that the acceptance checked.
 type Step struct {
 	Name    string   `json:"name"`
 	State   State    `json:"state"`
-	Saw     []string `json:"saw"`             // what was seen; of a step that is not ok, the last line says why
-	Seconds float64  `json:"seconds"`         // that the step took
-	Bytes   int64    `json:"bytes,omitempty"` // the size of what it is about, where that has one
+	Saw     []string `json:"saw"`             // if the step is not ok, the last line says why
+	Seconds float64  `json:"seconds"`         // how long the step took
+	Bytes   int64    `json:"bytes,omitempty"` // the size of what the step checked, if it has one
 }
 
-// Result is what the acceptance saw.
+// Result is everything that the acceptance saw.
 type Result struct {
 	Stack   string    `json:"stack"`
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Steps   []Step    `json:"steps"`
-	// Times are in seconds: of each kind the longest one that was seen.
+	// Times are in seconds. Of each kind, it has the longest.
 	Times map[string]float64 `json:"times"`
 }
 
-// Passed reports whether everything was seen that was looked for.
+// Passed reports whether no step failed, and at least one was not skipped.
 func (r Result) Passed() bool {
 	failed, skipped := r.Count(Failed), r.Count(Skipped)
 	return failed == 0 && skipped < len(r.Steps)

@@ -1,9 +1,9 @@
-// Package acceptance checks a deployed system from outside, as a person with AWS
-// credentials and another one at Slack can see it. It says what it saw.
+// Package acceptance checks a deployed system from outside, with a person's AWS
+// credentials and a person at Slack. It reports everything that it sees.
 //
-// It needs no right that the functions have, changes nothing that it did not
-// make, and removes what it made. Access that people request on its behalf is
-// granted and removed by the system itself.
+// It needs none of the functions' permissions. It changes nothing that it did not
+// make, and removes what it made. The system itself grants and removes the access
+// that people request during the run.
 package acceptance
 
 import (
@@ -42,21 +42,21 @@ const (
 	StepCleanup     = "cleanup"
 )
 
-// removalPromise is how long after its end, or after its execution is gone,
-// access may still be there.
+// removalPromise is how long access may remain after its end, or after its
+// execution is gone.
 const removalPromise = 150 * time.Second
 
-// settleLimit bounds what the system does by itself within seconds and promises
+// settleLimit is for everything that the system does within seconds, but promises
 // no time for.
 const settleLimit = 2 * time.Minute
 
-// run is one acceptance.
+// run is one acceptance run.
 type run struct {
 	Options
 	sys    System
 	person Person
 	say    func(line string)
-	mark   string // in the reason of each request, and in the name of the run of the reconciliation
+	mark   string // in the reason of each request, and the name of the run of the reconciliation
 
 	result  Result
 	watches sync.WaitGroup
@@ -67,12 +67,12 @@ type run struct {
 	target, other, manage access.Target
 	driftUser             string // id
 	requests              []*followed
-	seen                  map[string]bool // requests that are none of ours
+	seen                  map[string]bool // requests of others
 	made                  *access.Subject // the assignment that this run made, until it is removed
 }
 
-// Run goes through all steps and says each line of what it sees. Its error is
-// about the options; then it has done nothing.
+// Run runs all steps, and calls say with each line of what it sees. An error means
+// that the options are wrong, and that it has done nothing.
 func Run(ctx context.Context, o Options, stack string, sys System, p Person, say func(line string)) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
@@ -91,10 +91,10 @@ func Run(ctx context.Context, o Options, stack string, sys System, p Person, say
 	return r.result, nil
 }
 
-// steps goes through the steps. While the stopped execution waits for the sweep
-// the others go on.
+// steps runs the steps. The other steps continue while the stopped execution waits
+// for the sweep.
 func (r *run) steps(ctx context.Context) {
-	// Whatever happens: what this run made is removed.
+	// Whatever happens, remove what this run made.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 		defer cancel()
@@ -143,12 +143,12 @@ func (r *run) steps(ctx context.Context) {
 	r.step(ctx, StepSizes, r.measure, StepRequested)
 }
 
-// skip is the error of a step that is left out, and why.
+// skip is the error of a skipped step. It says why the step was skipped.
 type skip string
 
 func (s skip) Error() string { return string(s) }
 
-// step makes one step, if the steps that it needs are ok.
+// step runs one step, if the steps that it needs are ok.
 func (r *run) step(ctx context.Context, name string, do func(context.Context, *Step) error, needs ...string) {
 	s := &Step{Name: name, State: OK, Saw: []string{}}
 	began := r.Now()
@@ -177,18 +177,18 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 	r.result.Steps = append(r.result.Steps, *s)
 }
 
-// saw notes and says one line of what was seen.
+// saw records and reports one line of what was seen.
 func (r *run) saw(s *Step, format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	s.Saw = append(s.Saw, line)
 	r.say(fmt.Sprintf("%s  %s: %s", r.Now().UTC().Format(time.TimeOnly), s.Name, line))
 }
 
-// oneLine is an error, or several joined ones, on one line.
+// oneLine returns an error's text on one line, also if several errors were joined.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// until calls f until it is done, and returns its error, or one that says that
-// what did not come about in time.
+// until calls f until it returns true or an error. After limit, it returns an error
+// that names what.
 func (r *run) until(ctx context.Context, limit time.Duration, what string, f func() (done bool, err error)) error {
 	deadline := r.Now().Add(limit)
 	for {
@@ -208,7 +208,7 @@ func (r *run) until(ctx context.Context, limit time.Duration, what string, f fun
 	}
 }
 
-// round is d as people read it.
+// round rounds d for people.
 func round(d time.Duration) time.Duration {
 	if d < 10*time.Second {
 		return d.Round(100 * time.Millisecond)
@@ -216,7 +216,7 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// took notes how long something took: of each kind the longest.
+// took records how long something took. Of each kind, it keeps the longest.
 func (r *run) took(kind string, d time.Duration) {
 	if before, ok := r.result.Times[kind]; !ok || d.Seconds() > before {
 		r.result.Times[kind] = d.Seconds()
@@ -232,7 +232,7 @@ var kinds = []struct{ kind, text string }{
 	{"stop_to_gone", "from the stop of the execution to the assignment gone"},
 }
 
-// ours are the requests of this run, with what their rows say now.
+// ours returns the requests of this run, with their rows read again.
 func (r *run) ours(ctx context.Context) ([]*followed, error) {
 	if len(r.requests) == 0 {
 		return nil, errors.New("there was no request")

@@ -12,8 +12,8 @@ import (
 
 // System is the deployed system. Connect returns the one on AWS.
 type System interface {
-	// Stack reads what CloudFormation says. What it finds is what the other
-	// methods are about.
+	// Stack reads the stack from CloudFormation. The other methods use the
+	// resources that it finds.
 	Stack(context.Context) (Stack, error)
 	Functions(context.Context) ([]deployed.Function, error)
 	Table
@@ -31,12 +31,12 @@ type Table interface {
 
 // Directory is Identity Center.
 type Directory interface {
-	// User returns the id of the user with that very email.
+	// User returns the id of the user with exactly this email.
 	User(ctx context.Context, email string) (id string, err error)
 	// Emails returns a user's emails as Identity Center has them.
 	Emails(ctx context.Context, id string) ([]string, error)
 	Assigned(context.Context, access.Subject) (bool, error)
-	// Assign and Unassign return when Identity Center is done.
+	// Assign and Unassign return when Identity Center has finished.
 	Assign(context.Context, access.Subject) error
 	Unassign(context.Context, access.Subject) error
 }
@@ -55,26 +55,26 @@ type Machines interface {
 type Storage interface {
 	Catalog(context.Context) (stored.Catalog, error)
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
-	// AuditPrefix is where the audit records are in their bucket.
+	// AuditPrefix is the prefix of the audit records in their bucket.
 	AuditPrefix() string
-	// Records reads all audit records whose keys begin with prefix, by key.
+	// Records reads all audit records whose keys begin with prefix, ordered by key.
 	Records(ctx context.Context, prefix string) ([]Record, error)
 }
 
-// Stack is what CloudFormation says of the stack.
+// Stack is CloudFormation's description of the stack.
 type Stack struct {
 	Status    string
-	Changed   time.Time // created, or updated last
+	Changed   time.Time // last created or updated
 	Resources []Resource
 }
 
 // Resource is one resource of the stack.
 type Resource struct{ LogicalID, Type, PhysicalID, Status string }
 
-// Status is how an execution is.
+// Status is the status of an execution.
 type Status struct{ State, Error, Cause string }
 
-// Of an execution, as Step Functions writes them.
+// The states of an execution, as Step Functions writes them.
 const (
 	running   = "RUNNING"
 	succeeded = "SUCCEEDED"

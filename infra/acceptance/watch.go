@@ -8,19 +8,19 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// watch looks for an assignment in Identity Center until its context ends.
+// watch checks for an assignment in Identity Center until its context ends.
 type watch struct {
 	end context.CancelFunc
 
 	mu     sync.Mutex
-	looks  int           // that saw it
+	looks  int           // that saw the assignment
 	gap    time.Duration // the longest time between two of them
 	seen   time.Time     // first there
 	last   time.Time     // last there
-	gone   time.Time     // first absent of two looks in a row, after it was there
-	missed time.Time     // absent in the last look, once
+	gone   time.Time     // first of two checks in a row without it, after it was there
+	missed time.Time     // last check, if it was the first without it
 	back   time.Time     // there again after it was gone
-	err    error         // of the last look
+	err    error         // of the last check
 }
 
 // sight is what a watch has seen so far.
@@ -31,7 +31,7 @@ type sight struct {
 	err                    error
 }
 
-// watch begins to look for an assignment, until the watch or the run ends.
+// watch starts to check for an assignment, until the watch or the run ends.
 func (r *run) watch(s access.Subject) *watch {
 	ctx, end := context.WithCancel(r.lifetime)
 	w := &watch{end: end}
@@ -47,8 +47,8 @@ func (r *run) watch(s access.Subject) *watch {
 	return w
 }
 
-// look enters one look. Lists of Identity Center lag behind: one look that
-// misses the assignment means nothing.
+// look records one check. Identity Center's lists lag behind: one check without the
+// assignment proves nothing.
 func (w *watch) look(at time.Time, there bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,7 +81,7 @@ func (w *watch) sight() sight {
 	return sight{w.looks, w.gap, w.seen, w.last, w.gone, w.back, w.err}
 }
 
-// sleep waits for d, or returns ctx's error if that ends first.
+// sleep waits for d, or returns ctx's error if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,11 +1,11 @@
-// Package auditpolicy has the statements of a bucket's policy that protect the
-// audit records in it. The stack gives them to the bucket that it makes; for a
-// bucket that was there before, the doctor prints them.
+// Package auditpolicy has the statements of a bucket's policy that protect its
+// audit records. The stack puts them into the policy of a bucket that it creates.
+// For a bucket that existed before, the doctor prints them.
 package auditpolicy
 
 import "strings"
 
-// Statement denies something to everybody, on a condition.
+// Statement denies something to everybody, under a condition.
 type Statement struct {
 	Sid       string
 	Effect    string
@@ -15,15 +15,15 @@ type Statement struct {
 	Condition map[string]map[string]string `json:",omitempty"`
 }
 
-// Statements protect the records under prefix and the policies in the bucket,
-// both given by ARN: only writer, a role's ARN, may write there, and only objects
-// that do not exist yet; nobody may delete or replace one, or shorten how long it
-// is kept.
+// Statements returns the statements for a bucket, given by its ARN. They protect
+// the records under prefix, and the policies. Only writer, a role's ARN, may write
+// there, and only objects that don't exist yet. Nobody may delete or replace an
+// object, or shorten its retention.
 //
-// The second statement denies uploads in parts and copies as well, which send no
-// If-None-Match when they begin; writer makes neither. Legal holds are left to
-// whoever may set them: they delete nothing. S3 Lifecycle is not bound by a
-// bucket's policy.
+// The second statement also denies multipart uploads and copies, because they send
+// no If-None-Match when they begin. writer makes neither. Legal holds are not
+// denied, because they delete nothing. A bucket's policy does not bind S3
+// Lifecycle.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
 func Statements(bucket, prefix, writer string) []Statement {
@@ -38,7 +38,7 @@ func Statements(bucket, prefix, writer string) []Statement {
 	}
 }
 
-// Objects are the ARNs of what is protected: records and policies.
+// Objects returns the ARNs of the protected objects: records and policies.
 func Objects(bucket, prefix string) []string {
 	records := "*"
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {

@@ -11,7 +11,7 @@ import (
 	"sso-elevator/infra/build"
 )
 
-// functionNames are the functions: the folders under functions/cmd.
+// functionNames returns the names of the functions: the folders under functions/cmd.
 func functionNames(root string) ([]string, error) {
 	mains, err := filepath.Glob(filepath.Join(root, "functions", "cmd", "*", "main.go"))
 	if err != nil || len(mains) == 0 {
@@ -28,14 +28,14 @@ func functionNames(root string) ([]string, error) {
 // binaries are the functions, compiled as they are deployed.
 type binaries struct {
 	names []string
-	dir   string // of those for this machine
+	dir   string // of the binaries for this machine
 	arm64 map[string]int64
 }
 
 func (b *binaries) path(name string) string { return filepath.Join(b.dir, name) }
 
-// compileFunctions compiles every function for this machine, and for arm64,
-// which is what the settings deploy by default.
+// compileFunctions compiles every function for this machine, and for arm64, the
+// settings' default.
 func compileFunctions(root, dir string) (*binaries, error) {
 	names, err := functionNames(root)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// affecting is how many statements affect the request at most, but where all do.
+// affecting is how many statements affect the request, except where all do.
 const affecting = 10
 
-// decisionRuns of each benchmark are made; the median counts.
+// decisionRuns is how often each benchmark runs. The median counts.
 const decisionRuns = 3
 
-// measureDecision measures what the policy says of a request.
+// measureDecision measures the policy's decision about a request.
 func measureDecision() []line {
 	target := access.Target{Kind: access.KindAccount, AccountID: smallAccount, PermissionSet: "Developer"}
 	var few, all, once []line
@@ -23,22 +23,22 @@ func measureDecision() []line {
 		statements int
 		most       time.Duration
 	}{{10, time.Microsecond}, {1_000, 2 * time.Microsecond}, {10_000, 5 * time.Microsecond}} {
-		policy := policyOf(size.statements, affecting)
+		policy := makePolicy(size.statements, affecting)
 		index := access.NewIndex(&policy)
 		took, allocs := benchmark(func() { index.Decide("requester@example.com", target) })
-		l := within(fmt.Sprintf("policy decision, %d statements, %d affect", size.statements, affecting), took, size.most)
+		l := durationLine(fmt.Sprintf("policy decision, %d statements, %d affect", size.statements, affecting), took, size.most)
 		l.figure += fmt.Sprintf(", %d allocations", allocs)
 		few, allocations = append(few, l), append(allocations, allocs)
 
 		scanned, _ := benchmark(func() { policy.Decide("requester@example.com", target) })
-		once = append(once, line{measure: fmt.Sprintf("the same without an index, %d statements", size.statements), figure: span(scanned)})
+		once = append(once, line{measure: fmt.Sprintf("the same without an index, %d statements", size.statements), figure: formatDuration(scanned)})
 		made, _ := benchmark(func() { access.NewIndex(&policy) })
-		once = append(once, line{measure: fmt.Sprintf("making the index, %d statements", size.statements), figure: span(made)})
+		once = append(once, line{measure: fmt.Sprintf("making the index, %d statements", size.statements), figure: formatDuration(made)})
 
-		every := policyOf(size.statements, size.statements)
+		every := makePolicy(size.statements, size.statements)
 		everyIndex := access.NewIndex(&every)
 		took, allocs = benchmark(func() { everyIndex.Decide("requester@example.com", target) })
-		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all affect", size.statements), figure: fmt.Sprintf("%s, %d allocations", span(took), allocs)})
+		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all affect", size.statements), figure: fmt.Sprintf("%s, %d allocations", formatDuration(took), allocs)})
 	}
 	grows := allocations[len(allocations)-1] > allocations[0]
 	few = append(few, line{"policy decision: allocations with 10 and with 10000 statements", "the same",
@@ -47,9 +47,9 @@ func measureDecision() []line {
 	return append(lines, once...)
 }
 
-// policyOf has so many statements, of which some affect a request for
-// smallAccount, spread evenly; two people may approve by each.
-func policyOf(statements, affect int) access.Policy {
+// makePolicy returns a policy with that many statements. affect of them, spread
+// evenly, affect a request for smallAccount. Each has two approvers.
+func makePolicy(statements, affect int) access.Policy {
 	var p access.Policy
 	for i := range statements {
 		s := access.Statement{
@@ -64,7 +64,7 @@ func policyOf(statements, affect int) access.Policy {
 	return p
 }
 
-// benchmark is the time and the allocations of one call of f.
+// benchmark returns the time and the allocations of one call of f.
 func benchmark(f func()) (took time.Duration, allocations int64) {
 	var times []time.Duration
 	for range decisionRuns {

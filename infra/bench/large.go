@@ -9,14 +9,14 @@ import (
 	"sso-elevator/slack"
 )
 
-// What is to be reached with everything in its largest size.
+// The targets with everything at its largest size.
 const (
 	largeColdTarget = 150 * time.Millisecond
 	largeWarmTarget = 15 * time.Millisecond
 )
 
-// largeRequests are the form's first opening, and what somebody types into its
-// selects, key by key.
+// largeRequests returns the request that opens the form, and one for each key typed
+// into its selects.
 func largeRequests() []slackRequest {
 	requests := []slackRequest{slackRequests()[0]}
 	requests[0].kind = "form opened"
@@ -24,7 +24,7 @@ func largeRequests() []slackRequest {
 		chosen := access.Target{Kind: access.KindAccount, AccountID: largeAccount(4321)}
 		requests = append(requests, slackRequest{
 			kind: fmt.Sprintf("%s select, typed %q", what, typed), want: want,
-			body: func(*stub) string { return suggestion(action, typed, chosen) },
+			body: func(*stub) string { return suggestionBody(action, typed, chosen) },
 		})
 	}
 	const word = "workload-04321"
@@ -40,8 +40,8 @@ func largeRequests() []slackRequest {
 	return requests
 }
 
-// measureLarge measures every request by a process that has answered none, from
-// its start, and by one that has.
+// measureLarge measures every request twice: from the start of a new process, and
+// in a process that has answered before.
 func measureLarge(b *binaries) ([]line, error) {
 	rows := requestRows(time.Now().UTC())
 	s, err := newStub(largeWorld(), rows, leaseRows(rows))
@@ -59,20 +59,20 @@ func measureLarge(b *binaries) ([]line, error) {
 	for _, request := range largeRequests() {
 		var times []time.Duration
 		for range coldStarts {
-			took, answer, err := coldStart(b.path("ingress"), s, signed(request.body(s)))
+			took, answer, err := measureColdStart(b.path("ingress"), s, signEvent(request.body(s)))
 			if err == nil {
-				err = answered(answer.body, request.want)
+				err = checkAnswer(answer.body, request.want)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", request.kind, err)
 			}
 			times = append(times, took.answer)
 		}
-		colds = append(colds, within(size+", cold: "+request.kind, median(times), largeColdTarget))
-		if times, err = warm.slack(s, request, warmUps/4, warmRequests/4); err != nil {
+		colds = append(colds, durationLine(size+", cold: "+request.kind, median(times), largeColdTarget))
+		if times, err = warm.repeat(s, request, warmUps/4, warmRequests/4); err != nil {
 			return nil, fmt.Errorf("%s: %w", request.kind, err)
 		}
-		warms = append(warms, within(size+", warm: "+request.kind, median(times), largeWarmTarget))
+		warms = append(warms, durationLine(size+", warm: "+request.kind, median(times), largeWarmTarget))
 	}
-	return append(colds, warms...), errors.Join(warm.complaint(), s.complaint())
+	return append(colds, warms...), errors.Join(warm.checkComplaints(), s.checkComplaints())
 }

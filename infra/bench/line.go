@@ -9,7 +9,7 @@ import (
 // line is one measure in the table.
 type line struct {
 	measure string
-	toReach string // as the target is written; "" where there is none
+	toReach string // the target as text; "" if there is none
 	figure  string
 	reached verdict
 }
@@ -19,7 +19,7 @@ type verdict string
 const (
 	reached    verdict = "yes"
 	notReached verdict = "NO"
-	stated     verdict = "" // nothing is to be reached: the figure is stated
+	stated     verdict = "" // there is no target
 )
 
 func judge(ok bool) verdict {
@@ -29,13 +29,13 @@ func judge(ok bool) verdict {
 	return notReached
 }
 
-// within is a line whose figure has to be at most so long.
-func within(measure string, figure, most time.Duration) line {
-	return line{measure, span(most), span(figure), judge(figure <= most)}
+// durationLine returns a line with a target in time.
+func durationLine(measure string, figure, most time.Duration) line {
+	return line{measure, formatDuration(most), formatDuration(figure), judge(figure <= most)}
 }
 
-// span is a duration with three digits at most.
-func span(d time.Duration) string {
+// formatDuration formats a duration with at most three digits.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 10*time.Microsecond:
 		return fmt.Sprintf("%.2f µs", float64(d)/1e3)
@@ -48,7 +48,7 @@ func span(d time.Duration) string {
 	}
 }
 
-// percentile is the p-th percentile by the nearest rank; p50 is the median.
+// percentile returns the p-th percentile by the nearest rank. p50 is the median.
 func percentile(times []time.Duration, p int) time.Duration {
 	sorted := slices.Sorted(slices.Values(times))
 	rank := (len(sorted)*p + 99) / 100

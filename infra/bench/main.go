@@ -1,10 +1,10 @@
-// Command bench measures what the system costs and prints it as one table, each
-// line with what is to be reached. It needs no AWS and no network: stubs that
-// answer at once stand in for AWS and Slack, and for the way from a press of a
-// button to access the local stack does.
+// Command bench measures what the system costs, and prints one table of measures
+// and their targets. It needs no AWS and no network. Stubs that answer immediately
+// stand in for AWS and Slack. For the time from the press of a button to the
+// access, the local stack does.
 //
-// Nothing fails by being slow: the exit code is 1 only where something could
-// not be measured. docs/performance.md explains every line.
+// A slow result is not a failure: the exit code is 1 only if something could not be
+// measured. docs/performance.md explains every line.
 package main
 
 import (
@@ -25,8 +25,7 @@ import (
 // bench is what the measurements share.
 type bench struct {
 	root   string // of the Go module
-	dir    string // for what is made on the way
-	log    io.Writer
+	dir    string // for temporary files
 	built  *binaries
 	stderr io.Writer
 }
@@ -41,13 +40,13 @@ func (b *bench) functions() (*binaries, error) {
 	return b.built, err
 }
 
-// measurement gives some lines of the table.
+// measurement returns some lines of the table.
 type measurement struct {
 	name  string // for -only
 	lines func(context.Context, *bench) ([]line, error)
 }
 
-// measurements are all there are, in the order in which they are printed.
+// measurements are all measurements, in the order of the table.
 var measurements = []measurement{
 	{"functions", withFunctions(measureFunctions)},
 	{"ingress", withFunctions(measureIngress)},
@@ -93,7 +92,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{root: root, dir: dir, stderr: stderr}
-	before := machine(time.Now())
+	before := describeMachine(time.Now())
 	var lines []line
 	code := 0
 	for _, m := range chosen {
@@ -112,7 +111,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// choose gives the measurements with those names; all for none.
+// choose returns the measurements with those names, or all if names is "".
 func choose(names string) ([]measurement, error) {
 	if names == "" {
 		return measurements, nil
@@ -140,15 +139,16 @@ func print(w io.Writer, lines []line) {
 	t.Flush()
 }
 
-// machine says where and when was measured, and how busy the machine was before:
-// with a load of one and more, figures are those of a busy machine.
-func machine(now time.Time) string {
-	said := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load, _, _ := strings.Cut(string(text), " ")
-		said += ", load before " + load
+// describeMachine describes the machine, the time, and the load before the
+// measurements. With a load of one or more, the figures are those of a busy
+// machine.
+func describeMachine(now time.Time) string {
+	text := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if average, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load, _, _ := strings.Cut(string(average), " ")
+		text += ", load before " + load
 	}
-	return said
+	return text
 }
 
 func processor() string {
@@ -161,7 +161,7 @@ func processor() string {
 	return "processor"
 }
 
-// moduleRoot is the directory of go.mod, at or above the working directory.
+// moduleRoot returns the directory of go.mod, at or above the working directory.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

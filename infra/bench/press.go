@@ -27,16 +27,16 @@ import (
 
 const (
 	pressTarget = 150 * time.Millisecond
-	// startTimeout is for compiling and synthesizing on a cold cache.
+	// startTimeout allows for compiling and synthesizing on a cold cache.
 	startTimeout = 5 * time.Minute
 	pressTimeout = 30 * time.Second
-	// uncountedPresses start the functions and fill what they keep.
+	// uncountedPresses start the functions and fill their caches.
 	uncountedPresses = 2
 )
 
-// measurePress measures the way from the press of Approve to the assignment in
-// Identity Center, on the local stack with the example organization: the
-// functions as they are deployed, and moto in the place of AWS.
+// measurePress measures the time from the press of Approve to the assignment in
+// Identity Center. It uses the local stack with the example organization: the
+// functions as they are deployed, and moto in place of AWS.
 func measurePress(ctx context.Context, b *bench) ([]line, error) {
 	s, err := startStack(ctx, b)
 	if err != nil {
@@ -54,21 +54,22 @@ func measurePress(ctx context.Context, b *bench) ([]line, error) {
 		}
 	}
 	const what = "press of Approve ► assignment exists"
-	total := within(what, median(totals), pressTarget)
-	total.figure += fmt.Sprintf(" (p90 %s, of %d)", span(percentile(totals, 90)), len(totals))
+	total := durationLine(what, median(totals), pressTarget)
+	total.figure += fmt.Sprintf(" (p90 %s, of %d)", formatDuration(percentile(totals, 90)), len(totals))
 	return []line{
 		total,
-		{measure: what + ": of it calls that moto answers", figure: span(median(motos))},
-		{measure: what + ": of it between the token's return and Grant's first call", figure: span(median(engines))},
+		{measure: what + ": of it calls that moto answers", figure: formatDuration(median(motos))},
+		{measure: what + ": of it between the token's return and Grant's first call", figure: formatDuration(median(engines))},
 	}, nil
 }
 
-// wish is what somebody of the example organization asks for and Bob approves.
+// wish is a request by someone in the example organization, which Bob approves.
 type wish struct{ person, account, permissionSet string }
 
 const pressingApprover = "U0BOB0002"
 
-// wishes are different ones: access that is there already is not made again.
+// wishes returns requests for different access: existing access is not created
+// again.
 func wishes() []wish {
 	var all []wish
 	for _, person := range []string{"U0ALICE01", "U0DAVE004", "U0GRACE07", "U0ERIN005"} {
@@ -79,7 +80,7 @@ func wishes() []wish {
 	return all
 }
 
-// pressStack is a local stack whose moto is seen through a proxy.
+// pressStack is a local stack with a proxy before its moto.
 type pressStack struct {
 	process *process.Process
 	moto    *moto.Server
@@ -88,7 +89,7 @@ type pressStack struct {
 	page    string
 }
 
-// callLog is what moto was asked, in the order of the answers.
+// callLog has the calls of moto, in the order of their answers.
 type callLog struct {
 	mu  sync.Mutex
 	all []call
@@ -106,14 +107,14 @@ func (l *callLog) add(c call) {
 	l.mu.Unlock()
 }
 
-// since are the calls that began at a time or later.
-func (l *callLog) since(t time.Time) []call {
+// callsSince returns the calls that began at t or later.
+func (l *callLog) callsSince(t time.Time) []call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(l.all), func(c call) bool { return c.from.Before(t) })
 }
 
-// observe is moto, with every call noted.
+// observe returns a proxy for moto that logs every call.
 func (l *callLog) observe(motoURL string) http.Handler {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -221,20 +222,20 @@ func (s *pressStack) stop() {
 	}
 }
 
-// awaitCatalog waits until the schedule has listed what there is to ask for.
+// awaitCatalog waits until the schedule has filled the catalog.
 func (s *pressStack) awaitCatalog() error {
-	return eventually("the catalog", func() (bool, error) {
-		_, err := s.form(wishes()[0])
+	return poll("the catalog", func() (bool, error) {
+		_, err := s.fillForm(wishes()[0])
 		return err == nil, nil
 	})
 }
 
-// share is where the time of one press went.
+// share is how the time of one press was spent.
 type share struct{ total, moto, engine time.Duration }
 
-// approve asks, waits for the buttons, and measures Bob's press.
+// approve makes a request, waits for its buttons, and measures Bob's press.
 func (s *pressStack) approve(w wish) (share, error) {
-	view, err := s.form(w)
+	view, err := s.fillForm(w)
 	if err != nil {
 		return share{}, err
 	}
@@ -243,21 +244,21 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}
 	id := access.RequestID("T0EXAMPLE1", view)
 	var ts, channel string
-	if err := eventually("the message", func() (bool, error) {
-		ts, channel, err = s.message(id)
+	if err := poll("the message", func() (bool, error) {
+		ts, channel, err = s.findMessage(id)
 		return ts != "", err
 	}); err != nil {
 		return share{}, err
 	}
-	// The machine has come to its wait when nothing is asked of moto any more.
-	if err := s.quiet(); err != nil {
+	// When moto gets no more calls, the state machine waits for the decision.
+	if err := s.awaitIdle(); err != nil {
 		return share{}, err
 	}
 	pressed := time.Now()
 	go s.post("/sim/press", object{"person": pressingApprover, "channel": channel, "ts": ts, "action_id": "approve"}, nil)
 	var there time.Time
-	if err := eventually("the assignment", func() (bool, error) {
-		for _, c := range s.calls.since(pressed) {
+	if err := poll("the assignment", func() (bool, error) {
+		for _, c := range s.calls.callsSince(pressed) {
 			if c.operation == "CreateAccountAssignment" && c.ok {
 				there = c.to
 			}
@@ -266,13 +267,13 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}); err != nil {
 		return share{}, err
 	}
-	shares := shareOf(s.calls.since(pressed), pressed, there)
-	return shares, s.quiet() // the next one is not to be held up by the rest of this one
+	shares := computeShare(s.calls.callsSince(pressed), pressed, there)
+	return shares, s.awaitIdle() // so that the rest of this request does not delay the next one
 }
 
-// shareOf adds up the calls between a press and the assignment. Calls side by
-// side count once.
-func shareOf(calls []call, pressed, there time.Time) share {
+// computeShare adds up the calls between a press and the assignment. Parallel calls
+// count once.
+func computeShare(calls []call, pressed, there time.Time) share {
 	taken := share{total: there.Sub(pressed)}
 	slices.SortFunc(calls, func(a, b call) int { return a.from.Compare(b.from) })
 	until, resumed := pressed, time.Time{}
@@ -301,16 +302,16 @@ func shareOf(calls []call, pressed, there time.Time) share {
 	return taken
 }
 
-// quiet waits until moto was asked nothing for a while.
-func (s *pressStack) quiet() error {
+// awaitIdle waits until moto has had no calls for a while.
+func (s *pressStack) awaitIdle() error {
 	const pause = 700 * time.Millisecond
-	return eventually("moto to be idle", func() (bool, error) {
-		return len(s.calls.since(time.Now().Add(-pause))) == 0, nil
+	return poll("moto to be idle", func() (bool, error) {
+		return len(s.calls.callsSince(time.Now().Add(-pause))) == 0, nil
 	})
 }
 
-// form opens the form, fills in what is wished for, and returns the view's id.
-func (s *pressStack) form(w wish) (string, error) {
+// fillForm opens the form, fills it in, and returns the view's id.
+func (s *pressStack) fillForm(w wish) (string, error) {
 	if err := s.post("/sim/shortcut", object{"person": w.person, "callback_id": "request_for_access"}, nil); err != nil {
 		return "", err
 	}
@@ -348,8 +349,8 @@ func (s *pressStack) form(w wish) (string, error) {
 	return view, nil
 }
 
-// message finds the channel's message about a request, once it has its button.
-func (s *pressStack) message(id string) (ts, channel string, err error) {
+// findMessage finds the channel's message about a request, once it has its button.
+func (s *pressStack) findMessage(id string) (ts, channel string, err error) {
 	response, err := http.Get(s.page + "/sim/messages?metadata=1&person=")
 	if err != nil {
 		return "", "", err
@@ -377,7 +378,7 @@ func (s *pressStack) message(id string) (ts, channel string, err error) {
 	return "", "", nil
 }
 
-// post drives the simulator. What the app does not take is an error.
+// post calls the simulator. If the app rejects the input, it returns an error.
 func (s *pressStack) post(path string, body object, into *simulator.Result) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -401,9 +402,9 @@ func (s *pressStack) post(path string, body object, into *simulator.Result) erro
 	return nil
 }
 
-// eventually asks every few milliseconds until done; the files and calls that are
-// looked at are this process's own, so asking costs the stack nothing.
-func eventually(what string, done func() (bool, error)) error {
+// poll calls done every few milliseconds until it returns true. done looks only at
+// files and calls of this process, so polling costs the stack nothing.
+func poll(what string, done func() (bool, error)) error {
 	for end := time.Now().Add(pressTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {
 			return err

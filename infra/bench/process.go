@@ -18,16 +18,16 @@ import (
 	"sso-elevator/infra/local/process"
 )
 
-// answerTimeout is when a function that does not answer is given up.
+// answerTimeout is how long to wait for a function's answer.
 const answerTimeout = 30 * time.Second
 
-// running is a function's process and its Runtime API, which takes the time.
+// running is a function's process, and its Runtime API, which takes the times.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 type running struct {
 	process *process.Process
 	server  *http.Server
-	log     bytes.Buffer // what the process wrote; to be read after it has ended
+	log     bytes.Buffer // the process's output; to be read after the process has ended
 
 	started time.Time
 	polls   chan time.Time // the first request for work
@@ -43,7 +43,7 @@ type reply struct {
 	failed bool
 }
 
-// startFunction starts a process of the binary. The caller stops it.
+// startFunction starts a process of the binary. The caller must stop it.
 func startFunction(binary string, environment []string) (*running, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,9 +54,9 @@ func startFunction(binary string, environment []string) (*running, error) {
 		answers: make(chan reply, 1), ended: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", r.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, false) })
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, true) })
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", r.serveNext)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, q *http.Request) { r.serveAnswer(w, q, false) })
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, q *http.Request) { r.serveAnswer(w, q, true) })
 	r.server = &http.Server{Handler: mux}
 	go r.server.Serve(listener)
 
@@ -77,7 +77,7 @@ func (r *running) stop() {
 	r.server.Close()
 }
 
-func (r *running) next(w http.ResponseWriter, q *http.Request) {
+func (r *running) serveNext(w http.ResponseWriter, q *http.Request) {
 	select {
 	case r.polls <- time.Now():
 	default:
@@ -100,7 +100,7 @@ func (r *running) next(w http.ResponseWriter, q *http.Request) {
 	w.Write(event)
 }
 
-func (r *running) answer(w http.ResponseWriter, q *http.Request, failed bool) {
+func (r *running) serveAnswer(w http.ResponseWriter, q *http.Request, failed bool) {
 	at := time.Now()
 	body, _ := io.ReadAll(q.Body)
 	w.WriteHeader(http.StatusAccepted)
@@ -110,16 +110,16 @@ func (r *running) answer(w http.ResponseWriter, q *http.Request, failed bool) {
 
 var errEnded = errors.New("the function ended or did not answer")
 
-// said ends the process and returns the end of what it wrote.
-func (r *running) said() string {
+// stopAndReadLog ends the process and returns the end of its output.
+func (r *running) stopAndReadLog() string {
 	r.process.Kill()
 	text := r.log.String()
 	return text[max(0, len(text)-2000):]
 }
 
-// complaint ends the process. It is an error if the process has logged a warning
-// or an error: then it did not do what was to be measured.
-func (r *running) complaint() error {
+// checkComplaints ends the process. It returns an error if the process logged a
+// warning or an error, because then it did not do what was to be measured.
+func (r *running) checkComplaints() error {
 	r.process.Kill()
 	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
@@ -129,9 +129,9 @@ func (r *running) complaint() error {
 	return nil
 }
 
-// firstPoll waits for the process to ask for work and returns how long after its
-// start that was.
-func (r *running) firstPoll() (time.Duration, error) {
+// awaitFirstPoll waits until the process asks for work. It returns the time since
+// the process started.
+func (r *running) awaitFirstPoll() (time.Duration, error) {
 	select {
 	case at := <-r.polls:
 		return at.Sub(r.started), nil
@@ -140,8 +140,8 @@ func (r *running) firstPoll() (time.Duration, error) {
 	}
 }
 
-// invoke hands the process an event and waits for its answer, which is the
-// reply to it; took is from when it was handed over.
+// invoke gives the process an event and waits for its answer. took is the time
+// since the process received the event.
 func (r *running) invoke(event []byte) (answer reply, took time.Duration, err error) {
 	late := time.After(answerTimeout)
 	select {
@@ -161,8 +161,8 @@ func (r *running) invoke(event []byte) (answer reply, took time.Duration, err er
 	return answer, answer.at.Sub(handed), nil
 }
 
-// resident is the process's resident memory, in bytes.
-func (r *running) resident() (int64, error) {
+// residentMemory returns the process's resident memory, in bytes.
+func (r *running) residentMemory() (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.PID()))
 	if err != nil {
 		return 0, err
@@ -173,7 +173,8 @@ func (r *running) resident() (int64, error) {
 	return kib << 10, err
 }
 
-// environment is what every function finds: each reads of it what it knows.
+// environment returns the environment of all functions. Each reads the variables
+// that it knows.
 func environment(s *stub) []string {
 	var all []string
 	for name, value := range build.Environment {
@@ -202,8 +203,8 @@ func environment(s *stub) []string {
 	return all
 }
 
-// task is the payload of a state of the request machine.
-func task(operation, request string) []byte {
+// taskEvent returns the payload of a state of the request machine.
+func taskEvent(operation, request string) []byte {
 	text, _ := json.Marshal(object{"operation": operation, "request_id": request, "execution": stubExecution, "token": stubToken})
 	return text
 }

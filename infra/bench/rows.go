@@ -11,7 +11,7 @@ import (
 const stubMachine = "arn:aws:states:us-east-1:123456789012:stateMachine:requests"
 const stubExecution = "arn:aws:states:us-east-1:123456789012:execution:requests:bench"
 
-// The states of a request that functions are measured in, by its id.
+// The ids of the requests. Each stands for the state that it is in.
 const (
 	openRequest    = "open"
 	approvedOne    = "approved"
@@ -28,7 +28,7 @@ var (
 	}
 )
 
-// requestRows are requests for an account, one in each state.
+// requestRows returns requests for an account, one in each state.
 func requestRows(now time.Time) []access.Request {
 	requester, approver := personOf(stubRequester), personOf(stubApprover)
 	open := access.Request{
@@ -51,7 +51,7 @@ func requestRows(now time.Time) []access.Request {
 	return []access.Request{open, approved, granted}
 }
 
-// leaseRows are the leases of those requests that hold access.
+// leaseRows returns the leases of the requests that hold access.
 func leaseRows(requests []access.Request) []access.Lease {
 	var leases []access.Lease
 	for _, r := range requests {
@@ -66,10 +66,10 @@ func leaseRows(requests []access.Request) []access.Lease {
 	return leases
 }
 
-// item is v as DynamoDB's JSON has it: the attributes of a row are the fields of
-// what is in it, under their JSON names. It is written once, not in each answer:
-// the stub's own work would be measured, too.
-func item(v any) (json.RawMessage, error) {
+// marshalItem returns v as an item in DynamoDB's JSON. Its attributes are v's
+// fields, under their JSON names. The stub marshals items once instead of in each
+// answer, because its own work would be measured too.
+func marshalItem(v any) (json.RawMessage, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -80,10 +80,10 @@ func item(v any) (json.RawMessage, error) {
 	if err := decoder.Decode(&fields); err != nil {
 		return nil, err
 	}
-	return json.Marshal(attribute(fields).(object)["M"])
+	return json.Marshal(toAttribute(fields).(object)["M"])
 }
 
-func attribute(v any) any {
+func toAttribute(v any) any {
 	switch v := v.(type) {
 	case string:
 		return object{"S": v}
@@ -94,13 +94,13 @@ func attribute(v any) any {
 	case []any:
 		list := make([]any, len(v))
 		for i, one := range v {
-			list[i] = attribute(one)
+			list[i] = toAttribute(one)
 		}
 		return object{"L": list}
 	case map[string]any:
 		m := object{}
 		for name, one := range v {
-			m[name] = attribute(one)
+			m[name] = toAttribute(one)
 		}
 		return object{"M": m}
 	default:

@@ -9,9 +9,9 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// The organizations that are scanned. Each permission set has a group that has
-// it in every account, and each user is in one of these groups: there is much to
-// list either way, by user over several pages.
+// The scanned organizations. Each permission set is assigned in every account to a
+// group of its own, and each user is in one of these groups. So both ways of
+// listing have much to list, and listing by user takes several pages.
 const (
 	scanSets     = 20
 	scanUsers    = 500
@@ -20,13 +20,13 @@ const (
 
 var scanAccounts = []int{10, 100, 1_000}
 
-// mostMore is what a run as deployed may take over the smaller of the two ways to
-// list.
-const mostMore = 0.05
+// maxExtraCalls is how many more calls a deployed run may make than the cheaper of
+// the two ways of listing, as a fraction.
+const maxExtraCalls = 0.05
 
-// measureScans measures runs of the reconciliation. Their calls go through the
-// AWS SDK to a stub of the HTTP APIs in this process; their time is by a virtual
-// clock, at the pace as deployed.
+// measureScans measures runs of the reconciliation. They call, through the AWS SDK,
+// a stub of the HTTP APIs in this process. Times are from a virtual clock, at the
+// deployed pace.
 func measureScans(ctx context.Context) ([]line, error) {
 	var lines []line
 	for _, accounts := range scanAccounts {
@@ -44,7 +44,7 @@ func measureScans(ctx context.Context) ([]line, error) {
 			l := line{measure: fmt.Sprintf("reconcile, %d accounts, listed by %s", accounts, by)}
 			if by == "" {
 				smaller := min(calls["account"], calls["user"])
-				most := int(float64(smaller) * (1 + mostMore))
+				most := int(float64(smaller) * (1 + maxExtraCalls))
 				l = line{measure: fmt.Sprintf("reconcile, %d accounts, as deployed: calls, time", accounts),
 					toReach: fmt.Sprintf("%d calls (%d + 5 %%)", most, smaller), reached: judge(m.Calls <= most)}
 			}

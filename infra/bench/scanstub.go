@@ -12,27 +12,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// identityCenter answers, as an HTTP client of the AWS SDK, what a run asks of
-// Identity Center, the Identity Store and Organizations, in pages as AWS does.
+// identityCenter is an HTTP client of the AWS SDK. It answers a run's calls of
+// Identity Center, the Identity Store, and Organizations, in pages as AWS does.
 type identityCenter struct {
 	accounts, sets, users []string
-	own                   map[[2]string][]string // account and permission set ► users
-	ownOf                 map[string][][2]string // the reverse
+	assignments           map[[2]string][]string // account and permission set ► users
+	assignmentsByUser     map[string][][2]string // user ► accounts and permission sets
 }
 
 const (
 	stubInstance = "arn:aws:sso:::instance/ssoins-0000000000000000"
 	stubStore    = "d-0000000000"
 	stubGroup    = "99999999-9999-9999-9999-999999999999"
-	// Pages of these APIs have at most so many items (their API references).
+	// The largest pages of these APIs, in items (their API references).
 	stubPage         = 100
 	stubAccountsPage = 20
 )
 
-// newIdentityCenter has so many of each, and as many assignments of users' own
-// as there are findings, spread evenly.
+// newIdentityCenter returns an organization of that size. It has one direct user
+// assignment for each finding, spread evenly.
 func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
-	c := &identityCenter{own: map[[2]string][]string{}, ownOf: map[string][][2]string{}}
+	c := &identityCenter{assignments: map[[2]string][]string{}, assignmentsByUser: map[string][][2]string{}}
 	for i := range accounts {
 		c.accounts = append(c.accounts, fmt.Sprintf("%012d", 100_000_000_000+i))
 	}
@@ -47,13 +47,13 @@ func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
 		pair := i * max(1, pairs/findings) % pairs
 		where := [2]string{c.accounts[pair/sets], c.sets[pair%sets]}
 		user := c.users[i%users]
-		c.own[where] = append(c.own[where], user)
-		c.ownOf[user] = append(c.ownOf[user], where)
+		c.assignments[where] = append(c.assignments[where], user)
+		c.assignmentsByUser[user] = append(c.assignmentsByUser[user], where)
 	}
 	return c
 }
 
-// config is an SDK configuration whose every call is answered here.
+// config returns an SDK configuration whose calls are all answered here.
 func (c *identityCenter) config() aws.Config {
 	return aws.Config{
 		Region: "us-east-1", HTTPClient: c, RetryMaxAttempts: 1,
@@ -63,7 +63,7 @@ func (c *identityCenter) config() aws.Config {
 
 type object = map[string]any
 
-// Do is aws.HTTPClient.
+// Do implements aws.HTTPClient.
 func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -91,7 +91,7 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"UserId": c.users[i], "UserName": fmt.Sprintf("user%04d@example.com", i), "IdentityStoreId": stubStore}
 		}
 	case "ListAccountAssignments":
-		here := c.own[[2]string{in.AccountId, in.PermissionSetArn}]
+		here := c.assignments[[2]string{in.AccountId, in.PermissionSetArn}]
 		// A group has each permission set in each account.
 		name, n, item = "AccountAssignments", len(here)+1, func(i int) any {
 			if i == len(here) {
@@ -100,8 +100,9 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"PrincipalType": "USER", "PrincipalId": here[i]}
 		}
 	case "ListAccountAssignmentsForPrincipal":
-		// Their own, and one permission set in every account through a group.
-		own := c.ownOf[in.PrincipalId]
+		// Direct assignments, and one permission set in every account through a
+		// group.
+		own := c.assignmentsByUser[in.PrincipalId]
 		team := 0
 		fmt.Sscan(in.PrincipalId[len(in.PrincipalId)-12:], &team)
 		name, n, item = "AccountAssignments", len(own)+len(c.accounts), func(i int) any {
@@ -111,9 +112,9 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"AccountId": c.accounts[i-len(own)], "PermissionSetArn": c.sets[team%len(c.sets)], "PrincipalType": "GROUP", "PrincipalId": stubGroup}
 		}
 	case "DescribePermissionSet":
-		return answer(object{"PermissionSet": object{"PermissionSetArn": in.PermissionSetArn, "Name": in.PermissionSetArn[len(in.PermissionSetArn)-16:]}})
+		return makeResponse(object{"PermissionSet": object{"PermissionSetArn": in.PermissionSetArn, "Name": in.PermissionSetArn[len(in.PermissionSetArn)-16:]}})
 	case "DescribeUser":
-		return answer(object{"UserId": in.UserId, "UserName": in.UserId, "IdentityStoreId": stubStore})
+		return makeResponse(object{"UserId": in.UserId, "UserName": in.UserId, "IdentityStoreId": stubStore})
 	default:
 		return nil, fmt.Errorf("the stub does not know %s", operation)
 	}
@@ -128,10 +129,10 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 	if end < n {
 		out["NextToken"] = fmt.Sprint(end)
 	}
-	return answer(out)
+	return makeResponse(out)
 }
 
-func answer(out object) (*http.Response, error) {
+func makeResponse(out object) (*http.Response, error) {
 	body, err := json.Marshal(out)
 	if err != nil {
 		return nil, err

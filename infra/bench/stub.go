@@ -18,7 +18,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// What the functions under measurement believe about the world.
+// The world, as the measured functions see it.
 const (
 	stubTeam          = "T0BENCH01"
 	stubApp           = "A0BENCH01"
@@ -30,19 +30,19 @@ const (
 	stubToken         = "token-of-a-wait"
 )
 
-// world is what there is to ask for, and who may.
+// world is everything that can be requested, and the policy.
 type world struct {
 	accounts       [][2]string // id, name
 	permissionSets [][2]string // ARN, name
 	groups         [][2]string // id, name
 	policy         access.Policy
-	capitals       int // users whose emails have capital letters
+	capitals       int // number of users whose emails have capital letters
 }
 
-// stub answers the functions at once in place of AWS and of Slack's Web API: one
-// HTTP server without TLS, so what is measured is the functions' own work and a
-// connection of this machine. It keeps nothing that it is told, and answers
-// reads from the same rows whatever was written.
+// stub answers the functions immediately, in place of AWS and Slack's Web API. It
+// is one HTTP server without TLS, so the measures include only the functions' own
+// work and a local connection. It stores nothing: reads always return the same
+// rows.
 type stub struct {
 	url    string
 	server *http.Server
@@ -53,12 +53,12 @@ type stub struct {
 	rows           map[string]json.RawMessage // items of the table, by key
 
 	mu      sync.Mutex
-	unknown []string // calls that it has no answer for
+	unknown []string // calls that the stub can't answer
 	calls   map[string]int
 }
 
-// newStub starts a stub of that world with those requests and leases in its
-// table. The caller closes it.
+// newStub starts a stub of a world, with these requests and leases in its table.
+// The caller must close it.
 func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
 	s := &stub{rows: map[string]json.RawMessage{}, calls: map[string]int{}, permissionSets: w.permissionSets}
 	var err error
@@ -69,17 +69,17 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 	if s.pointer, err = json.Marshal(object{"bucket": "policies", "key": "policy.json", "sha256": hex.EncodeToString(sum[:])}); err != nil {
 		return nil, err
 	}
-	if s.catalog, err = catalogOf(w); err != nil {
+	if s.catalog, err = buildCatalog(w); err != nil {
 		return nil, err
 	}
-	s.emails = emailsOf(w)
+	s.emails = buildEmails(w)
 	for _, r := range requests {
-		if s.rows["request#"+r.ID], err = item(r); err != nil {
+		if s.rows["request#"+r.ID], err = marshalItem(r); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range leases {
-		if s.rows["lease#"+l.Key], err = item(l); err != nil {
+		if s.rows["lease#"+l.Key], err = marshalItem(l); err != nil {
 			return nil, err
 		}
 	}
@@ -95,9 +95,9 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 
 func (s *stub) close() { s.server.Close() }
 
-// complaint is an error if a function asked what the stub does not know: then
-// nothing that was measured counts.
-func (s *stub) complaint() error {
+// checkComplaints returns an error if a function made a call that the stub can't
+// answer. Then no measure counts.
+func (s *stub) checkComplaints() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.unknown) > 0 {
@@ -106,8 +106,9 @@ func (s *stub) complaint() error {
 	return nil
 }
 
-// catalogOf is the snapshot that ingress reads, as reconcile writes it.
-func catalogOf(w world) ([]byte, error) {
+// buildCatalog returns the snapshot that ingress reads, in the form that reconcile
+// writes.
+func buildCatalog(w world) ([]byte, error) {
 	now := time.Now().UTC()
 	named := make([]int64, len(w.permissionSets))
 	for i := range named {
@@ -129,8 +130,8 @@ func catalogOf(w world) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// emailsOf is the index of emails, as reconcile writes it.
-func emailsOf(w world) []byte {
+// buildEmails returns the index of emails, in the form that reconcile writes.
+func buildEmails(w world) []byte {
 	var text bytes.Buffer
 	text.WriteString("emails 1\n")
 	for i := range w.capitals {
@@ -147,12 +148,12 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if method, ok := strings.CutPrefix(r.URL.Path, "/api/"); ok {
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		s.slack(w, r, method, string(body))
+		s.answerSlack(w, r, method, string(body))
 		return
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ := strings.Cut(target, ".")
-		s.aws(w, operation, body)
+		s.answerAWS(w, operation, body)
 		return
 	}
 	switch r.Method + " " + r.URL.Path {
@@ -165,7 +166,7 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /policies/policy.json":
 		w.Write(s.policy)
 	default:
-		if r.Method == http.MethodPut { // a record
+		if r.Method == http.MethodPut { // an audit record
 			return
 		}
 		s.refuse(w, r.Method+" "+r.URL.Path)
@@ -178,8 +179,8 @@ func (s *stub) count(operation string) {
 	s.mu.Unlock()
 }
 
-// counted is how often an operation was called.
-func (s *stub) counted(operation string) int {
+// countOf returns how often an operation was called.
+func (s *stub) countOf(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[operation]
@@ -192,8 +193,8 @@ func (s *stub) refuse(w http.ResponseWriter, what string) {
 	http.Error(w, "{}", http.StatusBadRequest)
 }
 
-// aws answers the JSON protocols.
-func (s *stub) aws(w http.ResponseWriter, operation string, body []byte) {
+// answerAWS answers calls in AWS's JSON protocols.
+func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	var in struct {
 		Name                     string
 		Key                      map[string]map[string]string
@@ -257,8 +258,8 @@ func (s *stub) aws(w http.ResponseWriter, operation string, body []byte) {
 	json.NewEncoder(w).Encode(out)
 }
 
-// slack answers the Web API.
-func (s *stub) slack(w http.ResponseWriter, r *http.Request, method, body string) {
+// answerSlack answers calls of Slack's Web API.
+func (s *stub) answerSlack(w http.ResponseWriter, r *http.Request, method, body string) {
 	if method == "views.update" && !strings.Contains(body, "Ask for access") {
 		method = "views.update with something else than the form"
 	}

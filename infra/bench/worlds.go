@@ -13,7 +13,7 @@ const (
 	heldSet      = "arn:aws:sso:::permissionSet/ssoins-0000000000000000/ps-0000000000000002" // the requester has it in smallAccount
 )
 
-// smallWorld is what a small team has.
+// smallWorld returns the world of a small team.
 func smallWorld() world {
 	approvers := []string{emailOf(stubApprover)}
 	return world{
@@ -27,7 +27,7 @@ func smallWorld() world {
 	}
 }
 
-// The size that the system promises to work at.
+// The largest size that the system promises to support.
 const (
 	largeAccounts   = 10_000
 	largeSets       = 1_000
@@ -35,9 +35,9 @@ const (
 	largeUsers      = 50_000
 )
 
-// largeWorld is a large enterprise. Each statement names ten accounts and one
-// permission set, so that each account has two statements of its own; and a
-// person who approves stands in each. The email of every user has capitals.
+// largeWorld returns a large enterprise. Each statement names ten accounts and one
+// permission set, so each account has two statements. One approver is in every
+// statement. The email of every user has capitals.
 func largeWorld() world {
 	w := world{groups: [][2]string{{smallGroup, "Auditors"}}, capitals: largeUsers}
 	for i := range largeAccounts {
@@ -57,7 +57,7 @@ func largeWorld() world {
 	return w
 }
 
-// Ids as AWS gives them: in no order, with the same number of characters.
+// Ids like AWS's: in no order, and all of the same length.
 func largeAccount(i int) string { return fmt.Sprintf("%012d", 100_000_000_000+7_919*i) }
 func largeSet(i int) string {
 	return fmt.Sprintf("arn:aws:sso:::permissionSet/ssoins-0000000000000000/ps-%016x", uint64(i)*0x9e3779b97f4a7c15)

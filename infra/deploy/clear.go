@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,21 +17,21 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The types of what outlives a stack.
+// The types of resources that outlive a stack.
 const (
 	tableType  = "AWS::DynamoDB::Table"
 	bucketType = "AWS::S3::Bucket"
 )
 
-// deletionTakes is how long the deletion of a stack may take.
-const deletionTakes = 30 * time.Minute
+// deletionTimeout is how long to wait for the deletion of a stack.
+const deletionTimeout = 30 * time.Minute
 
-// clear removes a stack that was never created, and what it left: nothing may be
-// in the way of the next try. A table with requests in it, or a bucket with
-// records, was in use after all and is not touched.
-func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
+// clearFailedCreation removes a stack that was never created, and everything it
+// left behind, so that nothing blocks the next attempt. A table with requests or a
+// bucket with records has been in use, and is not touched.
+func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
 	d.say("The stack %s was never created (%s). Removing what is there of it.", d.settings.NamePrefix, stack.StackStatus)
-	resources, err := d.resources(ctx, stack)
+	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err
 	}
@@ -42,7 +41,7 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 			continue
 		}
 		table := aws.ToString(r.PhysicalResourceId)
-		there, err := d.unused(ctx, table)
+		there, err := d.checkUnused(ctx, table)
 		if err != nil {
 			return err
 		}
@@ -55,29 +54,29 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 	}
 	for _, table := range tables {
 		if _, err := d.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
-			return fmt.Errorf("Turn off the deletion protection of the table %s: %w", table, err)
+			return problemf("Turn off the deletion protection of the table %s: %w", table, err)
 		}
 	}
 	if _, err := d.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
-		return fmt.Errorf("Delete the stack %s: %w", d.settings.NamePrefix, err)
+		return problemf("Delete the stack %s: %w", d.settings.NamePrefix, err)
 	}
 	deleted := cloudformation.NewStackDeleteCompleteWaiter(d.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
 	})
-	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTakes); err != nil {
-		return fmt.Errorf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
+	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
+		return problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
-	// What a rollback could not delete is kept when the stack is: to
-	// CloudFormation it is a resource like any that was in use.
+	// CloudFormation keeps what a rollback could not delete when it deletes the
+	// stack: it treats these resources like any that were in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
-			return fmt.Errorf("Delete the table %s: %w", table, err)
+			return problemf("Delete the table %s: %w", table, err)
 		}
 	}
 	for _, r := range resources {
 		if bucket := aws.ToString(r.PhysicalResourceId); aws.ToString(r.ResourceType) == bucketType && bucket != "" {
-			own, err := d.madeBucket(ctx, stack, bucket)
+			own, err := d.isOwnBucket(ctx, stack, bucket)
 			if err != nil {
 				return err
 			}
@@ -92,9 +91,9 @@ func (d *deployment) clear(ctx context.Context, stack *types.Stack) error {
 	return nil
 }
 
-// unused reports whether there is a table of that name. One that has a request
-// or a lease is an error.
-func (d *deployment) unused(ctx context.Context, table string) (there bool, err error) {
+// checkUnused reports whether a table of that name exists. It returns an error if
+// the table has a request or a lease.
+func (d *deployment) checkUnused(ctx context.Context, table string) (there bool, err error) {
 	pages := dynamodb.NewScanPaginator(d.tables, &dynamodb.ScanInput{
 		TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk"),
 		FilterExpression: aws.String("begins_with(pk, :request) or begins_with(pk, :lease)"),
@@ -109,38 +108,38 @@ func (d *deployment) unused(ctx context.Context, table string) (there bool, err 
 			return false, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("Look whether the table %s was in use: %w", table, err)
+			return false, problemf("Look whether the table %s was in use: %w", table, err)
 		}
 		if len(page.Items) > 0 {
-			return false, fmt.Errorf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
+			return false, problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
 		}
 	}
 	return true, nil
 }
 
-// madeBucket reports whether the stack made the bucket. If a bucket of that name
-// existed before, the stack may list it as well, although it is somebody else's.
-// CloudFormation tags what it makes, and nobody else can set such tags.
+// isOwnBucket reports whether the stack created the bucket. If the bucket existed
+// before, the stack may still list it, although someone else owns it.
+// CloudFormation tags what it creates, and nobody else can set such tags.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
-func (d *deployment) madeBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
+func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {
 	out, err := d.buckets.GetBucketTagging(ctx, &s3.GetBucketTaggingInput{Bucket: &bucket})
 	switch {
 	case hasCode(err, "NoSuchBucket"), hasCode(err, "NoSuchTagSet"):
 		return false, nil
-	case hasCode(err, "AccessDenied"): // another account's, or it can't be known: it stays
+	case hasCode(err, "AccessDenied"): // it is another account's, or we can't know: keep it
 		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("Look whose the bucket %s is: %w", bucket, err)
+		return false, problemf("Look whose the bucket %s is: %w", bucket, err)
 	}
 	return slices.ContainsFunc(out.TagSet, func(tag s3types.Tag) bool {
 		return aws.ToString(tag.Key) == "aws:cloudformation:stack-id" && aws.ToString(tag.Value) == aws.ToString(stack.StackId)
 	}), nil
 }
 
-// deleteBucket deletes a bucket, with its contents where it is the catalog's,
-// which is made again. A bucket with records stays.
+// deleteBucket deletes a bucket. If empty is set, it deletes the contents first:
+// the catalog is written again. A bucket with records is kept.
 func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool) error {
 	if empty {
 		pages := s3.NewListObjectsV2Paginator(d.buckets, &s3.ListObjectsV2Input{Bucket: &bucket})
@@ -150,7 +149,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("List what is in the bucket %s: %w", bucket, err)
+				return problemf("List what is in the bucket %s: %w", bucket, err)
 			}
 			var keys []s3types.ObjectIdentifier
 			for _, object := range page.Contents {
@@ -160,7 +159,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				continue
 			}
 			if _, err := d.buckets.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: keys, Quiet: aws.Bool(true)}}); err != nil {
-				return fmt.Errorf("Empty the bucket %s: %w", bucket, err)
+				return problemf("Empty the bucket %s: %w", bucket, err)
 			}
 		}
 	}
@@ -169,12 +168,12 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 	case hasCode(err, "NoSuchBucket"):
 		return nil
 	case hasCode(err, "BucketNotEmpty") && bucket == d.settings.AuditBucketName:
-		return fmt.Errorf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
+		return problemf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
 	case hasCode(err, "BucketNotEmpty"):
 		d.say("The bucket %s has something in it and stays. The next deployment makes another one.", bucket)
 		return nil
 	case err != nil:
-		return fmt.Errorf("Delete the bucket %s: %w", bucket, err)
+		return problemf("Delete the bucket %s: %w", bucket, err)
 	}
 	return nil
 }

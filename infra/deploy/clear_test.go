@@ -49,7 +49,7 @@ func TestMadeBucket(t *testing.T) {
 			cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 			var out bytes.Buffer
 			d := &deployment{buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), out: &out}
-			got, err := d.madeBucket(t.Context(), &types.Stack{StackId: aws.String(own)}, "catalog")
+			got, err := d.isOwnBucket(t.Context(), &types.Stack{StackId: aws.String(own)}, "catalog")
 			if got != test.want || (err != nil) != test.wantErr {
 				t.Errorf("got %t, %v; want %t", got, err, test.want)
 			}

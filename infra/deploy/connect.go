@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,27 +22,27 @@ import (
 // cdkProgram is the CDK's command line, which make installs.
 var cdkProgram = filepath.Join("node_modules", ".bin", "cdk")
 
-// connect makes the clients from the caller's environment.
+// connect creates the clients from the caller's environment.
 func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Region == "" {
-		// The CDK would take us-east-1 then.
-		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		// Without a region, the CDK would use us-east-1.
+		return nil, problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
 	}
 	return &deployment{
-		settings: s, settles: settles,
+		settings: s, settleTime: settleTime,
 		stacks: cloudformation.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
-		// A server at an address of its own has no host name for each bucket.
+		// A server at its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 		cdk:     commandLine(cfg.Region, os.Stdin, os.Stdout, os.Stderr),
 	}, nil
 }
 
-// commandLine runs the CDK's command line in the working folder, for this region
-// and no other.
+// commandLine returns a function that runs the CDK's command line in the working
+// folder, for this region only.
 func commandLine(region string, stdin io.Reader, stdout, stderr io.Writer) func(context.Context, ...string) error {
 	return func(ctx context.Context, args ...string) error {
 		if _, err := os.Stat(cdkProgram); err != nil {

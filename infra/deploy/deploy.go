@@ -17,17 +17,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
-	"sso-elevator/infra/stackstate"
 )
 
-// settles is how long after its creation a stack gets the alarms about silence.
-// By then the schedules, which begin with it, have come twice, and CloudWatch
-// shows what they counted.
-const settles = 3 * time.Minute
+// settleTime is how long after its creation a stack gets the alarms about silence.
+// By then the schedules, which start with the stack, have run twice, and CloudWatch
+// shows their metrics.
+const settleTime = 3 * time.Minute
 
-// deployment is one stack and the clients for what the CDK's command line does
-// not do.
+// deployment is one stack, with the clients for everything that the CDK's command
+// line does not do.
 type deployment struct {
 	settings  *settings.Settings
 	stacks    *cloudformation.Client
@@ -36,43 +36,43 @@ type deployment struct {
 	functions *lambda.Client
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
-	// settles is the constant, but for tests.
-	settles   time.Duration
-	arguments []string // of every call of cdk
-	out       io.Writer
+	// settleTime is the constant, except in tests.
+	settleTime time.Duration
+	arguments  []string // of every call of cdk
+	out        io.Writer
 }
 
 func (d *deployment) say(format string, values ...any) {
 	fmt.Fprintf(d.out, format+"\n", values...)
 }
 
-// deploy brings the stack to what the settings say.
+// deploy deploys the stack with the current settings.
 func (d *deployment) deploy(ctx context.Context) error {
-	stack, err := d.stack(ctx)
+	stack, err := d.findStack(ctx)
 	if err != nil {
 		return err
 	}
 	first := stack == nil
 	if stack != nil {
-		switch stackstate.Of(stack.StackStatus) {
-		case stackstate.NeverCreated:
-			if err := d.clear(ctx, stack); err != nil {
+		switch deployed.StackStateOf(stack.StackStatus) {
+		case deployed.NeverCreated:
+			if err := d.clearFailedCreation(ctx, stack); err != nil {
 				return err
 			}
 			first = true
-		case stackstate.Busy:
-			return fmt.Errorf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
-		case stackstate.RollbackFailed:
-			return fmt.Errorf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
+		case deployed.Busy:
+			return problemf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
+		case deployed.RollbackFailed:
+			return problemf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
-		case stackstate.DeleteFailed:
-			return fmt.Errorf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
+		case deployed.DeleteFailed:
+			return problemf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
 	}
 	if !first {
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
-			return fmt.Errorf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
+			return problemf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
 		}
 		d.refreshCatalog(ctx)
 		d.say("Deployed. A changed policy is in force within a minute.")
@@ -80,30 +80,30 @@ func (d *deployment) deploy(ctx context.Context) error {
 	}
 
 	if err := d.cdk(ctx, append([]string{"deploy", "--context", "first=true"}, d.arguments...)...); err != nil {
-		return fmt.Errorf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
+		return problemf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
 	}
 	d.refreshCatalog(ctx)
-	if stack, err = d.stack(ctx); err != nil {
+	if stack, err = d.findStack(ctx); err != nil {
 		return err
 	}
 	if stack == nil {
-		return fmt.Errorf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
+		return problemf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
 	}
-	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settles)); wait > 0 {
+	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settleTime)); wait > 0 {
 		d.say("Waiting %s for the first sweep, so that no alarm takes the time before it for silence.", wait.Round(time.Second))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return d.unprotected(ctx.Err())
+			return d.unprotectedError(ctx.Err())
 		}
 	}
 	d.say("Turning on the protection of stack and table, and the alarms about silence.")
 	arguments := append([]string{"deploy"}, d.arguments...)
 	if !slices.Contains(arguments, "--require-approval") {
-		arguments = append(arguments, "--require-approval", "never") // nothing new is asked for
+		arguments = append(arguments, "--require-approval", "never") // it adds nothing that needs approval
 	}
 	if err := d.cdk(ctx, arguments...); err != nil {
-		return d.unprotected(err)
+		return d.unprotectedError(err)
 	}
 	d.say("Deployed. Next:")
 	d.say("  1. Replace the manifest of the Slack app (api.slack.com/apps, App Manifest) by the output SlackManifest above.")
@@ -117,32 +117,32 @@ func (d *deployment) deploy(ctx context.Context) error {
 	return nil
 }
 
-func (d *deployment) unprotected(err error) error {
-	return fmt.Errorf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
+func (d *deployment) unprotectedError(err error) error {
+	return problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
 }
 
-// stack is the stack; nil where there is none.
-func (d *deployment) stack(ctx context.Context) (*types.Stack, error) {
+// findStack returns the stack, or nil if it does not exist.
+func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
 	switch {
-	case stackstate.IsMissing(err):
+	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("Look at the stack %s: %w", d.settings.NamePrefix, err)
+		return nil, problemf("Look at the stack %s: %w", d.settings.NamePrefix, err)
 	case len(out.Stacks) != 1:
-		return nil, fmt.Errorf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
+		return nil, problemf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
 	}
 	return &out.Stacks[0], nil
 }
 
-// resources are what the stack has of one type.
-func (d *deployment) resources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
+// listResources returns the stack's resources.
+func (d *deployment) listResources(ctx context.Context, stack *types.Stack) ([]types.StackResourceSummary, error) {
 	var all []types.StackResourceSummary
 	pages := cloudformation.NewListStackResourcesPaginator(d.stacks, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
+			return nil, problemf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
 		}
 		all = append(all, page.StackResourceSummaries...)
 	}
@@ -155,15 +155,16 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	}
 	_, err := d.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: stack.StackId, EnableTerminationProtection: &on})
 	if err != nil {
-		return fmt.Errorf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
+		return problemf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
 	}
 	stack.EnableTerminationProtection = &on
 	return nil
 }
 
-// destroy deletes the stack after the CDK has asked, and names what stays.
+// destroy deletes the stack after the CDK has asked for confirmation. It names the
+// resources that stay.
 func (d *deployment) destroy(ctx context.Context) error {
-	stack, err := d.stack(ctx)
+	stack, err := d.findStack(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 		d.say("There is no stack %s.", d.settings.NamePrefix)
 		return nil
 	}
-	resources, err := d.resources(ctx, stack)
+	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err
 	}
@@ -180,18 +181,18 @@ func (d *deployment) destroy(ctx context.Context) error {
 		return err
 	}
 	failed := d.cdk(ctx, append([]string{"destroy"}, d.arguments...)...)
-	// The CDK succeeds as well where somebody said no.
-	left, err := d.stack(context.WithoutCancel(ctx))
+	// The CDK also succeeds if the user answered no.
+	left, err := d.findStack(context.WithoutCancel(ctx))
 	switch {
 	case err != nil:
 		return errors.Join(failed, err)
-	case left != nil && stackstate.Of(left.StackStatus) == stackstate.Updatable:
+	case left != nil && deployed.StackStateOf(left.StackStatus) == deployed.Updatable:
 		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
 			return errors.Join(failed, err)
 		}
-		return errors.Join(failed, fmt.Errorf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
+		return errors.Join(failed, problemf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
 	case left != nil:
-		return errors.Join(failed, fmt.Errorf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
+		return errors.Join(failed, problemf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
 	case failed != nil:
 		return failed
 	}
@@ -207,8 +208,9 @@ func (d *deployment) destroy(ctx context.Context) error {
 	return nil
 }
 
-// refreshCatalog has the catalog made of what people can ask for. The schedule
-// would do it within minutes; a failure is said and stops nothing.
+// refreshCatalog fills the catalog with everything that people can request. The
+// schedule would do that within minutes, so a failure is reported and stops
+// nothing.
 func (d *deployment) refreshCatalog(ctx context.Context) {
 	name := d.settings.FunctionName("reconcile")
 	d.say("Listing accounts, permission sets and groups.")
@@ -227,3 +229,7 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 	}
 	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
 }
+
+// problemf is fmt.Errorf for errors that the user reads unchanged: whole sentences
+// that say what to do next.
+func problemf(format string, args ...any) error { return fmt.Errorf(format, args...) }

@@ -1,5 +1,5 @@
-// Command deploy deploys the system and removes it, by the CDK's command line
-// and what that lacks.
+// Command deploy deploys and deletes the system. It runs the CDK's command line,
+// and does what that lacks.
 package main
 
 import (

@@ -234,7 +234,7 @@ func (w *world) program(arguments ...string) *deployment {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d.out, d.settles = &w.said, 0
+	d.out, d.settleTime = &w.said, 0
 	d.cdk = commandLine(ministackRegion, nil, &w.said, &w.said)
 	d.arguments = append(w.arguments(), arguments...)
 	return d
@@ -268,7 +268,7 @@ func (w *world) aws(args ...string) []string {
 // stack is the stack in ministack's words.
 func (w *world) stack() *types.Stack {
 	w.t.Helper()
-	stack, err := w.program().stack(w.t.Context())
+	stack, err := w.program().findStack(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}

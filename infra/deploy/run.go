@@ -11,7 +11,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Exit codes. `go run` turns each but 0 into 1.
+// Exit codes. `go run` turns every code but 0 into 1.
 const (
 	exitDone  = 0
 	exitError = 1
@@ -35,7 +35,7 @@ Exit codes: 0 done, 1 it failed, 2 a wrong command line.
 
 `
 
-// run is the program. It gives the exit code.
+// run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect func(context.Context, *settings.Settings) (*deployment, error)) int {
 	flags := flag.NewFlagSet("deploy", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	case errors.Is(err, flag.ErrHelp):
 		return exitDone
 	case err != nil:
-		return exitUsage // flag has said why
+		return exitUsage // package flag has printed the reason
 	case !slices.Contains([]string{"diff", "deploy", "destroy"}, flags.Arg(0)):
 		fmt.Fprintf(stderr, "say diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
 		return exitUsage

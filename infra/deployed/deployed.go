@@ -1,4 +1,5 @@
-// Package deployed finds what is deployed, for programs that a person runs.
+// Package deployed finds the deployed functions and the state of the stack, for
+// programs that a person runs.
 package deployed
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// Config returns AWS with the caller's credentials and region; AWS_ENDPOINT_URL
-// leads to the local stack. A call that AWS throttles is made up to ten times.
+// Config returns AWS with the caller's credentials and region. AWS_ENDPOINT_URL can
+// point to the local stack. A throttled call is made up to ten times.
 func Config(ctx context.Context) (aws.Config, error) {
 	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
 }
@@ -26,13 +27,14 @@ type Lambda interface {
 // Function is a deployed function.
 type Function struct {
 	Name string
-	// Problem is why it can't be invoked, or not with its latest code; "" if it can.
+	// Problem says why the function can't be invoked, or not with its latest code.
+	// It is "" if it can.
 	Problem     string
 	Environment map[string]string
 }
 
-// Find reads a function's configuration. found is false if there is no such
-// function.
+// Find reads a function's configuration. found is false if the function does not
+// exist.
 func Find(ctx context.Context, api Lambda, name string) (f Function, found bool, err error) {
 	out, err := api.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 	var none *types.ResourceNotFoundException
@@ -55,8 +57,8 @@ func Find(ctx context.Context, api Lambda, name string) (f Function, found bool,
 	return f, true, nil
 }
 
-// Variable returns an environment variable of the function. One that is missing
-// or empty is an error.
+// Variable returns an environment variable of the function. It returns an error if
+// the variable is missing or empty.
 func (f Function) Variable(name string) (string, error) {
 	if v := f.Environment[name]; v != "" {
 		return v, nil

@@ -6,7 +6,6 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
-	"sso-elevator/infra/names"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -215,7 +214,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return []finding{checkStack(f.stack.known(), s.NamePrefix)}, nil
 		}},
 		{"Names", short, needs{f.stack}, func(ctx context.Context) ([]finding, error) {
-			return checkNames(ctx, d.stacks, f.stack.known(), names.Of(s), d.lookUp)
+			return checkNames(ctx, d.stacks, f.stack.known(), s.ResourceNames(), d.lookUp)
 		}},
 	}
 }

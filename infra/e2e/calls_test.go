@@ -14,16 +14,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
-
-	"sso-elevator/infra/cost"
 )
 
-var updateCalls = flag.Bool("update-calls", false, "write what a request was seen to call to infra/cost/request.json")
+var updateCalls = flag.Bool("update-calls", false, "write what a request was seen to call to infra/e2e/"+requestCalls)
 
-// calls are what was called by now, by caller, but for what has nothing to do
-// with a request: what reconcile calls, which comes by schedule, and what the
-// tests do. Of those who are no function, only Slack calls the HTTP API and only
-// Step Functions invokes.
+// calls returns the calls so far, by caller. It leaves out calls that no request
+// makes: those of reconcile, which runs by schedule, and those of the tests. Among
+// callers that are not functions, only Slack calls the HTTP API, and only Step
+// Functions invokes functions.
 func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	t.Helper()
 	res, err := http.Get(s.AWSEndpointURL + "/_calls")
@@ -35,7 +33,7 @@ func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// quiet.yaml has two functions under other names.
+	// quiet.yaml gives two functions other names.
 	named := strings.NewReplacer("requester", "ingress", "revoker", "revoke").Replace(string(text))
 	counted := map[string]map[string]int{}
 	if err := json.Unmarshal([]byte(named), &counted); err != nil {
@@ -48,8 +46,8 @@ func (s *stack) calls(t *testing.T) map[string]map[string]int {
 	return counted
 }
 
-// transitions is what Step Functions bills of an execution: each state entered,
-// and each retry.
+// transitions returns the number that Step Functions bills for an execution: each
+// state entered, and each retry.
 func (s *stack) transitions(t *testing.T, arn string) (n, retries int) {
 	t.Helper()
 	scheduled, tasks := 0, 0
@@ -77,8 +75,8 @@ func (s *stack) transitions(t *testing.T, arn string) (n, retries int) {
 	return n + retries, retries
 }
 
-// countsCalls counts what one request calls on a stack that does nothing else,
-// and compares it with what the cost is computed from.
+// countsCalls counts the calls of one request on a stack that does nothing else. It
+// compares them with the counts that the cost is computed from.
 func countsCalls(t *testing.T, s *stack) {
 	t.Helper()
 	before, againBefore := s.calls(t), s.again.Load()
@@ -87,10 +85,10 @@ func countsCalls(t *testing.T, s *stack) {
 		t.Fatalf("approve: %+v", res)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 12*time.Second+removalLimit+soon)
-	// On a busy machine a person or the state machine may have done something again.
+	// On a busy machine, a person or the state machine may have repeated something.
 	transitions, retries := s.transitions(t, *r.execution(t).ExecutionArn)
 	again := int(s.again.Load()-againBefore) + retries
-	got := cost.Calls{Transitions: transitions, Calls: s.calls(t)}
+	got := callCounts{Transitions: transitions, Calls: s.calls(t)}
 	for caller, calls := range got.Calls {
 		for name := range calls {
 			calls[name] -= before[caller][name]
@@ -101,23 +99,23 @@ func countsCalls(t *testing.T, s *stack) {
 		if again > 0 {
 			t.Fatalf("%d times something was done again: count on a machine that does nothing else", again)
 		}
-		text, err := json.MarshalIndent(got.Attribute(), "", "  ")
+		text, err := json.MarshalIndent(got.attribute(), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(repository+"/infra/cost/request.json", append(text, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(requestCalls, append(text, '\n'), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	want, err := cost.Request()
+	want, err := readCallCounts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again > 0 {
 		t.Logf("%d times something was done again: there may be more calls than the cost is computed from, but none may be missing", again)
 	}
-	for _, difference := range got.Compare(want, again > 0) {
+	for _, difference := range got.compare(want, again > 0) {
 		t.Error(difference)
 	}
 }

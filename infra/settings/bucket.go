@@ -8,25 +8,25 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// bucketPattern is S3's rules for names as far as a pattern can say them; and
-// no dot next to a hyphen, which the CDK refuses.
+// bucketPattern has S3's rules for names, as far as a pattern can express them. It
+// also forbids a dot next to a hyphen, because the CDK does.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const (
-	bucketPattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
-	bucketRight   = "a bucket's name: 3 to 63 lower case letters, digits, single dots and hyphens"
+	bucketPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
+	bucketExpected = "a bucket's name: 3 to 63 lower case letters, digits, single dots and hyphens"
 )
 
-// reservedBuckets are what the name of a bucket must not begin or end with.
+// reservedBuckets are the beginnings and ends that a bucket's name must not have.
 var reservedBuckets = struct{ first, last []string }{
 	[]string{"xn--", "sthree-", "amzn-s3-demo-"},
 	[]string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"},
 }
 
-// bucketName is the name of a bucket, or empty, which is the default of the
-// reference's inputs and the same as not being there.
+// bucketName is the name of a bucket, or empty. Empty is the default of the
+// reference's inputs, and the same as leaving the setting out.
 func bucketName() kind[string] {
-	k := orEmpty(bucketPattern, bucketRight)
+	k := textOrEmpty(bucketPattern, bucketExpected)
 	k.schema["maxLength"] = 63
 	read := k.read
 	k.read = func(r *reader, n *yaml.Node, path string) (string, bool) {
@@ -40,7 +40,7 @@ func bucketName() kind[string] {
 		}
 		switch {
 		case len(v) < 3 || len(v) > 63:
-			r.mistake(n.Line, path, "has %d characters; it must be %s", len(v), bucketRight)
+			r.mistake(n.Line, path, "has %d characters; it must be %s", len(v), bucketExpected)
 		case notAddress == nil:
 			r.mistake(n.Line, path, "%s looks like an IP address, which S3 takes for no bucket", quote(v))
 		case is(strings.HasPrefix, reservedBuckets.first), is(strings.HasSuffix, reservedBuckets.last):
@@ -53,8 +53,8 @@ func bucketName() kind[string] {
 	return k
 }
 
-// accessLogs is where S3 logs who reads and writes a bucket: the reference's
-// s3_logging. An empty mapping is none.
+// accessLogs is where S3 logs access to a bucket: the reference's s3_logging. An
+// empty mapping means nowhere.
 type accessLogs struct{ bucket, prefix string }
 
 var accessLogsKind = object("a mapping with target_bucket, and target_prefix if wanted", nil,
@@ -64,8 +64,8 @@ var accessLogsKind = object("a mapping with target_bucket, and target_prefix if 
 		"Begins the keys of the logs, as it stands: with a slash at its end, if one is wanted."),
 )
 
-// completeBuckets enters what can't be of the buckets: two of one name, and
-// settings of a bucket that is not ours to make.
+// completeBuckets reports buckets that share a name, and settings of a bucket that
+// this app doesn't create.
 func (s *Settings) completeBuckets(r *reader) {
 	const (
 		existing = "s3_name_of_the_existing_bucket"

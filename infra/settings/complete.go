@@ -9,8 +9,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// complete works out what follows from several settings, and enters the
-// combinations that can't be.
+// complete sets what follows from several settings, and reports impossible
+// combinations.
 func (s *Settings) complete(r *reader, root *yaml.Node) {
 	if s.Policy.Accounts == nil {
 		s.Policy.Accounts = []access.Statement{}
@@ -25,19 +25,19 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	}
 	if len(s.durationList) > 0 {
 		s.Durations = slices.Sorted(slices.Values(s.durationList))
-	} else if s.maxDuration > 0 { // else it is a mistake
+	} else if s.maxDuration > 0 { // otherwise it is a mistake
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
-	s.completeReserved(r)
+	s.checkReserved(r)
 	s.completeAudit(r)
 	s.completeBuckets(r)
-	s.completeKeys(r)
+	s.checkKeys(r)
 	s.completeSchedules(r)
-	s.completeNames(r)
-	s.completeEndpoint(r)
+	s.checkNames(r)
+	s.checkEndpoint(r)
 }
 
-func (s *Settings) completeReserved(r *reader) {
+func (s *Settings) checkReserved(r *reader) {
 	for key, instances := range map[string]int{"ingress_reserved_concurrency": s.IngressReserved, "revoke_reserved_concurrency": s.RevokeReserved} {
 		if instances > 0 && instances < minReserved {
 			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it is the most that the function gets as well", minReserved, instances)
@@ -55,7 +55,7 @@ func (s *Settings) completeAudit(r *reader) {
 	}
 	line := r.keys[locking]
 	kept := s.objectLock.Rule.Retention
-	given := kept.mode != "" // else it is not there, or a mistake
+	given := kept.mode != "" // otherwise it is missing, or a mistake
 	switch {
 	case given && !s.ObjectLock:
 		r.mistake(line, locking, "has no effect without %s: true", lock)
@@ -68,8 +68,8 @@ func (s *Settings) completeAudit(r *reader) {
 	}
 }
 
-// checkRecords warns where nobody decided whether records can be deleted.
-func (s *Settings) checkRecords(r *reader, root *yaml.Node) {
+// warnOfRecords warns if nobody decided whether records can be deleted.
+func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	const lock = "s3_object_lock"
 	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {
 		return

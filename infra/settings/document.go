@@ -11,21 +11,21 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// bracketBelow finds a JSON list or object pasted on the line below its key
-// without indentation. YAML wants a space there. Comments and empty lines may
-// stand between.
+// bracketBelow finds a JSON list or object that is pasted on the line below its key
+// without indentation, which YAML requires. Comments and empty lines may be in
+// between.
 var bracketBelow = regexp.MustCompile(`(?m)^([a-z_]+:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*)[ \t]*([\[{])`)
 
-// tabbedJSON finds lines of JSON that are indented by tabs. YAML wants no tabs
-// there; JSON doesn't care.
+// tabbedJSON finds lines of JSON that are indented with tabs. YAML forbids tabs
+// there; JSON allows them.
 var tabbedJSON = regexp.MustCompile(`(?m)^ *\t[ \t]*[\[\]{}",0-9]`)
 
-// yamlLine finds the line that an error of the YAML library names.
+// yamlLine finds the line number in an error of the YAML library.
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
-// document parses one YAML document and gives its top node. JSON may be pasted
-// into it as it is. Lines keep their numbers. The errors are Mistakes.
-func document(file string, data []byte) (*yaml.Node, error) {
+// parseDocument parses one YAML document and returns its top node. JSON may be
+// pasted into it unchanged. Lines keep their numbers. Its errors are Mistakes.
+func parseDocument(file string, data []byte) (*yaml.Node, error) {
 	wrong := func(line int, text string) error {
 		return newMistakes(file, []Mistake{{Line: line, Text: text}})
 	}
@@ -37,14 +37,14 @@ func document(file string, data []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, wrong(1, "the file is empty")
 	case err != nil:
-		line, text := notYAML(err)
+		line, text := explainSyntaxError(err)
 		return nil, wrong(line, text)
 	}
 	switch err := decoder.Decode(&next); {
 	case err == nil:
 		return nil, wrong(next.Line, "a second document begins here; the settings are one document, without ---")
 	case !errors.Is(err, io.EOF):
-		line, text := notYAML(err)
+		line, text := explainSyntaxError(err)
 		return nil, wrong(line, text)
 	}
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
@@ -53,13 +53,13 @@ func document(file string, data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// notYAML is a syntax error with its line, and with a hint where the library's
-// words hide the usual cause.
-func notYAML(err error) (line int, text string) {
+// explainSyntaxError returns the line and text of a syntax error, with a hint where
+// the library's words hide the usual cause.
+func explainSyntaxError(err error) (line int, text string) {
 	text = strings.TrimPrefix(err.Error(), "yaml: ")
 	line = 1
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1]) // digits
+		line, _ = strconv.Atoi(m[1]) // the pattern has digits only
 		text = text[len(m[0]):]
 	}
 	hint := ""
@@ -74,8 +74,8 @@ func notYAML(err error) (line int, text string) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// resolved follows aliases to what they stand for.
-func resolved(n *yaml.Node) *yaml.Node {
+// resolveAlias returns the node that an alias stands for.
+func resolveAlias(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}

@@ -2,17 +2,17 @@ package settings
 
 import "strings"
 
-// keyARNPattern is a KMS key's, with both forms of id that there are (AWS KMS
+// keyARNPattern matches the ARN of a KMS key, with either form of id (AWS KMS
 // developer guide, "Key identifiers").
 const keyARNPattern = `^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`
 
-// keyARN is a key, or empty for none. An alias is no key: the conditions of
-// roles name keys.
+// keyARN is the ARN of a key, or empty for none. An alias is not accepted, because
+// the conditions in the roles name keys.
 func keyARN() kind[string] {
-	return orEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
+	return textOrEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
 }
 
-// KeyPlace is the region and the account of a key.
+// KeyPlace returns the region and the account of a key.
 func KeyPlace(arn string) (region, account string) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 {
@@ -21,8 +21,8 @@ func KeyPlace(arn string) (region, account string) {
 	return parts[3], parts[4]
 }
 
-// completeKeys enters keys that can't be what their setting says.
-func (s *Settings) completeKeys(r *reader) {
+// checkKeys reports keys that their settings can't have.
+func (s *Settings) checkKeys(r *reader) {
 	const (
 		identityCenter = "identity_center_kms_key_arn"
 		existing       = "s3_existing_bucket_kms_key_arn"

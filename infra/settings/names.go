@@ -9,16 +9,16 @@ import (
 
 const (
 	// functionNamePattern is Lambda's (API reference, CreateFunction).
-	functionNamePattern = `^[A-Za-z0-9_-]{1,64}$`
-	functionNameRight   = "the name of a function: up to 64 letters, digits, hyphens and underscores"
+	functionNamePattern  = `^[A-Za-z0-9_-]{1,64}$`
+	functionNameExpected = "the name of a function: up to 64 letters, digits, hyphens and underscores"
 	// roleNamePattern is IAM's (API reference, CreateRole).
 	roleNamePattern = `^[A-Za-z0-9_+=,.@-]{1,64}$`
 	apiNamePattern  = `^[A-Za-z0-9_. -]{1,128}$`
 )
 
-// completeNames enters names that two functions would have, or that AWS gave
-// away itself.
-func (s *Settings) completeNames(r *reader) {
+// checkNames reports names that two functions would share, and a name that AWS has
+// taken.
+func (s *Settings) checkNames(r *reader) {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(statemachine.FunctionTimeouts)) {
 		taken[s.NamePrefix+"-"+name] = "the function " + name
@@ -40,15 +40,15 @@ func (s *Settings) completeNames(r *reader) {
 	}
 }
 
-// completeEndpoint enters what Slack could not call, and settings of an API
-// that is not made.
-func (s *Settings) completeEndpoint(r *reader) {
+// checkEndpoint reports a deployment that Slack can't call, and settings of an API
+// that is not created.
+func (s *Settings) checkEndpoint(r *reader) {
 	const api, url = "create_api_gateway", "create_lambda_url"
 	_, given := r.keys[api]
-	if !given || s.APIGateway || r.isWrong(api) {
+	if !given || s.APIGateway || r.hasMistake(api) {
 		return
 	}
-	if !s.FunctionURL && !r.isWrong(url) {
+	if !s.FunctionURL && !r.hasMistake(url) {
 		r.mistake(r.keys[api], api, "leaves nothing that Slack could call; set %s: true, or remove this", url)
 	}
 	for _, key := range []string{"api_gateway_name", "api_gateway_throttling_rate_limit", "api_gateway_throttling_burst_limit"} {
@@ -58,7 +58,7 @@ func (s *Settings) completeEndpoint(r *reader) {
 	}
 }
 
-// FunctionName is what the function, ./functions/cmd/<name>, is deployed as.
+// FunctionName returns the deployed name of a function, ./functions/cmd/<name>.
 func (s *Settings) FunctionName(name string) string {
 	given := map[string]string{"ingress": s.IngressFunctionName, "revoke": s.RevokeFunctionName}[name]
 	if given != "" {

@@ -12,42 +12,42 @@ import (
 // property is one key of a mapping that is read into a T.
 type property[T any] struct {
 	key      string
-	doc      string // what it is, for the schema and the documentation
-	right    string
+	doc      string // for the schema and the documentation
+	expected string
 	required bool
 	fallback string // the default, as YAML; empty: T's zero value
 	schema   schema
 	set      func(r *reader, n *yaml.Node, path string, into *T)
 }
 
-// prop is a property whose value is of kind k and is kept at `at`.
+// prop returns a property of kind k. at returns where its value is stored.
 func prop[T, V any](key string, k kind[V], at func(*T) *V, doc string) property[T] {
-	return property[T]{key: key, doc: doc, right: k.right, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *T) {
+	return property[T]{key: key, doc: doc, expected: k.expected, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *T) {
 		if v, ok := k.read(r, n, path); ok {
 			*at(into) = v
 		}
 	}}
 }
 
-// must makes the property a required one.
-func (p property[T]) must() property[T] { p.required = true; return p }
+// require makes the property required.
+func (p property[T]) require() property[T] { p.required = true; return p }
 
-// or gives the property a default, written as in the file.
-func (p property[T]) or(fallback string) property[T] { p.fallback = fallback; return p }
+// orDefault gives the property a default, written as in the file.
+func (p property[T]) orDefault(fallback string) property[T] { p.fallback = fallback; return p }
 
-// object is a mapping with these properties and no others. explained has words
-// for keys that are not known but that people come with.
-func object[T any](right string, explained map[string]string, properties ...property[T]) kind[T] {
+// object is a mapping with these properties and no others. explained has the texts
+// for unknown keys that people are likely to use.
+func object[T any](expected string, explained map[string]string, properties ...property[T]) kind[T] {
 	byKey := map[string]property[T]{}
 	var known []string
 	for _, p := range properties {
 		byKey[p.key] = p
 		known = append(known, p.key)
 	}
-	return kind[T]{objectSchema(properties), right, func(r *reader, n *yaml.Node, path string) (T, bool) {
+	return kind[T]{objectSchema(properties), expected, func(r *reader, n *yaml.Node, path string) (T, bool) {
 		var v T
 		before := len(r.mistakes)
-		given, ok := r.mapping(n, path, right)
+		given, ok := r.readMapping(n, path, expected)
 		if !ok {
 			return v, false
 		}
@@ -76,19 +76,19 @@ func object[T any](right string, explained map[string]string, properties ...prop
 				p.set(r, e.value, at, &v)
 			case p.required && r.policyOnly && path == "":
 			case p.required && there:
-				r.mistake(e.line, at, "is empty; it must be %s", p.right)
+				r.mistake(e.line, at, "is empty; it must be %s", p.expected)
 			case p.required:
-				r.mistake(n.Line, at, "is missing; it must be %s", p.right)
+				r.mistake(n.Line, at, "is missing; it must be %s", p.expected)
 			case p.fallback != "":
-				p.set(&reader{keys: map[string]int{}}, fallbackNode(p.fallback), at, &v)
+				p.set(&reader{keys: map[string]int{}}, parseFallback(p.fallback), at, &v)
 			}
 		}
 		return v, len(r.mistakes) == before
 	}}
 }
 
-// objectSchema is the JSON Schema of a mapping with these properties. Optional
-// ones may be null, which is the same as not being there.
+// objectSchema returns the JSON Schema of a mapping with these properties. null is
+// accepted for optional ones, and means the same as leaving them out.
 func objectSchema[T any](properties []property[T]) schema {
 	each := schema{}
 	required := []any{}
@@ -98,7 +98,7 @@ func objectSchema[T any](properties []property[T]) schema {
 			required = append(required, p.key)
 			s = maps.Clone(s)
 		} else {
-			s = orNull(s)
+			s = allowNull(s)
 		}
 		s["description"] = p.doc
 		if p.fallback != "" {
@@ -117,8 +117,8 @@ func objectSchema[T any](properties []property[T]) schema {
 	return o
 }
 
-// orNull is a copy of s that also takes null.
-func orNull(s schema) schema {
+// allowNull returns a copy of s that also accepts null.
+func allowNull(s schema) schema {
 	s = maps.Clone(s)
 	if list, ok := s["enum"].([]any); ok {
 		s["enum"] = append(slices.Clone(list), nil)
@@ -132,7 +132,7 @@ func orNull(s schema) schema {
 	return s
 }
 
-func fallbackNode(text string) *yaml.Node {
+func parseFallback(text string) *yaml.Node {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		panic(fmt.Sprintf("default %q: %v", text, err))
@@ -143,18 +143,18 @@ func fallbackNode(text string) *yaml.Node {
 // entry is a key's value and the line of the key.
 type entry struct {
 	line  int
-	value *yaml.Node // resolved
+	value *yaml.Node // never an alias
 }
 
-// maxMerges is how deep "<<" may lead; a mapping that merges itself would
-// never end.
+// maxMerges limits how deep "<<" may lead. A mapping that merges itself would never
+// end.
 const maxMerges = 8
 
-// mapping is n's entries by key, those that "<<" brings in included. Keys that
-// stand twice are mistakes; false if n is no mapping.
-func (r *reader) mapping(n *yaml.Node, path, right string) (map[string]entry, bool) {
+// readMapping returns n's entries by key, including those that "<<" brings in.
+// Duplicate keys are mistakes. It returns false if n is not a mapping.
+func (r *reader) readMapping(n *yaml.Node, path, expected string) (map[string]entry, bool) {
 	if n.Kind != yaml.MappingNode {
-		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 		return nil, false
 	}
 	given := map[string]entry{}
@@ -162,12 +162,12 @@ func (r *reader) mapping(n *yaml.Node, path, right string) (map[string]entry, bo
 	return given, true
 }
 
-// gather adds n's entries to given, where they are not there already.
+// gather adds n's entries to given, unless given has them already.
 func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth int) {
 	own := map[string]int{}
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := resolved(n.Content[i]), resolved(n.Content[i+1])
+		key, value := resolveAlias(n.Content[i]), resolveAlias(n.Content[i+1])
 		if key.ShortTag() == "!!merge" {
 			merged = append(merged, value)
 			continue
@@ -191,7 +191,7 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 			from = m.Content
 		}
 		for _, f := range from {
-			if f = resolved(f); f.Kind != yaml.MappingNode || depth == 0 {
+			if f = resolveAlias(f); f.Kind != yaml.MappingNode || depth == 0 {
 				r.mistake(f.Line, join(path, "<<"), "must lead to a mapping or a list of mappings")
 				continue
 			}

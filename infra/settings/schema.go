@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Schema is the JSON Schema (draft 7) of elevator.yaml, for editors.
+// Schema returns the JSON Schema (draft 7) of elevator.yaml, for editors.
 func Schema() []byte {
 	s := schema{
 		"$schema":     "http://json-schema.org/draft-07/schema#",
@@ -22,27 +22,27 @@ func Schema() []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(s); err != nil {
-		panic(fmt.Sprintf("marshal schema: %v", err)) // it holds what this package put there
+		panic(fmt.Sprintf("marshal schema: %v", err)) // only this package put values in it
 	}
 	return b.Bytes()
 }
 
-// Documentation is the settings as a page of Markdown.
+// Documentation returns the settings as a page of Markdown.
 func Documentation() []byte {
 	var b strings.Builder
 	b.WriteString("# Settings\n\n" +
 		"Everything that `elevator.yaml` can say. This page is made from the code (`go test ./infra/settings -update`), as is\n" +
 		"[the JSON Schema](elevator.schema.json) that editors check the file against. A file that is wrong anywhere is not\n" +
 		"deployed: all mistakes are shown at once, each with its line.\n\n")
-	table(&b, "setting", settingsFields)
+	writeTable(&b, "setting", settingsFields)
 	b.WriteString("\n## A statement of `config`\n\n")
-	table(&b, "key", accountStatementFields)
+	writeTable(&b, "key", accountStatementFields)
 	b.WriteString("\n## A statement of `group_config`\n\n")
-	table(&b, "key", groupStatementFields)
+	writeTable(&b, "key", groupStatementFields)
 	return []byte(b.String())
 }
 
-func table[T any](b *strings.Builder, first string, properties []property[T]) {
+func writeTable[T any](b *strings.Builder, first string, properties []property[T]) {
 	fmt.Fprintf(b, "| %s | what it is | value | default |\n|---|---|---|---|\n", first)
 	cell := strings.NewReplacer("|", `\|`, "*", `\*`)
 	for _, p := range properties {
@@ -53,6 +53,6 @@ func table[T any](b *strings.Builder, first string, properties []property[T]) {
 		case p.fallback == "":
 			fallback = "none"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p.key, cell.Replace(p.doc), cell.Replace(p.right), fallback)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p.key, cell.Replace(p.doc), cell.Replace(p.expected), fallback)
 	}
 }

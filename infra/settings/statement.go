@@ -9,29 +9,30 @@ import (
 )
 
 const (
-	// emailPattern is stricter than RFC 5322 where nobody's mailbox is: no
-	// quotes, no comments, no bare host names.
+	// emailPattern is stricter than RFC 5322. It forbids forms that no real mailbox
+	// has: quotes, comments, bare host names.
 	emailPattern = `^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$`
-	// accountPattern is Organizations' AccountId.
+	// accountPattern is AccountId of Organizations.
 	accountPattern = `^([0-9]{12}|\*)$`
-	// permissionSetPattern is the SSO Admin API's PermissionSetName.
+	// permissionSetPattern is PermissionSetName of the SSO Admin API.
 	permissionSetPattern = `^([A-Za-z0-9_+=,.@-]{1,32}|\*)$`
-	// groupPattern is the Identity Store API's GroupId.
+	// groupPattern is GroupId of the Identity Store API.
 	groupPattern = `^(([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}|\*)$`
 )
 
 var (
-	emailKind         = anyCase(text(emailPattern, "an email address like ann@example.com"))
+	emailKind         = normalizedEmail(text(emailPattern, "an email address like ann@example.com"))
 	permissionSetKind = text(permissionSetPattern, `the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`)
 	groupKind         = text(groupPattern, `a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`)
 )
 
-// anyCase is emails in lower case, which is how they are compared.
-func anyCase(email kind[string]) kind[string] {
-	return kind[string]{email.schema, email.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+// normalizedEmail is an email address in lower case, the form in which addresses
+// are compared.
+func normalizedEmail(email kind[string]) kind[string] {
+	return kind[string]{email.schema, email.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		v, ok := email.read(r, n, path)
 		normal := access.NormalizeEmail(v)
-		// The reference has the domain in lower case as well.
+		// The reference compares the domain in lower case too.
 		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) && !r.capitals[v] {
 			if r.capitals == nil {
 				r.capitals = map[string]bool{}
@@ -43,26 +44,26 @@ func anyCase(email kind[string]) kind[string] {
 	}}
 }
 
-// account is an account's id. Without quotes it is a number for YAML; that is
-// taken where the number has twelve digits.
+// account is an account's id, or "*". Without quotes, YAML reads it as a number,
+// which is accepted if it has twelve digits.
 func account() kind[string] {
 	return numberedAccount(accountPattern, `an account's id, which has twelve digits, or "*" for all`)
 }
 
-// accountID is the same without "*".
+// accountID is an account's id. "*" is a mistake.
 func accountID() kind[string] {
 	return numberedAccount(`^[0-9]{12}$`, "an account's id, which has twelve digits")
 }
 
-func numberedAccount(pattern, right string) kind[string] {
-	quoted := text(pattern, right)
+func numberedAccount(pattern, expected string) kind[string] {
+	quoted := text(pattern, expected)
 	is := schema{"anyOf": []any{quoted.schema, schema{"type": "integer", "minimum": 100000000000, "maximum": 999999999999}}}
-	return kind[string]{is, quoted.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
-		if _, bare := numeric(n); !bare {
+	return kind[string]{is, quoted.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if _, bare := parseNumber(n); !bare {
 			return quoted.read(r, n, path)
 		}
 		if n.Value[0] == '0' {
-			r.mistake(n.Line, path, "%s must be in quotes: a number loses the 0 it begins with", short(n.Value))
+			r.mistake(n.Line, path, "%s must be in quotes: a number loses the 0 it begins with", shorten(n.Value))
 			return "", false
 		}
 		asText := *n
@@ -71,52 +72,52 @@ func numberedAccount(pattern, right string) kind[string] {
 	}}
 }
 
-// optional makes a value one that may be absent, for the rules of the policy,
-// where silence is neither yes nor no.
+// optional returns a pointer, because the policy's rules distinguish a missing
+// value from true and false.
 func optional(b bool) *bool { return &b }
 
-// A statement about accounts, with the keys of the reference.
+// The keys of a statement about accounts. They are the reference's.
 var accountStatementFields = []property[access.Statement]{
 	prop("ResourceType", oneOf("Account"), func(*access.Statement) *string { return new(string) },
-		"What Resource names. Accounts are all there is.").or("Account"),
+		"What Resource names. Accounts are all there is.").orDefault("Account"),
 	prop("Resource", stringOrList(account(), 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the accounts that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Ids of the accounts that the statement is about, one or a list; "*" is all of them.`).require(),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
-		`Names of the permission sets that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Names of the permission sets that the statement is about, one or a list; "*" is all of them.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
-// A statement about groups.
+// The keys of a statement about groups.
 var groupStatementFields = []property[access.Statement]{
 	prop("Resource", stringOrList(groupKind, 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the Identity Center groups that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Ids of the Identity Center groups that the statement is about, one or a list; "*" is all of them.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
 var (
 	accountStatement = object("a statement with Resource, PermissionSet and Approvers", nil, accountStatementFields...)
-	// What belongs to accounts only has an answer of its own: the reference
-	// passes over it in silence.
+	// Keys that only accounts have get their own texts, because the reference
+	// ignores them silently.
 	groupStatement = object("a statement with Resource and Approvers", map[string]string{
 		"ResourceType":  "a statement about groups has no ResourceType; remove it",
 		"PermissionSet": "a statement about groups has no PermissionSet: what the group may do is set where it is assigned; remove it",
 	}, groupStatementFields...)
 )
 
-// The properties that both have.
+// The keys of both kinds of statement.
 var (
 	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"Emails of those who may approve, one or a list. They add up over all statements that affect a request; nobody approves their own unless AllowSelfApproval says so.")
-	allowSelfApproval = prop("AllowSelfApproval", as(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
+	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
 		"true: an approver whom the statement lists gets the access without asking anybody. false: not so, whatever other statements say of this approver.")
-	approvalIsNotRequired = prop("ApprovalIsNotRequired", as(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
+	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
 		"true: everybody gets the access without approval. false: not so, whatever other statements say.")
 )
 
-// statements is config or group_config.
+// statements is the list config or group_config.
 func statements(one kind[access.Statement]) kind[[]access.Statement] {
 	all := list(one, 0, 0)
-	all.right = "a list of statements"
+	all.expected = "a list of statements"
 	read := all.read
 	all.read = func(r *reader, n *yaml.Node, path string) ([]access.Statement, bool) {
 		switch {
@@ -132,15 +133,15 @@ func statements(one kind[access.Statement]) kind[[]access.Statement] {
 	return all
 }
 
-// ValidEmail says whether s could be somebody's address, in the way that
-// Approvers has to be written.
+// ValidEmail reports whether s could be an email address, in the form that
+// Approvers requires.
 func ValidEmail(s string) bool { return validEmail(s) }
 
-// ValidAccountID says whether s has the form of an account's id.
+// ValidAccountID reports whether s has the form of an account's id.
 func ValidAccountID(s string) bool { return s != "*" && validAccount(s) }
 
-// ValidPermissionSet says whether s could be a permission set's name.
+// ValidPermissionSet reports whether s could be a permission set's name.
 func ValidPermissionSet(s string) bool { return s != "*" && validPermissionSet(s) }
 
-// ValidGroupID says whether s has the form of a group's id.
+// ValidGroupID reports whether s has the form of a group's id.
 func ValidGroupID(s string) bool { return s != "*" && validGroup(s) }

@@ -2,27 +2,27 @@ package settings
 
 import "strings"
 
-// didYouMean is "; did you mean …?" with the known word that is nearest to
-// word, or nothing where none is near. Case, "_" and "-" don't count.
+// didYouMean returns "; did you mean …?" with the known word nearest to word, or ""
+// if none is near. Case, "_" and "-" don't count.
 func didYouMean(word string, known []string) string {
 	best, distance := "", max(2, len(word)/4)+1
 	for _, k := range known {
-		if d := editDistance(plain(word), plain(k)); d < distance {
+		if d := editDistance(normalizeWord(word), normalizeWord(k)); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best == "" || distance >= len(plain(word)) {
+	if best == "" || distance >= len(normalizeWord(word)) {
 		return ""
 	}
 	return "; did you mean " + best + "?"
 }
 
-func plain(s string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(short(s)))
+func normalizeWord(s string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(shorten(s)))
 }
 
-// editDistance counts the bytes to insert, delete, replace, or swap with their
-// neighbour, to make b of a.
+// editDistance returns how many bytes must be inserted, deleted, replaced, or
+// swapped with their neighbor to turn a into b.
 func editDistance(a, b string) int {
 	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

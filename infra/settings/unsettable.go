@@ -1,14 +1,14 @@
 package settings
 
-// Why inputs of the reference can't be set here. What they ask for can't be
-// honoured, so each is a mistake; but not a misspelling.
+// Why some of the reference's inputs can't be set here. They are mistakes, because
+// nothing here can do what they ask for. But they are not misspellings.
 const (
 	noImages        = "the functions are Go binaries, not images; remove it"
 	noAttributeSync = "not built yet: nobody becomes a member of a group by attributes here; remove it, and have the identity provider or the reference's own attribute syncer go on with it"
 )
 
-// withoutCounterpart are inputs of the reference, those of its version 4.2
-// included, that can't be set here.
+// withoutCounterpart are the inputs of the reference, up to its version 4.2, that
+// can't be set here.
 var withoutCounterpart = map[string]string{
 	"build_in_docker":       "nothing is built in Docker here; remove it",
 	"use_pre_created_image": noImages,

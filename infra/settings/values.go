@@ -13,10 +13,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Kinds of values that one setting has.
+// Kinds of values that only one setting has.
 
 const (
-	namePrefixPattern = `^[a-z](-?[a-z0-9]){0,39}$` // maxNamePrefix is checked apart: hyphens count
+	namePrefixPattern = `^[a-z](-?[a-z0-9]){0,39}$` // maxNamePrefix is checked separately, because hyphens count
 	domainPattern     = `^@?[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+$`
 )
 
@@ -27,18 +27,18 @@ var (
 	validGroup         = regexp.MustCompile(groupPattern).MatchString
 )
 
-// domain is a mail domain, with or without "@" before it.
+// domain is a mail domain, with or without a leading "@".
 func domain() kind[string] {
-	return as(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
+	return convertKind(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
 		return strings.ToLower(strings.TrimPrefix(s, "@"))
 	})
 }
 
-// orEmpty is a text that may also be empty, which is the default of many of
-// the reference's inputs and the same as not being there.
-func orEmpty(pattern, right string) kind[string] { return text(`^$|`+pattern, right) }
+// textOrEmpty is a text that may also be empty. Empty is the default of many of the
+// reference's inputs, and the same as leaving the setting out.
+func textOrEmpty(pattern, expected string) kind[string] { return text(`^$|`+pattern, expected) }
 
-// namePrefix is what names begin with.
+// namePrefix is the beginning of names.
 func namePrefix() kind[string] {
 	k := text(namePrefixPattern, "up to 40 lower case letters, digits and single hyphens, a letter first, no hyphen last")
 	k.schema["maxLength"] = maxNamePrefix
@@ -54,8 +54,8 @@ func namePrefix() kind[string] {
 	return k
 }
 
-// slogLevel is Python's name of a level as log/slog has it.
-func slogLevel(s string) string {
+// toSlogLevel converts Python's name of a level to log/slog's.
+func toSlogLevel(s string) string {
 	switch s {
 	case "WARNING":
 		return "WARN"
@@ -65,14 +65,14 @@ func slogLevel(s string) string {
 	return s
 }
 
-func withoutSlash(s string) string { return strings.TrimSuffix(s, "/") }
+func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
 
-// choice is one entry of the list of durations: "hh:mm" as in the reference,
-// or a duration as everywhere else.
+// choice is one entry of the list of durations: "hh:mm" as in the reference, or a
+// duration as everywhere else.
 func choice() kind[time.Duration] {
-	right := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
+	expected := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
 	is := schema{"anyOf": []any{schema{"type": "string", "pattern": access.ClockPattern}, schema{"type": "string", "pattern": access.DurationPattern}}}
-	return kind[time.Duration]{is, right, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
+	return kind[time.Duration]{is, expected, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
 			d, err := access.ParseClock(n.Value)
 			if err != nil {
@@ -82,12 +82,12 @@ func choice() kind[time.Duration] {
 				return d, true
 			}
 		}
-		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 		return 0, false
 	}}
 }
 
-// choices is the list of durations to choose from, each once.
+// choices is the list of durations on offer, without duplicates.
 func choices() kind[[]time.Duration] {
 	k := list(choice(), 0, maxDurations)
 	read := k.read
@@ -98,7 +98,7 @@ func choices() kind[[]time.Duration] {
 		}
 		for i, d := range all {
 			if j := slices.Index(all, d); j < i {
-				r.mistake(resolved(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
+				r.mistake(resolveAlias(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
 				ok = false
 			}
 		}
@@ -107,18 +107,18 @@ func choices() kind[[]time.Duration] {
 	return k
 }
 
-// Limits of tags: AWS has 50 for a resource, of which CloudFormation and the
-// app need some; keys of 128 and values of 256 characters.
+// Limits of tags. AWS allows 50 for a resource, and CloudFormation and the app need
+// some of them. Keys have up to 128 characters and values up to 256.
 const (
 	maxTags         = 40
 	tagKeyPattern   = `^[A-Za-z0-9 _.:/=+@-]{1,128}$`
 	tagValuePattern = `^[A-Za-z0-9 _.:/=+@-]{0,256}$`
 )
 
-// tags is a mapping of strings. A value that YAML takes for a number or a
-// boolean is what stands in the file.
+// tags is a mapping of strings. A value that YAML reads as a number or a boolean
+// keeps its text from the file.
 func tags() kind[map[string]string] {
-	const right = "a mapping of tags to their values"
+	const expected = "a mapping of tags to their values"
 	validKey, validValue := regexp.MustCompile(tagKeyPattern), regexp.MustCompile(tagValuePattern)
 	is := schema{
 		"type":          "object",
@@ -128,9 +128,9 @@ func tags() kind[map[string]string] {
 			schema{"type": "string", "pattern": tagValuePattern}, schema{"type": []any{"number", "boolean"}},
 		}},
 	}
-	return kind[map[string]string]{is, right, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
+	return kind[map[string]string]{is, expected, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
 		before := len(r.mistakes)
-		given, ok := r.mapping(n, path, right)
+		given, ok := r.readMapping(n, path, expected)
 		if !ok {
 			return nil, false
 		}
@@ -153,22 +153,23 @@ func tags() kind[map[string]string] {
 	}}
 }
 
-// objectLock is the reference's nesting of how long records are locked.
+// objectLock has the nesting of the reference's setting for how long records are
+// locked.
 type objectLock struct{ Rule struct{ Retention retention } }
 
 type retention struct {
 	mode        string
-	days, years int // one of them is set
+	days, years int // exactly one is set
 }
 
-// Ten years are S3's longest for years; days have the same end here.
+// S3's longest retention is 100 years, and days have the same limit here.
 var lockConfiguration = object("a mapping with rule, as S3's API has it", nil,
 	prop("rule", object("a mapping with default_retention", nil,
 		prop("default_retention", object("a mapping with mode, and days or years", nil,
 			prop("mode", oneOf("GOVERNANCE", "COMPLIANCE"), func(r *retention) *string { return &r.mode },
-				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").must(),
+				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").require(),
 			prop("days", whole(1, 36500), func(r *retention) *int { return &r.days }, "How many days a record is locked. Either this or years."),
 			prop("years", whole(1, 100), func(r *retention) *int { return &r.years }, "How many years a record is locked. Either this or days."),
-		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").must(),
-	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").must(),
+		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").require(),
+	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").require(),
 )

@@ -1,13 +1,12 @@
-package cost
+package docs
 
-// reason is why a caller makes a call, however often.
+// reason says why a caller makes a call, however often.
 type reason struct{ caller, call, why string }
 
-// noFunction are the callers "", by the service that they call.
+// noFunction names the caller "", by the service that it calls.
 var noFunction = map[string]string{"HTTPAPI": "Slack", "Lambda": "Step Functions"}
 
-// reasons has one for each call that was counted, in the order in which a request
-// comes by.
+// reasons has one reason for each counted call, in the order of a request.
 var reasons = []reason{
 	{"", "HTTPAPI.POST", "what a person does in Slack: the shortcut, two lists asked for and two choices made in the form, its submission, the press of Approve"},
 	{"", "Lambda.evaluate", "the state Evaluate"},

@@ -1,0 +1,79 @@
+package policylint
+
+import "fmt"
+
+// findUnobtainable finds statements about something that nobody can get: no
+// statement lists approvers for it or waives approval. Approvers: [] says that this
+// is intended.
+func (sp *space) findUnobtainable() []finding {
+	const fix = "list some, or write Approvers: [] if nobody is to get it"
+	var found []finding
+	for i := range sp.statements {
+		st := &sp.statements[i]
+		meant := sp.settings.HasValue(sp.path(i, "Approvers"))
+		if len(st.Approvers) > 0 || meant || isSetTo(st.ApprovalIsNotRequired, true) {
+			continue
+		}
+		restricts := isSetTo(st.ApprovalIsNotRequired, false)
+		obtainable := false // in part
+		for resource, set := range sp.cells(i) {
+			v := sp.verdict(resource, set)
+			if v.isObtainable() {
+				obtainable = true
+				continue
+			}
+			if !restricts {
+				found = append(found, finding{i, "", fmt.Sprintf("nobody can get %s: no statement lists approvers for it, or says ApprovalIsNotRequired: true; %s", sp.describeCell(resource, set), fix)})
+				obtainable = true
+				break
+			}
+			if v.noApproval.yes {
+				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("nobody can get %s: %s says that it needs no approval, this that it does, and no statement lists approvers for it; %s",
+					sp.describeCell(resource, set), sp.path(sp.firstWithoutApproval(resource, set), ""), fix)})
+				obtainable = true
+				break
+			}
+		}
+		if !obtainable {
+			found = append(found, finding{i, "", "nobody can get anything that this is about: it restricts, and no statement lists approvers for it; " + fix})
+		}
+	}
+	return found
+}
+
+// firstWithoutApproval returns the first statement that waives approval for a cell,
+// or rest if there is none.
+func (sp *space) firstWithoutApproval(resource, set int) int {
+	for i := range sp.statementsAffecting(resource, set) {
+		if isSetTo(sp.statements[i].ApprovalIsNotRequired, true) {
+			return i
+		}
+	}
+	return rest
+}
+
+// findSoleApprovers finds statements whose single approver is the only one for
+// something that they can't get themselves. While that person is away, nobody gets
+// it; and that person never does.
+func (sp *space) findSoleApprovers() []finding {
+	var found []finding
+	for i := range sp.statements {
+		st := &sp.statements[i]
+		if len(st.Approvers) != 1 { // the list has no duplicates
+			continue
+		}
+		for resource, set := range sp.cells(i) {
+			v := sp.verdict(resource, set)
+			if v.several || v.noApproval.holds() || v.selfApproval.holds() {
+				continue
+			}
+			fix := "list somebody else as well"
+			if !v.selfApproval.no {
+				fix += ", or say AllowSelfApproval: true"
+			}
+			found = append(found, finding{i, "Approvers", fmt.Sprintf("%s alone approves %s, so that they can't get it, and nobody can while they are away; %s", st.Approvers[0], sp.describeCell(resource, set), fix)})
+			break
+		}
+	}
+	return found
+}

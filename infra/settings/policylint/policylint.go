@@ -1,0 +1,103 @@
+// Package policylint warns of policies that are valid, but probably a mistake or
+// more dangerous than intended. It knows only the settings, and nothing of the
+// organization.
+package policylint
+
+import (
+	"fmt"
+	"strings"
+
+	"sso-elevator/functions/access"
+)
+
+// Of each kind of warning, the first mostInFull are written in full. One more
+// warning names the statements of the rest, up to mostNamed. Nobody reads a
+// thousand lines.
+const (
+	mostInFull = 5
+	mostNamed  = 20
+)
+
+// Settings are the settings that a Linter needs.
+type Settings struct {
+	Policy            access.Policy
+	ProtectedAccounts []string // powerful access there is power over this system
+	RemovalSchedule   string   // empty: no scheduled removals
+	// HasValue reports whether the file has a value at a path, like
+	// "config[2].Approvers".
+	HasValue func(path string) bool
+}
+
+// Warning is about a statement or one of its keys.
+type Warning struct {
+	Path string // "config[2]" or "config[2].Approvers"
+	Text string // what is wrong, and what to do about it
+}
+
+// Linter checks one policy.
+type Linter struct{ spaces []*space }
+
+// New returns a Linter for a policy.
+func New(s Settings) *Linter {
+	return &Linter{[]*space{newSpace(&s, "config", s.Policy.Accounts), newSpace(&s, "group_config", s.Policy.Groups)}}
+}
+
+// finding is a statement that someone should look at again.
+type finding struct {
+	statement int
+	key       string // of the statement; empty: the statement as a whole
+	text      string // what is wrong, and what to do about it
+}
+
+// checks run on each list of statements, in this order. Each reports a statement at
+// most once, and the most important findings first.
+var checks = []func(*space) []finding{
+	(*space).findUnobtainable,
+	(*space).findSoleApprovers,
+	(*space).findRedundant,
+	(*space).findNeverAutomatic,
+	(*space).findLetterCase,
+	(*space).findPower,
+}
+
+// Check returns the warnings about all statements, those about accounts first.
+func (l *Linter) Check() []Warning {
+	var all []Warning
+	for _, sp := range l.spaces {
+		for _, check := range checks {
+			all = append(all, sp.warnings(check(sp))...)
+		}
+		all = append(all, sp.warnOfScope()...)
+	}
+	return all
+}
+
+// warnings returns the first findings in full, and one warning that names the rest.
+func (sp *space) warnings(found []finding) []Warning {
+	var all []Warning
+	for i, f := range found {
+		path := sp.path(f.statement, f.key)
+		if i == mostInFull {
+			return append(all, Warning{path, fmt.Sprintf("the same kind of thing as in %s, and in %d statements more: %s",
+				sp.path(found[i-1].statement, ""), len(found)-i, sp.listStatements(found[i:]))})
+		}
+		all = append(all, Warning{path, f.text})
+	}
+	return all
+}
+
+// listStatements returns the paths of the statements that findings are about.
+func (sp *space) listStatements(found []finding) string {
+	var all []string
+	for i, f := range found {
+		if i == mostNamed {
+			all = append(all, "…")
+			break
+		}
+		all = append(all, sp.path(f.statement, ""))
+	}
+	return strings.Join(all, ", ")
+}
+
+// isSetTo reports whether a switch is present and has the value.
+func isSetTo(b *bool, value bool) bool { return b != nil && *b == value }

@@ -1,0 +1,177 @@
+package policylint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// powerfulWords occur in the names of permission sets that can change nearly
+// everything in an account. Some are AWS's own names, some are customary. What a
+// permission set contains is not known here.
+var powerfulWords = []string{"admin", "poweruser", "superuser", "fullaccess", "breakglass", "root", "owner"}
+
+// soundsPowerful reports whether a permission set's name has one of powerfulWords.
+func soundsPowerful(name string) bool {
+	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// How someone can get powerful access to this system: with another person's
+// approval that no statement insists on, by approving it alone, or, for everybody,
+// without approval.
+const (
+	byApproval = 1 + iota
+	byOneself
+	byEverybody
+)
+
+// findPower finds statements that give powerful access to the account that this
+// system runs in, or to the management account. With such access, someone can
+// change the system, its policy, and its records. The setting protected_account_ids
+// names these accounts. Without it, only "*" is known to include them.
+//
+// There is no finding where a statement insists on a second person
+// (ApprovalIsNotRequired: false) and nobody may approve their own request.
+func (sp *space) findPower() []finding {
+	type gift struct {
+		level int
+		text  string
+	}
+	worst := map[int]gift{}
+	for _, resource := range sp.protectedResources() {
+		for _, set := range sp.powerfulSets(resource) {
+			level, people := sp.classifyPower(resource, set)
+			for i := range sp.statementsAffecting(resource, set) {
+				if level <= worst[i].level || !sp.contributes(i, level, people) {
+					continue
+				}
+				worst[i] = gift{level, sp.describePower(i, resource, set, level, people)}
+			}
+		}
+	}
+	var found []finding
+	// The worst first, because only some findings are written in full.
+	for level := byEverybody; level >= byApproval; level-- {
+		for _, i := range slices.Sorted(maps.Keys(worst)) {
+			if worst[i].level == level {
+				found = append(found, finding{i, "", worst[i].text})
+			}
+		}
+	}
+	return found
+}
+
+// protectedResources returns the resources in which powerful access is power over
+// the system.
+func (sp *space) protectedResources() []int {
+	if sp.key == "group_config" || len(sp.settings.ProtectedAccounts) == 0 {
+		return []int{rest} // what a group may do is not known
+	}
+	var all []int
+	for _, account := range sp.settings.ProtectedAccounts {
+		all = append(all, slices.Index(sp.resourceNames, account)) // rest if no statement names it
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// powerfulSets returns the powerful permission sets that can be requested in a
+// resource. Where all sets can be requested, rest may be powerful too.
+func (sp *space) powerfulSets(resource int) []int {
+	all := map[int]bool{}
+	for i := range sp.statementsAffecting(resource, rest) {
+		if sp.sets[i].all {
+			all[rest] = true
+		}
+	}
+	for id, name := range sp.setNames {
+		if soundsPowerful(name) {
+			for range sp.statementsAffecting(resource, id) {
+				all[id] = true
+				break
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// classifyPower returns how someone can get a cell, and the people who can get it
+// alone. 0 means not at all, or never without a second person.
+func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
+	v := sp.verdict(resource, set)
+	if v.noApproval.holds() {
+		return byEverybody, nil
+	}
+	self := map[string]*switchValues{}
+	for i := range sp.statementsAffecting(resource, set) {
+		for _, a := range sp.statements[i].Approvers {
+			if self[a] == nil {
+				self[a] = &switchValues{}
+			}
+			self[a].add(sp.statements[i].AllowSelfApproval)
+		}
+	}
+	for a, said := range self {
+		if said.holds() {
+			alone = append(alone, a)
+		}
+	}
+	slices.Sort(alone)
+	switch {
+	case len(alone) > 0:
+		return byOneself, alone
+	case v.hasApprover() && !v.noApproval.no:
+		return byApproval, nil
+	}
+	return 0, nil
+}
+
+// contributes reports whether statement i is one of those that give the access at
+// this level.
+func (sp *space) contributes(i, level int, alone []string) bool {
+	st := &sp.statements[i]
+	switch level {
+	case byEverybody:
+		return isSetTo(st.ApprovalIsNotRequired, true)
+	case byOneself:
+		return isSetTo(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, func(a string) bool {
+			_, is := slices.BinarySearch(alone, a)
+			return is
+		})
+	}
+	return level == byApproval && len(st.Approvers) > 0
+}
+
+func (sp *space) describePower(i, resource, set, level int, alone []string) string {
+	what := "every permission set"
+	if set != rest {
+		what = sp.setNames[set]
+	}
+	where := `in every account, also in the one that this system runs in and in the management account`
+	narrow := "name the accounts"
+	switch {
+	case sp.key == "group_config":
+		what, where, narrow = "membership", "in every group, also in those that administer this system's account", "name the groups"
+	case !sp.resources[i].all:
+		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
+	}
+	fix := narrow + ", or insist on a second person (docs/policy-checks.md)"
+	switch level {
+	case byEverybody:
+		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, fix)
+	case byOneself:
+		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", nameSome(alone), what, where, fix)
+	}
+	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, fix)
+}
+
+// nameSome names the first people, and counts the rest.
+func nameSome(people []string) string {
+	const most = 3
+	if len(people) <= most {
+		return strings.Join(people, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(people[:most], ", "), len(people)-most)
+}
