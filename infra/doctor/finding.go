@@ -1,4 +1,4 @@
-package main
+package doctor
 
 // status is how it stands with one thing.
 type status string
