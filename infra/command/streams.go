@@ -24,7 +24,7 @@ func Files(in, out, err *os.File) Streams {
 	}
 	p := &Progress{terminal: err, width: func() int {
 		width, _, err := term.GetSize(fd)
-		if err != nil {
+		if err != nil || width == 0 { // some terminals have no size
 			return 80
 		}
 		return width

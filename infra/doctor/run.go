@@ -72,20 +72,22 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect connector)
 	return nil
 }
 
-// watched returns the checks, and shows which of them have no answer yet.
+// watched returns the checks, and shows which of them run.
 func watched(checks []check, p *command.Progress) []check {
 	var mu sync.Mutex
-	var waiting []string
+	var running []string
+	show := func(change func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		change()
+		p.Show("checking AWS and Slack: %s", strings.Join(running, ", "))
+	}
 	out := slices.Clone(checks)
 	for i, c := range checks {
-		waiting = append(waiting, c.name)
 		out[i].run = func(ctx context.Context) ([]finding, error) {
-			found, err := c.run(ctx)
-			mu.Lock()
-			defer mu.Unlock()
-			waiting = slices.DeleteFunc(waiting, func(name string) bool { return name == c.name })
-			p.Show("%d of %d checks are done; waiting for %s", len(checks)-len(waiting), len(checks), strings.Join(waiting, ", "))
-			return found, err
+			show(func() { running = append(running, c.name) })
+			defer show(func() { running = slices.DeleteFunc(running, func(name string) bool { return name == c.name }) })
+			return c.run(ctx)
 		}
 	}
 	return out
