@@ -78,12 +78,13 @@ func (p *Progress) draw(hidden <-chan struct{}) {
 	if p.hide != hidden || p.unfinished {
 		return
 	}
-	line := []rune(fmt.Sprintf("%s (%.0f s)", p.text, time.Since(p.since).Seconds()))
+	took := fmt.Sprintf(" (%.0f s)", time.Since(p.since).Seconds())
+	text := []rune(p.text)
 	// A line as wide as the terminal would wrap, and could not be cleared.
-	if limit := p.width() - 1; len(line) > limit {
-		line = line[:max(limit, 0)]
+	if room := p.width() - 1 - len(took); len(text) > room {
+		text = append(text[:max(room-1, 0)], '…')
 	}
-	fmt.Fprint(p.terminal, clearLine+string(line))
+	fmt.Fprint(p.terminal, clearLine+string(text)+took)
 	p.drawn = true
 }
 

@@ -43,7 +43,7 @@ func TestProgress(t *testing.T) {
 		want("a line\n")
 		p.Show("a line that is wider than it")
 		time.Sleep(drawEvery)
-		want("\r\x1b[Ka line that is wide")
+		want("\r\x1b[Ka line that … (4 s)")
 		p.Hide()
 		want("\r\x1b[K")
 		p.Hide()
