@@ -22,13 +22,13 @@ func (gone) Stack(context.Context) (Stack, error) {
 	return Stack{}, errors.New("Stack with id x\x1b[2J does not exist")
 }
 
-// connected is the command with another way to connect.
-type connected struct {
+// testCommand is the command with another way to connect.
+type testCommand struct {
 	Command
 	connect func(stack string) (System, error)
 }
 
-func (c *connected) Run(ctx context.Context, s command.Streams) error {
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
 	return c.run(ctx, s, func(_ context.Context, stack string) (System, error) { return c.connect(stack) })
 }
 
@@ -65,7 +65,7 @@ func TestCommand(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			asked := ""
-			c := &connected{connect: func(stack string) (System, error) {
+			c := &testCommand{connect: func(stack string) (System, error) {
 				asked = stack
 				if tt.refuses {
 					return nil, errors.New("no region")

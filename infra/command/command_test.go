@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// deed is a command that ends as it is told.
-type deed struct {
+// sample is a command that ends as it is told.
+type sample struct {
 	Name  string
 	Wait  time.Duration
 	Count int
@@ -21,15 +21,15 @@ type deed struct {
 	err   error
 }
 
-func (d *deed) Run(s Streams) error {
-	fmt.Fprintf(s.Out, "%s %s %d %t\n", d.Name, d.Wait, d.Count, d.Yes)
-	return d.err
+func (c *sample) Run(s Streams) error {
+	fmt.Fprintf(s.Out, "%s %s %d %t\n", c.Name, c.Wait, c.Count, c.Yes)
+	return c.err
 }
 
-// patient is a command that can be interrupted.
-type patient struct{}
+// interruptible is a command that can be interrupted.
+type interruptible struct{}
 
-func (*patient) Run(ctx context.Context) error { return ctx.Err() }
+func (*interruptible) Run(ctx context.Context) error { return ctx.Err() }
 
 func TestRun(t *testing.T) {
 	no := errors.New("no answer")
@@ -59,7 +59,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := Run(t.Context(), &deed{err: tt.err}, strings.Fields(tt.args), Streams{Out: &out, Err: &errs})
+			code := Run(t.Context(), &sample{err: tt.err}, strings.Fields(tt.args), Streams{Out: &out, Err: &errs})
 			if code != tt.code || out.String() != tt.out || !strings.Contains(errs.String(), tt.stderr) || tt.stderr == "" && errs.Len() > 0 {
 				t.Errorf("code %d, want %d\n%q, want %q\n%q, want %q", code, tt.code, out.String(), tt.out, errs.String(), tt.stderr)
 			}
@@ -67,7 +67,7 @@ func TestRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code := Run(ctx, &patient{}, nil, Streams{Out: io.Discard, Err: io.Discard}); code != 1 {
+	if code := Run(ctx, &interruptible{}, nil, Streams{Out: io.Discard, Err: io.Discard}); code != 1 {
 		t.Errorf("interrupted: code %d", code)
 	}
 }

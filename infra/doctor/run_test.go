@@ -16,19 +16,19 @@ import (
 
 const example = "../../elevator.example.yaml"
 
-// connected is the command with another way to connect.
-type connected struct {
+// testCommand is the command with another way to connect.
+type testCommand struct {
 	Command
 	connect connector
 }
 
-func (c *connected) Run(ctx context.Context, s command.Streams) error {
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
 	return c.run(ctx, s, c.connect)
 }
 
 // run runs the command with a shell's arguments.
 func run(t *testing.T, args []string, stdout, stderr io.Writer, connect connector) int {
-	return command.Run(t.Context(), &connected{connect: connect}, args, command.Streams{Out: stdout, Err: stderr})
+	return command.Run(t.Context(), &testCommand{connect: connect}, args, command.Streams{Out: stdout, Err: stderr})
 }
 
 func TestRun(t *testing.T) {

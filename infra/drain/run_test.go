@@ -84,21 +84,21 @@ func active() *world {
 	}
 }
 
-// drained is the command with another system, and a clock of its own.
-type drained struct {
+// testCommand is the command with another system, and a clock of its own.
+type testCommand struct {
 	Command
 	clock
 	world *world
 }
 
-func (c *drained) Run(ctx context.Context, s command.Streams) error {
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
 	return c.run(ctx, s, c.clock, func(context.Context, *settings.Settings) (system, error) { return c.world, nil })
 }
 
 // run runs the command with a shell's arguments.
 func run(t *testing.T, args []string, stdout, stderr io.Writer, w *world) int {
 	c := clock{now: func() time.Time { return w.at }, sleep: w.sleep}
-	return command.Run(t.Context(), &drained{clock: c, world: w}, args, command.Streams{Out: stdout, Err: stderr})
+	return command.Run(t.Context(), &testCommand{clock: c, world: w}, args, command.Streams{Out: stdout, Err: stderr})
 }
 
 // The exit codes, as package command has them.

@@ -50,17 +50,17 @@ var findings = []access.Finding{
 	{Subject: access.Subject{PrincipalID: "u-\x1b[2Jgone", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Ops\tteam"}}},
 }
 
-// asked is the command with another AWS.
-type asked struct {
+// testCommand is the command with another AWS.
+type testCommand struct {
 	Command
 	aws backend
 }
 
-func (c *asked) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, c.aws) }
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, c.aws) }
 
 // run runs the command with a shell's arguments.
 func run(t *testing.T, args []string, stdout, stderr io.Writer, aws backend) int {
-	return command.Run(t.Context(), &asked{aws: aws}, args, command.Streams{Out: stdout, Err: stderr})
+	return command.Run(t.Context(), &testCommand{aws: aws}, args, command.Streams{Out: stdout, Err: stderr})
 }
 
 func TestRun(t *testing.T) {
