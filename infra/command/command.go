@@ -54,7 +54,8 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 	if err != nil {
 		panic(err) // the tags of the model are wrong
 	}
-	chosen, err := parser.Parse(normalize(args, longFlags(parser.Model.Node)))
+	args = normalize(args, longFlags(parser.Model.Node))
+	chosen, err := parser.Parse(args)
 	switch {
 	case ended:
 		return 0

@@ -54,6 +54,7 @@ func TestRun(t *testing.T) {
 		{name: "no duration", args: "-wait long", code: 2, stderr: `--wait: expected duration but got "long"`},
 		{name: "no number", args: "-count many", code: 2, stderr: "--count: "},
 		{name: "an unknown flag", args: "-colour", code: 2, stderr: "unknown flag -colour; see elevator --help\n"},
+		{name: "an unknown flag like a known one", args: "-count 7 -colour", code: 2, stderr: "unknown flag -colour; see elevator --help\n"},
 		{name: "an unknown flag with two dashes", args: "--colour", code: 2, stderr: "unknown flag --colour"},
 		{name: "an argument", args: "now", code: 2, stderr: "unexpected argument now; see elevator --help\n"},
 	} {
