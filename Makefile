@@ -19,9 +19,9 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 demo: tools ## run the whole system on this machine, with an example organization
-	@# Not by go run, which calls it an error when Ctrl-C ends the program.
-	go build -o .build/demo/local ./infra/local
-	@.build/demo/local -config infra/local/demo/elevator.yaml
+	@# Built first: go run calls it an error when Ctrl-C ends the program.
+	go build -o .build/demo/elevator ./infra/elevator
+	@.build/demo/elevator demo
 
 # The packages that make check tests: what a change to a function, a message, a
 # state or a setting touches.
@@ -53,7 +53,7 @@ deploy: $(NODE)/installed ## deploy, also after a first deployment that failed; 
 	@go run ./infra/deploy deploy $(CDK)
 
 destroy: $(NODE)/installed ## delete the stack, if nobody has access any more (drain)
-	@go run ./infra/drain
+	@go run ./infra/elevator drain
 	@go run ./infra/deploy destroy $(CDK)
 
 FUZZTIME ?= 1m
@@ -69,7 +69,7 @@ lint: tools ## staticcheck of the CDK's package, unused functions, the workflow,
 	go test -run 'CfnLint|AslValidator|Nag' ./infra
 
 drain: ## end all access and let nobody ask for more, before the stack is removed
-	go run ./infra/drain -yes $(DRAIN)
+	go run ./infra/elevator drain --yes $(DRAIN)
 
 vulnerabilities: ## check the Go code and its modules for known vulnerabilities; needs network access to Go's database of them
 	go tool govulncheck ./...
@@ -87,10 +87,10 @@ reliability: tools ## the load, the whole fault matrix, and long random historie
 	done; test -z "$$failed"
 
 doctor: ## say what is ready for a deployment, and what is missing
-	@go run ./infra/doctor
+	@go run ./infra/elevator doctor
 
-acceptance: ## check a deployed system, with you at Slack; ACCEPTANCE='-target ACCOUNT:SET -other ACCOUNT:SET'
-	@go run ./infra/acceptance/cmd $(ACCEPTANCE)
+acceptance: ## check a deployed system, with you at Slack; ACCEPTANCE='--target ACCOUNT:SET --other ACCOUNT:SET'
+	@go run ./infra/elevator acceptance $(ACCEPTANCE)
 
 tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
 

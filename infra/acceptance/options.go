@@ -15,30 +15,33 @@ type Place struct {
 
 func (p Place) String() string { return p.PermissionSet + " in " + p.Account }
 
-// Options say what the acceptance tries.
+// Options say what the acceptance tries. The tags are the command's flags.
 type Options struct {
 	// Target is requested twice: access that ends at its time, and access that
 	// somebody ends early. Other is requested once; its execution is stopped.
 	// Both can be requested for Duration, and need an approval.
-	Target, Other Place
-	Duration      time.Duration
+	Target   Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Account (id or name) and permission set, to be requested twice."`
+	Other    Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"The same, to be requested once; its execution is stopped."`
+	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"Duration to be requested; the form must offer it (default: 2m)."`
 
 	// DriftUser is the email, as Identity Center has it, of a user who gets
 	// Target by hand for a few minutes. "": no drift is made.
-	DriftUser string
+	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for some minutes."`
 	// ManagementSet is a permission set that people can request in the
 	// organization's management account. "": it is not tried.
-	ManagementSet string
+	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to be requested in the management account."`
 	// CapitalsUser is the email of a user, as Identity Center has it, with at
 	// least one capital letter. They request Target, and are denied. "": that is
 	// not tried.
-	CapitalsUser string
+	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target."`
 
 	// Patience is how long a person may take for each thing they are asked.
-	Patience time.Duration
+	Patience time.Duration `default:"5m" placeholder:"DURATION" help:"How long to wait for each thing that you do (default: 5m)."`
 	// Poll is the time between two looks.
-	Poll time.Duration
-	Now  func() time.Time
+	Poll time.Duration    `kong:"-"`
+	Now  func() time.Time `kong:"-"`
+	// Began, if set, is called with the name of each step when it begins.
+	Began func(step string) `kong:"-"`
 }
 
 // maxDuration keeps the acceptance short: it waits until the access ends.

@@ -162,6 +162,9 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 		}
 	}
 	if err == nil {
+		if r.Began != nil {
+			r.Began(name)
+		}
 		err = do(ctx, s)
 	}
 	var left skip

@@ -150,11 +150,11 @@ func startStack(ctx context.Context, b *bench) (_ *pressStack, err error) {
 			s.stop()
 		}
 	}()
-	program := filepath.Join(b.dir, "local")
-	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./infra/local")
+	program := filepath.Join(b.dir, "elevator")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./infra/elevator")
 	build.Dir = b.root
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the local stack: %w\n%s", err, out)
+		return nil, fmt.Errorf("build elevator: %w\n%s", err, out)
 	}
 	gateway, err := freeAddress()
 	if err != nil {
@@ -168,7 +168,7 @@ func startStack(ctx context.Context, b *bench) (_ *pressStack, err error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, "-config", filepath.Join(b.root, "infra/local/demo/elevator.yaml"),
+	cmd := exec.Command(program, "local", "-config", filepath.Join(b.root, "infra/local/demo/elevator.yaml"),
 		"-listen", "127.0.0.1:0", "-gateway", gateway.String(), "-aws", s.proxy.URL, "-settle", "0s")
 	cmd.Dir, cmd.Stderr = b.root, log
 	stdout, err := cmd.StdoutPipe()

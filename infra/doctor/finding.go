@@ -1,4 +1,4 @@
-package main
+package doctor
 
 // status is the result of one check.
 type status string

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -104,7 +104,7 @@ func TestOnLocalStack(t *testing.T) {
 	look := func(config, api string, wantCode int) map[string][]finding {
 		t.Helper()
 		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), []string{"-json", "-config", config, "-slack-api", api}, &stdout, &stderr, func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
+		code := run(t, []string{"-json", "-config", config, "-slack-api", api}, &stdout, &stderr, func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error) {
 			cfg := local.AWS()
 			cfg.HTTPClient = readOnly{&writes}
 			return connectTo(ctx, cfg, s, slackAPI)

@@ -1,87 +1,94 @@
-package main
+// Package doctor is the command that says, before a deployment or after one,
+// what of the account, of Identity Center and of Slack is ready for the settings
+// and what is missing. It reads with the caller's AWS credentials and the Slack
+// app's own token, and changes nothing.
+package doctor
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
+	"slices"
+	"strings"
+	"sync"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
 
-// Exit codes. `go run` turns each but 0 into 1.
-const (
-	exitReady   = 0 // warnings may be there
-	exitMissing = 1 // something is missing, or could not be looked at
-	exitUsage   = 2
-)
+// Command is the command's flags.
+type Command struct {
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
+	JSON   bool   `help:"Answer with JSON."`
+	// The functions' variable of that name: one name for one thing.
+	SlackAPI string `env:"ELEVATOR_SLACK_API_URL" placeholder:"URL" help:"URL of Slack's Web API (default: ELEVATOR_SLACK_API_URL, else Slack's own)."`
+}
 
-const usage = `Usage: doctor [-config FILE] [-json] [-slack-api URL]
+// Help returns the long help.
+func (Command) Help() string {
+	return `Reads the AWS account (with your credentials), Identity Center and Slack (with the app's token), and says what is ready for the settings and what is missing, each with the fix. It changes nothing.
 
-Reads the AWS account (with your credentials), Identity Center and Slack (with
-the app's token), and says what is ready for the settings in FILE and what is
-missing, each with the fix. It changes nothing.
+Exit codes: 0 ready, 1 something is missing or could not be checked, 2 wrong flags or settings.
 
-Exit codes: 0 ready, 1 something is missing or could not be looked at, 2 a wrong
-command line.
+Example:
 
-`
+    elevator doctor
+    elevator doctor --config elevator.yaml --json`
+}
 
-// run is the program. It gives the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect connector) int {
-	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
+// Run looks at everything, and writes what it found.
+func (c *Command) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, connect) }
+
+func (c *Command) run(ctx context.Context, s command.Streams, connect connector) error {
+	slackAPI := cmp.Or(c.SlackAPI, slack.DefaultAPIURL)
+	if u, err := url.Parse(slackAPI); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return command.BadInput(fmt.Errorf("-slack-api must be a URL, not %q", slackAPI))
 	}
-	var (
-		config = flags.String("config", "elevator.yaml", "`file` with the settings")
-		asJSON = flags.Bool("json", false, "answer with JSON")
-		// The functions' variable of that name: one name for one thing.
-		slackAPI = flags.String("slack-api", cmp.Or(os.Getenv("ELEVATOR_SLACK_API_URL"), slack.DefaultAPIURL), "`URL` of Slack's Web API (default: ELEVATOR_SLACK_API_URL, else Slack's own)")
-	)
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitReady
-	case err != nil:
-		return exitUsage // flag has said why
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "unexpected argument %q; see -help\n", flags.Arg(0))
-		return exitUsage
-	}
-	if u, err := url.Parse(*slackAPI); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		fmt.Fprintf(stderr, "-slack-api must be a URL, not %q\n", *slackAPI)
-		return exitUsage
-	}
-	s, err := settings.Load(*config)
+	settings, err := settings.Load(c.Config)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitMissing
+		return command.BadInput(err)
 	}
-	d, err := connect(ctx, s, *slackAPI)
+	s.Progress.Show("looking for AWS credentials")
+	d, err := connect(ctx, settings, slackAPI)
 	if err != nil {
-		fmt.Fprintln(stderr, clean(err.Error()))
-		return exitMissing
+		return errors.New(clean(err.Error()))
 	}
-	d.file = *config
-	r := report{Account: d.account, Region: d.region, Findings: examine(ctx, d.checks(ctx))}
-	if *asJSON {
-		err = r.writeJSON(stdout)
-	} else {
-		err = r.writeTable(stdout)
+	d.file = c.Config
+	r := report{Account: d.account, Region: d.region, Findings: examine(ctx, watched(d.checks(ctx), s.Progress))}
+	s.Progress.Hide()
+	write := r.writeTable
+	if c.JSON {
+		write = r.writeJSON
 	}
-	switch {
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return exitMissing
-	case !r.ready():
-		return exitMissing
+	if err := write(s.Out); err != nil {
+		return err
 	}
-	return exitReady
+	if !r.ready() {
+		return command.ErrNo
+	}
+	return nil
+}
+
+// watched returns the checks, and shows which of them run.
+func watched(checks []check, p *command.Progress) []check {
+	var mu sync.Mutex
+	var running []string
+	show := func(change func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		change()
+		p.Show("checking AWS and Slack: %s", strings.Join(running, ", "))
+	}
+	out := slices.Clone(checks)
+	for i, c := range checks {
+		out[i].run = func(ctx context.Context) ([]finding, error) {
+			show(func() { running = append(running, c.name) })
+			defer show(func() { running = slices.DeleteFunc(running, func(name string) bool { return name == c.name }) })
+			return c.run(ctx)
+		}
+	}
+	return out
 }

@@ -1,10 +1,11 @@
-package main
+package doctor
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -16,11 +17,27 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
 
 const example = "../../elevator.example.yaml"
+
+// testCommand is the command with another way to connect.
+type testCommand struct {
+	Command
+	connect connector
+}
+
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
+	return c.run(ctx, s, c.connect)
+}
+
+// run runs the command with a shell's arguments.
+func run(t *testing.T, args []string, stdout, stderr io.Writer, connect connector) int {
+	return command.Run(t.Context(), &testCommand{connect: connect}, args, command.Streams{Out: stdout, Err: stderr})
+}
 
 func TestRun(t *testing.T) {
 	no := func(context.Context, *settings.Settings, string) (*doctor, error) {
@@ -34,16 +51,15 @@ func TestRun(t *testing.T) {
 		lines  int    // of it; 0: any
 	}{
 		{"no credentials", []string{"-config", example}, 1, "No AWS credentials can be used: log in.\n", 1},
-		{"no settings", []string{"-config", "nowhere.yaml"}, 1, "nowhere.yaml", 1},
-		{"an argument", []string{"now"}, 2, `unexpected argument "now"`, 1},
+		{"no settings", []string{"-config", "nowhere.yaml"}, 2, "nowhere.yaml", 1},
+		{"an argument", []string{"now"}, 2, "unexpected argument now", 1},
 		{"an unknown flag", []string{"-fix"}, 2, "-fix", 0},
 		{"no URL", []string{"-slack-api", "slack.com"}, 2, `-slack-api must be a URL, not "slack.com"`, 1},
-		{"help", []string{"-help"}, 0, "Exit codes", 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := run(t.Context(), test.args, &stdout, &stderr, no)
+			code := run(t, test.args, &stdout, &stderr, no)
 			if code != test.code || !strings.Contains(stderr.String(), test.stderr) || stdout.Len() > 0 {
 				t.Errorf("code %d, want %d\n%s%s", code, test.code, stdout.String(), stderr.String())
 			}

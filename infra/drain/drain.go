@@ -1,7 +1,8 @@
-package main
+package drain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"sso-elevator/infra/command"
 )
 
 // errLeft: there is still something. Nothing says "done" then.
@@ -46,6 +49,41 @@ type drain struct {
 	system
 	clock
 	out, say io.Writer
+	progress *command.Progress
+	report   *json.Encoder // nil: the tables are enough
+}
+
+// report is the answer as JSON.
+type report struct {
+	Drained    bool     `json:"drained"` // nothing is left, and nobody can ask for more
+	Ended      []shown  `json:"ended"`   // requests that were open when draining began
+	Open       []shown  `json:"open"`
+	Leases     []string `json:"leases"`     // that are held
+	Executions int      `json:"executions"` // that run
+}
+
+// shown is a request as people read it.
+type shown struct {
+	ID    string `json:"id"`
+	Who   string `json:"who"`
+	What  string `json:"what"`
+	State string `json:"state"`
+}
+
+func show(requests []request) []shown {
+	all := []shown{}
+	for _, r := range requests {
+		all = append(all, shown{r.ID, r.Who, r.What, r.state()})
+	}
+	return all
+}
+
+// write writes what is left as JSON, if JSON is asked for.
+func (d drain) write(open []request, leases, running []string) error {
+	if d.report == nil {
+		return nil
+	}
+	return d.report.Encode(report{Ended: []shown{}, Open: show(open), Leases: append([]string{}, leases...), Executions: len(running)})
 }
 
 // preview says what draining would end.
@@ -60,6 +98,9 @@ func (d drain) preview(ctx context.Context) error {
 	}
 	d.table(open, leases)
 	fmt.Fprintf(d.out, "%d requests are open, %d executions run, %d leases are held. -yes ends them all.\n", len(open), len(running), len(leases))
+	if err := d.write(open, leases, running); err != nil {
+		return err
+	}
 	if len(open)+len(running)+len(leases) > 0 {
 		return fmt.Errorf("%w: nothing was changed", errLeft)
 	}
@@ -114,12 +155,17 @@ func (d drain) drain(ctx context.Context, wait time.Duration) error {
 			d.now().UTC().Format(time.TimeOnly), len(stopped), len(running), len(open), len(leases))
 		if d.now().Sub(shut) >= wait {
 			d.table(open, leases)
+			if err := d.write(open, leases, running); err != nil {
+				return fmt.Errorf("%w, new requests are off: %w", errLeft, err)
+			}
 			return fmt.Errorf("%w after %s: %d requests are open, %d leases are held, %d executions run. New requests stay off. The log of the function reconcile and the history of its machine say why; run this again", errLeft, wait, len(open), len(leases), len(running))
 		}
+		d.progress.Show("waiting until nothing is left: %d requests open, %d leases held", len(open), len(leases))
 		if err := d.sleep(ctx, pollEvery); err != nil {
 			return fmt.Errorf("%w, new requests are off: %w", errLeft, err)
 		}
 	}
+	d.progress.Hide()
 	var ended []request
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		r, found, err := d.Request(ctx, id)
@@ -134,6 +180,9 @@ func (d drain) drain(ctx context.Context, wait time.Duration) error {
 	}
 	d.table(ended, nil)
 	fmt.Fprintf(d.out, "Drained: %d requests ended, no request is open, no lease is held, no execution runs. New requests are off.\n", len(ended))
+	if d.report != nil {
+		return d.report.Encode(report{Drained: true, Ended: show(ended), Open: []shown{}, Leases: []string{}})
+	}
 	return nil
 }
 

@@ -1,54 +1,52 @@
-package main
+// Package drain is the command that ends all access that the system has given,
+// and lets nobody ask for more: before its stack is deleted, or when it has to
+// stop at once.
+package drain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
-	"io"
 	"time"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
 )
 
-// Exit codes. `go run` turns each but 0 into 1: build the command where the
-// code matters.
-const (
-	exitDone  = 0 // nobody can ask, and no lease is left
-	exitError = 1
-	exitUsage = 2
-	exitLeft  = 3 // something is still there
-)
+// Command is the command's flags.
+type Command struct {
+	Config   string        `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
+	Yes      bool          `help:"Do it. Without this flag, nothing is changed."`
+	Wait     time.Duration `default:"30m" placeholder:"DURATION" help:"How long to wait until nothing is left (default: 30m)."`
+	JSON     bool          `help:"Write the requests and leases to standard output as JSON, and all else to standard error."`
+	Reopen   bool          `help:"Let people ask again."`
+	Reserved int           `default:"-1" placeholder:"N" help:"With --reopen: the reserved concurrency of ingress, if it is not that of the settings."`
+}
 
-const usage = `Usage: drain [-config FILE] -yes [-wait DURATION]
-       drain [-config FILE] -reopen [-reserved N]
+// Help returns the long help.
+func (Command) Help() string {
+	return `Ends all access that the system has given and lets nobody ask for more:
 
-Ends all access that the system has given and lets nobody ask for more:
+ 1. The function ingress gets a reserved concurrency of 0. Slack's forms and buttons stop working.
+ 2. Every execution of the request machine is stopped. The sweep runs every minute. It removes the access of the stopped executions, records it, and closes the requests.
+ 3. The table is read until no request is open and no lease is left. A lease goes when its access is seen to be gone, and not before.
 
- 1. The function ingress gets a reserved concurrency of 0. Slack's
-    forms and buttons stop working.
- 2. Every execution of the request machine is stopped. The sweep, which looks
-    every minute, finds what they left: it removes the access, records it, and
-    closes the request.
- 3. The table is read until no request is open and no lease is left. A lease goes
-    when its access is seen to be gone, and not before.
+Without --yes it says what there is, and changes nothing. --reopen lets people ask again.
 
-Without -yes it says what there is, and changes nothing. -reopen lets people ask
-again, with the concurrency that the settings reserve, or -reserved says.
+Exit codes: 0 nothing is left; 1 something is still there, or an error; 2 wrong flags or settings.
 
-Exit codes: 0 nothing is left, 1 an error, 2 a wrong command line, 3 something is
-still there.
+Example:
 
-`
+    elevator drain
+    elevator drain --yes --wait 1h
+    elevator drain --reopen`
+}
 
-// How often the table is read, and for how long. Within 150 s after an execution
-// is gone the first attempt to remove its access comes; what Identity Center
-// holds up takes longer.
-const (
-	pollEvery   = 10 * time.Second
-	defaultWait = 30 * time.Minute
-)
+// pollEvery is how often the table is read. Within 150 s after an execution is
+// gone the first attempt to remove its access comes; what Identity Center holds
+// up takes longer.
+const pollEvery = 10 * time.Second
 
 // ingressEnds is how long an invocation of ingress that was under way when its
 // concurrency went to 0 can still start something, with a margin for the table's
@@ -76,58 +74,54 @@ type clock struct {
 	sleep func(context.Context, time.Duration) error
 }
 
-// run is the program. It gives the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, c clock, connect func(context.Context, *settings.Settings) (system, error)) int {
-	flags := flag.NewFlagSet("drain", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
+// Run does what the flags say.
+func (c *Command) Run(ctx context.Context, s command.Streams) error {
+	return c.run(ctx, s, clock{time.Now, sleep}, connect)
+}
+
+func (c *Command) run(ctx context.Context, s command.Streams, clock clock, connect func(context.Context, *settings.Settings) (system, error)) error {
+	switch {
+	case c.Yes && c.Reopen, !c.Reopen && c.Reserved != -1, c.Reserved < -1 || c.Reserved == 0:
+		return command.BadInput(errors.New("-yes and -reopen exclude each other; -reserved goes with -reopen and is at least 1"))
+	case c.JSON && c.Reopen:
+		return command.BadInput(errors.New("-json and -reopen exclude each other"))
 	}
-	var (
-		config   = flags.String("config", "elevator.yaml", "`file` with the settings")
-		yes      = flags.Bool("yes", false, "do it")
-		reopen   = flags.Bool("reopen", false, "let people ask again")
-		reserved = flags.Int("reserved", -1, "with -reopen: ingress's reserved `concurrency`, where it is not that of the settings")
-		wait     = flags.Duration("wait", defaultWait, "for how long to wait until nothing is left")
-	)
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitDone
-	case err != nil:
-		return exitUsage // flag has said why
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "unexpected argument %q; see -help\n", flags.Arg(0))
-		return exitUsage
-	case *yes && *reopen, !*reopen && *reserved != -1, *reserved < -1 || *reserved == 0:
-		fmt.Fprintln(stderr, "-yes and -reopen exclude each other; -reserved goes with -reopen and is at least 1")
-		return exitUsage
+	settings, err := settings.Load(c.Config)
+	if err != nil {
+		return command.BadInput(err)
 	}
-	s, err := settings.Load(*config)
-	if err == nil {
-		var sys system
-		if sys, err = connect(ctx, s); err == nil {
-			d := drain{system: sys, clock: c, out: stdout, say: stderr}
-			switch {
-			case *reopen:
-				if *reserved == -1 && s.IngressReserved > 0 {
-					*reserved = s.IngressReserved
-				}
-				err = d.reopen(ctx, *reserved)
-			case !*yes:
-				err = d.preview(ctx)
-			default:
-				err = d.drain(ctx, *wait)
-			}
-		}
+	sys, err := connect(ctx, settings)
+	if err != nil {
+		return err
+	}
+	d := drain{system: sys, clock: clock, out: s.Out, say: s.Err, progress: s.Progress}
+	if c.JSON {
+		d.out = s.Err
+		d.report = json.NewEncoder(s.Out)
+		d.report.SetIndent("", "  ")
+		d.report.SetEscapeHTML(false)
 	}
 	switch {
-	case errors.Is(err, errLeft):
-		fmt.Fprintln(stderr, err)
-		return exitLeft
-	case err != nil:
-		fmt.Fprintln(stderr, err)
-		return exitError
+	case c.Reopen:
+		reserved := c.Reserved
+		if reserved == -1 && settings.IngressReserved > 0 {
+			reserved = settings.IngressReserved
+		}
+		return d.reopen(ctx, reserved)
+	case !c.Yes:
+		return d.preview(ctx)
+	default:
+		return d.drain(ctx, c.Wait)
 	}
-	return exitDone
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }

@@ -1,15 +1,19 @@
-package main
+package drain
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
@@ -80,6 +84,30 @@ func active() *world {
 	}
 }
 
+// testCommand is the command with another system, and a clock of its own.
+type testCommand struct {
+	Command
+	clock
+	world *world
+}
+
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
+	return c.run(ctx, s, c.clock, func(context.Context, *settings.Settings) (system, error) { return c.world, nil })
+}
+
+// run runs the command with a shell's arguments.
+func run(t *testing.T, args []string, stdout, stderr io.Writer, w *world) int {
+	c := clock{now: func() time.Time { return w.at }, sleep: w.sleep}
+	return command.Run(t.Context(), &testCommand{clock: c, world: w}, args, command.Streams{Out: stdout, Err: stderr})
+}
+
+// The exit codes, as package command has them.
+const (
+	exitDone  = 0
+	exitLeft  = 1 // something is still there, or could not be found out
+	exitUsage = 2
+)
+
 func TestRun(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join("..", "testdata", "elevator.yaml"))
 	if err != nil {
@@ -113,12 +141,14 @@ func TestRun(t *testing.T) {
 		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "Open" }, code: exitLeft, err: "NOT DRAINED, new requests are off: Open: no answer", wantStopped: "arn:1"},
 		{name: "executions can't be listed", args: "-yes", change: func(w *world) { w.failing = "Running" }, code: exitLeft, err: "NOT DRAINED"},
 		{name: "one can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Stop" }, code: exitLeft, err: "NOT DRAINED", wantStopped: "arn:1"},
-		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Reserve" }, code: exitError, err: "stop new requests", wantReserved: -1},
+		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Reserve" }, code: exitLeft, err: "stop new requests", wantReserved: -1},
 		{name: "reopen", args: "-reopen", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: -1},
 		{name: "reopen with what there was", args: "-reopen -reserved 7", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: 7},
 		{name: "both", args: "-yes -reopen", code: exitUsage, wantReserved: -1},
 		{name: "reopen with nothing", args: "-reopen -reserved 0", code: exitUsage, wantReserved: -1},
-		{name: "an argument", args: "now", code: exitUsage, wantReserved: -1},
+		{name: "an argument", args: "now", code: exitUsage, err: "unexpected argument now", wantReserved: -1},
+		{name: "no settings", args: "-yes -config nowhere.yaml", code: exitUsage, err: "nowhere.yaml", wantReserved: -1},
+		{name: "reopen as JSON", args: "-reopen -json", code: exitUsage, err: "-json and -reopen exclude each other", wantReserved: -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := active()
@@ -127,11 +157,7 @@ func TestRun(t *testing.T) {
 			}
 			start := w.at
 			var out, errs bytes.Buffer
-			c := clock{now: func() time.Time { return w.at }, sleep: w.sleep}
-			code := run(t.Context(), append(strings.Fields(tt.args), "-config", config), &out, &errs, c, func(context.Context, *settings.Settings) (system, error) { return w, nil })
-			if tt.name == "an argument" { // flags end at the first argument
-				code = run(t.Context(), []string{"now"}, &out, &errs, c, nil)
-			}
+			code := run(t, append([]string{"-config", config}, strings.Fields(tt.args)...), &out, &errs, w)
 			if code != tt.code || !strings.Contains(out.String(), tt.out) || !strings.Contains(errs.String(), tt.err) {
 				t.Errorf("code %d, want %d\n%s\n%s", code, tt.code, &out, &errs)
 			}
@@ -143,6 +169,48 @@ func TestRun(t *testing.T) {
 			}
 			if got := strings.Join(w.stopped, " "); w.reserved != tt.wantReserved || got != tt.wantStopped {
 				t.Errorf("reserved %d, stopped %q; want %d, %q", w.reserved, got, tt.wantReserved, tt.wantStopped)
+			}
+		})
+	}
+}
+
+// TestJSON: standard output has the answer and nothing else.
+func TestJSON(t *testing.T) {
+	config := filepath.Join("..", "testdata", "elevator.yaml")
+	open := []shown{{"r1", "ann@example.com", "Admin in Sandbox (1)", "has access"}}
+	for _, tt := range []struct {
+		name, args string
+		change     func(*world)
+		code       int
+		want       report
+		err        string // part
+	}{
+		{name: "what there is", code: exitLeft, want: report{Ended: []shown{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "1 requests are open"},
+		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil },
+			want: report{Ended: []shown{}, Open: []shown{}, Leases: []string{}}, err: "0 requests are open"},
+		{name: "drained", args: "-yes", err: "Drained: 1 requests ended",
+			want: report{Drained: true, Ended: []shown{{"r1", "ann@example.com", "Admin in Sandbox (1)", "over, access removed"}}, Open: []shown{}, Leases: []string{}}},
+		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft,
+			want: report{Ended: []shown{}, Open: open, Leases: []string{"account#1"}}, err: "NOT DRAINED after 5m0s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := active()
+			if tt.change != nil {
+				tt.change(w)
+			}
+			var out, errs bytes.Buffer
+			code := run(t, append([]string{"-json", "-config", config}, strings.Fields(tt.args)...), &out, &errs, w)
+			if code != tt.code || !strings.Contains(errs.String(), tt.err) {
+				t.Errorf("code %d, want %d\n%s", code, tt.code, &errs)
+			}
+			var got report
+			decoder := json.NewDecoder(bytes.NewReader(out.Bytes()))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(&got); err != nil || decoder.More() || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("%v: got %+v, want %+v: %s", err, got, tt.want, &out)
+			}
+			if strings.Contains(out.String(), "null") {
+				t.Errorf("a list is null: %s", &out)
 			}
 		})
 	}

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -198,12 +197,8 @@ func TestAcceptance(t *testing.T) {
 	local.wantGone(t, byHand)
 
 	t.Run("the command", func(t *testing.T) {
-		command := filepath.Join(t.TempDir(), "acceptance")
-		if out, err := exec.Command("go", "build", "-o", command, "../acceptance/cmd").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
 		// It finds the system by itself, and asks nobody for what can't be requested.
-		cmd := exec.Command(command, "-json", "-config", "testdata/elevator.yaml", "-target", "playground:DeveloperAccess", "-other", "playground:NoSuchAccess", "-duration", "20s")
+		cmd := exec.Command(program, "acceptance", "-json", "-config", "testdata/elevator.yaml", "-target", "playground:DeveloperAccess", "-other", "playground:NoSuchAccess", "-duration", "20s")
 		cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+local.AWSEndpointURL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 		out, err := cmd.Output()
 		if cmd.ProcessState == nil {

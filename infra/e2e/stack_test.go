@@ -79,7 +79,7 @@ var (
 	loaded *stack
 )
 
-// program is the local stack, compiled.
+// program is elevator, compiled.
 var program string
 
 // signingSecret is what the tests sign with, when they speak to the app as
@@ -218,10 +218,10 @@ func (s *stack) secretsInLog() error {
 	return nil
 }
 
-// compile builds the local stack into dir.
+// compile builds elevator into dir.
 func compile(dir string) (program string, err error) {
-	program = filepath.Join(dir, "local")
-	build := exec.Command("go", "build", "-o", program, "./infra/local")
+	program = filepath.Join(dir, "elevator")
+	build := exec.Command("go", "build", "-o", program, "./infra/elevator")
 	build.Dir = repository
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
@@ -266,7 +266,7 @@ func launch(settings, name, seed string) (*launched, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, "-config", filepath.Join(testdata, settings+".yaml"), "-seed", seed,
+	cmd := exec.Command(program, "local", "-config", filepath.Join(testdata, settings+".yaml"), "-seed", seed,
 		"-listen", anyPort, "-gateway", anyPort, "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
 	cmd.Dir = repository
 	cmd.Stderr = logFile

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/iam"
@@ -39,11 +40,13 @@ const (
 
 // local is the local stack, as far as it has been started.
 type local struct {
-	calls   calls
-	faults  faults.Rules
-	options options
-	stderr  io.Writer
-	root    string // directory of go.mod
+	calls    calls
+	faults   faults.Rules
+	config   string // file with the settings
+	options  Options
+	stderr   io.Writer
+	progress *command.Progress
+	root     string // directory of go.mod
 
 	page, front net.Listener // of -listen and -gateway
 	servers     []*http.Server
@@ -162,22 +165,22 @@ func (s *local) prepare() (*organization.Organization, error) {
 	if s.root, err = moduleRoot(); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(s.options.config); err != nil {
-		return nil, fmt.Errorf("the settings: %w", err)
+	if _, err := os.Stat(s.config); err != nil {
+		return nil, command.BadInput(fmt.Errorf("the settings: %w", err))
 	}
 	people, err := s.organization()
 	if err != nil {
-		return nil, fmt.Errorf("the example organization: %w", err)
+		return nil, command.BadInput(fmt.Errorf("the example organization: %w", err))
 	}
-	if s.options.aws == "" {
+	if s.options.AWS == "" {
 		if _, err := moto.Executable(s.root); err != nil {
 			return nil, err
 		}
 	}
-	if s.page, err = net.Listen("tcp", s.options.listen); err != nil {
+	if s.page, err = net.Listen("tcp", s.options.Listen); err != nil {
 		return nil, fmt.Errorf("the page's address -listen: %w", err)
 	}
-	if s.front, err = net.Listen("tcp", s.options.gateway); err != nil {
+	if s.front, err = net.Listen("tcp", s.options.Gateway); err != nil {
 		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
@@ -188,7 +191,7 @@ func (s *local) prepare() (*organization.Organization, error) {
 
 // startAWS starts moto, or takes the one that runs, and the gateway.
 func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
-	if motoURL = s.options.aws; motoURL == "" {
+	if motoURL = s.options.AWS; motoURL == "" {
 		s.say("starting moto")
 		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.front.Addr().(*net.TCPAddr).Port})
 		if err != nil {
@@ -209,7 +212,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	s.faults.Caller, s.faults.Kill = s.lambda.Current, s.lambda.Kill
 	s.gateway = gateway.New(gateway.Config{
 		Guard: s.guard, Denied: func(what string) { s.say("IAM: %s", what) },
-		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: s.options.settle,
+		MotoURL: motoURL, Lambda: s.lambda, Now: time.Now, SettleDelay: s.options.Settle,
 		Course: func(c *gateway.Call) (gateway.Course, bool) {
 			polls, failureReason, ok := s.faults.Course(sessionToken(c.Header), c.Target(), c.Body)
 			return gateway.Course{Polls: polls, FailureReason: failureReason}, ok
@@ -252,7 +255,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	reader := truth.New(truth.Config{
 		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
 	})
-	if s.options.slackAPI != "" {
+	if s.options.SlackAPI != "" {
 		return simulator.TruthPage(reader.Read), nil
 	}
 	members, err := s.members(ctx, o)
@@ -345,15 +348,15 @@ func (s *local) pageURL() string    { return "http://" + s.page.Addr().String() 
 
 // slackAPI is the address of the Web API, with a slash at the end.
 func (s *local) slackAPI() string {
-	if s.options.slackAPI == "" {
+	if s.options.SlackAPI == "" {
 		return s.pageURL() + "/api/"
 	}
-	return strings.TrimSuffix(s.options.slackAPI, "/") + "/"
+	return strings.TrimSuffix(s.options.SlackAPI, "/") + "/"
 }
 
 // slackAPIFor is that address for one process of a function.
 func (s *local) slackAPIFor(instance string) string {
-	if s.options.slackAPI == "" {
+	if s.options.SlackAPI == "" {
 		return s.pageURL() + callersAPI + instance + "/api/"
 	}
 	return s.slackAPI()

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"bufio"
@@ -32,7 +32,7 @@ import (
 
 const demoSettings = "infra/local/demo/elevator.yaml"
 
-// program is the command, built once.
+// program is elevator, built once.
 var program string
 
 func TestMain(m *testing.M) {
@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	program = filepath.Join(dir, "local")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	program = filepath.Join(dir, "elevator")
+	if out, err := exec.Command("go", "build", "-o", program, "sso-elevator/infra/elevator").CombinedOutput(); err != nil {
 		log.Fatalf("build: %v\n%s", err, out)
 	}
 	code := m.Run()
@@ -131,7 +131,7 @@ func wantGone(t *testing.T, pids []int, within time.Duration) {
 }
 
 // What can't work ends with one clear error, exit code 1 (2 for the command
-// line), and leaves nothing running.
+// line and the files that it names), and leaves nothing running.
 func TestClearErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -161,21 +161,22 @@ func TestClearErrors(t *testing.T) {
 	}{
 		{name: "page's port is taken", args: []string{"-listen", taken.Addr().String()}, wantCode: 1, want: []string{"-listen", "address already in use"}},
 		{name: "gateway's port is taken", args: []string{"-gateway", taken.Addr().String()}, wantCode: 1, want: []string{"-gateway", "address already in use"}},
-		{name: "no settings", args: []string{"-config", "absent.yaml"}, wantCode: 1, want: []string{"absent.yaml"}},
-		{name: "no organization", args: []string{"-seed", "absent.yaml"}, wantCode: 1, want: []string{"absent.yaml"}},
-		{name: "wrong organization", args: []string{"-seed", broken}, wantCode: 1, want: []string{broken, "accounts[0]: name is missing"}},
+		{name: "no settings", args: []string{"-config", "absent.yaml"}, wantCode: 2, want: []string{"absent.yaml"}},
+		{name: "no organization", args: []string{"-seed", "absent.yaml"}, wantCode: 2, want: []string{"absent.yaml"}},
+		{name: "wrong organization", args: []string{"-seed", broken}, wantCode: 2, want: []string{broken, "accounts[0]: name is missing"}},
 		{name: "moto is not installed", venv: noMoto, wantCode: 1, want: []string{"moto is not installed", noMoto}},
 		{name: "moto does not start", venv: deadMoto, wantCode: 1, want: []string{"start moto", "no flask here"}},
 		{name: "moto does not answer", args: []string{"-aws", "http://127.0.0.1:1"}, wantCode: 1, want: []string{"connection refused"}},
 		{name: "unknown flag", args: []string{"-colour", "red"}, wantCode: 2, want: []string{"-colour"}},
-		{name: "all mistakes at once", args: []string{"-listen", "8080", "-aws", "moto", "-slack-api", "https://slack.com/api/", "more"}, wantCode: 2,
-			want: []string{"-listen must be HOST:PORT", "-aws must be a URL", "-slack-api needs -slack-bot-token", `unexpected argument "more"`}},
+		{name: "all mistakes at once", args: []string{"-listen", "8080", "-aws", "moto", "-slack-api", "https://slack.com/api/"}, wantCode: 2,
+			want: []string{"-listen must be HOST:PORT", "-aws must be a URL", "-slack-api needs -slack-bot-token"}},
+		{name: "an argument", args: []string{"more"}, wantCode: 2, want: []string{"unexpected argument more"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 			defer cancel()
-			args := append([]string{"-config", demoSettings, "-listen", anyPort, "-gateway", anyPort}, tt.args...)
+			args := append([]string{"local", "-config", demoSettings, "-listen", anyPort, "-gateway", anyPort}, tt.args...)
 			cmd := exec.CommandContext(ctx, program, args...)
 			cmd.Dir = root(t)
 			cmd.Env = os.Environ()
@@ -205,7 +206,7 @@ func TestClearErrors(t *testing.T) {
 
 // When the parent is killed, the program and all that it started end.
 func TestEndsWithItsParent(t *testing.T) {
-	shell := exec.Command("sh", "-c", `"$0" "$@" & echo $!; wait`, program, "-config", demoSettings, "-listen", anyPort, "-gateway", anyPort)
+	shell := exec.Command("sh", "-c", `"$0" "$@" & echo $!; wait`, program, "local", "-config", demoSettings, "-listen", anyPort, "-gateway", anyPort)
 	shell.Dir = root(t)
 	var stderr buffer
 	shell.Stderr = &stderr
@@ -260,7 +261,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	}
 	defer server.Stop()
 
-	cmd := exec.Command(program, "-config", demoSettings, "-listen", anyPort, "-gateway", gatewayAddress, "-aws", server.URL,
+	cmd := exec.Command(program, "local", "-config", demoSettings, "-listen", anyPort, "-gateway", gatewayAddress, "-aws", server.URL,
 		"-slack-api", "http://127.0.0.1:9/api", "-slack-bot-token", "xoxb-mine", "-slack-signing-secret", "shared")
 	cmd.Dir = root(t)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

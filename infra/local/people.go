@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"context"
@@ -21,13 +21,13 @@ const foreignTeam = "T0ELSEWHERE"
 
 // organization is what -seed says; nil for none.
 func (s *local) organization() (*organization.Organization, error) {
-	switch s.options.seed {
+	switch s.options.Seed {
 	case noSeed:
 		return nil, nil
 	case "":
 		return organization.Parse(demoOrganization)
 	default:
-		return organization.Load(s.options.seed)
+		return organization.Load(s.options.Seed)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"context"
@@ -21,7 +21,7 @@ type slackSecrets struct{ botToken, signingSecret string }
 // putSecrets puts the Slack secrets where the functions' settings say that they
 // are.
 func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (slackSecrets, error) {
-	secrets := slackSecrets{botToken: s.options.botToken, signingSecret: s.options.signingSecret}
+	secrets := slackSecrets{botToken: s.options.BotToken, signingSecret: s.options.SigningSecret}
 	if secrets.botToken == "" {
 		secrets.botToken = "xoxb-local-" + randomHex(12)
 	}

@@ -1,4 +1,4 @@
-package main
+package local
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func (s *local) startSynth() error {
 	if err != nil {
 		return err
 	}
-	config, err := filepath.Abs(s.options.config)
+	config, err := filepath.Abs(s.config)
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,8 @@ func (s *local) awaitSynth(ctx context.Context, started error) (*stack.Assembly,
 	if started != nil {
 		return nil, started
 	}
+	s.progress.Show("synthesizing the CDK app; the first time, compiling takes some minutes")
+	defer s.progress.Hide()
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -1,4 +1,4 @@
-package main
+package policy
 
 import (
 	"bufio"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/command"
 )
 
 // bufferSize is that of reading and of writing, in bytes.
@@ -41,7 +42,7 @@ func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error
 		line, tooLong, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
 			out.Flush() // the error of reading is the one that matters
-			return fmt.Errorf("read queries: %w", err)
+			return command.BadInput(fmt.Errorf("read queries: %w", err))
 		}
 		if err != nil && len(line) == 0 && !tooLong {
 			break

@@ -1,4 +1,4 @@
-package main
+package policy
 
 import (
 	"bufio"
@@ -73,24 +73,24 @@ func TestBatch(t *testing.T) {
 		if err := os.WriteFile(f, []byte(queries.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		code, stdout, stderr := command("", "-config "+file+" -batch "+f)
+		code, stdout, stderr := runLine("", "-config "+file+" -batch "+f)
 		check(t, code, stdout, stderr)
 	})
 	t.Run("standard input", func(t *testing.T) {
-		code, stdout, stderr := command(queries.String(), "-json -config "+file+" -batch -")
+		code, stdout, stderr := runLine(queries.String(), "-json -config "+file+" -batch -")
 		check(t, code, stdout, stderr)
 	})
 	t.Run("an end after the last line", func(t *testing.T) {
-		code, stdout, stderr := command(queries.String()+"\n", "-config "+file+" -batch -")
+		code, stdout, stderr := runLine(queries.String()+"\n", "-config "+file+" -batch -")
 		check(t, code, stdout, stderr)
 	})
 	t.Run("no lines", func(t *testing.T) {
-		if code, stdout, stderr := command("", "-config "+file+" -batch -"); code != 0 || stdout != "" || stderr != warnings {
+		if code, stdout, stderr := runLine("", "-config "+file+" -batch -"); code != 0 || stdout != "" || stderr != warnings {
 			t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 		}
 	})
 	t.Run("a line that is too long and the last", func(t *testing.T) {
-		code, stdout, _ := command(strings.Repeat("x", maxLine+1), "-config "+file+" -batch -")
+		code, stdout, _ := runLine(strings.Repeat("x", maxLine+1), "-config "+file+" -batch -")
 		if want := `{"error":"the line is longer than 1048576 bytes"}` + "\n"; code != 0 || stdout != want {
 			t.Errorf("exit %d, got %s, want %s", code, stdout, want)
 		}
@@ -214,7 +214,7 @@ func TestWriteError(t *testing.T) {
 	} {
 		var errs bytes.Buffer
 		code := run(args, strings.NewReader("{}\n"), brokenWriter{}, &errs)
-		if code != 2 || !strings.HasSuffix(errs.String(), ": broken\n") {
+		if code != 1 || !strings.HasSuffix(errs.String(), ": broken\n") {
 			t.Errorf("%v: exit %d: %s", args, code, errs.String())
 		}
 	}

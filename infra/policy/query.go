@@ -1,4 +1,4 @@
-package main
+package policy
 
 import (
 	"errors"
@@ -10,11 +10,11 @@ import (
 
 // query is one question. What is empty was not given.
 type query struct {
-	Requester     string `json:"requester"`
-	Account       string `json:"account"`
-	PermissionSet string `json:"permission_set"`
-	Group         string `json:"group"`
-	Approver      string `json:"approver"`
+	Requester     string `json:"requester" placeholder:"EMAIL" help:"Email of the requester."`
+	Account       string `json:"account" placeholder:"ID" help:"Id of the account that they request."`
+	PermissionSet string `json:"permission_set" placeholder:"NAME" help:"Name of the permission set that they request."`
+	Group         string `json:"group" placeholder:"ID" help:"Id of the group that they request, instead of an account."`
+	Approver      string `json:"approver" placeholder:"EMAIL" help:"Email of a person who might press Approve."`
 }
 
 // answer is what the policy says. Its order of fields is that of the output.

@@ -1,98 +1,74 @@
-package main
+// Package policy is the command that says what the policy in an elevator.yaml
+// decides, and why: for one request, or for a file of them. It reads nothing but
+// that file.
+package policy
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
-// Exit codes.
-const (
-	exitAnswered = 0
-	exitBadInput = 2 // also: the answer could not be written
-)
+// Command is the command's flags.
+type Command struct {
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with config and group_config (default: elevator.yaml)."`
+	JSON   bool   `help:"Answer with one line of JSON."`
+	Batch  string `placeholder:"FILE" help:"File of queries, one JSON object a line; - is standard input."`
+	query
+}
 
-const usage = `Usage: policy -config FILE -requester EMAIL -account ID -permission-set NAME
-       policy -config FILE -requester EMAIL -group ID
-       policy -config FILE -batch FILE
+// Help returns the long help.
+func (Command) Help() string {
+	return `Any answer exits with 0. Nothing is read but the policy: no AWS, no Slack.
 
-Says what the policy decides about a request, and why. With -approver EMAIL it
-also says whether that person's press of Approve would count.
+With --approver, the answer also says whether that person's press of Approve would count.
 
-`
+Example:
 
-// run is the program. It gives the exit code.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	fail := func(err error) int {
-		fmt.Fprintln(stderr, err)
-		return exitBadInput
+    elevator policy --requester dev@example.com --account 111111111111 --permission-set ReadOnlyAccess
+    elevator policy --requester dev@example.com --group 99999999-8888-7777-6666-555555555555 --json
+    echo '{"requester":"dev@example.com","account":"111111111111","permission_set":"ReadOnlyAccess"}' | elevator policy --batch -`
+}
+
+// Run answers the question that the flags ask, or those of the batch.
+func (c *Command) Run(s command.Streams) error {
+	if c.Batch != "" && c.query != (query{}) {
+		return command.BadInput(errors.New("-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"))
 	}
-	flags := flag.NewFlagSet("policy", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
-	var (
-		q      query
-		config = flags.String("config", "elevator.yaml", "`file` with config and group_config")
-		asJSON = flags.Bool("json", false, "answer with one line of JSON")
-		batch  = flags.String("batch", "", "`file` of queries, one JSON object a line; - is standard input")
-	)
-	flags.StringVar(&q.Requester, "requester", "", "`email` of who asks")
-	flags.StringVar(&q.Account, "account", "", "`id` of the account asked for")
-	flags.StringVar(&q.PermissionSet, "permission-set", "", "`name` of the permission set asked for")
-	flags.StringVar(&q.Group, "group", "", "`id` of the group asked for")
-	flags.StringVar(&q.Approver, "approver", "", "`email` of somebody who might press Approve")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitAnswered
-	case err != nil:
-		return exitBadInput // flag has said why
-	case flags.NArg() > 0:
-		return fail(fmt.Errorf("unexpected argument %q; every input has a flag, see -help", flags.Arg(0)))
-	case *batch != "" && q != query{}:
-		return fail(errors.New("-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"))
-	}
-
-	if *batch == "" {
-		if err := q.check(); err != nil {
-			return fail(err)
+	if c.Batch == "" {
+		if err := c.query.check(); err != nil {
+			return command.BadInput(err)
 		}
 	}
-	policy, warnings, err := settings.LoadPolicy(*config)
+	policy, warnings, err := settings.LoadPolicy(c.Config)
 	if err != nil {
-		return fail(err)
+		return command.BadInput(err)
 	}
 	for _, warning := range warnings {
-		fmt.Fprintf(stderr, "warning: %s\n", warning)
+		fmt.Fprintf(s.Err, "warning: %s\n", warning)
 	}
 	index := access.NewIndex(&policy)
 	switch {
-	case *batch == "-":
-		err = answerAll(index, stdin, stdout)
-	case *batch != "":
-		err = answerFile(index, *batch, stdout)
-	case *asJSON:
-		err = writeJSON(stdout, q.ask(index))
+	case c.Batch == "-":
+		return answerAll(index, s.In, s.Out)
+	case c.Batch != "":
+		return answerFile(index, c.Batch, s.Out)
+	case c.JSON:
+		return writeJSON(s.Out, c.query.ask(index))
 	default:
-		err = writeText(stdout, &policy, q, q.ask(index))
+		return writeText(s.Out, &policy, c.query, c.query.ask(index))
 	}
-	if err != nil {
-		return fail(err)
-	}
-	return exitAnswered
 }
 
 func answerFile(policy *access.Index, path string, stdout io.Writer) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("read queries: %w", err)
+		return command.BadInput(fmt.Errorf("read queries: %w", err))
 	}
 	defer f.Close()
 	return answerAll(policy, f, stdout)

@@ -1,13 +1,17 @@
-package main
+package policy
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sso-elevator/infra/command"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing them")
@@ -19,8 +23,13 @@ const file = "testdata/policy.yaml"
 //go:embed testdata/warnings.txt
 var warnings string
 
-// command runs the program as a shell would, with words split at spaces.
-func command(stdin, line string) (code int, stdout, stderr string) {
+// run runs the command with a shell's arguments.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return command.Run(context.Background(), &Command{}, args, command.Streams{In: stdin, Out: stdout, Err: stderr})
+}
+
+// runLine runs the command as a shell would, with words split at spaces.
+func runLine(stdin, line string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(strings.Fields(line), strings.NewReader(stdin), &out, &errs)
 	return code, out.String(), errs.String()
@@ -90,7 +99,7 @@ func TestJSON(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command("", "-json -config "+file+" "+tt.flags)
+			code, stdout, stderr := runLine("", "-json -config "+file+" "+tt.flags)
 			if code != 0 || stderr != warnings {
 				t.Errorf("exit %d, standard error %q", code, stderr)
 			}
@@ -111,7 +120,7 @@ func TestText(t *testing.T) {
 		"-requester dee@example.com -account 444444444444 -permission-set Admin",
 		"-requester ann@example.com -group 99999999-8888-7777-6666-555555555555",
 	} {
-		code, stdout, stderr := command("", "-config "+file+" "+flags)
+		code, stdout, stderr := runLine("", "-config "+file+" "+flags)
 		if code != 0 || stderr != warnings {
 			t.Errorf("%s: exit %d, standard error %q", flags, code, stderr)
 		}
@@ -155,9 +164,9 @@ func TestBadInput(t *testing.T) {
 		{"all permission sets", "-config " + file + " " + who + "-account 111111111111 -permission-set *", `permission set "*" is not a permission set's name: up to 32 of letters, digits and _+=,.@-`},
 		{"bad group", "-config " + file + " " + who + "-group admins", `group "admins" is not a group's id, like 99999999-8888-7777-6666-555555555555`},
 		{"bad approver", "-config " + file + " " + who + what + "-approver bob@", `approver "bob@" is not an email address`},
-		{"unknown flag", "-config " + file + " " + who + what + "-user bob", ""},
-		{"flag without value", "-config", ""},
-		{"an argument too many", "-config " + file + " " + who + what + "extra", `unexpected argument "extra"; every input has a flag, see -help`},
+		{"unknown flag", "-config " + file + " " + who + what + "-user bob", "unknown flag -user; see elevator --help"},
+		{"flag without value", "-config", "--config: its value is missing; see elevator --help"},
+		{"an argument too many", "-config " + file + " " + who + what + "extra", "unexpected argument extra; see elevator --help"},
 		{"batch and a query", "-config " + file + " -batch - " + who, "-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"},
 		{"no such config", "-config testdata/none.yaml " + who + what, "read settings: open testdata/none.yaml: no such file or directory"},
 		{"no such batch", "-config " + file + " -batch testdata/none.jsonl", "read queries: open testdata/none.jsonl: no such file or directory"},
@@ -169,7 +178,7 @@ func TestBadInput(t *testing.T) {
 	} {
 		for _, json := range []string{"", "-json "} {
 			t.Run(json+tt.name, func(t *testing.T) {
-				code, stdout, stderr := command("", json+tt.flags)
+				code, stdout, stderr := runLine("", json+tt.flags)
 				if code != 2 || stdout != "" || stderr == "" {
 					t.Errorf("exit %d, standard output %q", code, stdout)
 				}
@@ -182,8 +191,8 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	code, stdout, stderr := command("", "-help")
-	if code != 0 || stdout != "" || !strings.HasPrefix(stderr, usage) || !strings.Contains(stderr, "-permission-set name") {
+	code, stdout, stderr := runLine("", "-help")
+	if code != 0 || stderr != "" || !strings.Contains(stdout, "Example:") || !strings.Contains(stdout, "--permission-set=NAME") {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 }
@@ -201,13 +210,13 @@ func TestConfigFiles(t *testing.T) {
 			if err := os.WriteFile(config, []byte(tt.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			code, stdout, stderr := command("", "-json -config "+config+" -requester ann@example.com -account 111111111111 -permission-set Admin")
+			code, stdout, stderr := runLine("", "-json -config "+config+" -requester ann@example.com -account 111111111111 -permission-set Admin")
 			if code != 0 || stdout != tt.want+"\n" {
 				t.Errorf("exit %d, got %s%s, want %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}
-	code, stdout, _ := command("", "-json -config ../../elevator.example.yaml -requester eve@example.com -account 333333333333 -permission-set AdministratorAccess")
+	code, stdout, _ := runLine("", "-json -config ../../elevator.example.yaml -requester eve@example.com -account 333333333333 -permission-set AdministratorAccess")
 	if want := `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[2]}` + "\n"; code != 0 || stdout != want {
 		t.Errorf("the example: exit %d, got %s, want %s", code, stdout, want)
 	}

@@ -1,39 +1,37 @@
-package main
+// Package reconcile is the command that says what a run of the reconciliation
+// would remove now. It reads with the caller's AWS credentials, and changes
+// nothing.
+package reconcile
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 
 	"sso-elevator/functions/drift"
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
-// Exit codes. `go run` turns each but 0 into 1: build the command where the
-// code matters.
-const (
-	exitClean      = 0 // everything was read, and nothing would be removed
-	exitError      = 1 // it could not be found out
-	exitUsage      = 2
-	exitFindings   = 3 // something would be removed
-	exitIncomplete = 4 // nothing would be removed of what could be read, but not everything could
-)
+// Command is the command's flags.
+type Command struct {
+	DryRun bool   `required:"" help:"List what would be removed. This command does nothing else."`
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
+	Table  string `placeholder:"NAME" help:"Name of the table, if it is not that of the deployed function."`
+	JSON   bool   `help:"Answer with JSON."`
+}
 
-const usage = `Usage: reconcile -dry-run [-config FILE] [-table NAME] [-json]
+// Help returns the long help.
+func (Command) Help() string {
+	return `Lists the access that the next run in mode revoke would remove, if the policy in FILE were in force: assignments of users and members of groups that the policy covers and that no request holds. It writes nothing anywhere. What requests hold is read from the deployed table, which is found through the function <name_prefix>-reconcile.
 
-Lists the access that the next run in mode revoke would remove, if the policy in
-FILE were in force: assignments of users and members of groups that the policy
-covers and that no request holds. It writes nothing anywhere. What requests hold
-is read from the deployed table, which is found through the function
-<name_prefix>-reconcile.
+Exit codes: 0 nothing would be removed; 1 something would be removed, not everything could be read, or an error; 2 wrong flags or settings. With --json, findings and unread tell these apart.
 
-Exit codes: 0 nothing would be removed, 1 an error, 2 a wrong command line,
-3 something would be removed, 4 nothing was found, but not all could be read.
+Example:
 
-`
+    elevator reconcile --dry-run
+    elevator reconcile --dry-run --json --config elevator.yaml`
+}
 
 // backend is AWS, as far as the command needs it.
 type backend interface {
@@ -42,66 +40,40 @@ type backend interface {
 	dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error)
 }
 
-// run is the program. It gives the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, aws backend) int {
-	fail := func(err error) int {
-		fmt.Fprintln(stderr, err)
-		return exitError
-	}
-	flags := flag.NewFlagSet("reconcile", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
-	var (
-		dry    = flags.Bool("dry-run", false, "list what would be removed; there is nothing else that this command does")
-		config = flags.String("config", "elevator.yaml", "`file` with the settings")
-		table  = flags.String("table", "", "`name` of the table, where it is not that of the deployed function")
-		asJSON = flags.Bool("json", false, "answer with JSON")
-	)
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitClean
-	case err != nil:
-		return exitUsage // flag has said why
-	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "unexpected argument %q; see -help\n", flags.Arg(0))
-		return exitUsage
-	case !*dry:
-		flags.Usage()
-		return exitUsage
-	}
-	s, err := settings.Load(*config)
+// Run lists what would be removed.
+func (c *Command) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, live{}) }
+
+func (c *Command) run(ctx context.Context, s command.Streams, aws backend) error {
+	settings, err := settings.Load(c.Config)
 	if err != nil {
-		return fail(err)
+		return command.BadInput(err)
 	}
-	if *table == "" {
-		if *table, err = aws.table(ctx, s); err != nil {
-			return fail(fmt.Errorf("find the table: %w; -table names it", err))
+	table := c.Table
+	s.Progress.Show("reading accounts, groups and requests")
+	if table == "" {
+		if table, err = aws.table(ctx, settings); err != nil {
+			return fmt.Errorf("find the table: %w; -table names it", err)
 		}
 	}
-	p, err := aws.dryRun(ctx, s, *table)
+	p, err := aws.dryRun(ctx, settings, table)
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	if *asJSON {
-		encoder := json.NewEncoder(stdout)
+	s.Progress.Hide()
+	if c.JSON {
+		encoder := json.NewEncoder(s.Out)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		err = encoder.Encode(p)
 	} else {
-		err = writeTable(stdout, p)
+		err = writeTable(s.Out, p)
 	}
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	writeNotes(stderr, p)
-	switch {
-	case len(p.Findings) > 0:
-		return exitFindings
-	case len(p.Unread) > 0:
-		return exitIncomplete
+	writeNotes(s.Err, p)
+	if len(p.Findings)+len(p.Unread) > 0 {
+		return command.ErrNo
 	}
-	return exitClean
+	return nil
 }

@@ -1,10 +1,11 @@
-package main
+package reconcile
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/drift"
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
@@ -48,6 +50,19 @@ var findings = []access.Finding{
 	{Subject: access.Subject{PrincipalID: "u-\x1b[2Jgone", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Ops\tteam"}}},
 }
 
+// testCommand is the command with another AWS.
+type testCommand struct {
+	Command
+	aws backend
+}
+
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, c.aws) }
+
+// run runs the command with a shell's arguments.
+func run(t *testing.T, args []string, stdout, stderr io.Writer, aws backend) int {
+	return command.Run(t.Context(), &testCommand{aws: aws}, args, command.Streams{Out: stdout, Err: stderr})
+}
+
 func TestRun(t *testing.T) {
 	tests := []struct {
 		name       string
@@ -60,7 +75,7 @@ func TestRun(t *testing.T) {
 		wantNoCall bool
 	}{
 		{name: "clean", args: []string{"-dry-run", "-config", example}, backend: fake{deployed: "t"}, wantTable: "t", stdout: []string{"Nothing would be removed."}},
-		{name: "findings", args: []string{"-dry-run", "-config", example, "-table", "other"}, backend: fake{deployed: "t", preview: drift.Preview{Findings: findings}}, wantTable: "other", code: 3,
+		{name: "findings", args: []string{"-dry-run", "-config", example, "-table", "other"}, backend: fake{deployed: "t", preview: drift.Preview{Findings: findings}}, wantTable: "other", code: 1,
 			stdout: []string{
 				"USER       USER ID     ACCOUNT OR GROUP  ID            PERMISSION SET",
 				"alice      u-1         Production        111111111111  Admin",
@@ -72,20 +87,19 @@ func TestRun(t *testing.T) {
 			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{exempt}}},
 			stderr:  "Exempt until 2026-03-03T09:00:00Z: alice, 111111111111 Admin: Slack is�down\n"},
 		{name: "not all read", args: []string{"-dry-run", "-config", example}, backend: fake{deployed: "t", preview: drift.Preview{Unread: []access.Unread{{What: "account 1", Why: "throttled"}}, Unmanageable: []string{"9"}, Provisioned: []string{"Team"}}},
-			wantTable: "t", code: 4, stdout: []string{"Nothing would be removed."},
+			wantTable: "t", code: 1, stdout: []string{"Nothing would be removed."},
 			stderr: "Not read: account 1: throttled\nCan't be managed from this account: 9\nManaged by SCIM, left alone: Team\n"},
 		{name: "AWS fails", args: []string{"-dry-run", "-config", example}, backend: fake{deployed: "t", err: errors.New("no credentials")}, wantTable: "t", code: 1, stderr: "no credentials"},
 		{name: "the table can't be found", args: []string{"-dry-run", "-config", example}, backend: fake{tableErr: errors.New("denied")}, code: 1, stderr: "find the table: denied; -table names it"},
-		{name: "no settings", args: []string{"-dry-run", "-config", "nowhere.yaml"}, code: 1, stderr: "nowhere.yaml"},
-		{name: "without -dry-run", args: []string{"-config", example}, code: 2, stderr: "Usage: reconcile -dry-run"},
-		{name: "an argument", args: []string{"-dry-run", "now"}, code: 2, stderr: `unexpected argument "now"`},
+		{name: "no settings", args: []string{"-dry-run", "-config", "nowhere.yaml"}, code: 2, stderr: "nowhere.yaml"},
+		{name: "without -dry-run", args: []string{"-config", example}, code: 2, stderr: "missing flags: --dry-run"},
+		{name: "an argument", args: []string{"-dry-run", "now"}, code: 2, stderr: "unexpected argument now"},
 		{name: "an unknown flag", args: []string{"-force"}, code: 2, stderr: "-force"},
-		{name: "help", args: []string{"-help"}, stderr: "Exit codes"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			code := run(t.Context(), test.args, &stdout, &stderr, &test.backend)
+			code := run(t, test.args, &stdout, &stderr, &test.backend)
 			if code != test.code || test.backend.asked != test.wantTable {
 				t.Errorf("code %d, want %d; table %q, want %q\n%s", code, test.code, test.backend.asked, test.wantTable, stderr.String())
 			}
@@ -103,7 +117,7 @@ func TestRun(t *testing.T) {
 func TestJSON(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	p := drift.Preview{Findings: findings[:1], Unread: []access.Unread{}, Unmanageable: []string{}, Provisioned: []string{}, Calls: map[string]int{"ListUsers": 1}}
-	if code := run(t.Context(), []string{"-dry-run", "-json", "-config", example}, &stdout, &stderr, &fake{deployed: "t", preview: p}); code != 3 {
+	if code := run(t, []string{"-dry-run", "-json", "-config", example}, &stdout, &stderr, &fake{deployed: "t", preview: p}); code != 1 {
 		t.Fatalf("code %d: %s", code, stderr.String())
 	}
 	p.LeasesRead = true
@@ -125,7 +139,7 @@ func TestOnLocalStack(t *testing.T) {
 		t.Helper()
 		var out, errs bytes.Buffer
 		before := w.writes()
-		if code := run(t.Context(), append([]string{"-dry-run", "-json", "-config", config}, args...), &out, &errs, live{load: w.config}); code != wantCode {
+		if code := run(t, append([]string{"-dry-run", "-json", "-config", config}, args...), &out, &errs, live{load: w.config}); code != wantCode {
 			t.Fatalf("code %d, want %d: %s", code, wantCode, errs.String())
 		}
 		if after := w.writes(); after != before {
@@ -142,16 +156,16 @@ func TestOnLocalStack(t *testing.T) {
 		}
 		return all
 	}
-	p, stderr := look(3)
+	p, stderr := look(1)
 	if got := users(p); !reflect.DeepEqual(got, []string{"ann@example.com in one", "ben@example.com in one", "ben@example.com in Team"}) || p.LeasesRead || !strings.Contains(stderr, "Nothing is deployed") {
 		t.Errorf("without a table: %q, %s", got, stderr)
 	}
-	p, _ = look(3, "-table", w.table)
+	p, _ = look(1, "-table", w.table)
 	if got := users(p); !reflect.DeepEqual(got, []string{"ann@example.com in one", "ben@example.com in Team"}) || !p.LeasesRead || len(p.Unread) != 0 {
 		t.Errorf("with a lease: %q, %+v", got, p)
 	}
 	w.release(t)
-	p, _ = look(3) // the function is deployed by now
+	p, _ = look(1) // the function is deployed by now
 	if got := users(p); !reflect.DeepEqual(got, []string{"ann@example.com in one", "ben@example.com in one", "ben@example.com in Team"}) || !p.LeasesRead {
 		t.Errorf("after the lease: %q, %+v", got, p)
 	}

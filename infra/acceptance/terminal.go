@@ -1,4 +1,4 @@
-package main
+package acceptance
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/infra/acceptance"
 )
 
 // terminal asks the person at the terminal. The acceptance sees by itself when
@@ -21,7 +20,7 @@ func (t terminal) ask(format string, args ...any) error {
 	return nil
 }
 
-func (t terminal) Request(_ context.Context, w acceptance.Wish) error {
+func (t terminal) Request(_ context.Context, w Wish) error {
 	who := "request"
 	if w.Email != "" {
 		who = "as " + w.Email + ", request"
@@ -46,7 +45,7 @@ func about(r access.Request) string {
 }
 
 // summarize writes a line for each step, and the sum.
-func summarize(w io.Writer, r acceptance.Result) {
+func summarize(w io.Writer, r Result) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STEP\tSTATE\tTOOK\tBYTES\t")
@@ -55,7 +54,7 @@ func summarize(w io.Writer, r acceptance.Result) {
 		if s.Bytes > 0 {
 			bytes = fmt.Sprint(s.Bytes)
 		}
-		if s.State != acceptance.OK && len(s.Saw) > 0 {
+		if s.State != OK && len(s.Saw) > 0 {
 			why = s.Saw[len(s.Saw)-1]
 		}
 		fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", s.Name, s.State, s.Seconds, bytes, clean(why))
@@ -65,7 +64,7 @@ func summarize(w io.Writer, r acceptance.Result) {
 	if r.Passed() {
 		verdict = "Passed"
 	}
-	fmt.Fprintf(w, "\n%s: %d ok, %d failed, %d skipped, in %.0f s.\n", verdict, r.Count(acceptance.OK), r.Count(acceptance.Failed), r.Count(acceptance.Skipped), r.Seconds)
+	fmt.Fprintf(w, "\n%s: %d ok, %d failed, %d skipped, in %.0f s.\n", verdict, r.Count(OK), r.Count(Failed), r.Count(Skipped), r.Seconds)
 }
 
 // clean keeps what people named from moving the terminal's cursor.

@@ -1,4 +1,4 @@
-package main
+package acceptance
 
 import (
 	"bytes"
@@ -12,19 +12,29 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/infra/acceptance"
+	"sso-elevator/infra/command"
 )
 
 // gone is a system whose stack does not exist. Nothing else of it is asked.
-type gone struct{ acceptance.System }
+type gone struct{ System }
 
-func (gone) Stack(context.Context) (acceptance.Stack, error) {
-	return acceptance.Stack{}, errors.New("Stack with id x\x1b[2J does not exist")
+func (gone) Stack(context.Context) (Stack, error) {
+	return Stack{}, errors.New("Stack with id x\x1b[2J does not exist")
 }
 
-func TestRun(t *testing.T) {
+// testCommand is the command with another way to connect.
+type testCommand struct {
+	Command
+	connect func(stack string) (System, error)
+}
+
+func (c *testCommand) Run(ctx context.Context, s command.Streams) error {
+	return c.run(ctx, s, func(_ context.Context, stack string) (System, error) { return c.connect(stack) })
+}
+
+func TestCommand(t *testing.T) {
 	settings := filepath.Join(t.TempDir(), "elevator.yaml")
-	text, err := os.ReadFile("../../local/demo/elevator.yaml")
+	text, err := os.ReadFile("../local/demo/elevator.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +51,8 @@ func TestRun(t *testing.T) {
 		out     string // in standard output
 		said    string // in standard error
 	}{
-		{name: "help", args: []string{"-help"}, code: 0, said: "Usage: acceptance"},
 		{name: "an unknown flag", args: []string{"-nope"}, code: 2, said: "-nope"},
-		{name: "an argument", args: []string{"now"}, code: 2, said: `unexpected argument "now"`},
+		{name: "an argument", args: []string{"now"}, code: 2, said: "unexpected argument now"},
 		{name: "a target without a permission set", args: []string{"-target", "shop"}, code: 2, said: "want ACCOUNT:PERMISSION_SET"},
 		{name: "a target without an account", args: []string{"-other", ":Admin"}, code: 2, said: "want ACCOUNT:PERMISSION_SET"},
 		{name: "no settings", args: []string{"-config", "nowhere.yaml"}, code: 2, said: "nowhere.yaml"},
@@ -55,22 +64,23 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			connected := ""
-			code := run(t.Context(), tt.args, &stdout, &stderr, func(_ context.Context, stack string) (acceptance.System, error) {
-				connected = stack
+			asked := ""
+			c := &testCommand{connect: func(stack string) (System, error) {
+				asked = stack
 				if tt.refuses {
 					return nil, errors.New("no region")
 				}
 				return gone{}, nil
-			})
-			if code != tt.code || connected != tt.stack || !strings.Contains(stdout.String(), tt.out) || !strings.Contains(stderr.String(), tt.said) {
-				t.Errorf("code %d, want %d; connected to %q, want %q\n%s\n%s", code, tt.code, connected, tt.stack, stdout.String(), stderr.String())
+			}}
+			code := command.Run(t.Context(), c, tt.args, command.Streams{Out: &stdout, Err: &stderr})
+			if code != tt.code || asked != tt.stack || !strings.Contains(stdout.String(), tt.out) || !strings.Contains(stderr.String(), tt.said) {
+				t.Errorf("code %d, want %d; connected to %q, want %q\n%s\n%s", code, tt.code, asked, tt.stack, stdout.String(), stderr.String())
 			}
 			if strings.Contains(stdout.String()+stderr.String(), "\x1b") {
 				t.Error("what AWS answers moves the cursor")
 			}
 			if strings.Contains(tt.name, "JSON") {
-				var r acceptance.Result
+				var r Result
 				if err := json.Unmarshal(stdout.Bytes(), &r); err != nil || r.Stack != "elevator" || len(r.Steps) != 19 {
 					t.Errorf("%v: %s", err, stdout.String())
 				}
@@ -79,19 +89,19 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestReport: the exit code, the summary and the JSON agree.
+// TestReport: the answer, the summary and the JSON agree.
 func TestReport(t *testing.T) {
-	ok := acceptance.Step{Name: "stack", State: acceptance.OK, Saw: []string{"CREATE_COMPLETE"}, Seconds: 1.25}
-	sized := acceptance.Step{Name: "catalog", State: acceptance.OK, Saw: []string{"3 accounts"}, Seconds: 0.5, Bytes: 321}
-	failed := acceptance.Step{Name: "cleanup", State: acceptance.Failed, Saw: []string{"one", "failed: still there"}}
-	skipped := acceptance.Step{Name: "drift found", State: acceptance.Skipped, Saw: []string{"skipped: nobody"}}
+	ok := Step{Name: "stack", State: OK, Saw: []string{"CREATE_COMPLETE"}, Seconds: 1.25}
+	sized := Step{Name: "catalog", State: OK, Saw: []string{"3 accounts"}, Seconds: 0.5, Bytes: 321}
+	failed := Step{Name: "cleanup", State: Failed, Saw: []string{"one", "failed: still there"}}
+	skipped := Step{Name: "drift found", State: Skipped, Saw: []string{"skipped: nobody"}}
 	for _, tt := range []struct {
 		name  string
-		steps []acceptance.Step
-		code  int
+		steps []Step
+		err   error
 		want  string
 	}{
-		{"passed", []acceptance.Step{ok, sized, skipped}, 0, `
+		{"passed", []Step{ok, sized, skipped}, nil, `
 STEP         STATE    TOOK   BYTES  
 stack        ok       1.2 s         
 catalog      ok       0.5 s  321    
@@ -99,29 +109,29 @@ drift found  skipped  0.0 s         skipped: nobody
 
 Passed: 2 ok, 0 failed, 1 skipped, in 7 s.
 `},
-		{"failed", []acceptance.Step{ok, failed}, 1, `
+		{"failed", []Step{ok, failed}, command.ErrNo, `
 STEP     STATE   TOOK   BYTES  
 stack    ok      1.2 s         
 cleanup  failed  0.0 s         failed: still there
 
 FAILED: 1 ok, 1 failed, 0 skipped, in 7 s.
 `},
-		{"nothing was looked at", []acceptance.Step{skipped}, 1, `
+		{"nothing was looked at", []Step{skipped}, command.ErrNo, `
 STEP         STATE    TOOK   BYTES  
 drift found  skipped  0.0 s         skipped: nobody
 
 FAILED: 0 ok, 0 failed, 1 skipped, in 7 s.
 `},
 	} {
-		r := acceptance.Result{Stack: "elevator", Seconds: 7.2, Steps: tt.steps}
+		r := Result{Stack: "elevator", Seconds: 7.2, Steps: tt.steps}
 		var lines, out bytes.Buffer
-		if code := report(r, &lines, nil); code != tt.code || lines.String() != tt.want {
-			t.Errorf("%s: code %d, want %d, and\n%s, want\n%s", tt.name, code, tt.code, lines.String(), tt.want)
+		if err := report(r, &lines, nil); err != tt.err || lines.String() != tt.want {
+			t.Errorf("%s: error %v, want %v, and\n%s, want\n%s", tt.name, err, tt.err, lines.String(), tt.want)
 		}
-		if code := report(r, &lines, &out); code != tt.code {
-			t.Errorf("%s: with JSON the code is %d, want %d", tt.name, code, tt.code)
+		if err := report(r, &lines, &out); err != tt.err {
+			t.Errorf("%s: with JSON the error is %v, want %v", tt.name, err, tt.err)
 		}
-		var again acceptance.Result
+		var again Result
 		if err := json.Unmarshal(out.Bytes(), &again); err != nil || len(again.Steps) != len(tt.steps) {
 			t.Errorf("%s: %v: %s", tt.name, err, out.String())
 		}
@@ -136,10 +146,10 @@ func TestTerminal(t *testing.T) {
 	ctx := t.Context()
 	for _, ask := range []func() error{
 		func() error {
-			return p.Request(ctx, acceptance.Wish{Target: target, Duration: 2 * time.Minute, Mark: "acceptance-x-1"})
+			return p.Request(ctx, Wish{Target: target, Duration: 2 * time.Minute, Mark: "acceptance-x-1"})
 		},
 		func() error {
-			return p.Request(ctx, acceptance.Wish{Target: target, Duration: time.Minute, Mark: "acceptance-x-2", Email: "Bob@Example.com"})
+			return p.Request(ctx, Wish{Target: target, Duration: time.Minute, Mark: "acceptance-x-2", Email: "Bob@Example.com"})
 		},
 		func() error { return p.Approve(ctx, r) }, func() error { return p.Deny(ctx, r) }, func() error { return p.EndNow(ctx, r) },
 	} {

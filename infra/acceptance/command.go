@@ -1,0 +1,104 @@
+package acceptance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sso-elevator/infra/command"
+	"sso-elevator/infra/deployed"
+	"sso-elevator/infra/settings"
+)
+
+// Command is the command's flags.
+type Command struct {
+	Options
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings, for the name of the stack (default: elevator.yaml)."`
+	Stack  string `placeholder:"NAME" help:"Name of the stack, if it is not name_prefix of the settings."`
+	JSON   bool   `help:"Write the result to standard output as JSON, and all else to standard error."`
+}
+
+// Help returns the long help.
+func (Command) Help() string {
+	return `Checks a deployed system in about ten minutes. It says what you have to request and press in Slack, looks at AWS with your credentials, and says what it sees. docs/acceptance.md has the permissions that it takes.
+
+Exit codes: 0 everything was seen, 1 something is missing or wrong, 2 wrong flags or settings.
+
+Example:
+
+    elevator acceptance --target 111111111111:ReadOnlyAccess --other 222222222222:ReadOnlyAccess`
+}
+
+// Run runs the acceptance, with a person at the terminal.
+func (c *Command) Run(ctx context.Context, s command.Streams) error {
+	return c.run(ctx, s, func(ctx context.Context, stack string) (System, error) {
+		cfg, err := deployed.Config(ctx)
+		return Connect(cfg, stack), err
+	})
+}
+
+func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx context.Context, stack string) (System, error)) error {
+	stack := c.Stack
+	if stack == "" {
+		settings, err := settings.Load(c.Config)
+		if err != nil {
+			return command.BadInput(err)
+		}
+		stack = settings.NamePrefix
+	}
+	sys, err := connect(ctx, stack)
+	if err != nil {
+		return err
+	}
+	lines := s.Out
+	if c.JSON {
+		lines = s.Err
+	}
+	say := func(line string) { fmt.Fprintln(lines, clean(line)) }
+	o := c.Options
+	o.Poll, o.Now = time.Second, time.Now
+	o.Began = func(step string) { s.Progress.Show("%s", step) }
+	result, err := Run(ctx, o, stack, sys, terminal{say}, say)
+	s.Progress.Hide()
+	if err != nil {
+		return command.BadInput(err)
+	}
+	var out io.Writer
+	if c.JSON {
+		out = s.Out
+	}
+	return report(result, lines, out)
+}
+
+// report writes the summary, and the result as JSON if asJSON is not nil. Its
+// error is ErrNo if something is missing or wrong.
+func report(r Result, lines, asJSON io.Writer) error {
+	summarize(lines, r)
+	if asJSON != nil {
+		encoder := json.NewEncoder(asJSON)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(r); err != nil {
+			return err
+		}
+	}
+	if !r.Passed() {
+		return command.ErrNo
+	}
+	return nil
+}
+
+// UnmarshalText reads ACCOUNT:PERMISSION_SET. A name of an account may have
+// colons in it; a permission set's has none.
+func (p *Place) UnmarshalText(text []byte) error {
+	colon := strings.LastIndexByte(string(text), ':')
+	if colon < 1 || colon == len(text)-1 {
+		return errors.New("want ACCOUNT:PERMISSION_SET")
+	}
+	*p = Place{Account: string(text[:colon]), PermissionSet: string(text[colon+1:])}
+	return nil
+}

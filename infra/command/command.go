@@ -1,0 +1,128 @@
+// Package command runs the commands of elevator. It parses their flags, and
+// turns their errors into exit codes.
+//
+// A command is a struct of flags, in kong's tags, with a method Run. Run takes
+// a Streams, and a context if it can be interrupted. Without one, an interrupt
+// ends the program.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, besides 0.
+const (
+	exitNo       = 1 // the answer is no, something is missing, or the command failed
+	exitBadInput = 2 // the command line, or a file that it names, is wrong
+)
+
+// ErrNo is the error of a command whose answer is no. The command has said so
+// itself: nothing more is printed.
+var ErrNo = errors.New("no")
+
+// badInput is an error for which the caller has to change their input.
+type badInput struct{ error }
+
+func (e badInput) Unwrap() error { return e.error }
+
+// BadInput returns err as an error that exits with 2. It returns nil for nil.
+func BadInput(err error) error {
+	if err == nil {
+		return nil
+	}
+	return badInput{err}
+}
+
+// Run parses args by model, runs the command that they choose, and returns the
+// exit code. Model is a pointer to a command, or to a struct of commands.
+func Run(ctx context.Context, model any, args []string, s Streams, options ...kong.Option) int {
+	ended := false // by --help or --version
+	parser, err := kong.New(model, append([]kong.Option{
+		kong.Name("elevator"), kong.Writers(s.Out, s.Err), kong.Exit(func(int) { ended = true }),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.KindMapper(reflect.String, kong.MapperFunc(decodeString)),
+		kong.Bind(s),
+	}, options...)...)
+	if err != nil {
+		panic(err) // the tags of the model are wrong
+	}
+	args = normalize(args, longFlags(parser.Model.Node))
+	chosen, err := parser.Parse(args)
+	switch {
+	case ended:
+		return 0
+	case err != nil:
+		fmt.Fprintf(s.Err, "%s; see %s --help\n", usageError(err, args), commandOf(err))
+		return exitBadInput
+	}
+	stop := func() {}
+	defer func() { stop() }()
+	interruptible := func() (context.Context, error) {
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+		return ctx, nil
+	}
+	if err := chosen.BindToProvider(interruptible); err != nil {
+		panic(err)
+	}
+	err = chosen.Run()
+	s.Progress.Hide()
+	var bad badInput
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrNo):
+		return exitNo
+	}
+	fmt.Fprintln(s.Err, err)
+	if errors.As(err, &bad) {
+		return exitBadInput
+	}
+	return exitNo
+}
+
+// decodeString takes any word for a flag's value. Kong's own mapper refuses a
+// value that begins with a dash, which a secret can do, and changes bytes that
+// are no UTF-8.
+func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
+	token := ctx.Scan.Pop()
+	if token.IsEOL() {
+		return errors.New("its value is missing")
+	}
+	target.SetString(token.String())
+	return nil
+}
+
+// usageError returns what is wrong with the command line. Kong reads -colour as
+// -c -o -l…, and names the first letter only.
+func usageError(err error, args []string) string {
+	text := err.Error()
+	letter, is := strings.CutPrefix(text, "unknown flag -")
+	if !is || letter == "" || letter[0] == '-' {
+		return text
+	}
+	for _, arg := range args {
+		if len(arg) > 2 && arg[:2] == "-"+letter[:1] {
+			return "unknown flag " + arg
+		}
+	}
+	return text
+}
+
+// commandOf returns the command that a usage error is about, as people type it.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if chosen := parse.Context.Selected(); chosen != nil {
+			return chosen.FullPath()
+		}
+	}
+	return "elevator"
+}

@@ -1,0 +1,38 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// longFlags returns the names of all flags of all commands.
+func longFlags(n *kong.Node) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range n.Flags {
+		names[f.Name] = true
+	}
+	for _, child := range n.Children {
+		for name := range longFlags(child) {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// normalize gives a long flag with one dash its second one: -config is --config.
+// What is no name of a flag stays as it is, and so does all that follows "--".
+func normalize(args []string, flags map[string]bool) []string {
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && flags[name] {
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}

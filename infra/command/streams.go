@@ -1,0 +1,33 @@
+package command
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Streams is what a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Progress is nil where nobody watches. Its methods do nothing then.
+	Progress *Progress
+}
+
+// Files returns the streams of a program. It shows progress if err is a
+// terminal.
+func Files(in, out, err *os.File) Streams {
+	fd := int(err.Fd())
+	if !term.IsTerminal(fd) || os.Getenv("TERM") == "dumb" {
+		return Streams{In: in, Out: out, Err: err}
+	}
+	p := &Progress{terminal: err, width: func() int {
+		width, _, err := term.GetSize(fd)
+		if err != nil || width == 0 { // some terminals have no size
+			return 80
+		}
+		return width
+	}}
+	return Streams{In: in, Out: p.writer(out), Err: p.writer(err), Progress: p}
+}

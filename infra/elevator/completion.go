@@ -1,0 +1,72 @@
+package main
+
+import (
+	_ "embed"
+	"strings"
+	"text/template"
+
+	"github.com/alecthomas/kong"
+
+	"sso-elevator/infra/command"
+)
+
+//go:embed completion.tmpl
+var completionScripts string
+
+// completion is the command that prints a shell's completion script. The script
+// is made from the model that the help is made from.
+type completion struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Help returns the long help.
+func (completion) Help() string {
+	return `Prints a script that completes the commands and flags of elevator.
+
+Example:
+
+    source <(elevator completion bash)
+    source <(elevator completion zsh)
+    elevator completion fish | source`
+}
+
+// Run prints the script.
+func (c *completion) Run(s command.Streams, k *kong.Kong) error {
+	scripts, err := template.New("").Funcs(template.FuncMap{
+		"flags": flags, "words": words, "isFile": isFile, "quote": quote, "bracket": bracket, "colon": colon,
+	}).Parse(completionScripts)
+	if err != nil {
+		return err
+	}
+	return scripts.ExecuteTemplate(s.Out, c.Shell, k.Model.Node)
+}
+
+// flags returns the flags of a command, those of all commands included.
+func flags(n *kong.Node) (all []*kong.Flag) {
+	for _, group := range n.AllFlags(true) {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// words returns what an argument of a command can be.
+func words(n *kong.Node) (all []string) {
+	for _, argument := range n.Positional {
+		all = append(all, argument.EnumSlice()...)
+	}
+	return all
+}
+
+// isFile reports whether a flag's value is the name of a file.
+func isFile(f *kong.Flag) bool { return f.PlaceHolder == "FILE" }
+
+// quote returns a text as one word of a shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// bracket returns a text as it stands between the brackets of zsh's _arguments.
+func bracket(text string) string {
+	return strings.NewReplacer("[", `\[`, "]", `\]`, "'", `'\''`).Replace(text)
+}
+
+// colon returns a text as it stands between the colons of zsh's _arguments.
+func colon(text string) string { return strings.ReplaceAll(text, ":", `\:`) }

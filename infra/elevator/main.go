@@ -1,0 +1,48 @@
+// Command elevator is the program for the people who run the system. Each
+// command is a package beside it.
+//
+//	go run ./infra/elevator --help
+//
+// Exit codes: 0; 1 if the answer is no, something is missing, or the command
+// failed; 2 if the command line, or a file that it names, is wrong. `go run`
+// turns 2 into 1: build the program where the code matters.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"sso-elevator/infra/acceptance"
+	"sso-elevator/infra/command"
+	"sso-elevator/infra/doctor"
+	"sso-elevator/infra/drain"
+	"sso-elevator/infra/local"
+	"sso-elevator/infra/local/gateway"
+	"sso-elevator/infra/policy"
+	"sso-elevator/infra/reconcile"
+)
+
+func main() { os.Exit(run(os.Args[1:], command.Files(os.Stdin, os.Stdout, os.Stderr))) }
+
+// elevator is the program's commands.
+type elevator struct {
+	Policy     policy.Command     `cmd:"" help:"Show what the policy decides about a request, and why."`
+	Doctor     doctor.Command     `cmd:"" help:"Check what is ready for a deployment, and what is missing."`
+	Acceptance acceptance.Command `cmd:"" help:"Check a deployed system, with you at Slack."`
+	Reconcile  reconcile.Command  `cmd:"" help:"List the access that the next reconciliation would remove."`
+	Drain      drain.Command      `cmd:"" help:"End all access, and let nobody ask for more."`
+	Local      local.Command      `cmd:"" help:"Run the system on this machine, with your settings."`
+	Demo       local.Demo         `cmd:"" help:"Run the system on this machine, with an example organization."`
+	Completion completion         `cmd:"" help:"Print a completion script for your shell."`
+
+	Version kong.VersionFlag `help:"Print the commit that the program was built from."`
+}
+
+// run is the program. It returns the exit code.
+func run(args []string, s command.Streams) int {
+	return command.Run(context.Background(), &elevator{}, args, s,
+		kong.Description("Temporary elevated AWS access through Slack: the program for the people who run it."),
+		kong.Vars{"version": version(), "settle": gateway.DefaultSettleDelay.String()})
+}

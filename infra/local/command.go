@@ -1,0 +1,123 @@
+// Package local is the command that runs the whole system on this machine,
+// without AWS and without a Slack workspace: moto plays AWS, a gateway in front
+// of it runs the function binaries, and a simulator plays Slack. What runs is
+// what the CDK app synthesizes.
+//
+// When it can be used it prints one line of JSON on standard output; all else
+// goes to standard error. It ends, with all that it started, on SIGINT and
+// SIGTERM and when its parent is gone.
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"sso-elevator/infra/command"
+)
+
+// Command runs the local stack with settings of one's own.
+type Command struct {
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
+	Options
+}
+
+// Help returns the long help.
+func (Command) Help() string {
+	return `Runs the system on this machine, without AWS and without a Slack workspace. It runs in a clone of the repository, after make tools. Once the page can be used, it prints one line of JSON with the addresses. Ctrl-C ends it, and all that it started.
+
+Exit codes: 0 after Ctrl-C, 1 the stack can't run or breaks down, 2 wrong flags or files.
+
+Example:
+
+    elevator local --config elevator.yaml --seed organization.yaml`
+}
+
+// Run runs the local stack until it is interrupted.
+func (c *Command) Run(ctx context.Context, s command.Streams) error {
+	return Run(ctx, c.Config, c.Options, s)
+}
+
+// Demo runs the local stack with the demo's settings.
+type Demo struct{ Options }
+
+// Help returns the long help.
+func (Demo) Help() string {
+	return `Runs the system on this machine with an example policy and an example organization. It is the command local with infra/local/demo/elevator.yaml. It runs in a clone of the repository, after make tools; make demo does both. Ctrl-C ends it.
+
+Exit codes: 0 after Ctrl-C, 1 the stack can't run or breaks down, 2 wrong flags or files.
+
+Example:
+
+    elevator demo
+    elevator demo --listen 127.0.0.1:9090`
+}
+
+// Run runs the demo until it is interrupted.
+func (d *Demo) Run(ctx context.Context, s command.Streams) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	return Run(ctx, filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), d.Options, s)
+}
+
+// forceAfter is how long an orderly end may take before everything is killed.
+const forceAfter = 4 * time.Second
+
+// Run runs the local stack with the settings of a file. It returns nil after an
+// end that was asked for: ctx ends, SIGTERM comes, or the parent is gone. If the
+// end takes too long, it kills the program.
+func Run(ctx context.Context, config string, o Options, s command.Streams) error {
+	if err := o.check(); err != nil {
+		return command.BadInput(fmt.Errorf("local: %w", err))
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go watchParent(ctx, cancel)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		<-ctx.Done()
+		select {
+		case <-ended:
+		case <-time.After(forceAfter):
+			// The kernel ends the children of a process that exits (see package
+			// process), so this is the end of everything.
+			os.Exit(1)
+		}
+	}()
+
+	l := &local{config: config, options: o, stderr: &syncWriter{out: s.Err}, progress: s.Progress}
+	err := l.run(ctx, s.Out)
+	l.close()
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	return nil
+}
+
+// watchParent calls end when the process that started this one is gone: then
+// another process becomes the parent.
+func watchParent(ctx context.Context, end func()) {
+	parent := os.Getppid()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if os.Getppid() != parent {
+				end()
+				return
+			}
+		}
+	}
+}
