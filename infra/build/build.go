@@ -30,7 +30,7 @@ type Asset struct {
 // goarches maps Lambda's architectures to Go's.
 var goarches = map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 
-// Functions compiles ./functions/<name> of the Go module at root for each name,
+// Functions compiles ./functions/cmd/<name> of the Go module at root for each name,
 // into .build/<architecture>/<name>/bootstrap. The error names every function
 // that does not compile, with the compiler's output. Functions leaves an unchanged
 // binary alone, and replaces a changed one in one step: somebody may be running it.

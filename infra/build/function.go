@@ -18,7 +18,7 @@ var Environment = map[string]string{"GOMAXPROCS": "1"}
 // who did not build it, must be able to run it.
 const mode fs.FileMode = 0o755
 
-// Function compiles ./functions/<name> of the Go module at root into the file to:
+// Function compiles ./functions/cmd/<name> of the Go module at root into the file to:
 // a static binary for Linux on goarch, with the mode 0755 whatever the umask. The
 // same source gives the same bytes on any machine with the same Go. The error
 // contains the compiler's output.
@@ -28,7 +28,7 @@ func Function(root, name, goarch, to string) error {
 		"-buildvcs=false", // no commit: the same source is the same function
 		"-tags", "lambda.norpc",
 		"-ldflags", "-s -w",
-		"-o", to, "./functions/"+name)
+		"-o", to, "./functions/cmd/"+name)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch,
 		// Settings of this machine would change the bytes.
