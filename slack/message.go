@@ -241,10 +241,6 @@ func happened(b *richText, s state, r access.Request) {
 	}
 }
 
-// clockMargin is how much earlier than its end a removal may be recorded
-// without being early: waits are whole seconds, and clocks differ.
-const clockMargin = 5 * time.Second
-
 // endedEarly says who ended the access before its time, or why the app did.
 func endedEarly(b *richText, e *access.EndRequest) {
 	if text := e.Reason.Text(); text != "" {
@@ -260,7 +256,7 @@ func ended(b *richText, s state, r access.Request) {
 	case r.EndRequest != nil:
 		endedEarly(b, r.EndRequest)
 		b.newLine()
-	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
+	case r.WasRemovedEarly():
 		b.text("Taken back early, because something went wrong on the way.").newLine()
 	}
 	if s == stateForeign {
@@ -293,7 +289,7 @@ func failure(b *richText, r access.Request) {
 	b.text(failureReason(code))
 	switch {
 	case code == access.CodeForeign:
-	case r.RevokedAt.IsZero():
+	case !r.IsRemoved():
 		b.text(" We are making sure that nothing is left behind.")
 	default:
 		b.text(" Nothing is left behind.")

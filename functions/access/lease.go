@@ -86,10 +86,30 @@ func (l Lease) EndsAt() time.Time {
 	return at
 }
 
-// Made says whether this system made the membership with that id, as far as the
-// lease tells: one of which it can't be ruled out counts as made. Access to an
-// account has no id to tell it by.
-func (l Lease) Made(membershipID string) bool {
+// IsStored reports whether the lease was read from the table, or written there.
+func (l Lease) IsStored() bool { return l.Version > 0 }
+
+// IsHeldBy reports whether the request is one of the lease's holders.
+func (l Lease) IsHeldBy(requestID string) bool {
+	_, ok := l.Holders[requestID]
+	return ok
+}
+
+// IsSettled reports whether no call of Create or Delete under the lease can start
+// anymore.
+func (l Lease) IsSettled(now time.Time) bool { return !now.Before(l.SettlesAt) }
+
+// IsConfirmed reports whether the holder's access was seen to exist. The release
+// before this one wrote no GrantedAt, so End tells.
+func (h Holder) IsConfirmed() bool { return !h.End.IsZero() }
+
+// HasEnded reports whether the holder's access was confirmed and its time is over.
+func (h Holder) HasEnded(now time.Time) bool { return h.IsConfirmed() && !now.Before(h.End) }
+
+// MayHaveMade reports whether this system made the membership with that id, or may
+// have: it counts as made unless the lease rules that out. Access to an account
+// has no id to tell it by.
+func (l Lease) MayHaveMade(membershipID string) bool {
 	return l.Subject.Kind != KindGroup || len(l.Unanswered) > 0 || len(l.MembershipIDs) == 0 ||
 		slices.Contains(l.MembershipIDs, membershipID)
 }

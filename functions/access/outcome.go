@@ -86,7 +86,7 @@ func RemovalEvent(r Request) Event {
 		return e
 	}
 	e.Kind = EventRefused
-	if r.Rebuilt != nil || r.Outcome != nil && r.Outcome.Kind.Grants() { // only approved requests have leases
+	if r.Rebuilt != nil || r.IsApproved() { // only approved requests have leases
 		e.Kind = EventNotGranted
 	}
 	if f := r.Failure; f != nil {

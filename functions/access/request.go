@@ -159,60 +159,6 @@ func RequestID(teamID, viewID string) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// Open reports whether the request can still be decided.
-func (r *Request) Open() bool {
-	return r.Outcome == nil && !r.Tombstone && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
-}
-
-// Interrupted reports whether the request ended, or is about to, without an
-// outcome: nobody can decide it anymore, and the requester has to submit it
-// again. It happens when an execution is stopped, or when its wait for an
-// approval is resumed with an approval that nobody gave. How a request was
-// decided whose row was deleted is not known: it is not interrupted.
-func (r *Request) Interrupted() bool { return r.Outcome == nil && !r.Open() && r.Rebuilt == nil }
-
-// GrantBudget bounds how long an execution tries to create and confirm access,
-// all retries included: a test adds them up from the state machine's file.
-const GrantBudget = 2 * time.Hour
-
-// AccessEnd returns when the request's access should be gone: at its end, or
-// when somebody ended it early. Approved access that was never confirmed may
-// exist all the same; it should be gone its duration and GrantBudget after the
-// decision. ok is false if the request gives no access, or none anymore.
-func (r *Request) AccessEnd() (at time.Time, ok bool) {
-	switch {
-	case !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero():
-		return time.Time{}, false
-	case !r.GrantedAt.IsZero():
-		at = r.End
-	case r.Outcome != nil && r.Outcome.Kind.Grants():
-		at = r.Outcome.At.Add(time.Duration(r.Duration)*time.Second + GrantBudget)
-	default:
-		return time.Time{}, false
-	}
-	if early := r.EndRequest; early != nil && early.At.Before(at) {
-		at = early.At
-	}
-	return at, true
-}
-
-// earlyBy is how long before its end a removal must begin to count as early: the
-// clocks of two functions may differ.
-const earlyBy = 5 * time.Second
-
-// EndedUnasked reports whether the access was taken away before its end although
-// nobody pressed a button and this app had no reason: somebody stopped or resumed
-// the request's execution, or the execution failed.
-func (r *Request) EndedUnasked() bool {
-	return !r.GrantedAt.IsZero() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
-}
-
-// MayHaveAccess reports whether access may exist, or come to exist, for the
-// request: it was approved, granted, tombstoned, or its removal has begun.
-func (r *Request) MayHaveAccess() bool {
-	return r.Outcome != nil && r.Outcome.Kind.Grants() || !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || r.Tombstone
-}
-
 // Subject is what Identity Center is asked to connect.
 func (r *Request) Subject() Subject {
 	return Subject{Target: r.Target, PrincipalID: r.Requester.PrincipalID}

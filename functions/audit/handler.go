@@ -188,7 +188,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if err != nil {
 		return err
 	}
-	if r.RevokedAt.IsZero() {
+	if !r.IsRemoved() {
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
 	if !access.RecordsRemoval(r) {
@@ -210,7 +210,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	look, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	r, err := h.Table.Get(look, in.RequestID)
-	if err == nil && !r.RevokedAt.IsZero() {
+	if err == nil && r.IsRemoved() {
 		// It was seen to be gone, and the machine did not hear of it.
 		log.Info("the access is gone already")
 		return nil
@@ -316,10 +316,10 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 // then the sweep finds it, should its execution be gone.
 func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
-	if err != nil || !r.ClosedAt.IsZero() {
+	if err != nil || r.IsClosed() {
 		return err
 	}
-	if r.RevokedAt.IsZero() && (r.Outcome == nil || r.Outcome.Kind.Grants()) {
+	if !r.IsClosable() {
 		return access.Errorf(access.CodeInternal, "request %s is not over", r.ID)
 	}
 	if err := h.flush(ctx, log, r); err != nil {

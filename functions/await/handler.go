@@ -118,14 +118,13 @@ func own(in Input, execution string) error {
 
 // answer is what the wait goes on with if the row has it already.
 func answer(r access.Request, wait string) (output string, over bool) {
-	given := r.Tombstone || !r.ClosedAt.IsZero() || !r.RevokingAt.IsZero()
 	if wait == table.WaitEnd {
-		return tasktoken.EndOutput, r.EndRequest != nil || given
+		return tasktoken.EndOutput, r.EndRequest != nil || r.IsOver()
 	}
 	switch {
 	case r.Outcome != nil:
 		return tasktoken.ApprovalOutput(r.Outcome.Kind), true
-	case given:
+	case r.IsOver():
 		return tasktoken.ApprovalOutput(access.OutcomeRefused), true
 	}
 	return "", false

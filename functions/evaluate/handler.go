@@ -140,7 +140,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 // whoever may start executions must not end access early.
 func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any, error) {
 	next := Next{Next: "other", WaitSeconds: 1}
-	if !r.RevokingAt.IsZero() {
+	if r.HasRemovalBegun() {
 		var won bool
 		var err error
 		if r, won, err = h.Table.TakeOver(ctx, r.ID, in.Execution); err != nil {
@@ -166,7 +166,7 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 		next.Next, next.WaitSeconds = "approval", h.wait(r)
 	case r.Outcome == nil:
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
-	case r.Outcome.Kind.Grants() && begun(r):
+	case r.IsApproved() && r.HasPassedGrant():
 		// Redriven after it could not finish: whether there is access to remove,
 		// revoke finds out.
 		next.Next = "revoke"
@@ -184,11 +184,6 @@ func known(kind access.OutcomeKind) access.OutcomeKind {
 		return kind
 	}
 	return access.OutcomeRefused
-}
-
-// begun says whether the request's access has come as far as its grant.
-func begun(r access.Request) bool {
-	return !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero()
 }
 
 // decide finds out who asks and what the policy says, and enters both. The row

@@ -203,7 +203,7 @@ func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	if r.GrantedAt.IsZero() {
+	if !r.WasGranted() {
 		log.InfoContext(ctx, "granted", "subject", granted.Subject().Key(), "end", granted.End)
 	}
 	return nil

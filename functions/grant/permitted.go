@@ -16,9 +16,9 @@ func ours(r access.Request, execution string) error {
 		return access.Errorf(access.CodeRefused, "this execution is not the request's own")
 	case r.Tombstone:
 		return access.Errorf(access.CodeRefused, "the request was given up: its execution was not seen to run")
-	case !r.ClosedAt.IsZero():
+	case r.IsClosed():
 		return access.Errorf(access.CodeRefused, "the request is closed")
-	case !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero():
+	case r.IsOver():
 		return access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
 	return nil
@@ -30,7 +30,7 @@ func ours(r access.Request, execution string) error {
 // the requester under another email.
 func decided(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
-	if r.Outcome == nil || !r.Outcome.Kind.Grants() {
+	if !r.IsApproved() {
 		return refuse("the request is not approved")
 	}
 	if r.Requester.PrincipalID == "" || r.Requester.Email == "" || r.Requester.SlackID == "" {

@@ -128,7 +128,7 @@ func Of(r access.Request, seq int) Record {
 	switch {
 	case e.Kind == access.EventEnded && e.By == (access.Person{}):
 		rec.ActorSlackID = actorSystem
-	case e.Kind == access.EventRevoked && r.EndedUnasked():
+	case e.Kind == access.EventRevoked && r.EndedUnexpectedly():
 		rec.ActorSlackID = actorUnknown
 		if r.Rebuilt == nil { // whose detail says what is known
 			rec.Detail = endedUnasked
@@ -165,7 +165,7 @@ func ends(r access.Request, k access.EventKind) bool {
 // cutOff reports whether the request ended because its execution did, or because
 // somebody resumed the execution without a decision.
 func cutOff(r access.Request) bool {
-	return r.Rebuilt == nil && (r.Outcome == nil || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone)
+	return r.Interrupted() || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone
 }
 
 // operation says whether access came or went with the event.

@@ -62,7 +62,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		create = !underWay
 	}
 
-	_, holder := lease.Holders[r.ID]
+	holder := lease.IsHeldBy(r.ID)
 	if !holder {
 		lease.Holders = holding(lease)
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
@@ -89,7 +89,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	if err != nil {
 		return false, err
 	}
-	if over(now) {
+	if now.IsOver() {
 		if !found {
 			// Nothing was created under it. Should somebody have joined, the
 			// version has changed, and they find out that this holder is gone.
@@ -116,7 +116,7 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	}
 	// What a run removes is settled by that run, or by the sweep within minutes:
 	// they record how it ended.
-	if len(holders) > 0 || lease.Drift != nil || l.Now().Before(lease.SettlesAt) {
+	if len(holders) > 0 || lease.Drift != nil || !lease.IsSettled(l.Now()) {
 		return false, beingRemoved
 	}
 	op, err := l.deletion(ctx, lease)
@@ -143,11 +143,6 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 		return false, err
 	}
 	return true, nil
-}
-
-// over says that nothing is granted for the request any more.
-func over(r access.Request) bool {
-	return r.Tombstone || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero()
 }
 
 func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool, error) {
@@ -240,7 +235,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 
 	now := l.Now().UTC()
 	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
-	if lost(err) || err == nil && over(granted) {
+	if lost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
 	if err != nil {
@@ -266,7 +261,7 @@ func (l *Leases) held(ctx context.Context, key, id string) (access.Lease, error)
 	if err != nil {
 		return access.Lease{}, err
 	}
-	if _, holder := lease.Holders[id]; !found || !holder || lease.State == access.LeaseDeleting {
+	if !found || !lease.IsHeldBy(id) || lease.State == access.LeaseDeleting {
 		return access.Lease{}, access.Errorf(access.CodeLost, "the request does not hold its access")
 	}
 	return lease, nil

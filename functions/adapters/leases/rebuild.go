@@ -24,8 +24,7 @@ func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool
 		return false, tableError(err, doing)
 	}
 	holder, mine := lease.Holders[id]
-	isOver := !holder.End.IsZero() && !l.Now().Before(holder.End)
-	if !found || !mine || holder.ExecutionARN != execution && !granted && !isOver {
+	if !found || !mine || holder.ExecutionARN != execution && !granted && !holder.HasEnded(l.Now()) {
 		return false, nil
 	}
 	return true, tableError(l.Table.Rebuild(ctx, access.RebuiltFrom(lease, id, l.Now())), doing)
@@ -38,7 +37,7 @@ func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool
 func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id string, others map[string]access.Holder) error {
 	for other, holder := range lease.Holders {
 		_, counts := others[other]
-		if other == id || counts || holder.End.IsZero() || l.Now().Sub(holder.End) > table.KeepClosed/2 {
+		if other == id || counts || !holder.IsConfirmed() || l.Now().Sub(holder.End) > table.KeepClosed/2 {
 			continue
 		}
 		switch _, err := l.Table.Get(ctx, other); {
@@ -50,7 +49,7 @@ func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id strin
 		if err := l.Table.Rebuild(ctx, access.RebuiltFrom(lease, other, l.Now())); err != nil {
 			return err
 		}
-		if l.Now().Before(holder.End) {
+		if !holder.HasEnded(l.Now()) {
 			others[other] = holder
 		}
 	}
@@ -66,7 +65,7 @@ func (l *Leases) releaseRowless(ctx context.Context, lease access.Lease) (releas
 		switch {
 		case access.CodeOf(err) == access.CodeNotFound:
 			err = l.Table.Rebuild(ctx, access.RebuiltFrom(lease, id, l.Now()))
-		case err == nil && (r.Rebuilt == nil || !r.RevokedAt.IsZero()):
+		case err == nil && (r.Rebuilt == nil || r.IsRemoved()):
 			continue
 		}
 		if err != nil {

@@ -58,7 +58,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 		return r, tableError(err, "begin the removal")
 	}
 	// A tombstone says that the sweep takes part, and may have made attempts.
-	if execution != r.ExecutionARN || r.Tombstone || r.GrantedAt.IsZero() {
+	if execution != r.ExecutionARN || r.Tombstone || !r.WasGranted() {
 		knownUntil = time.Time{}
 	}
 	for range lostTries {
@@ -82,7 +82,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 		if !moved || lease.Shared {
 			knownUntil = time.Time{} // somebody else may have deleted the access
 		}
-		err = l.startDeletion(ctx, &lease, !r.GrantedAt.IsZero(), knownUntil)
+		err = l.startDeletion(ctx, &lease, r.WasGranted(), knownUntil)
 		if lost(err) {
 			continue
 		}
@@ -153,7 +153,7 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 		case err != nil:
 			errs[i] = err
 		default:
-			holds[i] = r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
+			holds[i] = !r.IsFinished()
 		}
 	})
 	others := map[string]access.Holder{}
@@ -174,7 +174,7 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 // foreign is true where the access that is there is not what was granted. A row
 // that was rebuilt came from a lease: if there is none, it was given up since.
 func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
-	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() || r.Rebuilt != nil {
+	if lease.IsStored() || !r.HasAccess() || r.Rebuilt != nil {
 		return false, false, nil
 	}
 	subject := r.Subject()
@@ -204,9 +204,9 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease,
 	switch {
 	case foreign:
 		state = access.RemovalForeign
-	case lease.Version > 0 && !r.GrantedAt.IsZero():
+	case lease.IsStored() && r.WasGranted():
 		state = access.RemovalKept
-	case !r.GrantedAt.IsZero():
+	case r.WasGranted():
 		state = access.RemovalDone
 	}
 	return l.Table.Revoked(ctx, r, l.Now(), state)
@@ -325,11 +325,11 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	}
 	state := access.RemovalDone
 	switch {
-	case r.GrantedAt.IsZero() && lease.DeletionID == "":
+	case !r.WasGranted() && lease.DeletionID == "":
 		state = access.RemovalNothing
-	case !r.GrantedAt.IsZero() && foreign:
+	case r.WasGranted() && foreign:
 		state = access.RemovalForeign
-	case !r.GrantedAt.IsZero() && lease.Missing:
+	case r.WasGranted() && lease.Missing:
 		deletedNothing, err := l.deletedNothing(ctx, lease)
 		if err != nil {
 			return r, err
@@ -368,7 +368,7 @@ func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool,
 			return false, err
 		}
 		// In this order: what could still come, what is coming, what is there.
-		settled := !l.Now().Before(lease.SettlesAt)
+		settled := lease.IsSettled(l.Now())
 		pending, err := ic.PendingCreation(ctx, subject)
 		if err != nil {
 			return false, err

@@ -37,7 +37,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 		case err != nil:
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
-			if f.Kind == access.KindGroup && !lease.Made(f.MembershipID) {
+			if f.Kind == access.KindGroup && !lease.MayHaveMade(f.MembershipID) {
 				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
 			}
 			return nil // begun before

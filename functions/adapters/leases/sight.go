@@ -27,7 +27,7 @@ func (l *Leases) look(ctx context.Context, lease access.Lease) (sight, error) {
 	if err != nil || id == "" {
 		return sight{}, err
 	}
-	if lease.Version > 0 && !slices.Contains(lease.MembershipIDs, id) {
+	if lease.IsStored() && !slices.Contains(lease.MembershipIDs, id) {
 		// Perhaps made, or its creation answered, since the lease was read.
 		// Whoever makes one writes so before: a lease that is read after the
 		// look says it.
@@ -39,7 +39,7 @@ func (l *Leases) look(ctx context.Context, lease access.Lease) (sight, error) {
 			lease = now
 		}
 	}
-	made := lease.Made(id)
+	made := lease.MayHaveMade(id)
 	return sight{there: made, foreign: !made, membershipID: id}, nil
 }
 

@@ -26,7 +26,7 @@ func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowG
 	}
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err == nil {
-		_, mine := lease.Holders[id]
+		mine := lease.IsHeldBy(id)
 		switch {
 		case found && !mine:
 			return nil
@@ -63,7 +63,7 @@ func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, e
 	if err != nil {
 		return false, err
 	}
-	_, mine := lease.Holders[id]
+	mine := lease.IsHeldBy(id)
 	if found && !mine {
 		return true, nil
 	}
@@ -75,7 +75,7 @@ func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, e
 		if len(others) > 0 {
 			return true, nil // pruned by whoever leaves last
 		}
-		if l.Now().Before(lease.SettlesAt) {
+		if !lease.IsSettled(l.Now()) {
 			return false, nil
 		}
 	}
