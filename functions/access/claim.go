@@ -33,7 +33,7 @@ const (
 // counts, given the request that it names; nil where there is no such request. A
 // claim counts while its request is undecided. Whatever decides or closes a
 // request frees its claim with that, whether or not the claim is still there.
-func (c Claim) Holds(principalID, key string, r *Request, now time.Time) bool {
+func (c Claim) IsValid(principalID, key string, r *Request, now time.Time) bool {
 	if r == nil {
 		return now.Before(c.At.Add(ClaimWait))
 	}

@@ -15,6 +15,10 @@ const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([
 // and minutes up to 59.
 const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
 
+// MaxWaitSeconds is the longest that a state can wait: TimeoutSeconds and Seconds
+// are at most 99,999,999 (Amazon States Language).
+const MaxWaitSeconds = 99_999_999
+
 // maxDigits keeps every number in range of a time.Duration: 999999 hours are
 // 114 years, of the 292 that fit.
 const maxDigits = 6

@@ -45,7 +45,7 @@ func (e Exemption) Covers(t Target) bool {
 // exemption's email. Only ASCII letters are compared without their case.
 func (e Exemption) IsFor(names ...string) bool {
 	for _, name := range names {
-		if name != "" && equalASCII(name, e.Email) {
+		if name != "" && lower(name) == lower(e.Email) {
 			return true
 		}
 	}
@@ -90,25 +90,4 @@ func (p Policy) DeployedAt(at time.Time) Policy {
 		p.Exemptions = append(p.Exemptions, e)
 	}
 	return p
-}
-
-// equalASCII compares without the case of ASCII letters. strings.EqualFold would
-// take the Kelvin sign for a k.
-func equalASCII(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lowerASCII(a[i]) != lowerASCII(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lowerASCII(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -3,7 +3,7 @@ package access
 import "slices"
 
 // asItIs is for emails that are normalized already.
-func asItIs(s string) string { return s }
+func unchanged(s string) string { return s }
 
 // Decide says what the policy makes of requester's wish for t. The requester's
 // email may be in any case. Both slices of the answer are never nil.
@@ -15,7 +15,7 @@ func asItIs(s string) string { return s }
 // AccountID or PermissionSet, an unknown kind) is affected by no statement,
 // not even by one that matches all.
 func (p *Policy) Decide(requester string, t Target) Decision {
-	return decide(p.about(t.Kind), p.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), NormalizeEmail)
+	return decide(p.statements(t.Kind), p.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), NormalizeEmail)
 }
 
 // Permits says what would come of approver pressing Approve on requester's
@@ -23,15 +23,17 @@ func (p *Policy) Decide(requester string, t Target) Decision {
 // to be listed in an affecting statement; requesters themselves need the self
 // approval rule on their side, at this moment. Denying takes the same right.
 func (p *Policy) Permits(requester, approver string, t Target) bool {
-	return permits(p.about(t.Kind), p.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
+	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
 
 // Offers says whether anybody at all could get t: a statement affects it, and
 // either no approval is needed or somebody is listed who could give it.
-func (p *Policy) Offers(t Target) bool { return offers(p.about(t.Kind), p.affecting(t, nil)) }
+func (p *Policy) Offers(t Target) bool {
+	return offers(p.statements(t.Kind), p.appendAffecting(t, nil))
+}
 
 // about is the statements about targets of this kind.
-func (p *Policy) about(k Kind) []Statement {
+func (p *Policy) statements(k Kind) []Statement {
 	if k == KindGroup {
 		return p.Groups
 	}
@@ -39,11 +41,11 @@ func (p *Policy) about(k Kind) []Statement {
 }
 
 // affecting appends the indexes of the statements that match t, ascending.
-func (p *Policy) affecting(t Target, to []int) []int {
-	if !t.whole() {
+func (p *Policy) appendAffecting(t Target, to []int) []int {
+	if !t.isComplete() {
 		return to
 	}
-	from, resource := p.about(t.Kind), t.resource()
+	from, resource := p.statements(t.Kind), t.resource()
 	for i := range from {
 		if s := &from[i]; matches(s.Resources, resource) && s.covers(&t) {
 			to = append(to, i)
@@ -53,7 +55,7 @@ func (p *Policy) affecting(t Target, to []int) []int {
 }
 
 // whole says whether t names everything that a statement is matched against.
-func (t Target) whole() bool {
+func (t Target) isComplete() bool {
 	switch t.Kind {
 	case KindAccount:
 		return t.AccountID != "" && t.PermissionSet != ""
@@ -78,7 +80,7 @@ func (s *Statement) covers(t *Target) bool {
 
 // usual is how many statements affect a request, and how many people they list,
 // as a rule. With more of either a decision is right, and slower.
-const usual = 10
+const usualCount = 10
 
 // decide applies the rules to the statements that affect a request, which it
 // keeps: affecting are their indexes in from. email makes an approver's email
@@ -88,33 +90,33 @@ func decide(from []Statement, affecting []int, requester string, email func(stri
 		affecting = affecting[:0]
 	}
 	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: affecting}
-	var free, self rule
+	var noApproval, self rule
 	for _, i := range affecting {
 		s := &from[i]
-		free.hear(s.ApprovalIsNotRequired)
+		noApproval.add(s.ApprovalIsNotRequired)
 		// Most statements say nothing of self approval: the list of
 		// approvers is then not worth reading yet.
-		if s.AllowSelfApproval != nil && s.lists(requester, email) {
-			self.hear(s.AllowSelfApproval)
+		if s.AllowSelfApproval != nil && s.hasApprover(requester, email) {
+			self.add(s.AllowSelfApproval)
 		}
 	}
 	switch {
 	case len(affecting) == 0:
 		return d
-	case free.holds():
+	case noApproval.isYes():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
 		return d
-	case self.holds():
+	case self.isYes():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
 		return d
 	}
-	d.Approvers = make([]string, 0, usual)
+	d.Approvers = make([]string, 0, usualCount)
 	for _, i := range affecting {
 		for _, a := range from[i].Approvers {
 			// Statements that affect one request mostly list the same few
 			// people: what is not gathered twice need not be sorted.
 			a = email(a)
-			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usual)], a) {
+			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usualCount)], a) {
 				d.Approvers = append(d.Approvers, a)
 			}
 		}
@@ -136,31 +138,31 @@ func permits(from []Statement, affecting []int, requester, approver string, emai
 	var self rule
 	for _, i := range affecting {
 		s := &from[i]
-		if !s.lists(approver, email) {
+		if !s.hasApprover(approver, email) {
 			continue
 		}
 		if approver != requester {
 			return true
 		}
-		self.hear(s.AllowSelfApproval)
+		self.add(s.AllowSelfApproval)
 	}
-	return self.holds()
+	return self.isYes()
 }
 
 func offers(from []Statement, affecting []int) bool {
-	var free rule
+	var noApproval rule
 	approvable := false
 	for _, i := range affecting {
 		s := &from[i]
-		free.hear(s.ApprovalIsNotRequired)
+		noApproval.add(s.ApprovalIsNotRequired)
 		approvable = approvable || slices.ContainsFunc(s.Approvers, IsASCII)
 	}
-	return approvable || free.holds()
+	return approvable || noApproval.isYes()
 }
 
 // lists reports whether somebody, whose email is normalized and ASCII, is among the
 // approvers.
-func (s *Statement) lists(who string, email func(string) string) bool {
+func (s *Statement) hasApprover(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {
 		if email(a) == who {
 			return true
@@ -183,7 +185,7 @@ func matches(list []string, value string) bool {
 // every "yes"; a statement that is silent counts for neither.
 type rule struct{ yes, no bool }
 
-func (r *rule) hear(b *bool) {
+func (r *rule) add(b *bool) {
 	if b == nil {
 		return
 	}
@@ -194,4 +196,4 @@ func (r *rule) hear(b *bool) {
 	}
 }
 
-func (r rule) holds() bool { return r.yes && !r.no }
+func (r rule) isYes() bool { return r.yes && !r.no }

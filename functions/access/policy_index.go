@@ -58,27 +58,29 @@ func indexOf(statements []Statement) resourceIndex {
 
 // Decide is Policy.Decide.
 func (x *Index) Decide(requester string, t Target) Decision {
-	return decide(x.policy.about(t.Kind), x.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), asItIs)
+	return decide(x.policy.statements(t.Kind), x.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), unchanged)
 }
 
 // Permits is Policy.Permits.
 func (x *Index) Permits(requester, approver string, t Target) bool {
-	return permits(x.policy.about(t.Kind), x.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), asItIs)
+	return permits(x.policy.statements(t.Kind), x.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), unchanged)
 }
 
 // Offers is Policy.Offers.
-func (x *Index) Offers(t Target) bool { return offers(x.policy.about(t.Kind), x.affecting(t, nil)) }
+func (x *Index) Offers(t Target) bool {
+	return offers(x.policy.statements(t.Kind), x.appendAffecting(t, nil))
+}
 
 // affecting appends what Policy.affecting appends.
-func (x *Index) affecting(t Target, to []int) []int {
-	if !t.whole() {
+func (x *Index) appendAffecting(t Target, to []int) []int {
+	if !t.isComplete() {
 		return to
 	}
-	in, from := &x.accounts, x.policy.about(t.Kind)
+	in, from := &x.accounts, x.policy.statements(t.Kind)
 	if t.Kind == KindGroup {
 		in = &x.groups
 	}
-	for i := range in.about(t.resource()) {
+	for i := range in.statementsFor(t.resource()) {
 		if from[i].covers(&t) {
 			to = append(to, i)
 		}
@@ -88,7 +90,7 @@ func (x *Index) affecting(t Target, to []int) []int {
 
 // about yields the indexes of the statements whose Resources match resource,
 // ascending.
-func (x *resourceIndex) about(resource string) iter.Seq[int] {
+func (x *resourceIndex) statementsFor(resource string) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		named, all := x.named[resource], x.all
 		for len(named)+len(all) > 0 {

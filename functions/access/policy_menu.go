@@ -10,21 +10,21 @@ import (
 // Offers about each permission set would give, in the time that reading the
 // statements about the account takes. Several goroutines may ask at once.
 type Menu struct {
-	index  *Index
-	exist  map[string]bool // permission sets, by name
-	others func() bool     // the answer for accounts that no statement names
+	index          *Index
+	permissionSets map[string]bool // permission sets, by name
+	offersUnnamed  func() bool     // the answer for accounts that no statement names
 }
 
 // Menu is the menu of an index, given the names of the permission sets that
 // exist.
 func (x *Index) Menu(permissionSets []string) *Menu {
-	m := &Menu{index: x, exist: make(map[string]bool, len(permissionSets))}
+	m := &Menu{index: x, permissionSets: make(map[string]bool, len(permissionSets))}
 	for _, name := range permissionSets {
-		m.exist[name] = true
+		m.permissionSets[name] = true
 	}
-	delete(m.exist, "") // a target without a permission set's name is none
+	delete(m.permissionSets, "") // a target without a permission set's name is none
 	// No statement names the account "".
-	m.others = sync.OnceValue(func() bool { return m.offers("") })
+	m.offersUnnamed = sync.OnceValue(func() bool { return m.offers("") })
 	return m
 }
 
@@ -34,7 +34,7 @@ func (m *Menu) Offers(accountID string) bool {
 	case accountID == "":
 		return false
 	case len(m.index.accounts.named[accountID]) == 0:
-		return m.others()
+		return m.offersUnnamed()
 	default:
 		return m.offers(accountID)
 	}
@@ -46,32 +46,32 @@ func (m *Menu) Offers(accountID string) bool {
 func (m *Menu) offers(accountID string) bool {
 	var ofAll rule
 	ofOne := map[string]rule{}
-	for i := range m.index.accounts.about(accountID) {
+	for i := range m.index.accounts.statementsFor(accountID) {
 		s := &m.index.policy.Accounts[i]
 		if slices.Contains(s.PermissionSets, "*") {
-			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.exist) > 0 {
+			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.permissionSets) > 0 {
 				return true
 			}
-			ofAll.hear(s.ApprovalIsNotRequired)
+			ofAll.add(s.ApprovalIsNotRequired)
 			continue
 		}
 		for _, name := range s.PermissionSets {
-			if !m.exist[name] {
+			if !m.permissionSets[name] {
 				continue
 			}
 			if slices.ContainsFunc(s.Approvers, IsASCII) {
 				return true
 			}
 			said := ofOne[name]
-			said.hear(s.ApprovalIsNotRequired)
+			said.add(s.ApprovalIsNotRequired)
 			ofOne[name] = said
 		}
 	}
 	for _, said := range ofOne {
-		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).holds() {
+		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).isYes() {
 			return true
 		}
 	}
 	// What is left are permission sets that no statement names.
-	return ofAll.holds() && len(ofOne) < len(m.exist)
+	return ofAll.isYes() && len(ofOne) < len(m.permissionSets)
 }

@@ -8,7 +8,7 @@ import (
 // Covers says whether any statement affects t: what the policy covers is what
 // the reconciliation looks after, whether or not somebody could approve it.
 func (x *Index) Covers(t Target) bool {
-	return len(x.affecting(t, nil)) > 0
+	return len(x.appendAffecting(t, nil)) > 0
 }
 
 // AllApprovers are the emails of everybody who approves anything: lower case,
@@ -33,15 +33,15 @@ func (p *Policy) AllApprovers() []string {
 // statement about all accounts, or about all groups. Lower case, sorted, each
 // once.
 func (x *Index) Deciders(t Target) []string {
-	from, affecting := x.policy.about(t.Kind), x.affecting(t, nil)
-	if all := listed(from, affecting); len(all) > 0 {
+	from, affecting := x.policy.statements(t.Kind), x.appendAffecting(t, nil)
+	if all := approversOf(from, affecting); len(all) > 0 {
 		return all
 	}
 	switch t.Kind {
 	case KindAccount:
-		return listed(from, x.accounts.all)
+		return approversOf(from, x.accounts.all)
 	case KindGroup:
-		return listed(from, x.groups.all)
+		return approversOf(from, x.groups.all)
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (x *Index) MayDecide(who Person, t Target) bool {
 }
 
 // listed are the approvers in these statements, whose emails are normalized.
-func listed(from []Statement, indexes []int) []string {
+func approversOf(from []Statement, indexes []int) []string {
 	all := map[string]bool{}
 	for _, i := range indexes {
 		for _, a := range from[i].Approvers {

@@ -53,18 +53,18 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 
 func (h *Handler) handle(ctx context.Context, in Input) error {
 	var output string
-	var over bool
+	var resume bool
 	var err error
 	switch in.Operation {
 	case table.WaitApproval, table.WaitEnd:
-		output, over, err = h.request(ctx, in)
+		output, resume, err = h.storeRequestToken(ctx, in)
 	case table.WaitRun:
 		output = tasktoken.AnswerOutput
-		over, err = h.run(ctx, in)
+		resume, err = h.storeRunToken(ctx, in)
 	default:
 		err = access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
 	}
-	if err != nil || !over {
+	if err != nil || !resume {
 		return err
 	}
 	for try := 1; ; try++ {
@@ -79,28 +79,28 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 }
 
 // request stores the token of a request's wait.
-func (h *Handler) request(ctx context.Context, in Input) (output string, over bool, err error) {
+func (h *Handler) storeRequestToken(ctx context.Context, in Input) (output string, resume bool, err error) {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return "", false, err
 	}
-	if err := own(in, r.ExecutionARN); err != nil {
+	if err := checkExecution(in, r.ExecutionARN); err != nil {
 		return "", false, err
 	}
 	if r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Token); err != nil {
 		return "", false, err
 	}
-	output, over = answer(r, in.Operation)
-	return output, over, nil
+	output, resume = pendingOutput(r, in.Operation)
+	return output, resume, nil
 }
 
 // run stores the token of a run's wait for the answer to its question.
-func (h *Handler) run(ctx context.Context, in Input) (over bool, err error) {
+func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err error) {
 	r, err := h.Table.Run(ctx, in.RequestID)
 	if err != nil {
 		return false, err
 	}
-	if err := own(in, r.ExecutionARN); err != nil {
+	if err := checkExecution(in, r.ExecutionARN); err != nil {
 		return false, err
 	}
 	r, err = h.Table.StoreRunToken(ctx, in.RequestID, in.Token)
@@ -109,7 +109,7 @@ func (h *Handler) run(ctx context.Context, in Input) (over bool, err error) {
 
 // own refuses an execution that is not the one of the row: its token would take
 // the place of the right one.
-func own(in Input, execution string) error {
+func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
 		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
 	}
@@ -117,7 +117,7 @@ func own(in Input, execution string) error {
 }
 
 // answer is what the wait goes on with if the row has it already.
-func answer(r access.Request, wait string) (output string, over bool) {
+func pendingOutput(r access.Request, wait string) (output string, resume bool) {
 	if wait == table.WaitEnd {
 		return tasktoken.EndOutput, r.EndRequest != nil || r.IsOver()
 	}

@@ -150,7 +150,7 @@ func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any
 			next.Next = "revoke"
 		}
 	}
-	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subjectOf(r)}, nil
 }
 
 func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any, error) {
@@ -163,7 +163,7 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 	next := Next{WaitSeconds: 1}
 	switch {
 	case r.Open():
-		next.Next, next.WaitSeconds = "approval", h.wait(r)
+		next.Next, next.WaitSeconds = "approval", h.waitSeconds(r)
 	case r.Outcome == nil:
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
 	case r.IsApproved() && r.HasPassedGrant():
@@ -171,14 +171,14 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 		// revoke finds out.
 		next.Next = "revoke"
 	default:
-		next.Next = string(known(r.Outcome.Kind))
+		next.Next = string(knownKind(r.Outcome.Kind))
 	}
-	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subjectOf(r)}, nil
 }
 
-// known is an outcome's kind, and a refusal for one that there is not: a row that
+// knownKind is an outcome's kind, and a refusal for one that there is not: a row that
 // somebody wrote by hand must not send the machine round in circles.
-func known(kind access.OutcomeKind) access.OutcomeKind {
+func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	switch kind {
 	case access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied, access.OutcomeWithdrawn, access.OutcomeExpired:
 		return kind
@@ -193,13 +193,13 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	switch code := access.CodeOf(err); code {
 	case "":
 	case access.CodeRefused, access.CodeNotFound:
-		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
+		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
 	default:
 		return r, err
 	}
 	if was := r.Requester.PrincipalID; was != "" && was != requester.PrincipalID {
 		// What is claimed, and how many requests may be open, is that user's.
-		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
+		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
 			Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."})
 	}
 	policy, digest, err := h.Policy.Load(ctx)
@@ -227,7 +227,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		e.UnknownApprovers = unknown
 		e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
 		if len(e.Approvers) == 0 {
-			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), noneKnown(unknown)
+			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), unknownApprovers(unknown)
 			break
 		}
 		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
@@ -236,12 +236,12 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	if err != nil || o.Kind == "" || !r.Open() {
 		return r, err
 	}
-	return h.outcome(ctx, r, o)
+	return h.recordOutcome(ctx, r, o)
 }
 
 // noneKnown tells which approvers could not be asked. They are named in the
 // message to people, where somebody can mend it.
-func noneKnown(unknown []string) string {
+func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {
 		return "Those who could approve this are the requester under another email address."
@@ -255,19 +255,19 @@ func noneKnown(unknown []string) string {
 
 // outcome enters an outcome. Where somebody was faster, theirs stands in the
 // row that comes back.
-func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
+func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
 	o.At = h.Now().UTC()
 	r, won, err := h.Table.Decide(ctx, r.ID, o)
 	if err == nil {
 		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
-		h.free(ctx, r)
+		h.freeClaim(ctx, r)
 	}
 	return r, err
 }
 
 // free frees what is claimed for a decided request. Where that fails, the close of
 // the request does it, and until then the claim does not count.
-func (h *Handler) free(ctx context.Context, r access.Request) {
+func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", host.ErrorMessage(err))
 	}
@@ -281,13 +281,13 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	switch {
 	case !r.Open():
 	case !now.Before(h.expiresAt(r)):
-		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
+		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
 	case r.Posts[slack.PurposeAnnounce].TS != "":
 		return h.remind(ctx, r, now)
 	case now.Sub(r.CreatedAt) < h.AnnounceFor:
-		return Next{Next: "announce", WaitSeconds: h.wait(r)}, nil
+		return Next{Next: "announce", WaitSeconds: h.waitSeconds(r)}, nil
 	default:
-		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
+		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
 			Message: "The approvers could not be asked: Slack did not take the message."})
 	}
 	if err != nil {
@@ -296,7 +296,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	if r.Outcome == nil {
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
 	}
-	kind := known(r.Outcome.Kind)
+	kind := knownKind(r.Outcome.Kind)
 	if kind.Grants() {
 		kind = access.OutcomeApproved // the only way to Grant from here
 	}
@@ -307,7 +307,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 // bears the number, so that however often this or the posting is repeated, each
 // reminder is sent once. Reminders that were missed are not made up for.
 func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (any, error) {
-	next := Next{Next: "approval", WaitSeconds: h.wait(r)}
+	next := Next{Next: "approval", WaitSeconds: h.waitSeconds(r)}
 	n := h.Reminders.Due(now.Sub(r.CreatedAt))
 	if n == 0 || n < r.RemindersSent || r.Posts[posts.Reminder(n)].TS != "" {
 		return next, nil
@@ -331,7 +331,7 @@ func (h *Handler) refuse(ctx context.Context, in Input, r access.Request) error 
 	if reason == "" {
 		reason = string(access.CodeInternal)
 	}
-	_, err := h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: reason})
+	_, err := h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: reason})
 	return err
 }
 
@@ -354,8 +354,7 @@ func (h *Handler) expiresAt(r access.Request) time.Time {
 
 // wait is how many seconds the machine waits for an approval before it asks
 // what comes next: until the next reminder or the expiry.
-func (h *Handler) wait(r access.Request) int64 {
-	const most = 99_999_999 // Step Functions' largest timeout
+func (h *Handler) waitSeconds(r access.Request) int64 {
 	until := h.expiresAt(r)
 	now := h.Now()
 	if d, ok := h.Reminders.After(now.Sub(r.CreatedAt)); ok && r.CreatedAt.Add(d).Before(until) {
@@ -363,10 +362,10 @@ func (h *Handler) wait(r access.Request) int64 {
 	}
 	// Rounded up: a wait that ends too early would find nothing to do.
 	left := (until.Sub(now) + time.Second - 1) / time.Second
-	return min(max(int64(left), 1), most)
+	return min(max(int64(left), 1), access.MaxWaitSeconds)
 }
 
-func subject(r access.Request) Subject {
+func subjectOf(r access.Request) Subject {
 	t := r.Target
 	return Subject{
 		Kind: t.Kind, AccountID: t.AccountID, AccountName: t.AccountName,

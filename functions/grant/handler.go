@@ -97,7 +97,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	if err := ours(r, in.Execution); err != nil {
+	if err := checkRequest(r, in.Execution); err != nil {
 		return err // nothing that an alien execution does leaves a trace in the row
 	}
 	if f := r.Failure; f != nil {
@@ -115,7 +115,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 }
 
 func (h *Handler) start(ctx context.Context, r access.Request) error {
-	if err := h.permitted(ctx, r); err != nil {
+	if err := h.checkPermitted(ctx, r); err != nil {
 		return err
 	}
 	return h.Leases.Acquire(ctx, r)
@@ -124,12 +124,12 @@ func (h *Handler) start(ctx context.Context, r access.Request) error {
 // permitted asks the policy in force about the decision in the row, and
 // Identity Center about the people and whether names and ids in the row belong
 // together: the policy speaks of names, and the access is made with ids.
-func (h *Handler) permitted(ctx context.Context, r access.Request) error {
+func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
 		return err
 	}
-	if err := decided(r, policy); err != nil {
+	if err := checkDecision(r, policy); err != nil {
 		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
@@ -139,18 +139,18 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return access.Errorf(access.CodeManagement, "the account is the organization's management account, to which AWS lets no other account give access")
 	}
-	checks := []func() error{func() error { return h.enabled(ctx, "requester", r.Requester) }}
+	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
 	if r.Outcome.Kind == access.OutcomeApproved && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
-		checks = append(checks, func() error { return h.enabled(ctx, "approver", r.Outcome.By) })
+		checks = append(checks, func() error { return h.checkEnabled(ctx, "approver", r.Outcome.By) })
 	}
 	if r.Target.Kind == access.KindAccount {
-		checks = append(checks, func() error { return h.named(ctx, r.Target) })
+		checks = append(checks, func() error { return h.checkName(ctx, r.Target) })
 	}
-	return all(checks)
+	return runAll(checks)
 }
 
 // named checks that the permission set is the one that was requested.
-func (h *Handler) named(ctx context.Context, t access.Target) error {
+func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 	name, err := h.Directory.PermissionSetName(ctx, t.PermissionSetARN)
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (h *Handler) named(ctx context.Context, t access.Target) error {
 // and shares no email with another user. It asks Identity Center only, so that an outage of Slack delays no
 // grant. If Identity Center doesn't say, nothing is granted and the machine
 // tries again.
-func (h *Handler) enabled(ctx context.Context, who string, p access.Person) error {
+func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person) error {
 	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
 	switch {
 	case access.CodeOf(err) == access.CodeAmbiguous:
@@ -182,7 +182,7 @@ func (h *Handler) enabled(ctx context.Context, who string, p access.Person) erro
 
 // all runs the checks beside each other. Of several errors it returns a final
 // one, whose reason no retry changes, or else the first.
-func all(checks []func() error) error {
+func runAll(checks []func() error) error {
 	errs := make([]error, len(checks))
 	var wait sync.WaitGroup
 	for i, check := range checks {

@@ -4,13 +4,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// longest is the longest duration, in seconds, that the state machine can wait:
-// TimeoutSeconds is at most 99,999,999.
-const longest = 99_999_999
-
 // ours says whether the row is one that this execution may grant at all. The
 // execution's input says nothing: whoever can start an execution can write it.
-func ours(r access.Request, execution string) error {
+func checkRequest(r access.Request, execution string) error {
 	switch {
 	case execution == "" || r.ExecutionARN != execution:
 		return access.Errorf(access.CodeRefused, "this execution is not the request's own")
@@ -28,7 +24,7 @@ func ours(r access.Request, execution string) error {
 // is now, made by somebody who may make it. An approver has a user in Identity
 // Center, which ingress found: without it nobody could tell that they are not
 // the requester under another email.
-func decided(r access.Request, policy access.Policy) error {
+func checkDecision(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {
 		return refuse("the request is not approved")
@@ -36,7 +32,7 @@ func decided(r access.Request, policy access.Policy) error {
 	if r.Requester.PrincipalID == "" || r.Requester.Email == "" || r.Requester.SlackID == "" {
 		return refuse("it is not known who the requester is")
 	}
-	if r.Duration <= 0 || r.Duration > longest {
+	if r.Duration <= 0 || r.Duration > access.MaxWaitSeconds {
 		return refuse("the duration is out of range")
 	}
 	if r.Target.Kind == access.KindAccount && r.Target.PermissionSetARN == "" {

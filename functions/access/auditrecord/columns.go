@@ -27,25 +27,25 @@ type Column struct {
 }
 
 // lastOfTheModule is the last field of a Record that the module has as well.
-const lastOfTheModule = "secondary_domain_was_used"
+const lastModuleField = "secondary_domain_was_used"
 
 // Columns are the columns of a table over the records, without Partition. Those
 // of the module have its type, which is string for all of them.
 func Columns() []Column {
 	var columns []Column
-	own := false
+	isOurs := false
 	record := reflect.TypeFor[Record]()
 	for i := range record.NumField() {
 		field := record.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		kind := "string"
-		if own {
+		if isOurs {
 			kind = columnType(field.Type)
 		}
 		if name != Partition {
 			columns = append(columns, Column{Name: name, Type: kind})
 		}
-		own = own || name == lastOfTheModule
+		isOurs = isOurs || name == lastModuleField
 	}
 	return columns
 }

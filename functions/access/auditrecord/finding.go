@@ -63,7 +63,7 @@ func OfFinding(f Finding) Record {
 		}
 	}
 	rec.Time, rec.Timestamp = at.UTC().Format(time.RFC3339Nano), at.UnixMilli()
-	return complete(rec)
+	return fillEmpty(rec)
 }
 
 // FindingKey is where the record of f is stored under prefix: a repeated task
@@ -81,5 +81,5 @@ func FindingKey(prefix string, f Finding) string {
 			on = a.At
 		}
 	}
-	return under(prefix, fmt.Sprintf("%s/%s-%05d-%s.json", day(on), f.Run.ID, f.Index, f.Kind))
+	return withPrefix(prefix, fmt.Sprintf("%s/%s-%05d-%s.json", day(on), f.Run.ID, f.Index, f.Kind))
 }

@@ -71,7 +71,7 @@ const (
 )
 
 // endedUnasked is the detail of an early end that nobody asked for in Slack.
-const endedUnasked = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
+const endedUnexpectedly = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
 
 // Of is the record of the event number seq of r.
 func Of(r access.Request, seq int) Record {
@@ -119,7 +119,7 @@ func Of(r access.Request, seq int) Record {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
 		rec.GroupMembershipID = r.GroupMembershipID // known from the grant on
 	}
-	if ends(r, e.Kind) {
+	if recordsEnd(r, e.Kind) {
 		rec.Removal = string(r.Removal)
 		if r.Failure != nil {
 			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
@@ -131,16 +131,16 @@ func Of(r access.Request, seq int) Record {
 	case e.Kind == access.EventRevoked && r.EndedUnexpectedly():
 		rec.ActorSlackID = actorUnknown
 		if r.Rebuilt == nil { // whose detail says what is known
-			rec.Detail = endedUnasked
+			rec.Detail = endedUnexpectedly
 		}
-	case ends(r, e.Kind) && e.Kind != access.EventRevoked && cutOff(r):
+	case recordsEnd(r, e.Kind) && e.Kind != access.EventRevoked && wasCutOff(r):
 		rec.ActorSlackID = actorUnknown
 	}
-	return complete(rec)
+	return fillEmpty(rec)
 }
 
 // complete puts notApplicable where nothing stands.
-func complete(rec Record) Record {
+func fillEmpty(rec Record) Record {
 	for _, field := range []*string{
 		&rec.RoleName, &rec.AccountID, &rec.Reason, &rec.RequesterSlackID, &rec.RequesterEmail, &rec.RequestID,
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
@@ -157,14 +157,14 @@ func complete(rec Record) Record {
 
 // ends reports whether the event records how the request's access ended, or why
 // there never was any. A refusal by the policy is no such event.
-func ends(r access.Request, k access.EventKind) bool {
+func recordsEnd(r access.Request, k access.EventKind) bool {
 	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
 }
 
 // cutOff reports whether the request ended because its execution did, or because
 // somebody resumed the execution without a decision.
-func cutOff(r access.Request) bool {
+func wasCutOff(r access.Request) bool {
 	return r.Interrupted() || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone
 }
 
@@ -193,12 +193,12 @@ func join(statements []int) string {
 // same key.
 func Key(prefix string, r access.Request, seq int) string {
 	e := r.Events[seq]
-	return under(prefix, fmt.Sprintf("%s/%s-%03d-%s.json", day(e.At), r.ID, seq, e.Kind))
+	return withPrefix(prefix, fmt.Sprintf("%s/%s-%03d-%s.json", day(e.At), r.ID, seq, e.Kind))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006/01/02") }
 
-func under(prefix, key string) string {
+func withPrefix(prefix, key string) string {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		key = prefix + "/" + key
 	}

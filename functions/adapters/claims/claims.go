@@ -35,7 +35,7 @@ const (
 	freshFor = access.CreateWithin / 2
 	// lostTries bounds how often the row is read again after somebody else wrote
 	// it, beyond once for each request that may be claimed meanwhile.
-	lostTries = 10
+	maxTries = 10
 	// readers is how many requests are read at a time.
 	readers = 10
 )
@@ -67,7 +67,7 @@ type Result struct {
 // Unavailable where others write the row all the time.
 func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 	key := r.Target.Key()
-	for range c.Limit + lostTries {
+	for range c.Limit + maxTries {
 		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
 		if err != nil {
 			return Result{}, err
@@ -124,7 +124,7 @@ func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now t
 		}
 	})
 	for i, target := range look {
-		switch holds := row.Claims[target].Holds(row.PrincipalID, target, named[i], now); {
+		switch holds := row.Claims[target].IsValid(row.PrincipalID, target, named[i], now); {
 		case errs[i] != nil:
 			return nil, false, errs[i]
 		case holds && target == key:
@@ -142,7 +142,7 @@ func (c *Claims) Free(ctx context.Context, r access.Request) error {
 	if r.Requester.PrincipalID == "" {
 		return nil
 	}
-	for range lostTries {
+	for range maxTries {
 		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
 		if err != nil {
 			return err

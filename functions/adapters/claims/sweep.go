@@ -77,7 +77,7 @@ func (s *Sweep) free(ctx context.Context, principalID string, now time.Time) err
 		if err != nil {
 			return err
 		}
-		if !claim.Holds(principalID, target, named, now) {
+		if !claim.IsValid(principalID, target, named, now) {
 			delete(row.Claims, target)
 		}
 	}

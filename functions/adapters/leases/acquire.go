@@ -18,7 +18,7 @@ import (
 // ours, or a membership that is not ours is in its place; LeaseDeleting while the same access is just being removed; Refused where
 // the request's removal has begun; and those of table and Identity Center.
 func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
-	for range lostTries {
+	for range maxTries {
 		again, err := l.acquire(ctx, r)
 		if !again {
 			return err
@@ -34,12 +34,12 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, err
 	}
 	if found && lease.State == access.LeaseDeleting {
-		return l.abandoned(ctx, lease)
+		return l.finishAbandoned(ctx, lease)
 	}
 	if !found {
 		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil {
 		return false, err
 	}
@@ -64,7 +64,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 
 	holder := lease.IsHeldBy(r.ID)
 	if !holder {
-		lease.Holders = holding(lease)
+		lease.Holders = cloneHolders(lease)
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
@@ -77,7 +77,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		}
 	}
 	if create || !holder {
-		if err := l.put(ctx, &lease); lost(err) {
+		if err := l.put(ctx, &lease); isLost(err) {
 			return true, nil
 		} else if err != nil {
 			return false, err
@@ -108,9 +108,9 @@ var errForeign = access.Errorf(access.CodeForeign, "the access exists already, a
 // abandoned looks at a lease that is being deleted. Somebody is about to give it
 // up: LeaseDeleting. Unless all its holders are done: then one of their
 // functions came late and left it, and nobody but us will.
-func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
+func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
 	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is just being removed")
-	holders, err := l.others(ctx, lease, "")
+	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
 		return false, err
 	}
@@ -119,7 +119,7 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	if len(holders) > 0 || lease.Drift != nil || !lease.IsSettled(l.Now()) {
 		return false, beingRemoved
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	if err != nil {
 		return false, err
 	}
@@ -127,19 +127,19 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	if err != nil {
 		return false, err
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil {
 		return false, err
 	}
 	if seen.there && op.Status != identitycenter.StatusInProgress {
-		if err := l.delete(ctx, &lease, seen, false); err != nil && !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); err != nil && !isLost(err) {
 			return false, err
 		}
 	}
 	if seen.there || pending || op.Status == identitycenter.StatusInProgress {
 		return false, beingRemoved
 	}
-	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !lost(err) {
+	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !isLost(err) {
 		return false, err
 	}
 	return true, nil
@@ -160,19 +160,19 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	if !l.Now().Before(deadline) {
 		return access.Errorf(access.CodeUnavailable, "create the assignment: the function's time is over")
 	}
-	mine := lease.SettlesAt
+	claimed := lease.SettlesAt
 	operationID, err := l.IdentityCenter.Create(ctx, lease.Subject)
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
 		return err // it may still happen: the lease settles when it was said to
 	}
 	// A first try of the SDK that was not answered may still be on its way.
-	after := latest(before, l.Now().Add(margin))
-	noteErr := l.note(ctx, &lease, mine, after, func(lease *access.Lease) {
+	after := latest(before, l.Now().Add(settleMargin))
+	noteErr := l.note(ctx, &lease, claimed, after, func(lease *access.Lease) {
 		if operationID != "" {
 			lease.OperationID = operationID
 		}
 		if lease.Subject.Kind == access.KindGroup {
-			answered(lease, mine, operationID, err)
+			recordAnswer(lease, claimed, operationID, err)
 		}
 	})
 	if err == nil {
@@ -182,13 +182,13 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 }
 
 // answered enters the answer to the creation of a membership that was claimed
-// as mine: the id, or "" where it was refused and none was made. Twice is once.
-func answered(lease *access.Lease, mine time.Time, membershipID string, refused error) {
+// as claimed: the id, or "" where it was refused and none was made. Twice is once.
+func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, refused error) {
 	known := membershipID != "" || refused != nil
 	if known && !slices.Contains(lease.MembershipIDs, membershipID) {
 		lease.MembershipIDs = append(slices.Clone(lease.MembershipIDs), membershipID)
 	}
-	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), mine.Equal)
+	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), claimed.Equal)
 }
 
 // Confirm waits, for seconds, until the access is seen to exist, and enters it:
@@ -201,11 +201,11 @@ func answered(lease *access.Lease, mine time.Time, membershipID string, refused 
 // begun; Lost where the request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
 	key := r.Subject().Key()
-	lease, err := l.held(ctx, key, r.ID)
+	lease, err := l.readHeldLease(ctx, key, r.ID)
 	if err != nil {
 		return r, err
 	}
-	var seen sight
+	var seen observation
 	err = l.poll(ctx, "Identity Center is still creating the assignment", func() (bool, error) {
 		var op identitycenter.Operation
 		if lease.OperationID != "" {
@@ -218,7 +218,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 			return false, nil
 		}
 		var err error
-		if seen, err = l.look(ctx, lease); err != nil || seen.there {
+		if seen, err = l.observe(ctx, lease); err != nil || seen.there {
 			return seen.there, err
 		}
 		if seen.foreign {
@@ -235,20 +235,20 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 
 	now := l.Now().UTC()
 	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
-	if lost(err) || err == nil && granted.IsOver() {
+	if isLost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
 	if err != nil {
 		return r, err
 	}
-	for range lostTries {
-		lease.Holders = holding(lease)
+	for range maxTries {
+		lease.Holders = cloneHolders(lease)
 		lease.State = access.LeaseHeld
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End}
-		if err = l.put(ctx, &lease); !lost(err) {
+		if err = l.put(ctx, &lease); !isLost(err) {
 			return granted, err
 		}
-		if lease, err = l.held(ctx, key, r.ID); err != nil {
+		if lease, err = l.readHeldLease(ctx, key, r.ID); err != nil {
 			return granted, err
 		}
 	}
@@ -256,7 +256,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 }
 
 // held reads the lease that the request holds; Lost where it holds none.
-func (l *Leases) held(ctx context.Context, key, id string) (access.Lease, error) {
+func (l *Leases) readHeldLease(ctx context.Context, key, id string) (access.Lease, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
 		return access.Lease{}, err

@@ -86,7 +86,7 @@ const (
 	// margin is added to the deadline of a function that sets out to call
 	// Create or Delete: for the difference of two clocks, and for a call that
 	// is on its way when the function ends.
-	margin = 10 * time.Second
+	settleMargin = 10 * time.Second
 
 	// lambdaTimeout is taken for the deadline where the context has none.
 	lambdaTimeout = 30 * time.Second
@@ -94,18 +94,18 @@ const (
 	// pollBudget is how long one call waits for Identity Center before it
 	// says InProgress and leaves the waiting to the state machine.
 	pollBudget = 5 * time.Second
-	pollFirst  = 250 * time.Millisecond
-	pollMost   = time.Second
+	firstPause = 250 * time.Millisecond
+	maxPause   = time.Second
 
 	// lostTries bounds how often a lease is read again after somebody else
 	// wrote it. Holders come and go in seconds, not in milliseconds.
-	lostTries = 8
+	maxTries = 8
 
 	// FirstWithin is how long after an execution set out to remove access no
 	// attempt of its can have taken it away without the table: an attempt tries
 	// the table for that long before. Attempts can run beside each other, where
 	// the answer of one was lost.
-	FirstWithin = 5 * time.Second
+	UntouchedFor = 5 * time.Second
 
 	// noDeletion stands for the id of a deletion where Identity Center said
 	// that there is nothing to delete.
@@ -130,13 +130,13 @@ func tableError(err error, doing string) error {
 	return access.Wrap(access.CodeOf(err), tableFailure{err}, doing)
 }
 
-func lost(err error) bool { return access.CodeOf(err) == access.CodeLost }
+func isLost(err error) bool { return access.CodeOf(err) == access.CodeLost }
 
 // poll calls look until it is done or fails, waiting longer and longer between
 // the calls, and says InProgress when the budget is used up.
 func (l *Leases) poll(ctx context.Context, what string, look func() (done bool, err error)) error {
 	end := l.Now().Add(pollBudget)
-	pause := pollFirst
+	pause := firstPause
 	for {
 		done, err := look()
 		if done || err != nil {
@@ -148,12 +148,12 @@ func (l *Leases) poll(ctx context.Context, what string, look func() (done bool, 
 		if err := l.Sleep(ctx, pause); err != nil {
 			return access.Wrap(access.CodeUnavailable, err, what)
 		}
-		pause = min(2*pause, pollMost)
+		pause = min(2*pause, maxPause)
 	}
 }
 
 // holding is a copy of the holders, to be changed.
-func holding(l access.Lease) map[string]access.Holder {
+func cloneHolders(l access.Lease) map[string]access.Holder {
 	holders := make(map[string]access.Holder, len(l.Holders)+1)
 	maps.Copy(holders, l.Holders)
 	return holders
@@ -185,7 +185,7 @@ func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, befo
 		deadline = l.Now().Add(lambdaTimeout)
 	}
 	before = lease.SettlesAt
-	lease.SettlesAt = deadline.Add(margin).UTC()
+	lease.SettlesAt = deadline.Add(settleMargin).UTC()
 	if !lease.SettlesAt.After(before) {
 		lease.SettlesAt = before.Add(time.Millisecond)
 	}
@@ -196,14 +196,14 @@ func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, befo
 // it, and SettlesAt goes down to after if it is still mine, the claim's. Where
 // others keep writing, or the lease is not there any more, it gives up: the
 // lease settles by itself.
-func (l *Leases) note(ctx context.Context, lease *access.Lease, mine, after time.Time, change func(*access.Lease)) error {
-	for range lostTries {
-		if lease.SettlesAt.Equal(mine) && after.Before(mine) {
+func (l *Leases) note(ctx context.Context, lease *access.Lease, claimed, after time.Time, change func(*access.Lease)) error {
+	for range maxTries {
+		if lease.SettlesAt.Equal(claimed) && after.Before(claimed) {
 			lease.SettlesAt = after.UTC()
 		}
 		change(lease)
 		err := l.put(ctx, lease)
-		if !lost(err) {
+		if !isLost(err) {
 			return err
 		}
 		now, found, err := l.Table.Lease(ctx, lease.Key)

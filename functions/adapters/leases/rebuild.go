@@ -23,8 +23,8 @@ func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool
 	if err != nil {
 		return false, tableError(err, doing)
 	}
-	holder, mine := lease.Holders[id]
-	if !found || !mine || holder.ExecutionARN != execution && !granted && !holder.HasEnded(l.Now()) {
+	holder, holds := lease.Holders[id]
+	if !found || !holds || holder.ExecutionARN != execution && !granted && !holder.HasEnded(l.Now()) {
 		return false, nil
 	}
 	return true, tableError(l.Table.Rebuild(ctx, access.RebuiltFrom(lease, id, l.Now())), doing)

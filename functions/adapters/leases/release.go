@@ -44,12 +44,12 @@ func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (
 // request's own, and the access is not there, somebody else removed it: within
 // FirstWithin of began, no TakeAway of this request can have deleted it.
 func (l *Leases) Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error) {
-	return l.release(ctx, id, execution, false, began.Add(FirstWithin))
+	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
 }
 
 // release does what Release and Start say. Until knownUntil no TakeAway of the
 // request can have deleted the access, if execution is the request's own.
-func (l *Leases) release(ctx context.Context, id, execution string, wait bool, knownUntil time.Time) (access.Request, error) {
+func (l *Leases) release(ctx context.Context, id, execution string, wait bool, untouchedUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
 		return r, err
@@ -59,38 +59,38 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 	}
 	// A tombstone says that the sweep takes part, and may have made attempts.
 	if execution != r.ExecutionARN || r.Tombstone || !r.WasGranted() {
-		knownUntil = time.Time{}
+		untouchedUntil = time.Time{}
 	}
-	for range lostTries {
-		lease, mine, moved, err := l.leave(ctx, r)
-		if lost(err) {
+	for range maxTries {
+		lease, holds, moved, err := l.leave(ctx, r)
+		if isLost(err) {
 			continue
 		}
 		if err != nil {
 			return r, err
 		}
-		if !mine {
-			again, foreign, err := l.recover(ctx, r, lease)
-			if lost(err) || again {
+		if !holds {
+			again, foreign, err := l.recoverLease(ctx, r, lease)
+			if isLost(err) || again {
 				continue
 			}
 			if err != nil {
 				return r, err
 			}
-			return l.left(ctx, r, lease, foreign)
+			return l.recordRemoval(ctx, r, lease, foreign)
 		}
 		if !moved || lease.Shared {
-			knownUntil = time.Time{} // somebody else may have deleted the access
+			untouchedUntil = time.Time{} // somebody else may have deleted the access
 		}
-		err = l.startDeletion(ctx, &lease, r.WasGranted(), knownUntil)
-		if lost(err) {
+		err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
+		if isLost(err) {
 			continue
 		}
 		if err != nil || !wait {
 			return r, err
 		}
 		after, err := l.finishDeletion(ctx, r, lease)
-		if lost(err) {
+		if isLost(err) {
 			continue
 		}
 		return after, err
@@ -102,7 +102,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 // lease to deleting: then mine is true, and the request is its only holder. A
 // lease with version 0 is one that is not there. moved is true where this call
 // moved it.
-func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, mine, moved bool, err error) {
+func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
 	const doing = "leave the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
@@ -115,7 +115,7 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	if lease.State == access.LeaseDeleting {
 		return lease, true, false, nil
 	}
-	others, err := l.others(ctx, lease, r.ID)
+	others, err := l.otherHolders(ctx, lease, r.ID)
 	if err == nil {
 		err = l.restoreOthers(ctx, lease, r.ID, others)
 	}
@@ -129,7 +129,7 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 		lease.Holders = map[string]access.Holder{r.ID: me}
 	}
 	if err := l.put(ctx, &lease); err != nil {
-		if lost(err) {
+		if isLost(err) {
 			return lease, false, false, err
 		}
 		return lease, false, false, tableError(err, doing)
@@ -141,7 +141,7 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 // or whose row is gone, is none, whatever the lease says: nobody would come to
 // take it out. The rows are read in parallel and within holdersTimeout together.
 // Of several errors the one about the lowest request id is returned.
-func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
+func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
 	defer cancel()
@@ -173,7 +173,7 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 // restored. again is true where it did: then there is something to delete.
 // foreign is true where the access that is there is not what was granted. A row
 // that was rebuilt came from a lease: if there is none, it was given up since.
-func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
+func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
 	if lease.IsStored() || !r.HasAccess() || r.Rebuilt != nil {
 		return false, false, nil
 	}
@@ -185,11 +185,11 @@ func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lea
 	if id := r.GroupMembershipID; id != "" {
 		lease.MembershipIDs = []string{id}
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil || !seen.there {
 		return false, seen.foreign, err
 	}
-	if err := l.put(ctx, &lease); err != nil && !lost(err) {
+	if err := l.put(ctx, &lease); err != nil && !isLost(err) {
 		return false, false, tableError(err, "recover the lease")
 	} else {
 		return err == nil, false, err
@@ -199,7 +199,7 @@ func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lea
 // left enters how it ended for a request that does not hold the lease (any
 // more). What was granted and is not held was kept for others, or removed
 // already; foreign says that there is something else in its place.
-func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
+func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
 	case foreign:
@@ -215,9 +215,9 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease,
 // startDeletion calls Delete if there is, or may be, something to delete and no
 // deletion is under way. created says that it is known to have been there. Until
 // knownUntil nothing of ours can have deleted it.
-func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, knownUntil time.Time) error {
+func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, untouchedUntil time.Time) error {
 	ic, subject := l.IdentityCenter, lease.Subject
-	seen, err := l.look(ctx, *lease)
+	seen, err := l.observe(ctx, *lease)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if !created {
 		return nil
 	}
-	return l.delete(ctx, lease, sight{}, l.Now().Before(knownUntil))
+	return l.delete(ctx, lease, observation{}, l.Now().Before(untouchedUntil))
 }
 
 // delete calls Delete unless the latest deletion is under way, or did its work:
@@ -253,12 +253,12 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 // take the access of whoever holds it next. missing says that somebody else
 // removed the access, unless this call still finds it: lists lag behind. Lost:
 // somebody else wrote the lease.
-func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, missing bool) error {
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
 			return nil
 		}
-		op, err := l.deletion(ctx, *lease)
+		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return err
 		}
@@ -267,7 +267,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	deadline, before := l.claim(ctx, lease)
 	lease.Missing = missing
 	if err := l.put(ctx, lease); err != nil {
-		if lost(err) {
+		if isLost(err) {
 			return err
 		}
 		return tableError(err, "claim the deletion")
@@ -275,7 +275,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	if !l.Now().Before(deadline) {
 		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
 	}
-	mine := lease.SettlesAt
+	claimed := lease.SettlesAt
 	id, err := l.callDelete(ctx, *lease, seen)
 	switch code := access.CodeOf(err); {
 	case code == access.CodeNotFound, err == nil && id == "":
@@ -283,7 +283,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	case code == access.CodeUnavailable, code == access.CodeInternal:
 		return err // it may still happen
 	}
-	noteErr := l.note(ctx, lease, mine, before, func(lease *access.Lease) {
+	noteErr := l.note(ctx, lease, claimed, before, func(lease *access.Lease) {
 		if id != "" {
 			lease.DeletionID = id
 		}
@@ -298,7 +298,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	return nil
 }
 
-func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycenter.Operation, error) {
+func (l *Leases) readDeletion(ctx context.Context, lease access.Lease) (identitycenter.Operation, error) {
 	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
 		return identitycenter.Operation{}, nil
 	}
@@ -312,14 +312,14 @@ func (l *Leases) deletedNothing(ctx context.Context, lease access.Lease) (bool, 
 	if lease.DeletionID == noDeletion {
 		return true, nil
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	return op.Status == identitycenter.StatusFailed, err
 }
 
 // finishDeletion waits until the access is absent, enters that in the request's
 // row, and gives the lease up.
 func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
-	foreign, err := l.absent(ctx, &lease)
+	foreign, err := l.awaitAbsence(ctx, &lease)
 	if err != nil {
 		return r, err
 	}
@@ -350,7 +350,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 // giveUp removes a lease whose access is absent.
 func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
-	if lost(err) {
+	if isLost(err) {
 		return access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
 	}
 	return err
@@ -359,11 +359,11 @@ func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 // absent waits until the access that is being deleted is absent and can't come
 // back; what came (back) after the deletion is deleted again. A membership that
 // is not ours, in its place, is none of it: foreign.
-func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
+func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
-	var seen sight
+	var seen observation
 	err = l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
-		op, err := l.deletion(ctx, *lease)
+		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err
 		}
@@ -373,7 +373,7 @@ func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool,
 		if err != nil {
 			return false, err
 		}
-		if seen, err = l.look(ctx, *lease); err != nil {
+		if seen, err = l.observe(ctx, *lease); err != nil {
 			return false, err
 		}
 		if !seen.there {

@@ -28,10 +28,10 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // leaving it; InProgress while another membership in its place is being removed;
 // those of reserve, and those of table and Identity Center.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
-	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
+	if !isComplete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
 		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
 	}
-	for range lostTries {
+	for range maxTries {
 		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
 		switch {
 		case err != nil:
@@ -52,12 +52,12 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 		if f.MembershipID != "" {
 			lease.MembershipIDs = []string{f.MembershipID}
 		}
-		seen, err := l.look(ctx, lease)
+		seen, err := l.observe(ctx, lease)
 		if err != nil {
 			return err
 		}
 		if !seen.there {
-			_, err := l.ended(ctx, ref, lease.Key, access.DriftAlreadyGone)
+			_, err := l.recordResult(ctx, ref, lease.Key, access.DriftAlreadyGone)
 			return err
 		}
 		if reserve != nil {
@@ -66,7 +66,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			}
 			reserve = nil
 		}
-		if err := l.delete(ctx, &lease, seen, false); !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); !isLost(err) {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 
 // Settled is what Settle ended: the removal of a finding, with its result. It is
 // zero for the lease of a request, and where no lease is known.
-type Settled struct {
+type Settlement struct {
 	Finding access.FindingRef
 	Result  access.RemovalResult
 }
@@ -92,13 +92,13 @@ type Settled struct {
 // over (also with a request whose row somebody deleted: it gets a new one, in
 // which the removal is entered); AssignmentFailed with Identity Center's reason where the deletion failed
 // and the access is still there; and those of table and Identity Center.
-func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settled, error) {
-	for range lostTries {
-		if s, err := l.settle(ctx, key, keep); !lost(err) {
+func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settlement, error) {
+	for range maxTries {
+		if s, err := l.settle(ctx, key, keep); !isLost(err) {
 			return s, err
 		}
 	}
-	return Settled{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
+	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
 }
 
 // SettleDrift ends the removal of a finding that RemoveDrift has begun, and
@@ -117,67 +117,67 @@ func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.Finding
 	if err != nil {
 		return "", err
 	}
-	return l.ended(ctx, ref, key, access.DriftAlreadyGone)
+	return l.recordResult(ctx, ref, key, access.DriftAlreadyGone)
 }
 
-func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, error) {
+func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
 	if !found {
 		// The answer of the call that gave it up may be lost.
 		r, _, err := l.Table.LatestRemoval(ctx, key)
-		return Settled{r.FindingRef, r.Result}, err
+		return Settlement{r.FindingRef, r.Result}, err
 	}
 	keep = keep && lease.Drift != nil
 	if lease.Drift != nil {
 		// What is there now, somebody made after the removal ended.
 		switch r, ended, err := l.Table.Removal(ctx, *lease.Drift); {
 		case err != nil:
-			return Settled{}, err
+			return Settlement{}, err
 		case ended && keep:
-			return Settled{r.FindingRef, r.Result}, nil
+			return Settlement{r.FindingRef, r.Result}, nil
 		case ended:
-			return Settled{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
+			return Settlement{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
 		}
 	}
-	holders, err := l.others(ctx, lease, "")
+	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
 	// After the look at the others: no row can be deleted between the two unseen.
 	if released, err := l.releaseRowless(ctx, lease); err != nil || released {
-		return Settled{}, cmp.Or(err, errLost)
+		return Settlement{}, cmp.Or(err, errLost)
 	}
 	if len(holders) > 0 {
-		return Settled{}, errHeld
+		return Settlement{}, errHeld
 	}
 	if lease.State != access.LeaseDeleting || len(lease.Holders) > 0 {
 		lease.State, lease.Holders = access.LeaseDeleting, map[string]access.Holder{}
 		if err := l.put(ctx, &lease); err != nil {
-			return Settled{}, err
+			return Settlement{}, err
 		}
 	}
 	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
-	if _, err := l.absent(ctx, &lease); err != nil {
-		return Settled{}, err
+	if _, err := l.awaitAbsence(ctx, &lease); err != nil {
+		return Settlement{}, err
 	}
-	var s Settled
+	var s Settlement
 	if lease.Drift != nil {
 		s.Finding = *lease.Drift
-		deleted, err := l.deleted(ctx, lease)
+		deleted, err := l.hasDeleted(ctx, lease)
 		if err != nil {
-			return Settled{}, err
+			return Settlement{}, err
 		}
 		s.Result = access.DriftAlreadyGone
 		if deleted {
 			s.Result = access.DriftRemoved
 		}
-		if s.Result, err = l.ended(ctx, s.Finding, key, s.Result); err != nil {
-			return Settled{}, err
+		if s.Result, err = l.recordResult(ctx, s.Finding, key, s.Result); err != nil {
+			return Settlement{}, err
 		}
 	}
 	if keep {
@@ -188,7 +188,7 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, er
 
 // ended records how the removal of a finding ended, and returns the result that
 // was recorded first.
-func (l *Leases) ended(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
+func (l *Leases) recordResult(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
 	r, err := l.Table.PutRemoval(ctx, access.DriftRemoval{FindingRef: ref, Subject: key, Result: result, At: l.Now().UTC()})
 	return r.Result, err
 }
@@ -196,13 +196,13 @@ func (l *Leases) ended(ctx context.Context, ref access.FindingRef, key string, r
 // deleted reports whether one of our deletions under the lease was accepted and
 // did not fail. One whose answer is lost does not count: nobody knows whether it
 // was made.
-func (l *Leases) deleted(ctx context.Context, lease access.Lease) (bool, error) {
+func (l *Leases) hasDeleted(ctx context.Context, lease access.Lease) (bool, error) {
 	if lease.Deleted {
 		return true, nil
 	}
 	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
 		return false, nil
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	return err == nil && op.Status != identitycenter.StatusFailed, err
 }

@@ -20,20 +20,20 @@ import (
 //
 // nil means that nothing is left to delete, or a deletion was started. Whether
 // the access is gone, and the lease with it, is for Release to find out.
-func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error {
-	if !complete(s) {
+func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error {
+	if !isComplete(s) {
 		return access.Errorf(access.CodeInvalid, "take the access away: it is not said which")
 	}
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err == nil {
-		mine := lease.IsHeldBy(id)
+		holds := lease.IsHeldBy(id)
 		switch {
-		case found && !mine:
+		case found && !holds:
 			return nil
 		case !found && !rowGone:
 			return nil
 		case found:
-			others, err := l.others(ctx, lease, id)
+			others, err := l.otherHolders(ctx, lease, id)
 			if err == nil && len(others) > 0 {
 				return nil
 			}
@@ -42,7 +42,7 @@ func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowG
 	if err != nil || !found {
 		lease = access.Lease{Key: s.Key(), Subject: s} // which tells nothing apart
 	}
-	seen, lookErr := l.look(ctx, lease)
+	seen, lookErr := l.observe(ctx, lease)
 	if lookErr == nil && !seen.there {
 		return nil
 	}
@@ -58,17 +58,17 @@ func (l *Leases) TakeAway(ctx context.Context, id string, s access.Subject, rowG
 
 // Gone says whether a request that has no row in the table any more has no
 // access either: then its lease, if it is alone in it, is given up.
-func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, error) {
+func (l *Leases) ConfirmGone(ctx context.Context, id string, s access.Subject) (bool, error) {
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err != nil {
 		return false, err
 	}
-	mine := lease.IsHeldBy(id)
-	if found && !mine {
+	holds := lease.IsHeldBy(id)
+	if found && !holds {
 		return true, nil
 	}
 	if found {
-		others, err := l.others(ctx, lease, id)
+		others, err := l.otherHolders(ctx, lease, id)
 		if err != nil {
 			return false, err
 		}
@@ -86,19 +86,19 @@ func (l *Leases) Gone(ctx context.Context, id string, s access.Subject) (bool, e
 	if !found {
 		lease = access.Lease{Key: s.Key(), Subject: s}
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil || seen.there {
 		return false, err
 	}
 	if found {
-		if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !lost(err) {
+		if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !isLost(err) {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-func complete(s access.Subject) bool {
+func isComplete(s access.Subject) bool {
 	if s.PrincipalID == "" {
 		return false
 	}

@@ -9,7 +9,7 @@ import (
 
 // sight is what a look at Identity Center shows of the access that a lease
 // guards.
-type sight struct {
+type observation struct {
 	there        bool   // what this system made, or may have made
 	foreign      bool   // a membership that it did not make, in its place
 	membershipID string // of either; "" for an assignment
@@ -18,14 +18,14 @@ type sight struct {
 // look says whether the access is there, and whose it is. An assignment has
 // nothing to tell it from another one by: it is taken for ours. A lease with
 // version 0 is not in the table, and is believed as it is.
-func (l *Leases) look(ctx context.Context, lease access.Lease) (sight, error) {
+func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, error) {
 	if lease.Subject.Kind != access.KindGroup {
 		exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
-		return sight{there: exists}, err
+		return observation{there: exists}, err
 	}
 	id, err := l.IdentityCenter.MembershipID(ctx, lease.Subject)
 	if err != nil || id == "" {
-		return sight{}, err
+		return observation{}, err
 	}
 	if lease.IsStored() && !slices.Contains(lease.MembershipIDs, id) {
 		// Perhaps made, or its creation answered, since the lease was read.
@@ -33,20 +33,20 @@ func (l *Leases) look(ctx context.Context, lease access.Lease) (sight, error) {
 		// look says it.
 		now, found, err := l.Table.Lease(ctx, lease.Key)
 		if err != nil {
-			return sight{}, tableError(err, "read the lease again")
+			return observation{}, tableError(err, "read the lease again")
 		}
 		if found {
 			lease = now
 		}
 	}
 	made := lease.MayHaveMade(id)
-	return sight{there: made, foreign: !made, membershipID: id}, nil
+	return observation{there: made, foreign: !made, membershipID: id}, nil
 }
 
 // callDelete deletes what was seen, and nothing that came into its place since.
 // Where nothing was seen, it is what the lease says was made: lists lag behind.
 // NotFound: there was nothing to delete.
-func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen sight) (deletionID string, err error) {
+func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletionID string, err error) {
 	if lease.Subject.Kind != access.KindGroup {
 		return l.IdentityCenter.Delete(ctx, lease.Subject, "")
 	}
