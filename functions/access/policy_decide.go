@@ -2,37 +2,36 @@ package access
 
 import "slices"
 
-// asItIs is for emails that are normalized already.
+// unchanged returns s. It is for emails that are already normalized.
 func unchanged(s string) string { return s }
 
-// Decide says what the policy makes of requester's wish for t. The requester's
-// email may be in any case. Both slices of the answer are never nil.
+// Decide returns the policy's decision about a request for t. The requester's
+// email may be in any case. Both slices of the decision are never nil.
 //
-// A requester whose email is not ASCII is nobody: no statement is about them, and
-// they are refused.
+// A requester whose email is not ASCII is refused: no statement matches them.
 //
-// A target without its ids (a group without GroupID, an account without
-// AccountID or PermissionSet, an unknown kind) is affected by no statement,
-// not even by one that matches all.
+// A target without its ids matches no statement, not even one that matches
+// everything. Such a target is a group without GroupID, an account without
+// AccountID or PermissionSet, or one of unknown kind.
 func (p *Policy) Decide(requester string, t Target) Decision {
 	return decide(p.statements(t.Kind), p.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), NormalizeEmail)
 }
 
-// Permits says what would come of approver pressing Approve on requester's
-// request for t, whether or not the request needs approval: somebody else has
-// to be listed in an affecting statement; requesters themselves need the self
-// approval rule on their side, at this moment. Denying takes the same right.
+// Permits reports whether approver may approve requester's request for t, whether
+// or not it needs approval. Another person must be listed in a matching
+// statement. For requesters themselves, the statements must also allow
+// self-approval now. Denying a request takes the same right.
 func (p *Policy) Permits(requester, approver string, t Target) bool {
 	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
 
-// Offers says whether anybody at all could get t: a statement affects it, and
-// either no approval is needed or somebody is listed who could give it.
+// Offers reports whether anybody could get t: a statement matches it, and either
+// no approval is needed or somebody is listed who could approve.
 func (p *Policy) Offers(t Target) bool {
 	return offers(p.statements(t.Kind), p.appendAffecting(t, nil))
 }
 
-// about is the statements about targets of this kind.
+// statements returns the statements about targets of this kind.
 func (p *Policy) statements(k Kind) []Statement {
 	if k == KindGroup {
 		return p.Groups
@@ -40,7 +39,7 @@ func (p *Policy) statements(k Kind) []Statement {
 	return p.Accounts
 }
 
-// affecting appends the indexes of the statements that match t, ascending.
+// appendAffecting appends the indexes of the statements that match t, ascending.
 func (p *Policy) appendAffecting(t Target, to []int) []int {
 	if !t.isComplete() {
 		return to
@@ -54,7 +53,8 @@ func (p *Policy) appendAffecting(t Target, to []int) []int {
 	return to
 }
 
-// whole says whether t names everything that a statement is matched against.
+// isComplete reports whether t names everything that a statement is matched
+// against.
 func (t Target) isComplete() bool {
 	switch t.Kind {
 	case KindAccount:
@@ -65,7 +65,7 @@ func (t Target) isComplete() bool {
 	return false
 }
 
-// resource is what a statement's Resources are matched against.
+// resource returns what a statement's Resources are matched against.
 func (t Target) resource() string {
 	if t.Kind == KindGroup {
 		return t.GroupID
@@ -73,18 +73,20 @@ func (t Target) resource() string {
 	return t.AccountID
 }
 
-// covers says whether s matches t, as far as permission sets go.
+// covers reports whether the permission sets of s match t. For groups they always
+// do.
 func (s *Statement) covers(t *Target) bool {
 	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
 }
 
-// usual is how many statements affect a request, and how many people they list,
-// as a rule. With more of either a decision is right, and slower.
+// usualCount is how many statements usually match a request, and how many
+// approvers they usually list. More of either only makes a decision slower.
 const usualCount = 10
 
-// decide applies the rules to the statements that affect a request, which it
-// keeps: affecting are their indexes in from. email makes an approver's email
-// what it is compared as: NormalizeEmail, or asItIs where that was done before.
+// decide applies the rules to the statements that match a request. affecting are
+// their indexes in from; the decision keeps the slice. email normalizes an
+// approver's email for comparison: NormalizeEmail, or unchanged if that was done
+// before.
 func decide(from []Statement, affecting []int, requester string, email func(string) string) Decision {
 	if !IsASCII(requester) {
 		affecting = affecting[:0]
@@ -94,8 +96,8 @@ func decide(from []Statement, affecting []int, requester string, email func(stri
 	for _, i := range affecting {
 		s := &from[i]
 		noApproval.add(s.ApprovalIsNotRequired)
-		// Most statements say nothing of self approval: the list of
-		// approvers is then not worth reading yet.
+		// Most statements don't mention self-approval, so their approvers need
+		// not be read here.
 		if s.AllowSelfApproval != nil && s.hasApprover(requester, email) {
 			self.add(s.AllowSelfApproval)
 		}
@@ -113,8 +115,8 @@ func decide(from []Statement, affecting []int, requester string, email func(stri
 	d.Approvers = make([]string, 0, usualCount)
 	for _, i := range affecting {
 		for _, a := range from[i].Approvers {
-			// Statements that affect one request mostly list the same few
-			// people: what is not gathered twice need not be sorted.
+			// Statements that match one request mostly list the same few people.
+			// Skipping duplicates here leaves little to sort.
 			a = email(a)
 			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usualCount)], a) {
 				d.Approvers = append(d.Approvers, a)
@@ -160,8 +162,8 @@ func offers(from []Statement, affecting []int) bool {
 	return approvable || noApproval.isYes()
 }
 
-// lists reports whether somebody, whose email is normalized and ASCII, is among the
-// approvers.
+// hasApprover reports whether somebody, whose email is normalized and ASCII, is
+// among the approvers.
 func (s *Statement) hasApprover(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {
 		if email(a) == who {
@@ -171,7 +173,7 @@ func (s *Statement) hasApprover(who string, email func(string) string) bool {
 	return false
 }
 
-// matches says whether list names value, or everything.
+// matches reports whether list contains value or "*".
 func matches(list []string, value string) bool {
 	for _, v := range list {
 		if v == value || v == "*" {
@@ -181,8 +183,8 @@ func matches(list []string, value string) bool {
 	return false
 }
 
-// rule gathers what several statements say of one switch. One "no" outweighs
-// every "yes"; a statement that is silent counts for neither.
+// rule combines one switch over several statements. One "no" outweighs every
+// "yes". A statement without the switch counts as neither.
 type rule struct{ yes, no bool }
 
 func (r *rule) add(b *bool) {

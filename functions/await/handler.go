@@ -10,13 +10,13 @@ import (
 	"sso-elevator/functions/adapters/tasktoken"
 )
 
-// Input is what the state machine sends.
+// Input is the payload that the state machine sends.
 type Input struct {
 	host.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
 	Token      string `json:"token"`
 }
 
-// Table is where the rows of requests and runs are.
+// Table holds the rows of requests and runs.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	StoreToken(ctx context.Context, id, wait, token string) (access.Request, error)
@@ -24,14 +24,13 @@ type Table interface {
 	StoreRunToken(ctx context.Context, id, token string) (access.Run, error)
 }
 
-// Resumer lets a wait go on. A token that is dead is no error.
+// Resumer resumes a wait. An expired token is not an error.
 type Resumer interface {
 	Resume(ctx context.Context, token, output string) error
 }
 
-// resumeTries and resumePause are for a Step Functions that does not answer:
-// the wait for the end is not retried, so a failure here would lose the wish
-// to end early.
+// resumeTries and resumePause are for a Step Functions that doesn't answer. The
+// wait for the end is not retried, so a failure here would lose an early end.
 const (
 	resumeTries = 3
 	resumePause = 500 * time.Millisecond
@@ -44,9 +43,9 @@ type Handler struct {
 	Sleep  func(context.Context, time.Duration) error
 }
 
-// Handle stores the token of a wait in the row of the request, or of the run. If
-// what is waited for is in the row already, it resumes the wait at once: whoever
-// pressed before found no token. It answers {}, which nobody reads.
+// Handle stores the token of a wait in the row of the request or run. If the row
+// has what the wait is for, it resumes the wait at once: somebody pressed a
+// button before there was a token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)
 }
@@ -107,8 +106,8 @@ func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err
 	return r.Answer != nil, err
 }
 
-// own refuses an execution that is not the one of the row: its token would take
-// the place of the right one.
+// checkExecution refuses an execution that is not the one in the row: its token
+// would replace the right one.
 func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
 		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
@@ -116,7 +115,8 @@ func checkExecution(in Input, execution string) error {
 	return nil
 }
 
-// answer is what the wait goes on with if the row has it already.
+// pendingOutput returns the output of the wait if the row already has it; then
+// resume is true.
 func pendingOutput(r access.Request, wait string) (output string, resume bool) {
 	if wait == table.WaitEnd {
 		return tasktoken.EndOutput, r.EndRequest != nil || r.IsOver()

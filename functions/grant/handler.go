@@ -12,24 +12,24 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// Input is what the state machine sends. Only Execution, which Step Functions
-// itself fills in, and the row that RequestID leads to count.
+// Input is the payload that the state machine sends. Only Execution, which Step
+// Functions itself fills in, and the row of RequestID are trusted.
 type Input struct {
 	host.Input // Operation is start or confirm
 }
 
-// Table is where the request's row is.
+// Table holds the request's row.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Fail(ctx context.Context, id string, f access.Failure) error
 }
 
-// Policy gives the policy in force.
+// Policy returns the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (policy access.Policy, digest string, err error)
 }
 
-// Directory says what there is in Identity Center.
+// Directory reads Identity Center.
 type Directory interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
@@ -42,43 +42,43 @@ type Center struct {
 	Users *directory.Directory
 }
 
-// UserStatus looks up the user with that id.
+// UserStatus returns the status of the user with that id.
 func (c Center) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
 	return c.Users.UserStatus(ctx, principalID)
 }
 
 var _ Directory = Center{}
 
-// Catalog knows which account manages the organization; "": it does not.
+// Catalog returns the organization's management account; "" if it is unknown.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
-// Leases make the access.
+// Leases create access.
 type Leases interface {
 	Acquire(ctx context.Context, r access.Request) error
 	Confirm(ctx context.Context, r access.Request) (access.Request, error)
 }
 
-// Handler grants.
+// Handler grants access.
 type Handler struct {
 	Table     Table
 	Policy    Policy
 	Directory Directory
 	Catalog   Catalog
-	Account   string        // that this runs in
-	Longest   time.Duration // that access may be requested for
+	Account   string        // in which this runs
+	Longest   time.Duration // of access
 	Leases    Leases
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
 
-// Handle does one step of a grant: start makes the request a holder of its
-// access and starts the creation; confirm waits until the access exists and
-// fixes its end. It answers {}. Either may be repeated.
+// Handle does one step of a grant. start makes the request a holder of its access
+// and starts the creation. confirm waits until the access exists, and sets its
+// end. The answer is {}. Each step may be repeated.
 //
-// A refusal, and whatever else no retry can mend, is entered in the row as the
-// request's failure before it is returned.
+// A refusal, and any other error that no retry can fix, is entered in the row as
+// the request's failure before it is returned.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in, h.Logger.With(in.LogArgs()...))
 }
@@ -98,7 +98,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 		return err
 	}
 	if err := checkRequest(r, in.Execution); err != nil {
-		return err // nothing that an alien execution does leaves a trace in the row
+		return err // another execution must not change the row
 	}
 	if f := r.Failure; f != nil {
 		return access.Errorf(f.Code, "%s", f.Message)
@@ -121,9 +121,9 @@ func (h *Handler) start(ctx context.Context, r access.Request) error {
 	return h.Leases.Acquire(ctx, r)
 }
 
-// permitted asks the policy in force about the decision in the row, and
-// Identity Center about the people and whether names and ids in the row belong
-// together: the policy speaks of names, and the access is made with ids.
+// checkPermitted checks the decision in the row against the policy in force, and
+// the people against Identity Center. It also checks that names and ids in the
+// row belong together: the policy uses names, and Identity Center takes ids.
 func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -149,7 +149,7 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	return runAll(checks)
 }
 
-// named checks that the permission set is the one that was requested.
+// checkName checks that the permission set is the one that was requested.
 func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 	name, err := h.Directory.PermissionSetName(ctx, t.PermissionSetARN)
 	if err != nil {
@@ -161,10 +161,10 @@ func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 	return nil
 }
 
-// enabled checks that a person's user in Identity Center still exists, is enabled,
-// and shares no email with another user. It asks Identity Center only, so that an outage of Slack delays no
-// grant. If Identity Center doesn't say, nothing is granted and the machine
-// tries again.
+// checkEnabled checks that a person's user in Identity Center still exists, is
+// enabled, and shares no email with another user. It reads only Identity Center,
+// so that an outage of Slack delays no grant. If Identity Center doesn't answer,
+// nothing is granted and the state machine retries.
 func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person) error {
 	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
 	switch {
@@ -180,8 +180,8 @@ func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person)
 	return nil
 }
 
-// all runs the checks beside each other. Of several errors it returns a final
-// one, whose reason no retry changes, or else the first.
+// runAll runs the checks in parallel. Of several errors it returns a final one,
+// which no retry changes, or else the first.
 func runAll(checks []func() error) error {
 	errs := make([]error, len(checks))
 	var wait sync.WaitGroup

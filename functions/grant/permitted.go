@@ -4,8 +4,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// ours says whether the row is one that this execution may grant at all. The
-// execution's input says nothing: whoever can start an execution can write it.
+// checkRequest refuses if this execution may not grant the request. The
+// execution's input is not trusted: anybody who can start an execution can write it.
 func checkRequest(r access.Request, execution string) error {
 	switch {
 	case execution == "" || r.ExecutionARN != execution:
@@ -20,10 +20,10 @@ func checkRequest(r access.Request, execution string) error {
 	return nil
 }
 
-// decided says whether the row holds a decision that the policy permits as it
-// is now, made by somebody who may make it. An approver has a user in Identity
-// Center, which ingress found: without it nobody could tell that they are not
-// the requester under another email.
+// checkDecision refuses unless the row has a decision that the policy in force
+// permits, made by a person who may make it. An approver must have a user in
+// Identity Center, which ingress found. Without that user, we could not rule out
+// that they are the requester under another email.
 func checkDecision(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {

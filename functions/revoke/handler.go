@@ -103,7 +103,7 @@ type Policy interface {
 const (
 	// tableTries and tableBudget are for a table that does not answer: after
 	// so many tries, or so long, access is taken away without it, but not before
-	// leases.FirstWithin. The budget leaves two thirds of the function's 30 s to
+	// leases.UntouchedFor. The budget leaves two thirds of the function's 30 s to
 	// do so.
 	tableTries  = 6
 	tablePause  = time.Second

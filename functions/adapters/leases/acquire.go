@@ -9,14 +9,15 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// Acquire makes the request a holder of its access and starts the creation
-// unless the access is there or on its way. The context's deadline is when the
-// calling function must have ended. That the request may have the access is the
-// caller's to know.
+// Acquire makes the request a holder of its access. It starts the creation unless
+// the access exists or is being created. The context's deadline must be the end
+// of the calling function. The caller checks that the request may have the
+// access.
 //
-// Errors: ForeignAccess where the access exists and no lease says that it is
-// ours, or a membership that is not ours is in its place; LeaseDeleting while the same access is just being removed; Refused where
-// the request's removal has begun; and those of table and Identity Center.
+// Errors: ForeignAccess if the access exists and no lease says that it is ours,
+// or if a membership that is not ours is in its place; LeaseDeleting while the
+// same access is being removed; Refused if the request's removal has begun; and
+// those of table and Identity Center.
 func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
 	for range maxTries {
 		again, err := l.acquire(ctx, r)
@@ -47,7 +48,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, errForeign
 	}
 	if seen.there && !found {
-		// Unless somebody has just taken the lease, and made it.
+		// Another request may have taken the lease just now, and created it.
 		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
 			return taken, err
 		}
@@ -84,15 +85,16 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		}
 	}
 
-	// Only now: a removal that this read does not see will see the lease.
+	// This read must come last: a removal that it doesn't see will see the lease.
 	now, err := l.Table.Get(ctx, r.ID)
 	if err != nil {
 		return false, err
 	}
 	if now.IsOver() {
 		if !found {
-			// Nothing was created under it. Should somebody have joined, the
-			// version has changed, and they find out that this holder is gone.
+			// Nothing was created under it. If another request has joined, the
+			// version has changed, and the deletion fails. That request then
+			// finds that this holder is gone.
 			_ = l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 		}
 		return false, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
@@ -105,17 +107,18 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 
 var errForeign = access.Errorf(access.CodeForeign, "the access exists already, and this system did not make it")
 
-// abandoned looks at a lease that is being deleted. Somebody is about to give it
-// up: LeaseDeleting. Unless all its holders are done: then one of their
-// functions came late and left it, and nobody but us will.
+// finishAbandoned handles a lease that is being deleted. It returns LeaseDeleting
+// if somebody else is going to give the lease up. If all its holders are done,
+// one of their functions left it behind, and finishAbandoned finishes the
+// removal; again is true once the lease is gone.
 func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
 	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is just being removed")
 	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
 		return false, err
 	}
-	// What a run removes is settled by that run, or by the sweep within minutes:
-	// they record how it ended.
+	// The run that removes a finding settles its lease, or the sweep does within
+	// minutes: they record the result.
 	if len(holders) > 0 || lease.Drift != nil || !lease.IsSettled(l.Now()) {
 		return false, beingRemoved
 	}
@@ -155,7 +158,7 @@ func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool
 	return l.IdentityCenter.PendingCreation(ctx, lease.Subject)
 }
 
-// create calls Create, which is claimed, and notes its answer in the lease.
+// create calls Create for a claimed lease, and records its answer.
 func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, before time.Time) error {
 	if !l.Now().Before(deadline) {
 		return access.Errorf(access.CodeUnavailable, "create the assignment: the function's time is over")
@@ -163,7 +166,7 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	claimed := lease.SettlesAt
 	operationID, err := l.IdentityCenter.Create(ctx, lease.Subject)
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
-		return err // it may still happen: the lease settles when it was said to
+		return err // it may still happen, so SettlesAt stays
 	}
 	// A first try of the SDK that was not answered may still be on its way.
 	after := latest(before, l.Now().Add(settleMargin))
@@ -181,8 +184,9 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	return err
 }
 
-// answered enters the answer to the creation of a membership that was claimed
-// as claimed: the id, or "" where it was refused and none was made. Twice is once.
+// recordAnswer records the answer to the creation of a membership with the claim
+// claimed: its id, or "" if the creation was refused. A repetition changes
+// nothing.
 func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, refused error) {
 	known := membershipID != "" || refused != nil
 	if known && !slices.Contains(lease.MembershipIDs, membershipID) {
@@ -191,14 +195,14 @@ func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, r
 	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), claimed.Equal)
 }
 
-// Confirm waits, for seconds, until the access is seen to exist, and enters it:
-// in the row when it came and when it ends, in the lease that it is held. A
-// second call changes nothing and returns what is stored.
+// Confirm waits, for seconds, until the access exists. Then it records the start
+// and end of the access in the row, and in the lease that it is held. A second
+// call changes nothing and returns what is stored.
 //
-// Errors: InProgress where Identity Center needs longer; AssignmentFailed with
-// its reason where it gave up; ForeignAccess where somebody removed what was
-// made, and made it anew by other means; Refused where the request's removal has
-// begun; Lost where the request holds no lease.
+// Errors: InProgress if Identity Center needs longer; AssignmentFailed with its
+// reason if it gave up; ForeignAccess if somebody removed the access and added it
+// again outside this app; Refused if the request's removal has begun; Lost if the
+// request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
 	key := r.Subject().Key()
 	lease, err := l.readHeldLease(ctx, key, r.ID)
@@ -255,7 +259,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: others changed it all the time")
 }
 
-// held reads the lease that the request holds; Lost where it holds none.
+// readHeldLease reads the lease that the request holds. Lost if it holds none.
 func (l *Leases) readHeldLease(ctx context.Context, key, id string) (access.Lease, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {

@@ -6,20 +6,20 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TakeAway deletes the access without the order that the table gives, for when
-// Release can't have it: taking away wins over keeping. What can still be read
-// counts: access that others hold is left alone.
+// ForceRemove deletes the access without the order that the table guarantees, for
+// when Release can't work: removing access is more important than keeping it. It
+// still uses what can be read: access that others hold is left alone.
 //
-// rowGone says that the table answered, and has no row of the request (it was
-// restored, or somebody removed the row); then the access is deleted also
-// without a lease. Without rowGone, no lease in a table that answers means that
-// there is nothing to take away.
+// rowGone means that the table answered, and has no row of the request (it was
+// restored, or somebody deleted the row). Then the access is deleted even without
+// a lease. If rowGone is false, and the table has no lease, there is nothing to
+// remove.
 //
-// Of memberships, the one that the lease says this system did not make is left,
-// too; where the lease can't be read, whatever is there goes.
+// A membership that this system did not create, according to the lease, is left
+// alone. If the lease can't be read, any membership is deleted.
 //
-// nil means that nothing is left to delete, or a deletion was started. Whether
-// the access is gone, and the lease with it, is for Release to find out.
+// nil means that there is nothing to delete, or that a deletion has started.
+// Release finds out whether the access is gone, and gives up the lease.
 func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error {
 	if !isComplete(s) {
 		return access.Errorf(access.CodeInvalid, "take the access away: it is not said which")
@@ -40,7 +40,7 @@ func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, r
 		}
 	}
 	if err != nil || !found {
-		lease = access.Lease{Key: s.Key(), Subject: s} // which tells nothing apart
+		lease = access.Lease{Key: s.Key(), Subject: s} // any membership counts as ours
 	}
 	seen, lookErr := l.observe(ctx, lease)
 	if lookErr == nil && !seen.there {
@@ -51,13 +51,13 @@ func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, r
 		return err
 	}
 	if s.Kind == access.KindGroup {
-		return lookErr // without a look, its id may not be known
+		return lookErr // without the observation, its id may be unknown
 	}
 	return nil
 }
 
-// Gone says whether a request that has no row in the table any more has no
-// access either: then its lease, if it is alone in it, is given up.
+// ConfirmGone reports whether a request without a row has no access either. If
+// the request is its only holder, it also gives up the lease.
 func (l *Leases) ConfirmGone(ctx context.Context, id string, s access.Subject) (bool, error) {
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err != nil {
@@ -73,7 +73,7 @@ func (l *Leases) ConfirmGone(ctx context.Context, id string, s access.Subject) (
 			return false, err
 		}
 		if len(others) > 0 {
-			return true, nil // pruned by whoever leaves last
+			return true, nil // the last holder to leave removes this one
 		}
 		if !lease.IsSettled(l.Now()) {
 			return false, nil

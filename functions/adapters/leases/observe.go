@@ -7,17 +7,16 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// sight is what a look at Identity Center shows of the access that a lease
-// guards.
+// observation is what Identity Center shows of the access that a lease guards.
 type observation struct {
-	there        bool   // what this system made, or may have made
-	foreign      bool   // a membership that it did not make, in its place
-	membershipID string // of either; "" for an assignment
+	there        bool   // access that this system created, or may have created
+	foreign      bool   // a membership that it did not create, in its place
+	membershipID string // of either one; "" for an assignment
 }
 
-// look says whether the access is there, and whose it is. An assignment has
-// nothing to tell it from another one by: it is taken for ours. A lease with
-// version 0 is not in the table, and is believed as it is.
+// observe finds out whether the access exists, and whose it is. Assignments have
+// no id to tell them apart, so an assignment counts as ours. A lease that is not
+// stored is used as it is.
 func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, error) {
 	if lease.Subject.Kind != access.KindGroup {
 		exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
@@ -28,9 +27,9 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 		return observation{}, err
 	}
 	if lease.IsStored() && !slices.Contains(lease.MembershipIDs, id) {
-		// Perhaps made, or its creation answered, since the lease was read.
-		// Whoever makes one writes so before: a lease that is read after the
-		// look says it.
+		// The membership may have been created, or its creation answered, since
+		// the lease was read. Each creation is written in the lease first, so a
+		// lease that is read now tells.
 		now, found, err := l.Table.Lease(ctx, lease.Key)
 		if err != nil {
 			return observation{}, tableError(err, "read the lease again")
@@ -43,9 +42,9 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 	return observation{there: made, foreign: !made, membershipID: id}, nil
 }
 
-// callDelete deletes what was seen, and nothing that came into its place since.
-// Where nothing was seen, it is what the lease says was made: lists lag behind.
-// NotFound: there was nothing to delete.
+// callDelete deletes what was seen, and nothing that replaced it since. If
+// nothing was seen, it deletes what the lease says was created, because lists are
+// eventually consistent. NotFound if there was nothing to delete.
 func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletionID string, err error) {
 	if lease.Subject.Kind != access.KindGroup {
 		return l.IdentityCenter.Delete(ctx, lease.Subject, "")
@@ -56,7 +55,7 @@ func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observ
 	}
 	for _, id := range ids {
 		if id == "" {
-			continue // a creation that made none
+			continue // a creation that was refused
 		}
 		deleted, err := l.IdentityCenter.Delete(ctx, lease.Subject, id)
 		switch access.CodeOf(err) {
