@@ -1,8 +1,6 @@
 package grant
 
-import (
-	"sso-elevator/functions/access"
-)
+import "sso-elevator/functions/access"
 
 // checkRequest refuses if this execution may not grant the request. The
 // execution's input is not trusted: anybody who can start an execution can write it.

@@ -30,10 +30,10 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sso-elevator/functions/adapters/host"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 )
