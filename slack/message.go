@@ -243,10 +243,6 @@ func writeProgress(b *richText, s state, r access.Request) {
 	}
 }
 
-// clockMargin is how long before its end a removal may be recorded and still count as
-// on time. Waits are whole seconds, and clocks differ.
-const clockMargin = 5 * time.Second
-
 // writeEarlyEnd says who ended the access early, or why the app did.
 func writeEarlyEnd(b *richText, e *access.EndRequest) {
 	if text := e.Reason.Text(); text != "" {
@@ -262,7 +258,7 @@ func writeEnd(b *richText, s state, r access.Request) {
 	case r.EndRequest != nil:
 		writeEarlyEnd(b, r.EndRequest)
 		b.newLine()
-	case r.RevokedAt.Before(r.End.Add(-clockMargin)):
+	case r.WasRemovedEarly():
 		b.text("Taken back early, because something went wrong on the way.").newLine()
 	}
 	if s == stateForeign {
@@ -295,7 +291,7 @@ func writeFailure(b *richText, r access.Request) {
 	b.text(failureReason(code))
 	switch {
 	case code == access.CodeForeign:
-	case r.RevokedAt.IsZero():
+	case !r.IsRemoved():
 		b.text(" We are making sure that nothing is left behind.")
 	default:
 		b.text(" Nothing is left behind.")

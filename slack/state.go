@@ -28,7 +28,7 @@ const (
 // access is known to exist.
 func stateOf(r access.Request) state {
 	switch {
-	case r.Rebuilt != nil && r.RevokedAt.IsZero():
+	case r.Rebuilt != nil && !r.IsRemoved():
 		return stateStuck
 	case r.Rebuilt != nil:
 		return stateOfGrant(r)
@@ -52,13 +52,13 @@ func stateOf(r access.Request) state {
 }
 
 func stateOfGrant(r access.Request) state {
-	gone := !r.RevokedAt.IsZero()
+	gone := r.IsRemoved()
 	removalFailed := false
 	for _, e := range r.Events {
 		removalFailed = removalFailed || e.Kind == access.EventRevokeFailed
 	}
 	switch {
-	case gone && r.GrantedAt.IsZero():
+	case gone && !r.WasGranted():
 		return stateFailed
 	case gone && r.Removal == access.RemovalKept:
 		return stateKept
@@ -68,9 +68,9 @@ func stateOfGrant(r access.Request) state {
 		return stateEnded
 	case removalFailed:
 		return stateStuck
-	case r.GrantedAt.IsZero() && (r.Failure != nil || r.Tombstone || !r.ClosedAt.IsZero()):
+	case !r.WasGranted() && (r.Failure != nil || r.Tombstone || r.IsClosed()):
 		return stateFailed
-	case r.GrantedAt.IsZero():
+	case !r.WasGranted():
 		return stateSettingUp
 	case r.EndRequest != nil:
 		return stateEnding

@@ -2,38 +2,38 @@ package access
 
 import "time"
 
-// Claims are what one Identity Center user has asked for and nobody has decided:
-// one row of the table for each person. At most one undecided request per target
-// can be claimed, because there is one claim under each target's key.
+// Claims are the targets that one Identity Center user has requested and nobody
+// has decided about. The table has one row for each person. A target has at most
+// one undecided request, because there is one claim under its key.
 type Claims struct {
 	PrincipalID string           `json:"principal_id"`
 	Claims      map[string]Claim `json:"claims"` // by Target.Key()
-	// Version goes up with every write; each write is conditional on it. A new row
-	// starts at the time, in nanoseconds since 1970, so that it is never taken for
-	// an earlier one.
+	// Version goes up with every write; each write is conditional on it. A new
+	// row starts at the time, in nanoseconds since 1970, so that it is never
+	// mistaken for an earlier one.
 	Version int64 `json:"version"`
 }
 
-// Claim names the request that a target is claimed for.
+// Claim is a request's hold on a target.
 type Claim struct {
 	RequestID string    `json:"request_id"`
 	At        time.Time `json:"at"` // when it was made
 }
 
-// A claim is written before its request's row. ClaimWait is how long it counts
-// while there is no such row. CreateWithin is how long after the claim the row may
-// still be created: the difference is for a call that is on its way, and for
-// clocks that differ.
+// A claim is written before its request's row. ClaimWait is how long it is valid
+// without that row. CreateWithin is how long after the claim the row may still be
+// created. The difference covers a call that is on its way, and clocks that
+// differ.
 const (
 	ClaimWait    = 2 * time.Minute
 	CreateWithin = time.Minute
 )
 
-// Holds reports whether the claim of principalID to the target with that key
-// counts, given the request that it names; nil where there is no such request. A
-// claim counts while its request is undecided. Whatever decides or closes a
-// request frees its claim with that, whether or not the claim is still there.
-func (c Claim) Holds(principalID, key string, r *Request, now time.Time) bool {
+// IsValid reports whether the claim of principalID to the target with that key is
+// valid, given the request that it names; r is nil if there is no such request. A
+// claim is valid while its request is undecided. So a request that is decided or
+// closed frees its claim, whether or not the claim is still in the row.
+func (c Claim) IsValid(principalID, key string, r *Request, now time.Time) bool {
 	if r == nil {
 		return now.Before(c.At.Add(ClaimWait))
 	}

@@ -9,33 +9,33 @@ import (
 type DriftMode string
 
 const (
-	DriftWarn   DriftMode = "warn"   // says what is there
+	DriftWarn   DriftMode = "warn"   // reports it
 	DriftRevoke DriftMode = "revoke" // removes it
 )
 
-// ModeRecheck is the mode of a run that asks whether the access of people who
-// are gone may be removed. It finds no access that no request granted.
+// ModeRecheck is the mode of a run that asks whether the access of people who are
+// gone may be removed. It doesn't look for access that no request granted.
 const ModeRecheck DriftMode = "recheck"
 
-// Finding is access that nobody asked for: an assignment of a user's own in an
-// account and permission set that the policy covers, or a member of a
-// configured group, that no lease holds. The subject has the names that are
-// known of account, permission set and group.
+// Finding is access that no request granted. It is a user's own assignment in an
+// account and permission set that the policy covers, or a member of a configured
+// group, and no lease guards it. The subject has the names of account, permission
+// set and group, as far as they are known.
 type Finding struct {
 	Subject
-	// UserName is what Identity Center calls the user; empty where the user is
-	// gone or could not be read.
+	// UserName is the user's name in Identity Center; empty if the user is gone
+	// or could not be read.
 	UserName string `json:"user_name,omitempty"`
 	// FirstSeen is when a run found it for the first time.
 	FirstSeen time.Time `json:"first_seen"`
-	// MembershipID is Identity Center's id of the membership; empty where the
+	// MembershipID is Identity Center's id of the membership; empty if the
 	// finding is an assignment.
 	MembershipID string `json:"membership_id,omitempty"`
-	// Exemption is set while the policy leaves this access alone.
+	// Exemption is set while the policy exempts this access.
 	Exemption *Spared `json:"exemption,omitempty"`
 }
 
-// Unread is a part of the scope that a run could not look at.
+// Unread is a part of the scope that a run could not read.
 type Unread struct {
 	What string `json:"what"` // "account 111122223333", "group g-1"
 	Why  string `json:"why"`  // for people
@@ -47,23 +47,23 @@ type RemovalResult string
 const (
 	DriftRemoved RemovalResult = "removed" // seen to be gone
 	DriftFailed  RemovalResult = "failed"  // still there
-	DriftHeld    RemovalResult = "held"    // a request holds it by now: not touched
-	// DriftOutOfScope: the policy does not cover it any more: not touched.
+	DriftHeld    RemovalResult = "held"    // a request holds it by now; left alone
+	// DriftOutOfScope: the policy doesn't cover it anymore; left alone.
 	DriftOutOfScope RemovalResult = "out_of_scope"
 	// DriftAlreadyGone: somebody else removed it before we did.
 	DriftAlreadyGone RemovalResult = "already_gone"
-	// DriftExempt: an exemption leaves it alone for now.
+	// DriftExempt: an exemption protects it for now.
 	DriftExempt RemovalResult = "exempt"
-	// DriftOverLimit: left, because no more may be removed without a person
-	// within 24 hours.
+	// DriftOverLimit: left alone, because no more may be removed within 24 hours
+	// without a person's consent.
 	DriftOverLimit RemovalResult = "over_limit"
-	// DriftNotAllowed: left, because nobody authorized this removal, or removals
-	// are switched off.
+	// DriftNotAllowed: left alone, because nobody authorized this removal, or
+	// removals are switched off.
 	DriftNotAllowed RemovalResult = "not_allowed"
 )
 
-// DriftRemoval says how the removal of a finding ended: removed, or already
-// gone. It is written before the lease of the removal is given up.
+// DriftRemoval is the result of the removal of a finding: removed, or already
+// gone. It is written before the lease of the removal is deleted.
 type DriftRemoval struct {
 	FindingRef
 	Subject string        `json:"subject"` // Subject.Key() of the finding
@@ -81,7 +81,7 @@ const (
 	GuardGone       Guard = "people_gone" // many people were found gone from Identity Center at once
 )
 
-// Run is the row of one run that has something to tell: the question that it
+// Run is the row of one run that has something to report: the question that it
 // asks, the answer, and its Slack messages. Its JSON names are the attribute
 // names of the table. The row has the key "run#<id>".
 type Run struct {
@@ -89,27 +89,27 @@ type Run struct {
 	Mode         DriftMode `json:"mode"`
 	StartedAt    time.Time `json:"started_at"`
 	ExecutionARN string    `json:"execution_arn"`
-	// Partial is set where an event started the run. Such a run removes nothing.
+	// Partial is set if an event started the run. Such a run removes nothing.
 	Partial bool `json:"partial,omitempty"`
 
-	// Guard is why a person is asked; empty where nobody is.
+	// Guard is why the run asks a person; empty if it doesn't.
 	Guard Guard `json:"guard,omitempty"`
 	// Removals is how many findings the run asks about.
 	Removals int `json:"removals,omitempty"`
-	// People is how many people's access it asks about; only GuardGone
-	// says.
+	// People is how many people's access it asks about; set for GuardGone only.
 	People int `json:"people,omitempty"`
-	// Approvers are the emails of who could answer when the run asked: people are
-	// told. Who may answer is judged at each press. Lower case, sorted.
+	// Approvers are the emails of those who could answer when the run asked; they
+	// are notified. Each press is checked against the policy in force. Lower
+	// case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
-	// Undecided is how many of them nobody could answer about then: the policy
-	// names no approver.
+	// Undecided is how many findings nobody could answer about then, because the
+	// policy names no approver for them.
 	Undecided int `json:"undecided,omitempty"`
-	// Answers are what people said, in that order. None is about a finding that an
-	// earlier one is about.
+	// Answers are what people answered, in order. No two are about the same
+	// finding.
 	Answers []RunAnswer `json:"answers,omitempty"`
-	// Answer ends the question, and is written once: the last of Answers, or
-	// that the time is over.
+	// Answer ends the question, and is written once: the last of Answers, or that
+	// the question expired.
 	Answer *RunAnswer `json:"answer,omitempty"`
 	// Token resumes the wait for the answer. It never leaves the table except
 	// to Step Functions.
@@ -120,8 +120,8 @@ type Run struct {
 }
 
 // MayRemove reports whether the run is authorized to remove the finding with that
-// index. Where it had to ask, somebody must have let that finding go; whether they
-// still may is for the policy in force to say (Index.MayDecide).
+// index. If the run had to ask, somebody must have approved the removal of that
+// finding. The policy in force says whether they still may (Index.MayDecide).
 func (r Run) MayRemove(finding int) bool {
 	if r.Mode != DriftRevoke || r.Partial {
 		return false
@@ -130,14 +130,14 @@ func (r Run) MayRemove(finding int) bool {
 	return r.Guard == "" || r.Answer != nil && a != nil && a.Remove
 }
 
-// HasConsent reports whether the question is over and somebody let the run remove
-// at least one finding.
+// HasConsent reports whether the question is over and somebody approved the
+// removal of at least one finding.
 func (r Run) HasConsent() bool {
 	return r.Answer != nil && slices.ContainsFunc(r.Answers, func(a RunAnswer) bool { return a.Remove })
 }
 
-// AnswerAbout is what somebody said about the finding with that index; nil if
-// nobody did.
+// AnswerAbout returns the answer about the finding with that index; nil if there
+// is none.
 func (r Run) AnswerAbout(finding int) *RunAnswer {
 	for i, a := range r.Answers {
 		if slices.ContainsFunc(a.Findings, func(f [2]int) bool { return f[0] <= finding && finding < f[1] }) {
@@ -147,8 +147,8 @@ func (r Run) AnswerAbout(finding int) *RunAnswer {
 	return nil
 }
 
-// Asked are the indexes of those of the run's findings that it asks about: an
-// exemption leaves a finding alone whatever people say.
+// Asked returns the indexes of the findings that the run asks about. It skips
+// exempt findings, which stay whatever people answer.
 func (r Run) Asked(findings []Finding) []int {
 	var asked []int
 	for i, f := range findings {
@@ -159,19 +159,19 @@ func (r Run) Asked(findings []Finding) []int {
 	return asked
 }
 
-// RunAnswer is what a person said to a run's question, about the findings whose
-// targets they approve. Where the time is over before everything is answered,
-// that is entered like an answer by nobody: the rest is left, and who presses
-// later is told.
+// RunAnswer is a person's answer to a run's question, about the findings whose
+// targets they approve. If the question expires before everything is answered, an
+// answer by nobody is entered: the remaining findings stay, and later presses get
+// an explanation.
 type RunAnswer struct {
 	Remove bool      `json:"remove"`
-	By     Person    `json:"by"` // zero: the time was over
+	By     Person    `json:"by"` // zero: the question expired
 	At     time.Time `json:"at"`
-	// Findings are ranges [from, to) of the run's findings that it is about.
+	// Findings are the ranges [from, to) of the run's findings that it is about.
 	Findings [][2]int `json:"findings,omitempty"`
 }
 
-// Count is how many findings the answer is about.
+// Count returns how many findings the answer is about.
 func (a RunAnswer) Count() (n int) {
 	for _, f := range a.Findings {
 		n += f[1] - f[0]
@@ -179,7 +179,7 @@ func (a RunAnswer) Count() (n int) {
 	return n
 }
 
-// Ranges are the ascending numbers as ranges [from, to).
+// Ranges returns the ascending numbers as ranges [from, to).
 func Ranges(numbers []int) (ranges [][2]int) {
 	for _, n := range numbers {
 		if last := len(ranges) - 1; last >= 0 && ranges[last][1] == n {
@@ -191,40 +191,41 @@ func Ranges(numbers []int) (ranges [][2]int) {
 	return ranges
 }
 
-// Expired reports whether the time was over.
+// Expired reports whether the question expired.
 func (a RunAnswer) Expired() bool { return a.By == Person{} }
 
-// DriftReport is what one run tells people.
+// DriftReport is what one run tells people in Slack.
 type DriftReport struct {
 	RunID        string    `json:"run_id"`
 	Mode         DriftMode `json:"mode"`
 	At           time.Time `json:"at"`
 	ExecutionARN string    `json:"execution_arn"`
 
-	// Findings are those to tell of, by target and user: all that are new or
-	// that were not told of for a day, in mode revoke all. Results are those of
-	// a removal, by Subject.Key.
+	// Findings are those to report, by target and user: in mode revoke all,
+	// otherwise those that are new or were not reported for a day. Results are
+	// those of a removal, by Subject.Key.
 	Findings []Finding                `json:"findings,omitempty"`
 	Results  map[string]RemovalResult `json:"results,omitempty"`
-	// Total is how many findings there are, told of or not.
+	// Total is how many findings there are, reported or not.
 	Total int `json:"total"`
-	// Guard is why the run stopped, Answers what people said to that, Answer how
-	// the question ended.
+	// Guard is why the run stopped and asked. Answers are people's answers, and
+	// Answer is how the question ended.
 	Guard   Guard       `json:"guard,omitempty"`
 	Limit   int         `json:"limit,omitempty"` // of GuardTooMany: how many may be removed within 24 hours without a person
 	Answers []RunAnswer `json:"answers,omitempty"`
 	Answer  *RunAnswer  `json:"answer,omitempty"`
 
-	// Unread is what could not be looked at: the run is not complete.
+	// Unread is what could not be read; then the run is incomplete.
 	Unread []Unread `json:"unread,omitempty"`
-	// Unmanageable are the accounts in the policy that Identity Center does not
-	// let this account manage (the management account, from a delegated
-	// administrator's). Told of when it changes.
+	// Unmanageable are the accounts in the policy that Identity Center doesn't
+	// let this account manage: the management account, if this runs in a
+	// delegated administrator's. Reported when it changes.
 	Unmanageable []string `json:"unmanageable,omitempty"`
-	// Provisioned are the configured groups that SCIM manages, by name: they
-	// are left alone. Told of when it changes.
+	// Provisioned are the configured groups that SCIM manages, by name; they are
+	// left alone. Reported when it changes.
 	Provisioned []string `json:"provisioned,omitempty"`
 
-	// NextRevocation is when the next run removes; zero where none is planned.
+	// NextRevocation is when the next run removes access; zero if none is
+	// planned.
 	NextRevocation time.Time `json:"next_revocation,omitzero"`
 }

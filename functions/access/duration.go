@@ -7,19 +7,23 @@ import (
 	"time"
 )
 
-// DurationPattern is what ParseDuration reads, as a regular expression that Go
-// and ECMAScript understand alike.
+// DurationPattern is what ParseDuration accepts, as a regular expression that Go
+// and ECMAScript read alike.
 const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$`
 
-// ClockPattern is what ParseClock reads: up to three digits of hours,
-// and minutes up to 59.
+// ClockPattern is what ParseClock accepts: up to three digits of hours, and
+// minutes up to 59.
 const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
+
+// MaxWaitSeconds is the longest that a state can wait: TimeoutSeconds and Seconds
+// are at most 99,999,999 (Amazon States Language).
+const MaxWaitSeconds = 99_999_999
 
 // maxDigits keeps every number in range of a time.Duration: 999999 hours are
 // 114 years, of the 292 that fit.
 const maxDigits = 6
 
-// ParseDuration reads "90s", "5m", "2h", "1h30m": whole hours, minutes and
+// ParseDuration parses "90s", "5m", "2h", "1h30m": whole hours, minutes and
 // seconds, in this order. No sign, no fraction, no space. The error is coded
 // Invalid.
 func ParseDuration(s string) (time.Duration, error) {
@@ -47,7 +51,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	return sum, nil
 }
 
-// ParseClock reads "hh:mm", as a length of time: "01:30" is an hour and a half.
+// ParseClock parses "hh:mm" as a length of time: "01:30" is an hour and a half.
 // The error is coded Invalid.
 func ParseClock(s string) (time.Duration, error) {
 	h, m, found := strings.Cut(s, ":")
@@ -59,9 +63,9 @@ func ParseClock(s string) (time.Duration, error) {
 	return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute, nil
 }
 
-// FormatDuration is d in words: "1 hour 30 minutes", "45 seconds". From 48
-// hours on it counts days. Fractions of a second are dropped; what is less than
-// one second, negative ones included, is "0 seconds".
+// FormatDuration returns d in words: "1 hour 30 minutes", "45 seconds". From 48
+// hours on it counts days. Fractions of a second are dropped. Less than one
+// second is "0 seconds", and so is a negative duration.
 func FormatDuration(d time.Duration) string {
 	left := int64(max(d, 0) / time.Second)
 	if left == 0 {

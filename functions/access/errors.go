@@ -5,41 +5,41 @@ import (
 	"fmt"
 )
 
-// Code is the kind of an error, as the state machine's Retry and Catch name it.
+// Code is the kind of an error, as Retry and Catch of the state machines name it.
 type Code string
 
-// Worth trying again: the state machine retries these.
+// These are transient: the state machines retry them.
 const (
 	CodeThrottled     Code = "Throttled"     // a quota of AWS or Slack
 	CodeConflict      Code = "Conflict"      // another operation on the same assignment is under way
 	CodeInProgress    Code = "InProgress"    // Identity Center has not finished
-	CodeUnavailable   Code = "Unavailable"   // something that this needs did not answer
-	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is just being removed
+	CodeUnavailable   Code = "Unavailable"   // a service or the table did not answer
+	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is being removed right now
 	CodeNotReady      Code = "NotReady"      // there is no catalog yet
 )
 
-// Not worth trying again.
+// These are final.
 const (
-	CodeInvalid       Code = "Invalid"           // what came in makes no sense
+	CodeInvalid       Code = "Invalid"           // the input makes no sense
 	CodeNotFound      Code = "NotFound"          // account, permission set, user, request
-	CodeRefused       Code = "Refused"           // the policy, or who is who, does not permit it
+	CodeRefused       Code = "Refused"           // the policy or a person's identity does not permit it
 	CodeAmbiguous     Code = "AmbiguousEmail"    // several users of Identity Center share an email
-	CodeForeign       Code = "ForeignAccess"     // the access exists and is not ours
-	CodeManagement    Code = "ManagementAccount" // AWS lets nobody but that account itself give access to it
+	CodeForeign       Code = "ForeignAccess"     // the access exists, and this system did not create it
+	CodeManagement    Code = "ManagementAccount" // AWS lets only that account give access to itself
 	CodeFailed        Code = "AssignmentFailed"  // Identity Center said FAILED
-	CodeMisconfigure  Code = "Misconfigured"     // a person must mend settings, secrets or scopes
+	CodeMisconfigure  Code = "Misconfigured"     // someone must fix settings, secrets or scopes
 	CodeHeld          Code = "Held"              // a request holds the access
 	CodeOutOfScope    Code = "OutOfScope"        // the policy in force does not cover it
-	CodeExempt        Code = "Exempt"            // the policy in force leaves this access alone for now
-	CodeAlreadyGone   Code = "AlreadyGone"       // somebody else removed the access before
-	CodeOverLimit     Code = "OverLimit"         // no more removals without a person's consent for now
-	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before it did
+	CodeExempt        Code = "Exempt"            // the policy in force exempts this access for now
+	CodeAlreadyGone   Code = "AlreadyGone"       // somebody else removed the access first
+	CodeOverLimit     Code = "OverLimit"         // no more removals for now without a person's consent
+	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before the request
 	CodeRowLost       Code = "RowLost"           // somebody deleted the request's row
 	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
-	CodeInternal      Code = "Internal"          // a defect
+	CodeInternal      Code = "Internal"          // a bug
 )
 
-// Transient says whether what failed with the code is worth trying again.
+// Transient reports whether a retry may succeed.
 func (c Code) Transient() bool {
 	switch c {
 	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting, CodeNotReady:
@@ -48,7 +48,7 @@ func (c Code) Transient() bool {
 	return false
 }
 
-// Error is an error with a code. Message, where set, says what was being done.
+// Error is an error with a code. Message, if set, says what was being done.
 type Error struct {
 	Code    Code
 	Message string
@@ -68,12 +68,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf makes an error with a code; %w wraps as in fmt.Errorf.
+// Errorf returns an error with a code; %w wraps as in fmt.Errorf.
 func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// Wrap gives err a code and says what was being done. A nil err stays nil.
+// Wrap adds a code to err, and what was being done. A nil err stays nil.
 func Wrap(code Code, err error, doing string) error {
 	if err == nil {
 		return nil
@@ -81,8 +81,8 @@ func Wrap(code Code, err error, doing string) error {
 	return &Error{Code: code, Message: doing, Err: err}
 }
 
-// CodeOf is the code of the outermost coded error in err's chain; CodeInternal
-// where there is none, "" for nil.
+// CodeOf returns the code of the outermost coded error in err's chain:
+// CodeInternal if there is none, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""

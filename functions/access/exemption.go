@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// MaxExemption is how long after a deployment an exemption can last.
+// MaxExemption is the longest time after a deployment that an exemption can last.
 const MaxExemption = 72 * time.Hour
 
 // Exemption is access that one person got outside this system in an emergency.
-// Runs in mode revoke leave it alone until Until. It names either a permission
+// Runs in mode revoke don't remove it before Until. It names either a permission
 // set in an account, or a group.
 type Exemption struct {
 	AccountID     string    `json:"account_id,omitempty"`
@@ -23,8 +23,7 @@ type Exemption struct {
 }
 
 // Spared is why a finding is left alone. Since and Run say when a run in mode
-// revoke left it for the first time under this exemption; they are zero where
-// none has.
+// revoke first left it alone under this exemption; they are zero if none has.
 type Spared struct {
 	Key    string    `json:"key"` // of the exemption
 	Until  time.Time `json:"until"`
@@ -45,21 +44,21 @@ func (e Exemption) Covers(t Target) bool {
 // exemption's email. Only ASCII letters are compared without their case.
 func (e Exemption) IsFor(names ...string) bool {
 	for _, name := range names {
-		if name != "" && equalASCII(name, e.Email) {
+		if name != "" && lower(name) == lower(e.Email) {
 			return true
 		}
 	}
 	return false
 }
 
-// Key identifies the exemption: another Until or Reason is another exemption.
+// Key identifies the exemption. With another Until or Reason it is another
+// exemption.
 func (e Exemption) Key() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q", e.AccountID, e.PermissionSet, e.GroupID, e.Email, e.Until.UTC().Format(time.RFC3339Nano), e.Reason))
 	return hex.EncodeToString(sum[:8])
 }
 
-// ExemptionsOf returns the exemptions that are about the target and have not
-// ended.
+// ExemptionsOf returns the exemptions for the target that have not ended.
 func (p *Policy) ExemptionsOf(t Target, now time.Time) []Exemption {
 	var all []Exemption
 	for _, e := range p.Exemptions {
@@ -70,9 +69,9 @@ func (p *Policy) ExemptionsOf(t Target, now time.Time) []Exemption {
 	return all
 }
 
-// DeployedAt returns the policy with no exemption that lasts longer than
-// MaxExemption after the time of its deployment. Without that time there are no
-// exemptions.
+// DeployedAt returns the policy with every exemption cut to end at most
+// MaxExemption after the deployment. If the time of the deployment is zero, no
+// exemption remains.
 func (p Policy) DeployedAt(at time.Time) Policy {
 	if len(p.Exemptions) == 0 {
 		return p
@@ -90,25 +89,4 @@ func (p Policy) DeployedAt(at time.Time) Policy {
 		p.Exemptions = append(p.Exemptions, e)
 	}
 	return p
-}
-
-// equalASCII compares without the case of ASCII letters. strings.EqualFold would
-// take the Kelvin sign for a k.
-func equalASCII(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if lowerASCII(a[i]) != lowerASCII(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func lowerASCII(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// LeaseState is where the access that a lease guards stands.
+// LeaseState is the state of the access that a lease guards.
 type LeaseState string
 
 const (
@@ -14,52 +14,50 @@ const (
 	LeaseDeleting LeaseState = "deleting" // Delete may have been called
 )
 
-// Lease is the record that this system made an assignment or a membership, and
-// for which requests. There is one per subject; no row means no access of ours.
+// Lease records that this system created an assignment or a membership, and for
+// which requests. There is one for each subject. Without a row, this system holds
+// no such access.
 type Lease struct {
 	Key     string     `json:"-"` // Subject.Key()
 	Subject Subject    `json:"subject"`
 	State   LeaseState `json:"state"`
-	// Holders are the requests that keep it: request id to the time its hold
-	// ends (zero until confirmed).
+	// Holders are the requests that keep the access, by request id.
 	Holders map[string]Holder `json:"holders"`
-	// SettlesAt: after it no call of Create or Delete that somebody set out to
-	// make can start any more; the deadline of the last function that did, and
-	// a margin.
+	// SettlesAt is the time after which no pending call of Create or Delete can
+	// start anymore: the deadline of the last function that planned one, and a
+	// margin.
 	SettlesAt time.Time `json:"settles_at"`
-	// OperationID is Identity Center's id of the latest creation, where known.
+	// OperationID is Identity Center's id of the latest creation, if known.
 	OperationID string `json:"operation_id,omitempty"`
-	// MembershipIDs are the memberships that this system made under the lease,
-	// where the subject is a group: what each creation answered, "" for one that
-	// was refused. Only the last one that was made can still exist; which one that
-	// is, the order of the notes does not tell. None at all: nothing is known of
-	// what was made.
+	// MembershipIDs are the ids that Create returned under this lease if the
+	// subject is a group; "" for a creation that was refused. At most one still
+	// exists, and the order doesn't say which. If the list is empty, we don't
+	// know what was created, so any membership counts as ours.
 	MembershipIDs []string `json:"membership_ids,omitempty"`
-	// Unanswered are the creations of a membership that somebody set out to make
-	// and whose answer is not noted, each by the SettlesAt that was set for it.
-	// While there is one, MembershipIDs may lack a membership of ours.
+	// Unanswered are the creations of a membership that were planned and whose
+	// answer is not recorded, each by the SettlesAt that was set for it. While
+	// there is one, MembershipIDs may lack a membership of ours.
 	Unanswered []time.Time `json:"unanswered,omitempty"`
-	// DeletionID is Identity Center's id of the latest deletion, once one was
-	// accepted.
+	// DeletionID is Identity Center's id of the latest deletion that it accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
-	// Deleted says that a deletion before the latest one succeeded. Lists lag
-	// behind, so what was deleted is sometimes deleted once more.
+	// Deleted reports that a deletion before the latest one succeeded. Lists are
+	// eventually consistent, so an access is sometimes deleted twice.
 	Deleted bool `json:"deleted,omitempty"`
-	// Shared is set once more than one request has held the access. Missing is set
-	// when the removal begins, the access is not there, and nothing of ours can
-	// have deleted it. A later call of Delete clears Missing.
+	// Shared is set once more than one request has held the access. Missing is
+	// set if the access is absent when the removal begins, and nothing of ours
+	// can have deleted it. A later call of Delete clears Missing.
 	Shared  bool `json:"shared,omitempty"`
 	Missing bool `json:"missing,omitempty"`
-	// Drift is set where the lease is for the removal of access that no request
-	// granted: what the record of that removal is about.
+	// Drift is set if the lease is for the removal of access that no request
+	// granted. It leads to the finding that the record of the removal is about.
 	Drift *FindingRef `json:"drift,omitempty"`
 	// Version goes up with every write; each write is conditional on it. A new
 	// lease starts at the time, in nanoseconds since 1970, so that it is never
-	// taken for an earlier one under the same key.
+	// mistaken for an earlier one under the same key.
 	Version int64 `json:"version"`
 }
 
-// FindingRef leads to a finding of a run of the reconciliation.
+// FindingRef identifies a finding of a run of the reconciliation.
 type FindingRef struct {
 	Run   string `json:"run"`
 	Index int    `json:"index"` // in the run's findings
@@ -86,10 +84,30 @@ func (l Lease) EndsAt() time.Time {
 	return at
 }
 
-// Made says whether this system made the membership with that id, as far as the
-// lease tells: one of which it can't be ruled out counts as made. Access to an
-// account has no id to tell it by.
-func (l Lease) Made(membershipID string) bool {
+// IsStored reports whether the lease was read from the table, or written there.
+func (l Lease) IsStored() bool { return l.Version > 0 }
+
+// IsHeldBy reports whether the request is one of the lease's holders.
+func (l Lease) IsHeldBy(requestID string) bool {
+	_, ok := l.Holders[requestID]
+	return ok
+}
+
+// IsSettled reports whether no call of Create or Delete under the lease can start
+// anymore.
+func (l Lease) IsSettled(now time.Time) bool { return !now.Before(l.SettlesAt) }
+
+// IsConfirmed reports whether the holder's access was seen to exist. The release
+// before this one wrote no GrantedAt, so End tells.
+func (h Holder) IsConfirmed() bool { return !h.End.IsZero() }
+
+// HasEnded reports whether the holder's access was confirmed and its time is over.
+func (h Holder) HasEnded(now time.Time) bool { return h.IsConfirmed() && !now.Before(h.End) }
+
+// MayHaveMade reports whether this system created the membership with that id, or
+// may have. It is true unless the lease rules that out. Access to an account has
+// no id, so it always counts as ours.
+func (l Lease) MayHaveMade(membershipID string) bool {
 	return l.Subject.Kind != KindGroup || len(l.Unanswered) > 0 || len(l.MembershipIDs) == 0 ||
 		slices.Contains(l.MembershipIDs, membershipID)
 }

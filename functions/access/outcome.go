@@ -17,16 +17,18 @@ const (
 	OutcomeRefused   OutcomeKind = "refused" // by the policy, or because it could not be evaluated
 )
 
-// Grants says whether access follows from the outcome.
+// Grants reports whether access follows from the outcome.
 func (k OutcomeKind) Grants() bool { return k == OutcomeAutomatic || k == OutcomeApproved }
 
 // Outcome is the decision about a request: the first valid one, written once.
 type Outcome struct {
 	Kind OutcomeKind `json:"kind"`
-	// By is who pressed; zero for automatic, expired and refused.
+	// By is the person who pressed the button; zero for automatic, expired and
+	// refused.
 	By Person    `json:"by,omitzero"`
 	At time.Time `json:"at"`
-	// Reason is the policy's reason, or the code of why it could not be evaluated.
+	// Reason is the policy's reason, or the error code if the request could not
+	// be evaluated.
 	Reason string `json:"reason,omitempty"`
 	// Message explains a refusal to a person.
 	Message string `json:"message,omitempty"`
@@ -36,7 +38,7 @@ type Outcome struct {
 	Statements []int `json:"statements,omitempty"`
 }
 
-// EventKind names what is recorded about a request.
+// EventKind is the kind of an event of a request or a run.
 type EventKind string
 
 const (
@@ -46,22 +48,22 @@ const (
 	EventWithdrawn  EventKind = "withdrawn"
 	EventExpired    EventKind = "expired"
 	EventRefused    EventKind = "refused"
-	EventNotGranted EventKind = "not_granted" // approved, and no access came of it
+	EventNotGranted EventKind = "not_granted" // approved, but no access was granted
 	EventGranted    EventKind = "granted"
 	EventEnded      EventKind = "ended" // somebody ended it before its time
-	// EventPressRefused: somebody pressed a button that is not theirs to press.
+	// EventPressRefused: somebody pressed a button that they may not press.
 	EventPressRefused EventKind = "press_refused"
 	EventRevoked      EventKind = "revoked"
 	EventRevokeFailed EventKind = "revoke_failed"
 	EventDriftFound   EventKind = "drift_found"
 	EventDriftRevoked EventKind = "drift_revoked"
-	// EventDriftExempted: a run in mode revoke left it, because of an exemption,
-	// for the first time.
+	// EventDriftExempted: a run in mode revoke left access alone because of an
+	// exemption, for the first time.
 	EventDriftExempted EventKind = "drift_exempted"
 )
 
-// EventOf is the event that records an outcome. An automatic grant is recorded
-// as approved, with the policy's reason and without an approver.
+// EventOf returns the event that records an outcome. An automatic grant is
+// recorded as approved, with the policy's reason and without an approver.
 func EventOf(k OutcomeKind) EventKind {
 	switch k {
 	case OutcomeAutomatic, OutcomeApproved:
@@ -77,16 +79,17 @@ func EventOf(k OutcomeKind) EventKind {
 	}
 }
 
-// RemovalEvent is the event that records how a request's access ended. If there
-// never was any access, it is not_granted after an approval and refused without
-// one, with the reason, where the row has one. RevokedAt and Removal must be set.
+// RemovalEvent returns the event that records how a request's access ended. If
+// there never was any access, that is not_granted after an approval and refused
+// otherwise, with the reason if the row has one. RevokedAt and Removal must be
+// set.
 func RemovalEvent(r Request) Event {
 	e := Event{Kind: EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)}
 	if r.Removal != RemovalNothing {
 		return e
 	}
 	e.Kind = EventRefused
-	if r.Rebuilt != nil || r.Outcome != nil && r.Outcome.Kind.Grants() { // only approved requests have leases
+	if r.Rebuilt != nil || r.IsApproved() { // only approved requests have leases, and so can be rebuilt
 		e.Kind = EventNotGranted
 	}
 	if f := r.Failure; f != nil {
@@ -96,8 +99,7 @@ func RemovalEvent(r Request) Event {
 }
 
 // RecordsRemoval reports whether the request's events include its RemovalEvent.
-// The release before this one recorded refused where this one records
-// not_granted.
+// The release before this one recorded refused instead of not_granted.
 func RecordsRemoval(r Request) bool {
 	kind := RemovalEvent(r).Kind
 	return slices.ContainsFunc(r.Events, func(e Event) bool {
@@ -109,20 +111,19 @@ func RecordsRemoval(r Request) bool {
 type Refusal string
 
 const (
-	RefusalNotEligible   Refusal = "NotEligible"   // they can approve nothing: the message says why
-	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force does not let them approve this
+	RefusalNotEligible   Refusal = "NotEligible"   // they can't approve anything; the message says why
+	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force doesn't let them approve this
 	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw
-	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access: the message says why
+	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 )
 
 // MaxRefusedPresses is how many refused presses of a request are recorded. An
-// item of the table holds 400 KB, and must have room for what happens to the
-// access.
+// item of the table holds at most 400 KB, and the events of the access must fit.
 const MaxRefusedPresses = 20
 
-// RecordsRefusedPress reports whether the request's events need not, or can't,
-// take another one for the refused press e: they have one of the same person and
-// reason, or as many as are recorded.
+// RecordsRefusedPress reports whether the refused press e needs no event, because
+// there is one of the same person and reason, or can't have one, because there
+// are MaxRefusedPresses.
 func RecordsRefusedPress(r Request, e Event) bool {
 	n := 0
 	for _, has := range r.Events {
@@ -136,18 +137,18 @@ func RecordsRefusedPress(r Request, e Event) bool {
 	return n >= MaxRefusedPresses
 }
 
-// Event is one thing that happened to a request. Its place in Request.Events
-// is its sequence number.
+// Event is something that happened to a request. Its index in Request.Events is
+// its sequence number.
 type Event struct {
 	Kind    EventKind `json:"kind"`
 	At      time.Time `json:"at"`
 	By      Person    `json:"by,omitzero"`
 	Message string    `json:"message,omitempty"`
-	// Action is the button, of a refused press: "approve", "deny", "withdraw" or
+	// Action is the button of a refused press: "approve", "deny", "withdraw" or
 	// "end".
 	Action string `json:"action,omitempty"`
-	// Digest, Reason and Statements are those of the decision, where the
-	// event is one.
+	// PolicyDigest, Reason and Statements are those of the decision, if the event
+	// is one.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	Statements   []int  `json:"statements,omitempty"`

@@ -1,8 +1,8 @@
 package access
 
 // Statement is one rule of the policy. Resources are account ids or group ids,
-// PermissionSets are names; "*" in either matches all. PermissionSets is unused
-// for groups. Approvers are emails in lower case.
+// and PermissionSets are names; "*" in either matches everything. Groups don't
+// use PermissionSets. Approvers are emails in lower case.
 type Statement struct {
 	Resources             []string `json:"resources"`
 	PermissionSets        []string `json:"permission_sets,omitempty"`
@@ -11,16 +11,16 @@ type Statement struct {
 	ApprovalIsNotRequired *bool    `json:"approval_is_not_required,omitempty"`
 }
 
-// Policy is the rules in force: what `config` and `group_config` say, in order.
+// Policy is the rules in force: `config` and `group_config`, in order.
 type Policy struct {
 	Accounts []Statement `json:"accounts"`
 	Groups   []Statement `json:"groups"`
-	// Exemptions are access that runs of the reconciliation leave alone for a
-	// while, though no request granted it.
+	// Exemptions are access that the reconciliation leaves alone for a while,
+	// although no request granted it.
 	Exemptions []Exemption `json:"exemptions,omitempty"`
 }
 
-// DecisionOutcome is what the policy says of a request.
+// DecisionOutcome is the policy's decision about a request.
 type DecisionOutcome string
 
 const (
@@ -29,7 +29,7 @@ const (
 	DecideRefused   DecisionOutcome = "refused"
 )
 
-// Reason is why the policy says it.
+// Reason is why the policy decides so.
 type Reason string
 
 const (
@@ -40,13 +40,15 @@ const (
 	ReasonNoStatements        Reason = "NoStatements"
 )
 
-// Decision is the policy's answer and what it rests on.
+// Decision is the policy's decision about a request, and the statements that it
+// is based on.
 type Decision struct {
 	Outcome DecisionOutcome `json:"outcome"`
 	Reason  Reason          `json:"reason"`
-	// Approvers are who may approve: lower case, sorted, without the
-	// requester; empty unless approval is needed.
+	// Approvers are the emails of those who may approve: lower case, sorted,
+	// without the requester; empty unless approval is needed.
 	Approvers []string `json:"approvers"`
-	// Statements are the affecting ones, by index in Accounts or Groups.
+	// Statements are those that match the request, by index in Accounts or
+	// Groups.
 	Statements []int `json:"statements"`
 }

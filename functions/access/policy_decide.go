@@ -2,48 +2,49 @@ package access
 
 import "slices"
 
-// asItIs is for emails that are normalized already.
-func asItIs(s string) string { return s }
+// unchanged returns s. It is for emails that are already normalized.
+func unchanged(s string) string { return s }
 
-// Decide says what the policy makes of requester's wish for t. The requester's
-// email may be in any case. Both slices of the answer are never nil.
+// Decide returns the policy's decision about a request for t. The requester's
+// email may be in any case. Both slices of the decision are never nil.
 //
-// A requester whose email is not ASCII is nobody: no statement is about them, and
-// they are refused.
+// A requester whose email is not ASCII is refused: no statement matches them.
 //
-// A target without its ids (a group without GroupID, an account without
-// AccountID or PermissionSet, an unknown kind) is affected by no statement,
-// not even by one that matches all.
+// A target without its ids matches no statement, not even one that matches
+// everything. Such a target is a group without GroupID, an account without
+// AccountID or PermissionSet, or one of unknown kind.
 func (p *Policy) Decide(requester string, t Target) Decision {
-	return decide(p.about(t.Kind), p.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), NormalizeEmail)
+	return decide(p.statements(t.Kind), p.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), NormalizeEmail)
 }
 
-// Permits says what would come of approver pressing Approve on requester's
-// request for t, whether or not the request needs approval: somebody else has
-// to be listed in an affecting statement; requesters themselves need the self
-// approval rule on their side, at this moment. Denying takes the same right.
+// Permits reports whether approver may approve requester's request for t, whether
+// or not it needs approval. Another person must be listed in a matching
+// statement. For requesters themselves, the statements must also allow
+// self-approval now. Denying a request takes the same right.
 func (p *Policy) Permits(requester, approver string, t Target) bool {
-	return permits(p.about(t.Kind), p.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
+	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
 
-// Offers says whether anybody at all could get t: a statement affects it, and
-// either no approval is needed or somebody is listed who could give it.
-func (p *Policy) Offers(t Target) bool { return offers(p.about(t.Kind), p.affecting(t, nil)) }
+// Offers reports whether anybody could get t: a statement matches it, and either
+// no approval is needed or somebody is listed who could approve.
+func (p *Policy) Offers(t Target) bool {
+	return offers(p.statements(t.Kind), p.appendAffecting(t, nil))
+}
 
-// about is the statements about targets of this kind.
-func (p *Policy) about(k Kind) []Statement {
+// statements returns the statements about targets of this kind.
+func (p *Policy) statements(k Kind) []Statement {
 	if k == KindGroup {
 		return p.Groups
 	}
 	return p.Accounts
 }
 
-// affecting appends the indexes of the statements that match t, ascending.
-func (p *Policy) affecting(t Target, to []int) []int {
-	if !t.whole() {
+// appendAffecting appends the indexes of the statements that match t, ascending.
+func (p *Policy) appendAffecting(t Target, to []int) []int {
+	if !t.isComplete() {
 		return to
 	}
-	from, resource := p.about(t.Kind), t.resource()
+	from, resource := p.statements(t.Kind), t.resource()
 	for i := range from {
 		if s := &from[i]; matches(s.Resources, resource) && s.covers(&t) {
 			to = append(to, i)
@@ -52,8 +53,9 @@ func (p *Policy) affecting(t Target, to []int) []int {
 	return to
 }
 
-// whole says whether t names everything that a statement is matched against.
-func (t Target) whole() bool {
+// isComplete reports whether t names everything that a statement is matched
+// against.
+func (t Target) isComplete() bool {
 	switch t.Kind {
 	case KindAccount:
 		return t.AccountID != "" && t.PermissionSet != ""
@@ -63,7 +65,7 @@ func (t Target) whole() bool {
 	return false
 }
 
-// resource is what a statement's Resources are matched against.
+// resource returns what a statement's Resources are matched against.
 func (t Target) resource() string {
 	if t.Kind == KindGroup {
 		return t.GroupID
@@ -71,50 +73,52 @@ func (t Target) resource() string {
 	return t.AccountID
 }
 
-// covers says whether s matches t, as far as permission sets go.
+// covers reports whether the permission sets of s match t. For groups they always
+// do.
 func (s *Statement) covers(t *Target) bool {
 	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
 }
 
-// usual is how many statements affect a request, and how many people they list,
-// as a rule. With more of either a decision is right, and slower.
-const usual = 10
+// usualCount is how many statements usually match a request, and how many
+// approvers they usually list. More of either only makes a decision slower.
+const usualCount = 10
 
-// decide applies the rules to the statements that affect a request, which it
-// keeps: affecting are their indexes in from. email makes an approver's email
-// what it is compared as: NormalizeEmail, or asItIs where that was done before.
+// decide applies the rules to the statements that match a request. affecting are
+// their indexes in from; the decision keeps the slice. email normalizes an
+// approver's email for comparison: NormalizeEmail, or unchanged if that was done
+// before.
 func decide(from []Statement, affecting []int, requester string, email func(string) string) Decision {
 	if !IsASCII(requester) {
 		affecting = affecting[:0]
 	}
 	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: affecting}
-	var free, self rule
+	var noApproval, self rule
 	for _, i := range affecting {
 		s := &from[i]
-		free.hear(s.ApprovalIsNotRequired)
-		// Most statements say nothing of self approval: the list of
-		// approvers is then not worth reading yet.
-		if s.AllowSelfApproval != nil && s.lists(requester, email) {
-			self.hear(s.AllowSelfApproval)
+		noApproval.add(s.ApprovalIsNotRequired)
+		// Most statements don't mention self-approval, so their approvers need
+		// not be read here.
+		if s.AllowSelfApproval != nil && s.hasApprover(requester, email) {
+			self.add(s.AllowSelfApproval)
 		}
 	}
 	switch {
 	case len(affecting) == 0:
 		return d
-	case free.holds():
+	case noApproval.isYes():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
 		return d
-	case self.holds():
+	case self.isYes():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
 		return d
 	}
-	d.Approvers = make([]string, 0, usual)
+	d.Approvers = make([]string, 0, usualCount)
 	for _, i := range affecting {
 		for _, a := range from[i].Approvers {
-			// Statements that affect one request mostly list the same few
-			// people: what is not gathered twice need not be sorted.
+			// Statements that match one request mostly list the same few people.
+			// Skipping duplicates here leaves little to sort.
 			a = email(a)
-			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usual)], a) {
+			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usualCount)], a) {
 				d.Approvers = append(d.Approvers, a)
 			}
 		}
@@ -136,31 +140,31 @@ func permits(from []Statement, affecting []int, requester, approver string, emai
 	var self rule
 	for _, i := range affecting {
 		s := &from[i]
-		if !s.lists(approver, email) {
+		if !s.hasApprover(approver, email) {
 			continue
 		}
 		if approver != requester {
 			return true
 		}
-		self.hear(s.AllowSelfApproval)
+		self.add(s.AllowSelfApproval)
 	}
-	return self.holds()
+	return self.isYes()
 }
 
 func offers(from []Statement, affecting []int) bool {
-	var free rule
+	var noApproval rule
 	approvable := false
 	for _, i := range affecting {
 		s := &from[i]
-		free.hear(s.ApprovalIsNotRequired)
+		noApproval.add(s.ApprovalIsNotRequired)
 		approvable = approvable || slices.ContainsFunc(s.Approvers, IsASCII)
 	}
-	return approvable || free.holds()
+	return approvable || noApproval.isYes()
 }
 
-// lists reports whether somebody, whose email is normalized and ASCII, is among the
-// approvers.
-func (s *Statement) lists(who string, email func(string) string) bool {
+// hasApprover reports whether somebody, whose email is normalized and ASCII, is
+// among the approvers.
+func (s *Statement) hasApprover(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {
 		if email(a) == who {
 			return true
@@ -169,7 +173,7 @@ func (s *Statement) lists(who string, email func(string) string) bool {
 	return false
 }
 
-// matches says whether list names value, or everything.
+// matches reports whether list contains value or "*".
 func matches(list []string, value string) bool {
 	for _, v := range list {
 		if v == value || v == "*" {
@@ -179,11 +183,11 @@ func matches(list []string, value string) bool {
 	return false
 }
 
-// rule gathers what several statements say of one switch. One "no" outweighs
-// every "yes"; a statement that is silent counts for neither.
+// rule combines one switch over several statements. One "no" outweighs every
+// "yes". A statement without the switch counts as neither.
 type rule struct{ yes, no bool }
 
-func (r *rule) hear(b *bool) {
+func (r *rule) add(b *bool) {
 	if b == nil {
 		return
 	}
@@ -194,4 +198,4 @@ func (r *rule) hear(b *bool) {
 	}
 }
 
-func (r rule) holds() bool { return r.yes && !r.no }
+func (r rule) isYes() bool { return r.yes && !r.no }

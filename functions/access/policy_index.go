@@ -5,28 +5,28 @@ import (
 	"slices"
 )
 
-// Index gives the same answers as the policy it was made from, without going
-// through every statement for each: it is for many questions to one policy.
-// Several goroutines may ask at once.
+// Index gives the same answers as its policy, without reading every statement for
+// each. It is for many questions to one policy, also from several goroutines at
+// once.
 type Index struct {
 	policy           *Policy // its emails are normalized
 	accounts, groups resourceIndex
 }
 
-// resourceIndex finds statements by what their Resources name.
+// resourceIndex finds statements by their Resources.
 type resourceIndex struct {
-	named map[string][]int // indexes of those that name it, ascending
+	named map[string][]int // indexes of the statements that name the resource, ascending
 	all   []int            // indexes of those that match all, ascending; not in named
 }
 
-// NewIndex indexes p, which must not be changed from then on.
+// NewIndex indexes p, which must not change after that.
 func NewIndex(p *Policy) *Index {
 	p = &Policy{Accounts: normalized(p.Accounts), Groups: normalized(p.Groups)}
 	return &Index{policy: p, accounts: indexOf(p.Accounts), groups: indexOf(p.Groups)}
 }
 
-// normalized is the same statements with their emails normalized: once here, and
-// not in every decision.
+// normalized returns the statements with their emails normalized, so that no
+// decision has to do it.
 func normalized(statements []Statement) []Statement {
 	statements = slices.Clone(statements)
 	for i := range statements {
@@ -47,7 +47,7 @@ func indexOf(statements []Statement) resourceIndex {
 			continue
 		}
 		for _, r := range s.Resources {
-			// A resource that the statement names twice is there already.
+			// The statement may name a resource twice.
 			if at := x.named[r]; len(at) == 0 || at[len(at)-1] != i {
 				x.named[r] = append(at, i)
 			}
@@ -58,27 +58,29 @@ func indexOf(statements []Statement) resourceIndex {
 
 // Decide is Policy.Decide.
 func (x *Index) Decide(requester string, t Target) Decision {
-	return decide(x.policy.about(t.Kind), x.affecting(t, make([]int, 0, usual)), NormalizeEmail(requester), asItIs)
+	return decide(x.policy.statements(t.Kind), x.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), unchanged)
 }
 
 // Permits is Policy.Permits.
 func (x *Index) Permits(requester, approver string, t Target) bool {
-	return permits(x.policy.about(t.Kind), x.affecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), asItIs)
+	return permits(x.policy.statements(t.Kind), x.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), unchanged)
 }
 
 // Offers is Policy.Offers.
-func (x *Index) Offers(t Target) bool { return offers(x.policy.about(t.Kind), x.affecting(t, nil)) }
+func (x *Index) Offers(t Target) bool {
+	return offers(x.policy.statements(t.Kind), x.appendAffecting(t, nil))
+}
 
-// affecting appends what Policy.affecting appends.
-func (x *Index) affecting(t Target, to []int) []int {
-	if !t.whole() {
+// appendAffecting appends what Policy.appendAffecting does.
+func (x *Index) appendAffecting(t Target, to []int) []int {
+	if !t.isComplete() {
 		return to
 	}
-	in, from := &x.accounts, x.policy.about(t.Kind)
+	in, from := &x.accounts, x.policy.statements(t.Kind)
 	if t.Kind == KindGroup {
 		in = &x.groups
 	}
-	for i := range in.about(t.resource()) {
+	for i := range in.statementsFor(t.resource()) {
 		if from[i].covers(&t) {
 			to = append(to, i)
 		}
@@ -86,9 +88,9 @@ func (x *Index) affecting(t Target, to []int) []int {
 	return to
 }
 
-// about yields the indexes of the statements whose Resources match resource,
-// ascending.
-func (x *resourceIndex) about(resource string) iter.Seq[int] {
+// statementsFor yields the indexes of the statements whose Resources match
+// resource, ascending.
+func (x *resourceIndex) statementsFor(resource string) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		named, all := x.named[resource], x.all
 		for len(named)+len(all) > 0 {

@@ -5,73 +5,73 @@ import (
 	"sync"
 )
 
-// Menu says which accounts are worth offering: those in which somebody could
-// get one of the permission sets that exist. It gives the answer that asking
-// Offers about each permission set would give, in the time that reading the
-// statements about the account takes. Several goroutines may ask at once.
+// Menu tells which accounts to offer: those in which somebody could get one of
+// the existing permission sets. It answers what Offers would for each permission
+// set, in the time that it takes to read the statements about the account.
+// Several goroutines may use it at once.
 type Menu struct {
-	index  *Index
-	exist  map[string]bool // permission sets, by name
-	others func() bool     // the answer for accounts that no statement names
+	index          *Index
+	permissionSets map[string]bool // those that exist, by name
+	offersUnnamed  func() bool     // whether accounts that no statement names are offered
 }
 
-// Menu is the menu of an index, given the names of the permission sets that
-// exist.
+// Menu returns the menu of an index, given the names of the existing permission
+// sets.
 func (x *Index) Menu(permissionSets []string) *Menu {
-	m := &Menu{index: x, exist: make(map[string]bool, len(permissionSets))}
+	m := &Menu{index: x, permissionSets: make(map[string]bool, len(permissionSets))}
 	for _, name := range permissionSets {
-		m.exist[name] = true
+		m.permissionSets[name] = true
 	}
-	delete(m.exist, "") // a target without a permission set's name is none
+	delete(m.permissionSets, "") // no target has it
 	// No statement names the account "".
-	m.others = sync.OnceValue(func() bool { return m.offers("") })
+	m.offersUnnamed = sync.OnceValue(func() bool { return m.offers("") })
 	return m
 }
 
-// Offers says whether the index offers any permission set in the account.
+// Offers reports whether the index offers any permission set in the account.
 func (m *Menu) Offers(accountID string) bool {
 	switch {
 	case accountID == "":
 		return false
 	case len(m.index.accounts.named[accountID]) == 0:
-		return m.others()
+		return m.offersUnnamed()
 	default:
 		return m.offers(accountID)
 	}
 }
 
-// offers sorts what the statements about the account say by the permission sets
-// they say it of. Approvers in one of them settle the matter; a grant without
-// approval can still be vetoed by another.
+// offers groups the statements about the account by their permission sets. An
+// approver in one of them is enough. A grant without approval can still be vetoed
+// by another statement.
 func (m *Menu) offers(accountID string) bool {
 	var ofAll rule
 	ofOne := map[string]rule{}
-	for i := range m.index.accounts.about(accountID) {
+	for i := range m.index.accounts.statementsFor(accountID) {
 		s := &m.index.policy.Accounts[i]
 		if slices.Contains(s.PermissionSets, "*") {
-			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.exist) > 0 {
+			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.permissionSets) > 0 {
 				return true
 			}
-			ofAll.hear(s.ApprovalIsNotRequired)
+			ofAll.add(s.ApprovalIsNotRequired)
 			continue
 		}
 		for _, name := range s.PermissionSets {
-			if !m.exist[name] {
+			if !m.permissionSets[name] {
 				continue
 			}
 			if slices.ContainsFunc(s.Approvers, IsASCII) {
 				return true
 			}
 			said := ofOne[name]
-			said.hear(s.ApprovalIsNotRequired)
+			said.add(s.ApprovalIsNotRequired)
 			ofOne[name] = said
 		}
 	}
 	for _, said := range ofOne {
-		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).holds() {
+		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).isYes() {
 			return true
 		}
 	}
-	// What is left are permission sets that no statement names.
-	return ofAll.holds() && len(ofOne) < len(m.exist)
+	// What remains are permission sets that no statement names.
+	return ofAll.isYes() && len(ofOne) < len(m.permissionSets)
 }

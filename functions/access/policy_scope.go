@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Covers says whether any statement affects t: what the policy covers is what
-// the reconciliation looks after, whether or not somebody could approve it.
+// Covers reports whether any statement matches t. The reconciliation checks what
+// the policy covers, whether or not somebody could approve it.
 func (x *Index) Covers(t Target) bool {
-	return len(x.affecting(t, nil)) > 0
+	return len(x.appendAffecting(t, nil)) > 0
 }
 
-// AllApprovers are the emails of everybody who approves anything: lower case,
+// AllApprovers returns the emails of everybody who approves anything: lower case,
 // sorted, each once.
 func (p *Policy) AllApprovers() []string {
 	all := map[string]bool{}
@@ -27,27 +27,27 @@ func (p *Policy) AllApprovers() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Deciders are the emails of who may decide whether access to t that a run found
-// is removed: everybody whom a statement lists that affects t, whether or not it
-// needs an approval. Where none lists anybody, it is whoever is listed in a
-// statement about all accounts, or about all groups. Lower case, sorted, each
-// once.
+// Deciders returns the emails of those who may decide whether access to t that a
+// run found is removed. They are the approvers of all statements that match t,
+// whether or not it needs an approval. If there are none, they are the approvers
+// of the statements about all accounts, or about all groups. Lower case, sorted,
+// each once.
 func (x *Index) Deciders(t Target) []string {
-	from, affecting := x.policy.about(t.Kind), x.affecting(t, nil)
-	if all := listed(from, affecting); len(all) > 0 {
+	from, affecting := x.policy.statements(t.Kind), x.appendAffecting(t, nil)
+	if all := approversOf(from, affecting); len(all) > 0 {
 		return all
 	}
 	switch t.Kind {
 	case KindAccount:
-		return listed(from, x.accounts.all)
+		return approversOf(from, x.accounts.all)
 	case KindGroup:
-		return listed(from, x.groups.all)
+		return approversOf(from, x.groups.all)
 	}
 	return nil
 }
 
-// DecidersOfAny are the Deciders of at least one of the targets, and how many of
-// the targets have none.
+// DecidersOfAny returns the Deciders of at least one of the targets, and how many
+// of the targets have none.
 func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	all := map[string]bool{}
 	for _, t := range targets {
@@ -62,14 +62,15 @@ func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	return slices.Sorted(maps.Keys(all)), without
 }
 
-// MayDecide reports whether somebody is one of the Deciders about t.
+// MayDecide reports whether a person is one of the Deciders about t.
 func (x *Index) MayDecide(who Person, t Target) bool {
 	return who.PrincipalID != "" && !who.SecondaryDomain && IsASCII(who.Email) &&
 		slices.Contains(x.Deciders(t), NormalizeEmail(who.Email))
 }
 
-// listed are the approvers in these statements, whose emails are normalized.
-func listed(from []Statement, indexes []int) []string {
+// approversOf returns the approvers in these statements, whose emails are
+// normalized.
+func approversOf(from []Statement, indexes []int) []string {
 	all := map[string]bool{}
 	for _, i := range indexes {
 		for _, a := range from[i].Approvers {

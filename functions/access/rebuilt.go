@@ -5,28 +5,27 @@ import (
 	"time"
 )
 
-// Rebuilt is what a lease knows of a request whose row somebody deleted. The row
-// that takes its place has this attribute in place of those that were written
-// when the request was made: its removal can be recorded, and nothing can be
-// decided or granted.
+// Rebuilt is what a lease says about a request whose row somebody deleted. The
+// new row has this attribute instead of those that were written when the request
+// was created. Its removal can be recorded, but it can't be decided or granted.
 type Rebuilt struct {
 	ID           string  `json:"id"`
 	Subject      Subject `json:"subject"`
 	ExecutionARN string  `json:"execution_arn"`
-	// Both are zero where the access was never confirmed.
+	// Both are zero if the access was never confirmed.
 	GrantedAt         time.Time `json:"granted_at,omitzero"`
 	End               time.Time `json:"end,omitzero"`
 	GroupMembershipID string    `json:"group_membership_id,omitempty"`
 	At                time.Time `json:"at"` // when the row was found missing
 }
 
-// RebuiltFrom is what the lease knows of the request, which must be one of its
-// holders.
+// RebuiltFrom returns what the lease says about the request, which must be one of
+// its holders.
 func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	holder := l.Holders[id]
 	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, At: at.UTC()}
 	if b.GrantedAt.IsZero() && !b.End.IsZero() {
-		b.GrantedAt = earlier(b.End, b.At) // at the latest
+		b.GrantedAt = earlier(b.End, b.At) // the latest that it can have been
 	}
 	if len(l.MembershipIDs) == 1 {
 		b.GroupMembershipID = l.MembershipIDs[0]
@@ -34,8 +33,8 @@ func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	return b
 }
 
-// UnmarshalJSON reads a request's row. One that was rebuilt has no id of its own;
-// the attribute means nothing in any other row.
+// UnmarshalJSON reads a request's row. A rebuilt row has no id of its own; in any
+// other row, the attribute means nothing.
 func (r *Request) UnmarshalJSON(text []byte) error {
 	type row Request // without this method
 	if err := json.Unmarshal(text, (*row)(r)); err != nil {

@@ -7,32 +7,34 @@ import (
 	"time"
 )
 
-// Limits of a request's text. Slack cuts a plain_text_input at 3000 characters.
+// MaxReasonLength is the longest reason of a request: Slack cuts a
+// plain_text_input at 3000 characters.
 const MaxReasonLength = 3000
 
-// Person is somebody as this system knows them: the Slack user, the email that
-// Slack has of them, and the Identity Center user that the email leads to.
+// Person is a person as this system knows them: the Slack user, their email in
+// Slack, and the Identity Center user with that email.
 type Person struct {
 	SlackID     string `json:"slack_id"`
 	Email       string `json:"email,omitempty"` // lower case
 	Name        string `json:"name,omitempty"`
 	PrincipalID string `json:"principal_id,omitempty"` // Identity Store user id
-	// SecondaryDomain says that PrincipalID was found under one of the
-	// fallback domains, not under Email itself. Such a person never approves.
+	// SecondaryDomain is set if PrincipalID was found under one of the fallback
+	// domains, not under Email itself. Such a person can't approve.
 	SecondaryDomain bool `json:"secondary_domain,omitempty"`
-	// FoundAs is that user, where SecondaryDomain is set.
+	// FoundAs is that user, if SecondaryDomain is set.
 	FoundAs DirectoryUser `json:"found_as,omitzero"`
 }
 
-// DirectoryUser is a user of Identity Center, for people to recognize.
+// DirectoryUser is a user of Identity Center, in words that people recognize.
 type DirectoryUser struct {
 	UserName    string `json:"user_name,omitempty"`
 	DisplayName string `json:"display_name,omitempty"`
 	Email       string `json:"email,omitempty"`
 }
 
-// Request is one request for access: the row that is the truth about it. Its
-// JSON names are the attribute names of the table. Times are UTC.
+// Request is one request for access, and its row in the table, which is the
+// source of truth. Its JSON names are the attribute names of the table. Times are
+// UTC.
 type Request struct {
 	ID       string `json:"id"`
 	Target   Target `json:"target"`
@@ -47,19 +49,19 @@ type Request struct {
 	ExecutionARN  string    `json:"execution_arn"`
 
 	// Set by evaluate.
-	Approvers         []Person  `json:"approvers,omitempty"`          // those Slack knows
-	UnknownApprovers  []string  `json:"unknown_approvers,omitempty"`  // emails Slack does not know
+	Approvers         []Person  `json:"approvers,omitempty"`          // those with a Slack user
+	UnknownApprovers  []string  `json:"unknown_approvers,omitempty"`  // emails without a Slack user
 	EvaluatedDecision *Decision `json:"evaluated_decision,omitempty"` // what the policy said at request time
-	ExpiresAt         time.Time `json:"expires_at,omitzero"`          // zero: no approval is waited for
+	ExpiresAt         time.Time `json:"expires_at,omitzero"`          // zero if no approval is awaited
 	RemindersSent     int       `json:"reminders_sent,omitempty"`
 
-	// Outcome is the one decision; written once, by ingress or evaluate only.
+	// Outcome is the decision; written once, by ingress or evaluate only.
 	Outcome *Outcome `json:"outcome,omitempty"`
-	// EndRequest is the early end; written once, by ingress or reconcile.
+	// EndRequest ends the access early; written once, by ingress or reconcile.
 	EndRequest *EndRequest `json:"end_request,omitempty"`
 
-	// ApprovalToken and EndToken resume the execution's two waits. They never
-	// leave the table except to Step Functions.
+	// ApprovalToken and EndToken resume the execution's two waits. They leave the
+	// table only for Step Functions.
 	ApprovalToken string `json:"approval_token,omitempty"`
 	EndToken      string `json:"end_token,omitempty"`
 
@@ -68,31 +70,32 @@ type Request struct {
 	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
 	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
 	// GroupMembershipID is Identity Center's id of the membership that was
-	// granted; empty where the target is an account.
+	// granted; empty if the target is an account.
 	GroupMembershipID string `json:"group_membership_id,omitempty"`
 
-	// Set by revoke. RevokingAt is entered before the lease is looked at: a
-	// grant that is still under way sees it and stops.
+	// RevokingAt and the fields below are set by revoke. RevokingAt is written
+	// before the lease is read, so that a grant in progress sees it and stops.
 	RevokingAt time.Time `json:"revoking_at,omitzero"`
-	// RevokingExecutionARN is the latest execution that took a removal over,
-	// after the request's own execution ran out of rounds.
+	// RevokingExecutionARN is the latest execution that took over a removal after
+	// the request's own execution ran out of rounds.
 	RevokingExecutionARN string       `json:"revoking_execution_arn,omitempty"`
 	RevokedAt            time.Time    `json:"revoked_at,omitzero"`
 	Removal              RemovalState `json:"removal,omitempty"`
 
 	// Posts are the Slack messages of this request, by purpose ("announce",
-	// "granted", ...). A post is entered before it is sent and completed after.
+	// "granted", ...). A post is recorded before it is sent, and completed after.
 	Posts map[string]Post `json:"posts,omitempty"`
 
-	// Events is everything that happened, in order; Audited counts those that
-	// are in the audit bucket. The rest is the outbox.
+	// Events is everything that happened, in order. Audited counts those that are
+	// in the audit bucket; the rest still has to be written there.
 	Events  []Event `json:"events,omitempty"`
 	Audited int     `json:"audited"`
 
-	// Rebuilt is set where the row was deleted and took its place from the lease.
+	// Rebuilt is set if the row was deleted and made again from the lease.
 	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
 
-	// Tombstone is set by the sweep: this request will never be granted.
+	// Tombstone is set by the sweep when it gives the request up: access will
+	// never be granted.
 	Tombstone bool      `json:"tombstone,omitempty"`
 	ClosedAt  time.Time `json:"closed_at,omitzero"`
 }
@@ -100,28 +103,28 @@ type Request struct {
 // Post is one Slack message of a request.
 type Post struct {
 	Channel string `json:"channel"`
-	TS      string `json:"ts,omitempty"` // empty: begun, not known to have arrived
-	// Digest is the SHA-256 of what was last sent, so that an unchanged
-	// message is not sent again.
+	TS      string `json:"ts,omitempty"` // empty: sent, but not known to have arrived
+	// Digest is the SHA-256 of what was last sent, so that an unchanged message
+	// is not sent again.
 	Digest string `json:"digest,omitempty"`
 }
 
-// EndRequest records who ended access before its time, or why nobody had to.
+// EndRequest records who ended access early, or why the app did.
 type EndRequest struct {
 	By Person    `json:"by"` // zero if Reason is set
 	At time.Time `json:"at"`
-	// Reason is why the system ended the access by itself; empty if a person did.
+	// Reason is why the app ended the access; empty if a person did.
 	Reason EndReason `json:"reason,omitempty"`
 }
 
-// EndReason is why the system ends access before its time.
+// EndReason is why the app ends access early.
 type EndReason string
 
 // EndRequesterGone: the requester's user was disabled or deleted in IAM
 // Identity Center.
 const EndRequesterGone EndReason = "requester_gone"
 
-// Text is the reason for people; empty where there is none.
+// Text returns the reason for people; empty if there is none.
 func (r EndReason) Text() string {
 	if r == EndRequesterGone {
 		return "Ended because the requester's user was disabled or deleted in IAM Identity Center."
@@ -129,91 +132,37 @@ func (r EndReason) Text() string {
 	return ""
 }
 
-// Failure says why an approved request could not be granted.
+// Failure is why access was not granted after an approval.
 type Failure struct {
 	Code    Code      `json:"code"`
-	Message string    `json:"message"` // for people; AWS's own reason where there is one
+	Message string    `json:"message"` // for people; AWS's own reason if there is one
 	At      time.Time `json:"at"`
 }
 
-// RemovalState says how a request's access ended.
+// RemovalState is how a request's access ended.
 type RemovalState string
 
 const (
-	RemovalNothing RemovalState = "nothing" // this request never reached Identity Center
-	RemovalDone    RemovalState = "removed" // removed and verified absent
+	RemovalNothing RemovalState = "nothing" // nothing was created in Identity Center
+	RemovalDone    RemovalState = "removed" // removed, and verified to be absent
 	// RemovalAlreadyGone: somebody else removed the access before it ended. It is
-	// used only where that is known; otherwise the state is RemovalDone.
+	// used only if that is certain; otherwise the state is RemovalDone.
 	RemovalAlreadyGone RemovalState = "already_gone"
-	RemovalKept        RemovalState = "kept" // another request still holds the same access
-	// RemovalForeign: what was given was removed by somebody else, who gave the
-	// same anew by other means; that was left as it is.
+	RemovalKept        RemovalState = "kept" // another request still keeps the same access
+	// RemovalForeign: somebody else removed the access and added it again outside
+	// this app, so it was left alone.
 	RemovalForeign RemovalState = "foreign"
 )
 
-// RequestID derives the id of the request that a submitted view makes. The
-// same view gives the same id, so a repeated submission is the same request.
-// Sixteen characters of a-z2-7: 80 bits of SHA-256.
+// RequestID returns the id of the request that a submitted view creates. The same
+// view gives the same id, so a repeated submission is the same request. Sixteen
+// characters of a-z2-7: 80 bits of SHA-256.
 func RequestID(teamID, viewID string) string {
 	sum := sha256.Sum256([]byte(teamID + "\x00" + viewID))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// Open reports whether the request can still be decided.
-func (r *Request) Open() bool {
-	return r.Outcome == nil && !r.Tombstone && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
-}
-
-// Interrupted reports whether the request ended, or is about to, without an
-// outcome: nobody can decide it anymore, and the requester has to submit it
-// again. It happens when an execution is stopped, or when its wait for an
-// approval is resumed with an approval that nobody gave. How a request was
-// decided whose row was deleted is not known: it is not interrupted.
-func (r *Request) Interrupted() bool { return r.Outcome == nil && !r.Open() && r.Rebuilt == nil }
-
-// GrantBudget bounds how long an execution tries to create and confirm access,
-// all retries included: a test adds them up from the state machine's file.
-const GrantBudget = 2 * time.Hour
-
-// AccessEnd returns when the request's access should be gone: at its end, or
-// when somebody ended it early. Approved access that was never confirmed may
-// exist all the same; it should be gone its duration and GrantBudget after the
-// decision. ok is false if the request gives no access, or none anymore.
-func (r *Request) AccessEnd() (at time.Time, ok bool) {
-	switch {
-	case !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero():
-		return time.Time{}, false
-	case !r.GrantedAt.IsZero():
-		at = r.End
-	case r.Outcome != nil && r.Outcome.Kind.Grants():
-		at = r.Outcome.At.Add(time.Duration(r.Duration)*time.Second + GrantBudget)
-	default:
-		return time.Time{}, false
-	}
-	if early := r.EndRequest; early != nil && early.At.Before(at) {
-		at = early.At
-	}
-	return at, true
-}
-
-// earlyBy is how long before its end a removal must begin to count as early: the
-// clocks of two functions may differ.
-const earlyBy = 5 * time.Second
-
-// EndedUnasked reports whether the access was taken away before its end although
-// nobody pressed a button and this app had no reason: somebody stopped or resumed
-// the request's execution, or the execution failed.
-func (r *Request) EndedUnasked() bool {
-	return !r.GrantedAt.IsZero() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
-}
-
-// MayHaveAccess reports whether access may exist, or come to exist, for the
-// request: it was approved, granted, tombstoned, or its removal has begun.
-func (r *Request) MayHaveAccess() bool {
-	return r.Outcome != nil && r.Outcome.Kind.Grants() || !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || r.Tombstone
-}
-
-// Subject is what Identity Center is asked to connect.
+// Subject returns what Identity Center has to connect.
 func (r *Request) Subject() Subject {
 	return Subject{Target: r.Target, PrincipalID: r.Requester.PrincipalID}
 }

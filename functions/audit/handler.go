@@ -92,9 +92,6 @@ const (
 	archiveTimeout = 3 * time.Second
 )
 
-// maxWait is Step Functions' largest timeout, in seconds.
-const maxWait = 99_999_999
-
 // failureInterval is how long a removal that keeps failing goes between two
 // records of it: an item of the table holds 400 KB, and must have room for the
 // record that the access is gone at last.
@@ -188,7 +185,7 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	if err != nil {
 		return err
 	}
-	if r.RevokedAt.IsZero() {
+	if !r.IsRemoved() {
 		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
 	}
 	if !access.RecordsRemoval(r) {
@@ -210,7 +207,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	look, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	r, err := h.Table.Get(look, in.RequestID)
-	if err == nil && !r.RevokedAt.IsZero() {
+	if err == nil && r.IsRemoved() {
 		// It was seen to be gone, and the machine did not hear of it.
 		log.Info("the access is gone already")
 		return nil
@@ -316,10 +313,10 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 // then the sweep finds it, should its execution be gone.
 func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
-	if err != nil || !r.ClosedAt.IsZero() {
+	if err != nil || r.IsClosed() {
 		return err
 	}
-	if r.RevokedAt.IsZero() && (r.Outcome == nil || r.Outcome.Kind.Grants()) {
+	if !r.IsClosable() {
 		return access.Errorf(access.CodeInternal, "request %s is not over", r.ID)
 	}
 	if err := h.flush(ctx, log, r); err != nil {
@@ -344,7 +341,7 @@ func secondsUntil(end, now time.Time) int64 {
 	if left%time.Second > 0 {
 		seconds++
 	}
-	return min(max(seconds, 1), maxWait)
+	return min(max(seconds, 1), access.MaxWaitSeconds)
 }
 
 // ceil is t in UTC, rounded up to whole seconds.

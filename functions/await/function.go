@@ -9,7 +9,7 @@ import (
 	"sso-elevator/functions/adapters/tasktoken"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the function's settings, from its environment.
 type Settings struct {
 	Table table.Settings
 }
@@ -20,7 +20,7 @@ type Clients struct {
 	StepFunctions tasktoken.API
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB:      clients.DynamoDB(p.AWS),
@@ -28,7 +28,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	return &Handler{
 		Table:  table.New(c.DynamoDB, s.Table.Name),

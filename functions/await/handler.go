@@ -10,13 +10,13 @@ import (
 	"sso-elevator/functions/adapters/tasktoken"
 )
 
-// Input is what the state machine sends.
+// Input is the payload that the state machine sends.
 type Input struct {
 	host.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
 	Token      string `json:"token"`
 }
 
-// Table is where the rows of requests and runs are.
+// Table holds the rows of requests and runs.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	StoreToken(ctx context.Context, id, wait, token string) (access.Request, error)
@@ -24,14 +24,13 @@ type Table interface {
 	StoreRunToken(ctx context.Context, id, token string) (access.Run, error)
 }
 
-// Resumer lets a wait go on. A token that is dead is no error.
+// Resumer resumes a wait. An expired token is not an error.
 type Resumer interface {
 	Resume(ctx context.Context, token, output string) error
 }
 
-// resumeTries and resumePause are for a Step Functions that does not answer:
-// the wait for the end is not retried, so a failure here would lose the wish
-// to end early.
+// resumeTries and resumePause are for a Step Functions that doesn't answer. The
+// wait for the end is not retried, so a failure here would lose an early end.
 const (
 	resumeTries = 3
 	resumePause = 500 * time.Millisecond
@@ -44,27 +43,27 @@ type Handler struct {
 	Sleep  func(context.Context, time.Duration) error
 }
 
-// Handle stores the token of a wait in the row of the request, or of the run. If
-// what is waited for is in the row already, it resumes the wait at once: whoever
-// pressed before found no token. It answers {}, which nobody reads.
+// Handle stores the token of a wait in the row of the request or run. If the row
+// has what the wait is for, it resumes the wait at once: somebody pressed a
+// button before there was a token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)
 }
 
 func (h *Handler) handle(ctx context.Context, in Input) error {
 	var output string
-	var over bool
+	var resume bool
 	var err error
 	switch in.Operation {
 	case table.WaitApproval, table.WaitEnd:
-		output, over, err = h.request(ctx, in)
+		output, resume, err = h.storeRequestToken(ctx, in)
 	case table.WaitRun:
 		output = tasktoken.AnswerOutput
-		over, err = h.run(ctx, in)
+		resume, err = h.storeRunToken(ctx, in)
 	default:
 		err = access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
 	}
-	if err != nil || !over {
+	if err != nil || !resume {
 		return err
 	}
 	for try := 1; ; try++ {
@@ -79,53 +78,53 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 }
 
 // request stores the token of a request's wait.
-func (h *Handler) request(ctx context.Context, in Input) (output string, over bool, err error) {
+func (h *Handler) storeRequestToken(ctx context.Context, in Input) (output string, resume bool, err error) {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return "", false, err
 	}
-	if err := own(in, r.ExecutionARN); err != nil {
+	if err := checkExecution(in, r.ExecutionARN); err != nil {
 		return "", false, err
 	}
 	if r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Token); err != nil {
 		return "", false, err
 	}
-	output, over = answer(r, in.Operation)
-	return output, over, nil
+	output, resume = pendingOutput(r, in.Operation)
+	return output, resume, nil
 }
 
 // run stores the token of a run's wait for the answer to its question.
-func (h *Handler) run(ctx context.Context, in Input) (over bool, err error) {
+func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err error) {
 	r, err := h.Table.Run(ctx, in.RequestID)
 	if err != nil {
 		return false, err
 	}
-	if err := own(in, r.ExecutionARN); err != nil {
+	if err := checkExecution(in, r.ExecutionARN); err != nil {
 		return false, err
 	}
 	r, err = h.Table.StoreRunToken(ctx, in.RequestID, in.Token)
 	return r.Answer != nil, err
 }
 
-// own refuses an execution that is not the one of the row: its token would take
-// the place of the right one.
-func own(in Input, execution string) error {
+// checkExecution refuses an execution that is not the one in the row: its token
+// would replace the right one.
+func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
 		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
 	}
 	return nil
 }
 
-// answer is what the wait goes on with if the row has it already.
-func answer(r access.Request, wait string) (output string, over bool) {
-	given := r.Tombstone || !r.ClosedAt.IsZero() || !r.RevokingAt.IsZero()
+// pendingOutput returns the output of the wait if the row already has it; then
+// resume is true.
+func pendingOutput(r access.Request, wait string) (output string, resume bool) {
 	if wait == table.WaitEnd {
-		return tasktoken.EndOutput, r.EndRequest != nil || given
+		return tasktoken.EndOutput, r.EndRequest != nil || r.IsOver()
 	}
 	switch {
 	case r.Outcome != nil:
 		return tasktoken.ApprovalOutput(r.Outcome.Kind), true
-	case given:
+	case r.IsOver():
 		return tasktoken.ApprovalOutput(access.OutcomeRefused), true
 	}
 	return "", false

@@ -1,6 +1,6 @@
-// Package evaluate is the function that applies the policy: who the requester is,
-// whether the request is granted, refused or needs an approval, and when to
-// remind or to give up.
+// Package evaluate is the function that applies the policy. It finds out who the
+// requester is, whether the request is granted, refused or needs an approval, and
+// when to send a reminder or to let the request expire.
 package evaluate
 
 import (
@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the function's settings, from its environment.
 type Settings struct {
 	Stack              host.Stack
 	Table              table.Settings
@@ -42,7 +42,7 @@ type Clients struct {
 	Slack         people.Slack
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB:      clients.DynamoDB(p.AWS),
@@ -54,7 +54,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}

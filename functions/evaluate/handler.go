@@ -18,30 +18,30 @@ import (
 	"sso-elevator/slack"
 )
 
-// Input is a task's payload. Operations are evaluate, next and refuse.
+// Input is the payload of a task. Operations are evaluate, next and refuse.
 type Input struct {
 	host.Input
-	Error string `json:"error"` // of refuse: the code of why there was no evaluation
+	Error string `json:"error"` // for refuse: the error code of the evaluation
 }
 
-// Next is where the request goes on: "automatic", "approved", "approval",
+// Next is the next step of the request: "automatic", "approved", "approval",
 // "remind", "announce", "revoke", "other" if another execution handles the
-// request, or the kind of outcome without access.
+// request, or the kind of an outcome without access.
 type Next struct {
 	Next        string `json:"next"`
-	WaitSeconds int64  `json:"wait_seconds"` // for the wait for an approval, at least 1
+	WaitSeconds int64  `json:"wait_seconds"` // of the wait for an approval; at least 1
 }
 
-// Evaluated answers `evaluate`: from here on the machine works with this, not
-// with what started it.
+// Evaluated is the answer to `evaluate`. From here on the state machine uses this
+// instead of its input.
 type Evaluated struct {
 	RequestID string `json:"request_id"`
 	Next
 	Subject Subject `json:"subject"`
 }
 
-// Subject is an access.Subject of which every field is there, empty or not: the
-// machine reads it after the grant, where nothing may be missing.
+// Subject is an access.Subject with all its fields, empty or not: after the
+// grant, the state machine reads it, and a missing field would fail there.
 type Subject struct {
 	Kind             access.Kind `json:"kind"`
 	AccountID        string      `json:"account_id"`
@@ -62,23 +62,23 @@ type Table interface {
 	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
 }
 
-// People finds out who somebody is.
+// People looks people up.
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
 }
 
-// Policy gives the policy in force.
+// Policy returns the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog knows which account manages the organization; "": it does not.
+// Catalog returns the organization's management account; "" if it is unknown.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
-// Claims frees what a request has claimed.
+// Claims frees the claims of a request.
 type Claims interface {
 	Free(ctx context.Context, r access.Request) error
 }
@@ -90,27 +90,27 @@ var (
 	_ Catalog = (*catalog.Catalog)(nil)
 )
 
-// Handler decides what the policy decides, and says what comes next.
+// Handler decides requests by the policy, and returns their next step.
 type Handler struct {
 	Table     Table
 	People    People
 	Policy    Policy
 	Catalog   Catalog
 	Claims    Claims
-	Account   string // that this runs in
+	Account   string // in which this runs
 	Reminders Reminders
-	// Expiration is how long an approval is waited for; zero stands for
+	// Expiration is how long a request waits for an approval; zero means
 	// table.NeverExpires.
 	Expiration time.Duration
-	// AnnounceFor is how long after it was made a request is kept that nobody
-	// could be told about.
+	// AnnounceFor is how long after a request was created its announcement is
+	// tried.
 	AnnounceFor time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
 }
 
-// Handle does one task. The answer is an Evaluated, a Next or nothing; errors
-// are coded.
+// Handle does one task. The answer is an Evaluated, a Next or nothing. Errors are
+// coded.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
@@ -135,12 +135,13 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	}
 }
 
-// takeOver answers an execution that is not the request's own. It goes on with a
-// removal that has begun, as a hand-over does. Otherwise it must change nothing:
-// whoever may start executions must not end access early.
+// takeOver answers an execution that is not the request's own. If a removal has
+// begun, the execution continues it, as a hand-over does. Otherwise it must
+// change nothing: a person who may start executions must not be able to end
+// access early.
 func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any, error) {
 	next := Next{Next: "other", WaitSeconds: 1}
-	if !r.RevokingAt.IsZero() {
+	if r.HasRemovalBegun() {
 		var won bool
 		var err error
 		if r, won, err = h.Table.TakeOver(ctx, r.ID, in.Execution); err != nil {
@@ -150,7 +151,7 @@ func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any
 			next.Next = "revoke"
 		}
 	}
-	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subjectOf(r)}, nil
 }
 
 func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any, error) {
@@ -163,22 +164,22 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 	next := Next{WaitSeconds: 1}
 	switch {
 	case r.Open():
-		next.Next, next.WaitSeconds = "approval", h.wait(r)
+		next.Next, next.WaitSeconds = "approval", h.waitSeconds(r)
 	case r.Outcome == nil:
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
-	case r.Outcome.Kind.Grants() && begun(r):
-		// Redriven after it could not finish: whether there is access to remove,
-		// revoke finds out.
+	case r.IsApproved() && r.HasPassedGrant():
+		// The execution was redriven after it could not finish. Revoke finds out
+		// whether there is access to remove.
 		next.Next = "revoke"
 	default:
-		next.Next = string(known(r.Outcome.Kind))
+		next.Next = string(knownKind(r.Outcome.Kind))
 	}
-	return Evaluated{RequestID: r.ID, Next: next, Subject: subject(r)}, nil
+	return Evaluated{RequestID: r.ID, Next: next, Subject: subjectOf(r)}, nil
 }
 
-// known is an outcome's kind, and a refusal for one that there is not: a row that
-// somebody wrote by hand must not send the machine round in circles.
-func known(kind access.OutcomeKind) access.OutcomeKind {
+// knownKind returns an outcome's kind, and refused for an unknown one: a row that
+// somebody edited by hand must not keep the state machine in a loop.
+func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	switch kind {
 	case access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied, access.OutcomeWithdrawn, access.OutcomeExpired:
 		return kind
@@ -186,25 +187,20 @@ func known(kind access.OutcomeKind) access.OutcomeKind {
 	return access.OutcomeRefused
 }
 
-// begun says whether the request's access has come as far as its grant.
-func begun(r access.Request) bool {
-	return !r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero()
-}
-
-// decide finds out who asks and what the policy says, and enters both. The row
-// that comes back has an outcome, or waits for an approval.
+// decide looks up the requester, applies the policy, and records both. The row
+// that it returns has an outcome, or waits for an approval.
 func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request, error) {
 	requester, err := h.People.Requester(ctx, r.Requester.SlackID)
 	switch code := access.CodeOf(err); code {
 	case "":
 	case access.CodeRefused, access.CodeNotFound:
-		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
+		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
 	default:
 		return r, err
 	}
 	if was := r.Requester.PrincipalID; was != "" && was != requester.PrincipalID {
-		// What is claimed, and how many requests may be open, is that user's.
-		return h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
+		// Claims and the number of open requests are counted for that user.
+		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
 			Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."})
 	}
 	policy, digest, err := h.Policy.Load(ctx)
@@ -232,7 +228,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		e.UnknownApprovers = unknown
 		e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
 		if len(e.Approvers) == 0 {
-			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), noneKnown(unknown)
+			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), unknownApprovers(unknown)
 			break
 		}
 		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
@@ -241,12 +237,12 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	if err != nil || o.Kind == "" || !r.Open() {
 		return r, err
 	}
-	return h.outcome(ctx, r, o)
+	return h.recordOutcome(ctx, r, o)
 }
 
-// noneKnown tells which approvers could not be asked. They are named in the
-// message to people, where somebody can mend it.
-func noneKnown(unknown []string) string {
+// unknownApprovers returns the message that names the approvers who could not be
+// asked, so that somebody can fix that.
+func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {
 		return "Those who could approve this are the requester under another email address."
@@ -258,41 +254,41 @@ func noneKnown(unknown []string) string {
 	return "None of those who could approve this is a full member of the Slack workspace with a confirmed email address: " + text + "."
 }
 
-// outcome enters an outcome. Where somebody was faster, theirs stands in the
-// row that comes back.
-func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
+// recordOutcome records an outcome. If another outcome was recorded first, the
+// row that it returns has that one.
+func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
 	o.At = h.Now().UTC()
 	r, won, err := h.Table.Decide(ctx, r.ID, o)
 	if err == nil {
 		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
-		h.free(ctx, r)
+		h.freeClaim(ctx, r)
 	}
 	return r, err
 }
 
-// free frees what is claimed for a decided request. Where that fails, the close of
-// the request does it, and until then the claim does not count.
-func (h *Handler) free(ctx context.Context, r access.Request) {
+// freeClaim frees the claims of a decided request. If that fails, the close of
+// the request does it; until then the claim is not valid.
+func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", host.ErrorMessage(err))
 	}
 }
 
-// next says what comes next for a request that waits: decided meanwhile,
-// expired, to be announced after all, or time for a reminder.
+// next returns the next step of a request that waits: it was decided meanwhile,
+// it has expired, it must be announced, or a reminder is due.
 func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	now := h.Now()
 	var err error
 	switch {
 	case !r.Open():
 	case !now.Before(h.expiresAt(r)):
-		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
+		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
 	case r.Posts[slack.PurposeAnnounce].TS != "":
 		return h.remind(ctx, r, now)
 	case now.Sub(r.CreatedAt) < h.AnnounceFor:
-		return Next{Next: "announce", WaitSeconds: h.wait(r)}, nil
+		return Next{Next: "announce", WaitSeconds: h.waitSeconds(r)}, nil
 	default:
-		r, err = h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
+		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
 			Message: "The approvers could not be asked: Slack did not take the message."})
 	}
 	if err != nil {
@@ -301,18 +297,18 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	if r.Outcome == nil {
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
 	}
-	kind := known(r.Outcome.Kind)
+	kind := knownKind(r.Outcome.Kind)
 	if kind.Grants() {
-		kind = access.OutcomeApproved // the only way to Grant from here
+		kind = access.OutcomeApproved // only this leads to Grant from here
 	}
 	return Next{Next: string(kind), WaitSeconds: 1}, nil
 }
 
-// remind says whether a reminder is due. It is counted here, and its post
-// bears the number, so that however often this or the posting is repeated, each
-// reminder is sent once. Reminders that were missed are not made up for.
+// remind returns the step remind if a reminder is due. The reminder is counted
+// here, and its post has the number. So each reminder is sent once, however often
+// this or the posting is repeated. Missed reminders are not sent later.
 func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (any, error) {
-	next := Next{Next: "approval", WaitSeconds: h.wait(r)}
+	next := Next{Next: "approval", WaitSeconds: h.waitSeconds(r)}
 	n := h.Reminders.Due(now.Sub(r.CreatedAt))
 	if n == 0 || n < r.RemindersSent || r.Posts[posts.Reminder(n)].TS != "" {
 		return next, nil
@@ -326,7 +322,7 @@ func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (
 	return next, nil
 }
 
-// refuse ends a request that could not be evaluated.
+// refuse records that a request could not be evaluated.
 func (h *Handler) refuse(ctx context.Context, in Input, r access.Request) error {
 	if !r.Open() {
 		return nil
@@ -336,7 +332,7 @@ func (h *Handler) refuse(ctx context.Context, in Input, r access.Request) error 
 	if reason == "" {
 		reason = string(access.CodeInternal)
 	}
-	_, err := h.outcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: reason})
+	_, err := h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: reason})
 	return err
 }
 
@@ -357,10 +353,9 @@ func (h *Handler) expiresAt(r access.Request) time.Time {
 	return r.ExpiresAt
 }
 
-// wait is how many seconds the machine waits for an approval before it asks
-// what comes next: until the next reminder or the expiry.
-func (h *Handler) wait(r access.Request) int64 {
-	const most = 99_999_999 // Step Functions' largest timeout
+// waitSeconds returns how long the state machine waits for an approval before it
+// asks for the next step: until the next reminder or the expiry.
+func (h *Handler) waitSeconds(r access.Request) int64 {
 	until := h.expiresAt(r)
 	now := h.Now()
 	if d, ok := h.Reminders.After(now.Sub(r.CreatedAt)); ok && r.CreatedAt.Add(d).Before(until) {
@@ -368,10 +363,10 @@ func (h *Handler) wait(r access.Request) int64 {
 	}
 	// Rounded up: a wait that ends too early would find nothing to do.
 	left := (until.Sub(now) + time.Second - 1) / time.Second
-	return min(max(int64(left), 1), most)
+	return min(max(int64(left), 1), access.MaxWaitSeconds)
 }
 
-func subject(r access.Request) Subject {
+func subjectOf(r access.Request) Subject {
 	t := r.Target
 	return Subject{
 		Kind: t.Kind, AccountID: t.AccountID, AccountName: t.AccountName,

@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the function's settings, from its environment.
 type Settings struct {
 	Stack          host.Stack
 	Table          table.Settings
@@ -34,7 +34,7 @@ type Clients struct {
 	IdentityStore identitycenter.IdentityStoreAPI
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB:      clients.DynamoDB(p.AWS),
@@ -45,7 +45,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	rows := table.New(c.DynamoDB, s.Table.Name)

@@ -12,24 +12,24 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// Input is what the state machine sends. Only Execution, which Step Functions
-// itself fills in, and the row that RequestID leads to count.
+// Input is the payload that the state machine sends. Only Execution, which Step
+// Functions itself fills in, and the row of RequestID are trusted.
 type Input struct {
 	host.Input // Operation is start or confirm
 }
 
-// Table is where the request's row is.
+// Table holds the request's row.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Fail(ctx context.Context, id string, f access.Failure) error
 }
 
-// Policy gives the policy in force.
+// Policy returns the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (policy access.Policy, digest string, err error)
 }
 
-// Directory says what there is in Identity Center.
+// Directory reads Identity Center.
 type Directory interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
@@ -42,43 +42,43 @@ type Center struct {
 	Users *directory.Directory
 }
 
-// UserStatus looks up the user with that id.
+// UserStatus returns the status of the user with that id.
 func (c Center) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
 	return c.Users.UserStatus(ctx, principalID)
 }
 
 var _ Directory = Center{}
 
-// Catalog knows which account manages the organization; "": it does not.
+// Catalog returns the organization's management account; "" if it is unknown.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
-// Leases make the access.
+// Leases create access.
 type Leases interface {
 	Acquire(ctx context.Context, r access.Request) error
 	Confirm(ctx context.Context, r access.Request) (access.Request, error)
 }
 
-// Handler grants.
+// Handler grants access.
 type Handler struct {
 	Table     Table
 	Policy    Policy
 	Directory Directory
 	Catalog   Catalog
-	Account   string        // that this runs in
-	Longest   time.Duration // that access may be requested for
+	Account   string        // in which this runs
+	Longest   time.Duration // of access
 	Leases    Leases
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
 
-// Handle does one step of a grant: start makes the request a holder of its
-// access and starts the creation; confirm waits until the access exists and
-// fixes its end. It answers {}. Either may be repeated.
+// Handle does one step of a grant. start makes the request a holder of its access
+// and starts the creation. confirm waits until the access exists, and sets its
+// end. The answer is {}. Each step may be repeated.
 //
-// A refusal, and whatever else no retry can mend, is entered in the row as the
-// request's failure before it is returned.
+// A refusal, and any other error that no retry can fix, is entered in the row as
+// the request's failure before it is returned.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in, h.Logger.With(in.LogArgs()...))
 }
@@ -97,8 +97,8 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	if err := ours(r, in.Execution); err != nil {
-		return err // nothing that an alien execution does leaves a trace in the row
+	if err := checkRequest(r, in.Execution); err != nil {
+		return err // another execution must not change the row
 	}
 	if f := r.Failure; f != nil {
 		return access.Errorf(f.Code, "%s", f.Message)
@@ -115,21 +115,21 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 }
 
 func (h *Handler) start(ctx context.Context, r access.Request) error {
-	if err := h.permitted(ctx, r); err != nil {
+	if err := h.checkPermitted(ctx, r); err != nil {
 		return err
 	}
 	return h.Leases.Acquire(ctx, r)
 }
 
-// permitted asks the policy in force about the decision in the row, and
-// Identity Center about the people and whether names and ids in the row belong
-// together: the policy speaks of names, and the access is made with ids.
-func (h *Handler) permitted(ctx context.Context, r access.Request) error {
+// checkPermitted checks the decision in the row against the policy in force, and
+// the people against Identity Center. It also checks that names and ids in the
+// row belong together: the policy uses names, and Identity Center takes ids.
+func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
 		return err
 	}
-	if err := decided(r, policy); err != nil {
+	if err := checkDecision(r, policy); err != nil {
 		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
@@ -139,18 +139,18 @@ func (h *Handler) permitted(ctx context.Context, r access.Request) error {
 	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return access.Errorf(access.CodeManagement, "the account is the organization's management account, to which AWS lets no other account give access")
 	}
-	checks := []func() error{func() error { return h.enabled(ctx, "requester", r.Requester) }}
+	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
 	if r.Outcome.Kind == access.OutcomeApproved && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
-		checks = append(checks, func() error { return h.enabled(ctx, "approver", r.Outcome.By) })
+		checks = append(checks, func() error { return h.checkEnabled(ctx, "approver", r.Outcome.By) })
 	}
 	if r.Target.Kind == access.KindAccount {
-		checks = append(checks, func() error { return h.named(ctx, r.Target) })
+		checks = append(checks, func() error { return h.checkName(ctx, r.Target) })
 	}
-	return all(checks)
+	return runAll(checks)
 }
 
-// named checks that the permission set is the one that was requested.
-func (h *Handler) named(ctx context.Context, t access.Target) error {
+// checkName checks that the permission set is the one that was requested.
+func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 	name, err := h.Directory.PermissionSetName(ctx, t.PermissionSetARN)
 	if err != nil {
 		return err
@@ -161,11 +161,11 @@ func (h *Handler) named(ctx context.Context, t access.Target) error {
 	return nil
 }
 
-// enabled checks that a person's user in Identity Center still exists, is enabled,
-// and shares no email with another user. It asks Identity Center only, so that an outage of Slack delays no
-// grant. If Identity Center doesn't say, nothing is granted and the machine
-// tries again.
-func (h *Handler) enabled(ctx context.Context, who string, p access.Person) error {
+// checkEnabled checks that a person's user in Identity Center still exists, is
+// enabled, and shares no email with another user. It reads only Identity Center,
+// so that an outage of Slack delays no grant. If Identity Center doesn't answer,
+// nothing is granted and the state machine retries.
+func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person) error {
 	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
 	switch {
 	case access.CodeOf(err) == access.CodeAmbiguous:
@@ -180,9 +180,9 @@ func (h *Handler) enabled(ctx context.Context, who string, p access.Person) erro
 	return nil
 }
 
-// all runs the checks beside each other. Of several errors it returns a final
-// one, whose reason no retry changes, or else the first.
-func all(checks []func() error) error {
+// runAll runs the checks in parallel. Of several errors it returns a final one,
+// which no retry changes, or else the first.
+func runAll(checks []func() error) error {
 	errs := make([]error, len(checks))
 	var wait sync.WaitGroup
 	for i, check := range checks {
@@ -203,7 +203,7 @@ func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logge
 	if err != nil {
 		return err
 	}
-	if r.GrantedAt.IsZero() {
+	if !r.WasGranted() {
 		log.InfoContext(ctx, "granted", "subject", granted.Subject().Key(), "end", granted.End)
 	}
 	return nil

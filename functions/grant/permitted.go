@@ -1,42 +1,36 @@
 package grant
 
-import (
-	"sso-elevator/functions/access"
-)
+import "sso-elevator/functions/access"
 
-// longest is the longest duration, in seconds, that the state machine can wait:
-// TimeoutSeconds is at most 99,999,999.
-const longest = 99_999_999
-
-// ours says whether the row is one that this execution may grant at all. The
-// execution's input says nothing: whoever can start an execution can write it.
-func ours(r access.Request, execution string) error {
+// checkRequest refuses if this execution may not grant the request. The
+// execution's input is not trusted: anybody who can start an execution can write it.
+func checkRequest(r access.Request, execution string) error {
 	switch {
 	case execution == "" || r.ExecutionARN != execution:
 		return access.Errorf(access.CodeRefused, "this execution is not the request's own")
 	case r.Tombstone:
 		return access.Errorf(access.CodeRefused, "the request was given up: its execution was not seen to run")
-	case !r.ClosedAt.IsZero():
+	case r.IsClosed():
 		return access.Errorf(access.CodeRefused, "the request is closed")
-	case !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero():
+	case r.IsOver():
 		return access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
 	return nil
 }
 
-// decided says whether the row holds a decision that the policy permits as it
-// is now, made by somebody who may make it. An approver has a user in Identity
-// Center, which ingress found: without it nobody could tell that they are not
-// the requester under another email.
-func decided(r access.Request, policy access.Policy) error {
+// checkDecision refuses unless the row has a decision that the policy in force
+// permits, made by a person who may make it. An approver must have a user in
+// Identity Center, which ingress found. Without that user, we could not rule out
+// that they are the requester under another email.
+func checkDecision(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
-	if r.Outcome == nil || !r.Outcome.Kind.Grants() {
+	if !r.IsApproved() {
 		return refuse("the request is not approved")
 	}
 	if r.Requester.PrincipalID == "" || r.Requester.Email == "" || r.Requester.SlackID == "" {
 		return refuse("it is not known who the requester is")
 	}
-	if r.Duration <= 0 || r.Duration > longest {
+	if r.Duration <= 0 || r.Duration > access.MaxWaitSeconds {
 		return refuse("the duration is out of range")
 	}
 	if r.Target.Kind == access.KindAccount && r.Target.PermissionSetARN == "" {

@@ -197,7 +197,7 @@ func (h *Handler) end(ctx, work context.Context, log *slog.Logger, in slack.Inte
 // text, or, where the execution could not be told, what to do about it: that is
 // also where the wait has stored no token, and may have none.
 func (h *Handler) endingAlready(ctx context.Context, log *slog.Logger, r access.Request, text string) string {
-	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
+	if !r.HasPendingEnd() {
 		return text
 	}
 	if r.EndToken != "" && h.resume(ctx, log, r.EndToken, tasktoken.EndOutput) {
@@ -270,7 +270,7 @@ func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Reques
 	if r.Outcome == nil {
 		return "This request was interrupted before it was decided. The requester can submit it again."
 	}
-	if r.ApprovalToken != "" && r.ClosedAt.IsZero() && r.GrantedAt.IsZero() && r.RevokingAt.IsZero() {
+	if r.ApprovalToken != "" && !r.HasPassedGrant() && !r.IsClosed() {
 		h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(r.Outcome.Kind))
 	}
 	return alreadyText(*r.Outcome)
@@ -302,11 +302,11 @@ func alreadyText(o access.Outcome) string {
 // notActive says why there is no access to end; "" where there is.
 func notActive(r access.Request) string {
 	switch {
-	case !r.RevokedAt.IsZero():
+	case r.IsRemoved():
 		return "This access has ended already."
-	case r.EndRequest != nil, !r.RevokingAt.IsZero():
+	case r.EndRequest != nil, r.HasRemovalBegun():
 		return "This access is being removed already."
-	case r.GrantedAt.IsZero():
+	case !r.WasGranted():
 		return "This access is not there yet."
 	default:
 		return ""

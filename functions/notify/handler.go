@@ -132,7 +132,7 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 // revoked shows that the access is gone. That it never came is always told;
 // that it has ended, where the settings want it.
 func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
-	if r.GrantedAt.IsZero() {
+	if !r.WasGranted() {
 		log.Info("the access was not granted", "why", why)
 		return h.tell(ctx, r, slack.PurposeFailed)
 	}

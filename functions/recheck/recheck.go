@@ -466,12 +466,12 @@ func (c *Checker) granted(ctx context.Context, principal string, keys []string) 
 		for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 			r, err := c.Table.Get(ctx, id)
 			switch {
-			case access.CodeOf(err) == access.CodeNotFound && !lease.Holders[id].End.IsZero():
+			case access.CodeOf(err) == access.CodeNotFound && lease.Holders[id].IsConfirmed():
 				all = append(all, access.Request{ID: id, Target: lease.Subject.Target, Requester: access.Person{PrincipalID: principal}})
 			case access.CodeOf(err) == access.CodeNotFound:
 			case err != nil:
 				first = firstOf(first, err)
-			case r.Requester.PrincipalID == principal && isActive(r):
+			case r.Requester.PrincipalID == principal && r.IsActive():
 				all = append(all, r)
 			}
 		}
@@ -484,13 +484,6 @@ func firstOf(first, err error) error {
 		return first
 	}
 	return err
-}
-
-// isActive reports whether the request's access is there and nobody is removing
-// it. One that was ended early is active until its removal begins: its
-// execution may not have heard of it.
-func isActive(r access.Request) bool {
-	return !r.GrantedAt.IsZero() && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
 }
 
 // endRequest enters that the access ends, and has the execution remove it.
@@ -511,7 +504,7 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 		c.Logger.WarnContext(ctx, "access ends: its requester is disabled or deleted in Identity Center",
 			"request_id", r.ID, "execution", r.ExecutionARN, "subject", r.Subject().Key())
 	}
-	if r.EndRequest == nil || r.EndToken == "" || !isActive(r) {
+	if r.EndToken == "" || !r.HasPendingEnd() {
 		return nil
 	}
 	if err := c.Tokens.Resume(ctx, r.EndToken, tasktoken.EndOutput); err != nil {

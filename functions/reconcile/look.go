@@ -101,7 +101,7 @@ func (e examined) isOpen() bool {
 	if e.err != nil {
 		return access.CodeOf(e.err) != access.CodeNotFound // then the index was behind
 	}
-	return e.row.ClosedAt.IsZero() && e.row.RevokedAt.IsZero()
+	return !e.row.IsFinished()
 }
 
 // leftBehind is a sweep that is to be started.
@@ -167,7 +167,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 	for i := range all {
 		r := &all[i].row
 		switch {
-		case all[i].err != nil, !r.ClosedAt.IsZero():
+		case all[i].err != nil, r.IsClosed():
 		case l.running[r.ExecutionARN], r.RevokingExecutionARN != "" && l.running[r.RevokingExecutionARN]:
 			all[i].liveness = liveness{alive: true, started: true}
 		default:
@@ -228,9 +228,9 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 	end, hasEnd := removalDue(e.row, e.liveness)
 	isPast := func(by time.Duration) bool { return hasEnd && !l.now.Before(end.Add(by)) }
 	// An execution that is alive and has begun to remove it gets more time.
-	begun := !e.row.RevokingAt.IsZero()
+	begun := e.row.HasRemovalBegun()
 	if isPast(overdueAfter) || isPast(lateAfter) && !(e.alive && begun) {
-		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: isGranted(e.row)}, begun})
+		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: e.row.HasAccess()}, begun})
 	}
 	if isPast(overdueAfter) {
 		l.overdue++
@@ -261,8 +261,7 @@ func (l *look) lease(lease access.Lease) {
 	held := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 		held = held || l.requests[id].isOpen()
-		end := lease.Holders[id].End
-		if access.CodeOf(l.requests[id].err) == access.CodeNotFound && !end.IsZero() && !l.now.Before(end.Add(lateAfter)) {
+		if access.CodeOf(l.requests[id].err) == access.CodeNotFound && lease.Holders[id].HasEnded(l.now.Add(-lateAfter)) {
 			l.removals = append(l.removals, removal{Removal: Removal{Operation: "confirm", RequestID: id, Subject: lease.Subject, Granted: true}, begun: true})
 		}
 	}

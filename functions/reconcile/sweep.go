@@ -166,7 +166,7 @@ type liveness struct {
 func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
 	overdue := s.isOverdue(r, l.alive)
 	switch {
-	case !r.ClosedAt.IsZero():
+	case r.IsClosed():
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // its end is over, whatever its execution does
@@ -190,7 +190,7 @@ func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next st
 // execution that is alive and has begun to remove it is given more time.
 func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
 	left := lateAfter
-	if alive && !r.RevokingAt.IsZero() {
+	if alive && r.HasRemovalBegun() {
 		left = lateAgain
 	}
 	end, ok := r.AccessEnd()
@@ -202,7 +202,7 @@ func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
 // outlive its execution.
 func removalDue(r access.Request, l liveness) (at time.Time, ok bool) {
 	at, ok = r.AccessEnd()
-	if ok && r.GrantedAt.IsZero() && !l.alive && l.err == nil && !l.endedAt.IsZero() && l.endedAt.Before(at) {
+	if ok && !r.WasGranted() && !l.alive && l.err == nil && !l.endedAt.IsZero() && l.endedAt.Before(at) {
 		at = l.endedAt
 	}
 	return at, ok
@@ -255,7 +255,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	if err != nil {
 		return LeftOver{}, err
 	}
-	left := LeftOver{Next: next, Execution: r.ExecutionARN, Subject: r.Subject(), Granted: isGranted(r)}
+	left := LeftOver{Next: next, Execution: r.ExecutionARN, Subject: r.Subject(), Granted: r.HasAccess()}
 	if next == nothing {
 		return left, nil
 	}
@@ -277,7 +277,3 @@ func (s *Sweep) giveUp(ctx context.Context, id string) (access.Request, error) {
 		At:      s.Now().UTC(),
 	})
 }
-
-// isGranted reports whether the request's access was seen to exist, and not to
-// be gone.
-func isGranted(r access.Request) bool { return !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() }

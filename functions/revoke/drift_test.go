@@ -219,7 +219,7 @@ func TestSettle(t *testing.T) {
 	tests := []struct {
 		name    string
 		payload string
-		settled leases.Settled
+		settled leases.Settlement
 		result  access.RemovalResult
 		err     error
 		want    access.Code
@@ -234,13 +234,13 @@ func TestSettle(t *testing.T) {
 			want: access.CodeInProgress, calls: []string{"settle " + subject.Key() + " {r 2}"}},
 		{name: "nothing", payload: `{"operation":"settle"}`, want: access.CodeNotFound},
 		{name: "a lease of a request", payload: `{"operation":"settle","lease":"account#1#ps#p","execution":"arn"}`, calls: []string{"settle account#1#ps#p"}},
-		{name: "a lease that a run made", payload: `{"operation":"settle","lease":"account#1#ps#p","execution":"arn"}`, settled: leases.Settled{Finding: ref, Result: access.DriftRemoved},
+		{name: "a lease that a run made", payload: `{"operation":"settle","lease":"account#1#ps#p","execution":"arn"}`, settled: leases.Settlement{Finding: ref, Result: access.DriftRemoved},
 			answer: removed, calls: []string{"settle account#1#ps#p"}},
 		{name: "a lease, and a finding in the input", payload: `{"operation":"settle","lease":"nope","execution":"arn","run":"r","index":2,"drift":{"run":"r","index":2}}`,
 			calls: []string{"settle nope"}},
-		{name: "a lease that a run made, without an execution", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, settled: leases.Settled{Finding: ref, Result: access.DriftRemoved},
+		{name: "a lease that a run made, without an execution", payload: `{"operation":"settle","lease":"account#1#ps#p"}`, settled: leases.Settlement{Finding: ref, Result: access.DriftRemoved},
 			answer: removed, calls: []string{"settle account#1#ps#p", "and keep it"}},
-		{name: "a lease that a run made, gone already", payload: `{"operation":"settle","lease":"account#1#ps#p","execution":"arn"}`, settled: leases.Settled{Finding: ref, Result: access.DriftAlreadyGone},
+		{name: "a lease that a run made, gone already", payload: `{"operation":"settle","lease":"account#1#ps#p","execution":"arn"}`, settled: leases.Settlement{Finding: ref, Result: access.DriftAlreadyGone},
 			answer: Output{access.DriftAlreadyGone, "other", 5}, calls: []string{"settle account#1#ps#p"}},
 	}
 	for _, test := range tests {
@@ -248,7 +248,7 @@ func TestSettle(t *testing.T) {
 			var calls []string
 			h := &Handler{
 				Leases: &mockLeases{
-					settle: func(key string, keep bool) (leases.Settled, error) {
+					settle: func(key string, keep bool) (leases.Settlement, error) {
 						calls = append(calls, "settle "+key)
 						if keep {
 							calls = append(calls, "and keep it")

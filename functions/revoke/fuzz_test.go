@@ -89,11 +89,11 @@ func FuzzTask(f *testing.F) {
 					}
 					return nil
 				},
-				settle: func(key string, _ bool) (leases.Settled, error) {
+				settle: func(key string, _ bool) (leases.Settlement, error) {
 					if in.Operation != "settle" || key == "" || key != in.Lease {
 						t.Errorf("%s settles %q", payload, key)
 					}
-					return leases.Settled{}, nil
+					return leases.Settlement{}, nil
 				},
 				settleOf: func(key string, ref access.FindingRef) (access.RemovalResult, error) {
 					if in.Operation != "settle" || in.Lease != "" || ref.Run != "run1" || key != subject.Key() {

@@ -69,10 +69,10 @@ type Leases interface {
 	Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error)
 	Release(ctx context.Context, id, execution string, wait bool) (access.Request, error)
 	Rebuild(ctx context.Context, id, execution string, granted bool, s access.Subject) (known bool, err error)
-	TakeAway(ctx context.Context, id string, s access.Subject, rowGone bool) error
-	Gone(ctx context.Context, id string, s access.Subject) (bool, error)
+	ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error
+	ConfirmGone(ctx context.Context, id string, s access.Subject) (bool, error)
 	RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error
-	Settle(ctx context.Context, key string, keep bool) (leases.Settled, error)
+	Settle(ctx context.Context, key string, keep bool) (leases.Settlement, error)
 	SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
@@ -103,7 +103,7 @@ type Policy interface {
 const (
 	// tableTries and tableBudget are for a table that does not answer: after
 	// so many tries, or so long, access is taken away without it, but not before
-	// leases.FirstWithin. The budget leaves two thirds of the function's 30 s to
+	// leases.UntouchedFor. The budget leaves two thirds of the function's 30 s to
 	// do so.
 	tableTries  = 6
 	tablePause  = time.Second
@@ -264,7 +264,7 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
 		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
-		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
+		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
 			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", host.ErrorMessage(takeErr))
 		}
 	}
@@ -309,10 +309,10 @@ func (h *Handler) withoutLease(ctx context.Context, in Input, noRow error, log *
 		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request: nothing is removed", "subject", in.Subject.Key())
 		return noRow
 	}
-	if err := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, true); err != nil {
+	if err := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, true); err != nil {
 		return err
 	}
-	gone, err := h.Leases.Gone(ctx, in.RequestID, in.Subject)
+	gone, err := h.Leases.ConfirmGone(ctx, in.RequestID, in.Subject)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type mockLeases struct {
 	takeAway func(id string, s access.Subject, rowGone bool) error
 	gone     func(id string, s access.Subject) (bool, error)
 	drift    func(access.Finding, access.FindingRef, func(context.Context) error) error
-	settle   func(key string, keep bool) (leases.Settled, error)
+	settle   func(key string, keep bool) (leases.Settlement, error)
 	settleOf func(key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
@@ -40,17 +40,17 @@ func (m *mockLeases) Release(_ context.Context, id, execution string, wait bool)
 func (m *mockLeases) Rebuild(_ context.Context, id, execution string, granted bool, s access.Subject) (bool, error) {
 	return m.rebuild(id, execution, granted, s)
 }
-func (m *mockLeases) TakeAway(_ context.Context, id string, s access.Subject, rowGone bool) error {
+func (m *mockLeases) ForceRemove(_ context.Context, id string, s access.Subject, rowGone bool) error {
 	return m.takeAway(id, s, rowGone)
 }
-func (m *mockLeases) Gone(_ context.Context, id string, s access.Subject) (bool, error) {
+func (m *mockLeases) ConfirmGone(_ context.Context, id string, s access.Subject) (bool, error) {
 	return m.gone(id, s)
 }
 
 func (m *mockLeases) RemoveDrift(_ context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 	return m.drift(f, ref, reserve)
 }
-func (m *mockLeases) Settle(_ context.Context, key string, keep bool) (leases.Settled, error) {
+func (m *mockLeases) Settle(_ context.Context, key string, keep bool) (leases.Settlement, error) {
 	return m.settle(key, keep)
 }
 func (m *mockLeases) SettleDrift(_ context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
@@ -350,7 +350,7 @@ func TestBegan(t *testing.T) {
 // Access is taken away without the table only once the first attempt can no longer
 // tell that somebody else removed it.
 func TestTheTableIsTriedForLongEnough(t *testing.T) {
-	if tries := (tableTries - 1) * tablePause; tries < leases.FirstWithin || tableBudget-tablePause < leases.FirstWithin {
+	if tries := (tableTries - 1) * tablePause; tries < leases.UntouchedFor || tableBudget-tablePause < leases.UntouchedFor {
 		t.Errorf("the table is tried for %s, or %s", tries, tableBudget-tablePause)
 	}
 }

@@ -562,7 +562,7 @@ func (l *ledger) removal(d *dossier, r access.Request) {
 	switch lease, _ := l.world.table.lease(s.key); {
 	case r.Removal == access.RemovalAlreadyGone && !s.foundGone:
 		l.broken(3, "request %s says that somebody else removed its access, and nobody did", r.ID)
-	case r.Removal == access.RemovalDone && l.world.trouble.faultless() && d.starts == 1 && l.world.clock.now().Sub(l.firstAttempt(d)) < leases.FirstWithin-time.Second && !lease.Shared && !r.Tombstone &&
+	case r.Removal == access.RemovalDone && l.world.trouble.faultless() && d.starts == 1 && l.world.clock.now().Sub(l.firstAttempt(d)) < leases.UntouchedFor-time.Second && !lease.Shared && !r.Tombstone &&
 		s.deleted.Before(r.GrantedAt) && s.removed.After(r.GrantedAt) && s.removed.Before(l.firstAttempt(d)):
 		l.broken(3, "request %s says that its access was removed, and somebody else did", r.ID)
 	}

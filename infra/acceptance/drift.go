@@ -135,7 +135,7 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should end at %s; press End now, or remove the assignment", f, f.row.End.UTC().Format(time.RFC3339)))
 		case !back.IsZero():
 			left = append(left, fmt.Errorf("%s: it was there again at %s, after it was gone", f, back.UTC().Format(time.TimeOnly)))
-		case f.row.Outcome == nil && f.row.Open():
+		case f.row.Open():
 			left = append(left, fmt.Errorf("%s is still undecided: deny or withdraw it", f))
 		}
 	}

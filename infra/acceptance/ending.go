@@ -74,7 +74,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	}
 	err := r.until(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
-		if err == nil && f.row.EndRequest == nil && !f.row.RevokingAt.IsZero() {
+		if err == nil && f.row.EndRequest == nil && f.row.HasRemovalBegun() {
 			err = errors.New("it ended at its time before somebody pressed the button")
 		}
 		return f.row.EndRequest != nil, err

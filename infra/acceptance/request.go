@@ -137,7 +137,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		if err == nil && f.row.Failure != nil {
 			err = fmt.Errorf("it was not granted: %s: %s", f.row.Failure.Code, f.row.Failure.Message)
 		}
-		return !f.watch.sight().seen.IsZero() && !f.row.GrantedAt.IsZero(), err
+		return !f.watch.sight().seen.IsZero() && f.row.WasGranted(), err
 	})
 	if err != nil {
 		return errors.Join(err, f.watch.sight().err)
@@ -151,15 +151,15 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 	if err != nil {
 		return err
 	}
-	if _, holds := lease.Holders[f.row.ID]; !found || !holds {
+	if !found || !lease.IsHeldBy(f.row.ID) {
 		return errors.New("the assignment is there, and the table has no lease of this request: something else made it")
 	}
 	return r.until(ctx, settleLimit, "the wait for its end", func() (bool, error) {
 		err := r.refresh(ctx, f)
-		if err == nil && f.row.EndToken != "" && f.row.RevokingAt.IsZero() {
+		if err == nil && f.row.EndToken != "" && !f.row.HasRemovalBegun() {
 			f.active = f.row
 		}
-		if err == nil && f.active.ID == "" && !f.row.RevokingAt.IsZero() {
+		if err == nil && f.active.ID == "" && f.row.HasRemovalBegun() {
 			err = errors.New("its removal began before the execution waited for the end")
 		}
 		return f.active.ID != "", err

@@ -1,12 +1,12 @@
-// Package accesstest has what tests of several packages share about access.
+// Package accesstest provides test data about access for several packages.
 package accesstest
 
-// Email is an address that others are made to look like.
+// Email is the address that LookAlikes resemble.
 const Email = "kim.s@bigbank.com"
 
-// LookAlikes returns addresses that a person, or a comparison that folds
-// Unicode, takes for Email. Each is another address, and matches nobody. The keys
-// say what is in it.
+// LookAlikes returns addresses that a person, or a comparison that folds Unicode,
+// mistakes for Email. Each is a different address, and matches nobody. The keys
+// say how it differs.
 func LookAlikes() map[string]string {
 	return map[string]string{
 		"Kelvin sign for k":        "\u212Aim.s@bigbank.com",

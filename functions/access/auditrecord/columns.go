@@ -7,50 +7,50 @@ import (
 )
 
 // Partition is the column by which a table over the records is partitioned: the
-// day in the record's key. The table of the Terraform module has it under this
-// name, so that its queries work as they are; it hides the record's field
-// of the same name, the milliseconds, of which `time` says the same.
+// day in the record's key. The Terraform module's table has it under this name,
+// so the module's queries work unchanged. It hides the record's field of the same
+// name, in milliseconds; `time` has the same information.
 const Partition = "timestamp"
 
-// PartitionFormat is that day in the key, as Athena's partition projection
-// writes it.
+// PartitionFormat is the format of that day in the key, in the notation of
+// Athena's partition projection.
 const PartitionFormat = "yyyy/MM/dd"
 
-// FirstDay is the day of the module's first records. There are none before it,
-// in a bucket that has been taken over neither.
+// FirstDay is the day of the module's first records. No bucket has earlier ones,
+// not even one that was taken over.
 const FirstDay = "2023/05/08"
 
 // Column is one column of a table over the records.
 type Column struct {
-	Name string // of the record's field
-	Type string // as Athena writes it
+	Name string // JSON name of the record's field
+	Type string // in Athena's notation
 }
 
-// lastOfTheModule is the last field of a Record that the module has as well.
-const lastOfTheModule = "secondary_domain_was_used"
+// lastModuleField is the last field of a Record that the module also has.
+const lastModuleField = "secondary_domain_was_used"
 
-// Columns are the columns of a table over the records, without Partition. Those
-// of the module have its type, which is string for all of them.
+// Columns returns the columns of a table over the records, without Partition.
+// Those of the module have its type, which is always string.
 func Columns() []Column {
 	var columns []Column
-	own := false
+	isOurs := false
 	record := reflect.TypeFor[Record]()
 	for i := range record.NumField() {
 		field := record.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		kind := "string"
-		if own {
+		if isOurs {
 			kind = columnType(field.Type)
 		}
 		if name != Partition {
 			columns = append(columns, Column{Name: name, Type: kind})
 		}
-		own = own || name == lastOfTheModule
+		isOurs = isOurs || name == lastModuleField
 	}
 	return columns
 }
 
-// columnType is Athena's type for what encoding/json writes of a Go type.
+// columnType returns Athena's type for the JSON of a Go type.
 func columnType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -60,6 +60,6 @@ func columnType(t reflect.Type) string {
 	case reflect.Bool:
 		return "boolean"
 	default:
-		panic(fmt.Sprintf("a field of type %s can't be a column", t)) // Record has scalars only, and a test reads it
+		panic(fmt.Sprintf("a field of type %s can't be a column", t)) // Record has only scalars, and a test checks that
 	}
 }

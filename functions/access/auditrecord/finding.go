@@ -7,7 +7,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Finding is one event of access that nobody asked for: a run found it
+// Finding is one event of access that no request granted: a run found it
 // (access.EventDriftFound), left it alone because of an exemption
 // (access.EventDriftExempted), or removed it (access.EventDriftRevoked).
 type Finding struct {
@@ -15,15 +15,15 @@ type Finding struct {
 	Kind  access.EventKind
 	Run   access.Run
 	Index int // in the run's findings
-	// RemovedAt is when the access was seen to be gone; of EventDriftRevoked
+	// RemovedAt is when the access was seen to be gone; set for EventDriftRevoked
 	// only.
 	RemovedAt time.Time
 }
 
-// OfFinding is the record of f. Nobody requested anything, so the fields of
-// request, requester and duration are not applicable; RequestID is the run's,
-// which is what connects its records. The approver is who let the finding go of a
-// run that had stopped, and DecisionReason why it had.
+// OfFinding returns the record of f. Nobody requested anything, so the fields of
+// request, requester and duration are not applicable. RequestID is the run's id,
+// which connects its records. If the run asked, the approver is the person who
+// approved this removal, and DecisionReason is why it asked.
 func OfFinding(f Finding) Record {
 	at := f.FirstSeen
 	rec := Record{
@@ -63,13 +63,13 @@ func OfFinding(f Finding) Record {
 		}
 	}
 	rec.Time, rec.Timestamp = at.UTC().Format(time.RFC3339Nano), at.UnixMilli()
-	return complete(rec)
+	return fillEmpty(rec)
 }
 
-// FindingKey is where the record of f is stored under prefix: a repeated task
-// gives the same key, whenever it comes. The day is that on which it was found;
-// of an exemption, on which a run first left it alone;
-// of a removal, on which its run started, or somebody let it go.
+// FindingKey returns the key of the record of f under prefix. A repeated task
+// always gives the same key. The day is that on which the access was found; for
+// an exemption, on which a run first left it alone; for a removal, on which its
+// run started or somebody approved the removal.
 func FindingKey(prefix string, f Finding) string {
 	on := f.FirstSeen
 	if f.Kind == access.EventDriftExempted && f.Exemption != nil {
@@ -81,5 +81,5 @@ func FindingKey(prefix string, f Finding) string {
 			on = a.At
 		}
 	}
-	return under(prefix, fmt.Sprintf("%s/%s-%05d-%s.json", day(on), f.Run.ID, f.Index, f.Kind))
+	return withPrefix(prefix, fmt.Sprintf("%s/%s-%05d-%s.json", day(on), f.Run.ID, f.Index, f.Kind))
 }

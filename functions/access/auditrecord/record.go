@@ -1,5 +1,5 @@
-// Package auditrecord is the form of the audit records: what each says, where it
-// is kept, and what a table over them looks like.
+// Package auditrecord defines the audit records: their fields, their keys, and
+// the columns of a table over them.
 package auditrecord
 
 import (
@@ -14,25 +14,25 @@ import (
 // formatVersion is the version of the record's format.
 const formatVersion = 1
 
-// notApplicable stands where a field has no meaning, so that every record has
-// every field and a query needs no null checks.
+// notApplicable is the value of fields without a meaning, so that every record
+// has every field and queries need no null checks.
 const notApplicable = "NA"
 
 // Record is one audit record. The fields up to SecondaryDomainWasUsed are those
-// of the Terraform module that this system replaces, so that a table in Athena
-// made for its records reads these; the others came with this system. Every
-// value is a scalar, which the columns of that table, all of type string, can
-// hold. Columns is the table; a field that is added here is a column there.
+// of the Terraform module that this system replaces. An Athena table that was
+// created for its records can read these. The other fields are new. Every value
+// is a scalar, which the columns of that table, all of type string, can hold.
+// Columns describes the table; each field added here is a column there.
 type Record struct {
 	RoleName               string `json:"role_name"` // permission set
 	AccountID              string `json:"account_id"`
 	Reason                 string `json:"reason"` // the requester's
 	RequesterSlackID       string `json:"requester_slack_id"`
 	RequesterEmail         string `json:"requester_email"`
-	RequestID              string `json:"request_id"`        // of a finding: the run's
+	RequestID              string `json:"request_id"`        // for a finding, the run's id
 	ApproverSlackID        string `json:"approver_slack_id"` // who approved or denied
 	ApproverEmail          string `json:"approver_email"`
-	OperationType          string `json:"operation_type"`      // "grant" or "revoke" where access came or went
+	OperationType          string `json:"operation_type"`      // "grant" or "revoke" if access came or went
 	PermissionDuration     string `json:"permission_duration"` // seconds
 	Time                   string `json:"time"`                // RFC 3339, UTC
 	Timestamp              int64  `json:"timestamp"`           // milliseconds since 1970
@@ -45,35 +45,35 @@ type Record struct {
 	SecondaryDomainWasUsed bool   `json:"secondary_domain_was_used"`
 
 	Event              string `json:"event"`    // an access.EventKind
-	Sequence           int    `json:"sequence"` // of the request's events, or the run's findings, from 0
+	Sequence           int    `json:"sequence"` // index of the event in the request, or of the finding in the run
 	AccountName        string `json:"account_name"`
-	ActorSlackID       string `json:"actor_slack_id"` // who made the event happen
+	ActorSlackID       string `json:"actor_slack_id"` // who caused the event
 	ActorEmail         string `json:"actor_email"`
 	ExecutionARN       string `json:"execution_arn"`
 	PolicyDigest       string `json:"policy_digest"` // SHA-256 of the policy that decided
 	DecisionReason     string `json:"decision_reason"`
-	DecisionStatements string `json:"decision_statements"` // indexes in the policy, by comma
+	DecisionStatements string `json:"decision_statements"` // indexes in the policy, separated by commas
 	Removal            string `json:"removal"`             // how the access ended, an access.RemovalState
 	Detail             string `json:"detail"`              // why it was refused, or could not be granted or revoked
 
 	ActorPrincipalID    string `json:"actor_principal_id"` // Identity Center user id
 	ApproverPrincipalID string `json:"approver_principal_id"`
-	Action              string `json:"action"` // the button that was pressed, of press_refused
+	Action              string `json:"action"` // the button, for press_refused
 }
 
-// Actors who are nobody in Slack.
+// Actors without a Slack user.
 const (
-	// actorSystem: this app did it by itself; the detail says why.
+	// actorSystem: this app acted by itself; the detail says why.
 	actorSystem = "system"
 	// actorUnknown: nobody pressed a button. Somebody stopped or resumed the
-	// execution, or it failed: CloudTrail knows.
+	// execution, or it failed. CloudTrail shows who.
 	actorUnknown = "unknown"
 )
 
-// endedUnasked is the detail of an early end that nobody asked for in Slack.
-const endedUnasked = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
+// endedUnexpectedly is the detail of an early end that nobody requested in Slack.
+const endedUnexpectedly = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
 
-// Of is the record of the event number seq of r.
+// Of returns the record of the event number seq of r.
 func Of(r access.Request, seq int) Record {
 	e := r.Events[seq]
 	rec := Record{
@@ -101,11 +101,11 @@ func Of(r access.Request, seq int) Record {
 		Detail:                 e.Message,
 		ActorPrincipalID:       e.By.PrincipalID,
 	}
-	if r.Duration > 0 { // unknown of a row that was rebuilt
+	if r.Duration > 0 { // unknown if the row was rebuilt
 		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
-	// What came after the decision rests on it; what came before does not, nor does
-	// a refused press.
+	// Later events are based on the decision. Earlier ones and refused presses
+	// are not.
 	if e.Kind == access.EventPressRefused {
 		rec.PolicyDigest, rec.DecisionReason, rec.Action = e.PolicyDigest, e.Reason, e.Action
 	} else if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
@@ -117,9 +117,9 @@ func Of(r access.Request, seq int) Record {
 	}
 	switch e.Kind {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
-		rec.GroupMembershipID = r.GroupMembershipID // known from the grant on
+		rec.GroupMembershipID = r.GroupMembershipID // known after the grant
 	}
-	if ends(r, e.Kind) {
+	if recordsEnd(r, e.Kind) {
 		rec.Removal = string(r.Removal)
 		if r.Failure != nil {
 			rec.Detail = string(r.Failure.Code) + ": " + r.Failure.Message
@@ -128,19 +128,19 @@ func Of(r access.Request, seq int) Record {
 	switch {
 	case e.Kind == access.EventEnded && e.By == (access.Person{}):
 		rec.ActorSlackID = actorSystem
-	case e.Kind == access.EventRevoked && r.EndedUnasked():
+	case e.Kind == access.EventRevoked && r.EndedUnexpectedly():
 		rec.ActorSlackID = actorUnknown
-		if r.Rebuilt == nil { // whose detail says what is known
-			rec.Detail = endedUnasked
+		if r.Rebuilt == nil { // the detail of a rebuilt row is its failure
+			rec.Detail = endedUnexpectedly
 		}
-	case ends(r, e.Kind) && e.Kind != access.EventRevoked && cutOff(r):
+	case recordsEnd(r, e.Kind) && e.Kind != access.EventRevoked && wasCutOff(r):
 		rec.ActorSlackID = actorUnknown
 	}
-	return complete(rec)
+	return fillEmpty(rec)
 }
 
-// complete puts notApplicable where nothing stands.
-func complete(rec Record) Record {
+// fillEmpty sets empty fields to notApplicable.
+func fillEmpty(rec Record) Record {
 	for _, field := range []*string{
 		&rec.RoleName, &rec.AccountID, &rec.Reason, &rec.RequesterSlackID, &rec.RequesterEmail, &rec.RequestID,
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
@@ -155,20 +155,20 @@ func complete(rec Record) Record {
 	return rec
 }
 
-// ends reports whether the event records how the request's access ended, or why
-// there never was any. A refusal by the policy is no such event.
-func ends(r access.Request, k access.EventKind) bool {
+// recordsEnd reports whether the event records how the request's access ended, or
+// why there never was any. A refusal by the policy is no such event.
+func recordsEnd(r access.Request, k access.EventKind) bool {
 	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)
 }
 
-// cutOff reports whether the request ended because its execution did, or because
-// somebody resumed the execution without a decision.
-func cutOff(r access.Request) bool {
-	return r.Rebuilt == nil && (r.Outcome == nil || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone)
+// wasCutOff reports whether the request ended because its execution did, or
+// because somebody resumed the execution without a decision.
+func wasCutOff(r access.Request) bool {
+	return r.Interrupted() || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone
 }
 
-// operation says whether access came or went with the event.
+// operation returns the operation_type of an event.
 func operation(k access.EventKind) string {
 	switch k {
 	case access.EventGranted:
@@ -188,17 +188,17 @@ func join(statements []int) string {
 	return strings.Join(parts, ",")
 }
 
-// Key is where the record of the event number seq of r is stored under prefix:
-// by the day on which it happened, UTC, so that the same event always has the
+// Key returns the key of the record of the event number seq of r under prefix. It
+// begins with the day of the event, UTC, so that the same event always has the
 // same key.
 func Key(prefix string, r access.Request, seq int) string {
 	e := r.Events[seq]
-	return under(prefix, fmt.Sprintf("%s/%s-%03d-%s.json", day(e.At), r.ID, seq, e.Kind))
+	return withPrefix(prefix, fmt.Sprintf("%s/%s-%03d-%s.json", day(e.At), r.ID, seq, e.Kind))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006/01/02") }
 
-func under(prefix, key string) string {
+func withPrefix(prefix, key string) string {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		key = prefix + "/" + key
 	}

@@ -6,45 +6,45 @@ package metric
 const (
 	RevokeFailed  = "RevokeFailed"  // access is still there after every retry of a round
 	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row, or with the run's findings
-	Misconfigured = "Misconfigured" // something failed that a person has to mend; the log says what
-	// The catalog was refreshed in full; an alarm tells when that stays away.
+	Misconfigured = "Misconfigured" // something failed that someone must fix; the log says what
+	// The catalog was refreshed in full. An alarm fires if this stops.
 	CatalogRefreshed = "CatalogRefreshed"
-	// The sweep has looked for what was left behind; an alarm tells when that
-	// stays away. Swept counts what it found.
+	// The sweep has run. An alarm fires if this stops. Swept counts the requests
+	// that it found left behind.
 	SweepLooked = "SweepLooked"
 	Swept       = "Swept"
 	Outcome     = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
 	Granted     = "Granted"
 	Revoked     = "Revoked"
 
-	// How long it took, in milliseconds: from the request to its outcome
-	// (dimension Kind, an access.OutcomeKind), and from there to the access.
+	// Durations in milliseconds: from the request to its outcome (dimension Kind,
+	// an access.OutcomeKind), and from there to the access.
 	TimeToDecision = "TimeToDecision"
 	TimeToGrant    = "TimeToGrant"
-	// How much access there is that this system gave, as often as the sweep
-	// looks: leases, of which there is one for each assignment or membership.
+	// ActiveAccess is the number of leases at each sweep. There is one for each
+	// assignment or membership that this system created.
 	ActiveAccess = "ActiveAccess"
-	// How much access is still there a minute after it should have been removed,
-	// each time the sweep looks; an alarm tells when there is any.
+	// AccessOverdue is how much access still exists a minute after it should have
+	// been removed, at each sweep. An alarm fires if there is any.
 	AccessOverdue = "AccessOverdue"
 
-	// Rechecks of the people who have active access. Rechecked is counted by each
-	// run; an alarm tells when they stay away. RecheckLate: somebody was not
-	// looked up in time. PeopleGone is counted for each request that ended because
-	// its requester is gone; PeopleGoneHeld while many are gone at once and a
-	// person has to say what becomes of their access.
+	// Rechecks look up the people who have active access. Each run counts
+	// Rechecked; an alarm fires if they stop. RecheckLate: somebody was not
+	// looked up in time. PeopleGone counts the requests that ended because their
+	// requester is gone. PeopleGoneHeld is counted while many are gone at once,
+	// and a person has to decide about their access.
 	Rechecked      = "Rechecked"
 	RecheckLate    = "RecheckLate"
 	PeopleGone     = "PeopleGone"
 	PeopleGoneHeld = "PeopleGoneHeld"
 
-	// Of the runs that look for access that no request granted.
-	DriftFound          = "DriftFound"          // it was found for the first time
-	DriftRevoked        = "DriftRevoked"        // it was removed
-	DriftFailed         = "DriftFailed"         // it could not be removed
-	ReconcileBegun      = "ReconcileBegun"      // a run began that looks at everything, and not at what an event names; dimension Mode; an alarm tells when they stay away
+	// Metrics of the runs that look for access that no request granted.
+	DriftFound          = "DriftFound"          // access was found for the first time
+	DriftRevoked        = "DriftRevoked"        // access was removed
+	DriftFailed         = "DriftFailed"         // access could not be removed
+	ReconcileBegun      = "ReconcileBegun"      // a run over the whole scope began (not one that an event started); dimension Mode; an alarm fires if these stop
 	ReconcileCompleted  = "ReconcileCompleted"  // a run read all of its scope; dimension Mode, an access.DriftMode
-	ReconcileIncomplete = "ReconcileIncomplete" // a run could not read all of it; the log says what and why
+	ReconcileIncomplete = "ReconcileIncomplete" // a run could not read all of its scope; the log says what and why
 )
 
 // All returns the names of all metrics.

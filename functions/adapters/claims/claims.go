@@ -1,12 +1,11 @@
-// Package claims keeps people from having more requests undecided than they may:
-// one for each target, and so many in all. A person is an Identity Center user,
-// whichever Slack user asks.
+// Package claims limits a person's undecided requests: one for each target, and a
+// fixed number in total. A person is an Identity Center user, whatever Slack user
+// they use.
 //
-// Whoever submits a request claims its target in the person's row (access.Claims)
-// and then creates the request. A claim counts while the request that it names is
-// undecided; that is looked up where it matters. So a claim that nobody freed
-// stands in nobody's way, and no crash leaves one that does for longer than
-// access.ClaimWait.
+// A submission claims its target in the person's row (access.Claims) before the
+// request is created. A claim is valid while its request is undecided, which is
+// checked when it matters. So a claim that nobody freed blocks nothing, and a
+// crash leaves a blocking claim for access.ClaimWait at most.
 package claims
 
 import (
@@ -30,12 +29,12 @@ type Table interface {
 var _ Table = (*table.Table)(nil)
 
 const (
-	// freshFor is for how long a claim of an earlier try is used as it is; an older
-	// one is made anew, so that there is time to create the request.
+	// freshFor is how long a claim of an earlier attempt is used as it is. An
+	// older one is renewed, so that there is time to create the request.
 	freshFor = access.CreateWithin / 2
-	// lostTries bounds how often the row is read again after somebody else wrote
-	// it, beyond once for each request that may be claimed meanwhile.
-	lostTries = 10
+	// maxTries bounds how often the row is read again after a conflicting write,
+	// in addition to once for each request that the person may claim meanwhile.
+	maxTries = 10
 	// readers is how many requests are read at a time.
 	readers = 10
 )
@@ -48,26 +47,26 @@ type Claims struct {
 	Now   func() time.Time
 }
 
-// Result is what became of a claim. Exactly one of its fields is set.
+// Result is the result of a claim. Exactly one of its fields is set.
 type Result struct {
-	// Until is when the request has to be created at the latest: its target is
-	// claimed.
+	// Until is the deadline for creating the request: its target is claimed.
 	Until time.Time
-	// Other is the undecided request that has the target claimed.
+	// Other is the undecided request that has claimed the target.
 	Other *access.Request
-	// Pending says that the target is claimed for another request, which is not
+	// Pending reports that another request has claimed the target, and is not
 	// created yet.
 	Pending bool
-	// Full says that the person has as many undecided requests as they may have.
+	// Full reports that the person has as many undecided requests as they may
+	// have.
 	Full bool
 }
 
-// Take claims the target of r for r, which need not be created yet. Claimed again
-// for the same request, it stays claimed. Errors are those of the table;
-// Unavailable where others write the row all the time.
+// Take claims the target of r for r, which need not exist yet. To repeat it for
+// the same request changes nothing. Errors are those of the table; Unavailable if
+// other writers keep changing the row.
 func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 	key := r.Target.Key()
-	for range c.Limit + lostTries {
+	for range c.Limit + maxTries {
 		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
 		if err != nil {
 			return Result{}, err
@@ -98,10 +97,9 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 	return Result{}, access.Errorf(access.CodeUnavailable, "claim the target: others changed the row all the time")
 }
 
-// prune takes claims that do not count out of the row: that of the target with
-// that key, and where there is no room for one more all of them. Where another
-// request has the target claimed, that comes back, or pending where it is not
-// created yet.
+// prune removes invalid claims from the row: that of the target with that key,
+// and all of them if the row is full. If another request has claimed the target,
+// prune returns it, or pending if it is not created yet.
 func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now time.Time) (other *access.Request, pending bool, err error) {
 	var look []string
 	_, claimed := row.Claims[key]
@@ -124,7 +122,7 @@ func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now t
 		}
 	})
 	for i, target := range look {
-		switch holds := row.Claims[target].Holds(row.PrincipalID, target, named[i], now); {
+		switch holds := row.Claims[target].IsValid(row.PrincipalID, target, named[i], now); {
 		case errs[i] != nil:
 			return nil, false, errs[i]
 		case holds && target == key:
@@ -136,13 +134,13 @@ func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now t
 	return nil, false, nil
 }
 
-// Free frees what is claimed for r, which must be decided or closed. Errors are
-// those of the table; then the claim stays, and stands in nobody's way.
+// Free frees the claims of r, which must be decided or closed. Errors are those
+// of the table; then the claim stays, but is not valid.
 func (c *Claims) Free(ctx context.Context, r access.Request) error {
 	if r.Requester.PrincipalID == "" {
 		return nil
 	}
-	for range lostTries {
+	for range maxTries {
 		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
 		if err != nil {
 			return err

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// sweepEvery is every how many minutes of the hour left claims are freed. They
-	// stand in nobody's way.
+	// sweepEvery is the minutes between two sweeps. Claims that are left blocks
+	// nothing meanwhile.
 	sweepEvery = 10
-	// sweepTimeout bounds a sweep: what it does not come to has time.
+	// sweepTimeout bounds a sweep. The next one continues.
 	sweepTimeout = 10 * time.Second
-	// mostSwept is how many people's claims a sweep looks at, those first that were
-	// written longest ago.
+	// mostSwept is how many people's claims a sweep reads, those that were
+	// written longest ago first.
 	mostSwept = 500
 )
 
@@ -29,15 +29,16 @@ type SweepTable interface {
 
 var _ SweepTable = (*table.Table)(nil)
 
-// Sweep frees claims that were left: of a function that died between the claim and
-// the request's row, or of a form that was delivered twice.
+// Sweep frees claims that were left behind: by a function that crashed between
+// the claim and the request's row, or by a form that was delivered twice.
 type Sweep struct {
 	Table SweepTable
 	Now   func() time.Time
 }
 
-// Look frees what was left, in every tenth minute of the hour; in the others it
-// does nothing. Errors are those of the table; the next look tries again.
+// Look frees claims that were left behind, in every tenth minute of the hour. In
+// other minutes it does nothing. Errors are those of the table; the next call
+// tries again.
 func (s *Sweep) Look(ctx context.Context) error {
 	now := s.Now().UTC()
 	if now.Minute()%sweepEvery != 0 {
@@ -60,8 +61,8 @@ func (s *Sweep) Look(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// free takes the claims that do not count out of a person's row. Somebody who
-// writes it at the same time is left to it.
+// free removes invalid claims from a person's row. If somebody else writes the
+// row at the same time, it leaves the row as it is.
 func (s *Sweep) free(ctx context.Context, principalID string, now time.Time) error {
 	row, err := s.Table.Claims(ctx, principalID)
 	if err != nil || len(row.Claims) == 0 {
@@ -77,7 +78,7 @@ func (s *Sweep) free(ctx context.Context, principalID string, now time.Time) err
 		if err != nil {
 			return err
 		}
-		if !claim.Holds(principalID, target, named, now) {
+		if !claim.IsValid(principalID, target, named, now) {
 			delete(row.Claims, target)
 		}
 	}

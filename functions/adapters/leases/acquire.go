@@ -9,16 +9,17 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// Acquire makes the request a holder of its access and starts the creation
-// unless the access is there or on its way. The context's deadline is when the
-// calling function must have ended. That the request may have the access is the
-// caller's to know.
+// Acquire makes the request a holder of its access. It starts the creation unless
+// the access exists or is being created. The context's deadline must be the end
+// of the calling function. The caller checks that the request may have the
+// access.
 //
-// Errors: ForeignAccess where the access exists and no lease says that it is
-// ours, or a membership that is not ours is in its place; LeaseDeleting while the same access is just being removed; Refused where
-// the request's removal has begun; and those of table and Identity Center.
+// Errors: ForeignAccess if the access exists and no lease says that it is ours,
+// or if a membership that is not ours is in its place; LeaseDeleting while the
+// same access is being removed; Refused if the request's removal has begun; and
+// those of table and Identity Center.
 func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
-	for range lostTries {
+	for range maxTries {
 		again, err := l.acquire(ctx, r)
 		if !again {
 			return err
@@ -34,12 +35,12 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, err
 	}
 	if found && lease.State == access.LeaseDeleting {
-		return l.abandoned(ctx, lease)
+		return l.finishAbandoned(ctx, lease)
 	}
 	if !found {
 		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil {
 		return false, err
 	}
@@ -47,7 +48,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, errForeign
 	}
 	if seen.there && !found {
-		// Unless somebody has just taken the lease, and made it.
+		// Another request may have taken the lease just now, and created it.
 		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
 			return taken, err
 		}
@@ -62,9 +63,9 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		create = !underWay
 	}
 
-	_, holder := lease.Holders[r.ID]
+	holder := lease.IsHeldBy(r.ID)
 	if !holder {
-		lease.Holders = holding(lease)
+		lease.Holders = cloneHolders(lease)
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
@@ -77,22 +78,23 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		}
 	}
 	if create || !holder {
-		if err := l.put(ctx, &lease); lost(err) {
+		if err := l.put(ctx, &lease); isLost(err) {
 			return true, nil
 		} else if err != nil {
 			return false, err
 		}
 	}
 
-	// Only now: a removal that this read does not see will see the lease.
+	// This read must come last: a removal that it doesn't see will see the lease.
 	now, err := l.Table.Get(ctx, r.ID)
 	if err != nil {
 		return false, err
 	}
-	if over(now) {
+	if now.IsOver() {
 		if !found {
-			// Nothing was created under it. Should somebody have joined, the
-			// version has changed, and they find out that this holder is gone.
+			// Nothing was created under it. If another request has joined, the
+			// version has changed, and the deletion fails. That request then
+			// finds that this holder is gone.
 			_ = l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 		}
 		return false, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
@@ -105,21 +107,22 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 
 var errForeign = access.Errorf(access.CodeForeign, "the access exists already, and this system did not make it")
 
-// abandoned looks at a lease that is being deleted. Somebody is about to give it
-// up: LeaseDeleting. Unless all its holders are done: then one of their
-// functions came late and left it, and nobody but us will.
-func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
+// finishAbandoned handles a lease that is being deleted. It returns LeaseDeleting
+// if somebody else is going to give the lease up. If all its holders are done,
+// one of their functions left it behind, and finishAbandoned finishes the
+// removal; again is true once the lease is gone.
+func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
 	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is just being removed")
-	holders, err := l.others(ctx, lease, "")
+	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
 		return false, err
 	}
-	// What a run removes is settled by that run, or by the sweep within minutes:
-	// they record how it ended.
-	if len(holders) > 0 || lease.Drift != nil || l.Now().Before(lease.SettlesAt) {
+	// The run that removes a finding settles its lease, or the sweep does within
+	// minutes: they record the result.
+	if len(holders) > 0 || lease.Drift != nil || !lease.IsSettled(l.Now()) {
 		return false, beingRemoved
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	if err != nil {
 		return false, err
 	}
@@ -127,27 +130,22 @@ func (l *Leases) abandoned(ctx context.Context, lease access.Lease) (again bool,
 	if err != nil {
 		return false, err
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil {
 		return false, err
 	}
 	if seen.there && op.Status != identitycenter.StatusInProgress {
-		if err := l.delete(ctx, &lease, seen, false); err != nil && !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); err != nil && !isLost(err) {
 			return false, err
 		}
 	}
 	if seen.there || pending || op.Status == identitycenter.StatusInProgress {
 		return false, beingRemoved
 	}
-	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !lost(err) {
+	if err := l.Table.DeleteLease(ctx, lease.Key, lease.Version); err != nil && !isLost(err) {
 		return false, err
 	}
 	return true, nil
-}
-
-// over says that nothing is granted for the request any more.
-func over(r access.Request) bool {
-	return r.Tombstone || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() || !r.ClosedAt.IsZero()
 }
 
 func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool, error) {
@@ -160,24 +158,24 @@ func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool
 	return l.IdentityCenter.PendingCreation(ctx, lease.Subject)
 }
 
-// create calls Create, which is claimed, and notes its answer in the lease.
+// create calls Create for a claimed lease, and records its answer.
 func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, before time.Time) error {
 	if !l.Now().Before(deadline) {
 		return access.Errorf(access.CodeUnavailable, "create the assignment: the function's time is over")
 	}
-	mine := lease.SettlesAt
+	claimed := lease.SettlesAt
 	operationID, err := l.IdentityCenter.Create(ctx, lease.Subject)
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
-		return err // it may still happen: the lease settles when it was said to
+		return err // it may still happen, so SettlesAt stays
 	}
 	// A first try of the SDK that was not answered may still be on its way.
-	after := latest(before, l.Now().Add(margin))
-	noteErr := l.note(ctx, &lease, mine, after, func(lease *access.Lease) {
+	after := latest(before, l.Now().Add(settleMargin))
+	noteErr := l.note(ctx, &lease, claimed, after, func(lease *access.Lease) {
 		if operationID != "" {
 			lease.OperationID = operationID
 		}
 		if lease.Subject.Kind == access.KindGroup {
-			answered(lease, mine, operationID, err)
+			recordAnswer(lease, claimed, operationID, err)
 		}
 	})
 	if err == nil {
@@ -186,31 +184,32 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	return err
 }
 
-// answered enters the answer to the creation of a membership that was claimed
-// as mine: the id, or "" where it was refused and none was made. Twice is once.
-func answered(lease *access.Lease, mine time.Time, membershipID string, refused error) {
+// recordAnswer records the answer to the creation of a membership with the claim
+// claimed: its id, or "" if the creation was refused. A repetition changes
+// nothing.
+func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, refused error) {
 	known := membershipID != "" || refused != nil
 	if known && !slices.Contains(lease.MembershipIDs, membershipID) {
 		lease.MembershipIDs = append(slices.Clone(lease.MembershipIDs), membershipID)
 	}
-	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), mine.Equal)
+	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), claimed.Equal)
 }
 
-// Confirm waits, for seconds, until the access is seen to exist, and enters it:
-// in the row when it came and when it ends, in the lease that it is held. A
-// second call changes nothing and returns what is stored.
+// Confirm waits, for seconds, until the access exists. Then it records the start
+// and end of the access in the row, and in the lease that it is held. A second
+// call changes nothing and returns what is stored.
 //
-// Errors: InProgress where Identity Center needs longer; AssignmentFailed with
-// its reason where it gave up; ForeignAccess where somebody removed what was
-// made, and made it anew by other means; Refused where the request's removal has
-// begun; Lost where the request holds no lease.
+// Errors: InProgress if Identity Center needs longer; AssignmentFailed with its
+// reason if it gave up; ForeignAccess if somebody removed the access and added it
+// again outside this app; Refused if the request's removal has begun; Lost if the
+// request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
 	key := r.Subject().Key()
-	lease, err := l.held(ctx, key, r.ID)
+	lease, err := l.readHeldLease(ctx, key, r.ID)
 	if err != nil {
 		return r, err
 	}
-	var seen sight
+	var seen observation
 	err = l.poll(ctx, "Identity Center is still creating the assignment", func() (bool, error) {
 		var op identitycenter.Operation
 		if lease.OperationID != "" {
@@ -223,7 +222,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 			return false, nil
 		}
 		var err error
-		if seen, err = l.look(ctx, lease); err != nil || seen.there {
+		if seen, err = l.observe(ctx, lease); err != nil || seen.there {
 			return seen.there, err
 		}
 		if seen.foreign {
@@ -240,33 +239,33 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 
 	now := l.Now().UTC()
 	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
-	if lost(err) || err == nil && over(granted) {
+	if isLost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
 	if err != nil {
 		return r, err
 	}
-	for range lostTries {
-		lease.Holders = holding(lease)
+	for range maxTries {
+		lease.Holders = cloneHolders(lease)
 		lease.State = access.LeaseHeld
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End}
-		if err = l.put(ctx, &lease); !lost(err) {
+		if err = l.put(ctx, &lease); !isLost(err) {
 			return granted, err
 		}
-		if lease, err = l.held(ctx, key, r.ID); err != nil {
+		if lease, err = l.readHeldLease(ctx, key, r.ID); err != nil {
 			return granted, err
 		}
 	}
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: others changed it all the time")
 }
 
-// held reads the lease that the request holds; Lost where it holds none.
-func (l *Leases) held(ctx context.Context, key, id string) (access.Lease, error) {
+// readHeldLease reads the lease that the request holds. Lost if it holds none.
+func (l *Leases) readHeldLease(ctx context.Context, key, id string) (access.Lease, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
 		return access.Lease{}, err
 	}
-	if _, holder := lease.Holders[id]; !found || !holder || lease.State == access.LeaseDeleting {
+	if !found || !lease.IsHeldBy(id) || lease.State == access.LeaseDeleting {
 		return access.Lease{}, access.Errorf(access.CodeLost, "the request does not hold its access")
 	}
 	return lease, nil

@@ -181,7 +181,7 @@ func (i interrupted) Create(ctx context.Context, s access.Subject) (string, erro
 
 // Without the table's order: what the table says was made by hand is left, and
 // where it says nothing, taking away wins.
-func TestTakeAwayMadeByHand(t *testing.T) {
+func TestForceRemoveMadeByHand(t *testing.T) {
 	tests := []struct {
 		name string
 		what string // of the table does not answer
@@ -201,7 +201,7 @@ func TestTakeAwayMadeByHand(t *testing.T) {
 				}
 				return nil
 			}
-			if err := l.TakeAway(ctx, "a", membership, false); err != nil {
+			if err := l.ForceRemove(ctx, "a", membership, false); err != nil {
 				t.Fatal(err)
 			}
 			if w.member != test.want {
@@ -218,7 +218,7 @@ func TestTakeAwayMadeByHand(t *testing.T) {
 		}
 		return nil
 	}
-	wantCode(t, l.TakeAway(ctx, "a", membership, false), access.CodeUnavailable)
+	wantCode(t, l.ForceRemove(ctx, "a", membership, false), access.CodeUnavailable)
 }
 
 // failing lets every deletion fail that Identity Center accepts, as it does where
@@ -261,7 +261,7 @@ func TestAlreadyGone(t *testing.T) {
 		}, access.RemovalDone},
 		{"removed by hand, and our look takes long", func(t *testing.T, w *world, l *leases.Leases) {
 			byHand(w)
-			w.on(1, look(w), func() error { w.now = w.now.Add(leases.FirstWithin); return nil })
+			w.on(1, look(w), func() error { w.now = w.now.Add(leases.UntouchedFor); return nil })
 			start(t, w, l, "arn:a")
 		}, access.RemovalDone},
 		{"the deletion is accepted and fails", func(t *testing.T, w *world, l *leases.Leases) {
@@ -282,7 +282,7 @@ func TestAlreadyGone(t *testing.T) {
 			start(t, w, l, "arn:a")
 		}, access.RemovalDone},
 		{"taken away without the table before", func(t *testing.T, w *world, l *leases.Leases) {
-			if err := l.TakeAway(ctx, "a", w.subject, false); err != nil {
+			if err := l.ForceRemove(ctx, "a", w.subject, false); err != nil {
 				t.Fatal(err)
 			}
 			w.now = w.now.Add(time.Minute)

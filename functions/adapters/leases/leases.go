@@ -1,45 +1,44 @@
-// Package leases decides who holds which access. It is the one place that
-// creates and deletes assignments and memberships on behalf of requests, and it
-// does both under a lease: a row of the table per subject that says which
-// requests keep the access, and where it stands.
+// Package leases decides which requests hold which access. Only this package
+// creates and deletes assignments and memberships on behalf of requests. It does
+// both under a lease: a row of the table for each subject, with the requests that
+// hold the access, and its state.
 //
 //	(no row) ─ Acquire ─► creating ─ Confirm ─► held ─ last holder's Release ─► deleting ─► (no row)
 //
-// What the rest relies on:
+// The other functions rely on this:
 //
-//   - A lease with the request among its holders is written before Create is
-//     called, and Create is called only if the request's row, read after that,
-//     says nothing of a removal. A removal enters itself in the row before it
-//     reads the lease. So one of the two sees the other.
-//   - Whoever is about to call Create or Delete writes SettlesAt before: it
-//     lies behind the moment in which the function must have ended. Deletion
-//     does not wait for it, but the lease is given up only after it, when no
-//     creation is under way and the access is seen to be absent. So no call
-//     that was held up comes down on somebody else's access.
-//   - Every write of a lease is conditional on its version, and no version
-//     comes twice under a key. Whoever loses reads the lease again.
-//   - A holder counts while its request's removal is not finished.
-//   - A membership has an id, and every membership that Create answered with is
-//     noted in the lease. Another one is not ours: it is neither joined nor
-//     removed, and does not keep the lease. Where an answer was lost, or none is
-//     noted, it can't be told, and what is there is taken for ours.
+//   - Acquire writes a lease with the request among its holders before it calls
+//     Create. It calls Create only if the request's row, read after that, has no
+//     removal. A removal is entered in the row before the lease is read. So one of
+//     the two sees the other.
+//   - SettlesAt is written before each call of Create or Delete. It is later than
+//     the deadline of the calling function. A deletion does not wait for it. But the
+//     lease is given up only after SettlesAt, when no creation is pending and the
+//     access is absent. So no delayed call can hit the access of a later request.
+//   - Every write of a lease is conditional on its version, and no version is used
+//     twice under a key. After a conflict, the lease is read again.
+//   - A holder counts until its request's removal is done.
+//   - A membership has an id, and the lease records each id that Create returned.
+//     Any other membership is not ours: it is neither shared nor removed, and does
+//     not keep the lease. If an answer is missing, or no id is recorded, we can't
+//     tell, so any membership counts as ours.
 //
-// Any step may be repeated, from any function, after any crash.
+// Every step may be repeated, from any function, after any crash.
 package leases
 
 import (
 	"context"
 	"errors"
 	"maps"
-	"sso-elevator/functions/adapters/host"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 )
 
-// Table is what of the store the leases need.
+// Table is the part of the table that the leases use.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
@@ -54,7 +53,7 @@ type Table interface {
 	PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error)
 }
 
-// IdentityCenter is where access is made and unmade.
+// IdentityCenter creates and deletes access.
 type IdentityCenter interface {
 	Exists(ctx context.Context, s access.Subject) (bool, error)
 	Create(ctx context.Context, s access.Subject) (operationID string, err error)
@@ -71,52 +70,52 @@ var (
 	_ IdentityCenter = (*identitycenter.Client)(nil)
 )
 
-// Leases are the leases in a table about access in Identity Center.
+// Leases are the leases of access in Identity Center.
 type Leases struct {
 	Table          Table
 	IdentityCenter IdentityCenter
 	Now            func() time.Time
-	// Sleep waits, or returns the context's error before that.
+	// Sleep waits for d. If the context ends first, it returns the context's
+	// error.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Readers is how many of a lease's holders are read at a time; 0: ten.
+	// Readers is how many of a lease's holders are read at a time; 0 means ten.
 	Readers int
 }
 
 const (
-	// margin is added to the deadline of a function that sets out to call
-	// Create or Delete: for the difference of two clocks, and for a call that
+	// settleMargin is added to the deadline of a function that is about to call
+	// Create or Delete. It covers the difference of two clocks, and a call that
 	// is on its way when the function ends.
-	margin = 10 * time.Second
+	settleMargin = 10 * time.Second
 
-	// lambdaTimeout is taken for the deadline where the context has none.
+	// lambdaTimeout is the deadline if the context has none.
 	lambdaTimeout = 30 * time.Second
 
-	// pollBudget is how long one call waits for Identity Center before it
-	// says InProgress and leaves the waiting to the state machine.
+	// pollBudget is how long one call waits for Identity Center. After that it
+	// returns InProgress, and the state machine does the waiting.
 	pollBudget = 5 * time.Second
-	pollFirst  = 250 * time.Millisecond
-	pollMost   = time.Second
+	firstPause = 250 * time.Millisecond
+	maxPause   = time.Second
 
-	// lostTries bounds how often a lease is read again after somebody else
-	// wrote it. Holders come and go in seconds, not in milliseconds.
-	lostTries = 8
+	// maxTries bounds how often a lease is read again after a conflicting write.
+	// Holders come and go in seconds, not in milliseconds.
+	maxTries = 8
 
-	// FirstWithin is how long after an execution set out to remove access no
-	// attempt of its can have taken it away without the table: an attempt tries
-	// the table for that long before. Attempts can run beside each other, where
-	// the answer of one was lost.
-	FirstWithin = 5 * time.Second
+	// UntouchedFor is how long after an execution began a removal no attempt of
+	// it can have deleted the access without the table: an attempt tries the
+	// table for that long first. Attempts can overlap, if the answer of one was
+	// lost.
+	UntouchedFor = 5 * time.Second
 
-	// noDeletion stands for the id of a deletion where Identity Center said
-	// that there is nothing to delete.
+	// noDeletion is the deletion id if Identity Center found nothing to delete.
 	noDeletion = "none"
 )
 
-// ErrTable marks the errors of Release in which the table could not be read or
-// written, so that it is not known whether somebody else holds the access.
+// ErrTable marks the errors of Release after which we don't know whether other
+// requests hold the access: the table could not be read or written.
 var ErrTable = errors.New("the table did not answer")
 
-// tableFailure is an error of the table; errors.Is(err, ErrTable) holds.
+// tableFailure is an error of the table that matches ErrTable.
 type tableFailure struct{ err error }
 
 func (t tableFailure) Error() string        { return t.err.Error() }
@@ -130,13 +129,13 @@ func tableError(err error, doing string) error {
 	return access.Wrap(access.CodeOf(err), tableFailure{err}, doing)
 }
 
-func lost(err error) bool { return access.CodeOf(err) == access.CodeLost }
+func isLost(err error) bool { return access.CodeOf(err) == access.CodeLost }
 
-// poll calls look until it is done or fails, waiting longer and longer between
-// the calls, and says InProgress when the budget is used up.
+// poll calls look until it is done or fails, with growing pauses. When pollBudget
+// is used up, it returns InProgress.
 func (l *Leases) poll(ctx context.Context, what string, look func() (done bool, err error)) error {
 	end := l.Now().Add(pollBudget)
-	pause := pollFirst
+	pause := firstPause
 	for {
 		done, err := look()
 		if done || err != nil {
@@ -148,19 +147,19 @@ func (l *Leases) poll(ctx context.Context, what string, look func() (done bool, 
 		if err := l.Sleep(ctx, pause); err != nil {
 			return access.Wrap(access.CodeUnavailable, err, what)
 		}
-		pause = min(2*pause, pollMost)
+		pause = min(2*pause, maxPause)
 	}
 }
 
-// holding is a copy of the holders, to be changed.
-func holding(l access.Lease) map[string]access.Holder {
+// cloneHolders returns a copy of the holders.
+func cloneHolders(l access.Lease) map[string]access.Holder {
 	holders := make(map[string]access.Holder, len(l.Holders)+1)
 	maps.Copy(holders, l.Holders)
 	return holders
 }
 
-// put writes the lease over the version that it was read at, or as a new one
-// where it has none, and gives it its new version.
+// put writes the lease over the version that was read, or as a new one if it has
+// no version, and sets its new version.
 func (l *Leases) put(ctx context.Context, lease *access.Lease) error {
 	expect := lease.Version
 	written := *lease
@@ -176,34 +175,34 @@ func (l *Leases) put(ctx context.Context, lease *access.Lease) error {
 	return nil
 }
 
-// claim sets the lease's SettlesAt for a call that this function is about to
-// make, to a value that nobody else has set. It returns the function's deadline
-// and the SettlesAt that was there.
+// claim sets the lease's SettlesAt to a unique value, for a call that this
+// function is about to make. It returns the function's deadline and the previous
+// SettlesAt.
 func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, before time.Time) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = l.Now().Add(lambdaTimeout)
 	}
 	before = lease.SettlesAt
-	lease.SettlesAt = deadline.Add(margin).UTC()
+	lease.SettlesAt = deadline.Add(settleMargin).UTC()
 	if !lease.SettlesAt.After(before) {
 		lease.SettlesAt = before.Add(time.Millisecond)
 	}
 	return deadline, before
 }
 
-// note writes into the lease what came of a claimed call: change is applied to
-// it, and SettlesAt goes down to after if it is still mine, the claim's. Where
-// others keep writing, or the lease is not there any more, it gives up: the
-// lease settles by itself.
-func (l *Leases) note(ctx context.Context, lease *access.Lease, mine, after time.Time, change func(*access.Lease)) error {
-	for range lostTries {
-		if lease.SettlesAt.Equal(mine) && after.Before(mine) {
+// note records the result of a claimed call: change is applied to the lease, and
+// SettlesAt goes down to after if it still has the value of the claim. If the
+// lease is gone, or others keep writing it, note gives up without an error: the
+// lease settles anyway.
+func (l *Leases) note(ctx context.Context, lease *access.Lease, claimed, after time.Time, change func(*access.Lease)) error {
+	for range maxTries {
+		if lease.SettlesAt.Equal(claimed) && after.Before(claimed) {
 			lease.SettlesAt = after.UTC()
 		}
 		change(lease)
 		err := l.put(ctx, lease)
-		if !lost(err) {
+		if !isLost(err) {
 			return err
 		}
 		now, found, err := l.Table.Lease(ctx, lease.Key)
@@ -215,7 +214,7 @@ func (l *Leases) note(ctx context.Context, lease *access.Lease, mine, after time
 	return nil
 }
 
-// New makes leases that are kept in table.
+// New returns the leases in table.
 func New(table Table, center IdentityCenter, p host.Process) *Leases {
 	return &Leases{Table: table, IdentityCenter: center, Now: p.Now, Sleep: p.Sleep}
 }

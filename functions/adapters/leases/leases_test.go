@@ -565,7 +565,7 @@ func TestTableErrorsAreMarked(t *testing.T) {
 	}
 }
 
-func TestTakeAway(t *testing.T) {
+func TestForceRemove(t *testing.T) {
 	down := func(string) error { return nil }
 	tests := []struct {
 		name    string
@@ -602,7 +602,7 @@ func TestTakeAway(t *testing.T) {
 					return nil
 				}
 			}
-			if err := l.TakeAway(ctx, "a", subject, test.rowGone); err != nil {
+			if err := l.ForceRemove(ctx, "a", subject, test.rowGone); err != nil {
 				t.Fatal(err)
 			}
 			w.now = w.now.Add(time.Hour)
@@ -617,7 +617,7 @@ func TestTakeAway(t *testing.T) {
 		{}, {PrincipalID: "p"}, {Target: subject.Target},
 		{Target: access.Target{Kind: access.KindGroup}, PrincipalID: "p"},
 	} {
-		wantCode(t, l.TakeAway(ctx, "a", s, true), access.CodeInvalid)
+		wantCode(t, l.ForceRemove(ctx, "a", s, true), access.CodeInvalid)
 	}
 }
 
@@ -625,15 +625,15 @@ func TestGone(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
 	delete(w.rows, "a")
-	if gone, err := l.Gone(ctx, "a", subject); gone || err != nil {
+	if gone, err := l.ConfirmGone(ctx, "a", subject); gone || err != nil {
 		t.Errorf("while it is there: %v, %v", gone, err)
 	}
-	if err := l.TakeAway(ctx, "a", subject, true); err != nil {
+	if err := l.ForceRemove(ctx, "a", subject, true); err != nil {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(time.Hour)
 	w.settle()
-	if gone, err := l.Gone(ctx, "a", subject); !gone || err != nil {
+	if gone, err := l.ConfirmGone(ctx, "a", subject); !gone || err != nil {
 		t.Errorf("afterwards: %v, %v", gone, err)
 	}
 	w.wantNothingLeft(t)

@@ -502,7 +502,7 @@ func (w *world) wantTruth(id string, state access.RemovalState) {
 	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
 		w.violation = id + " says that somebody else removed its access, and nobody did"
 	case state == access.RemovalDone && w.requests == 1 && w.trouble.none() && w.deletedAt < w.grantedAt[id] && w.goneBefore &&
-		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.FirstWithin-2*time.Second: // which it takes to begin
+		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.UntouchedFor-2*time.Second: // which it takes to begin
 		w.violation = id + " says that we removed its access, and nothing was deleted since its grant"
 	}
 }
@@ -902,7 +902,7 @@ func (w *world) remove(p *proc, id string) {
 			}
 			if errors.Is(err, leases.ErrTable) && p.granted && (w.trouble.outages || w.trouble.faults == 0) {
 				w.blind = true
-				_ = l.TakeAway(ctx, id, w.subject, false)
+				_ = l.ForceRemove(ctx, id, w.subject, false)
 			}
 			return err
 		}
@@ -928,10 +928,10 @@ func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p
 		return noRow
 	}
 	w.blind = true // nothing tells one membership from another
-	if err := l.TakeAway(ctx, id, w.subject, true); err != nil {
+	if err := l.ForceRemove(ctx, id, w.subject, true); err != nil {
 		return err
 	}
-	if gone, err := l.Gone(ctx, id, w.subject); err != nil {
+	if gone, err := l.ConfirmGone(ctx, id, w.subject); err != nil {
 		return err
 	} else if !gone {
 		return access.Errorf(access.CodeInProgress, "still there")

@@ -15,41 +15,41 @@ import (
 const (
 	// holderReaders is how many of a lease's other holders are read at a time.
 	holderReaders = 10
-	// holdersTimeout is how long reading all of them may take: as long as one call
-	// of the table.
+	// holdersTimeout bounds the time in which all of them are read: that of one
+	// call of the table.
 	holdersTimeout = 5 * time.Second
 )
 
-// Release takes the request's share in its access away: leaves the lease where
-// others hold it too, and otherwise deletes the access and the lease. It begins
-// with the request's row, so that no grant goes on beside it.
+// Release removes the request from the holders of its access. If it was the last
+// one, it deletes the access and the lease. It first enters the removal in the
+// request's row, so that no grant goes on at the same time.
 //
-// Without wait it returns once the deletion is started, or there is none to
-// start; with wait it returns nil only when the access is seen to be absent, or
-// kept for others, and the row says so.
+// Without wait, it returns once the deletion has started, or there is nothing to
+// delete. With wait, it returns nil only when the row has the result: the access
+// is absent, or kept for other requests.
 //
-// Errors: InProgress and Conflict, while Identity Center is not ready or a
-// function that set out to create may not have ended; AssignmentFailed with
-// Identity Center's reason where the deletion failed and the access is still
-// there; NotFound where there is no such request; Refused if execution (an ARN,
-// "" for the sweep's direct call) may not remove it; and those of table and
-// Identity Center. errors.Is(err, ErrTable) tells that the table could not be
-// asked, and whether others hold the access is not known.
+// Errors: InProgress and Conflict while Identity Center is not ready, or a
+// function that was about to create the access may still run; AssignmentFailed
+// with Identity Center's reason if the deletion failed and the access still
+// exists; NotFound if there is no such request; Refused if execution (an ARN, ""
+// for the sweep's direct call) may not remove it; and those of table and Identity
+// Center. If errors.Is(err, ErrTable), the table failed, and we don't know
+// whether others hold the access.
 func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
 	return l.release(ctx, id, execution, wait, time.Time{})
 }
 
-// Start is Release without wait for the first removal of the execution, which set
-// out for it at began and may have made attempts since. If the execution is the
-// request's own, and the access is not there, somebody else removed it: within
-// FirstWithin of began, no TakeAway of this request can have deleted it.
+// Start is Release without wait, for the first removal by the execution. The
+// execution began it at began, and may have made attempts since. If it is the
+// request's own, and the access is absent within UntouchedFor of began, somebody
+// else removed it: no ForceRemove for this request can have deleted it.
 func (l *Leases) Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error) {
-	return l.release(ctx, id, execution, false, began.Add(FirstWithin))
+	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
 }
 
-// release does what Release and Start say. Until knownUntil no TakeAway of the
-// request can have deleted the access, if execution is the request's own.
-func (l *Leases) release(ctx context.Context, id, execution string, wait bool, knownUntil time.Time) (access.Request, error) {
+// release implements Release and Start. Until untouchedUntil, no ForceRemove for
+// the request can have deleted the access, if execution is the request's own.
+func (l *Leases) release(ctx context.Context, id, execution string, wait bool, untouchedUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
 		return r, err
@@ -57,40 +57,40 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 	if err != nil {
 		return r, tableError(err, "begin the removal")
 	}
-	// A tombstone says that the sweep takes part, and may have made attempts.
-	if execution != r.ExecutionARN || r.Tombstone || r.GrantedAt.IsZero() {
-		knownUntil = time.Time{}
+	// A tombstone means that the sweep takes part, and may have made attempts.
+	if execution != r.ExecutionARN || r.Tombstone || !r.WasGranted() {
+		untouchedUntil = time.Time{}
 	}
-	for range lostTries {
-		lease, mine, moved, err := l.leave(ctx, r)
-		if lost(err) {
+	for range maxTries {
+		lease, holds, moved, err := l.leave(ctx, r)
+		if isLost(err) {
 			continue
 		}
 		if err != nil {
 			return r, err
 		}
-		if !mine {
-			again, foreign, err := l.recover(ctx, r, lease)
-			if lost(err) || again {
+		if !holds {
+			again, foreign, err := l.recoverLease(ctx, r, lease)
+			if isLost(err) || again {
 				continue
 			}
 			if err != nil {
 				return r, err
 			}
-			return l.left(ctx, r, lease, foreign)
+			return l.recordRemoval(ctx, r, lease, foreign)
 		}
 		if !moved || lease.Shared {
-			knownUntil = time.Time{} // somebody else may have deleted the access
+			untouchedUntil = time.Time{} // somebody else may have deleted the access
 		}
-		err = l.startDeletion(ctx, &lease, !r.GrantedAt.IsZero(), knownUntil)
-		if lost(err) {
+		err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
+		if isLost(err) {
 			continue
 		}
 		if err != nil || !wait {
 			return r, err
 		}
 		after, err := l.finishDeletion(ctx, r, lease)
-		if lost(err) {
+		if isLost(err) {
 			continue
 		}
 		return after, err
@@ -98,11 +98,11 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, k
 	return r, access.Errorf(access.CodeConflict, "leave the lease: others changed it all the time")
 }
 
-// leave takes the request out of the lease if others hold it; if not, moves the
-// lease to deleting: then mine is true, and the request is its only holder. A
-// lease with version 0 is one that is not there. moved is true where this call
-// moved it.
-func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, mine, moved bool, err error) {
+// leave removes the request from the lease if others hold it. If not, it moves
+// the lease to deleting: then holds is true, and the request is its only holder.
+// A lease that is not stored doesn't exist. moved reports whether this call moved
+// it.
+func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
 	const doing = "leave the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
@@ -115,7 +115,7 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	if lease.State == access.LeaseDeleting {
 		return lease, true, false, nil
 	}
-	others, err := l.others(ctx, lease, r.ID)
+	others, err := l.otherHolders(ctx, lease, r.ID)
 	if err == nil {
 		err = l.restoreOthers(ctx, lease, r.ID, others)
 	}
@@ -129,7 +129,7 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 		lease.Holders = map[string]access.Holder{r.ID: me}
 	}
 	if err := l.put(ctx, &lease); err != nil {
-		if lost(err) {
+		if isLost(err) {
 			return lease, false, false, err
 		}
 		return lease, false, false, tableError(err, doing)
@@ -137,11 +137,12 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	return lease, len(others) == 0, len(others) == 0, nil
 }
 
-// others returns the lease's other holders. A request whose removal is finished,
-// or whose row is gone, is none, whatever the lease says: nobody would come to
-// take it out. The rows are read in parallel and within holdersTimeout together.
-// Of several errors the one about the lowest request id is returned.
-func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
+// otherHolders returns the lease's other holders. A request whose removal is
+// done, or whose row is gone, doesn't count, whatever the lease says: nobody
+// would come to remove it. The rows are read in parallel and within
+// holdersTimeout together. Of several errors it returns the one about the lowest
+// request id.
+func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
 	defer cancel()
@@ -153,7 +154,7 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 		case err != nil:
 			errs[i] = err
 		default:
-			holds[i] = r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
+			holds[i] = !r.IsFinished()
 		}
 	})
 	others := map[string]access.Holder{}
@@ -168,13 +169,13 @@ func (l *Leases) others(ctx context.Context, lease access.Lease, id string) (map
 	return others, nil
 }
 
-// recover writes a lease for access that was granted, was never recorded to be
-// gone, and has none: the lease was lost, for instance when the table was
-// restored. again is true where it did: then there is something to delete.
-// foreign is true where the access that is there is not what was granted. A row
-// that was rebuilt came from a lease: if there is none, it was given up since.
-func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
-	if lease.Version > 0 || r.GrantedAt.IsZero() || !r.RevokedAt.IsZero() || r.Rebuilt != nil {
+// recoverLease writes a lease for access that was granted, was never recorded as
+// removed, and has no lease. The lease was lost, for instance when the table was
+// restored. again reports whether it wrote one: then there is something to
+// delete. foreign reports whether the existing access is not what was granted. A
+// rebuilt row came from a lease, so if there is none, it was given up since.
+func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
+	if lease.IsStored() || !r.HasAccess() || r.Rebuilt != nil {
 		return false, false, nil
 	}
 	subject := r.Subject()
@@ -185,39 +186,39 @@ func (l *Leases) recover(ctx context.Context, r access.Request, lease access.Lea
 	if id := r.GroupMembershipID; id != "" {
 		lease.MembershipIDs = []string{id}
 	}
-	seen, err := l.look(ctx, lease)
+	seen, err := l.observe(ctx, lease)
 	if err != nil || !seen.there {
 		return false, seen.foreign, err
 	}
-	if err := l.put(ctx, &lease); err != nil && !lost(err) {
+	if err := l.put(ctx, &lease); err != nil && !isLost(err) {
 		return false, false, tableError(err, "recover the lease")
 	} else {
 		return err == nil, false, err
 	}
 }
 
-// left enters how it ended for a request that does not hold the lease (any
-// more). What was granted and is not held was kept for others, or removed
-// already; foreign says that there is something else in its place.
-func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
+// recordRemoval records the removal of a request that does not hold the lease, or
+// not anymore. Access that was granted was kept for others, or removed already.
+// foreign reports that other access is in its place.
+func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
 	case foreign:
 		state = access.RemovalForeign
-	case lease.Version > 0 && !r.GrantedAt.IsZero():
+	case lease.IsStored() && r.WasGranted():
 		state = access.RemovalKept
-	case !r.GrantedAt.IsZero():
+	case r.WasGranted():
 		state = access.RemovalDone
 	}
 	return l.Table.Revoked(ctx, r, l.Now(), state)
 }
 
 // startDeletion calls Delete if there is, or may be, something to delete and no
-// deletion is under way. created says that it is known to have been there. Until
-// knownUntil nothing of ours can have deleted it.
-func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, knownUntil time.Time) error {
+// deletion is in progress. created reports that the access is known to have
+// existed. Until untouchedUntil, nothing of ours can have deleted it.
+func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, untouchedUntil time.Time) error {
 	ic, subject := l.IdentityCenter, lease.Subject
-	seen, err := l.look(ctx, *lease)
+	seen, err := l.observe(ctx, *lease)
 	if err != nil {
 		return err
 	}
@@ -225,10 +226,10 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 		return l.delete(ctx, lease, seen, false)
 	}
 	if seen.foreign {
-		return nil // there is one membership at a time: ours is gone
+		return nil // there is one membership at a time, so ours is gone
 	}
-	// Lists lag behind: what was created is deleted once even if it is not
-	// listed. What was not is left to the look at its absence.
+	// Lists are eventually consistent, so what was created is deleted once even
+	// if it is not listed. What was not created is left to awaitAbsence.
 	if lease.OperationID != "" {
 		op, err := ic.Creation(ctx, subject, lease.OperationID)
 		if err != nil {
@@ -244,21 +245,21 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if !created {
 		return nil
 	}
-	return l.delete(ctx, lease, sight{}, l.Now().Before(knownUntil))
+	return l.delete(ctx, lease, observation{}, l.Now().Before(untouchedUntil))
 }
 
-// delete calls Delete unless the latest deletion is under way, or did its work:
-// for what was seen, or where nothing was, for what the lease says was made.
-// The call is claimed: one that is held up until the lease is given up would
-// take the access of whoever holds it next. missing says that somebody else
-// removed the access, unless this call still finds it: lists lag behind. Lost:
-// somebody else wrote the lease.
-func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, missing bool) error {
+// delete calls Delete unless the latest deletion is in progress or succeeded. It
+// deletes what was seen, or else what the lease says was created. The call is
+// claimed: if it were delayed until the lease is given up, it would delete the
+// access of the next holder. missing reports that somebody else removed the
+// access, unless this call still finds it, because lists are eventually
+// consistent. Lost if somebody else wrote the lease.
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
 			return nil
 		}
-		op, err := l.deletion(ctx, *lease)
+		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return err
 		}
@@ -267,7 +268,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	deadline, before := l.claim(ctx, lease)
 	lease.Missing = missing
 	if err := l.put(ctx, lease); err != nil {
-		if lost(err) {
+		if isLost(err) {
 			return err
 		}
 		return tableError(err, "claim the deletion")
@@ -275,7 +276,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	if !l.Now().Before(deadline) {
 		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
 	}
-	mine := lease.SettlesAt
+	claimed := lease.SettlesAt
 	id, err := l.callDelete(ctx, *lease, seen)
 	switch code := access.CodeOf(err); {
 	case code == access.CodeNotFound, err == nil && id == "":
@@ -283,7 +284,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 	case code == access.CodeUnavailable, code == access.CodeInternal:
 		return err // it may still happen
 	}
-	noteErr := l.note(ctx, lease, mine, before, func(lease *access.Lease) {
+	noteErr := l.note(ctx, lease, claimed, before, func(lease *access.Lease) {
 		if id != "" {
 			lease.DeletionID = id
 		}
@@ -292,13 +293,13 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen sight, mi
 		return err
 	}
 	if noteErr != nil {
-		// The deletion is on its way; the next call finds out.
+		// The deletion has started; the next call finds out.
 		return access.Wrap(access.CodeOf(noteErr), noteErr, "note the deletion")
 	}
 	return nil
 }
 
-func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycenter.Operation, error) {
+func (l *Leases) readDeletion(ctx context.Context, lease access.Lease) (identitycenter.Operation, error) {
 	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
 		return identitycenter.Operation{}, nil
 	}
@@ -307,29 +308,29 @@ func (l *Leases) deletion(ctx context.Context, lease access.Lease) (identitycent
 
 // deletedNothing reports whether the only deletion under the lease found nothing
 // to delete. Identity Center says so at once, or accepts the deletion and lets it
-// fail. One without an answer may have deleted the access.
+// fail. A deletion without an answer may have deleted the access.
 func (l *Leases) deletedNothing(ctx context.Context, lease access.Lease) (bool, error) {
 	if lease.DeletionID == noDeletion {
 		return true, nil
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	return op.Status == identitycenter.StatusFailed, err
 }
 
-// finishDeletion waits until the access is absent, enters that in the request's
+// finishDeletion waits until the access is absent, records that in the request's
 // row, and gives the lease up.
 func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
-	foreign, err := l.absent(ctx, &lease)
+	foreign, err := l.awaitAbsence(ctx, &lease)
 	if err != nil {
 		return r, err
 	}
 	state := access.RemovalDone
 	switch {
-	case r.GrantedAt.IsZero() && lease.DeletionID == "":
+	case !r.WasGranted() && lease.DeletionID == "":
 		state = access.RemovalNothing
-	case !r.GrantedAt.IsZero() && foreign:
+	case r.WasGranted() && foreign:
 		state = access.RemovalForeign
-	case !r.GrantedAt.IsZero() && lease.Missing:
+	case r.WasGranted() && lease.Missing:
 		deletedNothing, err := l.deletedNothing(ctx, lease)
 		if err != nil {
 			return r, err
@@ -338,8 +339,8 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 			state = access.RemovalAlreadyGone
 		}
 	}
-	// The row first: should this end here, the request still holds the lease,
-	// and the next call comes by again.
+	// The row comes first: if the function stops here, the request still holds
+	// the lease, and the next call finishes.
 	r, err = l.Table.Revoked(ctx, r, l.Now(), state)
 	if err != nil {
 		return r, err
@@ -350,30 +351,31 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 // giveUp removes a lease whose access is absent.
 func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
-	if lost(err) {
+	if isLost(err) {
 		return access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
 	}
 	return err
 }
 
-// absent waits until the access that is being deleted is absent and can't come
-// back; what came (back) after the deletion is deleted again. A membership that
-// is not ours, in its place, is none of it: foreign.
-func (l *Leases) absent(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
+// awaitAbsence waits until the access that is being deleted is absent and can't
+// come back. It deletes access again that appeared after the deletion. A
+// membership that is not ours doesn't count; then foreign is true.
+func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
-	var seen sight
+	var seen observation
 	err = l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
-		op, err := l.deletion(ctx, *lease)
+		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err
 		}
-		// In this order: what could still come, what is coming, what is there.
-		settled := !l.Now().Before(lease.SettlesAt)
+		// The order matters: what could still be created, what is being created,
+		// what exists.
+		settled := lease.IsSettled(l.Now())
 		pending, err := ic.PendingCreation(ctx, subject)
 		if err != nil {
 			return false, err
 		}
-		if seen, err = l.look(ctx, *lease); err != nil {
+		if seen, err = l.observe(ctx, *lease); err != nil {
 			return false, err
 		}
 		if !seen.there {

@@ -96,10 +96,10 @@ func TestSettleDrift(t *testing.T) {
 			}
 			// The sweep, whose last answer was lost, says the same.
 			s, err := l.Settle(ctx, subject.Key(), false)
-			if err != nil || s != (leases.Settled{Finding: ref, Result: test.want}) {
+			if err != nil || s != (leases.Settlement{Finding: ref, Result: test.want}) {
 				t.Errorf("the sweep settles %+v, %v", s, err)
 			}
-			if s, err := l.Settle(ctx, "nope", false); err != nil || s != (leases.Settled{}) {
+			if s, err := l.Settle(ctx, "nope", false); err != nil || s != (leases.Settlement{}) {
 				t.Errorf("settling no lease says %+v, %v", s, err)
 			}
 		})
@@ -151,7 +151,7 @@ func TestRemovalThatASweepRecords(t *testing.T) {
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := leases.Settled{Finding: ref, Result: access.DriftRemoved}
+	want := leases.Settlement{Finding: ref, Result: access.DriftRemoved}
 	settle := func(keep bool) {
 		t.Helper()
 		for range 20 {

@@ -14,37 +14,38 @@ var errLost = access.Errorf(access.CodeLost, "the lease has changed")
 var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 
 // RemoveDrift starts the deletion of access that no request holds, under a lease
-// without holders: a request for the same access waits until Settle has given
-// it up. Of memberships it deletes the one that was found, and no other. nil
-// means that the deletion is started, or that there is nothing to delete, or
-// that the removal of this finding ended before. The lease names the finding,
-// ref, for whoever ends what begins here. If the access is gone already, that is
+// without holders. A request for the same access waits until Settle has given the
+// lease up. Of memberships it deletes only the one that was found. nil means that
+// the deletion has started, that there is nothing to delete, or that the removal
+// of this finding ended before. The lease names the finding, ref, for the
+// function that finishes the removal. If the access is gone already, that is
 // recorded at once.
 //
-// reserve, if not nil, is called once before the deletion starts; an error of
-// it is returned, and nothing is deleted.
+// reserve, if not nil, is called once before the deletion starts. If it fails,
+// its error is returned, and nothing is deleted.
 //
-// Errors: Held where a request holds the access by now, or is getting or
-// leaving it; InProgress while another membership in its place is being removed;
-// those of reserve, and those of table and Identity Center.
+// Errors: Held if a request holds the access by now, or is getting or leaving it;
+// InProgress while another membership in its place is being removed; those of
+// reserve, and those of table and Identity Center.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
-	if !complete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
+	if !isComplete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
 		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
 	}
-	for range lostTries {
+	for range maxTries {
 		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
 		switch {
 		case err != nil:
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
-			if f.Kind == access.KindGroup && !lease.Made(f.MembershipID) {
+			if f.Kind == access.KindGroup && !lease.MayHaveMade(f.MembershipID) {
 				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
 			}
-			return nil // begun before
+			return nil // already begun
 		case found:
 			return errHeld
 		}
-		// After the lease: what is settled has its result before its lease goes.
+		// This read must come after that of the lease: a result is recorded
+		// before its lease is given up.
 		if _, ended, err := l.Table.Removal(ctx, ref); ended || err != nil {
 			return err
 		}
@@ -52,12 +53,12 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 		if f.MembershipID != "" {
 			lease.MembershipIDs = []string{f.MembershipID}
 		}
-		seen, err := l.look(ctx, lease)
+		seen, err := l.observe(ctx, lease)
 		if err != nil {
 			return err
 		}
 		if !seen.there {
-			_, err := l.ended(ctx, ref, lease.Key, access.DriftAlreadyGone)
+			_, err := l.recordResult(ctx, ref, lease.Key, access.DriftAlreadyGone)
 			return err
 		}
 		if reserve != nil {
@@ -66,44 +67,45 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			}
 			reserve = nil
 		}
-		if err := l.delete(ctx, &lease, seen, false); !lost(err) {
+		if err := l.delete(ctx, &lease, seen, false); !isLost(err) {
 			return err
 		}
 	}
 	return access.Errorf(access.CodeConflict, "take the lease: others changed it all the time")
 }
 
-// Settled is what Settle ended: the removal of a finding, with its result. It is
-// zero for the lease of a request, and where no lease is known.
-type Settled struct {
+// Settlement is the removal of a finding that Settle ended, with its result. It
+// is zero for the lease of a request, and if no lease is known.
+type Settlement struct {
 	Finding access.FindingRef
 	Result  access.RemovalResult
 }
 
-// Settle ends a lease that no request holds (any more): it deletes what hangs on
-// it, waits for seconds until that is seen to be absent, notes the result if
-// the lease was for a finding, and gives the lease up. No lease is nothing to
-// do; Settle then returns how the latest removal under that key ended.
+// Settle ends a lease without holders, or with holders that are done: it deletes
+// the access, waits for seconds until that is absent, records the result if the
+// lease was for a finding, and gives the lease up. If there is no lease, there is
+// nothing to do, and Settle returns the latest removal under that key.
 //
 // If the caller doesn't record the result, keep must be true: then the lease of a
-// finding stays, and leads the next sweep to the record.
+// finding stays, and the next sweep finds it and records the result.
 //
-// Errors: Held where a request holds it; InProgress and Conflict while it is not
-// over (also with a request whose row somebody deleted: it gets a new one, in
-// which the removal is entered); AssignmentFailed with Identity Center's reason where the deletion failed
-// and the access is still there; and those of table and Identity Center.
-func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settled, error) {
-	for range lostTries {
-		if s, err := l.settle(ctx, key, keep); !lost(err) {
+// Errors: Held if a request holds it; InProgress and Conflict while the removal
+// is not done, also for a request whose row somebody deleted (it gets a new row,
+// in which the removal is entered); AssignmentFailed with Identity Center's
+// reason if the deletion failed and the access still exists; and those of table
+// and Identity Center.
+func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settlement, error) {
+	for range maxTries {
+		if s, err := l.settle(ctx, key, keep); !isLost(err) {
 			return s, err
 		}
 	}
-	return Settled{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
+	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
 }
 
-// SettleDrift ends the removal of a finding that RemoveDrift has begun, and
-// returns its result. If the access went under somebody else's lease, it was
-// gone already for this finding. Errors are those of Settle.
+// SettleDrift ends the removal of a finding that RemoveDrift began, and returns
+// its result. If the access was removed under another lease, it was already gone
+// for this finding. Errors are those of Settle.
 func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error) {
 	_, err := l.Settle(ctx, key, false)
 	if err != nil && access.CodeOf(err) != access.CodeHeld {
@@ -117,67 +119,68 @@ func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.Finding
 	if err != nil {
 		return "", err
 	}
-	return l.ended(ctx, ref, key, access.DriftAlreadyGone)
+	return l.recordResult(ctx, ref, key, access.DriftAlreadyGone)
 }
 
-func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, error) {
+func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement, error) {
 	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
 	if !found {
 		// The answer of the call that gave it up may be lost.
 		r, _, err := l.Table.LatestRemoval(ctx, key)
-		return Settled{r.FindingRef, r.Result}, err
+		return Settlement{r.FindingRef, r.Result}, err
 	}
 	keep = keep && lease.Drift != nil
 	if lease.Drift != nil {
-		// What is there now, somebody made after the removal ended.
+		// Access that exists now was created after the removal ended.
 		switch r, ended, err := l.Table.Removal(ctx, *lease.Drift); {
 		case err != nil:
-			return Settled{}, err
+			return Settlement{}, err
 		case ended && keep:
-			return Settled{r.FindingRef, r.Result}, nil
+			return Settlement{r.FindingRef, r.Result}, nil
 		case ended:
-			return Settled{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
+			return Settlement{r.FindingRef, r.Result}, l.giveUp(ctx, lease)
 		}
 	}
-	holders, err := l.others(ctx, lease, "")
+	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
-	// After the look at the others: no row can be deleted between the two unseen.
+	// This must come after otherHolders, so that no deleted row is missed between
+	// the two.
 	if released, err := l.releaseRowless(ctx, lease); err != nil || released {
-		return Settled{}, cmp.Or(err, errLost)
+		return Settlement{}, cmp.Or(err, errLost)
 	}
 	if len(holders) > 0 {
-		return Settled{}, errHeld
+		return Settlement{}, errHeld
 	}
 	if lease.State != access.LeaseDeleting || len(lease.Holders) > 0 {
 		lease.State, lease.Holders = access.LeaseDeleting, map[string]access.Holder{}
 		if err := l.put(ctx, &lease); err != nil {
-			return Settled{}, err
+			return Settlement{}, err
 		}
 	}
 	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
-		return Settled{}, err
+		return Settlement{}, err
 	}
-	if _, err := l.absent(ctx, &lease); err != nil {
-		return Settled{}, err
+	if _, err := l.awaitAbsence(ctx, &lease); err != nil {
+		return Settlement{}, err
 	}
-	var s Settled
+	var s Settlement
 	if lease.Drift != nil {
 		s.Finding = *lease.Drift
-		deleted, err := l.deleted(ctx, lease)
+		deleted, err := l.hasDeleted(ctx, lease)
 		if err != nil {
-			return Settled{}, err
+			return Settlement{}, err
 		}
 		s.Result = access.DriftAlreadyGone
 		if deleted {
 			s.Result = access.DriftRemoved
 		}
-		if s.Result, err = l.ended(ctx, s.Finding, key, s.Result); err != nil {
-			return Settled{}, err
+		if s.Result, err = l.recordResult(ctx, s.Finding, key, s.Result); err != nil {
+			return Settlement{}, err
 		}
 	}
 	if keep {
@@ -186,23 +189,23 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settled, er
 	return s, l.giveUp(ctx, lease)
 }
 
-// ended records how the removal of a finding ended, and returns the result that
-// was recorded first.
-func (l *Leases) ended(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
+// recordResult records the result of the removal of a finding. It returns the
+// result that was recorded first.
+func (l *Leases) recordResult(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
 	r, err := l.Table.PutRemoval(ctx, access.DriftRemoval{FindingRef: ref, Subject: key, Result: result, At: l.Now().UTC()})
 	return r.Result, err
 }
 
-// deleted reports whether one of our deletions under the lease was accepted and
-// did not fail. One whose answer is lost does not count: nobody knows whether it
-// was made.
-func (l *Leases) deleted(ctx context.Context, lease access.Lease) (bool, error) {
+// hasDeleted reports whether one of our deletions under the lease was accepted
+// and did not fail. A deletion whose answer is lost doesn't count, because we
+// don't know whether it happened.
+func (l *Leases) hasDeleted(ctx context.Context, lease access.Lease) (bool, error) {
 	if lease.Deleted {
 		return true, nil
 	}
 	if lease.DeletionID == "" || lease.DeletionID == noDeletion {
 		return false, nil
 	}
-	op, err := l.deletion(ctx, lease)
+	op, err := l.readDeletion(ctx, lease)
 	return err == nil && op.Status != identitycenter.StatusFailed, err
 }

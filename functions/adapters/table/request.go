@@ -207,7 +207,7 @@ func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membe
 		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
 		absent: []string{"granted_at", "revoking_at", "revoked_at", "tombstone", "closed_at"},
 	})
-	if err != nil || won || !r.GrantedAt.IsZero() {
+	if err != nil || won || r.WasGranted() {
 		return r, err
 	}
 	return r, access.Errorf(access.CodeLost, "%s: its removal has begun", doing)
@@ -311,10 +311,10 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 		switch e.Kind {
 		case access.EventRevokeFailed:
 			c.absent = []string{"revoked_at"}
-			unneeded = !r.RevokedAt.IsZero()
+			unneeded = r.IsRemoved()
 		case access.EventPressRefused:
 			c.absent = []string{"closed_at"}
-			unneeded = !r.ClosedAt.IsZero() || access.RecordsRefusedPress(r, e)
+			unneeded = r.IsClosed() || access.RecordsRefusedPress(r, e)
 		default:
 			unneeded = recorded(r, e.Kind)
 		}
@@ -358,7 +358,7 @@ func (s *Table) Close(ctx context.Context, id string, recorded int, at time.Time
 		names:  []string{"granted_at", "revoked_at", "events"},
 		values: map[string]any{"recorded": recorded},
 	})
-	if err != nil || won || !r.ClosedAt.IsZero() {
+	if err != nil || won || r.IsClosed() {
 		return err
 	}
 	if len(r.Events) != recorded {

@@ -7,7 +7,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-func TestEndedUnasked(t *testing.T) {
+func TestEndedUnexpectedly(t *testing.T) {
 	granted := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	end := granted.Add(time.Hour)
 	for _, test := range []struct {
@@ -31,7 +31,7 @@ func TestEndedUnasked(t *testing.T) {
 	} {
 		r := access.Request{GrantedAt: granted, End: end}
 		test.change(&r)
-		if got := r.EndedUnasked(); got != test.want {
+		if got := r.EndedUnexpectedly(); got != test.want {
 			t.Errorf("%s: %t, want %t", test.name, got, test.want)
 		}
 	}

@@ -1,0 +1,128 @@
+package access
+
+import "time"
+
+// This file answers every question about where a request stands, from its row
+// alone. A row goes forward only:
+//
+//	created ─► decided (Outcome) ─► granted (GrantedAt) ─► being removed (RevokingAt) ─► removed (RevokedAt) ─► closed (ClosedAt)
+//
+// It may skip steps: a denied request is closed without a grant, and the removal
+// of an undecided one can begin. The sweep can set Tombstone before ClosedAt.
+// Each write that sets RevokedAt sets RevokingAt too, and a granted request is
+// closed only after RevokedAt.
+
+// Open reports whether the request can still be decided. table.Decide has the
+// same condition.
+func (r *Request) Open() bool { return r.Outcome == nil && !r.IsOver() }
+
+// IsApproved reports whether the request was decided, by a person or the policy,
+// in favor of access.
+func (r *Request) IsApproved() bool { return r.Outcome != nil && r.Outcome.Kind.Grants() }
+
+// WasGranted reports whether the access was seen to exist, however it ended.
+func (r *Request) WasGranted() bool { return !r.GrantedAt.IsZero() }
+
+// HasRemovalBegun reports whether the removal has begun. It may also be done.
+func (r *Request) HasRemovalBegun() bool { return !r.RevokingAt.IsZero() || r.IsRemoved() }
+
+// IsRemoved reports whether the end of the removal is recorded. Removal says what
+// came of it: other requests may keep the access.
+func (r *Request) IsRemoved() bool { return !r.RevokedAt.IsZero() }
+
+// IsClosed reports whether everything about the request is recorded and told.
+func (r *Request) IsClosed() bool { return !r.ClosedAt.IsZero() }
+
+// IsOver reports whether no access may be granted anymore: the sweep gave the
+// request up, its removal has begun, or it is closed. A request that was decided
+// against is over only once it is closed. table.Granted has the same condition.
+func (r *Request) IsOver() bool { return r.Tombstone || r.HasRemovalBegun() || r.IsClosed() }
+
+// IsFinished reports whether the request keeps no access: its removal is done, or
+// it is closed. Unlike IsOver, it is false while there is something to remove.
+func (r *Request) IsFinished() bool { return r.IsRemoved() || r.IsClosed() }
+
+// HasPassedGrant reports whether nothing is left for the function grant to do: the
+// access was granted, or its removal has begun. Unlike IsOver, it ignores a
+// tombstone: such a request still goes to grant, which refuses it. table.Fail has
+// the opposite as its condition.
+func (r *Request) HasPassedGrant() bool { return r.WasGranted() || r.HasRemovalBegun() }
+
+// HasAccess reports whether the access was seen to exist and its removal is not
+// done. It may be under way.
+func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
+
+// IsActive reports whether the access exists and its removal has not begun. A
+// request that was ended early is active until then, and so is one that the sweep
+// gave up. table.RequestEnd asks the same, and that nobody ended it before.
+func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
+
+// HasPendingEnd reports whether the access was ended early and its removal has
+// not begun: the execution may not have been told.
+func (r *Request) HasPendingEnd() bool { return r.EndRequest != nil && r.IsActive() }
+
+// MayHaveAccess reports whether access may exist, or come to exist, for the
+// request: it was approved, granted, given up by the sweep, or its removal has
+// begun. It stays true after the removal.
+func (r *Request) MayHaveAccess() bool {
+	return r.IsApproved() || r.HasPassedGrant() || r.Tombstone
+}
+
+// IsClosable reports whether the request may be closed: its removal is done, or
+// it was decided against, so that there never was anything to remove.
+// table.Close asks less, because audit must not name the outcome in a write: that
+// access that was granted is removed.
+func (r *Request) IsClosable() bool {
+	return r.IsRemoved() || r.Outcome != nil && !r.IsApproved()
+}
+
+// Interrupted reports whether the request ended, or is about to, without an
+// outcome: nobody can decide it anymore, and the requester has to submit it
+// again. It happens when an execution is stopped, or when its wait for an
+// approval is resumed with an approval that nobody gave. A rebuilt row doesn't
+// say how its request was decided, so that request is not interrupted.
+func (r *Request) Interrupted() bool { return r.Outcome == nil && r.IsOver() && r.Rebuilt == nil }
+
+// GrantBudget bounds how long an execution tries to create and confirm access,
+// all retries included: a test adds them up from the state machine's file.
+const GrantBudget = 2 * time.Hour
+
+// AccessEnd returns when the request's access should be gone: at its end, or
+// when somebody ended it early. Approved access that was never confirmed may
+// exist all the same; it should be gone its duration and GrantBudget after the
+// decision. ok is false if the request gives no access, or none anymore.
+func (r *Request) AccessEnd() (at time.Time, ok bool) {
+	switch {
+	case r.IsFinished():
+		return time.Time{}, false
+	case r.WasGranted():
+		at = r.End
+	case r.IsApproved():
+		at = r.Outcome.At.Add(time.Duration(r.Duration)*time.Second + GrantBudget)
+	default:
+		return time.Time{}, false
+	}
+	if early := r.EndRequest; early != nil && early.At.Before(at) {
+		at = early.At
+	}
+	return at, true
+}
+
+// earlyBy is how long before its end a removal must begin, or be recorded, to
+// count as early: waits are whole seconds, and the clocks of two functions may
+// differ.
+const earlyBy = 5 * time.Second
+
+// EndedUnexpectedly reports whether the removal began before the end of the
+// access although nobody pressed a button and this app had no reason: somebody
+// stopped or resumed the request's execution, or the execution failed.
+func (r *Request) EndedUnexpectedly() bool {
+	return r.WasGranted() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
+}
+
+// WasRemovedEarly reports whether the access was gone before its end, for
+// whatever reason. A removal that began early and took until the end or longer
+// is EndedUnexpectedly, but not this.
+func (r *Request) WasRemovedEarly() bool {
+	return r.IsRemoved() && r.RevokedAt.Before(r.End.Add(-earlyBy))
+}
