@@ -252,22 +252,6 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	}
 }
 
-// tell shows a text to the person who did something, and to nobody else. It says
-// whether it could.
-func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interaction, text string) bool {
-	err := access.Errorf(access.CodeInvalid, "there is no response URL")
-	if in.ResponseURL != "" {
-		err = h.Slack.Respond(ctx, in.ResponseURL, text)
-	}
-	if err != nil && in.Channel != "" {
-		err = h.Slack.Ephemeral(ctx, in.Channel, in.UserID, "", text)
-	}
-	if err != nil {
-		log.Error("a person could not be answered", "error", host.ErrorMessage(err))
-	}
-	return err == nil
-}
-
 // forPeople is what a person is told of an error, and whether the error is
 // about them or what they asked for; otherwise it is the system's.
 func forPeople(err error) (text string, theirs bool) {

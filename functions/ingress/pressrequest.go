@@ -1,0 +1,259 @@
+package ingress
+
+import (
+	"context"
+	"sync"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/tasktoken"
+)
+
+func (p *press) loadRequest(ctx context.Context) (err error) {
+	if p.request, err = p.Table.Get(ctx, p.in.Action.Value); err != nil {
+		return err
+	}
+	p.log = p.log.With("execution", p.request.ExecutionARN)
+	return nil
+}
+
+// tooLateToDecide reports whether the request is decided or has expired.
+func (p *press) tooLateToDecide() (reply, bool) {
+	r := p.request
+	if !r.Open() {
+		return p.decidedBefore(), true
+	}
+	if !r.ExpiresAt.IsZero() && !p.Now().Before(r.ExpiresAt) {
+		// The execution, should it be late, has yet to enter it.
+		p.log.Info("a request past its expiry")
+		return reply{text: expiredText}, true
+	}
+	return reply{}, false
+}
+
+// allowApprove lets those approve whom the policy in force lets, as long as the
+// requester is there.
+func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
+	var gone error
+	var wait sync.WaitGroup
+	wait.Go(func() { gone = p.People.Remains(ctx, p.request.Requester) })
+	refusal, err = p.allowDeny(ctx)
+	wait.Wait()
+	if refusal != "" || err != nil || gone == nil {
+		return refusal, err
+	}
+	text, known := forPeople(gone)
+	if !known {
+		return "", gone
+	}
+	p.log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
+	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
+	return text + " So this request can't be approved. You can discard it.", nil
+}
+
+// allowDeny lets those deny who could approve. Denying is safe, whoever is gone.
+func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
+	return p.allowApprover(ctx, "You can not approve this request, nor discard it.")
+}
+
+func (p *press) approve(ctx context.Context) (reply, error) {
+	return p.decideByPolicy(ctx, access.OutcomeApproved)
+}
+
+func (p *press) deny(ctx context.Context) (reply, error) {
+	return p.decideByPolicy(ctx, access.OutcomeDenied)
+}
+
+// decideByPolicy decides the request, and enters what the policy in force says
+// of it.
+func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (reply, error) {
+	d := p.policy.Decide(p.request.Requester.Email, p.request.Target)
+	return p.decide(ctx, access.Outcome{
+		Kind: kind, By: p.by, At: p.Now().UTC(),
+		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
+	})
+}
+
+// tooLateToWithdraw reports whether the request is decided. Only the requester
+// is told that; others are refused in any case.
+func (p *press) tooLateToWithdraw() (reply, bool) {
+	if p.request.Open() || !p.byRequester() {
+		return reply{}, false
+	}
+	return p.decidedBefore(), true
+}
+
+// allowWithdraw lets the requester withdraw the request.
+func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
+	if !p.byRequester() {
+		p.log.Info("withdrawing is refused: not the requester")
+		p.recordRefusal(ctx, access.RefusalNotRequester, "")
+		return "Only the requester can withdraw a request.", nil
+	}
+	p.by = p.request.Requester
+	return "", nil
+}
+
+func (p *press) withdraw(ctx context.Context) (reply, error) {
+	return p.decide(ctx, access.Outcome{Kind: access.OutcomeWithdrawn, By: p.by, At: p.Now().UTC()})
+}
+
+// decide enters an outcome, unless the request has one by now.
+func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
+	r, won, err := p.Table.Decide(ctx, p.request.ID, o)
+	if err != nil {
+		return reply{}, err
+	}
+	p.request = r
+	if !won {
+		return p.decidedBefore(), nil
+	}
+	p.log.Info("decided", "outcome", o.Kind)
+	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
+}
+
+// decidedBefore tells the outcome of a request to somebody who came too late. If
+// the execution was not told of it, it is now.
+func (p *press) decidedBefore() reply {
+	r := p.request
+	if r.Rebuilt != nil {
+		return reply{text: "This request has ended. Somebody deleted this app's record of it."}
+	}
+	if r.Outcome == nil {
+		return reply{text: "This request was interrupted before it was decided. The requester can submit it again."}
+	}
+	if r.ClosedAt.IsZero() && r.GrantedAt.IsZero() && r.RevokingAt.IsZero() {
+		return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(r.Outcome.Kind), text: outcomeText(*r.Outcome)}
+	}
+	return reply{text: outcomeText(*r.Outcome)}
+}
+
+const expiredText = "This request has expired."
+
+func outcomeText(o access.Outcome) string {
+	who := o.By.Email
+	if who == "" {
+		who = o.By.Name
+	}
+	switch o.Kind {
+	case access.OutcomeAutomatic:
+		return "This request has been approved by the policy already."
+	case access.OutcomeApproved:
+		return "This request has been approved by " + who + " already."
+	case access.OutcomeDenied:
+		return "This request has been discarded by " + who + " already."
+	case access.OutcomeWithdrawn:
+		return "This request has been withdrawn by the requester."
+	case access.OutcomeExpired:
+		return expiredText
+	default:
+		return "This request has been refused."
+	}
+}
+
+// tooLateToEnd reports whether there is no access to end.
+func (p *press) tooLateToEnd() (reply, bool) {
+	text := notActive(p.request)
+	if text == "" {
+		return reply{}, false
+	}
+	return p.ending(text), true
+}
+
+// allowEnd lets the requester end their access, and those who could approve it.
+func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
+	if p.byRequester() {
+		p.by = p.request.Requester
+		return "", nil
+	}
+	return p.allowApprover(ctx, "You can not end this access: only the requester can, and those who could approve it.")
+}
+
+// end ends access before its time.
+func (p *press) end(ctx context.Context) (reply, error) {
+	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC()})
+	if err != nil {
+		return reply{}, err
+	}
+	p.request = r
+	if !won {
+		return p.ending(notActive(r)), nil
+	}
+	p.log.Info("ended early")
+	return p.ending(""), nil
+}
+
+// ending lets the execution know that somebody wants the access to end, unless
+// the removal has begun: nobody else will, before the end. Where the execution
+// can't be told, it says what to do about it in place of text: that is also where
+// the wait has stored no token, and may have none.
+func (p *press) ending(text string) reply {
+	r := p.request
+	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
+		return reply{text: text}
+	}
+	notResumed := "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
+		r.End.UTC().Format("15:04 UTC on 2 January") + "."
+	if r.EndToken == "" {
+		return reply{text: notResumed}
+	}
+	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed}
+}
+
+// notActive says why there is no access to end; "" where there is.
+func notActive(r access.Request) string {
+	switch {
+	case !r.RevokedAt.IsZero():
+		return "This access has ended already."
+	case r.EndRequest != nil, !r.RevokingAt.IsZero():
+		return "This access is being removed already."
+	case r.GrantedAt.IsZero():
+		return "This access is not there yet."
+	default:
+		return ""
+	}
+}
+
+// byRequester reports whether it was the requester who pressed.
+func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
+
+// allowApprover finds out who pressed, and whether the policy in force lets them
+// approve the request. refused is the text for those whom it does not let; why
+// comes behind, where that is more than the policy.
+func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
+	by, err := p.People.Approver(ctx, p.in.UserID)
+	if err != nil {
+		text, theirs := forPeople(err)
+		if !theirs {
+			return "", err
+		}
+		p.log.Info("somebody who can approve nothing", "code", access.CodeOf(err))
+		p.recordRefusal(ctx, access.RefusalNotEligible, text)
+		return refused + " " + text, nil
+	}
+	p.by = by
+	if p.policy, p.digest, err = p.Policy.Load(ctx); err != nil {
+		return "", err
+	}
+	if !people.Permits(&p.policy, p.request, by) {
+		p.log.Info("somebody whom the policy does not let approve this", "policy_digest", p.digest)
+		p.recordRefusal(ctx, access.RefusalNotApprover, "")
+		return refused, nil
+	}
+	return "", nil
+}
+
+// recordRefusal records a refused press in the request's row, from where audit
+// takes it: once for each person and reason, a bounded number for each request,
+// and none once the request is closed. If it can't be recorded, the log has it.
+func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
+	by := p.by
+	by.SlackID = p.in.UserID
+	if _, err := p.Table.AppendEvent(ctx, p.request, access.Event{
+		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
+		Reason: string(reason), Message: message, PolicyDigest: p.digest,
+	}); err != nil {
+		p.log.Error("a refused press could not be recorded", "reason", reason, "error", host.ErrorMessage(err))
+	}
+}
