@@ -7,7 +7,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/posts"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
@@ -124,7 +123,7 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
-	m.Purpose = posts.Reminder(r.RemindersSent)
+	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
 	_, err = h.once(ctx, h.Table, r.Posts, h.Channel, thread, m)
 	return err
 }
@@ -188,7 +187,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
-		m.Purpose = posts.Direct(purpose)
+		m.Purpose = slack.DirectPurpose(purpose)
 		_, err = h.once(ctx, h.Table, r.Posts, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
@@ -210,7 +209,7 @@ func (h *Handler) show(ctx context.Context, l ledger, known map[string]access.Po
 
 // bring brings a post up to m.
 func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
-	now := posts.Digest(m)
+	now := m.Digest()
 	if post.Digest == now {
 		return nil
 	}
@@ -252,7 +251,7 @@ func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Po
 	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
 		return access.Post{}, err
 	}
-	post.Digest = posts.Digest(m)
+	post.Digest = m.Digest()
 	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
