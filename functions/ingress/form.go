@@ -32,39 +32,39 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		log.Warn("an unknown shortcut or command", "name", name)
 		const text = "This app does not know what to do with that."
 		if in.Kind == slack.KindCommand {
-			return ephemeral(text)
+			return ephemeralResponse(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
 			log.Error("the notice could not be opened", "error", host.ErrorMessage(err))
 		}
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
 		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
-			text, _ := forPeople(err)
-			return ephemeral(text)
+			text, _ := explain(err)
+			return ephemeralResponse(text)
 		}
 		// Slack shows its own warning at this status; there is no other way
 		// to reach the person.
-		return empty(http.StatusInternalServerError)
+		return emptyResponse(http.StatusInternalServerError)
 	}
 
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	view := slack.FormView(slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations})
 	if _, err := h.People.Requester(work, in.UserID); err != nil {
-		text, theirs := forPeople(err)
-		if theirs {
-			log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+		text, personal := explain(err)
+		if personal {
+			log.Info("the person can't request access", "code", access.CodeOf(err))
 		} else {
 			log.Error("the requester could not be looked up", "error", host.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
 	h.update(ctx, log, viewID, hash, view)
-	return empty(http.StatusOK)
+	return emptyResponse(http.StatusOK)
 }
 
 // choose follows a choice in the form: the next select depends on it, and what
@@ -74,18 +74,18 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	kind, ok := slack.KindOf(in.View.CallbackID)
 	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
 		log.Warn("an unknown action in a view", "callback", in.View.CallbackID, "action", in.Action.ID)
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	requester, err := h.People.Requester(work, in.UserID)
 	if err == nil {
 		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
-	} else if text, theirs := forPeople(err); theirs {
-		log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+	} else if text, personal := explain(err); personal {
+		log.Info("the person can't request access", "code", access.CodeOf(err))
 		h.update(ctx, log, in.View.ID, in.View.Hash, slack.NoticeView(sorry, text))
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
@@ -97,13 +97,13 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 		form.Preview, err = h.preview(work, requester, form.Chosen)
 	}
 	if err != nil {
-		var theirs bool
-		if form.Preview, theirs = forPeople(err); !theirs {
+		var personal bool
+		if form.Preview, personal = explain(err); !personal {
 			log.Error("the choice could not be looked up", "error", host.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
-	return empty(http.StatusOK)
+	return emptyResponse(http.StatusOK)
 }
 
 // update replaces a view unless it has changed since: then another interaction,
@@ -152,9 +152,9 @@ func previewText(d access.Decision) string {
 // maxOptions is how many options Slack shows of a select.
 const maxOptions = 100
 
-// noAnswer is the value of an option that only says something. Nothing that can
+// noticeValue is the value of an option that only says something. Nothing that can
 // be asked for is called so.
-const noAnswer = "no-answer"
+const noticeValue = "no-answer"
 
 // suggest lists what can be asked for and matches what was typed. Where the
 // lists can't be read, or are not made yet, the only option says so: Slack shows a late answer as it
@@ -163,30 +163,30 @@ const noAnswer = "no-answer"
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	// Neither depends on the other, and somebody types. Whoever opened the form was
 	// looked up then, and the answer is kept for a minute.
-	var unknown error
-	var who sync.WaitGroup
-	who.Go(func() { _, unknown = h.People.Requester(ctx, in.UserID) })
+	var requesterErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { _, requesterErr = h.People.Requester(ctx, in.UserID) })
 	options, err := h.options(ctx, in)
-	who.Wait()
-	if unknown != nil {
-		options, err = nil, unknown
-		if _, theirs := forPeople(unknown); theirs {
-			log.Info("somebody who can't ask for access", "code", access.CodeOf(unknown))
-			return answer(slack.OptionsResponse(nil))
+	wait.Wait()
+	if requesterErr != nil {
+		options, err = nil, requesterErr
+		if _, personal := explain(requesterErr); personal {
+			log.Info("the person can't request access", "code", access.CodeOf(requesterErr))
+			return jsonResponse(slack.OptionsResponse(nil))
 		}
 	}
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", host.ErrorMessage(err))
-		text, _ := forPeople(err)
+		text, _ := explain(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
 		case access.CodeNotReady:
-			options = []slack.Option{{Text: "⏳ " + text, Value: noAnswer}}
+			options = []slack.Option{{Text: "⏳ " + text, Value: noticeValue}}
 		default:
-			options = []slack.Option{{Text: "⚠️ " + text, Value: noAnswer}}
+			options = []slack.Option{{Text: "⚠️ " + text, Value: noticeValue}}
 		}
 	}
-	return answer(slack.OptionsResponse(options))
+	return jsonResponse(slack.OptionsResponse(options))
 }
 
 func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {

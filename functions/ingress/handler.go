@@ -51,7 +51,7 @@ type Slack interface {
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
-	Remains(ctx context.Context, requester access.Person) error
+	CheckRequester(ctx context.Context, requester access.Person) error
 }
 
 // Catalog knows what there is to ask for.
@@ -92,13 +92,13 @@ var (
 // Slack gives a request three seconds, https://docs.slack.dev/interactivity.
 // The rest is for the way here and back.
 const (
-	answerTimeout = 2600 * time.Millisecond
+	responseTimeout = 2600 * time.Millisecond
 	// tellingTime is what finding out has to leave of it: there must be time to
 	// say that it took too long.
-	tellingTime = 500 * time.Millisecond
+	tellTime = 500 * time.Millisecond
 	// leastTimeout is how long a request is worked on that was late already: it
 	// may still be in time, and what is pressed is to be decided all the same.
-	leastTimeout = time.Second
+	minTimeout = time.Second
 )
 
 // timeLeft is what is left of answerTimeout for a request that the HTTP API took
@@ -106,19 +106,19 @@ const (
 // start, too. Where it is not known when, or that is not before now, all is left.
 func timeLeft(arrived int64, now time.Time) time.Duration {
 	if arrived <= 0 {
-		return answerTimeout
+		return responseTimeout
 	}
 	spent := max(0, now.Sub(time.UnixMilli(arrived)))
-	return max(leastTimeout, answerTimeout-spent)
+	return max(minTimeout, responseTimeout-spent)
 }
 
 // working is the context for finding out.
-func working(ctx context.Context) (context.Context, context.CancelFunc) {
+func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return context.WithTimeout(ctx, answerTimeout-tellingTime)
+		return context.WithTimeout(ctx, responseTimeout-tellTime)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-tellingTime))
+	return context.WithDeadline(ctx, deadline.Add(-tellTime))
 }
 
 // Handler answers Slack.
@@ -162,50 +162,50 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	// The API has no other route; a function URL lets everything through. Slack
 	// posts, and the signature does not cover the method.
 	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
-		return empty(http.StatusMethodNotAllowed), nil
+		return emptyResponse(http.StatusMethodNotAllowed), nil
 	}
 	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and
 	// hash more than Slack could have sent.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
-		return empty(http.StatusRequestEntityTooLarge), nil
+		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
 	body, ok := rawBody(event)
 	switch {
 	case !ok:
-		return empty(http.StatusBadRequest), nil
+		return emptyResponse(http.StatusBadRequest), nil
 	case len(body) > slack.MaxBody:
-		return empty(http.StatusRequestEntityTooLarge), nil
+		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
-	signed, err := h.signed(ctx, event, body)
+	signed, err := h.isSigned(ctx, event, body)
 	if err == nil && !signed && h.Refresh() {
-		signed, err = h.signed(ctx, event, body) // somebody may just have changed it
+		signed, err = h.isSigned(ctx, event, body) // somebody may just have changed it
 	}
 	if err != nil {
 		h.Logger.Error("there is no signing secret", "error", host.ErrorMessage(err))
-		return empty(http.StatusInternalServerError), nil
+		return emptyResponse(http.StatusInternalServerError), nil
 	}
 	if !signed {
 		h.Logger.Warn("a request is not signed by Slack, or not recent")
-		return empty(http.StatusUnauthorized), nil
+		return emptyResponse(http.StatusUnauthorized), nil
 	}
 	in, err := slack.Parse(header(event, "Content-Type"), body)
 	if err != nil {
 		h.Logger.Warn("a request makes no sense", "error", err)
-		return empty(http.StatusBadRequest), nil
+		return emptyResponse(http.StatusBadRequest), nil
 	}
 	if in.Kind == slack.KindSSLCheck {
-		return empty(http.StatusOK), nil
+		return emptyResponse(http.StatusOK), nil
 	}
-	if why := h.foreign(in); why != "" {
+	if why := h.foreignReason(in); why != "" {
 		h.Logger.Warn("a request comes from elsewhere", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
-		return empty(http.StatusForbidden), nil
+		return emptyResponse(http.StatusForbidden), nil
 	}
 	return h.dispatch(ctx, in), nil
 }
 
 // signed says whether Slack signed the request, and recently. Why not is
 // left out: it would help nobody but who tries.
-func (h *Handler) signed(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
+func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
 	secrets, err := h.SigningSecrets(ctx)
 	if err != nil {
 		return false, err
@@ -215,7 +215,7 @@ func (h *Handler) signed(ctx context.Context, event events.APIGatewayV2HTTPReque
 
 // foreign says why an interaction is not from the workspace and the app that
 // the settings name; "" if it is.
-func (h *Handler) foreign(in slack.Interaction) string {
+func (h *Handler) foreignReason(in slack.Interaction) string {
 	inTeam := in.TeamID != "" && in.TeamID == h.TeamID
 	inEnterprise := h.EnterpriseID != "" && in.EnterpriseID == h.EnterpriseID
 	switch {
@@ -245,16 +245,16 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSubmission:
 		return h.submit(ctx, log, in)
 	case slack.KindClosed:
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	default:
 		log.Warn("a request of an unknown kind")
-		return empty(http.StatusBadRequest)
+		return emptyResponse(http.StatusBadRequest)
 	}
 }
 
 // forPeople is what a person is told of an error, and whether the error is
 // about them or what they asked for; otherwise it is the system's.
-func forPeople(err error) (text string, theirs bool) {
+func explain(err error) (text string, personal bool) {
 	switch access.CodeOf(err) {
 	case access.CodeRefused, access.CodeNotFound:
 		return err.Error(), true
@@ -267,11 +267,11 @@ func forPeople(err error) (text string, theirs bool) {
 	}
 }
 
-func empty(status int) events.APIGatewayV2HTTPResponse {
+func emptyResponse(status int) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{StatusCode: status}
 }
 
-func answer(body []byte) events.APIGatewayV2HTTPResponse {
+func jsonResponse(body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: http.StatusOK,
 		Headers:    map[string]string{"Content-Type": "application/json; charset=utf-8"},
@@ -280,14 +280,14 @@ func answer(body []byte) events.APIGatewayV2HTTPResponse {
 }
 
 // ephemeral answers a slash command with a text that only its user sees.
-func ephemeral(text string) events.APIGatewayV2HTTPResponse {
+func ephemeralResponse(text string) events.APIGatewayV2HTTPResponse {
 	body, _ := json.Marshal(map[string]any{
 		"response_type": "ephemeral",
 		"blocks": []any{map[string]any{
 			"type": "section", "text": map[string]any{"type": "plain_text", "text": text},
 		}},
 	})
-	return answer(body)
+	return jsonResponse(body)
 }
 
 // rawBody is the request's body, byte for byte as Slack sent it.

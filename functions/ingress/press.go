@@ -85,14 +85,14 @@ type reply struct {
 // force.
 func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID)}
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	text := p.carryOut(ctx, p.handle(work))
 	if text != "" && !p.tell(ctx, text) {
 		// Then Slack shows by itself, beside the button, that something went wrong.
-		return empty(http.StatusInternalServerError)
+		return emptyResponse(http.StatusInternalServerError)
 	}
-	return empty(http.StatusOK)
+	return emptyResponse(http.StatusOK)
 }
 
 // handle does what the button is for, or says why not.
@@ -104,14 +104,14 @@ func (p *press) handle(ctx context.Context) reply {
 	}
 	r, err := a.perform(ctx, p)
 	if access.CodeOf(err) == access.CodeNotFound {
-		p.log.Warn("a button of a " + a.about.name + " that is not there")
+		p.log.Warn("the " + a.about.name + " of a button doesn't exist")
 		return reply{text: "This " + a.about.name + " is too old: nothing is known about it any more."}
 	}
 	if err != nil {
 		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		// Whether a write that was not answered took place is not known: a second
 		// press tells, and changes nothing that the first one did.
-		text, _ := forPeople(err)
+		text, _ := explain(err)
 		return reply{text: text}
 	}
 	return r
@@ -137,12 +137,12 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 
 // id is what the value of a button of ours looks like: the id of a request, or
 // of a run, which is the name of an execution.
-var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 // checkID says NotFound of a value that no button of ours has. No table is asked
 // about it, which has limits of its own for keys, and no log repeats it.
 func checkID(value string) error {
-	if !id.MatchString(value) {
+	if !idPattern.MatchString(value) {
 		return access.Errorf(access.CodeNotFound, "the button's value is no id")
 	}
 	return nil
@@ -155,7 +155,7 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 		text = r.notResumed
 	}
 	if r.decided {
-		p.free(ctx, p.log, p.request)
+		p.freeClaim(ctx, p.log, p.request)
 	}
 	if r.answered {
 		p.showAnswers(ctx, r.findings)
@@ -187,7 +187,7 @@ func (p *press) tell(ctx context.Context, text string) bool {
 		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
 	}
 	if err != nil {
-		p.log.Error("a person could not be answered", "error", host.ErrorMessage(err))
+		p.log.Error("the person could not be told", "error", host.ErrorMessage(err))
 	}
 	return err == nil
 }

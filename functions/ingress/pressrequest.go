@@ -22,11 +22,11 @@ func (p *press) loadRequest(ctx context.Context) (err error) {
 func (p *press) tooLateToDecide() (reply, bool) {
 	r := p.request
 	if !r.Open() {
-		return p.decidedBefore(), true
+		return p.decidedReply(), true
 	}
 	if !r.ExpiresAt.IsZero() && !p.Now().Before(r.ExpiresAt) {
 		// The execution, should it be late, has yet to enter it.
-		p.log.Info("a request past its expiry")
+		p.log.Info("the request has expired")
 		return reply{text: expiredText}, true
 	}
 	return reply{}, false
@@ -37,17 +37,17 @@ func (p *press) tooLateToDecide() (reply, bool) {
 func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	var gone error
 	var wait sync.WaitGroup
-	wait.Go(func() { gone = p.People.Remains(ctx, p.request.Requester) })
+	wait.Go(func() { gone = p.People.CheckRequester(ctx, p.request.Requester) })
 	refusal, err = p.allowDeny(ctx)
 	wait.Wait()
 	if refusal != "" || err != nil || gone == nil {
 		return refusal, err
 	}
-	text, known := forPeople(gone)
-	if !known {
+	text, personal := explain(gone)
+	if !personal {
 		return "", gone
 	}
-	p.log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
+	p.log.Info("the approval is refused: the requester is gone", "code", access.CodeOf(gone))
 	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
 	return text + " So this request can't be approved. You can discard it.", nil
 }
@@ -81,13 +81,13 @@ func (p *press) tooLateToWithdraw() (reply, bool) {
 	if p.request.Open() || !p.byRequester() {
 		return reply{}, false
 	}
-	return p.decidedBefore(), true
+	return p.decidedReply(), true
 }
 
 // allowWithdraw lets the requester withdraw the request.
 func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
 	if !p.byRequester() {
-		p.log.Info("withdrawing is refused: not the requester")
+		p.log.Info("the withdrawal is refused: the person isn't the requester")
 		p.recordRefusal(ctx, access.RefusalNotRequester, "")
 		return "Only the requester can withdraw a request.", nil
 	}
@@ -107,7 +107,7 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	}
 	p.request = r
 	if !won {
-		return p.decidedBefore(), nil
+		return p.decidedReply(), nil
 	}
 	p.log.Info("decided", "outcome", o.Kind)
 	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
@@ -115,7 +115,7 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 
 // decidedBefore tells the outcome of a request to somebody who came too late. If
 // the execution was not told of it, it is now.
-func (p *press) decidedBefore() reply {
+func (p *press) decidedReply() reply {
 	r := p.request
 	if r.Rebuilt != nil {
 		return reply{text: "This request has ended. Somebody deleted this app's record of it."}
@@ -154,11 +154,11 @@ func outcomeText(o access.Outcome) string {
 
 // tooLateToEnd reports whether there is no access to end.
 func (p *press) tooLateToEnd() (reply, bool) {
-	text := notActive(p.request)
+	text := notActiveText(p.request)
 	if text == "" {
 		return reply{}, false
 	}
-	return p.ending(text), true
+	return p.endReply(text), true
 }
 
 // allowEnd lets the requester end their access, and those who could approve it.
@@ -178,17 +178,17 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	}
 	p.request = r
 	if !won {
-		return p.ending(notActive(r)), nil
+		return p.endReply(notActiveText(r)), nil
 	}
 	p.log.Info("ended early")
-	return p.ending(""), nil
+	return p.endReply(""), nil
 }
 
 // ending lets the execution know that somebody wants the access to end, unless
 // the removal has begun: nobody else will, before the end. Where the execution
 // can't be told, it says what to do about it in place of text: that is also where
 // the wait has stored no token, and may have none.
-func (p *press) ending(text string) reply {
+func (p *press) endReply(text string) reply {
 	r := p.request
 	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
 		return reply{text: text}
@@ -202,7 +202,7 @@ func (p *press) ending(text string) reply {
 }
 
 // notActive says why there is no access to end; "" where there is.
-func notActive(r access.Request) string {
+func notActiveText(r access.Request) string {
 	switch {
 	case !r.RevokedAt.IsZero():
 		return "This access has ended already."
@@ -224,11 +224,11 @@ func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.S
 func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
 	by, err := p.People.Approver(ctx, p.in.UserID)
 	if err != nil {
-		text, theirs := forPeople(err)
-		if !theirs {
+		text, personal := explain(err)
+		if !personal {
 			return "", err
 		}
-		p.log.Info("somebody who can approve nothing", "code", access.CodeOf(err))
+		p.log.Info("the person can't approve anything", "code", access.CodeOf(err))
 		p.recordRefusal(ctx, access.RefusalNotEligible, text)
 		return refused + " " + text, nil
 	}
@@ -237,7 +237,7 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 		return "", err
 	}
 	if !people.Permits(&p.policy, p.request, by) {
-		p.log.Info("somebody whom the policy does not let approve this", "policy_digest", p.digest)
+		p.log.Info("the policy doesn't let the person approve this", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
 		return refused, nil
 	}

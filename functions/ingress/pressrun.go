@@ -28,10 +28,10 @@ func (p *press) loadRun(ctx context.Context) (err error) {
 func (p *press) tooLateToAnswer() (reply, bool) {
 	switch {
 	case p.run.Guard == "":
-		p.log.Warn("a button of a run that asks nothing")
+		p.log.Warn("the run of a button asks nothing")
 		return reply{text: "This run asks nothing."}, true
 	case p.run.Answer != nil:
-		return p.answeredBefore(), true
+		return p.answeredReply(), true
 	}
 	return reply{}, false
 }
@@ -61,14 +61,14 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
 	wait.Wait()
 	q.asked = p.run.Asked(q.findings)
-	why, theirs := forPeople(personErr)
+	why, personal := explain(personErr)
 	switch {
-	case personErr != nil && !theirs:
+	case personErr != nil && !personal:
 		return "", personErr
 	case findingsErr != nil || policyErr != nil:
 		return "", cmp.Or(findingsErr, policyErr)
 	case personErr != nil:
-		p.log.Info("somebody who can approve nothing", "code", access.CodeOf(personErr))
+		p.log.Info("the person can't approve anything", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why, nil
 	}
 	return "", nil
@@ -87,8 +87,8 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 	for range answerTries {
 		mine, others := q.split(p.run, p.by)
 		if len(mine) == 0 {
-			p.log.Info("somebody who may decide about nothing that is asked")
-			return reply{text: q.notYours(p.run, p.by, others)}, nil
+			p.log.Info("the person can't decide about anything that the run asks")
+			return reply{text: q.notYoursText(p.run, p.by, others)}, nil
 		}
 		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
 		waiting := q.deciders(others)
@@ -109,7 +109,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 			}
 			return r, nil
 		case run.Answer != nil:
-			return p.answeredBefore(), nil
+			return p.answeredReply(), nil
 		default: // somebody else was faster
 		}
 	}
@@ -144,7 +144,7 @@ func (q question) deciders(indexes []int) []string {
 
 // notYours is what somebody is told who has nothing to answer, and that others
 // have.
-func (q question) notYours(run access.Run, by access.Person, others []int) string {
+func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
 	who := "Nobody can: the policy names no approver for what is left."
 	if all := q.deciders(others); len(all) > 0 {
 		who = "These people can: " + slack.Some(all) + "."
@@ -160,7 +160,7 @@ func (q question) notYours(run access.Run, by access.Person, others []int) strin
 // answeredBefore tells the answer to somebody who came too late. Whoever still
 // had the buttons shows that the execution, or the message, may not have heard
 // of it: they are told again.
-func (p *press) answeredBefore() reply {
+func (p *press) answeredReply() reply {
 	run := p.run
 	var said []string
 	left := false

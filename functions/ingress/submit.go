@@ -24,44 +24,44 @@ import (
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
 		log.Warn("an unknown form", "callback", in.View.CallbackID)
-		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
 	}
 	submission, mistakes := in.View.Submission()
 	if len(mistakes) > 0 {
-		return answer(slack.FieldErrorsResponse(mistakes))
+		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	// Neither depends on the other, and Slack waits.
 	var requester access.Person
-	var unknown error
-	var who sync.WaitGroup
-	who.Go(func() { requester, unknown = h.People.Requester(work, in.UserID) })
+	var requesterErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { requester, requesterErr = h.People.Requester(work, in.UserID) })
 	submission, mistakes, err := h.validate(work, in.View, submission)
-	who.Wait()
+	wait.Wait()
 	if err != nil {
 		log.Error("the form could not be checked", "error", host.ErrorMessage(err))
-		return failed(err)
+		return askToResubmit(err)
 	}
 	if len(mistakes) > 0 {
 		log.Info("a form with mistakes", "target", submission.Target.String())
-		return answer(slack.FieldErrorsResponse(mistakes))
+		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
-	if unknown != nil {
-		text, theirs := forPeople(unknown)
-		if theirs {
-			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
+	if requesterErr != nil {
+		text, personal := explain(requesterErr)
+		if personal {
+			return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", host.ErrorMessage(unknown))
-		return failed(unknown)
+		log.Error("the requester could not be looked up", "error", host.ErrorMessage(requesterErr))
+		return askToResubmit(requesterErr)
 	}
 
-	wanted := h.request(in, submission, requester)
+	wanted := h.newRequest(in, submission, requester)
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
 		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", host.ErrorMessage(err))
-		return failed(err)
+		return askToResubmit(err)
 	}
 	if refused != nil {
 		return *refused
@@ -70,20 +70,20 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	if stored.Requester.SlackID != wanted.Requester.SlackID {
 		// Slack gives each form to one person. What the other one asks for is
 		// neither started nor told.
-		log.Warn("a form that somebody else has sent already")
-		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
+		log.Warn("somebody else already submitted this form")
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
 		log.Error("the request could not be started", "error", host.ErrorMessage(err))
-		return stays("Your request is stored but could not be started. Please press the button again.")
+		return keepFormOpen("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
-	if !created && !sameWish(stored, wanted) {
-		return answer(slack.UpdateViewResponse(slack.NoticeView("Sent already",
-			"This form was sent before with other contents, and that is what has been asked for: "+wish(stored)+
+	if !created && !isSameRequest(stored, wanted) {
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Sent already",
+			"This form was sent before with other contents, and that is what has been asked for: "+describe(stored)+
 				". To ask for something else, please open the form again.")))
 	}
-	return answer(slack.ClearResponse())
+	return jsonResponse(slack.ClearResponse())
 }
 
 // create creates the request, or finds the one that the form made before. It is
@@ -110,7 +110,7 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
 		// The same form, delivered again: what it made is decided already, or
 		// somebody else's.
-		h.free(ctx, log, wanted)
+		h.freeClaim(ctx, log, wanted)
 	}
 	return stored, created, nil, err
 }
@@ -119,15 +119,15 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.Result) events.APIGatewayV2HTTPResponse {
 	switch {
 	case claim.Other != nil:
-		log.Info("requested already", "other", claim.Other.ID)
+		log.Info("already requested", "other", claim.Other.ID)
 		h.startAgain(ctx, log, *claim.Other)
-		return answer(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.requestedAlready(*claim.Other))))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
 	case claim.Pending:
-		log.Info("requested already, and not stored yet")
-		return stays("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
+		log.Info("already requested, but not stored yet")
+		return keepFormOpen("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
 	default:
 		log.Info("too many undecided requests")
-		return stays(tooMany(h.Claims.Limit))
+		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
 }
 
@@ -144,14 +144,14 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 
 // free frees what is claimed for a request that is decided. Where that fails, the
 // close of the request does it, and until then the claim does not count.
-func (h *Handler) free(ctx context.Context, log *slog.Logger, r access.Request) {
+func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		log.Warn("the claim of a decided request could not be freed", "error", host.ErrorMessage(err))
 	}
 }
 
 // requestedAlready says which request is in the way of the same once more.
-func (h *Handler) requestedAlready(r access.Request) string {
+func (h *Handler) duplicateText(r access.Request) string {
 	at := r.CreatedAt.UTC().Format("15:04 UTC")
 	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
 		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
@@ -160,10 +160,10 @@ func (h *Handler) requestedAlready(r access.Request) string {
 	if !r.ExpiresAt.IsZero() {
 		stands = "It is waiting for approval."
 	}
-	return "You already requested this at " + at + ": " + wish(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
+	return "You already requested this at " + at + ": " + describe(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
 }
 
-func tooMany(limit int) string {
+func tooManyText(limit int) string {
 	if limit == 1 {
 		return "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again."
 	}
@@ -172,14 +172,14 @@ func tooMany(limit int) string {
 
 // stays keeps the form open and shows a text in it. The reason's block is in every
 // form.
-func stays(text string) events.APIGatewayV2HTTPResponse {
-	return answer(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
+func keepFormOpen(text string) events.APIGatewayV2HTTPResponse {
+	return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
 }
 
 // failed asks for the form to be submitted again.
-func failed(err error) events.APIGatewayV2HTTPResponse {
-	text, _ := forPeople(err)
-	return stays(text)
+func askToResubmit(err error) events.APIGatewayV2HTTPResponse {
+	text, _ := explain(err)
+	return keepFormOpen(text)
 }
 
 // validate holds a submission to what the form offers, names filled in. What it
@@ -221,7 +221,7 @@ func targetBlock(v *slack.View, t access.Target) string {
 }
 
 // request is the row of a submission.
-func (h *Handler) request(in slack.Interaction, s slack.Submission, requester access.Person) access.Request {
+func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester access.Person) access.Request {
 	now := h.Now().UTC()
 	team := in.TeamID
 	if team == "" {
@@ -243,11 +243,11 @@ func (h *Handler) request(in slack.Interaction, s slack.Submission, requester ac
 	return r
 }
 
-func sameWish(a, b access.Request) bool {
+func isSameRequest(a, b access.Request) bool {
 	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason
 }
 
-func wish(r access.Request) string {
+func describe(r access.Request) string {
 	what := r.Target.PermissionSet + " in " + r.Target.AccountName + " (" + r.Target.AccountID + ")"
 	if r.Target.Kind == access.KindGroup {
 		what = "group " + r.Target.GroupName

@@ -54,7 +54,7 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 		return err
 	}
 	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftReportMessage(report))
-	return first(err, h.closeQuestion(ctx, run))
+	return firstError(err, h.closeQuestion(ctx, run))
 }
 
 // closeQuestion takes the buttons off a question that is answered. One that was
@@ -71,5 +71,5 @@ func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 		}
 		post.TS = ts
 	}
-	return h.bring(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
+	return h.updatePost(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
 }

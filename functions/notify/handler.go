@@ -91,7 +91,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "outcome":
 		err = h.tell(ctx, r, slack.PurposeOutcome)
 	case "revoked":
-		err = h.revoked(ctx, log, r, in.Error)
+		err = h.showRemoval(ctx, log, r, in.Error)
 	default:
 		err = access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
@@ -107,7 +107,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
 			// The approvers have it, and that is what counts: announcing is over.
-			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+			log.Warn("the direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		}
 	}
 	return nil
@@ -124,13 +124,13 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
-	_, err = h.once(ctx, h.Table, r.Posts, h.Channel, thread, m)
+	_, err = h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, m)
 	return err
 }
 
-// revoked shows that the access is gone. That it never came is always told;
+// showRemoval shows that the access is gone. That it never came is always told;
 // that it has ended, where the settings want it.
-func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
+func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
 	if r.GrantedAt.IsZero() {
 		log.Info("the access was not granted", "why", why)
 		return h.tell(ctx, r, slack.PurposeFailed)
@@ -153,7 +153,7 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 		return err
 	}
 	if !found {
-		log.Warn("the message of a request whose row was deleted is not found")
+		log.Warn("the message of a rebuilt request was not found")
 		return nil
 	}
 	if err := h.Slack.Update(ctx, h.Channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
@@ -168,10 +168,10 @@ func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) er
 	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if thread != "" {
 		// There even if the message could not be updated.
-		_, threadErr := h.once(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
-		err = first(err, threadErr)
+		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		err = firstError(err, threadErr)
 	}
-	return first(err, h.tellDirectly(ctx, r, purpose))
+	return firstError(err, h.tellDirectly(ctx, r, purpose))
 }
 
 // tellDirectly sends a direct message to a requester who is not in the channel,
@@ -188,7 +188,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
 		m.Purpose = slack.DirectPurpose(purpose)
-		_, err = h.once(ctx, h.Table, r.Posts, channel, "", m)
+		_, err = h.postOnce(ctx, h.Table, r.Posts, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil
@@ -199,16 +199,16 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 // show brings a message in the channel up to m, posting it where that has not
 // been done, and returns its timestamp. The timestamp is there also when only
 // the update failed. known are the posts of the row that m was made of.
-func (h *Handler) show(ctx context.Context, l ledger, known map[string]access.Post, m slack.Message) (ts string, err error) {
-	post, err := h.once(ctx, l, known, h.Channel, "", m)
+func (h *Handler) show(ctx context.Context, l ledger, posts map[string]access.Post, m slack.Message) (ts string, err error) {
+	post, err := h.postOnce(ctx, l, posts, h.Channel, "", m)
 	if err != nil {
 		return "", err
 	}
-	return post.TS, h.bring(ctx, l, post, m)
+	return post.TS, h.updatePost(ctx, l, post, m)
 }
 
-// bring brings a post up to m.
-func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
+// updatePost brings a post up to m.
+func (h *Handler) updatePost(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
 	now := m.Digest()
 	if post.Digest == now {
 		return nil
@@ -224,11 +224,11 @@ func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack
 	return l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// once posts m unless that has been done, as known says or else the table, and
+// postOnce posts m unless that has been done, as known says or else the table, and
 // returns the post. Where an earlier try got lost between Slack and the table,
 // Slack is asked first.
-func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
-	if post := known[m.Purpose]; post.TS != "" {
+func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
+	if post := posts[m.Purpose]; post.TS != "" {
 		return post, nil
 	}
 	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, access.Post{Channel: channel})
@@ -255,9 +255,9 @@ func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Po
 	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// first is the first error, with the others' texts behind it: its code is the
+// firstError is the first error, with the others' texts behind it: its code is the
 // one that tells whether to try again.
-func first(errs ...error) error {
+func firstError(errs ...error) error {
 	joined := errors.Join(errs...)
 	for _, err := range errs {
 		if err != nil {

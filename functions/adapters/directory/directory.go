@@ -64,14 +64,14 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (user identit
 	if found {
 		users = append(users, user)
 	}
-	users, err = d.others(ctx, index, folded, users)
+	users, err = d.addOthers(ctx, index, folded, users)
 	switch {
 	case err != nil:
 		return identitycenter.User{}, false, err
 	case len(users) == 0:
 		return identitycenter.User{}, false, nil
 	case len(users) > 1:
-		return identitycenter.User{}, false, d.ambiguous(ctx, users)
+		return identitycenter.User{}, false, d.reportAmbiguous(ctx, users)
 	}
 	return users[0], true, nil
 }
@@ -95,20 +95,20 @@ func (d *Directory) UserStatus(ctx context.Context, principalID string) (identit
 		if !access.IsASCII(email) {
 			continue
 		}
-		users, err := d.others(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
+		users, err := d.addOthers(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
 		if err != nil {
 			return "", err
 		}
 		if len(users) > 1 {
-			return "", d.ambiguous(ctx, users)
+			return "", d.reportAmbiguous(ctx, users)
 		}
 	}
 	return status, nil
 }
 
-// others adds to users, which are known to have the email, those whom the index,
+// addOthers adds to users, which are known to have the email, those whom the index,
 // or the list of all users, says to have it. It stops at the second.
-func (d *Directory) others(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
+func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
 	var ids []string
 	if index != nil {
 		ids = index.IDs(email)
@@ -140,8 +140,8 @@ func (d *Directory) others(ctx context.Context, index *catalog.Emails, email str
 	return users, nil
 }
 
-// ambiguous tells the people who run this app who shares an email.
-func (d *Directory) ambiguous(ctx context.Context, users []identitycenter.User) error {
+// reportAmbiguous tells the people who run this app who shares an email.
+func (d *Directory) reportAmbiguous(ctx context.Context, users []identitycenter.User) error {
 	var ids, names []string
 	for _, u := range users {
 		ids, names = append(ids, u.ID), append(names, u.UserName)

@@ -24,9 +24,9 @@ const (
 	approverMaxAge = 10 * time.Minute
 )
 
-// lookups bounds how many approvers are looked up at a time: users.lookupByEmail
+// maxLookups bounds how many approvers are looked up at a time: users.lookupByEmail
 // is in Slack's tier 3, about 50 calls a minute.
-const lookups = 5
+const maxLookups = 5
 
 // Slack is the part of Slack's Web API that finds people.
 type Slack interface {
@@ -51,13 +51,13 @@ type Finder struct {
 	teamID           string
 	secondaryDomains []string
 
-	members    *cache[slack.User]                 // by Slack id
-	colleagues *cache[found[slack.User]]          // by email
-	users      *cache[found[identitycenter.User]] // by email
+	members    *cache[slack.User]                  // by Slack id
+	colleagues *cache[result[slack.User]]          // by email
+	users      *cache[result[identitycenter.User]] // by email
 }
 
-// found is an answer that may be "nobody".
-type found[T any] struct {
+// result is an answer that may be "nobody".
+type result[T any] struct {
 	value T
 	ok    bool
 }
@@ -68,8 +68,8 @@ func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder 
 	return &Finder{
 		slack: s, directory: d, teamID: settings.Team, secondaryDomains: settings.SecondaryDomains,
 		members:    newCache[slack.User](MaxAge, now),
-		colleagues: newCache[found[slack.User]](approverMaxAge, now),
-		users:      newCache[found[identitycenter.User]](MaxAge, now),
+		colleagues: newCache[result[slack.User]](approverMaxAge, now),
+		users:      newCache[result[identitycenter.User]](MaxAge, now),
 	}
 }
 
@@ -78,29 +78,29 @@ func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder 
 // is enabled (otherwise Refused), if need be under a secondary domain. These
 // errors are sentences for that person; others are not.
 func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, error) {
-	p, no, err := f.person(ctx, slackID, f.secondaryDomains, false)
-	return p, no.says(err)
+	p, absent, err := f.find(ctx, slackID, f.secondaryDomains, false)
+	return p, absent.errorFor(err)
 }
 
 // Approver is who presses a button: as Requester, but the Identity Center user
 // must have the very email that Slack has, and both are looked up again at each
 // call.
 func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, error) {
-	p, no, err := f.person(ctx, slackID, nil, true)
-	return p, no.says(err)
+	p, absent, err := f.find(ctx, slackID, nil, true)
+	return p, absent.errorFor(err)
 }
 
-// Remains looks the requester of a request up again. It returns nil if they are
+// CheckRequester looks the requester of a request up again. It returns nil if they are
 // still a full member of the workspace whose enabled user in Identity Center is
 // the one in the request. Otherwise it returns Refused, with a sentence for the
 // approver. Any other error means that a lookup failed and nothing is known.
-func (f *Finder) Remains(ctx context.Context, requester access.Person) error {
-	p, no, err := f.person(ctx, requester.SlackID, f.secondaryDomains, true)
+func (f *Finder) CheckRequester(ctx context.Context, requester access.Person) error {
+	p, absent, err := f.find(ctx, requester.SlackID, f.secondaryDomains, true)
 	switch {
 	case err != nil:
 		return err
-	case no.ofRequester != "":
-		return access.Errorf(access.CodeRefused, "%s", no.ofRequester)
+	case absent.ofRequester != "":
+		return access.Errorf(access.CodeRefused, "%s", absent.ofRequester)
 	case p.PrincipalID != requester.PrincipalID:
 		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they made this request.")
 	}
@@ -115,16 +115,16 @@ type absence struct {
 	ofRequester string // a sentence about that person, for approvers
 }
 
-// says is err, or the absence as an error for that person.
-func (a absence) says(err error) error {
+// errorFor is err, or the absence as an error for that person.
+func (a absence) errorFor(err error) error {
 	if err != nil || a.code == "" {
 		return err
 	}
 	return access.Errorf(a.code, "%s", a.toThem)
 }
 
-// person finds out who the Slack user is. fresh: no answer is used again.
-func (f *Finder) person(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
+// find finds out who the Slack user is. fresh: no answer is used again.
+func (f *Finder) find(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
 	member, err := f.members.get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.FullMember(f.teamID):
@@ -154,11 +154,11 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 	// A user who is disabled is found: no other domain is tried in their place.
 	// Nor is one where several users share the address.
 	email := member.Email
-	user, ok, err := f.user(ctx, email, fresh)
+	user, ok, err := f.findUser(ctx, email, fresh)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
 		p.SecondaryDomain = true
 		email = local + "@" + strings.TrimPrefix(domains[i], "@")
-		user, ok, err = f.user(ctx, email, fresh)
+		user, ok, err = f.findUser(ctx, email, fresh)
 	}
 	switch {
 	case access.CodeOf(err) == access.CodeAmbiguous:
@@ -188,10 +188,10 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 	return p, absence{}, nil
 }
 
-func (f *Finder) user(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
-	u, err := f.users.get(email, fresh, func() (found[identitycenter.User], error) {
+func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
+	u, err := f.users.get(email, fresh, func() (result[identitycenter.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
-		return found[identitycenter.User]{u, ok}, err
+		return result[identitycenter.User]{u, ok}, err
 	})
 	return u.value, u.ok, err
 }
@@ -201,20 +201,20 @@ func (f *Finder) user(ctx context.Context, email string, fresh bool) (identityce
 // whatever case), confirmed, are unknown; both lists are in the order of emails. Any other failure of a lookup is an error.
 func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error) {
 	type answer struct {
-		found[slack.User]
+		result[slack.User]
 		err error
 	}
 	answers := make([]answer, len(emails))
-	slots := make(chan struct{}, lookups)
+	slots := make(chan struct{}, maxLookups)
 	var wait sync.WaitGroup
 	for i, email := range emails {
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			a := &answers[i]
-			a.found, a.err = f.colleagues.get(email, false, func() (found[slack.User], error) {
+			a.result, a.err = f.colleagues.get(email, false, func() (result[slack.User], error) {
 				u, ok, err := f.slack.UserByEmail(ctx, email)
-				return found[slack.User]{u, ok}, err
+				return result[slack.User]{u, ok}, err
 			})
 		})
 	}

@@ -45,10 +45,10 @@ type Reader struct {
 	now        func() time.Time
 
 	mu   sync.Mutex
-	kept map[string]kept
+	kept map[string]entry
 }
 
-type kept struct {
+type entry struct {
 	value string
 	err   error
 	asked time.Time
@@ -57,7 +57,7 @@ type kept struct {
 
 // New makes a reader.
 func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
-	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]kept{}}
+	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]entry{}}
 }
 
 // Get returns the secret that reference names: "ssm:/name", a SecureString
@@ -74,7 +74,7 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 		return last.value, last.err
 	}
 	value, err := r.read(ctx, reference)
-	next := kept{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
+	next := entry{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
 	switch code := access.CodeOf(err); {
 	case err == nil:
 		next.until = now.Add(MaxAge)
@@ -141,7 +141,7 @@ func (r *Reader) Source(reference string) func(context.Context) (string, error) 
 // for each time that one was asked for in vain. It fails where none can be read.
 func (r *Reader) AnySource(references []string, failed func(error)) func(context.Context) ([]string, error) {
 	var mu sync.Mutex
-	heard := map[string]error{}
+	reported := map[string]error{}
 	return func(ctx context.Context) ([]string, error) {
 		var values []string
 		var errs []error
@@ -153,8 +153,8 @@ func (r *Reader) AnySource(references []string, failed func(error)) func(context
 			}
 			errs = append(errs, err)
 			mu.Lock()
-			again := heard[reference] == err // kept, and told of already
-			heard[reference] = err
+			again := reported[reference] == err // kept, and told of already
+			reported[reference] = err
 			mu.Unlock()
 			if !again {
 				failed(err)

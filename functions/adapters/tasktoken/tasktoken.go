@@ -37,7 +37,7 @@ func (r Resumer) Resume(ctx context.Context, token, output string) error {
 		TaskToken: aws.String(token),
 		Output:    aws.String(output),
 	})
-	if err == nil || dead(err) {
+	if err == nil || waitIsOver(err) {
 		return nil
 	}
 	// Step Functions repeats the token in some of its messages: the code and
@@ -50,7 +50,7 @@ func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	return access.Errorf(code, "%s: no answer from Step Functions", doing)
 }
 
-func dead(err error) bool {
+func waitIsOver(err error) bool {
 	var timedOut *types.TaskTimedOut
 	var gone *types.TaskDoesNotExist
 	var invalid *types.InvalidToken
