@@ -20,12 +20,13 @@ import (
 // sorry is the title of a notice that there is no form.
 const sorry = "Sorry"
 
-// notOffered is said of what the form does not offer.
+// notOffered is the text for a target that the form doesn't offer.
 const notOffered = "This can't be asked for. Please choose from the list."
 
-// open opens the form that name, a shortcut's callback or a slash command,
-// stands for. A loading view comes first, because the trigger does not live
-// long; then the form, or why there is none for this person.
+// open opens the form that a shortcut or a slash command asks for. name is
+// the shortcut's callback id or the command. A loading view comes first,
+// because the trigger expires soon. The form follows, or a notice if this
+// person can't request access.
 func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(name)
 	if !ok {
@@ -46,7 +47,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 			text, _ := explain(err)
 			return ephemeralResponse(text)
 		}
-		// Slack shows its own warning at this status; there is no other way
+		// On this status, Slack shows its own warning. We have no other way
 		// to reach the person.
 		return emptyResponse(http.StatusInternalServerError)
 	}
@@ -67,9 +68,9 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 	return emptyResponse(http.StatusOK)
 }
 
-// choose follows a choice in the form: the next select depends on it, and what
-// will become of the request can be told. People who can't ask for access are
-// told so, and learn nothing of what there is.
+// choose updates the form after a choice: the next menu depends on it, and
+// the preview shows what will happen to the request. People who can't request
+// access get a notice instead and learn nothing about the targets.
 func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(in.View.CallbackID)
 	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
@@ -91,7 +92,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotFound:
 		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
 		err = nil
-	case access.CodeOf(err) == access.CodeNotReady: // chosen was the option that says so
+	case access.CodeOf(err) == access.CodeNotReady: // the person chose the option that says so
 		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
 		form.Preview, err = h.preview(work, requester, form.Chosen)
@@ -106,8 +107,8 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	return emptyResponse(http.StatusOK)
 }
 
-// update replaces a view unless it has changed since: then another interaction,
-// later than this one, is taking care of it.
+// update replaces a view unless it has changed since. If it has, a later
+// interaction updates it.
 func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash string, view slackgo.ModalViewRequest) {
 	switch err := h.Slack.UpdateView(ctx, viewID, hash, view); access.CodeOf(err) {
 	case "":
@@ -118,8 +119,8 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	}
 }
 
-// preview says what would become of a request for t, "" while t is not complete.
-// It binds nobody: evaluate decides.
+// preview returns what would happen to a request for t, or "" while t is
+// incomplete. It is not binding: evaluate decides.
 func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (string, error) {
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return "This would be refused. " + slack.ManagementAccount, nil
@@ -149,20 +150,22 @@ func previewText(d access.Decision) string {
 	}
 }
 
-// maxOptions is how many options Slack shows of a select.
+// maxOptions is Slack's limit of options in a menu.
 const maxOptions = 100
 
-// noticeValue is the value of an option that only says something. Nothing that can
-// be asked for is called so.
+// noticeValue is the value of an option that is only a notice. No account,
+// permission set or group has this id.
 const noticeValue = "no-answer"
 
-// suggest lists what can be asked for and matches what was typed. Where the
-// lists can't be read, or are not made yet, the only option says so: Slack shows a late answer as it
-// shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
-// for one. People who can't ask for access get no options.
+// suggest returns the options that match what was typed. If the lists can't
+// be read or aren't ready, the only option says so. Otherwise people would
+// take a failure for an empty list, because Slack shows a late response the
+// same way (slackapi/java-slack-sdk#1204). People who can't request access
+// get no options.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	// Neither depends on the other, and somebody types. Whoever opened the form was
-	// looked up then, and the answer is kept for a minute.
+	// Run both at once: they don't depend on each other, and a person is
+	// typing. The person was looked up when they opened the form, and the
+	// result is cached for a minute.
 	var requesterErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { _, requesterErr = h.People.Requester(ctx, in.UserID) })
@@ -223,8 +226,8 @@ func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query
 	return pick(accounts, query,
 		func(a identitycenter.Account) bool { return menu.Offers(a.ID) },
 		func(a identitycenter.Account) slack.Option {
-			// The id in full: an option has room for 75 characters, and a
-			// name may have 50.
+			// The text contains the whole id: an option has room for 75
+			// characters, and a name has at most 50.
 			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
 		}), nil
 }
@@ -260,8 +263,9 @@ func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query s
 		}), nil
 }
 
-// pick makes options of those items that match what was typed and are offered,
-// up to maxOptions. The policy is asked no more often than needed.
+// pick returns the options for the items that match the query and are
+// offered, at most maxOptions. It evaluates the policy no more often than
+// needed.
 func pick[T any](items *catalog.List[T], query string, offered func(T) bool, option func(T) slack.Option) []slack.Option {
 	var options []slack.Option
 	for item := range items.Matching(query) {

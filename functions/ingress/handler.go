@@ -33,7 +33,7 @@ type Table interface {
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
 
-// Findings are what runs found.
+// Findings reads what runs found.
 type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
@@ -47,14 +47,14 @@ type Slack interface {
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
 }
 
-// People finds out who somebody is.
+// People looks people up.
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
 	CheckRequester(ctx context.Context, requester access.Person) error
 }
 
-// Catalog knows what there is to ask for.
+// Catalog lists what can be requested.
 type Catalog interface {
 	Accounts(ctx context.Context) (*catalog.List[identitycenter.Account], error)
 	PermissionSets(ctx context.Context) (*catalog.List[identitycenter.PermissionSet], error)
@@ -63,21 +63,21 @@ type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
-// Policy gives the policy in force.
+// Policy loads the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
 // Machine is the request machine.
 type Machine interface {
-	// Start starts the execution of a request. One that runs or ran already is
-	// no error.
+	// Start starts the execution of a request. It returns nil if the
+	// execution is already running or has ended.
 	Start(ctx context.Context, r access.Request) error
-	// ExecutionARN is the ARN of the machine's execution of that name.
+	// ExecutionARN returns the ARN of the machine's execution with that name.
 	ExecutionARN(name string) string
 }
 
-// Tokens resumes the machines' waits.
+// Tokens resumes the waits of the state machines.
 type Tokens interface {
 	Resume(ctx context.Context, token, output string) error
 }
@@ -89,21 +89,24 @@ var (
 	_ Catalog = (*catalog.Catalog)(nil)
 )
 
-// Slack gives a request three seconds, https://docs.slack.dev/interactivity.
-// The rest is for the way here and back.
+// Slack waits three seconds for a response,
+// https://docs.slack.dev/interactivity. responseTimeout leaves the rest for
+// the network.
 const (
 	responseTimeout = 2600 * time.Millisecond
-	// tellingTime is what finding out has to leave of it: there must be time to
-	// say that it took too long.
+	// tellTime is the end of responseTimeout that lookups and writes must not
+	// use. It is kept for telling the person that something took too long.
 	tellTime = 500 * time.Millisecond
-	// leastTimeout is how long a request is worked on that was late already: it
-	// may still be in time, and what is pressed is to be decided all the same.
+	// minTimeout is how long we work on a request that arrived late. Slack
+	// may still be waiting, and a pressed button should take effect even if
+	// it isn't.
 	minTimeout = time.Second
 )
 
-// timeLeft is what is left of answerTimeout for a request that the HTTP API took
-// at arrived, in milliseconds since 1970: of a cold start Slack waits for the
-// start, too. Where it is not known when, or that is not before now, all is left.
+// timeLeft returns how much of responseTimeout is left for a request that the
+// HTTP API received at arrived, in milliseconds since 1970. During a cold
+// start Slack is already waiting. If arrived is unknown or in the future, all
+// of it is left.
 func timeLeft(arrived int64, now time.Time) time.Duration {
 	if arrived <= 0 {
 		return responseTimeout
@@ -112,7 +115,8 @@ func timeLeft(arrived int64, now time.Time) time.Duration {
 	return max(minTimeout, responseTimeout-spent)
 }
 
-// working is the context for finding out.
+// workContext returns the context for lookups and writes. It ends tellTime
+// before ctx.
 func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -121,7 +125,7 @@ func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-tellTime))
 }
 
-// Handler answers Slack.
+// Handler responds to Slack.
 type Handler struct {
 	Table   Table
 	Slack   Slack
@@ -131,41 +135,41 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
-	// Findings are what runs ask about.
+	// Findings are what the runs with a question found.
 	Findings Findings
 
-	// SigningSecrets are those that Slack may sign with: two while one is
-	// changed for another.
+	// SigningSecrets returns the secrets that Slack may sign with. There are
+	// two during a rotation.
 	SigningSecrets func(context.Context) ([]string, error)
-	// Refresh has SigningSecrets read them again, unless it just did: then it is
-	// false.
+	// Refresh makes SigningSecrets read the secrets again. It returns false
+	// if that was done a moment ago.
 	Refresh      func() bool
 	TeamID       string
-	EnterpriseID string // empty: the workspace is in none
+	EnterpriseID string // empty if the workspace belongs to none
 	AppID        string
-	Account      string          // that this runs in
-	Durations    []time.Duration // that the form offers
+	Account      string          // the app's own
+	Durations    []time.Duration // offered in the form
 	Now          func() time.Time
 	Logger       *slog.Logger
 
 	menus menus
 }
 
-// Handle answers one request of the HTTP API, within Slack's three seconds.
-// Nothing of a request is read or logged before its signature is seen to be
-// right, and until then nothing is called but, once in a while, what keeps the
-// secrets. It returns no errors: Slack gets a status.
+// Handle responds to one request of the HTTP API, within Slack's three
+// seconds. It reads and logs nothing of a request before the signature is
+// verified. Until then it calls nothing but the store of the secrets, and
+// that rarely. It never returns an error: Slack gets a status.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeLeft(event.RequestContext.TimeEpoch, h.Now()))
 	defer cancel()
 
-	// The API has no other route; a function URL lets everything through. Slack
-	// posts, and the signature does not cover the method.
+	// The API has no other route, but a function URL accepts every method.
+	// Slack always posts, and its signature doesn't cover the method.
 	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
 		return emptyResponse(http.StatusMethodNotAllowed), nil
 	}
-	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and
-	// hash more than Slack could have sent.
+	// API Gateway accepts 10 MB and Lambda 6 MB. A stranger must not make us
+	// decode and hash more than Slack could have sent.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
 		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
@@ -178,7 +182,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	}
 	signed, err := h.isSigned(ctx, event, body)
 	if err == nil && !signed && h.Refresh() {
-		signed, err = h.isSigned(ctx, event, body) // somebody may just have changed it
+		signed, err = h.isSigned(ctx, event, body) // the secret may have just been rotated
 	}
 	if err != nil {
 		h.Logger.Error("there is no signing secret", "error", host.ErrorMessage(err))
@@ -203,8 +207,8 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	return h.dispatch(ctx, in), nil
 }
 
-// signed says whether Slack signed the request, and recently. Why not is
-// left out: it would help nobody but who tries.
+// isSigned reports whether Slack signed the request, and recently. It doesn't
+// say why not: only an attacker would profit.
 func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
 	secrets, err := h.SigningSecrets(ctx)
 	if err != nil {
@@ -213,8 +217,8 @@ func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPReq
 	return slack.Verify(secrets, header(event, "X-Slack-Request-Timestamp"), header(event, "X-Slack-Signature"), body, h.Now()) == nil, nil
 }
 
-// foreign says why an interaction is not from the workspace and the app that
-// the settings name; "" if it is.
+// foreignReason returns why an interaction isn't from the workspace and app
+// in the settings, or "" if it is.
 func (h *Handler) foreignReason(in slack.Interaction) string {
 	inTeam := in.TeamID != "" && in.TeamID == h.TeamID
 	inEnterprise := h.EnterpriseID != "" && in.EnterpriseID == h.EnterpriseID
@@ -252,8 +256,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	}
 }
 
-// forPeople is what a person is told of an error, and whether the error is
-// about them or what they asked for; otherwise it is the system's.
+// explain returns the text that a person sees for an error. personal reports
+// whether the error is about the person or their request. If not, it is a
+// failure of the system.
 func explain(err error) (text string, personal bool) {
 	switch access.CodeOf(err) {
 	case access.CodeRefused, access.CodeNotFound:
@@ -271,6 +276,7 @@ func emptyResponse(status int) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{StatusCode: status}
 }
 
+// jsonResponse returns the response with a JSON body.
 func jsonResponse(body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: http.StatusOK,
@@ -279,7 +285,8 @@ func jsonResponse(body []byte) events.APIGatewayV2HTTPResponse {
 	}
 }
 
-// ephemeral answers a slash command with a text that only its user sees.
+// ephemeralResponse responds to a slash command with a text that only its
+// user sees.
 func ephemeralResponse(text string) events.APIGatewayV2HTTPResponse {
 	body, _ := json.Marshal(map[string]any{
 		"response_type": "ephemeral",
@@ -290,7 +297,7 @@ func ephemeralResponse(text string) events.APIGatewayV2HTTPResponse {
 	return jsonResponse(body)
 }
 
-// rawBody is the request's body, byte for byte as Slack sent it.
+// rawBody returns the request's body, byte for byte as Slack sent it.
 func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	if !event.IsBase64Encoded {
 		return []byte(event.Body), true
@@ -299,7 +306,7 @@ func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	return body, err == nil
 }
 
-// header is a header's value, whatever the case of its name.
+// header returns a header's value, whatever the case of its name.
 func header(event events.APIGatewayV2HTTPRequest, name string) string {
 	if v, ok := event.Headers[strings.ToLower(name)]; ok {
 		return v

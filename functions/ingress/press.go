@@ -13,21 +13,23 @@ import (
 	"sso-elevator/slack"
 )
 
-// action is what a button does. The functions are called in this order.
+// action is what a button does. Its functions are called in the order of the
+// fields.
 type action struct {
 	about subject
-	// tooLate reports whether nothing is left to do, and returns the reply to that.
+	// tooLate reports whether there is nothing left to do, and returns the
+	// reply.
 	tooLate func(*press) (reply, bool)
-	// allow finds out who pressed. It returns the text for somebody who may not do
-	// this, and "" for somebody who may.
+	// allow checks whether the person may do this. It returns the text for a
+	// person who may not, and "" for a person who may.
 	allow func(*press, context.Context) (refusal string, err error)
 	do    func(*press, context.Context) (reply, error)
 }
 
-// subject is what a button is about. Its id is the button's value.
+// subject is what a button is about. The button's value is its id.
 type subject struct {
-	name  string // for the person who pressed
-	idKey string // in the log
+	name  string // in texts for people
+	idKey string // key in the log
 	load  func(*press, context.Context) error
 }
 
@@ -36,7 +38,7 @@ var (
 	aRun     = subject{"run", "run", (*press).loadRun}
 )
 
-// actions has the buttons in messages, by their action id.
+// actions has every button in a message, by action id.
 var actions = map[string]action{
 	slack.ActionApprove:     {aRequest, (*press).tooLateToDecide, (*press).allowApprove, (*press).approve},
 	slack.ActionDeny:        {aRequest, (*press).tooLateToDecide, (*press).allowDeny, (*press).deny},
@@ -46,56 +48,58 @@ var actions = map[string]action{
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 }
 
-// press is one press of a button in a message. The context of its methods is the
-// one for finding out and for writing the row; what takes place after that is in
-// the reply.
+// press is one press of a button in a message. Its methods get one context,
+// for lookups and writes, which ends before Slack's time is up. They return
+// everything else that has to happen as a reply.
 type press struct {
 	*Handler
 	in  slack.Interaction
 	log *slog.Logger
 
-	// Only one of them is there, as the table has it.
+	// The row that the button is about: one of the two.
 	request access.Request
 	run     access.Run
 
-	by       access.Person // who pressed
-	policy   access.Policy // in force, and its digest, where allow needs it
+	by       access.Person // the person who pressed
+	policy   access.Policy // in force, if allow loaded it
 	digest   string
 	question question // of the run
 }
 
-// reply is what follows a press. Its fields are carried out in this order.
+// reply is what happens after a press, in the order of the fields.
 type reply struct {
-	// token and output resume a wait of the execution. No token means that the
-	// wait has not begun; it will find the row.
+	// token and output resume a wait of the execution. Without a token, the
+	// wait hasn't begun and will read the row.
 	token, output string
-	// notResumed takes the place of text if the execution can't be resumed.
+	// notResumed replaces text if the execution can't be resumed.
 	notResumed string
-	// decided: the request is decided now, and its claim no longer needed.
+	// decided means that this press decided the request, so its claim is
+	// freed.
 	decided bool
-	// answered: the run's question shows who said what about findings.
+	// answered means that the run's question is updated to show the answers
+	// about findings. They may be nil if the question has ended.
 	answered bool
 	findings []access.Finding
-	// text is for the person who pressed; "" if the message shows what happened.
+	// text is for the person who pressed. It is "" if the message shows the
+	// result.
 	text string
 }
 
-// press follows a button in a message. Its value is the id of the request, or of
-// the run; what it may do is found out here, from the table and the policy in
-// force.
+// press handles a button in a message. Its value names the request or run.
+// The table and the policy in force decide whether the press has an effect.
 func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID)}
 	work, cancel := workContext(ctx)
 	defer cancel()
 	text := p.carryOut(ctx, p.handle(work))
 	if text != "" && !p.tell(ctx, text) {
-		// Then Slack shows by itself, beside the button, that something went wrong.
+		// On this status, Slack shows its own warning beside the button.
 		return emptyResponse(http.StatusInternalServerError)
 	}
 	return emptyResponse(http.StatusOK)
 }
 
-// handle does what the button is for, or says why not.
+// handle does what the button is for, or replies why not.
 func (p *press) handle(ctx context.Context) reply {
 	a, ok := actions[p.in.Action.ID]
 	if !ok {
@@ -109,14 +113,15 @@ func (p *press) handle(ctx context.Context) reply {
 	}
 	if err != nil {
 		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
-		// Whether a write that was not answered took place is not known: a second
-		// press tells, and changes nothing that the first one did.
+		// If a write got no response, we don't know whether it took effect. A
+		// second press shows it, and repeats nothing that the first one did.
 		text, _ := explain(err)
 		return reply{text: text}
 	}
 	return r
 }
 
+// perform loads the row, runs the checks and does the action.
 func (a action) perform(ctx context.Context, p *press) (reply, error) {
 	if err := checkID(p.in.Action.Value); err != nil {
 		return reply{}, err
@@ -135,12 +140,13 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 	return a.do(p, ctx)
 }
 
-// id is what the value of a button of ours looks like: the id of a request, or
+// idPattern matches the values of this app's buttons: the id of a request, or
 // of a run, which is the name of an execution.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkID says NotFound of a value that no button of ours has. No table is asked
-// about it, which has limits of its own for keys, and no log repeats it.
+// checkID returns NotFound for a value that no button of this app has. Such a
+// value goes neither to the table, which limits the length of keys, nor to
+// the log.
 func checkID(value string) error {
 	if !idPattern.MatchString(value) {
 		return access.Errorf(access.CodeNotFound, "the button's value is no id")
@@ -163,8 +169,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	return text
 }
 
-// resume lets the execution go on. Where that fails it is not lost: the row has
-// what was decided, and the execution looks there when its wait is over.
+// resume resumes the execution, and reports whether it could. If it couldn't,
+// nothing is lost: the row has the decision, and the execution reads it when
+// its wait ends.
 func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	if token == "" {
 		return true

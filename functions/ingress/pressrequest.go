@@ -25,15 +25,15 @@ func (p *press) tooLateToDecide() (reply, bool) {
 		return p.decidedReply(), true
 	}
 	if !r.ExpiresAt.IsZero() && !p.Now().Before(r.ExpiresAt) {
-		// The execution, should it be late, has yet to enter it.
+		// The execution may be late and not have recorded it yet.
 		p.log.Info("the request has expired")
 		return reply{text: expiredText}, true
 	}
 	return reply{}, false
 }
 
-// allowApprove lets those approve whom the policy in force lets, as long as the
-// requester is there.
+// allowApprove allows the approvers of the policy in force, as long as the
+// requester still exists.
 func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	var gone error
 	var wait sync.WaitGroup
@@ -52,7 +52,8 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	return text + " So this request can't be approved. You can discard it.", nil
 }
 
-// allowDeny lets those deny who could approve. Denying is safe, whoever is gone.
+// allowDeny allows the same approvers. Denying is safe even if the requester
+// is gone.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can not approve this request, nor discard it.")
 }
@@ -65,8 +66,8 @@ func (p *press) deny(ctx context.Context) (reply, error) {
 	return p.decideByPolicy(ctx, access.OutcomeDenied)
 }
 
-// decideByPolicy decides the request, and enters what the policy in force says
-// of it.
+// decideByPolicy decides the request, and records what the policy in force
+// says about it.
 func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (reply, error) {
 	d := p.policy.Decide(p.request.Requester.Email, p.request.Target)
 	return p.decide(ctx, access.Outcome{
@@ -75,8 +76,8 @@ func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (re
 	})
 }
 
-// tooLateToWithdraw reports whether the request is decided. Only the requester
-// is told that; others are refused in any case.
+// tooLateToWithdraw reports whether the request is decided. Only the
+// requester learns that here; allowWithdraw refuses everybody else.
 func (p *press) tooLateToWithdraw() (reply, bool) {
 	if p.request.Open() || !p.byRequester() {
 		return reply{}, false
@@ -84,7 +85,7 @@ func (p *press) tooLateToWithdraw() (reply, bool) {
 	return p.decidedReply(), true
 }
 
-// allowWithdraw lets the requester withdraw the request.
+// allowWithdraw allows only the requester.
 func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
 	if !p.byRequester() {
 		p.log.Info("the withdrawal is refused: the person isn't the requester")
@@ -99,7 +100,7 @@ func (p *press) withdraw(ctx context.Context) (reply, error) {
 	return p.decide(ctx, access.Outcome{Kind: access.OutcomeWithdrawn, By: p.by, At: p.Now().UTC()})
 }
 
-// decide enters an outcome, unless the request has one by now.
+// decide records an outcome, unless the request already has one.
 func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	r, won, err := p.Table.Decide(ctx, p.request.ID, o)
 	if err != nil {
@@ -113,8 +114,8 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
 }
 
-// decidedBefore tells the outcome of a request to somebody who came too late. If
-// the execution was not told of it, it is now.
+// decidedReply tells the outcome to a person who came too late. It also
+// resumes the execution, which may not know the outcome yet.
 func (p *press) decidedReply() reply {
 	r := p.request
 	if r.Rebuilt != nil {
@@ -161,7 +162,7 @@ func (p *press) tooLateToEnd() (reply, bool) {
 	return p.endReply(text), true
 }
 
-// allowEnd lets the requester end their access, and those who could approve it.
+// allowEnd allows the requester and the approvers of the policy in force.
 func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 	if p.byRequester() {
 		p.by = p.request.Requester
@@ -170,7 +171,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can not end this access: only the requester can, and those who could approve it.")
 }
 
-// end ends access before its time.
+// end records that the access ends early.
 func (p *press) end(ctx context.Context) (reply, error) {
 	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC()})
 	if err != nil {
@@ -184,10 +185,10 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	return p.endReply(""), nil
 }
 
-// ending lets the execution know that somebody wants the access to end, unless
-// the removal has begun: nobody else will, before the end. Where the execution
-// can't be told, it says what to do about it in place of text: that is also where
-// the wait has stored no token, and may have none.
+// endReply resumes the execution so that it removes the access, unless the
+// removal has begun. Otherwise the execution would wait for the end of the
+// access. If it can't be resumed, the person is told what to do instead of
+// text. That includes a wait without a stored token: there may be none.
 func (p *press) endReply(text string) reply {
 	r := p.request
 	if r.EndRequest == nil || !r.RevokingAt.IsZero() || !r.RevokedAt.IsZero() {
@@ -201,7 +202,7 @@ func (p *press) endReply(text string) reply {
 	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed}
 }
 
-// notActive says why there is no access to end; "" where there is.
+// notActiveText returns why there is no access to end, or "" if there is.
 func notActiveText(r access.Request) string {
 	switch {
 	case !r.RevokedAt.IsZero():
@@ -215,12 +216,12 @@ func notActiveText(r access.Request) string {
 	}
 }
 
-// byRequester reports whether it was the requester who pressed.
+// byRequester reports whether the requester pressed the button.
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
-// allowApprover finds out who pressed, and whether the policy in force lets them
-// approve the request. refused is the text for those whom it does not let; why
-// comes behind, where that is more than the policy.
+// allowApprover looks up the person and allows those who may approve the
+// request under the policy in force. It returns refused for the others, and
+// why the person can't approve anything, if that is the reason.
 func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
 	by, err := p.People.Approver(ctx, p.in.UserID)
 	if err != nil {
@@ -244,9 +245,10 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	return "", nil
 }
 
-// recordRefusal records a refused press in the request's row, from where audit
-// takes it: once for each person and reason, a bounded number for each request,
-// and none once the request is closed. If it can't be recorded, the log has it.
+// recordRefusal records a refused press in the request's row, for the audit
+// log. The table takes one for each person and reason, a limited number per
+// request, and none after the request is closed. If the write fails, only the
+// log has it.
 func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
 	by := p.by
 	by.SlackID = p.in.UserID

@@ -13,7 +13,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// answerTries is how often an answer is entered that somebody else's came before.
+// answerTries is how often an answer is written when other answers come
+// first.
 const answerTries = 5
 
 func (p *press) loadRun(ctx context.Context) (err error) {
@@ -24,7 +25,8 @@ func (p *press) loadRun(ctx context.Context) (err error) {
 	return nil
 }
 
-// tooLateToAnswer reports whether the run asks nothing, or no more.
+// tooLateToAnswer reports whether the run has no question, or the question
+// has ended.
 func (p *press) tooLateToAnswer() (reply, bool) {
 	switch {
 	case p.run.Guard == "":
@@ -36,17 +38,17 @@ func (p *press) tooLateToAnswer() (reply, bool) {
 	return reply{}, false
 }
 
-// question is what a run asks about, and who may decide about it by the policy
-// in force.
+// question is what a run asks about, and the policy that decides who may
+// answer.
 type question struct {
-	findings []access.Finding // all of the run
-	asked    []int            // indexes of those that it asks about
+	findings []access.Finding // all of the run's
+	asked    []int            // indexes of those in the question
 	index    *access.Index
 }
 
-// allowAnswer reads, side by side, what the run asks about, and who pressed. It
-// refuses somebody who can decide about nothing at all; about which findings the
-// others can, answer finds out.
+// allowAnswer reads the findings and the policy and looks up the person, all
+// at once. It refuses people who can't approve anything. Which findings the
+// others may decide about is checked in answer.
 func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	q := &p.question
 	var findingsErr, policyErr, personErr error
@@ -78,10 +80,10 @@ func (p *press) remove(ctx context.Context) (reply, error) { return p.answer(ctx
 
 func (p *press) leave(ctx context.Context) (reply, error) { return p.answer(ctx, false) }
 
-// answer answers the question of a run, about the findings whose targets the
-// person approves: may they be removed? The first answer about a finding counts.
-// The text, where there is one, says what is still to be answered and by whom, or
-// why nothing came of the press.
+// answer answers the question for those findings whose targets the person
+// approves: may the access be removed? The first answer about a finding
+// counts. The text says which findings are still open and who can answer for
+// them, or why the press had no effect.
 func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 	q := p.question
 	for range answerTries {
@@ -110,14 +112,14 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 			return r, nil
 		case run.Answer != nil:
 			return p.answeredReply(), nil
-		default: // somebody else was faster
+		default: // somebody else's answer came first; try again
 		}
 	}
 	return reply{}, access.Errorf(access.CodeUnavailable, "others answer the run %s at the same time", p.run.ID)
 }
 
-// split are the findings about which nobody has said anything: those about which
-// the person may decide, and the others.
+// split returns the findings without an answer: those that the person may
+// decide about, and the others.
 func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
@@ -131,8 +133,8 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	return mine, others
 }
 
-// deciders are the emails of who may decide about at least one of the findings.
-// There may be none: such findings are left.
+// deciders returns the emails of those who may decide about at least one of
+// the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
 	var targets []access.Target
 	for _, i := range indexes {
@@ -142,8 +144,8 @@ func (q question) deciders(indexes []int) []string {
 	return emails
 }
 
-// notYours is what somebody is told who has nothing to answer, and that others
-// have.
+// notYoursText returns the text for a person who can't answer for any open
+// finding.
 func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
 	who := "Nobody can: the policy names no approver for what is left."
 	if all := q.deciders(others); len(all) > 0 {
@@ -157,9 +159,9 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 	return "You can't answer this, because you approve none of these targets. " + who
 }
 
-// answeredBefore tells the answer to somebody who came too late. Whoever still
-// had the buttons shows that the execution, or the message, may not have heard
-// of it: they are told again.
+// answeredReply tells the answers to a person who came too late. If they
+// still saw the buttons, the execution or the message may not know that the
+// question ended, so both are updated again.
 func (p *press) answeredReply() reply {
 	run := p.run
 	var said []string
@@ -184,9 +186,8 @@ func (p *press) answeredReply() reply {
 	return reply{token: run.Token, output: tasktoken.AnswerOutput, answered: true, text: text}
 }
 
-// showAnswers shows in the question who said what, and takes the buttons off one
-// that is over. Where that fails, the run's report does it. findings may be nil
-// where the question is over.
+// showAnswers shows the answers in the question's message, and removes the
+// buttons if the question has ended. If that fails, the run's report does it.
 func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 	post := p.run.Posts[slack.PurposeDriftQuestion]
 	if post.TS == "" {
