@@ -13,7 +13,6 @@ import (
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
-	"sso-elevator/functions/adapters/posts"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
@@ -310,7 +309,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (any, error) {
 	next := Next{Next: "approval", WaitSeconds: h.waitSeconds(r)}
 	n := h.Reminders.Due(now.Sub(r.CreatedAt))
-	if n == 0 || n < r.RemindersSent || r.Posts[posts.Reminder(n)].TS != "" {
+	if n == 0 || n < r.RemindersSent || r.Posts[slack.ReminderPurpose(n)].TS != "" {
 		return next, nil
 	}
 	if n > r.RemindersSent {

@@ -77,7 +77,7 @@ func attack(t *testing.T, event events.APIGatewayV2HTTPRequest) (*world, events.
 
 // changed is the genuine approval by ann with the event changed.
 func changed(change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
-	e := sign(press("UANN", "approve", "r1"), now)
+	e := sign(pressBy("UANN", "approve", "r1"), now)
 	e.RequestContext.HTTP.Method = http.MethodPost
 	change(&e)
 	return e
@@ -90,7 +90,7 @@ func signedAs(contentType string) events.APIGatewayV2HTTPRequest {
 
 // nested is a press with a field of its own that is as deep as that.
 func nested(depth int) string {
-	text, _ := url.QueryUnescape(strings.TrimPrefix(press("UANN", "approve", "r1"), "payload="))
+	text, _ := url.QueryUnescape(strings.TrimPrefix(pressBy("UANN", "approve", "r1"), "payload="))
 	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
 	return url.Values{"payload": {strings.TrimSuffix(text, "}") + `,"deep":` + deep + "}"}}.Encode()
 }
@@ -98,7 +98,7 @@ func nested(depth int) string {
 // What is not a genuine request of Slack's is turned away with a status and
 // nothing else: nobody is told, nothing is opened.
 func TestForgedAndMangled(t *testing.T) {
-	genuine := press("UANN", "approve", "r1")
+	genuine := pressBy("UANN", "approve", "r1")
 	base64Of := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	tests := []struct {
 		name  string
@@ -116,7 +116,7 @@ func TestForgedAndMangled(t *testing.T) {
 		{"two signatures, as the API joins them", changed(func(e *events.APIGatewayV2HTTPRequest) {
 			e.Headers["x-slack-signature"] += "," + e.Headers["x-slack-signature"]
 		}), 401},
-		{"the signature of another body", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body = press("UANN", "approve", "r3") }), 401},
+		{"the signature of another body", changed(func(e *events.APIGatewayV2HTTPRequest) { e.Body = pressBy("UANN", "approve", "r3") }), 401},
 		{"the signature of another time", changed(func(e *events.APIGatewayV2HTTPRequest) {
 			e.Headers["x-slack-request-timestamp"] = fmt.Sprint(now.Unix() + 1)
 		}), 401},
@@ -146,7 +146,7 @@ func TestForgedAndMangled(t *testing.T) {
 		{"percent-encoding without its digits", sign("payload=%", now), 400},
 		{"percent-encoding of nothing", sign("payload=%zz", now), 400},
 		{"the payload twice", sign(genuine+"&"+genuine, now), 400},
-		{"two payloads", sign(press("UBOB", "approve", "r1")+"&"+genuine, now), 400},
+		{"two payloads", sign(pressBy("UBOB", "approve", "r1")+"&"+genuine, now), 400},
 		{"a payload and a command twice", sign(genuine+"&command=%2Faccess&command=%2Faccess", now), 400},
 		{"semicolons between fields", sign(genuine+";a=b", now), 400},
 		{"a payload that is none", sign("payload=approve", now), 400},
@@ -159,7 +159,7 @@ func TestForgedAndMangled(t *testing.T) {
 		{"no action", sign(payload("block_actions", "UANN", object{"actions": []object{}}), now), 400},
 		{"an action of another type", sign(payload("block_actions", "UANN", object{"actions": "approve"}), now), 400},
 		{"a number for an id", sign(payload("block_actions", "UANN", object{"actions": []object{{"action_id": "approve", "value": 1}}}), now), 400},
-		{"a value longer than Slack's longest", sign(press("UANN", "approve", strings.Repeat("a", 2001)), now), 400},
+		{"a value longer than Slack's longest", sign(pressBy("UANN", "approve", strings.Repeat("a", 2001)), now), 400},
 		{"an event of Slack's other API", sign(payload("event_callback", "UANN", nil), now), 400},
 
 		{"another app", sign(payload("block_actions", "UANN", object{"api_app_id": "A2", "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
@@ -201,7 +201,7 @@ func TestGenuine(t *testing.T) {
 // signed, and with its own it makes no sense.
 func TestTruncated(t *testing.T) {
 	for name, whole := range map[string]string{
-		"press":      press("UANN", "approve", "r1"),
+		"press":      pressBy("UANN", "approve", "r1"),
 		"submission": filled("UJANE", production, admin, "3600", "deploy"),
 		"command":    "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=",
 	} {
@@ -224,12 +224,12 @@ func TestTruncated(t *testing.T) {
 // same one with the same words, and dead by then.
 func TestReplayed(t *testing.T) {
 	for name, body := range map[string]string{
-		"approve":  press("UANN", "approve", "r1"),
-		"deny":     press("UANN", "deny", "r1"),
-		"withdraw": press("UJANE", "withdraw", "r1"),
-		"end":      press("UJANE", "end", "r2"),
-		"remove":   press("UANN", "drift_remove", "run1"),
-		"leave":    press("UANN", "drift_leave", "run1"),
+		"approve":  pressBy("UANN", "approve", "r1"),
+		"deny":     pressBy("UANN", "deny", "r1"),
+		"withdraw": pressBy("UJANE", "withdraw", "r1"),
+		"end":      pressBy("UJANE", "end", "r2"),
+		"remove":   pressBy("UANN", "drift_remove", "run1"),
+		"leave":    pressBy("UANN", "drift_leave", "run1"),
 		"submit":   filled("UJANE", production, admin, "3600", "deploy"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestForgedButtons(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w, got := attack(t, sign(press(test.user, test.action, test.value), now))
+			w, got := attack(t, sign(pressBy(test.user, test.action, test.value), now))
 			if got.StatusCode != http.StatusOK || got.Body != "" || !slices.Equal(w.told, []string{test.want}) {
 				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
 			}

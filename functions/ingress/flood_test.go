@@ -40,11 +40,11 @@ func (c counted) Approver(ctx context.Context, id string) (access.Person, error)
 	return c.world.Approver(ctx, id)
 }
 
-func (c counted) Remains(ctx context.Context, requester access.Person) error {
+func (c counted) CheckRequester(ctx context.Context, requester access.Person) error {
 	c.calls.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.world.Remains(ctx, requester)
+	return c.world.CheckRequester(ctx, requester)
 }
 
 // vault is SSM with two signing secrets, and how often it was asked.
@@ -111,8 +111,8 @@ func TestUnsignedFloodBesidePresses(t *testing.T) {
 		before := calls.Load()
 		start := time.Now()
 		got, err := h.Handle(t.Context(), sign(press, now))
-		if took := time.Since(start); err != nil || got.StatusCode != http.StatusOK || took > answerTimeout {
-			t.Errorf("a press got %d, %v after %s; want 200 within %s", got.StatusCode, err, took, answerTimeout)
+		if took := time.Since(start); err != nil || got.StatusCode != http.StatusOK || took > responseTimeout {
+			t.Errorf("a press got %d, %v after %s; want 200 within %s", got.StatusCode, err, took, responseTimeout)
 		}
 		if calls.Load() == before {
 			t.Error("a press was answered without looking at anything: this test proves nothing")

@@ -20,94 +20,95 @@ import (
 // sorry is the title of a notice that there is no form.
 const sorry = "Sorry"
 
-// notOffered is said of what the form does not offer.
+// notOffered is the text for a target that the form doesn't offer.
 const notOffered = "This can't be asked for. Please choose from the list."
 
-// open opens the form that name, a shortcut's callback or a slash command,
-// stands for. A loading view comes first, because the trigger does not live
-// long; then the form, or why there is none for this person.
+// open opens the form that a shortcut or a slash command asks for. name is
+// the shortcut's callback id or the command. A loading view comes first,
+// because the trigger expires soon. The form follows, or a notice if this
+// person can't request access.
 func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(name)
 	if !ok {
 		log.Warn("an unknown shortcut or command", "name", name)
 		const text = "This app does not know what to do with that."
 		if in.Kind == slack.KindCommand {
-			return ephemeral(text)
+			return ephemeralResponse(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
 			log.Error("the notice could not be opened", "error", host.ErrorMessage(err))
 		}
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
 		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
-			text, _ := forPeople(err)
-			return ephemeral(text)
+			text, _ := explain(err)
+			return ephemeralResponse(text)
 		}
-		// Slack shows its own warning at this status; there is no other way
+		// On this status, Slack shows its own warning. We have no other way
 		// to reach the person.
-		return empty(http.StatusInternalServerError)
+		return emptyResponse(http.StatusInternalServerError)
 	}
 
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	view := slack.FormView(slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations})
 	if _, err := h.People.Requester(work, in.UserID); err != nil {
-		text, theirs := forPeople(err)
-		if theirs {
-			log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+		text, personal := explain(err)
+		if personal {
+			log.Info("the person can't request access", "code", access.CodeOf(err))
 		} else {
 			log.Error("the requester could not be looked up", "error", host.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
 	h.update(ctx, log, viewID, hash, view)
-	return empty(http.StatusOK)
+	return emptyResponse(http.StatusOK)
 }
 
-// choose follows a choice in the form: the next select depends on it, and what
-// will become of the request can be told. People who can't ask for access are
-// told so, and learn nothing of what there is.
+// choose updates the form after a choice: the next menu depends on it, and
+// the preview shows what will happen to the request. People who can't request
+// access get a notice instead and learn nothing about the targets.
 func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(in.View.CallbackID)
 	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
 		log.Warn("an unknown action in a view", "callback", in.View.CallbackID, "action", in.Action.ID)
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
 	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	requester, err := h.People.Requester(work, in.UserID)
 	if err == nil {
 		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
-	} else if text, theirs := forPeople(err); theirs {
-		log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
+	} else if text, personal := explain(err); personal {
+		log.Info("the person can't request access", "code", access.CodeOf(err))
 		h.update(ctx, log, in.View.ID, in.View.Hash, slack.NoticeView(sorry, text))
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	}
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
 		form.Chosen, form.Preview = access.Target{Kind: kind}, notOffered
 		err = nil
-	case access.CodeOf(err) == access.CodeNotReady: // chosen was the option that says so
+	case access.CodeOf(err) == access.CodeNotReady: // the person chose the option that says so
 		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
 		form.Preview, err = h.preview(work, requester, form.Chosen)
 	}
 	if err != nil {
-		var theirs bool
-		if form.Preview, theirs = forPeople(err); !theirs {
+		var personal bool
+		if form.Preview, personal = explain(err); !personal {
 			log.Error("the choice could not be looked up", "error", host.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
-	return empty(http.StatusOK)
+	return emptyResponse(http.StatusOK)
 }
 
-// update replaces a view unless it has changed since: then another interaction,
-// later than this one, is taking care of it.
+// update replaces a view unless it has changed since. If it has, a later
+// interaction updates it.
 func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash string, view slackgo.ModalViewRequest) {
 	switch err := h.Slack.UpdateView(ctx, viewID, hash, view); access.CodeOf(err) {
 	case "":
@@ -118,8 +119,8 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	}
 }
 
-// preview says what would become of a request for t, "" while t is not complete.
-// It binds nobody: evaluate decides.
+// preview returns what would happen to a request for t, or "" while t is
+// incomplete. It is not binding: evaluate decides.
 func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (string, error) {
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return "This would be refused. " + slack.ManagementAccount, nil
@@ -149,44 +150,46 @@ func previewText(d access.Decision) string {
 	}
 }
 
-// maxOptions is how many options Slack shows of a select.
+// maxOptions is Slack's limit of options in a menu.
 const maxOptions = 100
 
-// noAnswer is the value of an option that only says something. Nothing that can
-// be asked for is called so.
-const noAnswer = "no-answer"
+// noticeValue is the value of an option that is only a notice. No account,
+// permission set or group has this id.
+const noticeValue = "no-answer"
 
-// suggest lists what can be asked for and matches what was typed. Where the
-// lists can't be read, or are not made yet, the only option says so: Slack shows a late answer as it
-// shows an empty list (slackapi/java-slack-sdk#1204), and who sees that takes it
-// for one. People who can't ask for access get no options.
+// suggest returns the options that match what was typed. If the lists can't
+// be read or aren't ready, the only option says so. Otherwise people would
+// take a failure for an empty list, because Slack shows a late response the
+// same way (slackapi/java-slack-sdk#1204). People who can't request access
+// get no options.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	// Neither depends on the other, and somebody types. Whoever opened the form was
-	// looked up then, and the answer is kept for a minute.
-	var unknown error
-	var who sync.WaitGroup
-	who.Go(func() { _, unknown = h.People.Requester(ctx, in.UserID) })
+	// Run both at once: they don't depend on each other, and a person is
+	// typing. The person was looked up when they opened the form, and the
+	// result is cached for a minute.
+	var requesterErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { _, requesterErr = h.People.Requester(ctx, in.UserID) })
 	options, err := h.options(ctx, in)
-	who.Wait()
-	if unknown != nil {
-		options, err = nil, unknown
-		if _, theirs := forPeople(unknown); theirs {
-			log.Info("somebody who can't ask for access", "code", access.CodeOf(unknown))
-			return answer(slack.OptionsResponse(nil))
+	wait.Wait()
+	if requesterErr != nil {
+		options, err = nil, requesterErr
+		if _, personal := explain(requesterErr); personal {
+			log.Info("the person can't request access", "code", access.CodeOf(requesterErr))
+			return jsonResponse(slack.OptionsResponse(nil))
 		}
 	}
 	if err != nil {
 		log.Error("the options could not be listed", "action", in.Action.ID, "error", host.ErrorMessage(err))
-		text, _ := forPeople(err)
+		text, _ := explain(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
 		case access.CodeNotReady:
-			options = []slack.Option{{Text: "⏳ " + text, Value: noAnswer}}
+			options = []slack.Option{{Text: "⏳ " + text, Value: noticeValue}}
 		default:
-			options = []slack.Option{{Text: "⚠️ " + text, Value: noAnswer}}
+			options = []slack.Option{{Text: "⚠️ " + text, Value: noticeValue}}
 		}
 	}
-	return answer(slack.OptionsResponse(options))
+	return jsonResponse(slack.OptionsResponse(options))
 }
 
 func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {
@@ -223,8 +226,8 @@ func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query
 	return pick(accounts, query,
 		func(a identitycenter.Account) bool { return menu.Offers(a.ID) },
 		func(a identitycenter.Account) slack.Option {
-			// The id in full: an option has room for 75 characters, and a
-			// name may have 50.
+			// The text contains the whole id: an option has room for 75
+			// characters, and a name has at most 50.
 			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
 		}), nil
 }
@@ -260,8 +263,9 @@ func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query s
 		}), nil
 }
 
-// pick makes options of those items that match what was typed and are offered,
-// up to maxOptions. The policy is asked no more often than needed.
+// pick returns the options for the items that match the query and are
+// offered, at most maxOptions. It evaluates the policy no more often than
+// needed.
 func pick[T any](items *catalog.List[T], query string, offered func(T) bool, option func(T) slack.Option) []slack.Option {
 	var options []slack.Option
 	for item := range items.Matching(query) {

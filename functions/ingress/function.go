@@ -1,5 +1,5 @@
-// Package ingress is the function that Slack calls: it opens and fills the forms,
-// turns them into requests, and handles the buttons.
+// Package ingress is the function that Slack calls. It opens and fills the
+// forms, turns them into requests, and handles the buttons.
 package ingress
 
 import (
@@ -30,13 +30,13 @@ type Settings struct {
 	IdentityCenter    identitycenter.Settings
 	Slack             clients.SlackSettings
 	People            people.Settings
-	SigningSecrets    []string        `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references; any of them signs
+	SigningSecrets    []string        `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references to secrets; Slack may sign with any
 	Enterprise        string          `env:"ELEVATOR_SLACK_ENTERPRISE"`
 	App               string          `env:"ELEVATOR_SLACK_APP,required"`
 	RequestMachine    string          `env:"ELEVATOR_REQUEST_MACHINE,required"`    // ARN
 	ReconcileFunction string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"` // ARN
 	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
-	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // of a person
+	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // per person
 }
 
 // Clients are the services that the function calls.
@@ -64,16 +64,17 @@ type SlackAPI interface {
 	people.Slack
 }
 
-// SigningSecrets are the secrets with which Slack signs what it sends.
+// SigningSecrets are the secrets that Slack signs its requests with.
 type SigningSecrets interface {
-	// AnySource returns a function that gets all secrets that can be read. It
+	// AnySource returns a function that returns every secret it can read. It
 	// calls failed for each of the others.
 	AnySource(references []string, failed func(error)) func(context.Context) ([]string, error)
-	// Refresh has old secrets read again, and reports whether there are any.
+	// Refresh marks old secrets, which are then read again, and reports
+	// whether there are any.
 	Refresh(references ...string) bool
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	secrets := clients.Secrets(p.AWS)
 	slack := clients.Slack(s.Slack, secrets)
@@ -95,8 +96,8 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c. Misconfigured: RequestMachine is not
-// the ARN of a state machine.
+// New returns the function with the clients c. The error is Misconfigured if
+// RequestMachine isn't the ARN of a state machine.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	requests, err := newMachine(c.StepFunctions, s.RequestMachine)
 	if err != nil {

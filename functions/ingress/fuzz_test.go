@@ -30,8 +30,8 @@ func unwrapped(body string) string {
 // effect at all.
 func FuzzHandle(f *testing.F) {
 	for _, body := range []string{
-		press("UANN", "approve", "r1"), press("UBOB", "deny", "r1"), press("UJANE", "withdraw", "r1"), press("UJANE", "end", "r2"),
-		press("UANN", "drift_remove", "run1"), press("UJANE", "drift_leave", "run1"), press("UGUEST", "approve", "r3"),
+		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
+		pressBy("UANN", "drift_remove", "run1"), pressBy("UJANE", "drift_leave", "run1"), pressBy("UGUEST", "approve", "r3"),
 		filled("UJANE", production, admin, "3600", "deploy"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
 		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
 		payload("block_suggestion", "UJANE", object{"action_id": "account", "value": "pr", "view": view("request_for_access", "", nil)}),
@@ -140,7 +140,7 @@ func checkCreated(t *testing.T, w *world, r access.Request) {
 // see as the app's failure, and has no effect: nobody signed it.
 func FuzzEvent(f *testing.F) {
 	for _, e := range []events.APIGatewayV2HTTPRequest{
-		sign(press("UANN", "approve", "r1"), now.Add(-time.Hour)),
+		sign(pressBy("UANN", "approve", "r1"), now.Add(-time.Hour)),
 		{}, {Body: "====", IsBase64Encoded: true}, {Headers: map[string]string{"X-SLACK-SIGNATURE": "v0=00", "x-slack-request-timestamp": "9223372036854775807"}},
 	} {
 		e.RequestContext.HTTP.Method, e.RequestContext.TimeEpoch = "POST", now.UnixMilli()

@@ -33,7 +33,7 @@ type Table interface {
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
 
-// Findings are what runs found.
+// Findings reads what runs found.
 type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
@@ -47,14 +47,14 @@ type Slack interface {
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
 }
 
-// People finds out who somebody is.
+// People looks people up.
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
-	Remains(ctx context.Context, requester access.Person) error
+	CheckRequester(ctx context.Context, requester access.Person) error
 }
 
-// Catalog knows what there is to ask for.
+// Catalog lists what can be requested.
 type Catalog interface {
 	Accounts(ctx context.Context) (*catalog.List[identitycenter.Account], error)
 	PermissionSets(ctx context.Context) (*catalog.List[identitycenter.PermissionSet], error)
@@ -63,21 +63,21 @@ type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 }
 
-// Policy gives the policy in force.
+// Policy loads the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
 // Machine is the request machine.
 type Machine interface {
-	// Start starts the execution of a request. One that runs or ran already is
-	// no error.
+	// Start starts the execution of a request. It returns nil if the
+	// execution is already running or has ended.
 	Start(ctx context.Context, r access.Request) error
-	// ExecutionARN is the ARN of the machine's execution of that name.
+	// ExecutionARN returns the ARN of the machine's execution with that name.
 	ExecutionARN(name string) string
 }
 
-// Tokens resumes the machines' waits.
+// Tokens resumes the waits of the state machines.
 type Tokens interface {
 	Resume(ctx context.Context, token, output string) error
 }
@@ -89,39 +89,43 @@ var (
 	_ Catalog = (*catalog.Catalog)(nil)
 )
 
-// Slack gives a request three seconds, https://docs.slack.dev/interactivity.
-// The rest is for the way here and back.
+// Slack waits three seconds for a response,
+// https://docs.slack.dev/interactivity. responseTimeout leaves the rest for
+// the network.
 const (
-	answerTimeout = 2600 * time.Millisecond
-	// tellingTime is what finding out has to leave of it: there must be time to
-	// say that it took too long.
-	tellingTime = 500 * time.Millisecond
-	// leastTimeout is how long a request is worked on that was late already: it
-	// may still be in time, and what is pressed is to be decided all the same.
-	leastTimeout = time.Second
+	responseTimeout = 2600 * time.Millisecond
+	// tellTime is the end of responseTimeout that lookups and writes must not
+	// use. It is kept for telling the person that something took too long.
+	tellTime = 500 * time.Millisecond
+	// minTimeout is how long we work on a request that arrived late. Slack
+	// may still be waiting, and a pressed button should take effect even if
+	// it isn't.
+	minTimeout = time.Second
 )
 
-// timeLeft is what is left of answerTimeout for a request that the HTTP API took
-// at arrived, in milliseconds since 1970: of a cold start Slack waits for the
-// start, too. Where it is not known when, or that is not before now, all is left.
+// timeLeft returns how much of responseTimeout is left for a request that the
+// HTTP API received at arrived, in milliseconds since 1970. During a cold
+// start Slack is already waiting. If arrived is unknown or in the future, all
+// of it is left.
 func timeLeft(arrived int64, now time.Time) time.Duration {
 	if arrived <= 0 {
-		return answerTimeout
+		return responseTimeout
 	}
 	spent := max(0, now.Sub(time.UnixMilli(arrived)))
-	return max(leastTimeout, answerTimeout-spent)
+	return max(minTimeout, responseTimeout-spent)
 }
 
-// working is the context for finding out.
-func working(ctx context.Context) (context.Context, context.CancelFunc) {
+// workContext returns the context for lookups and writes. It ends tellTime
+// before ctx.
+func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return context.WithTimeout(ctx, answerTimeout-tellingTime)
+		return context.WithTimeout(ctx, responseTimeout-tellTime)
 	}
-	return context.WithDeadline(ctx, deadline.Add(-tellingTime))
+	return context.WithDeadline(ctx, deadline.Add(-tellTime))
 }
 
-// Handler answers Slack.
+// Handler responds to Slack.
 type Handler struct {
 	Table   Table
 	Slack   Slack
@@ -131,81 +135,81 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
-	// Findings are what runs ask about.
+	// Findings are what the runs with a question found.
 	Findings Findings
 
-	// SigningSecrets are those that Slack may sign with: two while one is
-	// changed for another.
+	// SigningSecrets returns the secrets that Slack may sign with. There are
+	// two during a rotation.
 	SigningSecrets func(context.Context) ([]string, error)
-	// Refresh has SigningSecrets read them again, unless it just did: then it is
-	// false.
+	// Refresh makes SigningSecrets read the secrets again. It returns false
+	// if that was done a moment ago.
 	Refresh      func() bool
 	TeamID       string
-	EnterpriseID string // empty: the workspace is in none
+	EnterpriseID string // empty if the workspace belongs to none
 	AppID        string
-	Account      string          // that this runs in
-	Durations    []time.Duration // that the form offers
+	Account      string          // the app's own
+	Durations    []time.Duration // offered in the form
 	Now          func() time.Time
 	Logger       *slog.Logger
 
 	menus menus
 }
 
-// Handle answers one request of the HTTP API, within Slack's three seconds.
-// Nothing of a request is read or logged before its signature is seen to be
-// right, and until then nothing is called but, once in a while, what keeps the
-// secrets. It returns no errors: Slack gets a status.
+// Handle responds to one request of the HTTP API, within Slack's three
+// seconds. It reads and logs nothing of a request before the signature is
+// verified. Until then it calls nothing but the store of the secrets, and
+// that rarely. It never returns an error: Slack gets a status.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeLeft(event.RequestContext.TimeEpoch, h.Now()))
 	defer cancel()
 
-	// The API has no other route; a function URL lets everything through. Slack
-	// posts, and the signature does not cover the method.
+	// The API has no other route, but a function URL accepts every method.
+	// Slack always posts, and its signature doesn't cover the method.
 	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
-		return empty(http.StatusMethodNotAllowed), nil
+		return emptyResponse(http.StatusMethodNotAllowed), nil
 	}
-	// API Gateway lets 10 MB through, Lambda 6 MB. No stranger has us decode and
-	// hash more than Slack could have sent.
+	// API Gateway accepts 10 MB and Lambda 6 MB. A stranger must not make us
+	// decode and hash more than Slack could have sent.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
-		return empty(http.StatusRequestEntityTooLarge), nil
+		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
 	body, ok := rawBody(event)
 	switch {
 	case !ok:
-		return empty(http.StatusBadRequest), nil
+		return emptyResponse(http.StatusBadRequest), nil
 	case len(body) > slack.MaxBody:
-		return empty(http.StatusRequestEntityTooLarge), nil
+		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
-	signed, err := h.signed(ctx, event, body)
+	signed, err := h.isSigned(ctx, event, body)
 	if err == nil && !signed && h.Refresh() {
-		signed, err = h.signed(ctx, event, body) // somebody may just have changed it
+		signed, err = h.isSigned(ctx, event, body) // the secret may have just been rotated
 	}
 	if err != nil {
 		h.Logger.Error("there is no signing secret", "error", host.ErrorMessage(err))
-		return empty(http.StatusInternalServerError), nil
+		return emptyResponse(http.StatusInternalServerError), nil
 	}
 	if !signed {
 		h.Logger.Warn("a request is not signed by Slack, or not recent")
-		return empty(http.StatusUnauthorized), nil
+		return emptyResponse(http.StatusUnauthorized), nil
 	}
 	in, err := slack.Parse(header(event, "Content-Type"), body)
 	if err != nil {
 		h.Logger.Warn("a request makes no sense", "error", err)
-		return empty(http.StatusBadRequest), nil
+		return emptyResponse(http.StatusBadRequest), nil
 	}
 	if in.Kind == slack.KindSSLCheck {
-		return empty(http.StatusOK), nil
+		return emptyResponse(http.StatusOK), nil
 	}
-	if why := h.foreign(in); why != "" {
+	if why := h.foreignReason(in); why != "" {
 		h.Logger.Warn("a request comes from elsewhere", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
-		return empty(http.StatusForbidden), nil
+		return emptyResponse(http.StatusForbidden), nil
 	}
 	return h.dispatch(ctx, in), nil
 }
 
-// signed says whether Slack signed the request, and recently. Why not is
-// left out: it would help nobody but who tries.
-func (h *Handler) signed(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
+// isSigned reports whether Slack signed the request, and recently. It doesn't
+// say why not: only an attacker would profit.
+func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
 	secrets, err := h.SigningSecrets(ctx)
 	if err != nil {
 		return false, err
@@ -213,9 +217,9 @@ func (h *Handler) signed(ctx context.Context, event events.APIGatewayV2HTTPReque
 	return slack.Verify(secrets, header(event, "X-Slack-Request-Timestamp"), header(event, "X-Slack-Signature"), body, h.Now()) == nil, nil
 }
 
-// foreign says why an interaction is not from the workspace and the app that
-// the settings name; "" if it is.
-func (h *Handler) foreign(in slack.Interaction) string {
+// foreignReason returns why an interaction isn't from the workspace and app
+// in the settings, or "" if it is.
+func (h *Handler) foreignReason(in slack.Interaction) string {
 	inTeam := in.TeamID != "" && in.TeamID == h.TeamID
 	inEnterprise := h.EnterpriseID != "" && in.EnterpriseID == h.EnterpriseID
 	switch {
@@ -245,32 +249,17 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSubmission:
 		return h.submit(ctx, log, in)
 	case slack.KindClosed:
-		return empty(http.StatusOK)
+		return emptyResponse(http.StatusOK)
 	default:
 		log.Warn("a request of an unknown kind")
-		return empty(http.StatusBadRequest)
+		return emptyResponse(http.StatusBadRequest)
 	}
 }
 
-// tell shows a text to the person who did something, and to nobody else. It says
-// whether it could.
-func (h *Handler) tell(ctx context.Context, log *slog.Logger, in slack.Interaction, text string) bool {
-	err := access.Errorf(access.CodeInvalid, "there is no response URL")
-	if in.ResponseURL != "" {
-		err = h.Slack.Respond(ctx, in.ResponseURL, text)
-	}
-	if err != nil && in.Channel != "" {
-		err = h.Slack.Ephemeral(ctx, in.Channel, in.UserID, "", text)
-	}
-	if err != nil {
-		log.Error("a person could not be answered", "error", host.ErrorMessage(err))
-	}
-	return err == nil
-}
-
-// forPeople is what a person is told of an error, and whether the error is
-// about them or what they asked for; otherwise it is the system's.
-func forPeople(err error) (text string, theirs bool) {
+// explain returns the text that a person sees for an error. personal reports
+// whether the error is about the person or their request. If not, it is a
+// failure of the system.
+func explain(err error) (text string, personal bool) {
 	switch access.CodeOf(err) {
 	case access.CodeRefused, access.CodeNotFound:
 		return err.Error(), true
@@ -283,11 +272,12 @@ func forPeople(err error) (text string, theirs bool) {
 	}
 }
 
-func empty(status int) events.APIGatewayV2HTTPResponse {
+func emptyResponse(status int) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{StatusCode: status}
 }
 
-func answer(body []byte) events.APIGatewayV2HTTPResponse {
+// jsonResponse returns the response with a JSON body.
+func jsonResponse(body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: http.StatusOK,
 		Headers:    map[string]string{"Content-Type": "application/json; charset=utf-8"},
@@ -295,18 +285,19 @@ func answer(body []byte) events.APIGatewayV2HTTPResponse {
 	}
 }
 
-// ephemeral answers a slash command with a text that only its user sees.
-func ephemeral(text string) events.APIGatewayV2HTTPResponse {
+// ephemeralResponse responds to a slash command with a text that only its
+// user sees.
+func ephemeralResponse(text string) events.APIGatewayV2HTTPResponse {
 	body, _ := json.Marshal(map[string]any{
 		"response_type": "ephemeral",
 		"blocks": []any{map[string]any{
 			"type": "section", "text": map[string]any{"type": "plain_text", "text": text},
 		}},
 	})
-	return answer(body)
+	return jsonResponse(body)
 }
 
-// rawBody is the request's body, byte for byte as Slack sent it.
+// rawBody returns the request's body, byte for byte as Slack sent it.
 func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	if !event.IsBase64Encoded {
 		return []byte(event.Body), true
@@ -315,7 +306,7 @@ func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	return body, err == nil
 }
 
-// header is a header's value, whatever the case of its name.
+// header returns a header's value, whatever the case of its name.
 func header(event events.APIGatewayV2HTTPRequest, name string) string {
 	if v, ok := event.Headers[strings.ToLower(name)]; ok {
 		return v

@@ -25,8 +25,8 @@ type machine struct {
 	arn    string
 }
 
-// newMachine is the machine with that ARN; anything else than a state machine's
-// ARN is Misconfigured.
+// newMachine returns the machine with that ARN. The error is Misconfigured if
+// it isn't the ARN of a state machine.
 func newMachine(client StartAPI, arn string) (*machine, error) {
 	if parts := strings.Split(arn, ":"); len(parts) != 7 || parts[2] != "states" || parts[5] != "stateMachine" {
 		return nil, access.Errorf(access.CodeMisconfigure, "%q is not the ARN of a state machine", arn)
@@ -34,16 +34,16 @@ func newMachine(client StartAPI, arn string) (*machine, error) {
 	return &machine{client: client, arn: arn}, nil
 }
 
-// ExecutionARN: an execution's ARN is the machine's with "execution" in it and
-// the name behind.
+// ExecutionARN returns the machine's ARN with "execution" in place of
+// "stateMachine", and the name at the end.
 func (m *machine) ExecutionARN(name string) string {
 	parts := strings.Split(m.arn, ":")
 	parts[5] = "execution"
 	return strings.Join(append(parts, name), ":")
 }
 
-// Start starts the execution that the row names, with the request's id as its
-// input and nothing else: the machine believes the row only.
+// Start starts the execution that the row names. Its input is the request's
+// id and nothing else: the machine trusts only the row.
 func (m *machine) Start(ctx context.Context, r access.Request) error {
 	input, err := json.Marshal(map[string]string{"request_id": r.ID})
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// menus keeps what is worked out of a policy and a catalog until one of them
-// changes: somebody who types asks about the same ones with every key.
+// menus caches what is computed from a policy and a catalog until either
+// changes. A person who types a query causes a request with every key.
 type menus struct {
 	mu       sync.Mutex
 	digest   string
@@ -19,7 +19,7 @@ type menus struct {
 	prepared *access.Menu
 }
 
-// index is the index of the policy with that digest.
+// index returns the index of the policy with that digest.
 func (m *menus) index(policy *access.Policy, digest string) *access.Index {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -29,7 +29,7 @@ func (m *menus) index(policy *access.Policy, digest string) *access.Index {
 	return m.indexed
 }
 
-// menu is the menu of an index for these permission sets.
+// menu returns an index's menu for these permission sets.
 func (m *menus) menu(index *access.Index, sets *catalog.List[identitycenter.PermissionSet]) *access.Menu {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,324 +5,196 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/people"
-	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
 )
 
-// id is what the value of a button of ours looks like: the id of a request, or
-// of a run, which is the name of an execution.
-var id = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+// action is what a button does. Its functions are called in the order of the
+// fields.
+type action struct {
+	about subject
+	// tooLate reports whether there is nothing left to do, and returns the
+	// reply.
+	tooLate func(*press) (reply, bool)
+	// allow checks whether the person may do this. It returns the text for a
+	// person who may not, and "" for a person who may.
+	allow func(*press, context.Context) (refusal string, err error)
+	do    func(*press, context.Context) (reply, error)
+}
 
-// checkID says NotFound of a value that no button of ours has. No table is asked
-// about it, which has limits of its own for keys, and no log repeats it.
+// subject is what a button is about. The button's value is its id.
+type subject struct {
+	name  string // in texts for people
+	idKey string // key in the log
+	load  func(*press, context.Context) error
+}
+
+var (
+	aRequest = subject{"request", "request_id", (*press).loadRequest}
+	aRun     = subject{"run", "run", (*press).loadRun}
+)
+
+// actions has every button in a message, by action id.
+var actions = map[string]action{
+	slack.ActionApprove:     {aRequest, (*press).tooLateToDecide, (*press).allowApprove, (*press).approve},
+	slack.ActionDeny:        {aRequest, (*press).tooLateToDecide, (*press).allowDeny, (*press).deny},
+	slack.ActionWithdraw:    {aRequest, (*press).tooLateToWithdraw, (*press).allowWithdraw, (*press).withdraw},
+	slack.ActionEnd:         {aRequest, (*press).tooLateToEnd, (*press).allowEnd, (*press).end},
+	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
+	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
+}
+
+// press is one press of a button in a message. Its methods get one context,
+// for lookups and writes, which ends before Slack's time is up. They return
+// everything else that has to happen as a reply.
+type press struct {
+	*Handler
+	in  slack.Interaction
+	log *slog.Logger
+
+	// The row that the button is about: one of the two.
+	request access.Request
+	run     access.Run
+
+	by       access.Person // the person who pressed
+	policy   access.Policy // in force, if allow loaded it
+	digest   string
+	question question // of the run
+}
+
+// reply is what happens after a press, in the order of the fields.
+type reply struct {
+	// token and output resume a wait of the execution. Without a token, the
+	// wait hasn't begun and will read the row.
+	token, output string
+	// notResumed replaces text if the execution can't be resumed.
+	notResumed string
+	// decided means that this press decided the request, so its claim is
+	// freed.
+	decided bool
+	// answered means that the run's question is updated to show the answers
+	// about findings. They may be nil if the question has ended.
+	answered bool
+	findings []access.Finding
+	// text is for the person who pressed. It is "" if the message shows the
+	// result.
+	text string
+}
+
+// press handles a button in a message. Its value names the request or run.
+// The table and the policy in force decide whether the press has an effect.
+func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID)}
+	work, cancel := workContext(ctx)
+	defer cancel()
+	text := p.carryOut(ctx, p.handle(work))
+	if text != "" && !p.tell(ctx, text) {
+		// On this status, Slack shows its own warning beside the button.
+		return emptyResponse(http.StatusInternalServerError)
+	}
+	return emptyResponse(http.StatusOK)
+}
+
+// handle does what the button is for, or replies why not.
+func (p *press) handle(ctx context.Context) reply {
+	a, ok := actions[p.in.Action.ID]
+	if !ok {
+		p.log.Warn("an unknown action in a message")
+		return reply{text: "This app does not know this button."}
+	}
+	r, err := a.perform(ctx, p)
+	if access.CodeOf(err) == access.CodeNotFound {
+		p.log.Warn("the " + a.about.name + " of a button doesn't exist")
+		return reply{text: "This " + a.about.name + " is too old: nothing is known about it any more."}
+	}
+	if err != nil {
+		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		// If a write got no response, we don't know whether it took effect. A
+		// second press shows it, and repeats nothing that the first one did.
+		text, _ := explain(err)
+		return reply{text: text}
+	}
+	return r
+}
+
+// perform loads the row, runs the checks and does the action.
+func (a action) perform(ctx context.Context, p *press) (reply, error) {
+	if err := checkID(p.in.Action.Value); err != nil {
+		return reply{}, err
+	}
+	p.log = p.log.With(a.about.idKey, p.in.Action.Value)
+	if err := a.about.load(p, ctx); err != nil {
+		return reply{}, err
+	}
+	if r, late := a.tooLate(p); late {
+		return r, nil
+	}
+	refusal, err := a.allow(p, ctx)
+	if err != nil || refusal != "" {
+		return reply{text: refusal}, err
+	}
+	return a.do(p, ctx)
+}
+
+// idPattern matches the values of this app's buttons: the id of a request, or
+// of a run, which is the name of an execution.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+
+// checkID returns NotFound for a value that no button of this app has. Such a
+// value goes neither to the table, which limits the length of keys, nor to
+// the log.
 func checkID(value string) error {
-	if !id.MatchString(value) {
+	if !idPattern.MatchString(value) {
 		return access.Errorf(access.CodeNotFound, "the button's value is no id")
 	}
 	return nil
 }
 
-// press follows a button in a message. Its value is the id of the request, or of
-// the run; what it may do is found out here, from the table and the policy in
-// force.
-func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	log = log.With("action", in.Action.ID)
-	about := "request"
-	var text string
-	var err error
-	switch in.Action.ID {
-	case slack.ActionApprove, slack.ActionDeny, slack.ActionWithdraw, slack.ActionEnd:
-		if err = checkID(in.Action.Value); err != nil {
-			break
-		}
-		log = log.With("request_id", in.Action.Value)
-		work, cancel := working(ctx)
-		defer cancel()
-		var r access.Request
-		if r, err = h.Table.Get(work, in.Action.Value); err != nil {
-			break
-		}
-		log = log.With("execution", r.ExecutionARN)
-		switch in.Action.ID {
-		case slack.ActionApprove:
-			text, err = h.decide(ctx, work, log, in, r, access.OutcomeApproved)
-		case slack.ActionDeny:
-			text, err = h.decide(ctx, work, log, in, r, access.OutcomeDenied)
-		case slack.ActionWithdraw:
-			text, err = h.withdraw(ctx, work, log, in, r)
-		default:
-			text, err = h.end(ctx, work, log, in, r)
-		}
-	case slack.ActionDriftRemove, slack.ActionDriftLeave:
-		about = "run"
-		if err = checkID(in.Action.Value); err != nil {
-			break
-		}
-		log = log.With("run", in.Action.Value)
-		text, err = h.answerRun(ctx, log, in, in.Action.ID == slack.ActionDriftRemove)
-	default:
-		log.Warn("an unknown action in a message")
-		text = "This app does not know this button."
+// carryOut does what the reply says, and returns the text for the person.
+func (p *press) carryOut(ctx context.Context, r reply) (text string) {
+	text = r.text
+	if !p.resume(ctx, r.token, r.output) && r.notResumed != "" {
+		text = r.notResumed
 	}
-	if access.CodeOf(err) == access.CodeNotFound {
-		log.Warn("a button of a " + about + " that is not there")
-		text, err = "This "+about+" is too old: nothing is known about it any more.", nil
+	if r.decided {
+		p.freeClaim(ctx, p.log, p.request)
 	}
-	if err != nil {
-		log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
-		// Whether a write that was not answered took place is not known: a second
-		// press tells, and changes nothing that the first one did.
-		text, _ = forPeople(err)
+	if r.answered {
+		p.showAnswers(ctx, r.findings)
 	}
-	if text != "" && !h.tell(ctx, log, in, text) {
-		// Then Slack shows by itself, beside the button, that something went wrong.
-		return empty(http.StatusInternalServerError)
-	}
-	return empty(http.StatusOK)
+	return text
 }
 
-// decide approves or denies, if the person may. The text, where there is one,
-// says why nothing came of it. work is what may be spent on finding out.
-func (h *Handler) decide(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request, kind access.OutcomeKind) (string, error) {
-	if !r.Open() {
-		return h.already(ctx, log, r), nil
-	}
-	if !r.ExpiresAt.IsZero() && !h.Now().Before(r.ExpiresAt) {
-		// The execution, should it be late, has yet to enter it.
-		log.Info("a request past its expiry")
-		return expiredText, nil
-	}
-	var gone error
-	var wait sync.WaitGroup
-	if kind == access.OutcomeApproved { // denying is safe, whoever is gone
-		wait.Go(func() { gone = h.People.Remains(work, r.Requester) })
-	}
-	approver, err := h.mayApprove(work, log, in.UserID, r)
-	wait.Wait()
-	if err != nil {
-		return "", err
-	}
-	if approver.refused != "" {
-		h.refused(work, log, in, r, approver)
-		return "You can not approve this request, nor discard it." + approver.why(), nil
-	}
-	if gone != nil {
-		text, known := forPeople(gone)
-		if !known {
-			return "", gone
-		}
-		log.Info("approving is refused: the requester is gone", "code", access.CodeOf(gone))
-		approver.refused, approver.text = access.RefusalRequesterGone, text
-		h.refused(work, log, in, r, approver)
-		return text + " So this request can't be approved. You can discard it.", nil
-	}
-	d := approver.policy.Decide(r.Requester.Email, r.Target)
-	r, won, err := h.Table.Decide(work, r.ID, access.Outcome{
-		Kind: kind, By: approver.Person, At: h.Now().UTC(),
-		Reason: string(d.Reason), PolicyDigest: approver.digest, Statements: d.Statements,
-	})
-	if err != nil {
-		return "", err
-	}
-	if !won {
-		return h.already(ctx, log, r), nil
-	}
-	log.Info("decided", "outcome", kind)
-	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(kind))
-	h.free(ctx, log, r)
-	return "", nil
-}
-
-// withdraw takes a request back, if it is the requester who wants it.
-func (h *Handler) withdraw(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request) (string, error) {
-	if in.UserID != r.Requester.SlackID {
-		log.Info("withdrawing is refused: not the requester")
-		h.refused(work, log, in, r, presser{refused: access.RefusalNotRequester})
-		return "Only the requester can withdraw a request.", nil
-	}
-	if !r.Open() {
-		return h.already(ctx, log, r), nil
-	}
-	r, won, err := h.Table.Decide(work, r.ID, access.Outcome{Kind: access.OutcomeWithdrawn, By: r.Requester, At: h.Now().UTC()})
-	if err != nil {
-		return "", err
-	}
-	if !won {
-		return h.already(ctx, log, r), nil
-	}
-	log.Info("decided", "outcome", access.OutcomeWithdrawn)
-	h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(access.OutcomeWithdrawn))
-	h.free(ctx, log, r)
-	return "", nil
-}
-
-// end ends access before its time, if the requester wants it or somebody who
-// could approve it.
-func (h *Handler) end(ctx, work context.Context, log *slog.Logger, in slack.Interaction, r access.Request) (string, error) {
-	if text := notActive(r); text != "" {
-		return h.endingAlready(ctx, log, r, text), nil
-	}
-	by := r.Requester
-	if in.UserID != r.Requester.SlackID {
-		approver, err := h.mayApprove(work, log, in.UserID, r)
-		if err != nil {
-			return "", err
-		}
-		if approver.refused != "" {
-			h.refused(work, log, in, r, approver)
-			return "You can not end this access: only the requester can, and those who could approve it." + approver.why(), nil
-		}
-		by = approver.Person
-	}
-	r, won, err := h.Table.RequestEnd(work, r.ID, access.EndRequest{By: by, At: h.Now().UTC()})
-	if err != nil {
-		return "", err
-	}
-	if !won {
-		return h.endingAlready(ctx, log, r, notActive(r)), nil
-	}
-	log.Info("ended early")
-	return h.endingAlready(ctx, log, r, ""), nil
-}
-
-// endingAlready lets the execution know that somebody wants the access to end,
-// unless the removal has begun: nobody else will, before the end. It returns
-// text, or, where the execution could not be told, what to do about it: that is
-// also where the wait has stored no token, and may have none.
-func (h *Handler) endingAlready(ctx context.Context, log *slog.Logger, r access.Request, text string) string {
-	if !r.HasPendingEnd() {
-		return text
-	}
-	if r.EndToken != "" && h.resume(ctx, log, r.EndToken, tasktoken.EndOutput) {
-		return text
-	}
-	return "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
-		r.End.UTC().Format("15:04 UTC on 2 January") + "."
-}
-
-// presser is who pressed a button, and what the policy in force says of them.
-type presser struct {
-	access.Person
-	policy  access.Policy
-	digest  string
-	refused access.Refusal // empty: they may
-	text    string         // why, for them; may be empty
-}
-
-// why is the text after another sentence.
-func (p presser) why() string {
-	if p.text == "" {
-		return ""
-	}
-	return " " + p.text
-}
-
-// mayApprove finds out who pressed, and whether the policy in force lets them
-// approve r.
-func (h *Handler) mayApprove(ctx context.Context, log *slog.Logger, slackID string, r access.Request) (presser, error) {
-	person, err := h.People.Approver(ctx, slackID)
-	if err != nil {
-		text, theirs := forPeople(err)
-		if !theirs {
-			return presser{}, err
-		}
-		log.Info("somebody who can approve nothing", "code", access.CodeOf(err))
-		return presser{refused: access.RefusalNotEligible, text: text}, nil
-	}
-	policy, digest, err := h.Policy.Load(ctx)
-	if err != nil {
-		return presser{}, err
-	}
-	p := presser{Person: person, policy: policy, digest: digest}
-	if !people.Permits(&policy, r, person) {
-		log.Info("somebody whom the policy does not let approve this", "policy_digest", digest)
-		p.refused = access.RefusalNotApprover
-	}
-	return p, nil
-}
-
-// refused records a refused press in the request's row, from where audit takes
-// it: once for each person and reason, a bounded number for each request, and
-// none once the request is closed. If it can't be recorded, the log has it.
-func (h *Handler) refused(ctx context.Context, log *slog.Logger, in slack.Interaction, r access.Request, p presser) {
-	p.SlackID = in.UserID
-	if _, err := h.Table.AppendEvent(ctx, r, access.Event{
-		Kind: access.EventPressRefused, At: h.Now().UTC(), By: p.Person, Action: in.Action.ID,
-		Reason: string(p.refused), Message: p.text, PolicyDigest: p.digest,
-	}); err != nil {
-		log.Error("a refused press could not be recorded", "reason", p.refused, "error", host.ErrorMessage(err))
-	}
-}
-
-// already tells the outcome of a request to somebody who came too late. If the
-// execution was not told of it, it is now.
-func (h *Handler) already(ctx context.Context, log *slog.Logger, r access.Request) string {
-	if r.Rebuilt != nil {
-		return "This request has ended. Somebody deleted this app's record of it."
-	}
-	if r.Outcome == nil {
-		return "This request was interrupted before it was decided. The requester can submit it again."
-	}
-	if r.ApprovalToken != "" && !r.HasPassedGrant() && !r.IsClosed() {
-		h.resume(ctx, log, r.ApprovalToken, tasktoken.ApprovalOutput(r.Outcome.Kind))
-	}
-	return alreadyText(*r.Outcome)
-}
-
-const expiredText = "This request has expired."
-
-func alreadyText(o access.Outcome) string {
-	who := o.By.Email
-	if who == "" {
-		who = o.By.Name
-	}
-	switch o.Kind {
-	case access.OutcomeAutomatic:
-		return "This request has been approved by the policy already."
-	case access.OutcomeApproved:
-		return "This request has been approved by " + who + " already."
-	case access.OutcomeDenied:
-		return "This request has been discarded by " + who + " already."
-	case access.OutcomeWithdrawn:
-		return "This request has been withdrawn by the requester."
-	case access.OutcomeExpired:
-		return expiredText
-	default:
-		return "This request has been refused."
-	}
-}
-
-// notActive says why there is no access to end; "" where there is.
-func notActive(r access.Request) string {
-	switch {
-	case r.IsRemoved():
-		return "This access has ended already."
-	case r.EndRequest != nil, r.HasRemovalBegun():
-		return "This access is being removed already."
-	case !r.WasGranted():
-		return "This access is not there yet."
-	default:
-		return ""
-	}
-}
-
-// resume lets the execution go on. Where that fails it is not lost: the row has
-// what was decided, and the execution looks there when its wait is over. No
-// token means that the wait has not begun; it will find the row.
-func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output string) (ok bool) {
+// resume resumes the execution, and reports whether it could. If it couldn't,
+// nothing is lost: the row has the decision, and the execution reads it when
+// its wait ends.
+func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	if token == "" {
 		return true
 	}
-	err := h.Tokens.Resume(ctx, token, output)
+	err := p.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		log.Error("the execution could not be resumed; it will look by itself", "error", host.ErrorMessage(err))
+		p.log.Error("the execution could not be resumed; it will look by itself", "error", host.ErrorMessage(err))
+	}
+	return err == nil
+}
+
+// tell shows a text to the person who pressed, and to nobody else. It reports
+// whether it could.
+func (p *press) tell(ctx context.Context, text string) bool {
+	err := access.Errorf(access.CodeInvalid, "there is no response URL")
+	if p.in.ResponseURL != "" {
+		err = p.Slack.Respond(ctx, p.in.ResponseURL, text)
+	}
+	if err != nil && p.in.Channel != "" {
+		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
+	}
+	if err != nil {
+		p.log.Error("the person could not be told", "error", host.ErrorMessage(err))
 	}
 	return err == nil
 }

@@ -12,8 +12,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// press is a button pressed by somebody.
-func press(user, action, requestID string) string {
+// pressBy is a button pressed by user.
+func pressBy(user, action, requestID string) string {
 	return payload("block_actions", user, object{
 		"actions":      []object{{"action_id": action, "value": requestID}},
 		"response_url": "https://hooks.slack.com/actions/T1/1/x",
@@ -141,7 +141,7 @@ func TestPress(t *testing.T) {
 			if test.change != nil {
 				test.change(w)
 			}
-			got := w.send(t, press(test.user, test.action, "r1"))
+			got := w.send(t, pressBy(test.user, test.action, "r1"))
 			if got.StatusCode != http.StatusOK || got.Body != "" {
 				t.Errorf("got %d %q, want 200 without a body", got.StatusCode, got.Body)
 			}
@@ -180,9 +180,9 @@ func TestPressTwiceHasOneEffect(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld()
 			w.rows["r1"] = test.row
-			w.send(t, press(test.user, test.action, "r1"))
+			w.send(t, pressBy(test.user, test.action, "r1"))
 			after := w.rows["r1"]
-			w.send(t, press(test.user, test.action, "r1"))
+			w.send(t, pressBy(test.user, test.action, "r1"))
 			if !reflect.DeepEqual(w.rows["r1"], after) || !slices.Equal(w.told, test.want) {
 				t.Errorf("row %+v, told %q; want %+v, %q", w.rows["r1"], w.told, after, test.want)
 			}
@@ -195,9 +195,9 @@ func TestSlowPressIsAnswered(t *testing.T) {
 	for _, action := range []string{"approve", "deny", "withdraw", "end"} {
 		w := newWorld()
 		w.rows["r1"] = active()
-		w.send(t, press("UJANE", action, "r1"))
-		if w.deadline <= 0 || w.deadline > answerTimeout-tellingTime {
-			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.deadline, answerTimeout-tellingTime)
+		w.send(t, pressBy("UJANE", action, "r1"))
+		if w.deadline <= 0 || w.deadline > responseTimeout-tellTime {
+			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.deadline, responseTimeout-tellTime)
 		}
 	}
 }
@@ -205,7 +205,7 @@ func TestSlowPressIsAnswered(t *testing.T) {
 func TestPressOfAnUnknownRequest(t *testing.T) {
 	w := newWorld()
 	w.respondErr = access.Errorf(access.CodeLost, "the response URL has expired")
-	w.send(t, press("UANN", "approve", "r9"))
+	w.send(t, pressBy("UANN", "approve", "r9"))
 	if want := []string{"C1 UANN This request is too old: nothing is known about it any more."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
@@ -229,7 +229,7 @@ func TestPressThatNobodyIsToldOf(t *testing.T) {
 			w := newWorld()
 			w.rows["r1"] = waiting()
 			w.decideErr, w.respondErr, w.ephemeralErr = test.decide, test.respond, test.nobody
-			if got := w.send(t, press("UANN", "approve", "r1")); got.StatusCode != test.want || got.Body != "" {
+			if got := w.send(t, pressBy("UANN", "approve", "r1")); got.StatusCode != test.want || got.Body != "" {
 				t.Errorf("got %d %q, want %d without a body", got.StatusCode, got.Body, test.want)
 			}
 		})
@@ -278,7 +278,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 				test.change(w)
 			}
 			for range 3 {
-				w.send(t, press(test.user, test.action, "r1"))
+				w.send(t, pressBy(test.user, test.action, "r1"))
 			}
 			if got := w.rows["r1"].Events; !reflect.DeepEqual(got, test.want) {
 				t.Errorf("recorded %+v\nwant     %+v", got, test.want)
@@ -292,7 +292,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 		for _, p := range []struct{ user, action string }{
 			{"UBOB", "approve"}, {"UBOB", "deny"}, {"UBOB", "withdraw"}, {"UGUEST", "approve"}, {"UGUEST", "withdraw"}, {"UBOB", "approve"},
 		} {
-			w.send(t, press(p.user, p.action, "r1"))
+			w.send(t, pressBy(p.user, p.action, "r1"))
 		}
 		var got []string
 		for _, e := range w.rows["r1"].Events {
@@ -306,7 +306,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 		w := newWorld()
 		w.rows["r1"] = waiting()
 		for i := range access.MaxRefusedPresses + 5 {
-			w.send(t, press(fmt.Sprintf("UGUEST%d", i), "approve", "r1"))
+			w.send(t, pressBy(fmt.Sprintf("UGUEST%d", i), "approve", "r1"))
 		}
 		if got := len(w.rows["r1"].Events); got != access.MaxRefusedPresses {
 			t.Errorf("recorded %d, want %d", got, access.MaxRefusedPresses)
@@ -316,7 +316,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 		w := newWorld()
 		w.rows["r1"] = waiting()
 		w.appendErr = access.Errorf(access.CodeUnavailable, "no answer")
-		w.send(t, press("UBOB", "approve", "r1"))
+		w.send(t, pressBy("UBOB", "approve", "r1"))
 		if want := []string{"You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "a refused press could not be recorded") {
 			t.Errorf("told %q, outcome %+v, log %s; want %q, none, and a line about it", w.told, w.rows["r1"].Outcome, &w.log, want)
 		}

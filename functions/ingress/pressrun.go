@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 
@@ -14,102 +13,113 @@ import (
 	"sso-elevator/slack"
 )
 
-// answerTries is how often an answer is entered that somebody else's came before.
+// answerTries is how often an answer is written when other answers come
+// first.
 const answerTries = 5
 
-// answerRun answers the question of a run, about the findings whose targets the
-// person approves: may they be removed? The first answer about a finding counts.
-// The text, where there is one, says what is still to be answered and by whom, or
-// why nothing came of the press.
-func (h *Handler) answerRun(ctx context.Context, log *slog.Logger, in slack.Interaction, remove bool) (string, error) {
-	work, cancel := working(ctx)
-	defer cancel()
-	run, err := h.Table.Run(work, in.Action.Value)
-	if err != nil {
-		return "", err
+func (p *press) loadRun(ctx context.Context) (err error) {
+	if p.run, err = p.Table.Run(ctx, p.in.Action.Value); err != nil {
+		return err
 	}
-	log = log.With("execution", run.ExecutionARN)
-	if run.Guard == "" {
-		log.Warn("a button of a run that asks nothing")
-		return "This run asks nothing.", nil
-	}
-	if run.Answer != nil {
-		return h.answeredAlready(ctx, log, run), nil
-	}
-	asked, by, why, err := h.asked(work, in.UserID, run)
-	if err != nil {
-		return "", err
-	}
-	if why != nil {
-		log.Info("somebody who can approve nothing", "code", access.CodeOf(why))
-		return "You can't answer this. " + why.Error(), nil
-	}
-	for range answerTries {
-		mine, others := asked.split(run, by)
-		if len(mine) == 0 {
-			log.Info("somebody who may decide about nothing that is asked")
-			return asked.notYours(run, by, others), nil
-		}
-		a := access.RunAnswer{Remove: remove, By: by, At: h.Now().UTC(), Findings: access.Ranges(mine)}
-		waiting := asked.deciders(others)
-		var won bool
-		if run, won, err = h.Table.AnswerRun(work, run, a, len(waiting) == 0); err != nil {
-			return "", err
-		}
-		switch {
-		case won:
-		case run.Answer != nil:
-			return h.answeredAlready(ctx, log, run), nil
-		default: // somebody else was faster
-			continue
-		}
-		log.Info("a run is answered", "remove", remove, "findings", len(mine), "over", run.Answer != nil)
-		if run.Answer != nil {
-			h.resume(ctx, log, run.Token, tasktoken.AnswerOutput)
-		}
-		h.showAnswer(ctx, log, run, asked.findings)
-		if run.Answer == nil {
-			return fmt.Sprintf("Your answer counts for the %d of %d that you approve. The others can be answered by: %s.",
-				len(mine), run.Removals, slack.ListNames(waiting)), nil
-		}
-		return "", nil
-	}
-	return "", access.Errorf(access.CodeUnavailable, "others answer the run %s at the same time", run.ID)
+	p.log = p.log.With("execution", p.run.ExecutionARN)
+	return nil
 }
 
-// question is what a run asks about, and who may decide about it by the policy
-// in force.
+// tooLateToAnswer reports whether the run has no question, or the question
+// has ended.
+func (p *press) tooLateToAnswer() (reply, bool) {
+	switch {
+	case p.run.Guard == "":
+		p.log.Warn("the run of a button asks nothing")
+		return reply{text: "This run asks nothing."}, true
+	case p.run.Answer != nil:
+		return p.answeredReply(), true
+	}
+	return reply{}, false
+}
+
+// question is what a run asks about, and the policy that decides who may
+// answer.
 type question struct {
-	findings []access.Finding // all of the run
-	asked    []int            // indexes of those that it asks about
+	findings []access.Finding // all of the run's
+	asked    []int            // indexes of those in the question
 	index    *access.Index
 }
 
-// asked reads, side by side, what the run asks about, and who pressed. why is a
-// sentence for somebody who can decide about nothing at all.
-func (h *Handler) asked(ctx context.Context, slackID string, run access.Run) (q question, by access.Person, why, _ error) {
+// allowAnswer reads the findings and the policy and looks up the person, all
+// at once. It refuses people who can't approve anything. Which findings the
+// others may decide about is checked in answer.
+func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
+	q := &p.question
 	var findingsErr, policyErr, personErr error
 	var wait sync.WaitGroup
-	wait.Go(func() { q.findings, findingsErr = h.Findings.Findings(ctx, run.ID) })
+	wait.Go(func() { q.findings, findingsErr = p.Findings.Findings(ctx, p.run.ID) })
 	wait.Go(func() {
-		policy, digest, err := h.Policy.Load(ctx)
+		policy, digest, err := p.Policy.Load(ctx)
 		if policyErr = err; err == nil {
-			q.index = h.menus.index(&policy, digest)
+			q.index = p.menus.index(&policy, digest)
 		}
 	})
-	wait.Go(func() {
-		by, personErr = h.People.Approver(ctx, slackID)
-		if _, theirs := forPeople(personErr); personErr != nil && theirs {
-			why, personErr = personErr, nil
-		}
-	})
+	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
 	wait.Wait()
-	q.asked = run.Asked(q.findings)
-	return q, by, why, cmp.Or(personErr, findingsErr, policyErr)
+	q.asked = p.run.Asked(q.findings)
+	why, personal := explain(personErr)
+	switch {
+	case personErr != nil && !personal:
+		return "", personErr
+	case findingsErr != nil || policyErr != nil:
+		return "", cmp.Or(findingsErr, policyErr)
+	case personErr != nil:
+		p.log.Info("the person can't approve anything", "code", access.CodeOf(personErr))
+		return "You can't answer this. " + why, nil
+	}
+	return "", nil
 }
 
-// split are the findings about which nobody has said anything: those about which
-// the person may decide, and the others.
+func (p *press) remove(ctx context.Context) (reply, error) { return p.answer(ctx, true) }
+
+func (p *press) leave(ctx context.Context) (reply, error) { return p.answer(ctx, false) }
+
+// answer answers the question for those findings whose targets the person
+// approves: may the access be removed? The first answer about a finding
+// counts. The text says which findings are still open and who can answer for
+// them, or why the press had no effect.
+func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
+	q := p.question
+	for range answerTries {
+		mine, others := q.split(p.run, p.by)
+		if len(mine) == 0 {
+			p.log.Info("the person can't decide about anything that the run asks")
+			return reply{text: q.notYoursText(p.run, p.by, others)}, nil
+		}
+		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
+		waiting := q.deciders(others)
+		run, won, err := p.Table.AnswerRun(ctx, p.run, a, len(waiting) == 0)
+		if err != nil {
+			return reply{}, err
+		}
+		p.run = run
+		switch {
+		case won:
+			p.log.Info("a run is answered", "remove", remove, "findings", len(mine), "over", run.Answer != nil)
+			r := reply{answered: true, findings: q.findings}
+			if run.Answer != nil {
+				r.token, r.output = run.Token, tasktoken.AnswerOutput
+			} else {
+				r.text = fmt.Sprintf("Your answer counts for the %d of %d that you approve. The others can be answered by: %s.",
+					len(mine), run.Removals, slack.ListNames(waiting))
+			}
+			return r, nil
+		case run.Answer != nil:
+			return p.answeredReply(), nil
+		default: // somebody else's answer came first; try again
+		}
+	}
+	return reply{}, access.Errorf(access.CodeUnavailable, "others answer the run %s at the same time", p.run.ID)
+}
+
+// split returns the findings without an answer: those that the person may
+// decide about, and the others.
 func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
@@ -123,8 +133,8 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	return mine, others
 }
 
-// deciders are the emails of who may decide about at least one of the findings.
-// There may be none: such findings are left.
+// deciders returns the emails of those who may decide about at least one of
+// the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
 	var targets []access.Target
 	for _, i := range indexes {
@@ -134,9 +144,9 @@ func (q question) deciders(indexes []int) []string {
 	return emails
 }
 
-// notYours is what somebody is told who has nothing to answer, and that others
-// have.
-func (q question) notYours(run access.Run, by access.Person, others []int) string {
+// notYoursText returns the text for a person who can't answer for any open
+// finding.
+func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
 	who := "Nobody can: the policy names no approver for what is left."
 	if all := q.deciders(others); len(all) > 0 {
 		who = "These people can: " + slack.ListNames(all) + "."
@@ -149,12 +159,11 @@ func (q question) notYours(run access.Run, by access.Person, others []int) strin
 	return "You can't answer this, because you approve none of these targets. " + who
 }
 
-// answeredAlready tells the answer to somebody who came too late. Whoever still
-// had the buttons shows that the execution, or the message, may not have heard
-// of it: they are told again.
-func (h *Handler) answeredAlready(ctx context.Context, log *slog.Logger, run access.Run) string {
-	h.resume(ctx, log, run.Token, tasktoken.AnswerOutput)
-	h.showAnswer(ctx, log, run, nil)
+// answeredReply tells the answers to a person who came too late. If they
+// still saw the buttons, the execution or the message may not know that the
+// question ended, so both are updated again.
+func (p *press) answeredReply() reply {
+	run := p.run
 	var said []string
 	left := false
 	for _, a := range run.Answers {
@@ -174,18 +183,17 @@ func (h *Handler) answeredAlready(ctx context.Context, log *slog.Logger, run acc
 	if run.Guard == access.GuardGone && (left || run.Answer.Expired()) {
 		text += " We ask again while these people are gone."
 	}
-	return text
+	return reply{token: run.Token, output: tasktoken.AnswerOutput, answered: true, text: text}
 }
 
-// showAnswer shows in the question who said what, and takes the buttons off one
-// that is over. Where that fails, the run's report does it. findings may be nil
-// where the question is over.
-func (h *Handler) showAnswer(ctx context.Context, log *slog.Logger, run access.Run, findings []access.Finding) {
-	post := run.Posts[slack.PurposeDriftQuestion]
+// showAnswers shows the answers in the question's message, and removes the
+// buttons if the question has ended. If that fails, the run's report does it.
+func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
+	post := p.run.Posts[slack.PurposeDriftQuestion]
 	if post.TS == "" {
 		return
 	}
-	if err := h.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(run, findings)); err != nil {
-		log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings)); err != nil {
+		p.log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 	}
 }

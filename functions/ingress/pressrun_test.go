@@ -220,7 +220,7 @@ func TestPressOfARun(t *testing.T) {
 				test.change(w, &run)
 			}
 			w.runs["run1"] = run
-			got := w.send(t, press(test.user, test.action, "run1"))
+			got := w.send(t, pressBy(test.user, test.action, "run1"))
 			if got.StatusCode != http.StatusOK || got.Body != "" {
 				t.Errorf("got %d %q, want 200 without a body", got.StatusCode, got.Body)
 			}
@@ -239,8 +239,8 @@ func TestPressOfARun(t *testing.T) {
 			if strings.Contains(w.log.String(), "-token") {
 				t.Errorf("the log has a task token: %s", &w.log)
 			}
-			if w.deadline <= 0 || w.deadline > answerTimeout-tellingTime {
-				t.Errorf("the table is asked with %s left, want at most %s", w.deadline, answerTimeout-tellingTime)
+			if w.deadline <= 0 || w.deadline > responseTimeout-tellTime {
+				t.Errorf("the table is asked with %s left, want at most %s", w.deadline, responseTimeout-tellTime)
 			}
 		})
 	}
@@ -251,12 +251,12 @@ func TestPressOfARunTwice(t *testing.T) {
 	w := newWorld()
 	w.findings = unasked()
 	w.runs["run1"] = asking()
-	w.send(t, press("UANN", "drift_remove", "run1"))
-	w.send(t, press("UJANE", "drift_remove", "run1"))
+	w.send(t, pressBy("UANN", "drift_remove", "run1"))
+	w.send(t, pressBy("UJANE", "drift_remove", "run1"))
 	first := w.runs["run1"]
 	w.told = nil
-	w.send(t, press("UANN", "drift_remove", "run1"))
-	w.send(t, press("UTWIN", "drift_leave", "run1"))
+	w.send(t, pressBy("UANN", "drift_remove", "run1"))
+	w.send(t, pressBy("UTWIN", "drift_leave", "run1"))
 	if got := w.runs["run1"]; !reflect.DeepEqual(got, first) || got.Answer == nil {
 		t.Errorf("row %+v, want %+v", got, first)
 	}
@@ -269,7 +269,7 @@ func TestPressOfARunTwice(t *testing.T) {
 func TestPressOfAnUnknownRun(t *testing.T) {
 	w := newWorld()
 	w.rows["r1"] = waiting() // a request's id is no run's
-	w.send(t, press("UANN", "drift_remove", "r1"))
+	w.send(t, pressBy("UANN", "drift_remove", "r1"))
 	if want := []string{"This run is too old: nothing is known about it any more."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}

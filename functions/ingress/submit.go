@@ -17,85 +17,88 @@ import (
 	"sso-elevator/slack"
 )
 
-// submit makes a request of a submitted form. The same form makes the same
-// request, however often it arrives: a repetition starts what an earlier try
-// could not start, and changes nothing else. Another form for a target whose
-// request is undecided makes none.
+// submit turns a submitted form into a request. The same form always gives
+// the same request, however often it arrives. A repetition starts an
+// execution that could not be started before, and changes nothing else. If
+// the person has an undecided request for the same target, another form
+// creates none.
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
 		log.Warn("an unknown form", "callback", in.View.CallbackID)
-		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
 	}
 	submission, mistakes := in.View.Submission()
 	if len(mistakes) > 0 {
-		return answer(slack.FieldErrorsResponse(mistakes))
+		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
-	// Neither depends on the other, and Slack waits.
+	// Run both at once: they don't depend on each other, and Slack is
+	// waiting.
 	var requester access.Person
-	var unknown error
-	var who sync.WaitGroup
-	who.Go(func() { requester, unknown = h.People.Requester(work, in.UserID) })
+	var requesterErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { requester, requesterErr = h.People.Requester(work, in.UserID) })
 	submission, mistakes, err := h.validate(work, in.View, submission)
-	who.Wait()
+	wait.Wait()
 	if err != nil {
 		log.Error("the form could not be checked", "error", host.ErrorMessage(err))
-		return failed(err)
+		return askToResubmit(err)
 	}
 	if len(mistakes) > 0 {
 		log.Info("a form with mistakes", "target", submission.Target.String())
-		return answer(slack.FieldErrorsResponse(mistakes))
+		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
-	if unknown != nil {
-		text, theirs := forPeople(unknown)
-		if theirs {
-			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
+	if requesterErr != nil {
+		text, personal := explain(requesterErr)
+		if personal {
+			return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", host.ErrorMessage(unknown))
-		return failed(unknown)
+		log.Error("the requester could not be looked up", "error", host.ErrorMessage(requesterErr))
+		return askToResubmit(requesterErr)
 	}
 
-	wanted := h.request(in, submission, requester)
+	wanted := h.newRequest(in, submission, requester)
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
 		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", host.ErrorMessage(err))
-		return failed(err)
+		return askToResubmit(err)
 	}
 	if refused != nil {
 		return *refused
 	}
 	log = log.With("execution", stored.ExecutionARN)
 	if stored.Requester.SlackID != wanted.Requester.SlackID {
-		// Slack gives each form to one person. What the other one asks for is
-		// neither started nor told.
-		log.Warn("a form that somebody else has sent already")
-		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
+		// Slack gives each form to one person. We neither start nor show the
+		// request of somebody else.
+		log.Warn("somebody else already submitted this form")
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
 		log.Error("the request could not be started", "error", host.ErrorMessage(err))
-		return stays("Your request is stored but could not be started. Please press the button again.")
+		return keepFormOpen("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
-	if !created && !sameWish(stored, wanted) {
-		return answer(slack.UpdateViewResponse(slack.NoticeView("Sent already",
-			"This form was sent before with other contents, and that is what has been asked for: "+wish(stored)+
+	if !created && !isSameRequest(stored, wanted) {
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Sent already",
+			"This form was sent before with other contents, and that is what has been asked for: "+describe(stored)+
 				". To ask for something else, please open the form again.")))
 	}
-	return answer(slack.ClearResponse())
+	return jsonResponse(slack.ClearResponse())
 }
 
-// create creates the request, or finds the one that the form made before. It is
-// refused, with what the person is told, where they have an undecided request for
-// the same target, or too many undecided requests.
+// create stores the request, or returns the one that the same form created
+// before. refused is the response for a person who already has an undecided
+// request for the target, or too many undecided requests.
 func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Request) (stored access.Request, created bool, refused *events.APIGatewayV2HTTPResponse, err error) {
 	claim, err := h.Claims.Take(ctx, wanted)
 	if err != nil {
 		return stored, false, nil, err
 	}
 	if claim.Until.IsZero() {
-		// A form that was sent before made its request, whatever is claimed since.
+		// If the same form already created its request, later claims don't
+		// matter.
 		if stored, err = h.Table.Get(ctx, wanted.ID); access.CodeOf(err) != access.CodeNotFound {
 			return stored, false, nil, err
 		}
@@ -103,36 +106,38 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 		return stored, false, &said, nil
 	}
 	if !h.Now().Before(claim.Until) {
-		// The claim may soon count no more.
+		// The claim may soon expire.
 		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the time for it is over")
 	}
 	stored, created, err = h.Table.Create(ctx, wanted)
 	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
-		// The same form, delivered again: what it made is decided already, or
-		// somebody else's.
-		h.free(ctx, log, wanted)
+		// The same form arrived again. Its request is already decided, or
+		// belongs to somebody else.
+		h.freeClaim(ctx, log, wanted)
 	}
 	return stored, created, nil, err
 }
 
-// turnAway says why there is no claim.
+// turnAway returns the response for a person who got no claim, with the
+// reason.
 func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.Result) events.APIGatewayV2HTTPResponse {
 	switch {
 	case claim.Other != nil:
-		log.Info("requested already", "other", claim.Other.ID)
+		log.Info("already requested", "other", claim.Other.ID)
 		h.startAgain(ctx, log, *claim.Other)
-		return answer(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.requestedAlready(*claim.Other))))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
 	case claim.Pending:
-		log.Info("requested already, and not stored yet")
-		return stays("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
+		log.Info("already requested, but not stored yet")
+		return keepFormOpen("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
 	default:
 		log.Info("too many undecided requests")
-		return stays(tooMany(h.Claims.Limit))
+		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
 }
 
-// startAgain starts the execution of a request that nothing was heard of yet: the
-// try that stored it may not have come that far. One that runs is left alone.
+// startAgain starts the execution of a request that shows no sign of one: the
+// attempt that stored it may have stopped there. A running execution is left
+// alone.
 func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Request) {
 	if r.EvaluatedDecision != nil {
 		return
@@ -142,16 +147,17 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 	}
 }
 
-// free frees what is claimed for a request that is decided. Where that fails, the
-// close of the request does it, and until then the claim does not count.
-func (h *Handler) free(ctx context.Context, log *slog.Logger, r access.Request) {
+// freeClaim frees the claim of a decided request. If that fails, closing the
+// request frees it; until then the claim doesn't count.
+func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		log.Warn("the claim of a decided request could not be freed", "error", host.ErrorMessage(err))
 	}
 }
 
-// requestedAlready says which request is in the way of the same once more.
-func (h *Handler) requestedAlready(r access.Request) string {
+// duplicateText returns the text about the undecided request for the same
+// target.
+func (h *Handler) duplicateText(r access.Request) string {
 	at := r.CreatedAt.UTC().Format("15:04 UTC")
 	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
 		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
@@ -160,30 +166,30 @@ func (h *Handler) requestedAlready(r access.Request) string {
 	if !r.ExpiresAt.IsZero() {
 		stands = "It is waiting for approval."
 	}
-	return "You already requested this at " + at + ": " + wish(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
+	return "You already requested this at " + at + ": " + describe(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
 }
 
-func tooMany(limit int) string {
+func tooManyText(limit int) string {
 	if limit == 1 {
 		return "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again."
 	}
 	return fmt.Sprintf("You have %d requests that are waiting for a decision. You can't have more. Withdraw one or wait for a decision, then press the button again.", limit)
 }
 
-// stays keeps the form open and shows a text in it. The reason's block is in every
-// form.
-func stays(text string) events.APIGatewayV2HTTPResponse {
-	return answer(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
+// keepFormOpen keeps the form open and shows a text in it, at the reason.
+// Every form has that block.
+func keepFormOpen(text string) events.APIGatewayV2HTTPResponse {
+	return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockReason: text}))
 }
 
-// failed asks for the form to be submitted again.
-func failed(err error) events.APIGatewayV2HTTPResponse {
-	text, _ := forPeople(err)
-	return stays(text)
+// askToResubmit keeps the form open, with a text about the error.
+func askToResubmit(err error) events.APIGatewayV2HTTPResponse {
+	text, _ := explain(err)
+	return keepFormOpen(text)
 }
 
-// validate holds a submission to what the form offers, names filled in. What it
-// does not hold to is told by block id.
+// validate checks a submission against what the form offers, and fills in the
+// names. It returns mistakes by block id.
 func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submission) (slack.Submission, map[string]string, error) {
 	if !slices.Contains(h.Durations, s.Duration) {
 		return s, map[string]string{slack.BlockDuration: "Please choose one of the durations offered."}, nil
@@ -206,7 +212,8 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 	return s, nil, nil
 }
 
-// targetBlock is the block in which the last part of the target was chosen.
+// targetBlock returns the id of the block where the last part of the target
+// was chosen.
 func targetBlock(v *slack.View, t access.Target) string {
 	action := slack.ActionPermissionSet
 	if t.Kind == access.KindGroup {
@@ -220,8 +227,8 @@ func targetBlock(v *slack.View, t access.Target) string {
 	return slack.BlockReason
 }
 
-// request is the row of a submission.
-func (h *Handler) request(in slack.Interaction, s slack.Submission, requester access.Person) access.Request {
+// newRequest returns the row for a submission.
+func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester access.Person) access.Request {
 	now := h.Now().UTC()
 	team := in.TeamID
 	if team == "" {
@@ -243,11 +250,11 @@ func (h *Handler) request(in slack.Interaction, s slack.Submission, requester ac
 	return r
 }
 
-func sameWish(a, b access.Request) bool {
+func isSameRequest(a, b access.Request) bool {
 	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason
 }
 
-func wish(r access.Request) string {
+func describe(r access.Request) string {
 	what := r.Target.PermissionSet + " in " + r.Target.AccountName + " (" + r.Target.AccountID + ")"
 	if r.Target.Kind == access.KindGroup {
 		what = "group " + r.Target.GroupName
@@ -258,10 +265,10 @@ func wish(r access.Request) string {
 // maxExecutionName is Step Functions' limit.
 const maxExecutionName = 80
 
-// executionName is what a person looking at the machine sees of a request: its
-// day, what it is for and its id, of letters, digits, "-" and "_" only. The
-// names of accounts, permission sets and groups are cut to what there is room
-// for; ids stand in for names without a letter or digit that may stay.
+// executionName returns the name that people see in the Step Functions
+// console: the day, the target and the request's id. It has only letters,
+// digits, "-" and "_". Names of accounts, permission sets and groups are cut
+// to fit. If a name has none of these characters, the id takes its place.
 func executionName(at time.Time, t access.Target, id string) string {
 	day := at.UTC().Format("2006-01-02")
 	what := joinSlugs(slug(t.AccountName, t.AccountID), slug(t.PermissionSet, ""))
@@ -277,7 +284,7 @@ func joinSlugs(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "-")
 }
 
-// slug is name with every run of other characters made one "-".
+// slug returns name with each run of other characters replaced by one "-".
 func slug(name, otherwise string) string {
 	fields := strings.FieldsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'

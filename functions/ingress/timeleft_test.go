@@ -12,11 +12,11 @@ func TestTimeLeft(t *testing.T) {
 		arrived int64
 		want    time.Duration
 	}{
-		{"just now", now.UnixMilli(), answerTimeout},
-		{"before a cold start", now.Add(-700 * time.Millisecond).UnixMilli(), answerTimeout - 700*time.Millisecond},
-		{"long ago", now.Add(-time.Minute).UnixMilli(), leastTimeout},
-		{"by a clock that is ahead", now.Add(time.Minute).UnixMilli(), answerTimeout},
-		{"nobody says when", 0, answerTimeout},
+		{"just now", now.UnixMilli(), responseTimeout},
+		{"before a cold start", now.Add(-700 * time.Millisecond).UnixMilli(), responseTimeout - 700*time.Millisecond},
+		{"long ago", now.Add(-time.Minute).UnixMilli(), minTimeout},
+		{"by a clock that is ahead", now.Add(time.Minute).UnixMilli(), responseTimeout},
+		{"nobody says when", 0, responseTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := timeLeft(tt.arrived, now); got != tt.want {
@@ -31,10 +31,10 @@ func TestWorking(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	all, _ := ctx.Deadline()
-	work, cancel := working(ctx)
+	work, cancel := workContext(ctx)
 	defer cancel()
-	if got, _ := work.Deadline(); all.Sub(got) != tellingTime {
-		t.Errorf("finding out ends %s before the answer, want %s", all.Sub(got), tellingTime)
+	if got, _ := work.Deadline(); all.Sub(got) != tellTime {
+		t.Errorf("finding out ends %s before the answer, want %s", all.Sub(got), tellTime)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestColdStartCounts(t *testing.T) {
 	if _, err := w.handler().Handle(t.Context(), event); err != nil {
 		t.Fatal(err)
 	}
-	if w.deadline > answerTimeout-1100*time.Millisecond || w.deadline < time.Second {
-		t.Errorf("the form was opened with %s left, want at most %s", w.deadline, answerTimeout-1100*time.Millisecond)
+	if w.deadline > responseTimeout-1100*time.Millisecond || w.deadline < time.Second {
+		t.Errorf("the form was opened with %s left, want at most %s", w.deadline, responseTimeout-1100*time.Millisecond)
 	}
 }

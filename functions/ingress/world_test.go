@@ -106,8 +106,8 @@ func (w *world) Approver(ctx context.Context, id string) (access.Person, error) 
 	return w.Requester(ctx, id)
 }
 
-// Remains is what people.Finder says of somebody who is not there as they were.
-func (w *world) Remains(_ context.Context, requester access.Person) error {
+// CheckRequester is what people.Finder says of somebody who is not there as they were.
+func (w *world) CheckRequester(_ context.Context, requester access.Person) error {
 	if w.remainsErr != nil {
 		return w.remainsErr
 	}

@@ -7,13 +7,13 @@ import (
 	"sso-elevator/slack"
 )
 
-// Findings has what runs found and tell.
+// Findings reads what runs found, and their reports.
 type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 	Report(ctx context.Context, run string) (access.DriftReport, error)
 }
 
-// runLedger is where the messages of runs are entered.
+// runLedger records the messages of runs.
 type runLedger struct{ Table }
 
 func (l runLedger) BeginPost(ctx context.Context, id, purpose string, p access.Post) (access.Post, bool, error) {
@@ -24,8 +24,8 @@ func (l runLedger) CompletePost(ctx context.Context, id, purpose string, p acces
 	return l.CompleteRunPost(ctx, id, purpose, p)
 }
 
-// driftQuestion asks in the channel whether a run may remove what it found. Once
-// there is an answer it says so instead.
+// driftQuestion asks in the channel whether a run may remove what it found.
+// Once the question is answered, the message shows the answer.
 func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
@@ -41,9 +41,9 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 	return err
 }
 
-// driftReport tells in the channel what a run found and what became of it. Its
-// question, if it asked one, is over by then, and its message says how: ingress
-// may not have been able to say so.
+// driftReport posts what a run found and what it did. By then, the run's
+// question has ended. Its message is updated too, because ingress may have
+// failed to do that.
 func (h *Handler) driftReport(ctx context.Context, id string) error {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
@@ -54,11 +54,12 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 		return err
 	}
 	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftReportMessage(report))
-	return first(err, h.closeQuestion(ctx, run))
+	return firstError(err, h.closeQuestion(ctx, run))
 }
 
-// closeQuestion takes the buttons off a question that is answered. One that was
-// never posted stays so: the report says what was asked.
+// closeQuestion removes the buttons from a question that has ended. A
+// question that was never posted is not posted now: the report shows what was
+// asked.
 func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 	post, asked := run.Posts[slack.PurposeDriftQuestion]
 	if !asked || run.Answer == nil {
@@ -71,5 +72,5 @@ func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 		}
 		post.TS = ts
 	}
-	return h.bring(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
+	return h.updatePost(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
 }

@@ -1,5 +1,5 @@
-// Package notify is the function that posts messages in Slack and keeps them up
-// to date.
+// Package notify is the function that posts messages in Slack and keeps them
+// up to date.
 package notify
 
 import (
@@ -27,7 +27,7 @@ type Clients struct {
 	Slack    Slack
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB: clients.DynamoDB(p.AWS),
@@ -36,7 +36,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	return &Handler{
 		Findings:   findings.New(c.S3, s.Catalog.Bucket),

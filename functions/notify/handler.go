@@ -7,16 +7,16 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/posts"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
-// Input is a task's payload. Operations are announce, remind, granted, outcome
-// and revoked of a request, drift_question and drift_report of a run.
+// Input is a task's payload. The operations of a request are announce,
+// remind, granted, outcome and revoked; those of a run are drift_question and
+// drift_report.
 type Input struct {
 	host.Input
-	Error string `json:"error"` // of revoked: the code of why it was not granted, if it was not
+	Error string `json:"error"` // for revoked: the error code if the access was not granted
 }
 
 // Table is the part of the requests table that the handler uses.
@@ -29,8 +29,7 @@ type Table interface {
 	CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error
 }
 
-// ledger is where messages are entered before they are sent, by the id that
-// their metadata has.
+// ledger records messages before they are sent, by the id in their metadata.
 type ledger interface {
 	BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
 	CompletePost(ctx context.Context, id, purpose string, p access.Post) error
@@ -50,23 +49,24 @@ var (
 	_ Slack = (*slack.Client)(nil)
 )
 
-// Handler sends what people are to know about a request, or about a run of the
-// reconciliation. Whatever is repeated, each message is sent once; the one in
-// the channel takes the form of the request's state.
+// Handler sends the messages about requests and about runs of the
+// reconciliation. It sends each message once, however often a task is
+// repeated. The message in the channel always shows the request's state.
 type Handler struct {
 	Table    Table
 	Slack    Slack
 	Findings Findings
 	Channel  string
-	// SendDM: requesters outside the channel get direct messages as well.
+	// SendDM sends direct messages to requesters outside the channel as well.
 	SendDM bool
-	// PostRevoke: the end of access is told in the thread and directly, and not
-	// only shown in the channel's message.
+	// PostRevoke reports the end of access in the thread and in a direct
+	// message, and not only in the channel's message.
 	PostRevoke bool
 	Logger     *slog.Logger
 }
 
-// Handle does one task. Its errors are coded; what could be sent was sent.
+// Handle does one task. Its errors are coded. After an error, everything that
+// could be sent was sent.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
@@ -92,23 +92,24 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "outcome":
 		err = h.tell(ctx, r, slack.PurposeOutcome)
 	case "revoked":
-		err = h.revoked(ctx, log, r, in.Error)
+		err = h.showRemoval(ctx, log, r, in.Error)
 	default:
 		err = access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
 	return struct{}{}, err
 }
 
-// announce shows the request in the channel. The message itself tags who may
-// approve.
+// announce shows the request in the channel. The message itself mentions the
+// approvers.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
 	if _, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r)); err != nil {
 		return err
 	}
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
-			// The approvers have it, and that is what counts: announcing is over.
-			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+			// The approvers have the message, and that is what counts. So
+			// announce does not fail.
+			log.Warn("the direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
 		}
 	}
 	return nil
@@ -124,14 +125,14 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
-	m.Purpose = posts.Reminder(r.RemindersSent)
-	_, err = h.once(ctx, h.Table, r.Posts, h.Channel, thread, m)
+	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
+	_, err = h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, m)
 	return err
 }
 
-// revoked shows that the access is gone. That it never came is always told;
-// that it has ended, where the settings want it.
-func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
+// showRemoval shows that the access is gone. It always reports access that
+// was never granted, and the end of access only if the settings say so.
+func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
 	if !r.WasGranted() {
 		log.Info("the access was not granted", "why", why)
 		return h.tell(ctx, r, slack.PurposeFailed)
@@ -143,10 +144,10 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, r access.Reques
 	return err
 }
 
-// updateRebuilt brings the message in the channel up to date of a request whose row
-// was deleted, and with it the note of where the message is: Slack is asked. Where
-// Slack doesn't find it, there is nothing to show, and nobody who is known to be
-// told.
+// updateRebuilt updates the channel's message of a request whose row was
+// deleted. The row no longer says where the message is, so Slack is asked. If
+// Slack doesn't find it, there is nothing to update, and no known person to
+// tell.
 func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
 	m := slack.RequestMessage(r)
 	ts, found, err := h.Slack.FindPost(ctx, h.Channel, "", m.RequestID, m.Purpose)
@@ -154,29 +155,29 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 		return err
 	}
 	if !found {
-		log.Warn("the message of a request whose row was deleted is not found")
+		log.Warn("the message of a rebuilt request was not found")
 		return nil
 	}
 	if err := h.Slack.Update(ctx, h.Channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
 		return err
 	}
-	return nil // deleted just now
+	return nil // the message was deleted just now
 }
 
-// tell shows the request as it is now, and tells the requester in the thread
-// and, where they are not in the channel, directly.
+// tell shows the request's state in the channel. It tells the requester in
+// the thread and, outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
 	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if thread != "" {
-		// There even if the message could not be updated.
-		_, threadErr := h.once(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
-		err = first(err, threadErr)
+		// The thread exists even if the message could not be updated.
+		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		err = firstError(err, threadErr)
 	}
-	return first(err, h.tellDirectly(ctx, r, purpose))
+	return firstError(err, h.tellDirectly(ctx, r, purpose))
 }
 
-// tellDirectly sends a direct message to a requester who is not in the channel,
-// and does not see what is said there. Who has left Slack is told nothing.
+// tellDirectly sends a direct message to a requester outside the channel, who
+// doesn't see what is posted there. People who left Slack get none.
 func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose string) error {
 	if !h.SendDM {
 		return nil
@@ -188,8 +189,8 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
-		m.Purpose = posts.Direct(purpose)
-		_, err = h.once(ctx, h.Table, r.Posts, channel, "", m)
+		m.Purpose = slack.DirectPurpose(purpose)
+		_, err = h.postOnce(ctx, h.Table, r.Posts, channel, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil
@@ -197,26 +198,26 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	return err
 }
 
-// show brings a message in the channel up to m, posting it where that has not
-// been done, and returns its timestamp. The timestamp is there also when only
-// the update failed. known are the posts of the row that m was made of.
-func (h *Handler) show(ctx context.Context, l ledger, known map[string]access.Post, m slack.Message) (ts string, err error) {
-	post, err := h.once(ctx, l, known, h.Channel, "", m)
+// show updates a message in the channel to m, or posts it if it isn't there,
+// and returns its timestamp. It returns the timestamp also if only the update
+// failed. posts are those in the row that m was made from.
+func (h *Handler) show(ctx context.Context, l ledger, posts map[string]access.Post, m slack.Message) (ts string, err error) {
+	post, err := h.postOnce(ctx, l, posts, h.Channel, "", m)
 	if err != nil {
 		return "", err
 	}
-	return post.TS, h.bring(ctx, l, post, m)
+	return post.TS, h.updatePost(ctx, l, post, m)
 }
 
-// bring brings a post up to m.
-func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
-	now := posts.Digest(m)
+// updatePost updates a post to m.
+func (h *Handler) updatePost(ctx context.Context, l ledger, post access.Post, m slack.Message) error {
+	now := m.Digest()
 	if post.Digest == now {
 		return nil
 	}
 	err := h.Slack.Update(ctx, post.Channel, post.TS, m)
 	if access.CodeOf(err) == access.CodeNotFound {
-		err = nil // somebody deleted it; there is nothing to bring up to date
+		err = nil // somebody deleted it; there is nothing to update
 	}
 	if err != nil {
 		return err
@@ -225,11 +226,11 @@ func (h *Handler) bring(ctx context.Context, l ledger, post access.Post, m slack
 	return l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// once posts m unless that has been done, as known says or else the table, and
-// returns the post. Where an earlier try got lost between Slack and the table,
-// Slack is asked first.
-func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
-	if post := known[m.Purpose]; post.TS != "" {
+// postOnce posts m unless posts or the table says that it was posted, and
+// returns the post. If an earlier attempt recorded the post but not its
+// timestamp, Slack is asked first.
+func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
+	if post := posts[m.Purpose]; post.TS != "" {
 		return post, nil
 	}
 	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, access.Post{Channel: channel})
@@ -244,7 +245,8 @@ func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Po
 			return access.Post{}, err
 		}
 		if found {
-			// What it says is not known, so that an update will follow.
+			// We don't know what the post says. Without a digest, it is
+			// updated.
 			post.TS = ts
 			return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 		}
@@ -252,13 +254,13 @@ func (h *Handler) once(ctx context.Context, l ledger, known map[string]access.Po
 	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
 		return access.Post{}, err
 	}
-	post.Digest = posts.Digest(m)
+	post.Digest = m.Digest()
 	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// first is the first error, with the others' texts behind it: its code is the
-// one that tells whether to try again.
-func first(errs ...error) error {
+// firstError returns an error with the code of the first and the texts of
+// all. The first code decides whether the task is retried.
+func firstError(errs ...error) error {
 	joined := errors.Join(errs...)
 	for _, err := range errs {
 		if err != nil {

@@ -6,21 +6,22 @@ import (
 	"time"
 )
 
-// membersMaxAge is how long it is believed that somebody is in the channel, or
-// is not. A request's messages ask three times, each time for all pages of the
-// members where they are not; who joined meanwhile gets a direct message more.
+// membersMaxAge is how long an answer about who is in the channel is used. A
+// request's messages ask three times, and each time read all pages of members
+// if the requester isn't among them. Somebody who joins meanwhile may get one
+// more direct message.
 const membersMaxAge = 5 * time.Minute
 
-// maxMembers bounds what is remembered; beyond it everything is forgotten.
+// maxMembers is the size at which the cache is emptied.
 const maxMembers = 10_000
 
-// members is Slack with a memory for who is in a channel.
+// members is a Slack that caches who is in a channel.
 type members struct {
 	Slack
 	now func() time.Time
 
-	mu    sync.Mutex
-	known map[[2]string]member // by channel and user
+	mu     sync.Mutex
+	cached map[[2]string]member // by channel and user
 }
 
 type member struct {
@@ -28,14 +29,15 @@ type member struct {
 	at time.Time
 }
 
-// InChannel answers from memory, or asks. Errors are not remembered.
+// InChannel returns the cached answer, or asks Slack. It doesn't cache
+// errors.
 func (m *members) InChannel(ctx context.Context, channel, user string) (bool, error) {
 	key := [2]string{channel, user}
 	m.mu.Lock()
-	known, ok := m.known[key]
+	cached, ok := m.cached[key]
 	m.mu.Unlock()
-	if ok && m.now().Sub(known.at) < membersMaxAge {
-		return known.in, nil
+	if ok && m.now().Sub(cached.at) < membersMaxAge {
+		return cached.in, nil
 	}
 	in, err := m.Slack.InChannel(ctx, channel, user)
 	if err != nil {
@@ -43,9 +45,9 @@ func (m *members) InChannel(ctx context.Context, channel, user string) (bool, er
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxMembers {
-		m.known = map[[2]string]member{}
+	if m.cached == nil || len(m.cached) >= maxMembers {
+		m.cached = map[[2]string]member{}
 	}
-	m.known[key] = member{in, m.now()}
+	m.cached[key] = member{in, m.now()}
 	return in, nil
 }

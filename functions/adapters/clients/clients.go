@@ -1,5 +1,5 @@
-// Package clients makes the clients of AWS and Slack. All functions get them
-// here, so that the same client has the same options everywhere.
+// Package clients returns the clients of AWS and Slack. All functions get
+// them here, so that a client has the same options everywhere.
 package clients
 
 import (
@@ -32,7 +32,7 @@ func S3(cfg aws.Config) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// The local stack has one host name for all buckets.
 		o.UsePathStyle = cfg.BaseEndpoint != nil
-		// The policy has a digest of its own, the catalog a checksum inside.
+		// The policy has its own digest, and the catalog contains a checksum.
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 }
@@ -58,8 +58,8 @@ func IdentityStore(cfg aws.Config, s identitycenter.Settings) *identitystore.Cli
 	return identitystore.NewFromConfig(host.InRegion(cfg, s.Region))
 }
 
-// Organizations returns the client that lists accounts. It keeps a pace of its
-// own: Organizations counts the calls of the whole account.
+// Organizations returns the client that lists accounts. It is paced on its
+// own: the quotas of Organizations are per account.
 func Organizations(cfg aws.Config) *organizations.Client {
 	return organizations.NewFromConfig(identitycenter.Paced(cfg, identitycenter.OrganizationsEvery))
 }
@@ -69,7 +69,7 @@ func Secrets(cfg aws.Config) *secrets.Reader {
 	return secrets.New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now)
 }
 
-// SlackSettings say how to speak to Slack.
+// SlackSettings say how to call Slack.
 type SlackSettings struct {
 	BotToken string `env:"ELEVATOR_SLACK_BOT_TOKEN,required"` // reference to a secret
 	APIURL   string `env:"ELEVATOR_SLACK_API_URL"`

@@ -16,8 +16,8 @@ type LambdaAPI interface {
 	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
 }
 
-// Invoke invokes the function with that ARN and doesn't wait for its answer.
-// payload is marshaled as JSON. doing says in errors what the call is for.
+// Invoke invokes the function with that ARN and doesn't wait for its result.
+// payload is marshaled as JSON. In errors, doing says what the call is for.
 func Invoke(ctx context.Context, client LambdaAPI, function string, payload any, doing string) error {
 	text, err := json.Marshal(payload)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package directory finds people in IAM Identity Center by their email, whatever
-// the case of its letters A to Z, and refuses emails that several users share.
+// Package directory finds people in IAM Identity Center by their email, in
+// any case of the letters A to Z. It refuses emails that several users share.
 //
-// Identity Center may find a user by the exact email only. So what the exact
-// email doesn't lead to, the catalog's index of emails does, or, while there is
-// no index, a list of all users. Each user found in this way is looked up and
-// must have the email.
+// Identity Center may find a user only by the exact email. The other users
+// with the email come from the catalog's index of emails, or from a list of
+// all users while there is no index. Each of them is looked up and must have
+// the email.
 package directory
 
 import (
@@ -27,7 +27,7 @@ type Center interface {
 	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
 }
 
-// Index gives the index of emails; nil while there is none.
+// Index returns the index of emails, or nil while there is none.
 type Index interface {
 	Emails(ctx context.Context) *catalog.Emails
 }
@@ -45,8 +45,8 @@ type Directory struct {
 	Logger *slog.Logger
 }
 
-// UserByEmail finds the one user who has the email, disabled users included. If
-// several users have it, the error is Ambiguous, and the log names them.
+// UserByEmail finds the one user who has the email, even if disabled. If
+// several users have it, the error is Ambiguous and the log names them.
 func (d *Directory) UserByEmail(ctx context.Context, email string) (user identitycenter.User, found bool, err error) {
 	folded := access.NormalizeEmail(email)
 	if folded == "" || !access.IsASCII(folded) {
@@ -64,14 +64,14 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (user identit
 	if found {
 		users = append(users, user)
 	}
-	users, err = d.others(ctx, index, folded, users)
+	users, err = d.addOthers(ctx, index, folded, users)
 	switch {
 	case err != nil:
 		return identitycenter.User{}, false, err
 	case len(users) == 0:
 		return identitycenter.User{}, false, nil
 	case len(users) > 1:
-		return identitycenter.User{}, false, d.ambiguous(ctx, users)
+		return identitycenter.User{}, false, d.reportAmbiguous(ctx, users)
 	}
 	return users[0], true, nil
 }
@@ -95,20 +95,21 @@ func (d *Directory) UserStatus(ctx context.Context, principalID string) (identit
 		if !access.IsASCII(email) {
 			continue
 		}
-		users, err := d.others(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
+		users, err := d.addOthers(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
 		if err != nil {
 			return "", err
 		}
 		if len(users) > 1 {
-			return "", d.ambiguous(ctx, users)
+			return "", d.reportAmbiguous(ctx, users)
 		}
 	}
 	return status, nil
 }
 
-// others adds to users, which are known to have the email, those whom the index,
-// or the list of all users, says to have it. It stops at the second.
-func (d *Directory) others(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
+// addOthers adds to users the others with the email, according to the index
+// or the list of all users. users must have the email. It stops at the second
+// user.
+func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
 	var ids []string
 	if index != nil {
 		ids = index.IDs(email)
@@ -140,8 +141,9 @@ func (d *Directory) others(ctx context.Context, index *catalog.Emails, email str
 	return users, nil
 }
 
-// ambiguous tells the people who run this app who shares an email.
-func (d *Directory) ambiguous(ctx context.Context, users []identitycenter.User) error {
+// reportAmbiguous logs and counts users who share an email, for the people
+// who run this app. It returns the error Ambiguous.
+func (d *Directory) reportAmbiguous(ctx context.Context, users []identitycenter.User) error {
 	var ids, names []string
 	for _, u := range users {
 		ids, names = append(ids, u.ID), append(names, u.UserName)
@@ -151,7 +153,7 @@ func (d *Directory) ambiguous(ctx context.Context, users []identitycenter.User) 
 	return access.Errorf(access.CodeAmbiguous, "several users in IAM Identity Center have this email address")
 }
 
-// New makes a directory with the index of emails that store keeps.
+// New returns a directory with the index of emails in store.
 func New(center Center, store catalog.EmailStore, p host.Process) *Directory {
 	return &Directory{
 		Center: center,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// cache keeps answers by key for a while. Errors are not kept.
+// cache keeps values by key for maxAge. It doesn't keep errors.
 type cache[V any] struct {
 	maxAge time.Duration
 	now    func() time.Time
@@ -19,15 +19,15 @@ type entry[V any] struct {
 	at    time.Time
 }
 
-// maxEntries bounds a cache; beyond it everything is forgotten.
+// maxEntries is the size at which a cache is emptied.
 const maxEntries = 10_000
 
 func newCache[V any](maxAge time.Duration, now func() time.Time) *cache[V] {
 	return &cache[V]{maxAge: maxAge, now: now, entries: map[string]entry[V]{}}
 }
 
-// get answers from the cache, or asks; fresh: it asks in any case. Two who ask
-// for the same key at the same time may both ask.
+// get returns the value from the cache, or asks for it. fresh skips the
+// cached value. Two concurrent calls for one key may both ask.
 func (c *cache[V]) get(key string, fresh bool, ask func() (V, error)) (V, error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]

@@ -1,5 +1,5 @@
-// Package people finds out who somebody is: from the Slack user to the email to
-// the Identity Center user.
+// Package people finds a person: from the Slack user by email to the user in
+// IAM Identity Center.
 package people
 
 import (
@@ -15,18 +15,18 @@ import (
 	"sso-elevator/slack"
 )
 
-// How long an answer is used again.
+// How long a lookup is used.
 const (
-	// MaxAge is how long somebody who has left may still open and send a form.
-	// Buttons don't use old answers.
+	// MaxAge is how long a person who has left can still open and submit a
+	// form. Buttons don't use cached lookups.
 	MaxAge = time.Minute
-	// approverMaxAge is for whom to tag in a message, which gives no rights.
+	// approverMaxAge is for mentions in messages, which give no rights.
 	approverMaxAge = 10 * time.Minute
 )
 
-// lookups bounds how many approvers are looked up at a time: users.lookupByEmail
-// is in Slack's tier 3, about 50 calls a minute.
-const lookups = 5
+// maxLookups limits how many approvers are looked up at once:
+// users.lookupByEmail is in Slack's tier 3, about 50 calls a minute.
+const maxLookups = 5
 
 // Slack is the part of Slack's Web API that finds people.
 type Slack interface {
@@ -34,7 +34,8 @@ type Slack interface {
 	UserByEmail(ctx context.Context, email string) (slack.User, bool, error)
 }
 
-// Directory finds Identity Center users. Ambiguous: several users have the email.
+// Directory finds Identity Center users. The error is Ambiguous if several
+// users have the email.
 type Directory interface {
 	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
 }
@@ -51,80 +52,84 @@ type Finder struct {
 	teamID           string
 	secondaryDomains []string
 
-	members    *cache[slack.User]                 // by Slack id
-	colleagues *cache[found[slack.User]]          // by email
-	users      *cache[found[identitycenter.User]] // by email
+	members    *cache[slack.User]                  // by Slack id
+	colleagues *cache[result[slack.User]]          // by email
+	users      *cache[result[identitycenter.User]] // by email
 }
 
-// found is an answer that may be "nobody".
-type found[T any] struct {
+// result is a lookup's result. ok is false if there is nobody.
+type result[T any] struct {
 	value T
 	ok    bool
 }
 
-// New makes a finder for the members of the workspace settings.Team. Its
-// SecondaryDomains are tried, in order, in place of an email's own domain.
+// New returns a finder for the members of the workspace settings.Team. It
+// tries settings.SecondaryDomains, in order, in place of an email's own
+// domain.
 func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder {
 	return &Finder{
 		slack: s, directory: d, teamID: settings.Team, secondaryDomains: settings.SecondaryDomains,
 		members:    newCache[slack.User](MaxAge, now),
-		colleagues: newCache[found[slack.User]](approverMaxAge, now),
-		users:      newCache[found[identitycenter.User]](MaxAge, now),
+		colleagues: newCache[result[slack.User]](approverMaxAge, now),
+		users:      newCache[result[identitycenter.User]](MaxAge, now),
 	}
 }
 
-// Requester is who asks: a full member of the workspace with a confirmed ASCII
-// email (otherwise Refused) who has a user in Identity Center (otherwise NotFound) that
-// is enabled (otherwise Refused), if need be under a secondary domain. These
-// errors are sentences for that person; others are not.
+// Requester returns the person who requests. They are a full member of the
+// workspace with a confirmed ASCII email, or the error is Refused. They have
+// a user in Identity Center, if need be under a secondary domain, or the
+// error is NotFound. That user is enabled, or the error is Refused. These
+// errors are sentences for the person; others are not.
 func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, error) {
-	p, no, err := f.person(ctx, slackID, f.secondaryDomains, false)
-	return p, no.says(err)
+	p, absent, err := f.find(ctx, slackID, f.secondaryDomains, false)
+	return p, absent.errorFor(err)
 }
 
-// Approver is who presses a button: as Requester, but the Identity Center user
-// must have the very email that Slack has, and both are looked up again at each
-// call.
+// Approver returns the person who pressed a button. It differs from Requester
+// in two ways: the Identity Center user must have the same email as the Slack
+// user, and each call looks both up again.
 func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, error) {
-	p, no, err := f.person(ctx, slackID, nil, true)
-	return p, no.says(err)
+	p, absent, err := f.find(ctx, slackID, nil, true)
+	return p, absent.errorFor(err)
 }
 
-// Remains looks the requester of a request up again. It returns nil if they are
-// still a full member of the workspace whose enabled user in Identity Center is
-// the one in the request. Otherwise it returns Refused, with a sentence for the
-// approver. Any other error means that a lookup failed and nothing is known.
-func (f *Finder) Remains(ctx context.Context, requester access.Person) error {
-	p, no, err := f.person(ctx, requester.SlackID, f.secondaryDomains, true)
+// CheckRequester looks the requester of a request up again. It returns nil if
+// they are still a full member of the workspace, and their enabled user in
+// Identity Center is the one in the request. Otherwise it returns Refused,
+// with a sentence for the approver. Any other error means that a lookup
+// failed and nothing is known.
+func (f *Finder) CheckRequester(ctx context.Context, requester access.Person) error {
+	p, absent, err := f.find(ctx, requester.SlackID, f.secondaryDomains, true)
 	switch {
 	case err != nil:
 		return err
-	case no.ofRequester != "":
-		return access.Errorf(access.CodeRefused, "%s", no.ofRequester)
+	case absent.ofRequester != "":
+		return access.Errorf(access.CodeRefused, "%s", absent.ofRequester)
 	case p.PrincipalID != requester.PrincipalID:
 		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they made this request.")
 	}
 	return nil
 }
 
-// absence is why somebody is not a person who can do anything here. The zero
-// value is that they are.
+// absence is why a person can't do anything here. The zero value means that
+// they can.
 type absence struct {
 	code        access.Code
 	toThem      string // a sentence for that person
 	ofRequester string // a sentence about that person, for approvers
 }
 
-// says is err, or the absence as an error for that person.
-func (a absence) says(err error) error {
+// errorFor returns err if it isn't nil. Otherwise it returns the absence as
+// an error for the person, or nil.
+func (a absence) errorFor(err error) error {
 	if err != nil || a.code == "" {
 		return err
 	}
 	return access.Errorf(a.code, "%s", a.toThem)
 }
 
-// person finds out who the Slack user is. fresh: no answer is used again.
-func (f *Finder) person(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
+// find looks up the person of a Slack user. fresh skips cached lookups.
+func (f *Finder) find(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
 	member, err := f.members.get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.IsFullMember(f.teamID):
@@ -151,14 +156,14 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 			"Your email address in Slack is not confirmed. Confirm it in Slack, then try again. If you sign in to Slack with single sign-on, ask a Slack administrator.",
 			"The requester's email address in Slack is not confirmed."}, nil
 	}
-	// A user who is disabled is found: no other domain is tried in their place.
-	// Nor is one where several users share the address.
+	// A disabled user counts as found, and so does an email that several
+	// users share. Neither leads to another domain.
 	email := member.Email
-	user, ok, err := f.user(ctx, email, fresh)
+	user, ok, err := f.findUser(ctx, email, fresh)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
 		p.SecondaryDomain = true
 		email = local + "@" + strings.TrimPrefix(domains[i], "@")
-		user, ok, err = f.user(ctx, email, fresh)
+		user, ok, err = f.findUser(ctx, email, fresh)
 	}
 	switch {
 	case access.CodeOf(err) == access.CodeAmbiguous:
@@ -188,33 +193,34 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 	return p, absence{}, nil
 }
 
-func (f *Finder) user(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
-	u, err := f.users.get(email, fresh, func() (found[identitycenter.User], error) {
+func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
+	u, err := f.users.get(email, fresh, func() (result[identitycenter.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
-		return found[identitycenter.User]{u, ok}, err
+		return result[identitycenter.User]{u, ok}, err
 	})
 	return u.value, u.ok, err
 }
 
-// Approvers finds the Slack users of the approvers' emails. Those whom Slack
-// does not know as full members of the workspace with that very email (in
-// whatever case), confirmed, are unknown; both lists are in the order of emails. Any other failure of a lookup is an error.
+// Approvers finds the Slack users of the approvers' emails. unknown has the
+// emails for which Slack has no full member of the workspace with that very
+// email, in any case of letters, confirmed. Both lists keep the order of
+// emails. If a lookup fails for another reason, so does Approvers.
 func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error) {
 	type answer struct {
-		found[slack.User]
+		result[slack.User]
 		err error
 	}
 	answers := make([]answer, len(emails))
-	slots := make(chan struct{}, lookups)
+	slots := make(chan struct{}, maxLookups)
 	var wait sync.WaitGroup
 	for i, email := range emails {
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			a := &answers[i]
-			a.found, a.err = f.colleagues.get(email, false, func() (found[slack.User], error) {
+			a.result, a.err = f.colleagues.get(email, false, func() (result[slack.User], error) {
 				u, ok, err := f.slack.UserByEmail(ctx, email)
-				return found[slack.User]{u, ok}, err
+				return result[slack.User]{u, ok}, err
 			})
 		})
 	}
@@ -232,16 +238,17 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 	return known, unknown, nil
 }
 
-// Same says whether two are one person: by Slack user or by Identity Center
-// user, whatever their emails say.
+// Same reports whether a and b are one person: they have the same Slack user
+// or the same Identity Center user. Emails don't matter.
 func Same(a, b access.Person) bool {
 	return a.SlackID != "" && a.SlackID == b.SlackID || a.PrincipalID != "" && a.PrincipalID == b.PrincipalID
 }
 
-// Permits says whether the policy lets approver decide about r. Who is the same
-// person as the requester, under whatever email, needs the self approval rule
-// for the requester besides; who was found under a secondary domain, or not at
-// all, decides nothing. Grant asks the same of what was decided.
+// Permits reports whether the policy lets approver decide about r. If
+// approver is the requester, under any email, the policy must also let the
+// requester approve their own request. People found under a secondary domain,
+// or not found, can't decide. Grant checks the same about the recorded
+// decision.
 func Permits(p *access.Policy, r access.Request, approver access.Person) bool {
 	if approver.PrincipalID == "" || approver.SecondaryDomain {
 		return false

@@ -218,7 +218,7 @@ func TestPressesUseNoOldAnswers(t *testing.T) {
 			if _, err := f.Approver(t.Context(), "UJANE"); text(err) != tt.approver {
 				t.Errorf("as approver: %v, want %q", err, tt.approver)
 			}
-			if err := f.Remains(t.Context(), jane); text(err) != tt.remains || access.CodeOf(err) != tt.code {
+			if err := f.CheckRequester(t.Context(), jane); text(err) != tt.remains || access.CodeOf(err) != tt.code {
 				t.Errorf("as requester: %v of code %q, want %q of %q", err, access.CodeOf(err), tt.remains, tt.code)
 			}
 		})

@@ -1,5 +1,5 @@
-// Package secrets reads secrets by reference: the environment of a function
-// names them and never holds them.
+// Package secrets reads secrets by reference. The environment of a function
+// names secrets and never contains them.
 package secrets
 
 import (
@@ -17,11 +17,11 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// MaxAge is how long a secret that was replaced may still be used.
+// MaxAge is how long a replaced secret may still be used.
 const MaxAge = 5 * time.Minute
 
-// RetryAfter is how long a secret that could not be read is not asked for again:
-// who sends request after request, signed or not, must not cause a call each.
+// RetryAfter is how long an unreadable secret is not read again. Without it,
+// every incoming request, signed or not, would cause a call.
 const RetryAfter = 2 * time.Second
 
 // Parameters is the part of SSM that the reader uses.
@@ -34,37 +34,38 @@ type Vault interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// RefreshAfter is how old a secret may be that is not read again by Refresh.
+// RefreshAfter is the age from which Refresh has a secret read again.
 const RefreshAfter = 10 * time.Second
 
-// Reader reads secrets and keeps each for MaxAge, and what went wrong for
-// RetryAfter. It is safe for concurrent use.
+// Reader reads secrets. It keeps each for MaxAge, and errors for RetryAfter.
+// It is safe for concurrent use.
 type Reader struct {
 	parameters Parameters
 	vault      Vault
 	now        func() time.Time
 
 	mu   sync.Mutex
-	kept map[string]kept
+	kept map[string]entry
 }
 
-type kept struct {
+type entry struct {
 	value string
 	err   error
 	asked time.Time
-	until time.Time // then it is asked for again
+	until time.Time // after that, it is read again
 }
 
-// New makes a reader.
+// New returns a reader.
 func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
-	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]kept{}}
+	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]entry{}}
 }
 
-// Get returns the secret that reference names: "ssm:/name", a SecureString
-// parameter, or "secretsmanager:" and the name or ARN of a secret with a string
-// in it. White space around the secret is not part of it. A secret that was
-// read before and can't be read again is used on; one that does not exist, may
-// not be read or is empty is Misconfigured, with the reference in the message.
+// Get returns the secret that reference names. The reference is "ssm:/name",
+// a SecureString parameter, or "secretsmanager:" and the name or ARN of a
+// secret with a string. White space around the secret is removed. If a secret
+// was read before and AWS is unavailable or throttles, Get returns the old
+// value. If it doesn't exist, may not be read or is empty, the error is
+// Misconfigured and contains the reference.
 func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +75,7 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 		return last.value, last.err
 	}
 	value, err := r.read(ctx, reference)
-	next := kept{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
+	next := entry{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
 	switch code := access.CodeOf(err); {
 	case err == nil:
 		next.until = now.Add(MaxAge)
@@ -87,10 +88,10 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	return next.value, next.err
 }
 
-// Refresh has the next Get read those of the secrets again that were not asked
-// for within RefreshAfter, and says whether there are any: for whoever finds
-// that a secret which is kept does not fit any more. However often that is, it
-// costs a call for each secret in that time.
+// Refresh makes the next Get read those secrets again that are older than
+// RefreshAfter, and reports whether there are any. Call it when a secret no
+// longer fits. However often it is called, it costs one call per secret in
+// that time.
 func (r *Reader) Refresh(references ...string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,17 +132,17 @@ func (r *Reader) read(ctx context.Context, reference string) (string, error) {
 	return value, nil
 }
 
-// Source returns a function that gets the one secret that reference names.
+// Source returns a function that returns the secret that reference names.
 func (r *Reader) Source(reference string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) { return r.Get(ctx, reference) }
 }
 
-// AnySource returns a function that gets the secrets that references name: all
-// that can be read, as long as one can. failed hears of each of the others, once
-// for each time that one was asked for in vain. It fails where none can be read.
+// AnySource returns a function that returns the secrets that references name:
+// all that can be read, as long as one can. It calls failed for each of the
+// others, once per failed read. If none can be read, it returns an error.
 func (r *Reader) AnySource(references []string, failed func(error)) func(context.Context) ([]string, error) {
 	var mu sync.Mutex
-	heard := map[string]error{}
+	reported := map[string]error{}
 	return func(ctx context.Context) ([]string, error) {
 		var values []string
 		var errs []error
@@ -153,8 +154,8 @@ func (r *Reader) AnySource(references []string, failed func(error)) func(context
 			}
 			errs = append(errs, err)
 			mu.Lock()
-			again := heard[reference] == err // kept, and told of already
-			heard[reference] = err
+			again := reported[reference] == err // the same error, kept by Get
+			reported[reference] = err
 			mu.Unlock()
 			if !again {
 				failed(err)

@@ -25,9 +25,9 @@ var _ API = (*sfn.Client)(nil)
 // Resumer resumes waits.
 type Resumer struct{ API API }
 
-// Resume lets the wait that has the token go on with output, which is JSON. A
-// token whose wait is over is no error: whoever waited looks into the table.
-// An error never has the token in it.
+// Resume ends the wait that has the token, with output, which is JSON. It
+// returns nil if the wait is already over: its execution reads the table.
+// Errors never contain the token.
 func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	const doing = "resume the execution"
 	if token == "" {
@@ -37,11 +37,11 @@ func (r Resumer) Resume(ctx context.Context, token, output string) error {
 		TaskToken: aws.String(token),
 		Output:    aws.String(output),
 	})
-	if err == nil || dead(err) {
+	if err == nil || waitIsOver(err) {
 		return nil
 	}
-	// Step Functions repeats the token in some of its messages: the code and
-	// the error's kind have to do.
+	// Some messages of Step Functions contain the token, so only the code and
+	// the kind of error are kept.
 	code := access.CodeOf(host.AWSError(err, doing))
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -50,15 +50,17 @@ func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	return access.Errorf(code, "%s: no answer from Step Functions", doing)
 }
 
-func dead(err error) bool {
+// waitIsOver reports whether the error means that no wait has the token any
+// more.
+func waitIsOver(err error) bool {
 	var timedOut *types.TaskTimedOut
 	var gone *types.TaskDoesNotExist
 	var invalid *types.InvalidToken
 	return errors.As(err, &timedOut) || errors.As(err, &gone) || errors.As(err, &invalid)
 }
 
-// ApprovalOutput is what the wait for an approval goes on with: a hint at the
-// outcome, in the shape that evaluate answers with.
+// ApprovalOutput returns the output for the wait for an approval: a hint at
+// the outcome, in the shape of evaluate's result.
 func ApprovalOutput(kind access.OutcomeKind) string {
 	text, _ := json.Marshal(struct {
 		Next        access.OutcomeKind `json:"next"`
@@ -67,9 +69,9 @@ func ApprovalOutput(kind access.OutcomeKind) string {
 	return string(text)
 }
 
-// EndOutput is what the wait for the end goes on with.
+// EndOutput is the output for the wait for the end.
 const EndOutput = "{}"
 
-// AnswerOutput is what a run's wait for an answer goes on with: the answer is
-// in the run's row, and nowhere else.
+// AnswerOutput is the output for a run's wait for an answer. The answer
+// itself is only in the run's row.
 const AnswerOutput = "{}"

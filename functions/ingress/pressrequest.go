@@ -1,0 +1,261 @@
+package ingress
+
+import (
+	"context"
+	"sync"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/tasktoken"
+)
+
+func (p *press) loadRequest(ctx context.Context) (err error) {
+	if p.request, err = p.Table.Get(ctx, p.in.Action.Value); err != nil {
+		return err
+	}
+	p.log = p.log.With("execution", p.request.ExecutionARN)
+	return nil
+}
+
+// tooLateToDecide reports whether the request is decided or has expired.
+func (p *press) tooLateToDecide() (reply, bool) {
+	r := p.request
+	if !r.Open() {
+		return p.decidedReply(), true
+	}
+	if !r.ExpiresAt.IsZero() && !p.Now().Before(r.ExpiresAt) {
+		// The execution may be late and not have recorded it yet.
+		p.log.Info("the request has expired")
+		return reply{text: expiredText}, true
+	}
+	return reply{}, false
+}
+
+// allowApprove allows the approvers of the policy in force, as long as the
+// requester still exists.
+func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
+	var gone error
+	var wait sync.WaitGroup
+	wait.Go(func() { gone = p.People.CheckRequester(ctx, p.request.Requester) })
+	refusal, err = p.allowDeny(ctx)
+	wait.Wait()
+	if refusal != "" || err != nil || gone == nil {
+		return refusal, err
+	}
+	text, personal := explain(gone)
+	if !personal {
+		return "", gone
+	}
+	p.log.Info("the approval is refused: the requester is gone", "code", access.CodeOf(gone))
+	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
+	return text + " So this request can't be approved. You can discard it.", nil
+}
+
+// allowDeny allows the same approvers. Denying is safe even if the requester
+// is gone.
+func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
+	return p.allowApprover(ctx, "You can not approve this request, nor discard it.")
+}
+
+func (p *press) approve(ctx context.Context) (reply, error) {
+	return p.decideByPolicy(ctx, access.OutcomeApproved)
+}
+
+func (p *press) deny(ctx context.Context) (reply, error) {
+	return p.decideByPolicy(ctx, access.OutcomeDenied)
+}
+
+// decideByPolicy decides the request, and records what the policy in force
+// says about it.
+func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (reply, error) {
+	d := p.policy.Decide(p.request.Requester.Email, p.request.Target)
+	return p.decide(ctx, access.Outcome{
+		Kind: kind, By: p.by, At: p.Now().UTC(),
+		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
+	})
+}
+
+// tooLateToWithdraw reports whether the request is decided. Only the
+// requester learns that here; allowWithdraw refuses everybody else.
+func (p *press) tooLateToWithdraw() (reply, bool) {
+	if p.request.Open() || !p.byRequester() {
+		return reply{}, false
+	}
+	return p.decidedReply(), true
+}
+
+// allowWithdraw allows only the requester.
+func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
+	if !p.byRequester() {
+		p.log.Info("the withdrawal is refused: the person isn't the requester")
+		p.recordRefusal(ctx, access.RefusalNotRequester, "")
+		return "Only the requester can withdraw a request.", nil
+	}
+	p.by = p.request.Requester
+	return "", nil
+}
+
+func (p *press) withdraw(ctx context.Context) (reply, error) {
+	return p.decide(ctx, access.Outcome{Kind: access.OutcomeWithdrawn, By: p.by, At: p.Now().UTC()})
+}
+
+// decide records an outcome, unless the request already has one.
+func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
+	r, won, err := p.Table.Decide(ctx, p.request.ID, o)
+	if err != nil {
+		return reply{}, err
+	}
+	p.request = r
+	if !won {
+		return p.decidedReply(), nil
+	}
+	p.log.Info("decided", "outcome", o.Kind)
+	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
+}
+
+// decidedReply tells the outcome to a person who came too late. It also
+// resumes the execution, which may not know the outcome yet.
+func (p *press) decidedReply() reply {
+	r := p.request
+	if r.Rebuilt != nil {
+		return reply{text: "This request has ended. Somebody deleted this app's record of it."}
+	}
+	if r.Outcome == nil {
+		return reply{text: "This request was interrupted before it was decided. The requester can submit it again."}
+	}
+	if !r.HasPassedGrant() && !r.IsClosed() {
+		return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(r.Outcome.Kind), text: outcomeText(*r.Outcome)}
+	}
+	return reply{text: outcomeText(*r.Outcome)}
+}
+
+const expiredText = "This request has expired."
+
+func outcomeText(o access.Outcome) string {
+	who := o.By.Email
+	if who == "" {
+		who = o.By.Name
+	}
+	switch o.Kind {
+	case access.OutcomeAutomatic:
+		return "This request has been approved by the policy already."
+	case access.OutcomeApproved:
+		return "This request has been approved by " + who + " already."
+	case access.OutcomeDenied:
+		return "This request has been discarded by " + who + " already."
+	case access.OutcomeWithdrawn:
+		return "This request has been withdrawn by the requester."
+	case access.OutcomeExpired:
+		return expiredText
+	default:
+		return "This request has been refused."
+	}
+}
+
+// tooLateToEnd reports whether there is no access to end.
+func (p *press) tooLateToEnd() (reply, bool) {
+	text := notActiveText(p.request)
+	if text == "" {
+		return reply{}, false
+	}
+	return p.endReply(text), true
+}
+
+// allowEnd allows the requester and the approvers of the policy in force.
+func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
+	if p.byRequester() {
+		p.by = p.request.Requester
+		return "", nil
+	}
+	return p.allowApprover(ctx, "You can not end this access: only the requester can, and those who could approve it.")
+}
+
+// end records that the access ends early.
+func (p *press) end(ctx context.Context) (reply, error) {
+	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC()})
+	if err != nil {
+		return reply{}, err
+	}
+	p.request = r
+	if !won {
+		return p.endReply(notActiveText(r)), nil
+	}
+	p.log.Info("ended early")
+	return p.endReply(""), nil
+}
+
+// endReply resumes the execution so that it removes the access, unless the
+// removal has begun. Otherwise the execution would wait for the end of the
+// access. If it can't be resumed, the person is told what to do instead of
+// text. That includes a wait without a stored token: there may be none.
+func (p *press) endReply(text string) reply {
+	r := p.request
+	if !r.HasPendingEnd() {
+		return reply{text: text}
+	}
+	notResumed := "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
+		r.End.UTC().Format("15:04 UTC on 2 January") + "."
+	if r.EndToken == "" {
+		return reply{text: notResumed}
+	}
+	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed}
+}
+
+// notActiveText returns why there is no access to end, or "" if there is.
+func notActiveText(r access.Request) string {
+	switch {
+	case r.IsRemoved():
+		return "This access has ended already."
+	case r.EndRequest != nil, r.HasRemovalBegun():
+		return "This access is being removed already."
+	case !r.WasGranted():
+		return "This access is not there yet."
+	default:
+		return ""
+	}
+}
+
+// byRequester reports whether the requester pressed the button.
+func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
+
+// allowApprover looks up the person and allows those who may approve the
+// request under the policy in force. It returns refused for the others, and
+// why the person can't approve anything, if that is the reason.
+func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
+	by, err := p.People.Approver(ctx, p.in.UserID)
+	if err != nil {
+		text, personal := explain(err)
+		if !personal {
+			return "", err
+		}
+		p.log.Info("the person can't approve anything", "code", access.CodeOf(err))
+		p.recordRefusal(ctx, access.RefusalNotEligible, text)
+		return refused + " " + text, nil
+	}
+	p.by = by
+	if p.policy, p.digest, err = p.Policy.Load(ctx); err != nil {
+		return "", err
+	}
+	if !people.Permits(&p.policy, p.request, by) {
+		p.log.Info("the policy doesn't let the person approve this", "policy_digest", p.digest)
+		p.recordRefusal(ctx, access.RefusalNotApprover, "")
+		return refused, nil
+	}
+	return "", nil
+}
+
+// recordRefusal records a refused press in the request's row, for the audit
+// log. The table takes one for each person and reason, a limited number per
+// request, and none after the request is closed. If the write fails, only the
+// log has it.
+func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
+	by := p.by
+	by.SlackID = p.in.UserID
+	if _, err := p.Table.AppendEvent(ctx, p.request, access.Event{
+		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
+		Reason: string(reason), Message: message, PolicyDigest: p.digest,
+	}); err != nil {
+		p.log.Error("a refused press could not be recorded", "reason", reason, "error", host.ErrorMessage(err))
+	}
+}

@@ -1,0 +1,27 @@
+package slack
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+)
+
+// ReminderPurpose returns the purpose of the reminder number n, from 1. Like every
+// purpose, it is in the message's metadata and is its key in access.Request.Posts.
+func ReminderPurpose(n int) string { return PurposeRemind + "-" + strconv.Itoa(n) }
+
+// DirectPurpose returns the purpose of the direct message that goes with a
+// message in the channel or its thread.
+func DirectPurpose(purpose string) string { return "dm-" + purpose }
+
+// Digest returns the SHA-256, in hex, of what the message shows. A message whose
+// digest is unchanged needs no update.
+func (m Message) Digest() string {
+	text, err := json.Marshal(struct{ Text, Blocks any }{m.Text, m.Blocks})
+	if err != nil {
+		panic("slack: " + err.Error()) // blocks of this package always marshal
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
