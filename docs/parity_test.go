@@ -1,4 +1,4 @@
-// Package docs has no code: its test holds what the documents say to what is
+// Package docs has no code: its tests hold what the documents say to what is
 // there.
 package docs
 

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	"sso-elevator/infra/names"
 	"sso-elevator/infra/settings"
 )
 
-// The names that package names lists are those in the template.
+// The names that the settings say are created are those in the template.
 func TestNames(t *testing.T) {
 	everything, err := settings.Load(filepath.Join("settings", "testdata", "everything.yaml"))
 	if err != nil {
@@ -20,19 +19,19 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	properties := map[string]string{
-		names.Bucket: "BucketName", names.Function: "FunctionName", names.LogGroup: "LogGroupName",
-		names.Machine: "StateMachineName", names.Parameter: "Name", names.Role: "RoleName",
+		settings.TypeBucket: "BucketName", settings.TypeFunction: "FunctionName", settings.TypeLogGroup: "LogGroupName",
+		settings.TypeMachine: "StateMachineName", settings.TypeParameter: "Name", settings.TypeRole: "RoleName",
 	}
-	for settings, tpl := range map[*settings.Settings]template{goldenSettings(t): sharedStack(t).template, everything: made.template} {
+	for from, tpl := range map[*settings.Settings]template{goldenSettings(t): sharedStack(t).template, everything: made.template} {
 		var got, want []string
-		for _, kind := range names.Types {
+		for _, kind := range settings.NamedTypes {
 			for _, r := range tpl.of(kind) {
 				if name, is := r.Properties[properties[kind]].(string); is {
 					want = append(want, kind+" "+name)
 				}
 			}
 		}
-		for _, name := range names.Of(settings) {
+		for _, name := range from.ResourceNames() {
 			got = append(got, name.Type+" "+name.Name)
 		}
 		slices.Sort(got)

@@ -23,22 +23,22 @@ func measureDecision() []line {
 		statements int
 		most       time.Duration
 	}{{10, time.Microsecond}, {1_000, 2 * time.Microsecond}, {10_000, 5 * time.Microsecond}} {
-		policy := policyOf(size.statements, affecting)
+		policy := makePolicy(size.statements, affecting)
 		index := access.NewIndex(&policy)
 		took, allocs := benchmark(func() { index.Decide("requester@example.com", target) })
-		l := within(fmt.Sprintf("policy decision, %d statements, %d affect", size.statements, affecting), took, size.most)
+		l := durationLine(fmt.Sprintf("policy decision, %d statements, %d affect", size.statements, affecting), took, size.most)
 		l.figure += fmt.Sprintf(", %d allocations", allocs)
 		few, allocations = append(few, l), append(allocations, allocs)
 
 		scanned, _ := benchmark(func() { policy.Decide("requester@example.com", target) })
-		once = append(once, line{measure: fmt.Sprintf("the same without an index, %d statements", size.statements), figure: span(scanned)})
+		once = append(once, line{measure: fmt.Sprintf("the same without an index, %d statements", size.statements), figure: formatDuration(scanned)})
 		made, _ := benchmark(func() { access.NewIndex(&policy) })
-		once = append(once, line{measure: fmt.Sprintf("making the index, %d statements", size.statements), figure: span(made)})
+		once = append(once, line{measure: fmt.Sprintf("making the index, %d statements", size.statements), figure: formatDuration(made)})
 
-		every := policyOf(size.statements, size.statements)
+		every := makePolicy(size.statements, size.statements)
 		everyIndex := access.NewIndex(&every)
 		took, allocs = benchmark(func() { everyIndex.Decide("requester@example.com", target) })
-		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all affect", size.statements), figure: fmt.Sprintf("%s, %d allocations", span(took), allocs)})
+		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all affect", size.statements), figure: fmt.Sprintf("%s, %d allocations", formatDuration(took), allocs)})
 	}
 	grows := allocations[len(allocations)-1] > allocations[0]
 	few = append(few, line{"policy decision: allocations with 10 and with 10000 statements", "the same",
@@ -49,7 +49,7 @@ func measureDecision() []line {
 
 // policyOf has so many statements, of which some affect a request for
 // smallAccount, spread evenly; two people may approve by each.
-func policyOf(statements, affect int) access.Policy {
+func makePolicy(statements, affect int) access.Policy {
 	var p access.Policy
 	for i := range statements {
 		s := access.Statement{

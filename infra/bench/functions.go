@@ -26,21 +26,21 @@ const (
 // firstEvents is, for each function, the event that it is measured with: the one
 // that comes first in the life of a request, of those that do its work.
 var firstEvents = map[string]func(*stub) []byte{
-	"ingress":   func(s *stub) []byte { return signed(slackRequests()[0].body(s)) },
-	"evaluate":  func(*stub) []byte { return task("evaluate", openRequest) },
-	"await":     func(*stub) []byte { return task("approval", openRequest) },
-	"notify":    func(*stub) []byte { return task("announce", openRequest) },
-	"grant":     func(*stub) []byte { return task("start", approvedOne) },
-	"revoke":    func(*stub) []byte { return task("start", grantedRequest) },
-	"audit":     func(*stub) []byte { return task("granted", grantedRequest) },
-	"reconcile": func(*stub) []byte { return task("look", "") },
+	"ingress":   func(s *stub) []byte { return signEvent(slackRequests()[0].body(s)) },
+	"evaluate":  func(*stub) []byte { return taskEvent("evaluate", openRequest) },
+	"await":     func(*stub) []byte { return taskEvent("approval", openRequest) },
+	"notify":    func(*stub) []byte { return taskEvent("announce", openRequest) },
+	"grant":     func(*stub) []byte { return taskEvent("start", approvedOne) },
+	"revoke":    func(*stub) []byte { return taskEvent("start", grantedRequest) },
+	"audit":     func(*stub) []byte { return taskEvent("granted", grantedRequest) },
+	"reconcile": func(*stub) []byte { return taskEvent("look", "") },
 }
 
 // start is one cold start.
 type start struct{ poll, answer time.Duration }
 
 // coldStart starts the function and hands it its event as soon as it asks.
-func coldStart(binary string, s *stub, event []byte) (start, reply, error) {
+func measureColdStart(binary string, s *stub, event []byte) (start, reply, error) {
 	f, err := startFunction(binary, environment(s))
 	if err != nil {
 		return start{}, reply{}, err
@@ -48,17 +48,17 @@ func coldStart(binary string, s *stub, event []byte) (start, reply, error) {
 	defer f.stop()
 	answer, _, err := f.invoke(event)
 	if err != nil {
-		return start{}, reply{}, fmt.Errorf("%w\n%s", err, f.said())
+		return start{}, reply{}, fmt.Errorf("%w\n%s", err, f.stopAndReadLog())
 	}
-	poll, err := f.firstPoll()
+	poll, err := f.awaitFirstPoll()
 	if err != nil {
 		return start{}, reply{}, err
 	}
-	return start{poll, answer.at.Sub(f.started)}, answer, f.complaint()
+	return start{poll, answer.at.Sub(f.started)}, answer, f.checkComplaints()
 }
 
 // residentAfter is the memory of the function after so many invocations.
-func residentAfter(binary string, s *stub, event func(*stub) []byte) (int64, error) {
+func measureResident(binary string, s *stub, event func(*stub) []byte) (int64, error) {
 	f, err := startFunction(binary, environment(s))
 	if err != nil {
 		return 0, err
@@ -66,11 +66,11 @@ func residentAfter(binary string, s *stub, event func(*stub) []byte) (int64, err
 	defer f.stop()
 	for range invocations {
 		if _, _, err := f.invoke(event(s)); err != nil {
-			return 0, fmt.Errorf("%w\n%s", err, f.said())
+			return 0, fmt.Errorf("%w\n%s", err, f.stopAndReadLog())
 		}
 	}
-	bytes, err := f.resident()
-	return bytes, errors.Join(err, f.complaint())
+	bytes, err := f.residentMemory()
+	return bytes, errors.Join(err, f.checkComplaints())
 }
 
 func measureFunctions(b *binaries) ([]line, error) {
@@ -88,31 +88,31 @@ func measureFunctions(b *binaries) ([]line, error) {
 		}
 		var toPoll, toAnswer []time.Duration
 		for range coldStarts {
-			took, _, err := coldStart(b.path(name), s, event(s))
+			took, _, err := measureColdStart(b.path(name), s, event(s))
 			if err != nil {
 				return nil, fmt.Errorf("start %s: %w", name, err)
 			}
 			toPoll, toAnswer = append(toPoll, took.poll), append(toAnswer, took.answer)
 		}
-		polls = append(polls, within("cold start ► first poll: "+name, median(toPoll), pollTarget))
-		answers = append(answers, within("cold start ► first answer: "+name, median(toAnswer), answerTarget))
-		sizes = append(sizes, atMost("binary (arm64): "+name, b.arm64[name], binaryTarget))
+		polls = append(polls, durationLine("cold start ► first poll: "+name, median(toPoll), pollTarget))
+		answers = append(answers, durationLine("cold start ► first answer: "+name, median(toAnswer), answerTarget))
+		sizes = append(sizes, bytesLine("binary (arm64): "+name, b.arm64[name], binaryTarget))
 		var resident []int64
 		for range residentRuns {
-			bytes, err := residentAfter(b.path(name), s, event)
+			bytes, err := measureResident(b.path(name), s, event)
 			if err != nil {
 				return nil, fmt.Errorf("memory of %s: %w", name, err)
 			}
 			resident = append(resident, bytes)
 		}
 		slices.Sort(resident)
-		memory = append(memory, atMost(fmt.Sprintf("resident after %d invocations: %s", invocations, name), resident[len(resident)/2], residentTarget))
+		memory = append(memory, bytesLine(fmt.Sprintf("resident after %d invocations: %s", invocations, name), resident[len(resident)/2], residentTarget))
 	}
-	return slices.Concat(polls, answers, sizes, memory), s.complaint()
+	return slices.Concat(polls, answers, sizes, memory), s.checkComplaints()
 }
 
 // atMost is a line whose figure has to be at most so many bytes.
-func atMost(measure string, bytes, most int64) line {
+func bytesLine(measure string, bytes, most int64) line {
 	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 	return line{measure, megabytes(most), megabytes(bytes), judge(bytes <= most)}
 }

@@ -33,41 +33,41 @@ func measureIngress(b *binaries) ([]line, error) {
 	defer f.stop()
 	var lines []line
 	for _, request := range slackRequests() {
-		times, err := f.slack(s, request, warmUps, warmRequests)
+		times, err := f.repeat(s, request, warmUps, warmRequests)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", request.kind, err)
 		}
-		lines = append(lines, percentiles("ingress, warm: "+request.kind, times))
+		lines = append(lines, percentilesLine("ingress, warm: "+request.kind, times))
 	}
-	return lines, errors.Join(f.complaint(), s.complaint())
+	return lines, errors.Join(f.checkComplaints(), s.checkComplaints())
 }
 
 // slack makes a request again and again; the first ones don't count.
-func (r *running) slack(s *stub, request slackRequest, uncounted, counted int) ([]time.Duration, error) {
+func (r *running) repeat(s *stub, request slackRequest, uncounted, counted int) ([]time.Duration, error) {
 	var times []time.Duration
-	before := s.counted(request.calls)
+	before := s.countOf(request.calls)
 	for i := range uncounted + counted {
-		answer, took, err := r.invoke(signed(request.body(s)))
+		answer, took, err := r.invoke(signEvent(request.body(s)))
 		if err == nil {
-			err = answered(answer.body, request.want)
+			err = checkAnswer(answer.body, request.want)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w\n%s", err, r.said())
+			return nil, fmt.Errorf("%w\n%s", err, r.stopAndReadLog())
 		}
 		if i >= uncounted {
 			times = append(times, took)
 		}
 	}
-	if got := s.counted(request.calls) - before; request.calls != "" && got != uncounted+counted {
-		return nil, fmt.Errorf("%d requests led to %d calls of %s\n%s", uncounted+counted, got, request.calls, r.said())
+	if got := s.countOf(request.calls) - before; request.calls != "" && got != uncounted+counted {
+		return nil, fmt.Errorf("%d requests led to %d calls of %s\n%s", uncounted+counted, got, request.calls, r.stopAndReadLog())
 	}
 	return times, nil
 }
 
-func percentiles(measure string, times []time.Duration) line {
+func percentilesLine(measure string, times []time.Duration) line {
 	p50, p99 := median(times), percentile(times, 99)
 	return line{
-		measure + ": p50, p99", span(warmMedianTarget) + ", " + span(warmP99Target),
-		span(p50) + ", " + span(p99), judge(p50 <= warmMedianTarget && p99 <= warmP99Target),
+		measure + ": p50, p99", formatDuration(warmMedianTarget) + ", " + formatDuration(warmP99Target),
+		formatDuration(p50) + ", " + formatDuration(p99), judge(p50 <= warmMedianTarget && p99 <= warmP99Target),
 	}
 }

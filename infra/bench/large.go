@@ -24,7 +24,7 @@ func largeRequests() []slackRequest {
 		chosen := access.Target{Kind: access.KindAccount, AccountID: largeAccount(4321)}
 		requests = append(requests, slackRequest{
 			kind: fmt.Sprintf("%s select, typed %q", what, typed), want: want,
-			body: func(*stub) string { return suggestion(action, typed, chosen) },
+			body: func(*stub) string { return suggestionBody(action, typed, chosen) },
 		})
 	}
 	const word = "workload-04321"
@@ -59,20 +59,20 @@ func measureLarge(b *binaries) ([]line, error) {
 	for _, request := range largeRequests() {
 		var times []time.Duration
 		for range coldStarts {
-			took, answer, err := coldStart(b.path("ingress"), s, signed(request.body(s)))
+			took, answer, err := measureColdStart(b.path("ingress"), s, signEvent(request.body(s)))
 			if err == nil {
-				err = answered(answer.body, request.want)
+				err = checkAnswer(answer.body, request.want)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", request.kind, err)
 			}
 			times = append(times, took.answer)
 		}
-		colds = append(colds, within(size+", cold: "+request.kind, median(times), largeColdTarget))
-		if times, err = warm.slack(s, request, warmUps/4, warmRequests/4); err != nil {
+		colds = append(colds, durationLine(size+", cold: "+request.kind, median(times), largeColdTarget))
+		if times, err = warm.repeat(s, request, warmUps/4, warmRequests/4); err != nil {
 			return nil, fmt.Errorf("%s: %w", request.kind, err)
 		}
-		warms = append(warms, within(size+", warm: "+request.kind, median(times), largeWarmTarget))
+		warms = append(warms, durationLine(size+", warm: "+request.kind, median(times), largeWarmTarget))
 	}
-	return append(colds, warms...), errors.Join(warm.complaint(), s.complaint())
+	return append(colds, warms...), errors.Join(warm.checkComplaints(), s.checkComplaints())
 }

@@ -30,12 +30,12 @@ func judge(ok bool) verdict {
 }
 
 // within is a line whose figure has to be at most so long.
-func within(measure string, figure, most time.Duration) line {
-	return line{measure, span(most), span(figure), judge(figure <= most)}
+func durationLine(measure string, figure, most time.Duration) line {
+	return line{measure, formatDuration(most), formatDuration(figure), judge(figure <= most)}
 }
 
 // span is a duration with three digits at most.
-func span(d time.Duration) string {
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 10*time.Microsecond:
 		return fmt.Sprintf("%.2f µs", float64(d)/1e3)

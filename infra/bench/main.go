@@ -93,7 +93,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{root: root, dir: dir, stderr: stderr}
-	before := machine(time.Now())
+	before := describeMachine(time.Now())
 	var lines []line
 	code := 0
 	for _, m := range chosen {
@@ -142,13 +142,13 @@ func print(w io.Writer, lines []line) {
 
 // machine says where and when was measured, and how busy the machine was before:
 // with a load of one and more, figures are those of a busy machine.
-func machine(now time.Time) string {
-	said := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load, _, _ := strings.Cut(string(text), " ")
-		said += ", load before " + load
+func describeMachine(now time.Time) string {
+	text := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if average, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load, _, _ := strings.Cut(string(average), " ")
+		text += ", load before " + load
 	}
-	return said
+	return text
 }
 
 func processor() string {

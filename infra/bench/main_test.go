@@ -47,7 +47,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	print(&out, []line{within("short", 1500*time.Microsecond, 2*time.Millisecond), {measure: "a measure", figure: "7"}})
+	print(&out, []line{durationLine("short", 1500*time.Microsecond, 2*time.Millisecond), {measure: "a measure", figure: "7"}})
 	const want = `measure    to reach  figure  reached
 short      2.0 ms    1.5 ms  yes
 a measure            7       

@@ -54,12 +54,12 @@ func measurePress(ctx context.Context, b *bench) ([]line, error) {
 		}
 	}
 	const what = "press of Approve ► assignment exists"
-	total := within(what, median(totals), pressTarget)
-	total.figure += fmt.Sprintf(" (p90 %s, of %d)", span(percentile(totals, 90)), len(totals))
+	total := durationLine(what, median(totals), pressTarget)
+	total.figure += fmt.Sprintf(" (p90 %s, of %d)", formatDuration(percentile(totals, 90)), len(totals))
 	return []line{
 		total,
-		{measure: what + ": of it calls that moto answers", figure: span(median(motos))},
-		{measure: what + ": of it between the token's return and Grant's first call", figure: span(median(engines))},
+		{measure: what + ": of it calls that moto answers", figure: formatDuration(median(motos))},
+		{measure: what + ": of it between the token's return and Grant's first call", figure: formatDuration(median(engines))},
 	}, nil
 }
 
@@ -107,7 +107,7 @@ func (l *callLog) add(c call) {
 }
 
 // since are the calls that began at a time or later.
-func (l *callLog) since(t time.Time) []call {
+func (l *callLog) callsSince(t time.Time) []call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(l.all), func(c call) bool { return c.from.Before(t) })
@@ -223,8 +223,8 @@ func (s *pressStack) stop() {
 
 // awaitCatalog waits until the schedule has listed what there is to ask for.
 func (s *pressStack) awaitCatalog() error {
-	return eventually("the catalog", func() (bool, error) {
-		_, err := s.form(wishes()[0])
+	return poll("the catalog", func() (bool, error) {
+		_, err := s.fillForm(wishes()[0])
 		return err == nil, nil
 	})
 }
@@ -234,7 +234,7 @@ type share struct{ total, moto, engine time.Duration }
 
 // approve asks, waits for the buttons, and measures Bob's press.
 func (s *pressStack) approve(w wish) (share, error) {
-	view, err := s.form(w)
+	view, err := s.fillForm(w)
 	if err != nil {
 		return share{}, err
 	}
@@ -243,21 +243,21 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}
 	id := access.RequestID("T0EXAMPLE1", view)
 	var ts, channel string
-	if err := eventually("the message", func() (bool, error) {
-		ts, channel, err = s.message(id)
+	if err := poll("the message", func() (bool, error) {
+		ts, channel, err = s.findMessage(id)
 		return ts != "", err
 	}); err != nil {
 		return share{}, err
 	}
 	// The machine has come to its wait when nothing is asked of moto any more.
-	if err := s.quiet(); err != nil {
+	if err := s.awaitIdle(); err != nil {
 		return share{}, err
 	}
 	pressed := time.Now()
 	go s.post("/sim/press", object{"person": pressingApprover, "channel": channel, "ts": ts, "action_id": "approve"}, nil)
 	var there time.Time
-	if err := eventually("the assignment", func() (bool, error) {
-		for _, c := range s.calls.since(pressed) {
+	if err := poll("the assignment", func() (bool, error) {
+		for _, c := range s.calls.callsSince(pressed) {
 			if c.operation == "CreateAccountAssignment" && c.ok {
 				there = c.to
 			}
@@ -266,13 +266,13 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}); err != nil {
 		return share{}, err
 	}
-	shares := shareOf(s.calls.since(pressed), pressed, there)
-	return shares, s.quiet() // the next one is not to be held up by the rest of this one
+	shares := computeShare(s.calls.callsSince(pressed), pressed, there)
+	return shares, s.awaitIdle() // the next one is not to be held up by the rest of this one
 }
 
 // shareOf adds up the calls between a press and the assignment. Calls side by
 // side count once.
-func shareOf(calls []call, pressed, there time.Time) share {
+func computeShare(calls []call, pressed, there time.Time) share {
 	taken := share{total: there.Sub(pressed)}
 	slices.SortFunc(calls, func(a, b call) int { return a.from.Compare(b.from) })
 	until, resumed := pressed, time.Time{}
@@ -302,15 +302,15 @@ func shareOf(calls []call, pressed, there time.Time) share {
 }
 
 // quiet waits until moto was asked nothing for a while.
-func (s *pressStack) quiet() error {
+func (s *pressStack) awaitIdle() error {
 	const pause = 700 * time.Millisecond
-	return eventually("moto to be idle", func() (bool, error) {
-		return len(s.calls.since(time.Now().Add(-pause))) == 0, nil
+	return poll("moto to be idle", func() (bool, error) {
+		return len(s.calls.callsSince(time.Now().Add(-pause))) == 0, nil
 	})
 }
 
 // form opens the form, fills in what is wished for, and returns the view's id.
-func (s *pressStack) form(w wish) (string, error) {
+func (s *pressStack) fillForm(w wish) (string, error) {
 	if err := s.post("/sim/shortcut", object{"person": w.person, "callback_id": "request_for_access"}, nil); err != nil {
 		return "", err
 	}
@@ -349,7 +349,7 @@ func (s *pressStack) form(w wish) (string, error) {
 }
 
 // message finds the channel's message about a request, once it has its button.
-func (s *pressStack) message(id string) (ts, channel string, err error) {
+func (s *pressStack) findMessage(id string) (ts, channel string, err error) {
 	response, err := http.Get(s.page + "/sim/messages?metadata=1&person=")
 	if err != nil {
 		return "", "", err
@@ -403,7 +403,7 @@ func (s *pressStack) post(path string, body object, into *simulator.Result) erro
 
 // eventually asks every few milliseconds until done; the files and calls that are
 // looked at are this process's own, so asking costs the stack nothing.
-func eventually(what string, done func() (bool, error)) error {
+func poll(what string, done func() (bool, error)) error {
 	for end := time.Now().Add(pressTimeout); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok, err := done(); ok || err != nil {
 			return err

@@ -54,9 +54,9 @@ func startFunction(binary string, environment []string) (*running, error) {
 		answers: make(chan reply, 1), ended: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", r.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, false) })
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, q *http.Request) { r.answer(w, q, true) })
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", r.serveNext)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", func(w http.ResponseWriter, q *http.Request) { r.serveAnswer(w, q, false) })
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", func(w http.ResponseWriter, q *http.Request) { r.serveAnswer(w, q, true) })
 	r.server = &http.Server{Handler: mux}
 	go r.server.Serve(listener)
 
@@ -77,7 +77,7 @@ func (r *running) stop() {
 	r.server.Close()
 }
 
-func (r *running) next(w http.ResponseWriter, q *http.Request) {
+func (r *running) serveNext(w http.ResponseWriter, q *http.Request) {
 	select {
 	case r.polls <- time.Now():
 	default:
@@ -100,7 +100,7 @@ func (r *running) next(w http.ResponseWriter, q *http.Request) {
 	w.Write(event)
 }
 
-func (r *running) answer(w http.ResponseWriter, q *http.Request, failed bool) {
+func (r *running) serveAnswer(w http.ResponseWriter, q *http.Request, failed bool) {
 	at := time.Now()
 	body, _ := io.ReadAll(q.Body)
 	w.WriteHeader(http.StatusAccepted)
@@ -111,7 +111,7 @@ func (r *running) answer(w http.ResponseWriter, q *http.Request, failed bool) {
 var errEnded = errors.New("the function ended or did not answer")
 
 // said ends the process and returns the end of what it wrote.
-func (r *running) said() string {
+func (r *running) stopAndReadLog() string {
 	r.process.Kill()
 	text := r.log.String()
 	return text[max(0, len(text)-2000):]
@@ -119,7 +119,7 @@ func (r *running) said() string {
 
 // complaint ends the process. It is an error if the process has logged a warning
 // or an error: then it did not do what was to be measured.
-func (r *running) complaint() error {
+func (r *running) checkComplaints() error {
 	r.process.Kill()
 	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
@@ -131,7 +131,7 @@ func (r *running) complaint() error {
 
 // firstPoll waits for the process to ask for work and returns how long after its
 // start that was.
-func (r *running) firstPoll() (time.Duration, error) {
+func (r *running) awaitFirstPoll() (time.Duration, error) {
 	select {
 	case at := <-r.polls:
 		return at.Sub(r.started), nil
@@ -162,7 +162,7 @@ func (r *running) invoke(event []byte) (answer reply, took time.Duration, err er
 }
 
 // resident is the process's resident memory, in bytes.
-func (r *running) resident() (int64, error) {
+func (r *running) residentMemory() (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.process.PID()))
 	if err != nil {
 		return 0, err
@@ -203,7 +203,7 @@ func environment(s *stub) []string {
 }
 
 // task is the payload of a state of the request machine.
-func task(operation, request string) []byte {
+func taskEvent(operation, request string) []byte {
 	text, _ := json.Marshal(object{"operation": operation, "request_id": request, "execution": stubExecution, "token": stubToken})
 	return text
 }

@@ -69,7 +69,7 @@ func leaseRows(requests []access.Request) []access.Lease {
 // item is v as DynamoDB's JSON has it: the attributes of a row are the fields of
 // what is in it, under their JSON names. It is written once, not in each answer:
 // the stub's own work would be measured, too.
-func item(v any) (json.RawMessage, error) {
+func marshalItem(v any) (json.RawMessage, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -80,10 +80,10 @@ func item(v any) (json.RawMessage, error) {
 	if err := decoder.Decode(&fields); err != nil {
 		return nil, err
 	}
-	return json.Marshal(attribute(fields).(object)["M"])
+	return json.Marshal(toAttribute(fields).(object)["M"])
 }
 
-func attribute(v any) any {
+func toAttribute(v any) any {
 	switch v := v.(type) {
 	case string:
 		return object{"S": v}
@@ -94,13 +94,13 @@ func attribute(v any) any {
 	case []any:
 		list := make([]any, len(v))
 		for i, one := range v {
-			list[i] = attribute(one)
+			list[i] = toAttribute(one)
 		}
 		return object{"L": list}
 	case map[string]any:
 		m := object{}
 		for name, one := range v {
-			m[name] = attribute(one)
+			m[name] = toAttribute(one)
 		}
 		return object{"M": m}
 	default:

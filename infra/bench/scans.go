@@ -22,7 +22,7 @@ var scanAccounts = []int{10, 100, 1_000}
 
 // mostMore is what a run as deployed may take over the smaller of the two ways to
 // list.
-const mostMore = 0.05
+const maxExtraCalls = 0.05
 
 // measureScans measures runs of the reconciliation. Their calls go through the
 // AWS SDK to a stub of the HTTP APIs in this process; their time is by a virtual
@@ -44,7 +44,7 @@ func measureScans(ctx context.Context) ([]line, error) {
 			l := line{measure: fmt.Sprintf("reconcile, %d accounts, listed by %s", accounts, by)}
 			if by == "" {
 				smaller := min(calls["account"], calls["user"])
-				most := int(float64(smaller) * (1 + mostMore))
+				most := int(float64(smaller) * (1 + maxExtraCalls))
 				l = line{measure: fmt.Sprintf("reconcile, %d accounts, as deployed: calls, time", accounts),
 					toReach: fmt.Sprintf("%d calls (%d + 5 %%)", most, smaller), reached: judge(m.Calls <= most)}
 			}

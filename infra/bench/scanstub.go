@@ -16,8 +16,8 @@ import (
 // Identity Center, the Identity Store and Organizations, in pages as AWS does.
 type identityCenter struct {
 	accounts, sets, users []string
-	own                   map[[2]string][]string // account and permission set ► users
-	ownOf                 map[string][][2]string // the reverse
+	assignments           map[[2]string][]string // account and permission set ► users
+	assignmentsByUser     map[string][][2]string // the reverse
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 // newIdentityCenter has so many of each, and as many assignments of users' own
 // as there are findings, spread evenly.
 func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
-	c := &identityCenter{own: map[[2]string][]string{}, ownOf: map[string][][2]string{}}
+	c := &identityCenter{assignments: map[[2]string][]string{}, assignmentsByUser: map[string][][2]string{}}
 	for i := range accounts {
 		c.accounts = append(c.accounts, fmt.Sprintf("%012d", 100_000_000_000+i))
 	}
@@ -47,8 +47,8 @@ func newIdentityCenter(accounts, sets, users, findings int) *identityCenter {
 		pair := i * max(1, pairs/findings) % pairs
 		where := [2]string{c.accounts[pair/sets], c.sets[pair%sets]}
 		user := c.users[i%users]
-		c.own[where] = append(c.own[where], user)
-		c.ownOf[user] = append(c.ownOf[user], where)
+		c.assignments[where] = append(c.assignments[where], user)
+		c.assignmentsByUser[user] = append(c.assignmentsByUser[user], where)
 	}
 	return c
 }
@@ -91,7 +91,7 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"UserId": c.users[i], "UserName": fmt.Sprintf("user%04d@example.com", i), "IdentityStoreId": stubStore}
 		}
 	case "ListAccountAssignments":
-		here := c.own[[2]string{in.AccountId, in.PermissionSetArn}]
+		here := c.assignments[[2]string{in.AccountId, in.PermissionSetArn}]
 		// A group has each permission set in each account.
 		name, n, item = "AccountAssignments", len(here)+1, func(i int) any {
 			if i == len(here) {
@@ -101,7 +101,7 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 		}
 	case "ListAccountAssignmentsForPrincipal":
 		// Their own, and one permission set in every account through a group.
-		own := c.ownOf[in.PrincipalId]
+		own := c.assignmentsByUser[in.PrincipalId]
 		team := 0
 		fmt.Sscan(in.PrincipalId[len(in.PrincipalId)-12:], &team)
 		name, n, item = "AccountAssignments", len(own)+len(c.accounts), func(i int) any {
@@ -111,9 +111,9 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 			return object{"AccountId": c.accounts[i-len(own)], "PermissionSetArn": c.sets[team%len(c.sets)], "PrincipalType": "GROUP", "PrincipalId": stubGroup}
 		}
 	case "DescribePermissionSet":
-		return answer(object{"PermissionSet": object{"PermissionSetArn": in.PermissionSetArn, "Name": in.PermissionSetArn[len(in.PermissionSetArn)-16:]}})
+		return makeResponse(object{"PermissionSet": object{"PermissionSetArn": in.PermissionSetArn, "Name": in.PermissionSetArn[len(in.PermissionSetArn)-16:]}})
 	case "DescribeUser":
-		return answer(object{"UserId": in.UserId, "UserName": in.UserId, "IdentityStoreId": stubStore})
+		return makeResponse(object{"UserId": in.UserId, "UserName": in.UserId, "IdentityStoreId": stubStore})
 	default:
 		return nil, fmt.Errorf("the stub does not know %s", operation)
 	}
@@ -128,10 +128,10 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 	if end < n {
 		out["NextToken"] = fmt.Sprint(end)
 	}
-	return answer(out)
+	return makeResponse(out)
 }
 
-func answer(out object) (*http.Response, error) {
+func makeResponse(out object) (*http.Response, error) {
 	body, err := json.Marshal(out)
 	if err != nil {
 		return nil, err

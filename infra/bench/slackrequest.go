@@ -31,18 +31,18 @@ func slackRequests() []slackRequest {
 	chosen := access.Target{Kind: access.KindAccount, AccountID: smallAccount, AccountName: "Production"}
 	press := func(user, action, request string) func(*stub) string {
 		return func(s *stub) string {
-			return interaction("block_actions", user, object{
+			return interactionBody("block_actions", user, object{
 				"response_url": s.url + "/api/respond", "channel": object{"id": stubChannel}, "message": object{"ts": "1767265200.000100"},
 				"actions": []any{object{"action_id": action, "value": request}},
 			})
 		}
 	}
 	suggest := func(action, typed string) func(*stub) string {
-		return func(*stub) string { return suggestion(action, typed, chosen) }
+		return func(*stub) string { return suggestionBody(action, typed, chosen) }
 	}
 	return []slackRequest{
 		{kind: "shortcut", calls: "views.update", body: func(*stub) string {
-			return interaction("shortcut", stubRequester, object{"trigger_id": "1.2.3", "callback_id": slack.CallbackAccount})
+			return interactionBody("shortcut", stubRequester, object{"trigger_id": "1.2.3", "callback_id": slack.CallbackAccount})
 		}},
 		{kind: "slash command", calls: "views.update", body: func(*stub) string {
 			return url.Values{"command": {slack.CommandAccount}, "team_id": {stubTeam}, "api_app_id": {stubApp}, "user_id": {stubRequester},
@@ -52,16 +52,16 @@ func slackRequests() []slackRequest {
 		{kind: "key in the permission set select", body: suggest(slack.ActionPermissionSet, "dev"), want: stubSet},
 		{kind: "key in the group select", body: suggest(slack.ActionGroup, "aud"), want: smallGroup},
 		{kind: "choice in the form", calls: "views.update", body: func(*stub) string {
-			return interaction("block_actions", stubRequester, object{
+			return interactionBody("block_actions", stubRequester, object{
 				"actions": []any{object{"action_id": slack.ActionPermissionSet, "selected_option": object{"value": stubSet}}},
-				"view":    filledIn(chosen, false),
+				"view":    formView(chosen, false),
 			})
 		}},
 		{kind: "submission", want: "clear", calls: "StartExecution", body: func(*stub) string {
-			return interaction("view_submission", stubRequester, object{"view": filledIn(chosen, true)})
+			return interactionBody("view_submission", stubRequester, object{"view": formView(chosen, true)})
 		}},
 		{kind: "form closed", body: func(*stub) string {
-			return interaction("view_closed", stubRequester, object{"view": filledIn(chosen, false)})
+			return interactionBody("view_closed", stubRequester, object{"view": formView(chosen, false)})
 		}},
 		{kind: "press of Approve", body: press(stubApprover, slack.ActionApprove, openRequest), calls: "SendTaskSuccess"},
 		{kind: "press of Discard", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "SendTaskSuccess"},
@@ -72,12 +72,12 @@ func slackRequests() []slackRequest {
 }
 
 // suggestion is one key pressed in a select of the form.
-func suggestion(action, typed string, chosen access.Target) string {
-	return interaction("block_suggestion", stubRequester, object{"action_id": action, "value": typed, "view": filledIn(chosen, false)})
+func suggestionBody(action, typed string, chosen access.Target) string {
+	return interactionBody("block_suggestion", stubRequester, object{"action_id": action, "value": typed, "view": formView(chosen, false)})
 }
 
 // filledIn is the form as Slack sends it along, with a target chosen.
-func filledIn(chosen access.Target, whole bool) object {
+func formView(chosen access.Target, whole bool) object {
 	metadata, _ := json.Marshal(chosen)
 	selected := func(value string) object { return object{"selected_option": object{"value": value}} }
 	values := object{
@@ -95,7 +95,7 @@ func filledIn(chosen access.Target, whole bool) object {
 }
 
 // interaction is the body of an interactivity request.
-func interaction(kind, user string, fields object) string {
+func interactionBody(kind, user string, fields object) string {
 	all := object{"type": kind, "team": object{"id": stubTeam}, "user": object{"id": user}, "api_app_id": stubApp}
 	for name, value := range fields {
 		all[name] = value
@@ -105,7 +105,7 @@ func interaction(kind, user string, fields object) string {
 }
 
 // signed is a body as the HTTP API hands it to ingress, signed by Slack just now.
-func signed(body string) []byte {
+func signEvent(body string) []byte {
 	now := time.Now()
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(stubSigningSecret))
@@ -122,7 +122,7 @@ func signed(body string) []byte {
 }
 
 // answered says what is wrong with ingress's answer; nil where nothing is.
-func answered(body []byte, want string) error {
+func checkAnswer(body []byte, want string) error {
 	var got struct {
 		StatusCode int
 		Body       string

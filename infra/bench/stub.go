@@ -69,17 +69,17 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 	if s.pointer, err = json.Marshal(object{"bucket": "policies", "key": "policy.json", "sha256": hex.EncodeToString(sum[:])}); err != nil {
 		return nil, err
 	}
-	if s.catalog, err = catalogOf(w); err != nil {
+	if s.catalog, err = buildCatalog(w); err != nil {
 		return nil, err
 	}
-	s.emails = emailsOf(w)
+	s.emails = buildEmails(w)
 	for _, r := range requests {
-		if s.rows["request#"+r.ID], err = item(r); err != nil {
+		if s.rows["request#"+r.ID], err = marshalItem(r); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range leases {
-		if s.rows["lease#"+l.Key], err = item(l); err != nil {
+		if s.rows["lease#"+l.Key], err = marshalItem(l); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +97,7 @@ func (s *stub) close() { s.server.Close() }
 
 // complaint is an error if a function asked what the stub does not know: then
 // nothing that was measured counts.
-func (s *stub) complaint() error {
+func (s *stub) checkComplaints() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.unknown) > 0 {
@@ -107,7 +107,7 @@ func (s *stub) complaint() error {
 }
 
 // catalogOf is the snapshot that ingress reads, as reconcile writes it.
-func catalogOf(w world) ([]byte, error) {
+func buildCatalog(w world) ([]byte, error) {
 	now := time.Now().UTC()
 	named := make([]int64, len(w.permissionSets))
 	for i := range named {
@@ -130,7 +130,7 @@ func catalogOf(w world) ([]byte, error) {
 }
 
 // emailsOf is the index of emails, as reconcile writes it.
-func emailsOf(w world) []byte {
+func buildEmails(w world) []byte {
 	var text bytes.Buffer
 	text.WriteString("emails 1\n")
 	for i := range w.capitals {
@@ -147,12 +147,12 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if method, ok := strings.CutPrefix(r.URL.Path, "/api/"); ok {
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		s.slack(w, r, method, string(body))
+		s.answerSlack(w, r, method, string(body))
 		return
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ := strings.Cut(target, ".")
-		s.aws(w, operation, body)
+		s.answerAWS(w, operation, body)
 		return
 	}
 	switch r.Method + " " + r.URL.Path {
@@ -179,7 +179,7 @@ func (s *stub) count(operation string) {
 }
 
 // counted is how often an operation was called.
-func (s *stub) counted(operation string) int {
+func (s *stub) countOf(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[operation]
@@ -193,7 +193,7 @@ func (s *stub) refuse(w http.ResponseWriter, what string) {
 }
 
 // aws answers the JSON protocols.
-func (s *stub) aws(w http.ResponseWriter, operation string, body []byte) {
+func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	var in struct {
 		Name                     string
 		Key                      map[string]map[string]string
@@ -258,7 +258,7 @@ func (s *stub) aws(w http.ResponseWriter, operation string, body []byte) {
 }
 
 // slack answers the Web API.
-func (s *stub) slack(w http.ResponseWriter, r *http.Request, method, body string) {
+func (s *stub) answerSlack(w http.ResponseWriter, r *http.Request, method, body string) {
 	if method == "views.update" && !strings.Contains(body, "Ask for access") {
 		method = "views.update with something else than the form"
 	}

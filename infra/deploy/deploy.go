@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
-	"sso-elevator/infra/stackstate"
 )
 
 // settles is how long after its creation a stack gets the alarms about silence.
@@ -54,18 +54,18 @@ func (d *deployment) deploy(ctx context.Context) error {
 	}
 	first := stack == nil
 	if stack != nil {
-		switch stackstate.Of(stack.StackStatus) {
-		case stackstate.NeverCreated:
+		switch deployed.StackStateOf(stack.StackStatus) {
+		case deployed.NeverCreated:
 			if err := d.clear(ctx, stack); err != nil {
 				return err
 			}
 			first = true
-		case stackstate.Busy:
+		case deployed.Busy:
 			return fmt.Errorf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
-		case stackstate.RollbackFailed:
+		case deployed.RollbackFailed:
 			return fmt.Errorf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
-		case stackstate.DeleteFailed:
+		case deployed.DeleteFailed:
 			return fmt.Errorf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
@@ -125,7 +125,7 @@ func (d *deployment) unprotected(err error) error {
 func (d *deployment) stack(ctx context.Context) (*types.Stack, error) {
 	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
 	switch {
-	case stackstate.IsMissing(err):
+	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("Look at the stack %s: %w", d.settings.NamePrefix, err)
@@ -185,7 +185,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return errors.Join(failed, err)
-	case left != nil && stackstate.Of(left.StackStatus) == stackstate.Updatable:
+	case left != nil && deployed.StackStateOf(left.StackStatus) == deployed.Updatable:
 		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
 			return errors.Join(failed, err)
 		}

@@ -6,7 +6,6 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
-	"sso-elevator/infra/names"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -307,7 +306,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			if err != nil {
 				return nil, err
 			}
-			return checkNames(ctx, d.stacks, found, names.Of(s), d.lookUp)
+			return checkNames(ctx, d.stacks, found, s.ResourceNames(), d.lookUp)
 		}},
 	}
 }

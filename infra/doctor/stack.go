@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"sso-elevator/infra/stackstate"
+	"sso-elevator/infra/deployed"
 )
 
 // stacksAPI is what the checks of the stack ask.
@@ -23,7 +23,7 @@ type stacksAPI interface {
 func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, error) {
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	switch {
-	case stackstate.IsMissing(err):
+	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -42,14 +42,14 @@ func checkStack(stack *types.Stack, name string) finding {
 	if reason := strings.TrimSpace(aws.ToString(stack.StackStatusReason)); reason != "" {
 		found += ": " + strings.Join(strings.Fields(reason), " ")
 	}
-	switch stackstate.Of(stack.StackStatus) {
-	case stackstate.NeverCreated:
+	switch deployed.StackStateOf(stack.StackStatus) {
+	case deployed.NeverCreated:
 		return finding{Status: missing, Found: found + "; its first deployment failed", Fix: "make deploy removes what is left of it, and tries again. The CDK by itself can't."}
-	case stackstate.Busy:
+	case deployed.Busy:
 		return finding{Status: warning, Found: found, Fix: "Wait until that is over before you deploy."}
-	case stackstate.RollbackFailed:
+	case deployed.RollbackFailed:
 		return finding{Status: missing, Found: found, Fix: "Fix what the stack's events say, then: aws cloudformation continue-update-rollback --stack-name " + name}
-	case stackstate.DeleteFailed:
+	case deployed.DeleteFailed:
 		return finding{Status: missing, Found: found, Fix: "Fix what the stack's events say, then: aws cloudformation delete-stack --stack-name " + name}
 	}
 	if !aws.ToBool(stack.EnableTerminationProtection) {

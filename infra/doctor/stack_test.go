@@ -12,7 +12,7 @@ import (
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/smithy-go"
 
-	"sso-elevator/infra/names"
+	"sso-elevator/infra/settings"
 )
 
 type fakeStacks struct {
@@ -73,9 +73,9 @@ func TestStack(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	all := []names.Name{
-		{Type: names.Bucket, Name: "records"}, {Type: names.Function, Name: "e-grant"}, {Type: names.LogGroup, Name: "/aws/lambda/e-grant"},
-		{Type: names.Machine, Name: "e-requests"}, {Type: names.Parameter, Name: "/e/policy"},
+	all := []settings.ResourceName{
+		{Type: settings.TypeBucket, Name: "records"}, {Type: settings.TypeFunction, Name: "e-grant"}, {Type: settings.TypeLogGroup, Name: "/aws/lambda/e-grant"},
+		{Type: settings.TypeMachine, Name: "e-requests"}, {Type: settings.TypeParameter, Name: "/e/policy"},
 	}
 	resource := func(kind, id string, status types.ResourceStatus) types.StackResourceSummary {
 		return types.StackResourceSummary{ResourceType: &kind, PhysicalResourceId: &id, ResourceStatus: status}
@@ -94,23 +94,25 @@ func TestNames(t *testing.T) {
 			"missing: taken, by something outside of the stack: function e-grant; log group /aws/lambda/e-grant; state machine e-requests; parameter /e/policy",
 			"missing: there is a bucket of that name already: records (somebody's)"}},
 		{"the stack's own", stack, []types.StackResourceSummary{
-			resource(names.Bucket, "records", "CREATE_COMPLETE"), resource(names.Function, "e-grant", "UPDATE_COMPLETE"), resource(names.LogGroup, "/aws/lambda/e-grant", "CREATE_COMPLETE"),
-			resource(names.Machine, "arn:aws:states:eu-central-1:111111111111:stateMachine:e-requests", "CREATE_COMPLETE"), resource(names.Parameter, "/e/policy", "CREATE_COMPLETE"),
+			resource(settings.TypeBucket, "records", "CREATE_COMPLETE"), resource(settings.TypeFunction, "e-grant", "UPDATE_COMPLETE"), resource(settings.TypeLogGroup, "/aws/lambda/e-grant", "CREATE_COMPLETE"),
+			resource(settings.TypeMachine, "arn:aws:states:eu-central-1:111111111111:stateMachine:e-requests", "CREATE_COMPLETE"), resource(settings.TypeParameter, "/e/policy", "CREATE_COMPLETE"),
 		}, "all", []string{"ready: all 5 are free, or the stack's own"}},
-		{"no longer the stack's", stack, []types.StackResourceSummary{resource(names.Bucket, "records", "DELETE_COMPLETE")}, "records",
+		{"no longer the stack's", stack, []types.StackResourceSummary{resource(settings.TypeBucket, "records", "DELETE_COMPLETE")}, "records",
 			[]string{"missing: there is a bucket of that name already: records (somebody's)"}},
 		{"of another type", stack, []types.StackResourceSummary{resource("AWS::IAM::Role", "e-grant", "CREATE_COMPLETE")}, "e-grant",
 			[]string{"missing: taken, by something outside of the stack: function e-grant"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkNames(t.Context(), fakeStacks{resources: test.resources}, test.stack, all, func(_ context.Context, n names.Name) (bool, string, error) {
+			got, err := checkNames(t.Context(), fakeStacks{resources: test.resources}, test.stack, all, func(_ context.Context, n settings.ResourceName) (bool, string, error) {
 				return test.there == "all" || test.there == n.Name, "somebody's", nil
 			})
 			same(t, got, err, test.want...)
 		})
 	}
-	failing := func(context.Context, names.Name) (bool, string, error) { return false, "", errors.New("down") }
+	failing := func(context.Context, settings.ResourceName) (bool, string, error) {
+		return false, "", errors.New("down")
+	}
 	if got, err := checkNames(t.Context(), fakeStacks{}, nil, all, failing); err == nil {
 		t.Errorf("a failure is %q", lines(got))
 	}
@@ -163,13 +165,13 @@ func TestLookUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range names.Types {
-		name := names.Name{Type: kind, Name: "nobodys"}
+	for _, kind := range settings.NamedTypes {
+		name := settings.ResourceName{Type: kind, Name: "nobodys"}
 		if there, _, err := d.lookUp(t.Context(), name); err != nil || there {
 			t.Errorf("%v: %t, %v", name, there, err)
 		}
 	}
-	if _, _, err := d.lookUp(t.Context(), names.Name{Type: "AWS::Unknown", Name: "x"}); err == nil {
+	if _, _, err := d.lookUp(t.Context(), settings.ResourceName{Type: "AWS::Unknown", Name: "x"}); err == nil {
 		t.Error("an unknown type is looked up")
 	}
 }

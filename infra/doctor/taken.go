@@ -17,32 +17,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"sso-elevator/infra/names"
+	"sso-elevator/infra/settings"
 )
 
 // exists says whether there is something of that type and name; bucket is what
 // is to be known of a bucket.
-type exists func(ctx context.Context, name names.Name) (there bool, bucket string, err error)
+type exists func(ctx context.Context, name settings.ResourceName) (there bool, bucket string, err error)
 
 // lookUp asks AWS, by the calls that read one thing by its name.
-func (d *doctor) lookUp(ctx context.Context, n names.Name) (there bool, bucket string, err error) {
+func (d *doctor) lookUp(ctx context.Context, n settings.ResourceName) (there bool, bucket string, err error) {
 	var none []string // the errors that mean: it is not there
 	switch n.Type {
-	case names.Bucket:
+	case settings.TypeBucket:
 		return bucketExists(ctx, d.buckets, n.Name, d.account)
-	case names.Function:
+	case settings.TypeFunction:
 		_, err = d.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &n.Name})
 		none = []string{"ResourceNotFoundException"}
-	case names.LogGroup:
+	case settings.TypeLogGroup:
 		return logGroupExists(ctx, d.logs, n.Name)
-	case names.Machine:
+	case settings.TypeMachine:
 		arn := fmt.Sprintf("arn:%s:states:%s:%s:stateMachine:%s", d.partition, d.region, d.account, n.Name)
 		_, err = d.machines.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &arn})
 		none = []string{"StateMachineDoesNotExist"}
-	case names.Parameter:
+	case settings.TypeParameter:
 		_, err = d.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &n.Name})
 		none = []string{"ParameterNotFound"}
-	case names.Role:
+	case settings.TypeRole:
 		_, err = d.roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &n.Name})
 		none = []string{"NoSuchEntity"}
 	default:
@@ -100,7 +100,7 @@ func bucketExists(ctx context.Context, api bucketsAPI, name, account string) (bo
 
 // checkNames finds names that the deployment needs and something outside of its
 // stack has.
-func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []names.Name, look exists) ([]finding, error) {
+func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []settings.ResourceName, look exists) ([]finding, error) {
 	var owned []string
 	if stack != nil {
 		pages := cloudformation.NewListStackResourcesPaginator(api, &cloudformation.ListStackResourcesInput{StackName: stack.StackId})
@@ -125,7 +125,7 @@ func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []na
 		switch {
 		case err != nil:
 			return nil, err
-		case there && n.Type == names.Bucket:
+		case there && n.Type == settings.TypeBucket:
 			buckets = append(buckets, fmt.Sprintf("%s (%s)", n.Name, bucket))
 		case there:
 			things = append(things, kinds[n.Type]+" "+n.Name)
@@ -148,12 +148,12 @@ func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []na
 
 // kinds are the types in words.
 var kinds = map[string]string{
-	names.Function: "function", names.LogGroup: "log group", names.Machine: "state machine", names.Parameter: "parameter", names.Role: "role",
+	settings.TypeFunction: "function", settings.TypeLogGroup: "log group", settings.TypeMachine: "state machine", settings.TypeParameter: "parameter", settings.TypeRole: "role",
 }
 
 // owns reports whether one of the stack's resources is n. CloudFormation knows
 // some by their name and some by their ARN.
-func owns(resources []string, n names.Name) bool {
+func owns(resources []string, n settings.ResourceName) bool {
 	for _, r := range resources {
 		if id, is := strings.CutPrefix(r, n.Type+" "); is && (id == n.Name || strings.HasSuffix(id, ":"+n.Name)) {
 			return true

@@ -14,11 +14,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
-
-	"sso-elevator/infra/cost"
 )
 
-var updateCalls = flag.Bool("update-calls", false, "write what a request was seen to call to infra/cost/request.json")
+var updateCalls = flag.Bool("update-calls", false, "write what a request was seen to call to infra/e2e/"+requestCalls)
 
 // calls are what was called by now, by caller, but for what has nothing to do
 // with a request: what reconcile calls, which comes by schedule, and what the
@@ -90,7 +88,7 @@ func countsCalls(t *testing.T, s *stack) {
 	// On a busy machine a person or the state machine may have done something again.
 	transitions, retries := s.transitions(t, *r.execution(t).ExecutionArn)
 	again := int(s.again.Load()-againBefore) + retries
-	got := cost.Calls{Transitions: transitions, Calls: s.calls(t)}
+	got := callCounts{Transitions: transitions, Calls: s.calls(t)}
 	for caller, calls := range got.Calls {
 		for name := range calls {
 			calls[name] -= before[caller][name]
@@ -101,23 +99,23 @@ func countsCalls(t *testing.T, s *stack) {
 		if again > 0 {
 			t.Fatalf("%d times something was done again: count on a machine that does nothing else", again)
 		}
-		text, err := json.MarshalIndent(got.Attribute(), "", "  ")
+		text, err := json.MarshalIndent(got.attribute(), "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(repository+"/infra/cost/request.json", append(text, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(requestCalls, append(text, '\n'), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	want, err := cost.Request()
+	want, err := readCallCounts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again > 0 {
 		t.Logf("%d times something was done again: there may be more calls than the cost is computed from, but none may be missing", again)
 	}
-	for _, difference := range got.Compare(want, again > 0) {
+	for _, difference := range got.compare(want, again > 0) {
 		t.Error(difference)
 	}
 }

@@ -13,8 +13,8 @@ import (
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const (
-	bucketPattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
-	bucketRight   = "a bucket's name: 3 to 63 lower case letters, digits, single dots and hyphens"
+	bucketPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
+	bucketExpected = "a bucket's name: 3 to 63 lower case letters, digits, single dots and hyphens"
 )
 
 // reservedBuckets are what the name of a bucket must not begin or end with.
@@ -26,7 +26,7 @@ var reservedBuckets = struct{ first, last []string }{
 // bucketName is the name of a bucket, or empty, which is the default of the
 // reference's inputs and the same as not being there.
 func bucketName() kind[string] {
-	k := orEmpty(bucketPattern, bucketRight)
+	k := textOrEmpty(bucketPattern, bucketExpected)
 	k.schema["maxLength"] = 63
 	read := k.read
 	k.read = func(r *reader, n *yaml.Node, path string) (string, bool) {
@@ -40,7 +40,7 @@ func bucketName() kind[string] {
 		}
 		switch {
 		case len(v) < 3 || len(v) > 63:
-			r.mistake(n.Line, path, "has %d characters; it must be %s", len(v), bucketRight)
+			r.mistake(n.Line, path, "has %d characters; it must be %s", len(v), bucketExpected)
 		case notAddress == nil:
 			r.mistake(n.Line, path, "%s looks like an IP address, which S3 takes for no bucket", quote(v))
 		case is(strings.HasPrefix, reservedBuckets.first), is(strings.HasSuffix, reservedBuckets.last):

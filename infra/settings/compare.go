@@ -1,8 +1,6 @@
 package settings
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -26,10 +24,7 @@ const longestReminder = day
 // compare warns of what the reference would decide otherwise, and of what
 // decides nothing in either. What the two never agree on is in
 // docs/migration.md.
-func (s *Settings) compare(r *reader, spaces []*space) {
-	for _, sp := range spaces {
-		compareStatements(r, sp)
-	}
+func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {
 		return
 	}
@@ -53,7 +48,7 @@ func (s *Settings) compare(r *reader, spaces []*space) {
 	if _, given := r.keys[initial]; given && s.RequestExpiration > 0 && s.ReminderInitialWait >= s.RequestExpiration {
 		r.warn(r.keys[initial], initial, "no reminder ever comes: requests expire after %s", access.FormatDuration(s.RequestExpiration))
 	}
-	if s.remindersAreCapped() {
+	if s.areRemindersCapped() {
 		key := expiration
 		for _, k := range []string{initial, multiplier} {
 			if _, given := r.keys[k]; given {
@@ -66,7 +61,7 @@ func (s *Settings) compare(r *reader, spaces []*space) {
 
 // remindersAreCapped says whether a request lives long enough for a reminder
 // that the limit of the time between two makes come sooner.
-func (s *Settings) remindersAreCapped() bool {
+func (s *Settings) areRemindersCapped() bool {
 	expiration := s.RequestExpiration
 	if expiration == 0 {
 		expiration = maxExpiration
@@ -83,60 +78,4 @@ func (s *Settings) remindersAreCapped() bool {
 		wait = time.Duration(longer)
 	}
 	return false
-}
-
-func compareStatements(r *reader, sp *space) {
-	var allowing, nobody, denied []int
-	for i, st := range sp.statements {
-		switch {
-		case st.AllowSelfApproval == nil:
-		case len(st.Approvers) == 0:
-			nobody = append(nobody, i)
-		case *st.AllowSelfApproval:
-			allowing = append(allowing, i)
-		case says(st.ApprovalIsNotRequired, false):
-			// Both in one: that nobody can approve their own there is what the
-			// reference's description promises, if not what it does.
-		default:
-			denied = append(denied, i)
-		}
-	}
-	var found []finding
-	for _, i := range nobody {
-		found = append(found, finding{i, "AllowSelfApproval", "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"})
-	}
-	r.warnOf(sp, found)
-	found = nil
-	for _, i := range denied {
-		// Both keep the request from being granted automatically. Then the
-		// requester presses Approve.
-		var with []finding
-		for _, j := range allowing {
-			if sp.approvers[i].meets(sp.approvers[j]) && sp.meet(i, j) {
-				with = append(with, finding{statement: j})
-			}
-		}
-		if len(with) == 0 {
-			continue
-		}
-		both := common(sp.statements[i].Approvers, sp.statements[with[0].statement].Approvers)
-		more := ""
-		if len(with) > 1 {
-			more = " (the same kind of thing with " + sp.list(with[1:]) + ")"
-		}
-		found = append(found, finding{i, "AllowSelfApproval", fmt.Sprintf("%s can't approve their own requests here where this statement and %s, which says true, meet; in the reference they can, by pressing Approve%s",
-			some(both), sp.path(with[0].statement, ""), more)})
-	}
-	r.warnOf(sp, found)
-}
-
-// common is what is in both lists, in a's order.
-func common(a, b []string) []string {
-	var both []string
-	for _, v := range a {
-		if slices.Contains(b, v) {
-			both = append(both, v)
-		}
-	}
-	return both
 }

@@ -28,16 +28,16 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	} else if s.maxDuration > 0 { // else it is a mistake
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
-	s.completeReserved(r)
+	s.checkReserved(r)
 	s.completeAudit(r)
 	s.completeBuckets(r)
-	s.completeKeys(r)
+	s.checkKeys(r)
 	s.completeSchedules(r)
-	s.completeNames(r)
-	s.completeEndpoint(r)
+	s.checkNames(r)
+	s.checkEndpoint(r)
 }
 
-func (s *Settings) completeReserved(r *reader) {
+func (s *Settings) checkReserved(r *reader) {
 	for key, instances := range map[string]int{"ingress_reserved_concurrency": s.IngressReserved, "revoke_reserved_concurrency": s.RevokeReserved} {
 		if instances > 0 && instances < minReserved {
 			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it is the most that the function gets as well", minReserved, instances)
@@ -69,7 +69,7 @@ func (s *Settings) completeAudit(r *reader) {
 }
 
 // checkRecords warns where nobody decided whether records can be deleted.
-func (s *Settings) checkRecords(r *reader, root *yaml.Node) {
+func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	const lock = "s3_object_lock"
 	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {
 		return

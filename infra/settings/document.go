@@ -25,7 +25,7 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 // document parses one YAML document and gives its top node. JSON may be pasted
 // into it as it is. Lines keep their numbers. The errors are Mistakes.
-func document(file string, data []byte) (*yaml.Node, error) {
+func parseDocument(file string, data []byte) (*yaml.Node, error) {
 	wrong := func(line int, text string) error {
 		return newMistakes(file, []Mistake{{Line: line, Text: text}})
 	}
@@ -37,14 +37,14 @@ func document(file string, data []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, wrong(1, "the file is empty")
 	case err != nil:
-		line, text := notYAML(err)
+		line, text := explainSyntaxError(err)
 		return nil, wrong(line, text)
 	}
 	switch err := decoder.Decode(&next); {
 	case err == nil:
 		return nil, wrong(next.Line, "a second document begins here; the settings are one document, without ---")
 	case !errors.Is(err, io.EOF):
-		line, text := notYAML(err)
+		line, text := explainSyntaxError(err)
 		return nil, wrong(line, text)
 	}
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
@@ -55,7 +55,7 @@ func document(file string, data []byte) (*yaml.Node, error) {
 
 // notYAML is a syntax error with its line, and with a hint where the library's
 // words hide the usual cause.
-func notYAML(err error) (line int, text string) {
+func explainSyntaxError(err error) (line int, text string) {
 	text = strings.TrimPrefix(err.Error(), "yaml: ")
 	line = 1
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
@@ -75,7 +75,7 @@ func notYAML(err error) (line int, text string) {
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
 // resolved follows aliases to what they stand for.
-func resolved(n *yaml.Node) *yaml.Node {
+func resolveAlias(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}

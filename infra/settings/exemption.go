@@ -18,55 +18,55 @@ var Now = time.Now
 const maxExemptions = 50
 
 const (
-	momentPattern   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`
-	momentRight     = "a time with its offset, like 2026-03-01T18:00:00Z"
-	exemptionRight  = "an exemption with account and permission_set, or group, and email, until and reason"
-	exemptionReason = `^[^\s]([^\n\r]{0,298}[^\s])?$`
+	momentPattern     = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	momentExpected    = "a time with its offset, like 2026-03-01T18:00:00Z"
+	exemptionExpected = "an exemption with account and permission_set, or group, and email, until and reason"
+	reasonPattern     = `^[^\s]([^\n\r]{0,298}[^\s])?$`
 )
 
 // moment is a time in whole seconds. Without quotes it is a timestamp for YAML.
 func moment() kind[time.Time] {
-	return kind[time.Time]{schema{"type": "string", "pattern": momentPattern}, momentRight, func(r *reader, n *yaml.Node, path string) (time.Time, bool) {
+	return kind[time.Time]{schema{"type": "string", "pattern": momentPattern}, momentExpected, func(r *reader, n *yaml.Node, path string) (time.Time, bool) {
 		if tag := n.ShortTag(); n.Kind == yaml.ScalarNode && (tag == "!!str" || tag == "!!timestamp") {
 			if at, err := time.Parse("2006-01-02T15:04:05Z07:00", n.Value); err == nil {
 				return at.UTC(), true
 			}
 		}
-		r.mistake(n.Line, path, "must be %s, not %s", momentRight, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", momentExpected, describe(n))
 		return time.Time{}, false
 	}}
 }
 
 // What both kinds of exemption have.
 var (
-	exemptionEmail = prop("email", as(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail), func(e *access.Exemption) *string { return &e.Email },
-		"The person, by the email or the user name in Identity Center.").must()
+	exemptionEmail = prop("email", convertKind(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail), func(e *access.Exemption) *string { return &e.Email },
+		"The person, by the email or the user name in Identity Center.").require()
 	exemptionUntil = prop("until", moment(), func(e *access.Exemption) *time.Time { return &e.Until },
-		"When the exemption ends: at most 72 hours after the deployment.").must()
-	exemptionWhy = prop("reason", text(exemptionReason, "a text of up to 300 characters in one line"), func(e *access.Exemption) *string { return &e.Reason },
-		"Why, for the reports and the audit log.").must()
+		"When the exemption ends: at most 72 hours after the deployment.").require()
+	exemptionReason = prop("reason", text(reasonPattern, "a text of up to 300 characters in one line"), func(e *access.Exemption) *string { return &e.Reason },
+		"Why, for the reports and the audit log.").require()
 )
 
-const eitherOr = "an exemption has either account and permission_set, or group; remove one of them"
+const eitherAccountOrGroup = "an exemption has either account and permission_set, or group; remove one of them"
 
 var (
-	accountExemption = object(exemptionRight, map[string]string{"group": eitherOr},
-		prop("account", accountID(), func(e *access.Exemption) *string { return &e.AccountID }, "The account's id.").must(),
+	accountExemption = object(exemptionExpected, map[string]string{"group": eitherAccountOrGroup},
+		prop("account", accountID(), func(e *access.Exemption) *string { return &e.AccountID }, "The account's id.").require(),
 		prop("permission_set", text(`^[A-Za-z0-9_+=,.@-]{1,32}$`, "the name of a permission set (up to 32 of letters, digits and _+=,.@-)"),
-			func(e *access.Exemption) *string { return &e.PermissionSet }, "The permission set's name.").must(),
-		exemptionEmail, exemptionUntil, exemptionWhy)
-	groupExemption = object(exemptionRight, map[string]string{"account": eitherOr, "permission_set": eitherOr},
+			func(e *access.Exemption) *string { return &e.PermissionSet }, "The permission set's name.").require(),
+		exemptionEmail, exemptionUntil, exemptionReason)
+	groupExemption = object(exemptionExpected, map[string]string{"account": eitherAccountOrGroup, "permission_set": eitherAccountOrGroup},
 		prop("group", text(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`, "a group's id, like 99999999-8888-7777-6666-555555555555 (not its name)"),
-			func(e *access.Exemption) *string { return &e.GroupID }, "The Identity Center group's id.").must(),
-		exemptionEmail, exemptionUntil, exemptionWhy)
+			func(e *access.Exemption) *string { return &e.GroupID }, "The Identity Center group's id.").require(),
+		exemptionEmail, exemptionUntil, exemptionReason)
 )
 
 // exemption is one of reconcile_exemptions.
 func exemption() kind[access.Exemption] {
 	is := schema{"anyOf": []any{accountExemption.schema, groupExemption.schema}}
-	return kind[access.Exemption]{is, exemptionRight, func(r *reader, n *yaml.Node, path string) (access.Exemption, bool) {
+	return kind[access.Exemption]{is, exemptionExpected, func(r *reader, n *yaml.Node, path string) (access.Exemption, bool) {
 		has := func(key string) bool {
-			return n.Kind == yaml.MappingNode && slices.ContainsFunc(n.Content, func(k *yaml.Node) bool { return resolved(k).Value == key })
+			return n.Kind == yaml.MappingNode && slices.ContainsFunc(n.Content, func(k *yaml.Node) bool { return resolveAlias(k).Value == key })
 		}
 		of := accountExemption
 		switch {
@@ -80,12 +80,12 @@ func exemption() kind[access.Exemption] {
 		if !ok {
 			return e, false
 		}
-		return e, r.inTime(e.Until, path+".until")
+		return e, r.checkUntil(e.Until, path+".until")
 	}}
 }
 
 // inTime reports whether an exemption may end then.
-func (r *reader) inTime(until time.Time, path string) bool {
+func (r *reader) checkUntil(until time.Time, path string) bool {
 	now := Now().UTC()
 	switch latest := now.Add(access.MaxExemption); {
 	case !until.After(now):
@@ -99,7 +99,7 @@ func (r *reader) inTime(until time.Time, path string) bool {
 }
 
 // checkRemovals says what the settings keep runs from removing.
-func (s *Settings) checkRemovals(r *reader) {
+func (s *Settings) warnOfRemovals(r *reader) {
 	const allow = "allow_reconcile_removals"
 	if !s.AllowRemovals && s.RevokeSchedule != "" && !r.policyOnly {
 		r.warn(r.keys[allow], allow, "false: nothing is removed. Runs of schedule_expression, at %s, only report", s.RevokeSchedule)

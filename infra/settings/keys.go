@@ -9,7 +9,7 @@ const keyARNPattern = `^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}
 // keyARN is a key, or empty for none. An alias is no key: the conditions of
 // roles name keys.
 func keyARN() kind[string] {
-	return orEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
+	return textOrEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
 }
 
 // KeyPlace is the region and the account of a key.
@@ -22,7 +22,7 @@ func KeyPlace(arn string) (region, account string) {
 }
 
 // completeKeys enters keys that can't be what their setting says.
-func (s *Settings) completeKeys(r *reader) {
+func (s *Settings) checkKeys(r *reader) {
 	const (
 		identityCenter = "identity_center_kms_key_arn"
 		existing       = "s3_existing_bucket_kms_key_arn"

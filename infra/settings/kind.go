@@ -20,16 +20,16 @@ type schema = map[string]any
 // kind is a kind of value: what it looks like to an editor, to a person, and
 // how it is read.
 type kind[T any] struct {
-	schema schema
-	right  string // completes "must be …"
+	schema   schema
+	expected string // completes "must be …"
 	// read gives the value, or enters what is wrong with it and says false.
 	// The node is never an alias and never null.
 	read func(r *reader, n *yaml.Node, path string) (T, bool)
 }
 
 // as turns the values of a kind into another type.
-func as[T, U any](k kind[T], convert func(T) U) kind[U] {
-	return kind[U]{k.schema, k.right, func(r *reader, n *yaml.Node, path string) (U, bool) {
+func convertKind[T, U any](k kind[T], convert func(T) U) kind[U] {
+	return kind[U]{k.schema, k.expected, func(r *reader, n *yaml.Node, path string) (U, bool) {
 		v, ok := k.read(r, n, path)
 		if !ok {
 			var zero U
@@ -41,19 +41,19 @@ func as[T, U any](k kind[T], convert func(T) U) kind[U] {
 
 // text is a string that matches a pattern in full. The pattern has to mean the
 // same in Go and in ECMAScript.
-func text(pattern, right string) kind[string] {
+func text(pattern, expected string) kind[string] {
 	p := regexp.MustCompile(pattern)
-	return kind[string]{schema{"type": "string", "pattern": pattern}, right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+	return kind[string]{schema{"type": "string", "pattern": pattern}, expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 			hint := ""
 			if n.Kind == yaml.ScalarNode {
 				hint = "; write it in quotes if it is meant"
 			}
-			r.mistake(n.Line, path, "must be %s, not %s%s", right, describe(n), hint)
+			r.mistake(n.Line, path, "must be %s, not %s%s", expected, describe(n), hint)
 			return "", false
 		}
 		if !p.MatchString(n.Value) {
-			r.mistake(n.Line, path, "%s is not right: it must be %s", quote(n.Value), right)
+			r.mistake(n.Line, path, "%s is not right: it must be %s", quote(n.Value), expected)
 			return "", false
 		}
 		return n.Value, true
@@ -67,11 +67,11 @@ const secretPattern = `^((ssm:)?(/[A-Za-z0-9_.-]+){1,15}|secretsmanager:[A-Za-z0
 // secret is a reference to a secret. Its errors never repeat the value: it may
 // be the secret itself.
 func secret() kind[SecretRef] {
-	const right = `the name of a secret, never the secret itself: "/path/name" of an SSM SecureString parameter, or "secretsmanager:NAME"`
+	const expected = `the name of a secret, never the secret itself: "/path/name" of an SSM SecureString parameter, or "secretsmanager:NAME"`
 	p := regexp.MustCompile(secretPattern)
-	return kind[SecretRef]{schema{"type": "string", "pattern": secretPattern}, right, func(r *reader, n *yaml.Node, path string) (SecretRef, bool) {
+	return kind[SecretRef]{schema{"type": "string", "pattern": secretPattern}, expected, func(r *reader, n *yaml.Node, path string) (SecretRef, bool) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || !p.MatchString(n.Value) {
-			r.mistake(n.Line, path, "must be %s", right)
+			r.mistake(n.Line, path, "must be %s", expected)
 			return SecretRef{}, false
 		}
 		if name, ok := strings.CutPrefix(n.Value, string(SecretsManager)+":"); ok {
@@ -86,9 +86,9 @@ func secret() kind[SecretRef] {
 func secrets(most int) kind[[]SecretRef] {
 	one := secret()
 	many := list(one, 1, most)
-	right := fmt.Sprintf("%s; or a list of up to %d such names, all of which count", one.right, most)
+	expected := fmt.Sprintf("%s; or a list of up to %d such names, all of which count", one.expected, most)
 	is := schema{"anyOf": []any{one.schema, many.schema}}
-	return kind[[]SecretRef]{is, right, func(r *reader, n *yaml.Node, path string) ([]SecretRef, bool) {
+	return kind[[]SecretRef]{is, expected, func(r *reader, n *yaml.Node, path string) ([]SecretRef, bool) {
 		switch {
 		case n.Kind == yaml.SequenceNode:
 			return many.read(r, n, path)
@@ -96,7 +96,7 @@ func secrets(most int) kind[[]SecretRef] {
 			ref, ok := one.read(r, n, path)
 			return []SecretRef{ref}, ok
 		default:
-			r.mistake(n.Line, path, "must be %s", right)
+			r.mistake(n.Line, path, "must be %s", expected)
 			return nil, false
 		}
 	}}
@@ -104,11 +104,11 @@ func secrets(most int) kind[[]SecretRef] {
 
 // oneOf is one of a few words.
 func oneOf(words ...string) kind[string] {
-	right := "one of " + strings.Join(words, ", ")
+	expected := "one of " + strings.Join(words, ", ")
 	if len(words) == 1 {
-		right = words[0]
+		expected = words[0]
 	}
-	return kind[string]{schema{"type": "string", "enum": anys(words)}, right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+	return kind[string]{schema{"type": "string", "enum": toAny(words)}, expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		if n.Kind == yaml.ScalarNode && slices.Contains(words, n.Value) {
 			return n.Value, true
 		}
@@ -116,7 +116,7 @@ func oneOf(words ...string) kind[string] {
 		if n.Kind == yaml.ScalarNode {
 			hint = didYouMean(n.Value, words)
 		}
-		r.mistake(n.Line, path, "must be %s, not %s%s", right, describe(n), hint)
+		r.mistake(n.Line, path, "must be %s, not %s%s", expected, describe(n), hint)
 		return "", false
 	}}
 }
@@ -124,8 +124,8 @@ func oneOf(words ...string) kind[string] {
 // boolean is true or false; in quotes too, as Terraform writes a boolean that
 // went through a map of strings.
 func boolean() kind[bool] {
-	const right = "true or false"
-	return kind[bool]{schema{"enum": []any{true, false, "true", "false"}}, right, func(r *reader, n *yaml.Node, path string) (bool, bool) {
+	const expected = "true or false"
+	return kind[bool]{schema{"enum": []any{true, false, "true", "false"}}, expected, func(r *reader, n *yaml.Node, path string) (bool, bool) {
 		if n.Kind == yaml.ScalarNode {
 			var b bool
 			switch {
@@ -135,17 +135,17 @@ func boolean() kind[bool] {
 				return n.Value == "true", true
 			}
 		}
-		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 		return false, false
 	}}
 }
 
 // number is a number from least to most, both included.
-func number(least, most float64, right string) kind[float64] {
-	return kind[float64]{schema{"type": "number", "minimum": least, "maximum": most}, right, func(r *reader, n *yaml.Node, path string) (float64, bool) {
-		v, ok := numeric(n)
+func number(least, most float64, expected string) kind[float64] {
+	return kind[float64]{schema{"type": "number", "minimum": least, "maximum": most}, expected, func(r *reader, n *yaml.Node, path string) (float64, bool) {
+		v, ok := parseNumber(n)
 		if !ok || v < least || v > most {
-			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return 0, false
 		}
 		return v, true
@@ -153,11 +153,11 @@ func number(least, most float64, right string) kind[float64] {
 }
 
 // oneOfNumbers is one of a few whole numbers.
-func oneOfNumbers(right string, numbers ...int) kind[int] {
-	return kind[int]{schema{"enum": anys(numbers)}, right, func(r *reader, n *yaml.Node, path string) (int, bool) {
-		v, ok := numeric(n)
+func oneOfNumbers(expected string, numbers ...int) kind[int] {
+	return kind[int]{schema{"enum": toAny(numbers)}, expected, func(r *reader, n *yaml.Node, path string) (int, bool) {
+		v, ok := parseNumber(n)
 		if !ok || v != math.Trunc(v) || !slices.Contains(numbers, int(v)) {
-			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return 0, false
 		}
 		return int(v), true
@@ -166,11 +166,11 @@ func oneOfNumbers(right string, numbers ...int) kind[int] {
 
 // whole is a whole number from least to most, both included.
 func whole(least, most int) kind[int] {
-	right := fmt.Sprintf("a whole number from %d to %d", least, most)
-	return kind[int]{schema{"type": "integer", "minimum": least, "maximum": most}, right, func(r *reader, n *yaml.Node, path string) (int, bool) {
-		v, ok := numeric(n)
+	expected := fmt.Sprintf("a whole number from %d to %d", least, most)
+	return kind[int]{schema{"type": "integer", "minimum": least, "maximum": most}, expected, func(r *reader, n *yaml.Node, path string) (int, bool) {
+		v, ok := parseNumber(n)
 		if !ok || v != math.Trunc(v) || v < float64(least) || v > float64(most) {
-			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return 0, false
 		}
 		return int(v), true
@@ -178,7 +178,7 @@ func whole(least, most int) kind[int] {
 }
 
 // numeric is the value of a number that is not in quotes.
-func numeric(n *yaml.Node) (float64, bool) {
+func parseNumber(n *yaml.Node) (float64, bool) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" && n.ShortTag() != "!!float" {
 		return 0, false
 	}
@@ -205,9 +205,9 @@ var (
 // most, both included, in whole seconds. Where zero means something, zero says
 // what, and 0 is taken as well.
 func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
-	right := fmt.Sprintf(`a number of %s or a duration like "90s", "5m", "2h", from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
+	expected := fmt.Sprintf(`a number of %s or a duration like "90s", "5m", "2h", from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
 	if zero != "" {
-		right += ", or 0 for " + zero
+		expected += ", or 0 for " + zero
 	}
 	inUnits := func(d time.Duration) float64 { return float64(d) / float64(u.length) }
 	bounds := schema{"type": "number", "minimum": inUnits(least), "maximum": inUnits(most)}
@@ -215,10 +215,10 @@ func duration(u unit, least, most time.Duration, zero string) kind[time.Duration
 		bounds["minimum"] = 0
 	}
 	is := schema{"anyOf": []any{bounds, schema{"type": "string", "pattern": access.DurationPattern}}}
-	return kind[time.Duration]{is, right, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
+	return kind[time.Duration]{is, expected, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
 		var d time.Duration
 		ok := false
-		if v, isNumber := numeric(n); isNumber {
+		if v, isNumber := parseNumber(n); isNumber {
 			// One more than most is beyond it in any unit, and far from overflow.
 			d = time.Duration(math.Round(min(v, inUnits(most)+1) * float64(u.length)))
 			ok = v >= 0
@@ -230,7 +230,7 @@ func duration(u unit, least, most time.Duration, zero string) kind[time.Duration
 		inRange := d >= least && d <= most || d == 0 && zero != ""
 		switch {
 		case !ok || !inRange:
-			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return 0, false
 		case d%time.Second != 0:
 			r.mistake(n.Line, path, "%s is not a whole number of seconds", describe(n))
@@ -249,10 +249,10 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 	if most > 0 {
 		is["maxItems"] = most
 	}
-	right := "a list, each item " + item.right
-	return kind[[]T]{is, right, func(r *reader, n *yaml.Node, path string) ([]T, bool) {
+	expected := "a list, each item " + item.expected
+	return kind[[]T]{is, expected, func(r *reader, n *yaml.Node, path string) ([]T, bool) {
 		if n.Kind != yaml.SequenceNode {
-			r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return nil, false
 		}
 		ok := true
@@ -266,7 +266,7 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 		}
 		items := []T{}
 		for i, c := range n.Content {
-			v, fine := readItem(r, item, resolved(c), path+"["+strconv.Itoa(i)+"]")
+			v, fine := readItem(r, item, resolveAlias(c), path+"["+strconv.Itoa(i)+"]")
 			items, ok = append(items, v), ok && fine
 		}
 		return items, ok
@@ -277,8 +277,8 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 func stringOrList(item kind[string], least int) kind[[]string] {
 	many := list(item, least, 0)
 	is := schema{"anyOf": []any{item.schema, many.schema}}
-	right := item.right + ", or a list of such"
-	return kind[[]string]{is, right, func(r *reader, n *yaml.Node, path string) ([]string, bool) {
+	expected := item.expected + ", or a list of such"
+	return kind[[]string]{is, expected, func(r *reader, n *yaml.Node, path string) ([]string, bool) {
 		if n.Kind != yaml.SequenceNode {
 			v, ok := item.read(r, n, path)
 			return []string{v}, ok
@@ -298,13 +298,13 @@ func stringOrList(item kind[string], least int) kind[[]string] {
 func readItem[T any](r *reader, k kind[T], n *yaml.Node, path string) (T, bool) {
 	if isNull(n) {
 		var zero T
-		r.mistake(n.Line, path, "must be %s, not nothing", k.right)
+		r.mistake(n.Line, path, "must be %s, not nothing", k.expected)
 		return zero, false
 	}
 	return k.read(r, n, path)
 }
 
-func anys[T any](list []T) []any {
+func toAny[T any](list []T) []any {
 	out := make([]any, len(list))
 	for i, v := range list {
 		out[i] = v

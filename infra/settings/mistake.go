@@ -26,23 +26,23 @@ type Mistakes struct {
 }
 
 func newMistakes(file string, list []Mistake) *Mistakes {
-	slices.SortStableFunc(list, byLine)
+	slices.SortStableFunc(list, compareLines)
 	return &Mistakes{File: file, List: list}
 }
 
 func (m *Mistakes) Error() string {
-	return strings.Join(lines(m.File, m.List), "\n")
+	return strings.Join(formatLines(m.File, m.List), "\n")
 }
 
 // lines is each of a list as "file:line: path: text".
-func lines(file string, list []Mistake) []string {
+func formatLines(file string, list []Mistake) []string {
 	var all []string
 	for _, one := range list {
 		path := ""
 		if one.Path != "" {
 			path = one.Path + ": "
 		}
-		all = append(all, fmt.Sprintf("%s:%d: %s", file, one.Line, harmless(path+one.Text)))
+		all = append(all, fmt.Sprintf("%s:%d: %s", file, one.Line, escapeControls(path+one.Text)))
 	}
 	return all
 }
@@ -50,7 +50,7 @@ func lines(file string, list []Mistake) []string {
 // harmless is text in one line that does nothing to a terminal or a build log:
 // keys and values of a file may have anything in them. What can't be shown is
 // written as in Go.
-func harmless(s string) string {
+func escapeControls(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' {
@@ -62,7 +62,7 @@ func harmless(s string) string {
 	return b.String()
 }
 
-func byLine(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
+func compareLines(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
 
 // reader gathers mistakes and warnings while a document is read.
 type reader struct {
@@ -78,7 +78,7 @@ func (r *reader) mistake(line int, path, format string, args ...any) {
 }
 
 // isWrong says whether a mistake was entered for the path.
-func (r *reader) isWrong(path string) bool {
+func (r *reader) hasMistake(path string) bool {
 	return slices.ContainsFunc(r.mistakes, func(m Mistake) bool { return m.Path == path })
 }
 
@@ -100,9 +100,9 @@ func describe(n *yaml.Node) string {
 	case "!!str":
 		return quote(n.Value)
 	case "!!int", "!!float":
-		return "the number " + short(n.Value)
+		return "the number " + shorten(n.Value)
 	default:
-		return short(n.Value)
+		return shorten(n.Value)
 	}
 }
 
@@ -112,11 +112,11 @@ func quote(s string) string {
 	if strings.Contains(s, "xox") || strings.Contains(s, "xapp-") {
 		return "what looks like a Slack token"
 	}
-	return fmt.Sprintf("%q", short(s))
+	return fmt.Sprintf("%q", shorten(s))
 }
 
 // short cuts what would make a message hard to read.
-func short(s string) string {
+func shorten(s string) string {
 	const most = 60
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"

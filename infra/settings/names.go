@@ -9,8 +9,8 @@ import (
 
 const (
 	// functionNamePattern is Lambda's (API reference, CreateFunction).
-	functionNamePattern = `^[A-Za-z0-9_-]{1,64}$`
-	functionNameRight   = "the name of a function: up to 64 letters, digits, hyphens and underscores"
+	functionNamePattern  = `^[A-Za-z0-9_-]{1,64}$`
+	functionNameExpected = "the name of a function: up to 64 letters, digits, hyphens and underscores"
 	// roleNamePattern is IAM's (API reference, CreateRole).
 	roleNamePattern = `^[A-Za-z0-9_+=,.@-]{1,64}$`
 	apiNamePattern  = `^[A-Za-z0-9_. -]{1,128}$`
@@ -18,7 +18,7 @@ const (
 
 // completeNames enters names that two functions would have, or that AWS gave
 // away itself.
-func (s *Settings) completeNames(r *reader) {
+func (s *Settings) checkNames(r *reader) {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(statemachine.FunctionTimeouts)) {
 		taken[s.NamePrefix+"-"+name] = "the function " + name
@@ -42,13 +42,13 @@ func (s *Settings) completeNames(r *reader) {
 
 // completeEndpoint enters what Slack could not call, and settings of an API
 // that is not made.
-func (s *Settings) completeEndpoint(r *reader) {
+func (s *Settings) checkEndpoint(r *reader) {
 	const api, url = "create_api_gateway", "create_lambda_url"
 	_, given := r.keys[api]
-	if !given || s.APIGateway || r.isWrong(api) {
+	if !given || s.APIGateway || r.hasMistake(api) {
 		return
 	}
-	if !s.FunctionURL && !r.isWrong(url) {
+	if !s.FunctionURL && !r.hasMistake(url) {
 		r.mistake(r.keys[api], api, "leaves nothing that Slack could call; set %s: true, or remove this", url)
 	}
 	for _, key := range []string{"api_gateway_name", "api_gateway_throttling_rate_limit", "api_gateway_throttling_burst_limit"} {

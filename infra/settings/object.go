@@ -13,7 +13,7 @@ import (
 type property[T any] struct {
 	key      string
 	doc      string // what it is, for the schema and the documentation
-	right    string
+	expected string
 	required bool
 	fallback string // the default, as YAML; empty: T's zero value
 	schema   schema
@@ -22,7 +22,7 @@ type property[T any] struct {
 
 // prop is a property whose value is of kind k and is kept at `at`.
 func prop[T, V any](key string, k kind[V], at func(*T) *V, doc string) property[T] {
-	return property[T]{key: key, doc: doc, right: k.right, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *T) {
+	return property[T]{key: key, doc: doc, expected: k.expected, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *T) {
 		if v, ok := k.read(r, n, path); ok {
 			*at(into) = v
 		}
@@ -30,24 +30,24 @@ func prop[T, V any](key string, k kind[V], at func(*T) *V, doc string) property[
 }
 
 // must makes the property a required one.
-func (p property[T]) must() property[T] { p.required = true; return p }
+func (p property[T]) require() property[T] { p.required = true; return p }
 
 // or gives the property a default, written as in the file.
-func (p property[T]) or(fallback string) property[T] { p.fallback = fallback; return p }
+func (p property[T]) orDefault(fallback string) property[T] { p.fallback = fallback; return p }
 
 // object is a mapping with these properties and no others. explained has words
 // for keys that are not known but that people come with.
-func object[T any](right string, explained map[string]string, properties ...property[T]) kind[T] {
+func object[T any](expected string, explained map[string]string, properties ...property[T]) kind[T] {
 	byKey := map[string]property[T]{}
 	var known []string
 	for _, p := range properties {
 		byKey[p.key] = p
 		known = append(known, p.key)
 	}
-	return kind[T]{objectSchema(properties), right, func(r *reader, n *yaml.Node, path string) (T, bool) {
+	return kind[T]{objectSchema(properties), expected, func(r *reader, n *yaml.Node, path string) (T, bool) {
 		var v T
 		before := len(r.mistakes)
-		given, ok := r.mapping(n, path, right)
+		given, ok := r.readMapping(n, path, expected)
 		if !ok {
 			return v, false
 		}
@@ -76,11 +76,11 @@ func object[T any](right string, explained map[string]string, properties ...prop
 				p.set(r, e.value, at, &v)
 			case p.required && r.policyOnly && path == "":
 			case p.required && there:
-				r.mistake(e.line, at, "is empty; it must be %s", p.right)
+				r.mistake(e.line, at, "is empty; it must be %s", p.expected)
 			case p.required:
-				r.mistake(n.Line, at, "is missing; it must be %s", p.right)
+				r.mistake(n.Line, at, "is missing; it must be %s", p.expected)
 			case p.fallback != "":
-				p.set(&reader{keys: map[string]int{}}, fallbackNode(p.fallback), at, &v)
+				p.set(&reader{keys: map[string]int{}}, parseFallback(p.fallback), at, &v)
 			}
 		}
 		return v, len(r.mistakes) == before
@@ -98,7 +98,7 @@ func objectSchema[T any](properties []property[T]) schema {
 			required = append(required, p.key)
 			s = maps.Clone(s)
 		} else {
-			s = orNull(s)
+			s = allowNull(s)
 		}
 		s["description"] = p.doc
 		if p.fallback != "" {
@@ -118,7 +118,7 @@ func objectSchema[T any](properties []property[T]) schema {
 }
 
 // orNull is a copy of s that also takes null.
-func orNull(s schema) schema {
+func allowNull(s schema) schema {
 	s = maps.Clone(s)
 	if list, ok := s["enum"].([]any); ok {
 		s["enum"] = append(slices.Clone(list), nil)
@@ -132,7 +132,7 @@ func orNull(s schema) schema {
 	return s
 }
 
-func fallbackNode(text string) *yaml.Node {
+func parseFallback(text string) *yaml.Node {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
 		panic(fmt.Sprintf("default %q: %v", text, err))
@@ -152,9 +152,9 @@ const maxMerges = 8
 
 // mapping is n's entries by key, those that "<<" brings in included. Keys that
 // stand twice are mistakes; false if n is no mapping.
-func (r *reader) mapping(n *yaml.Node, path, right string) (map[string]entry, bool) {
+func (r *reader) readMapping(n *yaml.Node, path, expected string) (map[string]entry, bool) {
 	if n.Kind != yaml.MappingNode {
-		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 		return nil, false
 	}
 	given := map[string]entry{}
@@ -167,7 +167,7 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 	own := map[string]int{}
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := resolved(n.Content[i]), resolved(n.Content[i+1])
+		key, value := resolveAlias(n.Content[i]), resolveAlias(n.Content[i+1])
 		if key.ShortTag() == "!!merge" {
 			merged = append(merged, value)
 			continue
@@ -191,7 +191,7 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 			from = m.Content
 		}
 		for _, f := range from {
-			if f = resolved(f); f.Kind != yaml.MappingNode || depth == 0 {
+			if f = resolveAlias(f); f.Kind != yaml.MappingNode || depth == 0 {
 				r.mistake(f.Line, join(path, "<<"), "must lead to a mapping or a list of mappings")
 				continue
 			}

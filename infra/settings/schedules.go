@@ -11,8 +11,8 @@ import (
 const (
 	// schedulePattern is what an expression looks like. That it means something
 	// is more than a pattern can say: package schedule reads it.
-	schedulePattern = `^$|^rate\([0-9]+ (minute|hour|day)s?\)$|^cron\( *([0-9*,/-]+ +){2}[0-9LWlw*?,/-]+ +[0-9A-Za-z*,/-]+ +[0-9A-Za-z*?,/#-]+ +[0-9*,/-]+ *\)$`
-	scheduleRight   = "a schedule of EventBridge, like rate(2 hours) or cron(0 23 * * ? *), or empty"
+	schedulePattern  = `^$|^rate\([0-9]+ (minute|hour|day)s?\)$|^cron\( *([0-9*,/-]+ +){2}[0-9LWlw*?,/-]+ +[0-9A-Za-z*,/-]+ +[0-9A-Za-z*?,/#-]+ +[0-9*,/-]+ *\)$`
+	scheduleExpected = "a schedule of EventBridge, like rate(2 hours) or cron(0 23 * * ? *), or empty"
 
 	// scheduleNamePattern is EventBridge Scheduler's (API reference,
 	// CreateSchedule, Name).
@@ -22,9 +22,9 @@ const (
 // scheduleExpression is a schedule, or empty for none.
 func scheduleExpression() kind[string] {
 	is := schema{"type": "string", "pattern": schedulePattern}
-	return kind[string]{is, scheduleRight, func(r *reader, n *yaml.Node, path string) (string, bool) {
+	return kind[string]{is, scheduleExpected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-			r.mistake(n.Line, path, "must be %s, not %s", scheduleRight, describe(n))
+			r.mistake(n.Line, path, "must be %s, not %s", scheduleExpected, describe(n))
 			return "", false
 		}
 		if n.Value == "" {
@@ -40,19 +40,19 @@ func scheduleExpression() kind[string] {
 
 // scheduleName is the name of a schedule, or empty for one of our own.
 func scheduleName() kind[string] {
-	return orEmpty(scheduleNamePattern, "the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores")
+	return textOrEmpty(scheduleNamePattern, "the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores")
 }
 
 // scheduleGroup is the name of a group of schedules, which has the same form.
 func scheduleGroup() kind[string] {
-	return orEmpty(scheduleNamePattern, "the name of a group of schedules: up to 64 letters, digits, hyphens, dots and underscores")
+	return textOrEmpty(scheduleNamePattern, "the name of a group of schedules: up to 64 letters, digits, hyphens, dots and underscores")
 }
 
 // completeSchedules names the schedules that the file does not name. Two of one
 // name would be one schedule, and one of the two would never come.
 func (s *Settings) completeSchedules(r *reader) {
-	s.WarnScheduleName = r.oneSpelling("event_brige_check_on_inconsistency_rule_name", s.WarnScheduleName, "event_bridge_check_on_inconsistency_rule_name", s.warnScheduleToo)
-	s.RevokeScheduleName = r.oneSpelling("event_brige_scheduled_revocation_rule_name", s.RevokeScheduleName, "event_bridge_scheduled_revocation_rule_name", s.revokeScheduleToo)
+	s.WarnScheduleName = r.mergeSpellings("event_brige_check_on_inconsistency_rule_name", s.WarnScheduleName, "event_bridge_check_on_inconsistency_rule_name", s.warnScheduleAlias)
+	s.RevokeScheduleName = r.mergeSpellings("event_brige_scheduled_revocation_rule_name", s.RevokeScheduleName, "event_bridge_scheduled_revocation_rule_name", s.revokeScheduleAlias)
 	taken := map[string]string{ // by whom
 		s.NamePrefix + "-catalog": "the schedule that refreshes the catalog",
 		s.NamePrefix + "-sweep":   "the schedule that looks for requests whose execution is gone",
@@ -84,7 +84,7 @@ func (s *Settings) completeSchedules(r *reader) {
 
 // oneSpelling is the value of a setting that has two names, which can't both
 // be there.
-func (r *reader) oneSpelling(key, value, other, otherValue string) string {
+func (r *reader) mergeSpellings(key, value, other, otherValue string) string {
 	if value != "" && otherValue != "" {
 		r.mistake(r.keys[other], other, "is the same setting as %s; remove one of them", key)
 	}

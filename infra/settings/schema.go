@@ -34,15 +34,15 @@ func Documentation() []byte {
 		"Everything that `elevator.yaml` can say. This page is made from the code (`go test ./infra/settings -update`), as is\n" +
 		"[the JSON Schema](elevator.schema.json) that editors check the file against. A file that is wrong anywhere is not\n" +
 		"deployed: all mistakes are shown at once, each with its line.\n\n")
-	table(&b, "setting", settingsFields)
+	writeTable(&b, "setting", settingsFields)
 	b.WriteString("\n## A statement of `config`\n\n")
-	table(&b, "key", accountStatementFields)
+	writeTable(&b, "key", accountStatementFields)
 	b.WriteString("\n## A statement of `group_config`\n\n")
-	table(&b, "key", groupStatementFields)
+	writeTable(&b, "key", groupStatementFields)
 	return []byte(b.String())
 }
 
-func table[T any](b *strings.Builder, first string, properties []property[T]) {
+func writeTable[T any](b *strings.Builder, first string, properties []property[T]) {
 	fmt.Fprintf(b, "| %s | what it is | value | default |\n|---|---|---|---|\n", first)
 	cell := strings.NewReplacer("|", `\|`, "*", `\*`)
 	for _, p := range properties {
@@ -53,6 +53,6 @@ func table[T any](b *strings.Builder, first string, properties []property[T]) {
 		case p.fallback == "":
 			fallback = "none"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p.key, cell.Replace(p.doc), cell.Replace(p.right), fallback)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p.key, cell.Replace(p.doc), cell.Replace(p.expected), fallback)
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/settings/policylint"
 )
 
 // Settings is what elevator.yaml says, with the defaults where it is silent.
@@ -121,7 +123,7 @@ type Settings struct {
 	objectLock   objectLock
 	accessLogs   accessLogs
 
-	warnScheduleToo, revokeScheduleToo string // under their other names
+	warnScheduleAlias, revokeScheduleAlias string // under their other names
 }
 
 // PolicyJSON is the policy as the functions read it. The same settings give
@@ -186,7 +188,7 @@ func ParsePolicy(file string, data []byte) (policy access.Policy, warnings []str
 }
 
 func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
-	root, err := document(file, data)
+	root, err := parseDocument(file, data)
 	if err != nil {
 		return nil, err
 	}
@@ -196,12 +198,38 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	if len(r.mistakes) > 0 {
 		return nil, newMistakes(file, r.mistakes)
 	}
-	spaces := []*space{newSpace("config", s.Policy.Accounts), newSpace("group_config", s.Policy.Groups)}
-	s.compare(r, spaces)
-	s.checkPolicy(r, spaces)
-	s.checkRemovals(r)
-	s.checkRecords(r, root)
-	slices.SortStableFunc(r.warnings, byLine)
-	s.Warnings = lines(file, r.warnings)
+	lint := s.linter(r)
+	r.warnOfPolicy(lint.CompareWithReference())
+	s.compareWithReference(r)
+	r.warnOfPolicy(lint.Check())
+	s.warnOfRemovals(r)
+	s.warnOfRecords(r, root)
+	slices.SortStableFunc(r.warnings, compareLines)
+	s.Warnings = formatLines(file, r.warnings)
 	return &s, nil
+}
+
+// linter looks at the policy that was read.
+func (s *Settings) linter(r *reader) *policylint.Linter {
+	removals := s.RevokeSchedule
+	if !s.AllowRemovals {
+		removals = ""
+	}
+	return policylint.New(policylint.Settings{
+		Policy: s.Policy, ProtectedAccounts: s.ProtectedAccounts, RemovalSchedule: removals,
+		HasValue: func(path string) bool { _, given := r.keys[path]; return given },
+	})
+}
+
+// warnOfPolicy enters warnings about statements, at the line of the key that each
+// is about, or of the statement where the key is left out.
+func (r *reader) warnOfPolicy(warnings []policylint.Warning) {
+	for _, w := range warnings {
+		line := r.keys[w.Path]
+		if line == 0 {
+			statement, _, _ := strings.Cut(w.Path, ".")
+			line = r.keys[statement]
+		}
+		r.warn(line, w.Path, "%s", w.Text)
+	}
 }

@@ -157,11 +157,11 @@ func TestParseEverything(t *testing.T) {
 			"testdata/everything.yaml:74: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
 			"testdata/everything.yaml:74: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
 		},
-		maxDuration:       5 * time.Minute,
-		durationList:      []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},
-		objectLock:        objectLock{Rule: struct{ Retention retention }{retention{mode: "COMPLIANCE", years: 1}}},
-		accessLogs:        accessLogs{bucket: "access-logs", prefix: "elevator/"},
-		revokeScheduleToo: "elevator-test-warn",
+		maxDuration:         5 * time.Minute,
+		durationList:        []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},
+		objectLock:          objectLock{Rule: struct{ Retention retention }{retention{mode: "COMPLIANCE", years: 1}}},
+		accessLogs:          accessLogs{bucket: "access-logs", prefix: "elevator/"},
+		revokeScheduleAlias: "elevator-test-warn",
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
@@ -279,7 +279,7 @@ func TestMistakes(t *testing.T) {
 		{"a prefix of logs that go nowhere", "config: []\ns3_logging: {target_prefix: elevator/}\n", "f:2: s3_logging: must have target_bucket"},
 		{"a bucket that logs into itself", "config: []\ns3_bucket_name_for_audit_entry: audit\ns3_logging: {target_bucket: audit}\n", `f:3: s3_logging: "audit" is the bucket of s3_bucket_name_for_audit_entry already; these are two`},
 		{"one bucket for two things", "config: []\nconfig_bucket_name: elevator\ns3_name_of_the_existing_bucket: elevator\n", `f:2: config_bucket_name: "elevator" is the bucket of s3_name_of_the_existing_bucket already; these are two`},
-		{"a bucket's name too short", "config: []\nconfig_bucket_name: ab\n", "f:2: config_bucket_name: has 2 characters; it must be " + bucketRight},
+		{"a bucket's name too short", "config: []\nconfig_bucket_name: ab\n", "f:2: config_bucket_name: has 2 characters; it must be " + bucketExpected},
 		{"a bucket's name like an address", "config: []\nconfig_bucket_name: 10.0.0.1\n", `f:2: config_bucket_name: "10.0.0.1" looks like an IP address, which S3 takes for no bucket`},
 		{"a bucket's name of S3's own", "config: []\nconfig_bucket_name: audit-s3alias\n", `f:2: config_bucket_name: "audit-s3alias" begins or ends with what S3 keeps for itself (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3)`},
 		{"nothing to call", "config: []\ncreate_api_gateway: false\n", "f:2: create_api_gateway: leaves nothing that Slack could call; set create_lambda_url: true, or remove this"},

@@ -21,14 +21,14 @@ const (
 )
 
 var (
-	emailKind         = anyCase(text(emailPattern, "an email address like ann@example.com"))
+	emailKind         = normalizedEmail(text(emailPattern, "an email address like ann@example.com"))
 	permissionSetKind = text(permissionSetPattern, `the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`)
 	groupKind         = text(groupPattern, `a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`)
 )
 
 // anyCase is emails in lower case, which is how they are compared.
-func anyCase(email kind[string]) kind[string] {
-	return kind[string]{email.schema, email.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
+func normalizedEmail(email kind[string]) kind[string] {
+	return kind[string]{email.schema, email.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		v, ok := email.read(r, n, path)
 		normal := access.NormalizeEmail(v)
 		// The reference has the domain in lower case as well.
@@ -54,15 +54,15 @@ func accountID() kind[string] {
 	return numberedAccount(`^[0-9]{12}$`, "an account's id, which has twelve digits")
 }
 
-func numberedAccount(pattern, right string) kind[string] {
-	quoted := text(pattern, right)
+func numberedAccount(pattern, expected string) kind[string] {
+	quoted := text(pattern, expected)
 	is := schema{"anyOf": []any{quoted.schema, schema{"type": "integer", "minimum": 100000000000, "maximum": 999999999999}}}
-	return kind[string]{is, quoted.right, func(r *reader, n *yaml.Node, path string) (string, bool) {
-		if _, bare := numeric(n); !bare {
+	return kind[string]{is, quoted.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if _, bare := parseNumber(n); !bare {
 			return quoted.read(r, n, path)
 		}
 		if n.Value[0] == '0' {
-			r.mistake(n.Line, path, "%s must be in quotes: a number loses the 0 it begins with", short(n.Value))
+			r.mistake(n.Line, path, "%s must be in quotes: a number loses the 0 it begins with", shorten(n.Value))
 			return "", false
 		}
 		asText := *n
@@ -78,18 +78,18 @@ func optional(b bool) *bool { return &b }
 // A statement about accounts, with the keys of the reference.
 var accountStatementFields = []property[access.Statement]{
 	prop("ResourceType", oneOf("Account"), func(*access.Statement) *string { return new(string) },
-		"What Resource names. Accounts are all there is.").or("Account"),
+		"What Resource names. Accounts are all there is.").orDefault("Account"),
 	prop("Resource", stringOrList(account(), 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the accounts that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Ids of the accounts that the statement is about, one or a list; "*" is all of them.`).require(),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
-		`Names of the permission sets that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Names of the permission sets that the statement is about, one or a list; "*" is all of them.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
 // A statement about groups.
 var groupStatementFields = []property[access.Statement]{
 	prop("Resource", stringOrList(groupKind, 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the Identity Center groups that the statement is about, one or a list; "*" is all of them.`).must(),
+		`Ids of the Identity Center groups that the statement is about, one or a list; "*" is all of them.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
@@ -107,16 +107,16 @@ var (
 var (
 	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"Emails of those who may approve, one or a list. They add up over all statements that affect a request; nobody approves their own unless AllowSelfApproval says so.")
-	allowSelfApproval = prop("AllowSelfApproval", as(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
+	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
 		"true: an approver whom the statement lists gets the access without asking anybody. false: not so, whatever other statements say of this approver.")
-	approvalIsNotRequired = prop("ApprovalIsNotRequired", as(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
+	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
 		"true: everybody gets the access without approval. false: not so, whatever other statements say.")
 )
 
 // statements is config or group_config.
 func statements(one kind[access.Statement]) kind[[]access.Statement] {
 	all := list(one, 0, 0)
-	all.right = "a list of statements"
+	all.expected = "a list of statements"
 	read := all.read
 	all.read = func(r *reader, n *yaml.Node, path string) ([]access.Statement, bool) {
 		switch {

@@ -7,18 +7,18 @@ import "strings"
 func didYouMean(word string, known []string) string {
 	best, distance := "", max(2, len(word)/4)+1
 	for _, k := range known {
-		if d := editDistance(plain(word), plain(k)); d < distance {
+		if d := editDistance(normalizeWord(word), normalizeWord(k)); d < distance {
 			best, distance = k, d
 		}
 	}
-	if best == "" || distance >= len(plain(word)) {
+	if best == "" || distance >= len(normalizeWord(word)) {
 		return ""
 	}
 	return "; did you mean " + best + "?"
 }
 
-func plain(s string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(short(s)))
+func normalizeWord(s string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(shorten(s)))
 }
 
 // editDistance counts the bytes to insert, delete, replace, or swap with their

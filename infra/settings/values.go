@@ -29,14 +29,14 @@ var (
 
 // domain is a mail domain, with or without "@" before it.
 func domain() kind[string] {
-	return as(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
+	return convertKind(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
 		return strings.ToLower(strings.TrimPrefix(s, "@"))
 	})
 }
 
 // orEmpty is a text that may also be empty, which is the default of many of
 // the reference's inputs and the same as not being there.
-func orEmpty(pattern, right string) kind[string] { return text(`^$|`+pattern, right) }
+func textOrEmpty(pattern, expected string) kind[string] { return text(`^$|`+pattern, expected) }
 
 // namePrefix is what names begin with.
 func namePrefix() kind[string] {
@@ -55,7 +55,7 @@ func namePrefix() kind[string] {
 }
 
 // slogLevel is Python's name of a level as log/slog has it.
-func slogLevel(s string) string {
+func toSlogLevel(s string) string {
 	switch s {
 	case "WARNING":
 		return "WARN"
@@ -65,14 +65,14 @@ func slogLevel(s string) string {
 	return s
 }
 
-func withoutSlash(s string) string { return strings.TrimSuffix(s, "/") }
+func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
 
 // choice is one entry of the list of durations: "hh:mm" as in the reference,
 // or a duration as everywhere else.
 func choice() kind[time.Duration] {
-	right := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
+	expected := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
 	is := schema{"anyOf": []any{schema{"type": "string", "pattern": access.ClockPattern}, schema{"type": "string", "pattern": access.DurationPattern}}}
-	return kind[time.Duration]{is, right, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
+	return kind[time.Duration]{is, expected, func(r *reader, n *yaml.Node, path string) (time.Duration, bool) {
 		if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
 			d, err := access.ParseClock(n.Value)
 			if err != nil {
@@ -82,7 +82,7 @@ func choice() kind[time.Duration] {
 				return d, true
 			}
 		}
-		r.mistake(n.Line, path, "must be %s, not %s", right, describe(n))
+		r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 		return 0, false
 	}}
 }
@@ -98,7 +98,7 @@ func choices() kind[[]time.Duration] {
 		}
 		for i, d := range all {
 			if j := slices.Index(all, d); j < i {
-				r.mistake(resolved(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
+				r.mistake(resolveAlias(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
 				ok = false
 			}
 		}
@@ -118,7 +118,7 @@ const (
 // tags is a mapping of strings. A value that YAML takes for a number or a
 // boolean is what stands in the file.
 func tags() kind[map[string]string] {
-	const right = "a mapping of tags to their values"
+	const expected = "a mapping of tags to their values"
 	validKey, validValue := regexp.MustCompile(tagKeyPattern), regexp.MustCompile(tagValuePattern)
 	is := schema{
 		"type":          "object",
@@ -128,9 +128,9 @@ func tags() kind[map[string]string] {
 			schema{"type": "string", "pattern": tagValuePattern}, schema{"type": []any{"number", "boolean"}},
 		}},
 	}
-	return kind[map[string]string]{is, right, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
+	return kind[map[string]string]{is, expected, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
 		before := len(r.mistakes)
-		given, ok := r.mapping(n, path, right)
+		given, ok := r.readMapping(n, path, expected)
 		if !ok {
 			return nil, false
 		}
@@ -166,9 +166,9 @@ var lockConfiguration = object("a mapping with rule, as S3's API has it", nil,
 	prop("rule", object("a mapping with default_retention", nil,
 		prop("default_retention", object("a mapping with mode, and days or years", nil,
 			prop("mode", oneOf("GOVERNANCE", "COMPLIANCE"), func(r *retention) *string { return &r.mode },
-				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").must(),
+				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").require(),
 			prop("days", whole(1, 36500), func(r *retention) *int { return &r.days }, "How many days a record is locked. Either this or years."),
 			prop("years", whole(1, 100), func(r *retention) *int { return &r.years }, "How many years a record is locked. Either this or days."),
-		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").must(),
-	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").must(),
+		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").require(),
+	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").require(),
 )

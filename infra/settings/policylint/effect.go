@@ -1,4 +1,4 @@
-package settings
+package policylint
 
 import (
 	"fmt"
@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// checkRepeated finds statements that say nothing that another one does not say
+// findRedundant finds statements that say nothing that another one does not say
 // of the same and more: without them every decision would be what it is.
-func (s *Settings) checkRepeated(r *reader, sp *space) []finding {
-	within := func(i, j int) bool {
+func (sp *space) findRedundant() []finding {
+	isContained := func(i, j int) bool {
 		a, b := &sp.statements[i], &sp.statements[j]
-		return silentOrSame(a.ApprovalIsNotRequired, b.ApprovalIsNotRequired) && silentOrSame(a.AllowSelfApproval, b.AllowSelfApproval) &&
+		return isSilentOrSame(a.ApprovalIsNotRequired, b.ApprovalIsNotRequired) && isSilentOrSame(a.AllowSelfApproval, b.AllowSelfApproval) &&
 			sp.covers(j, i) && sp.approvers[j].contains(sp.approvers[i])
 	}
 	var found []finding
 	for i := range sp.statements {
-		for _, j := range sp.about(i) {
+		for _, j := range sp.mayCover(i) {
 			// Of two that say the same the later is the one too many.
-			if i == j || !within(i, j) || j > i && within(j, i) {
+			if i == j || !isContained(i, j) || j > i && isContained(j, i) {
 				continue
 			}
 			found = append(found, finding{i, "", fmt.Sprintf("says nothing that %s does not say; remove it, or see whether it was meant to say something else", sp.path(j, ""))})
@@ -28,9 +28,9 @@ func (s *Settings) checkRepeated(r *reader, sp *space) []finding {
 	return found
 }
 
-// about are the statements that may cover statement i: of its resources they
+// mayCover are the statements that may cover statement i: of its resources they
 // are about the first, at least.
-func (sp *space) about(i int) []int {
+func (sp *space) mayCover(i int) []int {
 	if ids := sp.resources[i].ids; len(ids) > 0 {
 		all := slices.Concat(sp.everywhere, sp.named[ids[0]])
 		slices.Sort(all)
@@ -39,20 +39,20 @@ func (sp *space) about(i int) []int {
 	return sp.everywhere
 }
 
-func silentOrSame(a, b *bool) bool { return a == nil || b != nil && *a == *b }
+func isSilentOrSame(a, b *bool) bool { return a == nil || b != nil && *a == *b }
 
-// checkNeverAutomatic finds statements whose ApprovalIsNotRequired: true never
+// findNeverAutomatic finds statements whose ApprovalIsNotRequired: true never
 // counts.
-func (s *Settings) checkNeverAutomatic(r *reader, sp *space) []finding {
+func (sp *space) findNeverAutomatic() []finding {
 	var vetoes []int
 	for i, st := range sp.statements {
-		if says(st.ApprovalIsNotRequired, false) {
+		if isSetTo(st.ApprovalIsNotRequired, false) {
 			vetoes = append(vetoes, i)
 		}
 	}
 	var found []finding
 	for i, st := range sp.statements {
-		if !says(st.ApprovalIsNotRequired, true) {
+		if !isSetTo(st.ApprovalIsNotRequired, true) {
 			continue
 		}
 		for _, j := range vetoes {
@@ -65,16 +65,16 @@ func (s *Settings) checkNeverAutomatic(r *reader, sp *space) []finding {
 	return found
 }
 
-// checkLetterCase finds names that differ from an earlier one in capital
+// findLetterCase finds names that differ from an earlier one in capital
 // letters only. They count: one of the two can match nothing.
-func (s *Settings) checkLetterCase(r *reader, sp *space) []finding {
+func (sp *space) findLetterCase() []finding {
 	type place struct {
 		name      string
 		statement int
 	}
 	var found []finding
 	first := map[string]place{}
-	look := func(i int, key string, list []string) bool {
+	findIn := func(i int, key string, list []string) bool {
 		for _, name := range list {
 			at, seen := first[key+strings.ToLower(name)]
 			if !seen {
@@ -87,7 +87,7 @@ func (s *Settings) checkLetterCase(r *reader, sp *space) []finding {
 		return false
 	}
 	for i, st := range sp.statements {
-		_ = look(i, "PermissionSet", st.PermissionSets) || look(i, "Resource", st.Resources)
+		_ = findIn(i, "PermissionSet", st.PermissionSets) || findIn(i, "Resource", st.Resources)
 	}
 	return found
 }

@@ -1,6 +1,4 @@
-// Package stackstate says what the status of a CloudFormation stack means for its
-// next deployment.
-package stackstate
+package deployed
 
 import (
 	"errors"
@@ -10,12 +8,12 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// State is what can be done with a stack.
-type State int
+// StackState is what can be done with a CloudFormation stack.
+type StackState int
 
 const (
 	// Updatable stacks were created and can be updated.
-	Updatable State = iota
+	Updatable StackState = iota
 	// NeverCreated stacks failed at their creation, or it never began. They can
 	// only be deleted, and nothing in them was ever in use.
 	NeverCreated
@@ -28,11 +26,11 @@ const (
 	DeleteFailed
 )
 
-// Of returns the State of a status. One that this package does not know is
+// StackStateOf returns the StackState of a status. One that this package does not know is
 // Updatable: CloudFormation says whether it is.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
-func Of(status types.StackStatus) State {
+func StackStateOf(status types.StackStatus) StackState {
 	switch status {
 	case types.StackStatusReviewInProgress, types.StackStatusCreateFailed, types.StackStatusRollbackComplete, types.StackStatusRollbackFailed:
 		return NeverCreated
@@ -49,9 +47,9 @@ func Of(status types.StackStatus) State {
 	return Updatable
 }
 
-// IsMissing reports whether err is what CloudFormation answers about a stack that
+// IsStackMissing reports whether err is what CloudFormation answers about a stack that
 // does not exist. It has no error code of its own for that.
-func IsMissing(err error) bool {
+func IsStackMissing(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }

@@ -1,4 +1,4 @@
-package settings
+package policylint
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 // cell is a resource (an account or a group) and a permission set in it. Groups
 // have no permission sets; theirs are all the rest.
 type space struct {
+	settings   *Settings
 	key        string // "config" or "group_config"
 	statements []access.Statement
 	resources  []nameSet // of each statement
@@ -35,16 +36,16 @@ const rest = -1
 
 // nameSet is a set of names, by id, or all there are.
 type nameSet struct {
-	all   bool
-	ids   []int
-	words []uint64 // a bit for each id
+	all  bool
+	ids  []int
+	bits []uint64 // a bit for each id
 }
 
 func (s nameSet) has(id int) bool {
-	return s.all || id != rest && id/64 < len(s.words) && s.words[id/64]&(1<<(id%64)) != 0
+	return s.all || id != rest && id/64 < len(s.bits) && s.bits[id/64]&(1<<(id%64)) != 0
 }
 
-func (s nameSet) meets(other nameSet) bool {
+func (s nameSet) intersects(other nameSet) bool {
 	if s.all || other.all {
 		return true
 	}
@@ -66,13 +67,13 @@ func (s nameSet) contains(other nameSet) bool {
 	return true
 }
 
-// names gives names ids, from 0.
-type names struct {
+// nameIDs gives names ids, from 0.
+type nameIDs struct {
 	ids  map[string]int
 	list []string
 }
 
-func (n *names) set(list []string) nameSet {
+func (n *nameIDs) toSet(list []string) nameSet {
 	if slices.Contains(list, "*") {
 		return nameSet{all: true}
 	}
@@ -84,24 +85,24 @@ func (n *names) set(list []string) nameSet {
 			n.ids[name], n.list = id, append(n.list, name)
 		}
 		s.ids = append(s.ids, id)
-		for len(s.words) <= id/64 {
-			s.words = append(s.words, 0)
+		for len(s.bits) <= id/64 {
+			s.bits = append(s.bits, 0)
 		}
-		s.words[id/64] |= 1 << (id % 64)
+		s.bits[id/64] |= 1 << (id % 64)
 	}
 	return s
 }
 
-func newSpace(key string, statements []access.Statement) *space {
-	resources, sets, approvers := names{ids: map[string]int{}}, names{ids: map[string]int{}}, names{ids: map[string]int{}}
-	sp := &space{key: key, statements: statements, everywhereOf: map[int][]int{}, verdictsEverywhere: map[int]verdict{}}
+func newSpace(settings *Settings, key string, statements []access.Statement) *space {
+	resources, sets, approvers := nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}
+	sp := &space{settings: settings, key: key, statements: statements, everywhereOf: map[int][]int{}, verdictsEverywhere: map[int]verdict{}}
 	for _, s := range statements {
-		sp.resources = append(sp.resources, resources.set(s.Resources))
-		sp.approvers = append(sp.approvers, approvers.set(s.Approvers))
+		sp.resources = append(sp.resources, resources.toSet(s.Resources))
+		sp.approvers = append(sp.approvers, approvers.toSet(s.Approvers))
 		if s.PermissionSets == nil { // about groups
 			sp.sets = append(sp.sets, nameSet{all: true})
 		} else {
-			sp.sets = append(sp.sets, sets.set(s.PermissionSets))
+			sp.sets = append(sp.sets, sets.toSet(s.PermissionSets))
 		}
 	}
 	sp.resourceNames, sp.setNames = resources.list, sets.list
@@ -148,9 +149,9 @@ func (sp *space) covers(i, j int) bool {
 	return sp.resources[i].contains(sp.resources[j]) && sp.sets[i].contains(sp.sets[j])
 }
 
-// meet says whether there is something that both statements affect.
-func (sp *space) meet(i, j int) bool {
-	return sp.resources[i].meets(sp.resources[j]) && sp.sets[i].meets(sp.sets[j])
+// overlap says whether there is something that both statements affect.
+func (sp *space) overlap(i, j int) bool {
+	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
 }
 
 // cells yields the cells of a statement, those of the rest first. Of cells that
@@ -196,8 +197,8 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 	}
 }
 
-// affecting yields the statements that affect a cell, ascending.
-func (sp *space) affecting(resource, set int) iter.Seq[int] {
+// statementsAffecting yields the statements that affect a cell, ascending.
+func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		all := slices.Concat(sp.everything, sp.everywhereOf[set])
 		if resource != rest {
@@ -219,34 +220,34 @@ func (sp *space) affecting(resource, set int) iter.Seq[int] {
 // verdict is what the statements that affect a cell say together, as far as it
 // does not depend on who asks.
 type verdict struct {
-	free     answers // to ApprovalIsNotRequired
-	self     answers // to AllowSelfApproval, of statements that list somebody
-	approver string  // the only one; empty: nobody or several
-	several  bool    // approvers
+	noApproval   switchValues // of ApprovalIsNotRequired
+	selfApproval switchValues // of AllowSelfApproval, of statements that list somebody
+	approver     string       // the only one; empty: nobody or several
+	several      bool         // approvers
 }
 
-// answers are what several statements say of one switch: one no outweighs every
+// switchValues are what several statements say of one switch: one no outweighs every
 // yes.
-type answers struct{ yes, no bool }
+type switchValues struct{ yes, no bool }
 
-func (a answers) hold() bool { return a.yes && !a.no }
+func (v switchValues) holds() bool { return v.yes && !v.no }
 
-func (a *answers) hear(b *bool) {
+func (v *switchValues) add(b *bool) {
 	if b != nil {
-		a.yes, a.no = a.yes || *b, a.no || !*b
+		v.yes, v.no = v.yes || *b, v.no || !*b
 	}
 }
 
-// someone says whether anybody can approve.
-func (v verdict) someone() bool { return v.several || v.approver != "" }
+// hasApprover says whether anybody can approve.
+func (v verdict) hasApprover() bool { return v.several || v.approver != "" }
 
-// offers says whether anybody at all can get what the cell is.
-func (v verdict) offers() bool { return v.someone() || v.free.hold() }
+// isObtainable says whether anybody at all can get what the cell is.
+func (v verdict) isObtainable() bool { return v.hasApprover() || v.noApproval.holds() }
 
-func (v *verdict) hear(s *access.Statement) {
-	v.free.hear(s.ApprovalIsNotRequired)
+func (v *verdict) add(s *access.Statement) {
+	v.noApproval.add(s.ApprovalIsNotRequired)
 	if len(s.Approvers) > 0 {
-		v.self.hear(s.AllowSelfApproval)
+		v.selfApproval.add(s.AllowSelfApproval)
 	}
 	for _, a := range s.Approvers {
 		switch {
@@ -263,23 +264,23 @@ func (v *verdict) hear(s *access.Statement) {
 func (sp *space) verdict(resource, set int) verdict {
 	v, known := sp.verdictsEverywhere[set]
 	if !known {
-		for i := range sp.affecting(rest, set) {
-			v.hear(&sp.statements[i])
+		for i := range sp.statementsAffecting(rest, set) {
+			v.add(&sp.statements[i])
 		}
 		sp.verdictsEverywhere[set] = v
 	}
 	if resource != rest {
 		for _, i := range sp.named[resource] {
 			if sp.sets[i].has(set) {
-				v.hear(&sp.statements[i])
+				v.add(&sp.statements[i])
 			}
 		}
 	}
 	return v
 }
 
-// words says what a cell is.
-func (sp *space) words(resource, set int) string {
+// describeCell says what a cell is.
+func (sp *space) describeCell(resource, set int) string {
 	kind, where := "account", ""
 	if sp.key == "group_config" {
 		kind = "group"

@@ -1,4 +1,4 @@
-package cost
+package docs
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write docs/cost.md")
 // that they look at.
 func standing(t *testing.T) (alarms, metrics int) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "testdata", "template.json"))
+	text, err := os.ReadFile(filepath.Join("..", "infra", "testdata", "template.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,33 +51,33 @@ func standing(t *testing.T) (alarms, metrics int) {
 
 // The page is what the code computes from what was counted.
 func TestCostPage(t *testing.T) {
-	c, err := Request()
+	c, err := readCallCounts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
 	b.WriteString(`# What it costs
 
-This page is made from the code (` + "`go test ./infra/cost -update`" + `): the calls of one request that is approved, granted and ends on time, as
-` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`infra/cost/cost.go`" + `](../infra/cost/cost.go): US dollars, us-east-1,
+This page is made from the code (` + "`go test ./docs -update`" + `): the calls of one request that is approved, granted and ends on time, as
+` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`docs/costprices_test.go`" + `](costprices_test.go): US dollars, us-east-1,
 January 2026, without any free tier. That file also has what is assumed, because it can't be counted here: 150 ms for each invocation, rows of 4 KB, 1 KB of
 log for each invocation. Each reminder adds four transitions and three invocations.
 
 | 1,000 requests | count | USD |
 |---|---:|---:|
 `)
-	lines := PerRequest(c)
+	lines := billPerRequest(c)
 	for _, l := range lines {
-		fmt.Fprintf(&b, "| %s | %.6g | %.3f |\n", l.What, 1000*l.Count, 1000*l.USD)
+		fmt.Fprintf(&b, "| %s | %.6g | %.3f |\n", l.what, 1000*l.count, 1000*l.usd)
 	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nIdentity Center, the Identity Store, Organizations, standard parameters of SSM and Slack cost nothing. A secret in Secrets Manager costs 0.40 a month.\n\n", 1000*Sum(lines))
+	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nIdentity Center, the Identity Store, Organizations, standard parameters of SSM and Slack cost nothing. A secret in Secrets Manager costs 0.40 a month.\n\n", 1000*sum(lines))
 	b.WriteString("| a month, whether or not anybody asks | count | USD |\n|---|---:|---:|\n")
 	alarms, metrics := standing(t)
-	lines = PerMonth(alarms, metrics)
+	lines = billPerMonth(alarms, metrics)
 	for _, l := range lines {
-		fmt.Fprintf(&b, "| %s | %.0f | %.2f |\n", l.What, l.Count, l.USD)
+		fmt.Fprintf(&b, "| %s | %.0f | %.2f |\n", l.what, l.count, l.usd)
 	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nRuns that look for access that nobody asked for come on top: `make bench` says how many calls, all of them free but for the functions' time. So does half a second of a function for each person with active access, every five minutes: 100 people all month are 1.50.\n\n", Sum(lines))
+	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nRuns that look for access that nobody asked for come on top: `make bench` says how many calls, all of them free but for the functions' time. So does half a second of a function for each person with active access, every five minutes: 100 people all month are 1.50.\n\n", sum(lines))
 	fmt.Fprintf(&b, `## What one request calls, and why
 
 Each call is counted with who makes it: a function, and the operation of its task. Why there are %d state transitions is in
@@ -94,7 +94,7 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", cmp.Or(r.caller, noFunction[service]), r.call, c.Calls[r.caller][r.call], r.why)
 	}
 	b.WriteString("\n`SWBExternalService` is Identity Center's name for itself, `AmazonSSM` that of Parameter Store.\n")
-	path := filepath.Join("..", "..", "docs", "cost.md")
+	const path = "cost.md"
 	if *update {
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -106,13 +106,13 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, b.Bytes()) {
-		t.Errorf("docs/cost.md is not what the code says; if that is meant: go test ./infra/cost -update\n%s", &b)
+		t.Errorf("docs/cost.md is not what the code says; if that is meant: go test ./docs -update\n%s", &b)
 	}
 }
 
 // What is called without a reason is called too often.
 func TestEachCallHasItsReason(t *testing.T) {
-	c, err := Request()
+	c, err := readCallCounts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestEachCallHasItsReason(t *testing.T) {
 }
 
 func TestPerRequest(t *testing.T) {
-	c := Calls{Transitions: 40, Calls: map[string]map[string]int{
+	c := callCounts{Transitions: 40, Calls: map[string]map[string]int{
 		"":              {"HTTPAPI.POST": 2, "Lambda.grant": 3, "Lambda.audit": 1},
 		"grant start":   {"DynamoDB.GetItem": 3, "DynamoDB.PutItem": 1, "SWBExternalService.CreateAccountAssignment": 1},
 		"grant confirm": {"DynamoDB.GetItem": 1, "DynamoDB.UpdateItem": 1},
@@ -148,16 +148,16 @@ func TestPerRequest(t *testing.T) {
 		"Step Functions: state transitions": 40, "Lambda: invocations": 6, "Lambda: GB-seconds": 0.15 * (4*0.25 + 2*0.5), "HTTP API: requests": 2,
 		"DynamoDB: read units": 4, "DynamoDB: write units": 15, "S3: PUT": 4, "S3: GET and HEAD": 5, "CloudWatch Logs: GB": 6e-6, "X-Ray: traces": 3,
 	}
-	got := PerRequest(c)
+	got := billPerRequest(c)
 	for _, l := range got {
-		if l.Count != want[l.What] {
-			t.Errorf("%s: %v, want %v", l.What, l.Count, want[l.What])
+		if l.count != want[l.what] {
+			t.Errorf("%s: %v, want %v", l.what, l.count, want[l.what])
 		}
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d lines, want %d", len(got), len(want))
 	}
-	if got := got[0].USD; got < 0.00099 || got > 0.00101 {
+	if got := got[0].usd; got < 0.00099 || got > 0.00101 {
 		t.Errorf("40 transitions cost %v, want a tenth of a cent", got)
 	}
 }

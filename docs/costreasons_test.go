@@ -1,4 +1,4 @@
-package cost
+package docs
 
 // reason is why a caller makes a call, however often.
 type reason struct{ caller, call, why string }

@@ -1,4 +1,4 @@
-package settings
+package policylint
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 // permission set is not known here.
 var powerfulWords = []string{"admin", "poweruser", "superuser", "fullaccess", "breakglass", "root", "owner"}
 
-// powerful says whether a permission set's name sounds like it.
-func powerful(name string) bool {
-	name = plain(name)
+// soundsPowerful says whether a permission set's name sounds like it.
+func soundsPowerful(name string) bool {
+	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
@@ -27,27 +27,27 @@ const (
 	byEverybody
 )
 
-// checkPower finds statements that give powerful access to the account that
+// findPower finds statements that give powerful access to the account that
 // this system runs in, or to the management account: who has it there can change
 // the system, its policy and its records. Those accounts are the protected ones
 // of the settings; without them "*" is what is known to have them.
 //
 // Nothing is said where a statement insists on a second person
 // (ApprovalIsNotRequired: false), and nobody may approve their own.
-func (s *Settings) checkPower(r *reader, sp *space) []finding {
-	type how struct {
+func (sp *space) findPower() []finding {
+	type gift struct {
 		level int
 		text  string
 	}
-	worst := map[int]how{}
-	for _, resource := range s.protectedIn(sp) {
-		for _, set := range sp.powerfulIn(resource) {
-			level, people := sp.power(resource, set)
-			for i := range sp.affecting(resource, set) {
-				if level <= worst[i].level || !sp.gives(i, level, people) {
+	worst := map[int]gift{}
+	for _, resource := range sp.protectedResources() {
+		for _, set := range sp.powerfulSets(resource) {
+			level, people := sp.classifyPower(resource, set)
+			for i := range sp.statementsAffecting(resource, set) {
+				if level <= worst[i].level || !sp.contributes(i, level, people) {
 					continue
 				}
-				worst[i] = how{level, sp.powerText(i, resource, set, level, people)}
+				worst[i] = gift{level, sp.describePower(i, resource, set, level, people)}
 			}
 		}
 	}
@@ -63,32 +63,32 @@ func (s *Settings) checkPower(r *reader, sp *space) []finding {
 	return found
 }
 
-// protectedIn are the resources in which powerful access is power over the
+// protectedResources are the resources in which powerful access is power over the
 // system.
-func (s *Settings) protectedIn(sp *space) []int {
-	if sp.key == "group_config" || len(s.ProtectedAccounts) == 0 {
+func (sp *space) protectedResources() []int {
+	if sp.key == "group_config" || len(sp.settings.ProtectedAccounts) == 0 {
 		return []int{rest} // what a group may do is not known
 	}
 	var all []int
-	for _, account := range s.ProtectedAccounts {
+	for _, account := range sp.settings.ProtectedAccounts {
 		all = append(all, slices.Index(sp.resourceNames, account)) // rest, if it is not named
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// powerfulIn are the powerful permission sets that can be asked for in a
+// powerfulSets are the powerful permission sets that can be asked for in a
 // resource. Where all can, one that is named nowhere may be.
-func (sp *space) powerfulIn(resource int) []int {
+func (sp *space) powerfulSets(resource int) []int {
 	all := map[int]bool{}
-	for i := range sp.affecting(resource, rest) {
+	for i := range sp.statementsAffecting(resource, rest) {
 		if sp.sets[i].all {
 			all[rest] = true
 		}
 	}
 	for id, name := range sp.setNames {
-		if powerful(name) {
-			for range sp.affecting(resource, id) {
+		if soundsPowerful(name) {
+			for range sp.statementsAffecting(resource, id) {
 				all[id] = true
 				break
 			}
@@ -97,24 +97,24 @@ func (sp *space) powerfulIn(resource int) []int {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// power says how a cell can be had, and by whom alone; 0: not at all, or never
+// classifyPower says how a cell can be had, and by whom alone; 0: not at all, or never
 // without a second person.
-func (sp *space) power(resource, set int) (level int, alone []string) {
+func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	v := sp.verdict(resource, set)
-	if v.free.hold() {
+	if v.noApproval.holds() {
 		return byEverybody, nil
 	}
-	self := map[string]*answers{}
-	for i := range sp.affecting(resource, set) {
+	self := map[string]*switchValues{}
+	for i := range sp.statementsAffecting(resource, set) {
 		for _, a := range sp.statements[i].Approvers {
 			if self[a] == nil {
-				self[a] = &answers{}
+				self[a] = &switchValues{}
 			}
-			self[a].hear(sp.statements[i].AllowSelfApproval)
+			self[a].add(sp.statements[i].AllowSelfApproval)
 		}
 	}
 	for a, said := range self {
-		if said.hold() {
+		if said.holds() {
 			alone = append(alone, a)
 		}
 	}
@@ -122,20 +122,20 @@ func (sp *space) power(resource, set int) (level int, alone []string) {
 	switch {
 	case len(alone) > 0:
 		return byOneself, alone
-	case v.someone() && !v.free.no:
+	case v.hasApprover() && !v.noApproval.no:
 		return byApproval, nil
 	}
 	return 0, nil
 }
 
-// gives says whether statement i is one of those that make it so.
-func (sp *space) gives(i, level int, alone []string) bool {
+// contributes says whether statement i is one of those that make it so.
+func (sp *space) contributes(i, level int, alone []string) bool {
 	st := &sp.statements[i]
 	switch level {
 	case byEverybody:
-		return says(st.ApprovalIsNotRequired, true)
+		return isSetTo(st.ApprovalIsNotRequired, true)
 	case byOneself:
-		return says(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, func(a string) bool {
+		return isSetTo(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, func(a string) bool {
 			_, is := slices.BinarySearch(alone, a)
 			return is
 		})
@@ -143,7 +143,7 @@ func (sp *space) gives(i, level int, alone []string) bool {
 	return level == byApproval && len(st.Approvers) > 0
 }
 
-func (sp *space) powerText(i, resource, set, level int, alone []string) string {
+func (sp *space) describePower(i, resource, set, level int, alone []string) string {
 	what := "every permission set"
 	if set != rest {
 		what = sp.setNames[set]
@@ -156,18 +156,18 @@ func (sp *space) powerText(i, resource, set, level int, alone []string) string {
 	case !sp.resources[i].all:
 		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
 	}
-	mend := narrow + ", or insist on a second person (docs/policy-checks.md)"
+	fix := narrow + ", or insist on a second person (docs/policy-checks.md)"
 	switch level {
 	case byEverybody:
-		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, mend)
+		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, fix)
 	case byOneself:
-		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", some(alone), what, where, mend)
+		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", nameSome(alone), what, where, fix)
 	}
-	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, mend)
+	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, fix)
 }
 
-// some names the first of people, and how many more there are.
-func some(people []string) string {
+// nameSome names the first of people, and how many more there are.
+func nameSome(people []string) string {
 	const most = 3
 	if len(people) <= most {
 		return strings.Join(people, ", ")

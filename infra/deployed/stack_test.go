@@ -1,33 +1,35 @@
-package stackstate
+package deployed_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"sso-elevator/infra/deployed"
 )
 
 // Each status that CloudFormation has, by its name: a stack that was ever
 // created must never be taken for one that was not.
-func TestOf(t *testing.T) {
+func TestStackStateOf(t *testing.T) {
 	neverCreated := map[types.StackStatus]bool{"REVIEW_IN_PROGRESS": true, "CREATE_FAILED": true, "ROLLBACK_COMPLETE": true, "ROLLBACK_FAILED": true}
 	for _, status := range types.StackStatus("").Values() {
-		want := Updatable
+		want := deployed.Updatable
 		switch name := string(status); {
 		case neverCreated[status]:
-			want = NeverCreated
+			want = deployed.NeverCreated
 		case strings.HasSuffix(name, "_IN_PROGRESS"):
-			want = Busy
+			want = deployed.Busy
 		case strings.HasSuffix(name, "_ROLLBACK_FAILED"):
-			want = RollbackFailed
+			want = deployed.RollbackFailed
 		case name == "DELETE_FAILED":
-			want = DeleteFailed
+			want = deployed.DeleteFailed
 		}
-		if got := Of(status); got != want {
+		if got := deployed.StackStateOf(status); got != want {
 			t.Errorf("%s is %d, want %d", status, got, want)
 		}
 	}
-	if got := Of("SOMETHING_NEW"); got != Updatable {
+	if got := deployed.StackStateOf("SOMETHING_NEW"); got != deployed.Updatable {
 		t.Errorf("an unknown status is %d", got)
 	}
 }

@@ -1,9 +1,9 @@
-// Package cost says what a request costs, from what it was seen to call.
-package cost
+package docs
 
 import (
-	_ "embed"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -40,27 +40,29 @@ const (
 	logGBPerInvocation   = 1.0 / 1_000_000
 )
 
-// Calls are what was counted: state transitions, retries included, and calls by
-// caller, as "grant start", and then by service and operation, as
-// "DynamoDB.GetItem". The caller "" is who is no function: Slack and Step Functions.
-type Calls struct {
-	Transitions int                       `json:"transitions"`
-	Calls       map[string]map[string]int `json:"calls"`
+// callCounts are what infra/e2e counted: state transitions, retries included, and
+// calls by caller, as "grant start", and then by service and operation, as
+// "DynamoDB.GetItem". The caller "" is who is no function: Slack and Step
+// Functions.
+type callCounts struct {
+	Transitions int
+	Calls       map[string]map[string]int
 }
 
-//go:embed request.json
-var request []byte
-
-// Request are the calls of one request that is approved, granted, and ends on
-// time; infra/e2e counts them on the local stack.
-func Request() (c Calls, err error) {
-	err = json.Unmarshal(request, &c)
+// readCallCounts returns the calls of one request that is approved, granted, and
+// ends on time; infra/e2e counts them on the local stack.
+func readCallCounts() (c callCounts, err error) {
+	text, err := os.ReadFile(filepath.Join("..", "infra", "e2e", "testdata", "request.json"))
+	if err != nil {
+		return callCounts{}, err
+	}
+	err = json.Unmarshal(text, &c)
 	return c, err
 }
 
-// Of is how many calls there are of a service, of all its operations or those
+// of is how many calls there are of a service, of all its operations or those
 // that begin with one of the words, whoever makes them.
-func (c Calls) Of(service string, beginnings ...string) (n int) {
+func (c callCounts) of(service string, beginnings ...string) (n int) {
 	if len(beginnings) == 0 {
 		beginnings = []string{""}
 	}
@@ -74,43 +76,43 @@ func (c Calls) Of(service string, beginnings ...string) (n int) {
 	return n
 }
 
-// Line is one line of a bill: so many, at so much.
-type Line struct {
-	What  string
-	Count float64
-	USD   float64
+// billLine is one line of a bill: so many, at so much.
+type billLine struct {
+	what  string
+	count float64
+	usd   float64
 }
 
-// PerRequest is what one request costs, by service. Identity Center, the
+// billPerRequest is what one request costs, by service. Identity Center, the
 // Identity Store, Organizations, SSM's standard parameters and Slack cost nothing.
-func PerRequest(c Calls) []Line {
-	ingress := float64(c.Of("HTTPAPI"))
-	tasks := float64(c.Of("Lambda"))
-	reads, writes := float64(c.Of("DynamoDB", "Get", "Query")*unitsPerRead), float64(c.Of("DynamoDB", "Put", "Update", "Delete")*unitsPerWrite)
+func billPerRequest(c callCounts) []billLine {
+	ingress := float64(c.of("HTTPAPI"))
+	tasks := float64(c.of("Lambda"))
+	reads, writes := float64(c.of("DynamoDB", "Get", "Query")*unitsPerRead), float64(c.of("DynamoDB", "Put", "Update", "Delete")*unitsPerWrite)
 	seconds := secondsPerInvocation * (tasks*functionGB + ingress*ingressGB)
-	line := func(what string, n, price float64) Line { return Line{what, n, n * price} }
-	return []Line{
+	line := func(what string, n, price float64) billLine { return billLine{what, n, n * price} }
+	return []billLine{
 		line("Step Functions: state transitions", float64(c.Transitions), perTransition),
 		line("Lambda: invocations", tasks+ingress, perInvocation),
 		line("Lambda: GB-seconds", seconds, perGBSecond),
 		line("HTTP API: requests", ingress, perHTTPRequest),
 		line("DynamoDB: read units", reads, perRead),
 		line("DynamoDB: write units", writes, perWrite),
-		line("S3: PUT", float64(c.Of("S3", "PUT")), perPut),
-		line("S3: GET and HEAD", float64(c.Of("S3", "GET", "HEAD")), perGet),
+		line("S3: PUT", float64(c.of("S3", "PUT")), perPut),
+		line("S3: GET and HEAD", float64(c.of("S3", "GET", "HEAD")), perGet),
 		line("CloudWatch Logs: GB", (tasks+ingress)*logGBPerInvocation, perLogGB),
 		line("X-Ray: traces", 1+ingress, perTrace),
 	}
 }
 
-// PerMonth is what stands there whether or not anybody asks: alarms, metrics
+// billPerMonth is what stands there whether or not anybody asks: alarms, metrics
 // with their dimensions, the dashboard, the look and the recheck of every minute
 // (seconds of it at the functions' size) and the catalog of every ten. A recheck
 // that looks people up takes half a second longer for each.
-func PerMonth(alarms, metrics int) []Line {
+func billPerMonth(alarms, metrics int) []billLine {
 	invocations := monthHours * 60.0 * (2 + 1.0/10)
-	line := func(what string, n, price float64) Line { return Line{what, n, n * price} }
-	return []Line{
+	line := func(what string, n, price float64) billLine { return billLine{what, n, n * price} }
+	return []billLine{
 		line("CloudWatch: metrics of alarms", float64(alarms), perAlarmMonth),
 		line("CloudWatch: metrics, where all occur", float64(metrics), perMetricMonth),
 		line("CloudWatch: dashboard", 1, perDashboard),
@@ -120,10 +122,10 @@ func PerMonth(alarms, metrics int) []Line {
 	}
 }
 
-// Sum is the lines' total.
-func Sum(lines []Line) (usd float64) {
+// sum is the lines' total.
+func sum(lines []billLine) (usd float64) {
 	for _, l := range lines {
-		usd += l.USD
+		usd += l.usd
 	}
 	return usd
 }
