@@ -8,10 +8,8 @@ import (
 	"strings"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
 )
 
 // recordsAtOnce is how many findings one range of Collected.Found has at the
@@ -219,7 +217,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	if plan.Users == nil && len(missing) > 1 {
 		// As many pages as asking for each would take, and no more.
 		left := len(missing)
-		err := e.Directory.UserPages(reading, func(page []identitycenter.User) bool {
+		err := e.Directory.UserPages(reading, func(page []access.User) bool {
 			left--
 			for _, u := range page {
 				if missing[u.ID] {
@@ -230,7 +228,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 			return left > 0 && len(missing) > 0
 		})
 		if err != nil {
-			e.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
+			e.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 		}
 	}
 	ask := sortedKeys(missing)
@@ -238,7 +236,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	parallel.Do(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
-			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", host.ErrorMessage(err))
+			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", access.ErrorMessage(err))
 		}
 		found[i] = name
 	})

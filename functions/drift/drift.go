@@ -65,19 +65,19 @@ const TellAgain = 24 * time.Hour
 // Directory is what is read of Identity Center and Organizations. What it lists
 // about something that does not exist is empty.
 type Directory interface {
-	Accounts(context.Context) ([]identitycenter.Account, error)
+	Accounts(context.Context) ([]access.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
-	Groups(context.Context) ([]identitycenter.Group, error)
-	Group(ctx context.Context, id string) (g identitycenter.Group, found bool, err error)
+	Groups(context.Context) ([]access.Group, error)
+	Group(ctx context.Context, id string) (g access.Group, found bool, err error)
 
 	ProvisionedPermissionSets(ctx context.Context, accountID string) ([]string, error)
 	AccountsWith(ctx context.Context, permissionSetARN string) ([]string, error)
-	UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]identitycenter.Assignment, error)
-	AssignmentsOf(ctx context.Context, userID string) (all []identitycenter.Assignment, calls int, err error)
-	Memberships(ctx context.Context, groupID string) ([]identitycenter.Membership, error)
+	UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]access.Assignment, error)
+	AssignmentsOf(ctx context.Context, userID string) (all []access.Assignment, calls int, err error)
+	Memberships(ctx context.Context, groupID string) ([]access.Membership, error)
 
-	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 	UserName(ctx context.Context, id string) (name string, found bool, err error)
 	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }

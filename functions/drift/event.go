@@ -6,7 +6,6 @@ import (
 
 	"sso-elevator/functions/access"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 )
 
 // trail is the part of a CloudTrail record that says what happened. Parameters
@@ -77,7 +76,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	}
 	known, _, err := p.engine.Runs.Known(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", access.ErrorMessage(err))
 	}
 	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {

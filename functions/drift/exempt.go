@@ -7,9 +7,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/parallel"
 )
 
 // exempt marks the findings that the policy leaves alone for now. Only users of
@@ -42,7 +41,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 		}
 		n, _ := slices.BinarySearch(ids, f.PrincipalID)
 		if failed[n] != nil {
-			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", host.ErrorMessage(failed[n]))
+			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
 			missing.add("user "+f.PrincipalID, failed[n])
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 
 	"sso-elevator/functions/access"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 )
 
 // rememberTries is how often what is known is read and written again where
@@ -39,7 +38,7 @@ func (e *Engine) remember(ctx context.Context, change func(*runs.Known)) error {
 func (e *Engine) known(ctx context.Context) (runs.Known, string, error) {
 	known, version, err := e.Runs.Known(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
-		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", host.ErrorMessage(err))
+		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", access.ErrorMessage(err))
 		return runs.Known{Findings: map[string]runs.KnownFinding{}}, version, nil
 	}
 	return known, version, err

@@ -10,10 +10,8 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/access/parallel"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
 )
 
 // Start is what a run begins with.
@@ -100,7 +98,7 @@ func (p *planner) names(ctx context.Context) {
 	}
 	accounts, sets, err := p.engine.Names(ctx)
 	if err != nil { // names are asked for one by one then
-		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", access.ErrorMessage(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
@@ -126,7 +124,7 @@ func (p *planner) groups(ctx context.Context) error {
 		return nil
 	}
 	ids := sortedKeys(named)
-	found := make([]identitycenter.Group, len(ids))
+	found := make([]access.Group, len(ids))
 	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		g, ok, err := p.engine.Directory.Group(ctx, ids[i])
 		if err != nil {
@@ -143,7 +141,7 @@ func (p *planner) groups(ctx context.Context) error {
 	return nil
 }
 
-func (p *planner) group(g identitycenter.Group) {
+func (p *planner) group(g access.Group) {
 	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
 		return
 	}
@@ -214,7 +212,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	users, err := p.listUsers(ctx, most)
 	if err != nil {
 		// Names can be had one by one, and listing by account needs no users.
-		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 	}
 	if len(users) == 0 {
 		return nil, 0
@@ -227,7 +225,7 @@ func (p *planner) listByUser(users []string) {
 }
 
 // pages is how many pages so many items have.
-func pages(items int) int { return (items + identitycenter.PageSize - 1) / identitycenter.PageSize }
+func pages(items int) int { return (items + access.DirectoryPageSize - 1) / access.DirectoryPageSize }
 
 // scope takes the accounts and permission sets of which the policy covers
 // anything.
@@ -250,7 +248,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 			return err
 		}
 	}
-	slices.SortFunc(accounts, func(a, b identitycenter.Account) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(accounts, func(a, b access.Account) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(sets, func(a, b runs.Named) int { return strings.Compare(a.ID, b.ID) })
 	ofAny := map[string]bool{}
 	for _, a := range accounts {
@@ -316,7 +314,7 @@ func (p *planner) covered() int {
 func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	names := map[string]string{}
 	var ids []string
-	err := p.engine.Directory.UserPages(ctx, func(page []identitycenter.User) bool {
+	err := p.engine.Directory.UserPages(ctx, func(page []access.User) bool {
 		for _, u := range page {
 			names[u.ID] = u.UserName
 			ids = append(ids, u.ID)
@@ -340,8 +338,8 @@ func (p *planner) probe(ctx context.Context, users []string, most int) int {
 	for i := 0; i < len(users) && looked < probes && !tooMany(); i += step {
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
-			if !identitycenter.Denied(err) {
-				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", host.ErrorMessage(err))
+			if !access.IsDenied(err) {
+				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", access.ErrorMessage(err))
 			}
 			return 0
 		}

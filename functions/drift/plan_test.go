@@ -10,7 +10,6 @@ import (
 
 	"sso-elevator/functions/access"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // sized is an organization in which every permission set is in the first
@@ -18,7 +17,7 @@ import (
 func sized(accounts, in, sets, users int) *world {
 	w := newWorld()
 	for i := range accounts {
-		w.accounts = append(w.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", i+1)})
+		w.accounts = append(w.accounts, access.Account{ID: fmt.Sprintf("%012d", i+1)})
 	}
 	for s := range sets {
 		arn := fmt.Sprintf("arn:%04d", s)

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // random is a small organization in which everything meets everything.
@@ -19,7 +18,7 @@ func random(r *rand.Rand) *world {
 	for i := range 2 + r.IntN(6) {
 		id := fmt.Sprintf("%012d", i+1)
 		accounts = append(accounts, id)
-		w.accounts = append(w.accounts, identitycenter.Account{ID: id, Name: "Account " + id, Management: i == 0})
+		w.accounts = append(w.accounts, access.Account{ID: id, Name: "Account " + id, Management: i == 0})
 	}
 	for i := range 1 + r.IntN(5) {
 		arn := fmt.Sprintf("arn:%d", i)
@@ -33,12 +32,12 @@ func random(r *rand.Rand) *world {
 	for i := range r.IntN(4) {
 		id := fmt.Sprintf("g-%d", i)
 		groups = append(groups, id)
-		w.groups[id] = identitycenter.Group{ID: id, Name: "Group " + id, Provisioned: r.IntN(3) == 0}
+		w.groups[id] = access.Group{ID: id, Name: "Group " + id, Provisioned: r.IntN(3) == 0}
 	}
 	strangers := append(slices.Clone(users), "u-gone")
 	elsewhere := append(slices.Clone(accounts), "888888888888") // suspended: not listed
 	for range r.IntN(40) {
-		a := identitycenter.Assignment{AccountID: pick(elsewhere), PermissionSetARN: pick(sets), UserID: pick(strangers)}
+		a := access.Assignment{AccountID: pick(elsewhere), PermissionSetARN: pick(sets), UserID: pick(strangers)}
 		w.assignments[a] = true
 		if r.IntN(3) == 0 {
 			states := []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting}
@@ -80,7 +79,7 @@ func expected(w *world, self string, byUser bool) map[string]bool {
 		return slices.Contains(list, what) || slices.Contains(list, "*")
 	}
 	for a := range w.assignments {
-		account := slices.IndexFunc(w.accounts, func(x identitycenter.Account) bool { return x.ID == a.AccountID })
+		account := slices.IndexFunc(w.accounts, func(x access.Account) bool { return x.ID == a.AccountID })
 		covered := slices.ContainsFunc(w.policy.Accounts, func(s access.Statement) bool {
 			return names(s.Resources, a.AccountID) && names(s.PermissionSets, w.sets[a.PermissionSetARN])
 		})
@@ -245,7 +244,7 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := newWorld()
-		w.accounts = []identitycenter.Account{{ID: "111111111111"}}
+		w.accounts = []access.Account{{ID: "111111111111"}}
 		w.sets["arn:0"] = "Set0"
 		w.policy.Accounts = []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}
 		w.assign("111111111111", "arn:0", "u-drift")

@@ -12,7 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -393,7 +392,7 @@ func TestReportOfRemovals(t *testing.T) {
 func TestRunsSideBySide(t *testing.T) {
 	w := small()
 	w.policy.Accounts[0].Resources = []string{"*"}
-	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.groups["g-1"] = access.Group{ID: "g-1", Name: "Ops", Provisioned: true}
 	w.unassign("222222222222", "arn:admin", "u-alice")
 	e := w.engine()
 	for _, run := range []string{"a", "b"} {
@@ -431,7 +430,7 @@ func TestToldOfWhenItChanges(t *testing.T) {
 	w := small()
 	clear(w.assignments)
 	w.policy.Accounts[0].Resources = []string{"*"}
-	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.groups["g-1"] = access.Group{ID: "g-1", Name: "Ops", Provisioned: true}
 	w.members[[2]string{"g-1", "u-bob"}] = true
 	e := w.engine()
 	for i, want := range []struct {

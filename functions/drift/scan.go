@@ -6,9 +6,8 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
 )
 
 // Scan looks at one batch of a run and writes what it found.
@@ -173,7 +172,7 @@ func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
 	return there, nil
 }
 
-func (s *scanner) assignment(p place, a identitycenter.Assignment) present {
+func (s *scanner) assignment(p place, a access.Assignment) present {
 	account, set := s.plan.Accounts[p.account], s.plan.Sets[p.set]
 	return present{p, access.Finding{Subject: access.Subject{
 		Target: access.Target{

@@ -12,8 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // gaps gathers what could not be looked at. It is safe for concurrent use.
@@ -24,7 +22,7 @@ type gaps struct {
 }
 
 func (g *gaps) add(what string, err error) {
-	why := host.ErrorMessage(err)
+	why := access.ErrorMessage(err)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "there was no time left"
 	}
@@ -48,7 +46,7 @@ func (g *gaps) say(what, why string) {
 // about the deployment, not a failure of the run. Any other account that is
 // denied is one that should be readable.
 func (g *gaps) account(a runs.Named, err error) {
-	if a.Management && identitycenter.Denied(err) {
+	if a.Management && access.IsDenied(err) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.unmanageable == nil {

@@ -274,7 +274,7 @@ func (h *Handler) outcome(ctx context.Context, r access.Request, o access.Outcom
 // the request does it, and until then the claim does not count.
 func (h *Handler) free(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", host.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 

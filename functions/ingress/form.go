@@ -12,8 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -35,13 +33,13 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 			return ephemeral(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
-			log.Error("the notice could not be opened", "error", host.ErrorMessage(err))
+			log.Error("the notice could not be opened", "error", access.ErrorMessage(err))
 		}
 		return empty(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
-		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
 			text, _ := forPeople(err)
 			return ephemeral(text)
@@ -59,7 +57,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		if theirs {
 			log.Info("somebody who can't ask for access", "code", access.CodeOf(err))
 		} else {
-			log.Error("the requester could not be looked up", "error", host.ErrorMessage(err))
+			log.Error("the requester could not be looked up", "error", access.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
@@ -99,7 +97,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err != nil {
 		var theirs bool
 		if form.Preview, theirs = forPeople(err); !theirs {
-			log.Error("the choice could not be looked up", "error", host.ErrorMessage(err))
+			log.Error("the choice could not be looked up", "error", access.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
@@ -114,7 +112,7 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	case access.CodeLost:
 		log.Info("the form has changed or was closed in the meantime")
 	default:
-		log.Error("the form could not be updated", "error", host.ErrorMessage(err))
+		log.Error("the form could not be updated", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -176,7 +174,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		}
 	}
 	if err != nil {
-		log.Error("the options could not be listed", "action", in.Action.ID, "error", host.ErrorMessage(err))
+		log.Error("the options could not be listed", "action", in.Action.ID, "error", access.ErrorMessage(err))
 		text, _ := forPeople(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
@@ -221,8 +219,8 @@ func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query
 	}
 	menu := h.menus.menu(index, sets)
 	return pick(accounts, query,
-		func(a identitycenter.Account) bool { return menu.Offers(a.ID) },
-		func(a identitycenter.Account) slack.Option {
+		func(a access.Account) bool { return menu.Offers(a.ID) },
+		func(a access.Account) slack.Option {
 			// The id in full: an option has room for 75 characters, and a
 			// name may have 50.
 			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
@@ -238,10 +236,10 @@ func (h *Handler) permissionSetOptions(ctx context.Context, index *access.Index,
 		return nil, err
 	}
 	return pick(sets, query,
-		func(s identitycenter.PermissionSet) bool {
+		func(s access.PermissionSet) bool {
 			return index.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
 		},
-		func(s identitycenter.PermissionSet) slack.Option {
+		func(s access.PermissionSet) slack.Option {
 			return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
 		}), nil
 }
@@ -252,10 +250,10 @@ func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query s
 		return nil, err
 	}
 	return pick(groups, query,
-		func(g identitycenter.Group) bool {
+		func(g access.Group) bool {
 			return index.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
 		},
-		func(g identitycenter.Group) slack.Option {
+		func(g access.Group) slack.Option {
 			return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
 		}), nil
 }

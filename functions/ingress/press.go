@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
@@ -76,7 +75,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 		text, err = "This "+about+" is too old: nothing is known about it any more.", nil
 	}
 	if err != nil {
-		log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		log.Error("a button had no effect", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		// Whether a write that was not answered took place is not known: a second
 		// press tells, and changes nothing that the first one did.
 		text, _ = forPeople(err)
@@ -257,7 +256,7 @@ func (h *Handler) refused(ctx context.Context, log *slog.Logger, in slack.Intera
 		Kind: access.EventPressRefused, At: h.Now().UTC(), By: p.Person, Action: in.Action.ID,
 		Reason: string(p.refused), Message: p.text, PolicyDigest: p.digest,
 	}); err != nil {
-		log.Error("a refused press could not be recorded", "reason", p.refused, "error", host.ErrorMessage(err))
+		log.Error("a refused press could not be recorded", "reason", p.refused, "error", access.ErrorMessage(err))
 	}
 }
 
@@ -322,7 +321,7 @@ func (h *Handler) resume(ctx context.Context, log *slog.Logger, token, output st
 	}
 	err := h.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		log.Error("the execution could not be resumed; it will look by itself", "error", host.ErrorMessage(err))
+		log.Error("the execution could not be resumed; it will look by itself", "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }

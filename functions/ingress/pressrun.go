@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
 )
@@ -186,6 +185,6 @@ func (h *Handler) showAnswer(ctx context.Context, log *slog.Logger, run access.R
 		return
 	}
 	if err := h.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(run, findings)); err != nil {
-		log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -40,7 +39,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	who.Wait()
 	if err != nil {
-		log.Error("the form could not be checked", "error", host.ErrorMessage(err))
+		log.Error("the form could not be checked", "error", access.ErrorMessage(err))
 		return failed(err)
 	}
 	if len(mistakes) > 0 {
@@ -52,7 +51,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		if theirs {
 			return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", host.ErrorMessage(unknown))
+		log.Error("the requester could not be looked up", "error", access.ErrorMessage(unknown))
 		return failed(unknown)
 	}
 
@@ -60,7 +59,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
-		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", host.ErrorMessage(err))
+		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", access.ErrorMessage(err))
 		return failed(err)
 	}
 	if refused != nil {
@@ -74,7 +73,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return answer(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
-		log.Error("the request could not be started", "error", host.ErrorMessage(err))
+		log.Error("the request could not be started", "error", access.ErrorMessage(err))
 		return stays("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
@@ -138,7 +137,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 		return
 	}
 	if err := h.Machine.Start(ctx, r); err != nil {
-		log.Error("the request could not be started", "other", r.ID, "error", host.ErrorMessage(err))
+		log.Error("the request could not be started", "other", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 
@@ -146,7 +145,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 // close of the request does it, and until then the claim does not count.
 func (h *Handler) free(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		log.Warn("the claim of a decided request could not be freed", "error", host.ErrorMessage(err))
+		log.Warn("the claim of a decided request could not be freed", "error", access.ErrorMessage(err))
 	}
 }
 

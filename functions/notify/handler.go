@@ -108,7 +108,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
 			// The approvers have it, and that is what counts: announcing is over.
-			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+			log.Warn("no direct message", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}
 	return nil

@@ -21,7 +21,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -71,7 +70,7 @@ const (
 
 // Directory is the part of Identity Center that rechecks use.
 type Directory interface {
-	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
+	UserStatus(ctx context.Context, principalID string) (access.UserStatus, error)
 }
 
 // Table is the part of the requests table that rechecks use.
@@ -322,7 +321,7 @@ func released(p runs.Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
 // lookup is what Identity Center said of somebody, and when.
 type lookup struct {
-	status identitycenter.UserStatus
+	status access.UserStatus
 	at     time.Time
 }
 
@@ -349,7 +348,7 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	}
 	if len(failures) > 0 {
 		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
-			"code", access.CodeOf(failures[0]), "error", host.ErrorMessage(failures[0]))
+			"code", access.CodeOf(failures[0]), "error", access.ErrorMessage(failures[0]))
 	}
 	return found, failures
 }
@@ -416,7 +415,7 @@ func (c *Checker) endAll(ctx context.Context, known runs.People, ids []string, h
 		}
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
-				"principal", id, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+				"principal", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			failures = append(failures, err)
 			continue
 		}
@@ -516,7 +515,7 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	}
 	if err := c.Tokens.Resume(ctx, r.EndToken, tasktoken.EndOutput); err != nil {
 		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
-			"request_id", r.ID, "execution", r.ExecutionARN, "error", host.ErrorMessage(err))
+			"request_id", r.ID, "execution", r.ExecutionARN, "error", access.ErrorMessage(err))
 	}
 	return nil
 }

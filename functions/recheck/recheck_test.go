@@ -13,7 +13,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -26,7 +25,7 @@ type world struct {
 	leases  map[string]access.Lease
 	runs    map[string]access.Run
 	objects *runs.Memory
-	users   map[string]identitycenter.UserStatus // enabled if they are not here
+	users   map[string]access.UserStatus // enabled if they are not here
 	policy  access.Policy
 
 	looked  []string // principals, in order
@@ -43,7 +42,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		now: noon, rows: map[string]access.Request{}, leases: map[string]access.Lease{}, runs: map[string]access.Run{},
-		objects: &runs.Memory{}, users: map[string]identitycenter.UserStatus{}, counted: map[string]int{}, failing: map[string]error{},
+		objects: &runs.Memory{}, users: map[string]access.UserStatus{}, counted: map[string]int{}, failing: map[string]error{},
 		policy: access.Policy{Accounts: []access.Statement{
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"Ann@example.com", "bob@example.com"}},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com"}},
@@ -80,7 +79,7 @@ func (w *world) people(n int) (principals []string) {
 
 func (w *world) gone(principals ...string) {
 	for _, id := range principals {
-		w.users[id] = identitycenter.UserDisabled
+		w.users[id] = access.UserDisabled
 	}
 }
 
@@ -99,7 +98,7 @@ func (w *world) removes() {
 	}
 }
 
-func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserStatus, error) {
+func (w *world) UserStatus(ctx context.Context, id string) (access.UserStatus, error) {
 	if w.during != nil {
 		during := w.during
 		w.during = nil
@@ -112,7 +111,7 @@ func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserS
 	if status, ok := w.users[id]; ok {
 		return status, nil
 	}
-	return identitycenter.UserEnabled, nil
+	return access.UserEnabled, nil
 }
 
 func (w *world) OpenLeases(context.Context) (open []table.Due, err error) {
@@ -229,12 +228,12 @@ func (w *world) known(t *testing.T) runs.People {
 func TestWhoIsGoneLosesAccess(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		status identitycenter.UserStatus
+		status access.UserStatus
 		want   []string
 	}{
-		{"enabled", identitycenter.UserEnabled, nil},
-		{"disabled", identitycenter.UserDisabled, []string{"one", "two"}},
-		{"deleted", identitycenter.UserDeleted, []string{"one", "two"}},
+		{"enabled", access.UserEnabled, nil},
+		{"disabled", access.UserDisabled, []string{"one", "two"}},
+		{"deleted", access.UserDeleted, []string{"one", "two"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
@@ -635,7 +634,7 @@ func TestAWave(t *testing.T) {
 	t.Run("remove: who is still gone is ended, who is back is not", func(t *testing.T) {
 		w := newWorld()
 		people := w.wave(t, 12)
-		w.users[people[0]] = identitycenter.UserEnabled
+		w.users[people[0]] = access.UserEnabled
 		w.answer("run-1", true)
 		w.after(time.Minute).recheck(t)
 		if len(w.ended) != 11 || slices.Contains(w.ended, "of p-0000") || len(w.looked) != 12 {

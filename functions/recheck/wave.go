@@ -9,7 +9,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 )
 
 // question is the open question of a wave, as its run's row has it.
@@ -113,7 +112,7 @@ func (q question) shown(ctx context.Context, c *Checker) {
 		return
 	}
 	if err := c.Show(ctx, q.run.ID); err != nil {
-		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 
@@ -147,7 +146,7 @@ func (c *Checker) ask(ctx context.Context, p runs.People, holders map[string][]s
 		}
 	}
 	if err := c.Show(ctx, p.Question); err != nil {
-		c.Logger.ErrorContext(ctx, "the question could not be asked; it is tried again", "run", p.Question, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		c.Logger.ErrorContext(ctx, "the question could not be asked; it is tried again", "run", p.Question, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return p, nil
 }

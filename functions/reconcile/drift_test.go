@@ -10,7 +10,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/drift"
 )
 
@@ -118,8 +117,8 @@ func (snapshotStore) Put(context.Context, *catalog.Snapshot, string) error { ret
 
 func TestNames(t *testing.T) {
 	accounts, sets, err := namesIn(t.Context(), snapshotStore{&catalog.Snapshot{
-		Accounts:       []identitycenter.Account{{ID: "111111111111", Name: "Production"}},
-		PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
+		Accounts:       []access.Account{{ID: "111111111111", Name: "Production"}},
+		PermissionSets: []access.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
 	}})
 	if err != nil || !maps.Equal(accounts, map[string]string{"111111111111": "Production"}) || !maps.Equal(sets, map[string]string{"arn:ps/1": "ReadOnly"}) {
 		t.Errorf("got %v, %v, %v", accounts, sets, err)

@@ -13,7 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/table"
 )
 

@@ -9,7 +9,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -170,7 +169,7 @@ func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next st
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // its end is over, whatever its execution does
-			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", host.ErrorMessage(l.err))
+			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
 	case l.err != nil:

@@ -11,7 +11,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/directory"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -36,7 +35,7 @@ type Slack interface {
 
 // Directory finds Identity Center users. Ambiguous: several users have the email.
 type Directory interface {
-	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
+	UserByEmail(ctx context.Context, email string) (access.User, bool, error)
 }
 
 var (
@@ -51,9 +50,9 @@ type Finder struct {
 	teamID           string
 	secondaryDomains []string
 
-	members    *cache[slack.User]                 // by Slack id
-	colleagues *cache[found[slack.User]]          // by email
-	users      *cache[found[identitycenter.User]] // by email
+	members    *cache[slack.User]         // by Slack id
+	colleagues *cache[found[slack.User]]  // by email
+	users      *cache[found[access.User]] // by email
 }
 
 // found is an answer that may be "nobody".
@@ -69,7 +68,7 @@ func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder 
 		slack: s, directory: d, teamID: settings.Team, secondaryDomains: settings.SecondaryDomains,
 		members:    newCache[slack.User](MaxAge, now),
 		colleagues: newCache[found[slack.User]](approverMaxAge, now),
-		users:      newCache[found[identitycenter.User]](MaxAge, now),
+		users:      newCache[found[access.User]](MaxAge, now),
 	}
 }
 
@@ -188,10 +187,10 @@ func (f *Finder) person(ctx context.Context, slackID string, domains []string, f
 	return p, absence{}, nil
 }
 
-func (f *Finder) user(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
-	u, err := f.users.get(email, fresh, func() (found[identitycenter.User], error) {
+func (f *Finder) user(ctx context.Context, email string, fresh bool) (access.User, bool, error) {
+	u, err := f.users.get(email, fresh, func() (found[access.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
-		return found[identitycenter.User]{u, ok}, err
+		return found[access.User]{u, ok}, err
 	})
 	return u.value, u.ok, err
 }
