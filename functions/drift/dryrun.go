@@ -3,7 +3,6 @@ package drift
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,23 +31,6 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Preview is what a run in mode revoke would do now.
-type Preview struct {
-	// Findings are what it would remove, by target and user.
-	Findings []access.Finding `json:"findings"`
-	// Exempt are what it would leave alone under an exemption.
-	Exempt []access.Finding `json:"exempt"`
-	// Unread is what it could not look at, and would not touch.
-	Unread       []access.Unread `json:"unread"`
-	Unmanageable []string        `json:"unmanageable"` // accounts, by id
-	Provisioned  []string        `json:"provisioned"`  // groups that SCIM manages, by name
-	// LeasesRead is false where there was no table: then access that requests
-	// granted is among the findings.
-	LeasesRead bool `json:"leases_read"`
-	// Calls are those of Identity Center and the Identity Store, by operation.
-	Calls map[string]int `json:"calls"`
-}
-
 // DryRun makes the steps of a run in mode revoke up to where it would remove
 // something, and writes nothing anywhere. FirstSeen of its findings is the time
 // of the dry run. Its calls take half of Identity Center's quota, like those of
@@ -65,7 +47,7 @@ func DryRun(ctx context.Context, o Options) (Preview, error) {
 			return Preview{}, err
 		}
 	}
-	p, err := preview(ctx, e)
+	p, err := e.Preview(ctx, dryRun)
 	p.LeasesRead, p.Calls = o.Table != "", pace.Calls()
 	return p, err
 }
@@ -100,44 +82,6 @@ func (o Options) engine(d Directory, store *runs.Store) *Engine {
 		e.Leases = table.New(dynamodb.NewFromConfig(o.AWS), o.Table)
 	}
 	return e
-}
-
-// preview puts together what the batches found.
-func preview(ctx context.Context, e *Engine) (Preview, error) {
-	plan, err := e.Runs.Plan(ctx, dryRun)
-	if err != nil {
-		return Preview{}, err
-	}
-	findings, c, err := e.merge(ctx, &plan)
-	if err != nil {
-		return Preview{}, err
-	}
-	e.nameUsers(ctx, &plan, findings)
-	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
-	c.Unread = append(c.Unread, unread...)
-	for i := range findings {
-		findings[i].FirstSeen = plan.StartedAt
-	}
-	slices.SortFunc(findings, byTarget)
-	var remove, exempt []access.Finding
-	for _, f := range findings {
-		if f.Exemption != nil {
-			exempt = append(exempt, f)
-		} else {
-			remove = append(remove, f)
-		}
-	}
-	return Preview{
-		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
-	}, nil
-}
-
-// orEmpty is never nil, so that JSON has a list.
-func orEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
 }
 
 type noLeases struct{}

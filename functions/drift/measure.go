@@ -60,7 +60,7 @@ func Measure(ctx context.Context, o Options) (Measurement, error) {
 	}
 	m.Took += slices.Max(lanes)
 	took, err = step(func(e *Engine) error {
-		p, err := preview(ctx, e)
+		p, err := e.Preview(ctx, dryRun)
 		m.Findings, m.Unread = len(p.Findings), len(p.Unread)
 		return err
 	})
@@ -72,5 +72,3 @@ func Measure(ctx context.Context, o Options) (Measurement, error) {
 	m.ByUser = plan.ByUser
 	return m, err
 }
-
-var _ Leases = noLeases{}

@@ -1,0 +1,65 @@
+package drift
+
+import (
+	"context"
+	"slices"
+
+	"sso-elevator/functions/access"
+)
+
+// Preview is what a run in mode revoke would do now.
+type Preview struct {
+	// Findings are what it would remove, by target and user.
+	Findings []access.Finding `json:"findings"`
+	// Exempt are what it would leave alone under an exemption.
+	Exempt []access.Finding `json:"exempt"`
+	// Unread is what it could not look at, and would not touch.
+	Unread       []access.Unread `json:"unread"`
+	Unmanageable []string        `json:"unmanageable"` // accounts, by id
+	Provisioned  []string        `json:"provisioned"`  // groups that SCIM manages, by name
+	// LeasesRead is false where there was no table: then access that requests
+	// granted is among the findings.
+	LeasesRead bool `json:"leases_read"`
+	// Calls are those of Identity Center and the Identity Store, by operation.
+	Calls map[string]int `json:"calls"`
+}
+
+// Preview puts together what the batches of a run found, and writes nothing.
+// FirstSeen of its findings is when the run started. It sets neither LeasesRead
+// nor Calls.
+func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
+	plan, err := e.Runs.Plan(ctx, run)
+	if err != nil {
+		return Preview{}, err
+	}
+	findings, c, err := e.merge(ctx, &plan)
+	if err != nil {
+		return Preview{}, err
+	}
+	e.nameUsers(ctx, &plan, findings)
+	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
+	c.Unread = append(c.Unread, unread...)
+	for i := range findings {
+		findings[i].FirstSeen = plan.StartedAt
+	}
+	slices.SortFunc(findings, byTarget)
+	var remove, exempt []access.Finding
+	for _, f := range findings {
+		if f.Exemption != nil {
+			exempt = append(exempt, f)
+		} else {
+			remove = append(remove, f)
+		}
+	}
+	return Preview{
+		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
+	}, nil
+}
+
+// orEmpty is never nil, so that JSON has a list.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
