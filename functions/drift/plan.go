@@ -11,7 +11,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/access/parallel"
-	runs "sso-elevator/functions/adapters/findings"
 )
 
 // Start is what a run begins with.
@@ -38,7 +37,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{engine: e, index: access.NewIndex(&policy), plan: runs.Plan{
+	p := &planner{engine: e, index: access.NewIndex(&policy), plan: Plan{
 		Run: s.Run, Mode: s.Mode, Execution: s.Execution, StartedAt: e.Now().UTC(), Policy: policy,
 	}}
 	isPartial := len(s.Event) > 0 && string(s.Event) != "null"
@@ -62,7 +61,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	p.plan.Unread = p.gaps.unread()
 	p.plan.Unmanageable = p.gaps.unmanageableAccounts()
 	p.plan.Batches = p.pack()
-	if err := e.Runs.PutPlan(ctx, p.plan); err != nil {
+	if err := e.Store.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
 	}
 	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
@@ -81,12 +80,12 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 type planner struct {
 	engine *Engine
 	index  *access.Index
-	plan   runs.Plan
+	plan   Plan
 	gaps   gaps
 
 	accountNames, setNames map[string]string
 
-	pairs   []runs.Pairs
+	pairs   []AccountSets
 	unknown []int // accounts whose permission sets are still to be listed
 	users   []string
 	perUser float64 // calls
@@ -128,7 +127,7 @@ func (p *planner) groups(ctx context.Context) error {
 	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		g, ok, err := p.engine.Directory.Group(ctx, ids[i])
 		if err != nil {
-			p.gaps.add(groupText(runs.Named{ID: ids[i]}), err)
+			p.gaps.add(groupText(Named{ID: ids[i]}), err)
 		} else if ok {
 			found[i] = g
 		}
@@ -154,7 +153,7 @@ func (p *planner) group(g access.Group) {
 		slices.Sort(p.plan.Provisioned)
 		return
 	}
-	p.plan.Groups = append(p.plan.Groups, runs.Named{ID: g.ID, Name: g.Name})
+	p.plan.Groups = append(p.plan.Groups, Named{ID: g.ID, Name: g.Name})
 }
 
 // assignments decides how assignments are listed. self is the account that this
@@ -238,7 +237,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	if err != nil {
 		return err
 	}
-	sets := make([]runs.Named, len(arns))
+	sets := make([]Named, len(arns))
 	failed := make([]error, len(arns))
 	parallel.Do(len(arns), callsAtOnce, func(i int) {
 		sets[i], failed[i] = p.set(ctx, arns[i])
@@ -249,7 +248,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 		}
 	}
 	slices.SortFunc(accounts, func(a, b access.Account) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortFunc(sets, func(a, b runs.Named) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(sets, func(a, b Named) int { return strings.Compare(a.ID, b.ID) })
 	ofAny := map[string]bool{}
 	for _, a := range accounts {
 		here := false
@@ -261,9 +260,9 @@ func (p *planner) scope(ctx context.Context, self string) error {
 		switch {
 		case !here:
 		case a.Management && self != "" && self != a.ID:
-			p.gaps.account(runs.Named{ID: a.ID, Management: true}, denied)
+			p.gaps.addUnmanageable(a.ID)
 		default:
-			p.plan.Accounts = append(p.plan.Accounts, runs.Named{ID: a.ID, Name: a.Name, Management: a.Management})
+			p.plan.Accounts = append(p.plan.Accounts, Named{ID: a.ID, Name: a.Name, Management: a.Management})
 		}
 	}
 	for _, s := range sets {
@@ -275,15 +274,15 @@ func (p *planner) scope(ctx context.Context, self string) error {
 }
 
 // set is the permission set with its name; without one where it is gone.
-func (p *planner) set(ctx context.Context, arn string) (runs.Named, error) {
+func (p *planner) set(ctx context.Context, arn string) (Named, error) {
 	if name := p.setNames[arn]; name != "" {
-		return runs.Named{ID: arn, Name: name}, nil
+		return Named{ID: arn, Name: name}, nil
 	}
 	name, err := p.engine.Directory.PermissionSetName(ctx, arn)
 	if access.CodeOf(err) == access.CodeNotFound {
 		err = nil
 	}
-	return runs.Named{ID: arn, Name: name}, err
+	return Named{ID: arn, Name: name}, err
 }
 
 func (p *planner) covers(accountID, permissionSet string) bool {
@@ -393,7 +392,7 @@ func (p *planner) discover(ctx context.Context) {
 		})
 	}
 	for a, account := range accounts {
-		pair := runs.Pairs{Account: a}
+		pair := AccountSets{Account: a}
 		for s, set := range sets {
 			if in[a][s] && p.covers(account.ID, set.Name) {
 				pair.Sets = append(pair.Sets, s)
@@ -405,7 +404,7 @@ func (p *planner) discover(ctx context.Context) {
 	}
 }
 
-func indexes(list []runs.Named) map[string]int {
+func indexes(list []Named) map[string]int {
 	byID := make(map[string]int, len(list))
 	for i, one := range list {
 		byID[one.ID] = i

@@ -1,13 +1,15 @@
-package drift
+package drift_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
 )
 
 // random is a small organization in which everything meets everything.
@@ -114,15 +116,16 @@ func TestFindingsAreWhatNobodyHolds(t *testing.T) {
 		w := random(r)
 		self := []string{"", "000000000001", "000000000002"}[r.IntN(3)]
 		e := w.engine()
-		e.ListBy, e.mostCalls = ways[r.IntN(3)], float64(1+r.IntN(6))
-		c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Account: self})
-		plan, err := w.runs.Plan(t.Context(), "r")
+		e.ListBy = ways[r.IntN(3)]
+		e.SetBatchCalls(1 + r.IntN(6))
+		c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke, Account: self})
+		plan, err := w.store.Plan(t.Context(), "r")
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := expected(w, self, plan.ByUser)
-		if got := keys(findings); !slices.Equal(got, orEmpty(sortedKeys(want))) {
-			t.Fatalf("seed %d, by %q: got %q\nwant %q", seed, e.ListBy, got, sortedKeys(want))
+		if got := keys(findings); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
+			t.Fatalf("seed %d, by %q: got %q\nwant %q", seed, e.ListBy, got, slices.Sorted(maps.Keys(want)))
 		}
 		if !c.Complete || len(c.Removals) != len(findings) {
 			t.Fatalf("seed %d: complete %v, %d removals of %d findings", seed, c.Complete, len(c.Removals), len(findings))
@@ -184,8 +187,9 @@ func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 			}
 		}
 		e := w.engine()
-		e.ListBy, e.mostCalls = ways[r.IntN(3)], float64(1+r.IntN(6))
-		batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke, Account: self})
+		e.ListBy = ways[r.IntN(3)]
+		e.SetBatchCalls(1 + r.IntN(6))
+		batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke, Account: self})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,9 +205,9 @@ func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, _ := w.runs.Findings(t.Context(), "r")
-		collected, _ := w.runs.Collected(t.Context(), "r")
-		plan, _ := w.runs.Plan(t.Context(), "r")
+		findings, _ := w.store.Findings(t.Context(), "r")
+		collected, _ := w.store.Collected(t.Context(), "r")
+		plan, _ := w.store.Plan(t.Context(), "r")
 		want := expected(w, self, plan.ByUser)
 		if c.Complete != (len(collected.Unread) == 0) {
 			t.Fatalf("seed %d: complete %v with %v", seed, c.Complete, collected.Unread)
@@ -281,7 +285,7 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 		}
 		e := w.engine()
 		e.ListBy = "account"
-		_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+		_, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 		if got := keys(findings); !slices.Equal(got, []string{subject("111111111111", "arn:0", "u-drift").Key()}) {
 			t.Fatalf("seed %d: %q", seed, got)
 		}

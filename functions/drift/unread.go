@@ -8,10 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/aws/smithy-go"
-
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
 )
 
 // gaps gathers what could not be looked at. It is safe for concurrent use.
@@ -45,17 +42,21 @@ func (g *gaps) say(what, why string) {
 // (IAM Identity Center user guide, "Delegated administration"): that is a fact
 // about the deployment, not a failure of the run. Any other account that is
 // denied is one that should be readable.
-func (g *gaps) account(a runs.Named, err error) {
+func (g *gaps) account(a Named, err error) {
 	if a.Management && access.IsDenied(err) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.unmanageable == nil {
-			g.unmanageable = map[string]bool{}
-		}
-		g.unmanageable[a.ID] = true
+		g.addUnmanageable(a.ID)
 		return
 	}
 	g.add(accountText(a), err)
+}
+
+func (g *gaps) addUnmanageable(accountID string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.unmanageable == nil {
+		g.unmanageable = map[string]bool{}
+	}
+	g.unmanageable[accountID] = true
 }
 
 func (g *gaps) unread() []access.Unread {
@@ -86,8 +87,5 @@ func sortedKeys[V any](m map[string]V) []string {
 	return all
 }
 
-func accountText(a runs.Named) string { return "account " + a.ID }
-func groupText(g runs.Named) string   { return "group " + g.ID }
-
-// denied stands for AWS's refusal where it is known beforehand.
-var denied error = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "the management account can't be managed from a delegated administrator's account"}
+func accountText(a Named) string { return "account " + a.ID }
+func groupText(g Named) string   { return "group " + g.ID }

@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/drift"
 )
 
 var (
@@ -39,9 +39,9 @@ type world struct {
 	calls map[string]int
 	after func(operation string) // each call
 
-	rows map[string]access.Run
-	beat table.Beat
-	runs *runs.Store
+	rows  map[string]access.Run
+	beat  access.Heartbeat
+	store *findings.Store
 
 	emails   map[string][]string // of users
 	removals int                 // within 24 hours
@@ -55,13 +55,13 @@ func newWorld() *world {
 		sets: map[string]string{}, groups: map[string]access.Group{}, users: map[string]string{},
 		assignments: map[access.Assignment]bool{}, members: map[[2]string]bool{}, leases: map[string]access.Lease{},
 		fail: map[string]error{}, calls: map[string]int{}, rows: map[string]access.Run{}, counted: map[string]int{},
-		runs: &runs.Store{Objects: &runs.Memory{}}, now: monday,
+		store: &findings.Store{Objects: &findings.Memory{}}, now: monday,
 	}
 }
 
-func (w *world) engine() *Engine {
-	return &Engine{
-		Directory: w, Leases: w, Rows: w, Beats: w, Removals: w, Runs: w.runs, Limit: 100,
+func (w *world) engine() *drift.Engine {
+	return &drift.Engine{
+		Directory: w, Table: w, Store: w.store, Limit: 100,
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, nil },
 		Now:    func() time.Time { return w.now },
 		Next:   func(t time.Time) (time.Time, bool) { return t.Add(time.Hour), true },
@@ -240,8 +240,8 @@ func (w *world) UserNames(_ context.Context, id string) ([]string, bool, error) 
 	return append([]string{name}, w.emails[id]...), true, nil
 }
 
-func (w *world) Removals(context.Context, time.Time) (int, error) {
-	return w.removals, w.fail["Removals"]
+func (w *world) CountRemovals(context.Context, time.Time) (int, error) {
+	return w.removals, w.fail["CountRemovals"]
 }
 
 func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
@@ -278,11 +278,11 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is none")
 }
 
-func (w *world) Beat(context.Context) (table.Beat, bool, error) {
-	return w.beat, !w.beat.At.IsZero(), w.fail["Beat"]
+func (w *world) Heartbeat(context.Context) (access.Heartbeat, bool, error) {
+	return w.beat, !w.beat.At.IsZero(), w.fail["Heartbeat"]
 }
 
-func (w *world) PutBeat(_ context.Context, b table.Beat) error {
+func (w *world) PutHeartbeat(_ context.Context, b access.Heartbeat) error {
 	if b.At.After(w.beat.At) {
 		w.beat = b
 	}
@@ -329,7 +329,7 @@ func (w *world) lease(account, set, user string, state access.LeaseState) {
 }
 
 // collect does a run up to its collection.
-func (w *world) collect(t *testing.T, e *Engine, s Start) (Collected, []access.Finding) {
+func (w *world) collect(t *testing.T, e *drift.Engine, s drift.Start) (drift.NextSteps, []access.Finding) {
 	t.Helper()
 	batches, err := e.Plan(t.Context(), s)
 	if err != nil {
@@ -344,7 +344,7 @@ func (w *world) collect(t *testing.T, e *Engine, s Start) (Collected, []access.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := w.runs.Findings(t.Context(), s.Run)
+	findings, err := w.store.Findings(t.Context(), s.Run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,10 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// SweepTable is the part of the requests table that the sweep uses.
-type SweepTable interface {
-	OpenRequests(ctx context.Context) ([]table.Due, error)
-	OpenLeases(ctx context.Context) ([]table.Due, error)
+// Table is the part of the requests table that the sweep uses.
+type Table interface {
+	OpenRequests(ctx context.Context) ([]access.Due, error)
+	OpenLeases(ctx context.Context) ([]access.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
@@ -74,7 +74,7 @@ type Removal struct {
 	Granted bool `json:"granted"`
 }
 
-var _ SweepTable = (*table.Table)(nil)
+var _ Table = (*table.Table)(nil)
 
 const (
 	// lateAfter is how long after its end access is left to an execution that
@@ -117,7 +117,7 @@ const (
 // executions that the table names, and starts the reconcile machine, which does
 // the rest. Late access it also has removed directly.
 type Sweep struct {
-	Table      SweepTable
+	Table      Table
 	Executions Executions
 	Remover    Remover
 	Now        func() time.Time

@@ -44,8 +44,8 @@ func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy 
 		err := do(&drift.Engine{
 			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), organizations.NewFromConfig(cfg), ""),
 			Policy:    func(context.Context) (access.Policy, error) { return policy, nil },
-			Leases:    noLeases{},
-			Runs:      store,
+			Table:     noLeases{},
+			Store:     store,
 			ListBy:    listBy,
 			Now:       time.Now,
 			Count:     func(string, map[string]string) {},
@@ -87,7 +87,7 @@ func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy 
 }
 
 // noLeases has no leases: every assignment is a finding.
-type noLeases struct{}
+type noLeases struct{ drift.Table }
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 	return access.Lease{}, false, nil

@@ -54,20 +54,20 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 	e := &drift.Engine{
 		Directory: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN),
 		Policy:    func(context.Context) (access.Policy, error) { return s.Policy, nil },
-		Leases:    noLeases{},
-		Runs:      &runs.Store{Objects: &runs.Memory{}},
+		Table:     noLeases{},
+		Store:     &runs.Store{Objects: &runs.Memory{}},
 		Now:       time.Now,
 		Count:     func(string, map[string]string) {},
 		Logger:    slog.New(slog.DiscardHandler),
 	}
 	if leases != "" {
-		e.Leases = table.New(dynamodb.NewFromConfig(cfg), leases)
+		e.Table = table.New(dynamodb.NewFromConfig(cfg), leases)
 	}
 	return e
 }
 
 // noLeases stands in for a table that is not deployed.
-type noLeases struct{}
+type noLeases struct{ drift.Table }
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 	return access.Lease{}, false, nil
