@@ -8,13 +8,10 @@ import (
 	"strings"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 )
 
-// recordsAtOnce is how many findings one range of Collected.Found has at the
+// recordsAtOnce is how many findings one range of NextSteps.Found has at the
 // most: so many audit records are written by one invocation.
 const recordsAtOnce = 25
 
@@ -23,8 +20,8 @@ const recordsAtOnce = 25
 // goes on.
 const mostRemovals = 5000
 
-// Collected is what comes of a run's batches.
-type Collected struct {
+// NextSteps is what comes of a run's batches.
+type NextSteps struct {
 	// Found are ranges [from, to) of the findings that no run knew before.
 	Found [][2]int
 	// Next is "nothing", "report", "ask" or "remove".
@@ -40,27 +37,27 @@ type Collected struct {
 
 // Collect puts the results of the batches together. A batch without a result
 // was not read.
-func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
-	plan, err := e.Runs.Plan(ctx, run)
+func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
+	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
-		return Collected{}, err
+		return NextSteps{}, err
 	}
 	findings, c, found, err := e.collected(ctx, &plan)
 	if err == nil && !found {
 		findings, c, err = e.collect(ctx, &plan)
 	}
 	if err != nil {
-		return Collected{}, err
+		return NextSteps{}, err
 	}
 	before, _, err := e.known(ctx)
 	if err != nil {
-		return Collected{}, err
+		return NextSteps{}, err
 	}
 	next := c.Next
 	if next == nextReport && !e.tells(&plan, before, findings, &c) {
 		next = nextNothing
 	}
-	out := Collected{Found: [][2]int{}, Next: next, Removals: []int{}, Exempted: c.Exempted, Complete: len(c.Unread) == 0}
+	out := NextSteps{Found: [][2]int{}, Next: next, Removals: []int{}, Exempted: c.Exempted, Complete: len(c.Unread) == 0}
 	for from := 0; from < c.New; from += recordsAtOnce {
 		out.Found = append(out.Found, [2]int{from, min(from+recordsAtOnce, c.New)})
 	}
@@ -69,7 +66,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 	}
 	if next != nextNothing {
 		if err := e.createRow(ctx, &plan, &c, findings, out.Removals); err != nil {
-			return Collected{}, err
+			return NextSteps{}, err
 		}
 	}
 	e.Logger.InfoContext(ctx, "the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
@@ -78,21 +75,21 @@ func (e *Engine) Collect(ctx context.Context, run string) (Collected, error) {
 
 // collected is what an earlier try of Collect has written for this plan. What it
 // answered may be in use, and names findings by their place in the list.
-func (e *Engine) collected(ctx context.Context, plan *runs.Plan) (findings []access.Finding, c runs.Collected, found bool, err error) {
-	c, err = e.Runs.Collected(ctx, plan.Run)
+func (e *Engine) collected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
+	c, err = e.Store.Collected(ctx, plan.Run)
 	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
-		findings, err = e.Runs.Findings(ctx, plan.Run)
+		findings, err = e.Store.Findings(ctx, plan.Run)
 		return findings, c, err == nil, err
 	}
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeInvalid {
 		err = nil
 	}
-	return nil, runs.Collected{}, false, err
+	return nil, Collected{}, false, err
 }
 
 // collect puts the results of the batches together, enters in what is known what
 // is new, and writes both lists: that of the findings first.
-func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding, runs.Collected, error) {
+func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	findings, c, err := e.merge(ctx, plan)
 	if err != nil {
 		return nil, c, err
@@ -102,8 +99,8 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 	now := e.Now()
 	findings, unread := e.exempt(ctx, &plan.Policy, findings, now)
 	c.Unread = append(c.Unread, unread...)
-	var before runs.Known
-	err = e.remember(ctx, func(k *runs.Known) {
+	var before History
+	err = e.remember(ctx, func(k *History) {
 		before = *k
 		c.New = firstSeen(k, plan, findings)
 		if !plan.Partial && len(c.Unread) == 0 {
@@ -118,13 +115,13 @@ func (e *Engine) collect(ctx context.Context, plan *runs.Plan) ([]access.Finding
 	if err := e.next(ctx, plan, before, removable(findings), &c); err != nil {
 		return nil, c, err
 	}
-	if err := e.Runs.PutFindings(ctx, plan.Run, findings); err != nil {
+	if err := e.Store.PutFindings(ctx, plan.Run, findings); err != nil {
 		return nil, c, err
 	}
-	return findings, c, e.Runs.PutCollected(ctx, plan.Run, c)
+	return findings, c, e.Store.PutCollected(ctx, plan.Run, c)
 }
 
-func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collected, findings []access.Finding, removals []int) error {
+func (e *Engine) createRow(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
 		var targets []access.Target
@@ -134,11 +131,11 @@ func (e *Engine) createRow(ctx context.Context, plan *runs.Plan, c *runs.Collect
 		row.Removals = len(removals)
 		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets)
 	}
-	return e.Rows.CreateRun(ctx, row)
+	return e.Table.CreateRun(ctx, row)
 }
 
 // merge puts together what the batches found, each finding once.
-func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, runs.Collected, error) {
+func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	var all gaps
 	unmanageable := map[string]bool{}
 	for _, u := range plan.Unread {
@@ -149,7 +146,7 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 	}
 	findings := map[string]access.Finding{}
 	for n := range plan.Batches {
-		r, err := e.Runs.Result(ctx, plan.Run, n)
+		r, err := e.Store.BatchResult(ctx, plan.Run, n)
 		if err == nil && !r.PlannedAt.Equal(plan.StartedAt) {
 			err = access.Errorf(access.CodeNotFound, "batch %d is another plan's", n)
 		}
@@ -159,7 +156,7 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 			noResult(plan, n, &all)
 			continue
 		default:
-			return nil, runs.Collected{}, err
+			return nil, Collected{}, err
 		}
 		for _, f := range r.Findings {
 			findings[f.Key()] = f
@@ -171,7 +168,7 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 			unmanageable[id] = true
 		}
 	}
-	c := runs.Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
+	c := Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
 	for _, u := range c.Unread {
 		e.Logger.ErrorContext(ctx, "a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
 	}
@@ -183,10 +180,10 @@ func (e *Engine) merge(ctx context.Context, plan *runs.Plan) ([]access.Finding, 
 }
 
 // noResult says of everything in a batch that it was not read.
-func noResult(plan *runs.Plan, n int, all *gaps) {
+func noResult(plan *Plan, n int, all *gaps) {
 	const why = "the function that looked at it did not finish"
 	b := plan.Batches[n]
-	for _, pair := range b.Pairs {
+	for _, pair := range b.AccountSets {
 		all.say(accountText(plan.Accounts[pair.Account]), why)
 	}
 	for _, a := range b.Accounts {
@@ -204,7 +201,7 @@ func noResult(plan *runs.Plan, n int, all *gaps) {
 // were listed; else by asking for each, or by listing them where that takes
 // fewer calls. A user who is gone has no name, and one whose name can't be read
 // has none either: that makes a finding no less a finding.
-func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []access.Finding) {
+func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Finding) {
 	names := map[string]string{}
 	missing := map[string]bool{}
 	for _, f := range findings {
@@ -219,7 +216,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	if plan.Users == nil && len(missing) > 1 {
 		// As many pages as asking for each would take, and no more.
 		left := len(missing)
-		err := e.Directory.UserPages(reading, func(page []identitycenter.User) bool {
+		err := e.Directory.UserPages(reading, func(page []access.User) bool {
 			left--
 			for _, u := range page {
 				if missing[u.ID] {
@@ -230,7 +227,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 			return left > 0 && len(missing) > 0
 		})
 		if err != nil {
-			e.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
+			e.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 		}
 	}
 	ask := sortedKeys(missing)
@@ -238,7 +235,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *runs.Plan, findings []acce
 	parallel.Do(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
-			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", host.ErrorMessage(err))
+			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", access.ErrorMessage(err))
 		}
 		found[i] = name
 	})

@@ -1,10 +1,11 @@
-package drift
+package drift_test
 
 import (
 	"slices"
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
 )
 
 // From a delegated administrator's account the management account is named and
@@ -38,8 +39,8 @@ func TestDelegatedAdministrator(t *testing.T) {
 			for i := range 3 { // enough users that listing by them is tried
 				w.users[string(rune('x'+i))] = "other"
 			}
-			c, findings := w.collect(t, w.engine(), Start{Run: "r", Mode: access.DriftRevoke, Account: test.self})
-			collected, err := w.runs.Collected(t.Context(), "r")
+			c, findings := w.collect(t, w.engine(), drift.Start{Run: "r", Mode: access.DriftRevoke, Account: test.self})
+			collected, err := w.store.Collected(t.Context(), "r")
 			if err != nil {
 				t.Fatal(err)
 			}

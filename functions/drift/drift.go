@@ -14,9 +14,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/table"
 )
 
 // Identity Center takes 20 calls a second from everybody together (IAM Identity
@@ -62,60 +59,65 @@ const writeTime = 15 * time.Second
 // TellAgain is when a finding that is still there is told of again.
 const TellAgain = 24 * time.Hour
 
-// Directory is what is read of Identity Center and Organizations. What it lists
-// about something that does not exist is empty.
+// Directory is what an engine reads of Identity Center and Organizations. Its
+// lists about something that does not exist are empty.
 type Directory interface {
-	Accounts(context.Context) ([]identitycenter.Account, error)
+	Accounts(context.Context) ([]access.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
-	Groups(context.Context) ([]identitycenter.Group, error)
-	Group(ctx context.Context, id string) (g identitycenter.Group, found bool, err error)
+	Groups(context.Context) ([]access.Group, error)
+	Group(ctx context.Context, id string) (g access.Group, found bool, err error)
 
 	ProvisionedPermissionSets(ctx context.Context, accountID string) ([]string, error)
 	AccountsWith(ctx context.Context, permissionSetARN string) ([]string, error)
-	UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]identitycenter.Assignment, error)
-	AssignmentsOf(ctx context.Context, userID string) (all []identitycenter.Assignment, calls int, err error)
-	Memberships(ctx context.Context, groupID string) ([]identitycenter.Membership, error)
+	UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]access.Assignment, error)
+	AssignmentsOf(ctx context.Context, userID string) (all []access.Assignment, calls int, err error)
+	Memberships(ctx context.Context, groupID string) ([]access.Membership, error)
 
-	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 	UserName(ctx context.Context, id string) (name string, found bool, err error)
 	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
-// Leases says which access this system holds, with strong consistency.
-type Leases interface {
-	Lease(ctx context.Context, key string) (access.Lease, bool, error)
-}
+// Table is the part of the table that an engine uses. Its reads are consistent.
+type Table interface {
+	// Lease reads which requests hold the access of the subject with that key.
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 
-// Rows are the rows of runs that have something to tell.
-type Rows interface {
-	// CreateRun makes the row, unless it is there already.
+	// CreateRun creates the row of a run that has something to report, unless it
+	// exists.
 	CreateRun(context.Context, access.Run) error
-	// Run reads the row; NotFound where there is none.
-	Run(ctx context.Context, id string) (access.Run, error)
-	// ExpireRun ends the run's question, unless it is over, and returns the row.
+	// ExpireRun ends the run's question, unless it has ended, and returns the row.
 	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
+
+	// CountRemovals returns how many findings were removed within 24 hours before
+	// now without a person's consent.
+	CountRemovals(ctx context.Context, now time.Time) (int, error)
+
+	// Heartbeat reads what the last run left whose table could be believed.
+	Heartbeat(context.Context) (h access.Heartbeat, found bool, err error)
+	PutHeartbeat(context.Context, access.Heartbeat) error
 }
 
-// Removals says how many findings were removed within 24 hours before now
-// without a person's consent.
-type Removals interface {
-	Removals(ctx context.Context, now time.Time) (int, error)
-}
+// Store keeps what the steps of a run leave for later steps and later runs.
+// Reads return NotFound if there is no such object, and Invalid if it makes no
+// sense.
+type Store interface {
+	Plan(ctx context.Context, run string) (Plan, error)
+	PutPlan(context.Context, Plan) error
+	BatchResult(ctx context.Context, run string, batch int) (BatchResult, error)
+	PutBatchResult(ctx context.Context, run string, batch int, r BatchResult) error
+	Findings(ctx context.Context, run string) ([]access.Finding, error)
+	PutFindings(ctx context.Context, run string, all []access.Finding) error
+	Collected(ctx context.Context, run string) (Collected, error)
+	PutCollected(ctx context.Context, run string, c Collected) error
+	PutReport(context.Context, access.DriftReport) error
 
-// Beats is what the table remembers of earlier runs.
-type Beats interface {
-	Beat(context.Context) (b table.Beat, found bool, err error)
-	PutBeat(context.Context, table.Beat) error
+	// History is empty if no run wrote it yet.
+	History(context.Context) (h History, version string, err error)
+	// PutHistory replaces that version. Lost: another run wrote it meanwhile.
+	PutHistory(ctx context.Context, h History, version string) error
 }
-
-var (
-	_ Directory = (*identitycenter.Client)(nil)
-	_ Leases    = (*table.Table)(nil)
-	_ Rows      = (*table.Table)(nil)
-	_ Beats     = (*table.Table)(nil)
-	_ Removals  = (*table.Table)(nil)
-)
 
 // Engine does the steps of runs.
 type Engine struct {
@@ -124,14 +126,11 @@ type Engine struct {
 	// as they are known without asking for each. It may be nil, and may fail.
 	Names  func(context.Context) (accounts, permissionSets map[string]string, err error)
 	Policy func(context.Context) (access.Policy, error)
-	Leases Leases
-	Runs   *runs.Store
-	Rows   Rows
-	Beats  Beats
-	// Removals and Limit: how many findings all runs together removed within 24
-	// hours, and how many they may without asking a person.
-	Removals Removals
-	Limit    int
+	Table  Table
+	Store  Store
+	// Limit is how many findings all runs together may remove within 24 hours
+	// without asking a person.
+	Limit int
 	// RemovalsOff: runs in mode revoke only tell what is there.
 	RemovalsOff bool
 	// Next is when the first run in mode revoke after a time begins; ok is

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 )
 
 // trail is the part of a CloudTrail record that says what happened. Parameters
@@ -75,9 +73,9 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 		p.plan.Provisioned = nil // that is told of by runs that look at all groups
 		return nil
 	}
-	known, _, err := p.engine.Runs.Known(ctx)
+	known, _, err := p.engine.Store.History(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", access.ErrorMessage(err))
 	}
 	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {
@@ -91,8 +89,8 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 	if !p.covers(t.AccountID, set.Name) {
 		return nil
 	}
-	p.plan.Accounts = []runs.Named{{ID: t.AccountID, Name: p.accountNames[t.AccountID]}}
-	p.plan.Sets = []runs.Named{set}
-	p.pairs = []runs.Pairs{{Account: 0, Sets: []int{0}}}
+	p.plan.Accounts = []Named{{ID: t.AccountID, Name: p.accountNames[t.AccountID]}}
+	p.plan.Sets = []Named{set}
+	p.pairs = []AccountSets{{Account: 0, Sets: []int{0}}}
 	return nil
 }

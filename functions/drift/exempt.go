@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 )
 
 // exempt marks the findings that the policy leaves alone for now. Only users of
@@ -42,7 +40,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 		}
 		n, _ := slices.BinarySearch(ids, f.PrincipalID)
 		if failed[n] != nil {
-			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", host.ErrorMessage(failed[n]))
+			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
 			missing.add("user "+f.PrincipalID, failed[n])
 			continue
 		}
@@ -60,23 +58,23 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 // spare enters into what is known which findings a run in mode revoke leaves
 // alone, says since when, and reports whether this run is the first to leave
 // one. Those that have ended are forgotten.
-func spare(k *runs.Known, plan *runs.Plan, findings []access.Finding, now time.Time) (first bool) {
+func spare(k *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
 	if plan.Mode != access.DriftRevoke {
 		return false
 	}
-	maps.DeleteFunc(k.Spared, func(_ string, s runs.SparedFinding) bool { return !now.Before(s.Until) })
+	maps.DeleteFunc(k.Exempt, func(_ string, s ExemptFinding) bool { return !now.Before(s.Until) })
 	for i, f := range findings {
 		if f.Exemption == nil {
 			continue
 		}
 		key := f.Exemption.Key + " " + f.Key()
-		known, ok := k.Spared[key]
+		known, ok := k.Exempt[key]
 		if !ok {
-			known = runs.SparedFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
-			if k.Spared == nil {
-				k.Spared = map[string]runs.SparedFinding{}
+			known = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
+			if k.Exempt == nil {
+				k.Exempt = map[string]ExemptFinding{}
 			}
-			k.Spared[key] = known
+			k.Exempt[key] = known
 		}
 		spared := *f.Exemption
 		spared.Since, spared.Run = known.Since, known.Run

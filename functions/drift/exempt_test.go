@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"encoding/json"
@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/drift"
 )
 
 // trusted has runs believe the table.
 func (w *world) trusted(t *testing.T) {
 	t.Helper()
-	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
-	if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: w.beat.At}}, ""); err != nil {
+	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
+	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: w.beat.At}}, ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,19 +60,19 @@ func TestExemptAccessIsLeftUntilItsTime(t *testing.T) {
 	for i, step := range steps {
 		w.now = w.now.Add(step.after)
 		run := string(rune('a' + i))
-		c, findings := w.collect(t, e, Start{Run: run, Mode: step.mode})
+		c, findings := w.collect(t, e, drift.Start{Run: run, Mode: step.mode})
 		if again, err := e.Collect(t.Context(), run); err != nil || !reflect.DeepEqual(again, c) {
 			t.Errorf("%s: collected again %+v, %v", step.name, again, err)
 		}
 		if c.Next != step.next || c.Exempted != step.exempted || len(c.Removals) != step.removals {
 			t.Errorf("%s: collected %+v", step.name, c)
 		}
-		var removals []Removal
+		var removals []drift.Removal
 		for _, n := range c.Removals {
 			if findings[n].Exemption != nil {
 				t.Errorf("%s: removes %s, which is exempt", step.name, findings[n].Key())
 			}
-			removals = append(removals, Removal{n, access.DriftRemoved})
+			removals = append(removals, drift.Removal{n, access.DriftRemoved})
 			if findings[n].Kind == access.KindGroup {
 				clear(w.members)
 			}
@@ -131,7 +130,7 @@ func TestExemptionsAreOfOnePerson(t *testing.T) {
 			test.change(w)
 			e := w.engine()
 			e.ListBy = "account" // which shows assignments of users who are gone, too
-			c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+			c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 			if len(findings) != test.findings || c.Complete != test.complete {
 				t.Fatalf("findings %+v, complete %v", findings, c.Complete)
 			}
@@ -152,7 +151,7 @@ func TestExemptionsAreOfOnePerson(t *testing.T) {
 func TestWithoutExemptionsNobodyIsLookedUp(t *testing.T) {
 	w := small()
 	w.policy.Exemptions = []access.Exemption{{GroupID: "g-none", Email: "alice@example.com", Until: monday.Add(time.Hour)}}
-	w.collect(t, w.engine(), Start{Run: "r", Mode: access.DriftRevoke})
+	w.collect(t, w.engine(), drift.Start{Run: "r", Mode: access.DriftRevoke})
 	if n := w.calls["UserNames"]; n > 0 {
 		t.Errorf("%d users were looked up", n)
 	}
@@ -164,13 +163,13 @@ func TestRunsThatMayNotRemove(t *testing.T) {
 	event := json.RawMessage(`{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:admin","principalType":"USER"}}}`)
 	for _, test := range []struct {
 		name    string
-		start   Start
+		start   drift.Start
 		off     bool
 		partial bool
 	}{
-		{name: "an event", start: Start{Run: "r", Mode: access.DriftRevoke, Event: event}, partial: true},
-		{name: "an event that names nothing", start: Start{Run: "r", Mode: access.DriftRevoke, Event: json.RawMessage(`{}`)}, partial: true},
-		{name: "switched off", start: Start{Run: "r", Mode: access.DriftRevoke}, off: true},
+		{name: "an event", start: drift.Start{Run: "r", Mode: access.DriftRevoke, Event: event}, partial: true},
+		{name: "an event that names nothing", start: drift.Start{Run: "r", Mode: access.DriftRevoke, Event: json.RawMessage(`{}`)}, partial: true},
+		{name: "switched off", start: drift.Start{Run: "r", Mode: access.DriftRevoke}, off: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := small()
@@ -178,11 +177,11 @@ func TestRunsThatMayNotRemove(t *testing.T) {
 			e := w.engine()
 			e.RemovalsOff = test.off
 			c, findings := w.collect(t, e, test.start)
-			plan, err := w.runs.Plan(t.Context(), "r")
+			plan, err := w.store.Plan(t.Context(), "r")
 			if err != nil || plan.Mode != access.DriftWarn || plan.Partial != test.partial {
 				t.Errorf("plan in mode %s, partial %v, %v", plan.Mode, plan.Partial, err)
 			}
-			if len(c.Removals) > 0 || c.Next == nextRemove || c.Next == nextAsk {
+			if len(c.Removals) > 0 || c.Next == "remove" || c.Next == "ask" {
 				t.Errorf("collected %+v", c)
 			}
 			if len(findings) == 0 {
@@ -210,16 +209,16 @@ func TestAPlanInModeRevokeIsNotEnough(t *testing.T) {
 		w := small()
 		w.trusted(t)
 		e := w.engine()
-		batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke})
+		batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke})
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := w.runs.Plan(t.Context(), "r")
+		plan, err := w.store.Plan(t.Context(), "r")
 		if err != nil {
 			t.Fatal(err)
 		}
 		e.RemovalsOff, plan.Partial = off, !off
-		if err := w.runs.PutPlan(t.Context(), plan); err != nil {
+		if err := w.store.PutPlan(t.Context(), plan); err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range batches {
@@ -227,7 +226,7 @@ func TestAPlanInModeRevokeIsNotEnough(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if c, err := e.Collect(t.Context(), "r"); err != nil || c.Next != nextReport || len(c.Removals) > 0 {
+		if c, err := e.Collect(t.Context(), "r"); err != nil || c.Next != "report" || len(c.Removals) > 0 {
 			t.Errorf("switched off %v, partial %v: %+v, %v", off, plan.Partial, c, err)
 		}
 		r, _, _ := report(t, w, e, "r", nil)
@@ -248,15 +247,15 @@ func TestTheLimitCountsEarlierRuns(t *testing.T) {
 		w.removals = test.before
 		e := w.engine()
 		e.Limit = test.limit
-		if c, _ := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke}); c.Next != test.next {
+		if c, _ := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke}); c.Next != test.next {
 			t.Errorf("limit %d, %d before: %s, want %s", test.limit, test.before, c.Next, test.next)
 		}
 	}
 	w := small()
 	w.trusted(t)
-	w.fail["Removals"] = throttle
+	w.fail["CountRemovals"] = throttle
 	e := w.engine()
-	batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke})
+	batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,14 +2,12 @@ package drift
 
 import (
 	"math"
-
-	runs "sso-elevator/functions/adapters/findings"
 )
 
 // unit is the least that goes into one batch, and how many calls it takes.
 type unit struct {
 	calls float64
-	add   func(*runs.Batch)
+	add   func(*Batch)
 }
 
 // units are what the run looks at.
@@ -17,30 +15,30 @@ func (p *planner) units() []unit {
 	var all []unit
 	for _, pair := range p.pairs {
 		for _, set := range pair.Sets {
-			all = append(all, unit{1, func(b *runs.Batch) {
-				if last := len(b.Pairs) - 1; last >= 0 && b.Pairs[last].Account == pair.Account {
-					b.Pairs[last].Sets = append(b.Pairs[last].Sets, set)
+			all = append(all, unit{1, func(b *Batch) {
+				if last := len(b.AccountSets) - 1; last >= 0 && b.AccountSets[last].Account == pair.Account {
+					b.AccountSets[last].Sets = append(b.AccountSets[last].Sets, set)
 					return
 				}
-				b.Pairs = append(b.Pairs, runs.Pairs{Account: pair.Account, Sets: []int{set}})
+				b.AccountSets = append(b.AccountSets, AccountSets{Account: pair.Account, Sets: []int{set}})
 			}})
 		}
 	}
 	for _, account := range p.unknown {
-		all = append(all, unit{float64(1 + min(len(p.plan.Sets), maxPerAccount)), func(b *runs.Batch) { b.Accounts = append(b.Accounts, account) }})
+		all = append(all, unit{float64(1 + min(len(p.plan.Sets), maxPerAccount)), func(b *Batch) { b.Accounts = append(b.Accounts, account) }})
 	}
 	for _, user := range p.users {
-		all = append(all, unit{max(1, p.perUser), func(b *runs.Batch) { b.Users = append(b.Users, user) }})
+		all = append(all, unit{max(1, p.perUser), func(b *Batch) { b.Users = append(b.Users, user) }})
 	}
 	for group := range p.plan.Groups {
-		all = append(all, unit{1, func(b *runs.Batch) { b.Groups = append(b.Groups, group) }})
+		all = append(all, unit{1, func(b *Batch) { b.Groups = append(b.Groups, group) }})
 	}
 	return all
 }
 
 // pack makes batches: as few as the time of a function allows, but enough for
 // as many as may run at once.
-func (p *planner) pack() []runs.Batch {
+func (p *planner) pack() []Batch {
 	all := p.units()
 	total := 0.0
 	for _, u := range all {
@@ -50,11 +48,11 @@ func (p *planner) pack() []runs.Batch {
 	if p.engine.mostCalls > 0 {
 		size = p.engine.mostCalls
 	}
-	batches := []runs.Batch{}
+	batches := []Batch{}
 	calls := 0.0
 	for _, u := range all {
 		if len(batches) == 0 || calls+u.calls > size {
-			batches, calls = append(batches, runs.Batch{}), 0
+			batches, calls = append(batches, Batch{}), 0
 		}
 		u.add(&batches[len(batches)-1])
 		calls += u.calls

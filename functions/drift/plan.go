@@ -10,10 +10,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 )
 
 // Start is what a run begins with.
@@ -40,7 +37,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &planner{engine: e, index: access.NewIndex(&policy), plan: runs.Plan{
+	p := &planner{engine: e, index: access.NewIndex(&policy), plan: Plan{
 		Run: s.Run, Mode: s.Mode, Execution: s.Execution, StartedAt: e.Now().UTC(), Policy: policy,
 	}}
 	isPartial := len(s.Event) > 0 && string(s.Event) != "null"
@@ -64,7 +61,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	p.plan.Unread = p.gaps.unread()
 	p.plan.Unmanageable = p.gaps.unmanageableAccounts()
 	p.plan.Batches = p.pack()
-	if err := e.Runs.PutPlan(ctx, p.plan); err != nil {
+	if err := e.Store.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
 	}
 	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
@@ -83,12 +80,12 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 type planner struct {
 	engine *Engine
 	index  *access.Index
-	plan   runs.Plan
+	plan   Plan
 	gaps   gaps
 
 	accountNames, setNames map[string]string
 
-	pairs   []runs.Pairs
+	pairs   []AccountSets
 	unknown []int // accounts whose permission sets are still to be listed
 	users   []string
 	perUser float64 // calls
@@ -100,7 +97,7 @@ func (p *planner) names(ctx context.Context) {
 	}
 	accounts, sets, err := p.engine.Names(ctx)
 	if err != nil { // names are asked for one by one then
-		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", access.ErrorMessage(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
@@ -126,11 +123,11 @@ func (p *planner) groups(ctx context.Context) error {
 		return nil
 	}
 	ids := sortedKeys(named)
-	found := make([]identitycenter.Group, len(ids))
+	found := make([]access.Group, len(ids))
 	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		g, ok, err := p.engine.Directory.Group(ctx, ids[i])
 		if err != nil {
-			p.gaps.add(groupText(runs.Named{ID: ids[i]}), err)
+			p.gaps.add(groupText(Named{ID: ids[i]}), err)
 		} else if ok {
 			found[i] = g
 		}
@@ -143,7 +140,7 @@ func (p *planner) groups(ctx context.Context) error {
 	return nil
 }
 
-func (p *planner) group(g identitycenter.Group) {
+func (p *planner) group(g access.Group) {
 	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
 		return
 	}
@@ -156,7 +153,7 @@ func (p *planner) group(g identitycenter.Group) {
 		slices.Sort(p.plan.Provisioned)
 		return
 	}
-	p.plan.Groups = append(p.plan.Groups, runs.Named{ID: g.ID, Name: g.Name})
+	p.plan.Groups = append(p.plan.Groups, Named{ID: g.ID, Name: g.Name})
 }
 
 // assignments decides how assignments are listed. self is the account that this
@@ -214,7 +211,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	users, err := p.listUsers(ctx, most)
 	if err != nil {
 		// Names can be had one by one, and listing by account needs no users.
-		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", host.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 	}
 	if len(users) == 0 {
 		return nil, 0
@@ -227,7 +224,7 @@ func (p *planner) listByUser(users []string) {
 }
 
 // pages is how many pages so many items have.
-func pages(items int) int { return (items + identitycenter.PageSize - 1) / identitycenter.PageSize }
+func pages(items int) int { return (items + access.DirectoryPageSize - 1) / access.DirectoryPageSize }
 
 // scope takes the accounts and permission sets of which the policy covers
 // anything.
@@ -240,7 +237,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	if err != nil {
 		return err
 	}
-	sets := make([]runs.Named, len(arns))
+	sets := make([]Named, len(arns))
 	failed := make([]error, len(arns))
 	parallel.Do(len(arns), callsAtOnce, func(i int) {
 		sets[i], failed[i] = p.set(ctx, arns[i])
@@ -250,8 +247,8 @@ func (p *planner) scope(ctx context.Context, self string) error {
 			return err
 		}
 	}
-	slices.SortFunc(accounts, func(a, b identitycenter.Account) int { return strings.Compare(a.ID, b.ID) })
-	slices.SortFunc(sets, func(a, b runs.Named) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(accounts, func(a, b access.Account) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(sets, func(a, b Named) int { return strings.Compare(a.ID, b.ID) })
 	ofAny := map[string]bool{}
 	for _, a := range accounts {
 		here := false
@@ -263,9 +260,9 @@ func (p *planner) scope(ctx context.Context, self string) error {
 		switch {
 		case !here:
 		case a.Management && self != "" && self != a.ID:
-			p.gaps.account(runs.Named{ID: a.ID, Management: true}, denied)
+			p.gaps.addUnmanageable(a.ID)
 		default:
-			p.plan.Accounts = append(p.plan.Accounts, runs.Named{ID: a.ID, Name: a.Name, Management: a.Management})
+			p.plan.Accounts = append(p.plan.Accounts, Named{ID: a.ID, Name: a.Name, Management: a.Management})
 		}
 	}
 	for _, s := range sets {
@@ -277,15 +274,15 @@ func (p *planner) scope(ctx context.Context, self string) error {
 }
 
 // set is the permission set with its name; without one where it is gone.
-func (p *planner) set(ctx context.Context, arn string) (runs.Named, error) {
+func (p *planner) set(ctx context.Context, arn string) (Named, error) {
 	if name := p.setNames[arn]; name != "" {
-		return runs.Named{ID: arn, Name: name}, nil
+		return Named{ID: arn, Name: name}, nil
 	}
 	name, err := p.engine.Directory.PermissionSetName(ctx, arn)
 	if access.CodeOf(err) == access.CodeNotFound {
 		err = nil
 	}
-	return runs.Named{ID: arn, Name: name}, err
+	return Named{ID: arn, Name: name}, err
 }
 
 func (p *planner) covers(accountID, permissionSet string) bool {
@@ -316,7 +313,7 @@ func (p *planner) covered() int {
 func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	names := map[string]string{}
 	var ids []string
-	err := p.engine.Directory.UserPages(ctx, func(page []identitycenter.User) bool {
+	err := p.engine.Directory.UserPages(ctx, func(page []access.User) bool {
 		for _, u := range page {
 			names[u.ID] = u.UserName
 			ids = append(ids, u.ID)
@@ -340,8 +337,8 @@ func (p *planner) probe(ctx context.Context, users []string, most int) int {
 	for i := 0; i < len(users) && looked < probes && !tooMany(); i += step {
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
-			if !identitycenter.Denied(err) {
-				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", host.ErrorMessage(err))
+			if !access.IsDenied(err) {
+				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", access.ErrorMessage(err))
 			}
 			return 0
 		}
@@ -395,7 +392,7 @@ func (p *planner) discover(ctx context.Context) {
 		})
 	}
 	for a, account := range accounts {
-		pair := runs.Pairs{Account: a}
+		pair := AccountSets{Account: a}
 		for s, set := range sets {
 			if in[a][s] && p.covers(account.ID, set.Name) {
 				pair.Sets = append(pair.Sets, s)
@@ -407,7 +404,7 @@ func (p *planner) discover(ctx context.Context) {
 	}
 }
 
-func indexes(list []runs.Named) map[string]int {
+func indexes(list []Named) map[string]int {
 	byID := make(map[string]int, len(list))
 	for i, one := range list {
 		byID[one.ID] = i

@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"encoding/json"
@@ -9,8 +9,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/drift"
 )
 
 // sized is an organization in which every permission set is in the first
@@ -18,7 +17,7 @@ import (
 func sized(accounts, in, sets, users int) *world {
 	w := newWorld()
 	for i := range accounts {
-		w.accounts = append(w.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", i+1)})
+		w.accounts = append(w.accounts, access.Account{ID: fmt.Sprintf("%012d", i+1)})
 	}
 	for s := range sets {
 		arn := fmt.Sprintf("arn:%04d", s)
@@ -71,7 +70,7 @@ func TestPlanTakesFewerCalls(t *testing.T) {
 			}
 			e := w.engine()
 			e.Names = nil
-			batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn})
+			batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +79,7 @@ func TestPlanTakesFewerCalls(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			plan, _ := w.runs.Plan(t.Context(), "r")
+			plan, _ := w.store.Plan(t.Context(), "r")
 			if plan.ByUser != test.byUser {
 				t.Errorf("by user: %v", plan.ByUser)
 			}
@@ -100,20 +99,20 @@ func TestPlanTakesFewerCalls(t *testing.T) {
 func TestBatches(t *testing.T) {
 	w := sized(300, 300, 10, 5_000)
 	e := w.engine()
-	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); err != nil {
+	if _, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn}); err != nil {
 		t.Fatal(err)
 	}
-	plan, _ := w.runs.Plan(t.Context(), "r")
+	plan, _ := w.store.Plan(t.Context(), "r")
 	seen := map[[2]int]bool{}
 	for n, b := range plan.Batches {
 		calls := 0
-		for _, pair := range b.Pairs {
+		for _, pair := range b.AccountSets {
 			for _, set := range pair.Sets {
 				seen[[2]int{pair.Account, set}] = true
 				calls++
 			}
 		}
-		if calls > batchCalls {
+		if calls > drift.BatchCalls {
 			t.Errorf("batch %d has %d calls", n, calls)
 		}
 	}
@@ -124,15 +123,15 @@ func TestBatches(t *testing.T) {
 	w = sized(2_500, 0, 2_100, 5_000) // too many to find out in the plan
 	e = w.engine()
 	e.ListBy = "account"
-	batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn})
+	batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, _ = w.runs.Plan(t.Context(), "r")
+	plan, _ = w.store.Plan(t.Context(), "r")
 	accounts := 0
 	for _, b := range plan.Batches {
 		accounts += len(b.Accounts)
-		if len(b.Accounts) > batchCalls/maxPerAccount {
+		if len(b.Accounts) > drift.BatchCalls/drift.MaxPerAccount {
 			t.Fatalf("%d accounts in a batch", len(b.Accounts))
 		}
 	}
@@ -144,36 +143,8 @@ func TestBatches(t *testing.T) {
 	if err := e.Scan(t.Context(), "r", 0); err != nil {
 		t.Fatal(err)
 	}
-	if r, _ := w.runs.Result(t.Context(), "r", 0); len(r.Findings) != 1 || len(r.Unread) != 0 {
+	if r, _ := w.store.BatchResult(t.Context(), "r", 0); len(r.Findings) != 1 || len(r.Unread) != 0 {
 		t.Errorf("result %+v", r)
-	}
-}
-
-func TestParseEvent(t *testing.T) {
-	tests := []struct {
-		name  string
-		event string
-		want  string // key of the target; empty: nothing
-	}{
-		{"a user's assignment", `{"source":"aws.sso","detail":{"eventSource":"sso.amazonaws.com","eventName":"CreateAccountAssignment","requestParameters":{"instanceArn":"arn:i","targetId":"111111111111","targetType":"AWS_ACCOUNT","permissionSetArn":"arn:ps","principalType":"USER","principalId":"u"}}}`, "account#111111111111#arn:ps"},
-		{"the record alone", `{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"USER"}}`, "account#111111111111#arn:ps"},
-		{"a group's assignment", `{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"GROUP"}}}`, ""},
-		{"one that failed", `{"detail":{"eventName":"CreateAccountAssignment","errorCode":"AccessDenied","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"USER"}}}`, ""},
-		{"without parameters", `{"detail":{"eventName":"CreateAccountAssignment","requestParameters":null}}`, ""},
-		{"a member, by the API", `{"detail":{"eventSource":"identitystore.amazonaws.com","eventName":"CreateGroupMembership","requestParameters":{"identityStoreId":"d-1","groupId":"g-1","memberId":{"userId":"u"}}}}`, "group#g-1"},
-		{"a member, by the console", `{"detail":{"eventSource":"sso-directory.amazonaws.com","eventName":"AddMemberToGroup","requestParameters":{"identityStoreId":"d-1","groupId":"g-1","memberId":"u"}}}`, "group#g-1"},
-		{"a member, by SCIM", `{"detail":{"eventSource":"identitystore-scim.amazonaws.com","eventName":"PatchGroup","requestParameters":{"tenantId":"t","id":"g-1","httpBody":{}}}}`, "group#g-1"},
-		{"a member of a group unnamed", `{"detail":{"eventName":"AddMemberToGroup","requestParameters":{"id":"x"}}}`, ""},
-		{"something else", `{"detail":{"eventName":"DeleteAccountAssignment","requestParameters":{"targetId":"1"}}}`, ""},
-		{"nonsense", `"x"`, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			target, ok := parseEvent(json.RawMessage(test.event))
-			if ok != (test.want != "") || ok && target.Key() != test.want {
-				t.Errorf("got %+v, %v, want %q", target, ok, test.want)
-			}
-		})
 	}
 }
 
@@ -208,7 +179,7 @@ func TestEvents(t *testing.T) {
 			w.members[[2]string{"g-1", "u-bob"}] = true
 			e := w.engine()
 			w.now = monday.Add(1)
-			_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(test.event)})
+			_, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(test.event)})
 			if got := w.counted["ReconcileBegun warn"]; got != 0 {
 				t.Errorf("counted as %d runs over everything", got)
 			}
@@ -227,7 +198,7 @@ func TestEvents(t *testing.T) {
 	}
 	w := small()
 	w.fail["PermissionSetName"] = errors.Join(throttle)
-	if _, err := w.engine().Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(assignment("111111111111", "arn:admin"))}); err == nil {
+	if _, err := w.engine().Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn, Event: json.RawMessage(assignment("111111111111", "arn:admin"))}); err == nil {
 		t.Error("no error where the permission set could not be looked at")
 	}
 }
@@ -248,8 +219,8 @@ func TestNamesOfUsers(t *testing.T) {
 		for i := range test.findings { // the last ones that are listed
 			findings = append(findings, access.Finding{Subject: access.Subject{PrincipalID: fmt.Sprintf("u-%04d", test.users-1-i)}})
 		}
-		plan := runs.Plan{}
-		w.engine().nameUsers(t.Context(), &plan, findings)
+		plan := drift.Plan{}
+		w.engine().NameUsers(t.Context(), &plan, findings)
 		for _, f := range findings {
 			if f.UserName != f.PrincipalID {
 				t.Fatalf("%d of %d: %s is called %q", test.findings, test.users, f.PrincipalID, f.UserName)

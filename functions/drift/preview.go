@@ -28,7 +28,7 @@ type Preview struct {
 // FirstSeen of its findings is when the run started. It sets neither LeasesRead
 // nor Calls.
 func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
-	plan, err := e.Runs.Plan(ctx, run)
+	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
 		return Preview{}, err
 	}

@@ -1,14 +1,15 @@
-package drift
+package drift_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/drift"
 )
 
 // random is a small organization in which everything meets everything.
@@ -19,7 +20,7 @@ func random(r *rand.Rand) *world {
 	for i := range 2 + r.IntN(6) {
 		id := fmt.Sprintf("%012d", i+1)
 		accounts = append(accounts, id)
-		w.accounts = append(w.accounts, identitycenter.Account{ID: id, Name: "Account " + id, Management: i == 0})
+		w.accounts = append(w.accounts, access.Account{ID: id, Name: "Account " + id, Management: i == 0})
 	}
 	for i := range 1 + r.IntN(5) {
 		arn := fmt.Sprintf("arn:%d", i)
@@ -33,12 +34,12 @@ func random(r *rand.Rand) *world {
 	for i := range r.IntN(4) {
 		id := fmt.Sprintf("g-%d", i)
 		groups = append(groups, id)
-		w.groups[id] = identitycenter.Group{ID: id, Name: "Group " + id, Provisioned: r.IntN(3) == 0}
+		w.groups[id] = access.Group{ID: id, Name: "Group " + id, Provisioned: r.IntN(3) == 0}
 	}
 	strangers := append(slices.Clone(users), "u-gone")
 	elsewhere := append(slices.Clone(accounts), "888888888888") // suspended: not listed
 	for range r.IntN(40) {
-		a := identitycenter.Assignment{AccountID: pick(elsewhere), PermissionSetARN: pick(sets), UserID: pick(strangers)}
+		a := access.Assignment{AccountID: pick(elsewhere), PermissionSetARN: pick(sets), UserID: pick(strangers)}
 		w.assignments[a] = true
 		if r.IntN(3) == 0 {
 			states := []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting}
@@ -80,7 +81,7 @@ func expected(w *world, self string, byUser bool) map[string]bool {
 		return slices.Contains(list, what) || slices.Contains(list, "*")
 	}
 	for a := range w.assignments {
-		account := slices.IndexFunc(w.accounts, func(x identitycenter.Account) bool { return x.ID == a.AccountID })
+		account := slices.IndexFunc(w.accounts, func(x access.Account) bool { return x.ID == a.AccountID })
 		covered := slices.ContainsFunc(w.policy.Accounts, func(s access.Statement) bool {
 			return names(s.Resources, a.AccountID) && names(s.PermissionSets, w.sets[a.PermissionSetARN])
 		})
@@ -115,15 +116,16 @@ func TestFindingsAreWhatNobodyHolds(t *testing.T) {
 		w := random(r)
 		self := []string{"", "000000000001", "000000000002"}[r.IntN(3)]
 		e := w.engine()
-		e.ListBy, e.mostCalls = ways[r.IntN(3)], float64(1+r.IntN(6))
-		c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Account: self})
-		plan, err := w.runs.Plan(t.Context(), "r")
+		e.ListBy = ways[r.IntN(3)]
+		e.SetBatchCalls(1 + r.IntN(6))
+		c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke, Account: self})
+		plan, err := w.store.Plan(t.Context(), "r")
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := expected(w, self, plan.ByUser)
-		if got := keys(findings); !slices.Equal(got, orEmpty(sortedKeys(want))) {
-			t.Fatalf("seed %d, by %q: got %q\nwant %q", seed, e.ListBy, got, sortedKeys(want))
+		if got := keys(findings); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
+			t.Fatalf("seed %d, by %q: got %q\nwant %q", seed, e.ListBy, got, slices.Sorted(maps.Keys(want)))
 		}
 		if !c.Complete || len(c.Removals) != len(findings) {
 			t.Fatalf("seed %d: complete %v, %d removals of %d findings", seed, c.Complete, len(c.Removals), len(findings))
@@ -185,8 +187,9 @@ func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 			}
 		}
 		e := w.engine()
-		e.ListBy, e.mostCalls = ways[r.IntN(3)], float64(1+r.IntN(6))
-		batches, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke, Account: self})
+		e.ListBy = ways[r.IntN(3)]
+		e.SetBatchCalls(1 + r.IntN(6))
+		batches, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke, Account: self})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,9 +205,9 @@ func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, _ := w.runs.Findings(t.Context(), "r")
-		collected, _ := w.runs.Collected(t.Context(), "r")
-		plan, _ := w.runs.Plan(t.Context(), "r")
+		findings, _ := w.store.Findings(t.Context(), "r")
+		collected, _ := w.store.Collected(t.Context(), "r")
+		plan, _ := w.store.Plan(t.Context(), "r")
 		want := expected(w, self, plan.ByUser)
 		if c.Complete != (len(collected.Unread) == 0) {
 			t.Fatalf("seed %d: complete %v with %v", seed, c.Complete, collected.Unread)
@@ -245,7 +248,7 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		w := newWorld()
-		w.accounts = []identitycenter.Account{{ID: "111111111111"}}
+		w.accounts = []access.Account{{ID: "111111111111"}}
 		w.sets["arn:0"] = "Set0"
 		w.policy.Accounts = []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}
 		w.assign("111111111111", "arn:0", "u-drift")
@@ -282,7 +285,7 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 		}
 		e := w.engine()
 		e.ListBy = "account"
-		_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+		_, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 		if got := keys(findings); !slices.Equal(got, []string{subject("111111111111", "arn:0", "u-drift").Key()}) {
 			t.Fatalf("seed %d: %q", seed, got)
 		}

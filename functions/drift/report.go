@@ -7,7 +7,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	runs "sso-elevator/functions/adapters/findings"
 )
 
 // Removal is what became of the finding with that index.
@@ -54,7 +53,7 @@ func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
 
 // answered is the row of a run whose question is over, at the latest from now on.
 func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
-	row, _, err := e.Rows.ExpireRun(ctx, run, e.Now().UTC())
+	row, _, err := e.Table.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
 		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
 	}
@@ -64,15 +63,15 @@ func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
 // Report writes what people are told of a run, and marks it as told. tell says
 // whether there is anything, complete whether everything was read.
 func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (tell, complete bool, err error) {
-	plan, err := e.Runs.Plan(ctx, run)
+	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
 		return false, false, err
 	}
-	findings, err := e.Runs.Findings(ctx, run)
+	findings, err := e.Store.Findings(ctx, run)
 	if err != nil {
 		return false, false, err
 	}
-	c, err := e.Runs.Collected(ctx, run)
+	c, err := e.Store.Collected(ctx, run)
 	if err != nil {
 		return false, false, err
 	}
@@ -109,7 +108,7 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	if err := e.claim(ctx, &plan, &r, findings, &c); err != nil {
 		return false, false, err
 	}
-	if err := e.Runs.PutReport(ctx, r); err != nil {
+	if err := e.Store.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
 	if err := e.beat(ctx, &plan, &c, len(findings), c.Next == nextAsk && isAllLetGo(row, findings)); err != nil {
@@ -159,8 +158,8 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 // claim puts into the report what no other run has told of, and marks it as told
 // in the same step: of two runs side by side one tells. A repeated step claims
 // the same again. Findings that are gone are forgotten.
-func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftReport, findings []access.Finding, c *runs.Collected) error {
-	return e.remember(ctx, func(k *runs.Known) {
+func (e *Engine) claim(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
+	return e.remember(ctx, func(k *History) {
 		r.Findings = toTell(plan, *k, findings, r.At)
 		r.Unmanageable = changed(plan, k.Unmanageable, c.Unmanageable)
 		r.Provisioned = changed(plan, k.Provisioned, c.Provisioned)
@@ -168,12 +167,12 @@ func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftRepo
 			key := f.Key()
 			known, ok := k.Findings[key]
 			if !ok {
-				known = runs.KnownFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
+				known = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
 			}
-			known.ToldAt, known.ToldRun = r.At, plan.Run
+			known.ReportedAt, known.ReportedRun = r.At, plan.Run
 			k.Findings[key] = known
 		}
-		maps.DeleteFunc(k.Findings, func(key string, _ runs.KnownFinding) bool {
+		maps.DeleteFunc(k.Findings, func(key string, _ SeenFinding) bool {
 			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone
 		})
 		enterTold(plan, &k.Unmanageable, c.Unmanageable)
@@ -181,7 +180,7 @@ func (e *Engine) claim(ctx context.Context, plan *runs.Plan, r *access.DriftRepo
 	})
 }
 
-func (e *Engine) count(plan *runs.Plan, c *runs.Collected, r access.DriftReport, complete bool) {
+func (e *Engine) count(plan *Plan, c *Collected, r access.DriftReport, complete bool) {
 	for range c.New {
 		e.Count(metric.DriftFound, nil)
 	}

@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"context"
@@ -11,20 +11,19 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/drift"
 )
 
 const execution = "arn:aws:states:us-east-1:123456789012:execution:reconcile:r"
 
-func report(t *testing.T, w *world, e *Engine, run string, removals []Removal) (access.DriftReport, bool, bool) {
+func report(t *testing.T, w *world, e *drift.Engine, run string, removals []drift.Removal) (access.DriftReport, bool, bool) {
 	t.Helper()
 	tell, complete, err := e.Report(t.Context(), run, removals)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.runs.Report(t.Context(), run)
+	r, err := w.store.Report(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +67,8 @@ func TestToldOnceADay(t *testing.T) {
 			step.change()
 		}
 		run := string(rune('a' + i))
-		c, findings := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Execution: execution})
-		if !reflect.DeepEqual(c, Collected{Found: step.found, Next: step.next, Removals: []int{}, Complete: true}) {
+		c, findings := w.collect(t, e, drift.Start{Run: run, Mode: access.DriftWarn, Execution: execution})
+		if !reflect.DeepEqual(c, drift.NextSteps{Found: step.found, Next: step.next, Removals: []int{}, Complete: true}) {
 			t.Errorf("%s: collected %+v", step.name, c)
 		}
 		again, err := e.Collect(t.Context(), run)
@@ -96,7 +95,7 @@ func TestToldOnceADay(t *testing.T) {
 	if got := w.counted["ReconcileCompleted warn"]; got != 12 {
 		t.Errorf("%d runs counted as complete, want each of 12 reports", got)
 	}
-	first, _ := w.runs.Findings(t.Context(), "b")
+	first, _ := w.store.Findings(t.Context(), "b")
 	if len(first) != 1 || !first[0].FirstSeen.Equal(monday) {
 		t.Errorf("two hours later first seen %+v, want at the first run", first)
 	}
@@ -133,13 +132,13 @@ func TestGuards(t *testing.T) {
 			if test.clean {
 				w.unassign("111111111111", "arn:admin", "u-alice")
 			}
-			w.beat = table.Beat{Run: "before", At: test.table}
-			if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: test.known}}, ""); err != nil {
+			w.beat = access.Heartbeat{Run: "before", At: test.table}
+			if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: test.known}}, ""); err != nil {
 				t.Fatal(err)
 			}
 			e := w.engine()
 			e.Limit = test.limit
-			c, _ := w.collect(t, e, Start{Run: "r", Mode: test.mode, Execution: execution})
+			c, _ := w.collect(t, e, drift.Start{Run: "r", Mode: test.mode, Execution: execution})
 			if c.Next != test.next {
 				t.Fatalf("next %q, want %q", c.Next, test.next)
 			}
@@ -188,9 +187,9 @@ func TestALossIsNotForgotten(t *testing.T) {
 		turn++
 		id := string(rune('a' + turn))
 		w.now = w.now.Add(time.Hour)
-		c, _ := w.collect(t, e, Start{Run: id, Mode: mode})
+		c, _ := w.collect(t, e, drift.Start{Run: id, Mode: mode})
 		next := c.Next
-		var removals []Removal
+		var removals []drift.Removal
 		if next == "ask" && answer != nil {
 			row := w.rows[id]
 			answer.By, answer.Findings = access.Person{Email: "carol@example.com", PrincipalID: "p-carol"}, access.Ranges(c.Removals)
@@ -204,7 +203,7 @@ func TestALossIsNotForgotten(t *testing.T) {
 		}
 		if next == "remove" {
 			for _, i := range c.Removals {
-				removals = append(removals, Removal{i, access.DriftRemoved})
+				removals = append(removals, drift.Removal{i, access.DriftRemoved})
 			}
 			clear(w.assignments)
 		}
@@ -225,7 +224,7 @@ func TestALossIsNotForgotten(t *testing.T) {
 	expect("its result", string(r.Results[subject("111111111111", "arn:admin", "u-alice").Key()]), "removed")
 
 	clear(w.leases) // the table is emptied
-	w.beat = table.Beat{}
+	w.beat = access.Heartbeat{}
 	w.assign("111111111111", "arn:admin", "u-bob")
 	next, _ = run(access.DriftWarn, nil)
 	expect("a warning", next, "report")
@@ -276,7 +275,7 @@ func TestAPartIsLetGo(t *testing.T) {
 			w.assign("111111111111", "arn:read", "u-alice")
 			w.members[[2]string{"g-1", "u-bob"}] = true
 			e := w.engine()
-			c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+			c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 			row := w.rows["r"]
 			if c.Next != "ask" || len(findings) != 2 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
 				t.Fatalf("collected %+v, findings %q, row %+v", c, names(findings), row)
@@ -293,10 +292,10 @@ func TestAPartIsLetGo(t *testing.T) {
 			if next, err := e.Answer(t.Context(), "r"); next != test.next || err != nil {
 				t.Fatalf("next %q, %v; want %q", next, err, test.next)
 			}
-			var removals []Removal
+			var removals []drift.Removal
 			if test.next == "remove" {
 				// Whatever the Map says of what nobody let go.
-				removals = []Removal{{0, access.DriftRemoved}, {1, access.DriftRemoved}}
+				removals = []drift.Removal{{0, access.DriftRemoved}, {1, access.DriftRemoved}}
 			}
 			r, tell, _ := report(t, w, e, "r", removals)
 			want := map[string]access.RemovalResult{}
@@ -309,7 +308,7 @@ func TestAPartIsLetGo(t *testing.T) {
 				t.Errorf("report %+v, want the results %v", r, want)
 			}
 			w.now = w.now.Add(time.Hour)
-			if c, _ := w.collect(t, e, Start{Run: "again", Mode: access.DriftRevoke}); c.Next != test.again {
+			if c, _ := w.collect(t, e, drift.Start{Run: "again", Mode: access.DriftRevoke}); c.Next != test.again {
 				t.Errorf("the next run goes on with %q, want %q", c.Next, test.again)
 			}
 		})
@@ -321,7 +320,7 @@ func TestWhatNobodyDecidesIsCounted(t *testing.T) {
 	w := small()
 	w.policy.Accounts[0].Approvers = nil
 	w.members[[2]string{"g-1", "u-bob"}] = true
-	c, _ := w.collect(t, w.engine(), Start{Run: "r", Mode: access.DriftRevoke})
+	c, _ := w.collect(t, w.engine(), drift.Start{Run: "r", Mode: access.DriftRevoke})
 	if row := w.rows["r"]; c.Next != "ask" || row.Removals != 2 || row.Undecided != 1 || !slices.Equal(row.Approvers, []string{"carol@example.com", "dave@example.com"}) {
 		t.Errorf("collected %+v, row %+v", c, row)
 	}
@@ -331,16 +330,16 @@ func TestWhatNobodyDecidesIsCounted(t *testing.T) {
 func TestReportOfRemovalsThatSayNothing(t *testing.T) {
 	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
 		w := small()
-		w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
-		if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+		w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
+		if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
 			t.Fatal(err)
 		}
 		e := w.engine()
-		_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+		_, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 		if len(findings) != 1 {
 			t.Fatalf("findings %q", names(findings))
 		}
-		var removals Outcomes
+		var removals drift.Outcomes
 		if err := json.Unmarshal([]byte(answer), &removals); err != nil {
 			t.Fatal(err)
 		}
@@ -357,16 +356,16 @@ func TestReportOfRemovals(t *testing.T) {
 		w.users[user] = user
 		w.assign("111111111111", "arn:read", user)
 	}
-	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
-	if err := w.runs.PutKnown(t.Context(), runs.Known{Beat: runs.Beat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
+	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
 		t.Fatal(err)
 	}
 	e := w.engine()
-	_, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+	_, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 	if got := names(findings); !slices.Equal(got, []string{"alice@Production Admin", "u-1@Production ReadOnly", "u-2@Production ReadOnly", "u-3@Production ReadOnly"}) {
 		t.Fatalf("findings %q", got)
 	}
-	r, tell, complete := report(t, w, e, "r", []Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {3, access.DriftOutOfScope}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
+	r, tell, complete := report(t, w, e, "r", []drift.Removal{{0, access.DriftRemoved}, {1, access.DriftHeld}, {2, "nonsense"}, {3, access.DriftOutOfScope}, {99, access.DriftRemoved}, {-1, access.DriftRemoved}})
 	want := map[string]access.RemovalResult{
 		findings[0].Key(): access.DriftRemoved, findings[1].Key(): access.DriftHeld,
 		findings[2].Key(): access.DriftFailed, findings[3].Key(): access.DriftOutOfScope,
@@ -379,7 +378,7 @@ func TestReportOfRemovals(t *testing.T) {
 			t.Errorf("counted %s %d times, want %d", name, w.counted[name], n)
 		}
 	}
-	known, _, _ := w.runs.Known(t.Context())
+	known, _, _ := w.store.History(t.Context())
 	if _, there := known.Findings[findings[0].Key()]; there || len(known.Findings) != 3 {
 		t.Errorf("known afterwards: %v", known.Findings)
 	}
@@ -393,16 +392,16 @@ func TestReportOfRemovals(t *testing.T) {
 func TestRunsSideBySide(t *testing.T) {
 	w := small()
 	w.policy.Accounts[0].Resources = []string{"*"}
-	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.groups["g-1"] = access.Group{ID: "g-1", Name: "Ops", Provisioned: true}
 	w.unassign("222222222222", "arn:admin", "u-alice")
 	e := w.engine()
 	for _, run := range []string{"a", "b"} {
-		c, _ := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Account: "123456789012"})
+		c, _ := w.collect(t, e, drift.Start{Run: run, Mode: access.DriftWarn, Account: "123456789012"})
 		if want := map[string][][2]int{"a": {{0, 1}}, "b": {}}[run]; !reflect.DeepEqual(c.Found, want) || c.Next != "report" {
 			t.Fatalf("run %s: collected %+v", run, c)
 		}
 	}
-	tells := func(e *Engine, run string, want bool) {
+	tells := func(e *drift.Engine, run string, want bool) {
 		t.Helper()
 		r, tell, complete := report(t, w, e, run, nil)
 		var findings, unmanageable, provisioned []string
@@ -420,7 +419,7 @@ func TestRunsSideBySide(t *testing.T) {
 	}
 	tells(slow, "a", false)
 	tells(e, "b", true)
-	if err := w.runs.Objects.Put(t.Context(), "reconcile/b/report.json", nil); err != nil {
+	if err := w.store.Objects.Put(t.Context(), "reconcile/b/report.json", nil); err != nil {
 		t.Fatal(err)
 	}
 	tells(e, "b", true)
@@ -431,7 +430,7 @@ func TestToldOfWhenItChanges(t *testing.T) {
 	w := small()
 	clear(w.assignments)
 	w.policy.Accounts[0].Resources = []string{"*"}
-	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops", Provisioned: true}
+	w.groups["g-1"] = access.Group{ID: "g-1", Name: "Ops", Provisioned: true}
 	w.members[[2]string{"g-1", "u-bob"}] = true
 	e := w.engine()
 	for i, want := range []struct {
@@ -451,7 +450,7 @@ func TestToldOfWhenItChanges(t *testing.T) {
 		w.lease("222222222222", "arn:read", "u-bob", access.LeaseHeld)
 		w.fail["UserAssignments 222222222222"] = want.fail
 		e.ListBy = "account"
-		c, _ := w.collect(t, e, Start{Run: run, Mode: access.DriftWarn, Account: "123456789012", Event: json.RawMessage(want.event)})
+		c, _ := w.collect(t, e, drift.Start{Run: run, Mode: access.DriftWarn, Account: "123456789012", Event: json.RawMessage(want.event)})
 		for range 2 {
 			r, tell, complete := report(t, w, e, run, nil)
 			if tell != want.tell || complete != want.complete || c.Complete != want.complete || (c.Next == "report") != want.tell {
@@ -484,11 +483,11 @@ func TestBatchWithoutResult(t *testing.T) {
 func testBatchWithoutResult(t *testing.T, body string) {
 	w := small()
 	e := w.engine()
-	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke}); err != nil {
+	if _, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke}); err != nil {
 		t.Fatal(err)
 	}
 	if body != "" {
-		if err := w.runs.Objects.Put(t.Context(), runs.Prefix+"r/batch-0.json", []byte(body)); err != nil {
+		if err := w.store.Objects.Put(t.Context(), findings.Prefix+"r/batch-0.json", []byte(body)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -496,7 +495,7 @@ func testBatchWithoutResult(t *testing.T, body string) {
 	if err != nil || c.Complete || len(c.Removals) != 0 || c.Next != "report" {
 		t.Errorf("collected %+v, %v", c, err)
 	}
-	collected, _ := w.runs.Collected(t.Context(), "r")
+	collected, _ := w.store.Collected(t.Context(), "r")
 	var what []string
 	for _, u := range collected.Unread {
 		what = append(what, u.What)
@@ -513,15 +512,15 @@ func testBatchWithoutResult(t *testing.T, body string) {
 func TestScanWithoutTime(t *testing.T) {
 	w := small()
 	e := w.engine()
-	if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); err != nil {
+	if _, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(writeTime/2))
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(drift.WriteTime/2))
 	defer cancel()
 	if err := e.Scan(ctx, "r", 0); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.runs.Result(t.Context(), "r", 0)
+	r, err := w.store.BatchResult(t.Context(), "r", 0)
 	want := []access.Unread{{What: "account 111111111111", Why: "there was no time left"}, {What: "group g-1", Why: "there was no time left"}}
 	if err != nil || !reflect.DeepEqual(r.Unread, want) || len(r.Findings) != 0 {
 		t.Errorf("got %+v, %v", r, err)
@@ -532,11 +531,11 @@ func TestPlanFails(t *testing.T) {
 	for _, operation := range []string{"Accounts", "PermissionSetARNs", "PermissionSetName"} {
 		w := small()
 		w.fail[operation] = throttle
-		if _, err := w.engine().Plan(t.Context(), Start{Run: "r", Mode: access.DriftWarn}); access.CodeOf(err) != access.CodeThrottled {
+		if _, err := w.engine().Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftWarn}); access.CodeOf(err) != access.CodeThrottled {
 			t.Errorf("%s: %v, want Throttled", operation, err)
 		}
 	}
-	if _, err := small().engine().Plan(t.Context(), Start{Run: "r", Mode: "sweep"}); access.CodeOf(err) != access.CodeInvalid {
+	if _, err := small().engine().Plan(t.Context(), drift.Start{Run: "r", Mode: "sweep"}); access.CodeOf(err) != access.CodeInvalid {
 		t.Errorf("another mode: %v, want Invalid", err)
 	}
 }
@@ -544,12 +543,12 @@ func TestPlanFails(t *testing.T) {
 // What is known and makes no sense is made anew, and a run that removes asks.
 func TestKnownThatMakesNoSense(t *testing.T) {
 	w := small()
-	w.beat = table.Beat{Run: "before", At: monday.Add(-time.Hour)}
-	if err := w.runs.Objects.Put(t.Context(), "reconcile/known.json", []byte("{")); err != nil {
+	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
+	if err := w.store.Objects.Put(t.Context(), "reconcile/known.json", []byte("{")); err != nil {
 		t.Fatal(err)
 	}
 	e := w.engine()
-	c, _ := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke})
+	c, _ := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 	if c.Next != "ask" || w.rows["r"].Guard != access.GuardNoRecord {
 		t.Errorf("collected %+v, %+v", c, w.rows["r"])
 	}
@@ -560,22 +559,22 @@ func TestKnownThatMakesNoSense(t *testing.T) {
 func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	w := small()
 	e := w.engine()
-	w.collect(t, e, Start{Run: "a", Mode: access.DriftWarn})
+	w.collect(t, e, drift.Start{Run: "a", Mode: access.DriftWarn})
 	report(t, w, e, "a", nil)
 	w.now = w.now.Add(time.Hour)
 	w.fail["UserAssignments 111111111111"] = throttle
-	w.collect(t, e, Start{Run: "b", Mode: access.DriftWarn})
+	w.collect(t, e, drift.Start{Run: "b", Mode: access.DriftWarn})
 	report(t, w, e, "b", nil)
 	clear(w.fail)
 	w.now = w.now.Add(time.Hour)
-	if c, _ := w.collect(t, e, Start{Run: "c", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
+	if c, _ := w.collect(t, e, drift.Start{Run: "c", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
 		t.Errorf("after an incomplete run: %+v, want nothing new", c)
 	}
 
 	// d begins and scans; a member comes, and e, which an event started, sees
 	// them; then d goes on.
 	w.now = w.now.Add(time.Hour)
-	batches, err := e.Plan(t.Context(), Start{Run: "d", Mode: access.DriftWarn})
+	batches, err := e.Plan(t.Context(), drift.Start{Run: "d", Mode: access.DriftWarn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -587,7 +586,7 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	w.now = w.now.Add(time.Minute)
 	w.members[[2]string{"g-1", "u-bob"}] = true
 	event := json.RawMessage(`{"detail":{"eventName":"CreateGroupMembership","requestParameters":{"groupId":"g-1"}}}`)
-	if c, _ := w.collect(t, e, Start{Run: "e", Mode: access.DriftWarn, Event: event}); len(c.Found) != 1 {
+	if c, _ := w.collect(t, e, drift.Start{Run: "e", Mode: access.DriftWarn, Event: event}); len(c.Found) != 1 {
 		t.Errorf("the event: %+v", c)
 	}
 	report(t, w, e, "e", nil)
@@ -596,7 +595,7 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	}
 	report(t, w, e, "d", nil)
 	w.now = w.now.Add(time.Hour)
-	if c, _ := w.collect(t, e, Start{Run: "f", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
+	if c, _ := w.collect(t, e, drift.Start{Run: "f", Mode: access.DriftWarn}); len(c.Found) != 0 || c.Next != "nothing" {
 		t.Errorf("after a run that began earlier: %+v, want nothing new", c)
 	}
 }
@@ -604,13 +603,13 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 // Payloads name findings by their place in the list. A Collect that comes again,
 // or late, while the removals run, moves none of them, whatever has changed.
 func TestFindingsKeepTheirPlaces(t *testing.T) {
-	collected := func(t *testing.T, w *world) (*Engine, Collected, []access.Finding) {
+	collected := func(t *testing.T, w *world) (*drift.Engine, drift.NextSteps, []access.Finding) {
 		for user, name := range map[string]string{"u-1": "zoe", "u-2": "yann", "u-3": "xenia"} {
 			w.users[user] = name
 			w.assign("111111111111", "arn:read", user)
 		}
 		e := w.engine()
-		c, findings := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
+		c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
 		return e, c, findings
 	}
 	keys := func(findings []access.Finding) (all []string) {
@@ -622,28 +621,28 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 	t.Run("it comes again", func(t *testing.T) {
 		w := small()
 		e, first, findings := collected(t, w)
-		if err := w.runs.PutResult(t.Context(), "r", 0, runs.Result{PlannedAt: monday, Findings: findings[2:3]}); err != nil {
+		if err := w.store.PutBatchResult(t.Context(), "r", 0, drift.BatchResult{PlannedAt: monday, Findings: findings[2:3]}); err != nil {
 			t.Fatal(err)
 		}
 		again, err := e.Collect(t.Context(), "r")
 		if err != nil || !reflect.DeepEqual(again, first) {
 			t.Errorf("collected %+v, %v; want %+v", again, err, first)
 		}
-		if now, _ := w.runs.Findings(t.Context(), "r"); !reflect.DeepEqual(now, findings) {
+		if now, _ := w.store.Findings(t.Context(), "r"); !reflect.DeepEqual(now, findings) {
 			t.Errorf("the findings are %q, were %q", keys(now), keys(findings))
 		}
 	})
 	t.Run("two at once", func(t *testing.T) {
 		w := small()
 		e, _, findings := collected(t, w)
-		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                    // the other one had the names
-		if err := w.runs.PutCollected(t.Context(), "r", runs.Collected{}); err != nil { // it has not written yet
+		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                      // the other one had the names
+		if err := w.store.PutCollected(t.Context(), "r", drift.Collected{}); err != nil { // it has not written yet
 			t.Fatal(err)
 		}
 		if _, err := e.Collect(t.Context(), "r"); err != nil {
 			t.Fatal(err)
 		}
-		if now, _ := w.runs.Findings(t.Context(), "r"); !slices.Equal(keys(now), keys(findings)) {
+		if now, _ := w.store.Findings(t.Context(), "r"); !slices.Equal(keys(now), keys(findings)) {
 			t.Errorf("the findings are %q, were %q", keys(now), keys(findings))
 		}
 	})
@@ -652,7 +651,7 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 		e, _, findings := collected(t, w)
 		w.now = w.now.Add(100 * 24 * time.Hour)
 		// Its scan died: what the earlier run found there is not this one's.
-		if _, err := e.Plan(t.Context(), Start{Run: "r", Mode: access.DriftRevoke, Execution: execution}); err != nil {
+		if _, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke, Execution: execution}); err != nil {
 			t.Fatal(err)
 		}
 		c, err := e.Collect(t.Context(), "r")
@@ -661,7 +660,7 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 		}
 		w.now = w.now.Add(time.Second)
 		w.unassign("111111111111", "arn:read", "u-2")
-		c, now := w.collect(t, e, Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
+		c, now := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke, Execution: execution})
 		if !c.Complete || len(now) != len(findings)-1 || len(c.Removals) != len(now) {
 			t.Errorf("found %q, to remove %v", keys(now), c.Removals)
 		}

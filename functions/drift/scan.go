@@ -6,9 +6,7 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 )
 
 // Scan looks at one batch of a run and writes what it found.
@@ -20,7 +18,7 @@ import (
 // holds is listed once more, and asked about once more; only what is there
 // twice, without a lease twice, is a finding.
 func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
-	plan, err := e.Runs.Plan(ctx, run)
+	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -33,7 +31,7 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	s.list(reading, plan.Batches[batch])
 	free := s.unheld(reading, s.present)
 	free = s.unheld(reading, s.stillThere(reading, free))
-	result := runs.Result{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
+	result := BatchResult{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
 	seen := map[string]bool{}
 	for _, p := range free {
 		// By user, somebody's assignments are listed once for each batch that
@@ -43,12 +41,12 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 			result.Findings = append(result.Findings, p.finding)
 		}
 	}
-	return e.Runs.PutResult(ctx, run, batch, result)
+	return e.Store.PutBatchResult(ctx, run, batch, result)
 }
 
 type scanner struct {
 	engine         *Engine
-	plan           *runs.Plan
+	plan           *Plan
 	index          *access.Index
 	accounts, sets map[string]int
 	gaps           gaps
@@ -70,9 +68,9 @@ type place struct {
 	account, set int
 }
 
-func (s *scanner) list(ctx context.Context, b runs.Batch) {
+func (s *scanner) list(ctx context.Context, b Batch) {
 	var places []place
-	for _, pair := range b.Pairs {
+	for _, pair := range b.AccountSets {
 		for _, set := range pair.Sets {
 			places = append(places, place{account: pair.Account, set: set})
 		}
@@ -173,7 +171,7 @@ func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
 	return there, nil
 }
 
-func (s *scanner) assignment(p place, a identitycenter.Assignment) present {
+func (s *scanner) assignment(p place, a access.Assignment) present {
 	account, set := s.plan.Accounts[p.account], s.plan.Sets[p.set]
 	return present{p, access.Finding{Subject: access.Subject{
 		Target: access.Target{
@@ -189,7 +187,7 @@ func (s *scanner) assignment(p place, a identitycenter.Assignment) present {
 func (s *scanner) unheld(ctx context.Context, all []present) []present {
 	held := make([]bool, len(all))
 	parallel.Do(len(all), leasesAtOnce, func(i int) {
-		_, found, err := s.engine.Leases.Lease(ctx, all[i].finding.Key())
+		_, found, err := s.engine.Table.Lease(ctx, all[i].finding.Key())
 		if err != nil {
 			s.unread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
 		}

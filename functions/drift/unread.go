@@ -8,12 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/aws/smithy-go"
-
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // gaps gathers what could not be looked at. It is safe for concurrent use.
@@ -24,7 +19,7 @@ type gaps struct {
 }
 
 func (g *gaps) add(what string, err error) {
-	why := host.ErrorMessage(err)
+	why := access.ErrorMessage(err)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "there was no time left"
 	}
@@ -47,17 +42,21 @@ func (g *gaps) say(what, why string) {
 // (IAM Identity Center user guide, "Delegated administration"): that is a fact
 // about the deployment, not a failure of the run. Any other account that is
 // denied is one that should be readable.
-func (g *gaps) account(a runs.Named, err error) {
-	if a.Management && identitycenter.Denied(err) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.unmanageable == nil {
-			g.unmanageable = map[string]bool{}
-		}
-		g.unmanageable[a.ID] = true
+func (g *gaps) account(a Named, err error) {
+	if a.Management && access.IsDenied(err) {
+		g.addUnmanageable(a.ID)
 		return
 	}
 	g.add(accountText(a), err)
+}
+
+func (g *gaps) addUnmanageable(accountID string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.unmanageable == nil {
+		g.unmanageable = map[string]bool{}
+	}
+	g.unmanageable[accountID] = true
 }
 
 func (g *gaps) unread() []access.Unread {
@@ -88,8 +87,5 @@ func sortedKeys[V any](m map[string]V) []string {
 	return all
 }
 
-func accountText(a runs.Named) string { return "account " + a.ID }
-func groupText(g runs.Named) string   { return "group " + g.ID }
-
-// denied stands for AWS's refusal where it is known beforehand.
-var denied error = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "the management account can't be managed from a delegated administrator's account"}
+func accountText(a Named) string { return "account " + a.ID }
+func groupText(g Named) string   { return "group " + g.ID }

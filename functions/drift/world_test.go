@@ -1,4 +1,4 @@
-package drift
+package drift_test
 
 import (
 	"context"
@@ -12,9 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/drift"
 )
 
 var (
@@ -27,11 +26,11 @@ var (
 // says which calls fail: by "operation argument", or "operation".
 type world struct {
 	mu          sync.Mutex
-	accounts    []identitycenter.Account
+	accounts    []access.Account
 	sets        map[string]string // ARN ► name
-	groups      map[string]identitycenter.Group
+	groups      map[string]access.Group
 	users       map[string]string // id ► name
-	assignments map[identitycenter.Assignment]bool
+	assignments map[access.Assignment]bool
 	members     map[[2]string]bool // group, user
 	leases      map[string]access.Lease
 	policy      access.Policy
@@ -40,9 +39,9 @@ type world struct {
 	calls map[string]int
 	after func(operation string) // each call
 
-	rows map[string]access.Run
-	beat table.Beat
-	runs *runs.Store
+	rows  map[string]access.Run
+	beat  access.Heartbeat
+	store *findings.Store
 
 	emails   map[string][]string // of users
 	removals int                 // within 24 hours
@@ -53,16 +52,16 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		sets: map[string]string{}, groups: map[string]identitycenter.Group{}, users: map[string]string{},
-		assignments: map[identitycenter.Assignment]bool{}, members: map[[2]string]bool{}, leases: map[string]access.Lease{},
+		sets: map[string]string{}, groups: map[string]access.Group{}, users: map[string]string{},
+		assignments: map[access.Assignment]bool{}, members: map[[2]string]bool{}, leases: map[string]access.Lease{},
 		fail: map[string]error{}, calls: map[string]int{}, rows: map[string]access.Run{}, counted: map[string]int{},
-		runs: &runs.Store{Objects: &runs.Memory{}}, now: monday,
+		store: &findings.Store{Objects: &findings.Memory{}}, now: monday,
 	}
 }
 
-func (w *world) engine() *Engine {
-	return &Engine{
-		Directory: w, Leases: w, Rows: w, Beats: w, Removals: w, Runs: w.runs, Limit: 100,
+func (w *world) engine() *drift.Engine {
+	return &drift.Engine{
+		Directory: w, Table: w, Store: w.store, Limit: 100,
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, nil },
 		Now:    func() time.Time { return w.now },
 		Next:   func(t time.Time) (time.Time, bool) { return t.Add(time.Hour), true },
@@ -93,7 +92,7 @@ func (w *world) unlock(operation string) {
 	w.mu.Unlock()
 }
 
-func (w *world) Accounts(context.Context) ([]identitycenter.Account, error) {
+func (w *world) Accounts(context.Context) ([]access.Account, error) {
 	err := w.call("Accounts", "")
 	defer w.unlock("Accounts")
 	return slices.Clone(w.accounts), err
@@ -114,17 +113,17 @@ func (w *world) PermissionSetName(_ context.Context, arn string) (string, error)
 	return "", access.Errorf(access.CodeNotFound, "there is none")
 }
 
-func (w *world) Groups(context.Context) ([]identitycenter.Group, error) {
+func (w *world) Groups(context.Context) ([]access.Group, error) {
 	err := w.call("Groups", "")
 	defer w.unlock("Groups")
-	var all []identitycenter.Group
+	var all []access.Group
 	for _, id := range slices.Sorted(maps.Keys(w.groups)) {
 		all = append(all, w.groups[id])
 	}
 	return all, err
 }
 
-func (w *world) Group(_ context.Context, id string) (identitycenter.Group, bool, error) {
+func (w *world) Group(_ context.Context, id string) (access.Group, bool, error) {
 	err := w.call("Group", id)
 	defer w.unlock("Group")
 	g, ok := w.groups[id]
@@ -161,27 +160,27 @@ func (w *world) AccountsWith(_ context.Context, arn string) ([]string, error) {
 	return slices.Sorted(maps.Keys(with)), nil
 }
 
-func (w *world) UserAssignments(_ context.Context, accountID, arn string) ([]identitycenter.Assignment, error) {
+func (w *world) UserAssignments(_ context.Context, accountID, arn string) ([]access.Assignment, error) {
 	err := w.call("UserAssignments", accountID)
 	defer w.unlock("UserAssignments")
 	if err != nil {
 		return nil, err
 	}
-	return w.listed(func(a identitycenter.Assignment) bool { return a.AccountID == accountID && a.PermissionSetARN == arn }), nil
+	return w.listed(func(a access.Assignment) bool { return a.AccountID == accountID && a.PermissionSetARN == arn }), nil
 }
 
-func (w *world) AssignmentsOf(_ context.Context, user string) ([]identitycenter.Assignment, int, error) {
+func (w *world) AssignmentsOf(_ context.Context, user string) ([]access.Assignment, int, error) {
 	err := w.call("AssignmentsOf", user)
 	defer w.unlock("AssignmentsOf")
 	if err != nil {
 		return nil, 1, err
 	}
-	all := w.listed(func(a identitycenter.Assignment) bool { return a.UserID == user })
-	return all, 1 + len(all)/identitycenter.PageSize, nil
+	all := w.listed(func(a access.Assignment) bool { return a.UserID == user })
+	return all, 1 + len(all)/access.DirectoryPageSize, nil
 }
 
-func (w *world) listed(which func(identitycenter.Assignment) bool) []identitycenter.Assignment {
-	var all []identitycenter.Assignment
+func (w *world) listed(which func(access.Assignment) bool) []access.Assignment {
+	var all []access.Assignment
 	for a := range w.assignments {
 		if which(a) {
 			all = append(all, a)
@@ -190,22 +189,22 @@ func (w *world) listed(which func(identitycenter.Assignment) bool) []identitycen
 	return all
 }
 
-func (w *world) Memberships(_ context.Context, group string) ([]identitycenter.Membership, error) {
+func (w *world) Memberships(_ context.Context, group string) ([]access.Membership, error) {
 	err := w.call("Memberships", group)
 	defer w.unlock("Memberships")
-	var all []identitycenter.Membership
+	var all []access.Membership
 	for m := range w.members {
 		if m[0] == group && err == nil {
-			all = append(all, identitycenter.Membership{ID: "m " + m[0] + " " + m[1], UserID: m[1]})
+			all = append(all, access.Membership{ID: "m " + m[0] + " " + m[1], UserID: m[1]})
 		}
 	}
 	return all, err
 }
 
-func (w *world) UserPages(_ context.Context, each func([]identitycenter.User) bool) error {
-	var page []identitycenter.User
+func (w *world) UserPages(_ context.Context, each func([]access.User) bool) error {
+	var page []access.User
 	for _, id := range slices.Sorted(maps.Keys(w.users)) {
-		page = append(page, identitycenter.User{ID: id, UserName: w.users[id]})
+		page = append(page, access.User{ID: id, UserName: w.users[id]})
 	}
 	for {
 		err := w.call("UserPages", "")
@@ -213,7 +212,7 @@ func (w *world) UserPages(_ context.Context, each func([]identitycenter.User) bo
 		if err != nil {
 			return err
 		}
-		n := min(len(page), identitycenter.PageSize)
+		n := min(len(page), access.DirectoryPageSize)
 		if !each(page[:n]) || n == len(page) {
 			return nil
 		}
@@ -241,8 +240,8 @@ func (w *world) UserNames(_ context.Context, id string) ([]string, bool, error) 
 	return append([]string{name}, w.emails[id]...), true, nil
 }
 
-func (w *world) Removals(context.Context, time.Time) (int, error) {
-	return w.removals, w.fail["Removals"]
+func (w *world) CountRemovals(context.Context, time.Time) (int, error) {
+	return w.removals, w.fail["CountRemovals"]
 }
 
 func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
@@ -279,11 +278,11 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is none")
 }
 
-func (w *world) Beat(context.Context) (table.Beat, bool, error) {
-	return w.beat, !w.beat.At.IsZero(), w.fail["Beat"]
+func (w *world) Heartbeat(context.Context) (access.Heartbeat, bool, error) {
+	return w.beat, !w.beat.At.IsZero(), w.fail["Heartbeat"]
 }
 
-func (w *world) PutBeat(_ context.Context, b table.Beat) error {
+func (w *world) PutHeartbeat(_ context.Context, b access.Heartbeat) error {
 	if b.At.After(w.beat.At) {
 		w.beat = b
 	}
@@ -294,10 +293,10 @@ func (w *world) PutBeat(_ context.Context, b table.Beat) error {
 // bob access that he asked for.
 func small() *world {
 	w := newWorld()
-	w.accounts = []identitycenter.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}, {ID: "999999999999", Name: "Root", Management: true}}
+	w.accounts = []access.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}, {ID: "999999999999", Name: "Root", Management: true}}
 	w.sets = map[string]string{"arn:read": "ReadOnly", "arn:admin": "Admin"}
 	w.users = map[string]string{"u-alice": "alice", "u-bob": "bob"}
-	w.groups["g-1"] = identitycenter.Group{ID: "g-1", Name: "Ops"}
+	w.groups["g-1"] = access.Group{ID: "g-1", Name: "Ops"}
 	w.policy = access.Policy{
 		Accounts: []access.Statement{{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"Carol@example.com"}}},
 		Groups:   []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"dave@example.com", "carol@example.com"}}},
@@ -318,11 +317,11 @@ func member(group, user string) access.Subject {
 }
 
 func (w *world) assign(account, set, user string) {
-	w.assignments[identitycenter.Assignment{AccountID: account, PermissionSetARN: set, UserID: user}] = true
+	w.assignments[access.Assignment{AccountID: account, PermissionSetARN: set, UserID: user}] = true
 }
 
 func (w *world) unassign(account, set, user string) {
-	delete(w.assignments, identitycenter.Assignment{AccountID: account, PermissionSetARN: set, UserID: user})
+	delete(w.assignments, access.Assignment{AccountID: account, PermissionSetARN: set, UserID: user})
 }
 
 func (w *world) lease(account, set, user string, state access.LeaseState) {
@@ -330,7 +329,7 @@ func (w *world) lease(account, set, user string, state access.LeaseState) {
 }
 
 // collect does a run up to its collection.
-func (w *world) collect(t *testing.T, e *Engine, s Start) (Collected, []access.Finding) {
+func (w *world) collect(t *testing.T, e *drift.Engine, s drift.Start) (drift.NextSteps, []access.Finding) {
 	t.Helper()
 	batches, err := e.Plan(t.Context(), s)
 	if err != nil {
@@ -345,7 +344,7 @@ func (w *world) collect(t *testing.T, e *Engine, s Start) (Collected, []access.F
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := w.runs.Findings(t.Context(), s.Run)
+	findings, err := w.store.Findings(t.Context(), s.Run)
 	if err != nil {
 		t.Fatal(err)
 	}

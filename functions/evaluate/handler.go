@@ -269,7 +269,7 @@ func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.
 // the request does it; until then the claim is not valid.
 func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", host.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 

@@ -32,7 +32,7 @@ type Policy interface {
 // Directory reads Identity Center.
 type Directory interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
-	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
+	UserStatus(ctx context.Context, principalID string) (access.UserStatus, error)
 }
 
 // Center is Identity Center. Its UserStatus returns Ambiguous if another user has
@@ -43,7 +43,7 @@ type Center struct {
 }
 
 // UserStatus returns the status of the user with that id.
-func (c Center) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
+func (c Center) UserStatus(ctx context.Context, principalID string) (access.UserStatus, error) {
 	return c.Users.UserStatus(ctx, principalID)
 }
 
@@ -107,9 +107,9 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	if err == nil || access.CodeOf(err).Transient() {
 		return err
 	}
-	failure := access.Failure{Code: access.CodeOf(err), Message: host.ErrorMessage(err), At: h.Now().UTC()}
+	failure := access.Failure{Code: access.CodeOf(err), Message: access.ErrorMessage(err), At: h.Now().UTC()}
 	if failErr := h.Table.Fail(ctx, r.ID, failure); failErr != nil {
-		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", host.ErrorMessage(failErr))
+		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", access.ErrorMessage(failErr))
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -38,7 +37,7 @@ func (m mockPolicy) Load(context.Context) (access.Policy, string, error) {
 // mockDirectory has one permission set, and users.
 type mockDirectory struct {
 	name   func(arn string) (string, error)
-	status func(principalID string) (identitycenter.UserStatus, error)
+	status func(principalID string) (access.UserStatus, error)
 }
 
 type mockCatalog string
@@ -49,7 +48,7 @@ func (m mockDirectory) PermissionSetName(_ context.Context, arn string) (string,
 	return m.name(arn)
 }
 
-func (m mockDirectory) UserStatus(_ context.Context, principalID string) (identitycenter.UserStatus, error) {
+func (m mockDirectory) UserStatus(_ context.Context, principalID string) (access.UserStatus, error) {
 	return m.status(principalID)
 }
 
@@ -111,9 +110,9 @@ type scene struct {
 	row      access.Request
 	policy   access.Policy
 	setName  string
-	manages  string                               // the management account as the catalog has it
-	users    map[string]identitycenter.UserStatus // by principal; enabled if they are not here
-	errs     map[string]error                     // by call, or by principal
+	manages  string                       // the management account as the catalog has it
+	users    map[string]access.UserStatus // by principal; enabled if they are not here
+	errs     map[string]error             // by call, or by principal
 	acquired []access.Request
 	failures []access.Failure
 	ic       int // calls that make access
@@ -131,8 +130,8 @@ func (s *scene) handler() *Handler {
 		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
 		Directory: mockDirectory{
 			name: func(string) (string, error) { return s.setName, s.errs["name"] },
-			status: func(id string) (identitycenter.UserStatus, error) {
-				return cmp.Or(s.users[id], identitycenter.UserEnabled), s.errs[id]
+			status: func(id string) (access.UserStatus, error) {
+				return cmp.Or(s.users[id], access.UserEnabled), s.errs[id]
 			},
 		},
 		Catalog: mockCatalog(s.manages), Account: "123456789012", Longest: 8 * time.Hour,
@@ -238,18 +237,18 @@ func TestStart(t *testing.T) {
 		{name: "requester without principal", scene: func(s *scene) { s.row.Requester.PrincipalID = "" }, want: refused, recorded: true},
 
 		// Who is gone.
-		{name: "requester disabled since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled} }, want: refused, recorded: true},
-		{name: "requester deleted since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDeleted} }, want: refused, recorded: true},
-		{name: "approver disabled since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDisabled} }, want: refused, recorded: true},
-		{name: "approver deleted since", scene: func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDeleted} }, want: refused, recorded: true},
+		{name: "requester disabled since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled} }, want: refused, recorded: true},
+		{name: "requester deleted since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDeleted} }, want: refused, recorded: true},
+		{name: "approver disabled since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-bob": access.UserDisabled} }, want: refused, recorded: true},
+		{name: "approver deleted since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-bob": access.UserDeleted} }, want: refused, recorded: true},
 		{name: "automatic, requester disabled since", scene: func(s *scene) {
 			s.policy, s.row.Outcome = free(), &access.Outcome{Kind: access.OutcomeAutomatic}
-			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled}
+			s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled}
 		}, want: refused, recorded: true},
 		{name: "group, requester deleted since", scene: func(s *scene) {
 			s.row.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1"}
 			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
-			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDeleted}
+			s.users = map[string]access.UserStatus{"p-alice": access.UserDeleted}
 		}, want: refused, recorded: true},
 		// Who can't be told from somebody else.
 		{name: "another user has the requester's email by now", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeAmbiguous, "x") }, want: access.CodeAmbiguous, recorded: true},
@@ -260,7 +259,7 @@ func TestStart(t *testing.T) {
 		{name: "the requester's lookup makes no sense", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeInternal, "x") }, want: access.CodeUnavailable},
 		{name: "the role may not look people up", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeMisconfigure, "x") }, want: access.CodeMisconfigure, recorded: true},
 		{name: "the requester is disabled, and the approver can't be looked up", scene: func(s *scene) {
-			s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled}
+			s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled}
 			s.errs["p-bob"] = access.Errorf(access.CodeThrottled, "x")
 		}, want: refused, recorded: true},
 
@@ -311,7 +310,7 @@ func TestStart(t *testing.T) {
 				t.Fatalf("recorded %v, want %v", s.failures, test.recorded)
 			}
 			if test.recorded {
-				want := access.Failure{Code: test.want, Message: host.ErrorMessage(err), At: monday}
+				want := access.Failure{Code: test.want, Message: access.ErrorMessage(err), At: monday}
 				if s.failures[0] != want {
 					t.Errorf("recorded %+v, want %+v", s.failures[0], want)
 				}
@@ -326,8 +325,8 @@ func TestRefusalsSayWhy(t *testing.T) {
 		scene func(*scene)
 		want  string
 	}{
-		{func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-alice": identitycenter.UserDisabled} }, "the user of the requester in IAM Identity Center is disabled"},
-		{func(s *scene) { s.users = map[string]identitycenter.UserStatus{"p-bob": identitycenter.UserDeleted} }, "the user of the approver in IAM Identity Center is deleted"},
+		{func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled} }, "the user of the requester in IAM Identity Center is disabled"},
+		{func(s *scene) { s.users = map[string]access.UserStatus{"p-bob": access.UserDeleted} }, "the user of the approver in IAM Identity Center is deleted"},
 		{func(s *scene) { s.row.Duration = 12 * 3600 }, "12 hours is longer than access may last now: at most 8 hours"},
 	} {
 		s := inOrder()

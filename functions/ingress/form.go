@@ -12,8 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -36,13 +34,13 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 			return ephemeralResponse(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
-			log.Error("the notice could not be opened", "error", host.ErrorMessage(err))
+			log.Error("the notice could not be opened", "error", access.ErrorMessage(err))
 		}
 		return emptyResponse(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
-		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
 			text, _ := explain(err)
 			return ephemeralResponse(text)
@@ -60,7 +58,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		if personal {
 			log.Info("the person can't request access", "code", access.CodeOf(err))
 		} else {
-			log.Error("the requester could not be looked up", "error", host.ErrorMessage(err))
+			log.Error("the requester could not be looked up", "error", access.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
@@ -100,7 +98,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err != nil {
 		var personal bool
 		if form.Preview, personal = explain(err); !personal {
-			log.Error("the choice could not be looked up", "error", host.ErrorMessage(err))
+			log.Error("the choice could not be looked up", "error", access.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
@@ -115,7 +113,7 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	case access.CodeLost:
 		log.Info("the form has changed or was closed in the meantime")
 	default:
-		log.Error("the form could not be updated", "error", host.ErrorMessage(err))
+		log.Error("the form could not be updated", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -179,7 +177,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		}
 	}
 	if err != nil {
-		log.Error("the options could not be listed", "action", in.Action.ID, "error", host.ErrorMessage(err))
+		log.Error("the options could not be listed", "action", in.Action.ID, "error", access.ErrorMessage(err))
 		text, _ := explain(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
@@ -224,8 +222,8 @@ func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query
 	}
 	menu := h.menus.menu(index, sets)
 	return pick(accounts, query,
-		func(a identitycenter.Account) bool { return menu.Offers(a.ID) },
-		func(a identitycenter.Account) slack.Option {
+		func(a access.Account) bool { return menu.Offers(a.ID) },
+		func(a access.Account) slack.Option {
 			// The text contains the whole id: an option has room for 75
 			// characters, and a name has at most 50.
 			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
@@ -241,10 +239,10 @@ func (h *Handler) permissionSetOptions(ctx context.Context, index *access.Index,
 		return nil, err
 	}
 	return pick(sets, query,
-		func(s identitycenter.PermissionSet) bool {
+		func(s access.PermissionSet) bool {
 			return index.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
 		},
-		func(s identitycenter.PermissionSet) slack.Option {
+		func(s access.PermissionSet) slack.Option {
 			return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
 		}), nil
 }
@@ -255,10 +253,10 @@ func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query s
 		return nil, err
 	}
 	return pick(groups, query,
-		func(g identitycenter.Group) bool {
+		func(g access.Group) bool {
 			return index.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
 		},
-		func(g identitycenter.Group) slack.Option {
+		func(g access.Group) slack.Option {
 			return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
 		}), nil
 }

@@ -15,8 +15,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
@@ -56,9 +54,9 @@ type People interface {
 
 // Catalog lists what can be requested.
 type Catalog interface {
-	Accounts(ctx context.Context) (*catalog.List[identitycenter.Account], error)
-	PermissionSets(ctx context.Context) (*catalog.List[identitycenter.PermissionSet], error)
-	Groups(ctx context.Context) (*catalog.List[identitycenter.Group], error)
+	Accounts(ctx context.Context) (*catalog.List[access.Account], error)
+	PermissionSets(ctx context.Context) (*catalog.List[access.PermissionSet], error)
+	Groups(ctx context.Context) (*catalog.List[access.Group], error)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 	ManagementAccount(ctx context.Context) string
 }
@@ -185,7 +183,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		signed, err = h.isSigned(ctx, event, body) // the secret may have just been rotated
 	}
 	if err != nil {
-		h.Logger.Error("there is no signing secret", "error", host.ErrorMessage(err))
+		h.Logger.Error("there is no signing secret", "error", access.ErrorMessage(err))
 		return emptyResponse(http.StatusInternalServerError), nil
 	}
 	if !signed {

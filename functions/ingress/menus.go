@@ -5,7 +5,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // menus caches what is computed from a policy and a catalog until either
@@ -15,7 +14,7 @@ type menus struct {
 	digest   string
 	indexed  *access.Index
 	menuOf   *access.Index
-	sets     *catalog.List[identitycenter.PermissionSet]
+	sets     *catalog.List[access.PermissionSet]
 	prepared *access.Menu
 }
 
@@ -30,7 +29,7 @@ func (m *menus) index(policy *access.Policy, digest string) *access.Index {
 }
 
 // menu returns an index's menu for these permission sets.
-func (m *menus) menu(index *access.Index, sets *catalog.List[identitycenter.PermissionSet]) *access.Menu {
+func (m *menus) menu(index *access.Index, sets *catalog.List[access.PermissionSet]) *access.Menu {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.prepared == nil || m.menuOf != index || m.sets != sets {

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -112,7 +111,7 @@ func (p *press) handle(ctx context.Context) reply {
 		return reply{text: "This " + a.about.name + " is too old: nothing is known about it any more."}
 	}
 	if err != nil {
-		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		// If a write got no response, we don't know whether it took effect. A
 		// second press shows it, and repeats nothing that the first one did.
 		text, _ := explain(err)
@@ -178,7 +177,7 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	}
 	err := p.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		p.log.Error("the execution could not be resumed; it will look by itself", "error", host.ErrorMessage(err))
+		p.log.Error("the execution could not be resumed; it will look by itself", "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }
@@ -194,7 +193,7 @@ func (p *press) tell(ctx context.Context, text string) bool {
 		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
 	}
 	if err != nil {
-		p.log.Error("the person could not be told", "error", host.ErrorMessage(err))
+		p.log.Error("the person could not be told", "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/tasktoken"
 )
@@ -256,6 +255,6 @@ func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, messag
 		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {
-		p.log.Error("a refused press could not be recorded", "reason", reason, "error", host.ErrorMessage(err))
+		p.log.Error("a refused press could not be recorded", "reason", reason, "error", access.ErrorMessage(err))
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
 )
@@ -194,6 +193,6 @@ func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 		return
 	}
 	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings)); err != nil {
-		p.log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		p.log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

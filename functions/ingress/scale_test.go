@@ -17,7 +17,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -38,11 +37,11 @@ func setName(i int) string { return fmt.Sprintf("PermissionSet%03d", i) }
 // enterprise is a large organization, and counts the calls that it gets.
 type enterprise struct{ calls atomic.Int64 }
 
-func (e *enterprise) Accounts(context.Context) ([]identitycenter.Account, error) {
+func (e *enterprise) Accounts(context.Context) ([]access.Account, error) {
 	e.calls.Add(manyAccounts / 20) // Organizations gives 20 in a page
-	var all []identitycenter.Account
+	var all []access.Account
 	for i := range manyAccounts {
-		all = append(all, identitycenter.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
+		all = append(all, access.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}
 	return all, nil
 }
@@ -64,23 +63,23 @@ func (e *enterprise) PermissionSetName(_ context.Context, arn string) (string, e
 	return "", access.Errorf(access.CodeNotFound, "there is no %s", arn)
 }
 
-func (e *enterprise) PermissionSets(context.Context) ([]identitycenter.PermissionSet, error) {
+func (e *enterprise) PermissionSets(context.Context) ([]access.PermissionSet, error) {
 	e.calls.Add(manyPermissionSets)
 	return nil, access.Errorf(access.CodeUnavailable, "this takes a minute")
 }
 
 func (e *enterprise) ManagementAccount(context.Context) (string, error) { return accountID(0), nil }
 
-func (e *enterprise) Groups(context.Context) ([]identitycenter.Group, error) {
+func (e *enterprise) Groups(context.Context) ([]access.Group, error) {
 	e.calls.Add(manyGroups / 100)
-	var all []identitycenter.Group
+	var all []access.Group
 	for i := range manyGroups {
-		all = append(all, identitycenter.Group{ID: fmt.Sprintf("g-%04d", i), Name: fmt.Sprintf("Group %04d", i)})
+		all = append(all, access.Group{ID: fmt.Sprintf("g-%04d", i), Name: fmt.Sprintf("Group %04d", i)})
 	}
 	return all, nil
 }
 
-func (e *enterprise) UserPages(context.Context, func([]identitycenter.User) bool) error { return nil }
+func (e *enterprise) UserPages(context.Context, func([]access.User) bool) error { return nil }
 
 // bucket is S3 with the catalog and the index of emails, and counts the calls that
 // are about the catalog.

@@ -13,7 +13,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -42,7 +41,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	wait.Wait()
 	if err != nil {
-		log.Error("the form could not be checked", "error", host.ErrorMessage(err))
+		log.Error("the form could not be checked", "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if len(mistakes) > 0 {
@@ -54,7 +53,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		if personal {
 			return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", host.ErrorMessage(requesterErr))
+		log.Error("the requester could not be looked up", "error", access.ErrorMessage(requesterErr))
 		return askToResubmit(requesterErr)
 	}
 
@@ -62,7 +61,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
-		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", host.ErrorMessage(err))
+		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if refused != nil {
@@ -76,7 +75,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
-		log.Error("the request could not be started", "error", host.ErrorMessage(err))
+		log.Error("the request could not be started", "error", access.ErrorMessage(err))
 		return keepFormOpen("Your request is stored but could not be started. Please press the button again.")
 	}
 	log.Info("requested", "created", created, "target", stored.Target.String())
@@ -143,7 +142,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 		return
 	}
 	if err := h.Machine.Start(ctx, r); err != nil {
-		log.Error("the request could not be started", "other", r.ID, "error", host.ErrorMessage(err))
+		log.Error("the request could not be started", "other", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 
@@ -151,7 +150,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 // request frees it; until then the claim doesn't count.
 func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		log.Warn("the claim of a decided request could not be freed", "error", host.ErrorMessage(err))
+		log.Warn("the claim of a decided request could not be freed", "error", access.ErrorMessage(err))
 	}
 }
 

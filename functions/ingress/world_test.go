@@ -22,7 +22,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -297,9 +296,9 @@ type stored struct {
 
 func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) {
 	return &catalog.Snapshot{
-		Accounts:       []identitycenter.Account{{ID: production, Name: "Production"}, {ID: sandbox, Name: "Sandbox"}, {ID: "333333333333", Name: "Secret"}},
-		PermissionSets: []identitycenter.PermissionSet{{ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
-		Groups:         []identitycenter.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
+		Accounts:       []access.Account{{ID: production, Name: "Production"}, {ID: sandbox, Name: "Sandbox"}, {ID: "333333333333", Name: "Secret"}},
+		PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
+		Groups:         []access.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
 
 		ManagementAccount: s.of.management,
 	}, "1", s.of.catalogErr

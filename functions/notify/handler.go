@@ -109,7 +109,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
 			// The approvers have the message, and that is what counts. So
 			// announce does not fail.
-			log.Warn("the direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+			log.Warn("the direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ type Reported struct {
 type Drift interface {
 	Plan(context.Context, drift.Start) ([]int, error)
 	Scan(ctx context.Context, run string, batch int) error
-	Collect(ctx context.Context, run string) (drift.Collected, error)
+	Collect(ctx context.Context, run string) (drift.NextSteps, error)
 	Answer(ctx context.Context, run string) (next string, err error)
 	Report(ctx context.Context, run string, removals []drift.Removal) (tell, complete bool, err error)
 }

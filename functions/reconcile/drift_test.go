@@ -10,14 +10,13 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/drift"
 )
 
 // fakeDrift answers with what a large part of the machine goes on with.
 type fakeDrift struct {
 	asked     any
-	collected drift.Collected
+	collected drift.NextSteps
 	err       error
 }
 
@@ -31,7 +30,7 @@ func (f *fakeDrift) Scan(_ context.Context, run string, batch int) error {
 	return f.err
 }
 
-func (f *fakeDrift) Collect(_ context.Context, run string) (drift.Collected, error) {
+func (f *fakeDrift) Collect(_ context.Context, run string) (drift.NextSteps, error) {
 	f.asked = run
 	return f.collected, f.err
 }
@@ -53,7 +52,7 @@ func TestDriftOperations(t *testing.T) {
 	tests := []struct {
 		name      string
 		payload   string
-		collected drift.Collected
+		collected drift.NextSteps
 		asked     any
 		want      string
 	}{
@@ -64,10 +63,10 @@ func TestDriftOperations(t *testing.T) {
 			asked: drift.Start{Run: "r-1", Execution: "x", Mode: access.DriftRevoke}, want: `{"batches":[0,1]}`},
 		{name: "scan", payload: `{"operation":"scan","run":"r-1","batch":1,"execution":"x"}`, asked: []any{"r-1", 1}, want: `{}`},
 		{name: "collect", payload: `{"operation":"collect","run":"r-1"}`, asked: "r-1",
-			collected: drift.Collected{Found: [][2]int{{0, 25}, {25, 26}}, Next: "ask", Removals: []int{0, 1}, Complete: true},
+			collected: drift.NextSteps{Found: [][2]int{{0, 25}, {25, 26}}, Next: "ask", Removals: []int{0, 1}, Complete: true},
 			want:      `{"found":[[0,25],[25,26]],"next":"ask","removals":[0,1],"exempted":false}`},
 		{name: "collect nothing", payload: `{"operation":"collect","run":"r-1"}`, asked: "r-1",
-			collected: drift.Collected{Found: [][2]int{}, Next: "nothing", Removals: []int{}},
+			collected: drift.NextSteps{Found: [][2]int{}, Next: "nothing", Removals: []int{}},
 			want:      `{"found":[],"next":"nothing","removals":[],"exempted":false}`},
 		{name: "answer", payload: `{"operation":"answer","run":"r-1"}`, asked: "r-1", want: `{"next":"remove"}`},
 		{name: "report", payload: `{"operation":"report","run":"r-1"}`, asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
@@ -118,8 +117,8 @@ func (snapshotStore) Put(context.Context, *catalog.Snapshot, string) error { ret
 
 func TestNames(t *testing.T) {
 	accounts, sets, err := namesIn(t.Context(), snapshotStore{&catalog.Snapshot{
-		Accounts:       []identitycenter.Account{{ID: "111111111111", Name: "Production"}},
-		PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
+		Accounts:       []access.Account{{ID: "111111111111", Name: "Production"}},
+		PermissionSets: []access.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
 	}})
 	if err != nil || !maps.Equal(accounts, map[string]string{"111111111111": "Production"}) || !maps.Equal(sets, map[string]string{"arn:ps/1": "ReadOnly"}) {
 		t.Errorf("got %v, %v, %v", accounts, sets, err)

@@ -22,7 +22,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/functions/drift"
-	"sso-elevator/functions/recheck"
+	"sso-elevator/functions/leavers"
 	"sso-elevator/functions/schedule"
 )
 
@@ -118,13 +118,15 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger:     p.Logger,
 		},
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
-		People: &recheck.Checker{
-			Directory: c.IdentityCenter(recheck.CallEvery),
+		People: &leavers.Checker{
+			Directory: c.IdentityCenter(leavers.CallEvery),
 			Table:     rows,
 			Store:     store,
-			Tokens:    tasktoken.Resumer{API: c.StepFunctions},
-			Remove:    removeOf(remover),
-			Policy:    policy,
+			ResumeEnd: func(ctx context.Context, token string) error {
+				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
+			},
+			Remove: removeOf(remover),
+			Policy: policy,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return clients.Invoke(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
@@ -138,11 +140,8 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Directory:   c.IdentityCenter(drift.CallEvery),
 			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
 			Policy:      policy,
-			Leases:      rows,
-			Runs:        store,
-			Rows:        rows,
-			Beats:       rows,
-			Removals:    rows,
+			Table:       rows,
+			Store:       store,
 			Limit:       s.Removals.Max,
 			RemovalsOff: !s.Removals.Allowed,
 			Next:        revocations,

@@ -81,6 +81,6 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 // was left stands in nobody's way.
 func (h *Handler) freeClaims(ctx context.Context) {
 	if err := h.Claims.Look(ctx); err != nil {
-		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", host.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", access.ErrorMessage(err))
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/table"
 )
 
 type catalogFunc func(context.Context) error
@@ -98,17 +97,17 @@ func TestLookFreesClaims(t *testing.T) {
 
 // brokenTable is one with nothing open, or that does not answer.
 type brokenTable struct {
-	SweepTable
+	Table
 	err   error
 	asked int
 }
 
-func (b *brokenTable) OpenRequests(context.Context) ([]table.Due, error) {
+func (b *brokenTable) OpenRequests(context.Context) ([]access.Due, error) {
 	b.asked++
 	return nil, b.err
 }
 
-func (b *brokenTable) OpenLeases(context.Context) ([]table.Due, error) { return nil, b.err }
+func (b *brokenTable) OpenLeases(context.Context) ([]access.Due, error) { return nil, b.err }
 
 type noExecutions struct{ Executions }
 

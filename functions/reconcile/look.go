@@ -13,8 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	"sso-elevator/functions/adapters/parallel"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/access/parallel"
 )
 
 // atOnce is how many calls of a look wait for an answer at the same time.
@@ -120,7 +119,7 @@ type leftBehind struct {
 func (l *look) fail(err error) { l.failures = append(l.failures, err) }
 
 // due returns the ids of what should have ended.
-func (l *look) due(of []table.Due) []string {
+func (l *look) due(of []access.Due) []string {
 	var ids []string
 	for _, d := range of {
 		if !l.now.Before(d.At.Add(lateAfter)) {
@@ -301,7 +300,7 @@ func (l *look) remove(ctx context.Context) {
 
 // examineUnlisted examines the open requests whose own execution is missing from
 // the list of running ones.
-func (l *look) examineUnlisted(ctx context.Context, open []table.Due) {
+func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	running, complete, err := l.Executions.Running(ctx)
 	if err != nil {
 		l.fail(err)

@@ -13,7 +13,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/recheck"
+	"sso-elevator/functions/leavers"
 )
 
 type invokeFunc func(*lambda.InvokeInput) error
@@ -36,7 +36,7 @@ func TestShow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := h.People.(*recheck.Checker).Show
+	ask := h.People.(*leavers.Checker).Show
 	if err := ask(t.Context(), "r-1"); err != nil {
 		t.Errorf("got %v, want none", err)
 	}

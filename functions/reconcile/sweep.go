@@ -9,14 +9,13 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 )
 
-// SweepTable is the part of the requests table that the sweep uses.
-type SweepTable interface {
-	OpenRequests(ctx context.Context) ([]table.Due, error)
-	OpenLeases(ctx context.Context) ([]table.Due, error)
+// Table is the part of the requests table that the sweep uses.
+type Table interface {
+	OpenRequests(ctx context.Context) ([]access.Due, error)
+	OpenLeases(ctx context.Context) ([]access.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
@@ -75,7 +74,7 @@ type Removal struct {
 	Granted bool `json:"granted"`
 }
 
-var _ SweepTable = (*table.Table)(nil)
+var _ Table = (*table.Table)(nil)
 
 const (
 	// lateAfter is how long after its end access is left to an execution that
@@ -118,7 +117,7 @@ const (
 // executions that the table names, and starts the reconcile machine, which does
 // the rest. Late access it also has removed directly.
 type Sweep struct {
-	Table      SweepTable
+	Table      Table
 	Executions Executions
 	Remover    Remover
 	Now        func() time.Time
@@ -170,7 +169,7 @@ func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next st
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // its end is over, whatever its execution does
-			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", host.ErrorMessage(l.err))
+			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
 	case l.err != nil:

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/table"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 30, 0, time.UTC)
@@ -64,23 +63,23 @@ func dueOf(r access.Request) time.Time {
 	return r.CreatedAt.Add(8 * time.Hour)
 }
 
-func (l *left) OpenRequests(context.Context) ([]table.Due, error) {
-	var open []table.Due
+func (l *left) OpenRequests(context.Context) ([]access.Due, error) {
+	var open []access.Due
 	for id, r := range l.rows {
 		if r.ClosedAt.IsZero() && id != l.unlisted {
-			open = append(open, table.Due{ID: id, At: dueOf(r)})
+			open = append(open, access.Due{ID: id, At: dueOf(r)})
 		}
 	}
 	for _, id := range l.indexed {
-		open = append(open, table.Due{ID: id, At: noon})
+		open = append(open, access.Due{ID: id, At: noon})
 	}
 	return open, l.fail("OpenRequests")
 }
 
-func (l *left) OpenLeases(context.Context) ([]table.Due, error) {
-	var open []table.Due
+func (l *left) OpenLeases(context.Context) ([]access.Due, error) {
+	var open []access.Due
 	for key, lease := range l.leases {
-		open = append(open, table.Due{ID: key, At: lease.SettlesAt})
+		open = append(open, access.Due{ID: key, At: lease.SettlesAt})
 	}
 	return open, l.fail("OpenLeases")
 }

@@ -265,7 +265,7 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
 		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
-			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", host.ErrorMessage(takeErr))
+			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
 	}
 	return err

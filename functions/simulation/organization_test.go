@@ -10,7 +10,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // The organization: few people and few targets, so that they meet.
@@ -22,13 +21,13 @@ var (
 		{SlackID: "UDAN", Email: "dan@example.com", Name: "Dan", PrincipalID: "p-dan"},
 		{SlackID: guest, Email: "gus@example.com", Name: "Gus", PrincipalID: "p-gus"},
 	}
-	accounts = []identitycenter.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}}
+	accounts = []access.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}}
 
-	permissionSets = []identitycenter.PermissionSet{
+	permissionSets = []access.PermissionSet{
 		{ARN: "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0000000000000001", Name: "Admin"},
 		{ARN: "arn:aws:sso:::permissionSet/ssoins-0123456789abcdef/ps-0000000000000002", Name: "ReadOnly"},
 	}
-	groups = []identitycenter.Group{{ID: "g-1", Name: "Auditors"}}
+	groups = []access.Group{{ID: "g-1", Name: "Auditors"}}
 )
 
 const (

@@ -12,7 +12,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -65,9 +64,9 @@ func ReadCatalog(ctx context.Context, client catalog.S3, bucket string) (Catalog
 	}
 	c := Catalog{
 		ReadAt: s.AccountsAt, Bytes: sized.bytes, ManagementAccount: s.ManagementAccount,
-		Accounts:       named(s.Accounts, func(a identitycenter.Account) (string, string) { return a.ID, a.Name }),
-		PermissionSets: named(s.PermissionSets, func(p identitycenter.PermissionSet) (string, string) { return p.ARN, p.Name }),
-		Groups:         named(s.Groups, func(g identitycenter.Group) (string, string) { return g.ID, g.Name }),
+		Accounts:       named(s.Accounts, func(a access.Account) (string, string) { return a.ID, a.Name }),
+		PermissionSets: named(s.PermissionSets, func(p access.PermissionSet) (string, string) { return p.ARN, p.Name }),
+		Groups:         named(s.Groups, func(g access.Group) (string, string) { return g.ID, g.Name }),
 	}
 	for _, at := range []time.Time{s.PermissionSetsAt, s.GroupsAt} {
 		if at.Before(c.ReadAt) {

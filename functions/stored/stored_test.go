@@ -14,7 +14,6 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/mototest"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/stored"
@@ -91,9 +90,9 @@ func TestBucket(t *testing.T) {
 	}
 	snapshot := &catalog.Snapshot{
 		ManagementAccount: "999999999999",
-		AccountsAt:        noon.Add(time.Minute), Accounts: []identitycenter.Account{{ID: "111122223333", Name: "shop"}},
-		PermissionSetsAt: noon, PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:ps": noon},
-		GroupsAt: noon.Add(time.Hour), Groups: []identitycenter.Group{{ID: "g", Name: "Deployers"}},
+		AccountsAt:        noon.Add(time.Minute), Accounts: []access.Account{{ID: "111122223333", Name: "shop"}},
+		PermissionSetsAt: noon, PermissionSets: []access.PermissionSet{{ARN: "arn:ps", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:ps": noon},
+		GroupsAt: noon.Add(time.Hour), Groups: []access.Group{{ID: "g", Name: "Deployers"}},
 	}
 	if err := (catalog.Object{Client: client, Bucket: bucket}).Put(t.Context(), snapshot, ""); err != nil {
 		t.Fatal(err)

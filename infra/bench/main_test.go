@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"sso-elevator/functions/drift"
 )
 
 // The run as deployed needs hardly more calls than the better of the two ways,
@@ -16,14 +14,14 @@ func TestScansTakeTheBetterWay(t *testing.T) {
 		world := newIdentityCenter(accounts, scanSets, 50, 20)
 		calls := map[string]int{}
 		for _, by := range []string{"account", "user", ""} {
-			m, err := drift.Measure(t.Context(), drift.Options{AWS: world.config(), ListBy: by, Policy: everything})
+			m, err := measureDriftRun(t.Context(), world.config(), by, everything)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m.Findings != 20 || m.Unread != 0 || m.Calls == 0 || m.Took == 0 {
+			if m.findings != 20 || m.unread != 0 || m.calls == 0 || m.took == 0 {
 				t.Errorf("%d accounts by %q: %+v", accounts, by, m)
 			}
-			calls[by] = m.Calls
+			calls[by] = m.calls
 		}
 		// What it takes to find out: five users, and where permission sets are.
 		if most := min(calls["account"], calls["user"]) + 5*2 + scanSets; calls[""] > most {

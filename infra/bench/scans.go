@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/drift"
 )
 
 // The scanned organizations. Each permission set is assigned in every account to a
@@ -33,22 +32,22 @@ func measureScans(ctx context.Context) ([]line, error) {
 		world := newIdentityCenter(accounts, scanSets, scanUsers, scanFindings)
 		calls := map[string]int{}
 		for _, by := range []string{"account", "user", ""} {
-			m, err := drift.Measure(ctx, drift.Options{AWS: world.config(), ListBy: by, Policy: everything})
+			m, err := measureDriftRun(ctx, world.config(), by, everything)
 			if err != nil {
 				return nil, err
 			}
-			if m.Unread > 0 || m.Findings != scanFindings {
-				return nil, fmt.Errorf("%d accounts by %q: %d findings, %d parts unread; want %d and none", accounts, by, m.Findings, m.Unread, scanFindings)
+			if m.unread > 0 || m.findings != scanFindings {
+				return nil, fmt.Errorf("%d accounts by %q: %d findings, %d parts unread; want %d and none", accounts, by, m.findings, m.unread, scanFindings)
 			}
-			calls[by] = m.Calls
+			calls[by] = m.calls
 			l := line{measure: fmt.Sprintf("reconcile, %d accounts, listed by %s", accounts, by)}
 			if by == "" {
 				smaller := min(calls["account"], calls["user"])
 				most := int(float64(smaller) * (1 + maxExtraCalls))
 				l = line{measure: fmt.Sprintf("reconcile, %d accounts, as deployed: calls, time", accounts),
-					toReach: fmt.Sprintf("%d calls (%d + 5 %%)", most, smaller), reached: judge(m.Calls <= most)}
+					toReach: fmt.Sprintf("%d calls (%d + 5 %%)", most, smaller), reached: judge(m.calls <= most)}
 			}
-			l.figure = fmt.Sprintf("%d calls, %s", m.Calls, m.Took.Round(time.Second))
+			l.figure = fmt.Sprintf("%d calls, %s", m.calls, m.took.Round(time.Second))
 			lines = append(lines, l)
 		}
 	}

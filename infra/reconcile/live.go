@@ -48,8 +48,5 @@ func (l live) dryRun(ctx context.Context, s *settings.Settings, table string) (d
 	if err != nil {
 		return drift.Preview{}, fmt.Errorf("find out whose credentials these are: %w", err)
 	}
-	return drift.DryRun(ctx, drift.Options{
-		AWS: cfg, SSORegion: s.SSORegion, InstanceARN: s.SSOInstanceARN, Account: aws.ToString(me.Account),
-		Table: table, Policy: s.Policy,
-	})
+	return dryRun(ctx, cfg, aws.ToString(me.Account), table, s)
 }

@@ -15,7 +15,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 const (
@@ -63,9 +62,9 @@ type Catalog struct {
 // lists are a snapshot, ready for being searched.
 type lists struct {
 	managementAccount string
-	accounts          *List[identitycenter.Account]
-	permissionSets    *List[identitycenter.PermissionSet]
-	groups            *List[identitycenter.Group]
+	accounts          *List[access.Account]
+	permissionSets    *List[access.PermissionSet]
+	groups            *List[access.Group]
 }
 
 func newLists(s *Snapshot) *lists {
@@ -83,7 +82,7 @@ func (c *Catalog) ManagementAccount(ctx context.Context) string {
 }
 
 // Accounts are the active accounts.
-func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], error) {
+func (c *Catalog) Accounts(ctx context.Context) (*List[access.Account], error) {
 	l, err := c.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -92,7 +91,7 @@ func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], 
 }
 
 // PermissionSets are the permission sets of the instance.
-func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.PermissionSet], error) {
+func (c *Catalog) PermissionSets(ctx context.Context) (*List[access.PermissionSet], error) {
 	l, err := c.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -101,7 +100,7 @@ func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.Perm
 }
 
 // Groups are the groups of the identity store.
-func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], error) {
+func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
 	l, err := c.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -125,11 +124,11 @@ func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
 	switch {
 	case !looked || err == nil:
 	case l != nil:
-		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", host.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", access.ErrorMessage(err))
 	case missing:
 		c.ask(ctx, c.Now())
 	default:
-		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", host.ErrorMessage(err))
+		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", access.ErrorMessage(err))
 	}
 	switch {
 	case l != nil:
@@ -190,7 +189,7 @@ func (c *Catalog) ask(ctx context.Context, now time.Time) {
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := c.Ask(asking); err != nil {
-		c.Logger.WarnContext(ctx, "a first catalog could not be asked for", "error", host.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "a first catalog could not be asked for", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -207,7 +206,7 @@ func (c *Catalog) Complete(ctx context.Context, t access.Target) (access.Target,
 		if err != nil {
 			return t, err
 		}
-		account, ok := accounts.find(func(a identitycenter.Account) bool { return a.ID == t.AccountID })
+		account, ok := accounts.find(func(a access.Account) bool { return a.ID == t.AccountID })
 		if !ok {
 			return t, access.Errorf(access.CodeNotFound, "there is no active account %q", t.AccountID)
 		}
@@ -218,7 +217,7 @@ func (c *Catalog) Complete(ctx context.Context, t access.Target) (access.Target,
 		if err != nil {
 			return t, err
 		}
-		set, ok := sets.find(func(s identitycenter.PermissionSet) bool {
+		set, ok := sets.find(func(s access.PermissionSet) bool {
 			return s.ARN == t.PermissionSetARN || t.PermissionSetARN == "" && s.Name == t.PermissionSet
 		})
 		if !ok {
@@ -238,7 +237,7 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	if err != nil {
 		return t, err
 	}
-	group, ok := groups.find(func(g identitycenter.Group) bool { return g.ID == t.GroupID })
+	group, ok := groups.find(func(g access.Group) bool { return g.ID == t.GroupID })
 	if !ok {
 		return t, access.Errorf(access.CodeNotFound, "there is no such group")
 	}

@@ -9,7 +9,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 var (
@@ -62,10 +61,10 @@ func (f *fakeStore) Put(_ context.Context, s *catalog.Snapshot, version string) 
 func small(names ...string) *catalog.Snapshot {
 	s := &catalog.Snapshot{AccountsAt: start, PermissionSetsAt: start, GroupsAt: start, NamedAt: map[string]time.Time{}}
 	for _, name := range names {
-		s.Accounts = append(s.Accounts, identitycenter.Account{ID: "111111111111", Name: name})
+		s.Accounts = append(s.Accounts, access.Account{ID: "111111111111", Name: name})
 	}
-	s.PermissionSets = []identitycenter.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}}
-	s.Groups = []identitycenter.Group{{ID: "g-1", Name: "Billing"}}
+	s.PermissionSets = []access.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}}
+	s.Groups = []access.Group{{ID: "g-1", Name: "Billing"}}
 	return s
 }
 
@@ -102,9 +101,9 @@ func TestComplete(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := &catalog.Catalog{Store: &fakeStore{version: "1", snapshot: &catalog.Snapshot{
-				Accounts:       []identitycenter.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}},
-				PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps/2", Name: "Admin"}, {ARN: "arn:ps/1", Name: "ReadOnly"}},
-				Groups:         []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+				Accounts:       []access.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}},
+				PermissionSets: []access.PermissionSet{{ARN: "arn:ps/2", Name: "Admin"}, {ARN: "arn:ps/1", Name: "ReadOnly"}},
+				Groups:         []access.Group{{ID: "g-1", Name: "Billing"}},
 			}}, Now: time.Now, Logger: quiet}
 			got, err := c.Complete(t.Context(), test.in)
 			if code := access.CodeOf(err); code != test.wantCode {
@@ -219,7 +218,7 @@ func TestWithoutASnapshot(t *testing.T) {
 }
 
 func TestMatching(t *testing.T) {
-	store := &fakeStore{version: "1", snapshot: &catalog.Snapshot{Accounts: []identitycenter.Account{
+	store := &fakeStore{version: "1", snapshot: &catalog.Snapshot{Accounts: []access.Account{
 		{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "product-Ümlaut"}, {ID: "333333333333"},
 	}}}
 	c := &catalog.Catalog{Store: store, Now: time.Now, Logger: quiet}

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // Emails is an index of the emails in Identity Center that can't be found, or
@@ -31,7 +29,7 @@ type Emails struct {
 const emailsHeader = "emails 1\n"
 
 // NewEmails makes the index of all users.
-func NewEmails(users []identitycenter.User) *Emails {
+func NewEmails(users []access.User) *Emails {
 	ids, capitals := map[string][]string{}, map[string]bool{}
 	for _, u := range users {
 		for _, email := range u.Emails {
@@ -120,7 +118,7 @@ type EmailIndex struct {
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
 	e, looked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
 	if looked && err != nil && access.CodeOf(err) != access.CodeNotFound {
-		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", host.ErrorMessage(err))
+		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", access.ErrorMessage(err))
 	}
 	return e
 }

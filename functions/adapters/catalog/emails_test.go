@@ -12,7 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // fakeEmails keeps one index and counts what is asked of it.
@@ -50,12 +49,12 @@ func (f *fakeEmails) PutEmails(_ context.Context, e *catalog.Emails, version str
 	return nil
 }
 
-func user(id string, emails ...string) identitycenter.User {
-	return identitycenter.User{ID: id, UserName: "name of " + id, Emails: emails}
+func user(id string, emails ...string) access.User {
+	return access.User{ID: id, UserName: "name of " + id, Emails: emails}
 }
 
 func TestEmails(t *testing.T) {
-	e := catalog.NewEmails([]identitycenter.User{
+	e := catalog.NewEmails([]access.User{
 		user("u-lower", "alice@example.com"),
 		user("u-capital", "Grace.Hopper@Example.com"),
 		user("u-one", "Bob@example.com"), user("u-two", "bob@example.com"), user("u-three", "BOB@example.com", "bob@EXAMPLE.com"),
@@ -107,7 +106,7 @@ func TestEmails(t *testing.T) {
 // where the users can't be listed in full.
 func TestRefreshOfEmails(t *testing.T) {
 	grace, twin := user("u-1", "Grace@example.com"), user("u-2", "grace@example.com")
-	pages := [][]identitycenter.User{{grace}, {user("u-3", "bob@example.com")}}
+	pages := [][]access.User{{grace}, {user("u-3", "bob@example.com")}}
 	tests := []struct {
 		name     string
 		change   func(*organization)
@@ -117,11 +116,11 @@ func TestRefreshOfEmails(t *testing.T) {
 		wantLog  string
 	}{
 		{name: "nothing has changed", want: []string{"u-1"}},
-		{name: "somebody who needs no index came", change: func(o *organization) { o.users = append(pages, []identitycenter.User{user("u-4", "dave@example.com")}) }, want: []string{"u-1"}},
-		{name: "two share it", change: func(o *organization) { o.users = append(pages, []identitycenter.User{twin}) }, want: []string{"u-1", "u-2"}, wantPuts: 1,
+		{name: "somebody who needs no index came", change: func(o *organization) { o.users = append(pages, []access.User{user("u-4", "dave@example.com")}) }, want: []string{"u-1"}},
+		{name: "two share it", change: func(o *organization) { o.users = append(pages, []access.User{twin}) }, want: []string{"u-1", "u-2"}, wantPuts: 1,
 			wantLog: `user_ids="[u-1 u-2]" user_names="[name of u-1 name of u-2]"`},
 		{name: "nobody has it", change: func(o *organization) { o.users = pages[1:] }, wantPuts: 1},
-		{name: "the second page can't be read", change: func(o *organization) { o.usersErr = outage; o.users = append(pages, []identitycenter.User{twin}) },
+		{name: "the second page can't be read", change: func(o *organization) { o.usersErr = outage; o.users = append(pages, []access.User{twin}) },
 			want: []string{"u-1"}, wantCode: access.CodeUnavailable},
 		{name: "S3 can't be read", change: func(o *organization) { o.emails.getErr = outage; o.users = pages[1:] }, want: []string{"u-1"}, wantCode: access.CodeUnavailable},
 		{name: "S3 can't be written", change: func(o *organization) { o.emails.putErr = outage; o.users = pages[1:] }, want: []string{"u-1"}, wantCode: access.CodeUnavailable},
@@ -196,7 +195,7 @@ func TestEmailIndex(t *testing.T) {
 // 50,000 users with capital letters: what a function that starts has to read and
 // search.
 func BenchmarkEmails(b *testing.B) {
-	var users []identitycenter.User
+	var users []access.User
 	for i := range 50_000 {
 		users = append(users, user(fmt.Sprintf("%08x-3333-2222-1111-%012x", i, i), fmt.Sprintf("Firstname.Lastname%05d@corporation.example.com", i)))
 	}

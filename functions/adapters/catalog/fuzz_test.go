@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // What is read of S3 is a whole snapshot, with everything that its encoding
@@ -17,9 +16,9 @@ func FuzzDecode(f *testing.F) {
 	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	whole := Snapshot{
 		ManagementAccount: "123456789012",
-		AccountsAt:        at, Accounts: []identitycenter.Account{{ID: "111122223333", Name: "<!channel> \u202e"}},
-		PermissionSetsAt: at, PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:1", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:1": at},
-		GroupsAt: at, Groups: []identitycenter.Group{{ID: "g-1", Name: "Auditors"}},
+		AccountsAt:        at, Accounts: []access.Account{{ID: "111122223333", Name: "<!channel> \u202e"}},
+		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:1": at},
+		GroupsAt: at, Groups: []access.Group{{ID: "g-1", Name: "Auditors"}},
 	}
 	packed, err := whole.encode()
 	if err != nil {

@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"sso-elevator/functions/access"
 	"strings"
-
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // List is things that can be asked for, in the order in which people see them,
@@ -54,7 +53,7 @@ func (l *List[T]) find(is func(T) bool) (T, bool) {
 }
 
 // AccountText is an account as people see it: its name, and its id in full.
-func AccountText(a identitycenter.Account) string {
+func AccountText(a access.Account) string {
 	if a.Name == "" {
 		return a.ID
 	}
@@ -62,10 +61,10 @@ func AccountText(a identitycenter.Account) string {
 }
 
 // PermissionSetText is a permission set as people see it.
-func PermissionSetText(s identitycenter.PermissionSet) string { return s.Name }
+func PermissionSetText(s access.PermissionSet) string { return s.Name }
 
 // GroupText is a group as people see it.
-func GroupText(g identitycenter.Group) string { return g.Name }
+func GroupText(g access.Group) string { return g.Name }
 
 // sorted puts items into the order in which people see them: by text without
 // regard to case, and by id where texts are the same.
@@ -88,14 +87,14 @@ func sorted[T any](items []T, text, id func(T) string) []T {
 	return out
 }
 
-func sortedAccounts(items []identitycenter.Account) []identitycenter.Account {
-	return sorted(items, AccountText, func(a identitycenter.Account) string { return a.ID })
+func sortedAccounts(items []access.Account) []access.Account {
+	return sorted(items, AccountText, func(a access.Account) string { return a.ID })
 }
 
-func sortedPermissionSets(items []identitycenter.PermissionSet) []identitycenter.PermissionSet {
-	return sorted(items, PermissionSetText, func(s identitycenter.PermissionSet) string { return s.ARN })
+func sortedPermissionSets(items []access.PermissionSet) []access.PermissionSet {
+	return sorted(items, PermissionSetText, func(s access.PermissionSet) string { return s.ARN })
 }
 
-func sortedGroups(items []identitycenter.Group) []identitycenter.Group {
-	return sorted(items, GroupText, func(g identitycenter.Group) string { return g.ID })
+func sortedGroups(items []access.Group) []access.Group {
+	return sorted(items, GroupText, func(g access.Group) string { return g.ID })
 }

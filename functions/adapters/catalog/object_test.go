@@ -14,7 +14,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/mototest"
 )
 
@@ -98,7 +97,7 @@ func TestObjectOfEmails(t *testing.T) {
 	}
 	_, _, err := o.GetEmails(t.Context(), "")
 	expect("read before there is one", err, access.CodeNotFound)
-	one, two := catalog.NewEmails(nil), catalog.NewEmails([]identitycenter.User{{ID: "u-1", Emails: []string{"Grace@example.com"}}})
+	one, two := catalog.NewEmails(nil), catalog.NewEmails([]access.User{{ID: "u-1", Emails: []string{"Grace@example.com"}}})
 	expect("write the first", o.PutEmails(t.Context(), one, ""), "")
 	expect("write the first again", o.PutEmails(t.Context(), two, ""), access.CodeLost)
 	got, version, err := o.GetEmails(t.Context(), "")

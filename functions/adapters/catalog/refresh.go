@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
@@ -37,11 +36,11 @@ const writeTime = 15 * time.Second
 // Lister is where a refresh gets its lists from. It keeps to the quotas by itself
 // (identitycenter.Pace).
 type Lister interface {
-	Accounts(context.Context) ([]identitycenter.Account, error)
+	Accounts(context.Context) ([]access.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSetName(ctx context.Context, arn string) (string, error)
-	Groups(context.Context) ([]identitycenter.Group, error)
-	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+	Groups(context.Context) ([]access.Group, error)
+	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 }
 
 var _ Lister = (*identitycenter.Client)(nil)
@@ -66,7 +65,7 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound:
 	case access.CodeInvalid:
-		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", host.ErrorMessage(err))
+		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", access.ErrorMessage(err))
 	default:
 		return err // it could not be written either
 	}
@@ -153,8 +152,8 @@ func (r *Refresher) emails(ctx, reading context.Context) error {
 	default:
 		return err
 	}
-	var users []identitycenter.User
-	err = r.Lister.UserPages(reading, func(page []identitycenter.User) bool {
+	var users []access.User
+	err = r.Lister.UserPages(reading, func(page []access.User) bool {
 		users = append(users, page...)
 		return true
 	})
@@ -178,7 +177,7 @@ func (r *Refresher) emails(ctx, reading context.Context) error {
 }
 
 // warnOfShared logs which users can't use this app because they share an email.
-func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []identitycenter.User) {
+func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []access.User) {
 	for _, ids := range e.Shared {
 		var names []string
 		for _, u := range users {
@@ -233,9 +232,9 @@ func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time
 			return err
 		}
 	}
-	sets := make([]identitycenter.PermissionSet, 0, len(names))
+	sets := make([]access.PermissionSet, 0, len(names))
 	for arn, name := range names {
-		sets = append(sets, identitycenter.PermissionSet{ARN: arn, Name: name})
+		sets = append(sets, access.PermissionSet{ARN: arn, Name: name})
 	}
 	next.PermissionSets, next.NamedAt, next.PermissionSetsAt = sortedPermissionSets(sets), namedAt, now
 	return err

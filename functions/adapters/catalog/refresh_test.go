@@ -10,16 +10,15 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // organization is what a refresh lists, and what goes wrong with it.
 type organization struct {
-	accounts []identitycenter.Account
+	accounts []access.Account
 	names    map[string]string // of permission sets, by ARN
-	groups   []identitycenter.Group
-	users    [][]identitycenter.User // in pages
-	emails   fakeEmails              // the index that is written
+	groups   []access.Group
+	users    [][]access.User // in pages
+	emails   fakeEmails      // the index that is written
 
 	usersErr                        error        // after the first page
 	waitForUsers                    func() error // before the first page
@@ -32,7 +31,7 @@ type organization struct {
 	under, most int // calls under way
 }
 
-func (o *organization) Accounts(context.Context) ([]identitycenter.Account, error) {
+func (o *organization) Accounts(context.Context) ([]access.Account, error) {
 	return o.accounts, o.accountsErr
 }
 
@@ -72,11 +71,11 @@ func (o *organization) PermissionSetName(_ context.Context, arn string) (string,
 	return name, nil
 }
 
-func (o *organization) Groups(context.Context) ([]identitycenter.Group, error) {
+func (o *organization) Groups(context.Context) ([]access.Group, error) {
 	return o.groups, o.groupsErr
 }
 
-func (o *organization) UserPages(_ context.Context, each func([]identitycenter.User) bool) error {
+func (o *organization) UserPages(_ context.Context, each func([]access.User) bool) error {
 	if o.waitForUsers != nil {
 		if err := o.waitForUsers(); err != nil {
 			return err
@@ -97,22 +96,22 @@ func (o *organization) UserPages(_ context.Context, each func([]identitycenter.U
 func large() *organization {
 	o := &organization{names: map[string]string{}}
 	for i := range 10_000 {
-		o.accounts = append(o.accounts, identitycenter.Account{ID: fmt.Sprintf("%012d", 7_919*i+100_000_000_000), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
+		o.accounts = append(o.accounts, access.Account{ID: fmt.Sprintf("%012d", 7_919*i+100_000_000_000), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}
 	for i := range 1_000 {
 		o.names[fmt.Sprintf("arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-%016x", uint64(i)*0x9e3779b97f4a7c15)] = fmt.Sprintf("Team%03dPermissionSet%03d", i%400, i)
 	}
 	for i := range 1_000 {
-		o.groups = append(o.groups, identitycenter.Group{ID: fmt.Sprintf("%08x-3333-2222-1111-%012x", i, i), Name: fmt.Sprintf("group-%04d", i)})
+		o.groups = append(o.groups, access.Group{ID: fmt.Sprintf("%08x-3333-2222-1111-%012x", i, i), Name: fmt.Sprintf("group-%04d", i)})
 	}
 	return o
 }
 
 func tiny() *organization {
 	return &organization{
-		accounts: []identitycenter.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
+		accounts: []access.Account{{ID: "222222222222", Name: "Sandbox"}, {ID: "111111111111", Name: "Production"}},
 		names:    map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/2": "Admin"},
-		groups:   []identitycenter.Group{{ID: "g-1", Name: "Billing"}},
+		groups:   []access.Group{{ID: "g-1", Name: "Billing"}},
 	}
 }
 
@@ -142,7 +141,7 @@ func TestRefresh(t *testing.T) {
 	before := []string{"Production (111111111111)", "Sandbox (222222222222)", "Admin arn:ps/2", "ReadOnly arn:ps/1", "Billing"}
 	// Everything is other than before, so that each list can be told apart.
 	change := func(o *organization) {
-		o.accounts = []identitycenter.Account{{ID: "333333333333", Name: "New"}}
+		o.accounts = []access.Account{{ID: "333333333333", Name: "New"}}
 		o.names = map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/3": "Billing"}
 		o.groups = nil
 	}
@@ -227,7 +226,7 @@ func TestRefreshOfTheManagementAccount(t *testing.T) {
 		{name: "accounts can't be listed", id: "333333333333", err: outage, want: "333333333333"},
 		{name: "no account says so", want: "333333333333"},
 	} {
-		o.accounts = []identitycenter.Account{{ID: "222222222222", Name: "two"}, {ID: "333333333333", Name: "three", Management: step.id == "333333333333"}}
+		o.accounts = []access.Account{{ID: "222222222222", Name: "two"}, {ID: "333333333333", Name: "three", Management: step.id == "333333333333"}}
 		o.accountsErr = step.err
 		now = now.Add(time.Hour)
 		if err := r.Refresh(t.Context()); (err == nil) != (step.err == nil) {
@@ -307,7 +306,7 @@ func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	if len(seen) != 1_000 {
 		t.Errorf("ten runs looked at %d permission sets, want all", len(seen))
 	}
-	found := slices.ContainsFunc(store.snapshot.PermissionSets, func(p identitycenter.PermissionSet) bool {
+	found := slices.ContainsFunc(store.snapshot.PermissionSets, func(p access.PermissionSet) bool {
 		return p.ARN == renamed && p.Name == "Renamed"
 	})
 	if !found {

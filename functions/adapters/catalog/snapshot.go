@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // Snapshot is everything that could be asked for at some time, in the order in
@@ -20,15 +19,15 @@ type Snapshot struct {
 	ManagementAccount string
 
 	AccountsAt time.Time
-	Accounts   []identitycenter.Account
+	Accounts   []access.Account
 
 	PermissionSetsAt time.Time
-	PermissionSets   []identitycenter.PermissionSet
+	PermissionSets   []access.PermissionSet
 	// NamedAt is when each permission set's name was last asked for, by ARN.
 	NamedAt map[string]time.Time
 
 	GroupsAt time.Time
-	Groups   []identitycenter.Group
+	Groups   []access.Group
 }
 
 // format is the version of a snapshot's encoding. A function that finds another
@@ -117,22 +116,22 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		ManagementAccount: d.ManagementAccount,
 
 		AccountsAt:       d.Accounts.ReadAt,
-		Accounts:         make([]identitycenter.Account, len(d.Accounts.Pairs)),
+		Accounts:         make([]access.Account, len(d.Accounts.Pairs)),
 		PermissionSetsAt: d.PermissionSets.ReadAt,
-		PermissionSets:   make([]identitycenter.PermissionSet, len(d.PermissionSets.Pairs)),
+		PermissionSets:   make([]access.PermissionSet, len(d.PermissionSets.Pairs)),
 		NamedAt:          make(map[string]time.Time, len(d.PermissionSets.Pairs)),
 		GroupsAt:         d.Groups.ReadAt,
-		Groups:           make([]identitycenter.Group, len(d.Groups.Pairs)),
+		Groups:           make([]access.Group, len(d.Groups.Pairs)),
 	}
 	for i, pair := range d.Accounts.Pairs {
-		s.Accounts[i] = identitycenter.Account{ID: pair[0], Name: pair[1]}
+		s.Accounts[i] = access.Account{ID: pair[0], Name: pair[1]}
 	}
 	for i, pair := range d.PermissionSets.Pairs {
-		s.PermissionSets[i] = identitycenter.PermissionSet{ARN: pair[0], Name: pair[1]}
+		s.PermissionSets[i] = access.PermissionSet{ARN: pair[0], Name: pair[1]}
 		s.NamedAt[pair[0]] = time.Unix(d.PermissionSets.NamedAt[i], 0).UTC()
 	}
 	for i, pair := range d.Groups.Pairs {
-		s.Groups[i] = identitycenter.Group{ID: pair[0], Name: pair[1]}
+		s.Groups[i] = access.Group{ID: pair[0], Name: pair[1]}
 	}
 	return s, nil
 }

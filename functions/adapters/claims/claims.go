@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/table"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/parallel"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -24,7 +24,7 @@ const (
 // SweepTable is the part of the requests table that a sweep uses.
 type SweepTable interface {
 	Table
-	OpenClaims(ctx context.Context) ([]table.Due, error)
+	OpenClaims(ctx context.Context) ([]access.Due, error)
 }
 
 var _ SweepTable = (*table.Table)(nil)

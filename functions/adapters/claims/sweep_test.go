@@ -10,7 +10,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/table"
 )
 
 // indexed is a table with its index, which shows when each row is due.
@@ -21,11 +20,11 @@ type indexed struct {
 	listings int
 }
 
-func (t *indexed) OpenClaims(context.Context) ([]table.Due, error) {
+func (t *indexed) OpenClaims(context.Context) ([]access.Due, error) {
 	t.listings++
-	var all []table.Due
+	var all []access.Due
 	for _, id := range slices.Sorted(maps.Keys(t.due)) {
-		all = append(all, table.Due{ID: id, At: t.due[id]})
+		all = append(all, access.Due{ID: id, At: t.due[id]})
 	}
 	return all, t.openErr
 }

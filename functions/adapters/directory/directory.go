@@ -22,9 +22,9 @@ import (
 
 // Center is the part of Identity Center that finds users.
 type Center interface {
-	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
-	User(ctx context.Context, id string) (identitycenter.User, bool, error)
-	UserPages(ctx context.Context, each func([]identitycenter.User) (more bool)) error
+	UserByEmail(ctx context.Context, email string) (access.User, bool, error)
+	User(ctx context.Context, id string) (access.User, bool, error)
+	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 }
 
 // Index returns the index of emails, or nil while there is none.
@@ -47,10 +47,10 @@ type Directory struct {
 
 // UserByEmail finds the one user who has the email, even if disabled. If
 // several users have it, the error is Ambiguous and the log names them.
-func (d *Directory) UserByEmail(ctx context.Context, email string) (user identitycenter.User, found bool, err error) {
+func (d *Directory) UserByEmail(ctx context.Context, email string) (user access.User, found bool, err error) {
 	folded := access.NormalizeEmail(email)
 	if folded == "" || !access.IsASCII(folded) {
-		return identitycenter.User{}, false, nil
+		return access.User{}, false, nil
 	}
 	var index *catalog.Emails
 	var wait sync.WaitGroup
@@ -58,27 +58,27 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (user identit
 	user, found, err = d.Center.UserByEmail(ctx, email)
 	wait.Wait()
 	if err != nil {
-		return identitycenter.User{}, false, err
+		return access.User{}, false, err
 	}
-	var users []identitycenter.User
+	var users []access.User
 	if found {
 		users = append(users, user)
 	}
 	users, err = d.addOthers(ctx, index, folded, users)
 	switch {
 	case err != nil:
-		return identitycenter.User{}, false, err
+		return access.User{}, false, err
 	case len(users) == 0:
-		return identitycenter.User{}, false, nil
+		return access.User{}, false, nil
 	case len(users) > 1:
-		return identitycenter.User{}, false, d.reportAmbiguous(ctx, users)
+		return access.User{}, false, d.reportAmbiguous(ctx, users)
 	}
 	return users[0], true, nil
 }
 
 // UserStatus looks up the user with that id. If another user has the same email,
 // the error is Ambiguous.
-func (d *Directory) UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error) {
+func (d *Directory) UserStatus(ctx context.Context, principalID string) (access.UserStatus, error) {
 	var index *catalog.Emails
 	var wait sync.WaitGroup
 	wait.Go(func() { index = d.Index.Emails(ctx) })
@@ -87,7 +87,7 @@ func (d *Directory) UserStatus(ctx context.Context, principalID string) (identit
 	if err != nil {
 		return "", err
 	}
-	status := identitycenter.StatusOf(user, found)
+	status := access.StatusOf(user, found)
 	if status.Gone() {
 		return status, nil
 	}
@@ -95,7 +95,7 @@ func (d *Directory) UserStatus(ctx context.Context, principalID string) (identit
 		if !access.IsASCII(email) {
 			continue
 		}
-		users, err := d.addOthers(ctx, index, access.NormalizeEmail(email), []identitycenter.User{user})
+		users, err := d.addOthers(ctx, index, access.NormalizeEmail(email), []access.User{user})
 		if err != nil {
 			return "", err
 		}
@@ -109,11 +109,11 @@ func (d *Directory) UserStatus(ctx context.Context, principalID string) (identit
 // addOthers adds to users the others with the email, according to the index
 // or the list of all users. users must have the email. It stops at the second
 // user.
-func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email string, users []identitycenter.User) ([]identitycenter.User, error) {
+func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email string, users []access.User) ([]access.User, error) {
 	var ids []string
 	if index != nil {
 		ids = index.IDs(email)
-	} else if err := d.Center.UserPages(ctx, func(page []identitycenter.User) bool {
+	} else if err := d.Center.UserPages(ctx, func(page []access.User) bool {
 		for _, u := range page {
 			if u.HasEmail(email) {
 				ids = append(ids, u.ID)
@@ -127,7 +127,7 @@ func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email 
 		if len(users) > 1 {
 			break
 		}
-		if slices.ContainsFunc(users, func(u identitycenter.User) bool { return u.ID == id }) {
+		if slices.ContainsFunc(users, func(u access.User) bool { return u.ID == id }) {
 			continue
 		}
 		u, found, err := d.Center.User(ctx, id)
@@ -143,7 +143,7 @@ func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email 
 
 // reportAmbiguous logs and counts users who share an email, for the people
 // who run this app. It returns the error Ambiguous.
-func (d *Directory) reportAmbiguous(ctx context.Context, users []identitycenter.User) error {
+func (d *Directory) reportAmbiguous(ctx context.Context, users []access.User) error {
 	var ids, names []string
 	for _, u := range users {
 		ids, names = append(ids, u.ID), append(names, u.UserName)

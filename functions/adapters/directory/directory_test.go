@@ -12,17 +12,16 @@ import (
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/directory"
-	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // center is an Identity Center that finds users by the exact email only.
 type center struct {
-	users []identitycenter.User
+	users []access.User
 	err   map[string]error // by call
 	calls []string
 }
 
-func (c *center) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
+func (c *center) UserByEmail(_ context.Context, email string) (access.User, bool, error) {
 	c.calls = append(c.calls, "UserByEmail "+email)
 	for _, try := range []string{email, access.NormalizeEmail(email)} {
 		for _, u := range c.users {
@@ -31,21 +30,21 @@ func (c *center) UserByEmail(_ context.Context, email string) (identitycenter.Us
 			}
 		}
 	}
-	return identitycenter.User{}, false, c.err["UserByEmail"]
+	return access.User{}, false, c.err["UserByEmail"]
 }
 
-func (c *center) User(_ context.Context, id string) (identitycenter.User, bool, error) {
+func (c *center) User(_ context.Context, id string) (access.User, bool, error) {
 	c.calls = append(c.calls, "User "+id)
 	for _, u := range c.users {
 		if u.ID == id {
 			return u, true, c.err["User"]
 		}
 	}
-	return identitycenter.User{}, false, c.err["User"]
+	return access.User{}, false, c.err["User"]
 }
 
 // Pages have one user each.
-func (c *center) UserPages(_ context.Context, each func([]identitycenter.User) bool) error {
+func (c *center) UserPages(_ context.Context, each func([]access.User) bool) error {
 	for i := range c.users {
 		c.calls = append(c.calls, "page")
 		if !each(c.users[i : i+1]) {
@@ -59,8 +58,8 @@ type index struct{ emails *catalog.Emails }
 
 func (i index) Emails(context.Context) *catalog.Emails { return i.emails }
 
-func user(id, email string) identitycenter.User {
-	return identitycenter.User{ID: id, UserName: "name of " + id, Emails: []string{email}}
+func user(id, email string) access.User {
+	return access.User{ID: id, UserName: "name of " + id, Emails: []string{email}}
 }
 
 var (
@@ -68,7 +67,7 @@ var (
 	grace = user("u-grace", "Grace.Hopper@Example.com")
 	twin  = user("u-twin", "grace.hopper@example.com")
 	lina  = user("u-lina", "lina@example.com")
-	off   = identitycenter.User{ID: "u-off", Emails: []string{"Off@Example.com"}, Disabled: true}
+	off   = access.User{ID: "u-off", Emails: []string{"Off@Example.com"}, Disabled: true}
 )
 
 func find(t *testing.T, d *directory.Directory, email string) (string, access.Code) {
@@ -81,13 +80,13 @@ func find(t *testing.T, d *directory.Directory, email string) (string, access.Co
 }
 
 func TestUserByEmail(t *testing.T) {
-	everybody := []identitycenter.User{alice, grace, lina, off}
+	everybody := []access.User{alice, grace, lina, off}
 	outage := access.Errorf(access.CodeUnavailable, "no answer")
 	tests := []struct {
 		name    string
 		email   string
-		now     []identitycenter.User // in Identity Center; default everybody
-		indexed []identitycenter.User // default everybody
+		now     []access.User // in Identity Center; default everybody
+		indexed []access.User // default everybody
 		noIndex bool
 		err     map[string]error
 		want    string
@@ -104,23 +103,23 @@ func TestUserByEmail(t *testing.T) {
 		{name: "nobody, and no index", email: "bob@example.com", noIndex: true, calls: []string{"UserByEmail bob@example.com", "page", "page", "page", "page"}},
 		{name: "with capitals, and no index", email: "grace.hopper@example.com", noIndex: true, want: "u-grace",
 			calls: []string{"UserByEmail grace.hopper@example.com", "page", "page", "page", "page", "User u-grace"}},
-		{name: "the index is old: gone since", email: "grace.hopper@example.com", now: []identitycenter.User{alice}, calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
-		{name: "the index is old: of another email since", email: "grace.hopper@example.com", now: []identitycenter.User{user("u-grace", "grace@example.com")},
+		{name: "the index is old: gone since", email: "grace.hopper@example.com", now: []access.User{alice}, calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
+		{name: "the index is old: of another email since", email: "grace.hopper@example.com", now: []access.User{user("u-grace", "grace@example.com")},
 			calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
-		{name: "the index is old: somebody else has the email now", email: "grace.hopper@example.com", now: []identitycenter.User{user("u-grace", "grace@example.com"), twin},
+		{name: "the index is old: somebody else has the email now", email: "grace.hopper@example.com", now: []access.User{user("u-grace", "grace@example.com"), twin},
 			want: "u-twin", calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
-		{name: "the index is old: the second came since", email: "grace.hopper@example.com", now: []identitycenter.User{grace, twin}, code: access.CodeAmbiguous,
+		{name: "the index is old: the second came since", email: "grace.hopper@example.com", now: []access.User{grace, twin}, code: access.CodeAmbiguous,
 			calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
-		{name: "two have it", email: "grace.hopper@example.com", now: []identitycenter.User{grace, twin}, indexed: []identitycenter.User{grace, twin}, code: access.CodeAmbiguous,
+		{name: "two have it", email: "grace.hopper@example.com", now: []access.User{grace, twin}, indexed: []access.User{grace, twin}, code: access.CodeAmbiguous,
 			calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
-		{name: "two have it, as the first spells it", email: "Grace.Hopper@Example.com", now: []identitycenter.User{grace, twin}, indexed: []identitycenter.User{grace, twin}, code: access.CodeAmbiguous,
+		{name: "two have it, as the first spells it", email: "Grace.Hopper@Example.com", now: []access.User{grace, twin}, indexed: []access.User{grace, twin}, code: access.CodeAmbiguous,
 			calls: []string{"UserByEmail Grace.Hopper@Example.com", "User u-twin"}},
-		{name: "two have it, with capitals", email: "grace.hopper@example.com", now: []identitycenter.User{grace, user("u-third", "GRACE.hopper@example.com")},
-			indexed: []identitycenter.User{grace, user("u-third", "GRACE.hopper@example.com")}, code: access.CodeAmbiguous,
+		{name: "two have it, with capitals", email: "grace.hopper@example.com", now: []access.User{grace, user("u-third", "GRACE.hopper@example.com")},
+			indexed: []access.User{grace, user("u-third", "GRACE.hopper@example.com")}, code: access.CodeAmbiguous,
 			calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace", "User u-third"}},
-		{name: "two have it, and no index", email: "grace.hopper@example.com", now: []identitycenter.User{grace, twin, alice}, noIndex: true, code: access.CodeAmbiguous,
+		{name: "two have it, and no index", email: "grace.hopper@example.com", now: []access.User{grace, twin, alice}, noIndex: true, code: access.CodeAmbiguous,
 			calls: []string{"UserByEmail grace.hopper@example.com", "page", "page", "User u-grace"}},
-		{name: "one of the two is gone", email: "grace.hopper@example.com", now: []identitycenter.User{twin}, indexed: []identitycenter.User{grace, twin}, want: "u-twin",
+		{name: "one of the two is gone", email: "grace.hopper@example.com", now: []access.User{twin}, indexed: []access.User{grace, twin}, want: "u-twin",
 			calls: []string{"UserByEmail grace.hopper@example.com", "User u-grace"}},
 		{name: "users can't be listed", email: "alice@example.com", noIndex: true, err: map[string]error{"UserPages": outage}, code: access.CodeUnavailable,
 			calls: []string{"UserByEmail alice@example.com", "page", "page", "page", "page"}},
@@ -169,22 +168,22 @@ func TestUserStatus(t *testing.T) {
 	tests := []struct {
 		name    string
 		id      string
-		users   []identitycenter.User
+		users   []access.User
 		noIndex bool
-		want    identitycenter.UserStatus
+		want    access.UserStatus
 		code    access.Code
 		calls   []string
 	}{
-		{name: "enabled", id: "u-alice", users: []identitycenter.User{alice, grace}, want: identitycenter.UserEnabled, calls: []string{"User u-alice"}},
-		{name: "with capitals", id: "u-grace", users: []identitycenter.User{alice, grace}, want: identitycenter.UserEnabled, calls: []string{"User u-grace"}},
-		{name: "disabled", id: "u-off", users: []identitycenter.User{off}, want: identitycenter.UserDisabled, calls: []string{"User u-off"}},
-		{name: "deleted", id: "u-gone", want: identitycenter.UserDeleted, calls: []string{"User u-gone"}},
-		{name: "another has the email", id: "u-twin", users: []identitycenter.User{grace, twin}, code: access.CodeAmbiguous, calls: []string{"User u-twin", "User u-grace"}},
-		{name: "another has the email, and no index", id: "u-grace", users: []identitycenter.User{grace, alice, twin}, noIndex: true, code: access.CodeAmbiguous,
+		{name: "enabled", id: "u-alice", users: []access.User{alice, grace}, want: access.UserEnabled, calls: []string{"User u-alice"}},
+		{name: "with capitals", id: "u-grace", users: []access.User{alice, grace}, want: access.UserEnabled, calls: []string{"User u-grace"}},
+		{name: "disabled", id: "u-off", users: []access.User{off}, want: access.UserDisabled, calls: []string{"User u-off"}},
+		{name: "deleted", id: "u-gone", want: access.UserDeleted, calls: []string{"User u-gone"}},
+		{name: "another has the email", id: "u-twin", users: []access.User{grace, twin}, code: access.CodeAmbiguous, calls: []string{"User u-twin", "User u-grace"}},
+		{name: "another has the email, and no index", id: "u-grace", users: []access.User{grace, alice, twin}, noIndex: true, code: access.CodeAmbiguous,
 			calls: []string{"User u-grace", "page", "page", "page", "User u-twin"}},
-		{name: "nobody else has it, and no index", id: "u-grace", users: []identitycenter.User{grace, alice}, noIndex: true, want: identitycenter.UserEnabled,
+		{name: "nobody else has it, and no index", id: "u-grace", users: []access.User{grace, alice}, noIndex: true, want: access.UserEnabled,
 			calls: []string{"User u-grace", "page", "page"}},
-		{name: "with an email that nobody can match", id: "u-1", users: []identitycenter.User{user("u-1", "\u212aim@example.com")}, want: identitycenter.UserEnabled, calls: []string{"User u-1"}},
+		{name: "with an email that nobody can match", id: "u-1", users: []access.User{user("u-1", "\u212aim@example.com")}, want: access.UserEnabled, calls: []string{"User u-1"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

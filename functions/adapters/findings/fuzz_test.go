@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
 )
 
 // Every object of a run: what is read is one JSON document and no more, holds
@@ -28,10 +29,12 @@ func FuzzObjects(f *testing.F) {
 		readObject(t, body, "collected.json", (*Store).Collected)
 		readObject(t, body, "findings.json", (*Store).Findings)
 		readObject(t, body, "report.json", (*Store).Report)
-		readObject(t, body, "batch-3.json", func(s *Store, ctx context.Context, run string) (Result, error) { return s.Result(ctx, run, 3) })
+		readObject(t, body, "batch-3.json", func(s *Store, ctx context.Context, run string) (drift.BatchResult, error) {
+			return s.BatchResult(ctx, run, 3)
+		})
 		m := Memory{}
-		m.put(t, knownKey, body)
-		if k, _, err := (&Store{&m}).Known(context.Background()); err == nil && k.Findings == nil {
+		m.put(t, historyKey, body)
+		if k, _, err := (&Store{&m}).History(context.Background()); err == nil && k.Findings == nil {
 			t.Error("what is known has no map")
 		} else {
 			refusal(t, body, err)
@@ -66,10 +69,10 @@ func readObject[T any](t *testing.T, body []byte, name string, read func(*Store,
 	if err != nil || !reflect.DeepEqual(text, second) {
 		t.Errorf("%s: %q is read as %s, and that as %s, %v", name, body, text, second, err)
 	}
-	if p, is := any(v).(Plan); is {
+	if p, is := any(v).(drift.Plan); is {
 		for _, b := range p.Batches {
 			// What names something names what is there: these would be read.
-			for _, pair := range b.Pairs {
+			for _, pair := range b.AccountSets {
 				_ = p.Accounts[pair.Account]
 				for _, set := range pair.Sets {
 					_ = p.Sets[set]

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/smithy-go"
@@ -14,10 +12,6 @@ import (
 
 	"sso-elevator/functions/access"
 )
-
-// maxMessage is how many bytes of a message leave the function. An execution's
-// history keeps up to 32,768 characters of a cause; nobody reads that many.
-const maxMessage = 1000
 
 // ConvertError makes of err what the Lambda runtime reports without change: an
 // errorType that is the error's code, and a message without anything secret.
@@ -33,7 +27,7 @@ func ConvertError(err error) error {
 	if errors.As(err, &done) {
 		return done
 	}
-	return messages.InvokeResponse_Error{Type: string(ErrorCode(err)), Message: ErrorMessage(err)}
+	return messages.InvokeResponse_Error{Type: string(ErrorCode(err)), Message: access.ErrorMessage(err)}
 }
 
 // ErrorCode is the code that Convert gives err: its own, or what an error of the AWS
@@ -133,33 +127,3 @@ var byAWSCode = map[string]access.Code{
 	"ConditionalCheckFailedException": access.CodeLost,
 	"PreconditionFailed":              access.CodeLost,
 }
-
-// ErrorMessage is an error's text for people and for the history: AWS's own words
-// without the wrapping of the SDK, at most 1000 bytes, and without anything
-// that looks like a secret.
-func ErrorMessage(err error) string {
-	if err == nil {
-		return ""
-	}
-	text := err.Error()
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorMessage() != "" {
-		// The SDK's text repeats operation, status and request id before it.
-		doing := ""
-		var coded *access.Error
-		if errors.As(err, &coded) && coded.Message != "" {
-			doing = coded.Message + ": "
-		}
-		text = doing + api.ErrorCode() + ": " + api.ErrorMessage()
-	}
-	text = secrets.ReplaceAllString(text, "…")
-	if len(text) > maxMessage {
-		text = strings.ToValidUTF8(text[:maxMessage], "") + "…"
-	}
-	return text
-}
-
-// secrets are Slack's tokens and response URLs, and runs of characters as long
-// as a task token (hundreds of them; an ARN has a hyphen or colon long before,
-// and a SHA-256 in hex is 64).
-var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|(?:https?://)?hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)

@@ -31,7 +31,7 @@ func FuzzConvert(f *testing.F) {
 			if !ok || got.Type == "" || !reflect.DeepEqual(ConvertError(got), error(got)) {
 				t.Fatalf("%v becomes %#v", err, got)
 			}
-			if len(got.Message) > maxMessage+len("…") || token.MatchString(got.Message) || utf8.ValidString(err.Error()) && !utf8.ValidString(got.Message) {
+			if len(got.Message) > access.MaxErrorMessage+len("…") || token.MatchString(got.Message) || utf8.ValidString(err.Error()) && !utf8.ValidString(got.Message) {
 				t.Errorf("the message is %q", got.Message)
 			}
 		}

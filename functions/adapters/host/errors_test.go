@@ -66,7 +66,7 @@ func TestFromAWS(t *testing.T) {
 			}
 		})
 	}
-	if host.AWSError(nil, "do it") != nil || host.ErrorCode(nil) != "" || host.ErrorMessage(nil) != "" {
+	if host.AWSError(nil, "do it") != nil || host.ErrorCode(nil) != "" || access.ErrorMessage(nil) != "" {
 		t.Error("nil does not stay nil")
 	}
 }

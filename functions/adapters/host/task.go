@@ -54,7 +54,7 @@ func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out,
 		if code.Transient() {
 			level = slog.LevelWarn
 		}
-		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", ErrorMessage(err))...)
+		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", access.ErrorMessage(err))...)
 		return out, ConvertError(err)
 	}
 }

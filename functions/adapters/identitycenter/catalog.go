@@ -10,33 +10,9 @@ import (
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 )
-
-// Account is an account of the organization.
-type Account struct {
-	ID   string // twelve digits
-	Name string
-	// Management is set for the organization's management account, where it
-	// was listed by Organizations.
-	Management bool
-}
-
-// PermissionSet is a permission set of the instance.
-type PermissionSet struct {
-	ARN  string
-	Name string
-}
-
-// Group is a group of the identity store.
-type Group struct {
-	ID   string
-	Name string
-	// Provisioned: an identity provider manages it through SCIM. The Identity
-	// Store says so by the identifiers that the provider gave the group
-	// (ExternalIds).
-	Provisioned bool
-}
 
 // PermissionSetName is the name of the permission set with that ARN.
 func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, error) {
@@ -58,8 +34,8 @@ func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, err
 }
 
 // Accounts are the organization's active accounts, in its order.
-func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
-	var accounts []Account
+func (c *Client) Accounts(ctx context.Context) ([]access.Account, error) {
+	var accounts []access.Account
 	pages := organizations.NewListAccountsPaginator(c.org, &organizations.ListAccountsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -68,7 +44,7 @@ func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
 		}
 		for _, a := range page.Accounts {
 			if a.State == orgtypes.AccountStateActive || a.State == "" && a.Status == orgtypes.AccountStatusActive {
-				accounts = append(accounts, Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id))})
+				accounts = append(accounts, access.Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id))})
 			}
 		}
 	}
@@ -92,7 +68,7 @@ func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 	var arns []string
 	pages := ssoadmin.NewListPermissionSetsPaginator(c.admin, &ssoadmin.ListPermissionSetsInput{
 		InstanceArn: aws.String(in.arn),
-		MaxResults:  aws.Int32(100),
+		MaxResults:  aws.Int32(access.DirectoryPageSize),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -105,15 +81,15 @@ func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 }
 
 // Groups are the identity store's groups.
-func (c *Client) Groups(ctx context.Context) ([]Group, error) {
+func (c *Client) Groups(ctx context.Context) ([]access.Group, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var groups []Group
+	var groups []access.Group
 	pages := identitystore.NewListGroupsPaginator(c.store, &identitystore.ListGroupsInput{
 		IdentityStoreId: aws.String(in.identityStoreID),
-		MaxResults:      aws.Int32(100),
+		MaxResults:      aws.Int32(access.DirectoryPageSize),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -121,7 +97,7 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 			return nil, host.AWSError(err, "list groups")
 		}
 		for _, g := range page.Groups {
-			groups = append(groups, Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName), Provisioned: len(g.ExternalIds) > 0})
+			groups = append(groups, access.Group{ID: aws.ToString(g.GroupId), Name: aws.ToString(g.DisplayName), Provisioned: len(g.ExternalIds) > 0})
 		}
 	}
 	return groups, nil

@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
-	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -125,10 +124,4 @@ func notFound(err error) bool {
 	var admin *types.ResourceNotFoundException
 	var store *idtypes.ResourceNotFoundException
 	return errors.As(err, &admin) || errors.As(err, &store)
-}
-
-// Denied says whether AWS refused err's call to this caller.
-func Denied(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied")
 }

@@ -222,25 +222,25 @@ func TestUserByEmail(t *testing.T) {
 		Emails: []idtypes.Email{{Value: aws.String("other@example.com")}, {Value: aws.String("Alice@Example.com")}},
 	}
 	disabled := &identitystore.DescribeUserOutput{UserId: aws.String("p-2"), Emails: user.Emails, UserStatus: idtypes.UserStatusDisabled}
-	alice := identitycenter.User{ID: "p-1", UserName: "alice", DisplayName: "Alice A.", Emails: []string{"other@example.com", "Alice@Example.com"}}
+	alice := access.User{ID: "p-1", UserName: "alice", DisplayName: "Alice A.", Emails: []string{"other@example.com", "Alice@Example.com"}}
 	tests := []struct {
 		name  string
 		email string
 		ids   map[string]string
 		err   error
-		want  identitycenter.User
+		want  access.User
 		found bool
 		code  access.Code
 		asked []string
 	}{
 		{"exact", "Alice@Example.com", map[string]string{"Alice@Example.com": "p-1"}, nil, alice, true, "", []string{"Alice@Example.com"}},
 		{"lower case there", " Alice@Example.com ", map[string]string{"alice@example.com": "p-1"}, nil, alice, true, "", []string{"Alice@Example.com", "alice@example.com"}},
-		{"nobody", "bob@example.com", nil, nil, identitycenter.User{}, false, "", []string{"bob@example.com"}},
-		{"no email", " ", nil, nil, identitycenter.User{}, false, "", nil},
-		{"somebody who does not have that email", "bob@example.com", map[string]string{"bob@example.com": "p-1"}, nil, identitycenter.User{}, false, "", []string{"bob@example.com"}},
-		{"somebody who is gone", "bob@example.com", map[string]string{"bob@example.com": "p-9"}, nil, identitycenter.User{}, false, "", []string{"bob@example.com"}},
-		{"disabled", "alice@example.com", map[string]string{"alice@example.com": "p-2"}, nil, identitycenter.User{ID: "p-2", Emails: alice.Emails, Disabled: true}, true, "", []string{"alice@example.com"}},
-		{"throttled", "alice@example.com", nil, &idtypes.ThrottlingException{}, identitycenter.User{}, false, access.CodeThrottled, []string{"alice@example.com"}},
+		{"nobody", "bob@example.com", nil, nil, access.User{}, false, "", []string{"bob@example.com"}},
+		{"no email", " ", nil, nil, access.User{}, false, "", nil},
+		{"somebody who does not have that email", "bob@example.com", map[string]string{"bob@example.com": "p-1"}, nil, access.User{}, false, "", []string{"bob@example.com"}},
+		{"somebody who is gone", "bob@example.com", map[string]string{"bob@example.com": "p-9"}, nil, access.User{}, false, "", []string{"bob@example.com"}},
+		{"disabled", "alice@example.com", map[string]string{"alice@example.com": "p-2"}, nil, access.User{ID: "p-2", Emails: alice.Emails, Disabled: true}, true, "", []string{"alice@example.com"}},
+		{"throttled", "alice@example.com", nil, &idtypes.ThrottlingException{}, access.User{}, false, access.CodeThrottled, []string{"alice@example.com"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -266,15 +266,15 @@ func TestUserStatus(t *testing.T) {
 		name string
 		user *identitystore.DescribeUserOutput // nil: not found
 		err  error
-		want identitycenter.UserStatus
+		want access.UserStatus
 		gone bool
 		code access.Code
 	}{
-		{name: "enabled", user: with(idtypes.UserStatusEnabled), want: identitycenter.UserEnabled},
-		{name: "without a status", user: with(""), want: identitycenter.UserEnabled},
-		{name: "with a status that nobody knows yet", user: with("SUSPENDED"), want: identitycenter.UserEnabled},
-		{name: "disabled", user: with(idtypes.UserStatusDisabled), want: identitycenter.UserDisabled, gone: true},
-		{name: "deleted", want: identitycenter.UserDeleted, gone: true},
+		{name: "enabled", user: with(idtypes.UserStatusEnabled), want: access.UserEnabled},
+		{name: "without a status", user: with(""), want: access.UserEnabled},
+		{name: "with a status that nobody knows yet", user: with("SUSPENDED"), want: access.UserEnabled},
+		{name: "disabled", user: with(idtypes.UserStatusDisabled), want: access.UserDisabled, gone: true},
+		{name: "deleted", want: access.UserDeleted, gone: true},
 		{name: "the identity store is not found", err: &idtypes.ResourceNotFoundException{ResourceType: idtypes.ResourceTypeIdentityStore}, code: access.CodeNotFound},
 		{name: "throttled", err: &idtypes.ThrottlingException{}, code: access.CodeThrottled},
 		{name: "not permitted", err: &idtypes.AccessDeniedException{}, code: access.CodeMisconfigure},
@@ -535,7 +535,7 @@ func TestCatalog(t *testing.T) {
 	a.set = func(arn string) (string, error) { return "name of " + arn, nil }
 	c := identitycenter.New(a, &mockStore{}, mockOrg{}, "")
 	accounts, err := c.Accounts(ctx)
-	if want := []identitycenter.Account{{ID: "1", Name: "Name 1"}, {ID: "3", Name: "Name 3"}}; err != nil || !slices.Equal(accounts, want) {
+	if want := []access.Account{{ID: "1", Name: "Name 1"}, {ID: "3", Name: "Name 3"}}; err != nil || !slices.Equal(accounts, want) {
 		t.Errorf("accounts = %v, %v", accounts, err)
 	}
 	sets, err := c.PermissionSetARNs(ctx)
@@ -546,7 +546,7 @@ func TestCatalog(t *testing.T) {
 		t.Errorf("its name is %q, %v", name, err)
 	}
 	groups, err := c.Groups(ctx)
-	if want := []identitycenter.Group{{ID: "g-1", Name: "One"}, {ID: "g-2", Name: "Two"}}; err != nil || !slices.Equal(groups, want) {
+	if want := []access.Group{{ID: "g-1", Name: "One"}, {ID: "g-2", Name: "Two"}}; err != nil || !slices.Equal(groups, want) {
 		t.Errorf("groups = %v, %v", groups, err)
 	}
 }

@@ -9,26 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 )
-
-// PageSize is how many items a page of each of these lists has at most: all
-// are asked for by the largest number that the API references allow.
-const PageSize = 100
-
-// Assignment is an assignment of a user's own: not one that comes through a
-// group.
-type Assignment struct {
-	AccountID        string
-	PermissionSetARN string
-	UserID           string
-}
-
-// Membership is a user's membership in a group.
-type Membership struct {
-	ID     string
-	UserID string
-}
 
 // Each of the following lists everything, page by page. What is about an
 // account, a permission set, a user or a group that does not exist (any more)
@@ -64,7 +47,7 @@ func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string
 		return nil, err
 	}
 	pages := ssoadmin.NewListPermissionSetsProvisionedToAccountPaginator(c.admin, &ssoadmin.ListPermissionSetsProvisionedToAccountInput{
-		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), MaxResults: aws.Int32(PageSize),
+		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
 	return list(ctx, pages, "list the account's permission sets", func(page *ssoadmin.ListPermissionSetsProvisionedToAccountOutput) []string { return page.PermissionSets })
 }
@@ -76,24 +59,24 @@ func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]s
 		return nil, err
 	}
 	pages := ssoadmin.NewListAccountsForProvisionedPermissionSetPaginator(c.admin, &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
-		InstanceArn: aws.String(in.arn), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(PageSize),
+		InstanceArn: aws.String(in.arn), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
 	return list(ctx, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
 }
 
 // UserAssignments are the users who have a permission set in an account.
-func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]Assignment, error) {
+func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]access.Assignment, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.admin, &ssoadmin.ListAccountAssignmentsInput{
-		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(PageSize),
+		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the account's assignments", func(page *ssoadmin.ListAccountAssignmentsOutput) (of []Assignment) {
+	return list(ctx, pages, "list the account's assignments", func(page *ssoadmin.ListAccountAssignmentsOutput) (of []access.Assignment) {
 		for _, a := range page.AccountAssignments {
 			if a.PrincipalType == types.PrincipalTypeUser {
-				of = append(of, Assignment{accountID, permissionSetARN, aws.ToString(a.PrincipalId)})
+				of = append(of, access.Assignment{AccountID: accountID, PermissionSetARN: permissionSetARN, UserID: aws.ToString(a.PrincipalId)})
 			}
 		}
 		return of
@@ -104,13 +87,13 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 // lists what the user has through groups, and lets only the management account
 // ask (API reference, ListAccountAssignmentsForPrincipal): see Denied. calls is
 // how many pages there were.
-func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []Assignment, calls int, err error) {
+func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access.Assignment, calls int, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	pages := ssoadmin.NewListAccountAssignmentsForPrincipalPaginator(c.admin, &ssoadmin.ListAccountAssignmentsForPrincipalInput{
-		InstanceArn: aws.String(in.arn), PrincipalId: aws.String(userID), PrincipalType: types.PrincipalTypeUser, MaxResults: aws.Int32(PageSize),
+		InstanceArn: aws.String(in.arn), PrincipalId: aws.String(userID), PrincipalType: types.PrincipalTypeUser, MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
 	for pages.HasMorePages() {
 		calls++
@@ -123,7 +106,7 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []Assign
 		}
 		for _, a := range page.AccountAssignments {
 			if a.PrincipalType == types.PrincipalTypeUser && aws.ToString(a.PrincipalId) == userID {
-				all = append(all, Assignment{aws.ToString(a.AccountId), aws.ToString(a.PermissionSetArn), userID})
+				all = append(all, access.Assignment{AccountID: aws.ToString(a.AccountId), PermissionSetARN: aws.ToString(a.PermissionSetArn), UserID: userID})
 			}
 		}
 	}
@@ -131,18 +114,18 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []Assign
 }
 
 // Memberships are the members of a group.
-func (c *Client) Memberships(ctx context.Context, groupID string) ([]Membership, error) {
+func (c *Client) Memberships(ctx context.Context, groupID string) ([]access.Membership, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pages := identitystore.NewListGroupMembershipsPaginator(c.store, &identitystore.ListGroupMembershipsInput{
-		IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(groupID), MaxResults: aws.Int32(PageSize),
+		IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(groupID), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the group's members", func(page *identitystore.ListGroupMembershipsOutput) (of []Membership) {
+	return list(ctx, pages, "list the group's members", func(page *identitystore.ListGroupMembershipsOutput) (of []access.Membership) {
 		for _, m := range page.GroupMemberships {
 			if user, ok := m.MemberId.(*idtypes.MemberIdMemberUserId); ok {
-				of = append(of, Membership{ID: aws.ToString(m.MembershipId), UserID: user.Value})
+				of = append(of, access.Membership{ID: aws.ToString(m.MembershipId), UserID: user.Value})
 			}
 		}
 		return of
@@ -150,39 +133,39 @@ func (c *Client) Memberships(ctx context.Context, groupID string) ([]Membership,
 }
 
 // Group is the group with that id; found is false where there is none.
-func (c *Client) Group(ctx context.Context, id string) (g Group, found bool, err error) {
+func (c *Client) Group(ctx context.Context, id string) (g access.Group, found bool, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
-		return Group{}, false, err
+		return access.Group{}, false, err
 	}
 	out, err := c.store.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(id)})
 	if notFound(err) {
-		return Group{}, false, nil
+		return access.Group{}, false, nil
 	}
 	if err != nil {
-		return Group{}, false, host.AWSError(err, "look at the group")
+		return access.Group{}, false, host.AWSError(err, "look at the group")
 	}
-	return Group{ID: id, Name: aws.ToString(out.DisplayName), Provisioned: len(out.ExternalIds) > 0}, true, nil
+	return access.Group{ID: id, Name: aws.ToString(out.DisplayName), Provisioned: len(out.ExternalIds) > 0}, true, nil
 }
 
 // UserPages gives the identity store's users to each, a page at a time, until
 // there are no more or each says that it has enough.
-func (c *Client) UserPages(ctx context.Context, each func([]User) (more bool)) error {
+func (c *Client) UserPages(ctx context.Context, each func([]access.User) (more bool)) error {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return err
 	}
 	pages := identitystore.NewListUsersPaginator(c.store, &identitystore.ListUsersInput{
-		IdentityStoreId: aws.String(in.identityStoreID), MaxResults: aws.Int32(PageSize),
+		IdentityStoreId: aws.String(in.identityStoreID), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return host.AWSError(err, "list users")
 		}
-		var users []User
+		var users []access.User
 		for _, u := range page.Users {
-			users = append(users, User{
+			users = append(users, access.User{
 				ID: aws.ToString(u.UserId), UserName: aws.ToString(u.UserName), DisplayName: aws.ToString(u.DisplayName), Emails: emailsOf(u.Emails),
 				Disabled: u.UserStatus == idtypes.UserStatusDisabled,
 			})

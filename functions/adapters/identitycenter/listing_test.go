@@ -107,7 +107,9 @@ func (m listStore) DescribeUser(_ context.Context, in *identitystore.DescribeUse
 }
 
 func TestLists(t *testing.T) {
-	type a = identitycenter.Assignment
+	a := func(account, set, user string) access.Assignment {
+		return access.Assignment{AccountID: account, PermissionSetARN: set, UserID: user}
+	}
 	lists := []struct {
 		name string
 		list func(*identitycenter.Client) (any, error)
@@ -117,20 +119,20 @@ func TestLists(t *testing.T) {
 		{"permission sets of an account", func(c *identitycenter.Client) (any, error) { return c.ProvisionedPermissionSets(ctx, "1") }, []string{"arn:1 in 1", "arn:2 in 1"}, []string(nil)},
 		{"accounts of a permission set", func(c *identitycenter.Client) (any, error) { return c.AccountsWith(ctx, "arn:1") }, []string{"1 with arn:1", "2 with arn:1"}, []string(nil)},
 		{"assignments of an account", func(c *identitycenter.Client) (any, error) { return c.UserAssignments(ctx, "1", "arn:1") },
-			[]a{{"1", "arn:1", "u-1"}, {"1", "arn:1", "u-2"}}, []a(nil)},
+			[]access.Assignment{a("1", "arn:1", "u-1"), a("1", "arn:1", "u-2")}, []access.Assignment(nil)},
 		{"assignments of a user", func(c *identitycenter.Client) (any, error) {
 			all, calls, err := c.AssignmentsOf(ctx, "u-1")
 			if err == nil && len(all) > 0 && calls != 2 {
 				t.Errorf("%d calls, want 2", calls)
 			}
 			return all, err
-		}, []a{{"1", "arn:own", "u-1"}, {"2", "arn:own", "u-1"}}, []a(nil)},
+		}, []access.Assignment{a("1", "arn:own", "u-1"), a("2", "arn:own", "u-1")}, []access.Assignment(nil)},
 		{"members", func(c *identitycenter.Client) (any, error) { return c.Memberships(ctx, "g-1") },
-			[]identitycenter.Membership{{ID: "m-1", UserID: "u-1"}, {ID: "m-2", UserID: "u-2"}}, []identitycenter.Membership(nil)},
+			[]access.Membership{{ID: "m-1", UserID: "u-1"}, {ID: "m-2", UserID: "u-2"}}, []access.Membership(nil)},
 		{"a group", func(c *identitycenter.Client) (any, error) { g, _, err := c.Group(ctx, "g-1"); return g, err },
-			identitycenter.Group{ID: "g-1", Name: "Team"}, identitycenter.Group{}},
+			access.Group{ID: "g-1", Name: "Team"}, access.Group{}},
 		{"a group of SCIM's", func(c *identitycenter.Client) (any, error) { g, _, err := c.Group(ctx, "g-scim"); return g, err },
-			identitycenter.Group{ID: "g-scim", Name: "Team", Provisioned: true}, identitycenter.Group{}},
+			access.Group{ID: "g-scim", Name: "Team", Provisioned: true}, access.Group{}},
 		{"a user's name", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserName(ctx, "u-1"); return n, err }, "name of u-1", ""},
 		{"what a user goes by", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserNames(ctx, "u-1"); return n, err },
 			[]string{"name of u-1", "u-1@example.com", "U-1@example.org"}, []string(nil)},
@@ -151,7 +153,7 @@ func TestLists(t *testing.T) {
 				c := identitycenter.New(listAdmin{admin(), answer.admin}, listStore{err: answer.store}, nil, "")
 				got, err := test.list(c)
 				wantCode(t, err, answer.code)
-				if !reflect.DeepEqual(got, answer.want) || identitycenter.Denied(err) != answer.denied {
+				if !reflect.DeepEqual(got, answer.want) || access.IsDenied(err) != answer.denied {
 					t.Errorf("after %v: got %v, %v; want %v", answer.admin, got, err, answer.want)
 				}
 			}
@@ -165,7 +167,7 @@ func TestUserPages(t *testing.T) {
 		want []string
 	}{{true, []string{"u-1 user1 [U1@example.com] false", "u-2 user2 [U2@example.com] true"}}, {false, []string{"u-1 user1 [U1@example.com] false"}}} {
 		var got []string
-		err := identitycenter.New(admin(), listStore{}, nil, "").UserPages(ctx, func(page []identitycenter.User) bool {
+		err := identitycenter.New(admin(), listStore{}, nil, "").UserPages(ctx, func(page []access.User) bool {
 			for _, u := range page {
 				got = append(got, fmt.Sprint(u.ID, " ", u.UserName, " ", u.Emails, " ", u.Disabled))
 			}
@@ -175,7 +177,7 @@ func TestUserPages(t *testing.T) {
 			t.Errorf("got %q, %v, want %q", got, err, test.want)
 		}
 	}
-	err := identitycenter.New(admin(), listStore{err: &idtypes.ThrottlingException{}}, nil, "").UserPages(ctx, func([]identitycenter.User) bool { return true })
+	err := identitycenter.New(admin(), listStore{err: &idtypes.ThrottlingException{}}, nil, "").UserPages(ctx, func([]access.User) bool { return true })
 	wantCode(t, err, access.CodeThrottled)
 }
 
@@ -192,7 +194,7 @@ func (managementOrg) ListAccounts(context.Context, *organizations.ListAccountsIn
 
 func TestManagementAccount(t *testing.T) {
 	got, err := identitycenter.New(admin(), nil, managementOrg{}, "").Accounts(ctx)
-	if want := []identitycenter.Account{{ID: "222222222222"}, {ID: "111111111111", Management: true}}; err != nil || !slices.Equal(got, want) {
+	if want := []access.Account{{ID: "222222222222"}, {ID: "111111111111", Management: true}}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }

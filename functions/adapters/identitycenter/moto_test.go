@@ -55,7 +55,7 @@ func TestOnTheWire(t *testing.T) {
 	})
 
 	found, ok, err := c.UserByEmail(ctx, "Alice@example.com")
-	if want := (identitycenter.User{ID: *user.UserId, UserName: "alice", DisplayName: "Alice", Emails: []string{"alice@example.com"}}); !reflect.DeepEqual(found, want) || !ok || err != nil {
+	if want := (access.User{ID: *user.UserId, UserName: "alice", DisplayName: "Alice", Emails: []string{"alice@example.com"}}); !reflect.DeepEqual(found, want) || !ok || err != nil {
 		t.Errorf("UserByEmail = %+v, %v, %v", found, ok, err)
 	}
 	if _, ok, err := c.UserByEmail(ctx, "bob@example.com"); ok || err != nil {

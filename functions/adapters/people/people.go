@@ -11,7 +11,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/directory"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/slack"
 )
 
@@ -37,7 +36,7 @@ type Slack interface {
 // Directory finds Identity Center users. The error is Ambiguous if several
 // users have the email.
 type Directory interface {
-	UserByEmail(ctx context.Context, email string) (identitycenter.User, bool, error)
+	UserByEmail(ctx context.Context, email string) (access.User, bool, error)
 }
 
 var (
@@ -52,9 +51,9 @@ type Finder struct {
 	teamID           string
 	secondaryDomains []string
 
-	members    *cache[slack.User]                  // by Slack id
-	colleagues *cache[result[slack.User]]          // by email
-	users      *cache[result[identitycenter.User]] // by email
+	members    *cache[slack.User]          // by Slack id
+	colleagues *cache[result[slack.User]]  // by email
+	users      *cache[result[access.User]] // by email
 }
 
 // result is a lookup's result. ok is false if there is nobody.
@@ -71,7 +70,7 @@ func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder 
 		slack: s, directory: d, teamID: settings.Team, secondaryDomains: settings.SecondaryDomains,
 		members:    newCache[slack.User](MaxAge, now),
 		colleagues: newCache[result[slack.User]](approverMaxAge, now),
-		users:      newCache[result[identitycenter.User]](MaxAge, now),
+		users:      newCache[result[access.User]](MaxAge, now),
 	}
 }
 
@@ -193,10 +192,10 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 	return p, absence{}, nil
 }
 
-func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (identitycenter.User, bool, error) {
-	u, err := f.users.get(email, fresh, func() (result[identitycenter.User], error) {
+func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (access.User, bool, error) {
+	u, err := f.users.get(email, fresh, func() (result[access.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
-		return result[identitycenter.User]{u, ok}, err
+		return result[access.User]{u, ok}, err
 	})
 	return u.value, u.ok, err
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/slack"
 )
@@ -62,12 +61,12 @@ func (w *world) UserByEmail(_ context.Context, email string) (slack.User, bool, 
 
 type users struct{ *world }
 
-func (d users) UserByEmail(_ context.Context, email string) (identitycenter.User, bool, error) {
+func (d users) UserByEmail(_ context.Context, email string) (access.User, bool, error) {
 	id, ok := d.users[email]
 	if email == "shared@example.com" || email == "shared@nobody.example" {
-		return identitycenter.User{}, false, access.Errorf(access.CodeAmbiguous, "two users")
+		return access.User{}, false, access.Errorf(access.CodeAmbiguous, "two users")
 	}
-	return identitycenter.User{ID: id, UserName: "name of " + id, DisplayName: "Name of " + id, Emails: []string{email}, Disabled: d.off[id]}, ok, nil
+	return access.User{ID: id, UserName: "name of " + id, DisplayName: "Name of " + id, Emails: []string{email}, Disabled: d.off[id]}, ok, nil
 }
 
 func newWorld() *world {

@@ -60,7 +60,7 @@ func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 
 // OpenClaims are the ids of those who have claimed something, by when all that they
 // have claimed can be judged. The index may be some moments behind the table.
-func (s *Table) OpenClaims(ctx context.Context) ([]Due, error) {
+func (s *Table) OpenClaims(ctx context.Context) ([]access.Due, error) {
 	return s.open(ctx, openClaims, ClaimsPrefix)
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/table"
 )
 
 func TestClaims(t *testing.T) {
@@ -35,7 +34,7 @@ func TestClaims(t *testing.T) {
 	equal(t, "expires", text(row["expires"]), fmt.Sprint(monday.Add(390*24*time.Hour).Unix()))
 	due, err := s.OpenClaims(ctx)
 	wantCode(t, err, "")
-	equal(t, "due", due, []table.Due{{ID: "p-1", At: monday.Add(2*time.Minute + time.Second).Truncate(time.Second)}})
+	equal(t, "due", due, []access.Due{{ID: "p-1", At: monday.Add(2*time.Minute + time.Second).Truncate(time.Second)}})
 
 	second := first
 	second.Claims = map[string]access.Claim{"account#1#arn:ps.1": claim("r1"), "group#g-1": claim("r2")}

@@ -11,29 +11,23 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Beat says that a run was there.
-type Beat struct {
-	Run string    `json:"run"`
-	At  time.Time `json:"at"`
-}
-
-// Beat reads the last beat with strong consistency; found is false in a table
+// Heartbeat reads the last heartbeat with strong consistency; found is false in a table
 // that remembers none.
-func (s *Table) Beat(ctx context.Context) (b Beat, found bool, err error) {
-	found, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: HeartbeatKey}}, "read the heartbeat", &b)
-	return b, found, err
+func (s *Table) Heartbeat(ctx context.Context) (h access.Heartbeat, found bool, err error) {
+	found, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: HeartbeatKey}}, "read the heartbeat", &h)
+	return h, found, err
 }
 
-// PutBeat writes the beat. It goes forward only: where a later one stands there
+// PutHeartbeat writes the heartbeat. It goes forward only: where a later one stands there
 // already, that stays, which is no error.
-func (s *Table) PutBeat(ctx context.Context, b Beat) error {
+func (s *Table) PutHeartbeat(ctx context.Context, h access.Heartbeat) error {
 	const doing = "write the heartbeat"
-	row, err := marshal(b)
+	row, err := marshal(h)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
 	row[AttributeKey] = &types.AttributeValueMemberS{Value: HeartbeatKey}
-	row["order"] = &types.AttributeValueMemberS{Value: beatOrder(b.At)}
+	row["order"] = &types.AttributeValueMemberS{Value: heartbeatOrder(h.At)}
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: aws.String(s.table), Item: row,
 		ConditionExpression:       aws.String("attribute_not_exists(#pk) OR #order <= :order"),
@@ -46,6 +40,6 @@ func (s *Table) PutBeat(ctx context.Context, b Beat) error {
 	return err
 }
 
-// beatOrder is a time as text that sorts like it: RFC 3339 leaves zeros of the
+// heartbeatOrder is a time as text that sorts like it: RFC 3339 leaves zeros of the
 // fraction out.
-func beatOrder(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }
+func heartbeatOrder(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z") }

@@ -12,26 +12,19 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Due is an open request, a lease or a person's claims, and when somebody should look at it if
-// nothing happens before.
-type Due struct {
-	ID string // the request's id, the lease's key, or the person's principal id
-	At time.Time
-}
-
 // OpenRequests are the requests that are not closed, by the time at which they
 // are due. The index may be some moments behind the table.
-func (s *Table) OpenRequests(ctx context.Context) ([]Due, error) {
+func (s *Table) OpenRequests(ctx context.Context) ([]access.Due, error) {
 	return s.open(ctx, openRequest, RequestPrefix)
 }
 
 // OpenLeases are all leases there are, by their last holder's end, or by when
 // they settle. The index may be some moments behind the table.
-func (s *Table) OpenLeases(ctx context.Context) ([]Due, error) {
+func (s *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
 	return s.open(ctx, openLease, LeasePrefix)
 }
 
-func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
+func (s *Table) open(ctx context.Context, kind, prefix string) ([]access.Due, error) {
 	const doing = "look for what is open"
 	in := &dynamodb.QueryInput{
 		TableName:                 aws.String(s.table),
@@ -40,7 +33,7 @@ func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
 		ExpressionAttributeNames:  map[string]string{"#open": AttributeOpen},
 		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
 	}
-	var found []Due
+	var found []access.Due
 	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -62,7 +55,7 @@ func (s *Table) open(ctx context.Context, kind, prefix string) ([]Due, error) {
 				// looked at itself.
 				when = time.Time{}
 			}
-			found = append(found, Due{ID: id, At: when})
+			found = append(found, access.Due{ID: id, At: when})
 		}
 	}
 	return found, nil

@@ -111,8 +111,8 @@ func (s *Table) removals(ctx context.Context) (r removals, err error) {
 	return r, err
 }
 
-// Removals is how many removals were reserved within RemovalWindow before now.
-func (s *Table) Removals(ctx context.Context, now time.Time) (int, error) {
+// CountRemovals returns how many removals were reserved within RemovalWindow before now.
+func (s *Table) CountRemovals(ctx context.Context, now time.Time) (int, error) {
 	r, err := s.removals(ctx)
 	return r.since(now), err
 }

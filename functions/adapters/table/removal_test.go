@@ -79,7 +79,7 @@ func TestReserveRemoval(t *testing.T) {
 	for _, step := range steps {
 		now := at.Add(step.after)
 		wantCode(t, s.ReserveRemoval(ctx, now, step.limit), step.want)
-		if n, err := s.Removals(ctx, now); n != step.count || err != nil {
+		if n, err := s.CountRemovals(ctx, now); n != step.count || err != nil {
 			t.Errorf("after %v there are %d removals, %v; want %d", step.after, n, err, step.count)
 		}
 	}
@@ -109,7 +109,7 @@ func TestReserveRemovalsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n, err := s.Removals(ctx, monday); reserved.Load() != limit || n != limit || err != nil {
+	if n, err := s.CountRemovals(ctx, monday); reserved.Load() != limit || n != limit || err != nil {
 		t.Errorf("%d reserved, %d counted, %v; want %d", reserved.Load(), n, err, limit)
 	}
 }

@@ -42,7 +42,7 @@
 //	StoreRunToken  token
 //	BeginRunPost, CompleteRunPost  posts
 //
-// Written with PutItem are also "reconcile#heartbeat" (PutBeat),
+// Written with PutItem are also "reconcile#heartbeat" (PutHeartbeat),
 // "reconcile#removals" (ReserveRemoval), and the rows "removal#…" (PutRemoval),
 // which say how the removals of findings ended.
 package table

@@ -855,7 +855,7 @@ func TestOpenRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "open requests", open, []table.Due{
+	equal(t, "open requests", open, []access.Due{
 		{ID: "sooner", At: monday.Truncate(time.Second).Add(9*time.Hour + time.Second)}, // rounded up
 		{ID: "later", At: monday.Truncate(time.Second).Add(10*time.Hour + time.Second)},
 	})
@@ -863,7 +863,7 @@ func TestOpenRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "leases", leases, []table.Due{
+	equal(t, "leases", leases, []access.Due{
 		{ID: "account#1#ps#p-1", At: monday.Truncate(time.Second).Add(time.Second)},
 		{ID: "account#1#ps#p-2", At: monday.Truncate(time.Second).Add(3 * time.Second)},
 	})

@@ -1,4 +1,4 @@
-package recheck
+package leavers_test
 
 import (
 	"context"
@@ -12,9 +12,8 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/leavers"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -25,8 +24,8 @@ type world struct {
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
 	runs    map[string]access.Run
-	objects *runs.Memory
-	users   map[string]identitycenter.UserStatus // enabled if they are not here
+	objects *findings.Memory
+	users   map[string]access.UserStatus // enabled if they are not here
 	policy  access.Policy
 
 	looked  []string // principals, in order
@@ -43,7 +42,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		now: noon, rows: map[string]access.Request{}, leases: map[string]access.Lease{}, runs: map[string]access.Run{},
-		objects: &runs.Memory{}, users: map[string]identitycenter.UserStatus{}, counted: map[string]int{}, failing: map[string]error{},
+		objects: &findings.Memory{}, users: map[string]access.UserStatus{}, counted: map[string]int{}, failing: map[string]error{},
 		policy: access.Policy{Accounts: []access.Statement{
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"Ann@example.com", "bob@example.com"}},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com"}},
@@ -80,7 +79,7 @@ func (w *world) people(n int) (principals []string) {
 
 func (w *world) gone(principals ...string) {
 	for _, id := range principals {
-		w.users[id] = identitycenter.UserDisabled
+		w.users[id] = access.UserDisabled
 	}
 }
 
@@ -99,7 +98,7 @@ func (w *world) removes() {
 	}
 }
 
-func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserStatus, error) {
+func (w *world) UserStatus(ctx context.Context, id string) (access.UserStatus, error) {
 	if w.during != nil {
 		during := w.during
 		w.during = nil
@@ -112,12 +111,12 @@ func (w *world) UserStatus(ctx context.Context, id string) (identitycenter.UserS
 	if status, ok := w.users[id]; ok {
 		return status, nil
 	}
-	return identitycenter.UserEnabled, nil
+	return access.UserEnabled, nil
 }
 
-func (w *world) OpenLeases(context.Context) (open []table.Due, err error) {
+func (w *world) OpenLeases(context.Context) (open []access.Due, err error) {
 	for key := range w.leases {
-		open = append(open, table.Due{ID: key})
+		open = append(open, access.Due{ID: key})
 	}
 	return open, w.failing["OpenLeases"]
 }
@@ -177,14 +176,14 @@ func (w *world) ExpireRun(_ context.Context, id string, at time.Time) (access.Ru
 	return r, won, nil
 }
 
-func (w *world) Resume(_ context.Context, token, _ string) error {
+func (w *world) resume(_ context.Context, token string) error {
 	w.resumed = append(w.resumed, token)
 	return w.failing["Resume"]
 }
 
-func (w *world) checker() *Checker {
-	return &Checker{
-		Directory: w, Table: w, Store: &runs.Store{Objects: w.objects}, Tokens: w,
+func (w *world) checker() *leavers.Checker {
+	return &leavers.Checker{
+		Directory: w, Table: w, Store: &findings.Store{Objects: w.objects}, ResumeEnd: w.resume,
 		Remove: func(_ context.Context, id string, s access.Subject) error {
 			w.removed = append(w.removed, id+" "+s.Key())
 			return w.failing["Remove"]
@@ -217,9 +216,9 @@ func (w *world) after(d time.Duration) *world {
 	return w
 }
 
-func (w *world) known(t *testing.T) runs.People {
+func (w *world) known(t *testing.T) leavers.People {
 	t.Helper()
-	p, _, err := (&runs.Store{Objects: w.objects}).People(t.Context())
+	p, _, err := (&findings.Store{Objects: w.objects}).People(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,12 +228,12 @@ func (w *world) known(t *testing.T) runs.People {
 func TestWhoIsGoneLosesAccess(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		status identitycenter.UserStatus
+		status access.UserStatus
 		want   []string
 	}{
-		{"enabled", identitycenter.UserEnabled, nil},
-		{"disabled", identitycenter.UserDisabled, []string{"one", "two"}},
-		{"deleted", identitycenter.UserDeleted, []string{"one", "two"}},
+		{"enabled", access.UserEnabled, nil},
+		{"disabled", access.UserDisabled, []string{"one", "two"}},
+		{"deleted", access.UserDeleted, []string{"one", "two"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
@@ -277,9 +276,9 @@ func TestAccessWithoutARowIsRemoved(t *testing.T) {
 	}
 	// A call that fails is made again by the next run.
 	w.removed, w.failing["Remove"] = nil, access.Errorf(access.CodeUnavailable, "no answer")
-	w.now = w.now.Add(dueAfter)
+	w.now = w.now.Add(leavers.DueAfter)
 	w.recheck(t)
-	w.now = w.now.Add(claimFor)
+	w.now = w.now.Add(leavers.ClaimFor)
 	w.recheck(t)
 	if len(w.removed) != 2 {
 		t.Errorf("removed %q, want it tried twice", w.removed)
@@ -327,7 +326,7 @@ func TestWhatIsGrantedLaterEndsLater(t *testing.T) {
 	w.recheck(t)
 	r.GrantedAt = noon
 	w.rows["one"] = r
-	w.after(dueAfter).recheck(t)
+	w.after(leavers.DueAfter).recheck(t)
 	if !slices.Equal(w.ended, []string{"one"}) {
 		t.Errorf("ended %q", w.ended)
 	}
@@ -344,7 +343,7 @@ func TestAnEndThatIsNotHeardIsRepeated(t *testing.T) {
 	if !slices.Equal(w.ended, []string{"one"}) {
 		t.Fatalf("ended %q", w.ended)
 	}
-	w.after(dueAfter).recheck(t)
+	w.after(leavers.DueAfter).recheck(t)
 	if len(w.ended) > 0 || !slices.Equal(w.resumed, []string{"token of one"}) || w.counted[metric.PeopleGone] != 0 {
 		t.Errorf("ended %q, resumed %q, counted %v", w.ended, w.resumed, w.counted)
 	}
@@ -421,7 +420,7 @@ func TestWhoIsDue(t *testing.T) {
 	if want := []string{"p-late"}; !slices.Equal(w.looked, want) {
 		t.Fatalf("looked up %q, want %q", w.looked, want)
 	}
-	w.after(dueAfter - 2*time.Minute).recheck(t)
+	w.after(leavers.DueAfter - 2*time.Minute).recheck(t)
 	if len(w.looked) > 0 {
 		t.Fatalf("looked up %q, want nobody", w.looked)
 	}
@@ -452,7 +451,7 @@ func TestTwelveHundredPeople(t *testing.T) {
 			last[id] = w.now
 		}
 		for id, at := range last {
-			if unchecked := w.now.Sub(at); unchecked > lateAfter {
+			if unchecked := w.now.Sub(at); unchecked > leavers.LateAfter {
 				t.Fatalf("minute %d: %s is unchecked for %v", minute, id, unchecked)
 			}
 		}
@@ -470,7 +469,7 @@ func TestLateRaisesTheAlarm(t *testing.T) {
 		w.people(2)
 		w.recheck(t)
 		w.failing["p-0001"] = unavailable
-		w.after(lateAfter).recheck(t)
+		w.after(leavers.LateAfter).recheck(t)
 		if w.counted[metric.RecheckLate] != 0 {
 			t.Errorf("after ten minutes: counted %v", w.counted)
 		}
@@ -489,7 +488,7 @@ func TestLateRaisesTheAlarm(t *testing.T) {
 		w.failing["p-0000"] = unavailable
 		w.after(time.Hour).people(1)
 		w.recheck(t)
-		w.after(lateAfter).recheck(t)
+		w.after(leavers.LateAfter).recheck(t)
 		if w.counted[metric.RecheckLate] != 0 {
 			t.Errorf("after ten minutes: counted %v", w.counted)
 		}
@@ -594,7 +593,7 @@ func TestAWave(t *testing.T) {
 			!slices.Equal(run.Approvers, []string{"ann@example.com", "bob@example.com"}) {
 			t.Errorf("asked %+v", run)
 		}
-		findings, err := (&runs.Store{Objects: w.objects}).Findings(t.Context(), "run-1")
+		findings, err := (&findings.Store{Objects: w.objects}).Findings(t.Context(), "run-1")
 		if err != nil || len(findings) != 11 || findings[0].UserName != "p-0000@example.com" || findings[0].Target != admin {
 			t.Errorf("lists %+v, %v", findings, err)
 		}
@@ -606,12 +605,12 @@ func TestAWave(t *testing.T) {
 		w.recheck(t)
 		w.removes()
 		w.gone(people[10])
-		w.after(waveTime - time.Second).recheck(t)
+		w.after(leavers.WaveTime - time.Second).recheck(t)
 		if len(w.ended) != 0 || len(w.runs) != 1 || w.runs["run-1"].People != 1 {
 			t.Errorf("the eleventh: ended %q, asked %+v", w.ended, w.runs)
 		}
 		w.gone(people[11])
-		w.after(dueAfter).recheck(t) // the ten are out of the hour
+		w.after(leavers.DueAfter).recheck(t) // the ten are out of the hour
 		if !slices.Equal(w.ended, []string{"of p-0011"}) || len(w.runs) != 1 {
 			t.Errorf("the twelfth: ended %q, asked %+v", w.ended, w.runs)
 		}
@@ -635,7 +634,7 @@ func TestAWave(t *testing.T) {
 	t.Run("remove: who is still gone is ended, who is back is not", func(t *testing.T) {
 		w := newWorld()
 		people := w.wave(t, 12)
-		w.users[people[0]] = identitycenter.UserEnabled
+		w.users[people[0]] = access.UserEnabled
 		w.answer("run-1", true)
 		w.after(time.Minute).recheck(t)
 		if len(w.ended) != 11 || slices.Contains(w.ended, "of p-0000") || len(w.looked) != 12 {
@@ -686,7 +685,7 @@ func TestAWave(t *testing.T) {
 	t.Run("nobody answers: asked again after 24 hours, and an answer that comes later is told so", func(t *testing.T) {
 		w := newWorld()
 		w.wave(t, 11)
-		w.after(leaveFor).recheck(t)
+		w.after(leavers.LeaveFor).recheck(t)
 		if a := w.runs["run-1"].Answer; a == nil || !a.Expired() || a.Remove {
 			t.Errorf("the first question: %+v", a)
 		}
@@ -708,7 +707,7 @@ func TestAWave(t *testing.T) {
 		w.wave(t, 30)
 		clear(w.users)
 		w.answer("run-1", true)
-		w.after(dueAfter).recheck(t)
+		w.after(leavers.DueAfter).recheck(t)
 		if len(w.ended) > 0 || len(w.runs) != 1 || w.counted[metric.PeopleGoneHeld] != 0 {
 			t.Errorf("ended %q, asked %v, counted %v", w.ended, w.runs, w.counted)
 		}
@@ -769,14 +768,14 @@ func TestAWave(t *testing.T) {
 		if len(w.ended) > 0 {
 			t.Fatalf("ended %q while the question is open", w.ended)
 		}
-		w.after(leaveFor).recheck(t) // the time is over
+		w.after(leavers.LeaveFor).recheck(t) // the time is over
 		if want := []string{"of p-0000", "of p-0001", "of p-0002"}; !slices.Equal(w.ended, want) {
 			t.Fatalf("ended %q, want %q", w.ended, want)
 		}
 		w.removes()
 		// Of whom nothing was said is asked again at once, what was left a day later.
 		again := w.runs["run-2"]
-		if again.People != 8 || again.Removals != 9 || w.known(t).People["p-0000"].LeftUntil != w.now.Add(leaveFor) {
+		if again.People != 8 || again.Removals != 9 || w.known(t).People["p-0000"].LeftUntil != w.now.Add(leavers.LeaveFor) {
 			t.Errorf("asked again %+v, and of the first %+v", again, w.known(t).People["p-0000"])
 		}
 	})
@@ -789,7 +788,7 @@ func TestAWave(t *testing.T) {
 		if len(w.ended) > 0 || len(w.runs) != 1 {
 			t.Fatalf("ended %q, asked %v", w.ended, w.runs)
 		}
-		w.after(leaveFor).recheck(t)
+		w.after(leavers.LeaveFor).recheck(t)
 		if len(w.ended) > 0 || w.runs["run-2"].People != 11 || !slices.Equal(w.runs["run-2"].Approvers, []string{"bob@example.com"}) {
 			t.Errorf("ended %q, asked %+v", w.ended, w.runs["run-2"])
 		}
@@ -819,7 +818,7 @@ func TestAWave(t *testing.T) {
 			t.Errorf("ended %q", w.ended)
 		}
 		w.removes()
-		w.after(leaveFor).recheck(t)
+		w.after(leavers.LeaveFor).recheck(t)
 		if len(w.ended) > 0 || w.runs["run-2"].Removals != 1 {
 			t.Errorf("then ended %q, asked %+v", w.ended, w.runs["run-2"])
 		}
@@ -852,7 +851,7 @@ func TestAWave(t *testing.T) {
 		w.recheck(t)
 		w.failing = map[string]error{}
 		w.gone(people[8:11]...)
-		w.after(dueAfter).recheck(t)
+		w.after(leavers.DueAfter).recheck(t)
 		if len(w.ended) > 0 || w.runs["run-1"].People != 11 {
 			t.Errorf("ended %q, asked %+v", w.ended, w.runs)
 		}
@@ -905,7 +904,7 @@ func (w *world) over(run string) {
 func TestStateThatMakesNoSense(t *testing.T) {
 	w := newWorld()
 	w.gone(w.people(1)...)
-	if err := w.objects.Put(t.Context(), runs.Prefix+"people.json", []byte("{")); err != nil {
+	if err := w.objects.Put(t.Context(), findings.Prefix+"people.json", []byte("{")); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.checker().Recheck(t.Context(), false); access.CodeOf(err) != access.CodeInvalid || !strings.Contains(err.Error(), "people.json") {

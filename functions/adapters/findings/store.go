@@ -25,6 +25,8 @@ import (
 	"regexp"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
+	"sso-elevator/functions/leavers"
 )
 
 // Objects is a bucket.
@@ -45,8 +47,8 @@ type Store struct{ Objects Objects }
 const Prefix = "reconcile/"
 
 const (
-	knownKey  = Prefix + "known.json"
-	peopleKey = Prefix + "people.json"
+	historyKey = Prefix + "known.json"
+	peopleKey  = Prefix + "people.json"
 )
 
 // name is what a state machine's execution may be called (API reference,
@@ -93,28 +95,28 @@ func decode(key string, body []byte, v any) error {
 
 // Plan reads a run's plan. One whose batches name what is not in its lists is
 // Invalid.
-func (s *Store) Plan(ctx context.Context, run string) (Plan, error) {
-	p, err := get[Plan](ctx, s, run, "plan.json")
-	if err == nil && !p.whole() {
-		return Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
+func (s *Store) Plan(ctx context.Context, run string) (drift.Plan, error) {
+	p, err := get[drift.Plan](ctx, s, run, "plan.json")
+	if err == nil && !p.IsWhole() {
+		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
 	}
 	return p, err
 }
 
 // PutPlan writes a run's plan.
-func (s *Store) PutPlan(ctx context.Context, p Plan) error {
+func (s *Store) PutPlan(ctx context.Context, p drift.Plan) error {
 	return put(ctx, s, p.Run, "plan.json", p)
 }
 
 func batchObject(n int) string { return fmt.Sprintf("batch-%d.json", n) }
 
-// Result reads what batch n of a run found; NotFound where it has no result.
-func (s *Store) Result(ctx context.Context, run string, n int) (Result, error) {
-	return get[Result](ctx, s, run, batchObject(n))
+// BatchResult reads what batch n of a run found; NotFound where it has no result.
+func (s *Store) BatchResult(ctx context.Context, run string, n int) (drift.BatchResult, error) {
+	return get[drift.BatchResult](ctx, s, run, batchObject(n))
 }
 
-// PutResult writes what batch n of a run found.
-func (s *Store) PutResult(ctx context.Context, run string, n int, r Result) error {
+// PutBatchResult writes what batch n of a run found.
+func (s *Store) PutBatchResult(ctx context.Context, run string, n int, r drift.BatchResult) error {
 	return put(ctx, s, run, batchObject(n), r)
 }
 
@@ -145,12 +147,12 @@ func (s *Store) PutFindings(ctx context.Context, run string, all []access.Findin
 }
 
 // Collected reads what else a run's batches said.
-func (s *Store) Collected(ctx context.Context, run string) (Collected, error) {
-	return get[Collected](ctx, s, run, "collected.json")
+func (s *Store) Collected(ctx context.Context, run string) (drift.Collected, error) {
+	return get[drift.Collected](ctx, s, run, "collected.json")
 }
 
 // PutCollected writes what else a run's batches said.
-func (s *Store) PutCollected(ctx context.Context, run string, c Collected) error {
+func (s *Store) PutCollected(ctx context.Context, run string, c drift.Collected) error {
 	return put(ctx, s, run, "collected.json", c)
 }
 
@@ -164,35 +166,36 @@ func (s *Store) PutReport(ctx context.Context, r access.DriftReport) error {
 	return put(ctx, s, r.RunID, "report.json", r)
 }
 
-// Known reads what earlier runs found, and its version for PutKnown. Where
+// History reads what earlier runs found and reported, and its version for
+// PutHistory. Where
 // there is nothing yet it is empty, and so is its version.
-func (s *Store) Known(ctx context.Context) (k Known, version string, err error) {
-	body, version, err := s.Objects.Get(ctx, knownKey)
+func (s *Store) History(ctx context.Context) (h drift.History, version string, err error) {
+	body, version, err := s.Objects.Get(ctx, historyKey)
 	switch access.CodeOf(err) {
 	case "":
-		err = decode(knownKey, body, &k)
+		err = decode(historyKey, body, &h)
 	case access.CodeNotFound:
 		err = nil
 	}
-	if k.Findings == nil {
-		k.Findings = map[string]KnownFinding{}
+	if h.Findings == nil {
+		h.Findings = map[string]drift.SeenFinding{}
 	}
-	return k, version, err
+	return h, version, err
 }
 
-// PutKnown writes what runs know in place of that version. Lost: another run
+// PutHistory writes what runs know in place of that version. Lost: another run
 // wrote it meanwhile.
-func (s *Store) PutKnown(ctx context.Context, k Known, version string) error {
-	body, err := json.Marshal(k)
+func (s *Store) PutHistory(ctx context.Context, h drift.History, version string) error {
+	body, err := json.Marshal(h)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode what is known")
 	}
-	return s.Objects.Replace(ctx, knownKey, body, version)
+	return s.Objects.Replace(ctx, historyKey, body, version)
 }
 
 // People reads what rechecks know, and its version for PutPeople. Where there
 // is nothing yet it is empty, and so is its version.
-func (s *Store) People(ctx context.Context) (p People, version string, err error) {
+func (s *Store) People(ctx context.Context) (p leavers.People, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, peopleKey)
 	switch access.CodeOf(err) {
 	case "":
@@ -201,14 +204,14 @@ func (s *Store) People(ctx context.Context) (p People, version string, err error
 		err = nil
 	}
 	if p.People == nil {
-		p.People = map[string]Person{}
+		p.People = map[string]leavers.Person{}
 	}
 	return p, version, err
 }
 
 // PutPeople writes what rechecks know in place of that version. Lost: another
 // run wrote it meanwhile.
-func (s *Store) PutPeople(ctx context.Context, p People, version string) error {
+func (s *Store) PutPeople(ctx context.Context, p leavers.People, version string) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode who was looked up")

@@ -15,6 +15,8 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/functions/drift"
+	"sso-elevator/functions/leavers"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
@@ -55,7 +57,7 @@ func TestStore(t *testing.T) {
 			}
 			_, err := s.Plan(t.Context(), "r-1")
 			expect("a plan that is not there", err, access.CodeNotFound)
-			_, err = s.Result(t.Context(), "r-1", 0)
+			_, err = s.BatchResult(t.Context(), "r-1", 0)
 			expect("a result that is not there", err, access.CodeNotFound)
 			for _, bad := range []string{"", "a/b", "../known", "a.b"} {
 				_, err = s.Plan(t.Context(), bad)
@@ -63,20 +65,20 @@ func TestStore(t *testing.T) {
 				expect("a name that is none", s.PutReport(t.Context(), access.DriftReport{RunID: bad}), access.CodeInvalid)
 			}
 
-			plan := findings.Plan{
+			plan := drift.Plan{
 				Run: "r-1", Mode: access.DriftWarn, StartedAt: monday,
 				Policy:   access.Policy{Groups: []access.Statement{{Resources: []string{"*"}}}},
-				Accounts: []findings.Named{{ID: "111122223333", Name: "Payments", Management: true}},
-				Sets:     []findings.Named{{ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, {ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"}},
-				Groups:   []findings.Named{{ID: "g-1"}},
-				Batches:  []findings.Batch{{Pairs: []findings.Pairs{{Account: 0, Sets: []int{0, 1}}}}, {Groups: []int{0}, Users: []string{"u-1"}}},
+				Accounts: []drift.Named{{ID: "111122223333", Name: "Payments", Management: true}},
+				Sets:     []drift.Named{{ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, {ID: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"}},
+				Groups:   []drift.Named{{ID: "g-1"}},
+				Batches:  []drift.Batch{{AccountSets: []drift.AccountSets{{Account: 0, Sets: []int{0, 1}}}}, {Groups: []int{0}, Users: []string{"u-1"}}},
 			}
-			for what, b := range map[string]findings.Batch{
-				"account": {Accounts: []int{1}}, "account of a pair": {Pairs: []findings.Pairs{{Account: -1}}},
-				"permission set": {Pairs: []findings.Pairs{{Sets: []int{2}}}}, "group": {Groups: []int{1}},
+			for what, b := range map[string]drift.Batch{
+				"account": {Accounts: []int{1}}, "account of a pair": {AccountSets: []drift.AccountSets{{Account: -1}}},
+				"permission set": {AccountSets: []drift.AccountSets{{Sets: []int{2}}}}, "group": {Groups: []int{1}},
 			} {
 				broken := plan
-				broken.Batches = []findings.Batch{b}
+				broken.Batches = []drift.Batch{b}
 				expect("write a broken plan", s.PutPlan(t.Context(), broken), "")
 				_, err := s.Plan(t.Context(), "r-1")
 				expect("a plan that names an "+what+" that is not in it", err, access.CodeInvalid)
@@ -91,9 +93,9 @@ func TestStore(t *testing.T) {
 			finding := func(user string) access.Finding {
 				return access.Finding{Subject: access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: user}, FirstSeen: monday}
 			}
-			result := findings.Result{Findings: []access.Finding{finding("u-1")}, Unread: []access.Unread{{What: "account 1", Why: "throttled"}}, Unmanageable: []string{"1"}}
-			expect("write a result", s.PutResult(t.Context(), "r-1", 7, result), "")
-			gotResult, err := s.Result(t.Context(), "r-1", 7)
+			result := drift.BatchResult{Findings: []access.Finding{finding("u-1")}, Unread: []access.Unread{{What: "account 1", Why: "throttled"}}, Unmanageable: []string{"1"}}
+			expect("write a result", s.PutBatchResult(t.Context(), "r-1", 7, result), "")
+			gotResult, err := s.BatchResult(t.Context(), "r-1", 7)
 			expect("read a result", err, "")
 			same("result", gotResult, result)
 
@@ -114,7 +116,7 @@ func TestStore(t *testing.T) {
 			expect("read no findings", err, "")
 			same("no findings", got, []access.Finding{})
 
-			collected := findings.Collected{New: 1, Next: "ask", Guard: access.GuardTooMany, Limit: 3}
+			collected := drift.Collected{New: 1, Next: "ask", Guard: access.GuardTooMany, Limit: 3}
 			expect("write collected", s.PutCollected(t.Context(), "r-1", collected), "")
 			gotCollected, err := s.Collected(t.Context(), "r-1")
 			expect("read collected", err, "")
@@ -129,39 +131,39 @@ func TestStore(t *testing.T) {
 	}
 }
 
-func TestKnown(t *testing.T) {
+func TestHistory(t *testing.T) {
 	for name, s := range stores(t) {
 		t.Run(name, func(t *testing.T) {
-			empty, version, err := s.Known(t.Context())
+			empty, version, err := s.History(t.Context())
 			if err != nil || version != "" || empty.Findings == nil || len(empty.Findings) != 0 {
 				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
 			}
-			one := findings.Known{Beat: findings.Beat{Run: "r-1", At: monday}, Findings: map[string]findings.KnownFinding{"k": {FirstSeen: monday, FirstRun: "r-1"}}}
-			if err := s.PutKnown(t.Context(), one, ""); err != nil {
+			one := drift.History{Heartbeat: access.Heartbeat{Run: "r-1", At: monday}, Findings: map[string]drift.SeenFinding{"k": {FirstSeen: monday, FirstRun: "r-1"}}}
+			if err := s.PutHistory(t.Context(), one, ""); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.PutKnown(t.Context(), empty, ""); access.CodeOf(err) != access.CodeLost {
+			if err := s.PutHistory(t.Context(), empty, ""); access.CodeOf(err) != access.CodeLost {
 				t.Errorf("a second first one: %v, want Lost", err)
 			}
-			got, version, err := s.Known(t.Context())
+			got, version, err := s.History(t.Context())
 			if err != nil || !reflect.DeepEqual(got, one) {
 				t.Fatalf("got %+v, %v, want %+v", got, err, one)
 			}
 			two := one
-			two.Provisioned = findings.Told{Names: []string{"Team"}, Run: "two"}
-			if err := s.PutKnown(t.Context(), two, version); err != nil {
+			two.Provisioned = drift.Reported{Names: []string{"Team"}, Run: "two"}
+			if err := s.PutHistory(t.Context(), two, version); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.PutKnown(t.Context(), one, version); access.CodeOf(err) != access.CodeLost {
+			if err := s.PutHistory(t.Context(), one, version); access.CodeOf(err) != access.CodeLost {
 				t.Errorf("in place of what was replaced: %v, want Lost", err)
 			}
-			if got, _, _ := s.Known(t.Context()); !reflect.DeepEqual(got, two) {
+			if got, _, _ := s.History(t.Context()); !reflect.DeepEqual(got, two) {
 				t.Errorf("got %+v, want %+v", got, two)
 			}
 			if err := s.Objects.Put(t.Context(), "reconcile/known.json", []byte("no JSON")); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := s.Known(t.Context()); access.CodeOf(err) != access.CodeInvalid {
+			if _, _, err := s.History(t.Context()); access.CodeOf(err) != access.CodeInvalid {
 				t.Errorf("what makes no sense: %v, want Invalid", err)
 			}
 		})
@@ -175,7 +177,7 @@ func TestPeople(t *testing.T) {
 			if err != nil || version != "" || empty.People == nil || len(empty.People) != 0 {
 				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
 			}
-			one := findings.People{Question: "r-1", AskedAt: monday, People: map[string]findings.Person{
+			one := leavers.People{Question: "r-1", AskedAt: monday, People: map[string]leavers.Person{
 				"p-1": {Since: monday, CheckedAt: monday, GoneSince: monday, Status: "deleted", Held: true, Asked: "r-1"}, "p-2": {Since: monday},
 			}}
 			if err := s.PutPeople(t.Context(), one, ""); err != nil {

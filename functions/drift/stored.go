@@ -1,4 +1,4 @@
-package findings
+package drift
 
 import (
 	"slices"
@@ -37,8 +37,8 @@ type Plan struct {
 	Unread      []access.Unread `json:"unread,omitempty"`
 }
 
-// whole says whether every index of the batches is one of the lists.
-func (p *Plan) whole() bool {
+// IsWhole reports whether each index in the batches is in the plan's lists.
+func (p *Plan) IsWhole() bool {
 	in := func(indexes []int, n int) bool {
 		return !slices.ContainsFunc(indexes, func(i int) bool { return i < 0 || i >= n })
 	}
@@ -46,7 +46,7 @@ func (p *Plan) whole() bool {
 		if !in(b.Accounts, len(p.Accounts)) || !in(b.Groups, len(p.Groups)) {
 			return false
 		}
-		for _, pair := range b.Pairs {
+		for _, pair := range b.AccountSets {
 			if !in([]int{pair.Account}, len(p.Accounts)) || !in(pair.Sets, len(p.Sets)) {
 				return false
 			}
@@ -65,8 +65,8 @@ type Named struct {
 
 // Batch is what one invocation looks at: some of the following.
 type Batch struct {
-	// Pairs are accounts with permission sets that are in them.
-	Pairs []Pairs `json:"pairs,omitempty"`
+	// AccountSets are accounts with permission sets that are in them.
+	AccountSets []AccountSets `json:"pairs,omitempty"`
 	// Accounts are those whose permission sets are to be listed first.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
@@ -74,14 +74,14 @@ type Batch struct {
 	Groups []int    `json:"groups,omitempty"`
 }
 
-// Pairs is an account with some permission sets.
-type Pairs struct {
+// AccountSets is an account with some permission sets.
+type AccountSets struct {
 	Account int   `json:"a"`
 	Sets    []int `json:"s"`
 }
 
-// Result is what a batch found.
-type Result struct {
+// BatchResult is what a batch found.
+type BatchResult struct {
 	// PlannedAt is the StartedAt of the plan that was followed: the name of a
 	// run may come again.
 	PlannedAt time.Time        `json:"planned_at,omitzero"`
@@ -93,7 +93,7 @@ type Result struct {
 
 // Collected is what the batches of a run said beside the findings.
 type Collected struct {
-	// PlannedAt is as in Result.
+	// PlannedAt is as in BatchResult.
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// New is how many findings no run knew before: the first ones.
 	New int `json:"new"`
@@ -109,79 +109,39 @@ type Collected struct {
 	Provisioned  []string        `json:"provisioned,omitempty"`
 }
 
-// Known is what runs know of the ones before.
-type Known struct {
+// History is what runs know of the ones before.
+type History struct {
 	// Beat is the last run whose table was known to be whole; the table has
 	// the same (requests.Beat). Zero: there was none.
-	Beat Beat `json:"beat,omitzero"`
+	Heartbeat access.Heartbeat `json:"beat,omitzero"`
 	// Findings are by access.Subject.Key.
-	Findings map[string]KnownFinding `json:"findings"`
+	Findings map[string]SeenFinding `json:"findings"`
 	// Unmanageable and Provisioned are what was told last.
-	Unmanageable Told `json:"unmanageable,omitzero"`
-	Provisioned  Told `json:"provisioned,omitzero"`
+	Unmanageable Reported `json:"unmanageable,omitzero"`
+	Provisioned  Reported `json:"provisioned,omitzero"`
 	// Spared are the findings that runs in mode revoke left alone, by exemption
 	// (access.Exemption.Key) and Subject.Key, until the exemptions end.
-	Spared map[string]SparedFinding `json:"spared,omitempty"`
+	Exempt map[string]ExemptFinding `json:"spared,omitempty"`
 }
 
-// SparedFinding says which run left a finding alone first.
-type SparedFinding struct {
+// ExemptFinding says which run left a finding alone first.
+type ExemptFinding struct {
 	Since time.Time `json:"since"`
 	Run   string    `json:"run"`
 	Until time.Time `json:"until"`
 }
 
-// Told is what some run told of.
-type Told struct {
+// Reported is what some run told of.
+type Reported struct {
 	Names []string `json:"names"`
 	Run   string   `json:"run"`
 }
 
-// Beat says that a run was there.
-type Beat struct {
-	Run string    `json:"run"`
-	At  time.Time `json:"at"`
-}
-
-// KnownFinding is a finding that some run had. With a run's name beside each
+// SeenFinding is a finding that some run had. With a run's name beside each
 // time, a step that is repeated sees what its first attempt wrote as its own.
-type KnownFinding struct {
-	FirstSeen time.Time `json:"first_seen"`
-	FirstRun  string    `json:"first_run"`
-	ToldAt    time.Time `json:"told_at,omitzero"`
-	ToldRun   string    `json:"told_run,omitempty"`
-}
-
-// People is what rechecks know of the people who have access, or had it when
-// they were found gone.
-type People struct {
-	People map[string]Person `json:"people"` // by principal id
-	// Question is the run that asks about a wave; empty: none asks.
-	Question string    `json:"question,omitempty"`
-	AskedAt  time.Time `json:"asked_at,omitzero"`
-}
-
-// Person is what rechecks know of somebody. Times are UTC.
-type Person struct {
-	Since     time.Time `json:"since"`               // seen to have access, after a time without
-	CheckedAt time.Time `json:"checked_at,omitzero"` // looked up, and what follows from it was done
-	// ClaimedUntil is until when one run looks them up, and no other does.
-	ClaimedUntil time.Time `json:"claimed_until,omitzero"`
-
-	// AbsentSince is when they were seen to have no access; zero: they have some.
-	AbsentSince time.Time `json:"absent_since,omitzero"`
-
-	// GoneSince is when they were found disabled or deleted, whichever Status
-	// says; zero: they are not gone.
-	GoneSince time.Time `json:"gone_since,omitzero"`
-	Status    string    `json:"status,omitempty"`
-	// Held: they are part of a wave, and their access is left until people
-	// answer. Asked is the run that asks. Released is the run whose answers let
-	// some of their access go, and ReleasedAt when; LeftUntil: what is there is
-	// left until then.
-	Held       bool      `json:"held,omitempty"`
-	Asked      string    `json:"asked,omitempty"`
-	Released   string    `json:"released,omitempty"`
-	ReleasedAt time.Time `json:"released_at,omitzero"`
-	LeftUntil  time.Time `json:"left_until,omitzero"`
+type SeenFinding struct {
+	FirstSeen   time.Time `json:"first_seen"`
+	FirstRun    string    `json:"first_run"`
+	ReportedAt  time.Time `json:"told_at,omitzero"`
+	ReportedRun string    `json:"told_run,omitempty"`
 }

@@ -1,4 +1,4 @@
-// Package recheck looks up the people who have active access, again and again,
+// Package leavers looks up the people who have active access, again and again,
 // and ends the access of those who were disabled or deleted in Identity Center.
 //
 // A Recheck runs every minute. Nothing here removes access: it enters in a
@@ -7,7 +7,7 @@
 //
 // A lookup that fails never ends access. It leaves the person unchecked, which
 // raises an alarm after a while.
-package recheck
+package leavers
 
 import (
 	"context"
@@ -20,11 +20,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/table"
-	"sso-elevator/functions/adapters/tasktoken"
 )
 
 const (
@@ -71,12 +66,12 @@ const (
 
 // Directory is the part of Identity Center that rechecks use.
 type Directory interface {
-	UserStatus(ctx context.Context, principalID string) (identitycenter.UserStatus, error)
+	UserStatus(ctx context.Context, principalID string) (access.UserStatus, error)
 }
 
 // Table is the part of the requests table that rechecks use.
 type Table interface {
-	OpenLeases(ctx context.Context) ([]table.Due, error)
+	OpenLeases(ctx context.Context) ([]access.Due, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
@@ -87,29 +82,19 @@ type Table interface {
 
 // Store keeps what rechecks know from one run to the next.
 type Store interface {
-	People(ctx context.Context) (p runs.People, version string, err error)
-	PutPeople(ctx context.Context, p runs.People, version string) error
+	People(ctx context.Context) (p People, version string, err error)
+	PutPeople(ctx context.Context, p People, version string) error
 	PutFindings(ctx context.Context, run string, all []access.Finding) error
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
-
-// Tokens resumes an execution's wait.
-type Tokens interface {
-	Resume(ctx context.Context, token, output string) error
-}
-
-var (
-	_ Directory = (*identitycenter.Client)(nil)
-	_ Table     = (*table.Table)(nil)
-	_ Store     = (*runs.Store)(nil)
-)
 
 // Checker rechecks people.
 type Checker struct {
 	Directory Directory
 	Table     Table
 	Store     Store
-	Tokens    Tokens
+	// ResumeEnd resumes the execution that waits for the end with that task token.
+	ResumeEnd func(ctx context.Context, token string) error
 	// Remove has access removed whose request has no row anymore: nothing can be
 	// entered there. It need not wait until the access is gone.
 	Remove func(ctx context.Context, requestID string, s access.Subject) error
@@ -141,7 +126,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 		return err
 	}
 	var due []string
-	people, err := c.remember(ctx, func(p *runs.People) {
+	people, err := c.remember(ctx, func(p *People) {
 		now := c.Now().UTC()
 		enter(p, holders, now)
 		question.settle(p, now)
@@ -153,7 +138,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	found, failures := c.lookUp(ctx, due)
 	var end []string
 	if len(due) > 0 {
-		people, err = c.remember(ctx, func(p *runs.People) {
+		people, err = c.remember(ctx, func(p *People) {
 			end = judge(p, due, found, c.Now().UTC())
 		})
 		if err != nil {
@@ -163,7 +148,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if len(end) > 0 {
 		ended, failed := c.endAll(ctx, people, end, holders)
 		failures = append(failures, failed...)
-		people, err = c.remember(ctx, func(p *runs.People) {
+		people, err = c.remember(ctx, func(p *People) {
 			for id, isAll := range ended {
 				known, ok := p.People[id]
 				if !ok {
@@ -217,14 +202,14 @@ func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
 
 // remember changes what is known, and returns it. change may be called several
 // times, each time with what is there by then.
-func (c *Checker) remember(ctx context.Context, change func(*runs.People)) (runs.People, error) {
+func (c *Checker) remember(ctx context.Context, change func(*People)) (People, error) {
 	var err error
 	for range rememberTries {
-		var people runs.People
+		var people People
 		var version string
 		people, version, err = c.Store.People(ctx)
 		if err != nil {
-			return runs.People{}, err
+			return People{}, err
 		}
 		before := clone(people)
 		change(&people)
@@ -235,21 +220,21 @@ func (c *Checker) remember(ctx context.Context, change func(*runs.People)) (runs
 			return people, err
 		}
 	}
-	return runs.People{}, access.Wrap(access.CodeUnavailable, err, "write who was looked up")
+	return People{}, access.Wrap(access.CodeUnavailable, err, "write who was looked up")
 }
 
-func clone(p runs.People) runs.People {
+func clone(p People) People {
 	p.People = maps.Clone(p.People)
 	return p
 }
 
-func same(a, b runs.People) bool {
+func same(a, b People) bool {
 	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
 }
 
 // enter notes who has access now. People without access are forgotten after a
 // while: the index may have missed them, and the hour of a wave counts them.
-func enter(p *runs.People, holders map[string][]string, now time.Time) {
+func enter(p *People, holders map[string][]string, now time.Time) {
 	for id := range holders {
 		known, ok := p.People[id]
 		if !ok || !known.AbsentSince.IsZero() {
@@ -269,13 +254,13 @@ func enter(p *runs.People, holders map[string][]string, now time.Time) {
 	}
 }
 
-func inWave(p runs.Person, now time.Time) bool {
+func inWave(p Person, now time.Time) bool {
 	return !p.GoneSince.IsZero() && now.Sub(p.GoneSince) < waveTime
 }
 
 // lastLook is since when somebody is unchecked: since they were looked up, or
 // since they have access.
-func lastLook(p runs.Person) time.Time {
+func lastLook(p Person) time.Time {
 	if p.CheckedAt.After(p.Since) {
 		return p.CheckedAt
 	}
@@ -284,7 +269,7 @@ func lastLook(p runs.Person) time.Time {
 
 // choose claims who is to be looked up: first those whose access somebody
 // released for removal, then whoever was not looked up for the longest time.
-func choose(p *runs.People, holders map[string][]string, now time.Time, all bool) []string {
+func choose(p *People, holders map[string][]string, now time.Time, all bool) []string {
 	var due []string
 	for id := range holders {
 		known := p.People[id]
@@ -318,11 +303,11 @@ func choose(p *runs.People, holders map[string][]string, now time.Time, all bool
 
 // released reports whether somebody said to remove the person's access, and that
 // is still to be done.
-func released(p runs.Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
+func released(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
 // lookup is what Identity Center said of somebody, and when.
 type lookup struct {
-	status identitycenter.UserStatus
+	status access.UserStatus
 	at     time.Time
 }
 
@@ -349,7 +334,7 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	}
 	if len(failures) > 0 {
 		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
-			"code", access.CodeOf(failures[0]), "error", host.ErrorMessage(failures[0]))
+			"code", access.CodeOf(failures[0]), "error", access.ErrorMessage(failures[0]))
 	}
 	return found, failures
 }
@@ -358,7 +343,7 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 // gone after the limit within an hour is reached is held: a person decides. So
 // is everybody who is found gone in the same run. Someone whose access is to end counts as
 // looked up only once that is done.
-func judge(p *runs.People, due []string, found map[string]lookup, now time.Time) (end []string) {
+func judge(p *People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string
 	for _, id := range due {
 		known, ok := p.People[id]
@@ -373,7 +358,7 @@ func judge(p *runs.People, due []string, found map[string]lookup, now time.Time)
 				known.GoneSince = f.at
 			}
 		} else if looked {
-			known = runs.Person{Since: known.Since, CheckedAt: f.at}
+			known = Person{Since: known.Since, CheckedAt: f.at}
 		}
 		p.People[id] = known
 	}
@@ -399,7 +384,7 @@ func judge(p *runs.People, due []string, found map[string]lookup, now time.Time)
 // endAll ends the access of the people with these ids, and returns those for whom
 // that succeeded, and whether it was all of their access: of somebody whom a wave
 // held, it is what was let go.
-func (c *Checker) endAll(ctx context.Context, known runs.People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
+func (c *Checker) endAll(ctx context.Context, known People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
 	ended = map[string]bool{}
 	questions := map[string]func(access.Request) bool{} // by run
 	for _, id := range ids {
@@ -416,7 +401,7 @@ func (c *Checker) endAll(ctx context.Context, known runs.People, ids []string, h
 		}
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
-				"principal", id, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+				"principal", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			failures = append(failures, err)
 			continue
 		}
@@ -507,15 +492,15 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	if r.EndToken == "" || !r.HasPendingEnd() {
 		return nil
 	}
-	if err := c.Tokens.Resume(ctx, r.EndToken, tasktoken.EndOutput); err != nil {
+	if err := c.ResumeEnd(ctx, r.EndToken); err != nil {
 		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
-			"request_id", r.ID, "execution", r.ExecutionARN, "error", host.ErrorMessage(err))
+			"request_id", r.ID, "execution", r.ExecutionARN, "error", access.ErrorMessage(err))
 	}
 	return nil
 }
 
 // report says who was not looked up in time.
-func (c *Checker) report(ctx context.Context, p runs.People, holders map[string][]string) {
+func (c *Checker) report(ctx context.Context, p People, holders map[string][]string) {
 	now, late := c.Now(), 0
 	var longest time.Duration
 	for id := range holders {

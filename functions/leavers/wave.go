@@ -1,4 +1,4 @@
-package recheck
+package leavers
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
-	runs "sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/host"
 )
 
 // question is the open question of a wave, as its run's row has it.
@@ -52,7 +50,7 @@ func (c *Checker) question(ctx context.Context) (question, error) {
 // settle enters what was answered, for the people whom the question was about and
 // for nobody else. Those about whom nobody said anything in time are asked about
 // again.
-func (q question) settle(p *runs.People, now time.Time) {
+func (q question) settle(p *People, now time.Time) {
 	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.lost {
 		return
 	}
@@ -113,14 +111,14 @@ func (q question) shown(ctx context.Context, c *Checker) {
 		return
 	}
 	if err := c.Show(ctx, q.run.ID); err != nil {
-		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 
 // ask asks about those who are held and about whom nobody was asked, one
 // question at a time: whoever is found while one is open is in the next. While
 // a question is open, or can't be asked, the alarm is on.
-func (c *Checker) ask(ctx context.Context, p runs.People, holders map[string][]string) (runs.People, error) {
+func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string) (People, error) {
 	if p.Question == "" {
 		waiting := unasked(p, holders, c.Now().UTC())
 		if len(waiting) == 0 {
@@ -147,13 +145,13 @@ func (c *Checker) ask(ctx context.Context, p runs.People, holders map[string][]s
 		}
 	}
 	if err := c.Show(ctx, p.Question); err != nil {
-		c.Logger.ErrorContext(ctx, "the question could not be asked; it is tried again", "run", p.Question, "code", access.CodeOf(err), "error", host.ErrorMessage(err))
+		c.Logger.ErrorContext(ctx, "the question could not be asked; it is tried again", "run", p.Question, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return p, nil
 }
 
 // unasked are the people who are held and about whom somebody has to be asked.
-func unasked(p runs.People, holders map[string][]string, now time.Time) (ids []string) {
+func unasked(p People, holders map[string][]string, now time.Time) (ids []string) {
 	for id, known := range p.People {
 		if len(holders[id]) > 0 && known.Held && known.ReleasedAt.IsZero() && known.Asked == "" && !now.Before(known.LeftUntil) {
 			ids = append(ids, id)
@@ -165,10 +163,10 @@ func unasked(p runs.People, holders map[string][]string, now time.Time) (ids []s
 
 // pose makes the question's row and enters whom it is about. Whoever has no room
 // in it is in the next one.
-func (c *Checker) pose(ctx context.Context, people []string, holders map[string][]string) (runs.People, error) {
+func (c *Checker) pose(ctx context.Context, people []string, holders map[string][]string) (People, error) {
 	policy, err := c.Policy(ctx)
 	if err != nil {
-		return runs.People{}, err
+		return People{}, err
 	}
 	var findings []access.Finding
 	var targets []access.Target
@@ -179,7 +177,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		}
 		active, err := c.granted(ctx, id, holders[id])
 		if err != nil {
-			return runs.People{}, err
+			return People{}, err
 		}
 		active = slices.DeleteFunc(active, func(r access.Request) bool { return r.EndRequest != nil })
 		for _, r := range active {
@@ -191,7 +189,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		}
 	}
 	if len(asked) == 0 {
-		return c.remember(ctx, func(*runs.People) {})
+		return c.remember(ctx, func(*People) {})
 	}
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
@@ -199,12 +197,12 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
 	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
-		return runs.People{}, err
+		return People{}, err
 	}
 	if err := c.Table.CreateRun(ctx, run); err != nil {
-		return runs.People{}, err
+		return People{}, err
 	}
-	return c.remember(ctx, func(p *runs.People) {
+	return c.remember(ctx, func(p *People) {
 		if p.Question != "" {
 			return // another run was faster
 		}

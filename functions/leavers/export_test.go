@@ -1,0 +1,9 @@
+package leavers
+
+const (
+	ClaimFor  = claimFor
+	DueAfter  = dueAfter
+	LateAfter = lateAfter
+	WaveTime  = waveTime
+	LeaveFor  = leaveFor
+)

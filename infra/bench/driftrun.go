@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/drift"
+)
+
+// driftRun is what a run of the reconciliation costs.
+type driftRun struct {
+	findings int
+	unread   int           // parts
+	calls    int           // of Identity Center and the Identity Store
+	took     time.Duration // by its steps, one after the other, as deployed
+}
+
+// driftRunID is the id of the run, which only this process stores.
+const driftRunID = "bench"
+
+// measureDriftRun runs the steps of a run over a policy. listBy is
+// drift.Engine.ListBy.
+//
+// Each step has its own clock, which advances by drift.CallEvery with each call;
+// nothing waits. So the times are those at the deployed pace, if answers keep up
+// with it. Batches are scanned drift.BatchesAtOnce at a time. Starting functions,
+// reading leases, and S3 take no time here.
+func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy access.Policy) (driftRun, error) {
+	store := &findings.Store{Objects: &findings.Memory{}}
+	var m driftRun
+	step := func(do func(*drift.Engine) error) (time.Duration, error) {
+		pace := &identitycenter.Pace{Every: drift.CallEvery, Now: time.Now, Sleep: func(context.Context, time.Duration) error { return nil }}
+		paced := pace.Config(cfg)
+		err := do(&drift.Engine{
+			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), organizations.NewFromConfig(cfg), ""),
+			Policy:    func(context.Context) (access.Policy, error) { return policy, nil },
+			Table:     noLeases{},
+			Store:     store,
+			ListBy:    listBy,
+			Now:       time.Now,
+			Count:     func(string, map[string]string) {},
+			Logger:    slog.New(slog.DiscardHandler),
+		})
+		calls := 0
+		for _, n := range pace.Calls() {
+			calls += n
+		}
+		m.calls += calls
+		return time.Duration(calls) * drift.CallEvery, err
+	}
+	var batches []int
+	took, err := step(func(e *drift.Engine) (err error) {
+		batches, err = e.Plan(ctx, drift.Start{Run: driftRunID, Mode: access.DriftRevoke})
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	m.took = took
+	lanes := make([]time.Duration, drift.BatchesAtOnce)
+	for _, n := range batches {
+		took, err := step(func(e *drift.Engine) error { return e.Scan(ctx, driftRunID, n) })
+		if err != nil {
+			return m, err
+		}
+		free := slices.Index(lanes, slices.Min(lanes))
+		lanes[free] += took
+	}
+	m.took += slices.Max(lanes)
+	took, err = step(func(e *drift.Engine) error {
+		p, err := e.Preview(ctx, driftRunID)
+		m.findings, m.unread = len(p.Findings), len(p.Unread)
+		return err
+	})
+	m.took += took
+	return m, err
+}
+
+// noLeases has no leases: every assignment is a finding.
+type noLeases struct{ drift.Table }
+
+func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
+	return access.Lease{}, false, nil
+}

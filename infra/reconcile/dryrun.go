@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
+	"sso-elevator/functions/access"
+	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/drift"
+	"sso-elevator/infra/settings"
+)
+
+// dryRunID is the id of the run, which only this process stores.
+const dryRunID = "dry-run"
+
+// dryRun runs the steps of a run in mode revoke, up to the first that would
+// remove something. It writes nothing anywhere. account owns the credentials in
+// cfg. If leases is "", nothing counts as held.
+//
+// FirstSeen of the findings is the time of the dry run. The calls take half of
+// Identity Center's quota, like those of a run.
+func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *settings.Settings) (drift.Preview, error) {
+	pace := &identitycenter.Pace{Every: drift.CallEvery / drift.BatchesAtOnce, Now: time.Now, Sleep: host.Sleep}
+	e := newEngine(cfg, pace, leases, s)
+	batches, err := e.Plan(ctx, drift.Start{Run: dryRunID, Account: account, Mode: access.DriftRevoke})
+	if err != nil {
+		return drift.Preview{}, err
+	}
+	for _, n := range batches {
+		if err := e.Scan(ctx, dryRunID, n); err != nil {
+			return drift.Preview{}, err
+		}
+	}
+	p, err := e.Preview(ctx, dryRunID)
+	p.LeasesRead, p.Calls = leases != "", pace.Calls()
+	return p, err
+}
+
+// newEngine returns an engine that reads Identity Center at the pace and keeps
+// what it finds in memory.
+func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *settings.Settings) *drift.Engine {
+	sso := host.InRegion(pace.Config(cfg), s.SSORegion)
+	org := identitycenter.Paced(cfg, identitycenter.OrganizationsEvery)
+	e := &drift.Engine{
+		Directory: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN),
+		Policy:    func(context.Context) (access.Policy, error) { return s.Policy, nil },
+		Table:     noLeases{},
+		Store:     &runs.Store{Objects: &runs.Memory{}},
+		Now:       time.Now,
+		Count:     func(string, map[string]string) {},
+		Logger:    slog.New(slog.DiscardHandler),
+	}
+	if leases != "" {
+		e.Table = table.New(dynamodb.NewFromConfig(cfg), leases)
+	}
+	return e
+}
+
+// noLeases stands in for a table that is not deployed.
+type noLeases struct{ drift.Table }
+
+func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
+	return access.Lease{}, false, nil
+}
