@@ -63,7 +63,7 @@ fuzz: ## try every parser of outside input with what nobody would send, FUZZTIME
 
 lint: tools ## staticcheck of the CDK's package, unused functions, the workflow, and what the template and the state machines are checked with
 	go tool staticcheck ./infra
-	@unused="$$(go tool deadcode ./functions/cmd/... ./infra/elevator | grep -E '^(functions|slack|infra/elevator)/')"; \
+	@unused="$$(go tool deadcode ./functions/cmd/... ./infra/elevator ./infra | grep -E '^(functions|slack|infra/elevator)/')"; \
 	if [ -n "$$unused" ]; then echo "no program uses these functions:" >&2; echo "$$unused" >&2; exit 1; fi
 	go tool actionlint
 	go test -run 'CfnLint|AslValidator|Nag' ./infra

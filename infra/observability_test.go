@@ -14,6 +14,33 @@ import (
 // goldenNamespace is where the functions of the golden template count.
 const goldenNamespace = "SsoElevator/sso-elevator"
 
+// writtenMetrics are the metrics that the functions write.
+var writtenMetrics = []string{
+	metric.RevokeFailed,
+	metric.AuditDeferred,
+	metric.Misconfigured,
+	metric.CatalogRefreshed,
+	metric.SweepLooked,
+	metric.Swept,
+	metric.Outcome,
+	metric.Granted,
+	metric.Revoked,
+	metric.TimeToDecision,
+	metric.TimeToGrant,
+	metric.ActiveAccess,
+	metric.AccessOverdue,
+	metric.Rechecked,
+	metric.RecheckLate,
+	metric.PeopleGone,
+	metric.PeopleGoneHeld,
+	metric.DriftFound,
+	metric.DriftRevoked,
+	metric.DriftFailed,
+	metric.ReconcileBegun,
+	metric.ReconcileCompleted,
+	metric.ReconcileIncomplete,
+}
+
 // dashboardMetrics are the metrics on the dashboard, as "namespace/name", with
 // their dimensions.
 func dashboardMetrics(t *testing.T) map[string][]string {
@@ -67,7 +94,7 @@ func resolvedAll(t *testing.T, value any) string {
 // writes, and what carries the system is beside them.
 func TestDashboard(t *testing.T) {
 	shown := dashboardMetrics(t)
-	written := metric.All()
+	written := writtenMetrics
 	for _, name := range written {
 		if len(shown[goldenNamespace+"/"+name]) == 0 {
 			t.Errorf("%s is not on the dashboard", name)
@@ -99,7 +126,7 @@ func TestDashboard(t *testing.T) {
 
 // The alarms look at metrics that somebody writes.
 func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
-	written := metric.All()
+	written := writtenMetrics
 	for id, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
 		if r.Properties["Namespace"] == goldenNamespace && !slices.Contains(written, r.Properties["MetricName"].(string)) {
 			t.Errorf("%s looks at %v, which nobody writes", id, r.Properties["MetricName"])

@@ -46,32 +46,3 @@ const (
 	ReconcileCompleted  = "ReconcileCompleted"  // a run read all of its scope; dimension Mode, an access.DriftMode
 	ReconcileIncomplete = "ReconcileIncomplete" // a run could not read all of its scope; the log says what and why
 )
-
-// All returns the names of all metrics.
-func All() []string {
-	return []string{
-		RevokeFailed,
-		AuditDeferred,
-		Misconfigured,
-		CatalogRefreshed,
-		SweepLooked,
-		Swept,
-		Outcome,
-		Granted,
-		Revoked,
-		TimeToDecision,
-		TimeToGrant,
-		ActiveAccess,
-		AccessOverdue,
-		Rechecked,
-		RecheckLate,
-		PeopleGone,
-		PeopleGoneHeld,
-		DriftFound,
-		DriftRevoked,
-		DriftFailed,
-		ReconcileBegun,
-		ReconcileCompleted,
-		ReconcileIncomplete,
-	}
-}
