@@ -217,8 +217,8 @@ func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	}
 }
 
-// verdict is what all statements that affect a cell say together, whoever requests
-// it.
+// verdict is the combined answer of all statements that affect a cell, for any
+// requester.
 type verdict struct {
 	noApproval   switchValues // of ApprovalIsNotRequired
 	selfApproval switchValues // of AllowSelfApproval, from statements that list approvers
