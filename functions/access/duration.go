@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// MaxWaitSeconds is the largest TimeoutSeconds of a state, and so the longest wait of
+// an execution.
+//
+// https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
+const MaxWaitSeconds = 99_999_999
+
 // DurationPattern is what ParseDuration accepts, as a regular expression that Go
 // and ECMAScript read alike.
 const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$`
@@ -14,10 +20,6 @@ const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([
 // ClockPattern is what ParseClock accepts: up to three digits of hours, and
 // minutes up to 59.
 const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
-
-// MaxWaitSeconds is the longest that a state can wait: TimeoutSeconds and Seconds
-// are at most 99,999,999 (Amazon States Language).
-const MaxWaitSeconds = 99_999_999
 
 // maxDigits keeps every number in range of a time.Duration: 999999 hours are
 // 114 years, of the 292 that fit.
