@@ -42,19 +42,19 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	if err != nil {
 		return NextSteps{}, err
 	}
-	findings, c, found, err := e.collected(ctx, &plan)
+	findings, c, found, err := e.readCollected(ctx, &plan)
 	if err == nil && !found {
 		findings, c, err = e.collect(ctx, &plan)
 	}
 	if err != nil {
 		return NextSteps{}, err
 	}
-	before, _, err := e.known(ctx)
+	before, _, err := e.readHistory(ctx)
 	if err != nil {
 		return NextSteps{}, err
 	}
 	next := c.Next
-	if next == nextReport && !e.tells(&plan, before, findings, &c) {
+	if next == nextReport && !e.hasReport(&plan, before, findings, &c) {
 		next = nextNothing
 	}
 	out := NextSteps{Found: [][2]int{}, Next: next, Removals: []int{}, Exempted: c.Exempted, Complete: len(c.Unread) == 0}
@@ -65,7 +65,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 		out.Removals = append(out.Removals, access.Run{Removals: mostRemovals}.Asked(findings)...)
 	}
 	if next != nextNothing {
-		if err := e.createRow(ctx, &plan, &c, findings, out.Removals); err != nil {
+		if err := e.createRun(ctx, &plan, &c, findings, out.Removals); err != nil {
 			return NextSteps{}, err
 		}
 	}
@@ -75,7 +75,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 
 // collected is what an earlier try of Collect has written for this plan. What it
 // answered may be in use, and names findings by their place in the list.
-func (e *Engine) collected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
+func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
 	c, err = e.Store.Collected(ctx, plan.Run)
 	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
 		findings, err = e.Store.Findings(ctx, plan.Run)
@@ -97,22 +97,22 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	c.PlannedAt = plan.StartedAt
 	e.nameUsers(ctx, plan, findings)
 	now := e.Now()
-	findings, unread := e.exempt(ctx, &plan.Policy, findings, now)
+	findings, unread := e.markExempt(ctx, &plan.Policy, findings, now)
 	c.Unread = append(c.Unread, unread...)
 	var before History
-	err = e.remember(ctx, func(k *History) {
-		before = *k
-		c.New = firstSeen(k, plan, findings)
+	err = e.updateHistory(ctx, func(h *History) {
+		before = *h
+		c.New = enterFirstSeen(h, plan, findings)
 		if !plan.Partial && len(c.Unread) == 0 {
-			forget(k, plan, findings)
+			dropGone(h, plan, findings)
 		}
-		c.Exempted = spare(k, plan, findings, now)
+		c.Exempted = enterExempt(h, plan, findings, now)
 	})
 	if err != nil {
 		return nil, c, err
 	}
 	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == plan.Run })
-	if err := e.next(ctx, plan, before, removable(findings), &c); err != nil {
+	if err := e.decideNext(ctx, plan, before, countRemovable(findings), &c); err != nil {
 		return nil, c, err
 	}
 	if err := e.Store.PutFindings(ctx, plan.Run, findings); err != nil {
@@ -121,7 +121,7 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	return findings, c, e.Store.PutCollected(ctx, plan.Run, c)
 }
 
-func (e *Engine) createRow(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
+func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
 		var targets []access.Target
@@ -139,7 +139,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	var all gaps
 	unmanageable := map[string]bool{}
 	for _, u := range plan.Unread {
-		all.say(u.What, u.Why)
+		all.addText(u.What, u.Why)
 	}
 	for _, id := range plan.Unmanageable {
 		unmanageable[id] = true
@@ -153,7 +153,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 		switch access.CodeOf(err) {
 		case "":
 		case access.CodeNotFound, access.CodeInvalid:
-			noResult(plan, n, &all)
+			addBatchUnread(plan, n, &all)
 			continue
 		default:
 			return nil, Collected{}, err
@@ -162,7 +162,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 			findings[f.Key()] = f
 		}
 		for _, u := range r.Unread {
-			all.say(u.What, u.Why)
+			all.addText(u.What, u.Why)
 		}
 		for _, id := range r.Unmanageable {
 			unmanageable[id] = true
@@ -180,20 +180,20 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 }
 
 // noResult says of everything in a batch that it was not read.
-func noResult(plan *Plan, n int, all *gaps) {
+func addBatchUnread(plan *Plan, n int, all *gaps) {
 	const why = "the function that looked at it did not finish"
 	b := plan.Batches[n]
 	for _, pair := range b.AccountSets {
-		all.say(accountText(plan.Accounts[pair.Account]), why)
+		all.addText(accountText(plan.Accounts[pair.Account]), why)
 	}
 	for _, a := range b.Accounts {
-		all.say(accountText(plan.Accounts[a]), why)
+		all.addText(accountText(plan.Accounts[a]), why)
 	}
 	for _, g := range b.Groups {
-		all.say(groupText(plan.Groups[g]), why)
+		all.addText(groupText(plan.Groups[g]), why)
 	}
 	if len(b.Users) > 0 {
-		all.say(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
+		all.addText(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
 	}
 }
 
@@ -211,7 +211,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 			missing[f.PrincipalID] = true
 		}
 	}
-	reading, cancel := inTime(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if plan.Users == nil && len(missing) > 1 {
 		// As many pages as asking for each would take, and no more.

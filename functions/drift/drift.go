@@ -57,7 +57,7 @@ const (
 const writeTime = 15 * time.Second
 
 // TellAgain is when a finding that is still there is told of again.
-const TellAgain = 24 * time.Hour
+const reportAgain = 24 * time.Hour
 
 // Directory is what an engine reads of Identity Center and Organizations. Its
 // lists about something that does not exist are empty.
@@ -155,7 +155,7 @@ const (
 )
 
 // inTime ends a little before ctx does, so that there is time to write.
-func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+func withWriteTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-writeTime))
 	}

@@ -55,7 +55,7 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 }
 
 // event plans a run that looks at what an event names, if that is in the scope.
-func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
+func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
 		p.engine.Logger.InfoContext(ctx, "the event names nothing to look at")
@@ -69,7 +69,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 		if err != nil || !found {
 			return err
 		}
-		p.group(g)
+		p.addGroup(g)
 		p.plan.Provisioned = nil // that is told of by runs that look at all groups
 		return nil
 	}
@@ -82,7 +82,7 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 			return nil
 		}
 	}
-	set, err := p.set(ctx, t.PermissionSetARN)
+	set, err := p.permissionSet(ctx, t.PermissionSetARN)
 	if err != nil {
 		return err
 	}

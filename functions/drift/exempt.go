@@ -13,7 +13,7 @@ import (
 // exempt marks the findings that the policy leaves alone for now. Only users of
 // findings that an exemption's target has are looked up. A finding whose user
 // can't be looked up may be exempt: it is left out, and counts as unread.
-func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
+func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
 	about := make([][]access.Exemption, len(findings))
 	asked := map[string]bool{}
 	for i, f := range findings {
@@ -24,7 +24,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 	if len(asked) == 0 {
 		return findings, nil
 	}
-	reading, cancel := inTime(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	ids := sortedKeys(asked)
 	names := make([][]string, len(ids))
@@ -58,23 +58,23 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 // spare enters into what is known which findings a run in mode revoke leaves
 // alone, says since when, and reports whether this run is the first to leave
 // one. Those that have ended are forgotten.
-func spare(k *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
+func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
 	if plan.Mode != access.DriftRevoke {
 		return false
 	}
-	maps.DeleteFunc(k.Exempt, func(_ string, s ExemptFinding) bool { return !now.Before(s.Until) })
+	maps.DeleteFunc(h.Exempt, func(_ string, s ExemptFinding) bool { return !now.Before(s.Until) })
 	for i, f := range findings {
 		if f.Exemption == nil {
 			continue
 		}
 		key := f.Exemption.Key + " " + f.Key()
-		known, ok := k.Exempt[key]
+		known, ok := h.Exempt[key]
 		if !ok {
 			known = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
-			if k.Exempt == nil {
-				k.Exempt = map[string]ExemptFinding{}
+			if h.Exempt == nil {
+				h.Exempt = map[string]ExemptFinding{}
 			}
-			k.Exempt[key] = known
+			h.Exempt[key] = known
 		}
 		spared := *f.Exemption
 		spared.Since, spared.Run = known.Since, known.Run
@@ -86,7 +86,7 @@ func spare(k *History, plan *Plan, findings []access.Finding, now time.Time) (fi
 
 // removable is how many of the findings a run may remove: those without an
 // exemption.
-func removable(findings []access.Finding) (n int) {
+func countRemovable(findings []access.Finding) (n int) {
 	for _, f := range findings {
 		if f.Exemption == nil {
 			n++

@@ -24,7 +24,7 @@ func (p *planner) units() []unit {
 			}})
 		}
 	}
-	for _, account := range p.unknown {
+	for _, account := range p.undiscovered {
 		all = append(all, unit{float64(1 + min(len(p.plan.Sets), maxPerAccount)), func(b *Batch) { b.Accounts = append(b.Accounts, account) }})
 	}
 	for _, user := range p.users {

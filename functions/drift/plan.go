@@ -44,22 +44,22 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if isPartial || e.RemovalsOff {
 		p.plan.Mode = access.DriftWarn
 	}
-	p.names(ctx)
-	reading, cancel := inTime(ctx)
+	p.readNames(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if isPartial {
 		p.plan.Partial = true
-		err = p.event(reading, s.Event)
+		err = p.planEvent(reading, s.Event)
 	} else {
-		if err = p.groups(reading); err == nil {
-			err = p.assignments(reading, s.Account)
+		if err = p.planGroups(reading); err == nil {
+			err = p.planAssignments(reading, s.Account)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	p.plan.Unread = p.gaps.unread()
-	p.plan.Unmanageable = p.gaps.unmanageableAccounts()
+	p.plan.Unmanageable = p.gaps.listUnmanageable()
 	p.plan.Batches = p.pack()
 	if err := e.Store.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
@@ -85,13 +85,13 @@ type planner struct {
 
 	accountNames, setNames map[string]string
 
-	pairs   []AccountSets
-	unknown []int // accounts whose permission sets are still to be listed
-	users   []string
-	perUser float64 // calls
+	pairs        []AccountSets
+	undiscovered []int // accounts whose permission sets are still to be listed
+	users        []string
+	perUser      float64 // calls
 }
 
-func (p *planner) names(ctx context.Context) {
+func (p *planner) readNames(ctx context.Context) {
 	if p.engine.Names == nil {
 		return
 	}
@@ -105,7 +105,7 @@ func (p *planner) names(ctx context.Context) {
 
 // groups takes the groups that the policy names, or all where it says "*", and
 // leaves those alone that SCIM manages.
-func (p *planner) groups(ctx context.Context) error {
+func (p *planner) planGroups(ctx context.Context) error {
 	named := map[string]bool{}
 	for _, s := range p.plan.Policy.Groups {
 		for _, id := range s.Resources {
@@ -118,7 +118,7 @@ func (p *planner) groups(ctx context.Context) error {
 			return err
 		}
 		for _, g := range all {
-			p.group(g)
+			p.addGroup(g)
 		}
 		return nil
 	}
@@ -134,13 +134,13 @@ func (p *planner) groups(ctx context.Context) error {
 	})
 	for _, g := range found {
 		if g.ID != "" {
-			p.group(g)
+			p.addGroup(g)
 		}
 	}
 	return nil
 }
 
-func (p *planner) group(g access.Group) {
+func (p *planner) addGroup(g access.Group) {
 	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
 		return
 	}
@@ -164,11 +164,11 @@ func (p *planner) group(g access.Group) {
 // for each permission set and hundred accounts. Listing by user takes one call
 // or more for each user, and the users' names come with it. AWS lets only the
 // management account do that.
-func (p *planner) assignments(ctx context.Context, self string) error {
+func (p *planner) planAssignments(ctx context.Context, ownAccount string) error {
 	if len(p.plan.Policy.Accounts) == 0 {
 		return nil
 	}
-	if err := p.scope(ctx, self); err != nil {
+	if err := p.findScope(ctx, ownAccount); err != nil {
 		return err
 	}
 	accounts, sets := len(p.plan.Accounts), len(p.plan.Sets)
@@ -176,14 +176,14 @@ func (p *planner) assignments(ctx context.Context, self string) error {
 		return nil
 	}
 	discovery := min(accounts, sets*pages(accounts))
-	users, byUser := p.byUser(ctx, discovery)
+	users, byUser := p.costByUser(ctx, discovery)
 	switch {
 	case byUser > 0 && (byUser <= discovery || p.engine.ListBy == "user"):
 		p.listByUser(users)
 		return nil
 	case discovery > planCalls:
 		for i := range p.plan.Accounts {
-			p.unknown = append(p.unknown, i)
+			p.undiscovered = append(p.undiscovered, i)
 		}
 		return nil
 	}
@@ -200,11 +200,11 @@ func (p *planner) assignments(ctx context.Context, self string) error {
 
 // byUser are all users, and how many calls listing by user takes; 0 where it is
 // not possible, or takes more calls than listing by account can.
-func (p *planner) byUser(ctx context.Context, discovery int) (users []string, calls int) {
+func (p *planner) costByUser(ctx context.Context, discovery int) (users []string, calls int) {
 	if p.engine.ListBy == "account" {
 		return nil, 0
 	}
-	most := discovery + p.covered()
+	most := discovery + p.countCovered()
 	if p.engine.ListBy == "user" {
 		most = math.MaxInt
 	}
@@ -216,7 +216,7 @@ func (p *planner) byUser(ctx context.Context, discovery int) (users []string, ca
 	if len(users) == 0 {
 		return nil, 0
 	}
-	return users, p.probe(ctx, users, most)
+	return users, p.probeUsers(ctx, users, most)
 }
 
 func (p *planner) listByUser(users []string) {
@@ -228,7 +228,7 @@ func pages(items int) int { return (items + access.DirectoryPageSize - 1) / acce
 
 // scope takes the accounts and permission sets of which the policy covers
 // anything.
-func (p *planner) scope(ctx context.Context, self string) error {
+func (p *planner) findScope(ctx context.Context, ownAccount string) error {
 	accounts, err := p.engine.Directory.Accounts(ctx)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	sets := make([]Named, len(arns))
 	failed := make([]error, len(arns))
 	parallel.Do(len(arns), callsAtOnce, func(i int) {
-		sets[i], failed[i] = p.set(ctx, arns[i])
+		sets[i], failed[i] = p.permissionSet(ctx, arns[i])
 	})
 	for _, err := range failed {
 		if err != nil {
@@ -259,7 +259,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 		}
 		switch {
 		case !here:
-		case a.Management && self != "" && self != a.ID:
+		case a.Management && ownAccount != "" && ownAccount != a.ID:
 			p.gaps.addUnmanageable(a.ID)
 		default:
 			p.plan.Accounts = append(p.plan.Accounts, Named{ID: a.ID, Name: a.Name, Management: a.Management})
@@ -274,7 +274,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 }
 
 // set is the permission set with its name; without one where it is gone.
-func (p *planner) set(ctx context.Context, arn string) (Named, error) {
+func (p *planner) permissionSet(ctx context.Context, arn string) (Named, error) {
 	if name := p.setNames[arn]; name != "" {
 		return Named{ID: arn, Name: name}, nil
 	}
@@ -291,7 +291,7 @@ func (p *planner) covers(accountID, permissionSet string) bool {
 
 // covered is how many pairs of account and permission set the policy covers: at
 // most so many are to be listed. Above some number it no longer matters.
-func (p *planner) covered() int {
+func (p *planner) countCovered() int {
 	const enough = 200_000
 	n := 0
 	for _, a := range p.plan.Accounts {
@@ -330,7 +330,7 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 // probe lists some users' assignments and estimates how many calls all of them
 // take; 0 where AWS does not let this account list by user, or does not answer.
 // Where that is clearly more than most, it does not look any further.
-func (p *planner) probe(ctx context.Context, users []string, most int) int {
+func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)
 	looked, calls := 0, 0
 	tooMany := func() bool { return float64(calls)/probes*float64(len(users)) > float64(most) }
@@ -381,7 +381,7 @@ func (p *planner) discover(ctx context.Context) {
 		parallel.Do(len(accounts), callsAtOnce, func(a int) {
 			arns, err := p.engine.Directory.ProvisionedPermissionSets(ctx, accounts[a].ID)
 			if err != nil {
-				p.gaps.account(accounts[a], err)
+				p.gaps.addAccount(accounts[a], err)
 				return
 			}
 			for _, arn := range arns {

@@ -37,7 +37,7 @@ func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 		return Preview{}, err
 	}
 	e.nameUsers(ctx, &plan, findings)
-	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
+	findings, unread := e.markExempt(ctx, &plan.Policy, findings, e.Now())
 	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt

@@ -15,15 +15,15 @@ type Removal struct {
 	Result access.RemovalResult `json:"result"`
 }
 
-// Outcomes are what the distributed Map of the state machine answers: the output
+// Removals are what the distributed Map of the state machine answers: the output
 // of each of its child executions. One that fails is tolerated, and AWS does not
 // document what stands in its place: nothing, null, or its error. Whatever has
 // no index and no result is refused: it says nothing of any finding, and one of
 // which nothing is heard counts as not removed.
-type Outcomes []Removal
+type Removals []Removal
 
 // UnmarshalJSON never fails: of a Map whose answer makes no sense nothing is heard.
-func (all *Outcomes) UnmarshalJSON(text []byte) error {
+func (all *Removals) UnmarshalJSON(text []byte) error {
 	*all = nil
 	var outputs []json.RawMessage
 	if json.Unmarshal(text, &outputs) != nil {
@@ -43,8 +43,8 @@ func (all *Outcomes) UnmarshalJSON(text []byte) error {
 
 // Answer says whether somebody let the run remove anything: "remove" or "report".
 // It ends the question: whoever presses from here on is told so.
-func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
-	row, err := e.answered(ctx, run)
+func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
+	row, err := e.endQuestion(ctx, run)
 	if err != nil || !row.HasConsent() {
 		return nextReport, err
 	}
@@ -52,7 +52,7 @@ func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
 }
 
 // answered is the row of a run whose question is over, at the latest from now on.
-func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
+func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error) {
 	row, _, err := e.Table.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
 		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
@@ -82,7 +82,7 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	}
 	row := access.Run{Mode: plan.Mode, Partial: plan.Partial}
 	if c.Guard != "" {
-		if row, err = e.answered(ctx, run); err != nil {
+		if row, err = e.endQuestion(ctx, run); err != nil {
 			return false, false, err
 		}
 		r.Answers, r.Answer = row.Answers, row.Answer
@@ -105,23 +105,23 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 			r.NextRevocation = at.UTC()
 		}
 	}
-	if err := e.claim(ctx, &plan, &r, findings, &c); err != nil {
+	if err := e.claimReport(ctx, &plan, &r, findings, &c); err != nil {
 		return false, false, err
 	}
 	if err := e.Store.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
-	if err := e.beat(ctx, &plan, &c, len(findings), c.Next == nextAsk && isAllLetGo(row, findings)); err != nil {
+	if err := e.leaveHeartbeat(ctx, &plan, &c, len(findings), c.Next == nextAsk && mayRemoveAll(row, findings)); err != nil {
 		return false, false, err
 	}
 	complete = len(c.Unread) == 0
-	e.count(&plan, &c, r, complete)
+	e.countMetrics(&plan, &c, r, complete)
 	tell = len(r.Findings) > 0 || len(r.Unread) > 0 || len(r.Unmanageable) > 0 || len(r.Provisioned) > 0
 	return tell, complete, nil
 }
 
 // isAllLetGo reports whether people let go everything that is not exempt.
-func isAllLetGo(row access.Run, findings []access.Finding) bool {
+func mayRemoveAll(row access.Run, findings []access.Finding) bool {
 	for i, f := range findings {
 		if f.Exemption == nil && !row.MayRemove(i) {
 			return false
@@ -158,29 +158,29 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 // claim puts into the report what no other run has told of, and marks it as told
 // in the same step: of two runs side by side one tells. A repeated step claims
 // the same again. Findings that are gone are forgotten.
-func (e *Engine) claim(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
-	return e.remember(ctx, func(k *History) {
-		r.Findings = toTell(plan, *k, findings, r.At)
-		r.Unmanageable = changed(plan, k.Unmanageable, c.Unmanageable)
-		r.Provisioned = changed(plan, k.Provisioned, c.Provisioned)
+func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
+	return e.updateHistory(ctx, func(h *History) {
+		r.Findings = toReport(plan, *h, findings, r.At)
+		r.Unmanageable = changedNames(plan, h.Unmanageable, c.Unmanageable)
+		r.Provisioned = changedNames(plan, h.Provisioned, c.Provisioned)
 		for _, f := range r.Findings {
 			key := f.Key()
-			known, ok := k.Findings[key]
+			known, ok := h.Findings[key]
 			if !ok {
 				known = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
 			}
 			known.ReportedAt, known.ReportedRun = r.At, plan.Run
-			k.Findings[key] = known
+			h.Findings[key] = known
 		}
-		maps.DeleteFunc(k.Findings, func(key string, _ SeenFinding) bool {
+		maps.DeleteFunc(h.Findings, func(key string, _ SeenFinding) bool {
 			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone
 		})
-		enterTold(plan, &k.Unmanageable, c.Unmanageable)
-		enterTold(plan, &k.Provisioned, c.Provisioned)
+		enterReported(plan, &h.Unmanageable, c.Unmanageable)
+		enterReported(plan, &h.Provisioned, c.Provisioned)
 	})
 }
 
-func (e *Engine) count(plan *Plan, c *Collected, r access.DriftReport, complete bool) {
+func (e *Engine) countMetrics(plan *Plan, c *Collected, r access.DriftReport, complete bool) {
 	for range c.New {
 		e.Count(metric.DriftFound, nil)
 	}

@@ -23,10 +23,10 @@ func (g *gaps) add(what string, err error) {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "there was no time left"
 	}
-	g.say(what, why)
+	g.addText(what, why)
 }
 
-func (g *gaps) say(what, why string) {
+func (g *gaps) addText(what, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.why == nil {
@@ -42,7 +42,7 @@ func (g *gaps) say(what, why string) {
 // (IAM Identity Center user guide, "Delegated administration"): that is a fact
 // about the deployment, not a failure of the run. Any other account that is
 // denied is one that should be readable.
-func (g *gaps) account(a Named, err error) {
+func (g *gaps) addAccount(a Named, err error) {
 	if a.Management && access.IsDenied(err) {
 		g.addUnmanageable(a.ID)
 		return
@@ -72,7 +72,7 @@ func (g *gaps) unread() []access.Unread {
 	return all
 }
 
-func (g *gaps) unmanageableAccounts() []string {
+func (g *gaps) listUnmanageable() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return sortedKeys(g.unmanageable)

@@ -58,7 +58,7 @@ const (
 
 	// rememberTries is how often what is known is read and written again where
 	// another run writes it at the same time.
-	rememberTries = 10
+	updateTries = 10
 	// mostAsked is from how much access on nobody else is added to a question: an
 	// approver's press reads all of it within Slack's three seconds.
 	mostAsked = 1000
@@ -117,19 +117,19 @@ type Checker struct {
 // Nothing is ended before it is written down who was found gone: the limit
 // within an hour holds across runs.
 func (c *Checker) Recheck(ctx context.Context, all bool) error {
-	holders, err := c.holders(ctx)
+	holders, err := c.readHolders(ctx)
 	if err != nil {
 		return err
 	}
-	question, err := c.question(ctx)
+	question, err := c.readQuestion(ctx)
 	if err != nil {
 		return err
 	}
 	var due []string
-	people, err := c.remember(ctx, func(p *People) {
+	people, err := c.updatePeople(ctx, func(p *People) {
 		now := c.Now().UTC()
-		enter(p, holders, now)
-		question.settle(p, now)
+		enterHolders(p, holders, now)
+		question.enterAnswers(p, now)
 		due = choose(p, holders, now, all)
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	found, failures := c.lookUp(ctx, due)
 	var end []string
 	if len(due) > 0 {
-		people, err = c.remember(ctx, func(p *People) {
+		people, err = c.updatePeople(ctx, func(p *People) {
 			end = judge(p, due, found, c.Now().UTC())
 		})
 		if err != nil {
@@ -148,17 +148,17 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if len(end) > 0 {
 		ended, failed := c.endAll(ctx, people, end, holders)
 		failures = append(failures, failed...)
-		people, err = c.remember(ctx, func(p *People) {
+		people, err = c.updatePeople(ctx, func(p *People) {
 			for id, isAll := range ended {
-				known, ok := p.People[id]
+				person, ok := p.People[id]
 				if !ok {
 					continue
 				}
-				known.CheckedAt = found[id].at
+				person.CheckedAt = found[id].at
 				if !isAll {
-					known.Released, known.ReleasedAt, known.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
+					person.Released, person.ReleasedAt, person.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
 				}
-				p.People[id] = known
+				p.People[id] = person
 			}
 		})
 		if err != nil {
@@ -169,14 +169,14 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	question.shown(ctx, c)
-	c.report(ctx, people, holders)
-	return misconfigured(failures)
+	question.showAnswer(ctx, c)
+	c.reportLate(ctx, people, holders)
+	return firstMisconfigured(failures)
 }
 
 // misconfigured is the first error that a person has to fix; other lookups that
 // failed are tried again, and what stays away raises an alarm.
-func misconfigured(failures []error) error {
+func firstMisconfigured(failures []error) error {
 	for _, err := range failures {
 		if access.CodeOf(err) == access.CodeMisconfigure {
 			return err
@@ -186,7 +186,7 @@ func misconfigured(failures []error) error {
 }
 
 // holders are the leases that there are, by the principal who has the access.
-func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
+func (c *Checker) readHolders(ctx context.Context) (map[string][]string, error) {
 	open, err := c.Table.OpenLeases(ctx)
 	if err != nil {
 		return nil, err
@@ -202,9 +202,9 @@ func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
 
 // remember changes what is known, and returns it. change may be called several
 // times, each time with what is there by then.
-func (c *Checker) remember(ctx context.Context, change func(*People)) (People, error) {
+func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (People, error) {
 	var err error
-	for range rememberTries {
+	for range updateTries {
 		var people People
 		var version string
 		people, version, err = c.Store.People(ctx)
@@ -213,7 +213,7 @@ func (c *Checker) remember(ctx context.Context, change func(*People)) (People, e
 		}
 		before := clone(people)
 		change(&people)
-		if same(before, people) {
+		if isSame(before, people) {
 			return people, nil
 		}
 		if err = c.Store.PutPeople(ctx, people, version); access.CodeOf(err) != access.CodeLost {
@@ -228,39 +228,39 @@ func clone(p People) People {
 	return p
 }
 
-func same(a, b People) bool {
+func isSame(a, b People) bool {
 	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
 }
 
 // enter notes who has access now. People without access are forgotten after a
 // while: the index may have missed them, and the hour of a wave counts them.
-func enter(p *People, holders map[string][]string, now time.Time) {
+func enterHolders(p *People, holders map[string][]string, now time.Time) {
 	for id := range holders {
-		known, ok := p.People[id]
-		if !ok || !known.AbsentSince.IsZero() {
-			known.Since, known.AbsentSince = now, time.Time{}
-			p.People[id] = known
+		person, ok := p.People[id]
+		if !ok || !person.AbsentSince.IsZero() {
+			person.Since, person.AbsentSince = now, time.Time{}
+			p.People[id] = person
 		}
 	}
-	for id, known := range p.People {
+	for id, person := range p.People {
 		switch {
 		case len(holders[id]) > 0:
-		case known.AbsentSince.IsZero():
-			known.AbsentSince = now
-			p.People[id] = known
-		case now.Sub(known.AbsentSince) >= forgetAfter:
+		case person.AbsentSince.IsZero():
+			person.AbsentSince = now
+			p.People[id] = person
+		case now.Sub(person.AbsentSince) >= forgetAfter:
 			delete(p.People, id)
 		}
 	}
 }
 
-func inWave(p Person, now time.Time) bool {
+func isInWave(p Person, now time.Time) bool {
 	return !p.GoneSince.IsZero() && now.Sub(p.GoneSince) < waveTime
 }
 
 // lastLook is since when somebody is unchecked: since they were looked up, or
 // since they have access.
-func lastLook(p Person) time.Time {
+func uncheckedSince(p Person) time.Time {
 	if p.CheckedAt.After(p.Since) {
 		return p.CheckedAt
 	}
@@ -272,38 +272,38 @@ func lastLook(p Person) time.Time {
 func choose(p *People, holders map[string][]string, now time.Time, all bool) []string {
 	var due []string
 	for id := range holders {
-		known := p.People[id]
+		person := p.People[id]
 		switch {
-		case now.Before(known.ClaimedUntil):
-		case all, released(known), known.CheckedAt.IsZero(), now.Sub(lastLook(known)) >= dueAfter:
+		case now.Before(person.ClaimedUntil):
+		case all, isReleased(person), person.CheckedAt.IsZero(), now.Sub(uncheckedSince(person)) >= dueAfter:
 			due = append(due, id)
 		}
 	}
 	slices.SortFunc(due, func(a, b string) int {
 		x, y := p.People[a], p.People[b]
 		switch {
-		case released(x) && !released(y):
+		case isReleased(x) && !isReleased(y):
 			return -1
-		case released(y) && !released(x):
+		case isReleased(y) && !isReleased(x):
 			return 1
 		}
-		if order := lastLook(x).Compare(lastLook(y)); order != 0 {
+		if order := uncheckedSince(x).Compare(uncheckedSince(y)); order != 0 {
 			return order
 		}
 		return strings.Compare(a, b)
 	})
 	due = due[:min(len(due), lookups)]
 	for _, id := range due {
-		known := p.People[id]
-		known.ClaimedUntil = now.Add(claimFor)
-		p.People[id] = known
+		person := p.People[id]
+		person.ClaimedUntil = now.Add(claimFor)
+		p.People[id] = person
 	}
 	return due
 }
 
 // released reports whether somebody said to remove the person's access, and that
 // is still to be done.
-func released(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
+func isReleased(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
 // lookup is what Identity Center said of somebody, and when.
 type lookup struct {
@@ -346,34 +346,34 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 func judge(p *People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string
 	for _, id := range due {
-		known, ok := p.People[id]
+		person, ok := p.People[id]
 		if !ok {
 			continue
 		}
-		known.ClaimedUntil = time.Time{}
+		person.ClaimedUntil = time.Time{}
 		if f, looked := found[id]; looked && f.status.Gone() {
 			gone = append(gone, id)
-			known.Status = string(f.status)
-			if known.GoneSince.IsZero() {
-				known.GoneSince = f.at
+			person.Status = string(f.status)
+			if person.GoneSince.IsZero() {
+				person.GoneSince = f.at
 			}
 		} else if looked {
-			known = Person{Since: known.Since, CheckedAt: f.at}
+			person = Person{Since: person.Since, CheckedAt: f.at}
 		}
-		p.People[id] = known
+		p.People[id] = person
 	}
 	wave := 0
-	for _, known := range p.People {
-		if inWave(known, now) {
+	for _, person := range p.People {
+		if isInWave(person, now) {
 			wave++
 		}
 	}
 	for _, id := range gone {
-		known := p.People[id]
-		known.Held = known.Held || wave > waveSize
-		if known.Held && known.ReleasedAt.IsZero() {
-			known.CheckedAt = found[id].at
-			p.People[id] = known
+		person := p.People[id]
+		person.Held = person.Held || wave > waveSize
+		if person.Held && person.ReleasedAt.IsZero() {
+			person.CheckedAt = found[id].at
+			p.People[id] = person
 			continue
 		}
 		end = append(end, id)
@@ -384,20 +384,20 @@ func judge(p *People, due []string, found map[string]lookup, now time.Time) (end
 // endAll ends the access of the people with these ids, and returns those for whom
 // that succeeded, and whether it was all of their access: of somebody whom a wave
 // held, it is what was let go.
-func (c *Checker) endAll(ctx context.Context, known People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
+func (c *Checker) endAll(ctx context.Context, people People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
 	ended = map[string]bool{}
 	questions := map[string]func(access.Request) bool{} // by run
 	for _, id := range ids {
-		letGo, err := func(access.Request) bool { return true }, error(nil)
-		if person := known.People[id]; person.Held {
-			if letGo = questions[person.Released]; letGo == nil {
-				letGo, err = c.letGo(ctx, person.Released)
-				questions[person.Released] = letGo
+		mayEnd, err := func(access.Request) bool { return true }, error(nil)
+		if person := people.People[id]; person.Held {
+			if mayEnd = questions[person.Released]; mayEnd == nil {
+				mayEnd, err = c.readMayEnd(ctx, person.Released)
+				questions[person.Released] = mayEnd
 			}
 		}
 		var isAll bool
 		if err == nil {
-			isAll, err = c.end(ctx, id, holders[id], letGo)
+			isAll, err = c.end(ctx, id, holders[id], mayEnd)
 		}
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
@@ -414,12 +414,12 @@ func (c *Checker) endAll(ctx context.Context, known People, ids []string, holder
 // whether it was all of them. A request that is not granted yet is left alone:
 // grant looks the person up as well, and what it granted just before is ended by
 // the next recheck.
-func (c *Checker) end(ctx context.Context, principal string, keys []string, letGo func(access.Request) bool) (isAll bool, _ error) {
-	requests, err := c.granted(ctx, principal, keys)
+func (c *Checker) end(ctx context.Context, principal string, keys []string, mayEnd func(access.Request) bool) (isAll bool, _ error) {
+	requests, err := c.readActive(ctx, principal, keys)
 	failures := []error{err}
 	isAll = true
 	for _, r := range requests {
-		if r.EndRequest == nil && !letGo(r) {
+		if r.EndRequest == nil && !mayEnd(r) {
 			isAll = false
 			continue
 		}
@@ -437,7 +437,7 @@ func (c *Checker) end(ctx context.Context, principal string, keys []string, letG
 
 // granted are the person's requests whose access is there and does not end yet.
 // One whose row somebody deleted has only what its lease says.
-func (c *Checker) granted(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
+func (c *Checker) readActive(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
 	var first error
 	for _, key := range keys {
 		lease, found, err := c.Table.Lease(ctx, key)
@@ -507,15 +507,15 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 }
 
 // report says who was not looked up in time.
-func (c *Checker) report(ctx context.Context, p People, holders map[string][]string) {
+func (c *Checker) reportLate(ctx context.Context, p People, holders map[string][]string) {
 	now, late := c.Now(), 0
 	var longest time.Duration
 	for id := range holders {
-		known, ok := p.People[id]
+		person, ok := p.People[id]
 		if !ok {
 			continue
 		}
-		if unchecked := now.Sub(lastLook(known)); unchecked > lateAfter {
+		if unchecked := now.Sub(uncheckedSince(person)); unchecked > lateAfter {
 			late++
 			longest = max(longest, unchecked)
 		}

@@ -16,7 +16,7 @@ type RunInput struct {
 	// Input is the execution's own, of plan.
 	Input Started `json:"input"`
 	// Results are those of the removals, of report.
-	Results drift.Outcomes `json:"results"`
+	Results drift.Removals `json:"results"`
 }
 
 // Started is what an execution of mode warn or revoke is started with.
@@ -55,7 +55,7 @@ type Drift interface {
 	Plan(context.Context, drift.Start) ([]int, error)
 	Scan(ctx context.Context, run string, batch int) error
 	Collect(ctx context.Context, run string) (drift.NextSteps, error)
-	Answer(ctx context.Context, run string) (next string, err error)
+	EndQuestion(ctx context.Context, run string) (next string, err error)
 	Report(ctx context.Context, run string, removals []drift.Removal) (tell, complete bool, err error)
 }
 
@@ -74,7 +74,7 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 		c, err := h.Drift.Collect(ctx, in.Run)
 		return Collected{c.Found, c.Next, c.Removals, c.Exempted}, err
 	case "answer":
-		next, err := h.Drift.Answer(ctx, in.Run)
+		next, err := h.Drift.EndQuestion(ctx, in.Run)
 		return Answered{next}, err
 	default: // report
 		tell, complete, err := h.Drift.Report(ctx, in.Run, in.Results)
@@ -91,7 +91,7 @@ func accountOf(arn string) string {
 }
 
 // namesIn are the names of accounts and permission sets in the catalog.
-func namesIn(ctx context.Context, o catalog.Store) (accounts, sets map[string]string, err error) {
+func readNames(ctx context.Context, o catalog.Store) (accounts, sets map[string]string, err error) {
 	s, _, err := o.Get(ctx, "")
 	if err != nil {
 		return nil, nil, err

@@ -125,7 +125,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			ResumeEnd: func(ctx context.Context, token string) error {
 				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
 			},
-			Remove: removeOf(remover),
+			Remove: removeGranted(remover),
 			Policy: policy,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
@@ -138,7 +138,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Drift: &drift.Engine{
 			Directory:   c.IdentityCenter(drift.CallEvery),
-			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
+			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
 			Policy:      policy,
 			Table:       rows,
 			Store:       store,

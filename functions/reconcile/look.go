@@ -42,14 +42,14 @@ func (s *Sweep) Look(ctx context.Context) error {
 	} else {
 		s.Gauge(metric.ActiveAccess, len(held))
 	}
-	leases := l.readLeases(reading, l.due(held))
-	ids := l.due(open)
+	leases := l.readLeases(reading, l.listDue(held))
+	ids := l.listDue(open)
 	for _, lease := range leases {
 		ids = append(ids, slices.Sorted(maps.Keys(lease.Holders))...)
 	}
 	l.examine(reading, ids)
 	for _, lease := range leases {
-		l.lease(lease)
+		l.judgeLease(lease)
 	}
 	l.remove(ctx)
 
@@ -119,7 +119,7 @@ type leftBehind struct {
 func (l *look) fail(err error) { l.failures = append(l.failures, err) }
 
 // due returns the ids of what should have ended.
-func (l *look) due(of []access.Due) []string {
+func (l *look) listDue(of []access.Due) []string {
 	var ids []string
 	for _, d := range of {
 		if !l.now.Before(d.At.Add(lateAfter)) {
@@ -184,7 +184,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 	})
 	for i, id := range ids {
 		l.requests[id] = all[i]
-		l.judge(ctx, id, all[i])
+		l.judgeRequest(ctx, id, all[i])
 	}
 }
 
@@ -216,7 +216,7 @@ func trueFirst(a, b bool) int {
 }
 
 // judge notes what is left to do for a request.
-func (l *look) judge(ctx context.Context, id string, e examined) {
+func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	if access.CodeOf(e.err) == access.CodeNotFound {
 		return
 	}
@@ -234,7 +234,7 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 	if isPast(overdueAfter) {
 		l.overdue++
 	}
-	next, late, err := l.next(ctx, e.row, e.liveness)
+	next, late, err := l.decideNext(ctx, e.row, e.liveness)
 	if errors.Is(err, errLater) {
 		l.later++
 		return
@@ -256,7 +256,7 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 // lease notes what is left to do for a lease that is due: nothing while one of
 // its holders is open, even one that the index of open requests lacks. A holder
 // whose row somebody deleted leaves at its end all the same.
-func (l *look) lease(lease access.Lease) {
+func (l *look) judgeLease(lease access.Lease) {
 	held := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 		held = held || l.requests[id].isOpen()
@@ -314,7 +314,7 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	l.mu.Lock()
 	own := map[string]string{}
 	for _, d := range open {
-		if arn := l.own[d.ID]; arn != "" {
+		if arn := l.executions[d.ID]; arn != "" {
 			own[d.ID] = arn
 		}
 	}
@@ -332,7 +332,7 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 		}
 	}
 	l.mu.Lock()
-	l.own = own
+	l.executions = own
 	l.mu.Unlock()
 }
 

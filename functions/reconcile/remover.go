@@ -17,7 +17,7 @@ type removerFunction struct {
 var _ Remover = removerFunction{}
 
 // removeOf removes the access of a request that was granted.
-func removeOf(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
+func removeGranted(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
 	return func(ctx context.Context, requestID string, s access.Subject) error {
 		return r.Remove(ctx, Removal{Operation: host.OperationConfirm, RequestID: requestID, Subject: s, Granted: true})
 	}

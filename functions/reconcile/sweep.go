@@ -130,8 +130,8 @@ type Sweep struct {
 	// own remembers the ARN of each open request's own execution, which never
 	// changes: a look compares it with the list of running ones, and reads only
 	// the rows that it does not know.
-	mu  sync.Mutex
-	own map[string]string
+	mu         sync.Mutex
+	executions map[string]string
 }
 
 // sweepInput starts an execution of the machine in mode sweep.
@@ -162,7 +162,7 @@ type liveness struct {
 
 // next returns what is left to do for the request. late is true if one of its
 // executions is alive, and has left the access there for too long.
-func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
+func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
 	overdue := s.isOverdue(r, l.alive)
 	switch {
 	case !r.ClosedAt.IsZero():
@@ -250,7 +250,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	if err != nil {
 		return LeftOver{}, err
 	}
-	next, late, err := s.next(ctx, r, s.describe(ctx, r))
+	next, late, err := s.decideNext(ctx, r, s.describe(ctx, r))
 	if err != nil {
 		return LeftOver{}, err
 	}

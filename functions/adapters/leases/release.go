@@ -209,7 +209,7 @@ func (l *Leases) left(ctx context.Context, r access.Request, lease access.Lease,
 	case !r.GrantedAt.IsZero():
 		state = access.RemovalDone
 	}
-	return l.Table.Revoked(ctx, r, l.Now(), state)
+	return l.Table.RecordRemoval(ctx, r, l.Now(), state)
 }
 
 // startDeletion calls Delete if there is, or may be, something to delete and no
@@ -340,7 +340,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	}
 	// The row first: should this end here, the request still holds the lease,
 	// and the next call comes by again.
-	r, err = l.Table.Revoked(ctx, r, l.Now(), state)
+	r, err = l.Table.RecordRemoval(ctx, r, l.Now(), state)
 	if err != nil {
 		return r, err
 	}

@@ -13,14 +13,14 @@ import (
 
 // Heartbeat reads the last heartbeat with strong consistency; found is false in a table
 // that remembers none.
-func (s *Table) Heartbeat(ctx context.Context) (h access.Heartbeat, found bool, err error) {
-	found, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: HeartbeatKey}}, "read the heartbeat", &h)
+func (t *Table) Heartbeat(ctx context.Context) (h access.Heartbeat, found bool, err error) {
+	found, err = t.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: HeartbeatKey}}, "read the heartbeat", &h)
 	return h, found, err
 }
 
 // PutHeartbeat writes the heartbeat. It goes forward only: where a later one stands there
 // already, that stays, which is no error.
-func (s *Table) PutHeartbeat(ctx context.Context, h access.Heartbeat) error {
+func (t *Table) PutHeartbeat(ctx context.Context, h access.Heartbeat) error {
 	const doing = "write the heartbeat"
 	row, err := marshal(h)
 	if err != nil {
@@ -28,8 +28,8 @@ func (s *Table) PutHeartbeat(ctx context.Context, h access.Heartbeat) error {
 	}
 	row[AttributeKey] = &types.AttributeValueMemberS{Value: HeartbeatKey}
 	row["order"] = &types.AttributeValueMemberS{Value: heartbeatOrder(h.At)}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: aws.String(s.table), Item: row,
+	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: aws.String(t.name), Item: row,
 		ConditionExpression:       aws.String("attribute_not_exists(#pk) OR #order <= :order"),
 		ExpressionAttributeNames:  map[string]string{"#pk": AttributeKey, "#order": "order"},
 		ExpressionAttributeValues: item{":order": row["order"]},

@@ -116,7 +116,7 @@ func toTree(value types.AttributeValue) (any, error) {
 
 // due is a time as the index sorts it: whole seconds, rounded up so that what
 // is due is over.
-func due(t time.Time) string {
+func formatDue(t time.Time) string {
 	t = t.UTC()
 	if whole := t.Truncate(time.Second); !whole.Equal(t) {
 		t = whole.Add(time.Second)

@@ -16,7 +16,7 @@ import (
 // Create enters a request that is not there yet, with the event that it was
 // requested. Where its id is there already the stored row comes back and
 // created is false: the same submission, delivered again.
-func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error) {
+func (t *Table) Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error) {
 	const doing = "create request"
 	if len(r.Events) == 0 {
 		r.Events = []access.Event{{Kind: access.EventRequested, At: r.CreatedAt, By: r.Requester}}
@@ -27,23 +27,23 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 	}
 	row[AttributeKey] = requestKey(r.ID)[AttributeKey]
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openRequest}
-	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.CreatedAt.Add(NeverExpires))}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.CreatedAt.Add(NeverExpires))}
 	if !r.ExpiresAt.IsZero() {
-		row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.ExpiresAt)}
+		row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.ExpiresAt)}
 	}
 	if len(r.Posts) == 0 {
 		// An update can enter a post only where the map is there.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                aws.String(s.table),
+	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(t.name),
 		Item:                     row,
 		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
 		ExpressionAttributeNames: map[string]string{"#pk": AttributeKey},
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		stored, err = s.Get(ctx, r.ID)
+		stored, err = t.Get(ctx, r.ID)
 		return stored, false, err
 	}
 	if err != nil {
@@ -53,8 +53,8 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 }
 
 // Get reads a request with strong consistency.
-func (s *Table) Get(ctx context.Context, id string) (r access.Request, err error) {
-	found, err := s.read(ctx, requestKey(id), "read request", &r)
+func (t *Table) Get(ctx context.Context, id string) (r access.Request, err error) {
+	found, err := t.read(ctx, requestKey(id), "read request", &r)
 	if err == nil && !found {
 		err = access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	}
@@ -64,7 +64,7 @@ func (s *Table) Get(ctx context.Context, id string) (r access.Request, err error
 // Evaluate enters what evaluate found out. A request that is decided already
 // keeps what it has: a lease may stand under its requester's principal. Either
 // way the row comes back as it is now.
-func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
+func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
 	c := change{
 		doing: "record evaluation",
 		set: map[string]any{
@@ -84,9 +84,9 @@ func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
 	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
-		c.set[AttributeDue] = due(e.ExpiresAt)
+		c.set[AttributeDue] = formatDue(e.ExpiresAt)
 	}
-	r, _, err := s.apply(ctx, id, c)
+	r, _, err := t.apply(ctx, id, c)
 	return r, err
 }
 
@@ -94,8 +94,8 @@ func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 // the request is still open. won is false where it was decided, tombstoned or
 // closed before; the row that comes back says how. It has the task token, if
 // the wait has stored one.
-func (s *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing: "record outcome",
 		set:   map[string]any{"outcome": o},
 		events: []access.Event{{
@@ -111,10 +111,10 @@ func (s *Table) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 // the row that comes back says why. It has the task token, if the wait has
 // stored one. From then on the request is due: should its execution not come to
 // know of it, the sweep does.
-func (s *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing:   "record early end",
-		set:     map[string]any{"end_request": e, AttributeDue: due(e.At)},
+		set:     map[string]any{"end_request": e, AttributeDue: formatDue(e.At)},
 		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
@@ -125,7 +125,7 @@ func (s *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 // of the wait's previous one. The row that comes back says whether what is
 // waited for is there already. A closed request takes none: nobody would remove
 // it again.
-func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
+func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: there is no wait %q", doing, wait)
@@ -133,7 +133,7 @@ func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.
 	if token == "" {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
 	}
-	r, _, err := s.apply(ctx, id, change{
+	r, _, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    map[string]any{wait + "_token": token},
 		absent: []string{"closed_at"},
@@ -142,18 +142,18 @@ func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.
 }
 
 // CountReminder raises the number of reminders sent to n; it never lowers it.
-func (s *Table) CountReminder(ctx context.Context, id string, n int) error {
-	return s.raise(ctx, id, "reminders_sent", n, "count reminder")
+func (t *Table) CountReminder(ctx context.Context, id string, n int) error {
+	return t.raise(ctx, id, "reminders_sent", n, "count reminder")
 }
 
 // MarkAudited raises the number of events that are in the audit bucket to n; it
 // never lowers it.
-func (s *Table) MarkAudited(ctx context.Context, id string, n int) error {
-	return s.raise(ctx, id, "audited", n, "count audited events")
+func (t *Table) MarkAudited(ctx context.Context, id string, n int) error {
+	return t.raise(ctx, id, "audited", n, "count audited events")
 }
 
-func (s *Table) raise(ctx context.Context, id, attribute string, n int, doing string) error {
-	_, _, err := s.apply(ctx, id, change{
+func (t *Table) raise(ctx context.Context, id, attribute string, n int, doing string) error {
+	_, _, err := t.apply(ctx, id, change{
 		doing: doing,
 		set:   map[string]any{attribute: n},
 		where: "attribute_not_exists(#" + attribute + ") OR #" + attribute + " < :" + attribute,
@@ -164,8 +164,8 @@ func (s *Table) raise(ctx context.Context, id, attribute string, n int, doing st
 // BeginPost enters a message before it is sent. begun is false where it was
 // entered before: then before is that entry, and whoever wants to send looks in
 // Slack first.
-func (s *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
-	r, won, err := s.apply(ctx, id, beginPost(purpose, p))
+func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := t.apply(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
 		return access.Post{}, won, err
 	}
@@ -182,8 +182,8 @@ func beginPost(purpose string, p access.Post) change {
 }
 
 // CompletePost enters what is known of a message after it was sent.
-func (s *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
-	_, _, err := s.apply(ctx, id, completePost(purpose, p))
+func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err
 }
 
@@ -195,13 +195,13 @@ func completePost(purpose string, p access.Post) change {
 // end, with its event; a second call returns what is stored. A request whose
 // removal has begun, or that is tombstoned or closed, is not granted any more:
 // Lost. membershipID is that of a membership in a group, else empty.
-func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	const doing = "record grant"
-	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: due(end)}
+	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: formatDue(end)}
 	if membershipID != "" {
 		set["group_membership_id"] = membershipID
 	}
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    set,
 		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
@@ -215,8 +215,8 @@ func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membe
 
 // Fail enters why the request could not be granted. The first reason stays, and
 // none is entered once it is granted or its removal has begun.
-func (s *Table) Fail(ctx context.Context, id string, f access.Failure) error {
-	_, _, err := s.apply(ctx, id, change{
+func (t *Table) Fail(ctx context.Context, id string, f access.Failure) error {
+	_, _, err := t.apply(ctx, id, change{
 		doing:  "record failure",
 		set:    map[string]any{"failure": f},
 		absent: []string{"failure", "granted_at", "revoking_at"},
@@ -230,9 +230,9 @@ func (s *Table) Fail(ctx context.Context, id string, f access.Failure) error {
 // Refused if execution is not the request's own, unless the removal has begun or
 // the sweep has given the request up: a second execution must not end access
 // early. The sweep's direct call has no execution ("").
-func (s *Table) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
+func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
 	const doing = "begin removal"
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		keep:   map[string]any{"revoking_at": at.UTC()},
 		where:  "#execution_arn = :execution OR attribute_exists(#revoking_at) OR attribute_exists(#tombstone)",
@@ -248,8 +248,8 @@ func (s *Table) BeginRevoke(ctx context.Context, id, execution string, at time.T
 // TakeOver enters that execution goes on with a removal that has begun. won is
 // false if none has begun, or the request is closed; the row comes back either
 // way.
-func (s *Table) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing:   "take the removal over",
 		set:     map[string]any{"revoking_execution_arn": execution},
 		present: []string{"revoking_at"},
@@ -262,7 +262,7 @@ func (s *Table) TakeOver(ctx context.Context, id, execution string) (r access.Re
 // BeginRevoke returned it: nothing decides the request after that, nor enters
 // why it was not granted. So what r says of both holds, and a request that was
 // refused before is not refused twice.
-func (s *Table) Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
 	c := change{
 		doing:  "record removal",
 		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
@@ -273,24 +273,24 @@ func (s *Table) Revoked(ctx context.Context, r access.Request, at time.Time, sta
 	if !access.RecordsRemoval(r) {
 		c.events = []access.Event{access.RemovalEvent(r)}
 	}
-	r, _, err := s.apply(ctx, r.ID, c)
+	r, _, err := t.apply(ctx, r.ID, c)
 	return r, err
 }
 
 // Rebuild enters a row for a request whose row was deleted, so that its removal
 // can be recorded. Its removal has begun, and it is open and due: whoever looks
 // for what was left behind finds it. A row that is there stays as it is.
-func (s *Table) Rebuild(ctx context.Context, b access.Rebuilt) error {
-	_, err := s.write(ctx, requestKey(b.ID), change{
+func (t *Table) Rebuild(ctx context.Context, b access.Rebuilt) error {
+	_, err := t.write(ctx, requestKey(b.ID), change{
 		doing: "rebuild request",
-		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), AttributeOpen: openRequest, AttributeDue: due(b.At)},
+		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), AttributeOpen: openRequest, AttributeDue: formatDue(b.At)},
 		fresh: true,
 	}, &access.Request{})
 	return err
 }
 
 // recorded says whether the request has an event of the kind.
-func recorded(r access.Request, kind access.EventKind) bool {
+func hasEvent(r access.Request, kind access.EventKind) bool {
 	return slices.ContainsFunc(r.Events, func(e access.Event) bool { return e.Kind == kind })
 }
 
@@ -302,7 +302,7 @@ const appendTries = 10
 // and press_refused, until the request is closed (access.RecordsRefusedPress).
 // The row comes back as it is after that; as it was read, where nothing is to be
 // appended.
-func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
+func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
 	const doing = "append event"
 	var err error
 	for try := 0; err == nil && try < appendTries; try++ {
@@ -316,7 +316,7 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 			c.absent = []string{"closed_at"}
 			unneeded = !r.ClosedAt.IsZero() || access.RecordsRefusedPress(r, e)
 		default:
-			unneeded = recorded(r, e.Kind)
+			unneeded = hasEvent(r, e.Kind)
 		}
 		if unneeded {
 			return r, nil
@@ -328,7 +328,7 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 		}
 		c.values = map[string]any{"seen": len(r.Events)}
 		var won bool
-		if r, won, err = s.apply(ctx, r.ID, c); won {
+		if r, won, err = t.apply(ctx, r.ID, c); won {
 			return r, err
 		}
 	}
@@ -343,13 +343,13 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 // that is granted and not revoked can't be closed: Lost. recorded is how many
 // events the caller has recorded; if there are more by now, nobody else would
 // record them: Unavailable.
-func (s *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
+func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
 	events := "size(#events) = :recorded"
 	if recorded == 0 {
 		events = "(attribute_not_exists(#events) OR " + events + ")"
 	}
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    map[string]any{"closed_at": at.UTC(), AttributeExpires: at.Add(ttl).Unix()},
 		remove: []string{AttributeOpen, AttributeDue, "approval_token", "end_token"},

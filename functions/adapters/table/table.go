@@ -103,11 +103,11 @@ const KeepClosed = 90 * 24 * time.Hour
 // Unavailable, Misconfigured (no permission, no table) or Internal.
 type Table struct {
 	client API
-	table  string
+	name   string
 }
 
 // New is the store in the table of that name.
-func New(client API, table string) *Table { return &Table{client: timed{client}, table: table} }
+func New(client API, name string) *Table { return &Table{client: timed{client}, name: name} }
 
 // Evaluation is what evaluate finds out about a request.
 type Evaluation struct {

@@ -15,12 +15,12 @@ const rememberTries = 10
 
 // remember changes what runs know. change may be called several times, each
 // time with what is there by then.
-func (e *Engine) remember(ctx context.Context, change func(*History)) error {
+func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error {
 	var err error
 	for range rememberTries {
 		var known History
 		var version string
-		known, version, err = e.known(ctx)
+		known, version, err = e.readHistory(ctx)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (e *Engine) remember(ctx context.Context, change func(*History)) error {
 
 // known is what runs know. What makes no sense counts as nothing: then
 // everything is new, and a run that removes asks a person first.
-func (e *Engine) known(ctx context.Context) (History, string, error) {
+func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	known, version, err := e.Store.History(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
 		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", access.ErrorMessage(err))
@@ -45,14 +45,14 @@ func (e *Engine) known(ctx context.Context) (History, string, error) {
 
 // firstSeen enters the findings into what is known, gives each the time when it
 // was first seen, and says how many this run is the first to see.
-func firstSeen(k *History, plan *Plan, findings []access.Finding) int {
+func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	n := 0
 	for i := range findings {
 		key := findings[i].Key()
-		known, ok := k.Findings[key]
+		known, ok := h.Findings[key]
 		if !ok {
 			known = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run}
-			k.Findings[key] = known
+			h.Findings[key] = known
 		}
 		findings[i].FirstSeen = known.FirstSeen
 		if known.FirstRun == plan.Run {
@@ -64,23 +64,23 @@ func firstSeen(k *History, plan *Plan, findings []access.Finding) int {
 
 // forget drops what is no finding any more. What was first seen after this run
 // began, another run saw: this one may have looked before it was there.
-func forget(k *History, plan *Plan, findings []access.Finding) {
+func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	there := map[string]bool{}
 	for _, f := range findings {
 		there[f.Key()] = true
 	}
-	maps.DeleteFunc(k.Findings, func(key string, known SeenFinding) bool {
+	maps.DeleteFunc(h.Findings, func(key string, known SeenFinding) bool {
 		return !there[key] && known.FirstSeen.Before(plan.StartedAt)
 	})
 }
 
 // toTell are the findings that a run tells of: where it removes all, otherwise
 // those that are exempt, and those that no other run has reported for a day.
-func toTell(plan *Plan, k History, findings []access.Finding, now time.Time) []access.Finding {
+func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
 	var tell []access.Finding
 	for _, f := range findings {
-		known := k.Findings[f.Key()]
-		if plan.Mode == access.DriftRevoke || f.Exemption != nil || known.ReportedAt.IsZero() || known.ReportedRun == plan.Run || now.Sub(known.ReportedAt) >= TellAgain {
+		known := h.Findings[f.Key()]
+		if plan.Mode == access.DriftRevoke || f.Exemption != nil || known.ReportedAt.IsZero() || known.ReportedRun == plan.Run || now.Sub(known.ReportedAt) >= reportAgain {
 			tell = append(tell, f)
 		}
 	}
@@ -90,7 +90,7 @@ func toTell(plan *Plan, k History, findings []access.Finding, now time.Time) []a
 
 // changed is now where it is other than what was told last, or where it was this
 // run that told it; nil otherwise.
-func changed(plan *Plan, told Reported, now []string) []string {
+func changedNames(plan *Plan, told Reported, now []string) []string {
 	if plan.Partial || slices.Equal(told.Names, now) && told.Run != plan.Run {
 		return nil
 	}
@@ -98,16 +98,16 @@ func changed(plan *Plan, told Reported, now []string) []string {
 }
 
 // enterTold enters what a run tells of beside its findings.
-func enterTold(plan *Plan, told *Reported, now []string) {
+func enterReported(plan *Plan, told *Reported, now []string) {
 	if !plan.Partial && !slices.Equal(told.Names, now) {
 		*told = Reported{Names: now, Run: plan.Run}
 	}
 }
 
 // tells says whether there is anything to tell people.
-func (e *Engine) tells(plan *Plan, k History, findings []access.Finding, c *Collected) bool {
+func (e *Engine) hasReport(plan *Plan, h History, findings []access.Finding, c *Collected) bool {
 	return len(c.Unread) > 0 ||
-		len(toTell(plan, k, findings, e.Now())) > 0 ||
-		len(changed(plan, k.Unmanageable, c.Unmanageable)) > 0 ||
-		len(changed(plan, k.Provisioned, c.Provisioned)) > 0
+		len(toReport(plan, h, findings, e.Now())) > 0 ||
+		len(changedNames(plan, h.Unmanageable, c.Unmanageable)) > 0 ||
+		len(changedNames(plan, h.Provisioned, c.Provisioned)) > 0
 }
