@@ -11,32 +11,32 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// recordsAtOnce is how many findings one range of NextSteps.Found has at the
-// most: so many audit records are written by one invocation.
+// recordsAtOnce is how many findings a range of NextSteps.Found has at most. One
+// invocation writes their audit records.
 const recordsAtOnce = 25
 
-// mostRemovals is how many findings one run removes at the most, so that their
-// results fit into what a state of the machine may carry, 256 KiB. The next run
-// goes on.
+// mostRemovals is how many findings one run removes at most, so that their
+// results fit into the 256 KiB that a state of the machine may carry. The next
+// run removes more.
 const mostRemovals = 5000
 
-// NextSteps is what comes of a run's batches.
+// NextSteps is what is left to do after a run has collected its batches.
 type NextSteps struct {
-	// Found are ranges [from, to) of the findings that no run knew before.
+	// Found are ranges [from, to) of the findings that no earlier run saw.
 	Found [][2]int
 	// Next is "nothing", "report", "ask" or "remove".
 	Next string
-	// Removals are the indexes of the findings that are to be removed.
+	// Removals are the indexes of the findings to remove.
 	Removals []int
 	// Exempted: this run is the first to leave some finding alone under an
 	// exemption.
 	Exempted bool
-	// Complete: everything in the scope was read.
+	// Complete: the run read everything in scope.
 	Complete bool
 }
 
 // Collect puts the results of the batches together. A batch without a result
-// was not read.
+// counts as unread.
 func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -73,8 +73,8 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	return out, nil
 }
 
-// collected is what an earlier try of Collect has written for this plan. What it
-// answered may be in use, and names findings by their place in the list.
+// readCollected reads what an earlier try of Collect wrote for this plan. The
+// answer of that try may be in use, and names findings by their index.
 func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
 	c, err = e.Store.Collected(ctx, plan.Run)
 	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
@@ -87,8 +87,8 @@ func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []acce
 	return nil, Collected{}, false, err
 }
 
-// collect puts the results of the batches together, enters in what is known what
-// is new, and writes both lists: that of the findings first.
+// collect puts the results of the batches together, enters new findings in the
+// history, and writes the findings and then the rest.
 func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	findings, c, err := e.merge(ctx, plan)
 	if err != nil {
@@ -121,6 +121,8 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	return findings, c, e.Store.PutCollected(ctx, plan.Run, c)
 }
 
+// createRun creates the run's row. If the run has to ask, the row says whom and
+// about how much.
 func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
@@ -179,7 +181,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	return merged, c, nil
 }
 
-// noResult says of everything in a batch that it was not read.
+// addBatchUnread adds everything in a batch that has no result.
 func addBatchUnread(plan *Plan, n int, all *gaps) {
 	const why = "the function that looked at it did not finish"
 	b := plan.Batches[n]
@@ -197,10 +199,10 @@ func addBatchUnread(plan *Plan, n int, all *gaps) {
 	}
 }
 
-// nameUsers gives the findings their users' names: from the plan where users
-// were listed; else by asking for each, or by listing them where that takes
-// fewer calls. A user who is gone has no name, and one whose name can't be read
-// has none either: that makes a finding no less a finding.
+// nameUsers adds the users' names to the findings: from the plan if it listed
+// users, otherwise by asking for each user, or by listing users if that takes
+// fewer calls. A finding whose user is deleted or can't be read is still a
+// finding, without a name.
 func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Finding) {
 	names := map[string]string{}
 	missing := map[string]bool{}
@@ -214,7 +216,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if plan.Users == nil && len(missing) > 1 {
-		// As many pages as asking for each would take, and no more.
+		// At most as many pages as asking for each would take calls.
 		left := len(missing)
 		err := e.Directory.UserPages(reading, func(page []access.User) bool {
 			left--
@@ -247,8 +249,8 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	}
 }
 
-// sortFindings puts new ones first, each part in an order that depends on
-// nothing that may be read otherwise the next time, as names may.
+// sortFindings puts new findings first. Within each part the order depends only
+// on keys: names may be read differently next time.
 func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	rank := func(f access.Finding) int {
 		if isNew(f) {
@@ -259,7 +261,7 @@ func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	slices.SortFunc(findings, func(a, b access.Finding) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a.Key(), b.Key())) })
 }
 
-// byTarget is the order of a report.
+// byTarget compares findings in the order of a report.
 func byTarget(a, b access.Finding) int {
 	return cmp.Or(
 		strings.Compare(string(a.Kind), string(b.Kind)),

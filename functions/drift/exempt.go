@@ -10,9 +10,9 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// exempt marks the findings that the policy leaves alone for now. Only users of
-// findings that an exemption's target has are looked up. A finding whose user
-// can't be looked up may be exempt: it is left out, and counts as unread.
+// markExempt marks the findings that the policy leaves alone for now. It looks up
+// only users of findings whose target an exemption covers. A finding whose user
+// can't be looked up may be exempt: it is dropped and counts as unread.
 func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
 	about := make([][]access.Exemption, len(findings))
 	asked := map[string]bool{}
@@ -45,7 +45,7 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 			continue
 		}
 		for _, x := range about[i] {
-			// Of several, the one that lasts longest.
+			// If several apply, the one that lasts longest counts.
 			if x.IsFor(names[n]...) && (f.Exemption == nil || x.Until.After(f.Exemption.Until)) {
 				f.Exemption = &access.Spared{Until: x.Until, Reason: x.Reason, Key: x.Key()}
 			}
@@ -55,9 +55,9 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 	return kept, missing.unread()
 }
 
-// spare enters into what is known which findings a run in mode revoke leaves
-// alone, says since when, and reports whether this run is the first to leave
-// one. Those that have ended are forgotten.
+// enterExempt enters in the history which findings a run in mode revoke leaves
+// alone, and since when. It reports whether this run is the first to leave one.
+// It deletes entries whose exemption has ended.
 func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
 	if plan.Mode != access.DriftRevoke {
 		return false
@@ -84,8 +84,8 @@ func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Tim
 	return first
 }
 
-// removable is how many of the findings a run may remove: those without an
-// exemption.
+// countRemovable returns how many of the findings a run may remove: those without
+// an exemption.
 func countRemovable(findings []access.Finding) (n int) {
 	for _, f := range findings {
 		if f.Exemption == nil {

@@ -6,12 +6,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// next decides how a run goes on that may remove so many findings, and why a
-// person is asked. The removals themselves are counted once more, each before it
-// is made: runs side by side may have taken this decision at the same time.
+// decideNext decides what a run does next if it could remove that many findings,
+// and why it asks a person. Each removal is counted once more before it is made:
+// runs side by side may have decided at the same time.
 func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals int, c *Collected) error {
 	c.Next, c.Guard, c.Limit = nextReport, "", 0
-	// The mode says all of it, unless the release before this one made the plan.
+	// The mode covers the rest, unless the previous release made the plan.
 	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
 		return nil
 	}
@@ -35,9 +35,10 @@ func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals
 	return nil
 }
 
-// record says whether the table can be believed when it says that nothing holds
-// some access: the last run left the same beat in the table and in the bucket.
-// A table that was emptied has none, one that was restored has an older one.
+// checkRecord checks whether the table can be believed about what no lease holds:
+// the last run left the same heartbeat in the table and in the bucket. An emptied
+// table has no heartbeat, a restored one an older heartbeat. The guard is "" if
+// the table can be believed.
 func (e *Engine) checkRecord(ctx context.Context, h History) (access.Guard, error) {
 	if h.Heartbeat.At.IsZero() {
 		return access.GuardNoRecord, nil
@@ -52,12 +53,14 @@ func (e *Engine) checkRecord(ctx context.Context, h History) (access.Guard, erro
 	return "", nil
 }
 
-// beat leaves this run's beat in the table and then in the bucket, if the table
-// can be believed from now on. It can where it could before; where all of the
-// scope was read and everything in it is held; and where people have seen what
-// nothing holds and let all of it be removed (isAllowed). Otherwise runs go on asking:
-// a beat that every run renews would hide the loss from the next one, which would
-// remove without a person what this one had to leave.
+// leaveHeartbeat leaves this run's heartbeat in the table and then in the bucket,
+// if the table can be believed from now on. That is so in three cases: it could
+// be believed before; the run read the whole scope and a lease holds everything
+// in it; or people saw all findings and allowed their removal (isAllowed).
+//
+// Otherwise later runs keep asking. A heartbeat that every run renews would hide
+// the loss from the next run, which would then remove without a person what this
+// run had to leave.
 func (e *Engine) leaveHeartbeat(ctx context.Context, plan *Plan, c *Collected, findings int, isAllowed bool) error {
 	if plan.Partial {
 		return nil

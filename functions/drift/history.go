@@ -9,12 +9,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// rememberTries is how often what is known is read and written again where
-// other runs write it at the same time. There are few.
+// rememberTries is how often the history is read and written again because
+// another run wrote it meanwhile. Few runs do.
 const rememberTries = 10
 
-// remember changes what runs know. change may be called several times, each
-// time with what is there by then.
+// updateHistory changes the history. It may call change several times, each time
+// with the newest history.
 func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error {
 	var err error
 	for range rememberTries {
@@ -32,8 +32,8 @@ func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error
 	return access.Wrap(access.CodeUnavailable, err, "write what is known")
 }
 
-// known is what runs know. What makes no sense counts as nothing: then
-// everything is new, and a run that removes asks a person first.
+// readHistory reads the history. A history that makes no sense counts as empty:
+// then every finding is new, and a run that removes asks a person first.
 func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	known, version, err := e.Store.History(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
@@ -43,8 +43,8 @@ func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	return known, version, err
 }
 
-// firstSeen enters the findings into what is known, gives each the time when it
-// was first seen, and says how many this run is the first to see.
+// enterFirstSeen enters the findings in the history, sets when each was first
+// seen, and returns how many this run is the first to see.
 func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	n := 0
 	for i := range findings {
@@ -62,8 +62,9 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	return n
 }
 
-// forget drops what is no finding any more. What was first seen after this run
-// began, another run saw: this one may have looked before it was there.
+// dropGone drops from the history what is no finding any more. It keeps what
+// another run saw after this one began: this run may have listed that place
+// before.
 func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	there := map[string]bool{}
 	for _, f := range findings {
@@ -74,8 +75,8 @@ func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	})
 }
 
-// toTell are the findings that a run tells of: where it removes all, otherwise
-// those that are exempt, and those that no other run has reported for a day.
+// toReport returns the findings that a run reports: in mode revoke all, otherwise
+// the exempt ones and those that no other run reported within a day.
 func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
 	var tell []access.Finding
 	for _, f := range findings {
@@ -88,8 +89,8 @@ func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) [
 	return tell
 }
 
-// changed is now where it is other than what was told last, or where it was this
-// run that told it; nil otherwise.
+// changedNames returns now if it differs from what was last reported, or if this
+// run reported it; nil otherwise.
 func changedNames(plan *Plan, told Reported, now []string) []string {
 	if plan.Partial || slices.Equal(told.Names, now) && told.Run != plan.Run {
 		return nil
@@ -97,14 +98,14 @@ func changedNames(plan *Plan, told Reported, now []string) []string {
 	return now
 }
 
-// enterTold enters what a run tells of beside its findings.
+// enterReported enters what a run reports beside its findings.
 func enterReported(plan *Plan, told *Reported, now []string) {
 	if !plan.Partial && !slices.Equal(told.Names, now) {
 		*told = Reported{Names: now, Run: plan.Run}
 	}
 }
 
-// tells says whether there is anything to tell people.
+// hasReport reports whether there is anything to report to people.
 func (e *Engine) hasReport(plan *Plan, h History, findings []access.Finding, c *Collected) bool {
 	return len(c.Unread) > 0 ||
 		len(toReport(plan, h, findings, e.Now())) > 0 ||

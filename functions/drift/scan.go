@@ -9,14 +9,14 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// Scan looks at one batch of a run and writes what it found.
+// Scan reads one batch of a run and writes what it found. Invalid: the plan has
+// no such batch.
 //
-// Assignments are listed first, and only then it is asked which of them a lease
-// holds: who grants writes the lease before the assignment, so that a lease
-// that is asked for after the assignment was seen is there. Who removes does it
-// the other way round: the lease goes after the assignment. So what no lease
-// holds is listed once more, and asked about once more; only what is there
-// twice, without a lease twice, is a finding.
+// Scan lists assignments before it reads leases: grant writes the lease before it
+// creates the assignment, so the lease of a listed assignment exists. Revoke goes
+// the other way: it deletes the assignment before the lease. So Scan lists
+// everything without a lease once more, and reads those leases once more. Only
+// access that is listed twice and has no lease twice is a finding.
 func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -34,8 +34,8 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	result := BatchResult{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.listUnmanageable()}
 	seen := map[string]bool{}
 	for _, p := range unleased {
-		// By user, somebody's assignments are listed once for each batch that
-		// names them; a list may also repeat itself over its pages.
+		// Each batch that names a user lists the user's assignments, and a list
+		// may repeat itself over its pages.
 		if key := p.finding.Key(); !seen[key] {
 			seen[key] = true
 			result.Findings = append(result.Findings, p.finding)
@@ -55,19 +55,20 @@ type scanner struct {
 	entries []entry
 }
 
-// present is an assignment or a membership that was seen.
+// entry is an assignment or a membership that was listed.
 type entry struct {
 	place   place
 	finding access.Finding
 }
 
-// place is what assignments or members are listed of: an account with a
-// permission set, or a group, by their indexes in the plan.
+// place is where assignments or members are listed: an account with a permission
+// set, or a group, by their indexes in the plan.
 type place struct {
 	group        bool
 	account, set int
 }
 
+// listBatch lists everything that the batch names.
 func (s *scanner) listBatch(ctx context.Context, b Batch) {
 	var places []place
 	for _, pair := range b.AccountSets {
@@ -105,7 +106,7 @@ func (s *scanner) listBatch(ctx context.Context, b Batch) {
 	})
 }
 
-// discover lists which permission sets of the scope are in each account.
+// discover lists which permission sets in scope are in each account.
 func (s *scanner) discover(ctx context.Context, accounts []int) [][]place {
 	places := make([][]place, len(accounts))
 	parallel.Do(len(accounts), callsAtOnce, func(i int) {
@@ -142,7 +143,7 @@ func (s *scanner) addUnread(p place, err error) {
 	s.gaps.addAccount(s.plan.Accounts[p.account], err)
 }
 
-// at lists what is at a place.
+// listAt lists the entries of a place.
 func (s *scanner) listAt(ctx context.Context, p place) ([]entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -171,6 +172,7 @@ func (s *scanner) listAt(ctx context.Context, p place) ([]entry, error) {
 	return there, nil
 }
 
+// entryOf returns the assignment at the place as an entry.
 func (s *scanner) entryOf(p place, a access.Assignment) entry {
 	account, set := s.plan.Accounts[p.account], s.plan.Sets[p.set]
 	return entry{p, access.Finding{Subject: access.Subject{
@@ -182,8 +184,8 @@ func (s *scanner) entryOf(p place, a access.Assignment) entry {
 	}}}
 }
 
-// unheld are those that no lease holds, in whatever state: what is being
-// granted or removed is held.
+// withoutLease returns the entries without a lease. A lease in any state counts:
+// it also holds access that is being granted or removed.
 func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
 	held := make([]bool, len(all))
 	parallel.Do(len(all), leasesAtOnce, func(i int) {
@@ -202,7 +204,8 @@ func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
 	return unleased
 }
 
-// stillThere are those that are listed again.
+// listAgain lists the entries' places again and returns the entries that are
+// still there.
 func (s *scanner) listAgain(ctx context.Context, all []entry) []entry {
 	byPlace := map[place]map[string]bool{}
 	var places []place
