@@ -68,7 +68,7 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 				if !c.days.has(m, day) || !c.weekdays.has(m, day) {
 					continue
 				}
-				if at, ok := c.timeOfDay(m, day, from); ok {
+				if at, ok := c.firstTimeOfDay(m, day, from); ok {
 					return at, true
 				}
 			}
@@ -78,7 +78,7 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 }
 
 // timeOfDay is the first minute of a day that is not before the given time.
-func (c *cron) timeOfDay(m month, day int, from time.Time) (time.Time, bool) {
+func (c *cron) firstTimeOfDay(m month, day int, from time.Time) (time.Time, bool) {
 	if end := time.Date(m.year, m.month, day+1, 0, 0, 0, 0, time.UTC); !from.Before(end) {
 		return time.Time{}, false
 	}

@@ -66,7 +66,7 @@ func parseDaysOfMonth(text string) (daysOfMonth, error) {
 	case upper == "LW":
 		return daysOfMonth{last: true, weekday: true}, nil
 	case strings.ContainsAny(upper, "LW"):
-		day, err := dayField.value(strings.TrimSuffix(upper, "W"))
+		day, err := dayField.parseValue(strings.TrimSuffix(upper, "W"))
 		if err != nil {
 			return daysOfMonth{}, dayField.wrong(text, "L is the last day, LW the last one from Monday to Friday, 15W the one nearest to the 15th; each stands alone")
 		}
@@ -108,14 +108,14 @@ func parseDaysOfWeek(text string) (daysOfWeek, error) {
 	case upper == "L":
 		return daysOfWeek{set: set{saturday: true}}, nil
 	case counted:
-		d, err := weekField.value(day)
-		n, notNumber := number(nth)
+		d, err := weekField.parseValue(day)
+		n, notNumber := parseNumber(nth)
 		if err != nil || notNumber != nil || n < 1 || n > 5 {
 			return daysOfWeek{}, weekField.wrong(text, "3#2 is the second Tuesday of the month: a day, # and a number from 1 to 5, and nothing else in the field")
 		}
 		return daysOfWeek{day: d, nth: n}, nil
 	case strings.HasSuffix(upper, "L"):
-		d, err := weekField.value(strings.TrimSuffix(upper, "L"))
+		d, err := weekField.parseValue(strings.TrimSuffix(upper, "L"))
 		if err != nil {
 			return daysOfWeek{}, weekField.wrong(text, "6L is the last Friday of the month: a day and L, and nothing else in the field")
 		}

@@ -34,7 +34,7 @@ type set map[int]bool
 func (f field) parse(text string) (set, error) {
 	all := set{}
 	for item := range strings.SplitSeq(text, ",") {
-		first, last, step, err := f.item(item)
+		first, last, step, err := f.parseItem(item)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (f field) parse(text string) (set, error) {
 }
 
 // item reads one item of a list.
-func (f field) item(text string) (first, last, step int, err error) {
+func (f field) parseItem(text string) (first, last, step int, err error) {
 	values, by, stepped := strings.Cut(text, "/")
 	from, to, ranged := strings.Cut(values, "-")
 	step = 1
@@ -54,14 +54,14 @@ func (f field) item(text string) (first, last, step int, err error) {
 	case values == "*":
 		first, last = f.least, f.most
 	case ranged:
-		if first, err = f.value(from); err == nil {
-			last, err = f.value(to)
+		if first, err = f.parseValue(from); err == nil {
+			last, err = f.parseValue(to)
 		}
 		if err == nil && first > last {
 			err = f.wrong(text, "a range begins with the smaller value; write two, with a comma between them")
 		}
 	default:
-		if first, err = f.value(values); err == nil {
+		if first, err = f.parseValue(values); err == nil {
 			last = first
 			if stepped {
 				last = f.most
@@ -71,26 +71,26 @@ func (f field) item(text string) (first, last, step int, err error) {
 	if err != nil || !stepped {
 		return first, last, step, err
 	}
-	if step, err = number(by); err != nil || step < 1 || step > f.most {
+	if step, err = parseNumber(by); err != nil || step < 1 || step > f.most {
 		return 0, 0, 0, f.wrong(text, fmt.Sprintf("a step is a whole number from 1 to %d", f.most))
 	}
 	return first, last, step, nil
 }
 
 // value reads one value: a number, or a name in any case.
-func (f field) value(text string) (int, error) {
+func (f field) parseValue(text string) (int, error) {
 	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
 		return f.least + i, nil
 	}
-	v, err := number(text)
+	v, err := parseNumber(text)
 	if err != nil || v < f.least || v > f.most {
-		return 0, f.wrong(text, f.right())
+		return 0, f.wrong(text, f.describeValues())
 	}
 	return v, nil
 }
 
 // right says what a value is.
-func (f field) right() string {
+func (f field) describeValues() string {
 	s := fmt.Sprintf("a value is from %d to %d", f.least, f.most)
 	if f.names != nil {
 		s += fmt.Sprintf(", or from %s to %s", f.names[0], f.names[len(f.names)-1])
@@ -103,7 +103,7 @@ func (f field) wrong(text, right string) error {
 }
 
 // number reads digits, and nothing but digits.
-func number(text string) (int, error) {
+func parseNumber(text string) (int, error) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, fmt.Errorf("%q is no number", text)
 	}
