@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// month is a month of a year, with what is asked of it again and again.
+// month is a month of a year, with two facts that are needed often.
 type month struct {
 	year  int
 	month time.Month
@@ -18,17 +18,17 @@ func monthOf(year int, m time.Month) month {
 	return month{year, m, first.AddDate(0, 1, -1).Day(), int(first.Weekday()) + 1}
 }
 
-// weekday is the day of the week of a day, from 1 (SUN) to 7.
+// weekday returns the day of the week of a day, from 1 (SUN) to 7.
 func (m month) weekday(day int) int { return (m.first-1+day-1)%7 + 1 }
 
-// Days of the week as cron has them.
+// Days of the week, as in cron.
 const (
 	sunday   = 1
 	saturday = 7
 )
 
-// nearestWeekday is the day from Monday to Friday that is nearest to a day, in
-// the same month; 0 if the month does not have that day.
+// nearestWeekday returns the day from Monday to Friday that is nearest to a day
+// in the same month; 0 if the month does not have that day.
 func (m month) nearestWeekday(day int) int {
 	switch {
 	case day > m.days:
@@ -53,9 +53,9 @@ type daysOfMonth struct {
 	weekday bool // "LW": the last one from Monday to Friday
 }
 
-// parseDaysOfMonth reads the field. L and W stand alone: AWS describes neither
-// in a list, and what it made of them there would be a guess. LW is from Quartz,
-// whose language AWS's is.
+// parseDaysOfMonth parses the field. L and W must stand alone: AWS does not
+// describe them in a list, so their meaning there would be a guess. LW comes from
+// Quartz, whose syntax AWS uses.
 func parseDaysOfMonth(text string) (daysOfMonth, error) {
 	upper := strings.ToUpper(text)
 	switch {
@@ -96,8 +96,8 @@ type daysOfWeek struct {
 	day  int // … Tuesday
 }
 
-// parseDaysOfWeek reads the field. A field with "#" has one expression (AWS:
-// "3#1,6#3" is not valid), and so has one with L behind a day, for the same
+// parseDaysOfWeek parses the field. A field with "#" has one expression only
+// (AWS: "3#1,6#3" is not valid). So does a field with L after a day, for the same
 // reason. L alone is the last day of the week.
 func parseDaysOfWeek(text string) (daysOfWeek, error) {
 	upper := strings.ToUpper(text)

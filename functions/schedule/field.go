@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// field is one of the six of a cron expression.
+// field is one of the six fields of a cron expression.
 type field struct {
 	name        string
 	least, most int
@@ -23,14 +23,14 @@ var (
 	yearField   = field{name: "year", least: 1970, most: 2199}
 )
 
-// fields are all of them, in the order of the expression.
+// fields are all fields, in the order of the expression.
 var fields = []field{minuteField, hourField, dayField, monthField, weekField, yearField}
 
-// set is which values of a field there are, by value.
+// set is the values that a field names.
 type set map[int]bool
 
-// parse reads a list of values, ranges and steps: "*", "5", "1-5", "0/15",
-// "1-30/5", and these with commas between them.
+// parse parses a list of values, ranges and steps with commas between them: "*",
+// "5", "1-5", "0/15", "1-30/5".
 func (f field) parse(text string) (set, error) {
 	all := set{}
 	for item := range strings.SplitSeq(text, ",") {
@@ -45,7 +45,7 @@ func (f field) parse(text string) (set, error) {
 	return all, nil
 }
 
-// item reads one item of a list.
+// parseItem parses one item of a list.
 func (f field) parseItem(text string) (first, last, step int, err error) {
 	values, by, stepped := strings.Cut(text, "/")
 	from, to, ranged := strings.Cut(values, "-")
@@ -77,7 +77,7 @@ func (f field) parseItem(text string) (first, last, step int, err error) {
 	return first, last, step, nil
 }
 
-// value reads one value: a number, or a name in any case.
+// parseValue parses one value: a number, or a name in upper or lower case.
 func (f field) parseValue(text string) (int, error) {
 	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
 		return f.least + i, nil
@@ -89,7 +89,7 @@ func (f field) parseValue(text string) (int, error) {
 	return v, nil
 }
 
-// right says what a value is.
+// describeValues says which values the field takes.
 func (f field) describeValues() string {
 	s := fmt.Sprintf("a value is from %d to %d", f.least, f.most)
 	if f.names != nil {
@@ -102,7 +102,7 @@ func (f field) wrong(text, right string) error {
 	return fmt.Errorf("%s: %q is not right: %s", f.name, text, right)
 }
 
-// number reads digits, and nothing but digits.
+// parseNumber parses digits, and nothing else.
 func parseNumber(text string) (int, error) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, fmt.Errorf("%q is no number", text)
