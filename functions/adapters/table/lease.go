@@ -11,7 +11,7 @@ import (
 )
 
 // Lease reads the lease under a subject's key with strong consistency. found is
-// false where this system holds no such access.
+// false if there is none.
 func (t *Table) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
 	found, err = t.read(ctx, leaseKey(key), "read lease", &l)
 	if found {
@@ -20,9 +20,9 @@ func (t *Table) Lease(ctx context.Context, key string) (l access.Lease, found bo
 	return l, found, err
 }
 
-// PutLease writes the lease if its version in the table is still expect; 0
-// means that it must not be there. The version it has afterwards is expect+1;
-// that of a new lease is what l says, or 1. Lost: somebody else wrote it.
+// PutLease writes the lease if its version in the table is still expect; 0 means
+// that there must be no lease. The new version is expect+1, or, for a new lease,
+// the one that l has, or 1. Lost: somebody else wrote it.
 func (t *Table) PutLease(ctx context.Context, l access.Lease, expect int64) error {
 	const doing = "write lease"
 	if expect > 0 || l.Version <= 0 {
@@ -54,6 +54,8 @@ func (t *Table) DeleteLease(ctx context.Context, key string, expect int64) error
 	return nil
 }
 
+// expectVersion returns the condition that a row has the version; 0: that there
+// is no row.
 func expectVersion(version int64) (condition *string, names map[string]string, values item) {
 	if version == 0 {
 		return aws.String("attribute_not_exists(#pk)"), map[string]string{"#pk": AttributeKey}, nil

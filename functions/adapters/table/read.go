@@ -10,7 +10,7 @@ import (
 )
 
 // read reads the row with that key into v, with strong consistency. found is
-// false where there is none.
+// false if there is none.
 func (t *Table) read(ctx context.Context, key item, doing string, v any) (found bool, err error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(t.name), Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {

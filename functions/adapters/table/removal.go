@@ -22,8 +22,8 @@ func latestRemovalKey(subject string) item {
 	return item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalPrefix + "lease#" + subject}}
 }
 
-// Removal reads how the removal of a finding ended; found is false where it has
-// not.
+// Removal reads how the removal of a finding ended. found is false if it has not
+// ended.
 func (t *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
 	found, err = t.read(ctx, removalKey(ref), "read how the removal ended", &r)
 	return r, found, err
@@ -73,23 +73,25 @@ func (t *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 }
 
 const (
-	// RemovalWindow is the time in which removals count against the limit.
+	// RemovalWindow is how long removals count against the limit.
 	RemovalWindow = 24 * time.Hour
-	// removalSlot is how exactly their times are kept: a removal counts for up
-	// to a slot longer, never shorter. So the row stays small, whatever the limit.
+	// removalSlot is the precision of their times: a removal counts up to a slot
+	// longer, never shorter. So the row stays small, whatever the limit.
 	removalSlot = 10 * time.Minute
-	// reserveTries is how often the row is read again after another function
-	// wrote it.
+	// reserveTries is how often the row is read again because another function
+	// wrote it meanwhile.
 	reserveTries = 8
 )
 
-// removals are the counts by the start of their slot, in epoch seconds.
+// removalCounts are the numbers of removals by the start of their slot, in epoch
+// seconds.
 type removalCounts struct {
 	Counts  map[string]int `json:"counts"`
 	Version int64          `json:"version"`
 }
 
-// since drops what no longer counts, and returns how many do.
+// countSince drops the slots that are too old to count at now, and returns how
+// many removals count.
 func (r *removalCounts) countSince(now time.Time) (n int) {
 	oldest := now.Add(-RemovalWindow)
 	for slot, count := range r.Counts {
@@ -111,15 +113,16 @@ func (t *Table) readRemovalCounts(ctx context.Context) (r removalCounts, err err
 	return r, err
 }
 
-// CountRemovals returns how many removals were reserved within RemovalWindow before now.
+// CountRemovals returns how many removals were reserved within RemovalWindow
+// before now.
 func (t *Table) CountRemovals(ctx context.Context, now time.Time) (int, error) {
 	r, err := t.readRemovalCounts(ctx)
 	return r.countSince(now), err
 }
 
-// ReserveRemoval counts one more removal at that time. OverLimit: there are
-// limit of them already within RemovalWindow; Conflict: other functions keep
-// writing the count. A reservation that is not used counts all the same.
+// ReserveRemoval counts one more removal at that time. OverLimit: limit removals
+// were reserved within RemovalWindow. Conflict: other functions keep writing the
+// count. A reservation counts even if it is not used.
 func (t *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) error {
 	const doing = "count the removal"
 	for range reserveTries {

@@ -14,9 +14,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// CreateRun enters a run that is not there yet. Where its id is there already
-// the stored row stays as it is: a repeated task takes no answer away. The
-// table may drop the row KeepRun after the run's start.
+// CreateRun creates the row of a run. If its id exists, the stored row does not
+// change, so that a repeated step takes no answer away. The table may drop the
+// row KeepRun after the run's start.
 func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	const doing = "create run"
 	row, err := marshal(r)
@@ -26,7 +26,7 @@ func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	row[AttributeKey] = runKey(r.ID)[AttributeKey]
 	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
 	if len(r.Posts) == 0 {
-		// An update can enter a post only where the map is there.
+		// An update can enter a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
 	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
@@ -42,7 +42,7 @@ func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	return tableError(err, doing)
 }
 
-// Run reads a run with strong consistency.
+// Run reads a run with strong consistency. NotFound: there is none.
 func (t *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
 	found, err := t.read(ctx, runKey(id), "read run", &r)
 	if err == nil && !found {
@@ -51,8 +51,8 @@ func (t *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
 	return r, err
 }
 
-// ExpireRun enters that the time for answering a run's question is over. won is
-// false where the question was over before; the row that comes back says how.
+// ExpireRun records that the time to answer a run's question is over. won is
+// false if the question ended before; the row that it returns says how.
 func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
 	return t.applyRun(ctx, id, change{
 		doing:  "end question",
@@ -61,9 +61,9 @@ func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r acces
 	})
 }
 
-// AnswerRun adds an answer to those of run, a row as it was read, and where that
-// answer is the last one ends the question. won is false where somebody else
-// answered meanwhile, or the question is over; the row that comes back tells. The
+// AnswerRun adds an answer to those of run, a row as it was read. If the answer
+// is the last one, it ends the question. won is false if somebody else answered
+// meanwhile, or the question has ended; the row that it returns says which. The
 // row has the task token, if the wait has stored one.
 func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
 	c := change{
@@ -84,9 +84,8 @@ func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 	return t.applyRun(ctx, run.ID, c)
 }
 
-// StoreRunToken keeps the task token of the wait for the answer in place of the
-// previous one. The row that comes back says whether the answer is there
-// already.
+// StoreRunToken stores the task token of the wait for the answer in place of the
+// previous token. The row that it returns says whether the answer exists already.
 func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
 	const doing = "store task token of a run"
 	if token == "" {
