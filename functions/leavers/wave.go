@@ -10,15 +10,15 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// question is the open question of a wave, as its run's row has it.
+// question is the open question about a wave, as in its run's row.
 type question struct {
 	run      access.Run       // its Answer is nil while people may answer
-	findings []access.Finding // that it asks about; read once it is over
-	isLost   bool             // nothing is person of it any more
+	findings []access.Finding // that it asks about; read after it has ended
+	isLost   bool             // its row or its findings are gone
 }
 
-// question reads the open question. One that waited for too long ends: who
-// presses later is told.
+// readQuestion reads the open question. It ends a question that waited for too
+// long; people who press a button after that are told so.
 func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
 	if err != nil || people.Question == "" {
@@ -47,8 +47,8 @@ func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	return q, err
 }
 
-// settle enters what was answered, for the people whom the question was about and
-// for nobody else. Those about whom nobody said anything in time are asked about
+// enterAnswers enters the answers for the people whom the question was about, and
+// for nobody else. People about whom nobody answered in time are asked about
 // again.
 func (q question) enterAnswers(p *People, now time.Time) {
 	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.isLost {
@@ -76,15 +76,16 @@ func (q question) enterAnswers(p *People, now time.Time) {
 	}
 }
 
-// letGo tells which access may end that a wave held: what somebody let go in the
-// question of that run who may still decide about it.
+// readMayEnd returns a function that reports whether the access of a held person
+// may end: somebody released it in that run's question, and may still decide
+// about it.
 func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Request) bool, error) {
 	run, err := c.Table.Run(ctx, runID)
 	var findings []access.Finding
 	if err == nil {
 		findings, err = c.Store.Findings(ctx, runID)
 	}
-	if access.CodeOf(err) == access.CodeNotFound { // nobody knows any more: they are asked again
+	if access.CodeOf(err) == access.CodeNotFound { // the answers are lost: people are asked again
 		return func(access.Request) bool { return false }, nil
 	}
 	if err != nil {
@@ -104,7 +105,7 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], r.Target) }, nil
 }
 
-// shown has the message of an answered question show the answer. Where that
+// showAnswer has the message of an answered question show the answer. If that
 // fails, ingress may have done it already.
 func (q question) showAnswer(ctx context.Context, c *Checker) {
 	if q.run.Answer == nil {
@@ -115,9 +116,9 @@ func (q question) showAnswer(ctx context.Context, c *Checker) {
 	}
 }
 
-// ask asks about those who are held and about whom nobody was asked, one
-// question at a time: whoever is found while one is open is in the next. While
-// a question is open, or can't be asked, the alarm is on.
+// ask asks about the held people about whom nobody was asked, one question at a
+// time. People found while a question is open are in the next one. While a
+// question is open, or can't be asked, the alarm is on.
 func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string) (People, error) {
 	if p.Question == "" {
 		waiting := listUnasked(p, holders, c.Now().UTC())
@@ -130,7 +131,7 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 			return p, err
 		}
 	}
-	if p.Question == "" { // their access ends already
+	if p.Question == "" { // their access is ending already
 		return p, nil
 	}
 	c.Count(metric.PeopleGoneHeld, nil)
@@ -150,7 +151,7 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 	return p, nil
 }
 
-// unasked are the people who are held and about whom somebody has to be asked.
+// listUnasked returns the held people about whom somebody has to be asked.
 func listUnasked(p People, holders map[string][]string, now time.Time) (ids []string) {
 	for id, person := range p.People {
 		if len(holders[id]) > 0 && person.Held && person.ReleasedAt.IsZero() && person.Asked == "" && !now.Before(person.LeftUntil) {
@@ -161,8 +162,8 @@ func listUnasked(p People, holders map[string][]string, now time.Time) (ids []st
 	return ids
 }
 
-// pose makes the question's row and enters whom it is about. Whoever has no room
-// in it is in the next one.
+// createQuestion creates the question's row and enters whom it is about. People
+// for whom it has no room are in the next question.
 func (c *Checker) createQuestion(ctx context.Context, people []string, holders map[string][]string) (People, error) {
 	policy, err := c.Policy(ctx)
 	if err != nil {
