@@ -172,7 +172,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	}
 	c := Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
 	for _, u := range c.Unread {
-		e.Logger.ErrorContext(ctx, "a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
+		e.Logger.ErrorContext(ctx, "a part could not be read", "run", plan.Run, "what", u.What, "why", u.Why)
 	}
 	merged := make([]access.Finding, 0, len(findings))
 	for _, key := range sortedKeys(findings) {

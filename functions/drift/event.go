@@ -75,7 +75,7 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	}
 	known, _, err := p.engine.Store.History(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", access.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "the history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
 	for _, id := range known.Unmanageable.Names {
 		if id == t.AccountID {

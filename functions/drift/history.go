@@ -9,15 +9,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// rememberTries is how often the history is read and written again because
+// updateTries is how often the history is read and written again because
 // another run wrote it meanwhile. Few runs do.
-const rememberTries = 10
+const updateTries = 10
 
 // updateHistory changes the history. It may call change several times, each time
 // with the newest history.
 func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error {
 	var err error
-	for range rememberTries {
+	for range updateTries {
 		var known History
 		var version string
 		known, version, err = e.readHistory(ctx)
@@ -37,7 +37,7 @@ func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error
 func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	known, version, err := e.Store.History(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
-		e.Logger.ErrorContext(ctx, "what earlier runs know makes no sense and is made anew", "error", access.ErrorMessage(err))
+		e.Logger.ErrorContext(ctx, "the history of earlier runs makes no sense; it starts again", "error", access.ErrorMessage(err))
 		return History{Findings: map[string]SeenFinding{}}, version, nil
 	}
 	return known, version, err

@@ -81,7 +81,7 @@ func (m *machines) Describe(ctx context.Context, arn string) (Execution, error) 
 	case err != nil:
 		return Execution{}, stepFunctionsError(err, "describe the execution")
 	}
-	e := Execution{State: Over, Input: aws.ToString(out.Input), StartedAt: aws.ToTime(out.StartDate), EndedAt: aws.ToTime(out.StopDate)}
+	e := Execution{State: Ended, Input: aws.ToString(out.Input), StartedAt: aws.ToTime(out.StartDate), EndedAt: aws.ToTime(out.StopDate)}
 	if out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive {
 		e.State = Running
 	}
