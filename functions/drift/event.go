@@ -73,11 +73,11 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 		p.plan.Provisioned = nil // only runs that read all groups report that
 		return nil
 	}
-	known, _, err := p.engine.Store.History(ctx)
+	history, _, err := p.engine.Store.History(ctx)
 	if err != nil {
 		p.engine.Logger.WarnContext(ctx, "the history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
-	for _, id := range known.Unmanageable.Names {
+	for _, id := range history.Unmanageable.Names {
 		if id == t.AccountID {
 			return nil
 		}

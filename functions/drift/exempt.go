@@ -32,7 +32,7 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		names[i], _, failed[i] = e.Directory.UserNames(reading, ids[i])
 	})
-	var missing gaps
+	var unreadUsers gaps
 	for i, f := range findings {
 		if len(about[i]) == 0 {
 			kept = append(kept, f)
@@ -41,7 +41,7 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 		n, _ := slices.BinarySearch(ids, f.PrincipalID)
 		if failed[n] != nil {
 			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
-			missing.add("user "+f.PrincipalID, failed[n])
+			unreadUsers.add("user "+f.PrincipalID, failed[n])
 			continue
 		}
 		for _, x := range about[i] {
@@ -52,7 +52,7 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 		}
 		kept = append(kept, f)
 	}
-	return kept, missing.unread()
+	return kept, unreadUsers.unread()
 }
 
 // enterExempt enters in the history which findings a run in mode revoke leaves
@@ -68,18 +68,18 @@ func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Tim
 			continue
 		}
 		key := f.Exemption.Key + " " + f.Key()
-		known, ok := h.Exempt[key]
+		exempt, ok := h.Exempt[key]
 		if !ok {
-			known = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
+			exempt = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
 			if h.Exempt == nil {
 				h.Exempt = map[string]ExemptFinding{}
 			}
-			h.Exempt[key] = known
+			h.Exempt[key] = exempt
 		}
 		spared := *f.Exemption
-		spared.Since, spared.Run = known.Since, known.Run
+		spared.Since, spared.Run = exempt.Since, exempt.Run
 		findings[i].Exemption = &spared
-		first = first || known.Run == plan.Run
+		first = first || exempt.Run == plan.Run
 	}
 	return first
 }

@@ -18,14 +18,14 @@ const updateTries = 10
 func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error {
 	var err error
 	for range updateTries {
-		var known History
+		var history History
 		var version string
-		known, version, err = e.readHistory(ctx)
+		history, version, err = e.readHistory(ctx)
 		if err != nil {
 			return err
 		}
-		change(&known)
-		if err = e.Store.PutHistory(ctx, known, version); access.CodeOf(err) != access.CodeLost {
+		change(&history)
+		if err = e.Store.PutHistory(ctx, history, version); access.CodeOf(err) != access.CodeLost {
 			return err
 		}
 	}
@@ -35,12 +35,12 @@ func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error
 // readHistory reads the history. A history that makes no sense counts as empty:
 // then every finding is new, and a run that removes asks a person first.
 func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
-	known, version, err := e.Store.History(ctx)
+	history, version, err := e.Store.History(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
 		e.Logger.ErrorContext(ctx, "the history of earlier runs makes no sense; it starts again", "error", access.ErrorMessage(err))
 		return History{Findings: map[string]SeenFinding{}}, version, nil
 	}
-	return known, version, err
+	return history, version, err
 }
 
 // enterFirstSeen enters the findings in the history, sets when each was first
@@ -49,13 +49,13 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	n := 0
 	for i := range findings {
 		key := findings[i].Key()
-		known, ok := h.Findings[key]
+		seen, ok := h.Findings[key]
 		if !ok {
-			known = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run}
-			h.Findings[key] = known
+			seen = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run}
+			h.Findings[key] = seen
 		}
-		findings[i].FirstSeen = known.FirstSeen
-		if known.FirstRun == plan.Run {
+		findings[i].FirstSeen = seen.FirstSeen
+		if seen.FirstRun == plan.Run {
 			n++
 		}
 	}
@@ -70,38 +70,38 @@ func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	for _, f := range findings {
 		there[f.Key()] = true
 	}
-	maps.DeleteFunc(h.Findings, func(key string, known SeenFinding) bool {
-		return !there[key] && known.FirstSeen.Before(plan.StartedAt)
+	maps.DeleteFunc(h.Findings, func(key string, seen SeenFinding) bool {
+		return !there[key] && seen.FirstSeen.Before(plan.StartedAt)
 	})
 }
 
 // toReport returns the findings that a run reports: in mode revoke all, otherwise
 // the exempt ones and those that no other run reported within a day.
 func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
-	var tell []access.Finding
+	var report []access.Finding
 	for _, f := range findings {
-		known := h.Findings[f.Key()]
-		if plan.Mode == access.DriftRevoke || f.Exemption != nil || known.ReportedAt.IsZero() || known.ReportedRun == plan.Run || now.Sub(known.ReportedAt) >= reportAgain {
-			tell = append(tell, f)
+		seen := h.Findings[f.Key()]
+		if plan.Mode == access.DriftRevoke || f.Exemption != nil || seen.ReportedAt.IsZero() || seen.ReportedRun == plan.Run || now.Sub(seen.ReportedAt) >= reportAgain {
+			report = append(report, f)
 		}
 	}
-	slices.SortFunc(tell, byTarget)
-	return tell
+	slices.SortFunc(report, byTarget)
+	return report
 }
 
 // changedNames returns now if it differs from what was last reported, or if this
 // run reported it; nil otherwise.
-func changedNames(plan *Plan, told Reported, now []string) []string {
-	if plan.Partial || slices.Equal(told.Names, now) && told.Run != plan.Run {
+func changedNames(plan *Plan, reported Reported, now []string) []string {
+	if plan.Partial || slices.Equal(reported.Names, now) && reported.Run != plan.Run {
 		return nil
 	}
 	return now
 }
 
 // enterReported enters what a run reports beside its findings.
-func enterReported(plan *Plan, told *Reported, now []string) {
-	if !plan.Partial && !slices.Equal(told.Names, now) {
-		*told = Reported{Names: now, Run: plan.Run}
+func enterReported(plan *Plan, reported *Reported, now []string) {
+	if !plan.Partial && !slices.Equal(reported.Names, now) {
+		*reported = Reported{Names: now, Run: plan.Run}
 	}
 }
 

@@ -169,12 +169,12 @@ func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftRep
 		r.Provisioned = changedNames(plan, h.Provisioned, c.Provisioned)
 		for _, f := range r.Findings {
 			key := f.Key()
-			known, ok := h.Findings[key]
+			seen, ok := h.Findings[key]
 			if !ok {
-				known = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
+				seen = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
 			}
-			known.ReportedAt, known.ReportedRun = r.At, plan.Run
-			h.Findings[key] = known
+			seen.ReportedAt, seen.ReportedRun = r.At, plan.Run
+			h.Findings[key] = seen
 		}
 		maps.DeleteFunc(h.Findings, func(key string, _ SeenFinding) bool {
 			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone

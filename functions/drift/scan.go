@@ -187,17 +187,17 @@ func (s *scanner) entryOf(p place, a access.Assignment) entry {
 // withoutLease returns the entries without a lease. A lease in any state counts:
 // it also holds access that is being granted or removed.
 func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
-	held := make([]bool, len(all))
+	hasLease := make([]bool, len(all))
 	parallel.Do(len(all), leasesAtOnce, func(i int) {
 		_, found, err := s.engine.Table.Lease(ctx, all[i].finding.Key())
 		if err != nil {
 			s.addUnread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
 		}
-		held[i] = found || err != nil
+		hasLease[i] = found || err != nil
 	})
 	var unleased []entry
 	for i, p := range all {
-		if !held[i] {
+		if !hasLease[i] {
 			unleased = append(unleased, p)
 		}
 	}

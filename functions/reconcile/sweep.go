@@ -54,7 +54,7 @@ type ExecutionState string
 
 const (
 	Running ExecutionState = "running"
-	Ended    ExecutionState = "over"   // succeeded, failed, timed out or stopped
+	Ended   ExecutionState = "over"   // succeeded, failed, timed out or stopped
 	Unknown ExecutionState = "absent" // never started, or ended more than 90 days ago
 )
 
