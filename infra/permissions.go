@@ -69,7 +69,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		),
 		"grant": join(
 			p.readRows(requests, leases),
-			p.updateRequests(rows.GrantedAttributes, rows.FailAttributes),
+			p.updateRequests(rows.RecordGrantAttributes, rows.FailAttributes),
 			p.writeLeases(),
 			p.readPolicy(),
 			p.readCatalog(),
@@ -82,7 +82,7 @@ func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.P
 		),
 		"revoke": join(
 			p.readRows(requests, leases, runs, removalRows, removalCount),
-			p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RevokedAttributes),
+			p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
 			p.writeLeases(),
 			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 			p.readRuns(),

@@ -11,50 +11,50 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// recordsAtOnce is how many findings one range of NextSteps.Found has at the
-// most: so many audit records are written by one invocation.
+// recordsAtOnce is how many findings a range of NextSteps.Found has at most. One
+// invocation writes their audit records.
 const recordsAtOnce = 25
 
-// mostRemovals is how many findings one run removes at the most, so that their
-// results fit into what a state of the machine may carry, 256 KiB. The next run
-// goes on.
+// mostRemovals is how many findings one run removes at most, so that their
+// results fit into the 256 KiB that a state of the machine may carry. The next
+// run removes more.
 const mostRemovals = 5000
 
-// NextSteps is what comes of a run's batches.
+// NextSteps is what is left to do after a run has collected its batches.
 type NextSteps struct {
-	// Found are ranges [from, to) of the findings that no run knew before.
+	// Found are ranges [from, to) of the findings that no earlier run saw.
 	Found [][2]int
 	// Next is "nothing", "report", "ask" or "remove".
 	Next string
-	// Removals are the indexes of the findings that are to be removed.
+	// Removals are the indexes of the findings to remove.
 	Removals []int
 	// Exempted: this run is the first to leave some finding alone under an
 	// exemption.
 	Exempted bool
-	// Complete: everything in the scope was read.
+	// Complete: the run read everything in scope.
 	Complete bool
 }
 
 // Collect puts the results of the batches together. A batch without a result
-// was not read.
+// counts as unread.
 func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
 		return NextSteps{}, err
 	}
-	findings, c, found, err := e.collected(ctx, &plan)
+	findings, c, found, err := e.readCollected(ctx, &plan)
 	if err == nil && !found {
 		findings, c, err = e.collect(ctx, &plan)
 	}
 	if err != nil {
 		return NextSteps{}, err
 	}
-	before, _, err := e.known(ctx)
+	before, _, err := e.readHistory(ctx)
 	if err != nil {
 		return NextSteps{}, err
 	}
 	next := c.Next
-	if next == nextReport && !e.tells(&plan, before, findings, &c) {
+	if next == nextReport && !e.hasReport(&plan, before, findings, &c) {
 		next = nextNothing
 	}
 	out := NextSteps{Found: [][2]int{}, Next: next, Removals: []int{}, Exempted: c.Exempted, Complete: len(c.Unread) == 0}
@@ -65,7 +65,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 		out.Removals = append(out.Removals, access.Run{Removals: mostRemovals}.Asked(findings)...)
 	}
 	if next != nextNothing {
-		if err := e.createRow(ctx, &plan, &c, findings, out.Removals); err != nil {
+		if err := e.createRun(ctx, &plan, &c, findings, out.Removals); err != nil {
 			return NextSteps{}, err
 		}
 	}
@@ -73,9 +73,9 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	return out, nil
 }
 
-// collected is what an earlier try of Collect has written for this plan. What it
-// answered may be in use, and names findings by their place in the list.
-func (e *Engine) collected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
+// readCollected reads what an earlier try of Collect wrote for this plan. The
+// answer of that try may be in use, and names findings by their index.
+func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
 	c, err = e.Store.Collected(ctx, plan.Run)
 	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
 		findings, err = e.Store.Findings(ctx, plan.Run)
@@ -87,8 +87,8 @@ func (e *Engine) collected(ctx context.Context, plan *Plan) (findings []access.F
 	return nil, Collected{}, false, err
 }
 
-// collect puts the results of the batches together, enters in what is known what
-// is new, and writes both lists: that of the findings first.
+// collect puts the results of the batches together, enters new findings in the
+// history, and writes the findings and then the rest.
 func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	findings, c, err := e.merge(ctx, plan)
 	if err != nil {
@@ -97,22 +97,22 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	c.PlannedAt = plan.StartedAt
 	e.nameUsers(ctx, plan, findings)
 	now := e.Now()
-	findings, unread := e.exempt(ctx, &plan.Policy, findings, now)
+	findings, unread := e.markExempt(ctx, &plan.Policy, findings, now)
 	c.Unread = append(c.Unread, unread...)
 	var before History
-	err = e.remember(ctx, func(k *History) {
-		before = *k
-		c.New = firstSeen(k, plan, findings)
+	err = e.updateHistory(ctx, func(h *History) {
+		before = *h
+		c.New = enterFirstSeen(h, plan, findings)
 		if !plan.Partial && len(c.Unread) == 0 {
-			forget(k, plan, findings)
+			dropGone(h, plan, findings)
 		}
-		c.Exempted = spare(k, plan, findings, now)
+		c.Exempted = enterExempt(h, plan, findings, now)
 	})
 	if err != nil {
 		return nil, c, err
 	}
 	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == plan.Run })
-	if err := e.next(ctx, plan, before, removable(findings), &c); err != nil {
+	if err := e.decideNext(ctx, plan, before, countRemovable(findings), &c); err != nil {
 		return nil, c, err
 	}
 	if err := e.Store.PutFindings(ctx, plan.Run, findings); err != nil {
@@ -121,7 +121,9 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	return findings, c, e.Store.PutCollected(ctx, plan.Run, c)
 }
 
-func (e *Engine) createRow(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
+// createRun creates the run's row. If the run has to ask, the row says whom and
+// about how much.
+func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
 		var targets []access.Target
@@ -139,7 +141,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	var all gaps
 	unmanageable := map[string]bool{}
 	for _, u := range plan.Unread {
-		all.say(u.What, u.Why)
+		all.addText(u.What, u.Why)
 	}
 	for _, id := range plan.Unmanageable {
 		unmanageable[id] = true
@@ -153,7 +155,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 		switch access.CodeOf(err) {
 		case "":
 		case access.CodeNotFound, access.CodeInvalid:
-			noResult(plan, n, &all)
+			addBatchUnread(plan, n, &all)
 			continue
 		default:
 			return nil, Collected{}, err
@@ -162,7 +164,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 			findings[f.Key()] = f
 		}
 		for _, u := range r.Unread {
-			all.say(u.What, u.Why)
+			all.addText(u.What, u.Why)
 		}
 		for _, id := range r.Unmanageable {
 			unmanageable[id] = true
@@ -170,7 +172,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	}
 	c := Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
 	for _, u := range c.Unread {
-		e.Logger.ErrorContext(ctx, "a part could not be looked at", "run", plan.Run, "what", u.What, "why", u.Why)
+		e.Logger.ErrorContext(ctx, "a part could not be read", "run", plan.Run, "what", u.What, "why", u.Why)
 	}
 	merged := make([]access.Finding, 0, len(findings))
 	for _, key := range sortedKeys(findings) {
@@ -179,28 +181,28 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	return merged, c, nil
 }
 
-// noResult says of everything in a batch that it was not read.
-func noResult(plan *Plan, n int, all *gaps) {
+// addBatchUnread adds everything in a batch that has no result.
+func addBatchUnread(plan *Plan, n int, all *gaps) {
 	const why = "the function that looked at it did not finish"
 	b := plan.Batches[n]
 	for _, pair := range b.AccountSets {
-		all.say(accountText(plan.Accounts[pair.Account]), why)
+		all.addText(accountText(plan.Accounts[pair.Account]), why)
 	}
 	for _, a := range b.Accounts {
-		all.say(accountText(plan.Accounts[a]), why)
+		all.addText(accountText(plan.Accounts[a]), why)
 	}
 	for _, g := range b.Groups {
-		all.say(groupText(plan.Groups[g]), why)
+		all.addText(groupText(plan.Groups[g]), why)
 	}
 	if len(b.Users) > 0 {
-		all.say(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
+		all.addText(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
 	}
 }
 
-// nameUsers gives the findings their users' names: from the plan where users
-// were listed; else by asking for each, or by listing them where that takes
-// fewer calls. A user who is gone has no name, and one whose name can't be read
-// has none either: that makes a finding no less a finding.
+// nameUsers adds the users' names to the findings: from the plan if it listed
+// users, otherwise by asking for each user, or by listing users if that takes
+// fewer calls. A finding whose user is deleted or can't be read is still a
+// finding, without a name.
 func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Finding) {
 	names := map[string]string{}
 	missing := map[string]bool{}
@@ -211,10 +213,10 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 			missing[f.PrincipalID] = true
 		}
 	}
-	reading, cancel := inTime(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if plan.Users == nil && len(missing) > 1 {
-		// As many pages as asking for each would take, and no more.
+		// At most as many pages as asking for each would take calls.
 		left := len(missing)
 		err := e.Directory.UserPages(reading, func(page []access.User) bool {
 			left--
@@ -247,8 +249,8 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	}
 }
 
-// sortFindings puts new ones first, each part in an order that depends on
-// nothing that may be read otherwise the next time, as names may.
+// sortFindings puts new findings first. Within each part the order depends only
+// on keys: names may be read differently next time.
 func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	rank := func(f access.Finding) int {
 		if isNew(f) {
@@ -259,7 +261,7 @@ func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	slices.SortFunc(findings, func(a, b access.Finding) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a.Key(), b.Key())) })
 }
 
-// byTarget is the order of a report.
+// byTarget compares findings in the order of a report.
 func byTarget(a, b access.Finding) int {
 	return cmp.Or(
 		strings.Compare(string(a.Kind), string(b.Kind)),

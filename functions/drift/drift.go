@@ -1,11 +1,10 @@
-// Package drift finds access that nobody asked for: assignments of a user's
-// own, in accounts and permission sets that the policy covers, and members of
-// the groups that it names, which no lease holds.
+// Package drift finds unknown access: assignments of a user's own, and members of
+// groups, that the policy covers and that no lease holds.
 //
-// A run has the steps Plan, Scan (for each batch of the plan), Collect, where a
-// person was asked Answer, and Report. Each may be repeated. Nothing here
-// changes Identity Center, and what could not be read is said to be unread: it
-// is never taken for absent, nor for a finding.
+// A run takes the steps Plan, Scan (for each batch of the plan), Collect,
+// EndQuestion (if it asked a person), and Report. Each step may be repeated. No
+// step changes Identity Center. What a step can't read, it reports as unread;
+// that counts neither as absent nor as a finding.
 package drift
 
 import (
@@ -16,48 +15,49 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Identity Center takes 20 calls a second from everybody together (IAM Identity
-// Center user guide, "Quotas", throttle limits). Half of that is for grants and
-// removals, which somebody waits for.
+// Identity Center takes 20 calls a second from all callers together (IAM Identity
+// Center user guide, "Quotas", throttle limits). Half of that is left for grants
+// and removals, which people wait for.
 const (
 	// BatchesAtOnce is how many batches are scanned side by side: the
 	// MaxConcurrency of the state machine's ScanEach.
 	BatchesAtOnce = 2
-	// CallEvery is the pause between two calls of one batch: two batches make
-	// 10 calls a second.
+	// CallEvery is the pause between two calls of one batch. Two batches make 10
+	// calls a second.
 	CallEvery = time.Second / 10 * BatchesAtOnce
 )
 
 const (
-	// callsAtOnce is how many calls of a batch may be waiting for an answer:
-	// the pace is kept while answers take less than 0.8 s.
+	// callsAtOnce is how many calls of a batch may wait for an answer. The pace
+	// holds while answers take less than 0.8 s.
 	callsAtOnce = 4
-	// leasesAtOnce is how many leases are read at once: the table has no quota
-	// to share.
+	// leasesAtOnce is how many leases are read at once. The table has no quota to
+	// share.
 	leasesAtOnce = 16
-	// batchCalls is for how many calls a batch is made at the most. At the
-	// pace they take 240 s, and as many again where each has a finding that is
-	// looked at twice; the function has 600 s.
+	// batchCalls is how many calls a batch makes at most. At the pace they take
+	// 240 s, and as long again if each finds something that is listed twice. The
+	// function has 600 s.
 	batchCalls = 1200
-	// smallBatch is for how many calls it is not worth making another batch.
+	// smallBatch is the number of calls below which another batch is not worth
+	// it.
 	smallBatch = 50
-	// planCalls is how many calls the plan makes at the most to find out which
+	// planCalls is how many calls the plan makes at most to find out which
 	// permission sets are in which accounts: 400 s at the pace. In a larger
-	// organization each batch finds out for its own accounts.
+	// organization, each batch finds out for its own accounts.
 	planCalls = 2000
-	// maxPerAccount is how many permission sets an account can have (IAM
-	// Identity Center, "Quotas": 500 provisioned to an account).
+	// maxPerAccount is how many permission sets an account can have (IAM Identity
+	// Center, "Quotas": 500 provisioned to an account).
 	maxPerAccount = 500
-	// probes is how many users are looked at to estimate how many calls
-	// listing by user takes.
+	// probes is how many users are looked up to estimate how many calls it takes
+	// to list by user.
 	probes = 5
 )
 
-// writeTime is kept free of a function's time for writing what was read.
+// writeTime is how much of a function's time is kept for writing what it read.
 const writeTime = 15 * time.Second
 
-// TellAgain is when a finding that is still there is told of again.
-const TellAgain = 24 * time.Hour
+// reportAgain is after how long a finding that is still there is reported again.
+const reportAgain = 24 * time.Hour
 
 // Directory is what an engine reads of Identity Center and Organizations. Its
 // lists about something that does not exist are empty.
@@ -119,11 +119,11 @@ type Store interface {
 	PutHistory(ctx context.Context, h History, version string) error
 }
 
-// Engine does the steps of runs.
+// Engine takes the steps of runs.
 type Engine struct {
 	Directory Directory
-	// Names are those of accounts (by id) and permission sets (by ARN) as far
-	// as they are known without asking for each. It may be nil, and may fail.
+	// Names returns the names of accounts (by id) and of permission sets (by ARN)
+	// that are known without asking for each. It may be nil, and may fail.
 	Names  func(context.Context) (accounts, permissionSets map[string]string, err error)
 	Policy func(context.Context) (access.Policy, error)
 	Table  Table
@@ -131,22 +131,22 @@ type Engine struct {
 	// Limit is how many findings all runs together may remove within 24 hours
 	// without asking a person.
 	Limit int
-	// RemovalsOff: runs in mode revoke only tell what is there.
+	// RemovalsOff: runs in mode revoke only report.
 	RemovalsOff bool
-	// Next is when the first run in mode revoke after a time begins; ok is
-	// false where none is planned. It may be nil.
+	// Next returns when the first run in mode revoke after a time begins; ok is
+	// false if none is planned. It may be nil.
 	Next func(after time.Time) (at time.Time, ok bool)
-	// ListBy is "account" or "user" to list assignments that way only; empty
-	// takes the way that needs fewer calls.
+	// ListBy is "account" or "user" to list assignments that way only. If it is
+	// empty, the plan takes the way that needs fewer calls.
 	ListBy string
 	Now    func() time.Time
 	Count  func(name string, dimensions map[string]string)
 	Logger *slog.Logger
 
-	mostCalls float64 // of a batch; 0: batchCalls
+	mostCalls float64 // of a batch, for tests; 0: batchCalls
 }
 
-// How a run goes on after Collect.
+// What follows Collect.
 const (
 	nextNothing = "nothing"
 	nextReport  = "report"
@@ -154,8 +154,8 @@ const (
 	nextRemove  = "remove"
 )
 
-// inTime ends a little before ctx does, so that there is time to write.
-func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+// withWriteTime returns a context that ends writeTime before ctx does.
+func withWriteTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
 		return context.WithDeadline(ctx, deadline.Add(-writeTime))
 	}

@@ -8,11 +8,11 @@ import (
 )
 
 // trail is the part of a CloudTrail record that says what happened. Parameters
-// are those of the API: CreateAccountAssignment of sso.amazonaws.com,
-// CreateGroupMembership of identitystore.amazonaws.com, and what the console
-// and SCIM call instead of the latter: AddMemberToGroup of
-// sso-directory.amazonaws.com, and PatchGroup of
-// identitystore-scim.amazonaws.com, which names the group as "id".
+// are those of the API: CreateAccountAssignment of sso.amazonaws.com, and
+// CreateGroupMembership of identitystore.amazonaws.com. In place of the latter,
+// the console calls AddMemberToGroup of sso-directory.amazonaws.com, and SCIM
+// calls PatchGroup of identitystore-scim.amazonaws.com, which names the group as
+// "id".
 type trail struct {
 	EventName         string `json:"eventName"`
 	ErrorCode         string `json:"errorCode"`
@@ -25,9 +25,9 @@ type trail struct {
 	} `json:"requestParameters"`
 }
 
-// parseEvent reads an event of EventBridge, which has the record as its detail,
-// or the record itself. ok is false where it is neither, or names nothing that
-// a run looks at: what failed, what is about a group's assignment.
+// parseEvent reads an EventBridge event, whose detail is the record, or the
+// record itself. ok is false if it is neither, or if it names nothing that a run
+// reads: a call that failed, or a group's assignment.
 func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	var event struct {
 		Detail json.RawMessage `json:"detail"`
@@ -54,8 +54,8 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	return t, false
 }
 
-// event plans a run that looks at what an event names, if that is in the scope.
-func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
+// planEvent plans a run that reads what an event names, if that is in scope.
+func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
 		p.engine.Logger.InfoContext(ctx, "the event names nothing to look at")
@@ -69,20 +69,20 @@ func (p *planner) event(ctx context.Context, raw json.RawMessage) error {
 		if err != nil || !found {
 			return err
 		}
-		p.group(g)
-		p.plan.Provisioned = nil // that is told of by runs that look at all groups
+		p.addGroup(g)
+		p.plan.Provisioned = nil // only runs that read all groups report that
 		return nil
 	}
-	known, _, err := p.engine.Store.History(ctx)
+	history, _, err := p.engine.Store.History(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "what earlier runs know could not be read", "error", access.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "the history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
-	for _, id := range known.Unmanageable.Names {
+	for _, id := range history.Unmanageable.Names {
 		if id == t.AccountID {
 			return nil
 		}
 	}
-	set, err := p.set(ctx, t.PermissionSetARN)
+	set, err := p.permissionSet(ctx, t.PermissionSetARN)
 	if err != nil {
 		return err
 	}

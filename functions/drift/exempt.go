@@ -10,10 +10,10 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// exempt marks the findings that the policy leaves alone for now. Only users of
-// findings that an exemption's target has are looked up. A finding whose user
-// can't be looked up may be exempt: it is left out, and counts as unread.
-func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
+// markExempt marks the findings that the policy leaves alone for now. It looks up
+// only users of findings whose target an exemption covers. A finding whose user
+// can't be looked up may be exempt: it is dropped and counts as unread.
+func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
 	about := make([][]access.Exemption, len(findings))
 	asked := map[string]bool{}
 	for i, f := range findings {
@@ -24,7 +24,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 	if len(asked) == 0 {
 		return findings, nil
 	}
-	reading, cancel := inTime(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	ids := sortedKeys(asked)
 	names := make([][]string, len(ids))
@@ -32,7 +32,7 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 	parallel.Do(len(ids), callsAtOnce, func(i int) {
 		names[i], _, failed[i] = e.Directory.UserNames(reading, ids[i])
 	})
-	var missing gaps
+	var unreadUsers gaps
 	for i, f := range findings {
 		if len(about[i]) == 0 {
 			kept = append(kept, f)
@@ -41,52 +41,52 @@ func (e *Engine) exempt(ctx context.Context, policy *access.Policy, findings []a
 		n, _ := slices.BinarySearch(ids, f.PrincipalID)
 		if failed[n] != nil {
 			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
-			missing.add("user "+f.PrincipalID, failed[n])
+			unreadUsers.add("user "+f.PrincipalID, failed[n])
 			continue
 		}
 		for _, x := range about[i] {
-			// Of several, the one that lasts longest.
+			// If several apply, the one that lasts longest counts.
 			if x.IsFor(names[n]...) && (f.Exemption == nil || x.Until.After(f.Exemption.Until)) {
 				f.Exemption = &access.Spared{Until: x.Until, Reason: x.Reason, Key: x.Key()}
 			}
 		}
 		kept = append(kept, f)
 	}
-	return kept, missing.unread()
+	return kept, unreadUsers.unread()
 }
 
-// spare enters into what is known which findings a run in mode revoke leaves
-// alone, says since when, and reports whether this run is the first to leave
-// one. Those that have ended are forgotten.
-func spare(k *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
+// enterExempt enters in the history which findings a run in mode revoke leaves
+// alone, and since when. It reports whether this run is the first to leave one.
+// It deletes entries whose exemption has ended.
+func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Time) (first bool) {
 	if plan.Mode != access.DriftRevoke {
 		return false
 	}
-	maps.DeleteFunc(k.Exempt, func(_ string, s ExemptFinding) bool { return !now.Before(s.Until) })
+	maps.DeleteFunc(h.Exempt, func(_ string, s ExemptFinding) bool { return !now.Before(s.Until) })
 	for i, f := range findings {
 		if f.Exemption == nil {
 			continue
 		}
 		key := f.Exemption.Key + " " + f.Key()
-		known, ok := k.Exempt[key]
+		exempt, ok := h.Exempt[key]
 		if !ok {
-			known = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
-			if k.Exempt == nil {
-				k.Exempt = map[string]ExemptFinding{}
+			exempt = ExemptFinding{Since: plan.StartedAt, Run: plan.Run, Until: f.Exemption.Until}
+			if h.Exempt == nil {
+				h.Exempt = map[string]ExemptFinding{}
 			}
-			k.Exempt[key] = known
+			h.Exempt[key] = exempt
 		}
 		spared := *f.Exemption
-		spared.Since, spared.Run = known.Since, known.Run
+		spared.Since, spared.Run = exempt.Since, exempt.Run
 		findings[i].Exemption = &spared
-		first = first || known.Run == plan.Run
+		first = first || exempt.Run == plan.Run
 	}
 	return first
 }
 
-// removable is how many of the findings a run may remove: those without an
-// exemption.
-func removable(findings []access.Finding) (n int) {
+// countRemovable returns how many of the findings a run may remove: those without
+// an exemption.
+func countRemovable(findings []access.Finding) (n int) {
 	for _, f := range findings {
 		if f.Exemption == nil {
 			n++

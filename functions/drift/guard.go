@@ -6,17 +6,17 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// next decides how a run goes on that may remove so many findings, and why a
-// person is asked. The removals themselves are counted once more, each before it
-// is made: runs side by side may have taken this decision at the same time.
-func (e *Engine) next(ctx context.Context, plan *Plan, k History, removals int, c *Collected) error {
+// decideNext decides what a run does next if it could remove that many findings,
+// and why it asks a person. Each removal is counted once more before it is made:
+// runs side by side may have decided at the same time.
+func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals int, c *Collected) error {
 	c.Next, c.Guard, c.Limit = nextReport, "", 0
-	// The mode says all of it, unless the release before this one made the plan.
+	// The mode covers the rest, unless the previous release made the plan.
 	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
 		return nil
 	}
 	c.Next = nextRemove
-	guard, err := e.record(ctx, k)
+	guard, err := e.checkRecord(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -35,54 +35,57 @@ func (e *Engine) next(ctx context.Context, plan *Plan, k History, removals int, 
 	return nil
 }
 
-// record says whether the table can be believed when it says that nothing holds
-// some access: the last run left the same beat in the table and in the bucket.
-// A table that was emptied has none, one that was restored has an older one.
-func (e *Engine) record(ctx context.Context, k History) (access.Guard, error) {
-	if k.Heartbeat.At.IsZero() {
+// checkRecord checks whether the table can be believed about what no lease holds:
+// the last run left the same heartbeat in the table and in the bucket. An emptied
+// table has no heartbeat, a restored one an older heartbeat. The guard is "" if
+// the table can be believed.
+func (e *Engine) checkRecord(ctx context.Context, h History) (access.Guard, error) {
+	if h.Heartbeat.At.IsZero() {
 		return access.GuardNoRecord, nil
 	}
 	b, found, err := e.Table.Heartbeat(ctx)
 	switch {
 	case err != nil:
 		return "", err
-	case !found || b.At.Before(k.Heartbeat.At):
+	case !found || b.At.Before(h.Heartbeat.At):
 		return access.GuardLostRecord, nil
 	}
 	return "", nil
 }
 
-// beat leaves this run's beat in the table and then in the bucket, if the table
-// can be believed from now on. It can where it could before; where all of the
-// scope was read and everything in it is held; and where people have seen what
-// nothing holds and let all of it be removed (letGo). Otherwise runs go on asking:
-// a beat that every run renews would hide the loss from the next one, which would
-// remove without a person what this one had to leave.
-func (e *Engine) beat(ctx context.Context, plan *Plan, c *Collected, findings int, letGo bool) error {
+// leaveHeartbeat leaves this run's heartbeat in the table and then in the bucket,
+// if the table can be believed from now on. That is so in three cases: it could
+// be believed before; the run read the whole scope and a lease holds everything
+// in it; or people saw all findings and allowed their removal (isAllowed).
+//
+// Otherwise later runs keep asking. A heartbeat that every run renews would hide
+// the loss from the next run, which would then remove without a person what this
+// run had to leave.
+func (e *Engine) leaveHeartbeat(ctx context.Context, plan *Plan, c *Collected, findings int, isAllowed bool) error {
 	if plan.Partial {
 		return nil
 	}
-	known, _, err := e.known(ctx)
+	history, _, err := e.readHistory(ctx)
 	if err != nil {
 		return err
 	}
-	if known.Heartbeat.Run == plan.Run { // a repeated step
+	if history.Heartbeat.Run == plan.Run { // a repeated step
 		return nil
 	}
-	guard, err := e.record(ctx, known)
+	guard, err := e.checkRecord(ctx, history)
 	if err != nil {
 		return err
 	}
-	if guard != "" && !letGo && !(len(c.Unread) == 0 && findings == 0) {
+	if guard != "" && !isAllowed && !(len(c.Unread) == 0 && findings == 0) {
 		return nil
 	}
 	at := e.Now().UTC()
 	if err := e.Table.PutHeartbeat(ctx, access.Heartbeat{Run: plan.Run, At: at}); err != nil {
 		return err
 	}
-	return e.remember(ctx, func(k *History) {
-		if k.Heartbeat.At.Before(at) {
-			k.Heartbeat = access.Heartbeat{Run: plan.Run, At: at}
+	return e.updateHistory(ctx, func(h *History) {
+		if h.Heartbeat.At.Before(at) {
+			h.Heartbeat = access.Heartbeat{Run: plan.Run, At: at}
 		}
 	})
 }

@@ -4,13 +4,13 @@ import (
 	"math"
 )
 
-// unit is the least that goes into one batch, and how many calls it takes.
+// unit is the smallest part of a batch, with the number of calls that it takes.
 type unit struct {
 	calls float64
 	add   func(*Batch)
 }
 
-// units are what the run looks at.
+// units returns everything that the run reads.
 func (p *planner) units() []unit {
 	var all []unit
 	for _, pair := range p.pairs {
@@ -24,7 +24,7 @@ func (p *planner) units() []unit {
 			}})
 		}
 	}
-	for _, account := range p.unknown {
+	for _, account := range p.undiscovered {
 		all = append(all, unit{float64(1 + min(len(p.plan.Sets), maxPerAccount)), func(b *Batch) { b.Accounts = append(b.Accounts, account) }})
 	}
 	for _, user := range p.users {
@@ -36,8 +36,8 @@ func (p *planner) units() []unit {
 	return all
 }
 
-// pack makes batches: as few as the time of a function allows, but enough for
-// as many as may run at once.
+// pack makes batches: as few as a function's time allows, but enough to use all
+// that may run at once.
 func (p *planner) pack() []Batch {
 	all := p.units()
 	total := 0.0

@@ -13,22 +13,22 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// Start is what a run begins with.
+// Start is how a run was started.
 type Start struct {
 	Run       string // the name of its execution
 	Execution string // ARN
-	Account   string // that this runs in; empty where it is not known
+	Account   string // that the engine runs in; empty if it is not known
 	Mode      access.DriftMode
-	// Event is an event of CloudTrail, where one started the run: then the
-	// run is about what it names.
+	// Event is the CloudTrail event that started the run, if one did. Then the
+	// run reads only what the event names.
 	Event json.RawMessage
 }
 
-// Plan decides what the run looks at, and writes it in batches. It returns the
-// batches' numbers.
+// Plan decides what the run reads, writes that in batches, and returns the
+// batches' numbers. Invalid: there is no such mode.
 //
-// A run that an event started, or any run where removals are switched off, is
-// one in mode warn, whatever mode it was started in.
+// A run that an event started is in mode warn, whatever mode it was started in.
+// So is every run while removals are switched off.
 func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
 		return nil, access.Errorf(access.CodeInvalid, "there is no mode %q", s.Mode)
@@ -44,22 +44,22 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if isPartial || e.RemovalsOff {
 		p.plan.Mode = access.DriftWarn
 	}
-	p.names(ctx)
-	reading, cancel := inTime(ctx)
+	p.readNames(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if isPartial {
 		p.plan.Partial = true
-		err = p.event(reading, s.Event)
+		err = p.planEvent(reading, s.Event)
 	} else {
-		if err = p.groups(reading); err == nil {
-			err = p.assignments(reading, s.Account)
+		if err = p.planGroups(reading); err == nil {
+			err = p.planAssignments(reading, s.Account)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	p.plan.Unread = p.gaps.unread()
-	p.plan.Unmanageable = p.gaps.unmanageableAccounts()
+	p.plan.Unmanageable = p.gaps.listUnmanageable()
 	p.plan.Batches = p.pack()
 	if err := e.Store.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
 	if !p.plan.Partial {
-		// As it was started: an alarm waits for the runs of each schedule.
+		// In the mode it was started in: an alarm waits for the runs of each schedule.
 		e.Count(metric.ReconcileBegun, map[string]string{"Mode": string(s.Mode)})
 	}
 	numbers := make([]int, len(p.plan.Batches))
@@ -85,27 +85,27 @@ type planner struct {
 
 	accountNames, setNames map[string]string
 
-	pairs   []AccountSets
-	unknown []int // accounts whose permission sets are still to be listed
-	users   []string
-	perUser float64 // calls
+	pairs        []AccountSets
+	undiscovered []int // accounts whose permission sets are still to be listed
+	users        []string
+	perUser      float64 // calls
 }
 
-func (p *planner) names(ctx context.Context) {
+func (p *planner) readNames(ctx context.Context) {
 	if p.engine.Names == nil {
 		return
 	}
 	accounts, sets, err := p.engine.Names(ctx)
-	if err != nil { // names are asked for one by one then
+	if err != nil { // then names are read one by one
 		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", access.ErrorMessage(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
 }
 
-// groups takes the groups that the policy names, or all where it says "*", and
-// leaves those alone that SCIM manages.
-func (p *planner) groups(ctx context.Context) error {
+// planGroups takes the groups that the policy names, or all groups if it says
+// "*". It leaves out those that SCIM manages.
+func (p *planner) planGroups(ctx context.Context) error {
 	named := map[string]bool{}
 	for _, s := range p.plan.Policy.Groups {
 		for _, id := range s.Resources {
@@ -118,7 +118,7 @@ func (p *planner) groups(ctx context.Context) error {
 			return err
 		}
 		for _, g := range all {
-			p.group(g)
+			p.addGroup(g)
 		}
 		return nil
 	}
@@ -134,13 +134,15 @@ func (p *planner) groups(ctx context.Context) error {
 	})
 	for _, g := range found {
 		if g.ID != "" {
-			p.group(g)
+			p.addGroup(g)
 		}
 	}
 	return nil
 }
 
-func (p *planner) group(g access.Group) {
+// addGroup adds the group if the policy covers it. A group that SCIM manages is
+// only named.
+func (p *planner) addGroup(g access.Group) {
 	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
 		return
 	}
@@ -156,19 +158,19 @@ func (p *planner) group(g access.Group) {
 	p.plan.Groups = append(p.plan.Groups, Named{ID: g.ID, Name: g.Name})
 }
 
-// assignments decides how assignments are listed. self is the account that this
-// runs in, "" where that is not known.
+// planAssignments decides how assignments are listed. ownAccount is the account
+// that the engine runs in, "" if that is not known.
 //
-// Listing by account takes one call for each permission set in an account, and
-// before that some to find out which are where: one for each account, or one
-// for each permission set and hundred accounts. Listing by user takes one call
-// or more for each user, and the users' names come with it. AWS lets only the
-// management account do that.
-func (p *planner) assignments(ctx context.Context, self string) error {
+// To list by account takes one call for each permission set in an account. Before
+// that, it takes calls to find out which sets are where: one for each account, or
+// one for each permission set and hundred accounts. To list by user takes one or
+// more calls for each user, and users' names come with it. AWS allows that only
+// to the management account.
+func (p *planner) planAssignments(ctx context.Context, ownAccount string) error {
 	if len(p.plan.Policy.Accounts) == 0 {
 		return nil
 	}
-	if err := p.scope(ctx, self); err != nil {
+	if err := p.findScope(ctx, ownAccount); err != nil {
 		return err
 	}
 	accounts, sets := len(p.plan.Accounts), len(p.plan.Sets)
@@ -176,14 +178,14 @@ func (p *planner) assignments(ctx context.Context, self string) error {
 		return nil
 	}
 	discovery := min(accounts, sets*pages(accounts))
-	users, byUser := p.byUser(ctx, discovery)
+	users, byUser := p.costByUser(ctx, discovery)
 	switch {
 	case byUser > 0 && (byUser <= discovery || p.engine.ListBy == "user"):
 		p.listByUser(users)
 		return nil
 	case discovery > planCalls:
 		for i := range p.plan.Accounts {
-			p.unknown = append(p.unknown, i)
+			p.undiscovered = append(p.undiscovered, i)
 		}
 		return nil
 	}
@@ -198,37 +200,38 @@ func (p *planner) assignments(ctx context.Context, self string) error {
 	return nil
 }
 
-// byUser are all users, and how many calls listing by user takes; 0 where it is
-// not possible, or takes more calls than listing by account can.
-func (p *planner) byUser(ctx context.Context, discovery int) (users []string, calls int) {
+// costByUser returns all users, and how many calls it takes to list by user.
+// calls is 0 if that isn't possible, or takes more calls than to list by account
+// can.
+func (p *planner) costByUser(ctx context.Context, discovery int) (users []string, calls int) {
 	if p.engine.ListBy == "account" {
 		return nil, 0
 	}
-	most := discovery + p.covered()
+	most := discovery + p.countCovered()
 	if p.engine.ListBy == "user" {
 		most = math.MaxInt
 	}
 	users, err := p.listUsers(ctx, most)
 	if err != nil {
-		// Names can be had one by one, and listing by account needs no users.
+		// Names can be read one by one, and listing by account needs no users.
 		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 	}
 	if len(users) == 0 {
 		return nil, 0
 	}
-	return users, p.probe(ctx, users, most)
+	return users, p.probeUsers(ctx, users, most)
 }
 
 func (p *planner) listByUser(users []string) {
 	p.plan.ByUser, p.users, p.pairs = true, users, nil
 }
 
-// pages is how many pages so many items have.
+// pages returns how many pages that many items have.
 func pages(items int) int { return (items + access.DirectoryPageSize - 1) / access.DirectoryPageSize }
 
-// scope takes the accounts and permission sets of which the policy covers
-// anything.
-func (p *planner) scope(ctx context.Context, self string) error {
+// findScope adds the accounts and permission sets of which the policy covers at
+// least one pair.
+func (p *planner) findScope(ctx context.Context, ownAccount string) error {
 	accounts, err := p.engine.Directory.Accounts(ctx)
 	if err != nil {
 		return err
@@ -240,7 +243,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	sets := make([]Named, len(arns))
 	failed := make([]error, len(arns))
 	parallel.Do(len(arns), callsAtOnce, func(i int) {
-		sets[i], failed[i] = p.set(ctx, arns[i])
+		sets[i], failed[i] = p.permissionSet(ctx, arns[i])
 	})
 	for _, err := range failed {
 		if err != nil {
@@ -259,7 +262,7 @@ func (p *planner) scope(ctx context.Context, self string) error {
 		}
 		switch {
 		case !here:
-		case a.Management && self != "" && self != a.ID:
+		case a.Management && ownAccount != "" && ownAccount != a.ID:
 			p.gaps.addUnmanageable(a.ID)
 		default:
 			p.plan.Accounts = append(p.plan.Accounts, Named{ID: a.ID, Name: a.Name, Management: a.Management})
@@ -273,8 +276,9 @@ func (p *planner) scope(ctx context.Context, self string) error {
 	return nil
 }
 
-// set is the permission set with its name; without one where it is gone.
-func (p *planner) set(ctx context.Context, arn string) (Named, error) {
+// permissionSet returns the permission set with its name; without a name if it
+// was deleted.
+func (p *planner) permissionSet(ctx context.Context, arn string) (Named, error) {
 	if name := p.setNames[arn]; name != "" {
 		return Named{ID: arn, Name: name}, nil
 	}
@@ -289,9 +293,10 @@ func (p *planner) covers(accountID, permissionSet string) bool {
 	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: permissionSet})
 }
 
-// covered is how many pairs of account and permission set the policy covers: at
-// most so many are to be listed. Above some number it no longer matters.
-func (p *planner) covered() int {
+// countCovered returns how many pairs of account and permission set the policy
+// covers: at most that many are listed. It stops counting at a number above which
+// it no longer matters.
+func (p *planner) countCovered() int {
 	const enough = 200_000
 	n := 0
 	for _, a := range p.plan.Accounts {
@@ -307,9 +312,8 @@ func (p *planner) covered() int {
 	return n
 }
 
-// listUsers lists all users, or none where there are more than most: then
-// listing by user takes more calls than listing by account, and their names are
-// asked for later.
+// listUsers lists all users, or none if there are more than most: then to list by
+// user takes more calls than to list by account, and names are read later.
 func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	names := map[string]string{}
 	var ids []string
@@ -327,10 +331,10 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	return ids, nil
 }
 
-// probe lists some users' assignments and estimates how many calls all of them
-// take; 0 where AWS does not let this account list by user, or does not answer.
-// Where that is clearly more than most, it does not look any further.
-func (p *planner) probe(ctx context.Context, users []string, most int) int {
+// probeUsers lists some users' assignments and estimates how many calls it takes
+// to list everybody's. It returns 0 if AWS does not let this account list by
+// user, or does not answer. It stops early if the number is clearly above most.
+func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)
 	looked, calls := 0, 0
 	tooMany := func() bool { return float64(calls)/probes*float64(len(users)) > float64(most) }
@@ -349,11 +353,11 @@ func (p *planner) probe(ctx context.Context, users []string, most int) int {
 }
 
 // discover finds out which of the permission sets are in which of the accounts,
-// the shorter way.
+// in the way that takes fewer calls.
 func (p *planner) discover(ctx context.Context) {
 	accounts, sets := p.plan.Accounts, p.plan.Sets
 	var mu sync.Mutex
-	in := make([]map[int]bool, len(accounts)) // account ► its permission sets
+	in := make([]map[int]bool, len(accounts)) // by account: its permission sets
 	enter := func(account, set int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -381,7 +385,7 @@ func (p *planner) discover(ctx context.Context) {
 		parallel.Do(len(accounts), callsAtOnce, func(a int) {
 			arns, err := p.engine.Directory.ProvisionedPermissionSets(ctx, accounts[a].ID)
 			if err != nil {
-				p.gaps.account(accounts[a], err)
+				p.gaps.addAccount(accounts[a], err)
 				return
 			}
 			for _, arn := range arns {
@@ -404,6 +408,7 @@ func (p *planner) discover(ctx context.Context) {
 	}
 }
 
+// indexes returns the index of each item, by id.
 func indexes(list []Named) map[string]int {
 	byID := make(map[string]int, len(list))
 	for i, one := range list {

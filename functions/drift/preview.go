@@ -9,18 +9,19 @@ import (
 
 // Preview is what a run in mode revoke would do now.
 type Preview struct {
-	// Findings are what it would remove, by target and user.
+	// Findings are what the run would remove, by target and user.
 	Findings []access.Finding `json:"findings"`
-	// Exempt are what it would leave alone under an exemption.
+	// Exempt are what the run would leave alone under an exemption.
 	Exempt []access.Finding `json:"exempt"`
-	// Unread is what it could not look at, and would not touch.
+	// Unread is what the run could not read, and would not touch.
 	Unread       []access.Unread `json:"unread"`
 	Unmanageable []string        `json:"unmanageable"` // accounts, by id
 	Provisioned  []string        `json:"provisioned"`  // groups that SCIM manages, by name
-	// LeasesRead is false where there was no table: then access that requests
-	// granted is among the findings.
+	// LeasesRead is false if there was no table. Then the findings include access
+	// that requests granted.
 	LeasesRead bool `json:"leases_read"`
-	// Calls are those of Identity Center and the Identity Store, by operation.
+	// Calls are how many calls Identity Center and the Identity Store got, by
+	// operation.
 	Calls map[string]int `json:"calls"`
 }
 
@@ -37,7 +38,7 @@ func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 		return Preview{}, err
 	}
 	e.nameUsers(ctx, &plan, findings)
-	findings, unread := e.exempt(ctx, &plan.Policy, findings, e.Now())
+	findings, unread := e.markExempt(ctx, &plan.Policy, findings, e.Now())
 	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
@@ -56,7 +57,7 @@ func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 	}, nil
 }
 
-// orEmpty is never nil, so that JSON has a list.
+// orEmpty returns the list, or an empty one for nil, so that JSON has a list.
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -9,21 +9,21 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// Removal is what became of the finding with that index.
+// Removal is how the removal of the finding with that index ended.
 type Removal struct {
 	Index  int                  `json:"index"`
 	Result access.RemovalResult `json:"result"`
 }
 
-// Outcomes are what the distributed Map of the state machine answers: the output
-// of each of its child executions. One that fails is tolerated, and AWS does not
-// document what stands in its place: nothing, null, or its error. Whatever has
-// no index and no result is refused: it says nothing of any finding, and one of
-// which nothing is heard counts as not removed.
-type Outcomes []Removal
+// Removals are what the state machine's distributed Map returns: the output of
+// each of its child executions. A failed one is tolerated. AWS does not document
+// what stands in its place: nothing, null, or its error. An output without an
+// index and a result is dropped. A finding without an output counts as not
+// removed.
+type Removals []Removal
 
-// UnmarshalJSON never fails: of a Map whose answer makes no sense nothing is heard.
-func (all *Outcomes) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON never fails: an output that makes no sense counts as no removals.
+func (all *Removals) UnmarshalJSON(text []byte) error {
 	*all = nil
 	var outputs []json.RawMessage
 	if json.Unmarshal(text, &outputs) != nil {
@@ -41,18 +41,20 @@ func (all *Outcomes) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Answer says whether somebody let the run remove anything: "remove" or "report".
-// It ends the question: whoever presses from here on is told so.
-func (e *Engine) Answer(ctx context.Context, run string) (string, error) {
-	row, err := e.answered(ctx, run)
+// EndQuestion ends the run's question and returns "remove" if somebody allowed
+// the run to remove anything, otherwise "report". People who press a button after
+// that are told that the question has ended.
+func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
+	row, err := e.endQuestion(ctx, run)
 	if err != nil || !row.HasConsent() {
 		return nextReport, err
 	}
 	return nextRemove, nil
 }
 
-// answered is the row of a run whose question is over, at the latest from now on.
-func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
+// endQuestion returns the row of a run, and ends its question if it is still
+// open.
+func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error) {
 	row, _, err := e.Table.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
 		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
@@ -60,8 +62,8 @@ func (e *Engine) answered(ctx context.Context, run string) (access.Run, error) {
 	return row, err
 }
 
-// Report writes what people are told of a run, and marks it as told. tell says
-// whether there is anything, complete whether everything was read.
+// Report writes what the run reports to people, and marks it as reported. tell is
+// whether there is anything to report, complete whether the run read everything.
 func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (tell, complete bool, err error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -82,7 +84,7 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	}
 	row := access.Run{Mode: plan.Mode, Partial: plan.Partial}
 	if c.Guard != "" {
-		if row, err = e.answered(ctx, run); err != nil {
+		if row, err = e.endQuestion(ctx, run); err != nil {
 			return false, false, err
 		}
 		r.Answers, r.Answer = row.Answers, row.Answer
@@ -91,13 +93,13 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	case c.Next == nextRemove || c.Next == nextAsk && row.HasConsent():
 		r.Results = results(findings, removals, access.DriftFailed)
 		for i, f := range findings {
-			// Of what nobody let go, the Map may say anything: it is left.
+			// Whatever the Map says: what nobody allowed to remove was left.
 			if f.Exemption == nil && !row.MayRemove(i) {
 				r.Results[f.Key()] = access.DriftNotAllowed
 			}
 		}
 	case plan.Mode == access.DriftRevoke && c.Guard == "":
-		// All of it is exempt; or what was to remove may not any more.
+		// All of it is exempt, or removals were switched off since.
 		r.Results = results(findings, nil, access.DriftNotAllowed)
 	}
 	if e.Next != nil && !e.RemovalsOff {
@@ -105,23 +107,24 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 			r.NextRevocation = at.UTC()
 		}
 	}
-	if err := e.claim(ctx, &plan, &r, findings, &c); err != nil {
+	if err := e.claimReport(ctx, &plan, &r, findings, &c); err != nil {
 		return false, false, err
 	}
 	if err := e.Store.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
-	if err := e.beat(ctx, &plan, &c, len(findings), c.Next == nextAsk && isAllLetGo(row, findings)); err != nil {
+	if err := e.leaveHeartbeat(ctx, &plan, &c, len(findings), c.Next == nextAsk && mayRemoveAll(row, findings)); err != nil {
 		return false, false, err
 	}
 	complete = len(c.Unread) == 0
-	e.count(&plan, &c, r, complete)
+	e.countMetrics(&plan, &c, r, complete)
 	tell = len(r.Findings) > 0 || len(r.Unread) > 0 || len(r.Unmanageable) > 0 || len(r.Provisioned) > 0
 	return tell, complete, nil
 }
 
-// isAllLetGo reports whether people let go everything that is not exempt.
-func isAllLetGo(row access.Run, findings []access.Finding) bool {
+// mayRemoveAll reports whether people allowed the run to remove everything that
+// is not exempt.
+func mayRemoveAll(row access.Run, findings []access.Finding) bool {
 	for i, f := range findings {
 		if f.Exemption == nil && !row.MayRemove(i) {
 			return false
@@ -130,8 +133,9 @@ func isAllLetGo(row access.Run, findings []access.Finding) bool {
 	return true
 }
 
-// results are those of all findings: one of which nothing is heard has the result
-// otherwise. An exempt one was not to be removed. nil where there are no findings.
+// results returns the results of all findings. A finding without one in removals
+// gets otherwise, an exempt one DriftExempt. It returns nil if there are no
+// findings.
 func results(findings []access.Finding, removals []Removal, otherwise access.RemovalResult) map[string]access.RemovalResult {
 	if len(findings) == 0 {
 		return nil
@@ -155,32 +159,33 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 	return all
 }
 
-// claim puts into the report what no other run has told of, and marks it as told
-// in the same step: of two runs side by side one tells. A repeated step claims
-// the same again. Findings that are gone are forgotten.
-func (e *Engine) claim(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
-	return e.remember(ctx, func(k *History) {
-		r.Findings = toTell(plan, *k, findings, r.At)
-		r.Unmanageable = changed(plan, k.Unmanageable, c.Unmanageable)
-		r.Provisioned = changed(plan, k.Provisioned, c.Provisioned)
+// claimReport puts into the report what no other run reported, and marks it as
+// reported in the same write: of two runs side by side, one reports it. A
+// repeated step claims the same again. Findings that are gone leave the history.
+func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
+	return e.updateHistory(ctx, func(h *History) {
+		r.Findings = toReport(plan, *h, findings, r.At)
+		r.Unmanageable = changedNames(plan, h.Unmanageable, c.Unmanageable)
+		r.Provisioned = changedNames(plan, h.Provisioned, c.Provisioned)
 		for _, f := range r.Findings {
 			key := f.Key()
-			known, ok := k.Findings[key]
+			seen, ok := h.Findings[key]
 			if !ok {
-				known = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
+				seen = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
 			}
-			known.ReportedAt, known.ReportedRun = r.At, plan.Run
-			k.Findings[key] = known
+			seen.ReportedAt, seen.ReportedRun = r.At, plan.Run
+			h.Findings[key] = seen
 		}
-		maps.DeleteFunc(k.Findings, func(key string, _ SeenFinding) bool {
+		maps.DeleteFunc(h.Findings, func(key string, _ SeenFinding) bool {
 			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone
 		})
-		enterTold(plan, &k.Unmanageable, c.Unmanageable)
-		enterTold(plan, &k.Provisioned, c.Provisioned)
+		enterReported(plan, &h.Unmanageable, c.Unmanageable)
+		enterReported(plan, &h.Provisioned, c.Provisioned)
 	})
 }
 
-func (e *Engine) count(plan *Plan, c *Collected, r access.DriftReport, complete bool) {
+// countMetrics counts what the run found and removed, and whether it is complete.
+func (e *Engine) countMetrics(plan *Plan, c *Collected, r access.DriftReport, complete bool) {
 	for range c.New {
 		e.Count(metric.DriftFound, nil)
 	}

@@ -154,7 +154,7 @@ func TestGuards(t *testing.T) {
 				t.Errorf("row %+v", row)
 			}
 			if test.next == "ask" {
-				next, err := e.Answer(t.Context(), "r")
+				next, err := e.EndQuestion(t.Context(), "r")
 				if next != "report" || err != nil {
 					t.Errorf("without an answer: %q, %v", next, err)
 				}
@@ -195,7 +195,7 @@ func TestALossIsNotForgotten(t *testing.T) {
 			answer.By, answer.Findings = access.Person{Email: "carol@example.com", PrincipalID: "p-carol"}, access.Ranges(c.Removals)
 			row.Answers, row.Answer = []access.RunAnswer{*answer}, answer
 			w.rows[id] = row
-			got, err := e.Answer(t.Context(), id)
+			got, err := e.EndQuestion(t.Context(), id)
 			if want := map[bool]string{true: "remove", false: "report"}[answer.Remove]; got != want || err != nil {
 				t.Errorf("answered %+v: %q, %v", answer, got, err)
 			}
@@ -289,7 +289,7 @@ func TestAPartIsLetGo(t *testing.T) {
 				row.Answer = &last
 			}
 			w.rows["r"] = row
-			if next, err := e.Answer(t.Context(), "r"); next != test.next || err != nil {
+			if next, err := e.EndQuestion(t.Context(), "r"); next != test.next || err != nil {
 				t.Fatalf("next %q, %v; want %q", next, err, test.next)
 			}
 			var removals []drift.Removal
@@ -339,7 +339,7 @@ func TestReportOfRemovalsThatSayNothing(t *testing.T) {
 		if len(findings) != 1 {
 			t.Fatalf("findings %q", names(findings))
 		}
-		var removals drift.Outcomes
+		var removals drift.Removals
 		if err := json.Unmarshal([]byte(answer), &removals); err != nil {
 			t.Fatal(err)
 		}

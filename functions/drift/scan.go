@@ -9,14 +9,14 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// Scan looks at one batch of a run and writes what it found.
+// Scan reads one batch of a run and writes what it found. Invalid: the plan has
+// no such batch.
 //
-// Assignments are listed first, and only then it is asked which of them a lease
-// holds: who grants writes the lease before the assignment, so that a lease
-// that is asked for after the assignment was seen is there. Who removes does it
-// the other way round: the lease goes after the assignment. So what no lease
-// holds is listed once more, and asked about once more; only what is there
-// twice, without a lease twice, is a finding.
+// Scan lists assignments before it reads leases: grant writes the lease before it
+// creates the assignment, so the lease of a listed assignment exists. Revoke goes
+// the other way: it deletes the assignment before the lease. So Scan lists
+// everything without a lease once more, and reads those leases once more. Only
+// access that is listed twice and has no lease twice is a finding.
 func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -26,16 +26,16 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 		return access.Errorf(access.CodeInvalid, "run %s has %d batches, none with the number %d", run, len(plan.Batches), batch)
 	}
 	s := &scanner{engine: e, plan: &plan, index: access.NewIndex(&plan.Policy), accounts: indexes(plan.Accounts), sets: indexes(plan.Sets)}
-	reading, cancel := inTime(ctx)
+	reading, cancel := withWriteTime(ctx)
 	defer cancel()
-	s.list(reading, plan.Batches[batch])
-	free := s.unheld(reading, s.present)
-	free = s.unheld(reading, s.stillThere(reading, free))
-	result := BatchResult{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.unmanageableAccounts()}
+	s.listBatch(reading, plan.Batches[batch])
+	unleased := s.withoutLease(reading, s.entries)
+	unleased = s.withoutLease(reading, s.listAgain(reading, unleased))
+	result := BatchResult{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.listUnmanageable()}
 	seen := map[string]bool{}
-	for _, p := range free {
-		// By user, somebody's assignments are listed once for each batch that
-		// names them; a list may also repeat itself over its pages.
+	for _, p := range unleased {
+		// Each batch that names a user lists the user's assignments, and a list
+		// may repeat itself over its pages.
 		if key := p.finding.Key(); !seen[key] {
 			seen[key] = true
 			result.Findings = append(result.Findings, p.finding)
@@ -52,23 +52,24 @@ type scanner struct {
 	gaps           gaps
 
 	mu      sync.Mutex
-	present []present
+	entries []entry
 }
 
-// present is an assignment or a membership that was seen.
-type present struct {
+// entry is an assignment or a membership that was listed.
+type entry struct {
 	place   place
 	finding access.Finding
 }
 
-// place is what assignments or members are listed of: an account with a
-// permission set, or a group, by their indexes in the plan.
+// place is where assignments or members are listed: an account with a permission
+// set, or a group, by their indexes in the plan.
 type place struct {
 	group        bool
 	account, set int
 }
 
-func (s *scanner) list(ctx context.Context, b Batch) {
+// listBatch lists everything that the batch names.
+func (s *scanner) listBatch(ctx context.Context, b Batch) {
 	var places []place
 	for _, pair := range b.AccountSets {
 		for _, set := range pair.Sets {
@@ -82,12 +83,12 @@ func (s *scanner) list(ctx context.Context, b Batch) {
 		places = append(places, place{group: true, set: group})
 	}
 	parallel.Do(len(places), callsAtOnce, func(i int) {
-		there, err := s.at(ctx, places[i])
+		there, err := s.listAt(ctx, places[i])
 		if err != nil {
-			s.unread(places[i], err)
+			s.addUnread(places[i], err)
 			return
 		}
-		s.saw(there...)
+		s.add(there...)
 	})
 	parallel.Do(len(b.Users), callsAtOnce, func(i int) {
 		assignments, _, err := s.engine.Directory.AssignmentsOf(ctx, b.Users[i])
@@ -99,20 +100,20 @@ func (s *scanner) list(ctx context.Context, b Batch) {
 			account, ok := s.accounts[a.AccountID]
 			set, okToo := s.sets[a.PermissionSetARN]
 			if ok && okToo && s.covers(account, set) {
-				s.saw(s.assignment(place{account: account, set: set}, a))
+				s.add(s.entryOf(place{account: account, set: set}, a))
 			}
 		}
 	})
 }
 
-// discover lists which permission sets of the scope are in each account.
+// discover lists which permission sets in scope are in each account.
 func (s *scanner) discover(ctx context.Context, accounts []int) [][]place {
 	places := make([][]place, len(accounts))
 	parallel.Do(len(accounts), callsAtOnce, func(i int) {
 		account := accounts[i]
 		arns, err := s.engine.Directory.ProvisionedPermissionSets(ctx, s.plan.Accounts[account].ID)
 		if err != nil {
-			s.gaps.account(s.plan.Accounts[account], err)
+			s.gaps.addAccount(s.plan.Accounts[account], err)
 			return
 		}
 		for _, arn := range arns {
@@ -128,26 +129,26 @@ func (s *scanner) covers(account, set int) bool {
 	return s.index.Covers(access.Target{Kind: access.KindAccount, AccountID: s.plan.Accounts[account].ID, PermissionSet: s.plan.Sets[set].Name})
 }
 
-func (s *scanner) saw(there ...present) {
+func (s *scanner) add(there ...entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.present = append(s.present, there...)
+	s.entries = append(s.entries, there...)
 }
 
-func (s *scanner) unread(p place, err error) {
+func (s *scanner) addUnread(p place, err error) {
 	if p.group {
 		s.gaps.add(groupText(s.plan.Groups[p.set]), err)
 		return
 	}
-	s.gaps.account(s.plan.Accounts[p.account], err)
+	s.gaps.addAccount(s.plan.Accounts[p.account], err)
 }
 
-// at lists what is at a place.
-func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
+// listAt lists the entries of a place.
+func (s *scanner) listAt(ctx context.Context, p place) ([]entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var there []present
+	var there []entry
 	if p.group {
 		g := s.plan.Groups[p.set]
 		members, err := s.engine.Directory.Memberships(ctx, g.ID)
@@ -155,7 +156,7 @@ func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
 			return nil, err
 		}
 		for _, m := range members {
-			there = append(there, present{p, access.Finding{MembershipID: m.ID, Subject: access.Subject{
+			there = append(there, entry{p, access.Finding{MembershipID: m.ID, Subject: access.Subject{
 				Target: access.Target{Kind: access.KindGroup, GroupID: g.ID, GroupName: g.Name}, PrincipalID: m.UserID,
 			}}})
 		}
@@ -166,14 +167,15 @@ func (s *scanner) at(ctx context.Context, p place) ([]present, error) {
 		return nil, err
 	}
 	for _, a := range assignments {
-		there = append(there, s.assignment(p, a))
+		there = append(there, s.entryOf(p, a))
 	}
 	return there, nil
 }
 
-func (s *scanner) assignment(p place, a access.Assignment) present {
+// entryOf returns the assignment at the place as an entry.
+func (s *scanner) entryOf(p place, a access.Assignment) entry {
 	account, set := s.plan.Accounts[p.account], s.plan.Sets[p.set]
-	return present{p, access.Finding{Subject: access.Subject{
+	return entry{p, access.Finding{Subject: access.Subject{
 		Target: access.Target{
 			Kind: access.KindAccount, AccountID: account.ID, AccountName: account.Name,
 			PermissionSet: set.Name, PermissionSetARN: set.ID,
@@ -182,28 +184,29 @@ func (s *scanner) assignment(p place, a access.Assignment) present {
 	}}}
 }
 
-// unheld are those that no lease holds, in whatever state: what is being
-// granted or removed is held.
-func (s *scanner) unheld(ctx context.Context, all []present) []present {
-	held := make([]bool, len(all))
+// withoutLease returns the entries without a lease. A lease in any state counts:
+// it also holds access that is being granted or removed.
+func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
+	hasLease := make([]bool, len(all))
 	parallel.Do(len(all), leasesAtOnce, func(i int) {
 		_, found, err := s.engine.Table.Lease(ctx, all[i].finding.Key())
 		if err != nil {
-			s.unread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
+			s.addUnread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
 		}
-		held[i] = found || err != nil
+		hasLease[i] = found || err != nil
 	})
-	var free []present
+	var unleased []entry
 	for i, p := range all {
-		if !held[i] {
-			free = append(free, p)
+		if !hasLease[i] {
+			unleased = append(unleased, p)
 		}
 	}
-	return free
+	return unleased
 }
 
-// stillThere are those that are listed again.
-func (s *scanner) stillThere(ctx context.Context, all []present) []present {
+// listAgain lists the entries' places again and returns the entries that are
+// still there.
+func (s *scanner) listAgain(ctx context.Context, all []entry) []entry {
 	byPlace := map[place]map[string]bool{}
 	var places []place
 	for _, p := range all {
@@ -213,11 +216,11 @@ func (s *scanner) stillThere(ctx context.Context, all []present) []present {
 		}
 		byPlace[p.place][p.finding.Key()] = true
 	}
-	again := make([][]present, len(places))
+	again := make([][]entry, len(places))
 	parallel.Do(len(places), callsAtOnce, func(i int) {
-		there, err := s.at(ctx, places[i])
+		there, err := s.listAt(ctx, places[i])
 		if err != nil {
-			s.unread(places[i], err)
+			s.addUnread(places[i], err)
 			return
 		}
 		for _, p := range there {
@@ -226,7 +229,7 @@ func (s *scanner) stillThere(ctx context.Context, all []present) []present {
 			}
 		}
 	})
-	var still []present
+	var still []entry
 	for _, some := range again {
 		still = append(still, some...)
 	}

@@ -7,20 +7,20 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Plan is what a run looks at. Batches name accounts, permission sets and
-// groups by their index in the lists here.
+// Plan is what a run reads. Batches name accounts, permission sets and groups by
+// their index in the lists here.
 type Plan struct {
 	Run       string           `json:"run"`
 	Mode      access.DriftMode `json:"mode"`
 	Execution string           `json:"execution"` // ARN
 	StartedAt time.Time        `json:"started_at"`
-	// Partial is set where the run looks at one target only, because an event
-	// named it: it says nothing about the rest.
+	// Partial is true if an event started the run. Then the run reads only the
+	// target that the event names, and says nothing about the rest.
 	Partial bool `json:"partial,omitempty"`
-	// ByUser is set where assignments are listed by user, not by account.
+	// ByUser is true if assignments are listed by user, not by account.
 	ByUser bool `json:"by_user,omitempty"`
 
-	// Policy is the policy that was in force, for all steps of the run.
+	// Policy is the policy in force at the start, for all steps of the run.
 	Policy access.Policy `json:"policy"`
 
 	Accounts []Named `json:"accounts,omitempty"`
@@ -28,9 +28,10 @@ type Plan struct {
 	Groups   []Named `json:"groups,omitempty"`
 	Batches  []Batch `json:"batches"`
 
-	// Users are the names of all users, by id, where they were listed.
+	// Users are the names of all users, by id, if they were listed.
 	Users map[string]string `json:"users,omitempty"`
-	// Unmanageable are the ids of accounts that can't be managed from here.
+	// Unmanageable are the ids of accounts that can't be managed from this
+	// account.
 	Unmanageable []string `json:"unmanageable,omitempty"`
 	// Provisioned are the names of groups that SCIM manages.
 	Provisioned []string        `json:"provisioned,omitempty"`
@@ -63,11 +64,11 @@ type Named struct {
 	Management bool `json:"management,omitempty"`
 }
 
-// Batch is what one invocation looks at: some of the following.
+// Batch is what one invocation reads.
 type Batch struct {
-	// AccountSets are accounts with permission sets that are in them.
+	// AccountSets are accounts, each with permission sets that are in it.
 	AccountSets []AccountSets `json:"pairs,omitempty"`
-	// Accounts are those whose permission sets are to be listed first.
+	// Accounts are those whose permission sets have to be listed first.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
 	Users  []string `json:"users,omitempty"`
@@ -82,8 +83,8 @@ type AccountSets struct {
 
 // BatchResult is what a batch found.
 type BatchResult struct {
-	// PlannedAt is the StartedAt of the plan that was followed: the name of a
-	// run may come again.
+	// PlannedAt is the StartedAt of the plan that the batch followed: a run's
+	// name may be used again.
 	PlannedAt time.Time        `json:"planned_at,omitzero"`
 	Findings  []access.Finding `json:"findings,omitempty"`
 	Unread    []access.Unread  `json:"unread,omitempty"`
@@ -91,14 +92,14 @@ type BatchResult struct {
 	Unmanageable []string `json:"unmanageable,omitempty"`
 }
 
-// Collected is what the batches of a run said beside the findings.
+// Collected is what a run collected from its batches, without the findings.
 type Collected struct {
 	// PlannedAt is as in BatchResult.
 	PlannedAt time.Time `json:"planned_at,omitzero"`
-	// New is how many findings no run knew before: the first ones.
+	// New is how many findings no earlier run saw. They come first.
 	New int `json:"new"`
-	// Exempted says that this run is the first to leave some finding alone under
-	// an exemption.
+	// Exempted: this run is the first to leave some finding alone under an
+	// exemption.
 	Exempted bool `json:"exempted,omitempty"`
 	// Next is "remove", "ask" or "report".
 	Next         string          `json:"next"`
@@ -109,36 +110,36 @@ type Collected struct {
 	Provisioned  []string        `json:"provisioned,omitempty"`
 }
 
-// History is what runs know of the ones before.
+// History is what runs know of earlier runs.
 type History struct {
-	// Beat is the last run whose table was known to be whole; the table has
-	// the same (requests.Beat). Zero: there was none.
+	// Heartbeat is that of the last run whose table could be believed; the table
+	// has the same. It is zero if there was none.
 	Heartbeat access.Heartbeat `json:"beat,omitzero"`
 	// Findings are by access.Subject.Key.
 	Findings map[string]SeenFinding `json:"findings"`
-	// Unmanageable and Provisioned are what was told last.
+	// Unmanageable and Provisioned are what was last reported.
 	Unmanageable Reported `json:"unmanageable,omitzero"`
 	Provisioned  Reported `json:"provisioned,omitzero"`
-	// Spared are the findings that runs in mode revoke left alone, by exemption
-	// (access.Exemption.Key) and Subject.Key, until the exemptions end.
+	// Exempt are the findings that runs in mode revoke left alone, until their
+	// exemptions end. Keys are access.Exemption.Key, a space, and Subject.Key.
 	Exempt map[string]ExemptFinding `json:"spared,omitempty"`
 }
 
-// ExemptFinding says which run left a finding alone first.
+// ExemptFinding says which run was the first to leave a finding alone, and when.
 type ExemptFinding struct {
 	Since time.Time `json:"since"`
 	Run   string    `json:"run"`
 	Until time.Time `json:"until"`
 }
 
-// Reported is what some run told of.
+// Reported is what a run reported.
 type Reported struct {
 	Names []string `json:"names"`
 	Run   string   `json:"run"`
 }
 
-// SeenFinding is a finding that some run had. With a run's name beside each
-// time, a step that is repeated sees what its first attempt wrote as its own.
+// SeenFinding is a finding of an earlier run. Each time has the run's name beside
+// it, so that a repeated step recognizes what its first try wrote.
 type SeenFinding struct {
 	FirstSeen   time.Time `json:"first_seen"`
 	FirstRun    string    `json:"first_run"`

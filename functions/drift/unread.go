@@ -11,7 +11,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// gaps gathers what could not be looked at. It is safe for concurrent use.
+// gaps gathers what could not be read. It is safe for concurrent use.
 type gaps struct {
 	mu           sync.Mutex
 	why          map[string]string // by what
@@ -23,10 +23,10 @@ func (g *gaps) add(what string, err error) {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		why = "there was no time left"
 	}
-	g.say(what, why)
+	g.addText(what, why)
 }
 
-func (g *gaps) say(what, why string) {
+func (g *gaps) addText(what, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.why == nil {
@@ -37,12 +37,11 @@ func (g *gaps) say(what, why string) {
 	}
 }
 
-// account enters an account that could not be read. From a delegated
-// administrator's account AWS does not let the management account be managed
-// (IAM Identity Center user guide, "Delegated administration"): that is a fact
-// about the deployment, not a failure of the run. Any other account that is
-// denied is one that should be readable.
-func (g *gaps) account(a Named, err error) {
+// addAccount adds an account that could not be read. AWS does not let a delegated
+// administrator's account manage the management account (IAM Identity Center user
+// guide, "Delegated administration"). That is a fact about the deployment, not a
+// failure of the run. Any other account that AWS denies should be readable.
+func (g *gaps) addAccount(a Named, err error) {
 	if a.Management && access.IsDenied(err) {
 		g.addUnmanageable(a.ID)
 		return
@@ -72,7 +71,7 @@ func (g *gaps) unread() []access.Unread {
 	return all
 }
 
-func (g *gaps) unmanageableAccounts() []string {
+func (g *gaps) listUnmanageable() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return sortedKeys(g.unmanageable)

@@ -1,9 +1,9 @@
-// Package leavers looks up the people who have active access, again and again,
-// and ends the access of those who were disabled or deleted in Identity Center.
+// Package leavers looks up the people who have active access, again and again. It
+// ends the access of people who were disabled or deleted in Identity Center.
 //
-// A Recheck runs every minute. Nothing here removes access: it enters in a
-// request's row that its access ends, and resumes the request's execution, which
-// removes it. If that fails, the sweep removes the access.
+// A Recheck runs every minute. It does not remove access itself: it records in a
+// request's row that the access ends, and resumes the request's execution, which
+// removes the access. If that fails, the sweep removes it.
 //
 // A lookup that fails never ends access. It leaves the person unchecked, which
 // raises an alarm after a while.
@@ -24,43 +24,44 @@ import (
 
 const (
 	// CallEvery is the pause between two lookups. Identity Center takes 20 calls
-	// a second from everybody together (IAM Identity Center user guide,
+	// a second from all callers together (IAM Identity Center user guide,
 	// "Quotas"); rechecks take a tenth of that.
 	CallEvery = time.Second / 2
-	// lookups is how many people a run looks up: what the pace allows in the
-	// minute until the next run.
+	// lookups is how many people a recheck looks up: as many as the pace allows
+	// in the minute until the next recheck.
 	lookups = int(time.Minute / CallEvery)
-	// lookupTimeout bounds one lookup, retries included, and lookingTime all
-	// lookups of a run: one that waits for Identity Center must not run into the
-	// next.
+	// lookupTimeout bounds one lookup, retries included, and lookingTime bounds
+	// all lookups of a recheck. A recheck that waits for Identity Center must not
+	// run into the next one.
 	lookupTimeout = 5 * time.Second
 	lookingTime   = 65 * time.Second
-	// claimFor is how long a run has the people that it chose to itself. A run
-	// that died leaves them to others after that.
+	// claimFor is how long the people whom a recheck chose are its own. If it
+	// dies, others may look them up after that.
 	claimFor = 2 * time.Minute
 
-	// dueAfter is how long somebody who was looked up is left alone. lateAfter is
-	// how long they may be: a run that finds somebody unchecked for longer raises
-	// an alarm. At the pace, 1,200 people are looked up in that time.
+	// dueAfter is how long after a lookup a person is looked up again. lateAfter
+	// is how long a person may stay unchecked: a recheck that finds a longer time
+	// raises an alarm. At the pace, 1,200 people are looked up in that time.
 	dueAfter  = 5 * time.Minute
 	lateAfter = 10 * time.Minute
 
 	// waveSize is how many people may be found gone within waveTime before a
-	// person is asked: a directory sync that broke looks just like that.
+	// person is asked: a broken directory sync looks just like that.
 	waveSize = 10
 	waveTime = time.Hour
-	// forgetAfter is how long somebody without access stays known.
+	// forgetAfter is how long a person without access stays known.
 	forgetAfter = waveTime
 	// leaveFor is how long people are left alone after somebody said to leave
-	// their access, and how long a question waits for its answer. Then the
+	// their access. It is also how long a question waits for its answer; then the
 	// question is asked again.
 	leaveFor = 24 * time.Hour
 
-	// rememberTries is how often what is known is read and written again where
-	// another run writes it at the same time.
-	rememberTries = 10
-	// mostAsked is from how much access on nobody else is added to a question: an
-	// approver's press reads all of it within Slack's three seconds.
+	// updateTries is how often the people are read and written again because
+	// another recheck wrote them meanwhile.
+	updateTries = 10
+	// mostAsked is the number of findings above which no more people are added to
+	// a question: an approver's press reads all of it within Slack's three
+	// seconds.
 	mostAsked = 1000
 )
 
@@ -69,7 +70,7 @@ type Directory interface {
 	UserStatus(ctx context.Context, principalID string) (access.UserStatus, error)
 }
 
-// Table is the part of the requests table that rechecks use.
+// Table is the part of the table that rechecks use.
 type Table interface {
 	OpenLeases(ctx context.Context) ([]access.Due, error)
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
@@ -80,7 +81,7 @@ type Table interface {
 	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
 }
 
-// Store keeps what rechecks know from one run to the next.
+// Store keeps what rechecks know from one recheck to the next.
 type Store interface {
 	People(ctx context.Context) (p People, version string, err error)
 	PutPeople(ctx context.Context, p People, version string) error
@@ -95,41 +96,41 @@ type Checker struct {
 	Store     Store
 	// ResumeEnd resumes the execution that waits for the end with that task token.
 	ResumeEnd func(ctx context.Context, token string) error
-	// Remove has access removed whose request has no row anymore: nothing can be
-	// entered there. It need not wait until the access is gone.
+	// Remove has the access of a request removed whose row was deleted: nothing
+	// can be recorded there. It need not wait until the access is gone.
 	Remove func(ctx context.Context, requestID string, s access.Subject) error
-	// Policy is the policy in force: it says who may answer a question.
+	// Policy returns the policy in force, which says who may answer a question.
 	Policy func(context.Context) (access.Policy, error)
-	// Show has the question of the run shown in Slack, in its current state.
+	// Show has the run's question shown in Slack, in its current state.
 	Show func(ctx context.Context, run string) error
-	// NewID is a name that nobody can foresee, for a run that asks.
+	// NewID returns a name for a run that asks, which nobody can predict.
 	NewID  func(time.Time) string
 	Now    func() time.Time
 	Count  func(name string, dimensions map[string]string)
 	Logger *slog.Logger
 }
 
-// Recheck looks up the people with active access who were not looked up for the
-// longest time, and ends the access of those who are gone. all: everybody, also
-// who was looked up just now. It may run beside itself: no one is looked up
-// twice for that.
+// Recheck looks up the people with active access whose last lookup is oldest, and
+// ends the access of those who are gone. If all is true, it looks up everybody,
+// including people who were looked up a moment ago. It may run beside itself:
+// that looks up nobody twice.
 //
-// Nothing is ended before it is written down who was found gone: the limit
-// within an hour holds across runs.
+// It ends no access before it has written down who was found gone: the limit
+// within an hour holds across rechecks.
 func (c *Checker) Recheck(ctx context.Context, all bool) error {
-	holders, err := c.holders(ctx)
+	holders, err := c.readHolders(ctx)
 	if err != nil {
 		return err
 	}
-	question, err := c.question(ctx)
+	question, err := c.readQuestion(ctx)
 	if err != nil {
 		return err
 	}
 	var due []string
-	people, err := c.remember(ctx, func(p *People) {
+	people, err := c.updatePeople(ctx, func(p *People) {
 		now := c.Now().UTC()
-		enter(p, holders, now)
-		question.settle(p, now)
+		enterHolders(p, holders, now)
+		question.enterAnswers(p, now)
 		due = choose(p, holders, now, all)
 	})
 	if err != nil {
@@ -138,7 +139,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	found, failures := c.lookUp(ctx, due)
 	var end []string
 	if len(due) > 0 {
-		people, err = c.remember(ctx, func(p *People) {
+		people, err = c.updatePeople(ctx, func(p *People) {
 			end = judge(p, due, found, c.Now().UTC())
 		})
 		if err != nil {
@@ -148,17 +149,17 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if len(end) > 0 {
 		ended, failed := c.endAll(ctx, people, end, holders)
 		failures = append(failures, failed...)
-		people, err = c.remember(ctx, func(p *People) {
+		people, err = c.updatePeople(ctx, func(p *People) {
 			for id, isAll := range ended {
-				known, ok := p.People[id]
+				person, ok := p.People[id]
 				if !ok {
 					continue
 				}
-				known.CheckedAt = found[id].at
+				person.CheckedAt = found[id].at
 				if !isAll {
-					known.Released, known.ReleasedAt, known.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
+					person.Released, person.ReleasedAt, person.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
 				}
-				p.People[id] = known
+				p.People[id] = person
 			}
 		})
 		if err != nil {
@@ -169,14 +170,14 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	question.shown(ctx, c)
-	c.report(ctx, people, holders)
-	return misconfigured(failures)
+	question.showAnswer(ctx, c)
+	c.reportLate(ctx, people, holders)
+	return firstMisconfigured(failures)
 }
 
-// misconfigured is the first error that a person has to fix; other lookups that
-// failed are tried again, and what stays away raises an alarm.
-func misconfigured(failures []error) error {
+// firstMisconfigured returns the first error that someone must fix. Other lookups
+// that failed are tried again, and people who stay unchecked raise an alarm.
+func firstMisconfigured(failures []error) error {
 	for _, err := range failures {
 		if access.CodeOf(err) == access.CodeMisconfigure {
 			return err
@@ -185,8 +186,9 @@ func misconfigured(failures []error) error {
 	return nil
 }
 
-// holders are the leases that there are, by the principal who has the access.
-func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
+// readHolders returns the keys of all leases, by the principal who has the
+// access.
+func (c *Checker) readHolders(ctx context.Context) (map[string][]string, error) {
 	open, err := c.Table.OpenLeases(ctx)
 	if err != nil {
 		return nil, err
@@ -200,11 +202,11 @@ func (c *Checker) holders(ctx context.Context) (map[string][]string, error) {
 	return holders, nil
 }
 
-// remember changes what is known, and returns it. change may be called several
-// times, each time with what is there by then.
-func (c *Checker) remember(ctx context.Context, change func(*People)) (People, error) {
+// updatePeople changes what is known of people, and returns it. It may call
+// change several times, each time with the newest state.
+func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (People, error) {
 	var err error
-	for range rememberTries {
+	for range updateTries {
 		var people People
 		var version string
 		people, version, err = c.Store.People(ctx)
@@ -213,7 +215,7 @@ func (c *Checker) remember(ctx context.Context, change func(*People)) (People, e
 		}
 		before := clone(people)
 		change(&people)
-		if same(before, people) {
+		if isSame(before, people) {
 			return people, nil
 		}
 		if err = c.Store.PutPeople(ctx, people, version); access.CodeOf(err) != access.CodeLost {
@@ -228,91 +230,93 @@ func clone(p People) People {
 	return p
 }
 
-func same(a, b People) bool {
+func isSame(a, b People) bool {
 	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
 }
 
-// enter notes who has access now. People without access are forgotten after a
-// while: the index may have missed them, and the hour of a wave counts them.
-func enter(p *People, holders map[string][]string, now time.Time) {
+// enterHolders notes who has access now. It forgets people only after they had no
+// access for a while: the index may have missed their access, and a wave counts
+// the people of an hour.
+func enterHolders(p *People, holders map[string][]string, now time.Time) {
 	for id := range holders {
-		known, ok := p.People[id]
-		if !ok || !known.AbsentSince.IsZero() {
-			known.Since, known.AbsentSince = now, time.Time{}
-			p.People[id] = known
+		person, ok := p.People[id]
+		if !ok || !person.AbsentSince.IsZero() {
+			person.Since, person.AbsentSince = now, time.Time{}
+			p.People[id] = person
 		}
 	}
-	for id, known := range p.People {
+	for id, person := range p.People {
 		switch {
 		case len(holders[id]) > 0:
-		case known.AbsentSince.IsZero():
-			known.AbsentSince = now
-			p.People[id] = known
-		case now.Sub(known.AbsentSince) >= forgetAfter:
+		case person.AbsentSince.IsZero():
+			person.AbsentSince = now
+			p.People[id] = person
+		case now.Sub(person.AbsentSince) >= forgetAfter:
 			delete(p.People, id)
 		}
 	}
 }
 
-func inWave(p Person, now time.Time) bool {
+// isInWave reports whether the person was found gone within waveTime.
+func isInWave(p Person, now time.Time) bool {
 	return !p.GoneSince.IsZero() && now.Sub(p.GoneSince) < waveTime
 }
 
-// lastLook is since when somebody is unchecked: since they were looked up, or
-// since they have access.
-func lastLook(p Person) time.Time {
+// uncheckedSince returns since when a person is unchecked: since their last
+// lookup, or since they have access.
+func uncheckedSince(p Person) time.Time {
 	if p.CheckedAt.After(p.Since) {
 		return p.CheckedAt
 	}
 	return p.Since
 }
 
-// choose claims who is to be looked up: first those whose access somebody
-// released for removal, then whoever was not looked up for the longest time.
+// choose claims the people to look up: first those whose access somebody released
+// for removal, then those whose last lookup is oldest.
 func choose(p *People, holders map[string][]string, now time.Time, all bool) []string {
 	var due []string
 	for id := range holders {
-		known := p.People[id]
+		person := p.People[id]
 		switch {
-		case now.Before(known.ClaimedUntil):
-		case all, released(known), known.CheckedAt.IsZero(), now.Sub(lastLook(known)) >= dueAfter:
+		case now.Before(person.ClaimedUntil):
+		case all, isReleased(person), person.CheckedAt.IsZero(), now.Sub(uncheckedSince(person)) >= dueAfter:
 			due = append(due, id)
 		}
 	}
 	slices.SortFunc(due, func(a, b string) int {
 		x, y := p.People[a], p.People[b]
 		switch {
-		case released(x) && !released(y):
+		case isReleased(x) && !isReleased(y):
 			return -1
-		case released(y) && !released(x):
+		case isReleased(y) && !isReleased(x):
 			return 1
 		}
-		if order := lastLook(x).Compare(lastLook(y)); order != 0 {
+		if order := uncheckedSince(x).Compare(uncheckedSince(y)); order != 0 {
 			return order
 		}
 		return strings.Compare(a, b)
 	})
 	due = due[:min(len(due), lookups)]
 	for _, id := range due {
-		known := p.People[id]
-		known.ClaimedUntil = now.Add(claimFor)
-		p.People[id] = known
+		person := p.People[id]
+		person.ClaimedUntil = now.Add(claimFor)
+		p.People[id] = person
 	}
 	return due
 }
 
-// released reports whether somebody said to remove the person's access, and that
-// is still to be done.
-func released(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
+// isReleased reports whether somebody released the person's access for removal,
+// and that is still to be done.
+func isReleased(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
-// lookup is what Identity Center said of somebody, and when.
+// lookup is what Identity Center said about a person, and when.
 type lookup struct {
 	status access.UserStatus
 	at     time.Time
 }
 
-// lookUp looks people up, one after the other. People missing from the answer could
-// not be looked up, or not in time.
+// lookUp looks people up, one after the other. It returns no lookup for people
+// who could not be looked up, or not in time.
 func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, []error) {
 	var failures []error
 	found := map[string]lookup{}
@@ -339,41 +343,41 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	return found, failures
 }
 
-// judge enters what was found, and says whose access ends now. Anyone found
-// gone after the limit within an hour is reached is held: a person decides. So
-// is everybody who is found gone in the same run. Someone whose access is to end counts as
-// looked up only once that is done.
+// judge enters what was found, and returns the people whose access ends now. Once
+// more than waveSize people are gone within waveTime, everybody found gone in
+// this run or later is held: a person decides. Somebody whose access is to end
+// counts as looked up only after it ended.
 func judge(p *People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string
 	for _, id := range due {
-		known, ok := p.People[id]
+		person, ok := p.People[id]
 		if !ok {
 			continue
 		}
-		known.ClaimedUntil = time.Time{}
+		person.ClaimedUntil = time.Time{}
 		if f, looked := found[id]; looked && f.status.Gone() {
 			gone = append(gone, id)
-			known.Status = string(f.status)
-			if known.GoneSince.IsZero() {
-				known.GoneSince = f.at
+			person.Status = string(f.status)
+			if person.GoneSince.IsZero() {
+				person.GoneSince = f.at
 			}
 		} else if looked {
-			known = Person{Since: known.Since, CheckedAt: f.at}
+			person = Person{Since: person.Since, CheckedAt: f.at}
 		}
-		p.People[id] = known
+		p.People[id] = person
 	}
 	wave := 0
-	for _, known := range p.People {
-		if inWave(known, now) {
+	for _, person := range p.People {
+		if isInWave(person, now) {
 			wave++
 		}
 	}
 	for _, id := range gone {
-		known := p.People[id]
-		known.Held = known.Held || wave > waveSize
-		if known.Held && known.ReleasedAt.IsZero() {
-			known.CheckedAt = found[id].at
-			p.People[id] = known
+		person := p.People[id]
+		person.Held = person.Held || wave > waveSize
+		if person.Held && person.ReleasedAt.IsZero() {
+			person.CheckedAt = found[id].at
+			p.People[id] = person
 			continue
 		}
 		end = append(end, id)
@@ -381,23 +385,23 @@ func judge(p *People, due []string, found map[string]lookup, now time.Time) (end
 	return end
 }
 
-// endAll ends the access of the people with these ids, and returns those for whom
-// that succeeded, and whether it was all of their access: of somebody whom a wave
-// held, it is what was let go.
-func (c *Checker) endAll(ctx context.Context, known People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
+// endAll ends the access of the people with these ids. It returns those for whom
+// that succeeded, and whether that was all of their access. If the person was
+// held, only released access ends.
+func (c *Checker) endAll(ctx context.Context, people People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
 	ended = map[string]bool{}
 	questions := map[string]func(access.Request) bool{} // by run
 	for _, id := range ids {
-		letGo, err := func(access.Request) bool { return true }, error(nil)
-		if person := known.People[id]; person.Held {
-			if letGo = questions[person.Released]; letGo == nil {
-				letGo, err = c.letGo(ctx, person.Released)
-				questions[person.Released] = letGo
+		mayEnd, err := func(access.Request) bool { return true }, error(nil)
+		if person := people.People[id]; person.Held {
+			if mayEnd = questions[person.Released]; mayEnd == nil {
+				mayEnd, err = c.readMayEnd(ctx, person.Released)
+				questions[person.Released] = mayEnd
 			}
 		}
 		var isAll bool
 		if err == nil {
-			isAll, err = c.end(ctx, id, holders[id], letGo)
+			isAll, err = c.end(ctx, id, holders[id], mayEnd)
 		}
 		if err != nil {
 			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
@@ -410,16 +414,16 @@ func (c *Checker) endAll(ctx context.Context, known People, ids []string, holder
 	return ended, failures
 }
 
-// end ends those granted requests of one person that letGo permits, and reports
-// whether it was all of them. A request that is not granted yet is left alone:
-// grant looks the person up as well, and what it granted just before is ended by
-// the next recheck.
-func (c *Checker) end(ctx context.Context, principal string, keys []string, letGo func(access.Request) bool) (isAll bool, _ error) {
-	requests, err := c.granted(ctx, principal, keys)
+// end ends those of a person's granted requests that mayEnd permits, and reports
+// whether that was all of them. It leaves alone a request that is not granted
+// yet: grant looks the person up, too, and the next recheck ends what it granted
+// just before.
+func (c *Checker) end(ctx context.Context, principal string, keys []string, mayEnd func(access.Request) bool) (isAll bool, _ error) {
+	requests, err := c.readActive(ctx, principal, keys)
 	failures := []error{err}
 	isAll = true
 	for _, r := range requests {
-		if r.EndRequest == nil && !letGo(r) {
+		if r.EndRequest == nil && !mayEnd(r) {
 			isAll = false
 			continue
 		}
@@ -435,9 +439,9 @@ func (c *Checker) end(ctx context.Context, principal string, keys []string, letG
 	return isAll, nil
 }
 
-// granted are the person's requests whose access is there and does not end yet.
-// One whose row somebody deleted has only what its lease says.
-func (c *Checker) granted(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
+// readActive returns the person's requests whose access is there and is not being
+// removed. A request whose row was deleted has only what its lease says.
+func (c *Checker) readActive(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
 	var first error
 	for _, key := range keys {
 		lease, found, err := c.Table.Lease(ctx, key)
@@ -471,8 +475,8 @@ func firstOf(first, err error) error {
 	return err
 }
 
-// endRequest enters that the access ends, and has the execution remove it.
-// Where the execution can't be told, the sweep removes it.
+// endRequest records that the access ends, and has the execution remove it. If
+// the execution can't be resumed, the sweep removes the access.
 func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	id, subject := r.ID, r.Subject()
 	r, won, err := c.Table.RequestEnd(ctx, id, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
@@ -499,16 +503,16 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	return nil
 }
 
-// report says who was not looked up in time.
-func (c *Checker) report(ctx context.Context, p People, holders map[string][]string) {
+// reportLate raises an alarm if people were not looked up in time.
+func (c *Checker) reportLate(ctx context.Context, p People, holders map[string][]string) {
 	now, late := c.Now(), 0
 	var longest time.Duration
 	for id := range holders {
-		known, ok := p.People[id]
+		person, ok := p.People[id]
 		if !ok {
 			continue
 		}
-		if unchecked := now.Sub(lastLook(known)); unchecked > lateAfter {
+		if unchecked := now.Sub(uncheckedSince(person)); unchecked > lateAfter {
 			late++
 			longest = max(longest, unchecked)
 		}

@@ -2,33 +2,34 @@ package leavers
 
 import "time"
 
-// People is what rechecks know of the people who have access, or had it when
+// People is what rechecks know of the people who have access, or had access when
 // they were found gone.
 type People struct {
 	People map[string]Person `json:"people"` // by principal id
-	// Question is the run that asks about a wave; empty: none asks.
+	// Question is the run that asks about a wave; "" if none does.
 	Question string    `json:"question,omitempty"`
 	AskedAt  time.Time `json:"asked_at,omitzero"`
 }
 
-// Person is what rechecks know of somebody. Times are UTC.
+// Person is what rechecks know of one person. Times are UTC.
 type Person struct {
-	Since     time.Time `json:"since"`               // seen to have access, after a time without
-	CheckedAt time.Time `json:"checked_at,omitzero"` // looked up, and what follows from it was done
-	// ClaimedUntil is until when one run looks them up, and no other does.
+	Since     time.Time `json:"since"`               // when they were seen to have access, after a time without
+	CheckedAt time.Time `json:"checked_at,omitzero"` // when they were last looked up, and what follows was done
+	// ClaimedUntil is until when one recheck looks them up, and no other does.
 	ClaimedUntil time.Time `json:"claimed_until,omitzero"`
 
-	// AbsentSince is when they were seen to have no access; zero: they have some.
+	// AbsentSince is when they were seen to have no access; zero if they have
+	// some.
 	AbsentSince time.Time `json:"absent_since,omitzero"`
 
-	// GoneSince is when they were found disabled or deleted, whichever Status
-	// says; zero: they are not gone.
+	// GoneSince is when they were found disabled or deleted (see Status); zero if
+	// they are not gone.
 	GoneSince time.Time `json:"gone_since,omitzero"`
 	Status    string    `json:"status,omitempty"`
-	// Held: they are part of a wave, and their access is left until people
-	// answer. Asked is the run that asks. Released is the run whose answers let
-	// some of their access go, and ReleasedAt when; LeftUntil: what is there is
-	// left until then.
+	// Held: they are part of a wave, and their access stays until people answer.
+	// Asked is the run that asks. Released is the run in which people released
+	// some of their access for removal, and ReleasedAt is when. Until LeftUntil,
+	// their access is left alone.
 	Held       bool      `json:"held,omitempty"`
 	Asked      string    `json:"asked,omitempty"`
 	Released   string    `json:"released,omitempty"`

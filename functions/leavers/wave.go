@@ -10,21 +10,21 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// question is the open question of a wave, as its run's row has it.
+// question is the open question about a wave, as in its run's row.
 type question struct {
 	run      access.Run       // its Answer is nil while people may answer
-	findings []access.Finding // that it asks about; read once it is over
-	lost     bool             // nothing is known of it any more
+	findings []access.Finding // that it asks about; read after it has ended
+	isLost   bool             // its row or its findings are gone
 }
 
-// question reads the open question. One that waited for too long ends: who
-// presses later is told.
-func (c *Checker) question(ctx context.Context) (question, error) {
+// readQuestion reads the open question. It ends a question that waited for too
+// long; people who press a button after that are told so.
+func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
 	if err != nil || people.Question == "" {
 		return question{}, err
 	}
-	lost := question{run: access.Run{ID: people.Question}, lost: true}
+	lost := question{run: access.Run{ID: people.Question}, isLost: true}
 	run, err := c.Table.Run(ctx, people.Question)
 	if access.CodeOf(err) == access.CodeNotFound {
 		return lost, nil
@@ -47,44 +47,45 @@ func (c *Checker) question(ctx context.Context) (question, error) {
 	return q, err
 }
 
-// settle enters what was answered, for the people whom the question was about and
-// for nobody else. Those about whom nobody said anything in time are asked about
+// enterAnswers enters the answers for the people whom the question was about, and
+// for nobody else. People about whom nobody answered in time are asked about
 // again.
-func (q question) settle(p *People, now time.Time) {
-	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.lost {
+func (q question) enterAnswers(p *People, now time.Time) {
+	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.isLost {
 		return
 	}
 	p.Question, p.AskedAt = "", time.Time{}
-	for id, known := range p.People {
-		if known.Asked == q.run.ID {
-			known.Asked = ""
-			p.People[id] = known
+	for id, person := range p.People {
+		if person.Asked == q.run.ID {
+			person.Asked = ""
+			p.People[id] = person
 		}
 	}
 	for i, f := range q.findings {
-		known, ok := p.People[f.PrincipalID]
+		person, ok := p.People[f.PrincipalID]
 		a := q.run.AnswerAbout(i)
 		switch {
-		case !ok || !known.Held || a == nil:
+		case !ok || !person.Held || a == nil:
 			continue
 		case a.Remove:
-			known.Released, known.ReleasedAt, known.LeftUntil = q.run.ID, now, time.Time{}
-		case known.ReleasedAt.IsZero():
-			known.LeftUntil = a.At.Add(leaveFor)
+			person.Released, person.ReleasedAt, person.LeftUntil = q.run.ID, now, time.Time{}
+		case person.ReleasedAt.IsZero():
+			person.LeftUntil = a.At.Add(leaveFor)
 		}
-		p.People[f.PrincipalID] = known
+		p.People[f.PrincipalID] = person
 	}
 }
 
-// letGo tells which access may end that a wave held: what somebody let go in the
-// question of that run who may still decide about it.
-func (c *Checker) letGo(ctx context.Context, runID string) (func(access.Request) bool, error) {
+// readMayEnd returns a function that reports whether the access of a held person
+// may end: somebody released it in that run's question, and may still decide
+// about it.
+func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Request) bool, error) {
 	run, err := c.Table.Run(ctx, runID)
 	var findings []access.Finding
 	if err == nil {
 		findings, err = c.Store.Findings(ctx, runID)
 	}
-	if access.CodeOf(err) == access.CodeNotFound { // nobody knows any more: they are asked again
+	if access.CodeOf(err) == access.CodeNotFound { // the answers are lost: people are asked again
 		return func(access.Request) bool { return false }, nil
 	}
 	if err != nil {
@@ -104,9 +105,9 @@ func (c *Checker) letGo(ctx context.Context, runID string) (func(access.Request)
 	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], r.Target) }, nil
 }
 
-// shown has the message of an answered question show the answer. Where that
+// showAnswer has the message of an answered question show the answer. If that
 // fails, ingress may have done it already.
-func (q question) shown(ctx context.Context, c *Checker) {
+func (q question) showAnswer(ctx context.Context, c *Checker) {
 	if q.run.Answer == nil {
 		return
 	}
@@ -115,22 +116,22 @@ func (q question) shown(ctx context.Context, c *Checker) {
 	}
 }
 
-// ask asks about those who are held and about whom nobody was asked, one
-// question at a time: whoever is found while one is open is in the next. While
-// a question is open, or can't be asked, the alarm is on.
+// ask asks about the held people about whom nobody was asked, one question at a
+// time. People found while a question is open are in the next one. While a
+// question is open, or can't be asked, the alarm is on.
 func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string) (People, error) {
 	if p.Question == "" {
-		waiting := unasked(p, holders, c.Now().UTC())
+		waiting := listUnasked(p, holders, c.Now().UTC())
 		if len(waiting) == 0 {
 			return p, nil
 		}
 		var err error
-		if p, err = c.pose(ctx, waiting, holders); err != nil {
+		if p, err = c.createQuestion(ctx, waiting, holders); err != nil {
 			c.Count(metric.PeopleGoneHeld, nil)
 			return p, err
 		}
 	}
-	if p.Question == "" { // their access ends already
+	if p.Question == "" { // their access is ending already
 		return p, nil
 	}
 	c.Count(metric.PeopleGoneHeld, nil)
@@ -150,10 +151,10 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 	return p, nil
 }
 
-// unasked are the people who are held and about whom somebody has to be asked.
-func unasked(p People, holders map[string][]string, now time.Time) (ids []string) {
-	for id, known := range p.People {
-		if len(holders[id]) > 0 && known.Held && known.ReleasedAt.IsZero() && known.Asked == "" && !now.Before(known.LeftUntil) {
+// listUnasked returns the held people about whom somebody has to be asked.
+func listUnasked(p People, holders map[string][]string, now time.Time) (ids []string) {
+	for id, person := range p.People {
+		if len(holders[id]) > 0 && person.Held && person.ReleasedAt.IsZero() && person.Asked == "" && !now.Before(person.LeftUntil) {
 			ids = append(ids, id)
 		}
 	}
@@ -161,9 +162,9 @@ func unasked(p People, holders map[string][]string, now time.Time) (ids []string
 	return ids
 }
 
-// pose makes the question's row and enters whom it is about. Whoever has no room
-// in it is in the next one.
-func (c *Checker) pose(ctx context.Context, people []string, holders map[string][]string) (People, error) {
+// createQuestion creates the question's row and enters whom it is about. People
+// for whom it has no room are in the next question.
+func (c *Checker) createQuestion(ctx context.Context, people []string, holders map[string][]string) (People, error) {
 	policy, err := c.Policy(ctx)
 	if err != nil {
 		return People{}, err
@@ -175,7 +176,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		if len(findings) >= mostAsked {
 			break
 		}
-		active, err := c.granted(ctx, id, holders[id])
+		active, err := c.readActive(ctx, id, holders[id])
 		if err != nil {
 			return People{}, err
 		}
@@ -189,7 +190,7 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 		}
 	}
 	if len(asked) == 0 {
-		return c.remember(ctx, func(*People) {})
+		return c.updatePeople(ctx, func(*People) {})
 	}
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
@@ -202,15 +203,15 @@ func (c *Checker) pose(ctx context.Context, people []string, holders map[string]
 	if err := c.Table.CreateRun(ctx, run); err != nil {
 		return People{}, err
 	}
-	return c.remember(ctx, func(p *People) {
+	return c.updatePeople(ctx, func(p *People) {
 		if p.Question != "" {
 			return // another run was faster
 		}
 		p.Question, p.AskedAt = run.ID, now
 		for _, id := range asked {
-			if known, ok := p.People[id]; ok && known.Held {
-				known.Asked = run.ID
-				p.People[id] = known
+			if person, ok := p.People[id]; ok && person.Held {
+				person.Asked = run.ID
+				p.People[id] = person
 			}
 		}
 	})

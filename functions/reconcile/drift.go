@@ -10,52 +10,52 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// RunInput is what the steps of a run have in their payloads, beside the run.
+// RunInput is the part of the input that only the steps of a run have.
 type RunInput struct {
 	Batch int `json:"batch"` // of scan
-	// Input is the execution's own, of plan.
+	// Input, of plan, is the input of the execution.
 	Input Started `json:"input"`
-	// Results are those of the removals, of report.
-	Results drift.Outcomes `json:"results"`
+	// Results, of report, are how the removals ended.
+	Results drift.Removals `json:"results"`
 }
 
-// Started is what an execution of mode warn or revoke is started with.
+// Started is the input of an execution of mode warn or revoke.
 type Started struct {
 	Mode access.DriftMode `json:"mode"`
-	// Event is an event of CloudTrail, where one started the execution.
+	// Event is the CloudTrail event that started the execution, if one did.
 	Event json.RawMessage `json:"event"`
 }
 
-// Planned answers `plan`.
+// Planned is the answer of plan.
 type Planned struct {
 	Batches []int `json:"batches"`
 }
 
-// Collected answers `collect`.
+// Collected is the answer of collect.
 type Collected struct {
-	Found    [][2]int `json:"found"` // ranges [from, to) of findings that no run knew before
+	Found    [][2]int `json:"found"` // ranges [from, to) of findings that no earlier run saw
 	Next     string   `json:"next"`  // "nothing", "report", "ask" or "remove"
 	Removals []int    `json:"removals"`
-	Exempted bool     `json:"exempted"` // this run is the first to leave something under an exemption
+	Exempted bool     `json:"exempted"` // this run is the first to leave something alone under an exemption
 }
 
-// Answered answers `answer`.
+// Answered is the answer of answer.
 type Answered struct {
 	Next string `json:"next"` // "remove" or "report"
 }
 
-// Reported answers `report`.
+// Reported is the answer of report.
 type Reported struct {
-	Tell     bool `json:"tell"`     // there is something to say
-	Complete bool `json:"complete"` // everything in scope was read
+	Tell     bool `json:"tell"`     // there is something to report
+	Complete bool `json:"complete"` // the run read everything in scope
 }
 
-// Drift does the steps of a run.
+// Drift takes the steps of a run.
 type Drift interface {
 	Plan(context.Context, drift.Start) ([]int, error)
 	Scan(ctx context.Context, run string, batch int) error
 	Collect(ctx context.Context, run string) (drift.NextSteps, error)
-	Answer(ctx context.Context, run string) (next string, err error)
+	EndQuestion(ctx context.Context, run string) (next string, err error)
 	Report(ctx context.Context, run string, removals []drift.Removal) (tell, complete bool, err error)
 }
 
@@ -74,7 +74,7 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 		c, err := h.Drift.Collect(ctx, in.Run)
 		return Collected{c.Found, c.Next, c.Removals, c.Exempted}, err
 	case "answer":
-		next, err := h.Drift.Answer(ctx, in.Run)
+		next, err := h.Drift.EndQuestion(ctx, in.Run)
 		return Answered{next}, err
 	default: // report
 		tell, complete, err := h.Drift.Report(ctx, in.Run, in.Results)
@@ -82,7 +82,7 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 	}
 }
 
-// accountOf is the account in an ARN, "" where there is none.
+// accountOf returns the account in an ARN, "" if there is none.
 func accountOf(arn string) string {
 	if parts := strings.Split(arn, ":"); len(parts) > 5 {
 		return parts[4]
@@ -90,8 +90,8 @@ func accountOf(arn string) string {
 	return ""
 }
 
-// namesIn are the names of accounts and permission sets in the catalog.
-func namesIn(ctx context.Context, o catalog.Store) (accounts, sets map[string]string, err error) {
+// readNames reads the names of accounts and permission sets from the catalog.
+func readNames(ctx context.Context, o catalog.Store) (accounts, sets map[string]string, err error) {
 	s, _, err := o.Get(ctx, "")
 	if err != nil {
 		return nil, nil, err

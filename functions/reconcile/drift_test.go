@@ -35,7 +35,7 @@ func (f *fakeDrift) Collect(_ context.Context, run string) (drift.NextSteps, err
 	return f.collected, f.err
 }
 
-func (f *fakeDrift) Answer(_ context.Context, run string) (string, error) {
+func (f *fakeDrift) EndQuestion(_ context.Context, run string) (string, error) {
 	f.asked = run
 	return "remove", f.err
 }
@@ -116,14 +116,14 @@ func (s snapshotStore) Get(context.Context, string) (*catalog.Snapshot, string, 
 func (snapshotStore) Put(context.Context, *catalog.Snapshot, string) error { return nil }
 
 func TestNames(t *testing.T) {
-	accounts, sets, err := namesIn(t.Context(), snapshotStore{&catalog.Snapshot{
+	accounts, sets, err := readNames(t.Context(), snapshotStore{&catalog.Snapshot{
 		Accounts:       []access.Account{{ID: "111111111111", Name: "Production"}},
 		PermissionSets: []access.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
 	}})
 	if err != nil || !maps.Equal(accounts, map[string]string{"111111111111": "Production"}) || !maps.Equal(sets, map[string]string{"arn:ps/1": "ReadOnly"}) {
 		t.Errorf("got %v, %v, %v", accounts, sets, err)
 	}
-	if _, _, err := namesIn(t.Context(), snapshotStore{}); access.CodeOf(err) != access.CodeNotFound {
+	if _, _, err := readNames(t.Context(), snapshotStore{}); access.CodeOf(err) != access.CodeNotFound {
 		t.Errorf("without a catalog: %v", err)
 	}
 }

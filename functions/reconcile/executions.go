@@ -81,7 +81,7 @@ func (m *machines) Describe(ctx context.Context, arn string) (Execution, error) 
 	case err != nil:
 		return Execution{}, stepFunctionsError(err, "describe the execution")
 	}
-	e := Execution{State: Over, Input: aws.ToString(out.Input), StartedAt: aws.ToTime(out.StartDate), EndedAt: aws.ToTime(out.StopDate)}
+	e := Execution{State: Ended, Input: aws.ToString(out.Input), StartedAt: aws.ToTime(out.StartDate), EndedAt: aws.ToTime(out.StopDate)}
 	if out.Status == types.ExecutionStatusRunning || out.Status == types.ExecutionStatusPendingRedrive {
 		e.State = Running
 	}
@@ -101,8 +101,8 @@ func (m *machines) Start(ctx context.Context, name, input string) (taken bool, e
 	return false, stepFunctionsError(err, "start the sweep")
 }
 
-// stepFunctionsError codes an error. A machine that is not there is for someone
-// to fix.
+// stepFunctionsError codes an error. If there is no such machine, someone must
+// fix that: Misconfigured.
 func stepFunctionsError(err error, doing string) error {
 	var none *types.StateMachineDoesNotExist
 	if errors.As(err, &none) {

@@ -37,7 +37,7 @@ type Settings struct {
 	ReconcileMachine string `env:"ELEVATOR_RECONCILE_MACHINE,required"` // ARN
 	RevokeFunction   string `env:"ELEVATOR_REVOKE_FUNCTION,required"`   // ARN
 	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"`   // ARN
-	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`            // empty: nothing is removed on a schedule
+	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`            // empty: no run removes on a schedule
 }
 
 // Clients are the services that the function calls.
@@ -50,13 +50,13 @@ type Clients struct {
 		tasktoken.API
 	}
 	Lambda clients.LambdaAPI
-	// IdentityCenter returns a client that makes a call in each time of that
-	// length, at most.
+	// IdentityCenter returns a client that makes at most one call in each period
+	// of that length.
 	IdentityCenter func(every time.Duration) *identitycenter.Client
 }
 
-// attempts is how often a call is tried. Nobody waits for the answer, and all of
-// hundreds of calls have to succeed.
+// attempts is how often a call is tried. Nobody waits for the answer, and
+// hundreds of calls must all succeed.
 const attempts = 10
 
 // Open makes the function as it runs in Lambda.
@@ -80,7 +80,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 }
 
 // New makes the function with the clients c. It fails if RevokeSchedule is not a
-// schedule.
+// valid schedule.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	rows := table.New(c.DynamoDB, s.Table.Name)
@@ -125,7 +125,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			ResumeEnd: func(ctx context.Context, token string) error {
 				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
 			},
-			Remove: removeOf(remover),
+			Remove: removeGranted(remover),
 			Policy: policy,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
@@ -138,7 +138,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Drift: &drift.Engine{
 			Directory:   c.IdentityCenter(drift.CallEvery),
-			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return namesIn(ctx, names) },
+			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
 			Policy:      policy,
 			Table:       rows,
 			Store:       store,
@@ -154,8 +154,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}, nil
 }
 
-// newRunID names a run that asks. Half of the name is random, so that nobody can
-// start an execution under it beforehand, whose row the run would then share.
+// newRunID returns the name of a run that asks. Half of the name is random.
+// Otherwise somebody could start an execution under that name first, and the run
+// would share its row.
 func newRunID(at time.Time, random string) string {
 	return at.UTC().Format("2006-01-02-1504") + "-gone-" + strings.ToLower(random)
 }

@@ -80,7 +80,7 @@ func FuzzTombstone(f *testing.F) {
 		if json.Unmarshal(row, &r) != nil {
 			return
 		}
-		states := []ExecutionState{Running, Over, Unknown}
+		states := []ExecutionState{Running, Ended, Unknown}
 		l := &left{rows: map[string]access.Request{"abc": r}, states: map[string]ExecutionState{r.ExecutionARN: states[int(state)%len(states)]}}
 		if unreadable {
 			l.failing = "State"
@@ -94,7 +94,7 @@ func FuzzTombstone(f *testing.F) {
 		}
 		alive := !unreadable && states[int(state)%len(states)] == Running
 		there := !r.GrantedAt.IsZero() && r.RevokedAt.IsZero() && r.ClosedAt.IsZero()
-		over := !unreadable && states[int(state)%len(states)] == Over
+		over := !unreadable && states[int(state)%len(states)] == Ended
 		switch {
 		case got.Next != nothing && got.Next != refuse && got.Next != outcome && got.Next != revoke:
 			t.Errorf("%s: what is left is %q", row, got.Next)

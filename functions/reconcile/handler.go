@@ -9,29 +9,31 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Input says what to do: a schedule has it as its constant input, or the
-// reconcile machine sends it. Operations are
+// Input says what to do. It is the constant input of a schedule, or the reconcile
+// machine sends it. Operations are
 //
-//	catalog    refresh the catalog of what can be asked for
-//	look       start a sweep for each request that was left behind; free claims
-//	           that were left
-//	recheck    look up the people with active access, and end that of who is gone
-//	tombstone  is this request left behind, and what is left to do for it?
+//	catalog    refresh the catalog of what people can request
+//	look       start a sweep for each request that was left behind, and free
+//	           claims that were left behind
+//	recheck    look up the people with active access, and end the access of
+//	           those who are gone
+//	tombstone  check whether a request was left behind, and what is left to do
 //	plan, scan, collect, answer, report
-//	           the steps of a run that looks for access that nobody asked for
+//	           the steps of a run that looks for unknown access
 type Input struct {
 	host.Input
 	RunInput
-	// All, of recheck: everybody is looked up, also who was just now.
+	// All, of recheck: look up everybody, including people who were looked up a
+	// moment ago.
 	All bool `json:"all"`
 }
 
-// Catalog makes the next snapshot of what can be asked for.
+// Catalog makes the next snapshot of what people can request.
 type Catalog interface {
 	Refresh(context.Context) error
 }
 
-// Claims frees what requests that are over have left claimed.
+// Claims frees the claims that finished requests left behind.
 type Claims interface {
 	Look(context.Context) error
 }
@@ -41,7 +43,7 @@ type Recheck interface {
 	Recheck(ctx context.Context, all bool) error
 }
 
-// Handler does what is due from time to time.
+// Handler is the function.
 type Handler struct {
 	Catalog Catalog
 	Sweep   *Sweep
@@ -52,8 +54,9 @@ type Handler struct {
 	Logger  *slog.Logger
 }
 
-// Handle does what the input names. Every operation may be repeated, and run
-// beside itself. The answer is {} where nobody waits for one.
+// Handle does what the input names. Every operation may be repeated, and may run
+// beside itself. The answer is {} if nobody needs one. Invalid: there is no such
+// operation.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	switch in.Operation {
 	case host.OperationCatalog:
@@ -77,10 +80,10 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	}
 }
 
-// freeClaims comes after what removes access, and holds nothing up: a claim that
-// was left stands in nobody's way.
+// freeClaims runs after access was removed, and its errors stop nothing: a claim
+// that was left behind blocks nobody.
 func (h *Handler) freeClaims(ctx context.Context) {
 	if err := h.Claims.Look(ctx); err != nil {
-		h.Logger.WarnContext(ctx, "claims that were left could not be freed", "error", access.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "claims that were left behind could not be freed", "error", access.ErrorMessage(err))
 	}
 }

@@ -16,15 +16,15 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// atOnce is how many calls of a look wait for an answer at the same time.
+// atOnce is how many calls of a look may wait for an answer at the same time.
 const atOnce = 16
 
 // Look starts a sweep for each request and lease that was left behind, and has
-// late access removed without one. It may run beside itself: all it does may be
-// repeated.
+// late access removed without a sweep. It may run beside itself: everything it
+// does may be repeated.
 //
-// Late access comes first, and needs no list of executions: neither somebody
-// who fills that list nor a Step Functions that fails delays a removal.
+// Late access comes first, and needs no list of executions. So no removal is
+// delayed if somebody fills that list, or if Step Functions fails.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -42,14 +42,14 @@ func (s *Sweep) Look(ctx context.Context) error {
 	} else {
 		s.Gauge(metric.ActiveAccess, len(held))
 	}
-	leases := l.readLeases(reading, l.due(held))
-	ids := l.due(open)
+	leases := l.readLeases(reading, l.listDue(held))
+	ids := l.listDue(open)
 	for _, lease := range leases {
 		ids = append(ids, slices.Sorted(maps.Keys(lease.Holders))...)
 	}
 	l.examine(reading, ids)
 	for _, lease := range leases {
-		l.lease(lease)
+		l.judgeLease(lease)
 	}
 	l.remove(ctx)
 
@@ -67,24 +67,25 @@ func (s *Sweep) Look(ctx context.Context) error {
 	return nil
 }
 
-// look is one look. A request that can't be read leaves no other one behind.
+// look is the state of one look. A request that can't be read doesn't stop the
+// look at others.
 type look struct {
 	*Sweep
 	now       time.Time
 	running   map[string]bool // ARNs; nil until the list is read
-	described int             // executions, so far
+	described int             // how many executions, so far
 	requests  map[string]examined
-	later     int // requests left to the next looks
+	later     int // how many requests are left to the next looks
 	found     []leftBehind
 	removals  []removal
-	overdue   int // how much access should have been removed a minute ago or before
+	overdue   int // how much access is overdue, in requests and leases
 	failures  []error
 }
 
-// removal is access that the look has removed without an execution.
+// removal is access that the look removes without an execution.
 type removal struct {
 	Removal
-	begun bool // its removal has begun, or it has no row: it is not granted anymore
+	begun bool // its removal has begun, or it has no row: it can't be granted anymore
 }
 
 // examined is what a look found out about a request.
@@ -94,32 +95,32 @@ type examined struct {
 	liveness
 }
 
-// isOpen reports whether the request is neither closed nor its access removed.
-// One that can't be read may be.
+// isOpen reports whether the request is neither closed nor its access removed. A
+// request that can't be read may be open.
 func (e examined) isOpen() bool {
 	if e.err != nil {
-		return access.CodeOf(e.err) != access.CodeNotFound // then the index was behind
+		return access.CodeOf(e.err) != access.CodeNotFound // if there is none, the index was behind
 	}
 	return !e.row.IsFinished()
 }
 
-// leftBehind is a sweep that is to be started.
+// leftBehind is a sweep to start.
 type leftBehind struct {
-	prefix string // of its execution's name
+	prefix string // of the name of the sweep's execution
 	in     sweepInput
 	first  bool // there may be access
-	// since is when the access should have been removed by an execution that is
-	// alive; zero if none is alive.
+	// since is when a living execution should have removed the access; zero if no
+	// execution is alive.
 	since time.Time
-	// execution is the ARN of the request's own, or of one that the lease was
-	// made for; "" for a lease without holders.
+	// execution is the ARN of the request's own execution, or of one that the
+	// lease was made for; "" for a lease without holders.
 	execution string
 }
 
 func (l *look) fail(err error) { l.failures = append(l.failures, err) }
 
-// due returns the ids of what should have ended.
-func (l *look) due(of []access.Due) []string {
+// listDue returns the ids of what should have ended.
+func (l *look) listDue(of []access.Due) []string {
 	var ids []string
 	for _, d := range of {
 		if !l.now.Before(d.At.Add(lateAfter)) {
@@ -129,7 +130,7 @@ func (l *look) due(of []access.Due) []string {
 	return ids
 }
 
-// readLeases reads the leases with these keys, as far as they are still there.
+// readLeases reads those leases with these keys that still exist.
 func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 	type answer struct {
 		lease access.Lease
@@ -153,8 +154,8 @@ func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 	return leases
 }
 
-// examine reads the requests that this look has not examined yet, finds out
-// whether their executions are alive, and what is left to do for them.
+// examine reads the requests that this look has not examined yet. It finds out
+// whether their executions are alive, and what is left to do.
 func (l *look) examine(ctx context.Context, ids []string) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, done := l.requests[id]; return done })
 	slices.Sort(ids)
@@ -184,15 +185,16 @@ func (l *look) examine(ctx context.Context, ids []string) {
 	})
 	for i, id := range ids {
 		l.requests[id] = all[i]
-		l.judge(ctx, id, all[i])
+		l.judgeRequest(ctx, id, all[i])
 	}
 }
 
-// errLater is the error of a liveness that a look leaves to the next ones.
+// errLater is the error of an execution that this look leaves to the next looks.
 var errLater = errors.New("not described in this look")
 
-// inTurn returns those of the indexes that this look describes, the urgent ones
-// first and others each minute, and those that it leaves to the next looks.
+// inTurn splits the indexes into those that this look describes, and those that
+// it leaves to the next looks. Urgent ones come first; the others start at a
+// different place each minute.
 func (l *look) inTurn(indexes []int, isUrgent func(int) bool) (now, later []int) {
 	n, most := len(indexes), max(mostDescribed-l.described, 0)
 	if n <= most {
@@ -204,7 +206,7 @@ func (l *look) inTurn(indexes []int, isUrgent func(int) bool) (now, later []int)
 	return turned[:most], turned[most:]
 }
 
-// trueFirst compares so that true sorts before false.
+// trueFirst compares a and b so that true sorts before false.
 func trueFirst(a, b bool) int {
 	switch {
 	case a == b:
@@ -215,8 +217,8 @@ func trueFirst(a, b bool) int {
 	return 1
 }
 
-// judge notes what is left to do for a request.
-func (l *look) judge(ctx context.Context, id string, e examined) {
+// judgeRequest notes what is left to do for a request.
+func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	if access.CodeOf(e.err) == access.CodeNotFound {
 		return
 	}
@@ -226,7 +228,7 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 	}
 	end, hasEnd := removalDue(e.row, e.liveness)
 	isPast := func(by time.Duration) bool { return hasEnd && !l.now.Before(end.Add(by)) }
-	// An execution that is alive and has begun to remove it gets more time.
+	// A living execution that has begun the removal gets more time.
 	begun := e.row.HasRemovalBegun()
 	if isPast(overdueAfter) || isPast(lateAfter) && !(e.alive && begun) {
 		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: e.row.HasAccess()}, begun})
@@ -234,7 +236,7 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 	if isPast(overdueAfter) {
 		l.overdue++
 	}
-	next, late, err := l.next(ctx, e.row, e.liveness)
+	next, late, err := l.decideNext(ctx, e.row, e.liveness)
 	if errors.Is(err, errLater) {
 		l.later++
 		return
@@ -253,10 +255,10 @@ func (l *look) judge(ctx context.Context, id string, e examined) {
 	l.found = append(l.found, left)
 }
 
-// lease notes what is left to do for a lease that is due: nothing while one of
-// its holders is open, even one that the index of open requests lacks. A holder
-// whose row somebody deleted leaves at its end all the same.
-func (l *look) lease(lease access.Lease) {
+// judgeLease notes what is left to do for a lease that is due: nothing while one
+// of its holders is open, even one that the index of open requests lacks. A
+// holder whose row was deleted leaves at its end all the same.
+func (l *look) judgeLease(lease access.Lease) {
 	held := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 		held = held || l.requests[id].isOpen()
@@ -279,8 +281,8 @@ func (l *look) lease(lease access.Lease) {
 	l.found = append(l.found, left)
 }
 
-// remove invokes the function revoke for all access that is late, however much
-// there is, so that nobody delays a removal by stopping executions.
+// remove invokes the function revoke for all late access, however much there is,
+// so that nobody can delay a removal by stopping executions.
 func (l *look) remove(ctx context.Context) {
 	failed := make([]error, len(l.removals))
 	parallel.Do(len(l.removals), atOnce, func(i int) {
@@ -313,7 +315,7 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	l.mu.Lock()
 	own := map[string]string{}
 	for _, d := range open {
-		if arn := l.own[d.ID]; arn != "" {
+		if arn := l.executions[d.ID]; arn != "" {
 			own[d.ID] = arn
 		}
 	}
@@ -331,12 +333,12 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 		}
 	}
 	l.mu.Lock()
-	l.own = own
+	l.executions = own
 	l.mu.Unlock()
 }
 
-// start starts the sweeps, those first that may have access to remove: others
-// that fail again and again must not stand before them.
+// start starts the sweeps. Those that may have access to remove come first, so
+// that others that keep failing don't delay them.
 func (l *look) start(ctx context.Context) {
 	if len(l.found) == 0 {
 		return
@@ -347,7 +349,7 @@ func (l *look) start(ctx context.Context) {
 	}
 	sweeps, err := l.Executions.Sweeps(ctx)
 	if err != nil {
-		l.fail(err) // and sweep: twice is better than not at all
+		l.fail(err) // and sweep all the same: twice is better than not at all
 	}
 	for _, left := range l.found[:min(len(l.found), mostSweeps)] {
 		if err := l.sweep(ctx, left, sweeps); err != nil {
@@ -358,13 +360,13 @@ func (l *look) start(ctx context.Context) {
 
 const stampFormat = "20060102-1504" // of a sweep's name
 
-// mostCandidates is how many running executions of a sweep's name are asked for
-// their input, to see whether one of them is that sweep.
+// mostCandidates is how many running executions with a sweep's prefix are
+// described, to see whether one of them is that sweep.
 const mostCandidates = 2
 
-// sweep starts one sweep, unless one runs. Its name is that of the minute; of
-// access that an execution leaves there although it is alive, that of ten
-// minutes. Somebody who took the name before delays nothing.
+// sweep starts one sweep, unless it is running. Its name has the current minute,
+// or the current ten minutes if a living execution leaves access behind. If
+// somebody took that name before, another name is used without delay.
 func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
 	text, err := json.Marshal(left.in)
 	if err != nil {
@@ -394,7 +396,8 @@ func (l *look) sweep(ctx context.Context, left leftBehind, running []string) err
 	if err != nil || !taken {
 		return err
 	}
-	// An error counts as a stranger's: twice is better than not at all.
+	// If it can't be described, it counts as somebody else's: twice is better than
+	// not at all.
 	if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.Input == input {
 		isRecent := !left.since.IsZero() && !e.StartedAt.Before(left.since)
 		if e.State == Running || isRecent {

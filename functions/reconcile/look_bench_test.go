@@ -113,7 +113,7 @@ func BenchmarkLook(b *testing.B) {
 			steps.lists, l.reads = 0, 0
 			for b.Loop() {
 				if first {
-					s.own = nil
+					s.executions = nil
 				}
 				if err := s.Look(b.Context()); err != nil {
 					b.Fatal(err)

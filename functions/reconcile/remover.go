@@ -8,7 +8,7 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// removerFunction is the function revoke, by ARN.
+// removerFunction is the function revoke.
 type removerFunction struct {
 	client clients.LambdaAPI
 	arn    string
@@ -16,15 +16,15 @@ type removerFunction struct {
 
 var _ Remover = removerFunction{}
 
-// removeOf removes the access of a request that was granted.
-func removeOf(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
+// removeGranted returns a function that removes the access of a granted request.
+func removeGranted(r Remover) func(ctx context.Context, requestID string, s access.Subject) error {
 	return func(ctx context.Context, requestID string, s access.Subject) error {
 		return r.Remove(ctx, Removal{Operation: host.OperationConfirm, RequestID: requestID, Subject: s, Granted: true})
 	}
 }
 
-// Remove invokes revoke, and does not wait for it. A removal that does not
-// succeed at once is invoked again by the next look.
+// Remove invokes revoke and does not wait for it. If the removal does not succeed
+// at once, the next look invokes it again.
 func (f removerFunction) Remove(ctx context.Context, in Removal) error {
 	return clients.Invoke(ctx, f.client, f.arn, in, "invoke revoke")
 }

@@ -12,7 +12,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Table is the part of the requests table that the sweep uses.
+// Table is the part of the table that the sweep uses.
 type Table interface {
 	OpenRequests(ctx context.Context) ([]access.Due, error)
 	OpenLeases(ctx context.Context) ([]access.Due, error)
@@ -22,38 +22,39 @@ type Table interface {
 }
 
 // Executions are those of the two state machines. Anyone who may start an
-// execution chooses its name and input, so neither is believed by itself.
+// execution chooses its name and input, so the sweep believes neither by itself.
 type Executions interface {
 	// Running returns the ARNs of the request machine's running executions.
 	// complete is false if there are more than it reads.
 	Running(ctx context.Context) (arns map[string]bool, complete bool, err error)
-	// Sweeps returns the names of the reconcile machine's running executions,
-	// the latest first, as far as it reads them.
+	// Sweeps returns the names of the reconcile machine's running executions, the
+	// newest first, as far as it reads them.
 	Sweeps(ctx context.Context) ([]string, error)
-	// Describe returns how an execution of the request machine stands.
+	// Describe returns the state of an execution of the request machine.
 	Describe(ctx context.Context, arn string) (Execution, error)
-	// DescribeSweep returns how the reconcile machine's execution of that name
-	// stands.
+	// DescribeSweep returns the state of the reconcile machine's execution of
+	// that name.
 	DescribeSweep(ctx context.Context, name string) (Execution, error)
 	// Start starts an execution of the reconcile machine. taken is true if the
-	// name was used before, within 90 days; then nothing is started.
+	// name was used within 90 days; then it starts nothing.
 	Start(ctx context.Context, name, input string) (taken bool, err error)
 }
 
-// Execution is how an execution stands.
+// Execution is what Step Functions says about an execution.
 type Execution struct {
 	State     ExecutionState
 	Input     string
 	StartedAt time.Time
-	EndedAt   time.Time // zero while it runs
+	EndedAt   time.Time // zero while it is running
 }
 
-// ExecutionState is an execution's state, as far as the sweep tells them apart.
+// ExecutionState is an execution's state, as far as the sweep distinguishes
+// states.
 type ExecutionState string
 
 const (
 	Running ExecutionState = "running"
-	Over    ExecutionState = "over"   // succeeded, failed, timed out or stopped
+	Ended   ExecutionState = "over"   // succeeded, failed, timed out or stopped
 	Unknown ExecutionState = "absent" // never started, or ended more than 90 days ago
 )
 
@@ -63,7 +64,7 @@ type Remover interface {
 	Remove(ctx context.Context, in Removal) error
 }
 
-// Removal is a payload of the function revoke.
+// Removal is an input of the function revoke.
 type Removal struct {
 	Operation string         `json:"operation"` // confirm, or settle for a lease
 	RequestID string         `json:"request_id,omitempty"`
@@ -77,69 +78,68 @@ type Removal struct {
 var _ Table = (*table.Table)(nil)
 
 const (
-	// lateAfter is how long after its end access is left to an execution that
-	// is alive, which begins to remove it within a second or two. A look that
-	// fails costs a minute: 20 s, a minute to the next look, another one if that
-	// fails, and two cold starts are still less than the 150 s within which the
+	// lateAfter is how long after its end a living execution may leave access
+	// there. It normally begins to remove it within a second or two. A failed
+	// look costs a minute. 20 s, a minute to the next look, another minute if
+	// that one fails, and two cold starts are less than 150 s, within which the
 	// first attempt to remove access must come. The look removes late access both
-	// by a sweep and directly: somebody may stop each sweep as it starts.
+	// by a sweep and directly: somebody could stop each sweep as it starts.
 	lateAfter = 20 * time.Second
-	// overdueAfter is how long after its end access counts as overdue: the look
-	// raises the alarm, and removes the access directly even if an execution that
-	// is alive has begun to.
+	// overdueAfter is how long after its end access is overdue. Then the look
+	// raises the alarm, and removes the access directly even if a living
+	// execution has begun to.
 	overdueAfter = time.Minute
 	// lateAgain is the time between two sweeps of a request whose execution is
-	// alive, and how long after the end a removal that such an execution has
-	// begun is left alone: it retries, too.
+	// alive. It is also how long after the end a living execution may take for a
+	// removal that it has begun: it retries, too.
 	lateAgain = 10 * time.Minute
-	// startingFor is how long an execution may take to start: ingress writes
-	// the row first, and has 10 s.
+	// startingFor is how long an execution may take to start: ingress writes the
+	// row first, and has 10 s.
 	startingFor = 2 * time.Minute
 	// mostSweeps is how many sweeps a look starts. A removal takes about eight
-	// calls, so these use two thirds of the 1,200 that Identity Center takes in
-	// the minute until the next look.
+	// calls. So these use two thirds of the 1,200 calls that Identity Center
+	// takes in the minute until the next look.
 	mostSweeps = 100
 	// mostDescribed is how many executions a look describes. DescribeExecution
 	// allows a burst of 250, and 10 more each second (Step Functions quotas, API
 	// throttling, the smaller Regions).
 	mostDescribed = 200
-	// sweepTimeout bounds a look, and a decision to sweep: the function as a
-	// whole may take minutes, and a removal must not wait for it. examineTimeout
-	// bounds the part of a look that reads, so that what was found by then is
-	// swept.
+	// sweepTimeout bounds a look, and a decision to sweep: the function may take
+	// minutes in all, and a removal must not wait for that. examineTimeout bounds
+	// the part of a look that reads, so that what was found by then is swept.
 	sweepTimeout   = 25 * time.Second
 	examineTimeout = 12 * time.Second
 )
 
-// Sweep finds what was left behind: requests whose execution is gone, access
-// that is still there after its end, and leases that no request holds. It
-// decides from the table and from what Step Functions says about the very
-// executions that the table names, and starts the reconcile machine, which does
-// the rest. Late access it also has removed directly.
+// Sweep finds what was left behind: requests whose execution is gone, access that
+// is still there after its end, and leases that no request holds. It decides from
+// the table, and from what Step Functions says about the executions that the
+// table names. Then it starts the reconcile machine, which does the rest. Late
+// access it also has removed directly.
 type Sweep struct {
 	Table      Table
 	Executions Executions
 	Remover    Remover
 	Now        func() time.Time
-	// Unique returns eight characters of a-z0-9 that nobody can foresee.
+	// Unique returns eight characters of a-z0-9 that nobody can predict.
 	Unique func() string
 	Count  func(name string, dimensions map[string]string)
 	Gauge  func(name string, n int)
 	Logger *slog.Logger
 
-	// own remembers the ARN of each open request's own execution, which never
-	// changes: a look compares it with the list of running ones, and reads only
-	// the rows that it does not know.
-	mu  sync.Mutex
-	own map[string]string
+	// executions are the ARNs of open requests' own executions, by request id.
+	// They never change. A look compares them with the list of running
+	// executions, and reads only rows whose execution is missing from it.
+	mu         sync.Mutex
+	executions map[string]string
 }
 
-// sweepInput starts an execution of the machine in mode sweep.
+// sweepInput is the input of the reconcile machine in mode sweep.
 type sweepInput struct {
 	Mode      string `json:"mode"`
 	RequestID string `json:"request_id,omitempty"`
 	Lease     string `json:"lease,omitempty"`
-	// Drift is the finding that the lease is to remove, if it is one.
+	// Drift is the finding that the lease was made to remove, if it was.
 	Drift *access.FindingRef `json:"drift,omitempty"`
 }
 
@@ -151,24 +151,24 @@ const (
 	revoke  = "revoke"  // remove its access: revoke
 )
 
-// liveness tells whether one of a request's executions is alive: its own, or the
-// one that took its removal over.
+// liveness is whether one of a request's executions is alive: its own, or the one
+// that took its removal over.
 type liveness struct {
 	alive   bool
 	started bool      // Step Functions knows its own execution
-	endedAt time.Time // of the last one, if they are over
-	err     error     // it isn't known: Step Functions did not answer
+	endedAt time.Time // when the last one ended, if they have
+	err     error     // not nil: Step Functions did not answer
 }
 
-// next returns what is left to do for the request. late is true if one of its
-// executions is alive, and has left the access there for too long.
-func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
+// decideNext returns what is left to do for the request. late is true if a living
+// execution has left the access there for too long.
+func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
 	overdue := s.isOverdue(r, l.alive)
 	switch {
 	case r.IsClosed():
 		return nothing, false, nil
 	case overdue:
-		if l.err != nil { // its end is over, whatever its execution does
+		if l.err != nil { // the access has to end, whatever its execution does
 			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
@@ -185,8 +185,8 @@ func (s *Sweep) next(ctx context.Context, r access.Request, l liveness) (next st
 	}
 }
 
-// isOverdue reports whether the request's access should be gone by now. An
-// execution that is alive and has begun to remove it is given more time.
+// isOverdue reports whether the request's access should be gone by now. A living
+// execution that has begun the removal gets more time.
 func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
 	left := lateAfter
 	if alive && r.HasRemovalBegun() {
@@ -197,8 +197,8 @@ func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
 }
 
 // removalDue returns when the request's access should have been removed: at its
-// end. Access that may exist without a record that it was granted must not
-// outlive its execution.
+// end. Access that may exist without a record of its grant must not outlive its
+// execution.
 func removalDue(r access.Request, l liveness) (at time.Time, ok bool) {
 	at, ok = r.AccessEnd()
 	if ok && !r.WasGranted() && !l.alive && l.err == nil && !l.endedAt.IsZero() && l.endedAt.Before(at) {
@@ -229,17 +229,17 @@ func (s *Sweep) describe(ctx context.Context, r access.Request) liveness {
 }
 
 // LeftOver is what is left to do for a request: nothing, refuse, outcome or
-// revoke; with what that takes.
+// revoke, with what that needs.
 type LeftOver struct {
 	Next      string         `json:"next"`
 	Execution string         `json:"execution"` // the request's own, ARN
 	Subject   access.Subject `json:"subject"`
-	Granted   bool           `json:"granted"` // there may be access that only the subject leads to
+	Granted   bool           `json:"granted"` // there may be access; only the subject says which
 }
 
-// Tombstone checks once more whether the request was left behind. If it could
-// still be granted, its row is given up first: from then on no function grants
-// it, even if somebody starts its execution again.
+// Tombstone checks once more whether the request was left behind. If the request
+// could still be granted, Tombstone first gives its row up. After that no
+// function grants it, even if somebody starts its execution again.
 func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -250,7 +250,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	if err != nil {
 		return LeftOver{}, err
 	}
-	next, late, err := s.next(ctx, r, s.describe(ctx, r))
+	next, late, err := s.decideNext(ctx, r, s.describe(ctx, r))
 	if err != nil {
 		return LeftOver{}, err
 	}

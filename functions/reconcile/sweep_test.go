@@ -128,7 +128,7 @@ func (l *left) Describe(_ context.Context, arn string) (Execution, error) {
 	l.described = append(l.described, arn)
 	if state, ok := l.states[arn]; ok {
 		e := Execution{State: state}
-		if state == Over {
+		if state == Ended {
 			e.EndedAt = l.ended
 		}
 		return e, l.fail("Describe")
@@ -249,22 +249,22 @@ func TestSweep(t *testing.T) {
 	}{
 		{name: "waits for approval, alive", row: asked(time.Hour, nil), running: "arn:abc", want: nothing},
 		{name: "waits for approval, alive, not in the list yet", row: asked(time.Second, nil), state: Running, want: nothing},
-		{name: "waits for approval, stopped", row: asked(time.Second, nil), state: Over, want: refuse, wantStamp: "20260302-1200"},
+		{name: "waits for approval, stopped", row: asked(time.Second, nil), state: Ended, want: refuse, wantStamp: "20260302-1200"},
 		{name: "just written, not started yet", row: asked(time.Minute, nil), want: nothing},
 		{name: "never started", row: asked(startingFor, nil), want: refuse, wantStamp: "20260302-1200"},
-		{name: "stopped, and a decoy runs", row: asked(time.Hour, nil), running: "arn:abc-x", state: Over, want: refuse, wantStamp: "20260302-1200"},
-		{name: "denied, stopped before the record", row: asked(time.Hour, func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeDenied} }), state: Over, want: outcome, wantStamp: "20260302-1200"},
-		{name: "approved, stopped before the grant", row: asked(time.Hour, approved), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "stopped, and a decoy runs", row: asked(time.Hour, nil), running: "arn:abc-x", state: Ended, want: refuse, wantStamp: "20260302-1200"},
+		{name: "denied, stopped before the record", row: asked(time.Hour, func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeDenied} }), state: Ended, want: outcome, wantStamp: "20260302-1200"},
+		{name: "approved, stopped before the grant", row: asked(time.Hour, approved), state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "approved, being granted", row: asked(time.Hour, approved), state: Running, want: nothing},
 		{name: "active, alive", row: asked(time.Hour, active(noon.Add(time.Hour))), running: "arn:abc", want: nothing},
-		{name: "active, stopped", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "active, stopped", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "active, machine deleted", row: asked(time.Hour, active(noon.Add(time.Hour))), state: Unknown, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "taken over", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), running: "arn:abc-2", state: Over, other: Running, want: nothing},
-		{name: "taken over, not in the list yet", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Over, other: Running, want: nothing},
-		{name: "taken over, takes too long", row: asked(time.Hour, takenOver(noon.Add(-lateAgain))), state: Over, other: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "taken over, stopped", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Over, other: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "removing, stopped, and a decoy runs", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "arn:abc-2", state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "perhaps created, stopped, and a decoy runs", row: asked(time.Hour, approved), running: "arn:x-abc", state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "taken over", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), running: "arn:abc-2", state: Ended, other: Running, want: nothing},
+		{name: "taken over, not in the list yet", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Ended, other: Running, want: nothing},
+		{name: "taken over, takes too long", row: asked(time.Hour, takenOver(noon.Add(-lateAgain))), state: Ended, other: Running, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "taken over, stopped", row: asked(time.Hour, takenOver(noon.Add(-time.Minute))), state: Ended, other: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "removing, stopped, and a decoy runs", row: asked(time.Hour, removing(noon.Add(-time.Minute))), running: "arn:abc-2", state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "perhaps created, stopped, and a decoy runs", row: asked(time.Hour, approved), running: "arn:x-abc", state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "perhaps created, alive", row: asked(5*time.Hour, approvedAgo(time.Hour+access.GrantBudget+lateAfter-time.Second)), running: "arn:abc", want: nothing},
 		{name: "perhaps created, alive, late", row: asked(5*time.Hour, approvedAgo(time.Hour+access.GrantBudget+lateAfter)), running: "arn:abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "just ended, alive", row: asked(time.Hour, active(noon.Add(-lateAfter+time.Second))), running: "arn:abc", state: Running, want: nothing},
@@ -274,9 +274,9 @@ func TestSweep(t *testing.T) {
 		{name: "ended, alive, its removal has begun", row: asked(time.Hour, removing(noon.Add(-lateAgain+time.Second))), state: Running, want: nothing},
 		{name: "ended, alive, its removal takes too long", row: asked(time.Hour, removing(noon.Add(-lateAgain))), running: "arn:abc", want: revoke, wantStamp: "20260302-1200", tombstone: true},
 		{name: "removed, alive, being recorded", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Running, want: nothing},
-		{name: "removed, stopped before the record", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "removal begun before a decision", row: asked(time.Hour, func(r *access.Request) { r.RevokingAt = noon }), state: Over, want: revoke, wantStamp: "20260302-1200", tombstone: true},
-		{name: "closed", row: asked(time.Hour, func(r *access.Request) { r.ClosedAt = noon }), state: Over, want: nothing},
+		{name: "removed, stopped before the record", row: asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon }), state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "removal begun before a decision", row: asked(time.Hour, func(r *access.Request) { r.RevokingAt = noon }), state: Ended, want: revoke, wantStamp: "20260302-1200", tombstone: true},
+		{name: "closed", row: asked(time.Hour, func(r *access.Request) { r.ClosedAt = noon }), state: Ended, want: nothing},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -344,9 +344,9 @@ func TestLookLeavesAlone(t *testing.T) {
 		{name: "being swept", sweeps: []string{"sweep-abc-20260302-1150"}, named: map[string]Execution{"sweep-abc-20260302-1150": {State: Running, Input: sweeping}}},
 		{name: "another request is being swept", sweeps: []string{"sweep-abcd-20260302-1150"}, named: map[string]Execution{"sweep-abcd-20260302-1150": {State: Running, Input: sweeping}}, want: 1},
 		{name: "a decoy of that name", sweeps: []string{"sweep-abc-x"}, named: map[string]Execution{"sweep-abc-x": {State: Running, Input: `{"mode":"revoke"}`}}, want: 1},
-		{name: "ended since the list was made", sweeps: []string{"sweep-abc-20260302-1150"}, named: map[string]Execution{"sweep-abc-20260302-1150": {State: Over, Input: sweeping}}, want: 1},
+		{name: "ended since the list was made", sweeps: []string{"sweep-abc-20260302-1150"}, named: map[string]Execution{"sweep-abc-20260302-1150": {State: Ended, Input: sweeping}}, want: 1},
 	} {
-		l := &left{rows: map[string]access.Request{"abc": stopped}, states: map[string]ExecutionState{"arn:abc": Over}, indexed: []string{"gone"}, sweeps: test.sweeps, named: test.named}
+		l := &left{rows: map[string]access.Request{"abc": stopped}, states: map[string]ExecutionState{"arn:abc": Ended}, indexed: []string{"gone"}, sweeps: test.sweeps, named: test.named}
 		if err := l.sweep().Look(t.Context()); err != nil || len(l.started) != test.want {
 			t.Errorf("%s: started %v, error %v; want %d", test.name, l.started, err, test.want)
 		}
@@ -371,15 +371,15 @@ func TestLookFindsItsNameTaken(t *testing.T) {
 		want  []string
 	}{
 		{name: "by this very sweep", row: stopped, taken: Execution{State: Running, Input: sweeping}},
-		{name: "by one that ended already", row: stopped, taken: Execution{State: Over, Input: `{"mode":"sweep","lease":"none"}`}, want: []string{random}},
-		{name: "by this sweep, and it ended", row: stopped, taken: Execution{State: Over, Input: sweeping}, want: []string{random}},
+		{name: "by one that ended already", row: stopped, taken: Execution{State: Ended, Input: `{"mode":"sweep","lease":"none"}`}, want: []string{random}},
+		{name: "by this sweep, and it ended", row: stopped, taken: Execution{State: Ended, Input: sweeping}, want: []string{random}},
 		{name: "by a run that waits for an answer", row: stopped, taken: Execution{State: Running, Input: `{"mode":"revoke"}`}, want: []string{random}},
 		{name: "by a sweep of something else", row: stopped, taken: Execution{State: Running, Input: input(sweepInput{Mode: "sweep", RequestID: "abcd"})}, want: []string{random}},
 		{name: "by something that can't be read", row: stopped, taken: Execution{State: Running, Input: sweeping}, fails: true, want: []string{random}},
-		{name: "by the sweep of these ten minutes", row: late, alive: true, taken: Execution{State: Over, Input: sweeping, StartedAt: noon.Add(-4 * time.Minute)}},
-		{name: "by a sweep before the access was late", row: late, alive: true, taken: Execution{State: Over, Input: sweeping, StartedAt: noon.Add(-5*time.Minute + lateAfter - time.Second)}, want: []string{random}},
+		{name: "by the sweep of these ten minutes", row: late, alive: true, taken: Execution{State: Ended, Input: sweeping, StartedAt: noon.Add(-4 * time.Minute)}},
+		{name: "by a sweep before the access was late", row: late, alive: true, taken: Execution{State: Ended, Input: sweeping, StartedAt: noon.Add(-5*time.Minute + lateAfter - time.Second)}, want: []string{random}},
 	} {
-		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Over}, named: map[string]Execution{minute: test.taken}}
+		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Ended}, named: map[string]Execution{minute: test.taken}}
 		if test.alive {
 			l.states["arn:abc"], l.running = Running, []string{"arn:abc"}
 		}
@@ -442,7 +442,7 @@ func TestLookRemovesLateAccess(t *testing.T) {
 	} {
 		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Running}, running: test.running, failing: test.failing, ended: test.ended}
 		if !test.ended.IsZero() {
-			l.states["arn:abc"] = Over
+			l.states["arn:abc"] = Ended
 		}
 		if !test.lease.SettlesAt.IsZero() {
 			l.leases = map[string]access.Lease{"k": test.lease}
@@ -492,7 +492,7 @@ func TestLookAtManyRequests(t *testing.T) {
 		l.reads = 0
 		if look == 2 {
 			l.running = l.running[1:]
-			l.states["arn:r000"] = Over
+			l.states["arn:r000"] = Ended
 		}
 		if err := s.Look(t.Context()); err != nil {
 			t.Fatal(err)
@@ -521,7 +521,7 @@ func TestLookDescribesNotTooMany(t *testing.T) {
 	overdue := asked(time.Hour, active(noon.Add(-time.Hour)))
 	overdue.ID, overdue.ExecutionARN = "zzz", "arn:zzz"
 	l.rows["zzz"] = overdue
-	l.states["arn:zzz"] = Over
+	l.states["arn:zzz"] = Ended
 	s := l.sweep()
 	for minute := range 20 {
 		s.Now = func() time.Time { return noon.Add(time.Duration(minute) * time.Minute) }
@@ -537,7 +537,7 @@ func TestLookDescribesNotTooMany(t *testing.T) {
 		for _, arn := range l.described {
 			delete(l.states, arn) // and seen
 		}
-		l.states["arn:zzz"] = Over
+		l.states["arn:zzz"] = Ended
 		for _, arn := range l.described {
 			if arn != "arn:zzz" {
 				l.running = append(l.running, arn)
@@ -612,7 +612,7 @@ func TestSweepFails(t *testing.T) {
 	for _, what := range []string{"Running", "Sweeps", "OpenRequests", "Get", "Describe", "OpenLeases", "Lease", "Start"} {
 		l := &left{
 			rows:    map[string]access.Request{"abc": asked(time.Hour, approved)},
-			states:  map[string]ExecutionState{"arn:abc": Over},
+			states:  map[string]ExecutionState{"arn:abc": Ended},
 			leases:  map[string]access.Lease{"k": {SettlesAt: noon.Add(-time.Hour)}},
 			failing: what,
 		}
@@ -623,7 +623,7 @@ func TestSweepFails(t *testing.T) {
 	// One that can't be read leaves no other behind.
 	l := &left{
 		rows:   map[string]access.Request{"abc": asked(time.Hour, approved), "bad": {ID: "bad", ExecutionARN: "arn:bad"}},
-		states: map[string]ExecutionState{"arn:abc": Over},
+		states: map[string]ExecutionState{"arn:abc": Ended},
 	}
 	l.unreadable = "bad"
 	if err := l.sweep().Look(t.Context()); access.CodeOf(err) != access.CodeInternal || len(l.started) != 1 || len(l.counted) > 0 {
@@ -631,7 +631,7 @@ func TestSweepFails(t *testing.T) {
 	}
 	for _, what := range []string{"Get", "Describe", "GiveUp"} {
 		begun := asked(time.Hour, func(r *access.Request) { approved(r); r.RevokingAt = noon })
-		l := &left{rows: map[string]access.Request{"abc": begun}, states: map[string]ExecutionState{"arn:abc": Over}, failing: what}
+		l := &left{rows: map[string]access.Request{"abc": begun}, states: map[string]ExecutionState{"arn:abc": Ended}, failing: what}
 		if got, err := l.sweep().Tombstone(t.Context(), "abc"); access.CodeOf(err) != access.CodeUnavailable || got.Next != "" {
 			t.Errorf("%s: %+v, error %v", what, got, err)
 		}
@@ -688,7 +688,7 @@ func TestLookFindsARequestByItsLease(t *testing.T) {
 		"lost":    {lost, sweepInput{Mode: "sweep", RequestID: "abc"}},
 		"revoked": {over, sweepInput{Mode: "sweep", RequestID: "abc"}},
 	} {
-		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Over}, unlisted: "abc",
+		l := &left{rows: map[string]access.Request{"abc": test.row}, states: map[string]ExecutionState{"arn:abc": Ended}, unlisted: "abc",
 			leases: map[string]access.Lease{"k": {SettlesAt: noon.Add(-time.Hour), Holders: map[string]access.Holder{"abc": {}}}}}
 		if err := l.sweep().Look(t.Context()); err != nil {
 			t.Fatal(err)

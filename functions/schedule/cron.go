@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// cron is a cron expression. A day is one of its days if both of days and
-// weekdays permit it, one of which is "?" and permits all.
+// cron is a cron expression. A day is one of its days if both days and weekdays
+// permit it. One of the two is "?" and permits all days.
 type cron struct {
 	minutes, hours, months, years set
 	days                          daysOfMonth
 	weekdays                      daysOfWeek
 }
 
-// parseCron reads what is between the parentheses: six fields, with spaces
+// parseCron parses the text between the parentheses: six fields, with spaces
 // between them.
 func parseCron(inner string) (*cron, error) {
 	texts := strings.FieldsFunc(inner, func(r rune) bool { return r == ' ' })
@@ -38,7 +38,7 @@ func parseCron(inner string) (*cron, error) {
 	c.weekdays, err[4] = parseDaysOfWeek(texts[4])
 	c.years, err[5] = yearField.parse(texts[5])
 	if err := errors.Join(err[:]...); err != nil {
-		// One line: the others may follow from the first.
+		// The first line only: the other mistakes may follow from it.
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, errors.New(first)
 	}
@@ -48,8 +48,8 @@ func parseCron(inner string) (*cron, error) {
 	return &c, nil
 }
 
-// next looks for the first minute after the given time, year by year, month by
-// month, day by day: a day has the same minutes as any other.
+// next returns the first minute after the given time. It goes year by year, month
+// by month, day by day, because every day has the same minutes.
 func (c *cron) next(after time.Time) (time.Time, bool) {
 	from := after.Truncate(time.Minute).Add(time.Minute)
 	if first := time.Date(yearField.least, 1, 1, 0, 0, 0, 0, time.UTC); from.Before(first) {
@@ -68,7 +68,7 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 				if !c.days.has(m, day) || !c.weekdays.has(m, day) {
 					continue
 				}
-				if at, ok := c.timeOfDay(m, day, from); ok {
+				if at, ok := c.firstTimeOfDay(m, day, from); ok {
 					return at, true
 				}
 			}
@@ -77,8 +77,9 @@ func (c *cron) next(after time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// timeOfDay is the first minute of a day that is not before the given time.
-func (c *cron) timeOfDay(m month, day int, from time.Time) (time.Time, bool) {
+// firstTimeOfDay returns the first minute of the day that is not before the given
+// time.
+func (c *cron) firstTimeOfDay(m month, day int, from time.Time) (time.Time, bool) {
 	if end := time.Date(m.year, m.month, day+1, 0, 0, 0, 0, time.UTC); !from.Before(end) {
 		return time.Time{}, false
 	}

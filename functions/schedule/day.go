@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// month is a month of a year, with what is asked of it again and again.
+// month is a month of a year, with two facts that are needed often.
 type month struct {
 	year  int
 	month time.Month
@@ -18,17 +18,17 @@ func monthOf(year int, m time.Month) month {
 	return month{year, m, first.AddDate(0, 1, -1).Day(), int(first.Weekday()) + 1}
 }
 
-// weekday is the day of the week of a day, from 1 (SUN) to 7.
+// weekday returns the day of the week of a day, from 1 (SUN) to 7.
 func (m month) weekday(day int) int { return (m.first-1+day-1)%7 + 1 }
 
-// Days of the week as cron has them.
+// Days of the week, as in cron.
 const (
 	sunday   = 1
 	saturday = 7
 )
 
-// nearestWeekday is the day from Monday to Friday that is nearest to a day, in
-// the same month; 0 if the month does not have that day.
+// nearestWeekday returns the day from Monday to Friday that is nearest to a day
+// in the same month; 0 if the month does not have that day.
 func (m month) nearestWeekday(day int) int {
 	switch {
 	case day > m.days:
@@ -53,9 +53,9 @@ type daysOfMonth struct {
 	weekday bool // "LW": the last one from Monday to Friday
 }
 
-// parseDaysOfMonth reads the field. L and W stand alone: AWS describes neither
-// in a list, and what it made of them there would be a guess. LW is from Quartz,
-// whose language AWS's is.
+// parseDaysOfMonth parses the field. L and W must stand alone: AWS does not
+// describe them in a list, so their meaning there would be a guess. LW comes from
+// Quartz, whose syntax AWS uses.
 func parseDaysOfMonth(text string) (daysOfMonth, error) {
 	upper := strings.ToUpper(text)
 	switch {
@@ -66,7 +66,7 @@ func parseDaysOfMonth(text string) (daysOfMonth, error) {
 	case upper == "LW":
 		return daysOfMonth{last: true, weekday: true}, nil
 	case strings.ContainsAny(upper, "LW"):
-		day, err := dayField.value(strings.TrimSuffix(upper, "W"))
+		day, err := dayField.parseValue(strings.TrimSuffix(upper, "W"))
 		if err != nil {
 			return daysOfMonth{}, dayField.wrong(text, "L is the last day, LW the last one from Monday to Friday, 15W the one nearest to the 15th; each stands alone")
 		}
@@ -96,8 +96,8 @@ type daysOfWeek struct {
 	day  int // … Tuesday
 }
 
-// parseDaysOfWeek reads the field. A field with "#" has one expression (AWS:
-// "3#1,6#3" is not valid), and so has one with L behind a day, for the same
+// parseDaysOfWeek parses the field. A field with "#" has one expression only
+// (AWS: "3#1,6#3" is not valid). So does a field with L after a day, for the same
 // reason. L alone is the last day of the week.
 func parseDaysOfWeek(text string) (daysOfWeek, error) {
 	upper := strings.ToUpper(text)
@@ -108,14 +108,14 @@ func parseDaysOfWeek(text string) (daysOfWeek, error) {
 	case upper == "L":
 		return daysOfWeek{set: set{saturday: true}}, nil
 	case counted:
-		d, err := weekField.value(day)
-		n, notNumber := number(nth)
+		d, err := weekField.parseValue(day)
+		n, notNumber := parseNumber(nth)
 		if err != nil || notNumber != nil || n < 1 || n > 5 {
 			return daysOfWeek{}, weekField.wrong(text, "3#2 is the second Tuesday of the month: a day, # and a number from 1 to 5, and nothing else in the field")
 		}
 		return daysOfWeek{day: d, nth: n}, nil
 	case strings.HasSuffix(upper, "L"):
-		d, err := weekField.value(strings.TrimSuffix(upper, "L"))
+		d, err := weekField.parseValue(strings.TrimSuffix(upper, "L"))
 		if err != nil {
 			return daysOfWeek{}, weekField.wrong(text, "6L is the last Friday of the month: a day and L, and nothing else in the field")
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// field is one of the six of a cron expression.
+// field is one of the six fields of a cron expression.
 type field struct {
 	name        string
 	least, most int
@@ -23,18 +23,18 @@ var (
 	yearField   = field{name: "year", least: 1970, most: 2199}
 )
 
-// fields are all of them, in the order of the expression.
+// fields are all fields, in the order of the expression.
 var fields = []field{minuteField, hourField, dayField, monthField, weekField, yearField}
 
-// set is which values of a field there are, by value.
+// set is the values that a field names.
 type set map[int]bool
 
-// parse reads a list of values, ranges and steps: "*", "5", "1-5", "0/15",
-// "1-30/5", and these with commas between them.
+// parse parses a list of values, ranges and steps with commas between them: "*",
+// "5", "1-5", "0/15", "1-30/5".
 func (f field) parse(text string) (set, error) {
 	all := set{}
 	for item := range strings.SplitSeq(text, ",") {
-		first, last, step, err := f.item(item)
+		first, last, step, err := f.parseItem(item)
 		if err != nil {
 			return nil, err
 		}
@@ -45,8 +45,8 @@ func (f field) parse(text string) (set, error) {
 	return all, nil
 }
 
-// item reads one item of a list.
-func (f field) item(text string) (first, last, step int, err error) {
+// parseItem parses one item of a list.
+func (f field) parseItem(text string) (first, last, step int, err error) {
 	values, by, stepped := strings.Cut(text, "/")
 	from, to, ranged := strings.Cut(values, "-")
 	step = 1
@@ -54,14 +54,14 @@ func (f field) item(text string) (first, last, step int, err error) {
 	case values == "*":
 		first, last = f.least, f.most
 	case ranged:
-		if first, err = f.value(from); err == nil {
-			last, err = f.value(to)
+		if first, err = f.parseValue(from); err == nil {
+			last, err = f.parseValue(to)
 		}
 		if err == nil && first > last {
 			err = f.wrong(text, "a range begins with the smaller value; write two, with a comma between them")
 		}
 	default:
-		if first, err = f.value(values); err == nil {
+		if first, err = f.parseValue(values); err == nil {
 			last = first
 			if stepped {
 				last = f.most
@@ -71,26 +71,26 @@ func (f field) item(text string) (first, last, step int, err error) {
 	if err != nil || !stepped {
 		return first, last, step, err
 	}
-	if step, err = number(by); err != nil || step < 1 || step > f.most {
+	if step, err = parseNumber(by); err != nil || step < 1 || step > f.most {
 		return 0, 0, 0, f.wrong(text, fmt.Sprintf("a step is a whole number from 1 to %d", f.most))
 	}
 	return first, last, step, nil
 }
 
-// value reads one value: a number, or a name in any case.
-func (f field) value(text string) (int, error) {
+// parseValue parses one value: a number, or a name in upper or lower case.
+func (f field) parseValue(text string) (int, error) {
 	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
 		return f.least + i, nil
 	}
-	v, err := number(text)
+	v, err := parseNumber(text)
 	if err != nil || v < f.least || v > f.most {
-		return 0, f.wrong(text, f.right())
+		return 0, f.wrong(text, f.describeValues())
 	}
 	return v, nil
 }
 
-// right says what a value is.
-func (f field) right() string {
+// describeValues says which values the field takes.
+func (f field) describeValues() string {
 	s := fmt.Sprintf("a value is from %d to %d", f.least, f.most)
 	if f.names != nil {
 		s += fmt.Sprintf(", or from %s to %s", f.names[0], f.names[len(f.names)-1])
@@ -102,8 +102,8 @@ func (f field) wrong(text, right string) error {
 	return fmt.Errorf("%s: %q is not right: %s", f.name, text, right)
 }
 
-// number reads digits, and nothing but digits.
-func number(text string) (int, error) {
+// parseNumber parses digits, and nothing else.
+func parseNumber(text string) (int, error) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
 		return 0, fmt.Errorf("%q is no number", text)
 	}

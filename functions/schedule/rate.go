@@ -11,13 +11,13 @@ var rate = regexp.MustCompile(`^([0-9]+) (minute|hour|day)s?$`)
 
 var units = map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 
-// maxRate is ours: AWS documents no longest rate. What comes less than once in
-// ten years is a mistake.
+// maxRate is our own limit: AWS documents no longest rate. A schedule that comes
+// less than once in ten years is a mistake.
 const maxRate = 10 * 366 * 24 * time.Hour
 
-// parseRate reads what is between the parentheses. EventBridge Scheduler takes
+// parseRate parses the text between the parentheses. EventBridge Scheduler takes
 // the singular and the plural of a unit with any number (API reference,
-// CreateSchedule); rules of EventBridge, which are older, do not.
+// CreateSchedule). The older rules of EventBridge do not.
 func parseRate(inner string) (time.Duration, error) {
 	m := rate.FindStringSubmatch(inner)
 	if m == nil {

@@ -1,10 +1,10 @@
-// Package schedule reads the expressions that EventBridge Scheduler takes, and
-// says when they come next.
+// Package schedule parses the schedule expressions of EventBridge Scheduler, and
+// finds out when they come next.
 //
-// It knows what AWS documents, and refuses what AWS does not document or
-// refuses itself: an expression that is read here means there what it means
-// here. Times are UTC, which is EventBridge Scheduler's time zone unless a
-// schedule names another.
+// It accepts what AWS documents, and refuses what AWS refuses or does not
+// document. So an expression that it accepts means the same to AWS. Times are
+// UTC, which is EventBridge Scheduler's time zone unless a schedule names
+// another.
 //
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 package schedule
@@ -15,19 +15,19 @@ import (
 	"time"
 )
 
-// maxLength is how long an expression may be, in characters (API reference of
+// maxLength is how many characters an expression may have (API reference of
 // EventBridge Scheduler, CreateSchedule, ScheduleExpression).
 const maxLength = 256
 
-// Expression is a schedule. The zero value is one that never comes.
+// Expression is a schedule. The zero value never comes.
 type Expression struct {
 	text  string
 	every time.Duration // of a rate; else 0
 	cron  *cron         // else nil
 }
 
-// Parse reads "rate(value unit)" or "cron(minutes hours day-of-month month
-// day-of-week year)". The error says what would be right.
+// Parse parses "rate(value unit)" or "cron(minutes hours day-of-month month
+// day-of-week year)". Its errors say what would be right.
 func Parse(text string) (Expression, error) {
 	kind, rest, opened := strings.Cut(text, "(")
 	inner, closed := strings.CutSuffix(rest, ")")
@@ -51,20 +51,21 @@ func Parse(text string) (Expression, error) {
 	return e, nil
 }
 
-// String is the expression as it was read.
+// String returns the expression as it was parsed.
 func (e Expression) String() string { return e.text }
 
-// Every is the interval of a rate. A cron expression has none: false.
+// Every returns the interval of a rate. ok is false for a cron expression, which
+// has none.
 func (e Expression) Every() (time.Duration, bool) { return e.every, e.every > 0 }
 
-// Next is the first time after the given one at which the schedule comes, in
-// UTC; false if there is none any more. A cron expression comes at the start of
-// minutes, and never at the given time itself.
+// Next returns the first time after the given one at which the schedule comes, in
+// UTC; ok is false if it never comes again. A cron expression comes at the start
+// of minutes, and never at the given time itself.
 //
 // A rate counts from when the schedule was made, which an expression does not
-// know: its next time is the given one and the interval. That is right where
-// the given time is one at which the schedule came, and otherwise the latest
-// time that it can be.
+// know. So its next time is the given time plus the interval. That is right if
+// the schedule came at the given time; otherwise it is the latest time that is
+// possible.
 func (e Expression) Next(after time.Time) (time.Time, bool) {
 	after = after.UTC()
 	switch {

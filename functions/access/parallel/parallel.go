@@ -1,4 +1,4 @@
-// Package parallel does independent things at the same time.
+// Package parallel makes independent calls at the same time.
 package parallel
 
 import (
@@ -7,8 +7,8 @@ import (
 )
 
 // Do calls do for each of 0 to n-1, on up to workers goroutines, and returns when
-// all calls have. The caller's own goroutine is one of them, and the only one
-// where workers is 1.
+// all calls have returned. The caller's goroutine is one of them, and the only
+// one if workers is 1.
 func Do(n, workers int, do func(i int)) {
 	var next atomic.Int64
 	work := func() {

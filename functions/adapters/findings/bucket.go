@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// S3 is the part of S3 that a bucket uses.
+// S3 is the part of S3 that the bucket uses.
 type S3 interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
@@ -23,17 +23,17 @@ type S3 interface {
 
 var _ S3 = (*s3.Client)(nil)
 
-// Bucket is Objects in S3. S3 tells NotFound from a lack of permission only to
-// who may list the bucket.
+// Bucket is Objects in S3. If the caller may not list the bucket, S3 answers
+// "access denied" for an object that does not exist.
 type Bucket struct {
 	Client S3
 	Name   string
 }
 
-// New is the store in the bucket of that name.
+// New returns the store in the bucket of that name.
 func New(client S3, bucket string) *Store { return &Store{Bucket{client, bucket}} }
 
-// Get is Objects.Get.
+// Get implements Objects.
 func (b Bucket) Get(ctx context.Context, key string) ([]byte, string, error) {
 	doing := "read " + key
 	out, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
@@ -48,12 +48,12 @@ func (b Bucket) Get(ctx context.Context, key string) ([]byte, string, error) {
 	return body, aws.ToString(out.ETag), nil
 }
 
-// Put is Objects.Put.
+// Put implements Objects.
 func (b Bucket) Put(ctx context.Context, key string, body []byte) error {
 	return b.put(ctx, &s3.PutObjectInput{Key: &key, Body: bytes.NewReader(body)})
 }
 
-// Replace is Objects.Replace.
+// Replace implements Objects.
 func (b Bucket) Replace(ctx context.Context, key string, body []byte, version string) error {
 	in := &s3.PutObjectInput{Key: &key, Body: bytes.NewReader(body)}
 	if version == "" {

@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Memory is Objects that are forgotten with the process: for a dry run, and for
-// tests. The zero value is empty.
+// Memory is Objects in the memory of the process, for a dry run and for tests.
+// The zero value is empty.
 type Memory struct {
 	mu      sync.Mutex
 	objects map[string]object
@@ -26,7 +26,7 @@ var (
 	_ Objects = Bucket{}
 )
 
-// Get is Objects.Get.
+// Get implements Objects.
 func (m *Memory) Get(_ context.Context, key string) ([]byte, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,7 +37,7 @@ func (m *Memory) Get(_ context.Context, key string) ([]byte, string, error) {
 	return o.body, o.version, nil
 }
 
-// Put is Objects.Put.
+// Put implements Objects.
 func (m *Memory) Put(_ context.Context, key string, body []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,7 +45,7 @@ func (m *Memory) Put(_ context.Context, key string, body []byte) error {
 	return nil
 }
 
-// Replace is Objects.Replace.
+// Replace implements Objects.
 func (m *Memory) Replace(_ context.Context, key string, body []byte, version string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

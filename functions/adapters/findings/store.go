@@ -1,21 +1,21 @@
-// Package runs keeps what the runs of the reconciliation hand from one step to
-// the next, and from one run to the next, as JSON in a bucket:
+// Package findings keeps in a bucket what the runs of the reconciliation find. It
+// is JSON that one step leaves for the next, and one run for the next:
 //
-//	reconcile/<run>/plan.json       what the run looks at, in batches
+//	reconcile/<run>/plan.json       what the run reads, in batches
 //	reconcile/<run>/batch-<n>.json  what batch n found
 //	reconcile/<run>/findings.json   all findings; payloads give indexes in it
 //	reconcile/<run>/collected.json  what else the batches said
-//	reconcile/<run>/report.json     what people are told
-//	reconcile/known.json            what earlier runs found and told
+//	reconcile/<run>/report.json     what the run reports to people
+//	reconcile/known.json            the history: what runs found and reported
 //	reconcile/people.json           who was looked up when, and who is gone
 //
-// Only the reconcile function writes them. Everything may be written again with
-// the same content; only known.json and people.json, which runs side by side
+// Only the reconcile function writes these objects. Each may be written again
+// with the same content. Only known.json and people.json, which runs side by side
 // share, are written under a condition.
 //
-// Errors have the codes of functions/access: NotFound where there is no such
-// object, Invalid where it makes no sense or the run's name is none, Lost where
-// somebody else was first, Throttled, Unavailable, Misconfigured, Internal.
+// Errors have the codes of functions/access: NotFound if there is no such object;
+// Invalid if it makes no sense, or if the run's name is none; Lost if somebody
+// else was first; Throttled, Unavailable, Misconfigured, Internal.
 package findings
 
 import (
@@ -33,17 +33,17 @@ import (
 type Objects interface {
 	// Get reads an object and its version; NotFound where there is none.
 	Get(ctx context.Context, key string) (body []byte, version string, err error)
-	// Put writes an object, whatever was there.
+	// Put writes an object, and replaces any that was there.
 	Put(ctx context.Context, key string, body []byte) error
-	// Replace writes an object in place of that version, "" where there is
-	// none. Lost: there is another one by now.
+	// Replace writes an object in place of that version, "" if there is none.
+	// Lost: there is another version by now.
 	Replace(ctx context.Context, key string, body []byte, version string) error
 }
 
-// Store is where the runs' objects are.
+// Store keeps the objects of the runs.
 type Store struct{ Objects Objects }
 
-// Prefix is what every key begins with.
+// Prefix is the beginning of every key.
 const Prefix = "reconcile/"
 
 const (
@@ -51,8 +51,8 @@ const (
 	peopleKey  = Prefix + "people.json"
 )
 
-// name is what a state machine's execution may be called (API reference,
-// StartExecution), as far as it makes a key.
+// name matches the names that an execution of a state machine may have (API
+// reference, StartExecution), as far as they make a key.
 var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 func key(run, object string) (string, error) {
@@ -93,8 +93,8 @@ func decode(key string, body []byte, v any) error {
 	return nil
 }
 
-// Plan reads a run's plan. One whose batches name what is not in its lists is
-// Invalid.
+// Plan reads a run's plan. Invalid: a batch names something that is not in the
+// plan's lists.
 func (s *Store) Plan(ctx context.Context, run string) (drift.Plan, error) {
 	p, err := get[drift.Plan](ctx, s, run, "plan.json")
 	if err == nil && !p.IsWhole() {
@@ -110,7 +110,7 @@ func (s *Store) PutPlan(ctx context.Context, p drift.Plan) error {
 
 func batchObject(n int) string { return fmt.Sprintf("batch-%d.json", n) }
 
-// BatchResult reads what batch n of a run found; NotFound where it has no result.
+// BatchResult reads what batch n of a run found. NotFound: it has no result.
 func (s *Store) BatchResult(ctx context.Context, run string, n int) (drift.BatchResult, error) {
 	return get[drift.BatchResult](ctx, s, run, batchObject(n))
 }
@@ -125,8 +125,8 @@ func (s *Store) Findings(ctx context.Context, run string) ([]access.Finding, err
 	return get[[]access.Finding](ctx, s, run, "findings.json")
 }
 
-// Finding reads one finding of a run, by its index. NotFound: there are not so
-// many.
+// Finding reads one finding of a run, by its index. NotFound: the run has fewer
+// findings.
 func (s *Store) Finding(ctx context.Context, run string, index int) (access.Finding, error) {
 	all, err := s.Findings(ctx, run)
 	if err != nil {
@@ -167,8 +167,7 @@ func (s *Store) PutReport(ctx context.Context, r access.DriftReport) error {
 }
 
 // History reads what earlier runs found and reported, and its version for
-// PutHistory. Where
-// there is nothing yet it is empty, and so is its version.
+// PutHistory. If there is none yet, both are empty.
 func (s *Store) History(ctx context.Context) (h drift.History, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, historyKey)
 	switch access.CodeOf(err) {
@@ -183,8 +182,8 @@ func (s *Store) History(ctx context.Context) (h drift.History, version string, e
 	return h, version, err
 }
 
-// PutHistory writes what runs know in place of that version. Lost: another run
-// wrote it meanwhile.
+// PutHistory writes the history in place of that version. Lost: another run wrote
+// it meanwhile.
 func (s *Store) PutHistory(ctx context.Context, h drift.History, version string) error {
 	body, err := json.Marshal(h)
 	if err != nil {
@@ -193,8 +192,8 @@ func (s *Store) PutHistory(ctx context.Context, h drift.History, version string)
 	return s.Objects.Replace(ctx, historyKey, body, version)
 }
 
-// People reads what rechecks know, and its version for PutPeople. Where there
-// is nothing yet it is empty, and so is its version.
+// People reads what rechecks know of people, and its version for PutPeople. If
+// there is nothing yet, both are empty.
 func (s *Store) People(ctx context.Context) (p leavers.People, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, peopleKey)
 	switch access.CodeOf(err) {
@@ -209,8 +208,8 @@ func (s *Store) People(ctx context.Context) (p leavers.People, version string, e
 	return p, version, err
 }
 
-// PutPeople writes what rechecks know in place of that version. Lost: another
-// run wrote it meanwhile.
+// PutPeople writes what rechecks know in place of that version. Lost: another run
+// wrote it meanwhile.
 func (s *Store) PutPeople(ctx context.Context, p leavers.People, version string) error {
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -238,7 +238,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	}
 
 	now := l.Now().UTC()
-	granted, err := l.Table.Granted(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
+	granted, err := l.Table.RecordGrant(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
 	if isLost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}

@@ -41,10 +41,10 @@ import (
 // Table is the part of the table that the leases use.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
+	RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
 	BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error)
 	Rebuild(ctx context.Context, b access.Rebuilt) error
-	Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
+	RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error
 	DeleteLease(ctx context.Context, key string, expect int64) error

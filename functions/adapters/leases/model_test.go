@@ -994,7 +994,7 @@ func (t *table) Get(_ context.Context, id string) (access.Request, error) {
 	return t.row("Get "+id, id, func(*access.Request) error { return nil })
 }
 
-func (t *table) Granted(_ context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+func (t *table) RecordGrant(_ context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	return t.row("Granted "+id, id, func(r *access.Request) error {
 		switch {
 		case !r.GrantedAt.IsZero():
@@ -1048,7 +1048,7 @@ func rebuilt(b access.Rebuilt) (r access.Request) {
 	return r
 }
 
-func (t *table) Revoked(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
 	if r.RevokingAt.IsZero() {
 		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
 	}

@@ -210,7 +210,7 @@ func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease acce
 	case r.WasGranted():
 		state = access.RemovalDone
 	}
-	return l.Table.Revoked(ctx, r, l.Now(), state)
+	return l.Table.RecordRemoval(ctx, r, l.Now(), state)
 }
 
 // startDeletion calls Delete if there is, or may be, something to delete and no
@@ -341,7 +341,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	}
 	// The row comes first: if the function stops here, the request still holds
 	// the lease, and the next call finishes.
-	r, err = l.Table.Revoked(ctx, r, l.Now(), state)
+	r, err = l.Table.RecordRemoval(ctx, r, l.Now(), state)
 	if err != nil {
 		return r, err
 	}

@@ -11,31 +11,31 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// keepClaims is how long after its last write the table keeps a person's claims:
-// longer than the longest request waits.
+// keepClaims is how long the table keeps a person's claims after their last
+// write: longer than the longest request waits.
 const keepClaims = NeverExpires + KeepClosed
 
-// Claims reads what a person has claimed, with strong consistency. The version is
-// 0 where there is no such row.
-func (s *Table) Claims(ctx context.Context, principalID string) (access.Claims, error) {
+// Claims reads a person's claims, with strong consistency. The version is 0 if
+// there is no row.
+func (t *Table) Claims(ctx context.Context, principalID string) (access.Claims, error) {
 	c := access.Claims{PrincipalID: principalID}
-	_, err := s.read(ctx, claimsKey(principalID), "read claims", &c)
+	_, err := t.read(ctx, claimsKey(principalID), "read claims", &c)
 	return c, err
 }
 
-// PutClaims writes what a person has claimed if the version in the table is still
-// expect; 0 means that there must be no row. The version it has afterwards is
-// expect+1; that of a new row is at, in nanoseconds. Where nothing is claimed the
-// row is removed. Lost: somebody else wrote it.
-func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
-	condition, names, values := expecting(expect)
+// PutClaims writes a person's claims if their version in the table is still
+// expect; 0 means that there must be no row. The new version is expect+1, or, for
+// a new row, at in nanoseconds. If there are no claims, PutClaims removes the
+// row. Lost: somebody else wrote it.
+func (t *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
+	condition, names, values := expectVersion(expect)
 	if len(c.Claims) == 0 {
 		if expect == 0 {
 			return nil
 		}
-		in := &dynamodb.DeleteItemInput{TableName: aws.String(s.table), Key: claimsKey(c.PrincipalID)}
+		in := &dynamodb.DeleteItemInput{TableName: aws.String(t.name), Key: claimsKey(c.PrincipalID)}
 		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
-		_, err := s.client.DeleteItem(ctx, in)
+		_, err := t.client.DeleteItem(ctx, in)
 		return tableError(err, "remove claims")
 	}
 	const doing = "write claims"
@@ -51,17 +51,17 @@ func (s *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 	expires, _ := marshalValue(at.Add(keepClaims).Unix())
 	row[AttributeExpires] = expires
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openClaims}
-	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(at.Add(access.ClaimWait))}
-	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(at.Add(access.ClaimWait))}
+	in := &dynamodb.PutItemInput{TableName: aws.String(t.name), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
-	_, err = s.client.PutItem(ctx, in)
+	_, err = t.client.PutItem(ctx, in)
 	return tableError(err, doing)
 }
 
-// OpenClaims are the ids of those who have claimed something, by when all that they
-// have claimed can be judged. The index may be some moments behind the table.
-func (s *Table) OpenClaims(ctx context.Context) ([]access.Due, error) {
-	return s.open(ctx, openClaims, ClaimsPrefix)
+// OpenClaims returns the principal ids of people with claims, and when all of
+// their claims can be judged. The index may be some moments behind the table.
+func (t *Table) OpenClaims(ctx context.Context) ([]access.Due, error) {
+	return t.listOpen(ctx, openClaims, ClaimsPrefix)
 }
 
 func claimsKey(principalID string) item {

@@ -11,8 +11,8 @@ import (
 
 type item = map[string]types.AttributeValue
 
-// marshal makes an item of what v is in JSON. JSON decides which attributes are
-// there and how times look (RFC 3339), so the row reads like the audit record.
+// marshal makes an item of v's JSON. So the JSON tags decide which attributes
+// exist, and times look as in the audit record (RFC 3339).
 func marshal(v any) (item, error) {
 	value, err := marshalValue(v)
 	if err != nil {
@@ -64,8 +64,8 @@ func fromTree(tree any) types.AttributeValue {
 	}
 }
 
-// unmarshal is the reverse of marshal. Attributes that v has no field for are
-// left out.
+// unmarshal is the reverse of marshal. It drops attributes for which v has no
+// field.
 func unmarshal(row item, v any) error {
 	tree, err := toTree(&types.AttributeValueMemberM{Value: row})
 	if err != nil {
@@ -114,9 +114,9 @@ func toTree(value types.AttributeValue) (any, error) {
 	}
 }
 
-// due is a time as the index sorts it: whole seconds, rounded up so that what
-// is due is over.
-func due(t time.Time) string {
+// formatDue returns a time as the index sorts it: in whole seconds, rounded up,
+// so that what is due has really ended.
+func formatDue(t time.Time) string {
 	t = t.UTC()
 	if whole := t.Truncate(time.Second); !whole.Equal(t) {
 		t = whole.Add(time.Second)

@@ -11,19 +11,19 @@ import (
 )
 
 // Lease reads the lease under a subject's key with strong consistency. found is
-// false where this system holds no such access.
-func (s *Table) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
-	found, err = s.read(ctx, leaseKey(key), "read lease", &l)
+// false if there is none.
+func (t *Table) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
+	found, err = t.read(ctx, leaseKey(key), "read lease", &l)
 	if found {
 		l.Key = key
 	}
 	return l, found, err
 }
 
-// PutLease writes the lease if its version in the table is still expect; 0
-// means that it must not be there. The version it has afterwards is expect+1;
-// that of a new lease is what l says, or 1. Lost: somebody else wrote it.
-func (s *Table) PutLease(ctx context.Context, l access.Lease, expect int64) error {
+// PutLease writes the lease if its version in the table is still expect; 0 means
+// that there must be no lease. The new version is expect+1, or, for a new lease,
+// the one that l has, or 1. Lost: somebody else wrote it.
+func (t *Table) PutLease(ctx context.Context, l access.Lease, expect int64) error {
 	const doing = "write lease"
 	if expect > 0 || l.Version <= 0 {
 		l.Version = expect + 1
@@ -34,10 +34,10 @@ func (s *Table) PutLease(ctx context.Context, l access.Lease, expect int64) erro
 	}
 	row[AttributeKey] = leaseKey(l.Key)[AttributeKey]
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openLease}
-	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(l.EndsAt())}
-	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
-	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
-	if _, err := s.client.PutItem(ctx, in); err != nil {
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(l.EndsAt())}
+	in := &dynamodb.PutItemInput{TableName: aws.String(t.name), Item: row}
+	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expectVersion(expect)
+	if _, err := t.client.PutItem(ctx, in); err != nil {
 		return tableError(err, doing)
 	}
 	return nil
@@ -45,16 +45,18 @@ func (s *Table) PutLease(ctx context.Context, l access.Lease, expect int64) erro
 
 // DeleteLease removes the lease if its version is still expect. Lost: somebody
 // else wrote or removed it.
-func (s *Table) DeleteLease(ctx context.Context, key string, expect int64) error {
-	in := &dynamodb.DeleteItemInput{TableName: aws.String(s.table), Key: leaseKey(key)}
-	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
-	if _, err := s.client.DeleteItem(ctx, in); err != nil {
+func (t *Table) DeleteLease(ctx context.Context, key string, expect int64) error {
+	in := &dynamodb.DeleteItemInput{TableName: aws.String(t.name), Key: leaseKey(key)}
+	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expectVersion(expect)
+	if _, err := t.client.DeleteItem(ctx, in); err != nil {
 		return tableError(err, "remove lease")
 	}
 	return nil
 }
 
-func expecting(version int64) (condition *string, names map[string]string, values item) {
+// expectVersion returns the condition that a row has the version; 0: that there
+// is no row.
+func expectVersion(version int64) (condition *string, names map[string]string, values item) {
 	if version == 0 {
 		return aws.String("attribute_not_exists(#pk)"), map[string]string{"#pk": AttributeKey}, nil
 	}

@@ -12,29 +12,29 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// OpenRequests are the requests that are not closed, by the time at which they
-// are due. The index may be some moments behind the table.
-func (s *Table) OpenRequests(ctx context.Context) ([]access.Due, error) {
-	return s.open(ctx, openRequest, RequestPrefix)
+// OpenRequests returns the requests that are not closed, by when they are due.
+// The index may be some moments behind the table.
+func (t *Table) OpenRequests(ctx context.Context) ([]access.Due, error) {
+	return t.listOpen(ctx, openRequest, RequestPrefix)
 }
 
-// OpenLeases are all leases there are, by their last holder's end, or by when
-// they settle. The index may be some moments behind the table.
-func (s *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
-	return s.open(ctx, openLease, LeasePrefix)
+// OpenLeases returns all leases, by the end of their last holder, or by when they
+// settle. The index may be some moments behind the table.
+func (t *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
+	return t.listOpen(ctx, openLease, LeasePrefix)
 }
 
-func (s *Table) open(ctx context.Context, kind, prefix string) ([]access.Due, error) {
+func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due, error) {
 	const doing = "look for what is open"
 	in := &dynamodb.QueryInput{
-		TableName:                 aws.String(s.table),
+		TableName:                 aws.String(t.name),
 		IndexName:                 aws.String(OpenIndex),
 		KeyConditionExpression:    aws.String("#open = :kind"),
 		ExpressionAttributeNames:  map[string]string{"#open": AttributeOpen},
 		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
 	}
 	var found []access.Due
-	for pages := dynamodb.NewQueryPaginator(s.client, in); pages.HasMorePages(); {
+	for pages := dynamodb.NewQueryPaginator(t.client, in); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, tableError(err, doing)
@@ -51,8 +51,8 @@ func (s *Table) open(ctx context.Context, kind, prefix string) ([]access.Due, er
 			}
 			when, err := time.Parse(time.RFC3339, at.Value)
 			if err != nil {
-				// Somebody wrote it by hand. One such row hides no other, and is
-				// looked at itself.
+				// Somebody wrote it by hand. The row counts as due, and hides no
+				// other.
 				when = time.Time{}
 			}
 			found = append(found, access.Due{ID: id, At: when})
@@ -61,14 +61,14 @@ func (s *Table) open(ctx context.Context, kind, prefix string) ([]access.Due, er
 	return found, nil
 }
 
-// GiveUp enters that the request will never be granted (access.Request's
-// Tombstone), with the reason where it has not been granted yet. Each once; a
-// closed request stays as it is. The row comes back as it is after that.
-func (s *Table) GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error) {
-	if err := s.Fail(ctx, id, why); err != nil {
+// GiveUp records that the request will never be granted (access.Request's
+// Tombstone), and the reason if it has not been granted yet. The first of each
+// stays, and a closed request does not change. GiveUp returns the row after that.
+func (t *Table) GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error) {
+	if err := t.Fail(ctx, id, why); err != nil {
 		return access.Request{}, err
 	}
-	r, _, err := s.apply(ctx, id, change{
+	r, _, err := t.apply(ctx, id, change{
 		doing:  "give the request up",
 		set:    map[string]any{"tombstone": true},
 		absent: []string{"closed_at"},

@@ -1,29 +1,30 @@
 package table
 
-// Beginnings of the keys of rows, and the keys of single rows. The functions'
-// roles name them (dynamodb:LeadingKeys).
+// Prefixes of rows' keys, and the keys of single rows. The functions' roles name
+// them (dynamodb:LeadingKeys).
 const (
 	RequestPrefix = "request#"
 	LeasePrefix   = "lease#"
 	RunPrefix     = "run#"
-	ClaimsPrefix  = "claims#" // what a person has requested and nobody has decided
+	ClaimsPrefix  = "claims#" // a person's undecided requests
 	// RemovalPrefix begins the rows that say how the removal of a finding ended:
-	// "removal#run#<run>#<index>", and "removal#lease#<subject>" for the latest
-	// one of a subject.
+	// "removal#run#<run>#<index>", and "removal#lease#<subject>" for a subject's
+	// latest removal.
 	RemovalPrefix = "removal#"
 
-	// HeartbeatKey is the row in which the runs of the reconciliation leave a
-	// sign, to see later whether the table still remembers them.
+	// HeartbeatKey is the row with the heartbeat of the reconciliation's runs. It
+	// shows later whether the table still remembers them.
 	HeartbeatKey = "reconcile#heartbeat"
-	// RemovalsCountKey is the row that counts removals without a person's consent.
+	// RemovalsCountKey is the row that counts removals without a person's
+	// consent.
 	RemovalsCountKey = "reconcile#removals"
 )
 
-// OpenIndex is the index of open rows, by the time when they are due. It has
-// keys alone.
+// OpenIndex is the index of open rows, by when they are due. It has only the
+// keys.
 const OpenIndex = "open"
 
-// Attributes that are keys, or that the table itself reads.
+// Attributes that are keys, or that DynamoDB itself reads.
 const (
 	AttributeKey     = "pk"
 	AttributeOpen    = "open"
@@ -31,8 +32,8 @@ const (
 	AttributeExpires = "expires"
 )
 
-// The attributes that each update of a row names, its condition included,
-// separated by spaces. The functions' roles permit these and no others
+// The attributes that each update of a row names, in its condition too, separated
+// by spaces. The functions' roles permit these and no others
 // (dynamodb:Attributes). Only Decide and Evaluate name outcome.
 const (
 	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
@@ -41,13 +42,13 @@ const (
 	CountReminderAttributes = "reminders_sent"
 	StoreTokenAttributes    = "approval_token end_token closed_at"
 	PostAttributes          = "posts"
-	GrantedAttributes       = "granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at"
+	RecordGrantAttributes   = "granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at"
 	FailAttributes          = "failure granted_at revoking_at"
 	GiveUpAttributes        = "tombstone closed_at"
 	TakeOverAttributes      = "revoking_execution_arn revoking_at closed_at"
 	BeginRevokeAttributes   = "revoking_at execution_arn tombstone"
 	RebuildAttributes       = "rebuilt revoking_at open due"
-	RevokedAttributes       = "revoked_at removal revoking_at events"
+	RecordRemovalAttributes = "revoked_at removal revoking_at events"
 	AppendEventAttributes   = "events revoked_at"
 	MarkAuditedAttributes   = "audited"
 	CloseAttributes         = "closed_at expires open due approval_token end_token granted_at revoked_at events"

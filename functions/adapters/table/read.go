@@ -10,9 +10,9 @@ import (
 )
 
 // read reads the row with that key into v, with strong consistency. found is
-// false where there is none.
-func (s *Table) read(ctx context.Context, key item, doing string, v any) (found bool, err error) {
-	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(s.table), Key: key, ConsistentRead: aws.Bool(true)})
+// false if there is none.
+func (t *Table) read(ctx context.Context, key item, doing string, v any) (found bool, err error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(t.name), Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return false, tableError(err, doing)
 	}

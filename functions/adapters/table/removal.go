@@ -22,28 +22,28 @@ func latestRemovalKey(subject string) item {
 	return item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalPrefix + "lease#" + subject}}
 }
 
-// Removal reads how the removal of a finding ended; found is false where it has
-// not.
-func (s *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
-	found, err = s.read(ctx, removalKey(ref), "read how the removal ended", &r)
+// Removal reads how the removal of a finding ended. found is false if it has not
+// ended.
+func (t *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error) {
+	found, err = t.read(ctx, removalKey(ref), "read how the removal ended", &r)
 	return r, found, err
 }
 
 // LatestRemoval reads how the latest removal of a subject's access as drift
 // ended, by Subject.Key.
-func (s *Table) LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
-	found, err = s.read(ctx, latestRemovalKey(subject), "read how the latest removal ended", &r)
+func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
+	found, err = t.read(ctx, latestRemovalKey(subject), "read how the latest removal ended", &r)
 	return r, found, err
 }
 
 // PutRemoval writes how the removal of a finding ended, and returns what the
 // table has: the first result stays. The table may drop it KeepRun later.
-func (s *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
+func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
 	const doing = "write how the removal ended"
-	err := s.putRemoval(ctx, removalKey(r.FindingRef), r, true)
+	err := t.putRemoval(ctx, removalKey(r.FindingRef), r, true)
 	var there *types.ConditionalCheckFailedException
 	if errors.As(err, &there) {
-		stored, found, err := s.Removal(ctx, r.FindingRef)
+		stored, found, err := t.Removal(ctx, r.FindingRef)
 		if err == nil && !found {
 			err = access.Errorf(access.CodeUnavailable, "%s: it is gone again", doing)
 		}
@@ -54,43 +54,45 @@ func (s *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.D
 	} else if err != nil {
 		return r, tableError(err, doing)
 	}
-	return r, tableError(s.putRemoval(ctx, latestRemovalKey(r.Subject), r, false), doing)
+	return r, tableError(t.putRemoval(ctx, latestRemovalKey(r.Subject), r, false), doing)
 }
 
-func (s *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval, first bool) error {
+func (t *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval, first bool) error {
 	row, err := marshal(r)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode a removal")
 	}
 	row[AttributeKey] = key[AttributeKey]
 	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.At.Add(KeepRun).Unix(), 10)}
-	in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
+	in := &dynamodb.PutItemInput{TableName: aws.String(t.name), Item: row}
 	if first {
-		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(0)
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expectVersion(0)
 	}
-	_, err = s.client.PutItem(ctx, in)
+	_, err = t.client.PutItem(ctx, in)
 	return err
 }
 
 const (
-	// RemovalWindow is the time in which removals count against the limit.
+	// RemovalWindow is how long removals count against the limit.
 	RemovalWindow = 24 * time.Hour
-	// removalSlot is how exactly their times are kept: a removal counts for up
-	// to a slot longer, never shorter. So the row stays small, whatever the limit.
+	// removalSlot is the precision of their times: a removal counts up to a slot
+	// longer, never shorter. So the row stays small, whatever the limit.
 	removalSlot = 10 * time.Minute
-	// reserveTries is how often the row is read again after another function
-	// wrote it.
+	// reserveTries is how often the row is read again because another function
+	// wrote it meanwhile.
 	reserveTries = 8
 )
 
-// removals are the counts by the start of their slot, in epoch seconds.
-type removals struct {
+// removalCounts are the numbers of removals by the start of their slot, in epoch
+// seconds.
+type removalCounts struct {
 	Counts  map[string]int `json:"counts"`
 	Version int64          `json:"version"`
 }
 
-// since drops what no longer counts, and returns how many do.
-func (r *removals) since(now time.Time) (n int) {
+// countSince drops the slots that are too old to count at now, and returns how
+// many removals count.
+func (r *removalCounts) countSince(now time.Time) (n int) {
 	oldest := now.Add(-RemovalWindow)
 	for slot, count := range r.Counts {
 		start, err := strconv.ParseInt(slot, 10, 64)
@@ -103,31 +105,32 @@ func (r *removals) since(now time.Time) (n int) {
 	return n
 }
 
-func (s *Table) removals(ctx context.Context) (r removals, err error) {
-	_, err = s.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalsCountKey}}, "read the number of removals", &r)
+func (t *Table) readRemovalCounts(ctx context.Context) (r removalCounts, err error) {
+	_, err = t.read(ctx, item{AttributeKey: &types.AttributeValueMemberS{Value: RemovalsCountKey}}, "read the number of removals", &r)
 	if r.Counts == nil {
 		r.Counts = map[string]int{}
 	}
 	return r, err
 }
 
-// CountRemovals returns how many removals were reserved within RemovalWindow before now.
-func (s *Table) CountRemovals(ctx context.Context, now time.Time) (int, error) {
-	r, err := s.removals(ctx)
-	return r.since(now), err
+// CountRemovals returns how many removals were reserved within RemovalWindow
+// before now.
+func (t *Table) CountRemovals(ctx context.Context, now time.Time) (int, error) {
+	r, err := t.readRemovalCounts(ctx)
+	return r.countSince(now), err
 }
 
-// ReserveRemoval counts one more removal at that time. OverLimit: there are
-// limit of them already within RemovalWindow; Conflict: other functions keep
-// writing the count. A reservation that is not used counts all the same.
-func (s *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) error {
+// ReserveRemoval counts one more removal at that time. OverLimit: limit removals
+// were reserved within RemovalWindow. Conflict: other functions keep writing the
+// count. A reservation counts even if it is not used.
+func (t *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) error {
 	const doing = "count the removal"
 	for range reserveTries {
-		r, err := s.removals(ctx)
+		r, err := t.readRemovalCounts(ctx)
 		if err != nil {
 			return err
 		}
-		if r.since(at) >= limit {
+		if r.countSince(at) >= limit {
 			return access.Errorf(access.CodeOverLimit, "%d removals within 24 hours need no person's consent, and there were as many", limit)
 		}
 		r.Counts[strconv.FormatInt(at.Truncate(removalSlot).Unix(), 10)]++
@@ -138,9 +141,9 @@ func (s *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) err
 			return access.Wrap(access.CodeInternal, err, doing)
 		}
 		row[AttributeKey] = &types.AttributeValueMemberS{Value: RemovalsCountKey}
-		in := &dynamodb.PutItemInput{TableName: aws.String(s.table), Item: row}
-		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expecting(expect)
-		_, err = s.client.PutItem(ctx, in)
+		in := &dynamodb.PutItemInput{TableName: aws.String(t.name), Item: row}
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = expectVersion(expect)
+		_, err = t.client.PutItem(ctx, in)
 		if err = tableError(err, doing); access.CodeOf(err) != access.CodeLost {
 			return err
 		}

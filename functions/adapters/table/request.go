@@ -13,10 +13,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Create enters a request that is not there yet, with the event that it was
-// requested. Where its id is there already the stored row comes back and
-// created is false: the same submission, delivered again.
-func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error) {
+// Create creates a request, with the event that it was requested. If its id
+// exists, Create returns the stored row, and created is false: the same
+// submission arrived again.
+func (t *Table) Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error) {
 	const doing = "create request"
 	if len(r.Events) == 0 {
 		r.Events = []access.Event{{Kind: access.EventRequested, At: r.CreatedAt, By: r.Requester}}
@@ -27,23 +27,23 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 	}
 	row[AttributeKey] = requestKey(r.ID)[AttributeKey]
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openRequest}
-	row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.CreatedAt.Add(NeverExpires))}
+	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.CreatedAt.Add(NeverExpires))}
 	if !r.ExpiresAt.IsZero() {
-		row[AttributeDue] = &types.AttributeValueMemberS{Value: due(r.ExpiresAt)}
+		row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.ExpiresAt)}
 	}
 	if len(r.Posts) == 0 {
-		// An update can enter a post only where the map is there.
+		// An update can enter a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                aws.String(s.table),
+	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(t.name),
 		Item:                     row,
 		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
 		ExpressionAttributeNames: map[string]string{"#pk": AttributeKey},
 	})
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
-		stored, err = s.Get(ctx, r.ID)
+		stored, err = t.Get(ctx, r.ID)
 		return stored, false, err
 	}
 	if err != nil {
@@ -53,18 +53,18 @@ func (s *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 }
 
 // Get reads a request with strong consistency.
-func (s *Table) Get(ctx context.Context, id string) (r access.Request, err error) {
-	found, err := s.read(ctx, requestKey(id), "read request", &r)
+func (t *Table) Get(ctx context.Context, id string) (r access.Request, err error) {
+	found, err := t.read(ctx, requestKey(id), "read request", &r)
 	if err == nil && !found {
 		err = access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	}
 	return r, err
 }
 
-// Evaluate enters what evaluate found out. A request that is decided already
-// keeps what it has: a lease may stand under its requester's principal. Either
-// way the row comes back as it is now.
-func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
+// Evaluate records what evaluate found out. A request that is already decided
+// does not change: a lease may stand under its requester's principal. Evaluate
+// returns the row after that.
+func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
 	c := change{
 		doing: "record evaluation",
 		set: map[string]any{
@@ -84,18 +84,18 @@ func (s *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
 	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
-		c.set[AttributeDue] = due(e.ExpiresAt)
+		c.set[AttributeDue] = formatDue(e.ExpiresAt)
 	}
-	r, _, err := s.apply(ctx, id, c)
+	r, _, err := t.apply(ctx, id, c)
 	return r, err
 }
 
-// Decide enters the outcome, and the event that records it, in one write, if
-// the request is still open. won is false where it was decided, tombstoned or
-// closed before; the row that comes back says how. It has the task token, if
-// the wait has stored one.
-func (s *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+// Decide records the outcome, with its event, if the request is still undecided.
+// won is false if the request was decided, given up or closed before; the row
+// that it returns says which. The row has the task token, if the wait has stored
+// one.
+func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing: "record outcome",
 		set:   map[string]any{"outcome": o},
 		events: []access.Event{{
@@ -106,26 +106,25 @@ func (s *Table) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 	})
 }
 
-// RequestEnd enters that access ends before its time, with its event,
-// while the access is granted and not on its way out. won is false otherwise;
-// the row that comes back says why. It has the task token, if the wait has
-// stored one. From then on the request is due: should its execution not come to
-// know of it, the sweep does.
-func (s *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+// RequestEnd records that access ends early, with its event, if the access is
+// granted and nothing ends it yet. Otherwise won is false, and the row that it
+// returns says why. The row has the task token, if the wait has stored one. From
+// then on the request is due: if its execution isn't told, the sweep removes the
+// access.
+func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing:   "record early end",
-		set:     map[string]any{"end_request": e, AttributeDue: due(e.At)},
+		set:     map[string]any{"end_request": e, AttributeDue: formatDue(e.At)},
 		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
 	})
 }
 
-// StoreToken keeps the task token of a wait (WaitApproval or WaitEnd) in place
-// of the wait's previous one. The row that comes back says whether what is
-// waited for is there already. A closed request takes none: nobody would remove
-// it again.
-func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
+// StoreToken stores the task token of a wait (WaitApproval or WaitEnd) in place
+// of the wait's previous token. The row that it returns says whether the wait can
+// end at once. A closed request stores no token: nobody would remove it again.
+func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: there is no wait %q", doing, wait)
@@ -133,7 +132,7 @@ func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.
 	if token == "" {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
 	}
-	r, _, err := s.apply(ctx, id, change{
+	r, _, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    map[string]any{wait + "_token": token},
 		absent: []string{"closed_at"},
@@ -142,18 +141,18 @@ func (s *Table) StoreToken(ctx context.Context, id, wait, token string) (access.
 }
 
 // CountReminder raises the number of reminders sent to n; it never lowers it.
-func (s *Table) CountReminder(ctx context.Context, id string, n int) error {
-	return s.raise(ctx, id, "reminders_sent", n, "count reminder")
+func (t *Table) CountReminder(ctx context.Context, id string, n int) error {
+	return t.raise(ctx, id, "reminders_sent", n, "count reminder")
 }
 
 // MarkAudited raises the number of events that are in the audit bucket to n; it
 // never lowers it.
-func (s *Table) MarkAudited(ctx context.Context, id string, n int) error {
-	return s.raise(ctx, id, "audited", n, "count audited events")
+func (t *Table) MarkAudited(ctx context.Context, id string, n int) error {
+	return t.raise(ctx, id, "audited", n, "count audited events")
 }
 
-func (s *Table) raise(ctx context.Context, id, attribute string, n int, doing string) error {
-	_, _, err := s.apply(ctx, id, change{
+func (t *Table) raise(ctx context.Context, id, attribute string, n int, doing string) error {
+	_, _, err := t.apply(ctx, id, change{
 		doing: doing,
 		set:   map[string]any{attribute: n},
 		where: "attribute_not_exists(#" + attribute + ") OR #" + attribute + " < :" + attribute,
@@ -161,11 +160,11 @@ func (s *Table) raise(ctx context.Context, id, attribute string, n int, doing st
 	return err
 }
 
-// BeginPost enters a message before it is sent. begun is false where it was
-// entered before: then before is that entry, and whoever wants to send looks in
-// Slack first.
-func (s *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
-	r, won, err := s.apply(ctx, id, beginPost(purpose, p))
+// BeginPost records a message before it is sent. begun is false if it was
+// recorded before: then before is that record, and a caller who wants to send it
+// looks in Slack first.
+func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := t.apply(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
 		return access.Post{}, won, err
 	}
@@ -181,9 +180,9 @@ func beginPost(purpose string, p access.Post) change {
 	}
 }
 
-// CompletePost enters what is known of a message after it was sent.
-func (s *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
-	_, _, err := s.apply(ctx, id, completePost(purpose, p))
+// CompletePost records what is known of a message after it was sent.
+func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err
 }
 
@@ -191,17 +190,17 @@ func completePost(purpose string, p access.Post) change {
 	return change{doing: "complete post", set: map[string]any{"post": p}, post: purpose}
 }
 
-// Granted enters, once, that the access was seen to exist at at and ends at
-// end, with its event; a second call returns what is stored. A request whose
-// removal has begun, or that is tombstoned or closed, is not granted any more:
-// Lost. membershipID is that of a membership in a group, else empty.
-func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+// RecordGrant records, once, that the access was seen to exist at at and ends at
+// end, with its event. A second call returns what is stored. Lost: the removal
+// has begun, or the request is given up or closed. membershipID is that of a
+// membership in a group, otherwise empty.
+func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	const doing = "record grant"
-	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: due(end)}
+	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: formatDue(end)}
 	if membershipID != "" {
 		set["group_membership_id"] = membershipID
 	}
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    set,
 		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
@@ -213,10 +212,10 @@ func (s *Table) Granted(ctx context.Context, id string, at, end time.Time, membe
 	return r, access.Errorf(access.CodeLost, "%s: its removal has begun", doing)
 }
 
-// Fail enters why the request could not be granted. The first reason stays, and
-// none is entered once it is granted or its removal has begun.
-func (s *Table) Fail(ctx context.Context, id string, f access.Failure) error {
-	_, _, err := s.apply(ctx, id, change{
+// Fail records why the request could not be granted. The first reason stays. It
+// records none if the request is granted or its removal has begun.
+func (t *Table) Fail(ctx context.Context, id string, f access.Failure) error {
+	_, _, err := t.apply(ctx, id, change{
 		doing:  "record failure",
 		set:    map[string]any{"failure": f},
 		absent: []string{"failure", "granted_at", "revoking_at"},
@@ -224,15 +223,15 @@ func (s *Table) Fail(ctx context.Context, id string, f access.Failure) error {
 	return err
 }
 
-// BeginRevoke enters, once, that the removal has begun: from here on nothing is
-// granted for this request. The row comes back as it is after that.
+// BeginRevoke records, once, that the removal has begun: from then on nothing is
+// granted for this request. It returns the row after that.
 //
-// Refused if execution is not the request's own, unless the removal has begun or
-// the sweep has given the request up: a second execution must not end access
-// early. The sweep's direct call has no execution ("").
-func (s *Table) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
+// Refused: execution is not the request's own. A second execution must not end
+// access early. Any execution may continue once the removal has begun or the
+// sweep has given the request up. The sweep's direct call has no execution ("").
+func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
 	const doing = "begin removal"
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		keep:   map[string]any{"revoking_at": at.UTC()},
 		where:  "#execution_arn = :execution OR attribute_exists(#revoking_at) OR attribute_exists(#tombstone)",
@@ -245,11 +244,11 @@ func (s *Table) BeginRevoke(ctx context.Context, id, execution string, at time.T
 	return r, err
 }
 
-// TakeOver enters that execution goes on with a removal that has begun. won is
-// false if none has begun, or the request is closed; the row comes back either
+// TakeOver records that execution continues a removal that has begun. won is
+// false if none has begun, or if the request is closed. It returns the row either
 // way.
-func (s *Table) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
-	return s.apply(ctx, id, change{
+func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
+	return t.apply(ctx, id, change{
 		doing:   "take the removal over",
 		set:     map[string]any{"revoking_execution_arn": execution},
 		present: []string{"revoking_at"},
@@ -257,12 +256,13 @@ func (s *Table) TakeOver(ctx context.Context, id, execution string) (r access.Re
 	})
 }
 
-// Revoked enters, once, how the access of r ended, with its event
-// (access.RemovalEvent); a second call returns what is stored. r is the row as
-// BeginRevoke returned it: nothing decides the request after that, nor enters
-// why it was not granted. So what r says of both holds, and a request that was
-// refused before is not refused twice.
-func (s *Table) Revoked(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+// RecordRemoval records, once, how the access of r ended, with its event
+// (access.RemovalEvent). A second call returns what is stored.
+//
+// r is the row that BeginRevoke returned. After BeginRevoke, nothing decides the
+// request or records why it was not granted. So what r says about both still
+// holds, and a request that was refused before is not refused twice.
+func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
 	c := change{
 		doing:  "record removal",
 		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
@@ -273,36 +273,36 @@ func (s *Table) Revoked(ctx context.Context, r access.Request, at time.Time, sta
 	if !access.RecordsRemoval(r) {
 		c.events = []access.Event{access.RemovalEvent(r)}
 	}
-	r, _, err := s.apply(ctx, r.ID, c)
+	r, _, err := t.apply(ctx, r.ID, c)
 	return r, err
 }
 
-// Rebuild enters a row for a request whose row was deleted, so that its removal
-// can be recorded. Its removal has begun, and it is open and due: whoever looks
-// for what was left behind finds it. A row that is there stays as it is.
-func (s *Table) Rebuild(ctx context.Context, b access.Rebuilt) error {
-	_, err := s.write(ctx, requestKey(b.ID), change{
+// Rebuild creates a row for a request whose row was deleted, so that its removal
+// can be recorded. Its removal has begun, and it is open and due, so a sweep
+// finds it. A row that exists does not change.
+func (t *Table) Rebuild(ctx context.Context, b access.Rebuilt) error {
+	_, err := t.write(ctx, requestKey(b.ID), change{
 		doing: "rebuild request",
-		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), AttributeOpen: openRequest, AttributeDue: due(b.At)},
+		set:   map[string]any{"rebuilt": b, "revoking_at": b.At.UTC(), AttributeOpen: openRequest, AttributeDue: formatDue(b.At)},
 		fresh: true,
 	}, &access.Request{})
 	return err
 }
 
-// recorded says whether the request has an event of the kind.
-func recorded(r access.Request, kind access.EventKind) bool {
+// hasEvent reports whether the request has an event of the kind.
+func hasEvent(r access.Request, kind access.EventKind) bool {
 	return slices.ContainsFunc(r.Events, func(e access.Event) bool { return e.Kind == kind })
 }
 
-// appendTries bounds the repetitions of an append that others' appends beat.
+// appendTries is how often an append is tried while others append at the same
+// time.
 const appendTries = 10
 
 // AppendEvent appends e to the events of r, the row as it was read, unless there
-// is one of its kind already; revoke_failed may repeat, until the access is gone,
-// and press_refused, until the request is closed (access.RecordsRefusedPress).
-// The row comes back as it is after that; as it was read, where nothing is to be
-// appended.
-func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
+// is one of its kind. revoke_failed may repeat until the access is gone, and
+// press_refused until the request is closed (access.RecordsRefusedPress). It
+// returns the row after that, or r if there is nothing to append.
+func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
 	const doing = "append event"
 	var err error
 	for try := 0; err == nil && try < appendTries; try++ {
@@ -316,7 +316,7 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 			c.absent = []string{"closed_at"}
 			unneeded = r.IsClosed() || access.RecordsRefusedPress(r, e)
 		default:
-			unneeded = recorded(r, e.Kind)
+			unneeded = hasEvent(r, e.Kind)
 		}
 		if unneeded {
 			return r, nil
@@ -328,7 +328,7 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 		}
 		c.values = map[string]any{"seen": len(r.Events)}
 		var won bool
-		if r, won, err = s.apply(ctx, r.ID, c); won {
+		if r, won, err = t.apply(ctx, r.ID, c); won {
 			return r, err
 		}
 	}
@@ -338,18 +338,19 @@ func (s *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	return r, access.Errorf(access.CodeUnavailable, "%s: others appended at the same time, %d times", doing, appendTries)
 }
 
-// Close ends a request: it leaves the index of open ones, loses its tokens, and
-// the table may drop it ttl later. A second call changes nothing. A request
-// that is granted and not revoked can't be closed: Lost. recorded is how many
-// events the caller has recorded; if there are more by now, nobody else would
-// record them: Unavailable.
-func (s *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
+// Close closes a request: it leaves the index of open ones, loses its tokens, and
+// the table may drop it ttl later. A second call changes nothing.
+//
+// Lost: the request is granted and not revoked. recorded is how many events the
+// caller has recorded. Unavailable: there are more by now, which nobody else
+// would record.
+func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
 	events := "size(#events) = :recorded"
 	if recorded == 0 {
 		events = "(attribute_not_exists(#events) OR " + events + ")"
 	}
-	r, won, err := s.apply(ctx, id, change{
+	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    map[string]any{"closed_at": at.UTC(), AttributeExpires: at.Add(ttl).Unix()},
 		remove: []string{AttributeOpen, AttributeDue, "approval_token", "end_token"},

@@ -14,10 +14,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// CreateRun enters a run that is not there yet. Where its id is there already
-// the stored row stays as it is: a repeated task takes no answer away. The
-// table may drop the row KeepRun after the run's start.
-func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
+// CreateRun creates the row of a run. If its id exists, the stored row does not
+// change, so that a repeated step takes no answer away. The table may drop the
+// row KeepRun after the run's start.
+func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	const doing = "create run"
 	row, err := marshal(r)
 	if err != nil {
@@ -26,11 +26,11 @@ func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
 	row[AttributeKey] = runKey(r.ID)[AttributeKey]
 	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
 	if len(r.Posts) == 0 {
-		// An update can enter a post only where the map is there.
+		// An update can enter a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
-	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:                aws.String(s.table),
+	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                aws.String(t.name),
 		Item:                     row,
 		ConditionExpression:      aws.String("attribute_not_exists(#pk)"),
 		ExpressionAttributeNames: map[string]string{"#pk": AttributeKey},
@@ -42,30 +42,30 @@ func (s *Table) CreateRun(ctx context.Context, r access.Run) error {
 	return tableError(err, doing)
 }
 
-// Run reads a run with strong consistency.
-func (s *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
-	found, err := s.read(ctx, runKey(id), "read run", &r)
+// Run reads a run with strong consistency. NotFound: there is none.
+func (t *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
+	found, err := t.read(ctx, runKey(id), "read run", &r)
 	if err == nil && !found {
 		err = access.Errorf(access.CodeNotFound, "there is no run %q", id)
 	}
 	return r, err
 }
 
-// ExpireRun enters that the time for answering a run's question is over. won is
-// false where the question was over before; the row that comes back says how.
-func (s *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
-	return s.applyRun(ctx, id, change{
+// ExpireRun records that the time to answer a run's question is over. won is
+// false if the question ended before; the row that it returns says how.
+func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
+	return t.applyRun(ctx, id, change{
 		doing:  "end question",
 		set:    map[string]any{"answer": access.RunAnswer{At: at}},
 		absent: []string{"answer"},
 	})
 }
 
-// AnswerRun adds an answer to those of run, a row as it was read, and where that
-// answer is the last one ends the question. won is false where somebody else
-// answered meanwhile, or the question is over; the row that comes back tells. The
+// AnswerRun adds an answer to those of run, a row as it was read. If the answer
+// is the last one, it ends the question. won is false if somebody else answered
+// meanwhile, or the question has ended; the row that it returns says which. The
 // row has the task token, if the wait has stored one.
-func (s *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
+func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
 	c := change{
 		doing:  "record answer",
 		set:    map[string]any{"answers": append(slices.Clone(run.Answers), a)},
@@ -81,24 +81,23 @@ func (s *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 		end.Findings = nil
 		c.set["answer"] = end
 	}
-	return s.applyRun(ctx, run.ID, c)
+	return t.applyRun(ctx, run.ID, c)
 }
 
-// StoreRunToken keeps the task token of the wait for the answer in place of the
-// previous one. The row that comes back says whether the answer is there
-// already.
-func (s *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
+// StoreRunToken stores the task token of the wait for the answer in place of the
+// previous token. The row that it returns says whether the answer exists already.
+func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
 	const doing = "store task token of a run"
 	if token == "" {
 		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
 	}
-	r, _, err := s.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
+	r, _, err := t.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
 	return r, err
 }
 
 // BeginRunPost is BeginPost for a message of a run.
-func (s *Table) BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
-	r, won, err := s.applyRun(ctx, id, beginPost(purpose, p))
+func (t *Table) BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
+	r, won, err := t.applyRun(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
 		return access.Post{}, won, err
 	}
@@ -106,16 +105,16 @@ func (s *Table) BeginRunPost(ctx context.Context, id, purpose string, p access.P
 }
 
 // CompleteRunPost is CompletePost for a message of a run.
-func (s *Table) CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error {
-	_, _, err := s.applyRun(ctx, id, completePost(purpose, p))
+func (t *Table) CompleteRunPost(ctx context.Context, id, purpose string, p access.Post) error {
+	_, _, err := t.applyRun(ctx, id, completePost(purpose, p))
 	return err
 }
 
 // applyRun is apply for a run's row.
-func (s *Table) applyRun(ctx context.Context, id string, c change) (r access.Run, won bool, err error) {
-	won, err = s.write(ctx, runKey(id), c, &r)
+func (t *Table) applyRun(ctx context.Context, id string, c change) (r access.Run, won bool, err error) {
+	won, err = t.write(ctx, runKey(id), c, &r)
 	if err == nil && !won {
-		r, err = s.Run(ctx, id)
+		r, err = t.Run(ctx, id)
 	}
 	return r, won, err
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // callTimeout bounds each call of the table, the SDK's own retries included. A
-// call takes milliseconds; without a bound a connection that went dead would
-// use up a function's time, and a removal could not go on without the table.
+// call takes milliseconds. Without a limit, a dead connection would use up a
+// function's time, and a removal could not continue without the table.
 const callTimeout = 5 * time.Second
 
 // timed is an API whose calls end within callTimeout.

@@ -22,40 +22,40 @@ type change struct {
 	keep    map[string]any // attribute: its value if it has none
 	events  []access.Event // appended
 	remove  []string
-	fresh   bool     // the row must not be there, and the change makes it
-	present []string // attributes that must be there
-	absent  []string // attributes that must not be there
+	fresh   bool     // the row must not exist, and the change creates it
+	present []string // attributes that must exist
+	absent  []string // attributes that must not exist
 
-	// where is one more condition, in the expression language, with the
-	// attribute names and values it uses (without their # and :).
+	// where is one more condition, in the expression language. names and values
+	// are the attributes and values that it uses, without their # and :.
 	where  string
 	names  []string
 	values map[string]any
 
-	// post, if not empty, is the purpose under which set["post"] is entered
-	// in the map posts.
+	// post, if not empty, is the purpose under which set["post"] is entered in
+	// the map posts.
 	post string
 }
 
-// apply makes the change in a request's row and returns the row after it. won is
-// false where a condition did not hold: then it is the row as it is. No row:
-// NotFound.
-func (s *Table) apply(ctx context.Context, id string, c change) (r access.Request, won bool, err error) {
-	won, err = s.write(ctx, requestKey(id), c, &r)
+// apply makes the change in a request's row and returns the row after it. If a
+// condition did not hold, won is false, and it returns the row as it is.
+// NotFound: there is no row.
+func (t *Table) apply(ctx context.Context, id string, c change) (r access.Request, won bool, err error) {
+	won, err = t.write(ctx, requestKey(id), c, &r)
 	if err == nil && !won {
-		r, err = s.Get(ctx, id)
+		r, err = t.Get(ctx, id)
 	}
 	return r, won, err
 }
 
-// write makes the change in the row with that key and reads the row after it
-// into row. won is false where a condition did not hold: then row is left alone.
-func (s *Table) write(ctx context.Context, key item, c change, row any) (won bool, err error) {
-	in, err := s.input(key, c)
+// write makes the change in the row with that key and reads the row after it into
+// row. won is false if a condition did not hold; then row does not change.
+func (t *Table) write(ctx context.Context, key item, c change, row any) (won bool, err error) {
+	in, err := t.buildInput(key, c)
 	if err != nil {
 		return false, access.Wrap(access.CodeInternal, err, c.doing)
 	}
-	out, err := s.client.UpdateItem(ctx, in)
+	out, err := t.client.UpdateItem(ctx, in)
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
 		return false, nil
@@ -66,11 +66,11 @@ func (s *Table) write(ctx context.Context, key item, c change, row any) (won boo
 	return true, access.Wrap(access.CodeInternal, unmarshal(out.Attributes, row), c.doing)
 }
 
-// input is the change in DynamoDB's language. Every attribute goes by a
+// buildInput returns the change in DynamoDB's language. Every attribute has a
 // placeholder, because many of their names (end, reason, ...) are reserved.
-func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
+func (t *Table) buildInput(key item, c change) (*dynamodb.UpdateItemInput, error) {
 	in := &dynamodb.UpdateItemInput{
-		TableName:                 aws.String(s.table),
+		TableName:                 aws.String(t.name),
 		Key:                       key,
 		ReturnValues:              types.ReturnValueAllNew,
 		ExpressionAttributeNames:  map[string]string{"#pk": AttributeKey},
@@ -91,7 +91,7 @@ func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 	if c.fresh {
 		conditions = []string{"attribute_not_exists(#pk)"}
 	}
-	for _, attribute := range sorted(c.set) {
+	for _, attribute := range sortedNames(c.set) {
 		v, err := value(attribute, c.set[attribute])
 		if err != nil {
 			return nil, err
@@ -105,7 +105,7 @@ func (s *Table) input(key item, c change) (*dynamodb.UpdateItemInput, error) {
 		}
 		sets = append(sets, path+" = "+v)
 	}
-	for _, attribute := range sorted(c.keep) {
+	for _, attribute := range sortedNames(c.keep) {
 		v, err := value(attribute, c.keep[attribute])
 		if err != nil {
 			return nil, err
@@ -163,8 +163,8 @@ func leaseKey(key string) item {
 	return item{AttributeKey: &types.AttributeValueMemberS{Value: LeasePrefix + key}}
 }
 
-// tableError codes an error of DynamoDB. "Not found" is here the table itself,
-// which a person has to mend.
+// tableError codes an error of DynamoDB. "Not found" means that there is no
+// table, which someone must fix: Misconfigured.
 func tableError(err error, doing string) error {
 	var none *types.ResourceNotFoundException
 	if errors.As(err, &none) {
@@ -173,7 +173,7 @@ func tableError(err error, doing string) error {
 	return host.AWSError(err, doing)
 }
 
-func sorted(m map[string]any) []string {
+func sortedNames(m map[string]any) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
 		names = append(names, name)

@@ -323,7 +323,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
 		t.Fatalf("before the grant: %v, %v", won, err)
 	}
-	if _, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.StoreToken(ctx, "r", table.WaitEnd, "end-token"); err != nil {
@@ -342,7 +342,7 @@ func TestRequestEnd(t *testing.T) {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
 	create(t, s, "r3")
-	if _, err := s.Granted(ctx, "r3", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r3", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	gone := access.EndRequest{At: monday, Reason: access.EndRequesterGone}
@@ -352,7 +352,7 @@ func TestRequestEnd(t *testing.T) {
 	equal(t, "its event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, Reason: "requester_gone",
 		Message: "Ended because the requester's user was disabled or deleted in IAM Identity Center."})
 	create(t, s, "r2")
-	if _, err := s.Granted(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.BeginRevoke(ctx, "r2", ownARN("r2"), monday); err != nil {
@@ -433,11 +433,11 @@ func TestGrantedOnce(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "g")
 	end := monday.Add(time.Hour)
-	first, err := s.Granted(ctx, "g", monday, end, "m-1")
+	first, err := s.RecordGrant(ctx, "g", monday, end, "m-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Granted(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2")
+	again, err := s.RecordGrant(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -452,7 +452,7 @@ func TestGrantedOnce(t *testing.T) {
 	if _, err := s.BeginRevoke(ctx, "over", ownARN("over"), monday); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Granted(ctx, "over", monday, end, "")
+	r, err := s.RecordGrant(ctx, "over", monday, end, "")
 	wantCode(t, err, access.CodeLost)
 	if !r.GrantedAt.IsZero() {
 		t.Error("granted while its removal has begun")
@@ -535,11 +535,11 @@ func TestRevokedOnce(t *testing.T) {
 		t.Fatalf("again = %v, %v", r.RevokingAt, err)
 	}
 	begun := access.Request{ID: "v"}
-	first, err := s.Revoked(ctx, begun, monday, access.RemovalDone)
+	first, err := s.RecordRemoval(ctx, begun, monday, access.RemovalDone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Revoked(ctx, begun, monday.Add(time.Hour), access.RemovalNothing)
+	again, err := s.RecordRemoval(ctx, begun, monday.Add(time.Hour), access.RemovalNothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -597,14 +597,14 @@ func TestRebuild(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "lost", access.Outcome{Kind: access.OutcomeApproved, At: found}); err != nil || won {
 		t.Errorf("decided: %t, %v", won, err)
 	}
-	if _, err := s.Granted(ctx, "lost", found, end, ""); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
+	if _, err := s.RecordGrant(ctx, "lost", found, end, ""); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
 		t.Errorf("granted: %v", err)
 	}
 	begun, err := s.BeginRevoke(ctx, "lost", "arn:other", end)
 	if err != nil || !begun.RevokingAt.Equal(found) {
 		t.Errorf("the removal began at %s, %v", begun.RevokingAt, err)
 	}
-	r, err := s.Revoked(ctx, begun, end, access.RemovalDone)
+	r, err := s.RecordRemoval(ctx, begun, end, access.RemovalDone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -654,7 +654,7 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := s.Revoked(ctx, begun, at, access.RemovalNothing)
+			r, err := s.RecordRemoval(ctx, begun, at, access.RemovalNothing)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -699,7 +699,7 @@ func TestAppendEvent(t *testing.T) {
 	equal(t, "events by kind", counts, map[access.EventKind]int{access.EventRequested: 1, access.EventGranted: 1, access.EventRevokeFailed: 4})
 
 	// What is gone has not failed to go.
-	if _, err := s.Revoked(ctx, r, monday, access.RemovalDone); err != nil {
+	if _, err := s.RecordRemoval(ctx, r, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: monday})
@@ -760,11 +760,11 @@ func TestClose(t *testing.T) {
 	if _, err := s.StoreToken(ctx, "x", table.WaitApproval, "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Granted(ctx, "x", monday, monday, ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "x", monday, monday, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeLost)
-	if _, err := s.Revoked(ctx, access.Request{ID: "x"}, monday, access.RemovalDone); err != nil {
+	if _, err := s.RecordRemoval(ctx, access.Request{ID: "x"}, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeUnavailable) // the removal is not recorded
@@ -910,11 +910,11 @@ func TestGiveUp(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "r", access.Outcome{Kind: access.OutcomeApproved, At: monday}); won || err != nil {
 		t.Errorf("decided: %v, %v", won, err)
 	}
-	_, err := s.Granted(ctx, "r", monday, monday.Add(time.Hour), "")
+	_, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "")
 	wantCode(t, err, access.CodeLost)
 
 	create(t, s, "active")
-	if _, err := s.Granted(ctx, "active", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "active", monday, monday.Add(time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := s.GiveUp(ctx, "active", why); err != nil || !r.Tombstone || r.Failure != nil {

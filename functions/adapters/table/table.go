@@ -1,0 +1,124 @@
+// Package table owns the DynamoDB table: requests, leases, claims, rows of runs,
+// and the heartbeat.
+//
+// A request's row has the key "request#<id>" and the attributes of access.Request
+// under their JSON names. A lease's row has "lease#<subject>" and those of
+// access.Lease. A run's row has "run#<id>" and those of access.Run. The row of a
+// person's claims has "claims#<principal id>" and those of access.Claims.
+// Attributes whose JSON tag says omitempty or omitzero are absent while they are
+// zero, so that a condition can ask whether something happened. Other attributes
+// are
+//
+//   - open ("request", "lease" or "claims") and due (UTC, whole seconds), the
+//     key of the sparse index that sweeps read; a closed request has neither;
+//   - expires, the epoch second after which the table may drop a closed request,
+//     a run, or a person's claims.
+//
+// Every write is a single item under a condition. These methods write these
+// attributes of a request. The functions' roles permit them, and those in their
+// conditions (DecideAttributes and the like):
+//
+//	Create        everything it is given (PutItem; all others are UpdateItem)
+//	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
+//	Decide        outcome events
+//	RequestEnd    end_request events due
+//	StoreToken    approval_token or end_token
+//	CountReminder reminders_sent
+//	BeginPost, CompletePost  posts
+//	RecordGrant   granted_at end group_membership_id events due
+//	Fail          failure
+//	BeginRevoke   revoking_at
+//	TakeOver      revoking_execution_arn
+//	Rebuild       rebuilt revoking_at open due
+//	RecordRemoval revoked_at removal events revoking_at
+//	AppendEvent   events
+//	MarkAudited   audited
+//	GiveUp        failure tombstone
+//	Close         closed_at expires; removes open due approval_token end_token
+//
+// Only Evaluate and Decide name the attribute outcome, even in a condition.
+// Leases and claims are written with PutItem and DeleteItem. The writes of a run
+// are
+//
+//	CreateRun      everything it is given (PutItem; all others are UpdateItem)
+//	AnswerRun      answers answer
+//	ExpireRun      answer
+//	StoreRunToken  token
+//	BeginRunPost, CompleteRunPost  posts
+//
+// PutItem also writes "reconcile#heartbeat" (PutHeartbeat), "reconcile#removals"
+// (ReserveRemoval), and the rows "removal#…" (PutRemoval), which say how the
+// removals of findings ended.
+package table
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"sso-elevator/functions/access"
+)
+
+// API is the part of DynamoDB that the table uses.
+type API interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+}
+
+var _ API = (*dynamodb.Client)(nil)
+
+// The two waits whose task tokens a request's row keeps.
+const (
+	WaitApproval = "approval"
+	WaitEnd      = "end"
+)
+
+// WaitRun is the wait whose task token a run's row keeps.
+const WaitRun = "run"
+
+// Values of the attribute open.
+const (
+	openRequest = "request"
+	openLease   = "lease"
+	openClaims  = "claims"
+)
+
+// NeverExpires is how long a request waits that "never" expires: the longest wait
+// that leaves an execution, which lives for a year, time for the access.
+const NeverExpires = 300 * 24 * time.Hour
+
+// KeepRun is how long the table keeps the row of a run after its start, and the
+// rows about its removals after them. It is well under 90 days, after which Step
+// Functions lets an execution's name be used again (API reference,
+// StartExecution). So a run whose name was used before finds nobody's earlier
+// consent, even if DynamoDB drops rows days late.
+const KeepRun = 60 * 24 * time.Hour
+
+// KeepClosed is how long the table keeps the row of a closed request. The audit
+// records stay longer.
+const KeepClosed = 90 * 24 * time.Hour
+
+// Table is the table. Its errors have the codes of functions/access: NotFound if
+// there is no such row, Lost if a condition did not hold, Throttled, Unavailable,
+// Misconfigured (no permission, no table) or Internal.
+type Table struct {
+	client API
+	name   string
+}
+
+// New returns the table of that name.
+func New(client API, name string) *Table { return &Table{client: timed{client}, name: name} }
+
+// Evaluation is what evaluate finds out about a request.
+type Evaluation struct {
+	Requester        access.Person
+	Approvers        []access.Person
+	UnknownApprovers []string
+	Decision         access.Decision
+	// ExpiresAt is zero if the request waits for no approval.
+	ExpiresAt time.Time
+}

@@ -1,0 +1,114 @@
+package drift
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// updateTries is how often the history is read and written again because
+// another run wrote it meanwhile. Few runs do.
+const updateTries = 10
+
+// updateHistory changes the history. It may call change several times, each time
+// with the newest history.
+func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error {
+	var err error
+	for range updateTries {
+		var history History
+		var version string
+		history, version, err = e.readHistory(ctx)
+		if err != nil {
+			return err
+		}
+		change(&history)
+		if err = e.Store.PutHistory(ctx, history, version); access.CodeOf(err) != access.CodeLost {
+			return err
+		}
+	}
+	return access.Wrap(access.CodeUnavailable, err, "write what is known")
+}
+
+// readHistory reads the history. A history that makes no sense counts as empty:
+// then every finding is new, and a run that removes asks a person first.
+func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
+	history, version, err := e.Store.History(ctx)
+	if access.CodeOf(err) == access.CodeInvalid {
+		e.Logger.ErrorContext(ctx, "the history of earlier runs makes no sense; it starts again", "error", access.ErrorMessage(err))
+		return History{Findings: map[string]SeenFinding{}}, version, nil
+	}
+	return history, version, err
+}
+
+// enterFirstSeen enters the findings in the history, sets when each was first
+// seen, and returns how many this run is the first to see.
+func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
+	n := 0
+	for i := range findings {
+		key := findings[i].Key()
+		seen, ok := h.Findings[key]
+		if !ok {
+			seen = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run}
+			h.Findings[key] = seen
+		}
+		findings[i].FirstSeen = seen.FirstSeen
+		if seen.FirstRun == plan.Run {
+			n++
+		}
+	}
+	return n
+}
+
+// dropGone drops from the history what is no finding any more. It keeps what
+// another run saw after this one began: this run may have listed that place
+// before.
+func dropGone(h *History, plan *Plan, findings []access.Finding) {
+	there := map[string]bool{}
+	for _, f := range findings {
+		there[f.Key()] = true
+	}
+	maps.DeleteFunc(h.Findings, func(key string, seen SeenFinding) bool {
+		return !there[key] && seen.FirstSeen.Before(plan.StartedAt)
+	})
+}
+
+// toReport returns the findings that a run reports: in mode revoke all, otherwise
+// the exempt ones and those that no other run reported within a day.
+func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
+	var report []access.Finding
+	for _, f := range findings {
+		seen := h.Findings[f.Key()]
+		if plan.Mode == access.DriftRevoke || f.Exemption != nil || seen.ReportedAt.IsZero() || seen.ReportedRun == plan.Run || now.Sub(seen.ReportedAt) >= reportAgain {
+			report = append(report, f)
+		}
+	}
+	slices.SortFunc(report, byTarget)
+	return report
+}
+
+// changedNames returns now if it differs from what was last reported, or if this
+// run reported it; nil otherwise.
+func changedNames(plan *Plan, reported Reported, now []string) []string {
+	if plan.Partial || slices.Equal(reported.Names, now) && reported.Run != plan.Run {
+		return nil
+	}
+	return now
+}
+
+// enterReported enters what a run reports beside its findings.
+func enterReported(plan *Plan, reported *Reported, now []string) {
+	if !plan.Partial && !slices.Equal(reported.Names, now) {
+		*reported = Reported{Names: now, Run: plan.Run}
+	}
+}
+
+// hasReport reports whether there is anything to report to people.
+func (e *Engine) hasReport(plan *Plan, h History, findings []access.Finding, c *Collected) bool {
+	return len(c.Unread) > 0 ||
+		len(toReport(plan, h, findings, e.Now())) > 0 ||
+		len(changedNames(plan, h.Unmanageable, c.Unmanageable)) > 0 ||
+		len(changedNames(plan, h.Provisioned, c.Provisioned)) > 0
+}
