@@ -24,7 +24,9 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/stored"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 )
 
@@ -39,8 +41,8 @@ type live struct {
 
 	resources []Resource
 	// Found by Functions.
-	environment map[string]string
-	stored.Table
+	environment     map[string]string
+	table           *table.Table
 	admin           *ssoadmin.Client
 	people          *identitystore.Client
 	instance, store string
@@ -105,7 +107,7 @@ func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 			return nil, fmt.Errorf("no function of the stack %s has %s", l.name, name)
 		}
 	}
-	l.Table = stored.NewTable(dynamodb.NewFromConfig(l.aws), l.environment["ELEVATOR_TABLE"])
+	l.table = table.New(dynamodb.NewFromConfig(l.aws), l.environment["ELEVATOR_TABLE"])
 	return all, l.findInstance(ctx)
 }
 
@@ -150,6 +152,22 @@ func (l *live) Machines(ctx context.Context) (problems []string, n int, err erro
 		n++
 	}
 	return problems, n, nil
+}
+
+func (l *live) Open(ctx context.Context) (ids []string, err error) {
+	requests, err := l.table.OpenRequests(ctx)
+	for _, r := range requests {
+		ids = append(ids, r.ID)
+	}
+	return ids, err
+}
+
+func (l *live) Request(ctx context.Context, id string) (access.Request, error) {
+	return l.table.Get(ctx, id)
+}
+
+func (l *live) Lease(ctx context.Context, s access.Subject) (access.Lease, bool, error) {
+	return l.table.Lease(ctx, s.Key())
 }
 
 func (l *live) User(ctx context.Context, email string) (string, error) {
@@ -309,12 +327,12 @@ func (l *live) StartWarn(ctx context.Context, name string) (string, error) {
 	return aws.ToString(out.ExecutionArn), nil
 }
 
-func (l *live) Catalog(ctx context.Context) (stored.Catalog, error) {
-	return stored.ReadCatalog(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"])
+func (l *live) Catalog(ctx context.Context) (catalog.Names, error) {
+	return catalog.Object{Client: l.buckets, Bucket: l.environment["ELEVATOR_CATALOG_BUCKET"]}.GetNames(ctx)
 }
 
 func (l *live) Findings(ctx context.Context, run string) ([]access.Finding, error) {
-	return stored.ReadFindings(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"], run)
+	return findings.New(l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"]).Findings(ctx, run)
 }
 
 func (l *live) AuditPrefix() string { return l.environment["ELEVATOR_AUDIT_PREFIX"] }

@@ -127,3 +127,34 @@ func TestObjectOfEmails(t *testing.T) {
 		expect("replace "+body, o.PutEmails(t.Context(), one, version), "")
 	}
 }
+
+func TestGetNames(t *testing.T) {
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	o := catalog.Object{Client: client, Bucket: fmt.Sprint("catalog-", buckets.Add(1))}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &o.Bucket}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.GetNames(t.Context()); access.CodeOf(err) != access.CodeNotFound {
+		t.Errorf("a catalog that is not there: %v", err)
+	}
+	err := o.Put(t.Context(), &catalog.Snapshot{
+		ManagementAccount: "999999999999",
+		AccountsAt:        start.Add(time.Minute), Accounts: []identitycenter.Account{{ID: "111122223333", Name: "shop"}},
+		PermissionSetsAt: start, PermissionSets: []identitycenter.PermissionSet{{ARN: "arn:ps", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:ps": start},
+		GroupsAt: start.Add(time.Hour), Groups: []identitycenter.Group{{ID: "g", Name: "Deployers"}},
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &o.Bucket, Key: aws.String(catalog.Key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := catalog.Names{ReadAt: start, Bytes: aws.ToInt64(head.ContentLength), ManagementAccount: "999999999999",
+		Accounts: map[string]string{"111122223333": "shop"}, PermissionSets: map[string]string{"arn:ps": "Admin"}, Groups: map[string]string{"g": "Deployers"}}
+	if got, err := o.GetNames(t.Context()); !reflect.DeepEqual(got, want) || err != nil {
+		t.Errorf("the names are %+v, want %+v, %v", got, want, err)
+	}
+}
