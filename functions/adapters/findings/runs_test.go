@@ -14,7 +14,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
