@@ -18,8 +18,7 @@ type Settings struct {
 	Table   table.Settings
 	Policy  policyinforce.Settings
 	Catalog catalog.Settings // for the findings of runs
-	Bucket  string           `env:"ELEVATOR_AUDIT_BUCKET,required"`
-	Prefix  string           `env:"ELEVATOR_AUDIT_PREFIX"`
+	Log     auditlog.Settings
 }
 
 // Clients are the services that the function calls.
@@ -45,7 +44,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Table:    rows,
 		Claims:   &claims.Claims{Table: rows, Now: p.Now},
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
-		Records:  auditlog.New(c.S3, s.Bucket, s.Prefix),
+		Records:  auditlog.New(c.S3, s.Log.Bucket, s.Log.Prefix),
 		Policy:   policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Now:      p.Now,
 		Count:    p.Metrics.Count,

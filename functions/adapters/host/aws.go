@@ -14,7 +14,7 @@ import (
 // AWSConfig is the SDK's configuration as a Lambda function needs it. It reads
 // the variables that Lambda sets (AWS_REGION and the three
 // of the role's credentials), and AWS_ENDPOINT_URL, with which the local stack
-// takes the place of AWS; lookup is os.LookupEnv. A variable that is missing is
+// takes the place of AWS; lookup is os.Getenv. A variable that is missing is
 // an error, and all of them are named in it; the session token may be missing.
 //
 // The SDK's own config.LoadDefaultConfig also looks for files, profiles, single
@@ -23,10 +23,10 @@ import (
 // milliseconds of every cold start.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
+func AWSConfig(lookup func(string) string) (aws.Config, error) {
 	var missing []error
 	required := func(name string) string {
-		value, _ := lookup(name)
+		value := lookup(name)
 		if value == "" {
 			missing = append(missing, fmt.Errorf("%s is not set", name))
 		}
@@ -36,7 +36,7 @@ func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
 	region := required("AWS_REGION")
 	credentials.AccessKeyID = required("AWS_ACCESS_KEY_ID")
 	credentials.SecretAccessKey = required("AWS_SECRET_ACCESS_KEY")
-	credentials.SessionToken, _ = lookup("AWS_SESSION_TOKEN")
+	credentials.SessionToken = lookup("AWS_SESSION_TOKEN")
 	if err := errors.Join(missing...); err != nil {
 		return aws.Config{}, err
 	}
@@ -55,7 +55,7 @@ func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
 		DefaultsMode:               aws.DefaultsModeLegacy,
 		AccountIDEndpointMode:      aws.AccountIDEndpointModePreferred,
 	}
-	if endpoint, _ := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
+	if endpoint := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg, nil

@@ -26,6 +26,16 @@ type Stack struct {
 	Account string `env:"ELEVATOR_ACCOUNT,required"` // id
 }
 
+// RequestMachine is the state machine of requests.
+type RequestMachine struct {
+	ARN string `env:"ELEVATOR_REQUEST_MACHINE,required"`
+}
+
+// ReconcileMachine is the state machine of runs of the reconciliation.
+type ReconcileMachine struct {
+	ARN string `env:"ELEVATOR_RECONCILE_MACHINE,required"`
+}
+
 // Process is what a function has of the process it runs in. A test or a
 // simulation gives it a clock, a log and a source of chance of its own.
 type Process struct {
@@ -67,12 +77,12 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 	if err := ReadSettings(&struct {
 		Common   *Settings
 		Settings *S
-	}{&common, &settings}, os.LookupEnv); err != nil {
+	}{&common, &settings}, os.Getenv); err != nil {
 		slog.Error("the environment is not complete", "error", err)
 		return 1
 	}
 	logger := NewLogger(os.Stdout, common.LogLevel)
-	cfg, err := AWSConfig(os.LookupEnv)
+	cfg, err := AWSConfig(os.Getenv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1

@@ -12,7 +12,7 @@ import (
 )
 
 // ReadSettings fills the struct that dst points to from the environment that lookup
-// gives (os.LookupEnv). A field says where its value comes from:
+// gives (os.Getenv). A field says where its value comes from:
 //
 //	Table   string        `env:"ELEVATOR_TABLE,required"`
 //	SendDM  bool          `env:"ELEVATOR_SEND_DM,default=true"`
@@ -27,10 +27,10 @@ import (
 //
 // All mistakes are reported in one error, each with its variable's name and
 // never with its value. ReadSettings panics if dst itself is a mistake.
-func ReadSettings(dst any, lookup func(string) (string, bool)) error {
+func ReadSettings(dst any, lookup func(string) string) error {
 	var mistakes []error
 	for v := range variables(reflect.ValueOf(dst).Elem()) {
-		text, _ := lookup(v.name)
+		text := lookup(v.name)
 		if text == "" {
 			text, _ = strings.CutPrefix(v.option, "default=")
 			if v.option == required {
@@ -57,10 +57,10 @@ func Environment(src any) map[string]string {
 	return environment
 }
 
-// Variables returns the names of the variables that ReadSettings reads settings
-// from, and those that must not be empty.
+// Variables returns the names of the variables from which ReadSettings reads
+// settings, a struct or a pointer to one, and those that must not be empty.
 func Variables(settings any) (all, needed []string) {
-	for v := range variables(reflect.ValueOf(settings)) {
+	for v := range variables(reflect.Indirect(reflect.ValueOf(settings))) {
 		all = append(all, v.name)
 		if v.option == required {
 			needed = append(needed, v.name)
