@@ -24,8 +24,11 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 )
@@ -41,11 +44,21 @@ type live struct {
 
 	resources []Resource
 	// Found by Functions.
-	environment     map[string]string
+	settings        settings
 	table           *table.Table
 	admin           *ssoadmin.Client
 	people          *identitystore.Client
 	instance, store string
+}
+
+// settings are the settings of the functions that say where everything is.
+type settings struct {
+	Table            table.Settings
+	Catalog          catalog.Settings
+	Audit            auditlog.Settings
+	RequestMachine   host.RequestMachine
+	ReconcileMachine host.ReconcileMachine
+	IdentityCenter   identitycenter.Settings
 }
 
 // Connect returns the system of a CloudFormation stack.
@@ -85,7 +98,7 @@ func (l *live) Stack(ctx context.Context) (Stack, error) {
 // everything else is.
 func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 	var all []deployed.Function
-	l.environment = map[string]string{}
+	environment := map[string]string{}
 	for _, r := range l.resources {
 		if r.Type != "AWS::Lambda::Function" {
 			continue
@@ -98,24 +111,28 @@ func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 			f = deployed.Function{Name: r.PhysicalID, Problem: "it does not exist"}
 		}
 		for name, value := range f.Environment {
-			l.environment[name] = value
+			environment[name] = value
 		}
 		all = append(all, f)
 	}
-	for _, name := range []string{"ELEVATOR_TABLE", "ELEVATOR_CATALOG_BUCKET", "ELEVATOR_AUDIT_BUCKET", "ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
-		if l.environment[name] == "" {
+	_, required := host.Variables(l.settings)
+	for _, name := range required {
+		if environment[name] == "" {
 			return nil, fmt.Errorf("no function of the stack %s has %s", l.name, name)
 		}
 	}
-	l.table = table.New(dynamodb.NewFromConfig(l.aws), l.environment["ELEVATOR_TABLE"])
+	if err := host.ReadSettings(&l.settings, func(name string) string { return environment[name] }); err != nil {
+		return nil, err
+	}
+	l.table = table.New(dynamodb.NewFromConfig(l.aws), l.settings.Table.Name)
 	return all, l.findInstance(ctx)
 }
 
 func (l *live) findInstance(ctx context.Context) error {
 	sso := l.aws.Copy()
-	sso.Region = cmp.Or(l.environment["ELEVATOR_SSO_REGION"], l.aws.Region)
+	sso.Region = cmp.Or(l.settings.IdentityCenter.Region, l.aws.Region)
 	l.admin, l.people = ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso)
-	want := l.environment["ELEVATOR_SSO_INSTANCE_ARN"]
+	want := l.settings.IdentityCenter.InstanceARN
 	for pages := ssoadmin.NewListInstancesPaginator(l.admin, &ssoadmin.ListInstancesInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -132,8 +149,7 @@ func (l *live) findInstance(ctx context.Context) error {
 }
 
 func (l *live) Machines(ctx context.Context) (problems []string, n int, err error) {
-	for _, name := range []string{"ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
-		arn := l.environment[name]
+	for _, arn := range []string{l.settings.RequestMachine.ARN, l.settings.ReconcileMachine.ARN} {
 		if !slices.ContainsFunc(l.resources, func(r Resource) bool { return r.PhysicalID == arn }) {
 			problems = append(problems, fmt.Sprintf("the functions use the state machine %s, which is not in the stack", arn))
 			continue
@@ -319,8 +335,7 @@ func largest(e sfntypes.HistoryEvent) int {
 }
 
 func (l *live) StartWarn(ctx context.Context, name string) (string, error) {
-	machine := l.environment["ELEVATOR_RECONCILE_MACHINE"]
-	out, err := l.machines.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Name: &name, Input: aws.String(`{"mode":"` + string(access.DriftWarn) + `"}`)})
+	out, err := l.machines.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &l.settings.ReconcileMachine.ARN, Name: &name, Input: aws.String(`{"mode":"` + string(access.DriftWarn) + `"}`)})
 	if err != nil {
 		return "", err
 	}
@@ -328,17 +343,17 @@ func (l *live) StartWarn(ctx context.Context, name string) (string, error) {
 }
 
 func (l *live) Catalog(ctx context.Context) (catalog.Names, error) {
-	return catalog.Object{Client: l.buckets, Bucket: l.environment["ELEVATOR_CATALOG_BUCKET"]}.GetNames(ctx)
+	return catalog.Object{Client: l.buckets, Bucket: l.settings.Catalog.Bucket}.GetNames(ctx)
 }
 
 func (l *live) Findings(ctx context.Context, run string) ([]access.Finding, error) {
-	return findings.New(l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"]).Findings(ctx, run)
+	return findings.New(l.buckets, l.settings.Catalog.Bucket).Findings(ctx, run)
 }
 
-func (l *live) AuditPrefix() string { return l.environment["ELEVATOR_AUDIT_PREFIX"] }
+func (l *live) AuditPrefix() string { return l.settings.Audit.Prefix }
 
 func (l *live) Records(ctx context.Context, prefix string) ([]Record, error) {
-	bucket := l.environment["ELEVATOR_AUDIT_BUCKET"]
+	bucket := l.settings.Audit.Bucket
 	var records []Record
 	for pages := s3.NewListObjectsV2Paginator(l.buckets, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
