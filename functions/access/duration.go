@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// MaxWaitSeconds is the largest TimeoutSeconds of a state, and so the longest wait of
+// an execution.
+//
+// https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
+const MaxWaitSeconds = 99_999_999
+
 // DurationPattern is what ParseDuration reads, as a regular expression that Go
 // and ECMAScript understand alike.
 const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([0-9]{1,6}s)?|[0-9]{1,6}s)$`

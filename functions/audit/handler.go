@@ -92,9 +92,6 @@ const (
 	archiveTimeout = 3 * time.Second
 )
 
-// maxWait is Step Functions' largest timeout, in seconds.
-const maxWait = 99_999_999
-
 // failureInterval is how long a removal that keeps failing goes between two
 // records of it: an item of the table holds 400 KB, and must have room for the
 // record that the access is gone at last.
@@ -344,7 +341,7 @@ func secondsUntil(end, now time.Time) int64 {
 	if left%time.Second > 0 {
 		seconds++
 	}
-	return min(max(seconds, 1), maxWait)
+	return min(max(seconds, 1), access.MaxWaitSeconds)
 }
 
 // ceil is t in UTC, rounded up to whole seconds.

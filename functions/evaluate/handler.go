@@ -360,7 +360,6 @@ func (h *Handler) expiresAt(r access.Request) time.Time {
 // wait is how many seconds the machine waits for an approval before it asks
 // what comes next: until the next reminder or the expiry.
 func (h *Handler) wait(r access.Request) int64 {
-	const most = 99_999_999 // Step Functions' largest timeout
 	until := h.expiresAt(r)
 	now := h.Now()
 	if d, ok := h.Reminders.After(now.Sub(r.CreatedAt)); ok && r.CreatedAt.Add(d).Before(until) {
@@ -368,7 +367,7 @@ func (h *Handler) wait(r access.Request) int64 {
 	}
 	// Rounded up: a wait that ends too early would find nothing to do.
 	left := (until.Sub(now) + time.Second - 1) / time.Second
-	return min(max(int64(left), 1), most)
+	return min(max(int64(left), 1), access.MaxWaitSeconds)
 }
 
 func subject(r access.Request) Subject {

@@ -4,10 +4,6 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// longest is the longest duration, in seconds, that the state machine can wait:
-// TimeoutSeconds is at most 99,999,999.
-const longest = 99_999_999
-
 // ours says whether the row is one that this execution may grant at all. The
 // execution's input says nothing: whoever can start an execution can write it.
 func ours(r access.Request, execution string) error {
@@ -36,7 +32,7 @@ func decided(r access.Request, policy access.Policy) error {
 	if r.Requester.PrincipalID == "" || r.Requester.Email == "" || r.Requester.SlackID == "" {
 		return refuse("it is not known who the requester is")
 	}
-	if r.Duration <= 0 || r.Duration > longest {
+	if r.Duration <= 0 || r.Duration > access.MaxWaitSeconds {
 		return refuse("the duration is out of range")
 	}
 	if r.Target.Kind == access.KindAccount && r.Target.PermissionSetARN == "" {
