@@ -139,7 +139,7 @@ func must[H any](h H, err error) H {
 
 // edge is a task's handler as Lambda calls it.
 func edge[In host.Payload, Out any](p host.Process, function host.Function[In, Out]) handler {
-	whole := host.Edge(p, function.Handle)
+	whole := host.TaskHandler(p, function.Handle)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var in In
 		if err := json.Unmarshal(payload, &in); err != nil {

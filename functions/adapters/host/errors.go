@@ -19,13 +19,13 @@ import (
 // history keeps up to 32,768 characters of a cause; nobody reads that many.
 const maxMessage = 1000
 
-// ConvertError makes of err what the Lambda runtime reports without change: an
+// LambdaError makes of err what the Lambda runtime reports without change: an
 // errorType that is the error's code, and a message without anything secret.
 // nil stays nil, and what is converted already is returned as it is.
 //
 // The runtime would otherwise name the Go type of the outermost error, which
 // for every wrapped error is the same.
-func ConvertError(err error) error {
+func LambdaError(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -66,9 +66,9 @@ func Run[S, In, Out any, F Function[In, Out]](open func(S, Process) (F, error)) 
 }
 
 // RunTask does the same for a function whose events are the tasks of a state
-// machine: see Edge.
+// machine: see TaskHandler.
 func RunTask[S any, In Payload, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
-	return run(open, func(p Process, f F) any { return Edge(p, f.Handle) })
+	return run(open, func(p Process, f F) any { return TaskHandler(p, f.Handle) })
 }
 
 func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) any) int {

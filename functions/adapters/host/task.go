@@ -37,10 +37,10 @@ func (in Input) LogArgs() []any {
 // Payload is a task's payload.
 type Payload interface{ LogArgs() []any }
 
-// Edge returns handle with its errors logged and in the form that Retry and Catch
+// TaskHandler returns handle with its errors logged and in the form that Retry and Catch
 // of the state machine understand. An error that the machine retries is logged as
 // a warning. An error that someone must fix raises the alarm.
-func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		ctx = withLogArgs(ctx, in.LogArgs())
 		out, err := handle(ctx, in)
@@ -55,6 +55,6 @@ func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out,
 			level = slog.LevelWarn
 		}
 		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", ErrorMessage(err))...)
-		return out, ConvertError(err)
+		return out, LambdaError(err)
 	}
 }
