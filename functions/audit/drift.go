@@ -9,10 +9,10 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// driftFound records the findings from, to to-1 of a run. Findings are counted
+// recordFindings records the findings from, to to-1 of a run. Findings are counted
 // where the run is reported, once for each run.
-func (h *Handler) driftFound(ctx context.Context, log *slog.Logger, id string, from, to int) error {
-	run, findings, err := h.run(ctx, id)
+func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id string, from, to int) error {
+	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -26,10 +26,10 @@ func (h *Handler) driftFound(ctx context.Context, log *slog.Logger, id string, f
 	return h.writeFindings(ctx, log, records)
 }
 
-// driftExempted records the findings that the run, in mode revoke, was the first
+// recordExemptions records the findings that the run, in mode revoke, was the first
 // to leave alone under their exemption.
-func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string) error {
-	run, findings, err := h.run(ctx, id)
+func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id string) error {
+	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -42,11 +42,11 @@ func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string
 	return h.writeFindings(ctx, log, records)
 }
 
-// driftRevoked records that we removed a finding. The payload is not believed:
+// recordFindingRemoval records that we removed a finding. The payload is not believed:
 // the table must say that the removal was authorized, and that it was ours. If
 // somebody else had removed the access before, there is no record, and no error.
 // Refused: the table knows of no such removal.
-func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
+func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 		log.InfoContext(ctx, "the access was gone already: there is no record of its removal", "subject", removal.Subject)
 		return nil
 	}
-	run, findings, err := h.run(ctx, ref.Run)
+	run, findings, err := h.readRun(ctx, ref.Run)
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 	}})
 }
 
-// run reads a run's row and what it found.
-func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Finding, error) {
+// readRun reads a run's row and what it found.
+func (h *Handler) readRun(ctx context.Context, id string) (access.Run, []access.Finding, error) {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return run, nil, err

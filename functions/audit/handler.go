@@ -112,7 +112,7 @@ type Handler struct {
 	Measure func(name string, took time.Duration, dims map[string]string)
 	Logger  *slog.Logger
 
-	archived string // digest of the policy that this process archived last
+	archivedDigest string // digest of the policy that this process archived last
 }
 
 // Handle does one task. Its errors are coded.
@@ -120,28 +120,28 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
 	case "outcome":
-		return Output{}, h.outcome(ctx, log, in)
+		return Output{}, h.recordOutcome(ctx, log, in)
 	case "granted":
-		return h.granted(ctx, log, in)
+		return h.recordGrant(ctx, log, in)
 	case "revoked":
-		return Output{}, h.revoked(ctx, log, in)
+		return Output{}, h.recordRemoval(ctx, log, in)
 	case "close":
-		return Output{}, h.close(ctx, log, in)
+		return Output{}, h.closeRequest(ctx, log, in)
 	case "revoke_failed":
-		return Output{}, h.revokeFailed(ctx, log, in)
+		return Output{}, h.recordFailedRemoval(ctx, log, in)
 	case "drift_found":
-		return Output{}, h.driftFound(ctx, log, in.Run, in.From, in.To)
+		return Output{}, h.recordFindings(ctx, log, in.Run, in.From, in.To)
 	case "drift_exempted":
-		return Output{}, h.driftExempted(ctx, log, in.Run)
+		return Output{}, h.recordExemptions(ctx, log, in.Run)
 	case "drift_revoked":
-		return Output{}, h.driftRevoked(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
+		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
 }
 
-// outcome records a request that ends without access.
-func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error {
+// recordOutcome records a request that ends without access.
+func (h *Handler) recordOutcome(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
@@ -152,15 +152,15 @@ func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error
 	if err := h.flush(ctx, log, r); err != nil {
 		return err
 	}
-	h.archive(ctx, log)
+	h.archivePolicy(ctx, log)
 	return nil
 }
 
-// granted records that the access is there, and says how long it has left. A
+// recordGrant records that the access is there, and says how long it has left. A
 // record that the bucket does not take waits in the row: the access is there
 // under a record either way. A row that does not take it is an error, and the
 // access is taken back.
-func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
+func (h *Handler) recordGrant(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return Output{}, err
@@ -175,12 +175,12 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 	if err := h.flush(ctx, log, r); err != nil {
 		log.Error("the record waits in the request's row", "error", err)
 	}
-	h.archive(ctx, log)
-	return Output{Seconds: secondsUntil(r.End, h.Now()), End: ceil(r.End).Format(time.RFC3339)}, nil
+	h.archivePolicy(ctx, log)
+	return Output{Seconds: secondsUntil(r.End, h.Now()), End: roundUp(r.End).Format(time.RFC3339)}, nil
 }
 
-// revoked records that the access is gone, or never came.
-func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
+// recordRemoval records that the access is gone, or never came.
+func (h *Handler) recordRemoval(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
@@ -196,17 +196,17 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	return h.flush(ctx, log, r)
 }
 
-// lookTimeout is how long a failed removal's row is looked for at most before
+// readTimeout is how long a failed removal's row is looked for at most before
 // the alarm is raised.
-const lookTimeout = 3 * time.Second
+const readTimeout = 3 * time.Second
 
-// revokeFailed raises the alarm, whatever else goes wrong, and records that the
+// recordFailedRemoval raises the alarm, whatever else goes wrong, and records that the
 // access is still there.
-func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
+func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in Input) error {
 	// A table that does not answer must not keep the alarm from being raised.
-	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	r, err := h.Table.Get(look, in.RequestID)
+	r, err := h.Table.Get(reading, in.RequestID)
 	if err == nil && !r.RevokedAt.IsZero() {
 		// It was seen to be gone, and the machine did not hear of it.
 		log.Info("the access is gone already")
@@ -222,7 +222,7 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 		return err
 	}
 	now := h.Now().UTC()
-	if !recorded(r, now) {
+	if !isFailureRecorded(r, now) {
 		r, err = h.Table.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
 		if err != nil {
 			return err
@@ -234,9 +234,9 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	return nil
 }
 
-// recorded says whether a failed removal was recorded so lately that another
+// isFailureRecorded reports whether a failed removal was recorded so lately that another
 // record of it would say nothing new.
-func recorded(r access.Request, now time.Time) bool {
+func isFailureRecorded(r access.Request, now time.Time) bool {
 	for _, e := range r.Events {
 		if e.Kind == access.EventRevokeFailed && now.Sub(e.At) < failureInterval {
 			return true
@@ -265,7 +265,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
 			break
 		}
-		h.count(r, r.Events[done].Kind)
+		h.countEvent(r, r.Events[done].Kind)
 	}
 	if done > r.Audited {
 		if err := h.Table.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
@@ -275,9 +275,9 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	return failed
 }
 
-// count counts what is recorded, and how long the row says that it took, so that
+// countEvent counts what is recorded, and how long the row says that it took, so that
 // the metrics follow the records. A retry may count an event twice.
-func (h *Handler) count(r access.Request, k access.EventKind) {
+func (h *Handler) countEvent(r access.Request, k access.EventKind) {
 	switch {
 	case k == access.EventGranted:
 		h.Count(metric.Granted, nil)
@@ -293,15 +293,15 @@ func (h *Handler) count(r access.Request, k access.EventKind) {
 	}
 }
 
-// archive keeps a copy of the policy in force beside the log. It holds up
+// archivePolicy keeps a copy of the policy in force beside the log. It holds up
 // nothing: the policy is also where it was uploaded to.
-func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
+func (h *Handler) archivePolicy(ctx context.Context, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
 	d, err := h.Policy.Document(ctx)
-	if err == nil && d.Digest != h.archived {
+	if err == nil && d.Digest != h.archivedDigest {
 		if err = h.Records.Archive(ctx, d.Digest, d.Bytes); err == nil {
-			h.archived = d.Digest
+			h.archivedDigest = d.Digest
 		}
 	}
 	if err != nil {
@@ -309,9 +309,9 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// close ends a request of which everything is recorded, and people know: until
+// closeRequest ends a request of which everything is recorded, and people know: until
 // then the sweep finds it, should its execution be gone.
-func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
+func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil || !r.ClosedAt.IsZero() {
 		return err
@@ -336,16 +336,16 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 // secondsUntil is the whole seconds from now to end, rounded up and within what
 // Step Functions takes.
 func secondsUntil(end, now time.Time) int64 {
-	left := end.Sub(now)
-	seconds := int64(left / time.Second)
-	if left%time.Second > 0 {
+	remaining := end.Sub(now)
+	seconds := int64(remaining / time.Second)
+	if remaining%time.Second > 0 {
 		seconds++
 	}
 	return min(max(seconds, 1), access.MaxWaitSeconds)
 }
 
-// ceil is t in UTC, rounded up to whole seconds.
-func ceil(t time.Time) time.Time {
+// roundUp returns t in UTC, rounded up to whole seconds.
+func roundUp(t time.Time) time.Time {
 	t = t.UTC()
 	if whole := t.Truncate(time.Second); !whole.Equal(t) {
 		return whole.Add(time.Second)

@@ -34,9 +34,9 @@ type Input struct {
 	Lease string `json:"lease"`
 }
 
-// began is when the execution set out to remove the access; ok is false where it
+// removalStart returns when the execution set out to remove the access; ok is false where it
 // is not known, or has started over since.
-func (in Input) began() (at time.Time, ok bool) {
+func (in Input) removalStart() (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, in.State.EnteredTime)
 	return at, err == nil && in.Operation == "start" && in.Round == 0
 }
@@ -147,9 +147,9 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
 	case "start", host.OperationConfirm:
-		return Output{}, h.request(ctx, in, log)
+		return Output{}, h.remove(ctx, in, log)
 	case "drift":
-		return Output{}, h.drift(ctx, in)
+		return Output{}, h.removeFinding(ctx, in)
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
@@ -157,12 +157,12 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	}
 }
 
-// drift starts the deletion of a finding, if the run's row authorizes it: whoever
+// removeFinding starts the deletion of a finding, if the run's row authorizes it: whoever
 // starts executions can't. The run went by the policy that was in force when it
 // began, and may have waited for people since: what the policy in force now
 // does not cover, or exempts, stays, and so does what was let go by somebody who
 // may not decide about it any more.
-func (h *Handler) drift(ctx context.Context, in Input) error {
+func (h *Handler) removeFinding(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
 	}
@@ -241,16 +241,16 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 	return Output{Result: result, Run: ref.Run, Index: ref.Index}, nil
 }
 
-func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {
+func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error {
 	wait := in.Operation == "confirm"
 	r, err := h.release(ctx, in)
 	if isRowGone(err) {
-		known, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
+		rebuilt, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
 		switch {
 		case rebuildErr != nil:
 			err = rebuildErr
-		case !known:
-			return h.withoutLease(ctx, in, err, log)
+		case !rebuilt:
+			return h.removeWithoutLease(ctx, in, err, log)
 		default:
 			log.ErrorContext(ctx, "somebody deleted the request's row while its access was active; it is rebuilt from the lease", "subject", in.Subject.Key())
 			r, err = h.release(ctx, in)
@@ -291,19 +291,19 @@ func (h *Handler) release(ctx context.Context, in Input) (access.Request, error)
 }
 
 func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, error) {
-	if began, ok := in.began(); ok {
+	if began, ok := in.removalStart(); ok {
 		return h.Leases.Start(ctx, in.RequestID, in.Execution, began)
 	}
 	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == "confirm")
 }
 
-// withoutLease is for a request of which the table has neither a row nor a lease:
+// removeWithoutLease is for a request of which the table has neither a row nor a lease:
 // it was restored to an earlier time, or somebody deleted both. If the calling
 // execution's own Grant created the access, it is removed. Sweeps, looks, and
 // executions that took a removal over remove nothing: they have nothing but an
 // id and a subject, which might be anybody's. Nothing can record what happens
 // here, so it raises the alarm, and returns noRow even when nothing is left.
-func (h *Handler) withoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
+func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {
 		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request: nothing is removed", "subject", in.Subject.Key())

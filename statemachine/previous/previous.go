@@ -34,7 +34,7 @@ var examples = map[string]any{
 	"$.grant.started": true,
 }
 
-var read = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
+var payloadField = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
 
 // Tasks are what its definition asks of the function, as "evaluate".
 func Tasks(t *testing.T, function string) []Task {
@@ -73,7 +73,7 @@ func Tasks(t *testing.T, function string) []Task {
 		if task.Payload, err = json.Marshal(sent); err != nil {
 			t.Fatal(err)
 		}
-		task.Reads = reads(state["ResultSelector"])
+		task.Reads = readFields(state["ResultSelector"])
 		tasks = append(tasks, task)
 	})
 	if len(tasks) == 0 {
@@ -99,24 +99,24 @@ func walk(node any, name string, visit func(string, map[string]any)) {
 	}
 }
 
-func reads(selector any) []string {
+func readFields(selector any) []string {
 	var fields []string
 	switch node := selector.(type) {
 	case string:
-		if found := read.FindStringSubmatch(node); found != nil {
+		if found := payloadField.FindStringSubmatch(node); found != nil {
 			fields = append(fields, found[1])
 		}
 	case map[string]any:
 		for _, one := range node {
-			fields = append(fields, reads(one)...)
+			fields = append(fields, readFields(one)...)
 		}
 	}
 	return fields
 }
 
-// Accepts fails the test where In has no field for something that the
+// CheckInput fails the test where In has no field for something that the
 // definition sends to the function: it would be lost without a word.
-func Accepts[In any](t *testing.T, function string) {
+func CheckInput[In any](t *testing.T, function string) {
 	t.Helper()
 	for _, task := range Tasks(t, function) {
 		var in In
@@ -128,9 +128,9 @@ func Accepts[In any](t *testing.T, function string) {
 	}
 }
 
-// Answers fails the test where the answer to an operation lacks a field that
+// CheckOutput fails the test where the answer to an operation lacks a field that
 // the definition reads: the execution would end there, whatever it holds.
-func Answers(t *testing.T, function string, answers map[string]any) {
+func CheckOutput(t *testing.T, function string, answers map[string]any) {
 	t.Helper()
 	looked := map[string]bool{}
 	for _, task := range Tasks(t, function) {

@@ -39,16 +39,16 @@ func New(client Bucket, bucket, prefix string) *Log {
 // Write stores the record of the event number seq of r. A record that is there
 // already stays as it is, and that is not an error.
 func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
-	return l.record(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
+	return l.writeRecord(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
 }
 
 // WriteFinding stores the record of f. One that is there already stays as it
 // is, with its time, and that is not an error.
 func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
-	return l.record(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
+	return l.writeRecord(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
 }
 
-func (l *Log) record(ctx context.Context, key string, r auditrecord.Record) error {
+func (l *Log) writeRecord(ctx context.Context, key string, r auditrecord.Record) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode the audit record")
@@ -71,7 +71,7 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 		ContentType: aws.String("application/json"),
 		IfNoneMatch: aws.String("*"),
 	})
-	if err == nil || exists(err) {
+	if err == nil || isTaken(err) {
 		return nil
 	}
 	const doing = "write the audit bucket"
@@ -82,10 +82,10 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 	return host.AWSError(err, doing)
 }
 
-// exists tells S3's answer to If-None-Match where the key is taken. The 409
+// isTaken tells S3's answer to If-None-Match where the key is taken. The 409
 // that S3 gives while another write of the same key is under way is not that:
 // the other write may still fail.
-func exists(err error) bool {
+func isTaken(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {
 		return true

@@ -75,7 +75,7 @@ func newLists(s *Snapshot) *lists {
 // ManagementAccount is the id of the organization's management account, "" where
 // it is not known: where there is no snapshot yet, or it could not be read.
 func (c *Catalog) ManagementAccount(ctx context.Context) string {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return ""
 	}
@@ -84,7 +84,7 @@ func (c *Catalog) ManagementAccount(ctx context.Context) string {
 
 // Accounts are the active accounts.
 func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (c *Catalog) Accounts(ctx context.Context) (*List[identitycenter.Account], 
 
 // PermissionSets are the permission sets of the instance.
 func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.PermissionSet], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,19 +102,19 @@ func (c *Catalog) PermissionSets(ctx context.Context) (*List[identitycenter.Perm
 
 // Groups are the groups of the identity store.
 func (c *Catalog) Groups(ctx context.Context) (*List[identitycenter.Group], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.groups, nil
 }
 
-// snapshot is the newest snapshot that could be had. NotReady: there is none yet,
+// newestLists returns the newest snapshot that could be had. NotReady: there is none yet,
 // or it makes no sense and is made anew. A snapshot is used however old it is:
 // what is granted in the end, grant checks for itself, and an alarm tells that the
 // snapshot is old.
-func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
-	l, looked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
+func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
+	l, checked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
 		s, version, err := c.Store.Get(ctx, version)
 		if err != nil || s == nil {
 			return nil, version, err
@@ -123,11 +123,11 @@ func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
 	})
 	missing := access.CodeOf(err) == access.CodeNotFound || access.CodeOf(err) == access.CodeInvalid
 	switch {
-	case !looked || err == nil:
+	case !checked || err == nil:
 	case l != nil:
 		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", host.ErrorMessage(err))
 	case missing:
-		c.ask(ctx, c.Now())
+		c.askForSnapshot(ctx, c.Now())
 	default:
 		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", host.ErrorMessage(err))
 	}
@@ -152,9 +152,9 @@ type newest[T any] struct {
 }
 
 // get returns the object, nil if it was never read, after a look for a newer
-// version if the last look is long ago. looked reports whether it looked now; err
+// version if the last look is long ago. checked reports whether it checked now; err
 // says why the last look failed. read returns nil if version is still the newest.
-func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, looked bool, err error) {
+func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
 	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
 	select {
 	case n.turn <- struct{}{}:
@@ -179,7 +179,7 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx contex
 	return n.value, true, err
 }
 
-func (c *Catalog) ask(ctx context.Context, now time.Time) {
+func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.Ask == nil || !c.askedAt.IsZero() && now.Sub(c.askedAt) < AskEvery {

@@ -118,8 +118,8 @@ type EmailIndex struct {
 
 // Emails returns the index; nil if there is none yet, or none could be read.
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
-	e, looked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
-	if looked && err != nil && access.CodeOf(err) != access.CodeNotFound {
+	e, checked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
+	if checked && err != nil && access.CodeOf(err) != access.CodeNotFound {
 		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", host.ErrorMessage(err))
 	}
 	return e

@@ -64,7 +64,7 @@ func (o Object) get(ctx context.Context, key, version, doing string) (*bytes.Buf
 		in.IfNoneMatch = &version
 	}
 	out, err := o.Client.GetObject(ctx, in)
-	if version != "" && status(err) == http.StatusNotModified {
+	if version != "" && statusOf(err) == http.StatusNotModified {
 		return nil, version, nil
 	}
 	if err != nil {
@@ -101,15 +101,15 @@ func (o Object) put(ctx context.Context, key, contentType string, body []byte, v
 		in.IfMatch = &version
 	}
 	_, err := o.Client.PutObject(ctx, in)
-	switch status(err) {
+	switch statusOf(err) {
 	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
 		return access.Wrap(access.CodeLost, err, doing)
 	}
 	return host.AWSError(err, doing)
 }
 
-// status is the HTTP status of S3's answer; 0 where there was none.
-func status(err error) int {
+// statusOf returns the HTTP status of S3's answer; 0 where there was none.
+func statusOf(err error) int {
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) {
 		return response.HTTPStatusCode()

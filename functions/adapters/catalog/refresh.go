@@ -78,14 +78,14 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	}
 
 	indexed := make(chan error, 1)
-	go func() { indexed <- r.emails(ctx, reading) }()
-	listed := r.snapshot(ctx, reading, before, version)
+	go func() { indexed <- r.refreshEmails(ctx, reading) }()
+	listed := r.refreshSnapshot(ctx, reading, before, version)
 	return errors.Join(listed, <-indexed)
 }
 
-// snapshot reads the three lists and replaces the snapshot, which was before.
+// refreshSnapshot reads the three lists and replaces the snapshot, which was before.
 // reading ends before ctx, so that there is time to write.
-func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, version string) error {
+func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapshot, version string) error {
 	next := Snapshot{}
 	if before != nil {
 		next = *before
@@ -93,9 +93,9 @@ func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, ver
 	var accounts, sets, groups error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
-	all.Go(func() { accounts = r.accounts(reading, &next, now) })
-	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
-	all.Go(func() { groups = r.groups(reading, &next, now) })
+	all.Go(func() { accounts = r.refreshAccounts(reading, &next, now) })
+	all.Go(func() { sets = r.refreshPermissionSets(reading, &next, now) })
+	all.Go(func() { groups = r.refreshGroups(reading, &next, now) })
 	all.Wait()
 	failed := errors.Join(accounts, sets, groups)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
@@ -117,7 +117,7 @@ func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, ver
 // Each of the following changes its own part of next, and only if it has all of
 // it.
 
-func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Accounts(ctx)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time)
 	return nil
 }
 
-func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Groups(ctx)
 	if err != nil {
 		return err
@@ -144,9 +144,9 @@ func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) e
 	return nil
 }
 
-// emails replaces the index of emails, if it has changed. reading ends before
+// refreshEmails replaces the index of emails, if it has changed. reading ends before
 // ctx, so that there is time to write.
-func (r *Refresher) emails(ctx, reading context.Context) error {
+func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	before, version, err := r.Emails.GetEmails(ctx, "")
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound, access.CodeInvalid: // one that makes no sense is made anew
@@ -193,34 +193,34 @@ func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []identit
 // SharedEmail is what the log says of users who share an email.
 const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
 
-// permissionSets asks for the names of those that are new, and for some of the
+// refreshPermissionSets asks for the names of those that are new, and for some of the
 // others' again. A known name that can't be had again is kept; that is an error
 // nevertheless.
-func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
 	arns, err := r.Lister.PermissionSetARNs(ctx)
 	if err != nil {
 		return err
 	}
 	names, namedAt := map[string]string{}, map[string]time.Time{}
-	known := map[string]string{}
+	oldNames := map[string]string{}
 	for _, s := range next.PermissionSets {
-		known[s.ARN] = s.Name
+		oldNames[s.ARN] = s.Name
 	}
-	var ask, again []string
+	var newARNs, oldARNs []string
 	for _, arn := range arns {
-		if name, ok := known[arn]; ok {
+		if name, ok := oldNames[arn]; ok {
 			names[arn], namedAt[arn] = name, next.NamedAt[arn]
-			again = append(again, arn)
+			oldARNs = append(oldARNs, arn)
 		} else {
-			ask = append(ask, arn)
+			newARNs = append(newARNs, arn)
 		}
 	}
-	slices.SortFunc(again, func(a, b string) int {
+	slices.SortFunc(oldARNs, func(a, b string) int {
 		return cmp.Or(namedAt[a].Compare(namedAt[b]), strings.Compare(a, b))
 	})
-	again = again[:min(len(again), DescribeAgain)]
+	oldARNs = oldARNs[:min(len(oldARNs), DescribeAgain)]
 
-	described, err := r.describe(ctx, append(ask, again...))
+	described, err := r.describe(ctx, append(newARNs, oldARNs...))
 	for arn, name := range described {
 		if name == "" { // it was deleted after it had been listed
 			delete(names, arn)
@@ -228,7 +228,7 @@ func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time
 		}
 		names[arn], namedAt[arn] = name, now
 	}
-	for _, arn := range ask {
+	for _, arn := range newARNs {
 		if _, ok := described[arn]; !ok {
 			return err
 		}

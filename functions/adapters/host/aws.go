@@ -44,7 +44,7 @@ func AWSConfig(lookup func(string) string) (aws.Config, error) {
 		Region: region,
 		// Lambda gives a process credentials that outlive it: there is nothing
 		// to renew.
-		Credentials: static(credentials),
+		Credentials: staticCredentials(credentials),
 		// One client: all services share its connections.
 		HTTPClient: awshttp.NewBuildableClient(),
 		Logger:     logging.NewStandardLogger(os.Stderr),
@@ -71,8 +71,10 @@ func InRegion(cfg aws.Config, region string) aws.Config {
 	return cfg
 }
 
-// static are credentials that do not change.
-type static aws.Credentials
+// staticCredentials are credentials that do not change.
+type staticCredentials aws.Credentials
 
 // Retrieve is aws.CredentialsProvider.
-func (s static) Retrieve(context.Context) (aws.Credentials, error) { return aws.Credentials(s), nil }
+func (s staticCredentials) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials(s), nil
+}

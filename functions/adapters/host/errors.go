@@ -46,7 +46,7 @@ func ErrorCode(err error) access.Code {
 	if errors.As(err, &coded) {
 		return coded.Code
 	}
-	return fallback(err)
+	return codeOf(err)
 }
 
 // AWSError gives an error of the AWS SDK the code that says what to do about it,
@@ -59,11 +59,11 @@ func AWSError(err error, doing string) error {
 	return access.Wrap(ErrorCode(err), err, doing)
 }
 
-// fallback finds the code of an error that has none.
-func fallback(err error) access.Code {
+// codeOf finds the code of an error that has none.
+func codeOf(err error) access.Code {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		if code, known := byAWSCode[api.ErrorCode()]; known {
+		if code, known := awsCodes[api.ErrorCode()]; known {
 			return code
 		}
 	}
@@ -93,8 +93,8 @@ func fallback(err error) access.Code {
 	return access.CodeInternal
 }
 
-// byAWSCode is what the error codes of the services in use mean to us.
-var byAWSCode = map[string]access.Code{
+// awsCodes is what the error codes of the services in use mean to us.
+var awsCodes = map[string]access.Code{
 	"ThrottlingException":                    access.CodeThrottled,
 	"Throttling":                             access.CodeThrottled,
 	"ThrottledException":                     access.CodeThrottled,

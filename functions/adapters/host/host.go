@@ -107,7 +107,7 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 // NewLogger writes JSON lines of level and above to w. Lines that are logged
 // with the context of a task say which task it is.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(lines{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+	return slog.New(contextHandler{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
 }
 
 // Sleep waits for d. It returns the context's error if the context ends first.

@@ -38,7 +38,7 @@ func ReadSettings(dst any, lookup func(string) string) error {
 				continue
 			}
 		}
-		if err := set(v.field, text); err != nil {
+		if err := setField(v.field, text); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s: %w", v.name, err))
 		}
 	}
@@ -105,7 +105,7 @@ func variables(v reflect.Value) iter.Seq[variable] {
 	}
 }
 
-// textOf is the value of a variable from which set makes the field.
+// textOf is the value of a variable from which setField makes the field.
 func textOf(field reflect.Value) string {
 	switch value := field.Interface().(type) {
 	case string:
@@ -128,7 +128,7 @@ func textOf(field reflect.Value) string {
 	return fmt.Sprint(field.Interface())
 }
 
-func set(field reflect.Value, text string) error {
+func setField(field reflect.Value, text string) error {
 	switch dst := field.Addr().Interface().(type) {
 	case *slog.Level:
 		if text == "" {
@@ -139,16 +139,16 @@ func set(field reflect.Value, text string) error {
 		}
 		return nil
 	case *time.Duration:
-		d, err := seconds(text)
+		d, err := parseSeconds(text)
 		*dst = d
 		return err
 	case *[]string:
-		*dst = list(text)
+		*dst = splitList(text)
 		return nil
 	case *[]time.Duration:
 		var durations []time.Duration
-		for _, one := range list(text) {
-			d, err := seconds(one)
+		for _, one := range splitList(text) {
+			d, err := parseSeconds(one)
 			if err != nil {
 				return err
 			}
@@ -184,7 +184,7 @@ func set(field reflect.Value, text string) error {
 	return nil
 }
 
-func seconds(text string) (time.Duration, error) {
+func parseSeconds(text string) (time.Duration, error) {
 	const most = int64(1<<63-1) / int64(time.Second)
 	n, err := strconv.ParseInt(orZero(text), 10, 64)
 	if err != nil || n < 0 || n > most {
@@ -200,7 +200,7 @@ func orZero(text string) string {
 	return text
 }
 
-func list(text string) []string {
+func splitList(text string) []string {
 	var out []string
 	for one := range strings.SplitSeq(text, ",") {
 		if one = strings.TrimSpace(one); one != "" {

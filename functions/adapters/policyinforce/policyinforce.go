@@ -88,12 +88,12 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	if l.current.Digest != "" && now.Sub(l.readAt) < MaxAge {
 		return l.current, nil
 	}
-	p, deployedAt, err := l.pointer(ctx)
+	p, deployedAt, err := l.readPointer(ctx)
 	if err != nil {
 		return Document{}, err
 	}
 	if p.SHA256 != l.current.Digest {
-		d, err := l.fetch(ctx, p)
+		d, err := l.readPolicy(ctx, p)
 		if err != nil {
 			return Document{}, err
 		}
@@ -104,8 +104,8 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	return l.current, nil
 }
 
-// pointer reads the pointer, and when it was set.
-func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
+// readPointer reads the pointer, and when it was set.
+func (l *Loader) readPointer(ctx context.Context) (Pointer, time.Time, error) {
 	out, err := l.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &l.name})
 	if err != nil {
 		return Pointer{}, time.Time{}, host.AWSError(err, "read the policy's pointer")
@@ -118,7 +118,7 @@ func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
 	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
 }
 
-func (l *Loader) fetch(ctx context.Context, p Pointer) (Document, error) {
+func (l *Loader) readPolicy(ctx context.Context, p Pointer) (Document, error) {
 	out, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.Bucket, Key: &p.Key})
 	if err != nil {
 		return Document{}, host.AWSError(err, "read the policy")
