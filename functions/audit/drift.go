@@ -9,8 +9,8 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// recordFindings records the findings from, to to-1 of a run. Findings are counted
-// where the run is reported, once for each run.
+// recordFindings records the findings of a run with the indexes from to to-1. It
+// counts nothing, because the report of the run counts the findings once.
 func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id string, from, to int) error {
 	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
@@ -26,8 +26,8 @@ func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id strin
 	return h.writeFindings(ctx, log, records)
 }
 
-// recordExemptions records the findings that the run, in mode revoke, was the first
-// to leave alone under their exemption.
+// recordExemptions records the findings that this run, in mode revoke, was the first
+// to skip because of their exemption.
 func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id string) error {
 	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
@@ -42,10 +42,10 @@ func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id str
 	return h.writeFindings(ctx, log, records)
 }
 
-// recordFindingRemoval records that we removed a finding. The payload is not believed:
-// the table must say that the removal was authorized, and that it was ours. If
-// somebody else had removed the access before, there is no record, and no error.
-// Refused: the table knows of no such removal.
+// recordFindingRemoval records that this system removed a finding. It doesn't trust
+// the payload: the table must show that the removal was authorized, and that this
+// system removed the access. If someone else removed the access before, it writes no
+// record and returns no error. Refused: the table has no such removal.
 func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {
@@ -73,7 +73,7 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 	}})
 }
 
-// readRun reads a run's row and what it found.
+// readRun reads a run's row and its findings.
 func (h *Handler) readRun(ctx context.Context, id string) (access.Run, []access.Finding, error) {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
@@ -83,9 +83,9 @@ func (h *Handler) readRun(ctx context.Context, id string) (access.Run, []access.
 	return run, findings, err
 }
 
-// writeFindings writes the records. A record that the bucket refuses raises the
-// alarm and is Unavailable; the next try goes through all of them again, and
-// writes what is missing.
+// writeFindings writes the records. If the bucket refuses one, it raises the alarm and
+// returns Unavailable. The next try goes through all records again and writes the
+// missing ones.
 func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records []auditrecord.Finding) error {
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package audit is the function that writes what happened into the audit bucket,
-// an object for each event.
+// Package audit is the function that writes audit records: one object in the audit
+// bucket for each event.
 package audit
 
 import (
@@ -13,7 +13,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the settings that the function reads from its environment.
 type Settings struct {
 	Table   table.Settings
 	Policy  policyinforce.Settings
@@ -28,7 +28,7 @@ type Clients struct {
 	SSM      policyinforce.Parameters
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB: clients.DynamoDB(p.AWS),
@@ -37,7 +37,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{

@@ -1,5 +1,5 @@
-// Package auditlog writes audit records to S3: one object for each event of a
-// request, or of what a run found, written once and never again.
+// Package auditlog writes audit records to S3: one object for each event of a request
+// or of a finding. A record is written once and never changed.
 package auditlog
 
 import (
@@ -31,19 +31,19 @@ type Log struct {
 	prefix string
 }
 
-// New makes a log that writes under prefix, which may be empty.
+// New returns a log that writes under prefix, which may be empty.
 func New(client Bucket, bucket, prefix string) *Log {
 	return &Log{client: client, bucket: bucket, prefix: prefix}
 }
 
-// Write stores the record of the event number seq of r. A record that is there
-// already stays as it is, and that is not an error.
+// Write stores the record of event number seq of r. If the record exists already,
+// Write leaves it unchanged and returns nil.
 func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
 	return l.writeRecord(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
 }
 
-// WriteFinding stores the record of f. One that is there already stays as it
-// is, with its time, and that is not an error.
+// WriteFinding stores the record of f. If the record exists already, WriteFinding
+// leaves it unchanged, with its time, and returns nil.
 func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
 	return l.writeRecord(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
 }
@@ -56,13 +56,13 @@ func (l *Log) writeRecord(ctx context.Context, key string, r auditrecord.Record)
 	return l.put(ctx, key, append(body, '\n'))
 }
 
-// Archive keeps a policy beside the log, under its digest and outside the
-// prefix, so that a table over the prefix does not read it.
+// Archive stores a policy under its digest. The key is outside the log's prefix, so
+// that a table over the prefix does not read it.
 func (l *Log) Archive(ctx context.Context, digest string, policy []byte) error {
 	return l.put(ctx, "policies/"+digest+".json", policy)
 }
 
-// put writes an object unless there is one of that key.
+// put writes an object unless the key exists already.
 func (l *Log) put(ctx context.Context, key string, body []byte) error {
 	_, err := l.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &l.bucket,
@@ -82,9 +82,9 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 	return host.AWSError(err, doing)
 }
 
-// isTaken tells S3's answer to If-None-Match where the key is taken. The 409
-// that S3 gives while another write of the same key is under way is not that:
-// the other write may still fail.
+// isTaken reports whether err is S3's answer to If-None-Match for an existing key. S3
+// answers 409 while another write of the key is under way. That write may still
+// fail, so isTaken returns false for it.
 func isTaken(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {

@@ -15,16 +15,16 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// maxMessage is how many bytes of a message leave the function. An execution's
-// history keeps up to 32,768 characters of a cause; nobody reads that many.
+// maxMessage is the largest message that leaves the function, in bytes. An execution's
+// history keeps up to 32,768 characters of a cause, but nobody reads that many.
 const maxMessage = 1000
 
-// LambdaError makes of err what the Lambda runtime reports without change: an
-// errorType that is the error's code, and a message without anything secret.
-// nil stays nil, and what is converted already is returned as it is.
+// LambdaError returns err in the form that the Lambda runtime reports unchanged. The
+// errorType is the error's code, and the message contains no secrets. nil stays nil,
+// and an error that already has this form is returned unchanged.
 //
-// The runtime would otherwise name the Go type of the outermost error, which
-// for every wrapped error is the same.
+// Otherwise the runtime would report the Go type of the outermost error, which is the
+// same for all wrapped errors.
 func LambdaError(err error) error {
 	if err == nil {
 		return nil
@@ -36,8 +36,8 @@ func LambdaError(err error) error {
 	return messages.InvokeResponse_Error{Type: string(ErrorCode(err)), Message: ErrorMessage(err)}
 }
 
-// ErrorCode is the code that Convert gives err: its own, or what an error of the AWS
-// SDK without one stands for; "" for nil.
+// ErrorCode returns the code of err. If err has none, ErrorCode derives it from the
+// error of the AWS SDK. It returns "" for nil.
 func ErrorCode(err error) access.Code {
 	if err == nil {
 		return ""
@@ -49,9 +49,8 @@ func ErrorCode(err error) access.Code {
 	return codeOf(err)
 }
 
-// AWSError gives an error of the AWS SDK the code that says what to do about it,
-// and says what was being done. nil stays nil; an error that has a code already
-// keeps it.
+// AWSError wraps an error of the AWS SDK with its ErrorCode and with doing, the call
+// that failed. nil stays nil.
 func AWSError(err error, doing string) error {
 	if err == nil {
 		return nil
@@ -59,7 +58,7 @@ func AWSError(err error, doing string) error {
 	return access.Wrap(ErrorCode(err), err, doing)
 }
 
-// codeOf finds the code of an error that has none.
+// codeOf derives a code for an error that has none.
 func codeOf(err error) access.Code {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -93,7 +92,7 @@ func codeOf(err error) access.Code {
 	return access.CodeInternal
 }
 
-// awsCodes is what the error codes of the services in use mean to us.
+// awsCodes maps the error codes of AWS services to ours.
 var awsCodes = map[string]access.Code{
 	"ThrottlingException":                    access.CodeThrottled,
 	"Throttling":                             access.CodeThrottled,
@@ -134,8 +133,8 @@ var awsCodes = map[string]access.Code{
 	"PreconditionFailed":              access.CodeLost,
 }
 
-// ErrorMessage is an error's text for people and for the history: AWS's own words
-// without the wrapping of the SDK, at most 1000 bytes, and without anything
+// ErrorMessage returns an error's text for people and for the history: AWS's own
+// message without the wrapping of the SDK, at most 1000 bytes, and without anything
 // that looks like a secret.
 func ErrorMessage(err error) string {
 	if err == nil {
@@ -144,7 +143,7 @@ func ErrorMessage(err error) string {
 	text := err.Error()
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorMessage() != "" {
-		// The SDK's text repeats operation, status and request id before it.
+		// The SDK's text puts the operation, status and request id before it.
 		doing := ""
 		var coded *access.Error
 		if errors.As(err, &coded) && coded.Message != "" {
@@ -159,7 +158,7 @@ func ErrorMessage(err error) string {
 	return text
 }
 
-// secrets are Slack's tokens and response URLs, and runs of characters as long
-// as a task token (hundreds of them; an ARN has a hyphen or colon long before,
-// and a SHA-256 in hex is 64).
+// secrets matches Slack's tokens and response URLs, and runs of at least 100
+// characters, as in a task token, which has hundreds. An ARN has a hyphen or colon
+// long before that, and a SHA-256 in hex has 64 characters.
 var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|(?:https?://)?hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)

@@ -6,20 +6,20 @@ import (
 	"slices"
 )
 
-// logArgsKey is where a context has what its log lines say beside their own.
+// logArgsKey is the key of a context's log arguments.
 type logArgsKey struct{}
 
-// withLogArgs is ctx, whose lines in a log of Logger say which task they belong
-// to: what is deep inside knows its context, and not the task.
+// withLogArgs returns a context whose log lines also have args. Code far from the
+// handler has the context, but doesn't know the task.
 func withLogArgs(ctx context.Context, args []any) context.Context {
 	return context.WithValue(ctx, logArgsKey{}, args)
 }
 
-// contextHandler is a slog.Handler that adds to each line what its context has, except
-// what the line or its logger says already.
+// contextHandler is a slog.Handler that adds the log arguments of the context to each
+// line, except keys that the line or its logger has already.
 type contextHandler struct {
 	slog.Handler
-	keys []string // keys that the logger has
+	keys []string // of the logger
 }
 
 func (l contextHandler) Handle(ctx context.Context, r slog.Record) error {

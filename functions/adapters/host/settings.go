@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// ReadSettings fills the struct that dst points to from the environment that lookup
-// gives (os.Getenv). A field says where its value comes from:
+// ReadSettings fills the struct that dst points to from the environment. lookup is
+// usually os.Getenv. A field's tag names its variable:
 //
 //	Table   string        `env:"ELEVATOR_TABLE,required"`
 //	SendDM  bool          `env:"ELEVATOR_SEND_DM,default=true"`
 //	Expires time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS,default=0"`
 //
-// A variable that is not set or empty takes the default, which is the rest of
-// the tag after "default=", commas included; a required one must not be empty.
-// Types are string, bool, integers, float64, time.Duration (whole seconds, not
-// negative), slog.Level, and slices of string and of time.Duration, separated
-// by commas. Structs, and pointers to structs, are read field by field; other fields without the tag are
-// left alone.
+// If a variable is missing or empty, the default is used: the rest of the tag after
+// "default=", including commas. A required variable must not be empty. The types are
+// string, bool, integers, float64, time.Duration (whole seconds, not negative) and
+// slog.Level. Slices of string and of time.Duration are separated by commas.
+// ReadSettings also fills the fields of structs and of pointers to structs. It ignores
+// other fields without a tag.
 //
-// All mistakes are reported in one error, each with its variable's name and
-// never with its value. ReadSettings panics if dst itself is a mistake.
+// The error reports all mistakes, each with the variable's name and never with its
+// value. ReadSettings panics if a field of dst has another type.
 func ReadSettings(dst any, lookup func(string) string) error {
 	var mistakes []error
 	for v := range variables(reflect.ValueOf(dst).Elem()) {
@@ -45,8 +45,8 @@ func ReadSettings(dst any, lookup func(string) string) error {
 	return errors.Join(mistakes...)
 }
 
-// Environment returns the variables that ReadSettings reads src from, by name:
-// the other way round, for the stack that sets them. Empty values are left out.
+// Environment returns the variables from which ReadSettings reads src, by name. The
+// stack sets them. Empty values are left out.
 func Environment(src any) map[string]string {
 	environment := map[string]string{}
 	for v := range variables(reflect.ValueOf(src)) {
@@ -72,13 +72,13 @@ func Variables(settings any) (all, needed []string) {
 // required is the option of a variable that must not be empty.
 const required = "required"
 
-// variable is a field that is read from the environment.
+// variable is a field that ReadSettings fills.
 type variable struct {
 	name, option string
 	field        reflect.Value
 }
 
-// variables are the tagged fields of a struct and of the structs in it.
+// variables yields the tagged fields of a struct and of the structs in it.
 func variables(v reflect.Value) iter.Seq[variable] {
 	return func(yield func(variable) bool) {
 		for i := range v.NumField() {
@@ -105,7 +105,7 @@ func variables(v reflect.Value) iter.Seq[variable] {
 	}
 }
 
-// textOf is the value of a variable from which setField makes the field.
+// textOf returns the variable's value from which setField sets the field.
 func textOf(field reflect.Value) string {
 	switch value := field.Interface().(type) {
 	case string:
