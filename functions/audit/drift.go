@@ -92,7 +92,7 @@ func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records [
 	for _, f := range records {
 		if err := h.Records.WriteFinding(writing, f); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not take a record", "event", f.Kind, "index", f.Index, "error", err)
+			log.Error("the audit bucket did not accept a record", "event", f.Kind, "index", f.Index, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
 		}
 	}

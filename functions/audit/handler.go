@@ -172,7 +172,7 @@ func (h *Handler) recordGrant(ctx context.Context, log *slog.Logger, in Input) (
 		return Output{}, err
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record waits in the request's row", "error", err)
+		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
 	}
 	h.archivePolicy(ctx, log)
 	return Output{Seconds: secondsUntil(r.End, h.Now()), End: roundUp(r.End).Format(time.RFC3339)}, nil
@@ -216,7 +216,7 @@ func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in 
 	if why == "" {
 		why = in.Error
 	}
-	log.Error("the access could not be removed; it is tried again", "error", why)
+	log.Error("the access could not be removed; the removal is retried", "error", why)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in 
 		}
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record waits in the request's row", "error", err)
+		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
 	}
 	return nil
 }
@@ -260,7 +260,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	for ; done < len(r.Events); done++ {
 		if err := h.Records.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not take a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
+			log.Error("the audit bucket did not accept a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
 			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
 			break
 		}
@@ -328,7 +328,7 @@ func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) 
 		if access.CodeOf(err).Transient() {
 			return err
 		}
-		log.Error("what the request has claimed could not be freed", "error", err)
+		log.Error("the request's claims could not be freed", "error", err)
 	}
 	return h.Table.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), table.KeepClosed)
 }

@@ -1,5 +1,5 @@
-// Package revoke is the function that removes access: what requests granted, and
-// unknown access that a run found.
+// Package revoke is the function that removes access: access that requests granted,
+// and unknown access that a run found.
 package revoke
 
 import (

@@ -226,7 +226,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 		if err != nil {
 			return Output{}, err
 		}
-		log.InfoContext(ctx, "nothing is left under the lease", "subject", in.Lease, "result", s.Result)
+		log.InfoContext(ctx, "the lease is settled", "subject", in.Lease, "result", s.Result)
 		return Output{Result: s.Result, Run: s.Finding.Run, Index: s.Finding.Index}, nil
 	}
 	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
@@ -267,9 +267,9 @@ func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error 
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
+		log.ErrorContext(ctx, "the table does not answer: removing the access without it")
 		if takeErr := h.Leases.TakeAway(ctx, in.RequestID, in.Subject, false); takeErr != nil {
-			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", host.ErrorMessage(takeErr))
+			log.ErrorContext(ctx, "the access could not be removed without the table", "code", access.CodeOf(takeErr), "error", host.ErrorMessage(takeErr))
 		}
 	}
 	return err

@@ -66,7 +66,7 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound:
 	case access.CodeInvalid:
-		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", host.ErrorMessage(err))
+		r.Logger.ErrorContext(ctx, "the catalog is invalid and will be replaced", "error", host.ErrorMessage(err))
 	default:
 		return err // a write would fail too
 	}
@@ -107,7 +107,7 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 	case "":
 		r.Logger.InfoContext(ctx, "the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh was faster")
+		r.Logger.InfoContext(ctx, "another refresh wrote the catalog first")
 	default:
 		failed = errors.Join(failed, err)
 	}
@@ -170,7 +170,7 @@ func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	case "":
 		r.Logger.InfoContext(ctx, "the index of emails was refreshed", "users", len(users), "emails", next.Len())
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh of the index of emails was faster")
+		r.Logger.InfoContext(ctx, "another refresh wrote the index of emails first")
 	default:
 		return err
 	}
