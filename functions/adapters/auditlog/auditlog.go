@@ -56,10 +56,9 @@ func (l *Log) writeRecord(ctx context.Context, key string, r auditrecord.Record)
 	return l.put(ctx, key, append(body, '\n'))
 }
 
-// Archive stores a policy under its digest. The key is outside the log's prefix, so
-// that a table over the prefix does not read it.
+// Archive stores a policy under its digest (auditrecord.PolicyKey).
 func (l *Log) Archive(ctx context.Context, digest string, policy []byte) error {
-	return l.put(ctx, "policies/"+digest+".json", policy)
+	return l.put(ctx, auditrecord.PolicyKey(digest), policy)
 }
 
 // put writes an object unless the key exists already.
