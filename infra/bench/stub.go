@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/table"
 )
 
 // What the functions under measurement believe about the world.
@@ -74,12 +75,12 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 	}
 	s.emails = emailsOf(w)
 	for _, r := range requests {
-		if s.rows["request#"+r.ID], err = item(r); err != nil {
+		if s.rows[table.RequestPrefix+r.ID], err = item(r); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range leases {
-		if s.rows["lease#"+l.Key], err = item(l); err != nil {
+		if s.rows[table.LeasePrefix+l.Key], err = item(l); err != nil {
 			return nil, err
 		}
 	}
