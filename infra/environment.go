@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
@@ -90,7 +91,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			SigningSecrets:    texts(s.SlackSigningSecrets),
 			Enterprise:        s.SlackEnterpriseID,
 			App:               s.SlackAppID,
-			RequestMachine:    *requestMachineARN(stack, s),
+			RequestMachine:    host.RequestMachine{ARN: *requestMachineARN(stack, s)},
 			ReconcileFunction: *functionARN(stack, s, "reconcile"),
 			Durations:         s.Durations,
 			MaxOpenRequests:   s.MaxOpenRequests,
@@ -114,11 +115,11 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			MaxDuration: slices.Max(s.Durations),
 		},
 		"revoke": revoke.Settings{Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals},
-		"audit":  audit.Settings{Table: rows, Policy: policy, Catalog: names, Bucket: *props.audit.BucketName(), Prefix: s.AuditPrefix},
+		"audit":  audit.Settings{Table: rows, Policy: policy, Catalog: names, Log: auditlog.Settings{Bucket: *props.audit.BucketName(), Prefix: s.AuditPrefix}},
 		"reconcile": reconcile.Settings{
 			Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals,
-			RequestMachine:   *requestMachineARN(stack, s),
-			ReconcileMachine: *reconcileMachineARN(stack, s),
+			RequestMachine:   host.RequestMachine{ARN: *requestMachineARN(stack, s)},
+			ReconcileMachine: host.ReconcileMachine{ARN: *reconcileMachineARN(stack, s)},
 			RevokeFunction:   *functionARN(stack, s, "revoke"),
 			NotifyFunction:   *functionARN(stack, s, "notify"),
 			RevokeSchedule:   s.RevokeSchedule,

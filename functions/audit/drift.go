@@ -9,10 +9,10 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// driftFound records the findings from, to to-1 of a run. Findings are counted
-// where the run is reported, once for each run.
-func (h *Handler) driftFound(ctx context.Context, log *slog.Logger, id string, from, to int) error {
-	run, findings, err := h.run(ctx, id)
+// recordFindings records the findings of a run with the indexes from to to-1. It
+// counts nothing, because the report of the run counts the findings once.
+func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id string, from, to int) error {
+	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -26,10 +26,10 @@ func (h *Handler) driftFound(ctx context.Context, log *slog.Logger, id string, f
 	return h.writeFindings(ctx, log, records)
 }
 
-// driftExempted records the findings that the run, in mode revoke, was the first
-// to leave alone under their exemption.
-func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string) error {
-	run, findings, err := h.run(ctx, id)
+// recordExemptions records the findings that this run, in mode revoke, was the first
+// to skip because of their exemption.
+func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id string) error {
+	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -42,11 +42,11 @@ func (h *Handler) driftExempted(ctx context.Context, log *slog.Logger, id string
 	return h.writeFindings(ctx, log, records)
 }
 
-// driftRevoked records that we removed a finding. The payload is not believed:
-// the table must say that the removal was authorized, and that it was ours. If
-// somebody else had removed the access before, there is no record, and no error.
-// Refused: the table knows of no such removal.
-func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
+// recordFindingRemoval records that this system removed a finding. It doesn't trust
+// the payload: the table must show that the removal was authorized, and that this
+// system removed the access. If someone else removed the access before, it writes no
+// record and returns no error. Refused: the table has no such removal.
+func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 		log.InfoContext(ctx, "the access was gone already: there is no record of its removal", "subject", removal.Subject)
 		return nil
 	}
-	run, findings, err := h.run(ctx, ref.Run)
+	run, findings, err := h.readRun(ctx, ref.Run)
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (h *Handler) driftRevoked(ctx context.Context, log *slog.Logger, ref access
 	}})
 }
 
-// run reads a run's row and what it found.
-func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Finding, error) {
+// readRun reads a run's row and its findings.
+func (h *Handler) readRun(ctx context.Context, id string) (access.Run, []access.Finding, error) {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return run, nil, err
@@ -83,16 +83,16 @@ func (h *Handler) run(ctx context.Context, id string) (access.Run, []access.Find
 	return run, findings, err
 }
 
-// writeFindings writes the records. A record that the bucket refuses raises the
-// alarm and is Unavailable; the next try goes through all of them again, and
-// writes what is missing.
+// writeFindings writes the records. If the bucket refuses one, it raises the alarm and
+// returns Unavailable. The next try goes through all records again and writes the
+// missing ones.
 func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records []auditrecord.Finding) error {
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	for _, f := range records {
 		if err := h.Records.WriteFinding(writing, f); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not take a record", "event", f.Kind, "index", f.Index, "error", err)
+			log.Error("the audit bucket did not accept a record", "event", f.Kind, "index", f.Index, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
 		}
 	}

@@ -1,5 +1,5 @@
-// Package audit is the function that writes what happened into the audit bucket,
-// an object for each event.
+// Package audit is the function that writes audit records: one object in the audit
+// bucket for each event.
 package audit
 
 import (
@@ -13,13 +13,12 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the settings that the function reads from its environment.
 type Settings struct {
 	Table   table.Settings
 	Policy  policyinforce.Settings
 	Catalog catalog.Settings // for the findings of runs
-	Bucket  string           `env:"ELEVATOR_AUDIT_BUCKET,required"`
-	Prefix  string           `env:"ELEVATOR_AUDIT_PREFIX"`
+	Log     auditlog.Settings
 }
 
 // Clients are the services that the function calls.
@@ -29,7 +28,7 @@ type Clients struct {
 	SSM      policyinforce.Parameters
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB: clients.DynamoDB(p.AWS),
@@ -38,14 +37,14 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
 		Table:    rows,
 		Claims:   &claims.Claims{Table: rows, Now: p.Now},
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
-		Records:  auditlog.New(c.S3, s.Bucket, s.Prefix),
+		Records:  auditlog.New(c.S3, s.Log.Bucket, s.Log.Prefix),
 		Policy:   policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Now:      p.Now,
 		Count:    p.Metrics.Count,

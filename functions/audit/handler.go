@@ -19,25 +19,24 @@ import (
 // drift_revoked of a run.
 type Input struct {
 	host.Input
-	// Failure is why, of revoke_failed, as a Catch puts it.
+	// Failure is the reason of revoke_failed, as a Catch writes it.
 	Failure Failure `json:"failure"`
-	// Error is Failure's, as executions of the release before this one send it.
+	// Error is the Error of Failure. Executions of the previous release send it alone.
 	Error string `json:"error"`
 
-	From  int `json:"from"`  // of drift_found: the first finding, by its index
-	To    int `json:"to"`    // of drift_found: the one behind the last
+	From  int `json:"from"`  // of drift_found: index of the first finding
+	To    int `json:"to"`    // of drift_found: index after the last finding
 	Index int `json:"index"` // of drift_revoked
 }
 
-// Failure is an error as a Catch of the state machine puts it: its name, and
-// what Lambda answered, in JSON.
+// Failure is an error as a Catch of the state machine writes it: its name, and
+// Lambda's answer in JSON.
 type Failure struct {
 	Error string
 	Cause string // may be empty
 }
 
-// String is the error's name with the function's own words, as far as there are
-// any.
+// String returns the error's name, and the function's message if there is one.
 func (f Failure) String() string {
 	var answer struct {
 		Message string `json:"errorMessage"`
@@ -48,7 +47,7 @@ func (f Failure) String() string {
 	return f.Error + ": " + answer.Message
 }
 
-// Output answers `granted`; the other operations leave it empty.
+// Output is the result of the operation granted. It is empty for the others.
 type Output struct {
 	Seconds int64  `json:"seconds,omitempty"` // until the end, at least 1
 	End     string `json:"end,omitempty"`     // RFC 3339, UTC, whole seconds
@@ -64,12 +63,12 @@ type Table interface {
 	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
 }
 
-// Findings has what runs found.
+// Findings holds the findings of runs.
 type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 }
 
-// Claims frees what a request has claimed.
+// Claims frees the claims of a request.
 type Claims interface {
 	Free(ctx context.Context, r access.Request) error
 }
@@ -81,25 +80,25 @@ type Records interface {
 	Archive(ctx context.Context, digest string, policy []byte) error
 }
 
-// Policy gives the policy in force.
+// Policy returns the policy in force.
 type Policy interface {
 	Document(ctx context.Context) (policyinforce.Document, error)
 }
 
-// Times that leave the function, which has 15 s, room to answer.
+// These timeouts leave the function time to answer within its 15 s.
 const (
 	flushTimeout   = 8 * time.Second
 	archiveTimeout = 3 * time.Second
 )
 
-// failureInterval is how long a removal that keeps failing goes between two
-// records of it: an item of the table holds 400 KB, and must have room for the
-// record that the access is gone at last.
+// failureInterval is the time between two records of a removal that keeps failing.
+// An item of the table holds 400 KB, and must keep room for the event that the
+// access was removed in the end.
 const failureInterval = time.Hour
 
-// Handler makes a request's events immutable records. What happened is in the
-// row already; the row is the outbox, and the bucket gets what is in it, in
-// order. Of what a run found the run's own list is the outbox.
+// Handler writes a record of each event of a request, and never changes a record.
+// The events are already in the request's row. The row is the outbox: the bucket
+// gets its events in order. For findings, the run's list of findings is the outbox.
 type Handler struct {
 	Table    Table
 	Claims   Claims
@@ -108,40 +107,40 @@ type Handler struct {
 	Policy   Policy
 	Now      func() time.Time
 	Count    func(name string, dims map[string]string)
-	// Measure notes how long something took.
+	// Measure records a duration.
 	Measure func(name string, took time.Duration, dims map[string]string)
 	Logger  *slog.Logger
 
-	archived string // digest of the policy that this process archived last
+	archivedDigest string // of the policy that this process archived last
 }
 
-// Handle does one task. Its errors are coded.
+// Handle does one task. Its errors have the codes of functions/access.
 func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
 	case "outcome":
-		return Output{}, h.outcome(ctx, log, in)
+		return Output{}, h.recordOutcome(ctx, log, in)
 	case "granted":
-		return h.granted(ctx, log, in)
+		return h.recordGrant(ctx, log, in)
 	case "revoked":
-		return Output{}, h.revoked(ctx, log, in)
+		return Output{}, h.recordRemoval(ctx, log, in)
 	case "close":
-		return Output{}, h.close(ctx, log, in)
+		return Output{}, h.closeRequest(ctx, log, in)
 	case "revoke_failed":
-		return Output{}, h.revokeFailed(ctx, log, in)
+		return Output{}, h.recordFailedRemoval(ctx, log, in)
 	case "drift_found":
-		return Output{}, h.driftFound(ctx, log, in.Run, in.From, in.To)
+		return Output{}, h.recordFindings(ctx, log, in.Run, in.From, in.To)
 	case "drift_exempted":
-		return Output{}, h.driftExempted(ctx, log, in.Run)
+		return Output{}, h.recordExemptions(ctx, log, in.Run)
 	case "drift_revoked":
-		return Output{}, h.driftRevoked(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
+		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
 	}
 }
 
-// outcome records a request that ends without access.
-func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error {
+// recordOutcome records a request that ends without access.
+func (h *Handler) recordOutcome(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
@@ -152,15 +151,15 @@ func (h *Handler) outcome(ctx context.Context, log *slog.Logger, in Input) error
 	if err := h.flush(ctx, log, r); err != nil {
 		return err
 	}
-	h.archive(ctx, log)
+	h.archivePolicy(ctx, log)
 	return nil
 }
 
-// granted records that the access is there, and says how long it has left. A
-// record that the bucket does not take waits in the row: the access is there
-// under a record either way. A row that does not take it is an error, and the
-// access is taken back.
-func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
+// recordGrant records that the access exists, and returns the time until it ends.
+// If the bucket refuses the record, the event stays in the row, and the grant is
+// still recorded. If the row can't be written, that is an error, and the state
+// machine removes the access.
+func (h *Handler) recordGrant(ctx context.Context, log *slog.Logger, in Input) (Output, error) {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return Output{}, err
@@ -173,14 +172,14 @@ func (h *Handler) granted(ctx context.Context, log *slog.Logger, in Input) (Outp
 		return Output{}, err
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record waits in the request's row", "error", err)
+		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
 	}
-	h.archive(ctx, log)
-	return Output{Seconds: secondsUntil(r.End, h.Now()), End: ceil(r.End).Format(time.RFC3339)}, nil
+	h.archivePolicy(ctx, log)
+	return Output{Seconds: secondsUntil(r.End, h.Now()), End: roundUp(r.End).Format(time.RFC3339)}, nil
 }
 
-// revoked records that the access is gone, or never came.
-func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error {
+// recordRemoval records that the access is gone, or never existed.
+func (h *Handler) recordRemoval(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return err
@@ -196,19 +195,19 @@ func (h *Handler) revoked(ctx context.Context, log *slog.Logger, in Input) error
 	return h.flush(ctx, log, r)
 }
 
-// lookTimeout is how long a failed removal's row is looked for at most before
-// the alarm is raised.
-const lookTimeout = 3 * time.Second
+// readTimeout limits the read of the row before the alarm about a failed removal is
+// raised.
+const readTimeout = 3 * time.Second
 
-// revokeFailed raises the alarm, whatever else goes wrong, and records that the
-// access is still there.
-func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) error {
-	// A table that does not answer must not keep the alarm from being raised.
-	look, cancel := context.WithTimeout(ctx, lookTimeout)
+// recordFailedRemoval raises the alarm, even if something else fails, and records
+// that the access still exists.
+func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in Input) error {
+	// The alarm must be raised even if the table does not answer.
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	r, err := h.Table.Get(look, in.RequestID)
+	r, err := h.Table.Get(reading, in.RequestID)
 	if err == nil && r.IsRemoved() {
-		// It was seen to be gone, and the machine did not hear of it.
+		// The removal was confirmed, but the state machine did not get the answer.
 		log.Info("the access is gone already")
 		return nil
 	}
@@ -217,26 +216,26 @@ func (h *Handler) revokeFailed(ctx context.Context, log *slog.Logger, in Input) 
 	if why == "" {
 		why = in.Error
 	}
-	log.Error("the access could not be removed; it is tried again", "error", why)
+	log.Error("the access could not be removed; the removal is retried", "error", why)
 	if err != nil {
 		return err
 	}
 	now := h.Now().UTC()
-	if !recorded(r, now) {
+	if !isFailureRecorded(r, now) {
 		r, err = h.Table.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: now, Message: why})
 		if err != nil {
 			return err
 		}
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record waits in the request's row", "error", err)
+		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
 	}
 	return nil
 }
 
-// recorded says whether a failed removal was recorded so lately that another
-// record of it would say nothing new.
-func recorded(r access.Request, now time.Time) bool {
+// isFailureRecorded reports whether a failed removal was recorded within the last
+// failureInterval.
+func isFailureRecorded(r access.Request, now time.Time) bool {
 	for _, e := range r.Events {
 		if e.Kind == access.EventRevokeFailed && now.Sub(e.At) < failureInterval {
 			return true
@@ -245,27 +244,27 @@ func recorded(r access.Request, now time.Time) bool {
 	return false
 }
 
-// flush writes the events of r that are not in the bucket yet, in order, up to
-// the first that the bucket does not take. That one raises the alarm and is
-// Unavailable; what was written before it is marked.
+// flush writes the events of r that are not in the bucket yet, in order. It stops at
+// the first that the bucket refuses, raises the alarm, and returns Unavailable. It
+// marks the events that it wrote.
 func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request) error {
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	var failed error
 	done := r.Audited
 	if done < 0 || done > len(r.Events) {
-		// Somebody wrote there by hand, or deleted the row and its form came again:
-		// the records are written all the same.
+		// Someone edited the row, or deleted it, and its form was submitted again.
+		// Write all records.
 		done = 0
 	}
 	for ; done < len(r.Events); done++ {
 		if err := h.Records.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not take a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
+			log.Error("the audit bucket did not accept a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
 			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
 			break
 		}
-		h.count(r, r.Events[done].Kind)
+		h.countEvent(r, r.Events[done].Kind)
 	}
 	if done > r.Audited {
 		if err := h.Table.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
@@ -275,9 +274,9 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	return failed
 }
 
-// count counts what is recorded, and how long the row says that it took, so that
-// the metrics follow the records. A retry may count an event twice.
-func (h *Handler) count(r access.Request, k access.EventKind) {
+// countEvent counts a recorded event and measures the durations that the row shows,
+// so the metrics follow the records. A retry may count an event twice.
+func (h *Handler) countEvent(r access.Request, k access.EventKind) {
 	switch {
 	case k == access.EventGranted:
 		h.Count(metric.Granted, nil)
@@ -293,15 +292,15 @@ func (h *Handler) count(r access.Request, k access.EventKind) {
 	}
 }
 
-// archive keeps a copy of the policy in force beside the log. It holds up
-// nothing: the policy is also where it was uploaded to.
-func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
+// archivePolicy keeps a copy of the policy in force beside the log. A failure is only
+// logged, because the uploaded policy still exists.
+func (h *Handler) archivePolicy(ctx context.Context, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
 	d, err := h.Policy.Document(ctx)
-	if err == nil && d.Digest != h.archived {
+	if err == nil && d.Digest != h.archivedDigest {
 		if err = h.Records.Archive(ctx, d.Digest, d.Bytes); err == nil {
-			h.archived = d.Digest
+			h.archivedDigest = d.Digest
 		}
 	}
 	if err != nil {
@@ -309,9 +308,9 @@ func (h *Handler) archive(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// close ends a request of which everything is recorded, and people know: until
-// then the sweep finds it, should its execution be gone.
-func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
+// closeRequest closes a request after its records are written and its messages are
+// sent. Until then, the sweep finds the request if its execution is gone.
+func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil || r.IsClosed() {
 		return err
@@ -322,30 +321,31 @@ func (h *Handler) close(ctx context.Context, log *slog.Logger, in Input) error {
 	if err := h.flush(ctx, log, r); err != nil {
 		return err
 	}
-	// Before the close, which nobody repeats. A claim of a request that is decided
-	// does not count: one that can't be read by anybody keeps no request open.
+	// Claims are freed before the close, because the close is not repeated. The claim
+	// of a decided request does not count, so an unreadable claim must not keep the
+	// request open.
 	if err := h.Claims.Free(ctx, r); err != nil {
 		if access.CodeOf(err).Transient() {
 			return err
 		}
-		log.Error("what the request has claimed could not be freed", "error", err)
+		log.Error("the request's claims could not be freed", "error", err)
 	}
 	return h.Table.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), table.KeepClosed)
 }
 
-// secondsUntil is the whole seconds from now to end, rounded up and within what
-// Step Functions takes.
+// secondsUntil returns the whole seconds from now to end, rounded up, within the
+// limits of a wait in Step Functions.
 func secondsUntil(end, now time.Time) int64 {
-	left := end.Sub(now)
-	seconds := int64(left / time.Second)
-	if left%time.Second > 0 {
+	remaining := end.Sub(now)
+	seconds := int64(remaining / time.Second)
+	if remaining%time.Second > 0 {
 		seconds++
 	}
 	return min(max(seconds, 1), access.MaxWaitSeconds)
 }
 
-// ceil is t in UTC, rounded up to whole seconds.
-func ceil(t time.Time) time.Time {
+// roundUp returns t in UTC, rounded up to whole seconds.
+func roundUp(t time.Time) time.Time {
 	t = t.UTC()
 	if whole := t.Truncate(time.Second); !whole.Equal(t) {
 		return whole.Add(time.Second)

@@ -8,11 +8,11 @@ import (
 
 // Executions of the release before this one go on with this function.
 func TestPreviousReleaseIsUnderstood(t *testing.T) {
-	previous.Accepts[Input](t, "audit")
+	previous.CheckInput[Input](t, "audit")
 	w := &world{row: granted(), refuses: -1}
 	answer, err := w.do(t, "granted", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	previous.Answers(t, "audit", map[string]any{"granted": answer})
+	previous.CheckOutput(t, "audit", map[string]any{"granted": answer})
 }

@@ -117,7 +117,7 @@ func TestHandle(t *testing.T) {
 				}),
 				Sleep: func(context.Context, time.Duration) error { return nil },
 			}
-			_, err := host.Edge(host.Process{Logger: slog.New(slog.NewTextHandler(&log, nil)), Metrics: &host.Emitter{W: io.Discard, Now: time.Now}}, h.Handle)(context.Background(), in)
+			_, err := host.TaskHandler(host.Process{Logger: slog.New(slog.NewTextHandler(&log, nil)), Metrics: &host.Emitter{W: io.Discard, Now: time.Now}}, h.Handle)(context.Background(), in)
 			var failed messages.InvokeResponse_Error
 			if errors.As(err, &failed); failed.Type != string(test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)

@@ -8,5 +8,5 @@ import (
 
 // Executions of the release before this one go on with this function.
 func TestPreviousReleaseIsUnderstood(t *testing.T) {
-	previous.Accepts[Input](t, "await")
+	previous.CheckInput[Input](t, "await")
 }

@@ -8,6 +8,6 @@ import (
 
 // Executions of the release before this one go on with this function.
 func TestPreviousReleaseIsUnderstood(t *testing.T) {
-	previous.Accepts[Input](t, "evaluate")
-	previous.Answers(t, "evaluate", map[string]any{"evaluate": Evaluated{}, "next": Next{}})
+	previous.CheckInput[Input](t, "evaluate")
+	previous.CheckOutput(t, "evaluate", map[string]any{"evaluate": Evaluated{}, "next": Next{}})
 }

@@ -24,7 +24,7 @@ func TestAskForCatalog(t *testing.T) {
 	var asked string
 	var answer error
 	h, err := New(Settings{
-		RequestMachine:    "arn:aws:states:eu-west-1:123456789012:stateMachine:sso-elevator-requests",
+		RequestMachine:    host.RequestMachine{ARN: "arn:aws:states:eu-west-1:123456789012:stateMachine:sso-elevator-requests"},
 		ReconcileFunction: function,
 	}, Clients{
 		Lambda: invokeFunc(func(in *lambda.InvokeInput) error {

@@ -30,10 +30,10 @@ type Settings struct {
 	IdentityCenter    identitycenter.Settings
 	Slack             clients.SlackSettings
 	People            people.Settings
-	SigningSecrets    []string        `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references to secrets; Slack may sign with any
-	Enterprise        string          `env:"ELEVATOR_SLACK_ENTERPRISE"`
-	App               string          `env:"ELEVATOR_SLACK_APP,required"`
-	RequestMachine    string          `env:"ELEVATOR_REQUEST_MACHINE,required"`    // ARN
+	SigningSecrets    []string `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references; any of them signs
+	Enterprise        string   `env:"ELEVATOR_SLACK_ENTERPRISE"`
+	App               string   `env:"ELEVATOR_SLACK_APP,required"`
+	RequestMachine    host.RequestMachine
 	ReconcileFunction string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"` // ARN
 	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
 	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // per person
@@ -99,7 +99,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 // New returns the function with the clients c. The error is Misconfigured if
 // RequestMachine isn't the ARN of a state machine.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	requests, err := newMachine(c.StepFunctions, s.RequestMachine)
+	requests, err := newMachine(c.StepFunctions, s.RequestMachine.ARN)
 	if err != nil {
 		return nil, err
 	}

@@ -33,11 +33,11 @@ type Settings struct {
 	Catalog          catalog.Settings
 	IdentityCenter   identitycenter.Settings
 	Removals         findings.Removals
-	RequestMachine   string `env:"ELEVATOR_REQUEST_MACHINE,required"`   // ARN
-	ReconcileMachine string `env:"ELEVATOR_RECONCILE_MACHINE,required"` // ARN
-	RevokeFunction   string `env:"ELEVATOR_REVOKE_FUNCTION,required"`   // ARN
-	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"`   // ARN
-	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`            // empty: no run removes on a schedule
+	RequestMachine   host.RequestMachine
+	ReconcileMachine host.ReconcileMachine
+	RevokeFunction   string `env:"ELEVATOR_REVOKE_FUNCTION,required"` // ARN
+	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"` // ARN
+	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`          // empty: nothing is removed on a schedule
 }
 
 // Clients are the services that the function calls.
@@ -109,7 +109,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Sweep: &Sweep{
 			Table:      rows,
-			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine, reconcile: s.ReconcileMachine},
+			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN},
 			Remover:    remover,
 			Now:        p.Now,
 			Unique:     func() string { return strings.ToLower(p.Random()[:8]) },

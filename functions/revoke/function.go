@@ -1,5 +1,5 @@
-// Package revoke is the function that removes access: what requests granted, and
-// unknown access that a run found.
+// Package revoke is the function that removes access: access that requests granted,
+// and unknown access that a run found.
 package revoke
 
 import (
@@ -13,7 +13,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Settings are what the function reads from its environment.
+// Settings are the settings that the function reads from its environment.
 type Settings struct {
 	Table          table.Settings
 	Policy         policyinforce.Settings
@@ -31,7 +31,7 @@ type Clients struct {
 	IdentityStore identitycenter.IdentityStoreAPI
 }
 
-// Open makes the function as it runs in Lambda.
+// Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB:      clients.DynamoDB(p.AWS),
@@ -42,7 +42,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	}, p)
 }
 
-// New makes the function with the clients c.
+// New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	rows := table.New(c.DynamoDB, s.Table.Name)

@@ -64,7 +64,7 @@ func FuzzTask(f *testing.F) {
 					return access.Request{ID: id}, answer
 				},
 				start: func(id, execution string, began time.Time) (access.Request, error) {
-					if at, ok := in.began(); !ok || !began.Equal(at) || id != in.RequestID || execution != in.Execution {
+					if at, ok := in.removalStart(); !ok || !began.Equal(at) || id != in.RequestID || execution != in.Execution {
 						t.Errorf("%s starts %q for %q", payload, id, execution)
 					}
 					return access.Request{ID: id}, answer

@@ -13,30 +13,30 @@ import (
 	"sso-elevator/functions/adapters/leases"
 )
 
-// Input is what the state machine sends. The row that RequestID leads to says
-// what is removed; Subject and GrantStarted are for when it can't be read.
+// Input is a task's payload. The row of RequestID says which access is removed.
+// Subject and GrantStarted are used only if the row can't be read.
 type Input struct {
 	host.Input // Operation is start, confirm, drift or settle
-	// Subject is what evaluate answered, GrantStarted whether Grant
-	// succeeded: both are the execution's own knowledge, not its input.
+	// Subject is from evaluate's answer, and GrantStarted says whether Grant
+	// succeeded. The execution knows both by itself; neither is from its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
-	// Granted is what a sweep or a look read in the row: the access was granted,
-	// by another execution.
+	// Granted says that a sweep or a look read in the row that another execution
+	// granted the access.
 	Granted bool `json:"granted"`
-	// State is the state's part of Step Functions' context object, and Round how
-	// often the removal has started over. The previous release sends neither.
+	// State is from Step Functions' context object. Round counts how often the
+	// removal has started over. The previous release sends neither.
 	State struct{ EnteredTime string } `json:"state"`
 	Round int                          `json:"round"`
-	// Index is the run's finding that drift and settle are about; Lease is the
-	// key of the lease that settle is about where there is no finding.
+	// Index is the finding of the run for drift and settle. Lease is the key of the
+	// lease for settle without a finding.
 	Index int    `json:"index"`
 	Lease string `json:"lease"`
 }
 
-// began is when the execution set out to remove the access; ok is false where it
-// is not known, or has started over since.
-func (in Input) began() (at time.Time, ok bool) {
+// removalStart returns when the execution began to remove the access. ok is false if
+// that is unknown, or if the removal has started over since.
+func (in Input) removalStart() (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, in.State.EnteredTime)
 	return at, err == nil && in.Operation == "start" && in.Round == 0
 }
@@ -44,7 +44,7 @@ func (in Input) began() (at time.Time, ok bool) {
 // wasGranted reports whether the sender knows that the access was granted.
 func (in Input) wasGranted() bool { return in.GrantStarted || in.Granted }
 
-// LogArgs says in a log line what the task is about.
+// LogArgs returns the task's part of a log line.
 func (in Input) LogArgs() []any {
 	args := in.Input.LogArgs()
 	if in.Run != "" {
@@ -56,15 +56,15 @@ func (in Input) LogArgs() []any {
 	return args
 }
 
-// Output answers settle; the other operations leave it empty. Every field is
-// always there: the state machine reads them.
+// Output is the result of settle. It is empty for the other operations. No field is
+// ever left out, because the state machine reads all of them.
 type Output struct {
-	Result access.RemovalResult `json:"result"` // "" where no removal of a finding ended
+	Result access.RemovalResult `json:"result"` // "" if no removal of a finding ended
 	Run    string               `json:"run"`    // of the finding
 	Index  int                  `json:"index"`  // of the finding
 }
 
-// Leases take access away.
+// Leases remove access.
 type Leases interface {
 	Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error)
 	Release(ctx context.Context, id, execution string, wait bool) (access.Request, error)
@@ -76,51 +76,52 @@ type Leases interface {
 	SettleDrift(ctx context.Context, key string, ref access.FindingRef) (access.RemovalResult, error)
 }
 
-// Findings are what the runs of the reconciliation found. Only the scan can
-// write them: what is removed as drift is what a scan saw.
+// Findings holds the findings of runs. Only a scan can write them, so this function
+// removes as drift only access that a scan saw.
 type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
 }
 
-// Table say what a run may remove, and count what was removed.
+// Table says which findings a run may remove, and counts the removals.
 type Table interface {
 	Run(ctx context.Context, id string) (access.Run, error)
 	ReserveRemoval(ctx context.Context, at time.Time, limit int) error
 }
 
-// Users are those of Identity Center.
+// Users are the users in Identity Center.
 type Users interface {
-	// UserNames are the user name and the emails of the user with that id;
-	// found is false where there is none.
+	// UserNames returns the user name and the emails of a user. found is false if
+	// the user does not exist.
 	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
-// Policy gives the policy in force.
+// Policy returns the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (p access.Policy, digest string, err error)
 }
 
 const (
-	// tableTries and tableBudget are for a table that does not answer: after
-	// so many tries, or so long, access is taken away without it, but not before
-	// leases.UntouchedFor. The budget leaves two thirds of the function's 30 s to
-	// do so.
+	// tableTries and tableBudget limit how long a table that does not answer is
+	// retried. After that, access is removed without the table, but not before
+	// leases.UntouchedFor. The budget leaves two thirds of the function's 30 s for
+	// that removal.
 	tableTries  = 6
 	tablePause  = time.Second
 	tableBudget = 8 * time.Second
 )
 
-// Handler revokes.
+// Handler removes access.
 type Handler struct {
 	Leases   Leases
 	Findings Findings
 	Table    Table
 	Users    Users
 	Policy   Policy
-	// RemovalsOff: no run removes anything. What was begun before is ended.
+	// RemovalsOff stops runs from removing findings. Removals that have begun are
+	// completed.
 	RemovalsOff bool
-	// Limit is how many findings may be removed within 24 hours without a
-	// person's consent.
+	// Limit is the number of findings that may be removed within 24 hours without
+	// anyone's consent.
 	Limit  int
 	Now    func() time.Time
 	Sleep  func(context.Context, time.Duration) error
@@ -128,28 +129,29 @@ type Handler struct {
 	Logger *slog.Logger
 }
 
-// Handle does one step of a removal. Of a request: start leaves the lease, or
-// starts the deletion; confirm succeeds when the access is seen to be gone, or
-// kept for others. Of access that no request holds: drift starts the deletion of
-// a finding; settle succeeds when it, or what a lease without holders guards, is
-// seen to be gone, and the lease with it. Each may be repeated; a second step does
-// what the first left undone.
+// Handle does one step of a removal. Each step may be repeated. The second time does
+// whatever the first did not complete.
 //
-// Of a finding, settle fails with AlreadyGone where somebody else removed the
-// access. Of a lease, it answers which finding's removal ended, and how.
+//	start    releases a request's lease, or starts the deletion of its access
+//	confirm  succeeds when the request's access is verified to be gone, or is kept for others
+//	drift    starts the deletion of a finding
+//	settle   succeeds when a finding, or the access under a lease without holders, is verified to be gone, and the lease with it
 //
-// Where the table does not answer and the access was granted, it is deleted
-// without the table; that is still an error, so that the removal is tried again
-// until the lease is settled. Where the table has neither row nor lease, only the
-// execution whose own Grant succeeded has the access deleted. That is an error,
-// too, and raises the alarm RevokeFailed.
+// For a finding, settle fails with AlreadyGone if someone else removed the access.
+// For a lease, it returns which finding's removal ended, and how.
+//
+// If the table does not answer and the access was granted, Handle deletes the access
+// without the table. It still returns an error, so the removal is retried until the
+// lease is settled. If the table has neither row nor lease, Handle deletes the access
+// only for the execution whose own Grant succeeded. It returns an error and raises
+// the alarm RevokeFailed.
 func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {
 	case "start", host.OperationConfirm:
-		return Output{}, h.request(ctx, in, log)
+		return Output{}, h.remove(ctx, in, log)
 	case "drift":
-		return Output{}, h.drift(ctx, in)
+		return Output{}, h.removeFinding(ctx, in)
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
@@ -157,12 +159,13 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	}
 }
 
-// drift starts the deletion of a finding, if the run's row authorizes it: whoever
-// starts executions can't. The run went by the policy that was in force when it
-// began, and may have waited for people since: what the policy in force now
-// does not cover, or exempts, stays, and so does what was let go by somebody who
-// may not decide about it any more.
-func (h *Handler) drift(ctx context.Context, in Input) error {
+// removeFinding starts the deletion of a finding, if the run's row authorizes it.
+// Permission to start executions is not enough.
+//
+// The run used the policy in force when it began, and may have waited for people
+// since. A finding stays if the current policy doesn't cover it, or exempts it. It
+// also stays if the person who agreed to its removal may no longer decide about it.
+func (h *Handler) removeFinding(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
 	}
@@ -196,12 +199,12 @@ func (h *Handler) drift(ctx context.Context, in Input) error {
 		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
 			return access.Errorf(access.CodeRefused, "%s let it go, and may not decide about it any more", by.Email)
 		}
-		reserve = nil // the limit is for removals that nobody agreed to
+		reserve = nil // the limit counts only removals without consent
 	}
 	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)
 }
 
-// isExempt reports whether the policy leaves the finding alone now.
+// isExempt reports whether the policy exempts the finding now.
 func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.Finding) (bool, error) {
 	exemptions := policy.ExemptionsOf(f.Target, h.Now())
 	if len(exemptions) == 0 {
@@ -214,15 +217,16 @@ func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.
 	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return e.IsFor(names...) }), nil
 }
 
-// settle is for a finding's lease, or for one that is named.
+// settle completes the removal under a finding's lease, or under the lease that in
+// names.
 func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Output, error) {
 	if in.Lease != "" {
-		// Without an execution, nobody records what is removed here: a sweep has to.
+		// Without an execution, a sweep must record this removal.
 		s, err := h.Leases.Settle(ctx, in.Lease, in.Execution == "")
 		if err != nil {
 			return Output{}, err
 		}
-		log.InfoContext(ctx, "nothing is left under the lease", "subject", in.Lease, "result", s.Result)
+		log.InfoContext(ctx, "the lease is settled", "subject", in.Lease, "result", s.Result)
 		return Output{Result: s.Result, Run: s.Finding.Run, Index: s.Finding.Index}, nil
 	}
 	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
@@ -241,16 +245,16 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 	return Output{Result: result, Run: ref.Run, Index: ref.Index}, nil
 }
 
-func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error {
+func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error {
 	wait := in.Operation == "confirm"
 	r, err := h.release(ctx, in)
 	if isRowGone(err) {
-		known, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
+		rebuilt, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
 		switch {
 		case rebuildErr != nil:
 			err = rebuildErr
-		case !known:
-			return h.withoutLease(ctx, in, err, log)
+		case !rebuilt:
+			return h.removeWithoutLease(ctx, in, err, log)
 		default:
 			log.ErrorContext(ctx, "somebody deleted the request's row while its access was active; it is rebuilt from the lease", "subject", in.Subject.Key())
 			r, err = h.release(ctx, in)
@@ -263,9 +267,9 @@ func (h *Handler) request(ctx context.Context, in Input, log *slog.Logger) error
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "the table does not answer: taking the access away without it")
+		log.ErrorContext(ctx, "the table does not answer: removing the access without it")
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
-			log.ErrorContext(ctx, "the access could not be taken away", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
+			log.ErrorContext(ctx, "the access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
 	}
 	return err
@@ -276,7 +280,7 @@ func isRowGone(err error) bool {
 	return access.CodeOf(err) == access.CodeNotFound && !errors.Is(err, leases.ErrTable)
 }
 
-// release tries again for a while where the table does not answer.
+// release retries for up to tableBudget while the table does not answer.
 func (h *Handler) release(ctx context.Context, in Input) (access.Request, error) {
 	end := h.Now().Add(tableBudget)
 	for try := 1; ; try++ {
@@ -291,19 +295,20 @@ func (h *Handler) release(ctx context.Context, in Input) (access.Request, error)
 }
 
 func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, error) {
-	if began, ok := in.began(); ok {
+	if began, ok := in.removalStart(); ok {
 		return h.Leases.Start(ctx, in.RequestID, in.Execution, began)
 	}
 	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == "confirm")
 }
 
-// withoutLease is for a request of which the table has neither a row nor a lease:
-// it was restored to an earlier time, or somebody deleted both. If the calling
-// execution's own Grant created the access, it is removed. Sweeps, looks, and
-// executions that took a removal over remove nothing: they have nothing but an
-// id and a subject, which might be anybody's. Nothing can record what happens
-// here, so it raises the alarm, and returns noRow even when nothing is left.
-func (h *Handler) withoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
+// removeWithoutLease handles a request that has neither a row nor a lease in the
+// table: the table was restored to an earlier time, or someone deleted both.
+//
+// It removes the access if the calling execution's own Grant created it. It removes
+// nothing for sweeps, looks, and executions that took over a removal. They have only
+// an id and a subject, which could be anyone's. No record can be written here, so it
+// raises the alarm, and returns noRow even when the access is gone.
+func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {
 		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request: nothing is removed", "subject", in.Subject.Key())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
@@ -47,7 +48,7 @@ func start(w *world, name string) handler {
 	case "ingress":
 		h := must(ingress.New(ingress.Settings{
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
-			App: app, RequestMachine: requestMachineARN, ReconcileFunction: "reconcile",
+			App: app, RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileFunction: "reconcile",
 			Durations: append(slices.Clone(durations), longDuration), MaxOpenRequests: openRequests,
 		}, ingress.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center,
@@ -83,12 +84,12 @@ func start(w *world, name string) handler {
 		}, revoke.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center}, p)))
 	case "audit":
 		return edge(p, must(audit.New(audit.Settings{
-			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, Bucket: auditBucket, Prefix: "logs",
+			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, Log: auditlog.Settings{Bucket: auditBucket, Prefix: "logs"},
 		}, audit.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm}, p)))
 	case "reconcile":
 		return edge(p, must(reconcile.New(reconcile.Settings{
 			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,
-			RequestMachine: requestMachineARN, ReconcileMachine: reconcileMachineARN, RevokeFunction: "revoke", NotifyFunction: "notify",
+			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify",
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
 			// The fakes have no quota that a pace would keep.
@@ -138,7 +139,7 @@ func must[H any](h H, err error) H {
 
 // edge is a task's handler as Lambda calls it.
 func edge[In host.Payload, Out any](p host.Process, function host.Function[In, Out]) handler {
-	whole := host.Edge(p, function.Handle)
+	whole := host.TaskHandler(p, function.Handle)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var in In
 		if err := json.Unmarshal(payload, &in); err != nil {

@@ -24,7 +24,12 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/stored"
+	"sso-elevator/functions/adapters/auditlog"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 )
 
@@ -38,12 +43,22 @@ type live struct {
 	buckets   *s3.Client
 
 	resources []Resource
-	// Set by Functions.
-	environment map[string]string
-	stored.Table
+	// Found by Functions.
+	settings        places
+	table           *table.Table
 	admin           *ssoadmin.Client
 	people          *identitystore.Client
 	instance, store string
+}
+
+// places are the settings of the functions that say where everything is.
+type places struct {
+	Table            table.Settings
+	Catalog          catalog.Settings
+	Audit            auditlog.Settings
+	RequestMachine   host.RequestMachine
+	ReconcileMachine host.ReconcileMachine
+	IdentityCenter   identitycenter.Settings
 }
 
 // Connect returns the system of a CloudFormation stack.
@@ -83,7 +98,7 @@ func (l *live) Stack(ctx context.Context) (Stack, error) {
 // everything else is.
 func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 	var all []deployed.Function
-	l.environment = map[string]string{}
+	environment := map[string]string{}
 	for _, r := range l.resources {
 		if r.Type != "AWS::Lambda::Function" {
 			continue
@@ -96,24 +111,28 @@ func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 			f = deployed.Function{Name: r.PhysicalID, Problem: "it does not exist"}
 		}
 		for name, value := range f.Environment {
-			l.environment[name] = value
+			environment[name] = value
 		}
 		all = append(all, f)
 	}
-	for _, name := range []string{"ELEVATOR_TABLE", "ELEVATOR_CATALOG_BUCKET", "ELEVATOR_AUDIT_BUCKET", "ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
-		if l.environment[name] == "" {
+	_, required := host.Variables(l.settings)
+	for _, name := range required {
+		if environment[name] == "" {
 			return nil, fmt.Errorf("no function of the stack %s has %s", l.name, name)
 		}
 	}
-	l.Table = stored.NewTable(dynamodb.NewFromConfig(l.aws), l.environment["ELEVATOR_TABLE"])
+	if err := host.ReadSettings(&l.settings, func(name string) string { return environment[name] }); err != nil {
+		return nil, err
+	}
+	l.table = table.New(dynamodb.NewFromConfig(l.aws), l.settings.Table.Name)
 	return all, l.findInstance(ctx)
 }
 
 func (l *live) findInstance(ctx context.Context) error {
 	sso := l.aws.Copy()
-	sso.Region = cmp.Or(l.environment["ELEVATOR_SSO_REGION"], l.aws.Region)
+	sso.Region = cmp.Or(l.settings.IdentityCenter.Region, l.aws.Region)
 	l.admin, l.people = ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso)
-	want := l.environment["ELEVATOR_SSO_INSTANCE_ARN"]
+	want := l.settings.IdentityCenter.InstanceARN
 	for pages := ssoadmin.NewListInstancesPaginator(l.admin, &ssoadmin.ListInstancesInput{}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -130,8 +149,7 @@ func (l *live) findInstance(ctx context.Context) error {
 }
 
 func (l *live) Machines(ctx context.Context) (problems []string, n int, err error) {
-	for _, name := range []string{"ELEVATOR_REQUEST_MACHINE", "ELEVATOR_RECONCILE_MACHINE"} {
-		arn := l.environment[name]
+	for _, arn := range []string{l.settings.RequestMachine.ARN, l.settings.ReconcileMachine.ARN} {
 		if !slices.ContainsFunc(l.resources, func(r Resource) bool { return r.PhysicalID == arn }) {
 			problems = append(problems, fmt.Sprintf("the functions use the state machine %s, which is not in the stack", arn))
 			continue
@@ -150,6 +168,22 @@ func (l *live) Machines(ctx context.Context) (problems []string, n int, err erro
 		n++
 	}
 	return problems, n, nil
+}
+
+func (l *live) Open(ctx context.Context) (ids []string, err error) {
+	requests, err := l.table.OpenRequests(ctx)
+	for _, r := range requests {
+		ids = append(ids, r.ID)
+	}
+	return ids, err
+}
+
+func (l *live) Request(ctx context.Context, id string) (access.Request, error) {
+	return l.table.Get(ctx, id)
+}
+
+func (l *live) Lease(ctx context.Context, s access.Subject) (access.Lease, bool, error) {
+	return l.table.Lease(ctx, s.Key())
 }
 
 func (l *live) User(ctx context.Context, email string) (string, error) {
@@ -303,26 +337,25 @@ func largest(e sfntypes.HistoryEvent) int {
 }
 
 func (l *live) StartWarn(ctx context.Context, name string) (string, error) {
-	machine := l.environment["ELEVATOR_RECONCILE_MACHINE"]
-	out, err := l.machines.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Name: &name, Input: aws.String(`{"mode":"` + string(access.DriftWarn) + `"}`)})
+	out, err := l.machines.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &l.settings.ReconcileMachine.ARN, Name: &name, Input: aws.String(`{"mode":"` + string(access.DriftWarn) + `"}`)})
 	if err != nil {
 		return "", err
 	}
 	return aws.ToString(out.ExecutionArn), nil
 }
 
-func (l *live) Catalog(ctx context.Context) (stored.Catalog, error) {
-	return stored.ReadCatalog(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"])
+func (l *live) Catalog(ctx context.Context) (catalog.Names, error) {
+	return catalog.Object{Client: l.buckets, Bucket: l.settings.Catalog.Bucket}.GetNames(ctx)
 }
 
 func (l *live) Findings(ctx context.Context, run string) ([]access.Finding, error) {
-	return stored.ReadFindings(ctx, l.buckets, l.environment["ELEVATOR_CATALOG_BUCKET"], run)
+	return findings.New(l.buckets, l.settings.Catalog.Bucket).Findings(ctx, run)
 }
 
-func (l *live) AuditPrefix() string { return l.environment["ELEVATOR_AUDIT_PREFIX"] }
+func (l *live) AuditPrefix() string { return l.settings.Audit.Prefix }
 
 func (l *live) Records(ctx context.Context, prefix string) ([]Record, error) {
-	bucket := l.environment["ELEVATOR_AUDIT_BUCKET"]
+	bucket := l.settings.Audit.Bucket
 	var records []Record
 	for pages := s3.NewListObjectsV2Paginator(l.buckets, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/stored"
+	"sso-elevator/functions/adapters/catalog"
 )
 
 // The steps, in the order in which they end.
@@ -63,7 +63,7 @@ type run struct {
 	// lifetime ends the watches.
 	lifetime context.Context
 
-	catalog               stored.Catalog
+	catalog               catalog.Names
 	target, other, manage access.Target
 	driftUser             string // id
 	requests              []*followed

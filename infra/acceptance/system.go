@@ -6,7 +6,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/stored"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/infra/deployed"
 )
 
@@ -53,7 +53,7 @@ type Machines interface {
 
 // Storage is the two buckets.
 type Storage interface {
-	Catalog(context.Context) (stored.Catalog, error)
+	Catalog(context.Context) (catalog.Names, error)
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
 	// AuditPrefix is the prefix of the audit records in their bucket.
 	AuditPrefix() string

@@ -12,7 +12,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
-	"sso-elevator/functions/stored"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/slack"
 	"sso-elevator/statemachine"
@@ -36,7 +36,7 @@ type world struct {
 	functions []deployed.Function
 	machines  []string // problems
 	nMachines int
-	catalog   stored.Catalog
+	catalog   catalog.Names
 	account   string // of the stack
 	history   History
 	emails    []string
@@ -76,7 +76,7 @@ func newWorld() *world {
 		rows: map[string]*access.Request{}, assigned: map[string]bool{}, leases: map[string]access.Lease{}, states: map[string]Status{}, stopped: map[string]context.CancelFunc{},
 		stack:     Stack{Status: "CREATE_COMPLETE", Changed: time.Now()},
 		nMachines: 2, account: "555555555555",
-		catalog: stored.Catalog{ReadAt: time.Now(), Bytes: 321, ManagementAccount: "999999999999",
+		catalog: catalog.Names{ReadAt: time.Now(), Bytes: 321, ManagementAccount: "999999999999",
 			Accounts:       map[string]string{"111111111111": "shop", "222222222222": "network", "999999999999": "management", "333333333333": "twin", "444444444444": "twin"},
 			PermissionSets: map[string]string{"arn:dev": "Developer", "arn:read": "ReadOnly"},
 		},
@@ -95,9 +95,9 @@ func (w *world) Functions(context.Context) ([]deployed.Function, error) { return
 func (w *world) Machines(context.Context) ([]string, int, error) {
 	return w.machines, w.nMachines, nil
 }
-func (w *world) Catalog(context.Context) (stored.Catalog, error) {
+func (w *world) Catalog(context.Context) (catalog.Names, error) {
 	if w.catalog.ReadAt.IsZero() {
-		return stored.Catalog{}, access.Errorf(access.CodeNotFound, "there is no catalog")
+		return catalog.Names{}, access.Errorf(access.CodeNotFound, "there is no catalog")
 	}
 	return w.catalog, nil
 }

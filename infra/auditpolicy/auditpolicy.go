@@ -3,7 +3,11 @@
 // For a bucket that existed before, the doctor prints them.
 package auditpolicy
 
-import "strings"
+import (
+	"strings"
+
+	"sso-elevator/functions/access/auditrecord"
+)
 
 // Statement denies something to everybody, under a condition.
 type Statement struct {
@@ -44,5 +48,5 @@ func Objects(bucket, prefix string) []string {
 	if prefix = strings.Trim(prefix, "/"); prefix != "" {
 		records = prefix + "/*"
 	}
-	return []string{bucket + "/" + records, bucket + "/policies/*"}
+	return []string{bucket + "/" + records, bucket + "/" + auditrecord.PolicyFolder + "*"}
 }

@@ -14,6 +14,19 @@ import (
 	"strings"
 	"time"
 
+	"sso-elevator/functions/adapters/auditlog"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/evaluate"
+	"sso-elevator/functions/grant"
+	"sso-elevator/functions/ingress"
+	"sso-elevator/functions/notify"
+	"sso-elevator/functions/reconcile"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/process"
 )
@@ -176,29 +189,44 @@ func (r *running) residentMemory() (int64, error) {
 // environment returns the environment of all functions. Each reads the variables
 // that it knows.
 func environment(s *stub) []string {
-	var all []string
-	for name, value := range build.Environment {
-		all = append(all, name+"="+value)
-	}
-	for name, value := range map[string]string{
+	const function = "arn:aws:lambda:us-east-1:123456789012:function:"
+	lambda := map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s.url,
 		"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_SESSION_TOKEN": "bench",
 		"AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-		"ELEVATOR_TABLE": "requests", "ELEVATOR_POLICY_POINTER": "/policy",
-		"ELEVATOR_AUDIT_BUCKET": "audit", "ELEVATOR_AUDIT_PREFIX": "records", "ELEVATOR_CATALOG_BUCKET": "catalogs",
-		"ELEVATOR_ACCOUNT": stubAccount, "ELEVATOR_RECONCILE_FUNCTION": "arn:aws:lambda:us-east-1:123456789012:function:reconcile:live",
-		"ELEVATOR_REQUEST_MACHINE":   stubMachine,
-		"ELEVATOR_RECONCILE_MACHINE": "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile",
-		"ELEVATOR_REVOKE_FUNCTION":   "arn:aws:lambda:us-east-1:123456789012:function:revoke:live",
-		"ELEVATOR_NOTIFY_FUNCTION":   "arn:aws:lambda:us-east-1:123456789012:function:notify:live",
-		"ELEVATOR_MAX_REMOVALS":      "10", "ELEVATOR_MAX_DURATION_SECONDS": "7200",
-		"ELEVATOR_ALLOW_REMOVALS":  "true",
-		"ELEVATOR_SLACK_BOT_TOKEN": "ssm:/token", "ELEVATOR_SLACK_SIGNING_SECRET": "ssm:/signing",
-		"ELEVATOR_SLACK_CHANNEL": stubChannel, "ELEVATOR_SLACK_TEAM": stubTeam, "ELEVATOR_SLACK_APP": stubApp, "ELEVATOR_SLACK_API_URL": s.url + "/api/",
-		"ELEVATOR_DURATIONS": "3600,7200", "ELEVATOR_MAX_OPEN_REQUESTS": "10", "ELEVATOR_REQUEST_EXPIRATION_SECONDS": "28800", "ELEVATOR_ANNOUNCE_SECONDS": "3600",
-		"ELEVATOR_REMINDER_INITIAL_SECONDS": "900", "ELEVATOR_REMINDER_MULTIPLIER": "2",
-	} {
-		all = append(all, name+"="+value)
+	}
+	// A variable that several functions read stands under one of them.
+	own := host.Environment(struct {
+		Ingress   ingress.Settings
+		Evaluate  evaluate.Settings
+		Notify    notify.Settings
+		Grant     grant.Settings
+		Audit     auditlog.Settings
+		Reconcile reconcile.Settings
+	}{
+		Ingress: ingress.Settings{
+			Stack: host.Stack{Account: stubAccount}, Table: table.Settings{Name: "requests"},
+			Policy: policyinforce.Settings{Pointer: "/policy"}, Catalog: catalog.Settings{Bucket: "catalogs"},
+			Slack: clients.SlackSettings{BotToken: "ssm:/token", APIURL: s.url + "/api/"}, People: people.Settings{Team: stubTeam},
+			SigningSecrets: []string{"ssm:/signing"}, App: stubApp,
+			RequestMachine: host.RequestMachine{ARN: stubMachine}, ReconcileFunction: function + "reconcile:live",
+			Durations: []time.Duration{time.Hour, 2 * time.Hour}, MaxOpenRequests: 10,
+		},
+		Evaluate: evaluate.Settings{Expiration: 8 * time.Hour, AnnounceFor: time.Hour, ReminderInitial: 15 * time.Minute, ReminderMultiplier: 2},
+		Notify:   notify.Settings{Channel: stubChannel, SendDM: true, PostRevoke: true},
+		Grant:    grant.Settings{MaxDuration: 2 * time.Hour},
+		Audit:    auditlog.Settings{Bucket: "audit", Prefix: "records"},
+		Reconcile: reconcile.Settings{
+			Removals:         findings.Removals{Allowed: true, Max: 10},
+			ReconcileMachine: host.ReconcileMachine{ARN: "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"},
+			RevokeFunction:   function + "revoke:live", NotifyFunction: function + "notify:live",
+		},
+	})
+	var all []string
+	for _, variables := range []map[string]string{build.Environment, lambda, own} {
+		for name, value := range variables {
+			all = append(all, name+"="+value)
+		}
 	}
 	return all
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/table"
 )
 
 // The world, as the measured functions see it.
@@ -74,12 +75,12 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 	}
 	s.emails = buildEmails(w)
 	for _, r := range requests {
-		if s.rows["request#"+r.ID], err = marshalItem(r); err != nil {
+		if s.rows[table.RequestPrefix+r.ID], err = marshalItem(r); err != nil {
 			return nil, err
 		}
 	}
 	for _, l := range leases {
-		if s.rows["lease#"+l.Key], err = marshalItem(l); err != nil {
+		if s.rows[table.LeasePrefix+l.Key], err = marshalItem(l); err != nil {
 			return nil, err
 		}
 	}

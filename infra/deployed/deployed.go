@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sso-elevator/functions/adapters/host"
 )
 
 // Config returns AWS with the caller's credentials and region. AWS_ENDPOINT_URL can
@@ -57,11 +59,19 @@ func Find(ctx context.Context, api Lambda, name string) (f Function, found bool,
 	return f, true, nil
 }
 
-// Variable returns an environment variable of the function. It returns an error if
-// the variable is missing or empty.
-func (f Function) Variable(name string) (string, error) {
-	if v := f.Environment[name]; v != "" {
-		return v, nil
+// ReadSettings fills the struct that dst points to from the function's environment,
+// as the function does. The error names all required variables that are missing or
+// empty.
+func (f Function) ReadSettings(dst any) error {
+	var missing []error
+	_, required := host.Variables(dst)
+	for _, name := range required {
+		if f.Environment[name] == "" {
+			missing = append(missing, fmt.Errorf("the function %s has no %s", f.Name, name))
+		}
 	}
-	return "", fmt.Errorf("the function %s has no %s", f.Name, name)
+	if err := errors.Join(missing...); err != nil {
+		return err
+	}
+	return host.ReadSettings(dst, func(name string) string { return f.Environment[name] })
 }

@@ -53,14 +53,21 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestVariable(t *testing.T) {
+func TestReadSettings(t *testing.T) {
 	f := deployed.Function{Name: "f", Environment: map[string]string{"A": "1", "B": ""}}
-	if v, err := f.Variable("A"); v != "1" || err != nil {
-		t.Errorf("%q, %v", v, err)
+	var known struct {
+		A string `env:"A,required"`
+		B string `env:"B"`
 	}
-	for _, name := range []string{"B", "C"} {
-		if _, err := f.Variable(name); err == nil || err.Error() != "the function f has no "+name {
-			t.Errorf("%s: %v", name, err)
-		}
+	if err := f.ReadSettings(&known); known.A != "1" || err != nil {
+		t.Errorf("%+v, %v", known, err)
+	}
+	var missing struct {
+		A string `env:"A,required"`
+		B string `env:"B,required"`
+		C string `env:"C,required"`
+	}
+	if err := f.ReadSettings(&missing); err == nil || err.Error() != "the function f has no B\nthe function f has no C" {
+		t.Errorf("%v", err)
 	}
 }

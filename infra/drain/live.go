@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
@@ -42,12 +44,14 @@ func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	if !found {
 		return nil, fmt.Errorf("nothing is deployed: there is no function %s", name)
 	}
-	var noMachine, noTable error
-	l.machine, noMachine = f.Variable("ELEVATOR_REQUEST_MACHINE")
-	l.tableName, noTable = f.Variable("ELEVATOR_TABLE")
-	if err := errors.Join(noMachine, noTable); err != nil {
+	var environment struct {
+		Machine host.RequestMachine
+		Table   table.Settings
+	}
+	if err := f.ReadSettings(&environment); err != nil {
 		return nil, err
 	}
+	l.machine, l.tableName = environment.Machine.ARN, environment.Table.Name
 	return l, nil
 }
 
@@ -95,12 +99,6 @@ func (l *live) Stop(ctx context.Context, arn string) error {
 	return nil
 }
 
-// Prefixes of the table's keys; functions/adapters/table gives them.
-const (
-	requestPrefix = "request#"
-	leasePrefix   = "lease#"
-)
-
 func (l *live) Open(ctx context.Context) (open []request, leases []string, err error) {
 	pages := dynamodb.NewScanPaginator(l.table, &dynamodb.ScanInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() {
@@ -109,11 +107,11 @@ func (l *live) Open(ctx context.Context) (open []request, leases []string, err e
 			return nil, nil, fmt.Errorf("read the table: %w", err)
 		}
 		for _, row := range page.Items {
-			key := text(row["pk"])
-			if lease, is := strings.CutPrefix(key, leasePrefix); is {
+			key := text(row[table.AttributeKey])
+			if lease, is := strings.CutPrefix(key, table.LeasePrefix); is {
 				leases = append(leases, lease)
 			}
-			if _, is := strings.CutPrefix(key, requestPrefix); is && row["closed_at"] == nil {
+			if _, is := strings.CutPrefix(key, table.RequestPrefix); is && row["closed_at"] == nil {
 				open = append(open, requestOf(row))
 			}
 		}
@@ -123,7 +121,7 @@ func (l *live) Open(ctx context.Context) (open []request, leases []string, err e
 
 func (l *live) Request(ctx context.Context, id string) (request, bool, error) {
 	out, err := l.table.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: requestPrefix + id}}})
+		Key: map[string]types.AttributeValue{table.AttributeKey: &types.AttributeValueMemberS{Value: table.RequestPrefix + id}}})
 	if err != nil || len(out.Item) == 0 {
 		return request{}, false, err
 	}

@@ -13,6 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"sso-elevator/functions/adapters/auditlog"
+	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/ingress"
+	"sso-elevator/functions/notify"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
@@ -206,7 +211,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: s.faults.Invocation,
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL()},
 		InstanceEnvironment: func(instance string) map[string]string {
-			return map[string]string{"ELEVATOR_SLACK_API_URL": s.slackAPIFor(instance)}
+			return host.Environment(clients.SlackSettings{APIURL: s.slackAPIFor(instance)})
 		},
 	})
 	s.faults.Caller, s.faults.Kill = s.lambda.Current, s.lambda.Kill
@@ -251,9 +256,17 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
-	settings := settingsOf(deployed.Functions)
+	var settings struct {
+		Ingress ingress.Settings
+		Notify  notify.Settings
+		Audit   auditlog.Settings
+	}
+	environment := environmentOf(deployed.Functions)
+	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
+		return nil, err
+	}
 	reader := truth.New(truth.Config{
-		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
+		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings.Audit.Bucket, AuditPrefix: settings.Audit.Prefix,
 	})
 	if s.options.SlackAPI != "" {
 		return simulator.TruthPage(reader.Read), nil
@@ -263,7 +276,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		return nil, err
 	}
 	workspace := simulator.New(simulator.Config{
-		TeamID: settings["ELEVATOR_SLACK_TEAM"], AppID: settings["ELEVATOR_SLACK_APP"], ChannelID: settings["ELEVATOR_SLACK_CHANNEL"],
+		TeamID: settings.Ingress.People.Team, AppID: settings.Ingress.App, ChannelID: settings.Notify.Channel,
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
@@ -288,9 +301,9 @@ func (s *local) wantSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// settingsOf is the environment of all functions together; what two of them
-// share has one value.
-func settingsOf(functions []lambda.Function) map[string]string {
+// environmentOf returns the environment of all functions together. A variable has
+// the same value in every function that has it.
+func environmentOf(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
 		for name, value := range f.Environment {

@@ -28,13 +28,13 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	if secrets.signingSecret == "" {
 		secrets.signingSecret = randomHex(16)
 	}
-	settings := settingsOf(functions)
+	environment := environmentOf(functions)
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
 		// Of two signing secrets the simulator signs with the last, the one that
 		// goes; nobody here signs with the other.
-		references := strings.Split(settings[name], ",")
+		references := strings.Split(environment[name], ",")
 		for i, reference := range references {
 			secret := value
 			if i < len(references)-1 {

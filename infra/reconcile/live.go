@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/drift"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
@@ -36,7 +37,9 @@ func (l live) table(ctx context.Context, s *settings.Settings) (string, error) {
 	if err != nil || !found {
 		return "", err
 	}
-	return f.Variable("ELEVATOR_TABLE")
+	var rows table.Settings
+	err = f.ReadSettings(&rows)
+	return rows.Name, err
 }
 
 func (l live) dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error) {

@@ -7,6 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/auditrecord"
 )
 
 // complete sets what follows from several settings, and reports impossible
@@ -50,7 +51,7 @@ func (s *Settings) completeAudit(r *reader) {
 		lock    = "s3_object_lock"
 		locking = "s3_object_lock_configuration"
 	)
-	if s.AuditPrefix == "policies" || strings.HasPrefix(s.AuditPrefix, "policies/") {
+	if strings.HasPrefix(s.AuditPrefix+"/", auditrecord.PolicyFolder) {
 		r.mistake(r.keys["s3_bucket_partition_prefix"], "s3_bucket_partition_prefix", "must not be under policies/, where the policies that were in force are kept")
 	}
 	line := r.keys[locking]

@@ -1,6 +1,6 @@
-// Package previous knows the request machine of the release before this one:
-// its executions run for weeks, and go on with this release's functions as soon
-// as the alias leads there. For tests.
+// Package previous checks, in tests, that this release's functions work with the
+// request machine of the previous release. Executions of that machine run for weeks.
+// They call this release's functions as soon as the alias points to them.
 package previous
 
 import (
@@ -14,15 +14,15 @@ import (
 	"testing"
 )
 
-// Task is what one of its states asks of a function.
+// Task is a call of a function by a state of the previous machine.
 type Task struct {
 	State     string
 	Operation string
 	Payload   []byte   // JSON, with an example of every value
-	Reads     []string // top-level fields of the answer that the definition reads
+	Reads     []string // top-level fields of the function's output that the definition reads
 }
 
-// examples are the values that its payloads take out of an execution.
+// examples are values for the paths in the payloads.
 var examples = map[string]any{
 	"$.request_id":         "abcdefgh23456777",
 	"$$.Execution.Id":      "arn:aws:states:eu-west-1:123456789012:execution:sso-elevator-requests:x",
@@ -34,9 +34,9 @@ var examples = map[string]any{
 	"$.grant.started": true,
 }
 
-var read = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
+var payloadField = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
 
-// Tasks are what its definition asks of the function, as "evaluate".
+// Tasks returns the calls of a function, such as "evaluate".
 func Tasks(t *testing.T, function string) []Task {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
@@ -73,7 +73,7 @@ func Tasks(t *testing.T, function string) []Task {
 		if task.Payload, err = json.Marshal(sent); err != nil {
 			t.Fatal(err)
 		}
-		task.Reads = reads(state["ResultSelector"])
+		task.Reads = readFields(state["ResultSelector"])
 		tasks = append(tasks, task)
 	})
 	if len(tasks) == 0 {
@@ -82,7 +82,7 @@ func Tasks(t *testing.T, function string) []Task {
 	return tasks
 }
 
-// walk visits each state, at any depth.
+// walk visits all Task states, at any depth.
 func walk(node any, name string, visit func(string, map[string]any)) {
 	switch node := node.(type) {
 	case []any:
@@ -99,24 +99,24 @@ func walk(node any, name string, visit func(string, map[string]any)) {
 	}
 }
 
-func reads(selector any) []string {
+func readFields(selector any) []string {
 	var fields []string
 	switch node := selector.(type) {
 	case string:
-		if found := read.FindStringSubmatch(node); found != nil {
+		if found := payloadField.FindStringSubmatch(node); found != nil {
 			fields = append(fields, found[1])
 		}
 	case map[string]any:
 		for _, one := range node {
-			fields = append(fields, reads(one)...)
+			fields = append(fields, readFields(one)...)
 		}
 	}
 	return fields
 }
 
-// Accepts fails the test where In has no field for something that the
-// definition sends to the function: it would be lost without a word.
-func Accepts[In any](t *testing.T, function string) {
+// CheckInput fails the test if In lacks a field that the previous machine sends to the
+// function. The value would be lost silently.
+func CheckInput[In any](t *testing.T, function string) {
 	t.Helper()
 	for _, task := range Tasks(t, function) {
 		var in In
@@ -128,9 +128,10 @@ func Accepts[In any](t *testing.T, function string) {
 	}
 }
 
-// Answers fails the test where the answer to an operation lacks a field that
-// the definition reads: the execution would end there, whatever it holds.
-func Answers(t *testing.T, function string, answers map[string]any) {
+// CheckOutput fails the test if the output of an operation lacks a field that the
+// previous machine reads. The execution would fail there, even while its access
+// exists.
+func CheckOutput(t *testing.T, function string, answers map[string]any) {
 	t.Helper()
 	looked := map[string]bool{}
 	for _, task := range Tasks(t, function) {

@@ -1,5 +1,5 @@
-// Package auditlog writes audit records to S3: one object for each event of a
-// request, or of what a run found, written once and never again.
+// Package auditlog writes audit records to S3: one object for each event of a request
+// or of a finding. A record is written once and never changed.
 package auditlog
 
 import (
@@ -31,24 +31,24 @@ type Log struct {
 	prefix string
 }
 
-// New makes a log that writes under prefix, which may be empty.
+// New returns a log that writes under prefix, which may be empty.
 func New(client Bucket, bucket, prefix string) *Log {
 	return &Log{client: client, bucket: bucket, prefix: prefix}
 }
 
-// Write stores the record of the event number seq of r. A record that is there
-// already stays as it is, and that is not an error.
+// Write stores the record of event number seq of r. If the record exists already,
+// Write leaves it unchanged and returns nil.
 func (l *Log) Write(ctx context.Context, r access.Request, seq int) error {
-	return l.record(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
+	return l.writeRecord(ctx, auditrecord.Key(l.prefix, r, seq), auditrecord.Of(r, seq))
 }
 
-// WriteFinding stores the record of f. One that is there already stays as it
-// is, with its time, and that is not an error.
+// WriteFinding stores the record of f. If the record exists already, WriteFinding
+// leaves it unchanged, with its time, and returns nil.
 func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
-	return l.record(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
+	return l.writeRecord(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
 }
 
-func (l *Log) record(ctx context.Context, key string, r auditrecord.Record) error {
+func (l *Log) writeRecord(ctx context.Context, key string, r auditrecord.Record) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, "encode the audit record")
@@ -56,13 +56,12 @@ func (l *Log) record(ctx context.Context, key string, r auditrecord.Record) erro
 	return l.put(ctx, key, append(body, '\n'))
 }
 
-// Archive keeps a policy beside the log, under its digest and outside the
-// prefix, so that a table over the prefix does not read it.
+// Archive stores a policy under its digest (auditrecord.PolicyKey).
 func (l *Log) Archive(ctx context.Context, digest string, policy []byte) error {
-	return l.put(ctx, "policies/"+digest+".json", policy)
+	return l.put(ctx, auditrecord.PolicyKey(digest), policy)
 }
 
-// put writes an object unless there is one of that key.
+// put writes an object unless the key exists already.
 func (l *Log) put(ctx context.Context, key string, body []byte) error {
 	_, err := l.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &l.bucket,
@@ -71,7 +70,7 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 		ContentType: aws.String("application/json"),
 		IfNoneMatch: aws.String("*"),
 	})
-	if err == nil || exists(err) {
+	if err == nil || isTaken(err) {
 		return nil
 	}
 	const doing = "write the audit bucket"
@@ -82,10 +81,10 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 	return host.AWSError(err, doing)
 }
 
-// exists tells S3's answer to If-None-Match where the key is taken. The 409
-// that S3 gives while another write of the same key is under way is not that:
-// the other write may still fail.
-func exists(err error) bool {
+// isTaken reports whether err is S3's answer to If-None-Match for an existing key. S3
+// answers 409 while another write of the key is under way. That write may still
+// fail, so isTaken returns false for it.
+func isTaken(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {
 		return true

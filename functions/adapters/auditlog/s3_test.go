@@ -10,7 +10,7 @@ import (
 
 	"sso-elevator/functions/access/auditrecord"
 	"sso-elevator/functions/adapters/auditlog"
-	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }

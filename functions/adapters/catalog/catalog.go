@@ -1,10 +1,10 @@
-// Package catalog knows what can be asked for: the organization's accounts, the
+// Package catalog keeps what people can request: the organization's accounts, the
 // instance's permission sets, and the groups, by id and by name.
 //
-// Listing them takes minutes in a large organization (500 calls for 10,000
-// accounts, one for each permission set's name), and a person who types has
-// three seconds. So they are listed by schedule (Refresher) into one object in
-// S3 (Object), and read from there (Catalog).
+// Listing them takes minutes in a large organization: 500 calls for 10,000 accounts,
+// and one call for the name of each permission set. Slack gives a person who types
+// three seconds. So a schedule lists them (Refresher) into one object in S3 (Object),
+// and forms read that object (Catalog).
 package catalog
 
 import (
@@ -18,25 +18,24 @@ import (
 )
 
 const (
-	// CheckEvery is how long a snapshot is used before it is asked whether
-	// there is a newer one.
+	// CheckEvery is how long a snapshot is used before S3 is asked for a newer one.
 	CheckEvery = time.Minute
-	// CheckMissingEvery is the same where there is no snapshot yet.
+	// CheckMissingEvery is the time between two checks while there is no snapshot.
 	CheckMissingEvery = 5 * time.Second
-	// AskEvery is how often a process asks for a first snapshot at most: not
-	// before a run that it asked for has ended. Runs side by side would use up
-	// the quota that grants need.
+	// AskEvery is the shortest time between two requests of a process for a first
+	// snapshot. It is longer than a refresh takes. Refreshes side by side would use
+	// up the quota that grants need.
 	AskEvery = 10 * time.Minute
 )
 
-// How long to wait for S3: Slack gives three seconds for everything. Who has a
-// snapshot already waits little for a newer one.
+// Limits for a read of S3. Slack gives three seconds for everything. With a snapshot
+// at hand, the wait for a newer one is short.
 const (
 	firstTimeout = 1500 * time.Millisecond
 	checkTimeout = 500 * time.Millisecond
 )
 
-// Store is where the snapshot is; see Object.
+// Store stores the snapshot; see Object.
 type Store interface {
 	Get(ctx context.Context, version string) (*Snapshot, string, error)
 	Put(ctx context.Context, s *Snapshot, version string) error
@@ -44,12 +43,12 @@ type Store interface {
 
 var _ Store = Object{}
 
-// Catalog answers from the snapshot. Until there is one its errors are NotReady,
-// and it asks for one. It is safe for concurrent use: who asks while something is
-// being read waits for that reading.
+// Catalog answers from the snapshot. Until there is a snapshot, it returns NotReady
+// and asks for one. It is safe for concurrent use: a call waits while another call
+// reads the snapshot.
 type Catalog struct {
 	Store  Store
-	Ask    func(context.Context) error // for a first snapshot
+	Ask    func(context.Context) error // asks for a first snapshot; may be nil
 	Now    func() time.Time
 	Logger *slog.Logger
 
@@ -59,7 +58,7 @@ type Catalog struct {
 	askedAt time.Time
 }
 
-// lists are a snapshot, ready for being searched.
+// lists are a snapshot that is ready for searching.
 type lists struct {
 	managementAccount string
 	accounts          *List[access.Account]
@@ -71,49 +70,48 @@ func newLists(s *Snapshot) *lists {
 	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
 }
 
-// ManagementAccount is the id of the organization's management account, "" where
-// it is not known: where there is no snapshot yet, or it could not be read.
+// ManagementAccount returns the id of the organization's management account. It
+// returns "" if the snapshot is missing, unreadable, or doesn't say.
 func (c *Catalog) ManagementAccount(ctx context.Context) string {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return ""
 	}
 	return l.managementAccount
 }
 
-// Accounts are the active accounts.
+// Accounts returns the active accounts.
 func (c *Catalog) Accounts(ctx context.Context) (*List[access.Account], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.accounts, nil
 }
 
-// PermissionSets are the permission sets of the instance.
+// PermissionSets returns the permission sets of the instance.
 func (c *Catalog) PermissionSets(ctx context.Context) (*List[access.PermissionSet], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.permissionSets, nil
 }
 
-// Groups are the groups of the identity store.
+// Groups returns the groups of the identity store.
 func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
-	l, err := c.snapshot(ctx)
+	l, err := c.newestLists(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.groups, nil
 }
 
-// snapshot is the newest snapshot that could be had. NotReady: there is none yet,
-// or it makes no sense and is made anew. A snapshot is used however old it is:
-// what is granted in the end, grant checks for itself, and an alarm tells that the
-// snapshot is old.
-func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
-	l, looked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
+// newestLists returns the newest snapshot that it can read. NotReady: there is no
+// snapshot, or it is invalid and will be replaced. An old snapshot is used as well,
+// because grant checks by itself what it grants. An alarm reports an old snapshot.
+func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
+	l, checked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
 		s, version, err := c.Store.Get(ctx, version)
 		if err != nil || s == nil {
 			return nil, version, err
@@ -122,11 +120,11 @@ func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
 	})
 	missing := access.CodeOf(err) == access.CodeNotFound || access.CodeOf(err) == access.CodeInvalid
 	switch {
-	case !looked || err == nil:
+	case !checked || err == nil:
 	case l != nil:
 		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", access.ErrorMessage(err))
 	case missing:
-		c.ask(ctx, c.Now())
+		c.askForSnapshot(ctx, c.Now())
 	default:
 		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", access.ErrorMessage(err))
 	}
@@ -139,21 +137,22 @@ func (c *Catalog) snapshot(ctx context.Context) (*lists, error) {
 	return nil, err
 }
 
-// newest keeps an object of S3 in the newest version that could be read.
+// newest keeps the newest version of an object in S3 that it could read.
 type newest[T any] struct {
 	made sync.Once
-	turn chan struct{} // has room for the one who reads
+	turn chan struct{} // a lock: holds one element while someone reads
 
-	value     *T    // nil: it was never read
-	failed    error // of the last look
+	value     *T    // nil until the first successful read
+	failed    error // of the last check
 	version   string
 	checkedAt time.Time
 }
 
-// get returns the object, nil if it was never read, after a look for a newer
-// version if the last look is long ago. looked reports whether it looked now; err
-// says why the last look failed. read returns nil if version is still the newest.
-func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, looked bool, err error) {
+// get returns the object, or nil if it was never read. It first checks for a newer
+// version, unless the last check was recent. checked reports whether it checked now.
+// err is the error of the last check. read returns nil if version is still the
+// newest.
+func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
 	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
 	select {
 	case n.turn <- struct{}{}:
@@ -171,14 +170,14 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx contex
 	reading, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	value, version, err := read(reading, n.version)
-	n.checkedAt, n.failed = now, err // also where it failed: S3 is not waited for with every key
+	n.checkedAt, n.failed = now, err // after a failure too: don't wait for S3 on every keystroke
 	if err == nil && value != nil {
 		n.value, n.version = value, version
 	}
 	return n.value, true, err
 }
 
-func (c *Catalog) ask(ctx context.Context, now time.Time) {
+func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.Ask == nil || !c.askedAt.IsZero() && now.Sub(c.askedAt) < AskEvery {
@@ -193,9 +192,9 @@ func (c *Catalog) ask(ctx context.Context, now time.Time) {
 	}
 }
 
-// Complete fills in the parts of t that the catalog knows: names for ids. A
-// permission set is found by its ARN or, where that is empty, by its name. What
-// the catalog does not know is NotFound; a part that is empty stays so.
+// Complete fills in the names of t by their ids. It finds a permission set by its ARN
+// or, if that is empty, by its name. Empty parts of t stay empty. NotFound: the
+// catalog doesn't have a part of t.
 func (c *Catalog) Complete(ctx context.Context, t access.Target) (access.Target, error) {
 	if t.Kind == access.KindGroup {
 		return c.completeGroup(ctx, t)
@@ -245,8 +244,7 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	return t, nil
 }
 
-// New makes a catalog that is read from store. It asks nobody for a first
-// snapshot.
+// New returns a catalog that reads from store. It doesn't ask for a first snapshot.
 func New(store Store, p host.Process) *Catalog {
 	return &Catalog{Store: store, Now: p.Now, Logger: p.Logger}
 }

@@ -11,24 +11,24 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Emails is an index of the emails in Identity Center that can't be found, or
-// not told apart, by asking for them in lower case: those with capital letters.
-// It leads from the lower-case email to the ids of all users who have it, in
-// whatever case. Emails that are not ASCII match nobody and are left out.
+// Emails is an index of the emails in Identity Center that contain capital letters. A
+// lookup in lower case can't find them, or can't tell them apart. The index maps the
+// lower-case email to the ids of all users who have it in any case. Emails that are
+// not ASCII match nobody and are left out.
 //
-// It is a hint. Whoever uses it looks the users up: they may be gone, or have
-// another email by now.
+// The index is a hint. Callers must look up the users, because they may be gone, or
+// may have another email by now.
 type Emails struct {
-	// text has a line for each email: "<email> <id> <id>\n". It is searched as it
-	// is, because a function that starts has no time to unpack 50,000 of them.
+	// text has a line for each email: "<email> <id> <id>\n". It is searched without
+	// parsing, because a starting function has no time to parse 50,000 lines.
 	text []byte
 }
 
-// emailsHeader begins the index's encoding. A function that finds another one
-// goes on as if there were no index.
+// emailsHeader begins the index's encoding. A function treats another header as a
+// missing index.
 const emailsHeader = "emails 1\n"
 
-// NewEmails makes the index of all users.
+// NewEmails returns the index of the users.
 func NewEmails(users []access.User) *Emails {
 	ids, capitals := map[string][]string{}, map[string]bool{}
 	for _, u := range users {
@@ -54,14 +54,14 @@ func NewEmails(users []access.User) *Emails {
 	return &Emails{text: []byte(emailsHeader + strings.Join(lines, ""))}
 }
 
-// indexable reports whether s can be told apart in a line: it is ASCII, without
-// white space or control characters.
+// indexable reports whether s can be a field of a line: ASCII, without white space or
+// control characters.
 func indexable(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
-// IDs returns the ids of the users who have the email, in whatever case; none
-// if none of them has it with capital letters.
+// IDs returns the ids of the users who have the email in any case. It returns nil if
+// none of them has it with capital letters.
 func (e *Emails) IDs(email string) []string {
 	folded := access.NormalizeEmail(email)
 	if !indexable(folded) {
@@ -75,10 +75,10 @@ func (e *Emails) IDs(email string) []string {
 	return strings.Fields(string(line))
 }
 
-// Len is how many emails the index has.
+// Len returns the number of emails in the index.
 func (e *Emails) Len() int { return max(0, bytes.Count(e.text, []byte("\n"))-1) }
 
-// Shared yields the emails that several users have, each with their ids.
+// Shared yields each email that several users have, with their ids.
 func (e *Emails) Shared(yield func(email string, ids []string) bool) {
 	for line := range bytes.Lines(e.text[len(emailsHeader):]) {
 		fields := strings.Fields(string(line))
@@ -88,7 +88,7 @@ func (e *Emails) Shared(yield func(email string, ids []string) bool) {
 	}
 }
 
-// decodeEmails reads an index. What is not a whole one is Invalid.
+// decodeEmails reads an index. Invalid: it is incomplete, or not an index.
 func decodeEmails(text []byte) (*Emails, error) {
 	if !bytes.HasPrefix(text, []byte(emailsHeader)) || !bytes.HasSuffix(text, []byte("\n")) {
 		return nil, access.Errorf(access.CodeInvalid, "read the index of emails: it makes no sense")
@@ -96,7 +96,7 @@ func decodeEmails(text []byte) (*Emails, error) {
 	return &Emails{text: text}, nil
 }
 
-// EmailStore is where the index is; see Object.
+// EmailStore stores the index; see Object.
 type EmailStore interface {
 	GetEmails(ctx context.Context, version string) (*Emails, string, error)
 	PutEmails(ctx context.Context, e *Emails, version string) error
@@ -104,8 +104,8 @@ type EmailStore interface {
 
 var _ EmailStore = Object{}
 
-// EmailIndex gives the newest index that could be read. It is safe for
-// concurrent use.
+// EmailIndex returns the newest index that it could read. It is safe for concurrent
+// use.
 type EmailIndex struct {
 	Store  EmailStore
 	Now    func() time.Time
@@ -114,10 +114,10 @@ type EmailIndex struct {
 	newest newest[Emails]
 }
 
-// Emails returns the index; nil if there is none yet, or none could be read.
+// Emails returns the index, or nil if it is missing or was never read.
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
-	e, looked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
-	if looked && err != nil && access.CodeOf(err) != access.CodeNotFound {
+	e, checked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
+	if checked && err != nil && access.CodeOf(err) != access.CodeNotFound {
 		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", access.ErrorMessage(err))
 	}
 	return e

@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// List is things that can be asked for, in the order in which people see them,
-// made for being searched with every key that somebody presses. It does not
-// change.
+// List is a list of accounts, permission sets or groups, in the order in which people
+// see them. It is prepared for a search on every keystroke, and never changes.
 type List[T any] struct {
 	items []T
-	keys  []string // what is searched: the items' texts in lower case
+	keys  []string // the items' texts in lower case, for searching
 }
 
-// newList keeps the order of items.
+// newList returns a list in the order of items.
 func newList[T any](items []T, text func(T) string) *List[T] {
 	l := &List[T]{items: items, keys: make([]string, len(items))}
 	for i, item := range items {
@@ -28,11 +27,10 @@ func newList[T any](items []T, text func(T) string) *List[T] {
 // All yields every item.
 func (l *List[T]) All() iter.Seq[T] { return slices.Values(l.items) }
 
-// Len is how many items there are.
+// Len returns the number of items.
 func (l *List[T]) Len() int { return len(l.items) }
 
-// Matching yields the items whose text contains what was typed, in whatever
-// case.
+// Matching yields the items whose text contains typed, ignoring case.
 func (l *List[T]) Matching(typed string) iter.Seq[T] {
 	typed = strings.ToLower(strings.TrimSpace(typed))
 	return func(yield func(T) bool) {
@@ -52,7 +50,7 @@ func (l *List[T]) find(is func(T) bool) (T, bool) {
 	return none, false
 }
 
-// AccountText is an account as people see it: its name, and its id in full.
+// AccountText returns an account as people see it: its name, and its whole id.
 func AccountText(a access.Account) string {
 	if a.Name == "" {
 		return a.ID
@@ -60,14 +58,14 @@ func AccountText(a access.Account) string {
 	return a.Name + " (" + a.ID + ")"
 }
 
-// PermissionSetText is a permission set as people see it.
+// PermissionSetText returns a permission set as people see it.
 func PermissionSetText(s access.PermissionSet) string { return s.Name }
 
-// GroupText is a group as people see it.
+// GroupText returns a group as people see it.
 func GroupText(g access.Group) string { return g.Name }
 
-// sorted puts items into the order in which people see them: by text without
-// regard to case, and by id where texts are the same.
+// sorted returns items in the order in which people see them: by text, ignoring case,
+// then by id.
 func sorted[T any](items []T, text, id func(T) string) []T {
 	type keyed struct {
 		key  string

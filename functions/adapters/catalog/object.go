@@ -14,30 +14,30 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Keys of the snapshot and of the index of emails in their bucket.
+// Keys in the bucket, of the snapshot and of the index of emails.
 const (
 	Key       = "catalog.json.gz"
 	EmailsKey = "emails.txt"
 )
 
-// S3 is the part of S3 that keeps them.
+// S3 is the part of S3 that Object uses.
 type S3 interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// Object is the snapshot in S3, and the index of emails: an object each, which is
-// replaced as a whole.
+// Object stores the snapshot and the index of emails in S3, one object each. A write
+// replaces the whole object.
 type Object struct {
 	Client S3
 	Bucket string
 }
 
-// Get reads the snapshot and its version. Where the version is still the one
-// given, the snapshot is nil and nothing is transferred; "" is no version.
+// Get returns the snapshot and its version. If version is still the newest, the
+// snapshot is nil and nothing is transferred. Use "" to always read it.
 //
-// NotFound is S3's word that there is none (it says so only to who may list the
-// bucket); Invalid comes with the version of what can't be read.
+// NotFound: there is no snapshot. S3 says so only to callers that may list the
+// bucket. Invalid: the snapshot can't be decoded. Its version is returned.
 func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, error) {
 	packed, version, err := o.get(ctx, Key, version, "read the catalog")
 	if err != nil || packed == nil {
@@ -47,7 +47,7 @@ func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, err
 	return s, version, err
 }
 
-// GetEmails reads the index of emails, as Get reads the snapshot.
+// GetEmails returns the index of emails, as Get returns the snapshot.
 func (o Object) GetEmails(ctx context.Context, version string) (*Emails, string, error) {
 	text, version, err := o.get(ctx, EmailsKey, version, "read the index of emails")
 	if err != nil || text == nil {
@@ -57,14 +57,15 @@ func (o Object) GetEmails(ctx context.Context, version string) (*Emails, string,
 	return e, version, err
 }
 
-// get reads an object and its version; nil if that is still the one given.
+// get returns an object and its version. The object is nil if version is still the
+// newest.
 func (o Object) get(ctx context.Context, key, version, doing string) (*bytes.Buffer, string, error) {
 	in := &s3.GetObjectInput{Bucket: &o.Bucket, Key: &key}
 	if version != "" {
 		in.IfNoneMatch = &version
 	}
 	out, err := o.Client.GetObject(ctx, in)
-	if version != "" && status(err) == http.StatusNotModified {
+	if version != "" && statusOf(err) == http.StatusNotModified {
 		return nil, version, nil
 	}
 	if err != nil {
@@ -78,8 +79,8 @@ func (o Object) get(ctx context.Context, key, version, doing string) (*bytes.Buf
 	return &body, aws.ToString(out.ETag), nil
 }
 
-// Put replaces the snapshot of that version, "" where there is none. Where
-// there is another one by now, that stays, and Lost says so.
+// Put replaces the snapshot of that version. Use "" if there is no snapshot yet. Lost:
+// there is another version by now, and it stays.
 func (o Object) Put(ctx context.Context, s *Snapshot, version string) error {
 	body, err := s.encode()
 	if err != nil {
@@ -101,15 +102,15 @@ func (o Object) put(ctx context.Context, key, contentType string, body []byte, v
 		in.IfMatch = &version
 	}
 	_, err := o.Client.PutObject(ctx, in)
-	switch status(err) {
+	switch statusOf(err) {
 	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
 		return access.Wrap(access.CodeLost, err, doing)
 	}
 	return host.AWSError(err, doing)
 }
 
-// status is the HTTP status of S3's answer; 0 where there was none.
-func status(err error) int {
+// statusOf returns the HTTP status of S3's answer, or 0 if there was no answer.
+func statusOf(err error) int {
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) {
 		return response.HTTPStatusCode()

@@ -14,7 +14,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
@@ -124,5 +124,36 @@ func TestObjectOfEmails(t *testing.T) {
 		_, version, err := o.GetEmails(t.Context(), "")
 		expect(body, err, access.CodeInvalid)
 		expect("replace "+body, o.PutEmails(t.Context(), one, version), "")
+	}
+}
+
+func TestGetNames(t *testing.T) {
+	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
+		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
+	})
+	o := catalog.Object{Client: client, Bucket: fmt.Sprint("catalog-", buckets.Add(1))}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &o.Bucket}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.GetNames(t.Context()); access.CodeOf(err) != access.CodeNotFound {
+		t.Errorf("a catalog that is not there: %v", err)
+	}
+	err := o.Put(t.Context(), &catalog.Snapshot{
+		ManagementAccount: "999999999999",
+		AccountsAt:        start.Add(time.Minute), Accounts: []access.Account{{ID: "111122223333", Name: "shop"}},
+		PermissionSetsAt: start, PermissionSets: []access.PermissionSet{{ARN: "arn:ps", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:ps": start},
+		GroupsAt: start.Add(time.Hour), Groups: []access.Group{{ID: "g", Name: "Deployers"}},
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &o.Bucket, Key: aws.String(catalog.Key)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := catalog.Names{ReadAt: start, Bytes: aws.ToInt64(head.ContentLength), ManagementAccount: "999999999999",
+		Accounts: map[string]string{"111122223333": "shop"}, PermissionSets: map[string]string{"arn:ps": "Admin"}, Groups: map[string]string{"g": "Deployers"}}
+	if got, err := o.GetNames(t.Context()); !reflect.DeepEqual(got, want) || err != nil {
+		t.Errorf("the names are %+v, want %+v, %v", got, want, err)
 	}
 }

@@ -16,24 +16,24 @@ import (
 )
 
 const (
-	// CallEvery is the pause between two calls of Identity Center that a Lister
-	// makes: 8 a second. Identity Center takes 20 a second from everybody together
-	// (IAM Identity Center User Guide, "Quotas", throttle limits), and grants and
-	// removals come first. Names of permission sets cost a call each.
+	// CallEvery is the time between two calls that a Lister makes to Identity Center,
+	// 8 a second. Identity Center allows 20 a second for all callers together (IAM
+	// Identity Center User Guide, "Quotas", throttle limits), and grants and removals
+	// come first. The name of each permission set costs a call.
 	CallEvery = time.Second / 8
-	// describesAtOnce is how many names may be asked for at the same time.
+	// describesAtOnce is the number of names that are read at the same time.
 	describesAtOnce = 4
-	// DescribeAgain is how many names that are known already are asked for
-	// again in one run, the longest known first. Identity Center has no call
-	// that renames a permission set; should it get one, 1,000 permission sets
-	// are seen anew in ten runs, and up to 100 in every run.
+	// DescribeAgain is the number of known names that one refresh reads again, the
+	// oldest first. Identity Center has no call that renames a permission set. If it
+	// gets one, ten refreshes read the names of 1,000 permission sets again, and
+	// each refresh those of up to 100.
 	DescribeAgain = 100
 )
 
-// writeTime is kept free of the function's time for writing what was read.
+// writeTime is the part of the function's time that is reserved for writing.
 const writeTime = 15 * time.Second
 
-// Lister is where a refresh gets its lists from. It keeps to the quotas by itself
+// Lister reads the lists from AWS. It keeps to the quotas by itself
 // (identitycenter.Pace).
 type Lister interface {
 	Accounts(context.Context) ([]access.Account, error)
@@ -45,7 +45,7 @@ type Lister interface {
 
 var _ Lister = (*identitycenter.Client)(nil)
 
-// Refresher makes the next snapshot, and the next index of emails.
+// Refresher replaces the snapshot and the index of emails.
 type Refresher struct {
 	Lister Lister
 	Store  Store
@@ -54,20 +54,20 @@ type Refresher struct {
 	Logger *slog.Logger
 }
 
-// Refresh reads the three lists and the users, side by side, and replaces the
+// Refresh reads the three lists and the users at the same time, and replaces the
 // snapshot and the index of emails. The snapshot doesn't wait for the users, whose
-// list may take minutes. What can't be read in full stays as it was;
-// without a list of before no snapshot is written. An error says what was not
-// read, whether or not the rest was written. What somebody else wrote meanwhile
-// is as good, and is left alone.
+// list may take minutes. A list that can't be read completely keeps its old
+// content. If it has none, no snapshot is written. The error says what was not read,
+// even if the rest was written. If someone else wrote a snapshot or an index
+// meanwhile, Refresh keeps it.
 func (r *Refresher) Refresh(ctx context.Context) error {
 	before, version, err := r.Store.Get(ctx, "")
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound:
 	case access.CodeInvalid:
-		r.Logger.ErrorContext(ctx, "the catalog makes no sense and is made anew", "error", access.ErrorMessage(err))
+		r.Logger.ErrorContext(ctx, "the catalog is invalid and will be replaced", "error", access.ErrorMessage(err))
 	default:
-		return err // it could not be written either
+		return err // a write would fail too
 	}
 	reading := ctx
 	if deadline, ok := ctx.Deadline(); ok {
@@ -77,14 +77,14 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	}
 
 	indexed := make(chan error, 1)
-	go func() { indexed <- r.emails(ctx, reading) }()
-	listed := r.snapshot(ctx, reading, before, version)
+	go func() { indexed <- r.refreshEmails(ctx, reading) }()
+	listed := r.refreshSnapshot(ctx, reading, before, version)
 	return errors.Join(listed, <-indexed)
 }
 
-// snapshot reads the three lists and replaces the snapshot, which was before.
-// reading ends before ctx, so that there is time to write.
-func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, version string) error {
+// refreshSnapshot reads the three lists and replaces the snapshot before. reading ends
+// before ctx does, so that there is time to write.
+func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapshot, version string) error {
 	next := Snapshot{}
 	if before != nil {
 		next = *before
@@ -92,9 +92,9 @@ func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, ver
 	var accounts, sets, groups error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
-	all.Go(func() { accounts = r.accounts(reading, &next, now) })
-	all.Go(func() { sets = r.permissionSets(reading, &next, now) })
-	all.Go(func() { groups = r.groups(reading, &next, now) })
+	all.Go(func() { accounts = r.refreshAccounts(reading, &next, now) })
+	all.Go(func() { sets = r.refreshPermissionSets(reading, &next, now) })
+	all.Go(func() { groups = r.refreshGroups(reading, &next, now) })
 	all.Wait()
 	failed := errors.Join(accounts, sets, groups)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
@@ -106,23 +106,23 @@ func (r *Refresher) snapshot(ctx, reading context.Context, before *Snapshot, ver
 	case "":
 		r.Logger.InfoContext(ctx, "the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh was faster")
+		r.Logger.InfoContext(ctx, "another refresh wrote the catalog first")
 	default:
 		failed = errors.Join(failed, err)
 	}
 	return failed
 }
 
-// Each of the following changes its own part of next, and only if it has all of
-// it.
+// The following methods each change their own part of next, and only if they could
+// read all of it.
 
-func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Accounts(ctx)
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		// There is always the management account.
+		// The management account always exists.
 		return access.Errorf(access.CodeUnavailable, "list accounts: there are none")
 	}
 	next.Accounts, next.AccountsAt = sortedAccounts(all), now
@@ -134,7 +134,7 @@ func (r *Refresher) accounts(ctx context.Context, next *Snapshot, now time.Time)
 	return nil
 }
 
-func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Groups(ctx)
 	if err != nil {
 		return err
@@ -143,12 +143,12 @@ func (r *Refresher) groups(ctx context.Context, next *Snapshot, now time.Time) e
 	return nil
 }
 
-// emails replaces the index of emails, if it has changed. reading ends before
-// ctx, so that there is time to write.
-func (r *Refresher) emails(ctx, reading context.Context) error {
+// refreshEmails replaces the index of emails if it has changed. reading ends before
+// ctx does, so that there is time to write.
+func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	before, version, err := r.Emails.GetEmails(ctx, "")
 	switch access.CodeOf(err) {
-	case "", access.CodeNotFound, access.CodeInvalid: // one that makes no sense is made anew
+	case "", access.CodeNotFound, access.CodeInvalid: // an invalid one is replaced
 	default:
 		return err
 	}
@@ -169,7 +169,7 @@ func (r *Refresher) emails(ctx, reading context.Context) error {
 	case "":
 		r.Logger.InfoContext(ctx, "the index of emails was refreshed", "users", len(users), "emails", next.Len())
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh of the index of emails was faster")
+		r.Logger.InfoContext(ctx, "another refresh wrote the index of emails first")
 	default:
 		return err
 	}
@@ -189,45 +189,45 @@ func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []access.
 	}
 }
 
-// SharedEmail is what the log says of users who share an email.
+// SharedEmail is the log message about users who share an email.
 const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
 
-// permissionSets asks for the names of those that are new, and for some of the
-// others' again. A known name that can't be had again is kept; that is an error
-// nevertheless.
-func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
+// refreshPermissionSets reads the names of new permission sets, and reads some of the
+// known names again. If a known name can't be read again, it is kept, and
+// refreshPermissionSets returns an error.
+func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
 	arns, err := r.Lister.PermissionSetARNs(ctx)
 	if err != nil {
 		return err
 	}
 	names, namedAt := map[string]string{}, map[string]time.Time{}
-	known := map[string]string{}
+	oldNames := map[string]string{}
 	for _, s := range next.PermissionSets {
-		known[s.ARN] = s.Name
+		oldNames[s.ARN] = s.Name
 	}
-	var ask, again []string
+	var newARNs, oldARNs []string
 	for _, arn := range arns {
-		if name, ok := known[arn]; ok {
+		if name, ok := oldNames[arn]; ok {
 			names[arn], namedAt[arn] = name, next.NamedAt[arn]
-			again = append(again, arn)
+			oldARNs = append(oldARNs, arn)
 		} else {
-			ask = append(ask, arn)
+			newARNs = append(newARNs, arn)
 		}
 	}
-	slices.SortFunc(again, func(a, b string) int {
+	slices.SortFunc(oldARNs, func(a, b string) int {
 		return cmp.Or(namedAt[a].Compare(namedAt[b]), strings.Compare(a, b))
 	})
-	again = again[:min(len(again), DescribeAgain)]
+	oldARNs = oldARNs[:min(len(oldARNs), DescribeAgain)]
 
-	described, err := r.describe(ctx, append(ask, again...))
+	described, err := r.describe(ctx, append(newARNs, oldARNs...))
 	for arn, name := range described {
-		if name == "" { // it was deleted after it had been listed
+		if name == "" { // it was deleted after it was listed
 			delete(names, arn)
 			continue
 		}
 		names[arn], namedAt[arn] = name, now
 	}
-	for _, arn := range ask {
+	for _, arn := range newARNs {
 		if _, ok := described[arn]; !ok {
 			return err
 		}
@@ -240,9 +240,9 @@ func (r *Refresher) permissionSets(ctx context.Context, next *Snapshot, now time
 	return err
 }
 
-// describe asks for the names of permission sets, "" for those that do not
-// exist. With an error the answer has those that were had before it: after an
-// error that the client's retries did not get over, no more are asked for.
+// describe returns the names of permission sets, "" for those that do not exist. It
+// stops at the first error that remains after the client's retries, and returns the
+// names that it has by then.
 func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]string, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -10,12 +10,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Snapshot is everything that could be asked for at some time, in the order in
-// which people see it. Each of its lists was read in full at the time that
-// stands with it: where one could not be read, it is the one of before.
+// Snapshot is what people could request at some time, in the order in which they see
+// it. Each list was read completely at the time beside it. If a refresh can't read a
+// list, the next snapshot keeps the old one.
 type Snapshot struct {
-	// ManagementAccount is the id of the organization's management account;
-	// empty: not known.
+	// ManagementAccount is the id of the organization's management account, "" if it
+	// is not known.
 	ManagementAccount string
 
 	AccountsAt time.Time
@@ -23,26 +23,25 @@ type Snapshot struct {
 
 	PermissionSetsAt time.Time
 	PermissionSets   []access.PermissionSet
-	// NamedAt is when each permission set's name was last asked for, by ARN.
+	// NamedAt is when each permission set's name was last read, by ARN.
 	NamedAt map[string]time.Time
 
 	GroupsAt time.Time
 	Groups   []access.Group
 }
 
-// format is the version of a snapshot's encoding. A function that finds another
-// one goes on as if there were none.
+// format is the version of a snapshot's encoding. A function treats another version
+// as a missing snapshot.
 const format = 1
 
-// maxSize bounds what is read of a snapshot, unpacked, in bytes: 10,000
-// accounts, 1,000 permission sets and 1,000 groups take less than one million.
+// maxSize limits how much of an unpacked snapshot is read, in bytes. 10,000 accounts,
+// 1,000 permission sets and 1,000 groups take less than one million.
 const maxSize = 64 << 20
 
-// document is a snapshot's encoding. Pairs are id and name.
+// document is a snapshot's encoding. A pair is an id and a name.
 type document struct {
 	Format int `json:"format"`
-	// ManagementAccount came after the first release: who knows nothing of it
-	// leaves it out.
+	// ManagementAccount was added after the first release, which leaves it out.
 	ManagementAccount string `json:"management_account,omitempty"`
 
 	Accounts struct {
@@ -60,7 +59,7 @@ type document struct {
 	} `json:"groups"`
 }
 
-// encode is the snapshot as JSON, packed by gzip.
+// encode returns the snapshot as JSON, packed with gzip.
 func (s *Snapshot) encode() ([]byte, error) {
 	var d document
 	d.Format = format
@@ -89,14 +88,14 @@ func (s *Snapshot) encode() ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
-// decode is the inverse of encode. What is not a whole snapshot is Invalid.
+// decode reverses encode. Invalid: it is not a complete snapshot.
 func decode(packed io.Reader) (*Snapshot, error) {
 	const doing = "read the catalog"
 	r, err := gzip.NewReader(packed)
 	if err != nil {
 		return nil, access.Wrap(access.CodeInvalid, err, doing)
 	}
-	text, err := io.ReadAll(io.LimitReader(r, maxSize)) // what is cut off is no JSON
+	text, err := io.ReadAll(io.LimitReader(r, maxSize)) // a truncated document is not valid JSON
 	if err != nil {
 		return nil, access.Wrap(access.CodeInvalid, err, doing)
 	}

@@ -14,9 +14,9 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/findings"
-	"sso-elevator/functions/adapters/mototest"
 	"sso-elevator/functions/drift"
 	"sso-elevator/functions/leavers"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }

@@ -11,22 +11,21 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// AWSConfig is the SDK's configuration as a Lambda function needs it. It reads
-// the variables that Lambda sets (AWS_REGION and the three
-// of the role's credentials), and AWS_ENDPOINT_URL, with which the local stack
-// takes the place of AWS; lookup is os.LookupEnv. A variable that is missing is
-// an error, and all of them are named in it; the session token may be missing.
+// AWSConfig returns the SDK's configuration for a Lambda function. lookup is
+// os.Getenv. AWSConfig reads the variables that Lambda sets: AWS_REGION, and three for
+// the role's credentials. It also reads AWS_ENDPOINT_URL, which the local stack sets
+// to replace AWS. The error names all missing variables. The session token may be
+// missing.
 //
 // The SDK's own config.LoadDefaultConfig also looks for files, profiles, single
-// sign-on, web identities, containers and instances. A function has none of
-// these, and the clients for them cost three megabytes of binary and
-// milliseconds of every cold start.
+// sign-on, web identities, containers and instances. A function has none of these.
+// Their clients cost three megabytes of binary and milliseconds of every cold start.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
+func AWSConfig(lookup func(string) string) (aws.Config, error) {
 	var missing []error
 	required := func(name string) string {
-		value, _ := lookup(name)
+		value := lookup(name)
 		if value == "" {
 			missing = append(missing, fmt.Errorf("%s is not set", name))
 		}
@@ -36,33 +35,32 @@ func AWSConfig(lookup func(string) (string, bool)) (aws.Config, error) {
 	region := required("AWS_REGION")
 	credentials.AccessKeyID = required("AWS_ACCESS_KEY_ID")
 	credentials.SecretAccessKey = required("AWS_SECRET_ACCESS_KEY")
-	credentials.SessionToken, _ = lookup("AWS_SESSION_TOKEN")
+	credentials.SessionToken = lookup("AWS_SESSION_TOKEN")
 	if err := errors.Join(missing...); err != nil {
 		return aws.Config{}, err
 	}
 	cfg := aws.Config{
 		Region: region,
-		// Lambda gives a process credentials that outlive it: there is nothing
-		// to renew.
-		Credentials: static(credentials),
-		// One client: all services share its connections.
+		// Lambda's credentials outlive the process, so they are never renewed.
+		Credentials: staticCredentials(credentials),
+		// All services share the connections of one client.
 		HTTPClient: awshttp.NewBuildableClient(),
 		Logger:     logging.NewStandardLogger(os.Stderr),
-		// From here on as LoadDefaultConfig has it. What is sent and read has a checksum
-		// wherever the service knows one.
+		// The rest is as in LoadDefaultConfig. Requests and responses have a checksum
+		// if the service supports one.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		DefaultsMode:               aws.DefaultsModeLegacy,
 		AccountIDEndpointMode:      aws.AccountIDEndpointModePreferred,
 	}
-	if endpoint, _ := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
+	if endpoint := lookup("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}
 	return cfg, nil
 }
 
-// InRegion returns cfg for clients in region: Identity Center may be in another
-// region than the function. An empty region changes nothing.
+// InRegion returns cfg for clients in region, because Identity Center may be in
+// another region than the function. An empty region changes nothing.
 func InRegion(cfg aws.Config, region string) aws.Config {
 	cfg = cfg.Copy()
 	if region != "" {
@@ -71,8 +69,10 @@ func InRegion(cfg aws.Config, region string) aws.Config {
 	return cfg
 }
 
-// static are credentials that do not change.
-type static aws.Credentials
+// staticCredentials are credentials that do not change.
+type staticCredentials aws.Credentials
 
-// Retrieve is aws.CredentialsProvider.
-func (s static) Retrieve(context.Context) (aws.Credentials, error) { return aws.Credentials(s), nil }
+// Retrieve implements aws.CredentialsProvider.
+func (s staticCredentials) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials(s), nil
+}

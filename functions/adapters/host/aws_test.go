@@ -13,11 +13,8 @@ var lambdaEnvironment = map[string]string{
 	"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
 }
 
-func lookupIn(environment map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) {
-		value, ok := environment[name]
-		return value, ok
-	}
+func lookupIn(environment map[string]string) func(string) string {
+	return func(name string) string { return environment[name] }
 }
 
 // In Lambda's environment it is what the SDK's own way makes of it, in all that

@@ -13,13 +13,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// ConvertError makes of err what the Lambda runtime reports without change: an
-// errorType that is the error's code, and a message without anything secret.
-// nil stays nil, and what is converted already is returned as it is.
+// LambdaError returns err in the form that the Lambda runtime reports unchanged. The
+// errorType is the error's code, and the message contains no secrets. nil stays nil,
+// and an error that already has this form is returned unchanged.
 //
-// The runtime would otherwise name the Go type of the outermost error, which
-// for every wrapped error is the same.
-func ConvertError(err error) error {
+// Otherwise the runtime would report the Go type of the outermost error, which is the
+// same for all wrapped errors.
+func LambdaError(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -30,8 +30,8 @@ func ConvertError(err error) error {
 	return messages.InvokeResponse_Error{Type: string(ErrorCode(err)), Message: access.ErrorMessage(err)}
 }
 
-// ErrorCode is the code that Convert gives err: its own, or what an error of the AWS
-// SDK without one stands for; "" for nil.
+// ErrorCode returns the code of err. If err has none, ErrorCode derives it from the
+// error of the AWS SDK. It returns "" for nil.
 func ErrorCode(err error) access.Code {
 	if err == nil {
 		return ""
@@ -40,12 +40,11 @@ func ErrorCode(err error) access.Code {
 	if errors.As(err, &coded) {
 		return coded.Code
 	}
-	return fallback(err)
+	return codeOf(err)
 }
 
-// AWSError gives an error of the AWS SDK the code that says what to do about it,
-// and says what was being done. nil stays nil; an error that has a code already
-// keeps it.
+// AWSError wraps an error of the AWS SDK with its ErrorCode and with doing, the call
+// that failed. nil stays nil.
 func AWSError(err error, doing string) error {
 	if err == nil {
 		return nil
@@ -53,11 +52,11 @@ func AWSError(err error, doing string) error {
 	return access.Wrap(ErrorCode(err), err, doing)
 }
 
-// fallback finds the code of an error that has none.
-func fallback(err error) access.Code {
+// codeOf derives a code for an error that has none.
+func codeOf(err error) access.Code {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		if code, known := byAWSCode[api.ErrorCode()]; known {
+		if code, known := awsCodes[api.ErrorCode()]; known {
 			return code
 		}
 	}
@@ -87,8 +86,8 @@ func fallback(err error) access.Code {
 	return access.CodeInternal
 }
 
-// byAWSCode is what the error codes of the services in use mean to us.
-var byAWSCode = map[string]access.Code{
+// awsCodes maps the error codes of AWS services to ours.
+var awsCodes = map[string]access.Code{
 	"ThrottlingException":                    access.CodeThrottled,
 	"Throttling":                             access.CodeThrottled,
 	"ThrottledException":                     access.CodeThrottled,

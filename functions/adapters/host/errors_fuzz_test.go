@@ -27,8 +27,8 @@ func FuzzConvert(f *testing.F) {
 			errors.New(text), access.Errorf(access.CodeRefused, "%s", text), fmt.Errorf("do: %w", access.Wrap(access.CodeConflict, errors.New(text), "try")),
 			&smithy.GenericAPIError{Code: code, Message: text}, AWSError(&smithy.GenericAPIError{Code: "ValidationException", Message: text}, "call"),
 		} {
-			got, ok := ConvertError(err).(messages.InvokeResponse_Error)
-			if !ok || got.Type == "" || !reflect.DeepEqual(ConvertError(got), error(got)) {
+			got, ok := LambdaError(err).(messages.InvokeResponse_Error)
+			if !ok || got.Type == "" || !reflect.DeepEqual(LambdaError(got), error(got)) {
 				t.Fatalf("%v becomes %#v", err, got)
 			}
 			if len(got.Message) > access.MaxErrorMessage+len("…") || token.MatchString(got.Message) || utf8.ValidString(err.Error()) && !utf8.ValidString(got.Message) {

@@ -91,7 +91,7 @@ func TestConvert(t *testing.T) {
 			messages.InvokeResponse_Error{Type: "Throttled", Message: "ThrottlingException: slow down"},
 		},
 		{"no code", errors.New("oops"), messages.InvokeResponse_Error{Type: "Internal", Message: "oops"}},
-		{"converted already", host.ConvertError(access.Errorf(access.CodeLost, "x")), messages.InvokeResponse_Error{Type: "Lost", Message: "x"}},
+		{"converted already", host.LambdaError(access.Errorf(access.CodeLost, "x")), messages.InvokeResponse_Error{Type: "Lost", Message: "x"}},
 		{
 			"secrets", fmt.Errorf("a xoxb-1-2-abc b https://hooks.slack.com/actions/T1/2/3 c %s d", token),
 			messages.InvokeResponse_Error{Type: "Internal", Message: "a … b … c … d"},
@@ -104,13 +104,13 @@ func TestConvert(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, ok := host.ConvertError(test.err).(messages.InvokeResponse_Error)
+			got, ok := host.LambdaError(test.err).(messages.InvokeResponse_Error)
 			if !ok || got.Type != test.want.Type || got.Message != test.want.Message {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
 		})
 	}
-	if host.ConvertError(nil) != nil {
+	if host.LambdaError(nil) != nil {
 		t.Error("nil does not stay nil")
 	}
 }

@@ -1,6 +1,6 @@
-// Package host is the edge between a function and Lambda: settings from the
-// environment, the AWS configuration, the logger, metrics, the clock, and errors
-// in the form that the state machines understand.
+// Package host connects a function to Lambda. It reads the settings from the
+// environment, provides the AWS configuration, the logger, metrics and the clock, and
+// reports errors in the form that the state machines understand.
 package host
 
 import (
@@ -15,50 +15,60 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Settings are what every function reads from its environment.
+// Settings are the settings that every function reads from its environment.
 type Settings struct {
 	LogLevel        slog.Level `env:"ELEVATOR_LOG_LEVEL"`
 	MetricNamespace string     `env:"ELEVATOR_METRIC_NAMESPACE"` // each stack has its own
 }
 
-// Stack is where the stack of the function is.
+// Stack says where the function's stack is deployed.
 type Stack struct {
 	Account string `env:"ELEVATOR_ACCOUNT,required"` // id
 }
 
-// Process is what a function has of the process it runs in. A test or a
-// simulation gives it a clock, a log and a source of chance of its own.
+// RequestMachine is the state machine that runs one execution for each request.
+type RequestMachine struct {
+	ARN string `env:"ELEVATOR_REQUEST_MACHINE,required"`
+}
+
+// ReconcileMachine is the state machine of the runs that look for unknown access.
+type ReconcileMachine struct {
+	ARN string `env:"ELEVATOR_RECONCILE_MACHINE,required"`
+}
+
+// Process is what a function uses of the process that it runs in. Tests and the
+// simulation provide their own clock, log and random source.
 type Process struct {
 	AWS     aws.Config
 	Logger  *slog.Logger
 	Now     func() time.Time
 	Sleep   func(context.Context, time.Duration) error
-	Random  func() string // at least 26 letters and digits that nobody can guess
+	Random  func() string // returns at least 26 letters and digits that nobody can guess
 	Metrics Metrics
 }
 
-// Metrics counts and measures. See Emitter, which writes them to the log.
+// Metrics records metrics; see Emitter.
 type Metrics interface {
 	Count(name string, dims map[string]string)
 	Gauge(name string, n int)
 	Measure(name string, took time.Duration, dims map[string]string)
 }
 
-// Function answers events of one type.
+// Function handles events of one type.
 type Function[In, Out any] interface {
 	Handle(context.Context, In) (Out, error)
 }
 
-// Run reads the settings, makes the function with open, and serves Lambda's
-// runtime with it. It returns the exit code if the function can't start.
+// Run reads the settings, opens the function, and handles events of Lambda's runtime.
+// It returns only if the function can't start. The result is the exit code.
 func Run[S, In, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
 	return run(open, func(_ Process, f F) any { return f.Handle })
 }
 
-// RunTask does the same for a function whose events are the tasks of a state
-// machine: see Edge.
+// RunTask does the same for a function whose events are the tasks of a state machine;
+// see TaskHandler.
 func RunTask[S any, In Payload, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
-	return run(open, func(p Process, f F) any { return Edge(p, f.Handle) })
+	return run(open, func(p Process, f F) any { return TaskHandler(p, f.Handle) })
 }
 
 func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) any) int {
@@ -67,12 +77,12 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 	if err := ReadSettings(&struct {
 		Common   *Settings
 		Settings *S
-	}{&common, &settings}, os.LookupEnv); err != nil {
+	}{&common, &settings}, os.Getenv); err != nil {
 		slog.Error("the environment is not complete", "error", err)
 		return 1
 	}
 	logger := NewLogger(os.Stdout, common.LogLevel)
-	cfg, err := AWSConfig(os.LookupEnv)
+	cfg, err := AWSConfig(os.Getenv)
 	if err != nil {
 		logger.Error("no AWS configuration", "error", err)
 		return 1
@@ -94,10 +104,10 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 	return 0
 }
 
-// NewLogger writes JSON lines of level and above to w. Lines that are logged
-// with the context of a task say which task it is.
+// NewLogger returns a logger that writes JSON lines of level and above to w. Lines
+// that are logged with the context of a task name the task.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(lines{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+	return slog.New(contextHandler{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
 }
 
 // Sleep waits for d. It returns the context's error if the context ends first.

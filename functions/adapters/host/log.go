@@ -6,37 +6,37 @@ import (
 	"slices"
 )
 
-// logArgsKey is where a context has what its log lines say beside their own.
+// logArgsKey is the key of a context's log arguments.
 type logArgsKey struct{}
 
-// withLogArgs is ctx, whose lines in a log of Logger say which task they belong
-// to: what is deep inside knows its context, and not the task.
+// withLogArgs returns a context whose log lines also have args. Code far from the
+// handler has the context, but doesn't know the task.
 func withLogArgs(ctx context.Context, args []any) context.Context {
 	return context.WithValue(ctx, logArgsKey{}, args)
 }
 
-// lines is a slog.Handler that adds to each line what its context has, except
-// what the line or its logger says already.
-type lines struct {
+// contextHandler is a slog.Handler that adds the log arguments of the context to each
+// line, except keys that the line or its logger has already.
+type contextHandler struct {
 	slog.Handler
-	said []string // keys that the logger has
+	keys []string // of the logger
 }
 
-func (l lines) Handle(ctx context.Context, r slog.Record) error {
+func (l contextHandler) Handle(ctx context.Context, r slog.Record) error {
 	args, _ := ctx.Value(logArgsKey{}).([]any)
 	if len(args) == 0 {
 		return l.Handler.Handle(ctx, r)
 	}
-	said := slices.Clone(l.said)
+	keys := slices.Clone(l.keys)
 	r.Attrs(func(a slog.Attr) bool {
-		said = append(said, a.Key)
+		keys = append(keys, a.Key)
 		return true
 	})
 	r = r.Clone()
 	more := slog.Record{}
 	more.Add(args...)
 	more.Attrs(func(a slog.Attr) bool {
-		if !slices.Contains(said, a.Key) {
+		if !slices.Contains(keys, a.Key) {
 			r.AddAttrs(a)
 		}
 		return true
@@ -44,14 +44,14 @@ func (l lines) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-func (l lines) WithAttrs(attrs []slog.Attr) slog.Handler {
-	said := slices.Clone(l.said)
+func (l contextHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	keys := slices.Clone(l.keys)
 	for _, a := range attrs {
-		said = append(said, a.Key)
+		keys = append(keys, a.Key)
 	}
-	return lines{l.Handler.WithAttrs(attrs), said}
+	return contextHandler{l.Handler.WithAttrs(attrs), keys}
 }
 
-func (l lines) WithGroup(name string) slog.Handler {
-	return lines{l.Handler.WithGroup(name), l.said}
+func (l contextHandler) WithGroup(name string) slog.Handler {
+	return contextHandler{l.Handler.WithGroup(name), l.keys}
 }

@@ -30,11 +30,11 @@ func TestLinesSayWhichTaskTheyBelongTo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
 			logger := NewLogger(&out, slog.LevelInfo)
-			edge := Edge(Process{Logger: logger}, func(ctx context.Context, _ input) (struct{}, error) {
+			handle := TaskHandler(Process{Logger: logger}, func(ctx context.Context, _ input) (struct{}, error) {
 				tt.log(ctx, logger)
 				return struct{}{}, nil
 			})
-			if _, err := edge(t.Context(), input{Input: Input{Operation: "start", RequestID: "r1", Execution: "arn:e"}}); err != nil {
+			if _, err := handle(t.Context(), input{Input: Input{Operation: "start", RequestID: "r1", Execution: "arn:e"}}); err != nil {
 				t.Fatal(err)
 			}
 			_, got, _ := strings.Cut(strings.TrimSpace(out.String()), `"msg":"x",`)

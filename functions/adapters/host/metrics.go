@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Emitter writes metrics to W, one line each, in CloudWatch's embedded metric
-// format: that needs no call and no permission, and it can't fail.
+// Emitter writes metrics to W in CloudWatch's embedded metric format, one line each.
+// That needs no call and no permission, and can't fail.
 type Emitter struct {
 	W         io.Writer
 	Now       func() time.Time
@@ -19,18 +19,18 @@ type Emitter struct {
 	mu sync.Mutex
 }
 
-// Count adds one to the metric called name, with the dimensions dims (nil for
-// none; CloudWatch takes at most 30). No dimension may have the metric's own
-// name: both are members of the same JSON object.
+// Count adds one to the metric name, with the dimensions dims. dims may be nil, and
+// CloudWatch accepts at most 30. No dimension may have the metric's own name, because
+// both are members of the same JSON object.
 func (e *Emitter) Count(name string, dims map[string]string) { e.emit(name, "Count", 1, dims) }
 
-// Measure enters a time, in milliseconds, with dimensions as Count has them.
-// Two clocks may disagree by more than it took: never less than 0.
+// Measure records a duration in milliseconds, with dimensions as in Count. A negative
+// duration, from two clocks that differ, counts as 0.
 func (e *Emitter) Measure(name string, took time.Duration, dims map[string]string) {
 	e.emit(name, "Milliseconds", max(took, 0).Milliseconds(), dims)
 }
 
-// Gauge enters a number that stands until the next one.
+// Gauge records a number that is valid until the next one.
 func (e *Emitter) Gauge(name string, n int) { e.emit(name, "Count", int64(n), nil) }
 
 func (e *Emitter) emit(name, unit string, value int64, dims map[string]string) {

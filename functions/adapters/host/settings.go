@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// ReadSettings fills the struct that dst points to from the environment that lookup
-// gives (os.LookupEnv). A field says where its value comes from:
+// ReadSettings fills the struct that dst points to from the environment. lookup is
+// usually os.Getenv. A field's tag names its variable:
 //
 //	Table   string        `env:"ELEVATOR_TABLE,required"`
 //	SendDM  bool          `env:"ELEVATOR_SEND_DM,default=true"`
 //	Expires time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS,default=0"`
 //
-// A variable that is not set or empty takes the default, which is the rest of
-// the tag after "default=", commas included; a required one must not be empty.
-// Types are string, bool, integers, float64, time.Duration (whole seconds, not
-// negative), slog.Level, and slices of string and of time.Duration, separated
-// by commas. Structs, and pointers to structs, are read field by field; other fields without the tag are
-// left alone.
+// If a variable is missing or empty, the default is used: the rest of the tag after
+// "default=", including commas. A required variable must not be empty. The types are
+// string, bool, integers, float64, time.Duration (whole seconds, not negative) and
+// slog.Level. Slices of string and of time.Duration are separated by commas.
+// ReadSettings also fills the fields of structs and of pointers to structs. It ignores
+// other fields without a tag.
 //
-// All mistakes are reported in one error, each with its variable's name and
-// never with its value. ReadSettings panics if dst itself is a mistake.
-func ReadSettings(dst any, lookup func(string) (string, bool)) error {
+// The error reports all mistakes, each with the variable's name and never with its
+// value. ReadSettings panics if a field of dst has another type.
+func ReadSettings(dst any, lookup func(string) string) error {
 	var mistakes []error
 	for v := range variables(reflect.ValueOf(dst).Elem()) {
-		text, _ := lookup(v.name)
+		text := lookup(v.name)
 		if text == "" {
 			text, _ = strings.CutPrefix(v.option, "default=")
 			if v.option == required {
@@ -38,15 +38,15 @@ func ReadSettings(dst any, lookup func(string) (string, bool)) error {
 				continue
 			}
 		}
-		if err := set(v.field, text); err != nil {
+		if err := setField(v.field, text); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s: %w", v.name, err))
 		}
 	}
 	return errors.Join(mistakes...)
 }
 
-// Environment returns the variables that ReadSettings reads src from, by name:
-// the other way round, for the stack that sets them. Empty values are left out.
+// Environment returns the variables from which ReadSettings reads src, by name. The
+// stack sets them. Empty values are left out.
 func Environment(src any) map[string]string {
 	environment := map[string]string{}
 	for v := range variables(reflect.ValueOf(src)) {
@@ -57,10 +57,10 @@ func Environment(src any) map[string]string {
 	return environment
 }
 
-// Variables returns the names of the variables that ReadSettings reads settings
-// from, and those that must not be empty.
+// Variables returns the names of the variables from which ReadSettings reads
+// settings, a struct or a pointer to one, and those that must not be empty.
 func Variables(settings any) (all, needed []string) {
-	for v := range variables(reflect.ValueOf(settings)) {
+	for v := range variables(reflect.Indirect(reflect.ValueOf(settings))) {
 		all = append(all, v.name)
 		if v.option == required {
 			needed = append(needed, v.name)
@@ -72,13 +72,13 @@ func Variables(settings any) (all, needed []string) {
 // required is the option of a variable that must not be empty.
 const required = "required"
 
-// variable is a field that is read from the environment.
+// variable is a field that ReadSettings fills.
 type variable struct {
 	name, option string
 	field        reflect.Value
 }
 
-// variables are the tagged fields of a struct and of the structs in it.
+// variables yields the tagged fields of a struct and of the structs in it.
 func variables(v reflect.Value) iter.Seq[variable] {
 	return func(yield func(variable) bool) {
 		for i := range v.NumField() {
@@ -105,7 +105,7 @@ func variables(v reflect.Value) iter.Seq[variable] {
 	}
 }
 
-// textOf is the value of a variable from which set makes the field.
+// textOf returns the variable's value from which setField sets the field.
 func textOf(field reflect.Value) string {
 	switch value := field.Interface().(type) {
 	case string:
@@ -128,7 +128,7 @@ func textOf(field reflect.Value) string {
 	return fmt.Sprint(field.Interface())
 }
 
-func set(field reflect.Value, text string) error {
+func setField(field reflect.Value, text string) error {
 	switch dst := field.Addr().Interface().(type) {
 	case *slog.Level:
 		if text == "" {
@@ -139,16 +139,16 @@ func set(field reflect.Value, text string) error {
 		}
 		return nil
 	case *time.Duration:
-		d, err := seconds(text)
+		d, err := parseSeconds(text)
 		*dst = d
 		return err
 	case *[]string:
-		*dst = list(text)
+		*dst = splitList(text)
 		return nil
 	case *[]time.Duration:
 		var durations []time.Duration
-		for _, one := range list(text) {
-			d, err := seconds(one)
+		for _, one := range splitList(text) {
+			d, err := parseSeconds(one)
 			if err != nil {
 				return err
 			}
@@ -184,7 +184,7 @@ func set(field reflect.Value, text string) error {
 	return nil
 }
 
-func seconds(text string) (time.Duration, error) {
+func parseSeconds(text string) (time.Duration, error) {
 	const most = int64(1<<63-1) / int64(time.Second)
 	n, err := strconv.ParseInt(orZero(text), 10, 64)
 	if err != nil || n < 0 || n > most {
@@ -200,7 +200,7 @@ func orZero(text string) string {
 	return text
 }
 
-func list(text string) []string {
+func splitList(text string) []string {
 	var out []string
 	for one := range strings.SplitSeq(text, ",") {
 		if one = strings.TrimSpace(one); one != "" {

@@ -22,7 +22,7 @@ func FuzzRead(f *testing.F) {
 			Words     []string        `env:"WORDS"`
 			Durations []time.Duration `env:"DURATIONS"`
 		}
-		err := ReadSettings(&s, func(string) (string, bool) { return value, true })
+		err := ReadSettings(&s, func(string) string { return value })
 		if s.Text != value || s.Wait < 0 || s.Wait%time.Second != 0 {
 			t.Errorf("%q is read as %+v", value, s)
 		}

@@ -23,8 +23,8 @@ type settings struct {
 	Untagged   string
 }
 
-func lookup(vars map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
+func lookup(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
 }
 
 func TestRead(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// Operations that are asked for outside a state machine: by the schedules, and by
-// one function of another.
+// Operations that are invoked outside a state machine, by a schedule or by another
+// function.
 const (
 	OperationCatalog       = "catalog"        // of reconcile
 	OperationLook          = "look"           // of reconcile
@@ -18,15 +18,15 @@ const (
 	OperationDriftQuestion = "drift_question" // of notify
 )
 
-// Input is the part that every task's payload has.
+// Input is the common part of all tasks' payloads.
 type Input struct {
 	Operation string `json:"operation"`
 	RequestID string `json:"request_id"`
-	Run       string `json:"run"`       // id of a run of the reconciliation, where the task is about one
+	Run       string `json:"run"`       // id of a run of the reconciliation, if the task is about one
 	Execution string `json:"execution"` // ARN
 }
 
-// LogArgs names the task in a log line.
+// LogArgs returns the arguments of a log line that name the task.
 func (in Input) LogArgs() []any {
 	if in.Run != "" {
 		return []any{"operation", in.Operation, "run", in.Run, "execution", in.Execution}
@@ -37,10 +37,11 @@ func (in Input) LogArgs() []any {
 // Payload is a task's payload.
 type Payload interface{ LogArgs() []any }
 
-// Edge returns handle with its errors logged and in the form that Retry and Catch
-// of the state machine understand. An error that the machine retries is logged as
-// a warning. An error that someone must fix raises the alarm.
-func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+// TaskHandler returns a handler that calls handle, logs its errors, and returns them
+// in the form that the state machine's Retry and Catch understand. An error that the
+// machine retries is logged as a warning. An error that someone must fix raises the
+// alarm.
+func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		ctx = withLogArgs(ctx, in.LogArgs())
 		out, err := handle(ctx, in)
@@ -55,6 +56,6 @@ func Edge[In Payload, Out any](p Process, handle func(context.Context, In) (Out,
 			level = slog.LevelWarn
 		}
 		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", access.ErrorMessage(err))...)
-		return out, ConvertError(err)
+		return out, LambdaError(err)
 	}
 }

@@ -23,9 +23,9 @@ type input struct {
 	Error string `json:"error"`
 }
 
-func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
+func TestTaskHandlerNamesTheErrorAndLogsIt(t *testing.T) {
 	var out bytes.Buffer
-	edge := Edge(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, func(context.Context, input) (struct{}, error) {
+	handle := TaskHandler(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, func(context.Context, input) (struct{}, error) {
 		return struct{}{}, fmt.Errorf("do it: %w", access.Errorf(access.CodeThrottled, "too many"))
 	})
 	var in input
@@ -33,7 +33,7 @@ func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
 	if err := json.Unmarshal([]byte(payload), &in); err != nil {
 		t.Fatal(err)
 	}
-	_, err := edge(t.Context(), in)
+	_, err := handle(t.Context(), in)
 	if want := (messages.InvokeResponse_Error{Type: "Throttled", Message: "do it: too many"}); !reflect.DeepEqual(err, error(want)) {
 		t.Errorf("got %#v, want %#v", err, want)
 	}
@@ -48,7 +48,7 @@ func TestEdgeNamesTheErrorAndLogsIt(t *testing.T) {
 	}
 }
 
-func TestEdgeCountsWhatAPersonHasToMend(t *testing.T) {
+func TestTaskHandlerCountsWhatAPersonHasToMend(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -60,14 +60,14 @@ func TestEdgeCountsWhatAPersonHasToMend(t *testing.T) {
 	} {
 		var written bytes.Buffer
 		p := Process{Logger: slog.New(slog.DiscardHandler), Metrics: &Emitter{W: &written, Now: time.Now}}
-		_, _ = Edge(p, func(context.Context, input) (struct{}, error) { return struct{}{}, tt.err })(t.Context(), input{})
+		_, _ = TaskHandler(p, func(context.Context, input) (struct{}, error) { return struct{}{}, tt.err })(t.Context(), input{})
 		if counted := strings.Count(written.String(), `"Misconfigured":1`); counted != tt.want || strings.Count(written.String(), "\n") != tt.want {
 			t.Errorf("%s: counted %d times, want %d: %s", tt.name, counted, tt.want, &written)
 		}
 	}
 }
 
-func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
+func TestTaskHandlerTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
@@ -82,8 +82,8 @@ func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			edge := Edge(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
-			_, _ = edge(t.Context(), input{})
+			handle := TaskHandler(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
+			_, _ = handle(t.Context(), input{})
 			var line struct{ Level string }
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != test.want {
 				t.Errorf("logged %s, want level %s", out.String(), test.want)
@@ -92,9 +92,9 @@ func TestEdgeTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	}
 }
 
-func TestEdgeLeavesSuccessAlone(t *testing.T) {
-	edge := Edge(Process{Logger: slog.New(slog.DiscardHandler), Metrics: &Emitter{W: io.Discard, Now: time.Now}}, func(_ context.Context, in input) (string, error) { return in.RequestID, nil })
-	if out, err := edge(t.Context(), input{Input: Input{RequestID: "r1"}}); out != "r1" || err != nil {
+func TestTaskHandlerLeavesSuccessAlone(t *testing.T) {
+	handle := TaskHandler(Process{Logger: slog.New(slog.DiscardHandler), Metrics: &Emitter{W: io.Discard, Now: time.Now}}, func(_ context.Context, in input) (string, error) { return in.RequestID, nil })
+	if out, err := handle(t.Context(), input{Input: Input{RequestID: "r1"}}); out != "r1" || err != nil {
 		t.Errorf("got %q, %v; want r1 and no error", out, err)
 	}
 }

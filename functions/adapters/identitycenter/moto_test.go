@@ -15,7 +15,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/identitycenter"
-	"sso-elevator/functions/adapters/mototest"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }

@@ -1,6 +1,5 @@
-// Package policyinforce reads the policy that is in force: one SSM parameter
-// names an object in S3, whose bytes must have the digest that the parameter
-// gives.
+// Package policyinforce reads the policy in force. An SSM parameter names an object in
+// S3 and the digest of its bytes.
 package policyinforce
 
 import (
@@ -20,10 +19,10 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// MaxAge is how long a function may go on with a policy that has been replaced.
+// MaxAge is the longest time that a function may use a policy that was replaced.
 const MaxAge = 60 * time.Second
 
-// maxSize bounds what is read of the object, in bytes.
+// maxSize limits how much of the object is read, in bytes.
 const maxSize = 16 << 20
 
 // Parameters is the part of SSM that the loader uses.
@@ -36,24 +35,24 @@ type Objects interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 }
 
-// Pointer is what the parameter holds, as JSON.
+// Pointer is the parameter's value, as JSON.
 type Pointer struct {
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
 	SHA256 string `json:"sha256"` // hex, of the object's bytes
 }
 
-// Document is a policy together with the bytes that it came from.
+// Document is a policy with the bytes that it was read from.
 type Document struct {
 	Policy access.Policy
 	Digest string // SHA-256 of Bytes, hex
 	Bytes  []byte
-	// DeployedAt is when the pointer was set to this policy. Exemptions of
-	// Policy end access.MaxExemption later at the latest, whatever Bytes says.
+	// DeployedAt is when the pointer was set to this policy. The exemptions in
+	// Policy end at most access.MaxExemption later, even if Bytes has a later end.
 	DeployedAt time.Time
 }
 
-// Loader gives the policy in force. It is safe for concurrent use.
+// Loader returns the policy in force. It is safe for concurrent use.
 type Loader struct {
 	parameters Parameters
 	objects    Objects
@@ -63,24 +62,24 @@ type Loader struct {
 	mu      sync.Mutex
 	readAt  time.Time // when the pointer was last read
 	current Document
-	policy  access.Policy // of current, as Bytes has it
+	policy  access.Policy // of current, with the ends of exemptions in Bytes
 }
 
-// New makes a loader that reads the pointer from the SSM parameter called name.
+// New returns a loader that reads the pointer from the SSM parameter name.
 func New(parameters Parameters, objects Objects, name string, now func() time.Time) *Loader {
 	return &Loader{parameters: parameters, objects: objects, name: name, now: now}
 }
 
-// Load returns the policy in force and its digest. It is at most MaxAge old:
-// where the pointer can't be read again by then, that is an error, and the old
-// policy is not used. An object that is not what the pointer says, or is not a
-// policy, is Misconfigured.
+// Load returns the policy in force and its digest. The pointer was read at most
+// MaxAge ago. If it can't be read again by then, Load returns an error instead of
+// the old policy. Misconfigured: the object does not have the pointer's digest, or
+// is not a policy.
 func (l *Loader) Load(ctx context.Context) (access.Policy, string, error) {
 	d, err := l.Document(ctx)
 	return d.Policy, d.Digest, err
 }
 
-// Document is Load with the policy's bytes.
+// Document does the same as Load, and also returns the policy's bytes.
 func (l *Loader) Document(ctx context.Context) (Document, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,12 +87,12 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	if l.current.Digest != "" && now.Sub(l.readAt) < MaxAge {
 		return l.current, nil
 	}
-	p, deployedAt, err := l.pointer(ctx)
+	p, deployedAt, err := l.readPointer(ctx)
 	if err != nil {
 		return Document{}, err
 	}
 	if p.SHA256 != l.current.Digest {
-		d, err := l.fetch(ctx, p)
+		d, err := l.readPolicy(ctx, p)
 		if err != nil {
 			return Document{}, err
 		}
@@ -104,8 +103,8 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	return l.current, nil
 }
 
-// pointer reads the pointer, and when it was set.
-func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
+// readPointer returns the pointer and the time when it was set.
+func (l *Loader) readPointer(ctx context.Context) (Pointer, time.Time, error) {
 	out, err := l.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &l.name})
 	if err != nil {
 		return Pointer{}, time.Time{}, host.AWSError(err, "read the policy's pointer")
@@ -118,7 +117,7 @@ func (l *Loader) pointer(ctx context.Context) (Pointer, time.Time, error) {
 	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
 }
 
-func (l *Loader) fetch(ctx context.Context, p Pointer) (Document, error) {
+func (l *Loader) readPolicy(ctx context.Context, p Pointer) (Document, error) {
 	out, err := l.objects.GetObject(ctx, &s3.GetObjectInput{Bucket: &p.Bucket, Key: &p.Key})
 	if err != nil {
 		return Document{}, host.AWSError(err, "read the policy")

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/mototest"
 	"sso-elevator/functions/adapters/table"
+	"sso-elevator/infra/local/moto/mototest"
 )
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }

@@ -1,6 +1,6 @@
-// Command audit is the Lambda function that writes the records of what
-// happened to a request, and closes it when everything is recorded; and those of
-// what a run of the reconciliation found and removed.
+// Command audit is the Lambda function that writes the audit records of requests
+// and of runs of the reconciliation. It closes a request when all of its events are
+// recorded.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command await is the Lambda function that stores the task tokens of a
-// request's two waits, and of a run's wait for an answer.
+// Command await is the Lambda function that stores task tokens: of a request's two
+// waits, and of a run's wait for an answer.
 package main
 
 import (

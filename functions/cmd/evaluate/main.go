@@ -1,6 +1,6 @@
-// Command evaluate is the Lambda function that decides what the policy decides:
-// who asks, whether it is granted, refused or for somebody to approve, and when
-// to remind or to give up.
+// Command evaluate is the Lambda function that applies the policy to a request. It
+// identifies the requester, and grants or refuses the request or asks for approval.
+// It also decides when to remind approvers and when a request expires.
 package main
 
 import (

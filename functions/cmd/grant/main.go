@@ -1,4 +1,4 @@
-// Command grant is the Lambda function that makes access: account
+// Command grant is the Lambda function that grants access: it creates account
 // assignments and group memberships.
 package main
 

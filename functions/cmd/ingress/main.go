@@ -1,5 +1,5 @@
-// Command ingress is the Lambda function that Slack talks to: it opens and
-// fills the forms, makes requests of them, and follows the buttons.
+// Command ingress is the Lambda function that Slack calls: it opens and fills the
+// forms, turns them into requests, and handles the buttons.
 package main
 
 import (

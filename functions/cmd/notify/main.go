@@ -1,5 +1,5 @@
-// Command notify is the Lambda function that sends the Slack messages about a
-// request, or about a run of the reconciliation.
+// Command notify is the Lambda function that sends Slack messages about requests and
+// about runs of the reconciliation.
 package main
 
 import (

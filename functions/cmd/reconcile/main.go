@@ -1,8 +1,7 @@
-// Command reconcile is the Lambda function that does what is due from time to
-// time: it refreshes the catalog of what can be asked for, finds what was left
-// behind, looks up the people who have access, and does the steps of runs that
-// look for access that nobody asked for. It changes nothing in Identity Center;
-// overdue access it has the function revoke remove.
+// Command reconcile is the Lambda function that runs on a schedule. It refreshes the
+// catalog, finds requests that were left behind, looks up the people who have
+// access, and takes the steps of runs that look for unknown access. It changes
+// nothing in Identity Center; function revoke removes overdue access.
 package main
 
 import (

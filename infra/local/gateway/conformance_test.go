@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"sso-elevator/infra/local/localtest"
 	"sso-elevator/infra/local/moto"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,7 +43,7 @@ func TestUnknownOperation(t *testing.T) {
 
 // operations.txt must be what the installed moto implements; -update writes it.
 func TestOperationsAreListed(t *testing.T) {
-	root, err := localtest.Root()
+	root, err := moto.ModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}

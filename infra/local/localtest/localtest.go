@@ -4,7 +4,6 @@ package localtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,27 +27,9 @@ const (
 	AccountID = "123456789012"
 )
 
-// Root returns the directory of go.mod.
-func Root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("no go.mod above the working directory")
-		}
-		dir = parent
-	}
-}
-
 // BuildProbe builds infra/local/testdata/probe as dir/bootstrap.
 func BuildProbe(dir string) error {
-	root, err := Root()
+	root, err := moto.ModuleRoot()
 	if err != nil {
 		return err
 	}
@@ -87,7 +68,7 @@ func Start() (_ *Stack, err error) {
 	if err := BuildProbe(s.Dir); err != nil {
 		return nil, err
 	}
-	root, err := Root()
+	root, err := moto.ModuleRoot()
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ type Config struct {
 	// Root is the directory of go.mod, which may hold .venv.
 	Root string
 	// GatewayPort is where moto calls Lambda and Step Functions for a state
-	// machine.
+	// machine. If it is 0, moto runs no state machines.
 	GatewayPort int
 	// Log gets the server's output.
 	Log io.Writer
@@ -55,6 +55,22 @@ type Server struct {
 //go:embed server.py
 var program string
 
+// ModuleRoot returns the directory of go.mod, at or above the working directory.
+func ModuleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
+		}
+	}
+}
+
 // Executable finds moto_server. The error says how to get it.
 func Executable(root string) (string, error) {
 	venv := os.Getenv(venvVariable)
@@ -68,9 +84,8 @@ func Executable(root string) (string, error) {
 	return path, nil
 }
 
-// Start runs a fresh server on a free port of 127.0.0.1. Its ids are reproducible,
-// and it runs state machines. Start returns when the server answers. If it fails,
-// it leaves nothing running.
+// Start runs a fresh server on a free port of 127.0.0.1. Its ids are reproducible.
+// Start returns when the server answers. If it fails, it leaves nothing running.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	executable, err := Executable(c.Root)
 	if err != nil {
@@ -97,7 +112,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		s.Stop()
 		return nil, fmt.Errorf("start moto: %w%s", err, output.String())
 	}
-	if err := s.configure(ctx); err != nil {
+	if err := s.configure(ctx, c.GatewayPort != 0); err != nil {
 		s.Stop()
 		return nil, err
 	}
@@ -108,7 +123,10 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 // and without proxies between moto and the gateway. The time zone must be UTC,
 // because moto compares the Timestamp of a Wait, in UTC, with local time.
 func environment(gatewayPort int) []string {
-	env := []string{"MOTO_PORT=" + strconv.Itoa(gatewayPort), "PYTHONUNBUFFERED=1", "TZ=UTC", "NO_PROXY=*"}
+	env := []string{"PYTHONUNBUFFERED=1", "TZ=UTC", "NO_PROXY=*"}
+	if gatewayPort != 0 {
+		env = append(env, "MOTO_PORT="+strconv.Itoa(gatewayPort))
+	}
 	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
@@ -117,9 +135,12 @@ func environment(gatewayPort int) []string {
 	return env
 }
 
-func (s *Server) configure(ctx context.Context) error {
+func (s *Server) configure(ctx context.Context, stateMachines bool) error {
 	if err := post(ctx, s.URL+"/moto-api/seed?a="+seed, nil); err != nil {
 		return fmt.Errorf("make moto's ids reproducible: %w", err)
+	}
+	if !stateMachines {
+		return nil
 	}
 	return EnableInterpreter(ctx, s.URL)
 }

@@ -8,18 +8,19 @@ half of its time. Its answers stay the same.
 """
 
 import functools
+import os
 import sys
 import threading
 
 import moto.server
 from moto.core.serialize import ResponseSerializer
-from moto.stepfunctions.parser.asl.parse import asl_parser
-from moto.stepfunctions.parser.asl.utils import boto_client
 from werkzeug.serving import make_server
 
 
 def parse_once():
     """Keep the syntax tree of a definition. Each execution gets a new program."""
+    from moto.stepfunctions.parser.asl.parse import asl_parser
+
     parse = asl_parser.AmazonStateLanguageParser.parse
     trees = {}
 
@@ -36,6 +37,8 @@ def parse_once():
 
 def connect_once():
     """Keep the clients. Many threads may use one."""
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
     make = boto_client.boto_client_for
     lock = threading.Lock()
     clients = {}
@@ -74,8 +77,9 @@ def listen_on(fd):
 
 
 if __name__ == "__main__":
-    parse_once()
-    connect_once()
+    if "MOTO_PORT" in os.environ:  # importing the interpreter takes seconds
+        parse_once()
+        connect_once()
     look_once()
     listen_on(3)
     moto.server.main()

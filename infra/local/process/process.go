@@ -23,7 +23,7 @@ type Process struct {
 // Start runs cmd. It sets cmd's SysProcAttr and WaitDelay. The caller sets the
 // rest.
 func Start(cmd *exec.Cmd) (*Process, error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = attributes()
 	// A child that closes its output late would keep Wait from returning after the
 	// program itself is gone.
 	cmd.WaitDelay = time.Second
