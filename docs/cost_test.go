@@ -8,14 +8,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"sso-elevator/functions/access/metric"
 )
 
 var update = flag.Bool("update", false, "write docs/cost.md")
 
+// metricOnDashboard matches a metric of the functions, as the golden template's
+// dashboard lists it.
+var metricOnDashboard = regexp.MustCompile(`\\"SsoElevator/sso-elevator\\",\\"([A-Za-z]+)\\"`)
+
 // standing returns what is billed without any request, from the golden template.
-// Alarms are counted by the metrics that they use.
+// Alarms are counted by the metrics that they use. The dashboard shows every metric
+// of the functions.
 func standing(t *testing.T) (alarms, metrics int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "infra", "testdata", "template.json"))
@@ -44,9 +52,19 @@ func standing(t *testing.T) (alarms, metrics int) {
 		}
 		alarms += max(looks, 1)
 	}
-	// 22 names. Outcomes and times to decision have six kinds each. Started and
-	// completed runs have two modes each.
-	return alarms, 22 + 5 + 5 + 1 + 1
+	names := map[string]bool{}
+	for _, m := range metricOnDashboard.FindAllSubmatch(text, -1) {
+		names[string(m[1])] = true
+	}
+	// Outcomes and times to decision have six kinds each. Started and completed runs
+	// have two modes each.
+	for name, more := range map[string]int{metric.Outcome: 5, metric.TimeToDecision: 5, metric.ReconcileBegun: 1, metric.ReconcileCompleted: 1} {
+		if !names[name] {
+			t.Errorf("%s is not on the dashboard", name)
+		}
+		metrics += more
+	}
+	return alarms, len(names) + metrics
 }
 
 // The page is computed from the counted calls.

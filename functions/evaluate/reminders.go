@@ -3,10 +3,9 @@ package evaluate
 import (
 	"math"
 	"time"
-)
 
-// longestInterval bounds the time between two reminders.
-const longestInterval = 24 * time.Hour
+	"sso-elevator/functions/access"
+)
 
 // Reminders is the schedule of reminders to approvers: Initial after the request
 // was created, then after intervals that are each Multiplier times as long as the
@@ -35,7 +34,7 @@ func (r Reminders) walk(elapsed time.Duration) (n int, next time.Duration) {
 	if r.Initial <= 0 {
 		return 0, 0
 	}
-	interval, longest := r.Initial, max(r.Initial, longestInterval)
+	interval, longest := r.Initial, max(r.Initial, access.LongestReminderInterval)
 	next = interval
 	for next <= elapsed {
 		n++

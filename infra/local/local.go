@@ -37,34 +37,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// Where the system believes to run.
+// The region and the account that the system runs in, as it sees them.
 const (
 	region    = "us-east-1"
 	accountID = "123456789012"
 )
 
-// local is the local stack, as far as it has been started.
+// local is the local stack. Parts that have not been started are nil.
 type local struct {
 	calls    calls
 	faults   faults.Rules
-	config   string // file with the settings
+	config   string // path of the settings
 	options  Options
 	stderr   io.Writer
 	progress *command.Progress
-	root     string // directory of go.mod
+	root     string // directory with go.mod
 
-	page, front net.Listener // of -listen and -gateway
-	servers     []*http.Server
-	scratch     string // holds the cloud assembly
-	synth       *process.Process
-	moto        *moto.Server
-	lambda      *lambda.Service
-	gateway     *gateway.Gateway
-	guard       *iam.Guard
-	catalog     firstCatalog // empty where no schedule makes one
+	pageListener, gatewayListener net.Listener // on -listen and -gateway
+	servers                       []*http.Server
+	scratch                       string // directory of the cloud assembly
+	synth                         *process.Process
+	moto                          *moto.Server
+	lambda                        *lambda.Service
+	gateway                       *gateway.Gateway
+	guard                         *iam.Guard
+	catalog                       firstCatalog // zero if no schedule refreshes the catalog
 }
 
-// ready is the line that says that the stack can be used.
+// ready is the line that the command prints when the stack is ready.
 type ready struct {
 	Ready           bool   `json:"ready"`
 	Page            string `json:"page"`
@@ -72,14 +72,14 @@ type ready struct {
 	AWSEndpointURL  string `json:"aws_endpoint_url"`
 }
 
-// run starts everything, prints the line, and returns when ctx ends, or with
-// an error when something does not start or breaks down. The caller closes.
+// run starts everything, prints the line ready, and waits until ctx ends. It returns
+// an error if a part doesn't start or breaks down. The caller must call close.
 func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	organization, err := s.prepare()
 	if err != nil {
 		return err
 	}
-	// Synthesis takes the longest; moto starts and is filled meanwhile.
+	// Synthesis takes longest. Meanwhile, start moto and fill it.
 	type synthesis struct {
 		assembly *stack.Assembly
 		err      error
@@ -87,9 +87,9 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	synthesized := make(chan synthesis, 1)
-	startSynth := s.startSynth()
+	startErr := s.startSynth()
 	go func() {
-		assembly, err := s.awaitSynth(ctx, startSynth)
+		assembly, err := s.awaitSynth(ctx, startErr)
 		synthesized <- synthesis{assembly, err}
 	}()
 	motoURL, err := s.startAWS(ctx)
@@ -98,35 +98,35 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 	if organization != nil {
 		s.say("filling the organization")
-		ids, err := organization.Seed(ctx, s.aws())
+		ids, err := organization.Seed(ctx, s.awsConfig())
 		if err != nil {
 			return err
 		}
 		s.gateway.SetManagementAccount(ids.ManagementAccount)
 		s.gateway.SetSCIMGroups(ids.SCIMGroups)
 	}
-	var made synthesis
+	var result synthesis
 	select {
-	case made = <-synthesized:
-	case <-s.motoEnded():
+	case result = <-synthesized:
+	case <-s.motoDone():
 		return errors.New("moto ended while the app was being synthesized")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if made.err != nil {
-		return made.err
+	if result.err != nil {
+		return result.err
 	}
-	s.say("deploying %s to %s", made.assembly.StackName, motoURL)
-	deployed, err := made.assembly.Deploy(ctx, stack.Target{AWS: s.aws(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
+	s.say("deploying %s to %s", result.assembly.StackName, motoURL)
+	deployed, err := result.assembly.Deploy(ctx, stack.Target{AWS: s.awsConfig(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
 	if err != nil {
 		return fmt.Errorf("deploy: %w", err)
 	}
-	s.gateway.SetStack(gateway.Stack{Name: made.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
+	s.gateway.SetStack(gateway.Stack{Name: result.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
 	page, err := s.startSystem(ctx, deployed, organization)
 	if err != nil {
 		return err
 	}
-	s.serve(s.page, page)
+	s.serve(s.pageListener, page)
 	if err := s.awaitCatalog(ctx); err != nil {
 		return err
 	}
@@ -139,13 +139,14 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-s.motoEnded():
+	case <-s.motoDone():
 		return errors.New("moto ended by itself")
 	}
 }
 
-// awaitCatalog waits for the first catalog. Where there can be none, because AWS has
-// no organization yet, say, it says so and goes on: the schedule tries again.
+// awaitCatalog waits for the first catalog refresh. If the refresh fails, for example
+// because AWS has no organization yet, awaitCatalog reports the reason and returns
+// nil: the schedule tries again.
 func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
@@ -157,23 +158,23 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 			s.say("there is no catalog yet: %s", why)
 		}
 		return nil
-	case <-s.motoEnded():
+	case <-s.motoDone():
 		return errors.New("moto ended by itself")
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// prepare does what can fail before anything is started: the files, the ports.
+// prepare reads the files and opens the ports, before anything starts.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
-	if s.root, err = moduleRoot(); err != nil {
+	if s.root, err = findModuleRoot(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
 		return nil, command.BadInput(fmt.Errorf("the settings: %w", err))
 	}
-	people, err := s.organization()
+	people, err := s.loadOrganization()
 	if err != nil {
 		return nil, command.BadInput(fmt.Errorf("the example organization: %w", err))
 	}
@@ -182,10 +183,10 @@ func (s *local) prepare() (*organization.Organization, error) {
 			return nil, err
 		}
 	}
-	if s.page, err = net.Listen("tcp", s.options.Listen); err != nil {
+	if s.pageListener, err = net.Listen("tcp", s.options.Listen); err != nil {
 		return nil, fmt.Errorf("the page's address -listen: %w", err)
 	}
-	if s.front, err = net.Listen("tcp", s.options.Gateway); err != nil {
+	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
 		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
@@ -194,11 +195,11 @@ func (s *local) prepare() (*organization.Organization, error) {
 	return people, nil
 }
 
-// startAWS starts moto, or takes the one that runs, and the gateway.
+// startAWS starts the gateway, and moto unless the options name a running one.
 func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	if motoURL = s.options.AWS; motoURL == "" {
 		s.say("starting moto")
-		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.front.Addr().(*net.TCPAddr).Port})
+		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.gatewayListener.Addr().(*net.TCPAddr).Port})
 		if err != nil {
 			return "", err
 		}
@@ -223,18 +224,18 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 			return gateway.Course{Polls: polls, FailureReason: failureReason}, ok
 		},
 	})
-	front := http.NewServeMux()
-	front.Handle("/_faults", &s.faults)
-	front.Handle("/_calls", &s.calls)
-	front.Handle("/_users", s.gateway.UserStatuses())
-	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway, s.callerName(awsCaller)), nameOfAWSCall, awsCaller))
-	s.serve(s.front, front)
+	mux := http.NewServeMux()
+	mux.Handle("/_faults", &s.faults)
+	mux.Handle("/_calls", &s.calls)
+	mux.Handle("/_users", s.gateway.UserStatuses())
+	mux.Handle("/", s.faults.Calls(s.calls.count(s.gateway, s.callerName(awsCaller)), awsCallName, awsCaller))
+	s.serve(s.gatewayListener, mux)
 	return motoURL, nil
 }
 
-// startSystem puts the deployed functions to work and makes the page.
+// startSystem starts the deployed functions and schedules, and returns the page.
 func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *organization.Organization) (http.Handler, error) {
-	if err := s.wantSlackRoute(deployed); err != nil {
+	if err := s.checkSlackRoute(deployed); err != nil {
 		return nil, err
 	}
 	secrets, err := s.putSecrets(ctx, deployed.Functions)
@@ -249,11 +250,11 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		}
 	}
 	s.gateway.SetRoutes(deployed.Routes)
-	functions := awaitsCatalog(s.lambda)
-	if functions.isIn(deployed.Schedules) {
+	functions := newFirstCatalog(s.lambda)
+	if functions.isScheduled(deployed.Schedules) {
 		s.catalog = functions
 	}
-	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
+	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.awsConfig()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
 	var settings struct {
@@ -261,17 +262,17 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		Notify  notify.Settings
 		Audit   auditlog.Settings
 	}
-	environment := environmentOf(deployed.Functions)
+	environment := mergeEnvironments(deployed.Functions)
 	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
 		return nil, err
 	}
 	reader := truth.New(truth.Config{
-		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings.Audit.Bucket, AuditPrefix: settings.Audit.Prefix,
+		AWS: s.awsConfig(), StateMachines: deployed.StateMachines, AuditBucket: settings.Audit.Bucket, AuditPrefix: settings.Audit.Prefix,
 	})
 	if s.options.SlackAPI != "" {
 		return simulator.TruthPage(reader.Read), nil
 	}
-	members, err := s.members(ctx, o)
+	members, err := s.listMembers(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -281,18 +282,19 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()
-	api := s.calls.of(workspace.API(), s.callerName(slackCaller))
+	api := s.calls.count(workspace.API(), s.callerName(slackCaller))
 	mux.Handle("/api/", api)
-	mux.Handle(callersAPI, fromCaller(s.faults.Calls(api, nameOfSlackCall, slackCaller)))
+	mux.Handle(callersAPI, extractCaller(s.faults.Calls(api, slackCallName, slackCaller)))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
 }
 
-// slackRequestURL is the template's output that says where Slack calls.
+// slackRequestURL is the template's output with the URL that Slack calls.
 const slackRequestURL = "SlackRequestURL"
 
-// wantSlackRoute makes sure that the printed request URL leads somewhere.
-func (s *local) wantSlackRoute(deployed stack.Deployed) error {
+// checkSlackRoute returns an error if no route of the template has Slack's request
+// URL.
+func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	for _, r := range deployed.Routes {
 		if r.Method == http.MethodPost && s.gatewayURL()+"/_api"+r.Path == deployed.Outputs[slackRequestURL] {
 			return nil
@@ -301,9 +303,9 @@ func (s *local) wantSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// environmentOf returns the environment of all functions together. A variable has
-// the same value in every function that has it.
-func environmentOf(functions []lambda.Function) map[string]string {
+// mergeEnvironments returns the variables of all functions. Functions that share a
+// variable have the same value for it.
+func mergeEnvironments(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
 		for name, value := range f.Environment {
@@ -319,12 +321,12 @@ func (s *local) serve(l net.Listener, h http.Handler) {
 	go server.Serve(l)
 }
 
-// close ends everything; nothing that was started is left when it returns.
+// close stops everything that was started, and waits until it has stopped.
 func (s *local) close() {
 	if s.synth != nil {
 		s.synth.Kill()
 	}
-	for _, l := range []net.Listener{s.page, s.front} {
+	for _, l := range []net.Listener{s.pageListener, s.gatewayListener} {
 		if l != nil {
 			l.Close()
 		}
@@ -346,9 +348,8 @@ func (s *local) close() {
 	}
 }
 
-// aws is an SDK configuration that points at the gateway, whatever the
-// environment says.
-func (s *local) aws() aws.Config {
+// awsConfig returns an SDK configuration for the gateway. It ignores the environment.
+func (s *local) awsConfig() aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(s.gatewayURL()),
@@ -356,10 +357,10 @@ func (s *local) aws() aws.Config {
 	}
 }
 
-func (s *local) gatewayURL() string { return "http://" + s.front.Addr().String() }
-func (s *local) pageURL() string    { return "http://" + s.page.Addr().String() }
+func (s *local) gatewayURL() string { return "http://" + s.gatewayListener.Addr().String() }
+func (s *local) pageURL() string    { return "http://" + s.pageListener.Addr().String() }
 
-// slackAPI is the address of the Web API, with a slash at the end.
+// slackAPI returns the address of the Web API, with a slash at the end.
 func (s *local) slackAPI() string {
 	if s.options.SlackAPI == "" {
 		return s.pageURL() + "/api/"
@@ -367,7 +368,7 @@ func (s *local) slackAPI() string {
 	return strings.TrimSuffix(s.options.SlackAPI, "/") + "/"
 }
 
-// slackAPIFor is that address for one process of a function.
+// slackAPIFor returns the address of the Web API for one process of a function.
 func (s *local) slackAPIFor(instance string) string {
 	if s.options.SlackAPI == "" {
 		return s.pageURL() + callersAPI + instance + "/api/"
@@ -375,8 +376,9 @@ func (s *local) slackAPIFor(instance string) string {
 	return s.slackAPI()
 }
 
-// motoEnded is closed when the moto that was started here has ended.
-func (s *local) motoEnded() <-chan struct{} {
+// motoDone returns a channel that closes when moto has ended. It returns nil if this
+// program did not start moto.
+func (s *local) motoDone() <-chan struct{} {
 	if s.moto == nil {
 		return nil
 	}
@@ -387,8 +389,8 @@ func (s *local) say(format string, args ...any) {
 	fmt.Fprintf(s.stderr, "local: "+format+"\n", args...)
 }
 
-// moduleRoot is the directory of go.mod, at or above the working directory.
-func moduleRoot() (string, error) {
+// findModuleRoot returns the directory of go.mod: the working directory or a parent.
+func findModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

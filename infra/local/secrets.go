@@ -15,11 +15,10 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// slackSecrets is what Slack and the app share.
+// slackSecrets are the secrets that Slack and the app share.
 type slackSecrets struct{ botToken, signingSecret string }
 
-// putSecrets puts the Slack secrets where the functions' settings say that they
-// are.
+// putSecrets stores the Slack secrets where the functions' settings expect them.
 func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (slackSecrets, error) {
 	secrets := slackSecrets{botToken: s.options.BotToken, signingSecret: s.options.SigningSecret}
 	if secrets.botToken == "" {
@@ -28,13 +27,13 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	if secrets.signingSecret == "" {
 		secrets.signingSecret = randomHex(16)
 	}
-	environment := environmentOf(functions)
+	settings := mergeEnvironments(functions)
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
-		// Of two signing secrets the simulator signs with the last, the one that
-		// goes; nobody here signs with the other.
-		references := strings.Split(environment[name], ",")
+		// If there are two signing secrets, the simulator signs with the last one, the
+		// old secret. The new secret is random, because nobody signs with it here.
+		references := strings.Split(settings[name], ",")
 		for i, reference := range references {
 			secret := value
 			if i < len(references)-1 {
@@ -48,18 +47,18 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	return secrets, nil
 }
 
-// putSecret stores value under a reference as the functions read it: ssm:NAME
-// or secretsmanager:NAME.
+// putSecret stores value under a reference, as the functions read it: ssm:NAME or
+// secretsmanager:NAME.
 func (s *local) putSecret(ctx context.Context, reference, value string) error {
 	service, name, _ := strings.Cut(reference, ":")
 	switch service {
 	case "ssm":
-		_, err := ssm.NewFromConfig(s.aws()).PutParameter(ctx, &ssm.PutParameterInput{
+		_, err := ssm.NewFromConfig(s.awsConfig()).PutParameter(ctx, &ssm.PutParameterInput{
 			Name: aws.String(name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true),
 		})
 		return err
 	case "secretsmanager":
-		client := secretsmanager.NewFromConfig(s.aws())
+		client := secretsmanager.NewFromConfig(s.awsConfig())
 		if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(name), SecretString: aws.String(value)}); err == nil {
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
@@ -20,15 +20,16 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// dryRunID is the id of the run, which only this process stores.
+// dryRunID is the id of the run. Only this process stores the run.
 const dryRunID = "dry-run"
 
-// dryRun runs the steps of a run in mode revoke, up to the first that would
-// remove something. It writes nothing anywhere. account owns the credentials in
-// cfg. If leases is "", nothing counts as held.
+// dryRun runs the steps of a run in mode revoke, up to the first step that would
+// remove access. It writes nothing to AWS. account is the account of the credentials
+// in cfg. leases is the name of the table; if it is "", no access counts as granted
+// by a request.
 //
-// FirstSeen of the findings is the time of the dry run. The calls take half of
-// Identity Center's quota, like those of a run.
+// FirstSeen of the findings is the time of the dry run. The calls use half of
+// Identity Center's quota, like those of a real run.
 func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *settings.Settings) (drift.Preview, error) {
 	pace := &identitycenter.Pace{Every: drift.CallEvery / drift.BatchesAtOnce, Now: time.Now, Sleep: host.Sleep}
 	e := newEngine(cfg, pace, leases, s)
@@ -46,8 +47,8 @@ func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *sett
 	return p, err
 }
 
-// newEngine returns an engine that reads Identity Center at the pace and keeps
-// what it finds in memory.
+// newEngine returns an engine that reads Identity Center at the given pace and keeps
+// its findings in memory.
 func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *settings.Settings) *drift.Engine {
 	sso := host.InRegion(pace.Config(cfg), s.SSORegion)
 	org := identitycenter.Paced(cfg, identitycenter.OrganizationsEvery)
@@ -55,7 +56,7 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 		Directory: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN),
 		Policy:    func(context.Context) (access.Policy, error) { return s.Policy, nil },
 		Table:     noLeases{},
-		Store:     &runs.Store{Objects: &runs.Memory{}},
+		Store:     &findings.Store{Objects: &findings.Memory{}},
 		Now:       time.Now,
 		Count:     func(string, map[string]string) {},
 		Logger:    slog.New(slog.DiscardHandler),
@@ -66,7 +67,7 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 	return e
 }
 
-// noLeases stands in for a table that is not deployed.
+// noLeases is a table without leases, for when nothing is deployed.
 type noLeases struct{ drift.Table }
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {

@@ -17,9 +17,6 @@ const (
 // second.
 const enoughPerSecond = 10
 
-// longestReminder is the longest time between two reminders (functions/evaluate).
-const longestReminder = day
-
 // compareWithReference warns where the reference would behave differently, and of
 // settings without effect in either. docs/migration.md has the differences that
 // always apply.
@@ -59,7 +56,7 @@ func (s *Settings) compareWithReference(r *reader) {
 }
 
 // areRemindersCapped reports whether a request lives long enough for
-// longestReminder to bring a reminder forward.
+// access.LongestReminderInterval to bring a reminder forward.
 func (s *Settings) areRemindersCapped() bool {
 	expiration := s.RequestExpiration
 	if expiration == 0 {
@@ -71,8 +68,8 @@ func (s *Settings) areRemindersCapped() bool {
 	wait := s.ReminderInitialWait
 	for at := wait; at < expiration; at += wait {
 		longer := float64(wait) * s.ReminderMultiplier
-		if longer > float64(longestReminder) {
-			return at+longestReminder < expiration
+		if longer > float64(access.LongestReminderInterval) {
+			return at+access.LongestReminderInterval < expiration
 		}
 		wait = time.Duration(longer)
 	}
