@@ -86,7 +86,7 @@ func TestAttacks(t *testing.T) {
 				key := access.Subject{Target: p.target, PrincipalID: p.person.PrincipalID}.Key()
 				var there []time.Time
 				w.every(time.Second, w.source.dice("watch"), func() {
-					if has, _ := w.center.has(key); has {
+					if has, _ := w.hasAccess(key); has {
 						there = append(there, w.clock.now())
 					}
 				})

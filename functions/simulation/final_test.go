@@ -81,10 +81,10 @@ func (l *ledger) final() {
 	for _, s := range l.access {
 		// If Identity Center fails to remove an assignment whose user is deleted, it
 		// gives nobody access: the system takes it for gone (Vanished).
-		if w.absent.kind(s.key[strings.LastIndexByte(s.key, '#')+1:]) == idtypesDeleted && w.center.failedToDelete(s.key) {
+		if w.absent.kind(s.key[strings.LastIndexByte(s.key, '#')+1:]) == idtypesDeleted && w.failedToDelete(s.key) {
 			continue
 		}
-		if there, byHand := w.center.has(s.key); there && !byHand {
+		if there, byHand := w.hasAccess(s.key); there && !byHand {
 			l.broken(2, "%s is still there", s.key)
 		}
 	}

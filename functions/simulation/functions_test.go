@@ -14,6 +14,7 @@ import (
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	who "sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
 	rows "sso-elevator/functions/adapters/table"
@@ -34,7 +35,7 @@ var (
 	tableSettings   = rows.Settings{Name: "elevator"}
 	policySettings  = policyinforce.Settings{Pointer: "policy"}
 	catalogSettings = catalog.Settings{Bucket: catalogBucket}
-	centerSettings  = identitycenter.Settings{InstanceARN: instanceARN}
+	centerSettings  = identitycenter.Settings{InstanceARN: identitycentertest.InstanceARN}
 	peopleSettings  = who.Settings{Team: team}
 	removals        = findings.Removals{Allowed: true, Max: maxRemovals}
 )
@@ -93,7 +94,7 @@ func start(w *world, name string) handler {
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
 			// The fakes have no quota that a pace would keep.
 			IdentityCenter: func(time.Duration) *identitycenter.Client {
-				return identitycenter.New(w.center, w.center, w.org, instanceARN)
+				return identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN)
 			},
 		}, p)))
 	}

@@ -53,10 +53,16 @@ func (w *world) leaves(p access.Person, kind idtypes.UserStatus, back time.Durat
 	w.clock.say("%s is %s", p.SlackID, kind)
 	all := append(w.absent[p.PrincipalID], absence{kind: kind, from: w.clock.now()})
 	w.absent[p.PrincipalID] = all
+	if kind == idtypesDeleted {
+		w.center.DeleteUser(p.PrincipalID)
+	} else {
+		w.center.PutUser(user(p, kind))
+	}
 	if back > 0 {
 		w.then(w.clock.now().Add(back), order, func() {
 			w.clock.say("%s is back", p.SlackID)
 			all[len(all)-1].to = w.clock.now()
+			w.center.PutUser(user(p, ""))
 		})
 	}
 }

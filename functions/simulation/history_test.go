@@ -418,36 +418,23 @@ func (p *plan) hands() {
 func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	s := access.Subject{Target: t, PrincipalID: p.PrincipalID}
 	have := w.ledger.subject(s.Key())
-	there, _ := w.center.has(s.Key())
-	if there == create {
+	if exists, _ := w.hasAccess(s.Key()); exists == create {
 		return
 	}
-	of := assignment{t.AccountID, t.PermissionSetARN, p.PrincipalID}
-	for _, op := range w.center.operations {
-		if op.of == of && op.status == "IN_PROGRESS" {
-			return // the console is told of a conflict
-		}
+	if w.isChanging(s.Key()) {
+		return // the console is told of a conflict
 	}
 	now := w.clock.now()
 	if !create {
 		w.clock.say("somebody removes %s by hand", s.Key())
-		if t.Kind == access.KindGroup {
-			delete(w.center.memberships, w.center.member(t.GroupID, p.PrincipalID).id)
-		} else {
-			delete(w.center.assignments, of)
-		}
+		w.center.Remove(s)
 		lost := have.lost
 		w.ledger.gone(s.Key(), true)
 		have.removed, have.lost = now, lost
 		return
 	}
 	w.clock.say("somebody makes %s by hand", s.Key())
-	if t.Kind == access.KindGroup {
-		m := &membership{id: w.center.id("m"), group: t.GroupID, user: p.PrincipalID, made: made{byHand: true, at: now}}
-		w.center.memberships[m.id] = m
-	} else {
-		w.center.assignments[of] = &made{byHand: true, at: now}
-	}
+	w.center.Add(s)
 	w.ledger.appeared(s.Key())
 	have.byHand = now
 	if t.Kind == access.KindAccount {

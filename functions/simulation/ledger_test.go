@@ -440,7 +440,7 @@ func (l *ledger) written(key string, before, after row) {
 	l.unchanged(was, is)
 	now := l.world.clock.now()
 	subject := is.Subject().Key()
-	there, byHand := l.world.center.has(subject)
+	there, byHand := l.world.hasAccess(subject)
 	s := l.subject(subject)
 	if was.GrantedAt.IsZero() && !is.GrantedAt.IsZero() {
 		if is.Outcome == nil || !is.Outcome.Kind.Grants() {
@@ -532,7 +532,7 @@ func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 		l.broken(3, "%s is recorded as removed for %+v, and the system never deleted it", r.Subject, r.FindingRef)
 		return
 	}
-	there, byHand := l.world.center.has(r.Subject)
+	there, byHand := l.world.hasAccess(r.Subject)
 	if there && !byHand {
 		l.broken(2, "%s is recorded as removed for %+v, and it is there", r.Subject, r.FindingRef)
 	}
@@ -552,7 +552,7 @@ func (l *ledger) leaseWritten(key string, before, after row) {
 		return
 	}
 	s := l.subject(key)
-	there, _ := l.world.center.has(key)
+	there, _ := l.world.hasAccess(key)
 	s.foundGone = !there && s.lastByHand
 }
 

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/identitycenter"
@@ -49,8 +51,8 @@ var policies = []access.Policy{
 	{
 		Accounts: []access.Statement{
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}},
-			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: ptr(true)},
-			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com", "dan@example.com"}, AllowSelfApproval: ptr(true)},
+			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com", "dan@example.com"}, AllowSelfApproval: aws.Bool(true)},
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"ann@example.com", "dan@example.com"}}},
 	},
@@ -58,19 +60,19 @@ var policies = []access.Policy{
 		Accounts: []access.Statement{
 			{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"bob@example.com", "clo@example.com", "gone@example.com"}},
 		},
-		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"bob@example.com"}, AllowSelfApproval: ptr(true)}},
+		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"bob@example.com"}, AllowSelfApproval: aws.Bool(true)}},
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"111111111111"}, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"dan@example.com"}, AllowSelfApproval: ptr(false)},
-			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: ptr(true)},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"dan@example.com"}, AllowSelfApproval: aws.Bool(false)},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: aws.Bool(true)},
 		},
-		Groups: []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: ptr(true)}},
+		Groups: []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: aws.Bool(true)}},
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: ptr(true)},
-			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"clo@example.com"}, ApprovalIsNotRequired: ptr(false)},
+			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"clo@example.com"}, ApprovalIsNotRequired: aws.Bool(false)},
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"clo@example.com", "gus@example.com"}}},
 	},

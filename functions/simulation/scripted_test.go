@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
@@ -29,7 +30,7 @@ func scripted(w *world, answers, told *[]string) handler {
 			if err := json.Unmarshal(payload, &in); err != nil {
 				return nil, err
 			}
-			_, err := w.steps.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &in.Token, Output: ptr(`{"resumed": true}`)})
+			_, err := w.steps.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &in.Token, Output: aws.String(`{"resumed": true}`)})
 			return []byte("{}"), err
 		}
 		return nil, messages.InvokeResponse_Error{Type: next, Message: "as it was told"}

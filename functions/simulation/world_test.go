@@ -9,6 +9,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
@@ -67,8 +68,7 @@ type world struct {
 	table   *table
 	objects *objects
 	ssm     *parameters
-	center  *center
-	org     *organization
+	center  *identitycentertest.Center
 	slack   *workspace
 	absent  absences
 	ledger  *ledger
@@ -99,8 +99,7 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	w.table = &table{world: w, rows: map[string]row{}, indexed: map[string]row{}, source: newSource(mix(seed, 3))}
 	w.objects = &objects{world: w, objects: map[string][]byte{catalogKey: snapshot, catalogBucket + "/" + catalog.EmailsKey: []byte("emails 1\n")}, written: map[string]int{}}
 	w.ssm = &parameters{world: w}
-	w.center = &center{world: w, source: newSource(mix(seed, 4)), assignments: map[assignment]*made{}, memberships: map[string]*membership{}, operations: map[string]*operation{}}
-	w.org = &organization{world: w}
+	w.center = newCenter(w, newSource(mix(seed, 4)))
 	w.slack = &workspace{world: w}
 	w.absent = absences{}
 	w.ledger = newLedger(w)
