@@ -13,8 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/leases"
 )
 
@@ -165,13 +170,12 @@ type world struct {
 	deletions int
 
 	subject    access.Subject
-	exists     bool
-	foreign    bool // exists before everything
+	center     *identitycentertest.Center
+	client     *identitycenter.Client // of center
+	foreign    bool                   // the access existed before everything
 	operations []*operation
 
 	// Of memberships.
-	member   string         // the id of the one that is there
-	made     int            // how many were made, by whomever
 	byHand   map[string]int // those made by hand, and at which step
 	removed  bool           // somebody has removed one by hand
 	outlived bool           // one that was made by hand was there when all was over
@@ -208,13 +212,13 @@ type world struct {
 	log       []string
 }
 
+// operation is when and how an operation of Identity Center ends.
 type operation struct {
 	id     string
-	create bool
 	doneAt time.Time
-	status identitycenter.Status
-	reason string
+	done   bool
 	fails  bool
+	reason string
 }
 
 var subject = access.Subject{
@@ -224,18 +228,31 @@ var subject = access.Subject{
 
 var membership = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
 
-func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
-	rng := rand.New(rand.NewPCG(seed, 7))
+// worldOf returns a world at nine o'clock in which nothing has happened yet.
+func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 	w := &world{
-		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
+		rng: rng, trouble: trouble, now: nine, subject: s,
 		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
 		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
+	w.center = &identitycentertest.Center{
+		PermissionSets: []ssotypes.PermissionSet{{PermissionSetArn: aws.String(subject.PermissionSetARN), Name: aws.String(subject.PermissionSet)}},
+		Groups:         []idtypes.Group{{GroupId: aws.String(membership.GroupID)}},
+		ConflictFirst:  true,
+		Accepted:       func(op identitycentertest.Operation) { w.accepted(op.ID) },
+		Changed:        func(_ identitycentertest.Access, exists bool) { w.changed(exists) },
+	}
+	w.center.PutUser(idtypes.User{UserId: aws.String(s.PrincipalID)})
+	w.client = identitycenter.New(w.center, w.center, w.center, "")
+	return w
+}
+
+func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	w := worldOf(rng, trouble, s)
 	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
-		w.foreign, w.exists = true, true
-		if w.group() {
-			w.join(true)
-		}
+		w.foreign = true
+		w.makeByHand()
 	} else if w.group() || rng.IntN(3) == 0 {
 		w.start(&proc{name: "by hand"}, w.meddle)
 	}
@@ -369,8 +386,8 @@ func (w *world) reconcile(p *proc) {
 		ref := access.FindingRef{Run: p.name, Index: i}
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		f := access.Finding{Subject: w.subject, MembershipID: w.member}
-		if !w.exists {
+		f := access.Finding{Subject: w.subject, MembershipID: w.member()}
+		if !w.exists() {
 			continue
 		}
 		p.step() // assignments first, then the lease
@@ -455,16 +472,29 @@ func (w *world) untilSettled(p *proc, settle func(context.Context, *leases.Lease
 
 func (w *world) group() bool { return w.subject.Kind == access.KindGroup }
 
-// join makes the membership.
-func (w *world) join(byHand bool) (id string) {
-	w.made++
-	id = fmt.Sprint("m-", w.made)
-	if byHand {
+// exists reports whether the access exists.
+func (w *world) exists() bool {
+	_, exists := w.center.Find(w.subject.Key())
+	return exists
+}
+
+// member returns the id of the membership that exists; "": there is none.
+func (w *world) member() string {
+	a, _ := w.center.Find(w.subject.Key())
+	return a.MembershipID
+}
+
+// makeByHand makes the access by hand, in place of what exists, and returns the
+// id of a membership.
+func (w *world) makeByHand() (id string) {
+	if id = w.center.Add(w.subject); id != "" {
 		w.byHand[id] = w.steps
 	}
-	w.member, w.exists = id, true
 	return id
 }
+
+// removeByHand removes the access by hand, and nobody notes it.
+func (w *world) removeByHand() { w.center.Remove(w.subject) }
 
 // meddle is somebody who removes the membership by hand, and makes it anew,
 // as often as not at once.
@@ -472,12 +502,13 @@ func (w *world) meddle(p *proc) {
 	for range w.rng.IntN(4) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		if !w.exists || !w.group() && (&center{w, nil}).busy() {
+		if !w.exists() || !w.group() && w.busy() {
 			continue
 		}
-		w.logf(p, "removes the access %s", w.member)
-		w.vanishes(true)
-		w.member, w.removed = "", true
+		w.logf(p, "removes the access %s", w.member())
+		w.removeByHand()
+		w.noteRemoval(true)
+		w.removed = true
 		if !w.group() {
 			continue // one that is made by hand has nothing to tell it by
 		}
@@ -485,15 +516,15 @@ func (w *world) meddle(p *proc) {
 			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 			p.step()
 		}
-		if w.member == "" && w.rng.IntN(4) > 0 {
-			w.logf(p, "makes %s", w.join(true))
+		if w.member() == "" && w.rng.IntN(4) > 0 {
+			w.logf(p, "makes %s", w.makeByHand())
 		}
 	}
 }
 
-// vanishes notes that the access goes, and who removed it.
-func (w *world) vanishes(byHand bool) {
-	w.exists, w.removedAt, w.removedHand = false, w.steps, byHand
+// noteRemoval notes that the access is gone, and who removed it.
+func (w *world) noteRemoval(byHand bool) {
+	w.removedAt, w.removedHand = w.steps, byHand
 }
 
 // wantTruth holds what a row says of the end of its access to what happened.
@@ -605,7 +636,7 @@ func (w *world) run() {
 	}
 	w.trouble = trouble{name: "none", calm: true}
 	w.outage = [2]time.Time{}
-	w.member, w.exists = "", false // what was made by hand would be in the way
+	w.removeByHand() // what was made by hand would be in the way
 	before := w.grants
 	w.request("next")
 	w.schedule()
@@ -670,7 +701,7 @@ func (w *world) schedule() {
 		<-p.yield
 		w.settle()
 		for id, active := range w.active {
-			if active && !w.exists && !w.trouble.outages && !w.removed {
+			if active && !w.exists() && !w.trouble.outages && !w.removed {
 				w.violation = fmt.Sprintf("%s is active and has no access", id)
 			}
 		}
@@ -700,12 +731,12 @@ func (w *world) check() {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.settle()
-	_, byHand := w.byHand[w.member]
+	_, byHand := w.byHand[w.member()]
 	w.outlived = w.outlived || byHand && !w.foreign
 	switch {
-	case w.exists && !byHand && !w.foreign:
+	case w.exists() && !byHand && !w.foreign:
 		w.violation = "all is over, and the access is still there"
-	case !w.exists && w.foreign:
+	case !w.exists() && w.foreign:
 		w.violation = "access that was there before is gone"
 	case w.drifting():
 		w.violation = "all is over, and a lease of drift is left"
@@ -750,26 +781,42 @@ func (w *world) advance(running []*proc, all bool) {
 	w.settle()
 }
 
+// accepted draws when and how an operation of Identity Center ends.
+func (w *world) accepted(id string) {
+	w.operations = append(w.operations, &operation{
+		id: id, doneAt: w.now.Add(w.upTo(w.trouble.quick(20 * time.Second))), fails: !w.trouble.calm && w.chance(0.05),
+	})
+}
+
+// busy reports whether an operation of Identity Center is under way.
+func (w *world) busy() bool {
+	return slices.ContainsFunc(w.operations, func(op *operation) bool { return !op.done })
+}
+
 // settle ends the operations of Identity Center that are due.
 func (w *world) settle() {
 	for _, op := range w.operations {
-		if op.status != identitycenter.StatusInProgress || op.doneAt.After(w.now) {
+		if op.done || op.doneAt.After(w.now) {
 			continue
 		}
-		op.status = identitycenter.StatusSucceeded
+		op.done = true
 		if op.fails {
-			op.status = identitycenter.StatusFailed
-		} else if op.create {
-			w.exists = true
+			w.center.Fail(op.id, op.reason)
 		} else {
-			if w.foreign {
-				w.gone("access that was there before was deleted")
-			}
-			if w.exists {
-				w.vanishes(false)
-			}
+			w.center.Succeed(op.id)
 		}
 	}
+}
+
+// changed notes access that a call took away.
+func (w *world) changed(exists bool) {
+	if exists {
+		return
+	}
+	if w.foreign {
+		w.gone("access that was there before was deleted")
+	}
+	w.noteRemoval(false)
 }
 
 // invoke runs a function as the state machine does: it waits for its end, or
@@ -908,7 +955,7 @@ func (w *world) remove(p *proc, id string) {
 		}
 	}
 	for ; ; round++ {
-		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists {
+		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists() {
 			w.logf(p, "gives up: nothing is left, and nothing is known")
 			return
 		}
@@ -1021,7 +1068,7 @@ func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Tim
 		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
-			t.w.goneBefore, t.w.claimedAt = !t.w.exists && t.w.removedHand, time.Time{}
+			t.w.goneBefore, t.w.claimedAt = !t.w.exists() && t.w.removedHand, time.Time{}
 		}
 		return nil
 	})
@@ -1084,9 +1131,9 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 			t.w.claimedAt = t.w.now
 		}
 		if l.Missing && !t.w.leases[l.Key].Missing {
-			_, anew := t.w.byHand[t.w.member] // since we looked
+			_, anew := t.w.byHand[t.w.member()] // since we looked
 			for id := range l.Holders {
-				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists || anew)
+				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists() || anew)
 			}
 		}
 		l.Holders = copyOf(l.Holders)
@@ -1145,8 +1192,8 @@ func copyOf(holders map[string]access.Holder) map[string]access.Holder {
 	return copied
 }
 
-// center is Identity Center: operations take up to 20 s, one at a time for an
-// assignment, and fail now and then.
+// center is Identity Center's client as one invocation has it: the client's
+// methods are the calls that a fault meets.
 type center struct {
 	w *world
 	p *proc
@@ -1154,137 +1201,58 @@ type center struct {
 
 var _ leases.IdentityCenter = (*center)(nil)
 
-func (c *center) busy() bool {
-	for _, op := range c.w.operations {
-		if op.status == identitycenter.StatusInProgress {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *center) begin(create bool) string {
-	op := &operation{
-		id: fmt.Sprint("op", len(c.w.operations)), create: create,
-		doneAt: c.w.now.Add(c.w.upTo(c.w.trouble.quick(20 * time.Second))), status: identitycenter.StatusInProgress,
-		fails: !c.w.trouble.calm && c.w.chance(0.05),
-	}
-	c.w.operations = append(c.w.operations, op)
-	return op.id
-}
-
-func (c *center) Exists(context.Context, access.Subject) (exists bool, err error) {
-	err = c.w.call(c.p, "Exists", false, func() error {
-		exists = c.w.exists
-		return nil
+// calls makes a call of the client.
+func calls[Out any](c *center, what string, call func(context.Context) (Out, error)) (out Out, err error) {
+	err = c.w.call(c.p, what, false, func() (err error) {
+		out, err = call(context.Background())
+		return err
 	})
-	return exists, err
+	return out, err
 }
 
-func (c *center) MembershipID(context.Context, access.Subject) (id string, err error) {
-	err = c.w.call(c.p, "MembershipID", false, func() error {
-		id = c.w.member
-		return nil
-	})
-	return id, err
+func (c *center) Exists(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "Exists", func(ctx context.Context) (bool, error) { return c.w.client.Exists(ctx, s) })
 }
 
-func (c *center) Create(context.Context, access.Subject) (id string, err error) {
-	err = c.w.call(c.p, "Create", false, func() error {
-		if c.w.group() {
-			if c.w.member != "" {
-				return access.Errorf(access.CodeConflict, "there is one")
-			}
-			id = c.w.join(false)
-			return nil
-		}
-		if c.busy() {
-			return access.Errorf(access.CodeConflict, "busy")
-		}
-		id = c.begin(true)
-		return nil
-	})
-	return id, err
+func (c *center) MembershipID(_ context.Context, s access.Subject) (string, error) {
+	return calls(c, "MembershipID", func(ctx context.Context) (string, error) { return c.w.client.MembershipID(ctx, s) })
 }
 
-func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string) (id string, err error) {
-	err = c.w.call(c.p, "Delete", false, func() error {
-		if c.w.group() {
-			return c.remove(membershipID)
-		}
+func (c *center) Create(_ context.Context, s access.Subject) (string, error) {
+	return calls(c, "Create", func(ctx context.Context) (string, error) { return c.w.client.Create(ctx, s) })
+}
+
+func (c *center) Delete(_ context.Context, s access.Subject, membershipID string) (string, error) {
+	return calls(c, "Delete", func(ctx context.Context) (string, error) {
 		switch {
-		case c.w.foreign && !c.w.drifting():
+		case !c.w.group() && c.w.foreign && !c.w.drifting():
 			c.w.violation = "Delete of access that was there before"
-		case c.busy():
-			return access.Errorf(access.CodeConflict, "busy")
-		case !c.w.exists:
-			return access.Errorf(access.CodeNotFound, "nothing to delete")
+		case c.w.group() && membershipID == c.w.member() && c.w.tellable(membershipID) && !c.w.foreign && !c.w.drifting():
+			c.w.violation = "Delete of a membership made by hand"
 		}
-		if c.w.drifting() {
-			c.w.deletions++
-		}
-		id = c.begin(false)
-		c.w.deletedAt = c.w.steps
-		return nil
-	})
-	if c.w.group() && err == nil {
-		id = membershipID
-	}
-	return id, err
-}
-
-// remove removes the membership with that id, at once.
-func (c *center) remove(membershipID string) error {
-	switch {
-	case membershipID == "" || membershipID != c.w.member:
-		return access.Errorf(access.CodeNotFound, "there is none")
-	case c.w.foreign:
-		c.w.gone("Delete of a membership that was there before")
-	case c.w.tellable(membershipID) && !c.w.drifting():
-		c.w.violation = "Delete of a membership made by hand"
-	}
-	if c.w.drifting() {
-		c.w.deletions++
-	}
-	c.w.vanishes(false)
-	c.w.member, c.w.deletedAt = "", c.w.steps
-	return nil
-}
-
-func (c *center) look(what, id string) (op identitycenter.Operation, err error) {
-	err = c.w.call(c.p, what+" "+id, false, func() error {
-		if c.w.group() {
-			op.Status = identitycenter.StatusSucceeded
-			return nil
-		}
-		for _, o := range c.w.operations {
-			if o.id == id {
-				op = identitycenter.Operation{Status: o.status, Reason: o.reason}
+		id, err := c.w.client.Delete(ctx, s, membershipID)
+		if err == nil {
+			if c.w.drifting() {
+				c.w.deletions++
 			}
+			c.w.deletedAt = c.w.steps
 		}
-		return nil
+		return id, err
 	})
-	return op, err
 }
 
-func (c *center) Creation(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
-	return c.look("Creation", id)
+func (c *center) Creation(_ context.Context, s access.Subject, id string) (identitycenter.Operation, error) {
+	return calls(c, "Creation "+id, func(ctx context.Context) (identitycenter.Operation, error) { return c.w.client.Creation(ctx, s, id) })
 }
 
-func (c *center) Deletion(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
-	return c.look("Deletion", id)
+func (c *center) Deletion(_ context.Context, s access.Subject, id string) (identitycenter.Operation, error) {
+	return calls(c, "Deletion "+id, func(ctx context.Context) (identitycenter.Operation, error) { return c.w.client.Deletion(ctx, s, id) })
 }
 
-func (c *center) PendingCreation(context.Context, access.Subject) (pending bool, err error) {
-	err = c.w.call(c.p, "PendingCreation", false, func() error {
-		for _, op := range c.w.operations {
-			pending = pending || op.create && op.status == identitycenter.StatusInProgress
-		}
-		return nil
-	})
-	return pending, err
+func (c *center) PendingCreation(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "PendingCreation", func(ctx context.Context) (bool, error) { return c.w.client.PendingCreation(ctx, s) })
 }
 
-func (c *center) Vanished(context.Context, access.Subject) (bool, error) {
-	return false, c.w.call(c.p, "Vanished", false, func() error { return nil })
+func (c *center) Vanished(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "Vanished", func(ctx context.Context) (bool, error) { return c.w.client.Vanished(ctx, s) })
 }
