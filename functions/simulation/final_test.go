@@ -11,14 +11,15 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// The times within which a removal is first tried after its end.
+// A removal is first tried within these times after the access ends: while the
+// execution lives, and once it is gone.
 const (
 	whileAlive = 60 * time.Second
 	onceGone   = 150 * time.Second
 )
 
-// granting says whether a function that may create this access runs, or did
-// within the time in which its call may still be on its way.
+// granting reports whether a function that may create this access is running, or
+// began less than a minute ago: its call may still arrive.
 func (l *ledger) granting(key string) bool {
 	now := l.world.clock.now()
 	for _, inv := range l.grants {
@@ -30,9 +31,9 @@ func (l *ledger) granting(key string) bool {
 	return false
 }
 
-// pressAnswered holds a press to what its person was told: silence says that it
-// counted, and then the row has an outcome; so it has where they were told one.
-// Who could not be told sees Slack's warning, after any status but 200.
+// pressAnswered compares a press with what its person was told. Status 200 and no
+// message mean that the press counted: then the row must have an outcome. After
+// any other status, Slack shows a warning.
 func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
@@ -48,7 +49,7 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 		return
 	}
 	r := l.request(id)
-	if !r.deletedAt.Before(inv.began) { // somebody deleted the row meanwhile, and the decision with it
+	if !r.deletedAt.Before(inv.began) { // somebody deleted the row, and the decision with it
 		return
 	}
 	if r.row.Outcome == nil {
@@ -56,7 +57,7 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 	}
 }
 
-// final looks at what is left when everything has worked for long enough.
+// final checks the end of a history, after everything has worked for long enough.
 func (l *ledger) final() {
 	w := l.world
 	if len(w.violations) > 0 {
@@ -79,8 +80,8 @@ func (l *ledger) final() {
 		}
 	}
 	for _, s := range l.access {
-		// If Identity Center fails to remove an assignment whose user is deleted, it
-		// gives nobody access: the system takes it for gone (Vanished).
+		// If Identity Center fails to remove the assignment of a deleted user, nobody
+		// has access through it: the system counts it as gone (Vanished).
 		if w.absent.kind(s.key[strings.LastIndexByte(s.key, '#')+1:]) == idtypesDeleted && w.failedToDelete(s.key) {
 			continue
 		}
@@ -109,8 +110,8 @@ func (l *ledger) final() {
 	l.removedInTime()
 }
 
-// finalRemovals: there is a record of a removal exactly where the system made
-// it, it was authorized, and the table says so.
+// finalRemovals checks that a finding has a record of its removal exactly if the
+// system removed it, was allowed to, and the table says so.
 func (l *ledger) finalRemovals() {
 	recorded := map[access.FindingRef]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
@@ -135,7 +136,7 @@ func (l *ledger) finalRemovals() {
 		ended := as[access.DriftRemoval](r)
 		_, there := recorded[ended.FindingRef]
 		if !there && l.world.insider != nil {
-			continue // who stops executions can keep a record from being written, and forge none
+			continue // stopping executions can prevent a record, but not forge one
 		}
 		if there != (ended.Result == access.DriftRemoved) {
 			l.broken(3, "the removal of %+v ended with %q, and a record of it is there: %v", ended.FindingRef, ended.Result, there)
@@ -191,8 +192,8 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// finalDeleted looks at a request whose row somebody deleted: if it had access,
-// the end of that is recorded all the same.
+// finalDeleted checks a request whose row somebody deleted: if it had access, the
+// end of the access must still be recorded.
 func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	r, there := l.world.table.request(d.id)
 	switch {
@@ -201,11 +202,11 @@ func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	case there && r.Rebuilt != nil && r.Outcome != nil:
 		l.broken(4, "request %s, whose row was deleted, is decided: %+v", d.id, *r.Outcome)
 	case there && r.Rebuilt == nil:
-		return // its form was delivered once more, and made it anew
+		return // its form was delivered once more and created it again
 	case !there && !d.lost:
-		return // it was over, or nearly
+		return // it had ended, or nearly
 	case !there && !d.confirmed:
-		return // its lease never said that it had access, and went with the other holders
+		return // its lease never said that it had access, and ended with the other holders
 	}
 	ends := 0
 	for _, rec := range records {
@@ -218,7 +219,7 @@ func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// story are the events that a closed request has, each once.
+// story returns the events that a closed request must have, each once.
 func (l *ledger) story(r access.Request) []access.EventKind {
 	kinds := []access.EventKind{access.EventRequested}
 	if r.Outcome != nil {
@@ -249,7 +250,7 @@ func orNA(text string) string {
 	return text
 }
 
-// records are what is in the audit bucket, by request and event.
+// records returns the audit bucket's records by request and event.
 func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	all := map[string]map[int]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
@@ -271,7 +272,7 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 			all[rec.RequestID] = map[int]auditrecord.Record{}
 		}
 		if !l.request(rec.RequestID).deletedAt.IsZero() {
-			// A row that is rebuilt counts its events from 0.
+			// A rebuilt row counts its events from 0.
 			all[rec.RequestID][len(all[rec.RequestID])] = rec
 			continue
 		}
@@ -283,15 +284,15 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	return all
 }
 
-// finalPosts: each message was sent once. Slack takes no key by which it would
-// know a repetition: what two functions send at the same time, one of which was
-// given up or works for an execution that somebody redrove, and what arrives when
-// its sender is gone, can come twice.
+// finalPosts checks that each message was sent once. Slack takes no idempotency
+// key, so two cases may repeat a message: two functions that run at the same time,
+// because one was given up or its execution was redriven; and a call that arrives
+// after its sender died.
 func (l *ledger) finalPosts() {
 	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
 		if r, there := l.world.table.request(p.request); there && r.Rebuilt == nil && !l.request(p.request).deletedAt.IsZero() {
-			continue // its row was deleted and made anew by its form
+			continue // its row was deleted, and its form created it again
 		}
 		what := p.channel + " " + p.request + " " + p.purpose
 		before := first[what]
@@ -305,12 +306,12 @@ func (l *ledger) finalPosts() {
 	}
 }
 
-// beside says whether the two ran at the same time.
+// beside reports whether the two ran at the same time.
 func (inv *invocation) beside(other *invocation) bool {
 	return inv.began.Before(other.endedAt) && other.began.Before(inv.endedAt)
 }
 
-// timely: the first attempt to remove access comes soon after its end.
+// timely checks that the first attempt to remove access comes soon after its end.
 func (l *ledger) timely() {
 	for _, d := range l.requests {
 		r := d.row
@@ -341,7 +342,7 @@ func (l *ledger) timely() {
 			within += l.blind(from, first)
 		}
 		if !d.deletedAt.IsZero() && !d.goneAt.IsZero() {
-			// Only the lease tells of it. Somebody may join that before the next look.
+			// Only the lease knows of it. Somebody may join the lease before the next look.
 			within += time.Minute
 		}
 		if first.After(from.Add(within)) {
@@ -350,8 +351,8 @@ func (l *ledger) timely() {
 	}
 }
 
-// timelyUngranted: access that was created and never confirmed goes soon after
-// its execution, unless somebody let that go on.
+// timelyUngranted checks that access which was created but never confirmed is
+// removed soon after its execution ended, unless somebody redrove the execution.
 func (l *ledger) timelyUngranted(d *dossier) {
 	if d.created.IsZero() || d.goneAt.IsZero() || d.redriven {
 		return
@@ -363,13 +364,13 @@ func (l *ledger) timelyUngranted(d *dossier) {
 	}
 }
 
-// lastEnd is when the last of the requests ends that hold the access. Only its lease
-// leads to a request whose row was deleted and whose execution is gone, and the
-// lease is due then; until then somebody is meant to have the access.
+// lastEnd returns when the last request for the access ends. If a request has
+// neither row nor execution, only the lease leads to it. The lease is due at that
+// end; until then somebody is meant to have the access.
 func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	last = from
 	for _, other := range l.requests {
-		// Somebody may also join before a look sees that the time is over.
+		// Somebody may also join before a look sees that the access has ended.
 		if row := other.row; row.ID != "" && row.Subject().Key() == key && row.GrantedAt.Before(from.Add(onceGone)) {
 			last = latest(last, row.End)
 		}
@@ -377,8 +378,8 @@ func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	return last
 }
 
-// blind is for how long a removal may be late because the looks of several minutes
-// failed: for one there is time enough.
+// blind returns how late a removal may be because looks failed, one a minute. The
+// usual limit allows one failed look.
 func (l *ledger) blind(from, to time.Time) time.Duration {
 	failed := 0
 	for _, look := range l.looks {
@@ -389,8 +390,8 @@ func (l *ledger) blind(from, to time.Time) time.Duration {
 	return time.Duration(max(failed-1, 0)) * time.Minute
 }
 
-// hindered is for how long a removal may be late because Step Functions itself
-// can't be reached: then nobody can tell that an execution is gone.
+// hindered returns how late a removal may be because Step Functions or the table
+// is down: then the system can't tell that an execution is gone.
 func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
 	var d time.Duration
 	for _, o := range l.world.outages {
@@ -401,7 +402,8 @@ func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
 	return d
 }
 
-// firstAttempt is the first time that revoke was invoked for the request.
+// firstAttempt returns when revoke was first invoked for the request; now, if it
+// never was.
 func (l *ledger) firstAttempt(d *dossier) time.Time {
 	if len(d.attempts) == 0 {
 		return l.world.clock.now()

@@ -40,8 +40,8 @@ var (
 	removals        = findings.Removals{Allowed: true, Max: maxRemovals}
 )
 
-// start makes a function as a cold start does, with the fakes in the place of
-// the services' clients.
+// start creates a function as a cold start does, with fakes in place of the
+// services' clients.
 func start(w *world, name string) handler {
 	p := process(w)
 	switch name {
@@ -92,7 +92,7 @@ func start(w *world, name string) handler {
 			RequestMachine: requestMachineARN, ReconcileMachine: reconcileMachineARN, RevokeFunction: "revoke", NotifyFunction: "notify",
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
-			// The fakes have no quota that a pace would keep.
+			// The fake has no quota, so the client needs no pace.
 			IdentityCenter: func(time.Duration) *identitycenter.Client {
 				return identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN)
 			},
@@ -101,7 +101,7 @@ func start(w *world, name string) handler {
 	panic("there is no function " + name)
 }
 
-// process is the world as a function's process sees it.
+// process returns clock, log, randomness and metrics for a function's process.
 func process(w *world) host.Process {
 	return host.Process{
 		Logger: w.logger,
@@ -114,7 +114,7 @@ func process(w *world) host.Process {
 	}
 }
 
-// metrics tells the ledger what the functions count.
+// metrics reports to the ledger what the functions count.
 type metrics struct{ world *world }
 
 func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.counted(name) }
@@ -137,7 +137,7 @@ func must[H any](h H, err error) H {
 	return h
 }
 
-// edge is a task's handler as Lambda calls it.
+// edge returns a task's handler as Lambda calls it.
 func edge[In host.Payload, Out any](p host.Process, function host.Function[In, Out]) handler {
 	whole := host.Edge(p, function.Handle)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {

@@ -24,14 +24,14 @@ const (
 	reminderInitial = 4 * time.Minute
 
 	// openRequests is how many undecided requests a person may have: few, so that
-	// some are turned away.
+	// some requests are refused for it.
 	openRequests = 2
 
-	// While requests are made, and until everything works again.
+	// Requests are made for busyFor. After quietFor everything works again.
 	busyFor  = 12 * time.Minute
 	quietFor = 45 * time.Minute // after the start at the latest
-	// settled is how long the rest takes at the most, once everything works: a
-	// removal that was given up to the next round, its sweep, and its records.
+	// settled is how long the rest takes at most once everything works: a removal
+	// that waits for its next round, its sweep, and its records.
 	settled = 3 * time.Hour
 )
 
@@ -72,7 +72,7 @@ func (w *world) play() {
 		w.clock.say("%s is down from %v to %v", service, from.Sub(w.clock.start), to.Sub(w.clock.start))
 	}
 
-	// Few moments, so that things happen at the same one.
+	// Few moments, so that several things happen at the same time.
 	moments := make([]time.Duration, 1+d.below(4))
 	for i := range moments {
 		moments[i] = d.between(0, busyFor)
@@ -118,7 +118,7 @@ func (w *world) play() {
 	w.ledger.final()
 }
 
-// every has something done regularly, until the end.
+// every calls do regularly until the end of the history.
 func (w *world) every(d time.Duration, order *dice, do func()) {
 	first, next := order.between(0, d), order.next()
 	go func() {
@@ -129,9 +129,9 @@ func (w *world) every(d time.Duration, order *dice, do func()) {
 	}()
 }
 
-// meddle is what somebody does who may start executions and deploy: a run of an
-// event that is to remove, a sweep whose input says that something was removed,
-// or an exemption.
+// meddle is something that a person with rights to start executions and to deploy
+// may do: start a removing run of an event, start a sweep whose input claims a
+// removal, or add an exemption.
 func (w *world) meddle(d *dice) {
 	t, who := pick(d, targets), pick(d, people)
 	name := fmt.Sprintf("%s-%d", pick(d, []string{"forged", "event"}), w.since()/time.Second)
@@ -167,7 +167,7 @@ func (w *world) meddle(d *dice) {
 	}
 }
 
-// race has somebody remove by hand, now and then, what a run is about to remove.
+// race has somebody remove by hand, in some cases, what a run is about to remove.
 func (w *world) race(subject string) {
 	d := w.source.dice("race")
 	if !d.chance(0.3) {
@@ -182,13 +182,13 @@ func (w *world) race(subject string) {
 	}
 }
 
-// look is the schedule that looks for what was left behind.
+// look is the scheduled job that looks for requests and leases left behind.
 func (w *world) look() {
 	payload := map[string]any{"operation": "look"}
 	w.ledger.looks = append(w.ledger.looks, w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil))
 }
 
-// over says that nothing more can happen, or that it takes too long.
+// over reports whether nothing more can happen, or the history takes too long.
 func (w *world) over() bool {
 	now := w.clock.now()
 	if now.Before(w.at(busyFor + 15*time.Minute)) {
@@ -225,11 +225,11 @@ type plan struct {
 	duration time.Duration
 	view, id string
 	granted  bool
-	turned   int  // how often the form was turned away
-	waits    bool // it is sent again later
+	turned   int  // how often the form was refused
+	waits    bool // it will be sent again
 }
 
-// submit sends the form, and has people do what they do about it.
+// submit sends the form and plans what people do about the request.
 func (p *plan) submit() {
 	w, d := p.world, p.dice
 	p.goes()
@@ -259,7 +259,7 @@ func (p *plan) submit() {
 			p.press(at+d.between(0, 800*time.Millisecond), by, action)
 		}
 	}
-	// Somebody who may approve, so that most requests come to something.
+	// Somebody who may approve decides, so that most requests are not left to expire.
 	if d.chance(0.8) {
 		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
@@ -280,9 +280,9 @@ func (p *plan) submit() {
 	p.watch()
 }
 
-// turnedAway has the person ask again later where they have an undecided request
-// for the same, or too many: as soon as that request is decided, so that the
-// access of the two overlaps as often as it can.
+// turnedAway has the person ask again if the form was refused because they have an
+// undecided request for the same access, or too many. They ask as soon as that
+// request is decided, so that the access of both overlaps as often as possible.
 func (p *plan) turnedAway(inv *invocation) {
 	w, d := p.world, p.dice
 	var answer struct {
@@ -314,8 +314,8 @@ func (p *plan) turnedAway(inv *invocation) {
 	w.then(w.clock.now().Add(after), order, p.submit)
 }
 
-// watch acts on what becomes of the request: ends it early, at any time or just
-// when its time is over, or changes the policy between press and grant.
+// watch reacts to changes of the request's row: it ends the access early, at any
+// time or just at its end, or changes the policy between press and grant.
 func (p *plan) watch() {
 	w, d := p.world, p.dice
 	early, sharp, change := d.chance(0.3), d.chance(0.3), d.chance(w.trouble.policy/2)
@@ -342,7 +342,7 @@ func (p *plan) watch() {
 		}
 		left := is.End.Sub(w.clock.now())
 		if w.trouble.alone && w.since() < busyFor {
-			// The same again, just when this one is being removed.
+			// The same access again, just when this one is being removed.
 			next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: p.duration, view: p.view + "+"}
 			next.id = access.RequestID(team, next.view)
 			w.then(is.End.Add(off), mix(order, 1), next.submit)
@@ -360,7 +360,7 @@ func (p *plan) watch() {
 	}
 }
 
-// deleteRow deletes the request's row, as somebody does who may write the table.
+// deleteRow deletes the request's row, as a person with access to the table may.
 func (w *world) deleteRow(id string) {
 	row, there := w.table.request(id)
 	if !there {
@@ -405,7 +405,7 @@ func (w *world) answered(run string, d *dice) {
 	}
 }
 
-// hands make and remove the same access by hand.
+// hands plans for somebody to make or remove the same access by hand.
 func (p *plan) hands() {
 	w, d := p.world, p.dice
 	for d.chance(w.trouble.byHand / 2) {
@@ -438,19 +438,19 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	w.ledger.appeared(s.Key())
 	have.byHand = now
 	if t.Kind == access.KindAccount {
-		// An assignment has nothing to tell it by: beside one of the system's own
-		// it is taken for that.
+		// An assignment has no id. If the system gives the same access, the two can't
+		// be told apart, and the system takes both for its own.
 		_, held := w.table.lease(s.Key())
 		have.mixed = held || w.ledger.granting(s.Key())
 	}
 }
 
-// operators stop executions, redrive them, and start others for the same
-// request: those who may do so, and those who should not.
+// operators plans for somebody to stop and redrive executions, to start others for
+// the same request, and to resume its wait with a forged approval.
 func (p *plan) operators() {
 	w, d := p.world, p.dice
 	if d.chance(w.trouble.stops / 2) {
-		// While the access is just being made.
+		// While the access is being created.
 		after, state, order := d.between(0, 4*time.Second), pick(d, []string{"Grant", "Grant", "ConfirmGrant", "AuditGrant", "AwaitEnd"}), d.next()
 		w.ledger.request(p.id).stopIn = state
 		w.ledger.request(p.id).stop = func(e *execution) { w.then(w.clock.now().Add(after), order, e.stop) }
@@ -475,7 +475,7 @@ func (p *plan) operators() {
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
 			case 5, 6:
-				// Somebody who may resume a wait says that it was approved.
+				// Somebody resumes the wait and claims that the request was approved.
 				r := w.ledger.request(p.id).row
 				if t := w.steps.tokens[r.ApprovalToken]; t != nil && t.state == tokenOpen && e.status == "RUNNING" {
 					w.clock.say("somebody resumes the wait of %s with a forged approval", p.id)
@@ -494,8 +494,8 @@ func (p *plan) operators() {
 	}
 }
 
-// slackSends is a request of Slack's, signed; then is called with what became
-// of it.
+// slackSends sends a signed request as Slack does. then is called with its
+// invocation when that is answered.
 func (w *world) slackSends(about, body string, then func(*invocation)) {
 	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
@@ -517,7 +517,7 @@ func (w *world) slackSends(about, body string, then func(*invocation)) {
 	inv.then = then
 }
 
-// payload is the body of an interaction, beside what each has.
+// payload returns the body of an interaction: the common fields, and these.
 func payload(kind string, by access.Person, fields map[string]any) string {
 	all := map[string]any{"type": kind, "team": map[string]any{"id": team}, "user": map[string]any{"id": by.SlackID}, "api_app_id": app}
 	for k, v := range fields {
@@ -530,7 +530,7 @@ func payload(kind string, by access.Person, fields map[string]any) string {
 	return url.Values{"payload": {string(text)}}.Encode()
 }
 
-// form is the submission of the form, filled in.
+// form returns the submission of the filled-in form.
 func (p *plan) form() string {
 	selected := func(value string) map[string]any {
 		return map[string]any{"selected_option": map[string]any{"value": value}}

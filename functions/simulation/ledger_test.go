@@ -12,19 +12,18 @@ import (
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// ledger knows what happened, whatever the system believes, and holds the system
-// to its invariants while it happens.
+// ledger knows what really happened, whatever the system believes, and checks the
+// invariants while a history is played.
 type ledger struct {
 	world    *world
 	policies []inForce
 	requests map[string]*dossier // by id
 	access   map[string]*subject // by lease key
 	grants   []*invocation       // of grant, all of them
-	looks    []*invocation       // of reconcile, for what was left behind
+	looks    []*invocation       // of reconcile's look for what was left behind
 	answers  map[*invocation]string
 	counts   map[string]int
-	// removals are the deletions of what runs found that Identity Center
-	// accepted, by the finding.
+	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
 }
 
@@ -32,7 +31,7 @@ type ledger struct {
 type removal struct {
 	key     string
 	first   time.Time // of its deletions
-	consent bool      // a person let the run remove what it found
+	consent bool      // a person agreed to the run's removals
 }
 
 // maxRemovals is how many findings may be removed within 24 hours without a
@@ -44,36 +43,36 @@ type inForce struct {
 	policy access.Policy
 }
 
-// dossier is what the ledger knows of a request.
+// dossier is what the ledger knows about a request.
 type dossier struct {
 	id      string
-	row     access.Request // the latest
+	row     access.Request // its latest version
 	presses []press
-	// attempts are when a removal was tried for it: revoke was invoked.
+	// attempts are the times at which revoke was invoked for it.
 	attempts []time.Time
-	starts   int // of them, those that begin a removal
-	// goneAt is when its execution ended for the first time: one that is redriven
-	// in its wait for the end waits as long again, and the sweep comes before.
+	starts   int // attempts that begin a removal
+	// goneAt is when its execution first ended. One that is redriven while it waits
+	// for the end waits as long again, and the sweep comes first.
 	goneAt time.Time
-	// deletedAt is when somebody deleted its row; lost: while it had access.
+	// deletedAt is when somebody deleted its row. lost is set if it had access then.
 	deletedAt time.Time
 	lost      bool
 	confirmed bool // its lease said when its access ends
-	// redriven: its execution went on after it had ended.
+	// redriven is set if somebody redrove its execution.
 	redriven bool
 	created  time.Time // when the creation of its access was accepted; zero: never
 	active   bool      // it reached its wait for the end
-	// stop is called when its execution comes to the state stopIn.
+	// stop is called when its execution enters the state stopIn.
 	stopIn string
 	stop   func(*execution)
-	// waits: it could not store its token, or does not know that it did, and
-	// learns of no early end. The sweep does.
+	// waits is set if its execution may have no task token in the row, and so learns
+	// of no early end. The sweep does.
 	waits bool
-	// noted is when somebody was told nothing else about the early end they asked for.
+	// noted is when an early end was accepted: its person was told nothing else.
 	noted time.Time
-	// onceDecided are called when the request is decided, or given up.
+	// onceDecided are called when the request is decided or given up.
 	onceDecided []func()
-	// watch is called when the row has changed.
+	// watch is called after each change of the row.
 	watch func(was, is access.Request)
 }
 
@@ -83,23 +82,24 @@ type press struct {
 	at   time.Time
 }
 
-// subject is what the ledger knows of an assignment or a membership.
+// subject is what the ledger knows about an assignment or a membership.
 type subject struct {
 	key     string
 	there   bool
 	since   time.Time
 	byHand  time.Time // when somebody made it by hand last
 	removed time.Time // when somebody removed it by hand last
-	// lastByHand: it went by hand the last time, and not by a deletion of ours.
-	// deleted is when a deletion of ours was accepted last.
+	// lastByHand is set if somebody, not the system, removed it last. deleted is when
+	// Identity Center last accepted the system's deletion.
 	lastByHand bool
 	deleted    time.Time
-	// foundGone: when the removal under the lease began it had gone by hand.
+	// foundGone is set if somebody had removed it before the system's removal began.
 	foundGone bool
-	// ours says that what was made by hand can't be told from what the system
-	// made: a grant of the same was under way, or had been made.
+	// mixed is set if access made by hand can't be told from the system's own: a
+	// grant of the same access was under way or complete.
 	mixed bool
-	// lost: the answer to a creation of a membership never reached the system.
+	// lost is set if the answer to a membership's creation may not have reached the
+	// system.
 	lost bool
 }
 
@@ -131,11 +131,11 @@ func (l *ledger) broken(invariant int, format string, args ...any) {
 	l.world.broken(fmt.Sprintf("invariant %d", invariant), fmt.Sprintf(format, args...))
 }
 
-// told notes what a person was told of their press.
+// told notes what a person was told about their press.
 func (l *ledger) told(inv *invocation, text string) { l.answers[inv] = text }
 
-// inForceSince are the policies that were in force at some moment since a time,
-// less what a function may remember one for.
+// inForceSince returns the policies that a function may have used since a time: it
+// may remember one for policyinforce.MaxAge.
 func (l *ledger) inForceSince(from time.Time) []access.Policy {
 	from = from.Add(-policyinforce.MaxAge)
 	var all []access.Policy
@@ -158,7 +158,7 @@ func (l *ledger) invoked(inv *invocation) {
 			r.starts++
 		}
 	case inv.function == "revoke" && operation == "settle":
-		// For a request whose row was deleted the sweep of the lease comes.
+		// If a request's row was deleted, the sweep of its lease removes the access.
 		for _, r := range l.requests {
 			if key, _ := inv.payload["lease"].(string); !r.deletedAt.IsZero() && r.row.Subject().Key() == key {
 				r.attempts = append(r.attempts, l.world.clock.now())
@@ -209,7 +209,7 @@ func (l *ledger) redriven(e *execution) {
 	}
 }
 
-// creates is called when the creation of access was accepted.
+// creates checks a creation of access that was accepted.
 func (l *ledger) creates(key string) {
 	inv := l.world.doing
 	if inv == nil || inv.function != "grant" {
@@ -239,8 +239,8 @@ func (l *ledger) creates(key string) {
 	}
 }
 
-// permitted says whether one of the policies in force since then permits what
-// the row says was decided.
+// permitted reports whether a policy in force since then permits the row's
+// decision.
 func (l *ledger) permitted(r access.Request, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		if r.Outcome.Kind == access.OutcomeAutomatic {
@@ -291,12 +291,12 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 	}
 }
 
-// removesDrift holds the removal of a finding to its authorization: that of its
-// run, the limit of removals without a person, and the exemptions.
+// removesDrift checks the authorization of a finding's removal: by its run, by the
+// limit of removals without a person's consent, and by the exemptions.
 func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 	lease, found := l.world.table.lease(key)
 	if !found || lease.Drift == nil {
-		return // access that a request left behind, which a run joined
+		return // access that a request left behind; a run joined its removal
 	}
 	ref := *lease.Drift
 	run, found := l.world.table.run(ref.Run)
@@ -325,13 +325,13 @@ func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 	}
 }
 
-// decides reports whether some policy that was in force since then lets who gave
-// the answer decide about the target.
+// decides reports whether a policy in force since then lets the answer's author
+// decide about the target.
 func (l *ledger) decides(a *access.RunAnswer, t access.Target, since time.Time) bool {
 	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, t) })
 }
 
-// exempt reports whether all policies that were in force since then exempt it.
+// exempt reports whether all policies in force since then exempt the access.
 func (l *ledger) exempt(key string, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		exempt := false
@@ -341,7 +341,7 @@ func (l *ledger) exempt(key string, since time.Time) bool {
 					continue
 				}
 				if l.world.absent.kind(who.PrincipalID) == idtypesDeleted {
-					continue // an exemption names an email, and nobody has it
+					continue // an exemption names an email, which nobody has any more
 				}
 				for _, e := range p.ExemptionsOf(t, l.world.clock.now()) {
 					exempt = exempt || e.IsFor(who.Email)
@@ -355,18 +355,18 @@ func (l *ledger) exempt(key string, since time.Time) bool {
 	return true
 }
 
-// holds says whether the request's time runs.
+// holds reports whether the request is granted and has not ended.
 func holds(r access.Request, now time.Time) bool {
 	return !r.GrantedAt.IsZero() && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
 }
 
-// drift says whether the lease is for a removal of what nobody asked for.
+// drift reports whether the lease is for the removal of unknown access.
 func (l *ledger) drift(key string) bool {
 	lease, found := l.world.table.lease(key)
 	return found && lease.Drift != nil
 }
 
-// covered says whether a policy that was in force since then covers the target.
+// covered reports whether a policy in force since then covers the target.
 func (l *ledger) covered(key string, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		index := access.NewIndex(&p)
@@ -389,15 +389,15 @@ func (l *ledger) gone(key string, byHand bool) {
 	s.there, s.since, s.mixed, s.lost, s.lastByHand = false, l.world.clock.now(), false, false, byHand
 }
 
-// unanswered notes that the answer to a creation of a membership may not reach
-// who called.
+// unanswered notes that the answer to a membership's creation may not reach the
+// caller.
 func (l *ledger) unanswered(inv *invocation) {
 	if r := l.request(inv.about).row; r.ID != "" {
 		l.subject(r.Subject().Key()).lost = true
 	}
 }
 
-// written is called after each write of the table.
+// written checks each write of the table.
 func (l *ledger) written(key string, before, after row) {
 	if strings.HasPrefix(key, "lease#") && holdersOf(before) < 2 && holdersOf(after) >= 2 {
 		l.counts["Overlap"]++
@@ -462,7 +462,7 @@ func (l *ledger) written(key string, before, after row) {
 	if was.RevokedAt.IsZero() && !is.RevokedAt.IsZero() {
 		l.removal(r, is)
 	}
-	// Identity Center may still list what a deleted user had; nobody can use it.
+	// Identity Center may still list a deleted user's access; nobody can use it.
 	usable := there && l.world.absent.kind(is.Requester.PrincipalID) != idtypesDeleted
 	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && usable && !byHand && s.since.Before(now.Add(-time.Second)) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
@@ -482,8 +482,8 @@ func (l *ledger) written(key string, before, after row) {
 	}
 }
 
-// undecided: of a person's requests one at most is undecided for each target, and
-// openRequests in all.
+// undecided checks that a person has at most one undecided request for a target,
+// and at most openRequests in all.
 func (l *ledger) undecided(r access.Request) {
 	same, all := 0, 0
 	for _, d := range l.requests {
@@ -502,7 +502,7 @@ func (l *ledger) undecided(r access.Request) {
 	}
 }
 
-// openFor is the undecided request of somebody for a target.
+// openFor returns somebody's undecided request for a target.
 func (l *ledger) openFor(principalID string, t access.Target) *dossier {
 	for _, d := range l.requests {
 		if r := d.row; r.ID != "" && r.Open() && r.Requester.PrincipalID == principalID && r.Target.Key() == t.Key() {
@@ -519,7 +519,8 @@ func holdersOf(lease row) int {
 	return len(as[access.Lease](lease).Holders)
 }
 
-// removalEnded holds what is written about the end of a removal to what happened.
+// removalEnded compares the recorded result of a finding's removal with what
+// happened.
 func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 	if again {
 		l.broken(4, "how the removal of %+v ended is written again", r)
@@ -538,7 +539,7 @@ func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 	}
 }
 
-// leaseWritten notes whether somebody else had removed the access when a lease
+// leaseWritten notes whether somebody else had removed the access when the lease
 // says so.
 func (l *ledger) leaseWritten(key string, before, after row) {
 	if after != nil {
@@ -556,7 +557,7 @@ func (l *ledger) leaseWritten(key string, before, after row) {
 	s.foundGone = !there && s.lastByHand
 }
 
-// removal checks who removed the access, by what the row says when it says it.
+// removal checks the row's claim about who removed the access.
 func (l *ledger) removal(d *dossier, r access.Request) {
 	s := l.subject(r.Subject().Key())
 	switch lease, _ := l.world.table.lease(s.key); {
@@ -568,7 +569,7 @@ func (l *ledger) removal(d *dossier, r access.Request) {
 	}
 }
 
-// unchanged: what is written once stays.
+// unchanged checks that fields which are written once don't change.
 func (l *ledger) unchanged(was, is access.Request) {
 	id := is.ID
 	change := func(what string, was, is any) {
@@ -602,7 +603,7 @@ func (l *ledger) unchanged(was, is access.Request) {
 	}
 }
 
-// decided checks a decision when it is entered.
+// decided checks a decision when it is written.
 func (l *ledger) decided(r access.Request) {
 	inv := l.world.doing
 	kinds := map[access.OutcomeKind]string{access.OutcomeApproved: "approve", access.OutcomeDenied: "deny", access.OutcomeWithdrawn: "withdraw"}

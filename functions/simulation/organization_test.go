@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// The organization: few people and few targets, so that they meet.
+// The organization: few people and few targets, so that requests collide.
 var (
 	people = []access.Person{
 		{SlackID: "UANN", Email: "ann@example.com", Name: "Ann", PrincipalID: "p-ann"},
@@ -38,7 +38,7 @@ const (
 	outsideChannel = "UDAN" // gets direct messages
 )
 
-// targets are what is asked for.
+// targets are what people request.
 var targets = []access.Target{
 	{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: permissionSets[0].ARN, PermissionSet: "Admin"},
 	{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: permissionSets[1].ARN, PermissionSet: "ReadOnly"},
@@ -46,7 +46,7 @@ var targets = []access.Target{
 	{Kind: access.KindGroup, GroupID: "g-1"},
 }
 
-// policies are those that may come into force.
+// policies may come into force during a history.
 var policies = []access.Policy{
 	{
 		Accounts: []access.Statement{
@@ -78,14 +78,14 @@ var policies = []access.Policy{
 	},
 }
 
-// durations are those that the form offers.
+// durations are the durations that the form offers.
 var durations = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 12 * time.Minute}
 
-// longDuration is what people ask for who go while they have access: longer than
-// it takes to find that out.
+// longDuration is what people request who are disabled while they have access. It
+// is longer than the recheck takes to find them.
 const longDuration = 40 * time.Minute
 
-// encoded is a policy as its object holds it, with its digest.
+// encoded returns a policy as its object contains it, and the digest.
 func encoded(p access.Policy) (body []byte, digest string) {
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -95,7 +95,7 @@ func encoded(p access.Policy) (body []byte, digest string) {
 	return body, hex.EncodeToString(sum[:])
 }
 
-// snapshot is the catalog's object, in the form of catalog.Snapshot.
+// snapshot is the catalog's object, in the format of catalog.Snapshot.
 var snapshot = func() []byte {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	pairs := func(n int, of func(int) (string, string)) (all [][2]string) {

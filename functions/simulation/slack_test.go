@@ -18,22 +18,22 @@ const (
 	channel = "C1"
 )
 
-// workspace is Slack, behind the methods of slack.Client: what that makes of
-// HTTP is tested with it.
+// workspace is Slack behind the methods of slack.Client, which has its own tests of
+// HTTP.
 type workspace struct {
 	world *world
 	posts []*post
 }
 
-// post is a message as it stands.
+// post is a message in its current version.
 type post struct {
 	channel, thread, ts, request, purpose, text string
 	by                                          *invocation
 	at                                          time.Time
 }
 
-// said does a call of Slack's Web API: its errors have codes, as the client
-// gives them, and the client does not try again.
+// said makes a call of Slack's Web API. Its errors have the client's codes, and the
+// client doesn't retry.
 func said[Out any](ctx context.Context, w *world, operation, about string, do func() (Out, error)) (Out, error) {
 	out, err := call(ctx, w, "slack", operation, about, do, options{once: true})
 	var coded *access.Error
@@ -119,7 +119,7 @@ func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.Modal
 	panic("no form is filled here")
 }
 
-// Respond tells somebody alone what came of their press.
+// Respond tells one person the result of their press.
 func (s *workspace) Respond(ctx context.Context, url, text string) error {
 	_, err := said(ctx, s.world, "Respond", "", func() (struct{}, error) {
 		s.world.ledger.told(of(ctx), text)

@@ -13,27 +13,28 @@ import (
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// trouble is what may go wrong in a history, until it is quiet at last.
+// trouble is what may go wrong in a history before quietAt. The numbers are
+// probabilities for each call, invocation or request.
 type trouble struct {
 	name string
 
 	errors  float64 // a call fails, before or after its effect; so does a call of Lambda
 	kills   float64 // a function is killed, at any of its calls
-	stalls  float64 // a function stands still, for up to most of a minute
-	orphans float64 // a function is given up by its machine, and runs on
+	stalls  float64 // a function stalls, for up to 45 s
+	orphans float64 // a machine gives up a function, which keeps running
 	slow    float64 // a call takes seconds, an operation of Identity Center up to 90 s
 	failed  float64 // an operation of Identity Center fails
 	late    float64 // a call of Identity Center is not answered, and lands seconds later
-	lags    float64 // the index, or the list of executions, is behind
+	lags    float64 // the index, or the list of executions, lags behind
 
-	outages int     // of services, for minutes, at the most
+	outages int     // at most so many services are down, for minutes
 	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
 	byHand  float64 // per request: somebody makes or removes the same access by hand
 	rows    float64 // per request: somebody deletes its row while it has access
 	policy  float64 // per request: the policy changes
-	alone   bool    // one person asks for the same again and again
+	alone   bool    // one person requests the same access again and again
 	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
-	greedy  bool    // one person asks for one thing after the other
+	greedy  bool    // one person requests one thing after the other
 	gone    float64 // per request: somebody is disabled or deleted, some come back
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
@@ -42,12 +43,12 @@ type trouble struct {
 
 func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
 
-// faultless says that nothing fails: then whoever has access keeps it to its end.
+// faultless reports whether nothing fails: then everybody keeps access to its end.
 func (t *trouble) faultless() bool {
 	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops+t.rows == 0 && t.outages == 0 && !t.insider
 }
 
-// lag is how far something is behind that is consistent in the end.
+// lag returns how far an eventually consistent read lags behind.
 func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
 	if !d.chance(t.lags) {
 		return 0
@@ -55,7 +56,7 @@ func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
 	return d.between(0, most)
 }
 
-// world is all that there is in a history.
+// world is everything in a history: clock, services, functions, and the ledger.
 type world struct {
 	seed    uint64
 	clock   *clock
@@ -75,7 +76,7 @@ type world struct {
 	insider *insider // nil: there is none
 
 	outages []outage
-	// doing is whose call has its effect right now.
+	// doing is the invocation whose call is having its effect.
 	doing *invocation
 
 	violations []string
@@ -109,13 +110,13 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	return w
 }
 
-// broken notes that an invariant is.
+// broken notes a broken invariant.
 func (w *world) broken(invariant, what string) {
 	w.clock.say("BROKEN %s: %s", invariant, what)
 	w.violations = append(w.violations, invariant+": "+what)
 }
 
-// put a policy in force.
+// enforce puts a policy in force.
 func (w *world) enforce(p access.Policy) {
 	body, digest := encoded(p)
 	w.objects.objects[policyBucket+"/"+digest] = body
@@ -149,7 +150,7 @@ func (w *world) executionsRunning(machine string) (n int) {
 	return n
 }
 
-// then has something done at a time.
+// then calls do at a time.
 func (w *world) then(at time.Time, order uint64, do func()) {
 	go func() {
 		defer func() {
