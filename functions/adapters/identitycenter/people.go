@@ -40,7 +40,7 @@ func emailsOf(emails []idtypes.Email) []string {
 	return all
 }
 
-// UserStatus is whether somebody can still use Identity Center.
+// UserStatus says if somebody can still use Identity Center.
 type UserStatus string
 
 const (
@@ -64,7 +64,7 @@ func (c *Client) UserStatus(ctx context.Context, principalID string) (UserStatus
 	return StatusOf(user, found), nil
 }
 
-// StatusOf is the status of a user as User returns it.
+// StatusOf returns the status of a user as User returns them.
 func StatusOf(user User, found bool) UserStatus {
 	switch {
 	case !found:
@@ -82,7 +82,7 @@ func (c *Client) User(ctx context.Context, id string) (user User, found bool, er
 		return User{}, false, err
 	}
 	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
-	if noUser(err) {
+	if isNoUser(err) {
 		return User{}, false, nil
 	}
 	if err != nil {
@@ -94,22 +94,21 @@ func (c *Client) User(ctx context.Context, id string) (user User, found bool, er
 	}, true, nil
 }
 
-// noUser reports whether err is the Identity Store's word that the user doesn't
-// exist. It answers the same for an identity store that doesn't exist, which
-// says nothing about the user.
-func noUser(err error) bool {
+// isNoUser reports whether err says that the user doesn't exist. A missing identity
+// store is the same type of error, but says nothing about the user.
+func isNoUser(err error) bool {
 	var none *idtypes.ResourceNotFoundException
 	return errors.As(err, &none) && none.ResourceType != idtypes.ResourceTypeIdentityStore
 }
 
-// UserByEmail finds the user who has the email, disabled users included. A user
-// is believed only after a look at the emails they have. An email that is not
-// ASCII is nobody's, whatever the Identity Store would find.
+// UserByEmail finds the user who has the email, disabled users included. It checks
+// the emails of the user that the Identity Store returns. An email with other than
+// ASCII characters is nobody's.
 //
-// The Identity Store may find users by exact attribute values only; how it
-// compares isn't documented. So the email is asked for as it is given and in
-// lower case. A user whose email has capital letters that the caller doesn't know
-// may not be found: see package directory.
+// AWS doesn't document how the Identity Store compares attributes; it may find
+// exact values only. So UserByEmail tries the email as it is given and in lower
+// case. It may miss a user whose email has other capital letters: see package
+// directory.
 func (c *Client) UserByEmail(ctx context.Context, email string) (User, bool, error) {
 	if !access.IsASCII(email) {
 		return User{}, false, nil
@@ -142,7 +141,7 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (User, bool
 			AttributeValue: document.NewLazyDocument(email),
 		}},
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return User{}, false, nil
 	}
 	if err != nil {
