@@ -23,26 +23,25 @@ import (
 	"sso-elevator/functions/adapters/leases"
 )
 
-// The model runs several requests for the same access against an Identity
-// Center that takes its time, in random interleavings of single calls, with
-// functions that are frozen, killed, answered by errors after the effect, or
-// given up by the state machine while they still run. It checks after every
-// step and at the end:
+// The model runs several requests for the same access in random interleavings of
+// single calls, against the fake of Identity Center with operations that take
+// time. Functions are frozen or killed, get errors after a call had its effect, or
+// are given up by the state machine while they run. After every step and at the
+// end the model checks:
 //
-//   - while a request is active its access is there (but for table outages);
-//   - when all is quiet no access is left, and whoever comes next gets it and
-//     loses it again;
-//   - access that was there before is never deleted, and refused to everybody;
-//   - a request whose access somebody removed by hand says so (already_gone) only
-//     if it was not us who removed it, and says that we did (removed) only if we
-//     deleted it, or may have.
+//   - while a request is active, its access exists (except in table outages);
+//   - at the end no access is left, and the next request gets and loses it;
+//   - access that existed before is never deleted, and every request for it is
+//     refused;
+//   - a request is recorded as already_gone only if somebody removed its access by
+//     hand, and as removed only if we deleted it, or may have.
 //
-// Somebody removes an assignment by hand in some of the runs. With a membership
-// in a group instead of an account, they do so at any time and may make it anew:
+// In some runs somebody removes an assignment by hand. In the runs with a group
+// they remove the membership at any time, and may create it again:
 //
-//   - what they made is never deleted, nor granted, as long as each of our own
-//     creations got its answer;
-//   - what we made is deleted all the same.
+//   - their membership is never deleted or granted, unless one of our creations
+//     got no answer;
+//   - our own membership is still deleted.
 
 var (
 	modelRuns = flag.Int("runs", 500, "random runs of the model, for each kind of trouble")
@@ -51,28 +50,27 @@ var (
 
 type trouble struct {
 	name     string
-	faults   float64 // chance that a call of table or Identity Center is answered by an error
-	kills    float64 // chance, per step, that a function is killed
-	freezes  float64 // chance, per step, that a function stands still for a while
-	abandons float64 // chance, per look, that the state machine gives up a function that runs
-	outages  bool    // the table does not answer for minutes
-	// sleepers is the chance that an invocation stands still once, for most of
-	// the time it has, while the state machine gives it up, tries again, and
-	// everything else goes its way: quickly.
+	faults   float64 // chance that a call of table or Identity Center returns an error
+	kills    float64 // chance per step that a function is killed
+	freezes  float64 // chance per step that a function freezes for a while
+	abandons float64 // chance per look that the state machine gives up a running function
+	outages  bool    // the table is down for minutes
+	// sleepers is the chance that an invocation freezes once, for most of its time.
+	// Meanwhile the state machine gives it up and tries again, and everything else
+	// goes on, quickly.
 	sleepers float64
 	calm     bool // operations of Identity Center never fail
-	// stops is the chance, per step of a state machine, that its execution is
-	// stopped: then the sweep comes, twice at once, and perhaps somebody starts
-	// the execution anew.
+	// stops is the chance per step of a state machine that its execution is stopped.
+	// Then two sweeps come at once, and somebody may start the execution again.
 	stops float64
 	// deletes is the chance that somebody deletes a request's row while it has
 	// access, or while that is being removed.
 	deletes float64
-	// reconciles: scans come by that remove what no lease holds.
+	// reconciles adds scans that remove access without a lease.
 	reconciles bool
 }
 
-// quick scales a time down where the others are to get far beside a sleeper.
+// quick shortens a time if others are to get far while a sleeper sleeps.
 func (t trouble) quick(d time.Duration) time.Duration {
 	if t.sleepers > 0 {
 		return d / 20
@@ -153,18 +151,19 @@ func testModel(t *testing.T, s access.Subject) {
 	}
 }
 
-// world is everything there is, and the clock.
+// world is everything in a run of the model: clock, table, Identity Center, and
+// what really happened.
 type world struct {
 	rng     *rand.Rand
 	trouble trouble
 	now     time.Time
-	outage  [2]time.Time // the table does not answer from, until
+	outage  [2]time.Time // the table is down from, until
 	procs   []*proc
 
 	rows   map[string]access.Request
 	leases map[string]access.Lease
-	// removals are how removals of findings ended, latest the latest one;
-	// deletions are those that Identity Center accepted for a finding.
+	// removals are the results of findings' removals, latest is the last one.
+	// deletions counts the deletions that Identity Center accepted for findings.
 	removals  map[access.FindingRef]access.DriftRemoval
 	latest    access.DriftRemoval
 	deletions int
@@ -178,29 +177,28 @@ type world struct {
 	// Of memberships.
 	byHand   map[string]int // those made by hand, and at which step
 	removed  bool           // somebody has removed one by hand
-	outlived bool           // one that was made by hand was there when all was over
+	outlived bool           // one that was made by hand existed at the end
 	acquires []*proc        // invocations of grant that wrote a lease
 	steps    int            // of the scheduler
-	unsureAt int            // the last step at which a creation was without its answer
-	blind    bool           // taken away without the table
+	unsureAt int            // the last step at which a creation had no answer
+	blind    bool           // access was taken away without the table
 
-	// before is called ahead of each call in tests without scheduler; an
-	// error of it is the call's answer.
+	// before is called before each call in tests without scheduler. If it returns an
+	// error, the call does.
 	before func(what string) error
 	calls  []string
 
-	// Who removed the access, whatever the system believes.
-	removedAt   int             // the step at which it went last
-	removedHand bool            // by hand
+	// Who really removed the access.
+	removedHand bool            // it was last removed by hand
 	deletedAt   int             // the last step at which a deletion was accepted
 	goneBefore  bool            // somebody else had removed it when its removal began
 	claimedAt   time.Time       // when the first deletion was claimed after that
-	foundGone   map[string]bool // requests whose access somebody else had removed when we came
+	foundGone   map[string]bool // requests whose access somebody else had removed before us
 	grantedAt   map[string]int  // the step at which a request was granted
 	requests    int
 
 	// deleted are the requests whose rows somebody deleted while they held the
-	// access, and whether it was being removed by then.
+	// access, and whether its removal had begun.
 	deleted map[string]bool
 
 	active    map[string]bool
@@ -276,7 +274,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	return w
 }
 
-// enter puts an approved request's row into the table.
+// enter writes an approved request's row.
 func (w *world) enter(id string) {
 	w.rows[id] = access.Request{
 		ID: id, Target: w.subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
@@ -284,7 +282,7 @@ func (w *world) enter(id string) {
 	}
 }
 
-// request starts a machine.
+// request starts the machine of a new request.
 func (w *world) request(id string) {
 	w.enter(id)
 	w.requests++
@@ -328,13 +326,13 @@ func (w *world) mayStop(p *proc) {
 	}
 }
 
-// sweep is what the reconcile machine does for a request whose execution is gone.
+// sweep does what the reconcile machine does for a request without execution.
 func (w *world) sweep(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 	p.step()
 	r, there := w.rows[id]
 	if !there {
-		return // the sweep goes by rows; a lease without one is for the look at leases
+		return // the sweep reads rows; lookForRowless reads leases
 	}
 	w.logf(p, "gives it up")
 	r.Tombstone = true
@@ -343,8 +341,8 @@ func (w *world) sweep(p *proc, id string) {
 	w.remove(p, id)
 }
 
-// deleteRow deletes the request's row at some time while it holds the access. From
-// then on nobody but the lease knows of it.
+// deleteRow deletes the request's row at some time while it holds the access. Then
+// only the lease knows of the request.
 func (w *world) deleteRow(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(150 * time.Second)))
 	p.step()
@@ -363,14 +361,14 @@ func (w *world) deleteRow(p *proc, id string) {
 	}
 }
 
-// drifting says that what is there belongs to no request: somebody has begun to
-// remove it as drift.
+// drifting reports whether the lease is for the removal of unknown access.
 func (w *world) drifting() bool {
 	lease, found := w.leases[w.subject.Key()]
 	return found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0
 }
 
-// gone enters that access was deleted that was there before.
+// gone notes a deletion of access that existed before, which only the removal of
+// unknown access may do.
 func (w *world) gone(what string) {
 	if !w.drifting() {
 		w.violation = what
@@ -380,7 +378,7 @@ func (w *world) gone(what string) {
 	w.foreign = false
 }
 
-// reconcile is a scan, and then the removal of what it found, some times.
+// reconcile scans for unknown access and removes it, up to three times.
 func (w *world) reconcile(p *proc) {
 	for i := range 1 + w.rng.IntN(3) {
 		ref := access.FindingRef{Run: p.name, Index: i}
@@ -403,8 +401,8 @@ func (w *world) reconcile(p *proc) {
 	}
 }
 
-// lookAtLease sweeps the lease at any time, also while requests hold it: an
-// index that is behind, or a person, may say so.
+// lookAtLease sweeps the lease at any time, even while requests hold it: a lagging
+// index or a person may start a sweep too early.
 func (w *world) lookAtLease(p *proc) {
 	for range 1 + w.rng.IntN(5) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
@@ -416,8 +414,8 @@ func (w *world) lookAtLease(p *proc) {
 	}
 }
 
-// lookForRowless sweeps the lease, and then the requests that got new rows by
-// that, until no request without a row holds it.
+// lookForRowless sweeps the lease, which rebuilds the rows of its holders, and then
+// the requests with rebuilt rows.
 func (w *world) lookForRowless(p *proc) {
 	for range 200 {
 		p.wakeAt = w.now.Add(w.trouble.quick(60 * time.Second))
@@ -440,7 +438,7 @@ func (w *world) lookForRowless(p *proc) {
 	}
 }
 
-// settled is the sweep of a lease that no request holds.
+// settled sweeps a lease that no request holds.
 func (w *world) settled(p *proc) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		_, err := l.Settle(ctx, w.subject.Key(), false)
@@ -448,7 +446,7 @@ func (w *world) settled(p *proc) {
 	})
 }
 
-// settledDrift is the end of a run's removal of a finding.
+// settledDrift ends a run's removal of a finding.
 func (w *world) settledDrift(p *proc, ref access.FindingRef) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		result, err := l.SettleDrift(ctx, w.subject.Key(), ref)
@@ -493,11 +491,11 @@ func (w *world) makeByHand() (id string) {
 	return id
 }
 
-// removeByHand removes the access by hand, and nobody notes it.
+// removeByHand removes the access by hand.
 func (w *world) removeByHand() { w.center.Remove(w.subject) }
 
-// meddle is somebody who removes the membership by hand, and makes it anew,
-// as often as not at once.
+// meddle is somebody who removes the access by hand. They may create a membership
+// again, in half of the cases at once.
 func (w *world) meddle(p *proc) {
 	for range w.rng.IntN(4) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
@@ -507,10 +505,10 @@ func (w *world) meddle(p *proc) {
 		}
 		w.logf(p, "removes the access %s", w.member())
 		w.removeByHand()
-		w.noteRemoval(true)
+		w.removedHand = true
 		w.removed = true
 		if !w.group() {
-			continue // one that is made by hand has nothing to tell it by
+			continue // one made by hand has no id, so it would count as ours
 		}
 		if w.rng.IntN(2) == 0 {
 			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
@@ -522,12 +520,7 @@ func (w *world) meddle(p *proc) {
 	}
 }
 
-// noteRemoval notes that the access is gone, and who removed it.
-func (w *world) noteRemoval(byHand bool) {
-	w.removedAt, w.removedHand = w.steps, byHand
-}
-
-// wantTruth holds what a row says of the end of its access to what happened.
+// wantTruth compares a row's record of the removal with what happened.
 func (w *world) wantTruth(id string, state access.RemovalState) {
 	switch {
 	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
@@ -541,16 +534,15 @@ func (w *world) wantTruth(id string, state access.RemovalState) {
 // none reports whether nothing but time goes wrong.
 func (t trouble) none() bool { return t == trouble{name: t.name, calm: t.calm} }
 
-// tellable says that the membership was made by hand and that this can be told:
-// since it was there no creation of ours was without its answer, and the table
-// was there to be asked.
+// tellable reports whether the system can know that the membership was made by
+// hand: all our creations since then got an answer, and the table answered.
 func (w *world) tellable(id string) bool {
 	at, byHand := w.byHand[id]
 	return byHand && !w.blind && at > w.unsureAt
 }
 
-// unanswered says whether some creation may be without its answer: a grant that
-// has written a lease runs still, or did not end well.
+// unanswered reports whether a creation may have no answer: a grant that wrote a
+// lease is running, or failed.
 func (w *world) unanswered() bool {
 	for _, p := range w.acquires {
 		if !p.done || p.err != nil {
@@ -570,16 +562,16 @@ func (w *world) logf(p *proc, format string, args ...any) {
 	}
 }
 
-// proc is something that runs: a machine, or an invocation of a function. Only
-// one runs at a time; it hands over at every step.
+// proc is a machine or an invocation of a function. Only one runs at a time; it
+// hands over at every step.
 type proc struct {
 	name      string
-	deadline  time.Time // zero: a machine, which nothing kills
+	deadline  time.Time // zero: a machine, which is never killed
 	wakeAt    time.Time
 	stoppable bool // an execution
 	granted   bool // an execution whose Grant succeeded
 	own       bool // the request's own execution
-	sleepAt   int  // the step at which it falls asleep; 0: it does not
+	sleepAt   int  // the step at which it falls asleep; 0: never
 	asleep    bool
 	done      bool
 	err       error
@@ -613,7 +605,7 @@ func (w *world) start(p *proc, body func(*proc)) *proc {
 	return p
 }
 
-// step hands over, and comes back when the scheduler says so.
+// step hands over and returns when the scheduler resumes p.
 func (p *proc) step() {
 	p.yield <- struct{}{}
 	if !<-p.resume {
@@ -621,12 +613,12 @@ func (p *proc) step() {
 	}
 }
 
-// run lets everything happen, looks at what is left, and then sends one more
-// request through, without trouble.
+// run schedules everything, checks the end, and then sends one more request
+// through, without trouble.
 func (w *world) run() {
 	w.schedule()
 	if w.drifting() {
-		// Left by a function that came late: the look for leases finds it.
+		// A late function left it: the look at leases finds it.
 		w.start(&proc{name: "sweep"}, w.settled)
 		w.schedule()
 	}
@@ -714,7 +706,7 @@ func (w *world) schedule() {
 	}
 }
 
-// check is for when all is over.
+// check checks the world after everything has ended.
 func (w *world) check() {
 	if w.violation != "" {
 		return
@@ -751,8 +743,8 @@ func (w *world) check() {
 		}
 	}
 	for id, leaving := range w.deleted {
-		// Where the removal had begun, whoever comes next may have given the lease
-		// up before the new row was there.
+		// If the removal had begun, another request may have given the lease up before
+		// the row was rebuilt.
 		if _, there := w.rows[id]; !there && !leaving {
 			w.violation = id + " held access when its row was deleted, and nothing says that it ended"
 		}
@@ -764,7 +756,7 @@ func (w *world) check() {
 	}
 }
 
-// advance moves the clock: a bit, or to when the next one wakes up.
+// advance moves the clock: a bit, or, if all sleep, to the next one's time.
 func (w *world) advance(running []*proc, all bool) {
 	if !all {
 		w.now = w.now.Add(w.upTo(w.trouble.quick(2 * time.Second)))
@@ -816,11 +808,11 @@ func (w *world) changed(exists bool) {
 	if w.foreign {
 		w.gone("access that was there before was deleted")
 	}
-	w.noteRemoval(false)
+	w.removedHand = false
 }
 
-// invoke runs a function as the state machine does: it waits for its end, or
-// gives it up.
+// invoke runs a function as the state machine does: it waits for the result or
+// gives the function up.
 func (w *world) invoke(machine *proc, name string, body func(ctx context.Context, l *leases.Leases) error) error {
 	p := &proc{name: machine.name + "." + name, deadline: w.now.Add(30 * time.Second)}
 	if w.chance(w.trouble.sleepers) {
@@ -860,14 +852,14 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// sleep lets time go by in a state machine.
+// sleep lets a state machine wait.
 func (w *world) sleep(p *proc, d time.Duration) {
 	w.mayStop(p)
 	p.wakeAt = w.now.Add(d)
 	p.step()
 }
 
-// task is a Task with its retries.
+// task runs a Task with its retries.
 func (w *world) task(p *proc, tries int, name string, body func(context.Context, *leases.Leases) error) error {
 	for try := 1; ; try++ {
 		err := w.invoke(p, name, body)
@@ -887,7 +879,7 @@ func (w *world) task(p *proc, tries int, name string, body func(context.Context,
 func (w *world) machine(p *proc, id string) {
 	w.execute(p, id, func() {
 		w.sleep(p, w.upTo(w.trouble.quick(100*time.Second)))
-		// The grant function: it reads the row, which must not be over, first.
+		// The grant function first checks in the row that the request has not ended.
 		grant := func(step func(*leases.Leases, context.Context, access.Request) error) func(context.Context, *leases.Leases) error {
 			return func(ctx context.Context, l *leases.Leases) error {
 				r, err := l.Table.Get(ctx, id)
@@ -921,7 +913,7 @@ func (w *world) machine(p *proc, id string) {
 	})
 }
 
-// remove goes round until the request's access is gone.
+// remove repeats the removal until the request's access is gone.
 func (w *world) remove(p *proc, id string) {
 	entered, round := w.now, 0
 	// The revoke function.
@@ -967,14 +959,14 @@ func (w *world) remove(p *proc, id string) {
 	}
 }
 
-// withoutLease is what the revoke function does where the table has neither row
-// nor lease.
+// withoutLease does what the revoke function does if the table has neither row nor
+// lease.
 func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p *proc) error {
 	noRow := access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	if !p.granted || w.trouble.faults > 0 {
 		return noRow
 	}
-	w.blind = true // nothing tells one membership from another
+	w.blind = true // one membership can't be told from another
 	if err := l.TakeAway(ctx, id, w.subject, true); err != nil {
 		return err
 	}
@@ -986,7 +978,7 @@ func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p
 	return noRow
 }
 
-// execution is the ARN of the execution that runs for the request.
+// execution returns the ARN of the execution that removes the request's access.
 func (p *proc) execution(id string) string {
 	if p.own {
 		return "arn:" + id
@@ -994,8 +986,8 @@ func (p *proc) execution(id string) string {
 	return "arn:sweep"
 }
 
-// call is one call of table or Identity Center: it may never arrive, arrive and
-// not be answered, or be answered late.
+// call makes a call of table or Identity Center: it may not arrive, arrive and get
+// no answer, or get a late answer.
 func (w *world) call(p *proc, what string, isTable bool, effect func() error) error {
 	if p == nil {
 		return w.direct(what, effect)
@@ -1063,8 +1055,8 @@ func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Tim
 		if execution != r.ExecutionARN && r.RevokingAt.IsZero() && !r.Tombstone {
 			return access.Errorf(access.CodeRefused, "not the request's own execution")
 		}
-		// The function of an execution that was stopped comes late, when one
-		// that was started anew has granted: what was told to go goes.
+		// A stopped execution's function may come late, after another execution has
+		// granted again: the removal counts.
 		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
@@ -1083,7 +1075,7 @@ func (t *table) Rebuild(_ context.Context, b access.Rebuilt) error {
 	})
 }
 
-// rebuilt is the row that the store makes.
+// rebuilt returns the row that the store writes.
 func rebuilt(b access.Rebuilt) (r access.Request) {
 	text, err := json.Marshal(map[string]any{"rebuilt": b, "revoking_at": b.At})
 	if err == nil {
