@@ -80,7 +80,7 @@ func TestAttacks(t *testing.T) {
 						// After the state's function has returned.
 						w.then(w.clock.now().Add(time.Second), 2, e.stop)
 					}
-					w.slackSends(p.id, p.form(), nil)
+					w.sendFromSlack(p.id, p.form(), nil)
 				})
 				w.every(minute, w.source.dice("look"), func() { w.look() })
 				key := access.Subject{Target: p.target, PrincipalID: p.person.PrincipalID}.Key()
@@ -91,7 +91,7 @@ func TestAttacks(t *testing.T) {
 					}
 				})
 				w.clock.run(func() bool { return w.since() > 12*minute })
-				w.ledger.timely()
+				w.ledger.checkTimes()
 				switch {
 				case r.created.IsZero():
 					broken = append(broken, "nothing was created, so nothing was shown")
@@ -118,8 +118,8 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// stopOnceCreated stops the request's execution between the creation of its access
-// and the confirmation.
+// stopOnceCreated stops the request's execution between the creation of its
+// access and the confirmation.
 func (w *world) stopOnceCreated(r *dossier) {
 	if !r.created.IsZero() {
 		w.steps.executions[r.row.ExecutionARN].stop()

@@ -11,13 +11,13 @@ import (
 )
 
 // A clock lets one goroutine of a history run at a time. Each waits for its turn
-// at a virtual time; the clock gives the next turn only when no goroutine runs. So
-// a history depends on its seed alone, on any number of processors. The clock
+// at a virtual time; the clock gives the next turn only when no goroutine runs.
+// So a history depends on its seed alone, on any number of processors. The clock
 // works in a bubble of testing/synctest; the functions' contexts use its time.
 type clock struct {
 	mu    sync.Mutex
 	queue turns
-	over  bool // the history has ended: waiting goroutines exit
+	ended bool // the history has ended: waiting goroutines exit
 
 	start time.Time
 	story *strings.Builder // nil: not recorded
@@ -39,14 +39,14 @@ func (c *clock) now() time.Time { return time.Now() }
 // wait waits for the turn.
 func (c *clock) wait(t *turn) {
 	c.mu.Lock()
-	if c.over {
+	if c.ended {
 		c.mu.Unlock()
 		runtime.Goexit()
 	}
 	heap.Push(&c.queue, t)
 	c.mu.Unlock()
 	<-t.ready
-	if c.over {
+	if c.ended {
 		runtime.Goexit()
 	}
 }
@@ -90,7 +90,7 @@ func (c *clock) run(done func() bool) {
 // end ends all waiting goroutines: none may outlive the bubble.
 func (c *clock) end() {
 	c.mu.Lock()
-	c.over = true
+	c.ended = true
 	for _, t := range c.queue {
 		t.ready <- struct{}{}
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // machine is a definition in the Amazon States Language, in the subset that our
-// state machines use. parse refuses everything else, so that the interpreter never
-// ignores a field.
+// state machines use. parse refuses everything else, so that the interpreter
+// never ignores a field.
 type machine struct {
 	Comment string            `json:"Comment"`
 	StartAt string            `json:"StartAt"`

@@ -114,7 +114,7 @@ func (s *strand) run() (any, *failure) {
 			return nil, runtimeError("the execution reached the maximum number of history events (%d)", maxEvents)
 		}
 		s.e.world.clock.say("%s ► %s", s.e.short(), s.at)
-		s.e.world.entered(s.e, s.at)
+		s.e.world.noteState(s.e, s.at)
 		result, next, f := s.state(st)
 		path := st.resultPath
 		if f != nil {

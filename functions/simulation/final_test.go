@@ -18,23 +18,23 @@ const (
 	onceGone   = 150 * time.Second
 )
 
-// granting reports whether a function that may create this access is running, or
-// began less than a minute ago: its call may still arrive.
-func (l *ledger) granting(key string) bool {
+// isGranting reports whether a function that may create this access is running,
+// or began less than a minute ago: its call may still arrive.
+func (l *ledger) isGranting(key string) bool {
 	now := l.world.clock.now()
 	for _, inv := range l.grants {
 		r := l.request(inv.about).row
-		if r.ID != "" && r.Subject().Key() == key && (!inv.over || now.Sub(inv.began) < time.Minute) {
+		if r.ID != "" && r.Subject().Key() == key && (!inv.ended || now.Sub(inv.began) < time.Minute) {
 			return true
 		}
 	}
 	return false
 }
 
-// pressAnswered compares a press with what its person was told. Status 200 and no
+// checkPress compares a press with what its person was told. Status 200 and no
 // message mean that the press counted: then the row must have an outcome. After
 // any other status, Slack shows a warning.
-func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
+func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
@@ -57,8 +57,9 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 	}
 }
 
-// final checks the end of a history, after everything has worked for long enough.
-func (l *ledger) final() {
+// checkEnd checks the end of a history, after everything has worked for long
+// enough.
+func (l *ledger) checkEnd() {
 	w := l.world
 	if len(w.violations) > 0 {
 		return
@@ -97,22 +98,22 @@ func (l *ledger) final() {
 	records := l.records()
 	for _, id := range ids {
 		if d := l.requests[id]; !d.deletedAt.IsZero() {
-			l.finalDeleted(d, records[id])
+			l.checkDeletedRequest(d, records[id])
 		} else if d.row.ID != "" {
-			l.finalRequest(d, records[id])
+			l.checkClosedRequest(d, records[id])
 		} else if len(records[id]) > 0 {
 			l.broken(3, "there are audit records of request %s, which is not there", id)
 		}
 	}
-	l.finalRemovals()
-	l.finalPosts()
-	l.timely()
-	l.removedInTime()
+	l.checkRemovals()
+	l.checkPosts()
+	l.checkTimes()
+	l.checkRemovalsOfGone()
 }
 
-// finalRemovals checks that a finding has a record of its removal exactly if the
+// checkRemovals checks that a finding has a record of its removal exactly if the
 // system removed it, was allowed to, and the table says so.
-func (l *ledger) finalRemovals() {
+func (l *ledger) checkRemovals() {
 	recorded := map[access.FindingRef]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
 		var rec auditrecord.Record
@@ -144,7 +145,7 @@ func (l *ledger) finalRemovals() {
 	}
 }
 
-func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
+func (l *ledger) checkClosedRequest(d *dossier, records map[int]auditrecord.Record) {
 	r := d.row
 	if r.ClosedAt.IsZero() {
 		l.broken(2, "request %s is not closed: outcome %+v, granted %v, revoking %v, revoked %v, tombstone %v",
@@ -168,14 +169,14 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	for _, e := range r.Events {
 		kinds = append(kinds, e.Kind)
 	}
-	want := l.story(r)
+	want := l.eventsOf(r)
 	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed || k == access.EventPressRefused })
 	refused := map[string]bool{}
 	for _, e := range r.Events {
 		if e.Kind != access.EventPressRefused {
 			continue
 		}
-		if !l.pressed(r.ID, e.Action, e.By) {
+		if !l.hasPressed(r.ID, e.Action, e.By) {
 			l.broken(7, "request %s has the refused press %+v, which nobody made", r.ID, e)
 		}
 		if who := e.By.SlackID + " " + e.Reason; refused[who] {
@@ -192,9 +193,9 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// finalDeleted checks a request whose row somebody deleted: if it had access, the
-// end of the access must still be recorded.
-func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
+// checkDeletedRequest checks a request whose row somebody deleted: if it had
+// access, the end of the access must still be recorded.
+func (l *ledger) checkDeletedRequest(d *dossier, records map[int]auditrecord.Record) {
 	r, there := l.world.table.request(d.id)
 	switch {
 	case there && (r.ClosedAt.IsZero() || r.Rebuilt != nil && r.RevokedAt.IsZero()):
@@ -219,8 +220,8 @@ func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// story returns the events that a closed request must have, each once.
-func (l *ledger) story(r access.Request) []access.EventKind {
+// eventsOf returns the events that a closed request must have, each once.
+func (l *ledger) eventsOf(r access.Request) []access.EventKind {
 	kinds := []access.EventKind{access.EventRequested}
 	if r.Outcome != nil {
 		kinds = append(kinds, access.EventOf(r.Outcome.Kind))
@@ -284,11 +285,11 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	return all
 }
 
-// finalPosts checks that each message was sent once. Slack takes no idempotency
-// key, so two cases may repeat a message: two functions that run at the same time,
-// because one was given up or its execution was redriven; and a call that arrives
-// after its sender died.
-func (l *ledger) finalPosts() {
+// checkPosts checks that each message was sent once. Slack takes no idempotency
+// key, so two cases may repeat a message: two functions that run at the same
+// time, because one was given up or its execution was redriven; and a call that
+// arrives after its sender died.
+func (l *ledger) checkPosts() {
 	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
 		if r, there := l.world.table.request(p.request); there && r.Rebuilt == nil && !l.request(p.request).deletedAt.IsZero() {
@@ -300,23 +301,24 @@ func (l *ledger) finalPosts() {
 			first[what] = p
 			continue
 		}
-		if !before.by.beside(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
+		if !before.by.overlaps(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
 			l.broken(7, "the message %s was sent twice", what)
 		}
 	}
 }
 
-// beside reports whether the two ran at the same time.
-func (inv *invocation) beside(other *invocation) bool {
+// overlaps reports whether the two ran at the same time.
+func (inv *invocation) overlaps(other *invocation) bool {
 	return inv.began.Before(other.endedAt) && other.began.Before(inv.endedAt)
 }
 
-// timely checks that the first attempt to remove access comes soon after its end.
-func (l *ledger) timely() {
+// checkTimes checks that the first attempt to remove access comes soon after its
+// end.
+func (l *ledger) checkTimes() {
 	for _, d := range l.requests {
 		r := d.row
 		if r.GrantedAt.IsZero() {
-			l.timelyUngranted(d)
+			l.checkTimeUngranted(d)
 			continue
 		}
 		if !d.deletedAt.IsZero() && !d.confirmed {
@@ -336,10 +338,10 @@ func (l *ledger) timely() {
 				from = l.lastEnd(r.Subject().Key(), from)
 			}
 		}
-		from = from.Add(l.hindered(from, within))
+		from = from.Add(l.outageDelay(from, within))
 		first := l.firstAttempt(d)
 		if within == onceGone {
-			within += l.blind(from, first)
+			within += l.failedLookDelay(from, first)
 		}
 		if !d.deletedAt.IsZero() && !d.goneAt.IsZero() {
 			// Only the lease knows of it. Somebody may join the lease before the next look.
@@ -351,15 +353,15 @@ func (l *ledger) timely() {
 	}
 }
 
-// timelyUngranted checks that access which was created but never confirmed is
+// checkTimeUngranted checks that access which was created but never confirmed is
 // removed soon after its execution ended, unless somebody redrove the execution.
-func (l *ledger) timelyUngranted(d *dossier) {
+func (l *ledger) checkTimeUngranted(d *dossier) {
 	if d.created.IsZero() || d.goneAt.IsZero() || d.redriven {
 		return
 	}
 	from := latest(d.created, d.goneAt)
-	from = from.Add(l.hindered(from, onceGone))
-	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.blind(from, first))) {
+	from = from.Add(l.outageDelay(from, onceGone))
+	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.failedLookDelay(from, first))) {
 		l.broken(2, "request %s was created and not confirmed, its execution ended at %v, and its removal was first tried at %v", d.id, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 	}
 }
@@ -378,9 +380,9 @@ func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	return last
 }
 
-// blind returns how late a removal may be because looks failed, one a minute. The
-// usual limit allows one failed look.
-func (l *ledger) blind(from, to time.Time) time.Duration {
+// failedLookDelay returns how late a removal may be because looks failed, one a
+// minute. The usual limit allows one failed look.
+func (l *ledger) failedLookDelay(from, to time.Time) time.Duration {
 	failed := 0
 	for _, look := range l.looks {
 		if (look.dead || look.failure != nil) && look.began.After(from) && look.began.Before(to) {
@@ -390,9 +392,9 @@ func (l *ledger) blind(from, to time.Time) time.Duration {
 	return time.Duration(max(failed-1, 0)) * time.Minute
 }
 
-// hindered returns how late a removal may be because Step Functions or the table
-// is down: then the system can't tell that an execution is gone.
-func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
+// outageDelay returns how late a removal may be because Step Functions or the
+// table is down: then the system can't tell that an execution is gone.
+func (l *ledger) outageDelay(from time.Time, within time.Duration) time.Duration {
 	var d time.Duration
 	for _, o := range l.world.outages {
 		if (o.service == "states" || o.service == "dynamodb") && o.from.Before(from.Add(within)) && o.to.After(from) {

@@ -117,7 +117,7 @@ func process(w *world) host.Process {
 // metrics reports to the ledger what the functions count.
 type metrics struct{ world *world }
 
-func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.counted(name) }
+func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.count(name) }
 func (metrics) Gauge(string, int)                                {}
 func (metrics) Measure(string, time.Duration, map[string]string) {}
 

@@ -21,8 +21,8 @@ type absence struct {
 // absences are the absences of each principal, in order.
 type absences map[string][]absence
 
-// kind returns the current status of a user. Users who are not gone have the empty
-// status, as in some directories.
+// kind returns the current status of a user. Users who are not gone have the
+// empty status, as in some directories.
 func (a absences) kind(principal string) idtypes.UserStatus {
 	all := a[principal]
 	if n := len(all); n > 0 && all[n-1].to.IsZero() {
@@ -45,8 +45,8 @@ func (a absences) throughout(principal string, from, to time.Time) bool {
 	})
 }
 
-// leaves disables or deletes a user, who comes back after a time; 0: never.
-func (w *world) leaves(p access.Person, kind idtypes.UserStatus, back time.Duration, order uint64) {
+// removeUser disables or deletes a user, who comes back after a time; 0: never.
+func (w *world) removeUser(p access.Person, kind idtypes.UserStatus, back time.Duration, order uint64) {
 	if w.absent.kind(p.PrincipalID) != "" {
 		return
 	}
@@ -67,9 +67,9 @@ func (w *world) leaves(p access.Person, kind idtypes.UserStatus, back time.Durat
 	}
 }
 
-// goes plans for the requester or somebody else to be disabled or deleted, at any
-// time of the request.
-func (p *plan) goes() {
+// planAbsences plans for the requester or somebody else to be disabled or
+// deleted, at any time of the request.
+func (p *plan) planAbsences() {
 	w, d := p.world, p.dice
 	if !d.chance(w.trouble.gone) {
 		return
@@ -82,13 +82,13 @@ func (p *plan) goes() {
 		if d.chance(0.3) {
 			back = d.between(time.Second, 30*time.Minute)
 		}
-		w.then(w.clock.now().Add(at), order, func() { w.leaves(who, kind, back, mix(order, 2)) })
+		w.then(w.clock.now().Add(at), order, func() { w.removeUser(who, kind, back, mix(order, 2)) })
 	}
 }
 
-// whoIsGone checks that the function acted for nobody who was gone since before it
-// began: neither for the requester nor for the approver.
-func (l *ledger) whoIsGone(what string, r access.Request, inv *invocation) {
+// checkNobodyGone checks that the function acted for nobody who was gone since
+// before it began: neither for the requester nor for the approver.
+func (l *ledger) checkNobodyGone(what string, r access.Request, inv *invocation) {
 	now := l.world.clock.now()
 	if l.world.absent.throughout(r.Requester.PrincipalID, inv.began, now) {
 		l.broken(13, "request %s %s, and its requester %s was gone", r.ID, what, r.Requester.SlackID)
@@ -98,9 +98,9 @@ func (l *ledger) whoIsGone(what string, r access.Request, inv *invocation) {
 	}
 }
 
-// endsFor checks that access ends "because the requester is gone" only if the
-// requester was gone while the function ran.
-func (l *ledger) endsFor(r access.Request) {
+// checkEndRequest checks that access ends "because the requester is gone" only
+// if the requester was gone while the function ran.
+func (l *ledger) checkEndRequest(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	switch {
 	case r.EndRequest.Reason == "":
@@ -116,9 +116,9 @@ func (l *ledger) endsFor(r access.Request) {
 // goneFor is how long somebody who is gone may keep access.
 const goneFor = 15 * time.Minute
 
-// removedInTime checks that the removal of access begins in time after its
+// checkRemovalsOfGone checks that the removal of access begins in time after its
 // requester is gone.
-func (l *ledger) removedInTime() {
+func (l *ledger) checkRemovalsOfGone() {
 	w := l.world
 	for _, d := range l.requests {
 		r := d.row

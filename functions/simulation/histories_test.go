@@ -27,8 +27,8 @@ const (
 	shortBudget = 3 * time.Second
 )
 
-// TestMain limits Go to one processor: a history runs one goroutine at a time, and
-// is fastest that way.
+// TestMain limits Go to one processor: a history runs one goroutine at a time,
+// and is fastest that way.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
 	os.Exit(m.Run())

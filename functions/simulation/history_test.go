@@ -114,8 +114,8 @@ func (w *world) play() {
 			}
 		})
 	}
-	w.clock.run(w.over)
-	w.ledger.final()
+	w.clock.run(w.isOver)
+	w.ledger.checkEnd()
 }
 
 // every calls do regularly until the end of the history.
@@ -188,8 +188,8 @@ func (w *world) look() {
 	w.ledger.looks = append(w.ledger.looks, w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil))
 }
 
-// over reports whether nothing more can happen, or the history takes too long.
-func (w *world) over() bool {
+// isOver reports whether nothing more can happen, or the history takes too long.
+func (w *world) isOver() bool {
 	now := w.clock.now()
 	if now.Before(w.at(busyFor + 15*time.Minute)) {
 		return false
@@ -224,7 +224,6 @@ type plan struct {
 	target   access.Target
 	duration time.Duration
 	view, id string
-	granted  bool
 	turned   int  // how often the form was refused
 	waits    bool // it will be sent again
 }
@@ -232,12 +231,12 @@ type plan struct {
 // submit sends the form and plans what people do about the request.
 func (p *plan) submit() {
 	w, d := p.world, p.dice
-	p.goes()
+	p.planAbsences()
 	w.clock.say("%s asks for %s for %v: %s", p.person.SlackID, p.target, p.duration, p.id)
 	body := p.form()
 	p.waits = false
 	send := func(at time.Duration) {
-		w.then(w.clock.now().Add(at), d.next(), func() { w.slackSends(p.id, body, p.turnedAway) })
+		w.then(w.clock.now().Add(at), d.next(), func() { w.sendFromSlack(p.id, body, p.retryForm) })
 	}
 	send(0)
 	for range d.below(3) { // Slack delivers again, or the person presses again
@@ -275,15 +274,15 @@ func (p *plan) submit() {
 	if d.chance(w.trouble.policy) {
 		w.then(w.clock.now().Add(d.between(0, 6*time.Minute)), d.next(), func() { w.enforce(pick(d, policies)) })
 	}
-	p.hands()
-	p.operators()
+	p.planHands()
+	p.planOperators()
 	p.watch()
 }
 
-// turnedAway has the person ask again if the form was refused because they have an
+// retryForm has the person ask again if the form was refused because they have an
 // undecided request for the same access, or too many. They ask as soon as that
 // request is decided, so that the access of both overlaps as often as possible.
-func (p *plan) turnedAway(inv *invocation) {
+func (p *plan) retryForm(inv *invocation) {
 	w, d := p.world, p.dice
 	var answer struct {
 		Body string `json:"body"`
@@ -295,9 +294,9 @@ func (p *plan) turnedAway(inv *invocation) {
 	many := strings.Contains(answer.Body, "waiting for a decision")
 	switch {
 	case same || pending:
-		w.ledger.counted("Repeated")
+		w.ledger.count("Repeated")
 	case many:
-		w.ledger.counted("TooMany")
+		w.ledger.count("TooMany")
 	default:
 		return
 	}
@@ -332,7 +331,7 @@ func (p *plan) watch() {
 			if is.Outcome.Kind == access.OutcomeApproved && share < 50 {
 				gone = is.Outcome.By
 			}
-			w.leaves(gone, kind, 0, mix(order, 3))
+			w.removeUser(gone, kind, 0, mix(order, 3))
 		}
 		if is.Outcome != nil && was.Outcome == nil && change {
 			w.then(w.clock.now(), order, func() { w.enforce(policy) })
@@ -370,7 +369,7 @@ func (w *world) deleteRow(id string) {
 	r := w.ledger.request(id)
 	r.deletedAt = w.clock.now()
 	r.lost = r.lost || holds(row, r.deletedAt)
-	w.ledger.counted("rows deleted")
+	w.ledger.count("rows deleted")
 	w.table.write("request#"+id, nil)
 }
 
@@ -386,17 +385,17 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 			"response_url": "https://hooks.slack.com/actions/T1/1/x",
 			"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
 		})
-		w.slackSends(p.id, body, func(inv *invocation) { w.ledger.pressAnswered(p.id, action, by, inv) })
+		w.sendFromSlack(p.id, body, func(inv *invocation) { w.ledger.checkPress(p.id, action, by, inv) })
 	})
 }
 
-// answered has people answer the question of a run, soon or not at all.
-func (w *world) answered(run string, d *dice) {
+// answerQuestion has people answer the question of a run, soon or not at all.
+func (w *world) answerQuestion(run string, d *dice) {
 	for range d.below(3) {
 		by, action := pick(d, people), pick(d, []string{"drift_remove", "drift_leave"})
 		w.then(w.clock.now().Add(d.between(time.Second, 5*time.Minute)), d.next(), func() {
 			w.clock.say("%s presses %s of %s", by.SlackID, action, run)
-			w.slackSends(run, payload("block_actions", by, map[string]any{
+			w.sendFromSlack(run, payload("block_actions", by, map[string]any{
 				"actions":      []map[string]any{{"action_id": action, "value": run}},
 				"response_url": "https://hooks.slack.com/actions/T1/1/x",
 				"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
@@ -405,8 +404,8 @@ func (w *world) answered(run string, d *dice) {
 	}
 }
 
-// hands plans for somebody to make or remove the same access by hand.
-func (p *plan) hands() {
+// planHands plans for somebody to make or remove the same access by hand.
+func (p *plan) planHands() {
 	w, d := p.world, p.dice
 	for d.chance(w.trouble.byHand / 2) {
 		create, at, order := d.chance(0.6), d.between(-time.Minute, 14*time.Minute), d.next()
@@ -429,25 +428,25 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 		w.clock.say("somebody removes %s by hand", s.Key())
 		w.center.Remove(s)
 		lost := have.lost
-		w.ledger.gone(s.Key(), true)
+		w.ledger.noteRemoval(s.Key(), true)
 		have.removed, have.lost = now, lost
 		return
 	}
 	w.clock.say("somebody makes %s by hand", s.Key())
 	w.center.Add(s)
-	w.ledger.appeared(s.Key())
+	w.ledger.noteAppearance(s.Key())
 	have.byHand = now
 	if t.Kind == access.KindAccount {
 		// An assignment has no id. If the system gives the same access, the two can't
 		// be told apart, and the system takes both for its own.
 		_, held := w.table.lease(s.Key())
-		have.mixed = held || w.ledger.granting(s.Key())
+		have.mixed = held || w.ledger.isGranting(s.Key())
 	}
 }
 
-// operators plans for somebody to stop and redrive executions, to start others for
-// the same request, and to resume its wait with a forged approval.
-func (p *plan) operators() {
+// planOperators plans for somebody to stop and redrive executions, to start
+// others for the same request, and to resume its wait with a forged approval.
+func (p *plan) planOperators() {
 	w, d := p.world, p.dice
 	if d.chance(w.trouble.stops / 2) {
 		// While the access is being created.
@@ -470,7 +469,7 @@ func (p *plan) operators() {
 			case 0, 1, 2:
 				e.stop()
 			case 3:
-				w.ledger.redriven(e)
+				w.ledger.noteRedrive(e)
 				e.redrive()
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
@@ -486,7 +485,7 @@ func (p *plan) operators() {
 				e.stop()
 				again := w.clock.now().Add(d.between(time.Second, 3*time.Minute))
 				w.then(again, mix(order, 1), func() {
-					w.ledger.redriven(e)
+					w.ledger.noteRedrive(e)
 					e.redrive()
 				})
 			}
@@ -494,9 +493,9 @@ func (p *plan) operators() {
 	}
 }
 
-// slackSends sends a signed request as Slack does. then is called with its
+// sendFromSlack sends a signed request as Slack does. then is called with its
 // invocation when that is answered.
-func (w *world) slackSends(about, body string, then func(*invocation)) {
+func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
 	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
 	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)

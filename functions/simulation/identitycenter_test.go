@@ -59,7 +59,7 @@ func user(p access.Person, status idtypes.UserStatus) idtypes.User {
 // accepted has an operation of Identity Center end, after seconds if all is well.
 func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 	length, fails := d.between(100*time.Millisecond, 4*time.Second), false
-	if t := w.trouble; t.during(w.clock.now()) {
+	if t := w.trouble; t.isActive(w.clock.now()) {
 		if d.chance(t.slow) {
 			length = d.between(2*time.Second, 90*time.Second)
 		}
@@ -81,9 +81,9 @@ func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 		w.clock.say("  Identity Center: %s of %s is %s", kind, key, status)
 	}()
 	if op.Deletion {
-		w.ledger.deletes(key, "", op.ByHand)
+		w.ledger.checkDeletion(key, "", op.ByHand)
 	} else {
-		w.ledger.creates(key)
+		w.ledger.checkCreation(key)
 	}
 }
 
@@ -93,14 +93,14 @@ func (w *world) changed(a identitycentertest.Access, exists bool) {
 	key, membership := a.Subject.Key(), a.MembershipID != ""
 	switch {
 	case membership && exists:
-		w.ledger.creates(key)
+		w.ledger.checkCreation(key)
 	case membership:
-		w.ledger.deletes(key, a.MembershipID, a.ByHand)
+		w.ledger.checkDeletion(key, a.MembershipID, a.ByHand)
 	}
 	if exists {
-		w.ledger.appeared(key)
+		w.ledger.noteAppearance(key)
 	} else {
-		w.ledger.gone(key, false)
+		w.ledger.noteRemoval(key, false)
 	}
 }
 

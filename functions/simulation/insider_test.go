@@ -49,7 +49,7 @@ func (i *insider) act() {
 				}
 			case 9:
 				if e := i.execution("FAILED", "ABORTED"); e != nil {
-					w.ledger.redriven(e)
+					w.ledger.noteRedrive(e)
 					e.redrive()
 				}
 			default:
@@ -61,7 +61,7 @@ func (i *insider) act() {
 
 // started is called when an execution starts.
 func (i *insider) started(e *execution) {
-	if i.stopsSweeps && e.of == reconcileMachineARN && i.world.trouble.during(i.world.clock.now()) {
+	if i.stopsSweeps && e.of == reconcileMachineARN && i.world.trouble.isActive(i.world.clock.now()) {
 		i.world.then(i.world.clock.now().Add(i.dice.between(0, 300*time.Millisecond)), i.dice.next(), e.stop)
 	}
 }
@@ -145,7 +145,8 @@ func (i *insider) startReconcile() {
 	i.world.steps.start(reconcileMachineARN, pick(d, names), pick(d, inputs))
 }
 
-// execution returns an execution with one of these statuses; nil if there is none.
+// execution returns an execution with one of these statuses; nil if there is
+// none.
 func (i *insider) execution(states ...string) *execution {
 	var all []*execution
 	for _, e := range i.world.steps.inOrder {

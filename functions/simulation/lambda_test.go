@@ -60,11 +60,10 @@ type invocation struct {
 	stall  time.Duration
 	stalls int // the call before which it stalls
 
-	dead, over bool
-	refused    bool // Lambda refused to run it
-	endedAt    time.Time
-	faults     map[string]bool // services whose calls failed
-	lostAnswer bool            // the answer to a creation was lost
+	dead, ended bool
+	refused     bool // Lambda refused to run it
+	endedAt     time.Time
+	faults      map[string]bool // services whose calls failed
 
 	then     func(*invocation) // called when it is answered
 	answered bool
@@ -157,7 +156,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 	}
 	d := inv.source.dice("fate")
 	t := w.trouble
-	if t.during(w.clock.now()) {
+	if t.isActive(w.clock.now()) {
 		switch {
 		case d.chance(t.kills):
 			inv.killAt, inv.after = 1+d.below(14), d.chance(0.5)
@@ -166,7 +165,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 			inv.stall = time.Duration(float64(45*time.Second) * math.Pow(float64(d.below(1000))/1000, 2))
 		}
 	}
-	troubled := t.during(w.clock.now())
+	troubled := t.isActive(w.clock.now())
 	before := troubled && d.chance(t.errors/2)
 	lost := troubled && d.chance(t.errors/2)
 	orphan := troubled && d.chance(t.orphans)
@@ -197,7 +196,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		}
 		w.clock.until(w.clock.now().Add(delay), d.next())
 		inv.deadline = w.clock.now().Add(statemachine.FunctionTimeouts[name])
-		w.invoked(inv)
+		w.noteInvocation(inv)
 		if orphan {
 			go func() {
 				w.clock.until(w.clock.now().Add(orphaned), which)
@@ -210,7 +209,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), invocationKey{}, inv), inv.deadline)
 		defer cancel()
 		out, err := h(ctx, text)
-		inv.over, inv.endedAt = true, w.clock.now()
+		inv.ended, inv.endedAt = true, w.clock.now()
 		if inv.dead {
 			return
 		}
@@ -246,7 +245,7 @@ func (inv *invocation) result(out []byte, err error) {
 
 // finish answers for a function that was killed.
 func (inv *invocation) finish() {
-	if inv.world.clock.over {
+	if inv.world.clock.ended {
 		return
 	}
 	name := errorDied
@@ -256,8 +255,8 @@ func (inv *invocation) finish() {
 	if inv.dead && !inv.answered {
 		inv.world.clock.say("  %s of %s died: %s", inv.function, inv.about, name)
 	}
-	if !inv.over {
-		inv.over, inv.endedAt = true, inv.world.clock.now()
+	if !inv.ended {
+		inv.ended, inv.endedAt = true, inv.world.clock.now()
 	}
 	inv.answer(nil, &failure{name, ""})
 }
@@ -328,9 +327,9 @@ type options struct {
 	again func(error) bool
 }
 
-// call makes a call of a service, with everything that may go wrong: the call takes
-// time, fails before or after its effect, is repeated by the SDK, lands after its
-// caller is gone, or its caller dies.
+// call makes a call of a service, with everything that may go wrong: the call
+// takes time, fails before or after its effect, is repeated by the SDK, lands
+// after its caller is gone, or its caller dies.
 func call[Out any](ctx context.Context, w *world, service, operation, about string, do func() (Out, error), opts ...options) (Out, error) {
 	inv := of(ctx)
 	d := inv.source.dice(service + operation + about)
@@ -365,7 +364,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	inv.calls++
 	number := inv.calls
 	inv.mu.Unlock()
-	troubled := t.during(w.clock.now())
+	troubled := t.isActive(w.clock.now())
 	if number == inv.stalls {
 		w.clock.say("  %s of %s stands still for %v before %s", inv.function, inv.about, inv.stall.Round(time.Millisecond), operation)
 		// The whole process stalls: it doesn't see that its context expires.
@@ -402,7 +401,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		}
 		return none, err, true
 	}
-	if w.down(service) {
+	if w.isDown(service) {
 		if err := inv.pass(ctx, d, d.between(10*time.Millisecond, 2*time.Second)); err != nil {
 			out, err, _ := fail("has no answer in time", &smithy.CanceledError{Err: err})
 			return out, err, false
@@ -461,7 +460,7 @@ func errText(err error) string {
 
 func (inv *invocation) noteLost(operation string) {
 	if operation == "CreateGroupMembership" {
-		inv.world.ledger.unanswered(inv)
+		inv.world.ledger.noteLostAnswer(inv)
 	}
 }
 
@@ -472,13 +471,13 @@ func effectOf[Out any](inv *invocation, operation string, do func() (Out, error)
 	inv.world.doing = nil
 }
 
-// lands is the longest time from the end of a caller to the effect of its call. The
-// leases allow ten seconds for it (leases.margin).
-const lands = 8 * time.Second
+// longestFlight is the longest time from the end of a caller to the effect of
+// its call. The leases allow ten seconds for it (leases.margin).
+const longestFlight = 8 * time.Second
 
 // later has the call's effect happen later, whatever becomes of the caller.
 func later[Out any](inv *invocation, d *dice, operation string, do func() (Out, error)) {
-	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, lands))
+	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, longestFlight))
 	order := d.next()
 	inv.noteLost(operation)
 	go func() {

@@ -80,7 +80,8 @@ func (o *objects) put(key string, body []byte) {
 	o.objects[key] = body
 }
 
-// parameters is SSM's Parameter Store. It holds the pointer to the policy in force.
+// parameters is SSM's Parameter Store. It holds the pointer to the policy in
+// force.
 type parameters struct {
 	world *world
 	value string

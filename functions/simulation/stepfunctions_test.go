@@ -57,8 +57,8 @@ func executionARN(machine, name string) string {
 	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
-// start starts an execution. exists is true if another execution has the name; one
-// that is still running with the same input is returned instead.
+// start starts an execution. exists is true if another execution has the name;
+// one that is still running with the same input is returned instead.
 func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	arn := executionARN(machine, name)
 	if e := s.executions[arn]; e != nil {
@@ -82,15 +82,15 @@ func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	s.executions[arn] = e
 	s.inOrder = append(s.inOrder, e)
 	s.world.clock.say("%s starts with %s", e.short(), input)
-	e.root.start(e.over)
+	e.root.start(e.finish)
 	if s.world.insider != nil {
 		s.world.insider.started(e)
 	}
 	return e, false
 }
 
-// over is called when the execution's own strand has ended.
-func (e *execution) over() {
+// finish is called when the execution's own strand has ended.
+func (e *execution) finish() {
 	if e.status != "RUNNING" {
 		return
 	}
@@ -99,7 +99,7 @@ func (e *execution) over() {
 		e.status = "FAILED"
 	}
 	e.world.clock.say("%s is over: %s %v", e.short(), e.status, e.error)
-	e.world.ended(e)
+	e.world.noteEnd(e)
 }
 
 // stop ends an execution as StopExecution does: functions that it called keep
@@ -111,7 +111,7 @@ func (e *execution) stop() {
 	e.status, e.endedAt = "ABORTED", e.world.clock.now()
 	e.world.clock.say("%s is stopped in %s", e.short(), e.root.at)
 	e.root.stop()
-	e.world.ended(e)
+	e.world.noteEnd(e)
 }
 
 // redrive continues an execution that didn't succeed from the state in which it
@@ -125,12 +125,12 @@ func (e *execution) redrive() bool {
 	e.world.clock.say("%s is redriven in %s", e.short(), e.root.at)
 	before := e.root
 	e.root = before.again(uint64(e.redrawn))
-	e.root.start(e.over)
+	e.root.start(e.finish)
 	return true
 }
 
-// again returns a copy of the strand at its current state. Branches that had ended
-// don't run again.
+// again returns a copy of the strand at its current state. Branches that had
+// ended don't run again.
 func (s *strand) again(n uint64) *strand {
 	next := s.e.strand(s.m, s.at, s.data, mix(s.source.key, n), s.context)
 	delete(next.context, "Task")

@@ -138,7 +138,7 @@ func (t *table) write(key string, r row) {
 	}
 	t.pending = append(t.pending, indexed{at, key, shown})
 	t.catchUp()
-	t.world.ledger.written(key, before, r)
+	t.world.ledger.checkWrite(key, before, r)
 }
 
 func (t *table) catchUp() {
@@ -420,8 +420,8 @@ func (x *expression) operand() types.AttributeValue {
 	}
 }
 
-// update returns the row after an update expression. Its operands see the row as it
-// was before.
+// update returns the row after an update expression. Its operands see the row as
+// it was before.
 func (x *expression) update() row {
 	x.rest = x.tokens()
 	after := make(row, len(x.row)+4)

@@ -41,9 +41,10 @@ type trouble struct {
 	quietAt time.Time
 }
 
-func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
+func (t *trouble) isActive(now time.Time) bool { return now.Before(t.quietAt) }
 
-// faultless reports whether nothing fails: then everybody keeps access to its end.
+// faultless reports whether nothing fails: then everybody keeps access to its
+// end.
 func (t *trouble) faultless() bool {
 	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops+t.rows == 0 && t.outages == 0 && !t.insider
 }
@@ -126,7 +127,7 @@ func (w *world) enforce(p access.Policy) {
 	w.clock.say("policy %s is in force", digest[:8])
 }
 
-func (w *world) down(service string) bool {
+func (w *world) isDown(service string) bool {
 	now := w.clock.now()
 	for _, o := range w.outages {
 		if o.service == service && !now.Before(o.from) && now.Before(o.to) {
@@ -136,11 +137,11 @@ func (w *world) down(service string) bool {
 	return false
 }
 
-func (w *world) invoked(inv *invocation)            { w.ledger.invoked(inv) }
-func (w *world) entered(e *execution, state string) { w.ledger.entered(e, state) }
-func (w *world) ended(e *execution)                 { w.ledger.ended(e) }
-func (w *world) at(after time.Duration) time.Time   { return w.clock.start.Add(after) }
-func (w *world) since() time.Duration               { return w.clock.now().Sub(w.clock.start) }
+func (w *world) noteInvocation(inv *invocation)       { w.ledger.noteInvocation(inv) }
+func (w *world) noteState(e *execution, state string) { w.ledger.noteState(e, state) }
+func (w *world) noteEnd(e *execution)                 { w.ledger.noteEnd(e) }
+func (w *world) at(after time.Duration) time.Time     { return w.clock.start.Add(after) }
+func (w *world) since() time.Duration                 { return w.clock.now().Sub(w.clock.start) }
 func (w *world) executionsRunning(machine string) (n int) {
 	for _, e := range w.steps.inOrder {
 		if e.of == machine && e.status == "RUNNING" {
