@@ -31,6 +31,8 @@ func newCenter(w *world, source *source) *identitycentertest.Center {
 		},
 		Accepted: func(op identitycentertest.Operation) { w.accepted(op, source.dice("operation")) },
 		Changed:  w.changed,
+		// AWS doesn't document which error wins.
+		ConflictFirst: w.seed%2 == 0,
 	}
 	for _, a := range accounts {
 		c.Accounts = append(c.Accounts, orgtypes.Account{Id: &a.ID, Name: &a.Name, State: orgtypes.AccountStateActive, Status: orgtypes.AccountStatusActive})

@@ -236,7 +236,6 @@ func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 	w.center = &identitycentertest.Center{
 		PermissionSets: []ssotypes.PermissionSet{{PermissionSetArn: aws.String(subject.PermissionSetARN), Name: aws.String(subject.PermissionSet)}},
 		Groups:         []idtypes.Group{{GroupId: aws.String(membership.GroupID)}},
-		ConflictFirst:  true,
 		Accepted:       func(op identitycentertest.Operation) { w.accepted(op.ID) },
 		Changed:        func(_ identitycentertest.Access, exists bool) { w.changed(exists) },
 	}
@@ -248,6 +247,7 @@ func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := worldOf(rng, trouble, s)
+	w.center.ConflictFirst = seed%2 == 0 // AWS doesn't document which error wins
 	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
 		w.foreign = true
 		w.makeByHand()
@@ -367,9 +367,9 @@ func (w *world) drifting() bool {
 	return found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0
 }
 
-// gone notes a deletion of access that existed before, which only the removal of
-// unknown access may do.
-func (w *world) gone(what string) {
+// noteDeletion notes a deletion of access that existed before. Only the removal of
+// unknown access may do that.
+func (w *world) noteDeletion(what string) {
 	if !w.drifting() {
 		w.violation = what
 		return
@@ -396,7 +396,7 @@ func (w *world) reconcile(p *proc) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
 		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref, nil) }) == nil {
-			w.settledDrift(p, ref)
+			w.settleFinding(p, ref)
 		}
 	}
 }
@@ -438,16 +438,16 @@ func (w *world) lookForRowless(p *proc) {
 	}
 }
 
-// settled sweeps a lease that no request holds.
-func (w *world) settled(p *proc) {
+// settleLease sweeps a lease that no request holds.
+func (w *world) settleLease(p *proc) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		_, err := l.Settle(ctx, w.subject.Key(), false)
 		return err
 	})
 }
 
-// settledDrift ends a run's removal of a finding.
-func (w *world) settledDrift(p *proc, ref access.FindingRef) {
+// settleFinding ends a run's removal of a finding.
+func (w *world) settleFinding(p *proc, ref access.FindingRef) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		result, err := l.SettleDrift(ctx, w.subject.Key(), ref)
 		if err == nil && w.removals[ref].Result != result {
@@ -619,7 +619,7 @@ func (w *world) run() {
 	w.schedule()
 	if w.drifting() {
 		// A late function left it: the look at leases finds it.
-		w.start(&proc{name: "sweep"}, w.settled)
+		w.start(&proc{name: "sweep"}, w.settleLease)
 		w.schedule()
 	}
 	w.check()
@@ -806,7 +806,7 @@ func (w *world) changed(exists bool) {
 		return
 	}
 	if w.foreign {
-		w.gone("access that was there before was deleted")
+		w.noteDeletion("access that was there before was deleted")
 	}
 	w.removedHand = false
 }
