@@ -196,10 +196,13 @@ func TestPermissionSetsAreReadUntilFound(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			api := withSets(sets...)
-			got, err := listPermissionSets(t.Context(), api, "arn:one", named(test.policy))
-			if err != nil || len(got) != test.want || api.Calls("DescribePermissionSet") != test.want {
-				t.Errorf("%d found with %d calls (%v), want %d", len(got), api.Calls("DescribePermissionSet"), err, test.want)
+			for _, size := range []int{1, 100} {
+				api := withSets(sets...)
+				api.PageSize = size
+				got, err := listPermissionSets(t.Context(), api, "arn:one", named(test.policy))
+				if calls := api.Calls("DescribePermissionSet"); err != nil || len(got) != test.want || calls != test.want {
+					t.Errorf("pages of %d: %d found with %d calls (%v), want %d", size, len(got), calls, err, test.want)
+				}
 			}
 		})
 	}
