@@ -25,8 +25,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// The services, as small as the checks see them. What a test does not set is
-// empty.
+// Fakes of the services. Each has only what the checks read, and is empty where a
+// test sets nothing.
 
 // Two accounts: one in which everything runs, one that manages.
 const (
@@ -229,8 +229,7 @@ func status4xx(n int) error {
 	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: n}}, Err: &smithy.GenericAPIError{Code: "x"}}
 }
 
-// line is a finding as the tests compare it: its status, what was found with the
-// items, and the fix.
+// lines returns the findings as the tests compare them: status, text and items.
 func lines(findings []finding) []string {
 	var out []string
 	for _, f := range findings {

@@ -9,7 +9,8 @@
 // account assignment stays IN_PROGRESS until the test calls Succeed or Fail.
 // Every call passes through Around, which may delay, fail, repeat or drop it.
 //
-// Assignments of groups are not faked: this system makes none.
+// Assignments of groups are not faked: this system makes none. Nor are quotas: a
+// test throttles calls in Around.
 package identitycentertest
 
 import (
@@ -31,7 +32,7 @@ import (
 )
 
 // InstanceARN and IdentityStoreID name the instance that a Center has if
-// Instances is empty.
+// Instances is nil.
 const (
 	InstanceARN     = "arn:aws:sso:::instance/ssoins-0123456789abcdef"
 	IdentityStoreID = "d-1234567890"
@@ -62,16 +63,17 @@ type Center struct {
 	// and another operation on its account and permission set is under way.
 	ConflictFirst bool
 
-	// Around, if set, is called for each call of the API. It calls effect for the
-	// answer: never, once or several times, and at any later time.
+	// Around, if set, is called for each call of the API. It gets the answer from
+	// effect, which it may call never, several times, or later.
 	Around func(ctx context.Context, call Call, effect func() (any, error)) (any, error)
 
 	// Accepted, if set, is called when a creation or deletion of an account
 	// assignment has begun. The test ends it with Succeed or Fail.
 	Accepted func(Operation)
 
-	// Changed, if set, is called after a call of the API gave access or took it
-	// away: exists says which. Add, Put and Remove don't call it.
+	// Changed, if set, is called after a membership was created or deleted by a call,
+	// or an assignment by Succeed. exists says which. Add, Put and Remove don't call
+	// it.
 	Changed func(a Access, exists bool)
 
 	mu          sync.Mutex
