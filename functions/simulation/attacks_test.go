@@ -10,8 +10,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TestAttacks plays what somebody may do who can start and stop executions and
-// choose their names and inputs: the access must be gone in time all the same.
+// TestAttacks plays attacks of somebody who can start and stop executions and
+// choose their names and inputs. The access must still be removed in time.
 func TestAttacks(t *testing.T) {
 	const minute = time.Minute
 	takeNames := func(input string, until time.Duration) func(*world, string) {
@@ -31,8 +31,8 @@ func TestAttacks(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		// attack is prepared when the request is made; stopIn is the state in which
-		// its execution is stopped, empty for before the access is confirmed.
+		// attack is prepared when the request is made. stopIn is the state in which its
+		// execution is stopped; "": before the access is confirmed.
 		attack func(w *world, id string)
 		stopIn string
 		sweeps bool // every sweep is stopped as it starts
@@ -60,7 +60,7 @@ func TestAttacks(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(1, trouble{name: "attack", stops: 1}, start, &story)
 				w.trouble.quietAt = w.at(0)
-				w.enforce(policies[3]) // everything that is asked for here is automatic
+				w.enforce(policies[3]) // it grants every request of this test automatically
 				if test.sweeps {
 					w.insider = &insider{world: w, dice: w.source.dice("insider"), stopsSweeps: true}
 					w.trouble.quietAt = w.at(time.Hour)
@@ -77,21 +77,21 @@ func TestAttacks(t *testing.T) {
 					}
 					r.stopIn = test.stopIn
 					r.stop = func(e *execution) {
-						// When the state's function has its answer.
+						// After the state's function has returned.
 						w.then(w.clock.now().Add(time.Second), 2, e.stop)
 					}
-					w.slackSends(p.id, p.form(), nil)
+					w.sendFromSlack(p.id, p.form(), nil)
 				})
 				w.every(minute, w.source.dice("look"), func() { w.look() })
 				key := access.Subject{Target: p.target, PrincipalID: p.person.PrincipalID}.Key()
 				var there []time.Time
 				w.every(time.Second, w.source.dice("watch"), func() {
-					if has, _ := w.center.has(key); has {
+					if has, _ := w.hasAccess(key); has {
 						there = append(there, w.clock.now())
 					}
 				})
 				w.clock.run(func() bool { return w.since() > 12*minute })
-				w.ledger.timely()
+				w.ledger.checkTimes()
 				switch {
 				case r.created.IsZero():
 					broken = append(broken, "nothing was created, so nothing was shown")
@@ -118,8 +118,8 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// stopOnceCreated stops the request's execution when its access was created, before
-// that is confirmed.
+// stopOnceCreated stops the request's execution between the creation of its
+// access and the confirmation.
 func (w *world) stopOnceCreated(r *dossier) {
 	if !r.created.IsZero() {
 		w.steps.executions[r.row.ExecutionARN].stop()
@@ -128,7 +128,7 @@ func (w *world) stopOnceCreated(r *dossier) {
 	w.then(w.clock.now().Add(time.Millisecond), 3, func() { w.stopOnceCreated(r) })
 }
 
-// park leaves an execution running that does nothing and never ends by itself.
+// park starts an execution that does nothing and never ends by itself.
 func (w *world) park(machine, name string) {
 	e, _ := w.steps.start(machine, name, `{"mode":"warn"}`)
 	e.root.stop()

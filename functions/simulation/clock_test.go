@@ -10,27 +10,26 @@ import (
 	"time"
 )
 
-// A clock lets one goroutine of a history run at a time: each waits for its turn
-// at a virtual time, and the next turn is given only when nobody runs any more.
-// So a history depends on its seed alone, however many processors there are.
-// It works in a bubble of testing/synctest, whose time the contexts of the
-// functions follow, too.
+// A clock lets one goroutine of a history run at a time. Each waits for its turn
+// at a virtual time; the clock gives the next turn only when no goroutine runs.
+// So a history depends on its seed alone, on any number of processors. The clock
+// works in a bubble of testing/synctest; the functions' contexts use its time.
 type clock struct {
 	mu    sync.Mutex
 	queue turns
-	over  bool // everybody who waits ends
+	ended bool // the history has ended: waiting goroutines exit
 
 	start time.Time
-	story *strings.Builder // nil: not told
+	story *strings.Builder // nil: not recorded
 }
 
-// turn is somebody's turn at a time. Who is due at the same time goes by order,
-// which is drawn: no two are alike.
+// turn is a goroutine's turn at a time. Turns at the same time go by order, a
+// random number that no two share.
 type turn struct {
 	at    time.Time
 	order uint64
 	ready chan struct{}
-	index int // in the queue; -1: not there
+	index int // in the queue; -1: not in it
 }
 
 func newClock() *clock { return &clock{start: time.Now()} }
@@ -40,24 +39,25 @@ func (c *clock) now() time.Time { return time.Now() }
 // wait waits for the turn.
 func (c *clock) wait(t *turn) {
 	c.mu.Lock()
-	if c.over {
+	if c.ended {
 		c.mu.Unlock()
 		runtime.Goexit()
 	}
 	heap.Push(&c.queue, t)
 	c.mu.Unlock()
 	<-t.ready
-	if c.over {
+	if c.ended {
 		runtime.Goexit()
 	}
 }
 
-// until waits until a time; one that is over gives others a turn before.
+// until waits until a time. If that has passed, others with an earlier turn go
+// first.
 func (c *clock) until(at time.Time, order uint64) {
 	c.wait(&turn{at: at, order: order, ready: make(chan struct{}, 1)})
 }
 
-// wake lets somebody who waits have their turn now.
+// wake moves a waiting goroutine's turn to now.
 func (c *clock) wake(t *turn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -70,27 +70,27 @@ func (c *clock) wake(t *turn) {
 	}
 }
 
-// run gives turns until done says that it is enough, or nobody waits.
+// run gives turns until done reports true or no goroutine waits.
 func (c *clock) run(done func() bool) {
 	for {
 		synctest.Wait()
 		if done() || len(c.queue) == 0 {
 			return
 		}
-		// Whoever is first in the queue stays so: nobody runs who could change it.
+		// The first in the queue stays first: no goroutine runs that could change it.
 		if d := c.queue[0].at.Sub(c.now()); d > 0 {
 			time.Sleep(d)
-			synctest.Wait() // contexts whose time is over know it before anybody goes on
+			synctest.Wait() // expired contexts are canceled before the next turn
 		}
 		t := heap.Pop(&c.queue).(*turn)
 		t.ready <- struct{}{}
 	}
 }
 
-// end ends all who wait: a bubble must be left by everybody.
+// end ends all waiting goroutines: none may outlive the bubble.
 func (c *clock) end() {
 	c.mu.Lock()
-	c.over = true
+	c.ended = true
 	for _, t := range c.queue {
 		t.ready <- struct{}{}
 	}
@@ -99,7 +99,7 @@ func (c *clock) end() {
 	synctest.Wait()
 }
 
-// say tells a step of the story.
+// say adds a line to the story.
 func (c *clock) say(format string, args ...any) {
 	if c.story == nil {
 		return
@@ -136,12 +136,12 @@ func (q *turns) Pop() any {
 	return last
 }
 
-// dice are random numbers that follow from where they are drawn, and not from
-// who drew before: goroutines that run side by side don't change each other's.
+// dice are random numbers that depend on where they are drawn, not on who drew
+// before: goroutines that run side by side don't change each other's numbers.
 type dice struct{ state uint64 }
 
-// source makes dice for the things that somebody does: those of the nth thing of
-// a name are the same however others come between.
+// source makes dice for named actions. The nth action of a name gets the same
+// numbers whatever happens between.
 type source struct {
 	mu   sync.Mutex
 	key  uint64
@@ -180,13 +180,13 @@ func (d *dice) next() uint64 {
 	return z ^ z>>31
 }
 
-// below is a number in [0, n).
+// below returns a number in [0, n).
 func (d *dice) below(n int) int { return int(d.next() % uint64(n)) }
 
-// chance is true with probability p.
+// chance reports true with probability p.
 func (d *dice) chance(p float64) bool { return float64(d.next()>>11)/(1<<53) < p }
 
-// between is a time in [least, most).
+// between returns a duration in [least, most).
 func (d *dice) between(least, most time.Duration) time.Duration {
 	if most <= least {
 		return least

@@ -10,14 +10,14 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// machine is a definition in the Amazon States Language, as far as the state
-// machines here use it. What is not known here is refused when it is read: the
-// interpreter never passes over anything.
+// machine is a definition in the Amazon States Language, in the subset that our
+// state machines use. parse refuses everything else, so that the interpreter
+// never ignores a field.
 type machine struct {
 	Comment string            `json:"Comment"`
 	StartAt string            `json:"StartAt"`
 	States  map[string]*state `json:"States"`
-	// ProcessorConfig is of a Map's inner machine.
+	// ProcessorConfig belongs to a Map's inner machine.
 	ProcessorConfig *struct {
 		Mode          string `json:"Mode"`
 		ExecutionType string `json:"ExecutionType"`
@@ -82,7 +82,7 @@ type choice struct {
 	Next            string
 }
 
-// used are the fields that a state of each type may have here.
+// used are the fields that each type of state may have here.
 var used = map[string][]string{
 	"Task":     {"Resource", "Parameters", "ResultSelector", "ResultPath", "TimeoutSeconds", "TimeoutSecondsPath", "Retry", "Catch", "Next"},
 	"Choice":   {"Choices", "Default"},
@@ -94,7 +94,7 @@ var used = map[string][]string{
 	"Fail":     {"Error", "Cause"},
 }
 
-// parse reads a definition. What this interpreter does not know is an error.
+// parse reads a definition. Fields that the interpreter doesn't know are errors.
 func parse(definition string) (*machine, error) {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(definition)))
 	decoder.DisallowUnknownFields()
@@ -186,20 +186,19 @@ func pathOf(raw json.RawMessage) (*string, error) {
 	return &path, err
 }
 
-// The numbers that a deployment has that sets none: infra/settings and
-// infra/requestmachine.go.
+// The defaults of a deployment: infra/settings and infra/requestmachine.go.
 const (
 	retryInterval   = time.Second
 	retryMaxDelay   = 30 * time.Second
 	confirmMaxDelay = 5 * time.Second
 	revokeWait      = 60 * time.Second
 	announceWait    = 30 * time.Second
-	questionWait    = 20 * time.Minute // a day, there
+	questionWait    = 20 * time.Minute // a day in a deployment
 )
 
 func seconds(d time.Duration) int { return int(d / time.Second) }
 
-// definitions are the two machines with the functions by their names.
+// definitions returns both machines, which call the functions by name.
 func definitions() (request, reconcile *machine, err error) {
 	text, err := statemachine.RequestPlaceholders{
 		Partition:        "aws",

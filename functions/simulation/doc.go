@@ -1,6 +1,6 @@
-// Package simulation holds the whole system to its invariants in one process and
-// in virtual time: the state machines as they are deployed, interpreted with the
-// semantics of AWS; the functions' own handlers and adapters; and behind them
-// fakes of what they call. Everything random comes from one seed. All of it is in
-// tests; see TestHistories.
+// Package simulation plays random histories of the whole system in one process,
+// in virtual time, and checks its invariants. An interpreter with AWS's semantics
+// runs the deployed state machines. They call the functions' real handlers and
+// adapters, which call fakes of the services. All randomness comes from one seed.
+// Everything is in tests; see TestHistories.
 package simulation

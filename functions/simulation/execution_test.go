@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// An execution is one of a state machine. Its events are counted as AWS does,
-// about: there may be 25,000.
+// An execution is an execution of a state machine. It counts its events roughly
+// as AWS does: the quota is 25,000 (Step Functions quotas, "Maximum execution
+// history size").
 type execution struct {
 	world   *world
 	arn     string
@@ -30,8 +31,8 @@ type execution struct {
 
 const maxEvents = 25_000
 
-// strand is one line of an execution: the execution's own, or a branch's. What
-// it stands at is kept, so that a redrive can go on there.
+// strand is one line of states in an execution: its own, or that of a branch. It
+// keeps its current state, so that a redrive can continue there.
 type strand struct {
 	e       *execution
 	m       *machine
@@ -54,7 +55,7 @@ func (e *execution) strand(m *machine, at string, data any, key uint64, context 
 	return &strand{e: e, m: m, at: at, data: data, source: newSource(key), context: context}
 }
 
-// start lets the strand go on from where it stands.
+// start runs the strand from its current state.
 func (s *strand) start(ended func()) {
 	s.ended = ended
 	go func() {
@@ -71,7 +72,7 @@ func (s *strand) start(ended func()) {
 	}()
 }
 
-// stop ends it, and what it waits for goes on alone.
+// stop ends the strand. A function that it waits for keeps running.
 func (s *strand) stop() {
 	s.stopped = true
 	for _, kid := range s.kids {
@@ -80,8 +81,8 @@ func (s *strand) stop() {
 	s.e.world.clock.wake(s.turn)
 }
 
-// wait waits until cond holds, or the time is there: then it is false. The zero
-// time never is.
+// wait waits until cond holds and reports whether it does before the time until.
+// The zero time never comes.
 func (s *strand) wait(until time.Time, cond func() bool) bool {
 	for !s.stopped && !cond() {
 		at := until
@@ -103,7 +104,7 @@ func (s *strand) sleep(d time.Duration) {
 	s.wait(s.e.world.clock.now().Add(d), func() bool { return false })
 }
 
-// run goes from state to state.
+// run executes one state after the other.
 func (s *strand) run() (any, *failure) {
 	for {
 		// Branches that start together run side by side until their first turn.
@@ -113,7 +114,7 @@ func (s *strand) run() (any, *failure) {
 			return nil, runtimeError("the execution reached the maximum number of history events (%d)", maxEvents)
 		}
 		s.e.world.clock.say("%s ► %s", s.e.short(), s.at)
-		s.e.world.entered(s.e, s.at)
+		s.e.world.noteState(s.e, s.at)
 		result, next, f := s.state(st)
 		path := st.resultPath
 		if f != nil {
@@ -229,7 +230,7 @@ func (s *strand) pause(st *state) *failure {
 	return nil
 }
 
-// caught is the Catch that takes the failure.
+// caught returns the first Catch that matches the failure.
 func caught(catchers []catcher, f *failure) *catcher {
 	for i := range catchers {
 		if takes(catchers[i].ErrorEquals, f) {
@@ -239,8 +240,9 @@ func caught(catchers []catcher, f *failure) *catcher {
 	return nil
 }
 
-// takes: States.ALL takes neither States.Runtime nor States.DataLimitExceeded,
-// and States.TaskFailed not the time-out of a task.
+// takes reports whether an ErrorEquals matches the failure. States.ALL matches
+// neither States.Runtime nor States.DataLimitExceeded; States.TaskFailed doesn't
+// match a task's timeout.
 func takes(names []string, f *failure) bool {
 	for _, name := range names {
 		switch {
@@ -254,7 +256,7 @@ func takes(names []string, f *failure) bool {
 	return false
 }
 
-// task tries, and tries again as Retry says.
+// task runs a Task and repeats it as its Retry says.
 func (s *strand) task(st *state) (any, *failure) {
 	tried := make([]int, len(st.Retry))
 	entered := s.e.world.clock.now().UTC().Format("2006-01-02T15:04:05.000Z")
@@ -262,7 +264,7 @@ func (s *strand) task(st *state) (any, *failure) {
 		s.context["State"] = map[string]any{"Name": s.at, "EnteredTime": entered, "RetryCount": float64(retries)}
 		result, f := s.try(st)
 		if f == nil && st.ResultSelector != nil {
-			// A selector reads the result under "$".
+			// A selector reads the result at "$".
 			result, f = fill(st.ResultSelector, result, any(s.context), s.source.dice("uuid").next)
 		}
 		if f == nil {
@@ -305,7 +307,7 @@ func (r retrier) delay(tried int) time.Duration {
 	return time.Duration(delay * float64(time.Second))
 }
 
-// timeout is when the state's time is over; zero: never.
+// timeout returns when the state times out; zero: never.
 func (s *strand) timeout(st *state) (time.Time, *failure) {
 	n := float64(st.TimeoutSeconds)
 	if st.TimeoutSecondsPath != "" {
@@ -321,7 +323,7 @@ func (s *strand) timeout(st *state) (time.Time, *failure) {
 	return s.e.world.clock.now().Add(time.Duration(n) * time.Second), nil
 }
 
-// try does a Task once.
+// try runs a Task once.
 func (s *strand) try(st *state) (any, *failure) {
 	until, f := s.timeout(st)
 	if f != nil {
@@ -384,7 +386,7 @@ func (s *strand) try(st *state) (any, *failure) {
 }
 
 // parallel runs the branches side by side; the first that fails stops the others.
-// After a redrive those that were over stay so.
+// After a redrive, branches that had ended don't run again.
 func (s *strand) parallel(st *state) (any, *failure) {
 	if s.kids == nil {
 		for i, branch := range st.Branches {
@@ -394,7 +396,7 @@ func (s *strand) parallel(st *state) (any, *failure) {
 	return s.together(s.kids, len(s.kids), 0)
 }
 
-// each runs the inner machine for each item.
+// each runs a Map's inner machine for each item.
 func (s *strand) each(st *state) (any, *failure) {
 	items, _ := lookup(st.ItemsPath, s.data, nil)
 	list, ok := items.([]any)
@@ -434,7 +436,7 @@ func (s *strand) copied(more map[string]any) map[string]any {
 	return context
 }
 
-// together runs kids, so many at once, and gathers their outputs.
+// together runs the kids, at most atOnce at a time, and collects their outputs.
 func (s *strand) together(kids []*strand, atOnce int, tolerated float64) (any, *failure) {
 	running, next := 0, 0
 	outputs := make([]any, len(kids))
@@ -480,7 +482,7 @@ func (s *strand) together(kids []*strand, atOnce int, tolerated float64) (any, *
 	return slices.DeleteFunc(outputs, func(o any) bool { return o == nil }), nil
 }
 
-// short is the execution in a story.
+// short returns the execution's name in a story.
 func (e *execution) short() string {
 	kind := "sweep"
 	if e.of == requestMachineARN {

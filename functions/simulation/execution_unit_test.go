@@ -11,9 +11,8 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// interpret runs a machine of the given states to its end, in a world whose
-// functions answer what answers says, one after the other: JSON, or the name of
-// an error.
+// interpret runs a machine of these states to its end. Its functions return the
+// answers in order: JSON, or the name of an error.
 func interpret(t *testing.T, states, input string, answers ...string) (e *execution, took time.Duration, told []string) {
 	t.Helper()
 	m, err := parse(`{"StartAt": "A", "States": ` + states + `}`)
@@ -150,7 +149,7 @@ func TestStopAndRedrive(t *testing.T) {
 	})
 }
 
-// What this interpreter does not know is refused, and not passed over.
+// The interpreter refuses what it doesn't know rather than ignoring it.
 func TestUnknownLanguageIsRefused(t *testing.T) {
 	for name, states := range map[string]string{
 		"a type":      `{"A": {"Type": "Activity", "Next": "A"}}`,

@@ -11,29 +11,30 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// The times within which a removal is first tried after its end.
+// A removal is first tried within these times after the access ends: while the
+// execution lives, and once it is gone.
 const (
 	whileAlive = 60 * time.Second
 	onceGone   = 150 * time.Second
 )
 
-// granting says whether a function that may create this access runs, or did
-// within the time in which its call may still be on its way.
-func (l *ledger) granting(key string) bool {
+// isGranting reports whether a function that may create this access is running,
+// or began less than a minute ago: its call may still arrive.
+func (l *ledger) isGranting(key string) bool {
 	now := l.world.clock.now()
 	for _, inv := range l.grants {
 		r := l.request(inv.about).row
-		if r.ID != "" && r.Subject().Key() == key && (!inv.over || now.Sub(inv.began) < time.Minute) {
+		if r.ID != "" && r.Subject().Key() == key && (!inv.ended || now.Sub(inv.began) < time.Minute) {
 			return true
 		}
 	}
 	return false
 }
 
-// pressAnswered holds a press to what its person was told: silence says that it
-// counted, and then the row has an outcome; so it has where they were told one.
-// Who could not be told sees Slack's warning, after any status but 200.
-func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocation) {
+// checkPress compares a press with what its person was told. Status 200 and no
+// message mean that the press counted: then the row must have an outcome. After
+// any other status, Slack shows a warning.
+func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
@@ -48,7 +49,7 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 		return
 	}
 	r := l.request(id)
-	if !r.deletedAt.Before(inv.began) { // somebody deleted the row meanwhile, and the decision with it
+	if !r.deletedAt.Before(inv.began) { // somebody deleted the row, and the decision with it
 		return
 	}
 	if r.row.Outcome == nil {
@@ -56,8 +57,9 @@ func (l *ledger) pressAnswered(id, action string, by access.Person, inv *invocat
 	}
 }
 
-// final looks at what is left when everything has worked for long enough.
-func (l *ledger) final() {
+// checkEnd checks the end of a history, after everything has worked for long
+// enough.
+func (l *ledger) checkEnd() {
 	w := l.world
 	if len(w.violations) > 0 {
 		return
@@ -79,12 +81,12 @@ func (l *ledger) final() {
 		}
 	}
 	for _, s := range l.access {
-		// If Identity Center fails to remove an assignment whose user is deleted, it
-		// gives nobody access: the system takes it for gone (Vanished).
-		if w.absent.kind(s.key[strings.LastIndexByte(s.key, '#')+1:]) == idtypesDeleted && w.center.failedToDelete(s.key) {
+		// If Identity Center fails to remove the assignment of a deleted user, nobody
+		// has access through it: the system counts it as gone (Vanished).
+		if w.absent.kind(s.key[strings.LastIndexByte(s.key, '#')+1:]) == idtypesDeleted && w.failedToDelete(s.key) {
 			continue
 		}
-		if there, byHand := w.center.has(s.key); there && !byHand {
+		if there, byHand := w.hasAccess(s.key); there && !byHand {
 			l.broken(2, "%s is still there", s.key)
 		}
 	}
@@ -96,22 +98,22 @@ func (l *ledger) final() {
 	records := l.records()
 	for _, id := range ids {
 		if d := l.requests[id]; !d.deletedAt.IsZero() {
-			l.finalDeleted(d, records[id])
+			l.checkDeletedRequest(d, records[id])
 		} else if d.row.ID != "" {
-			l.finalRequest(d, records[id])
+			l.checkClosedRequest(d, records[id])
 		} else if len(records[id]) > 0 {
 			l.broken(3, "there are audit records of request %s, which is not there", id)
 		}
 	}
-	l.finalRemovals()
-	l.finalPosts()
-	l.timely()
-	l.removedInTime()
+	l.checkRemovals()
+	l.checkPosts()
+	l.checkTimes()
+	l.checkRemovalsOfGone()
 }
 
-// finalRemovals: there is a record of a removal exactly where the system made
-// it, it was authorized, and the table says so.
-func (l *ledger) finalRemovals() {
+// checkRemovals checks that a finding has a record of its removal exactly if the
+// system removed it, was allowed to, and the table says so.
+func (l *ledger) checkRemovals() {
 	recorded := map[access.FindingRef]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
 		var rec auditrecord.Record
@@ -135,7 +137,7 @@ func (l *ledger) finalRemovals() {
 		ended := as[access.DriftRemoval](r)
 		_, there := recorded[ended.FindingRef]
 		if !there && l.world.insider != nil {
-			continue // who stops executions can keep a record from being written, and forge none
+			continue // stopping executions can prevent a record, but not forge one
 		}
 		if there != (ended.Result == access.DriftRemoved) {
 			l.broken(3, "the removal of %+v ended with %q, and a record of it is there: %v", ended.FindingRef, ended.Result, there)
@@ -143,7 +145,7 @@ func (l *ledger) finalRemovals() {
 	}
 }
 
-func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
+func (l *ledger) checkClosedRequest(d *dossier, records map[int]auditrecord.Record) {
 	r := d.row
 	if r.ClosedAt.IsZero() {
 		l.broken(2, "request %s is not closed: outcome %+v, granted %v, revoking %v, revoked %v, tombstone %v",
@@ -167,14 +169,14 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	for _, e := range r.Events {
 		kinds = append(kinds, e.Kind)
 	}
-	want := l.story(r)
+	want := l.eventsOf(r)
 	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed || k == access.EventPressRefused })
 	refused := map[string]bool{}
 	for _, e := range r.Events {
 		if e.Kind != access.EventPressRefused {
 			continue
 		}
-		if !l.pressed(r.ID, e.Action, e.By) {
+		if !l.hasPressed(r.ID, e.Action, e.By) {
 			l.broken(7, "request %s has the refused press %+v, which nobody made", r.ID, e)
 		}
 		if who := e.By.SlackID + " " + e.Reason; refused[who] {
@@ -191,9 +193,9 @@ func (l *ledger) finalRequest(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// finalDeleted looks at a request whose row somebody deleted: if it had access,
-// the end of that is recorded all the same.
-func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
+// checkDeletedRequest checks a request whose row somebody deleted: if it had
+// access, the end of the access must still be recorded.
+func (l *ledger) checkDeletedRequest(d *dossier, records map[int]auditrecord.Record) {
 	r, there := l.world.table.request(d.id)
 	switch {
 	case there && (r.ClosedAt.IsZero() || r.Rebuilt != nil && r.RevokedAt.IsZero()):
@@ -201,11 +203,11 @@ func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	case there && r.Rebuilt != nil && r.Outcome != nil:
 		l.broken(4, "request %s, whose row was deleted, is decided: %+v", d.id, *r.Outcome)
 	case there && r.Rebuilt == nil:
-		return // its form was delivered once more, and made it anew
+		return // its form was delivered once more and created it again
 	case !there && !d.lost:
-		return // it was over, or nearly
+		return // it had ended, or nearly
 	case !there && !d.confirmed:
-		return // its lease never said that it had access, and went with the other holders
+		return // its lease never said that it had access, and ended with the other holders
 	}
 	ends := 0
 	for _, rec := range records {
@@ -218,8 +220,8 @@ func (l *ledger) finalDeleted(d *dossier, records map[int]auditrecord.Record) {
 	}
 }
 
-// story are the events that a closed request has, each once.
-func (l *ledger) story(r access.Request) []access.EventKind {
+// eventsOf returns the events that a closed request must have, each once.
+func (l *ledger) eventsOf(r access.Request) []access.EventKind {
 	kinds := []access.EventKind{access.EventRequested}
 	if r.Outcome != nil {
 		kinds = append(kinds, access.EventOf(r.Outcome.Kind))
@@ -249,7 +251,7 @@ func orNA(text string) string {
 	return text
 }
 
-// records are what is in the audit bucket, by request and event.
+// records returns the audit bucket's records by request and event.
 func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	all := map[string]map[int]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
@@ -271,7 +273,7 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 			all[rec.RequestID] = map[int]auditrecord.Record{}
 		}
 		if !l.request(rec.RequestID).deletedAt.IsZero() {
-			// A row that is rebuilt counts its events from 0.
+			// A rebuilt row counts its events from 0.
 			all[rec.RequestID][len(all[rec.RequestID])] = rec
 			continue
 		}
@@ -283,15 +285,15 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	return all
 }
 
-// finalPosts: each message was sent once. Slack takes no key by which it would
-// know a repetition: what two functions send at the same time, one of which was
-// given up or works for an execution that somebody redrove, and what arrives when
-// its sender is gone, can come twice.
-func (l *ledger) finalPosts() {
+// checkPosts checks that each message was sent once. Slack takes no idempotency
+// key, so two cases may repeat a message: two functions that run at the same
+// time, because one was given up or its execution was redriven; and a call that
+// arrives after its sender died.
+func (l *ledger) checkPosts() {
 	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
 		if r, there := l.world.table.request(p.request); there && r.Rebuilt == nil && !l.request(p.request).deletedAt.IsZero() {
-			continue // its row was deleted and made anew by its form
+			continue // its row was deleted, and its form created it again
 		}
 		what := p.channel + " " + p.request + " " + p.purpose
 		before := first[what]
@@ -299,23 +301,24 @@ func (l *ledger) finalPosts() {
 			first[what] = p
 			continue
 		}
-		if !before.by.beside(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
+		if !before.by.overlaps(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
 			l.broken(7, "the message %s was sent twice", what)
 		}
 	}
 }
 
-// beside says whether the two ran at the same time.
-func (inv *invocation) beside(other *invocation) bool {
+// overlaps reports whether the two ran at the same time.
+func (inv *invocation) overlaps(other *invocation) bool {
 	return inv.began.Before(other.endedAt) && other.began.Before(inv.endedAt)
 }
 
-// timely: the first attempt to remove access comes soon after its end.
-func (l *ledger) timely() {
+// checkTimes checks that the first attempt to remove access comes soon after its
+// end.
+func (l *ledger) checkTimes() {
 	for _, d := range l.requests {
 		r := d.row
 		if r.GrantedAt.IsZero() {
-			l.timelyUngranted(d)
+			l.checkTimeUngranted(d)
 			continue
 		}
 		if !d.deletedAt.IsZero() && !d.confirmed {
@@ -335,13 +338,13 @@ func (l *ledger) timely() {
 				from = l.lastEnd(r.Subject().Key(), from)
 			}
 		}
-		from = from.Add(l.hindered(from, within))
+		from = from.Add(l.outageDelay(from, within))
 		first := l.firstAttempt(d)
 		if within == onceGone {
-			within += l.blind(from, first)
+			within += l.failedLookDelay(from, first)
 		}
 		if !d.deletedAt.IsZero() && !d.goneAt.IsZero() {
-			// Only the lease tells of it. Somebody may join that before the next look.
+			// Only the lease knows of it. Somebody may join the lease before the next look.
 			within += time.Minute
 		}
 		if first.After(from.Add(within)) {
@@ -350,26 +353,26 @@ func (l *ledger) timely() {
 	}
 }
 
-// timelyUngranted: access that was created and never confirmed goes soon after
-// its execution, unless somebody let that go on.
-func (l *ledger) timelyUngranted(d *dossier) {
+// checkTimeUngranted checks that access which was created but never confirmed is
+// removed soon after its execution ended, unless somebody redrove the execution.
+func (l *ledger) checkTimeUngranted(d *dossier) {
 	if d.created.IsZero() || d.goneAt.IsZero() || d.redriven {
 		return
 	}
 	from := latest(d.created, d.goneAt)
-	from = from.Add(l.hindered(from, onceGone))
-	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.blind(from, first))) {
+	from = from.Add(l.outageDelay(from, onceGone))
+	if first := l.firstAttempt(d); first.After(from.Add(onceGone + l.failedLookDelay(from, first))) {
 		l.broken(2, "request %s was created and not confirmed, its execution ended at %v, and its removal was first tried at %v", d.id, from.Sub(l.world.clock.start), first.Sub(l.world.clock.start))
 	}
 }
 
-// lastEnd is when the last of the requests ends that hold the access. Only its lease
-// leads to a request whose row was deleted and whose execution is gone, and the
-// lease is due then; until then somebody is meant to have the access.
+// lastEnd returns when the last request for the access ends. If a request has
+// neither row nor execution, only the lease leads to it. The lease is due at that
+// end; until then somebody is meant to have the access.
 func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	last = from
 	for _, other := range l.requests {
-		// Somebody may also join before a look sees that the time is over.
+		// Somebody may also join before a look sees that the access has ended.
 		if row := other.row; row.ID != "" && row.Subject().Key() == key && row.GrantedAt.Before(from.Add(onceGone)) {
 			last = latest(last, row.End)
 		}
@@ -377,9 +380,9 @@ func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	return last
 }
 
-// blind is for how long a removal may be late because the looks of several minutes
-// failed: for one there is time enough.
-func (l *ledger) blind(from, to time.Time) time.Duration {
+// failedLookDelay returns how late a removal may be because looks failed, one a
+// minute. The usual limit allows one failed look.
+func (l *ledger) failedLookDelay(from, to time.Time) time.Duration {
 	failed := 0
 	for _, look := range l.looks {
 		if (look.dead || look.failure != nil) && look.began.After(from) && look.began.Before(to) {
@@ -389,9 +392,9 @@ func (l *ledger) blind(from, to time.Time) time.Duration {
 	return time.Duration(max(failed-1, 0)) * time.Minute
 }
 
-// hindered is for how long a removal may be late because Step Functions itself
-// can't be reached: then nobody can tell that an execution is gone.
-func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
+// outageDelay returns how late a removal may be because Step Functions or the
+// table is down: then the system can't tell that an execution is gone.
+func (l *ledger) outageDelay(from time.Time, within time.Duration) time.Duration {
 	var d time.Duration
 	for _, o := range l.world.outages {
 		if (o.service == "states" || o.service == "dynamodb") && o.from.Before(from.Add(within)) && o.to.After(from) {
@@ -401,7 +404,8 @@ func (l *ledger) hindered(from time.Time, within time.Duration) time.Duration {
 	return d
 }
 
-// firstAttempt is the first time that revoke was invoked for the request.
+// firstAttempt returns when revoke was first invoked for the request; now, if it
+// never was.
 func (l *ledger) firstAttempt(d *dossier) time.Time {
 	if len(d.attempts) == 0 {
 		return l.world.clock.now()

@@ -15,6 +15,7 @@ import (
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	who "sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
 	rows "sso-elevator/functions/adapters/table"
@@ -35,13 +36,13 @@ var (
 	tableSettings   = rows.Settings{Name: "elevator"}
 	policySettings  = policyinforce.Settings{Pointer: "policy"}
 	catalogSettings = catalog.Settings{Bucket: catalogBucket}
-	centerSettings  = identitycenter.Settings{InstanceARN: instanceARN}
+	centerSettings  = identitycenter.Settings{InstanceARN: identitycentertest.InstanceARN}
 	peopleSettings  = who.Settings{Team: team}
 	removals        = findings.Removals{Allowed: true, Max: maxRemovals}
 )
 
-// start makes a function as a cold start does, with the fakes in the place of
-// the services' clients.
+// start creates a function as a cold start does, with fakes in place of the
+// services' clients.
 func start(w *world, name string) handler {
 	p := process(w)
 	switch name {
@@ -92,16 +93,16 @@ func start(w *world, name string) handler {
 			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify",
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
-			// The fakes have no quota that a pace would keep.
+			// The fake has no quota, so the client needs no pace.
 			IdentityCenter: func(time.Duration) *identitycenter.Client {
-				return identitycenter.New(w.center, w.center, w.org, instanceARN)
+				return identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN)
 			},
 		}, p)))
 	}
 	panic("there is no function " + name)
 }
 
-// process is the world as a function's process sees it.
+// process returns clock, log, randomness and metrics for a function's process.
 func process(w *world) host.Process {
 	return host.Process{
 		Logger: w.logger,
@@ -114,10 +115,10 @@ func process(w *world) host.Process {
 	}
 }
 
-// metrics tells the ledger what the functions count.
+// metrics reports to the ledger what the functions count.
 type metrics struct{ world *world }
 
-func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.counted(name) }
+func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.count(name) }
 func (metrics) Gauge(string, int)                                {}
 func (metrics) Measure(string, time.Duration, map[string]string) {}
 
@@ -137,7 +138,7 @@ func must[H any](h H, err error) H {
 	return h
 }
 
-// edge is a task's handler as Lambda calls it.
+// edge returns a task's handler as Lambda calls it.
 func edge[In host.Payload, Out any](p host.Process, function host.Function[In, Out]) handler {
 	whole := host.TaskHandler(p, function.Handle)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {

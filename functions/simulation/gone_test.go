@@ -12,17 +12,17 @@ import (
 // idtypesDeleted is the status of a user who does not exist.
 const idtypesDeleted idtypes.UserStatus = "DELETED"
 
-// absence is a time in which a user of Identity Center is disabled or deleted.
+// absence is a period in which a user of Identity Center is disabled or deleted.
 type absence struct {
 	kind     idtypes.UserStatus
 	from, to time.Time // to is zero while it lasts
 }
 
-// absences are those of each principal, in order.
+// absences are the absences of each principal, in order.
 type absences map[string][]absence
 
-// kind is the status of a user right now; empty is that of one who is there, as
-// some directories have it.
+// kind returns the current status of a user. Users who are not gone have the
+// empty status, as in some directories.
 func (a absences) kind(principal string) idtypes.UserStatus {
 	all := a[principal]
 	if n := len(all); n > 0 && all[n-1].to.IsZero() {
@@ -31,38 +31,45 @@ func (a absences) kind(principal string) idtypes.UserStatus {
 	return ""
 }
 
-// during reports whether the user was gone at some moment of a time.
+// during reports whether the user was gone at some moment of the period.
 func (a absences) during(principal string, from, to time.Time) bool {
 	return slices.ContainsFunc(a[principal], func(one absence) bool {
 		return !one.from.After(to) && (one.to.IsZero() || !one.to.Before(from))
 	})
 }
 
-// throughout reports whether the user was gone for all of a time.
+// throughout reports whether the user was gone for the whole period.
 func (a absences) throughout(principal string, from, to time.Time) bool {
 	return slices.ContainsFunc(a[principal], func(one absence) bool {
 		return one.from.Before(from) && (one.to.IsZero() || one.to.After(to))
 	})
 }
 
-// leaves has a user disabled or deleted, and perhaps come back.
-func (w *world) leaves(p access.Person, kind idtypes.UserStatus, back time.Duration, order uint64) {
+// removeUser disables or deletes a user, who comes back after a time; 0: never.
+func (w *world) removeUser(p access.Person, kind idtypes.UserStatus, back time.Duration, order uint64) {
 	if w.absent.kind(p.PrincipalID) != "" {
 		return
 	}
 	w.clock.say("%s is %s", p.SlackID, kind)
 	all := append(w.absent[p.PrincipalID], absence{kind: kind, from: w.clock.now()})
 	w.absent[p.PrincipalID] = all
+	if kind == idtypesDeleted {
+		w.center.DeleteUser(p.PrincipalID)
+	} else {
+		w.center.PutUser(user(p, kind))
+	}
 	if back > 0 {
 		w.then(w.clock.now().Add(back), order, func() {
 			w.clock.say("%s is back", p.SlackID)
 			all[len(all)-1].to = w.clock.now()
+			w.center.PutUser(user(p, ""))
 		})
 	}
 }
 
-// goes has the requester or somebody else go, at any time of the request.
-func (p *plan) goes() {
+// planAbsences plans for the requester or somebody else to be disabled or
+// deleted, at any time of the request.
+func (p *plan) planAbsences() {
 	w, d := p.world, p.dice
 	if !d.chance(w.trouble.gone) {
 		return
@@ -75,13 +82,13 @@ func (p *plan) goes() {
 		if d.chance(0.3) {
 			back = d.between(time.Second, 30*time.Minute)
 		}
-		w.then(w.clock.now().Add(at), order, func() { w.leaves(who, kind, back, mix(order, 2)) })
+		w.then(w.clock.now().Add(at), order, func() { w.removeUser(who, kind, back, mix(order, 2)) })
 	}
 }
 
-// whoIsGone checks that nobody who was gone since before a function began
-// decided something in it, or was given something.
-func (l *ledger) whoIsGone(what string, r access.Request, inv *invocation) {
+// checkNobodyGone checks that the function acted for nobody who was gone since
+// before it began: neither for the requester nor for the approver.
+func (l *ledger) checkNobodyGone(what string, r access.Request, inv *invocation) {
 	now := l.world.clock.now()
 	if l.world.absent.throughout(r.Requester.PrincipalID, inv.began, now) {
 		l.broken(13, "request %s %s, and its requester %s was gone", r.ID, what, r.Requester.SlackID)
@@ -91,9 +98,9 @@ func (l *ledger) whoIsGone(what string, r access.Request, inv *invocation) {
 	}
 }
 
-// endsFor checks that access which ends because somebody is gone ends for
-// somebody whom Identity Center said to be gone, while the function ran.
-func (l *ledger) endsFor(r access.Request) {
+// checkEndRequest checks that access ends "because the requester is gone" only
+// if the requester was gone while the function ran.
+func (l *ledger) checkEndRequest(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	switch {
 	case r.EndRequest.Reason == "":
@@ -106,11 +113,12 @@ func (l *ledger) endsFor(r access.Request) {
 	}
 }
 
-// goneFor is how long somebody who is gone may have access.
+// goneFor is how long somebody who is gone may keep access.
 const goneFor = 15 * time.Minute
 
-// removedInTime: the access of somebody who is gone is on its way out in time.
-func (l *ledger) removedInTime() {
+// checkRemovalsOfGone checks that the removal of access begins in time after its
+// requester is gone.
+func (l *ledger) checkRemovalsOfGone() {
 	w := l.world
 	for _, d := range l.requests {
 		r := d.row
@@ -124,7 +132,7 @@ func (l *ledger) removedInTime() {
 			for moved := true; moved; {
 				moved = false
 				for _, o := range w.outages {
-					// What tells that somebody is gone, or keeps it, was down.
+					// A service that the recheck needs was down.
 					hinders := slices.Contains([]string{"identitystore", "sso", "dynamodb", "states", catalogBucket}, o.service)
 					if later := o.to.Add(goneFor); hinders && o.from.Before(until) && o.to.After(from) && later.After(until) {
 						until, moved = later, true

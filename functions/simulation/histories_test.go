@@ -21,20 +21,20 @@ var (
 	budget    = flag.Duration("budget", 0, "stop after this time; 0: when all histories are played")
 )
 
-// How long histories are played where nobody says, and with -short.
+// How long histories are played by default, and with -short.
 const (
 	usualBudget = 15 * time.Second
 	shortBudget = 3 * time.Second
 )
 
-// TestMain: a history runs one goroutine at a time, and is fastest on one
-// processor.
+// TestMain limits Go to one processor: a history runs one goroutine at a time,
+// and is fastest that way.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
 	os.Exit(m.Run())
 }
 
-// troubleOf is what goes wrong in the history of a seed.
+// troubleOf returns what goes wrong in the history of a seed.
 func troubleOf(seed uint64) trouble {
 	for _, t := range troubles {
 		if t.name == *kind {
@@ -44,8 +44,8 @@ func troubleOf(seed uint64) trouble {
 	return troubles[seed%uint64(len(troubles))]
 }
 
-// one plays the history of a seed and returns what it broke, its story if it is
-// to be told, and what it came to.
+// one plays the history of a seed. It returns the broken invariants, the story if
+// tell is set, and the counts of what happened.
 func one(t *testing.T, seed uint64, tell bool) (broken []string, story string, came tally) {
 	var told *strings.Builder
 	if tell {

@@ -24,14 +24,14 @@ const (
 	reminderInitial = 4 * time.Minute
 
 	// openRequests is how many undecided requests a person may have: few, so that
-	// some are turned away.
+	// some requests are refused for it.
 	openRequests = 2
 
-	// While requests are made, and until everything works again.
+	// Requests are made for busyFor. After quietFor everything works again.
 	busyFor  = 12 * time.Minute
 	quietFor = 45 * time.Minute // after the start at the latest
-	// settled is how long the rest takes at the most, once everything works: a
-	// removal that was given up to the next round, its sweep, and its records.
+	// settled is how long the rest takes at most once everything works: a removal
+	// that waits for its next round, its sweep, and its records.
 	settled = 3 * time.Hour
 )
 
@@ -72,7 +72,7 @@ func (w *world) play() {
 		w.clock.say("%s is down from %v to %v", service, from.Sub(w.clock.start), to.Sub(w.clock.start))
 	}
 
-	// Few moments, so that things happen at the same one.
+	// Few moments, so that several things happen at the same time.
 	moments := make([]time.Duration, 1+d.below(4))
 	for i := range moments {
 		moments[i] = d.between(0, busyFor)
@@ -114,11 +114,11 @@ func (w *world) play() {
 			}
 		})
 	}
-	w.clock.run(w.over)
-	w.ledger.final()
+	w.clock.run(w.isOver)
+	w.ledger.checkEnd()
 }
 
-// every has something done regularly, until the end.
+// every calls do regularly until the end of the history.
 func (w *world) every(d time.Duration, order *dice, do func()) {
 	first, next := order.between(0, d), order.next()
 	go func() {
@@ -129,9 +129,9 @@ func (w *world) every(d time.Duration, order *dice, do func()) {
 	}()
 }
 
-// meddle is what somebody does who may start executions and deploy: a run of an
-// event that is to remove, a sweep whose input says that something was removed,
-// or an exemption.
+// meddle is something that a person with rights to start executions and to deploy
+// may do: start a removing run of an event, start a sweep whose input claims a
+// removal, or add an exemption.
 func (w *world) meddle(d *dice) {
 	t, who := pick(d, targets), pick(d, people)
 	name := fmt.Sprintf("%s-%d", pick(d, []string{"forged", "event"}), w.since()/time.Second)
@@ -167,7 +167,7 @@ func (w *world) meddle(d *dice) {
 	}
 }
 
-// race has somebody remove by hand, now and then, what a run is about to remove.
+// race has somebody remove by hand, in some cases, what a run is about to remove.
 func (w *world) race(subject string) {
 	d := w.source.dice("race")
 	if !d.chance(0.3) {
@@ -182,14 +182,14 @@ func (w *world) race(subject string) {
 	}
 }
 
-// look is the schedule that looks for what was left behind.
+// look is the scheduled job that looks for requests and leases left behind.
 func (w *world) look() {
 	payload := map[string]any{"operation": "look"}
 	w.ledger.looks = append(w.ledger.looks, w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil))
 }
 
-// over says that nothing more can happen, or that it takes too long.
-func (w *world) over() bool {
+// isOver reports whether nothing more can happen, or the history takes too long.
+func (w *world) isOver() bool {
 	now := w.clock.now()
 	if now.Before(w.at(busyFor + 15*time.Minute)) {
 		return false
@@ -224,20 +224,19 @@ type plan struct {
 	target   access.Target
 	duration time.Duration
 	view, id string
-	granted  bool
-	turned   int  // how often the form was turned away
-	waits    bool // it is sent again later
+	turned   int  // how often the form was refused
+	waits    bool // it will be sent again
 }
 
-// submit sends the form, and has people do what they do about it.
+// submit sends the form and plans what people do about the request.
 func (p *plan) submit() {
 	w, d := p.world, p.dice
-	p.goes()
+	p.planAbsences()
 	w.clock.say("%s asks for %s for %v: %s", p.person.SlackID, p.target, p.duration, p.id)
 	body := p.form()
 	p.waits = false
 	send := func(at time.Duration) {
-		w.then(w.clock.now().Add(at), d.next(), func() { w.slackSends(p.id, body, p.turnedAway) })
+		w.then(w.clock.now().Add(at), d.next(), func() { w.sendFromSlack(p.id, body, p.retryForm) })
 	}
 	send(0)
 	for range d.below(3) { // Slack delivers again, or the person presses again
@@ -259,7 +258,7 @@ func (p *plan) submit() {
 			p.press(at+d.between(0, 800*time.Millisecond), by, action)
 		}
 	}
-	// Somebody who may approve, so that most requests come to something.
+	// Somebody who may approve decides, so that most requests are not left to expire.
 	if d.chance(0.8) {
 		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
@@ -275,15 +274,15 @@ func (p *plan) submit() {
 	if d.chance(w.trouble.policy) {
 		w.then(w.clock.now().Add(d.between(0, 6*time.Minute)), d.next(), func() { w.enforce(pick(d, policies)) })
 	}
-	p.hands()
-	p.operators()
+	p.planHands()
+	p.planOperators()
 	p.watch()
 }
 
-// turnedAway has the person ask again later where they have an undecided request
-// for the same, or too many: as soon as that request is decided, so that the
-// access of the two overlaps as often as it can.
-func (p *plan) turnedAway(inv *invocation) {
+// retryForm has the person ask again if the form was refused because they have an
+// undecided request for the same access, or too many. They ask as soon as that
+// request is decided, so that the access of both overlaps as often as possible.
+func (p *plan) retryForm(inv *invocation) {
 	w, d := p.world, p.dice
 	var answer struct {
 		Body string `json:"body"`
@@ -295,9 +294,9 @@ func (p *plan) turnedAway(inv *invocation) {
 	many := strings.Contains(answer.Body, "waiting for a decision")
 	switch {
 	case same || pending:
-		w.ledger.counted("Repeated")
+		w.ledger.count("Repeated")
 	case many:
-		w.ledger.counted("TooMany")
+		w.ledger.count("TooMany")
 	default:
 		return
 	}
@@ -314,8 +313,8 @@ func (p *plan) turnedAway(inv *invocation) {
 	w.then(w.clock.now().Add(after), order, p.submit)
 }
 
-// watch acts on what becomes of the request: ends it early, at any time or just
-// when its time is over, or changes the policy between press and grant.
+// watch reacts to changes of the request's row: it ends the access early, at any
+// time or just at its end, or changes the policy between press and grant.
 func (p *plan) watch() {
 	w, d := p.world, p.dice
 	early, sharp, change := d.chance(0.3), d.chance(0.3), d.chance(w.trouble.policy/2)
@@ -332,7 +331,7 @@ func (p *plan) watch() {
 			if is.Outcome.Kind == access.OutcomeApproved && share < 50 {
 				gone = is.Outcome.By
 			}
-			w.leaves(gone, kind, 0, mix(order, 3))
+			w.removeUser(gone, kind, 0, mix(order, 3))
 		}
 		if is.Outcome != nil && was.Outcome == nil && change {
 			w.then(w.clock.now(), order, func() { w.enforce(policy) })
@@ -342,7 +341,7 @@ func (p *plan) watch() {
 		}
 		left := is.End.Sub(w.clock.now())
 		if w.trouble.alone && w.since() < busyFor {
-			// The same again, just when this one is being removed.
+			// The same access again, just when this one is being removed.
 			next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: p.duration, view: p.view + "+"}
 			next.id = access.RequestID(team, next.view)
 			w.then(is.End.Add(off), mix(order, 1), next.submit)
@@ -360,7 +359,7 @@ func (p *plan) watch() {
 	}
 }
 
-// deleteRow deletes the request's row, as somebody does who may write the table.
+// deleteRow deletes the request's row, as a person with access to the table may.
 func (w *world) deleteRow(id string) {
 	row, there := w.table.request(id)
 	if !there {
@@ -370,7 +369,7 @@ func (w *world) deleteRow(id string) {
 	r := w.ledger.request(id)
 	r.deletedAt = w.clock.now()
 	r.lost = r.lost || holds(row, r.deletedAt)
-	w.ledger.counted("rows deleted")
+	w.ledger.count("rows deleted")
 	w.table.write("request#"+id, nil)
 }
 
@@ -386,17 +385,17 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 			"response_url": "https://hooks.slack.com/actions/T1/1/x",
 			"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
 		})
-		w.slackSends(p.id, body, func(inv *invocation) { w.ledger.pressAnswered(p.id, action, by, inv) })
+		w.sendFromSlack(p.id, body, func(inv *invocation) { w.ledger.checkPress(p.id, action, by, inv) })
 	})
 }
 
-// answered has people answer the question of a run, soon or not at all.
-func (w *world) answered(run string, d *dice) {
+// answerQuestion has people answer the question of a run, soon or not at all.
+func (w *world) answerQuestion(run string, d *dice) {
 	for range d.below(3) {
 		by, action := pick(d, people), pick(d, []string{"drift_remove", "drift_leave"})
 		w.then(w.clock.now().Add(d.between(time.Second, 5*time.Minute)), d.next(), func() {
 			w.clock.say("%s presses %s of %s", by.SlackID, action, run)
-			w.slackSends(run, payload("block_actions", by, map[string]any{
+			w.sendFromSlack(run, payload("block_actions", by, map[string]any{
 				"actions":      []map[string]any{{"action_id": action, "value": run}},
 				"response_url": "https://hooks.slack.com/actions/T1/1/x",
 				"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
@@ -405,8 +404,8 @@ func (w *world) answered(run string, d *dice) {
 	}
 }
 
-// hands make and remove the same access by hand.
-func (p *plan) hands() {
+// planHands plans for somebody to make or remove the same access by hand.
+func (p *plan) planHands() {
 	w, d := p.world, p.dice
 	for d.chance(w.trouble.byHand / 2) {
 		create, at, order := d.chance(0.6), d.between(-time.Minute, 14*time.Minute), d.next()
@@ -418,52 +417,39 @@ func (p *plan) hands() {
 func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	s := access.Subject{Target: t, PrincipalID: p.PrincipalID}
 	have := w.ledger.subject(s.Key())
-	there, _ := w.center.has(s.Key())
-	if there == create {
+	if exists, _ := w.hasAccess(s.Key()); exists == create {
 		return
 	}
-	of := assignment{t.AccountID, t.PermissionSetARN, p.PrincipalID}
-	for _, op := range w.center.operations {
-		if op.of == of && op.status == "IN_PROGRESS" {
-			return // the console is told of a conflict
-		}
+	if w.isChanging(s.Key()) {
+		return // the console is told of a conflict
 	}
 	now := w.clock.now()
 	if !create {
 		w.clock.say("somebody removes %s by hand", s.Key())
-		if t.Kind == access.KindGroup {
-			delete(w.center.memberships, w.center.member(t.GroupID, p.PrincipalID).id)
-		} else {
-			delete(w.center.assignments, of)
-		}
+		w.center.Remove(s)
 		lost := have.lost
-		w.ledger.gone(s.Key(), true)
+		w.ledger.noteRemoval(s.Key(), true)
 		have.removed, have.lost = now, lost
 		return
 	}
 	w.clock.say("somebody makes %s by hand", s.Key())
-	if t.Kind == access.KindGroup {
-		m := &membership{id: w.center.id("m"), group: t.GroupID, user: p.PrincipalID, made: made{byHand: true, at: now}}
-		w.center.memberships[m.id] = m
-	} else {
-		w.center.assignments[of] = &made{byHand: true, at: now}
-	}
-	w.ledger.appeared(s.Key())
+	w.center.Add(s)
+	w.ledger.noteAppearance(s.Key())
 	have.byHand = now
 	if t.Kind == access.KindAccount {
-		// An assignment has nothing to tell it by: beside one of the system's own
-		// it is taken for that.
+		// An assignment has no id. If the system gives the same access, the two can't
+		// be told apart, and the system takes both for its own.
 		_, held := w.table.lease(s.Key())
-		have.mixed = held || w.ledger.granting(s.Key())
+		have.mixed = held || w.ledger.isGranting(s.Key())
 	}
 }
 
-// operators stop executions, redrive them, and start others for the same
-// request: those who may do so, and those who should not.
-func (p *plan) operators() {
+// planOperators plans for somebody to stop and redrive executions, to start
+// others for the same request, and to resume its wait with a forged approval.
+func (p *plan) planOperators() {
 	w, d := p.world, p.dice
 	if d.chance(w.trouble.stops / 2) {
-		// While the access is just being made.
+		// While the access is being created.
 		after, state, order := d.between(0, 4*time.Second), pick(d, []string{"Grant", "Grant", "ConfirmGrant", "AuditGrant", "AwaitEnd"}), d.next()
 		w.ledger.request(p.id).stopIn = state
 		w.ledger.request(p.id).stop = func(e *execution) { w.then(w.clock.now().Add(after), order, e.stop) }
@@ -483,12 +469,12 @@ func (p *plan) operators() {
 			case 0, 1, 2:
 				e.stop()
 			case 3:
-				w.ledger.redriven(e)
+				w.ledger.noteRedrive(e)
 				e.redrive()
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
 			case 5, 6:
-				// Somebody who may resume a wait says that it was approved.
+				// Somebody resumes the wait and claims that the request was approved.
 				r := w.ledger.request(p.id).row
 				if t := w.steps.tokens[r.ApprovalToken]; t != nil && t.state == tokenOpen && e.status == "RUNNING" {
 					w.clock.say("somebody resumes the wait of %s with a forged approval", p.id)
@@ -499,7 +485,7 @@ func (p *plan) operators() {
 				e.stop()
 				again := w.clock.now().Add(d.between(time.Second, 3*time.Minute))
 				w.then(again, mix(order, 1), func() {
-					w.ledger.redriven(e)
+					w.ledger.noteRedrive(e)
 					e.redrive()
 				})
 			}
@@ -507,9 +493,9 @@ func (p *plan) operators() {
 	}
 }
 
-// slackSends is a request of Slack's, signed; then is called with what became
-// of it.
-func (w *world) slackSends(about, body string, then func(*invocation)) {
+// sendFromSlack sends a signed request as Slack does. then is called with its
+// invocation when that is answered.
+func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
 	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
 	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
@@ -530,7 +516,7 @@ func (w *world) slackSends(about, body string, then func(*invocation)) {
 	inv.then = then
 }
 
-// payload is the body of an interaction, beside what each has.
+// payload returns the body of an interaction: the common fields, and these.
 func payload(kind string, by access.Person, fields map[string]any) string {
 	all := map[string]any{"type": kind, "team": map[string]any{"id": team}, "user": map[string]any{"id": by.SlackID}, "api_app_id": app}
 	for k, v := range fields {
@@ -543,7 +529,7 @@ func payload(kind string, by access.Person, fields map[string]any) string {
 	return url.Values{"payload": {string(text)}}.Encode()
 }
 
-// form is the submission of the form, filled in.
+// form returns the submission of the filled-in form.
 func (p *plan) form() string {
 	selected := func(value string) map[string]any {
 		return map[string]any{"selected_option": map[string]any{"value": value}}

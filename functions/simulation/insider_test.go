@@ -14,14 +14,13 @@ import (
 )
 
 // insider may start, stop and redrive executions of both machines, with any name
-// and input, and send any output or failure with any task token ever given out.
-// Nothing that an insider does may delay a removal, forge a record, or remove
-// access that the system did not give.
+// and input, and send any output or failure with any task token ever issued. None
+// of that may delay a removal, forge a record, or remove access that the system
+// didn't give.
 type insider struct {
 	world *world
 	dice  *dice
-	// stopsSweeps: every execution of the reconcile machine is stopped as soon as
-	// it starts.
+	// stopsSweeps stops every execution of the reconcile machine as it starts.
 	stopsSweeps bool
 }
 
@@ -30,7 +29,7 @@ func newInsider(w *world) *insider {
 	return &insider{world: w, dice: d, stopsSweeps: d.chance(0.3)}
 }
 
-// act goes on until it is quiet.
+// act plans the insider's actions until everything works again.
 func (i *insider) act() {
 	w, d := i.world, i.dice
 	if d.chance(0.3) {
@@ -50,7 +49,7 @@ func (i *insider) act() {
 				}
 			case 9:
 				if e := i.execution("FAILED", "ABORTED"); e != nil {
-					w.ledger.redriven(e)
+					w.ledger.noteRedrive(e)
 					e.redrive()
 				}
 			default:
@@ -62,13 +61,13 @@ func (i *insider) act() {
 
 // started is called when an execution starts.
 func (i *insider) started(e *execution) {
-	if i.stopsSweeps && e.of == reconcileMachineARN && i.world.trouble.during(i.world.clock.now()) {
+	if i.stopsSweeps && e.of == reconcileMachineARN && i.world.trouble.isActive(i.world.clock.now()) {
 		i.world.then(i.world.clock.now().Add(i.dice.between(0, 300*time.Millisecond)), i.dice.next(), e.stop)
 	}
 }
 
-// takeNames starts a harmless execution under each name that a sweep may have
-// in the next half hour.
+// takeNames starts a harmless execution under each name that a sweep may have in
+// the next half hour.
 func (i *insider) takeNames() {
 	w := i.world
 	input := pick(i.dice, []string{`{"mode":"sweep","lease":"none"}`, `{"mode":"none"}`, `{"mode":"warn"}`})
@@ -108,7 +107,7 @@ func (i *insider) leases() []string {
 }
 
 // startRequest starts an execution of the request machine: for a request, or a
-// decoy that is called like one of its own.
+// decoy whose name looks like that of a request's own execution.
 func (i *insider) startRequest() {
 	ids := i.requests()
 	if len(ids) == 0 {
@@ -122,7 +121,7 @@ func (i *insider) startRequest() {
 }
 
 // startReconcile starts an execution of the reconcile machine: a run, a sweep of
-// anything, or one that claims to be the removal of a finding.
+// anything, or a sweep that claims to remove a finding.
 func (i *insider) startReconcile() {
 	d := i.dice
 	inputs := []string{`{"mode":"warn"}`, `{"mode":"revoke"}`, `{"mode":"sweep","lease":"none"}`}
@@ -146,7 +145,8 @@ func (i *insider) startReconcile() {
 	i.world.steps.start(reconcileMachineARN, pick(d, names), pick(d, inputs))
 }
 
-// execution is one in one of the states; nil if there is none.
+// execution returns an execution with one of these statuses; nil if there is
+// none.
 func (i *insider) execution(states ...string) *execution {
 	var all []*execution
 	for _, e := range i.world.steps.inOrder {
@@ -160,7 +160,7 @@ func (i *insider) execution(states ...string) *execution {
 	return pick(i.dice, all)
 }
 
-// sendToken resumes a wait with whatever output, or fails it.
+// sendToken resumes a wait with some output, or fails it.
 func (i *insider) sendToken() {
 	w, d := i.world, i.dice
 	texts := slices.Sorted(maps.Keys(w.steps.tokens))

@@ -1,6 +1,6 @@
 package simulation
 
-// The machines as they are deployed, read once.
+// The deployed machines, parsed once.
 var requestMachine, reconcileMachine = func() (*machine, *machine) {
 	request, reconcile, err := definitions()
 	if err != nil {

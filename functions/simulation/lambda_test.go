@@ -26,14 +26,14 @@ import (
 
 func stack() string { return string(debug.Stack()) }
 
-// handler is a function: its payload to its answer, in JSON.
+// handler is a function: it turns its payload into its answer, both in JSON.
 type handler func(ctx context.Context, payload []byte) ([]byte, error)
 
-// functions makes a function's handler as a cold start does.
+// functions creates a function's handler as a cold start does.
 type functions func(w *world, name string) handler
 
-// lambda runs the functions. One instance handles one payload at a time, and
-// keeps what it remembers until it is killed.
+// lambda runs the functions. An instance handles one payload at a time and keeps
+// its memory until it is killed.
 type lambda struct {
 	world  *world
 	wire   functions
@@ -51,22 +51,21 @@ type invocation struct {
 	source   *source
 	began    time.Time
 	deadline time.Time
-	waiter   *strand // who waits for the answer; nil: nobody in a machine
+	waiter   *strand // waits for the answer; nil: no state machine does
 
 	mu     sync.Mutex
 	calls  int
 	killAt int  // the call during which it is killed; 0: none
 	after  bool // it is killed after that call's effect
 	stall  time.Duration
-	stalls int // the call before which it stands still
+	stalls int // the call before which it stalls
 
-	dead, over bool
-	refused    bool // Lambda did not let it through
-	endedAt    time.Time
-	faults     map[string]bool // services whose calls failed
-	lostAnswer bool            // the answer to a creation was lost
+	dead, ended bool
+	refused     bool // Lambda refused to run it
+	endedAt     time.Time
+	faults      map[string]bool // services whose calls failed
 
-	then     func(*invocation) // once it is answered
+	then     func(*invocation) // called when it is answered
 	answered bool
 	output   any
 	raw      []byte
@@ -77,7 +76,7 @@ type invocationKey struct{}
 
 func of(ctx context.Context) *invocation { return ctx.Value(invocationKey{}).(*invocation) }
 
-// invoke runs the function that parameters name, as a state does.
+// invoke runs the function that a state's parameters name.
 func (l *lambda) invoke(parameters any, waiter *strand) *invocation {
 	p := parameters.(map[string]any)
 	payload := p["Payload"].(map[string]any)
@@ -88,7 +87,7 @@ func (l *lambda) invoke(parameters any, waiter *strand) *invocation {
 	return l.run(p["FunctionName"].(string), payload, text, waiter)
 }
 
-// Invoke is the API, for invocations that nobody waits for.
+// Invoke is the API for asynchronous invocations.
 func (l *lambda) Invoke(ctx context.Context, in *awslambda.InvokeInput, _ ...func(*awslambda.Options)) (*awslambda.InvokeOutput, error) {
 	if in.InvocationType != types.InvocationTypeEvent {
 		panic("Lambda: only invocations that nobody waits for are known here")
@@ -103,12 +102,12 @@ func (l *lambda) Invoke(ctx context.Context, in *awslambda.InvokeInput, _ ...fun
 	})
 }
 
-// eventAge is for how long Lambda tries to get a function to take such an
-// invocation, as the template says.
+// eventAge is how long Lambda retries an asynchronous invocation, as set in the
+// template.
 const eventAge = time.Minute
 
-// event runs a function, and again if Lambda itself did not let the invocation
-// through; the function's own errors end it.
+// event runs a function, and repeats it if Lambda refused the invocation. The
+// function's own errors end it.
 func (l *lambda) event(name string, payload map[string]any, text []byte, until time.Time) {
 	inv := l.run(name, payload, text, nil)
 	inv.then = func(inv *invocation) {
@@ -118,13 +117,13 @@ func (l *lambda) event(name string, payload map[string]any, text []byte, until t
 	}
 }
 
-// The errors that Lambda itself answers with: before a function runs, and after.
+// The errors that Lambda itself returns: before a function runs, and after.
 var (
 	errorsBefore = []string{"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
 	errorsAfter  = []string{"Lambda.Unknown", "Lambda.ServiceException", "Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
 )
 
-// The errors of a function whose process died, or that ran out of time.
+// The errors of a function whose process died, or that timed out.
 const (
 	errorDied    = "Runtime.ExitError"
 	errorTooLong = "Sandbox.Timedout"
@@ -157,7 +156,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 	}
 	d := inv.source.dice("fate")
 	t := w.trouble
-	if t.during(w.clock.now()) {
+	if t.isActive(w.clock.now()) {
 		switch {
 		case d.chance(t.kills):
 			inv.killAt, inv.after = 1+d.below(14), d.chance(0.5)
@@ -166,7 +165,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 			inv.stall = time.Duration(float64(45*time.Second) * math.Pow(float64(d.below(1000))/1000, 2))
 		}
 	}
-	troubled := t.during(w.clock.now())
+	troubled := t.isActive(w.clock.now())
 	before := troubled && d.chance(t.errors/2)
 	lost := troubled && d.chance(t.errors/2)
 	orphan := troubled && d.chance(t.orphans)
@@ -174,9 +173,8 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 	which := d.next()
 	go func() {
 		defer func() {
-			// A process that was killed while it did several things at once ends only in
-			// the goroutine that was killed. What the others make of the missing results
-			// would not have happened: each of their calls ends them.
+			// Killing a process ends only the goroutine that made the call. The process's
+			// other goroutines would not have gone on: their next call ends them.
 			if r := recover(); r != nil && !inv.dead {
 				w.broken("a function", fmt.Sprintf("%s %s panics: %v\n%s", name, text, r, stack()))
 			}
@@ -198,7 +196,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		}
 		w.clock.until(w.clock.now().Add(delay), d.next())
 		inv.deadline = w.clock.now().Add(statemachine.FunctionTimeouts[name])
-		w.invoked(inv)
+		w.noteInvocation(inv)
 		if orphan {
 			go func() {
 				w.clock.until(w.clock.now().Add(orphaned), which)
@@ -211,7 +209,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), invocationKey{}, inv), inv.deadline)
 		defer cancel()
 		out, err := h(ctx, text)
-		inv.over, inv.endedAt = true, w.clock.now()
+		inv.ended, inv.endedAt = true, w.clock.now()
 		if inv.dead {
 			return
 		}
@@ -247,7 +245,7 @@ func (inv *invocation) result(out []byte, err error) {
 
 // finish answers for a function that was killed.
 func (inv *invocation) finish() {
-	if inv.world.clock.over {
+	if inv.world.clock.ended {
 		return
 	}
 	name := errorDied
@@ -257,8 +255,8 @@ func (inv *invocation) finish() {
 	if inv.dead && !inv.answered {
 		inv.world.clock.say("  %s of %s died: %s", inv.function, inv.about, name)
 	}
-	if !inv.over {
-		inv.over, inv.endedAt = true, inv.world.clock.now()
+	if !inv.ended {
+		inv.ended, inv.endedAt = true, inv.world.clock.now()
 	}
 	inv.answer(nil, &failure{name, ""})
 }
@@ -281,14 +279,14 @@ func (inv *invocation) die() {
 	runtime.Goexit()
 }
 
-// sleep is what functions wait with.
+// sleep is how functions wait.
 func sleep(ctx context.Context, d time.Duration) error {
 	inv := of(ctx)
 	return inv.pass(ctx, inv.source.dice("sleep"), d)
 }
 
-// pass lets time pass for the function, or for as long as its context lives.
-// Where the function's own time is over, it does not return.
+// pass lets time pass for the function, at most until its context expires. It
+// doesn't return if the function times out.
 func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) error {
 	if inv.dead {
 		runtime.Goexit()
@@ -313,8 +311,8 @@ func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) 
 	return ctx.Err()
 }
 
-// attempts is how often the SDK tries a call (aws.RetryModeStandard; reconcile
-// sets 10).
+// attempts returns how often the SDK tries a call (aws.RetryModeStandard: 3;
+// reconcile sets 10).
 func (inv *invocation) attempts() int {
 	if inv.function == "reconcile" {
 		return 10
@@ -322,16 +320,16 @@ func (inv *invocation) attempts() int {
 	return 3
 }
 
-// options of a call: once, it is tried once only; again says of which error the
-// SDK tries it again, where the caller chose.
+// options of a call: with once, the SDK tries it once. again, if the caller set a
+// retryer, reports whether the SDK repeats it after an error.
 type options struct {
 	once  bool
 	again func(error) bool
 }
 
-// call does a call of a service, with all that may come between: it takes its
-// time, fails before or after its effect, is tried again by the SDK as if
-// nothing had happened, lands after its caller is gone, or its caller dies.
+// call makes a call of a service, with everything that may go wrong: the call
+// takes time, fails before or after its effect, is repeated by the SDK, lands
+// after its caller is gone, or its caller dies.
 func call[Out any](ctx context.Context, w *world, service, operation, about string, do func() (Out, error), opts ...options) (Out, error) {
 	inv := of(ctx)
 	d := inv.source.dice(service + operation + about)
@@ -355,7 +353,7 @@ func call[Out any](ctx context.Context, w *world, service, operation, about stri
 	}
 }
 
-// try is one try of a call; again says that the SDK tries once more.
+// try tries a call once; again is true if the SDK may repeat it.
 func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operation, about string, do func() (Out, error)) (_ Out, _ error, again bool) {
 	var none Out
 	w, t := inv.world, inv.world.trouble
@@ -366,14 +364,14 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	inv.calls++
 	number := inv.calls
 	inv.mu.Unlock()
-	troubled := t.during(w.clock.now())
+	troubled := t.isActive(w.clock.now())
 	if number == inv.stalls {
 		w.clock.say("  %s of %s stands still for %v before %s", inv.function, inv.about, inv.stall.Round(time.Millisecond), operation)
-		// Standing still is the process's: its context's time passes unseen.
+		// The whole process stalls: it doesn't see that its context expires.
 		w.clock.until(minTime(w.clock.now().Add(inv.stall), inv.deadline), d.next())
 		if !w.clock.now().Before(inv.deadline) {
 			inv.dead = true
-			// What was about to be sent may have been sent all the same.
+			// The call may have been sent just before.
 			if d.chance(0.3) {
 				later(inv, d, operation, do)
 			}
@@ -396,14 +394,14 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		inv.faults[service] = true
 		inv.mu.Unlock()
 		if kind != "is throttled" {
-			inv.noteLost(operation) // nobody can know whether it had its effect
+			inv.noteLost(operation) // the caller can't know whether it had its effect
 		}
 		if w.clock.story != nil {
 			w.clock.say("  %s of %s: %s %s", inv.function, inv.about, operation, kind)
 		}
 		return none, err, true
 	}
-	if w.down(service) {
+	if w.isDown(service) {
 		if err := inv.pass(ctx, d, d.between(10*time.Millisecond, 2*time.Second)); err != nil {
 			out, err, _ := fail("has no answer in time", &smithy.CanceledError{Err: err})
 			return out, err, false
@@ -429,7 +427,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		case 1:
 			return fail("is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
 		case 2:
-			// Nobody knows; it comes when it comes.
+			// The effect comes later, and the caller doesn't know.
 			later(inv, d, operation, do)
 			return fail("is on its way, and not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
 		default:
@@ -450,7 +448,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	return out, err, false
 }
 
-// quiet are the calls that a story does not tell, unless they fail.
+// quiet are the calls that a story omits unless they fail.
 var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "InChannel": true, "User": true}
 
 func errText(err error) string {
@@ -462,7 +460,7 @@ func errText(err error) string {
 
 func (inv *invocation) noteLost(operation string) {
 	if operation == "CreateGroupMembership" {
-		inv.world.ledger.unanswered(inv)
+		inv.world.ledger.noteLostAnswer(inv)
 	}
 }
 
@@ -473,13 +471,13 @@ func effectOf[Out any](inv *invocation, operation string, do func() (Out, error)
 	inv.world.doing = nil
 }
 
-// lands is how long a call may be on its way at the most after its caller is
-// gone. The leases allow ten seconds for it (leases.margin).
-const lands = 8 * time.Second
+// longestFlight is the longest time from the end of a caller to the effect of
+// its call. The leases allow ten seconds for it (leases.margin).
+const longestFlight = 8 * time.Second
 
-// later has the call's effect come later, whatever becomes of the caller.
+// later has the call's effect happen later, whatever becomes of the caller.
 func later[Out any](inv *invocation, d *dice, operation string, do func() (Out, error)) {
-	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, lands))
+	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, longestFlight))
 	order := d.next()
 	inv.noteLost(operation)
 	go func() {

@@ -12,19 +12,18 @@ import (
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// ledger knows what happened, whatever the system believes, and holds the system
-// to its invariants while it happens.
+// ledger knows what really happened, whatever the system believes, and checks the
+// invariants while a history is played.
 type ledger struct {
 	world    *world
 	policies []inForce
 	requests map[string]*dossier // by id
 	access   map[string]*subject // by lease key
 	grants   []*invocation       // of grant, all of them
-	looks    []*invocation       // of reconcile, for what was left behind
+	looks    []*invocation       // of reconcile's look for what was left behind
 	answers  map[*invocation]string
 	counts   map[string]int
-	// removals are the deletions of what runs found that Identity Center
-	// accepted, by the finding.
+	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
 }
 
@@ -32,7 +31,7 @@ type ledger struct {
 type removal struct {
 	key     string
 	first   time.Time // of its deletions
-	consent bool      // a person let the run remove what it found
+	consent bool      // a person agreed to the run's removals
 }
 
 // maxRemovals is how many findings may be removed within 24 hours without a
@@ -44,36 +43,36 @@ type inForce struct {
 	policy access.Policy
 }
 
-// dossier is what the ledger knows of a request.
+// dossier is what the ledger knows about a request.
 type dossier struct {
 	id      string
-	row     access.Request // the latest
+	row     access.Request // its latest version
 	presses []press
-	// attempts are when a removal was tried for it: revoke was invoked.
+	// attempts are the times at which revoke was invoked for it.
 	attempts []time.Time
-	starts   int // of them, those that begin a removal
-	// goneAt is when its execution ended for the first time: one that is redriven
-	// in its wait for the end waits as long again, and the sweep comes before.
+	starts   int // attempts that begin a removal
+	// goneAt is when its execution first ended. One that is redriven while it waits
+	// for the end waits as long again, and the sweep comes first.
 	goneAt time.Time
-	// deletedAt is when somebody deleted its row; lost: while it had access.
+	// deletedAt is when somebody deleted its row. lost is set if it had access then.
 	deletedAt time.Time
 	lost      bool
 	confirmed bool // its lease said when its access ends
-	// redriven: its execution went on after it had ended.
+	// redriven is set if somebody redrove its execution.
 	redriven bool
 	created  time.Time // when the creation of its access was accepted; zero: never
 	active   bool      // it reached its wait for the end
-	// stop is called when its execution comes to the state stopIn.
+	// stop is called when its execution enters the state stopIn.
 	stopIn string
 	stop   func(*execution)
-	// waits: it could not store its token, or does not know that it did, and
-	// learns of no early end. The sweep does.
+	// waits is set if its execution may have no task token in the row, and so learns
+	// of no early end. The sweep does.
 	waits bool
-	// noted is when somebody was told nothing else about the early end they asked for.
+	// noted is when an early end was accepted: its person was told nothing else.
 	noted time.Time
-	// onceDecided are called when the request is decided, or given up.
+	// onceDecided are called when the request is decided or given up.
 	onceDecided []func()
-	// watch is called when the row has changed.
+	// watch is called after each change of the row.
 	watch func(was, is access.Request)
 }
 
@@ -83,23 +82,24 @@ type press struct {
 	at   time.Time
 }
 
-// subject is what the ledger knows of an assignment or a membership.
+// subject is what the ledger knows about an assignment or a membership.
 type subject struct {
 	key     string
 	there   bool
 	since   time.Time
 	byHand  time.Time // when somebody made it by hand last
 	removed time.Time // when somebody removed it by hand last
-	// lastByHand: it went by hand the last time, and not by a deletion of ours.
-	// deleted is when a deletion of ours was accepted last.
+	// lastByHand is set if somebody, not the system, removed it last. deleted is when
+	// Identity Center last accepted the system's deletion.
 	lastByHand bool
 	deleted    time.Time
-	// foundGone: when the removal under the lease began it had gone by hand.
+	// foundGone is set if somebody had removed it before the system's removal began.
 	foundGone bool
-	// ours says that what was made by hand can't be told from what the system
-	// made: a grant of the same was under way, or had been made.
+	// mixed is set if access made by hand can't be told from the system's own: a
+	// grant of the same access was under way or complete.
 	mixed bool
-	// lost: the answer to a creation of a membership never reached the system.
+	// lost is set if the answer to a membership's creation may not have reached the
+	// system.
 	lost bool
 }
 
@@ -107,7 +107,7 @@ func newLedger(w *world) *ledger {
 	return &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{}}
 }
 
-func (l *ledger) counted(name string) { l.counts[name]++ }
+func (l *ledger) count(name string) { l.counts[name]++ }
 
 func (l *ledger) request(id string) *dossier {
 	r := l.requests[id]
@@ -131,11 +131,11 @@ func (l *ledger) broken(invariant int, format string, args ...any) {
 	l.world.broken(fmt.Sprintf("invariant %d", invariant), fmt.Sprintf(format, args...))
 }
 
-// told notes what a person was told of their press.
-func (l *ledger) told(inv *invocation, text string) { l.answers[inv] = text }
+// noteAnswer notes what a person was told about their press.
+func (l *ledger) noteAnswer(inv *invocation, text string) { l.answers[inv] = text }
 
-// inForceSince are the policies that were in force at some moment since a time,
-// less what a function may remember one for.
+// inForceSince returns the policies that a function may have used since a time:
+// it may remember one for policyinforce.MaxAge.
 func (l *ledger) inForceSince(from time.Time) []access.Policy {
 	from = from.Add(-policyinforce.MaxAge)
 	var all []access.Policy
@@ -147,8 +147,8 @@ func (l *ledger) inForceSince(from time.Time) []access.Policy {
 	return all
 }
 
-// invoked notes that a function runs.
-func (l *ledger) invoked(inv *invocation) {
+// noteInvocation notes that a function runs.
+func (l *ledger) noteInvocation(inv *invocation) {
 	operation, _ := inv.payload["operation"].(string)
 	switch {
 	case inv.function == "revoke" && (operation == "start" || operation == "confirm"):
@@ -158,7 +158,7 @@ func (l *ledger) invoked(inv *invocation) {
 			r.starts++
 		}
 	case inv.function == "revoke" && operation == "settle":
-		// For a request whose row was deleted the sweep of the lease comes.
+		// If a request's row was deleted, the sweep of its lease removes the access.
 		for _, r := range l.requests {
 			if key, _ := inv.payload["lease"].(string); !r.deletedAt.IsZero() && r.row.Subject().Key() == key {
 				r.attempts = append(r.attempts, l.world.clock.now())
@@ -169,7 +169,7 @@ func (l *ledger) invoked(inv *invocation) {
 	}
 }
 
-func (l *ledger) entered(e *execution, state string) {
+func (l *ledger) noteState(e *execution, state string) {
 	data, _ := e.root.data.(map[string]any)
 	id, _ := data["request_id"].(string)
 	if state == "WaitForEnd" {
@@ -180,7 +180,7 @@ func (l *ledger) entered(e *execution, state string) {
 		r.stop = nil
 	}
 	if state == "AwaitAnswer" {
-		l.world.answered(e.name, l.world.source.dice("answer"))
+		l.world.answerQuestion(e.name, l.world.source.dice("answer"))
 	}
 	if e.of != requestMachineARN || state != "Active" {
 		return
@@ -192,7 +192,7 @@ func (l *ledger) entered(e *execution, state string) {
 	}
 }
 
-func (l *ledger) ended(e *execution) {
+func (l *ledger) noteEnd(e *execution) {
 	for _, r := range l.requests {
 		if r.row.ExecutionARN == e.arn && r.goneAt.IsZero() {
 			r.goneAt = l.world.clock.now()
@@ -200,8 +200,8 @@ func (l *ledger) ended(e *execution) {
 	}
 }
 
-// redriven notes that somebody redrives an execution.
-func (l *ledger) redriven(e *execution) {
+// noteRedrive notes that somebody redrives an execution.
+func (l *ledger) noteRedrive(e *execution) {
 	for _, r := range l.requests {
 		if r.row.ExecutionARN == e.arn {
 			r.redriven = true
@@ -209,8 +209,8 @@ func (l *ledger) redriven(e *execution) {
 	}
 }
 
-// creates is called when the creation of access was accepted.
-func (l *ledger) creates(key string) {
+// checkCreation checks a creation of access that was accepted.
+func (l *ledger) checkCreation(key string) {
 	inv := l.world.doing
 	if inv == nil || inv.function != "grant" {
 		l.broken(1, "%s creates %s", inv.function, key)
@@ -221,7 +221,7 @@ func (l *ledger) creates(key string) {
 		d.created = l.world.clock.now()
 	}
 	if r.Outcome != nil {
-		l.whoIsGone("is granted", r, inv)
+		l.checkNobodyGone("is granted", r, inv)
 	}
 	switch {
 	case r.ID == "":
@@ -232,16 +232,16 @@ func (l *ledger) creates(key string) {
 		l.broken(1, "%s is created for request %s, which is not approved", key, r.ID)
 	case inv.payload["execution"] != r.ExecutionARN:
 		l.broken(1, "%s is created for request %s by another execution, %v", key, r.ID, inv.payload["execution"])
-	case !l.permitted(r, inv.began):
+	case !l.isPermitted(r, inv.began):
 		l.broken(1, "%s is created for request %s, which no policy in force permits: %+v", key, r.ID, *r.Outcome)
-	case r.Outcome.Kind == access.OutcomeApproved && !l.pressed(r.ID, "approve", r.Outcome.By):
+	case r.Outcome.Kind == access.OutcomeApproved && !l.hasPressed(r.ID, "approve", r.Outcome.By):
 		l.broken(1, "%s is created for request %s, which %s never approved", key, r.ID, r.Outcome.By.SlackID)
 	}
 }
 
-// permitted says whether one of the policies in force since then permits what
-// the row says was decided.
-func (l *ledger) permitted(r access.Request, since time.Time) bool {
+// isPermitted reports whether a policy in force since then permits the row's
+// decision.
+func (l *ledger) isPermitted(r access.Request, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		if r.Outcome.Kind == access.OutcomeAutomatic {
 			if p.Decide(r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
@@ -254,22 +254,22 @@ func (l *ledger) permitted(r access.Request, since time.Time) bool {
 	return false
 }
 
-func (l *ledger) pressed(id, kind string, by access.Person) bool {
+func (l *ledger) hasPressed(id, kind string, by access.Person) bool {
 	return slices.ContainsFunc(l.request(id).presses, func(p press) bool { return p.kind == kind && p.by.SlackID == by.SlackID })
 }
 
-// deletes is called when a deletion was accepted.
-func (l *ledger) deletes(key, membershipID string, byHand bool) {
+// checkDeletion checks a deletion of access that was accepted.
+func (l *ledger) checkDeletion(key, membershipID string, byHand bool) {
 	inv := l.world.doing
 	now := l.world.clock.now()
 	operation, _ := inv.payload["operation"].(string)
 	_, run := inv.payload["run"]
-	drift := run || operation == "settle" && l.drift(key)
-	if drift && !l.covered(key, inv.began) {
+	drift := run || operation == "settle" && l.isForDrift(key)
+	if drift && !l.isCovered(key, inv.began) {
 		l.broken(6, "%s is removed as drift, which no policy in force covers", key)
 	}
 	if drift {
-		l.removesDrift(key, operation, inv)
+		l.checkFindingRemoval(key, operation, inv)
 	}
 	s := l.subject(key)
 	s.deleted = now
@@ -291,12 +291,13 @@ func (l *ledger) deletes(key, membershipID string, byHand bool) {
 	}
 }
 
-// removesDrift holds the removal of a finding to its authorization: that of its
-// run, the limit of removals without a person, and the exemptions.
-func (l *ledger) removesDrift(key, operation string, inv *invocation) {
+// checkFindingRemoval checks the authorization of a finding's removal: by its
+// run, by the limit of removals without a person's consent, and by the
+// exemptions.
+func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 	lease, found := l.world.table.lease(key)
 	if !found || lease.Drift == nil {
-		return // access that a request left behind, which a run joined
+		return // access that a request left behind; a run joined its removal
 	}
 	ref := *lease.Drift
 	run, found := l.world.table.run(ref.Run)
@@ -304,10 +305,10 @@ func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 		l.broken(6, "%s is removed for the run %s, which may not: %+v", key, ref.Run, run)
 	}
 	now := l.world.clock.now()
-	if operation == "drift" && run.Guard != "" && !l.decides(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
+	if operation == "drift" && run.Guard != "" && !l.mayDecide(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
 		l.broken(6, "%s is removed for the run %s, let go by somebody who approves it in no policy in force: %+v", key, ref.Run, run)
 	}
-	if operation == "drift" && l.exempt(key, inv.began) {
+	if operation == "drift" && l.isExempt(key, inv.began) {
 		l.broken(6, "%s is removed for the run %s, and every policy in force exempts it", key, ref.Run)
 	}
 	if l.removals[ref] != nil {
@@ -325,14 +326,14 @@ func (l *ledger) removesDrift(key, operation string, inv *invocation) {
 	}
 }
 
-// decides reports whether some policy that was in force since then lets who gave
-// the answer decide about the target.
-func (l *ledger) decides(a *access.RunAnswer, t access.Target, since time.Time) bool {
+// mayDecide reports whether a policy in force since then lets the answer's author
+// decide about the target.
+func (l *ledger) mayDecide(a *access.RunAnswer, t access.Target, since time.Time) bool {
 	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, t) })
 }
 
-// exempt reports whether all policies that were in force since then exempt it.
-func (l *ledger) exempt(key string, since time.Time) bool {
+// isExempt reports whether all policies in force since then exempt the access.
+func (l *ledger) isExempt(key string, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		exempt := false
 		for _, t := range targets {
@@ -341,7 +342,7 @@ func (l *ledger) exempt(key string, since time.Time) bool {
 					continue
 				}
 				if l.world.absent.kind(who.PrincipalID) == idtypesDeleted {
-					continue // an exemption names an email, and nobody has it
+					continue // an exemption names an email, which nobody has any more
 				}
 				for _, e := range p.ExemptionsOf(t, l.world.clock.now()) {
 					exempt = exempt || e.IsFor(who.Email)
@@ -355,19 +356,19 @@ func (l *ledger) exempt(key string, since time.Time) bool {
 	return true
 }
 
-// holds says whether the request's time runs.
+// holds reports whether the request is granted and has not ended.
 func holds(r access.Request, now time.Time) bool {
 	return !r.GrantedAt.IsZero() && r.RevokingAt.IsZero() && r.RevokedAt.IsZero() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
 }
 
-// drift says whether the lease is for a removal of what nobody asked for.
-func (l *ledger) drift(key string) bool {
+// isForDrift reports whether the lease is for the removal of unknown access.
+func (l *ledger) isForDrift(key string) bool {
 	lease, found := l.world.table.lease(key)
 	return found && lease.Drift != nil
 }
 
-// covered says whether a policy that was in force since then covers the target.
-func (l *ledger) covered(key string, since time.Time) bool {
+// isCovered reports whether a policy in force since then covers the target.
+func (l *ledger) isCovered(key string, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		index := access.NewIndex(&p)
 		for _, t := range targets {
@@ -379,34 +380,34 @@ func (l *ledger) covered(key string, since time.Time) bool {
 	return false
 }
 
-func (l *ledger) appeared(key string) {
+func (l *ledger) noteAppearance(key string) {
 	s := l.subject(key)
 	s.there, s.since = true, l.world.clock.now()
 }
 
-func (l *ledger) gone(key string, byHand bool) {
+func (l *ledger) noteRemoval(key string, byHand bool) {
 	s := l.subject(key)
 	s.there, s.since, s.mixed, s.lost, s.lastByHand = false, l.world.clock.now(), false, false, byHand
 }
 
-// unanswered notes that the answer to a creation of a membership may not reach
-// who called.
-func (l *ledger) unanswered(inv *invocation) {
+// noteLostAnswer notes that the answer to a membership's creation may not reach
+// the caller.
+func (l *ledger) noteLostAnswer(inv *invocation) {
 	if r := l.request(inv.about).row; r.ID != "" {
 		l.subject(r.Subject().Key()).lost = true
 	}
 }
 
-// written is called after each write of the table.
-func (l *ledger) written(key string, before, after row) {
+// checkWrite checks each write of the table.
+func (l *ledger) checkWrite(key string, before, after row) {
 	if strings.HasPrefix(key, "lease#") && holdersOf(before) < 2 && holdersOf(after) >= 2 {
 		l.counts["Overlap"]++
 	}
 	if strings.HasPrefix(key, "removal#run#") && after != nil {
-		l.removalEnded(as[access.DriftRemoval](after), before != nil)
+		l.checkRemovalResult(as[access.DriftRemoval](after), before != nil)
 	}
 	if subject, ok := strings.CutPrefix(key, "lease#"); ok {
-		l.leaseWritten(subject, before, after)
+		l.noteLease(subject, before, after)
 	}
 	if subject, ok := strings.CutPrefix(key, "lease#"); ok && before == nil && as[access.Lease](after).Drift != nil {
 		l.world.race(subject)
@@ -434,13 +435,13 @@ func (l *ledger) written(key string, before, after row) {
 		r.onceDecided = nil
 	}
 	if before == nil {
-		l.undecided(is)
+		l.checkUndecided(is)
 		return
 	}
-	l.unchanged(was, is)
+	l.checkUnchanged(was, is)
 	now := l.world.clock.now()
 	subject := is.Subject().Key()
-	there, byHand := l.world.center.has(subject)
+	there, byHand := l.world.hasAccess(subject)
 	s := l.subject(subject)
 	if was.GrantedAt.IsZero() && !is.GrantedAt.IsZero() {
 		if is.Outcome == nil || !is.Outcome.Kind.Grants() {
@@ -454,15 +455,15 @@ func (l *ledger) written(key string, before, after row) {
 		}
 	}
 	if was.Outcome == nil && is.Outcome != nil {
-		l.decided(is)
+		l.checkDecision(is)
 	}
 	if was.EndRequest == nil && is.EndRequest != nil {
-		l.endsFor(is)
+		l.checkEndRequest(is)
 	}
 	if was.RevokedAt.IsZero() && !is.RevokedAt.IsZero() {
-		l.removal(r, is)
+		l.checkRemoval(r, is)
 	}
-	// Identity Center may still list what a deleted user had; nobody can use it.
+	// Identity Center may still list a deleted user's access; nobody can use it.
 	usable := there && l.world.absent.kind(is.Requester.PrincipalID) != idtypesDeleted
 	if was.RevokedAt.IsZero() && is.Removal == access.RemovalDone && usable && !byHand && s.since.Before(now.Add(-time.Second)) {
 		if lease, held := l.world.table.lease(subject); !held || len(lease.Holders) < 2 && lease.State == access.LeaseDeleting {
@@ -482,9 +483,9 @@ func (l *ledger) written(key string, before, after row) {
 	}
 }
 
-// undecided: of a person's requests one at most is undecided for each target, and
-// openRequests in all.
-func (l *ledger) undecided(r access.Request) {
+// checkUndecided checks that a person has at most one undecided request for a
+// target, and at most openRequests in all.
+func (l *ledger) checkUndecided(r access.Request) {
 	same, all := 0, 0
 	for _, d := range l.requests {
 		if other := d.row; other.ID != "" && other.Open() && other.Requester.PrincipalID == r.Requester.PrincipalID {
@@ -502,7 +503,7 @@ func (l *ledger) undecided(r access.Request) {
 	}
 }
 
-// openFor is the undecided request of somebody for a target.
+// openFor returns somebody's undecided request for a target.
 func (l *ledger) openFor(principalID string, t access.Target) *dossier {
 	for _, d := range l.requests {
 		if r := d.row; r.ID != "" && r.Open() && r.Requester.PrincipalID == principalID && r.Target.Key() == t.Key() {
@@ -519,8 +520,9 @@ func holdersOf(lease row) int {
 	return len(as[access.Lease](lease).Holders)
 }
 
-// removalEnded holds what is written about the end of a removal to what happened.
-func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
+// checkRemovalResult compares the recorded result of a finding's removal with
+// what happened.
+func (l *ledger) checkRemovalResult(r access.DriftRemoval, again bool) {
 	if again {
 		l.broken(4, "how the removal of %+v ended is written again", r)
 	}
@@ -532,15 +534,15 @@ func (l *ledger) removalEnded(r access.DriftRemoval, again bool) {
 		l.broken(3, "%s is recorded as removed for %+v, and the system never deleted it", r.Subject, r.FindingRef)
 		return
 	}
-	there, byHand := l.world.center.has(r.Subject)
+	there, byHand := l.world.hasAccess(r.Subject)
 	if there && !byHand {
 		l.broken(2, "%s is recorded as removed for %+v, and it is there", r.Subject, r.FindingRef)
 	}
 }
 
-// leaseWritten notes whether somebody else had removed the access when a lease
+// noteLease notes whether somebody else had removed the access when the lease
 // says so.
-func (l *ledger) leaseWritten(key string, before, after row) {
+func (l *ledger) noteLease(key string, before, after row) {
 	if after != nil {
 		for id, holder := range as[access.Lease](after).Holders {
 			if !holder.End.IsZero() {
@@ -552,12 +554,12 @@ func (l *ledger) leaseWritten(key string, before, after row) {
 		return
 	}
 	s := l.subject(key)
-	there, _ := l.world.center.has(key)
+	there, _ := l.world.hasAccess(key)
 	s.foundGone = !there && s.lastByHand
 }
 
-// removal checks who removed the access, by what the row says when it says it.
-func (l *ledger) removal(d *dossier, r access.Request) {
+// checkRemoval checks the row's claim about who removed the access.
+func (l *ledger) checkRemoval(d *dossier, r access.Request) {
 	s := l.subject(r.Subject().Key())
 	switch lease, _ := l.world.table.lease(s.key); {
 	case r.Removal == access.RemovalAlreadyGone && !s.foundGone:
@@ -568,8 +570,8 @@ func (l *ledger) removal(d *dossier, r access.Request) {
 	}
 }
 
-// unchanged: what is written once stays.
-func (l *ledger) unchanged(was, is access.Request) {
+// checkUnchanged checks that fields which are written once don't change.
+func (l *ledger) checkUnchanged(was, is access.Request) {
 	id := is.ID
 	change := func(what string, was, is any) {
 		if v := reflect.ValueOf(was); !v.IsZero() && !reflect.DeepEqual(was, is) {
@@ -602,21 +604,21 @@ func (l *ledger) unchanged(was, is access.Request) {
 	}
 }
 
-// decided checks a decision when it is entered.
-func (l *ledger) decided(r access.Request) {
+// checkDecision checks a decision when it is written.
+func (l *ledger) checkDecision(r access.Request) {
 	inv := l.world.doing
 	kinds := map[access.OutcomeKind]string{access.OutcomeApproved: "approve", access.OutcomeDenied: "deny", access.OutcomeWithdrawn: "withdraw"}
 	if kind, byPerson := kinds[r.Outcome.Kind]; byPerson {
-		if inv.function != "ingress" || !l.pressed(r.ID, kind, r.Outcome.By) {
+		if inv.function != "ingress" || !l.hasPressed(r.ID, kind, r.Outcome.By) {
 			l.broken(1, "request %s is %s by %s, who did not press: %s", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID, inv.function)
 		}
 		if r.Outcome.Kind == access.OutcomeApproved {
-			l.whoIsGone("is approved", r, inv)
+			l.checkNobodyGone("is approved", r, inv)
 		}
 		if r.Outcome.Kind == access.OutcomeWithdrawn && r.Outcome.By.SlackID != r.Requester.SlackID {
 			l.broken(1, "request %s is withdrawn by %s", r.ID, r.Outcome.By.SlackID)
 		}
-		if r.Outcome.Kind != access.OutcomeWithdrawn && !l.permitted(r, inv.began) {
+		if r.Outcome.Kind != access.OutcomeWithdrawn && !l.isPermitted(r, inv.began) {
 			l.broken(1, "request %s is %s by %s, whom no policy in force lets", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID)
 		}
 		return
@@ -624,7 +626,7 @@ func (l *ledger) decided(r access.Request) {
 	if inv.function != "evaluate" {
 		l.broken(1, "request %s is %s by %s", r.ID, r.Outcome.Kind, inv.function)
 	}
-	if r.Outcome.Kind == access.OutcomeAutomatic && !l.permitted(r, inv.began) {
+	if r.Outcome.Kind == access.OutcomeAutomatic && !l.isPermitted(r, inv.began) {
 		l.broken(1, "request %s is granted automatically, which no policy in force says", r.ID)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// The buckets, each a service that may be down by itself.
+// The buckets. Each counts as a service of its own, which may be down.
 const (
 	auditBucket   = "audit"
 	catalogBucket = "catalog"
@@ -28,8 +28,8 @@ const (
 type objects struct {
 	world   *world
 	objects map[string][]byte // by bucket and key
-	written map[string]int    // how often
-	order   []string          // of their first writing
+	written map[string]int    // how often each was written
+	order   []string          // keys, in the order of their first write
 }
 
 func (o *objects) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
@@ -80,7 +80,8 @@ func (o *objects) put(key string, body []byte) {
 	o.objects[key] = body
 }
 
-// parameters is SSM's Parameter Store: the pointer to the policy in force.
+// parameters is SSM's Parameter Store. It holds the pointer to the policy in
+// force.
 type parameters struct {
 	world *world
 	value string

@@ -8,11 +8,13 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 )
 
-// The organization: few people and few targets, so that they meet.
+// The organization: few people and few targets, so that requests collide.
 var (
 	people = []access.Person{
 		{SlackID: "UANN", Email: "ann@example.com", Name: "Ann", PrincipalID: "p-ann"},
@@ -35,7 +37,7 @@ const (
 	outsideChannel = "UDAN" // gets direct messages
 )
 
-// targets are what is asked for.
+// targets are what people request.
 var targets = []access.Target{
 	{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: permissionSets[0].ARN, PermissionSet: "Admin"},
 	{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: permissionSets[1].ARN, PermissionSet: "ReadOnly"},
@@ -43,13 +45,13 @@ var targets = []access.Target{
 	{Kind: access.KindGroup, GroupID: "g-1"},
 }
 
-// policies are those that may come into force.
+// policies may come into force during a history.
 var policies = []access.Policy{
 	{
 		Accounts: []access.Statement{
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}},
-			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: ptr(true)},
-			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com", "dan@example.com"}, AllowSelfApproval: ptr(true)},
+			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"clo@example.com", "dan@example.com"}, AllowSelfApproval: aws.Bool(true)},
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"ann@example.com", "dan@example.com"}}},
 	},
@@ -57,32 +59,32 @@ var policies = []access.Policy{
 		Accounts: []access.Statement{
 			{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"bob@example.com", "clo@example.com", "gone@example.com"}},
 		},
-		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"bob@example.com"}, AllowSelfApproval: ptr(true)}},
+		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"bob@example.com"}, AllowSelfApproval: aws.Bool(true)}},
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"111111111111"}, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"dan@example.com"}, AllowSelfApproval: ptr(false)},
-			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: ptr(true)},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"dan@example.com"}, AllowSelfApproval: aws.Bool(false)},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: aws.Bool(true)},
 		},
-		Groups: []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: ptr(true)}},
+		Groups: []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: aws.Bool(true)}},
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: ptr(true)},
-			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"clo@example.com"}, ApprovalIsNotRequired: ptr(false)},
+			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"clo@example.com"}, ApprovalIsNotRequired: aws.Bool(false)},
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"clo@example.com", "gus@example.com"}}},
 	},
 }
 
-// durations are those that the form offers.
+// durations are the durations that the form offers.
 var durations = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 12 * time.Minute}
 
-// longDuration is what people ask for who go while they have access: longer than
-// it takes to find that out.
+// longDuration is what people request who are disabled while they have access. It
+// is longer than the recheck takes to find them.
 const longDuration = 40 * time.Minute
 
-// encoded is a policy as its object holds it, with its digest.
+// encoded returns a policy as its object contains it, and the digest.
 func encoded(p access.Policy) (body []byte, digest string) {
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -92,7 +94,7 @@ func encoded(p access.Policy) (body []byte, digest string) {
 	return body, hex.EncodeToString(sum[:])
 }
 
-// snapshot is the catalog's object, in the form of catalog.Snapshot.
+// snapshot is the catalog's object, in the format of catalog.Snapshot.
 var snapshot = func() []byte {
 	at := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	pairs := func(n int, of func(int) (string, string)) (all [][2]string) {

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// A failure is an error of a state, as Retry and Catch see it.
+// A failure is a state's error as Retry and Catch see it.
 type failure struct{ name, cause string }
 
 func (f *failure) Error() string { return f.name + ": " + f.cause }
 
-// runtimeError is what no Catch of States.ALL takes.
+// runtimeError returns a States.Runtime error, which States.ALL doesn't catch.
 func runtimeError(format string, args ...any) *failure {
 	return &failure{"States.Runtime", fmt.Sprintf(format, args...)}
 }
 
-// lookup is what a reference path leads to.
+// lookup returns the value at a reference path.
 func lookup(path string, data, context any) (any, bool) {
 	from := data
 	rest := path
@@ -40,7 +40,7 @@ func lookup(path string, data, context any) (any, bool) {
 	return from, true
 }
 
-// put is data with value at path; what is above is made where it is missing.
+// put returns data with value at path. Missing parents are created.
 func put(data any, path string, value any) (any, *failure) {
 	if path == "$" {
 		return value, nil
@@ -65,7 +65,7 @@ func place(data any, fields []string, value any) (any, *failure) {
 	return after, f
 }
 
-// fill makes of a payload template what it stands for.
+// fill evaluates a payload template.
 func fill(template, data, context any, draw func() uint64) (any, *failure) {
 	switch t := template.(type) {
 	case map[string]any:
@@ -97,7 +97,7 @@ func fill(template, data, context any, draw func() uint64) (any, *failure) {
 	}
 }
 
-// resolve is a path, or an intrinsic function of paths and constants.
+// resolve evaluates a path, or an intrinsic function of paths and constants.
 func resolve(expression string, data, context any, draw func() uint64) (any, *failure) {
 	if strings.HasPrefix(expression, "$") {
 		value, ok := lookup(expression, data, context)
@@ -121,7 +121,7 @@ func resolve(expression string, data, context any, draw func() uint64) (any, *fa
 	return intrinsic(expression[:open], args, draw)
 }
 
-// arguments parts what is between a function's brackets.
+// arguments splits the text between a function's parentheses.
 func arguments(text string) []string {
 	var parts []string
 	depth, quoted, from := 0, false, 0

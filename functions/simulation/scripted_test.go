@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// scripted is a function that answers what answers says next: JSON, "sleep" for
-// never, "resume" to use its task token, or the name of an error. It notes what
-// it was sent.
+// scripted returns a function that gives the next of the answers: JSON, "sleep"
+// for never, "resume" to use its task token, or the name of an error. It appends
+// each payload to told.
 func scripted(w *world, answers, told *[]string) handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		*told = append(*told, string(payload))
@@ -29,7 +30,7 @@ func scripted(w *world, answers, told *[]string) handler {
 			if err := json.Unmarshal(payload, &in); err != nil {
 				return nil, err
 			}
-			_, err := w.steps.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &in.Token, Output: ptr(`{"resumed": true}`)})
+			_, err := w.steps.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &in.Token, Output: aws.String(`{"resumed": true}`)})
 			return []byte("{}"), err
 		}
 		return nil, messages.InvokeResponse_Error{Type: next, Message: "as it was told"}

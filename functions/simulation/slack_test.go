@@ -18,23 +18,23 @@ const (
 	channel = "C1"
 )
 
-// workspace is Slack, behind the methods of slack.Client: what that makes of
-// HTTP is tested with it.
+// workspace is Slack behind the methods of slack.Client, which has its own tests
+// of HTTP.
 type workspace struct {
 	world *world
 	posts []*post
 }
 
-// post is a message as it stands.
+// post is a message in its current version.
 type post struct {
 	channel, thread, ts, request, purpose, text string
 	by                                          *invocation
 	at                                          time.Time
 }
 
-// said does a call of Slack's Web API: its errors have codes, as the client
-// gives them, and the client does not try again.
-func said[Out any](ctx context.Context, w *world, operation, about string, do func() (Out, error)) (Out, error) {
+// callSlack makes a call of Slack's Web API. Its errors have the client's codes,
+// and the client doesn't retry.
+func callSlack[Out any](ctx context.Context, w *world, operation, about string, do func() (Out, error)) (Out, error) {
 	out, err := call(ctx, w, "slack", operation, about, do, options{once: true})
 	var coded *access.Error
 	if err != nil && !errors.As(err, &coded) {
@@ -44,7 +44,7 @@ func said[Out any](ctx context.Context, w *world, operation, about string, do fu
 }
 
 func (s *workspace) Post(ctx context.Context, channel, thread string, m slack.Message) (string, error) {
-	return said(ctx, s.world, "Post", m.RequestID+" "+m.Purpose, func() (string, error) {
+	return callSlack(ctx, s.world, "Post", m.RequestID+" "+m.Purpose, func() (string, error) {
 		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, text: m.Text, by: s.world.doing, at: s.world.clock.now()}
 		s.posts = append(s.posts, p)
 		return p.ts, nil
@@ -52,7 +52,7 @@ func (s *workspace) Post(ctx context.Context, channel, thread string, m slack.Me
 }
 
 func (s *workspace) Update(ctx context.Context, channel, ts string, m slack.Message) error {
-	_, err := said(ctx, s.world, "Update", m.RequestID+" "+m.Purpose, func() (struct{}, error) {
+	_, err := callSlack(ctx, s.world, "Update", m.RequestID+" "+m.Purpose, func() (struct{}, error) {
 		for _, p := range s.posts {
 			if p.channel == channel && p.ts == ts {
 				p.text = m.Text
@@ -65,7 +65,7 @@ func (s *workspace) Update(ctx context.Context, channel, ts string, m slack.Mess
 }
 
 func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purpose string) (string, bool, error) {
-	ts, err := said(ctx, s.world, "FindPost", request+" "+purpose, func() (string, error) {
+	ts, err := callSlack(ctx, s.world, "FindPost", request+" "+purpose, func() (string, error) {
 		for _, p := range s.posts {
 			if p.channel == channel && p.thread == thread && p.request == request && p.purpose == purpose {
 				return p.ts, nil
@@ -77,15 +77,15 @@ func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purp
 }
 
 func (s *workspace) InChannel(ctx context.Context, channel, user string) (bool, error) {
-	return said(ctx, s.world, "InChannel", user, func() (bool, error) { return user != outsideChannel, nil })
+	return callSlack(ctx, s.world, "InChannel", user, func() (bool, error) { return user != outsideChannel, nil })
 }
 
 func (s *workspace) OpenDM(ctx context.Context, user string) (string, error) {
-	return said(ctx, s.world, "OpenDM", user, func() (string, error) { return "D" + user, nil })
+	return callSlack(ctx, s.world, "OpenDM", user, func() (string, error) { return "D" + user, nil })
 }
 
 func (s *workspace) User(ctx context.Context, id string) (slack.User, error) {
-	return said(ctx, s.world, "User", id, func() (slack.User, error) {
+	return callSlack(ctx, s.world, "User", id, func() (slack.User, error) {
 		for _, p := range people {
 			if p.SlackID == id {
 				return slackUser(p), nil
@@ -96,7 +96,7 @@ func (s *workspace) User(ctx context.Context, id string) (slack.User, error) {
 }
 
 func (s *workspace) UserByEmail(ctx context.Context, email string) (slack.User, bool, error) {
-	u, err := said(ctx, s.world, "UserByEmail", email, func() (slack.User, error) {
+	u, err := callSlack(ctx, s.world, "UserByEmail", email, func() (slack.User, error) {
 		for _, p := range people {
 			if p.Email == email {
 				return slackUser(p), nil
@@ -119,18 +119,18 @@ func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.Modal
 	panic("no form is filled here")
 }
 
-// Respond tells somebody alone what came of their press.
+// Respond tells one person the result of their press.
 func (s *workspace) Respond(ctx context.Context, url, text string) error {
-	_, err := said(ctx, s.world, "Respond", "", func() (struct{}, error) {
-		s.world.ledger.told(of(ctx), text)
+	_, err := callSlack(ctx, s.world, "Respond", "", func() (struct{}, error) {
+		s.world.ledger.noteAnswer(of(ctx), text)
 		return struct{}{}, nil
 	})
 	return err
 }
 
 func (s *workspace) Ephemeral(ctx context.Context, channel, user, _, text string) error {
-	_, err := said(ctx, s.world, "Ephemeral", user, func() (struct{}, error) {
-		s.world.ledger.told(of(ctx), text)
+	_, err := callSlack(ctx, s.world, "Ephemeral", user, func() (struct{}, error) {
+		s.world.ledger.noteAnswer(of(ctx), text)
 		return struct{}{}, nil
 	})
 	return err

@@ -35,7 +35,7 @@ const (
 	tokenOpen tokenState = iota
 	tokenUsed
 	tokenTimedOut
-	tokenGone // its task is over, or its execution
+	tokenGone // its task or its execution has ended
 )
 
 // token is a task token.
@@ -43,7 +43,7 @@ type token struct {
 	text    string
 	state   tokenState
 	output  any
-	failure *failure // where somebody failed it
+	failure *failure // if somebody failed the task
 	strand  *strand
 }
 
@@ -57,8 +57,8 @@ func executionARN(machine, name string) string {
 	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
-// start starts an execution; exists is true where one of that name is there
-// that is not the same one still running.
+// start starts an execution. exists is true if another execution has the name;
+// one that is still running with the same input is returned instead.
 func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	arn := executionARN(machine, name)
 	if e := s.executions[arn]; e != nil {
@@ -82,15 +82,15 @@ func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	s.executions[arn] = e
 	s.inOrder = append(s.inOrder, e)
 	s.world.clock.say("%s starts with %s", e.short(), input)
-	e.root.start(e.over)
+	e.root.start(e.finish)
 	if s.world.insider != nil {
 		s.world.insider.started(e)
 	}
 	return e, false
 }
 
-// over is called when the execution's own strand is done.
-func (e *execution) over() {
+// finish is called when the execution's own strand has ended.
+func (e *execution) finish() {
 	if e.status != "RUNNING" {
 		return
 	}
@@ -99,11 +99,11 @@ func (e *execution) over() {
 		e.status = "FAILED"
 	}
 	e.world.clock.say("%s is over: %s %v", e.short(), e.status, e.error)
-	e.world.ended(e)
+	e.world.noteEnd(e)
 }
 
-// stop ends an execution from outside, as StopExecution does: functions that it
-// called run on.
+// stop ends an execution as StopExecution does: functions that it called keep
+// running.
 func (e *execution) stop() {
 	if e.status != "RUNNING" {
 		return
@@ -111,11 +111,11 @@ func (e *execution) stop() {
 	e.status, e.endedAt = "ABORTED", e.world.clock.now()
 	e.world.clock.say("%s is stopped in %s", e.short(), e.root.at)
 	e.root.stop()
-	e.world.ended(e)
+	e.world.noteEnd(e)
 }
 
-// redrive lets an execution that did not succeed go on from the state in which
-// it ended, as RedriveExecution does.
+// redrive continues an execution that didn't succeed from the state in which it
+// ended, as RedriveExecution does.
 func (e *execution) redrive() bool {
 	if e.status != "FAILED" && e.status != "ABORTED" {
 		return false
@@ -125,11 +125,12 @@ func (e *execution) redrive() bool {
 	e.world.clock.say("%s is redriven in %s", e.short(), e.root.at)
 	before := e.root
 	e.root = before.again(uint64(e.redrawn))
-	e.root.start(e.over)
+	e.root.start(e.finish)
 	return true
 }
 
-// again is the strand once more, where it stood; what was over in it stays so.
+// again returns a copy of the strand at its current state. Branches that had
+// ended don't run again.
 func (s *strand) again(n uint64) *strand {
 	next := s.e.strand(s.m, s.at, s.data, mix(s.source.key, n), s.context)
 	delete(next.context, "Task")
@@ -145,7 +146,7 @@ func (s *strand) again(n uint64) *strand {
 	return next
 }
 
-// StartExecution and what follows are the API.
+// StartExecution and the following methods are the API.
 func (s *steps) StartExecution(ctx context.Context, in *sfn.StartExecutionInput, _ ...func(*sfn.Options)) (*sfn.StartExecutionOutput, error) {
 	return call(ctx, s.world, "states", "StartExecution", *in.Name, func() (*sfn.StartExecutionOutput, error) {
 		e, exists := s.start(*in.StateMachineArn, *in.Name, *in.Input)
@@ -156,7 +157,7 @@ func (s *steps) StartExecution(ctx context.Context, in *sfn.StartExecutionInput,
 	})
 }
 
-// listLag is how far the list of executions may be behind.
+// listLag is how far ListExecutions may lag behind.
 const listLag = 2 * time.Second
 
 func (s *steps) ListExecutions(ctx context.Context, in *sfn.ListExecutionsInput, _ ...func(*sfn.Options)) (*sfn.ListExecutionsOutput, error) {

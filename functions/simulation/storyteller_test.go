@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// storyteller puts what the functions log into the story.
+// storyteller writes the functions' log lines into the story.
 type storyteller struct {
 	clock *clock
 	attrs []slog.Attr

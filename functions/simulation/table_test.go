@@ -17,8 +17,8 @@ import (
 
 type row = map[string]types.AttributeValue
 
-// table is DynamoDB: one table with the key pk and one index, over open and due.
-// Reads are strongly consistent; the index is behind by as much as lag says.
+// table is DynamoDB: one table with the key pk, and one index over open and due.
+// Reads are strongly consistent; the index lags by up to indexLag.
 type table struct {
 	world   *world
 	rows    map[string]row
@@ -30,10 +30,10 @@ type table struct {
 type indexed struct {
 	at  time.Time
 	key string
-	row row // nil: not there any more
+	row row // nil: deleted
 }
 
-// indexLag is how far the index may be behind.
+// indexLag is how far the index may lag behind.
 const indexLag = 3 * time.Second
 
 func keyOf(r row) string { return r["pk"].(*types.AttributeValueMemberS).Value }
@@ -138,7 +138,7 @@ func (t *table) write(key string, r row) {
 	}
 	t.pending = append(t.pending, indexed{at, key, shown})
 	t.catchUp()
-	t.world.ledger.written(key, before, r)
+	t.world.ledger.checkWrite(key, before, r)
 }
 
 func (t *table) catchUp() {
@@ -161,7 +161,7 @@ func s(v types.AttributeValue) string {
 	return ""
 }
 
-// plain is an attribute value as JSON has it.
+// plain returns an attribute value as JSON would have it.
 func plain(v types.AttributeValue) any {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
@@ -203,7 +203,7 @@ func as[T any](r row) T {
 	return v
 }
 
-// request is the request's row as it is now.
+// request returns the request's current row.
 func (t *table) request(id string) (access.Request, bool) {
 	r, ok := t.rows["request#"+id]
 	if !ok {
@@ -212,7 +212,7 @@ func (t *table) request(id string) (access.Request, bool) {
 	return as[access.Request](r), true
 }
 
-// lease is the lease under the subject's key.
+// lease returns the lease with the subject's key.
 func (t *table) lease(key string) (access.Lease, bool) {
 	r, ok := t.rows["lease#"+key]
 	if !ok {
@@ -221,7 +221,7 @@ func (t *table) lease(key string) (access.Lease, bool) {
 	return as[access.Lease](r), true
 }
 
-// run is the row of a run.
+// run returns the row of a run.
 func (t *table) run(id string) (access.Run, bool) {
 	r, ok := t.rows["run#"+id]
 	if !ok {
@@ -230,7 +230,7 @@ func (t *table) run(id string) (access.Run, bool) {
 	return as[access.Run](r), true
 }
 
-// expression reads DynamoDB's expressions, as far as the store uses them.
+// expression evaluates DynamoDB's expressions, in the subset that the store uses.
 type expression struct {
 	text   string
 	row    row
@@ -240,7 +240,7 @@ type expression struct {
 	rest []string
 }
 
-// tokens parts an expression; every sign stands alone.
+// tokens splits an expression; every sign is a token of its own.
 func (x *expression) tokens() []string {
 	var parts []string
 	from := -1
@@ -353,7 +353,7 @@ func number(v types.AttributeValue) int64 {
 	return n
 }
 
-// path is what a path of names leads to.
+// path returns the value at a path of names.
 func (x *expression) path(text string) (types.AttributeValue, bool) {
 	from := x.row
 	fields := strings.Split(text, ".")
@@ -420,8 +420,8 @@ func (x *expression) operand() types.AttributeValue {
 	}
 }
 
-// update is the row after an update expression. All its operands see the row as
-// it was.
+// update returns the row after an update expression. Its operands see the row as
+// it was before.
 func (x *expression) update() row {
 	x.rest = x.tokens()
 	after := make(row, len(x.row)+4)

@@ -1,6 +1,7 @@
 package simulation
 
-// tally is what histories came to: a test in which nothing happens shows nothing.
+// tally counts what happened in histories: a test in which nothing happens proves
+// nothing.
 type tally struct {
 	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused                          int
 	Granted, EndedEarly, Kept, AlreadyGone, RowsDeleted, Tombstones, Sweeps, Runs, DriftRemoved int

@@ -9,44 +9,47 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// trouble is what may go wrong in a history, until it is quiet at last.
+// trouble is what may go wrong in a history before quietAt. The numbers are
+// probabilities for each call, invocation or request.
 type trouble struct {
 	name string
 
 	errors  float64 // a call fails, before or after its effect; so does a call of Lambda
 	kills   float64 // a function is killed, at any of its calls
-	stalls  float64 // a function stands still, for up to most of a minute
-	orphans float64 // a function is given up by its machine, and runs on
+	stalls  float64 // a function stalls, for up to 45 s
+	orphans float64 // a machine gives up a function, which keeps running
 	slow    float64 // a call takes seconds, an operation of Identity Center up to 90 s
 	failed  float64 // an operation of Identity Center fails
 	late    float64 // a call of Identity Center is not answered, and lands seconds later
-	lags    float64 // the index, or the list of executions, is behind
+	lags    float64 // the index, or the list of executions, lags behind
 
-	outages int     // of services, for minutes, at the most
+	outages int     // at most so many services are down, for minutes
 	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
 	byHand  float64 // per request: somebody makes or removes the same access by hand
 	rows    float64 // per request: somebody deletes its row while it has access
 	policy  float64 // per request: the policy changes
-	alone   bool    // one person asks for the same again and again
+	alone   bool    // one person requests the same access again and again
 	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
-	greedy  bool    // one person asks for one thing after the other
+	greedy  bool    // one person requests one thing after the other
 	gone    float64 // per request: somebody is disabled or deleted, some come back
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
 }
 
-func (t *trouble) during(now time.Time) bool { return now.Before(t.quietAt) }
+func (t *trouble) isActive(now time.Time) bool { return now.Before(t.quietAt) }
 
-// faultless says that nothing fails: then whoever has access keeps it to its end.
+// faultless reports whether nothing fails: then everybody keeps access to its
+// end.
 func (t *trouble) faultless() bool {
 	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops+t.rows == 0 && t.outages == 0 && !t.insider
 }
 
-// lag is how far something is behind that is consistent in the end.
+// lag returns how far an eventually consistent read lags behind.
 func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
 	if !d.chance(t.lags) {
 		return 0
@@ -54,7 +57,7 @@ func (t *trouble) lag(d *dice, most time.Duration) time.Duration {
 	return d.between(0, most)
 }
 
-// world is all that there is in a history.
+// world is everything in a history: clock, services, functions, and the ledger.
 type world struct {
 	seed    uint64
 	clock   *clock
@@ -67,15 +70,14 @@ type world struct {
 	table   *table
 	objects *objects
 	ssm     *parameters
-	center  *center
-	org     *organization
+	center  *identitycentertest.Center
 	slack   *workspace
 	absent  absences
 	ledger  *ledger
 	insider *insider // nil: there is none
 
 	outages []outage
-	// doing is whose call has its effect right now.
+	// doing is the invocation whose call is having its effect.
 	doing *invocation
 
 	violations []string
@@ -99,8 +101,7 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	w.table = &table{world: w, rows: map[string]row{}, indexed: map[string]row{}, source: newSource(mix(seed, 3))}
 	w.objects = &objects{world: w, objects: map[string][]byte{catalogKey: snapshot, catalogBucket + "/" + catalog.EmailsKey: []byte("emails 1\n")}, written: map[string]int{}}
 	w.ssm = &parameters{world: w}
-	w.center = &center{world: w, source: newSource(mix(seed, 4)), assignments: map[assignment]*made{}, memberships: map[string]*membership{}, operations: map[string]*operation{}}
-	w.org = &organization{world: w}
+	w.center = newCenter(w, newSource(mix(seed, 4)))
 	w.slack = &workspace{world: w}
 	w.absent = absences{}
 	w.ledger = newLedger(w)
@@ -110,13 +111,13 @@ func newWorld(seed uint64, t trouble, wire functions, story *strings.Builder) *w
 	return w
 }
 
-// broken notes that an invariant is.
+// broken notes a broken invariant.
 func (w *world) broken(invariant, what string) {
 	w.clock.say("BROKEN %s: %s", invariant, what)
 	w.violations = append(w.violations, invariant+": "+what)
 }
 
-// put a policy in force.
+// enforce puts a policy in force.
 func (w *world) enforce(p access.Policy) {
 	body, digest := encoded(p)
 	w.objects.objects[policyBucket+"/"+digest] = body
@@ -126,7 +127,7 @@ func (w *world) enforce(p access.Policy) {
 	w.clock.say("policy %s is in force", digest[:8])
 }
 
-func (w *world) down(service string) bool {
+func (w *world) isDown(service string) bool {
 	now := w.clock.now()
 	for _, o := range w.outages {
 		if o.service == service && !now.Before(o.from) && now.Before(o.to) {
@@ -136,11 +137,11 @@ func (w *world) down(service string) bool {
 	return false
 }
 
-func (w *world) invoked(inv *invocation)            { w.ledger.invoked(inv) }
-func (w *world) entered(e *execution, state string) { w.ledger.entered(e, state) }
-func (w *world) ended(e *execution)                 { w.ledger.ended(e) }
-func (w *world) at(after time.Duration) time.Time   { return w.clock.start.Add(after) }
-func (w *world) since() time.Duration               { return w.clock.now().Sub(w.clock.start) }
+func (w *world) noteInvocation(inv *invocation)       { w.ledger.noteInvocation(inv) }
+func (w *world) noteState(e *execution, state string) { w.ledger.noteState(e, state) }
+func (w *world) noteEnd(e *execution)                 { w.ledger.noteEnd(e) }
+func (w *world) at(after time.Duration) time.Time     { return w.clock.start.Add(after) }
+func (w *world) since() time.Duration                 { return w.clock.now().Sub(w.clock.start) }
 func (w *world) executionsRunning(machine string) (n int) {
 	for _, e := range w.steps.inOrder {
 		if e.of == machine && e.status == "RUNNING" {
@@ -150,7 +151,7 @@ func (w *world) executionsRunning(machine string) (n int) {
 	return n
 }
 
-// then has something done at a time.
+// then calls do at a time.
 func (w *world) then(at time.Time, order uint64, do func()) {
 	go func() {
 		defer func() {

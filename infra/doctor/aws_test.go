@@ -15,11 +15,10 @@ import (
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
-
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/infra/settings"
 )
 
@@ -40,14 +39,14 @@ func TestInstance(t *testing.T) {
 	}{
 		{"found", []ssotypes.InstanceMetadata{active}, "", "ready: arn:one of account 999999999999 in eu-central-1", true},
 		{"as set", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "arn:one", "ready: arn:one of account 999999999999 in eu-central-1", true},
-		{"none", nil, "", "missing: no instance that this account can see in eu-central-1", false},
+		{"none", []ssotypes.InstanceMetadata{}, "", "missing: no instance that this account can see in eu-central-1", false},
 		{"not the one that is set", []ssotypes.InstanceMetadata{active}, "arn:other", "missing: no arn:other in eu-central-1, but: arn:one (of account 999999999999)", false},
 		{"two", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "", "missing: 2 instances in eu-central-1: arn:one (of account 999999999999); arn:two (of account 111111111111)", false},
 		{"not active", []ssotypes.InstanceMetadata{broken}, "", "missing: arn:one of account 999999999999 in eu-central-1, CREATE_FAILED: the key is disabled", true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			all, err := listInstances(t.Context(), &fakeAdmin{instances: test.all})
+			all, err := listInstances(t.Context(), &identitycentertest.Center{Instances: test.all, PageSize: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,8 +61,10 @@ func TestInstance(t *testing.T) {
 }
 
 func TestEncryption(t *testing.T) {
-	of := func(d ssotypes.EncryptionConfigurationDetails) *ssoadmin.DescribeInstanceOutput {
-		return &ssoadmin.DescribeInstanceOutput{EncryptionConfigurationDetails: &d}
+	of := func(d ssotypes.EncryptionConfigurationDetails) *identitycentertest.Center {
+		c := center()
+		c.Encryption = &d
+		return c
 	}
 	none := of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey})
 	none.PermissionSetsEnabled = aws.Bool(false)
@@ -75,14 +76,14 @@ func TestEncryption(t *testing.T) {
 		`"Condition":{"StringEquals":{"kms:EncryptionContext:aws:identitystore:identitystore-arn":"arn:aws:identitystore::999999999999:identitystore/d-1","kms:ViaService":"identitystore.eu-central-1.amazonaws.com"}}}]`
 	tests := []struct {
 		name    string
-		out     *ssoadmin.DescribeInstanceOutput
+		center  *identitycentertest.Center
 		setting string
 		want    []string
 	}{
 		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), "", []string{"ready: AWS's own"}},
 		{"AWS's, and a setting", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), key,
 			[]string{"warning: AWS's own; identity_center_kms_key_arn names a key that Identity Center does not use"}},
-		{"not said", &ssoadmin.DescribeInstanceOutput{}, "", []string{"not checked: Identity Center does not say which key it has"}},
+		{"not said", center(), "", []string{"not checked: Identity Center does not say which key it has"}},
 		{"own", custom, key, []string{"warning: " + key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here"}},
 		{"own, not set", custom, "", []string{"missing: " + key + ", a key of your own, which the functions' roles may not use: identity_center_kms_key_arn is not set"}},
 		{"own, another one set", custom, other, []string{"missing: " + key + ", a key of your own; identity_center_kms_key_arn names another one, " + other}},
@@ -92,9 +93,9 @@ func TestEncryption(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkEncryption(t.Context(), &fakeAdmin{describe: test.out}, instance{"arn:one", "d-1", managing}, own, test.setting)
+			got, err := checkEncryption(t.Context(), test.center, instance{"arn:one", "d-1", managing}, own, test.setting)
 			same(t, got, err, test.want...)
-			if test.out == custom {
+			if test.center == custom {
 				if set := strings.Contains(got[0].Fix, "Set identity_center_kms_key_arn: "+key+". "); set != (test.setting != key) {
 					t.Errorf("the fix is %s", got[0].Fix)
 				}
@@ -104,7 +105,7 @@ func TestEncryption(t *testing.T) {
 			}
 		})
 	}
-	if _, err := checkEncryption(t.Context(), &fakeAdmin{err: errors.New("down")}, instance{}, own, ""); err == nil {
+	if _, err := checkEncryption(t.Context(), failing(center(), errors.New("down")), instance{}, own, ""); err == nil {
 		t.Error("a failure is no answer")
 	}
 }
@@ -112,23 +113,23 @@ func TestEncryption(t *testing.T) {
 func TestOrganization(t *testing.T) {
 	tests := []struct {
 		name string
-		org  fakeOrg
+		org  *identitycentertest.Center
 		want string
 		err  bool
 	}{
-		{"management account", fakeOrg{management: own}, "warning: this is the management account: access to it can be asked for, and whoever can change this system can get it", false},
-		{"delegated", fakeOrg{management: managing, delegated: []string{"222222222222", own}}, "ready: this is Identity Center's delegated administrator account; the management account 999999999999 can't be asked for", false},
-		{"another one is delegated", fakeOrg{management: managing, delegated: []string{"222222222222"}}, "missing: account 111111111111 is not Identity Center's delegated administrator in the organization that 999999999999 manages", false},
-		{"may not ask", fakeOrg{management: managing, listErr: apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException")},
+		{"management account", withOrganization(own), "warning: this is the management account: access to it can be asked for, and whoever can change this system can get it", false},
+		{"delegated", withOrganization(managing, "222222222222", own), "ready: this is Identity Center's delegated administrator account; the management account 999999999999 can't be asked for", false},
+		{"another one is delegated", withOrganization(managing, "222222222222"), "missing: account 111111111111 is not Identity Center's delegated administrator in the organization that 999999999999 manages", false},
+		{"may not ask", failing(withOrganization(managing), apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException"), "ListDelegatedAdministrators"),
 			"missing: account 111111111111 is no delegated administrator of the organization that 999999999999 manages, or these credentials may not call ListDelegatedAdministrators", false},
-		{"no organization", fakeOrg{err: &orgtypes.AWSOrganizationsNotInUseException{}}, "missing: account 111111111111 belongs to no organization", false},
-		{"does not say", fakeOrg{}, "", true},
-		{"down", fakeOrg{err: errors.New("down")}, "", true},
-		{"down later", fakeOrg{management: managing, listErr: errors.New("down")}, "", true},
+		{"no organization", failing(center(), &orgtypes.AWSOrganizationsNotInUseException{}), "missing: account 111111111111 belongs to no organization", false},
+		{"does not say", withOrganization(""), "", true},
+		{"down", failing(center(), errors.New("down")), "", true},
+		{"down later", failing(withOrganization(managing), errors.New("down"), "ListDelegatedAdministrators"), "", true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkOrganization(t.Context(), &test.org, own)
+			got, err := checkOrganization(t.Context(), test.org, own)
 			if test.err {
 				if err == nil {
 					t.Errorf("got %q", lines(got))
@@ -141,12 +142,13 @@ func TestOrganization(t *testing.T) {
 }
 
 func TestAccounts(t *testing.T) {
-	org := &fakeOrg{accounts: []orgtypes.Account{
+	org := center()
+	org.Accounts = []orgtypes.Account{
 		{Id: aws.String(own), State: orgtypes.AccountStateActive},
 		{Id: aws.String(managing), Status: orgtypes.AccountStatusActive}, // as older answers are
 		{Id: aws.String("222222222222"), State: orgtypes.AccountStateSuspended, Status: orgtypes.AccountStatusActive},
 		{Id: aws.String("333333333333"), Status: orgtypes.AccountStatusSuspended},
-	}}
+	}
 	all, err := listAccounts(t.Context(), org)
 	if err != nil {
 		t.Fatal(err)
@@ -198,10 +200,13 @@ func TestPermissionSetsAreReadUntilFound(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			api := &fakeAdmin{sets: sets}
-			got, err := listPermissionSets(t.Context(), api, "arn:one", named(test.policy))
-			if err != nil || len(got) != test.want || api.described != test.want {
-				t.Errorf("%d found with %d calls (%v), want %d", len(got), api.described, err, test.want)
+			for _, size := range []int{1, 100} {
+				api := withSets(sets...)
+				api.PageSize = size
+				got, err := listPermissionSets(t.Context(), api, "arn:one", named(test.policy))
+				if calls := api.Calls("DescribePermissionSet"); err != nil || len(got) != test.want || calls != test.want {
+					t.Errorf("pages of %d: %d found with %d calls (%v), want %d", size, len(got), calls, err, test.want)
+				}
 			}
 		})
 	}
@@ -227,13 +232,19 @@ func TestProvisioned(t *testing.T) {
 			"missing: in use in the management account, so AWS refuses to assign them from here: Admin (config[1].PermissionSet)",
 			`warning: covered by "*", in use in the management account, so AWS refuses to assign them from here: Read`}},
 	}
+	api := withSets(sets...)
+	for account, arns := range map[string][]string{managing: {"arn:read", "arn:admin"}, own: {"arn:write", "arn:last"}} {
+		for _, arn := range arns {
+			api.Add(access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: account, PermissionSetARN: arn}, PrincipalID: "p-1"})
+		}
+	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkProvisioned(t.Context(), &fakeAdmin{provisioned: []string{"arn:read", "arn:admin"}}, "arn:one", test.policy, sets, own, test.management)
+			got, err := checkProvisioned(t.Context(), api, "arn:one", test.policy, sets, own, test.management)
 			same(t, got, err, test.want...)
 		})
 	}
-	if _, err := checkProvisioned(t.Context(), &fakeAdmin{err: errors.New("down")}, "arn:one", policyOf("Read"), sets, own, managing); err == nil {
+	if _, err := checkProvisioned(t.Context(), failing(center(), errors.New("down")), "arn:one", policyOf("Read"), sets, own, managing); err == nil {
 		t.Error("a failure is no answer")
 	}
 }
@@ -269,7 +280,8 @@ func TestParseSession(t *testing.T) {
 }
 
 func TestGroups(t *testing.T) {
-	api := &fakeStore{groups: map[string]string{"g-1": "Team", "g-2": "Synced", "g-3": "Also synced"}, provisioned: map[string]bool{"Synced": true, "Also synced": true}}
+	api := center()
+	api.Groups = []types.Group{group("g-1", "Team", false), group("g-2", "Synced", true), group("g-3", "Also synced", true)}
 	tests := []struct {
 		name   string
 		groups []access.Statement
@@ -290,7 +302,7 @@ func TestGroups(t *testing.T) {
 		})
 	}
 	for _, groups := range [][]access.Statement{{statement("g-1", "", "")}, {statement("*", "", "")}} {
-		if _, err := checkGroups(t.Context(), &fakeStore{groups: api.groups, err: errors.New("down")}, "d-1", &access.Policy{Groups: groups}); err == nil {
+		if _, err := checkGroups(t.Context(), failing(api, errors.New("down")), "d-1", &access.Policy{Groups: groups}); err == nil {
 			t.Error("a failure is no answer")
 		}
 	}
@@ -298,26 +310,26 @@ func TestGroups(t *testing.T) {
 
 func TestDirectory(t *testing.T) {
 	emails := []string{"ann@example.com", "ben@example.com", "cid@example.com"}
-	api := &fakeStore{users: map[string]types.UserStatus{"ann@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusDisabled}}
+	api := withUsers(map[string]types.UserStatus{"ann@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusDisabled})
 	absent, err := absentFromDirectory(t.Context(), api, "d-1", emails)
 	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled); cid@example.com (not there)")
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, "ready: all 1")
 	same(t, checkDirectory(nil, nil), nil, "ready: the policy names nobody")
 	// Capital letters make no difference, unless two users differ in nothing else.
-	capitals := &fakeStore{users: map[string]types.UserStatus{"Ann@Example.com": types.UserStatusEnabled, "Ben@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusEnabled}}
+	capitals := withUsers(map[string]types.UserStatus{"Ann@Example.com": types.UserStatusEnabled, "Ben@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusEnabled})
 	absent, err = absentFromDirectory(t.Context(), capitals, "d-1", emails)
 	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (of several users: name of Ben@example.com, name of ben@example.com); cid@example.com (not there)")
 	// A directory that shows no status keeps nobody from approving, and is reported.
 	const unknown = "warning: Identity Center shows no status of these users: they count as enabled, also after somebody disables them: ann@example.com"
-	api.users["ann@example.com"] = ""
+	api = withUsers(map[string]types.UserStatus{"ann@example.com": "", "ben@example.com": types.UserStatusDisabled})
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, unknown)
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:2])
 	same(t, checkDirectory(emails[:2], absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled)", unknown)
 	one := &access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com")}}
 	same(t, checkStatements(one, absent, nil), nil, "ready: each that names approvers has one who can approve")
-	if _, err := absentFromDirectory(t.Context(), &fakeStore{err: errors.New("down")}, "d-1", emails); err == nil {
+	if _, err := absentFromDirectory(t.Context(), failing(center(), errors.New("down")), "d-1", emails); err == nil {
 		t.Error("a failure is no answer")
 	}
 }

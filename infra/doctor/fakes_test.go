@@ -3,76 +3,30 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
-	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/slack"
 )
 
-// The services, as small as the checks see them. What a test does not set is
-// empty.
-
-type fakeAdmin struct {
-	instances   []ssotypes.InstanceMetadata
-	describe    *ssoadmin.DescribeInstanceOutput
-	sets        []permissionSet
-	provisioned []string // ARNs, in any account
-	err         error
-	described   int
-}
-
-func (f *fakeAdmin) ListInstances(context.Context, *ssoadmin.ListInstancesInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListInstancesOutput, error) {
-	return &ssoadmin.ListInstancesOutput{Instances: f.instances}, f.err
-}
-
-func (f *fakeAdmin) DescribeInstance(context.Context, *ssoadmin.DescribeInstanceInput, ...func(*ssoadmin.Options)) (*ssoadmin.DescribeInstanceOutput, error) {
-	return f.describe, f.err
-}
-
-func (f *fakeAdmin) ListPermissionSets(context.Context, *ssoadmin.ListPermissionSetsInput, ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsOutput, error) {
-	out := &ssoadmin.ListPermissionSetsOutput{}
-	for _, s := range f.sets {
-		out.PermissionSets = append(out.PermissionSets, s.arn)
-	}
-	return out, f.err
-}
-
-func (f *fakeAdmin) DescribePermissionSet(_ context.Context, in *ssoadmin.DescribePermissionSetInput, _ ...func(*ssoadmin.Options)) (*ssoadmin.DescribePermissionSetOutput, error) {
-	f.described++
-	for _, s := range f.sets {
-		if s.arn == *in.PermissionSetArn {
-			return &ssoadmin.DescribePermissionSetOutput{PermissionSet: &ssotypes.PermissionSet{Name: aws.String(s.name), SessionDuration: aws.String(s.session)}}, nil
-		}
-	}
-	return nil, fmt.Errorf("no %s", *in.PermissionSetArn)
-}
-
-func (f *fakeAdmin) ListPermissionSetsProvisionedToAccount(_ context.Context, in *ssoadmin.ListPermissionSetsProvisionedToAccountInput, _ ...func(*ssoadmin.Options)) (*ssoadmin.ListPermissionSetsProvisionedToAccountOutput, error) {
-	if *in.AccountId != managing {
-		return nil, fmt.Errorf("asked about %s", *in.AccountId)
-	}
-	return &ssoadmin.ListPermissionSetsProvisionedToAccountOutput{PermissionSets: f.provisioned}, f.err
-}
+// Fakes of the services. Each has only what the checks read, and is empty where a
+// test sets nothing.
 
 // Two accounts: one in which everything runs, one that manages.
 const (
@@ -80,78 +34,63 @@ const (
 	managing = "999999999999"
 )
 
-type fakeOrg struct {
-	management   string
-	delegated    []string
-	accounts     []orgtypes.Account
-	err, listErr error
-}
-
-func (f *fakeOrg) DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error) {
-	return &organizations.DescribeOrganizationOutput{Organization: &orgtypes.Organization{MasterAccountId: &f.management}}, f.err
-}
-
-func (f *fakeOrg) ListDelegatedAdministrators(_ context.Context, in *organizations.ListDelegatedAdministratorsInput, _ ...func(*organizations.Options)) (*organizations.ListDelegatedAdministratorsOutput, error) {
-	if aws.ToString(in.ServicePrincipal) != "sso.amazonaws.com" {
-		return nil, fmt.Errorf("asked about %s", aws.ToString(in.ServicePrincipal))
+// center returns the Identity Center that the tests are about, with a page for
+// each item of a list.
+func center() *identitycentertest.Center {
+	return &identitycentertest.Center{
+		Instances: []ssotypes.InstanceMetadata{metadata("arn:one", managing, ssotypes.InstanceStatusActive)},
+		PageSize:  1,
 	}
-	out := &organizations.ListDelegatedAdministratorsOutput{}
-	for _, id := range f.delegated {
-		out.DelegatedAdministrators = append(out.DelegatedAdministrators, orgtypes.DelegatedAdministrator{Id: aws.String(id)})
+}
+
+// failing has every call return the error; with operations, calls of those.
+func failing(c *identitycentertest.Center, err error, operations ...string) *identitycentertest.Center {
+	c.Around = func(_ context.Context, call identitycentertest.Call, effect func() (any, error)) (any, error) {
+		if len(operations) == 0 || slices.Contains(operations, call.Operation) {
+			return nil, err
+		}
+		return effect()
 	}
-	return out, f.listErr
+	return c
 }
 
-func (f *fakeOrg) ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error) {
-	return &organizations.ListAccountsOutput{Accounts: f.accounts}, f.err
+// withOrganization returns one with this management account, and these delegated
+// administrators of Identity Center.
+func withOrganization(management string, delegated ...string) *identitycentertest.Center {
+	c := center()
+	c.ManagementAccount, c.DelegatedAdministrators = management, map[string][]string{"sso.amazonaws.com": delegated}
+	return c
 }
 
-// fakeStore has groups by id, the names of those that SCIM manages in
-// provisioned, and users by email; disabled ones end in "?".
-type fakeStore struct {
-	groups      map[string]string
-	provisioned map[string]bool
-	users       map[string]idtypes.UserStatus
-	err         error
-}
-
-func external(yes bool) []idtypes.ExternalId {
-	if !yes {
-		return nil
+// withSets returns an Identity Center with these permission sets.
+func withSets(sets ...permissionSet) *identitycentertest.Center {
+	c := center()
+	for _, s := range sets {
+		set := ssotypes.PermissionSet{PermissionSetArn: &s.arn, Name: &s.name}
+		if s.session != "" {
+			set.SessionDuration = &s.session
+		}
+		c.PermissionSets = append(c.PermissionSets, set)
 	}
-	return []idtypes.ExternalId{{Id: aws.String("1"), Issuer: aws.String("scim")}}
+	return c
 }
 
-func (f *fakeStore) DescribeGroup(_ context.Context, in *identitystore.DescribeGroupInput, _ ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error) {
-	name, ok := f.groups[*in.GroupId]
-	switch {
-	case f.err != nil:
-		return nil, f.err
-	case !ok:
-		return nil, &idtypes.ResourceNotFoundException{}
+// group returns a group; SCIM manages it if provisioned is set.
+func group(id, name string, provisioned bool) idtypes.Group {
+	g := idtypes.Group{GroupId: &id, DisplayName: &name}
+	if provisioned {
+		g.ExternalIds = []idtypes.ExternalId{{Id: aws.String("1"), Issuer: aws.String("scim")}}
 	}
-	return &identitystore.DescribeGroupOutput{DisplayName: &name, ExternalIds: external(f.provisioned[name])}, nil
+	return g
 }
 
-func (f *fakeStore) ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error) {
-	out := &identitystore.ListGroupsOutput{}
-	for id, name := range f.groups {
-		out.Groups = append(out.Groups, idtypes.Group{GroupId: aws.String(id), DisplayName: aws.String(name), ExternalIds: external(f.provisioned[name])})
+// withUsers returns a directory with a user for each email.
+func withUsers(users map[string]idtypes.UserStatus) *identitycentertest.Center {
+	c := center()
+	for email, status := range users {
+		c.PutUser(idtypes.User{UserId: &email, UserName: aws.String("name of " + email), Emails: []idtypes.Email{{Value: &email}}, UserStatus: status})
 	}
-	return out, f.err
-}
-
-// ListUsers gives a page to each user.
-func (f *fakeStore) ListUsers(_ context.Context, in *identitystore.ListUsersInput, _ ...func(*identitystore.Options)) (*identitystore.ListUsersOutput, error) {
-	emails := slices.Sorted(maps.Keys(f.users))
-	i := 0
-	fmt.Sscan(aws.ToString(in.NextToken), &i)
-	out := &identitystore.ListUsersOutput{}
-	if i < len(emails) {
-		out.Users = []idtypes.User{{UserName: aws.String("name of " + emails[i]), Emails: []idtypes.Email{{Value: &emails[i]}}, UserStatus: f.users[emails[i]]}}
-		out.NextToken = aws.String(fmt.Sprint(i + 1))
-	}
-	return out, f.err
+	return c
 }
 
 // fakeParameters are parameters by name; one that begins with "plain:" is a
@@ -271,9 +210,9 @@ func (f fakeSlack) UserByEmail(_ context.Context, email string) (slack.User, boo
 }
 
 var (
-	_ adminAPI      = (*fakeAdmin)(nil)
-	_ orgAPI        = (*fakeOrg)(nil)
-	_ storeAPI      = (*fakeStore)(nil)
+	_ adminAPI      = (*identitycentertest.Center)(nil)
+	_ orgAPI        = (*identitycentertest.Center)(nil)
+	_ storeAPI      = (*identitycentertest.Center)(nil)
 	_ parametersAPI = fakeParameters{}
 	_ vaultAPI      = fakeVault{}
 	_ lambdaAPI     = fakeLambda{}
@@ -290,8 +229,7 @@ func status4xx(n int) error {
 	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: n}}, Err: &smithy.GenericAPIError{Code: "x"}}
 }
 
-// line is a finding as the tests compare it: its status, what was found with the
-// items, and the fix.
+// lines returns the findings as the tests compare them: status, text and items.
 func lines(findings []finding) []string {
 	var out []string
 	for _, f := range findings {

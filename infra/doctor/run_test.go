@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
@@ -175,6 +176,10 @@ func answering() *doctor {
 	ref := func(name string) settings.SecretRef {
 		return settings.SecretRef{Store: settings.ParameterStore, Name: name}
 	}
+	api := withSets(sets...)
+	api.Encryption = &ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}
+	api.Groups = []idtypes.Group{group("g-1", "Team", false)}
+	api.ManagementAccount = managing
 	return &doctor{
 		settings: &settings.Settings{
 			NamePrefix: "sso-elevator", SlackTeamID: "T1", SlackAppID: "A1", SlackChannelID: "C1",
@@ -182,9 +187,7 @@ func answering() *doctor {
 			Policy: access.Policy{Accounts: []access.Statement{statement(own, "Read", "ann@example.com")}, Groups: []access.Statement{statement("g-1", "", "")}},
 		},
 		account: own, partition: "aws", region: "eu-central-1", ssoRegion: "eu-central-1",
-		admin: &fakeAdmin{instances: []ssotypes.InstanceMetadata{metadata("arn:one", managing, ssotypes.InstanceStatusActive)}, sets: sets,
-			describe: &ssoadmin.DescribeInstanceOutput{EncryptionConfigurationDetails: &ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}}},
-		store: &fakeStore{groups: map[string]string{"g-1": "Team"}}, org: &fakeOrg{management: managing},
+		admin: api, store: api, org: api,
 		lambda: fakeLambda{unreserved: aws.Int32(1000)}, buckets: fakeBucket{}, stacks: fakeStacks{}, logs: fakeLogs{}, machines: noMachines{},
 		parameters: fakeParameters{values: map[string]string{"/token": "xoxb-1", "/signing": "0123456789abcdef0123456789abcdef", bootstrapParameter: "6"}},
 		slack: func(string) slackAPIs {
@@ -217,13 +220,13 @@ func TestBlocked(t *testing.T) {
 		want []string // "line: why", or "line <- the line that says why"
 	}{
 		{"nothing", func(*doctor) {}, nil},
-		{"no instance", func(d *doctor) { d.admin = &fakeAdmin{} }, noInstance},
-		{"Identity Center", func(d *doctor) { d.admin = &fakeAdmin{err: down} }, append([]string{"Identity Center: down"}, noInstance...)},
-		{"identity store", func(d *doctor) { d.store = &fakeStore{err: down} },
+		{"no instance", func(d *doctor) { d.admin = &identitycentertest.Center{Instances: []ssotypes.InstanceMetadata{}} }, noInstance},
+		{"Identity Center", func(d *doctor) { d.admin = failing(center(), down) }, append([]string{"Identity Center: down"}, noInstance...)},
+		{"identity store", func(d *doctor) { d.store = failing(center(), down) },
 			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements <- Approvers, Identity Center"}},
-		{"Organizations", func(d *doctor) { d.org = &fakeOrg{err: down} },
+		{"Organizations", func(d *doctor) { d.org = failing(center(), down) },
 			[]string{"Organization: down", "The management account <- Organization", "Accounts: down", "Permission sets from here <- Organization"}},
-		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = &fakeAdmin{err: down}, &fakeOrg{err: down} }, []string{
+		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = failing(center(), down), failing(center(), down) }, []string{
 			"Identity Center: down", "Identity Center's key <- Identity Center", "Organization: down", "The management account <- Organization", "Accounts: down",
 			"Permission sets <- Identity Center", "Permission sets from here <- Organization", "Session durations <- Permission sets", "Groups <- Identity Center",
 			"Approvers, Identity Center <- Identity Center", "Statements <- Approvers, Identity Center",

@@ -14,27 +14,26 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Status is how far an operation of Identity Center is.
+// Status is the status of an operation of Identity Center.
 type Status string
 
 const (
 	StatusInProgress Status = "IN_PROGRESS"
 	StatusSucceeded  Status = "SUCCEEDED"
 	StatusFailed     Status = "FAILED"
-	StatusUnknown    Status = "" // Identity Center does not know the operation
+	StatusUnknown    Status = "" // Identity Center doesn't know the operation
 )
 
-// Operation is a creation or a deletion. Reason is Identity Center's own word
-// on why one failed.
+// Operation is a creation or a deletion. Reason is Identity Center's own text if it
+// failed.
 type Operation struct {
 	Status Status
 	Reason string
 }
 
-// Exists says whether the user has the access directly: an assignment of their
-// own to account and permission set (not through a group), or the membership.
-// What hangs on an account, permission set, group or user that is gone does not
-// exist.
+// Exists reports whether the user has the access: the membership, or an assignment
+// of their own (not through a group). Access through an account, permission set,
+// group or user that doesn't exist doesn't exist either.
 func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	const doing = "look for the assignment"
 	in, err := c.instance(ctx)
@@ -52,7 +51,7 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if notFound(err) {
+		if isNotFound(err) {
 			return false, nil
 		}
 		if err != nil {
@@ -67,21 +66,20 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	return false, nil
 }
 
-// once keeps the SDK from repeating a call. Of two tries of a creation the first
-// may have made the membership, and the second be told that there is one: then
-// nobody would know its id.
+// once keeps the SDK from repeating a call. If the first of two tries had created
+// the membership without an answer, the second would get a conflict, and nobody
+// would know the membership's id.
 func once(o *identitystore.Options) { o.Retryer = aws.NopRetryer{} }
 
-// unlessUnanswered has the SDK repeat a call that was throttled, and no other.
-// Of two tries of a deletion the first, if it was not answered, may still be on
-// its way when the second has done its work, and come down on the same assignment
-// made anew for somebody else. Such a call is the caller's to repeat, who knows
-// how long it may be on its way.
+// unlessUnanswered has the SDK repeat throttled calls only. An unanswered deletion
+// may still be on its way when a second try has succeeded, and may then delete the
+// same assignment after it was created again for another request. The caller
+// repeats such a call: it knows how long to wait.
 func unlessUnanswered(o *ssoadmin.Options) { o.Retryer = onlyThrottled() }
 
-// membershipUnlessUnanswered is the same for the removal of a membership. Of two
-// tries the first, without an answer, may have removed it, and the second is
-// told that there is none: then nobody would know that this system removed it.
+// membershipUnlessUnanswered is the same for memberships. If the first of two tries
+// had removed the membership without an answer, the second would get "not found",
+// and nobody would know that this system removed it.
 func membershipUnlessUnanswered(o *identitystore.Options) { o.Retryer = onlyThrottled() }
 
 func onlyThrottled() aws.Retryer {
@@ -90,10 +88,10 @@ func onlyThrottled() aws.Retryer {
 	})
 }
 
-// Create starts the creation of an assignment, or makes a membership, whose id
-// it returns. Its outcome is Creation's to tell. NotFound names something that
-// does not exist. A membership is tried to be made once only: with another error
-// than Unavailable and Internal this call made none.
+// Create starts the creation of an assignment and returns the operation's id; see
+// Creation. A membership is created at once, and Create returns its id. NotFound:
+// something that the subject names doesn't exist. Create tries a membership only
+// once: after an error other than Unavailable and Internal, it created none.
 func (c *Client) Create(ctx context.Context, s access.Subject) (operationID string, err error) {
 	const doing = "create the assignment"
 	in, err := c.instance(ctx)
@@ -128,7 +126,7 @@ func (c *Client) Create(ctx context.Context, s access.Subject) (operationID stri
 	return aws.ToString(out.AccountAssignmentCreationStatus.RequestId), nil
 }
 
-// Creation says how far the creation is. A membership is made at once.
+// Creation returns the state of a creation. A membership is created at once.
 func (c *Client) Creation(ctx context.Context, s access.Subject, operationID string) (Operation, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -141,7 +139,7 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 		InstanceArn:                        aws.String(in.arn),
 		AccountAssignmentCreationRequestId: aws.String(operationID),
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return Operation{Status: StatusUnknown}, nil
 	}
 	if err != nil {
@@ -150,10 +148,10 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 	return operation(out.AccountAssignmentCreationStatus), nil
 }
 
-// PendingCreation says whether any creation of this very assignment is still
-// under way, whoever started it. It looks at each: there are at most 15 at a
-// time (IAM Identity Center User Guide, "Quotas", throttle limits:
-// CreateAccountAssignment has a limit of 15 outstanding asynchronous calls).
+// PendingCreation reports whether any creation of this assignment is under way,
+// whoever started it. The list has no subjects, so it describes each creation.
+// There are at most 15 (IAM Identity Center User Guide, "Quotas", throttle limits:
+// CreateAccountAssignment allows 15 outstanding asynchronous calls).
 func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, error) {
 	const doing = "look for creations under way"
 	if s.Kind == access.KindGroup {
@@ -177,7 +175,7 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 				InstanceArn:                        aws.String(in.arn),
 				AccountAssignmentCreationRequestId: creation.RequestId,
 			})
-			if notFound(err) {
+			if isNotFound(err) {
 				continue
 			}
 			if err != nil {
@@ -195,11 +193,10 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 	return false, nil
 }
 
-// Delete starts the removal of an assignment, or removes the membership with
-// that id and no other one (an assignment has no id).
-// NotFound: there is nothing (more) to remove, or what it hung on is gone. With
-// another error than Unavailable and Internal this call removed nothing, and no
-// removal is on its way.
+// Delete starts the deletion of an assignment, which has no id, or deletes the
+// membership with that id and no other. NotFound: there is nothing to delete, or
+// the subject's account, permission set, group or user is gone. After an error
+// other than Unavailable and Internal, nothing was deleted and nothing will be.
 func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -233,7 +230,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 	return aws.ToString(out.AccountAssignmentDeletionStatus.RequestId), nil
 }
 
-// Deletion says how far the deletion is. A membership is removed at once.
+// Deletion returns the state of a deletion. A membership is deleted at once.
 func (c *Client) Deletion(ctx context.Context, s access.Subject, operationID string) (Operation, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -246,7 +243,7 @@ func (c *Client) Deletion(ctx context.Context, s access.Subject, operationID str
 		InstanceArn:                        aws.String(in.arn),
 		AccountAssignmentDeletionRequestId: aws.String(operationID),
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return Operation{Status: StatusUnknown}, nil
 	}
 	if err != nil {
@@ -255,9 +252,9 @@ func (c *Client) Deletion(ctx context.Context, s access.Subject, operationID str
 	return operation(out.AccountAssignmentDeletionStatus), nil
 }
 
-// Vanished says whether the user, or the permission set, does not exist any
-// more. Identity Center can list assignments of users who are gone, and then
-// refuses to delete them; nobody can use such a one.
+// Vanished reports whether the user or the permission set no longer exists.
+// Identity Center may list assignments of deleted users and refuse to delete them.
+// Nobody can use such an assignment.
 func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -267,7 +264,7 @@ func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 		IdentityStoreId: aws.String(in.identityStoreID),
 		UserId:          aws.String(s.PrincipalID),
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return true, nil
 	}
 	if err != nil {
@@ -283,7 +280,7 @@ func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 	return false, err
 }
 
-// MembershipID is the id of the membership, "" where there is none.
+// MembershipID returns the id of the membership; "": there is none.
 func (c *Client) MembershipID(ctx context.Context, s access.Subject) (string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -299,7 +296,7 @@ func (c *Client) membership(ctx context.Context, in instance, s access.Subject) 
 		GroupId:         aws.String(s.GroupID),
 		MemberId:        &idtypes.MemberIdMemberUserId{Value: s.PrincipalID},
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return "", false, nil
 	}
 	if err != nil {

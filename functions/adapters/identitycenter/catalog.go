@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// PermissionSetName is the name of the permission set with that ARN.
+// PermissionSetName returns the name of the permission set with that ARN.
 func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -33,7 +33,8 @@ func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, err
 	return aws.ToString(out.PermissionSet.Name), nil
 }
 
-// Accounts are the organization's active accounts, in its order.
+// Accounts returns the organization's active accounts, in the order of
+// Organizations.
 func (c *Client) Accounts(ctx context.Context) ([]access.Account, error) {
 	var accounts []access.Account
 	pages := organizations.NewListAccountsPaginator(c.org, &organizations.ListAccountsInput{})
@@ -51,15 +52,15 @@ func (c *Client) Accounts(ctx context.Context) ([]access.Account, error) {
 	return accounts, nil
 }
 
-// isManagement says whether the account is the management account, which every
+// isManagement reports whether the account is the management account, which every
 // account's ARN names: arn:aws:organizations::<management>:account/<org>/<id>.
 func isManagement(arn, id string) bool {
 	parts := strings.Split(arn, ":")
 	return len(parts) > 4 && id != "" && parts[4] == id
 }
 
-// PermissionSetARNs are the ARNs of the instance's permission sets. It is all
-// that Identity Center lists.
+// PermissionSetARNs returns the ARNs of the instance's permission sets. Identity
+// Center lists nothing else about them.
 func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -80,7 +81,7 @@ func (c *Client) PermissionSetARNs(ctx context.Context) ([]string, error) {
 	return arns, nil
 }
 
-// Groups are the identity store's groups.
+// Groups returns the identity store's groups.
 func (c *Client) Groups(ctx context.Context) ([]access.Group, error) {
 	in, err := c.instance(ctx)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package identitycenter speaks to IAM Identity Center: who a person is, and
-// which assignments and memberships exist. It knows nothing of requests or
-// leases.
+// Package identitycenter calls IAM Identity Center: it finds users, and it reads,
+// creates and deletes account assignments and group memberships. It doesn't know
+// requests or leases. Package identitycentertest has a fake for tests.
 //
-// Errors have the codes of functions/access: Throttled (20 calls a second for
-// most operations), Conflict (another operation on the same account and
-// permission set is under way), NotFound, Unavailable, Misconfigured, Internal.
+// Errors have the codes of functions/access: Throttled (most operations allow 20
+// calls a second), Conflict (another operation on the same account and permission
+// set is under way), NotFound, Unavailable, Misconfigured, Internal.
 package identitycenter
 
 import (
@@ -52,8 +52,8 @@ type IdentityStoreAPI interface {
 	DeleteGroupMembership(context.Context, *identitystore.DeleteGroupMembershipInput, ...func(*identitystore.Options)) (*identitystore.DeleteGroupMembershipOutput, error)
 }
 
-// OrganizationsAPI is the part of Organizations' API that the client uses. Only
-// Accounts needs it; where that is not called it may be nil.
+// OrganizationsAPI is the part of Organizations' API that the client uses. It may
+// be nil if Accounts isn't called.
 type OrganizationsAPI interface {
 	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
 }
@@ -64,12 +64,12 @@ var (
 	_ OrganizationsAPI = (*organizations.Client)(nil)
 )
 
-// Client is one instance of Identity Center. It is safe for concurrent use.
+// Client calls one instance of Identity Center. It is safe for concurrent use.
 type Client struct {
 	admin SSOAdminAPI
 	store IdentityStoreAPI
 	org   OrganizationsAPI
-	want  string // the configured instance; empty: the only one there is
+	want  string // the configured instance; "": the only one
 
 	mu       sync.Mutex
 	resolved *instance
@@ -77,14 +77,14 @@ type Client struct {
 
 type instance struct{ arn, identityStoreID string }
 
-// New is the instance with that ARN, or the organization's only one where it is
-// empty. The instance is looked up at the first call that needs it.
+// New returns a client of the instance with that ARN, or of the only instance if
+// instanceARN is empty. The first call that needs the instance looks it up.
 func New(admin SSOAdminAPI, store IdentityStoreAPI, org OrganizationsAPI, instanceARN string) *Client {
 	return &Client{admin: admin, store: store, org: org, want: instanceARN}
 }
 
-// instance finds the instance and its identity store, once. Because it has been
-// seen, "not found" of a later call is about what the call named.
+// instance finds the instance and its identity store, once. So a later "not found"
+// is never about the instance.
 func (c *Client) instance(ctx context.Context) (instance, error) {
 	const doing = "find Identity Center instance"
 	c.mu.Lock()
@@ -118,9 +118,9 @@ func (c *Client) instance(ctx context.Context) (instance, error) {
 	}
 }
 
-// notFound says whether err is Identity Center's word that what a call named
-// does not exist.
-func notFound(err error) bool {
+// isNotFound reports whether Identity Center returned err because something that
+// the call names doesn't exist.
+func isNotFound(err error) bool {
 	var admin *types.ResourceNotFoundException
 	var store *idtypes.ResourceNotFoundException
 	return errors.As(err, &admin) || errors.As(err, &store)

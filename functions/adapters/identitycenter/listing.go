@@ -13,22 +13,22 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Each of the following lists everything, page by page. What is about an
-// account, a permission set, a user or a group that does not exist (any more)
-// is empty: nobody can have access through it.
+// Each of the following functions reads all pages. For an account, permission set,
+// user or group that doesn't exist the list is empty: nobody can have access
+// through it.
 
-// pager is a paginator of the SDK: of a service with options O, whose pages are P.
+// pager is a paginator of the SDK for a service with options O and pages P.
 type pager[O, P any] interface {
 	HasMorePages() bool
 	NextPage(context.Context, ...func(*O)) (*P, error)
 }
 
-// list is what all pages have; items are those of one.
+// list returns the items of all pages; items returns those of one page.
 func list[O, P, T any](ctx context.Context, pages pager[O, P], doing string, items func(*P) []T) ([]T, error) {
 	var all []T
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if notFound(err) {
+		if isNotFound(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -39,8 +39,8 @@ func list[O, P, T any](ctx context.Context, pages pager[O, P], doing string, ite
 	return all, nil
 }
 
-// ProvisionedPermissionSets are the ARNs of the permission sets that are in an
-// account.
+// ProvisionedPermissionSets returns the ARNs of the permission sets that are
+// provisioned to an account.
 func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string) ([]string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -52,7 +52,8 @@ func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string
 	return list(ctx, pages, "list the account's permission sets", func(page *ssoadmin.ListPermissionSetsProvisionedToAccountOutput) []string { return page.PermissionSets })
 }
 
-// AccountsWith are the ids of the accounts that a permission set is in.
+// AccountsWith returns the ids of the accounts that a permission set is provisioned
+// to.
 func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]string, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -64,7 +65,8 @@ func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]s
 	return list(ctx, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
 }
 
-// UserAssignments are the users who have a permission set in an account.
+// UserAssignments returns the users' own assignments of a permission set in an
+// account.
 func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]access.Assignment, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -83,10 +85,10 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 	})
 }
 
-// AssignmentsOf are the assignments of a user's own, in every account. AWS also
-// lists what the user has through groups, and lets only the management account
-// ask (API reference, ListAccountAssignmentsForPrincipal): see Denied. calls is
-// how many pages there were.
+// AssignmentsOf returns a user's own assignments in every account. AWS also lists
+// access through groups, which AssignmentsOf omits, and allows the call from the
+// management account only (API reference, ListAccountAssignmentsForPrincipal): see
+// Denied. calls is the number of pages.
 func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access.Assignment, calls int, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -98,7 +100,7 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access
 	for pages.HasMorePages() {
 		calls++
 		page, err := pages.NextPage(ctx)
-		if notFound(err) {
+		if isNotFound(err) {
 			return nil, calls, nil
 		}
 		if err != nil {
@@ -113,7 +115,7 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access
 	return all, calls, nil
 }
 
-// Memberships are the members of a group.
+// Memberships returns the members of a group.
 func (c *Client) Memberships(ctx context.Context, groupID string) ([]access.Membership, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -132,14 +134,14 @@ func (c *Client) Memberships(ctx context.Context, groupID string) ([]access.Memb
 	})
 }
 
-// Group is the group with that id; found is false where there is none.
+// Group returns the group with that id; found is false if there is none.
 func (c *Client) Group(ctx context.Context, id string) (g access.Group, found bool, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {
 		return access.Group{}, false, err
 	}
 	out, err := c.store.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(id)})
-	if notFound(err) {
+	if isNotFound(err) {
 		return access.Group{}, false, nil
 	}
 	if err != nil {
@@ -148,8 +150,8 @@ func (c *Client) Group(ctx context.Context, id string) (g access.Group, found bo
 	return access.Group{ID: id, Name: aws.ToString(out.DisplayName), Provisioned: len(out.ExternalIds) > 0}, true, nil
 }
 
-// UserPages gives the identity store's users to each, a page at a time, until
-// there are no more or each says that it has enough.
+// UserPages calls each with the identity store's users, a page at a time, until
+// there are no more or each returns false.
 func (c *Client) UserPages(ctx context.Context, each func([]access.User) (more bool)) error {
 	in, err := c.instance(ctx)
 	if err != nil {
@@ -177,8 +179,8 @@ func (c *Client) UserPages(ctx context.Context, each func([]access.User) (more b
 	return nil
 }
 
-// UserNames are what the user with that id goes by: the user name and the emails.
-// found is false where there is no such user.
+// UserNames returns the user name and the emails of the user with that id; found is
+// false if there is no such user.
 func (c *Client) UserNames(ctx context.Context, id string) (names []string, found bool, err error) {
 	user, found, err := c.User(ctx, id)
 	if err != nil || !found {
@@ -187,8 +189,8 @@ func (c *Client) UserNames(ctx context.Context, id string) (names []string, foun
 	return append([]string{user.UserName}, user.Emails...), true, nil
 }
 
-// UserName is what the user with that id is called; found is false where there
-// is none.
+// UserName returns the user name of the user with that id; found is false if there
+// is no such user.
 func (c *Client) UserName(ctx context.Context, id string) (name string, found bool, err error) {
 	user, found, err := c.User(ctx, id)
 	return user.UserName, found, err

@@ -12,20 +12,20 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// OrganizationsEvery is the pause between two calls of Organizations: 4 a second.
-// It takes 8 ListAccounts calls a second from one account, and bursts of 12 (AWS
-// Organizations User Guide, "Quotas and service limits", throttling limits): so
-// two functions may list accounts side by side.
+// OrganizationsEvery is the time between two calls of Organizations: 4 calls a
+// second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
+// (AWS Organizations User Guide, "Quotas and service limits", throttling limits).
+// So two functions can list accounts at the same time.
 const OrganizationsEvery = time.Second / 4
 
-// Paced is cfg with every call at least that long after the one before.
+// Paced returns cfg with every call at least that long after the previous one.
 func Paced(cfg aws.Config, every time.Duration) aws.Config {
 	return (&Pace{Every: every, Now: time.Now, Sleep: host.Sleep}).Config(cfg)
 }
 
-// Pace holds calls to AWS apart and counts them: every page and every repeated
-// attempt, because that is what a quota counts. All clients that are made with
-// its Config share it. It is safe for concurrent use.
+// Pace spaces calls to AWS and counts them. Like a quota, it counts every page and
+// every repeated attempt. All clients made with its Config share it. It is safe for
+// concurrent use.
 type Pace struct {
 	Every time.Duration // from one call to the next
 	Now   func() time.Time
@@ -37,7 +37,7 @@ type Pace struct {
 	calls map[string]int
 }
 
-// Config is cfg with every call kept to the pace.
+// Config returns cfg with every call kept to the pace.
 func (p *Pace) Config(cfg aws.Config) aws.Config {
 	paced := cfg.Copy()
 	var client aws.HTTPClient = awshttp.NewBuildableClient()
@@ -48,7 +48,7 @@ func (p *Pace) Config(cfg aws.Config) aws.Config {
 	return paced
 }
 
-// Calls is how many calls went out, by operation ("ListUsers").
+// Calls returns the number of calls by operation ("ListUsers").
 func (p *Pace) Calls() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +59,7 @@ func (p *Pace) Calls() map[string]int {
 	return calls
 }
 
-// turn enters a call, and says how long it has to wait.
+// turn counts a call and returns how long it must wait.
 func (p *Pace) turn(operation string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

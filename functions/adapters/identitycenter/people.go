@@ -42,7 +42,7 @@ func (c *Client) User(ctx context.Context, id string) (user access.User, found b
 		return access.User{}, false, err
 	}
 	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
-	if noUser(err) {
+	if isNoUser(err) {
 		return access.User{}, false, nil
 	}
 	if err != nil {
@@ -54,22 +54,21 @@ func (c *Client) User(ctx context.Context, id string) (user access.User, found b
 	}, true, nil
 }
 
-// noUser reports whether err is the Identity Store's word that the user doesn't
-// exist. It answers the same for an identity store that doesn't exist, which
-// says nothing about the user.
-func noUser(err error) bool {
+// isNoUser reports whether err says that the user doesn't exist. A missing identity
+// store is the same type of error, but says nothing about the user.
+func isNoUser(err error) bool {
 	var none *idtypes.ResourceNotFoundException
 	return errors.As(err, &none) && none.ResourceType != idtypes.ResourceTypeIdentityStore
 }
 
-// UserByEmail finds the user who has the email, disabled users included. A user
-// is believed only after a look at the emails they have. An email that is not
-// ASCII is nobody's, whatever the Identity Store would find.
+// UserByEmail finds the user who has the email, disabled users included. It checks
+// the emails of the user that the Identity Store returns. An email with other than
+// ASCII characters is nobody's.
 //
-// The Identity Store may find users by exact attribute values only; how it
-// compares isn't documented. So the email is asked for as it is given and in
-// lower case. A user whose email has capital letters that the caller doesn't know
-// may not be found: see package directory.
+// AWS doesn't document how the Identity Store compares attributes; it may find
+// exact values only. So UserByEmail tries the email as it is given and in lower
+// case. It may miss a user whose email has other capital letters: see package
+// directory.
 func (c *Client) UserByEmail(ctx context.Context, email string) (access.User, bool, error) {
 	if !access.IsASCII(email) {
 		return access.User{}, false, nil
@@ -102,7 +101,7 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (access.Use
 			AttributeValue: document.NewLazyDocument(email),
 		}},
 	})
-	if notFound(err) {
+	if isNotFound(err) {
 		return access.User{}, false, nil
 	}
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // replace removes the membership by hand and makes it anew.
 func (w *world) replace() {
 	w.steps++
-	w.join(true)
+	w.makeByHand()
 }
 
 // What somebody removes and makes anew by hand is theirs from then on, whenever
@@ -27,7 +27,7 @@ func TestMadeAnewByHand(t *testing.T) {
 		member  string // afterwards
 	}{
 		{"nobody meddles", func(*world, *leases.Leases) {}, access.RemovalDone, ""},
-		{"removed", func(w *world, _ *leases.Leases) { w.member, w.exists = "", false }, access.RemovalDone, ""},
+		{"removed", func(w *world, _ *leases.Leases) { w.removeByHand() }, access.RemovalDone, ""},
 		{"removed and made anew", func(w *world, _ *leases.Leases) { w.replace() }, access.RemovalForeign, "m-2"},
 		{"twice", func(w *world, _ *leases.Leases) { w.replace(); w.replace() }, access.RemovalForeign, "m-3"},
 		{"the lease is lost", func(w *world, _ *leases.Leases) { clear(w.leases) }, access.RemovalDone, ""},
@@ -62,8 +62,8 @@ func TestMadeAnewByHand(t *testing.T) {
 			if got := w.release(t, l, "a"); got != test.removal {
 				t.Errorf("removal = %s, want %s", got, test.removal)
 			}
-			if w.member != test.member || len(w.leases) != 0 {
-				t.Errorf("left: membership %q, want %q; leases %v", w.member, test.member, w.leases)
+			if w.member() != test.member || len(w.leases) != 0 {
+				t.Errorf("left: membership %q, want %q; leases %v", w.member(), test.member, w.leases)
 			}
 		})
 	}
@@ -82,8 +82,8 @@ func TestMadeByHandBeforeCreate(t *testing.T) {
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
-	if w.member != "m-1" || len(w.leases) != 0 {
-		t.Errorf("left: membership %q, leases %v", w.member, w.leases)
+	if w.member() != "m-1" || len(w.leases) != 0 {
+		t.Errorf("left: membership %q, leases %v", w.member(), w.leases)
 	}
 }
 
@@ -99,8 +99,8 @@ func TestMadeAnewBeforeConfirm(t *testing.T) {
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
-	if w.member != "m-2" || len(w.leases) != 0 || !w.rows["a"].GrantedAt.IsZero() {
-		t.Errorf("membership %q, leases %v, granted %s", w.member, w.leases, w.rows["a"].GrantedAt)
+	if w.member() != "m-2" || len(w.leases) != 0 || !w.rows["a"].GrantedAt.IsZero() {
+		t.Errorf("membership %q, leases %v, granted %s", w.member(), w.leases, w.rows["a"].GrantedAt)
 	}
 }
 
@@ -114,8 +114,8 @@ func TestNobodyJoinsWhatIsMadeByHand(t *testing.T) {
 	if got := w.release(t, l, "b"); got != access.RemovalNothing {
 		t.Errorf("removal of who was refused = %s", got)
 	}
-	if got := w.release(t, l, "a"); got != access.RemovalForeign || w.member != "m-2" {
-		t.Errorf("removal = %s, membership %q", got, w.member)
+	if got := w.release(t, l, "a"); got != access.RemovalForeign || w.member() != "m-2" {
+		t.Errorf("removal = %s, membership %q", got, w.member())
 	}
 }
 
@@ -126,7 +126,7 @@ func TestMadeAgainForTheNext(t *testing.T) {
 	w.grant(t, l, "a")
 	w.on(1, "MembershipID", func() error { // c has read the lease, and is about to look
 		w.before = nil
-		w.member, w.exists = "", false
+		w.removeByHand()
 		w.grant(t, l, "b")
 		return nil
 	})
@@ -148,7 +148,7 @@ func TestAnswersInTheWrongOrder(t *testing.T) {
 	w, l := stillOf(membership, "a", "b")
 	l.IdentityCenter = interrupted{l.IdentityCenter, func() {
 		l.IdentityCenter = l.IdentityCenter.(interrupted).IdentityCenter
-		w.member, w.exists = "", false
+		w.removeByHand()
 		w.grant(t, l, "b")
 	}}
 	if err := l.Acquire(ctx, w.rows["a"]); err != nil {
@@ -157,8 +157,8 @@ func TestAnswersInTheWrongOrder(t *testing.T) {
 	if _, err := l.Confirm(ctx, w.rows["a"]); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(w.leases[membership.Key()].MembershipIDs, " "); got != "m-2 m-1" || w.member != "m-2" {
-		t.Fatalf("the lease has %q, there is %q", got, w.member)
+	if got := strings.Join(w.leases[membership.Key()].MembershipIDs, " "); got != "m-2 m-1" || w.member() != "m-2" {
+		t.Fatalf("the lease has %q, there is %q", got, w.member())
 	}
 	w.release(t, l, "a")
 	if got := w.release(t, l, "b"); got != access.RemovalDone {
@@ -204,8 +204,8 @@ func TestForceRemoveMadeByHand(t *testing.T) {
 			if err := l.ForceRemove(ctx, "a", membership, false); err != nil {
 				t.Fatal(err)
 			}
-			if w.member != test.want {
-				t.Errorf("membership %q, want %q", w.member, test.want)
+			if w.member() != test.want {
+				t.Errorf("membership %q, want %q", w.member(), test.want)
 			}
 		})
 	}
@@ -233,7 +233,7 @@ func (failing) Deletion(context.Context, access.Subject, string) (identitycenter
 // Only where it is known that somebody else removed the access does the row say
 // so; otherwise it says that we did, or may have.
 func TestAlreadyGone(t *testing.T) {
-	byHand := func(w *world) { w.exists, w.member = false, "" }
+	byHand := func(w *world) { w.removeByHand() }
 	start := func(t *testing.T, w *world, l *leases.Leases, execution string) {
 		t.Helper()
 		if _, err := l.Start(ctx, "a", execution, w.now); err != nil {
@@ -270,12 +270,12 @@ func TestAlreadyGone(t *testing.T) {
 			start(t, w, l, "arn:a")
 		}, access.RemovalAlreadyGone},
 		{"not listed, and the deletion finds it", func(t *testing.T, w *world, l *leases.Leases) {
-			was := w.member
+			was, _ := w.center.Find(w.subject.Key())
 			w.on(1, look(w), func() error { byHand(w); return nil })
 			before := w.before
 			w.before = func(what string) error {
 				if what == "Delete" { // lists lag behind
-					w.exists, w.member = true, was
+					w.center.Put(was)
 				}
 				return before(what)
 			}

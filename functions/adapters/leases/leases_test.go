@@ -24,11 +24,7 @@ var (
 func still(ids ...string) (*world, *leases.Leases) { return stillOf(subject, ids...) }
 
 func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
-	w := &world{
-		rng: rand.New(rand.NewPCG(1, 1)), now: nine, trouble: trouble{calm: true, sleepers: 1}, subject: s,
-		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
-		removals: map[access.FindingRef]access.DriftRemoval{},
-	}
+	w := worldOf(rand.New(rand.NewPCG(1, 1)), trouble{calm: true, sleepers: 1}, s)
 	for _, id := range ids {
 		w.enter(id)
 	}
@@ -106,8 +102,8 @@ func wantCode(t *testing.T, err error, want access.Code) {
 
 func (w *world) wantNothingLeft(t *testing.T) {
 	t.Helper()
-	if w.exists || len(w.leases) != 0 {
-		t.Errorf("left: access %v, leases %v", w.exists, w.leases)
+	if w.exists() || len(w.leases) != 0 {
+		t.Errorf("left: access %v, leases %v", w.exists(), w.leases)
 	}
 }
 
@@ -115,8 +111,8 @@ func TestGrantAndRevoke(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
 	r := w.rows["a"]
-	if !w.exists || !r.End.Equal(r.GrantedAt.Add(time.Minute)) {
-		t.Errorf("access %v, granted %v, end %v", w.exists, r.GrantedAt, r.End)
+	if !w.exists() || !r.End.Equal(r.GrantedAt.Add(time.Minute)) {
+		t.Errorf("access %v, granted %v, end %v", w.exists(), r.GrantedAt, r.End)
 	}
 	lease := w.leases[subject.Key()]
 	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End}}
@@ -150,8 +146,8 @@ func TestOverlap(t *testing.T) {
 	if n := len(w.operations); n != 1 {
 		t.Errorf("%d operations for two requests, want one creation", n)
 	}
-	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists {
-		t.Errorf("first leaves: %s, access %v", got, w.exists)
+	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists() {
+		t.Errorf("first leaves: %s, access %v", got, w.exists())
 	}
 	if got := w.release(t, l, "b"); got != access.RemovalDone {
 		t.Errorf("last leaves: %s", got)
@@ -161,13 +157,14 @@ func TestOverlap(t *testing.T) {
 
 func TestForeignAccess(t *testing.T) {
 	w, l := still("a")
-	w.exists, w.foreign = true, true
+	w.makeByHand()
+	w.foreign = true
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeForeign)
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
-	if !w.exists || w.violation != "" || len(w.leases) != 0 {
-		t.Errorf("access %v, %s, leases %v", w.exists, w.violation, w.leases)
+	if !w.exists() || w.violation != "" || len(w.leases) != 0 {
+		t.Errorf("access %v, %s, leases %v", w.exists(), w.violation, w.leases)
 	}
 }
 
@@ -180,7 +177,7 @@ func TestJoinerWaitsOutDeleting(t *testing.T) {
 	wantCode(t, l.Acquire(ctx, w.rows["b"]), access.CodeLeaseDeleting)
 	w.release(t, l, "a")
 	w.grant(t, l, "b")
-	if !w.exists {
+	if !w.exists() {
 		t.Error("no access for the one who waited")
 	}
 }
@@ -346,8 +343,8 @@ func TestHeldUpGivingUp(t *testing.T) {
 		return nil
 	})
 	_, _ = l.Release(ctx, "a", "arn:a", true)
-	if holders := w.leases[subject.Key()].Holders; len(holders) != 1 || !w.exists {
-		t.Fatalf("holders %v, access %v: the next one's lease is gone", holders, w.exists)
+	if holders := w.leases[subject.Key()].Holders; len(holders) != 1 || !w.exists() {
+		t.Fatalf("holders %v, access %v: the next one's lease is gone", holders, w.exists())
 	}
 	w.release(t, l, "b")
 	w.wantNothingLeft(t)
@@ -520,7 +517,7 @@ func TestKilledAtEachCall(t *testing.T) {
 		if err := retry(w, func() error { _, err := l.Confirm(ctx, w.rows["a"]); return err }); err != nil {
 			t.Fatalf("call %d: confirm: %v", nth, err)
 		}
-		if !w.exists {
+		if !w.exists() {
 			t.Fatalf("call %d: no access", nth)
 		}
 		w.now = w.now.Add(time.Minute)
@@ -607,8 +604,8 @@ func TestForceRemove(t *testing.T) {
 			}
 			w.now = w.now.Add(time.Hour)
 			w.settle()
-			if w.exists != test.want {
-				t.Errorf("access = %v, want %v", w.exists, test.want)
+			if w.exists() != test.want {
+				t.Errorf("access = %v, want %v", w.exists(), test.want)
 			}
 		})
 	}

@@ -13,31 +13,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/leases"
 )
 
-// The model runs several requests for the same access against an Identity
-// Center that takes its time, in random interleavings of single calls, with
-// functions that are frozen, killed, answered by errors after the effect, or
-// given up by the state machine while they still run. It checks after every
-// step and at the end:
+// The model runs several requests for the same access in random interleavings of
+// single calls, against the fake of Identity Center with operations that take
+// time. Functions are frozen or killed, get errors after a call had its effect, or
+// are given up by the state machine while they run. After every step and at the
+// end the model checks:
 //
-//   - while a request is active its access is there (but for table outages);
-//   - when all is quiet no access is left, and whoever comes next gets it and
-//     loses it again;
-//   - access that was there before is never deleted, and refused to everybody;
-//   - a request whose access somebody removed by hand says so (already_gone) only
-//     if it was not us who removed it, and says that we did (removed) only if we
-//     deleted it, or may have.
+//   - while a request is active, its access exists (except in table outages);
+//   - at the end no access is left, and the next request gets and loses it;
+//   - access that existed before is never deleted, and every request for it is
+//     refused;
+//   - a request is recorded as already_gone only if somebody removed its access by
+//     hand, and as removed only if we deleted it, or may have.
 //
-// Somebody removes an assignment by hand in some of the runs. With a membership
-// in a group instead of an account, they do so at any time and may make it anew:
+// In some runs somebody removes an assignment by hand. In the runs with a group
+// they remove the membership at any time, and may create it again:
 //
-//   - what they made is never deleted, nor granted, as long as each of our own
-//     creations got its answer;
-//   - what we made is deleted all the same.
+//   - their membership is never deleted or granted, unless one of our creations
+//     got no answer;
+//   - our own membership is still deleted.
 
 var (
 	modelRuns = flag.Int("runs", 500, "random runs of the model, for each kind of trouble")
@@ -46,28 +50,27 @@ var (
 
 type trouble struct {
 	name     string
-	faults   float64 // chance that a call of table or Identity Center is answered by an error
-	kills    float64 // chance, per step, that a function is killed
-	freezes  float64 // chance, per step, that a function stands still for a while
-	abandons float64 // chance, per look, that the state machine gives up a function that runs
-	outages  bool    // the table does not answer for minutes
-	// sleepers is the chance that an invocation stands still once, for most of
-	// the time it has, while the state machine gives it up, tries again, and
-	// everything else goes its way: quickly.
+	faults   float64 // chance that a call of table or Identity Center returns an error
+	kills    float64 // chance per step that a function is killed
+	freezes  float64 // chance per step that a function freezes for a while
+	abandons float64 // chance per look that the state machine gives up a running function
+	outages  bool    // the table is down for minutes
+	// sleepers is the chance that an invocation freezes once, for most of its time.
+	// Meanwhile the state machine gives it up and tries again, and everything else
+	// goes on, quickly.
 	sleepers float64
 	calm     bool // operations of Identity Center never fail
-	// stops is the chance, per step of a state machine, that its execution is
-	// stopped: then the sweep comes, twice at once, and perhaps somebody starts
-	// the execution anew.
+	// stops is the chance per step of a state machine that its execution is stopped.
+	// Then two sweeps come at once, and somebody may start the execution again.
 	stops float64
 	// deletes is the chance that somebody deletes a request's row while it has
 	// access, or while that is being removed.
 	deletes float64
-	// reconciles: scans come by that remove what no lease holds.
+	// reconciles adds scans that remove access without a lease.
 	reconciles bool
 }
 
-// quick scales a time down where the others are to get far beside a sleeper.
+// quick shortens a time if others are to get far while a sleeper sleeps.
 func (t trouble) quick(d time.Duration) time.Duration {
 	if t.sleepers > 0 {
 		return d / 20
@@ -148,55 +151,54 @@ func testModel(t *testing.T, s access.Subject) {
 	}
 }
 
-// world is everything there is, and the clock.
+// world is everything in a run of the model: clock, table, Identity Center, and
+// what really happened.
 type world struct {
 	rng     *rand.Rand
 	trouble trouble
 	now     time.Time
-	outage  [2]time.Time // the table does not answer from, until
+	outage  [2]time.Time // the table is down from, until
 	procs   []*proc
 
 	rows   map[string]access.Request
 	leases map[string]access.Lease
-	// removals are how removals of findings ended, latest the latest one;
-	// deletions are those that Identity Center accepted for a finding.
+	// removals are the results of findings' removals, latest is the last one.
+	// deletions counts the deletions that Identity Center accepted for findings.
 	removals  map[access.FindingRef]access.DriftRemoval
 	latest    access.DriftRemoval
 	deletions int
 
 	subject    access.Subject
-	exists     bool
-	foreign    bool // exists before everything
+	center     *identitycentertest.Center
+	client     *identitycenter.Client // of center
+	foreign    bool                   // the access existed before everything
 	operations []*operation
 
 	// Of memberships.
-	member   string         // the id of the one that is there
-	made     int            // how many were made, by whomever
 	byHand   map[string]int // those made by hand, and at which step
 	removed  bool           // somebody has removed one by hand
-	outlived bool           // one that was made by hand was there when all was over
+	outlived bool           // one that was made by hand existed at the end
 	acquires []*proc        // invocations of grant that wrote a lease
 	steps    int            // of the scheduler
-	unsureAt int            // the last step at which a creation was without its answer
-	blind    bool           // taken away without the table
+	unsureAt int            // the last step at which a creation had no answer
+	blind    bool           // access was taken away without the table
 
-	// before is called ahead of each call in tests without scheduler; an
-	// error of it is the call's answer.
+	// before is called before each call in tests without scheduler. If it returns an
+	// error, the call does.
 	before func(what string) error
 	calls  []string
 
-	// Who removed the access, whatever the system believes.
-	removedAt   int             // the step at which it went last
-	removedHand bool            // by hand
+	// Who really removed the access.
+	removedHand bool            // it was last removed by hand
 	deletedAt   int             // the last step at which a deletion was accepted
 	goneBefore  bool            // somebody else had removed it when its removal began
 	claimedAt   time.Time       // when the first deletion was claimed after that
-	foundGone   map[string]bool // requests whose access somebody else had removed when we came
+	foundGone   map[string]bool // requests whose access somebody else had removed before us
 	grantedAt   map[string]int  // the step at which a request was granted
 	requests    int
 
 	// deleted are the requests whose rows somebody deleted while they held the
-	// access, and whether it was being removed by then.
+	// access, and whether its removal had begun.
 	deleted map[string]bool
 
 	active    map[string]bool
@@ -208,13 +210,13 @@ type world struct {
 	log       []string
 }
 
+// operation is when and how an operation of Identity Center ends.
 type operation struct {
 	id     string
-	create bool
 	doneAt time.Time
-	status identitycenter.Status
-	reason string
+	done   bool
 	fails  bool
+	reason string
 }
 
 var subject = access.Subject{
@@ -224,18 +226,31 @@ var subject = access.Subject{
 
 var membership = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
 
-func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
-	rng := rand.New(rand.NewPCG(seed, 7))
+// worldOf returns a world at nine o'clock in which nothing has happened yet.
+func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 	w := &world{
-		rng: rng, trouble: trouble, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), subject: s,
+		rng: rng, trouble: trouble, now: nine, subject: s,
 		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
 		removals: map[access.FindingRef]access.DriftRemoval{},
 	}
+	w.center = &identitycentertest.Center{
+		PermissionSets: []ssotypes.PermissionSet{{PermissionSetArn: aws.String(subject.PermissionSetARN), Name: aws.String(subject.PermissionSet)}},
+		Groups:         []idtypes.Group{{GroupId: aws.String(membership.GroupID)}},
+		Accepted:       func(op identitycentertest.Operation) { w.accepted(op.ID) },
+		Changed:        func(_ identitycentertest.Access, exists bool) { w.changed(exists) },
+	}
+	w.center.PutUser(idtypes.User{UserId: aws.String(s.PrincipalID)})
+	w.client = identitycenter.New(w.center, w.center, w.center, "")
+	return w
+}
+
+func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	w := worldOf(rng, trouble, s)
+	w.center.ConflictFirst = seed%2 == 0 // AWS doesn't document which error wins
 	if odds := rng.IntN(10); odds == 0 || odds < 5 && trouble.reconciles {
-		w.foreign, w.exists = true, true
-		if w.group() {
-			w.join(true)
-		}
+		w.foreign = true
+		w.makeByHand()
 	} else if w.group() || rng.IntN(3) == 0 {
 		w.start(&proc{name: "by hand"}, w.meddle)
 	}
@@ -259,7 +274,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	return w
 }
 
-// enter puts an approved request's row into the table.
+// enter writes an approved request's row.
 func (w *world) enter(id string) {
 	w.rows[id] = access.Request{
 		ID: id, Target: w.subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
@@ -267,7 +282,7 @@ func (w *world) enter(id string) {
 	}
 }
 
-// request starts a machine.
+// request starts the machine of a new request.
 func (w *world) request(id string) {
 	w.enter(id)
 	w.requests++
@@ -311,13 +326,13 @@ func (w *world) mayStop(p *proc) {
 	}
 }
 
-// sweep is what the reconcile machine does for a request whose execution is gone.
+// sweep does what the reconcile machine does for a request without execution.
 func (w *world) sweep(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 	p.step()
 	r, there := w.rows[id]
 	if !there {
-		return // the sweep goes by rows; a lease without one is for the look at leases
+		return // the sweep reads rows; lookForRowless reads leases
 	}
 	w.logf(p, "gives it up")
 	r.Tombstone = true
@@ -326,8 +341,8 @@ func (w *world) sweep(p *proc, id string) {
 	w.remove(p, id)
 }
 
-// deleteRow deletes the request's row at some time while it holds the access. From
-// then on nobody but the lease knows of it.
+// deleteRow deletes the request's row at some time while it holds the access. Then
+// only the lease knows of the request.
 func (w *world) deleteRow(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(150 * time.Second)))
 	p.step()
@@ -346,15 +361,15 @@ func (w *world) deleteRow(p *proc, id string) {
 	}
 }
 
-// drifting says that what is there belongs to no request: somebody has begun to
-// remove it as drift.
+// drifting reports whether the lease is for the removal of unknown access.
 func (w *world) drifting() bool {
 	lease, found := w.leases[w.subject.Key()]
 	return found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0
 }
 
-// gone enters that access was deleted that was there before.
-func (w *world) gone(what string) {
+// noteDeletion notes a deletion of access that existed before. Only the removal of
+// unknown access may do that.
+func (w *world) noteDeletion(what string) {
 	if !w.drifting() {
 		w.violation = what
 		return
@@ -363,14 +378,14 @@ func (w *world) gone(what string) {
 	w.foreign = false
 }
 
-// reconcile is a scan, and then the removal of what it found, some times.
+// reconcile scans for unknown access and removes it, up to three times.
 func (w *world) reconcile(p *proc) {
 	for i := range 1 + w.rng.IntN(3) {
 		ref := access.FindingRef{Run: p.name, Index: i}
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		f := access.Finding{Subject: w.subject, MembershipID: w.member}
-		if !w.exists {
+		f := access.Finding{Subject: w.subject, MembershipID: w.member()}
+		if !w.exists() {
 			continue
 		}
 		p.step() // assignments first, then the lease
@@ -381,13 +396,13 @@ func (w *world) reconcile(p *proc) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
 		if w.task(p, 10, "drift", func(ctx context.Context, l *leases.Leases) error { return l.RemoveDrift(ctx, f, ref, nil) }) == nil {
-			w.settledDrift(p, ref)
+			w.settleFinding(p, ref)
 		}
 	}
 }
 
-// lookAtLease sweeps the lease at any time, also while requests hold it: an
-// index that is behind, or a person, may say so.
+// lookAtLease sweeps the lease at any time, even while requests hold it: a lagging
+// index or a person may start a sweep too early.
 func (w *world) lookAtLease(p *proc) {
 	for range 1 + w.rng.IntN(5) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
@@ -399,8 +414,8 @@ func (w *world) lookAtLease(p *proc) {
 	}
 }
 
-// lookForRowless sweeps the lease, and then the requests that got new rows by
-// that, until no request without a row holds it.
+// lookForRowless sweeps the lease, which rebuilds the rows of its holders, and then
+// the requests with rebuilt rows.
 func (w *world) lookForRowless(p *proc) {
 	for range 200 {
 		p.wakeAt = w.now.Add(w.trouble.quick(60 * time.Second))
@@ -423,16 +438,16 @@ func (w *world) lookForRowless(p *proc) {
 	}
 }
 
-// settled is the sweep of a lease that no request holds.
-func (w *world) settled(p *proc) {
+// settleLease sweeps a lease that no request holds.
+func (w *world) settleLease(p *proc) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		_, err := l.Settle(ctx, w.subject.Key(), false)
 		return err
 	})
 }
 
-// settledDrift is the end of a run's removal of a finding.
-func (w *world) settledDrift(p *proc, ref access.FindingRef) {
+// settleFinding ends a run's removal of a finding.
+func (w *world) settleFinding(p *proc, ref access.FindingRef) {
 	w.untilSettled(p, func(ctx context.Context, l *leases.Leases) error {
 		result, err := l.SettleDrift(ctx, w.subject.Key(), ref)
 		if err == nil && w.removals[ref].Result != result {
@@ -455,48 +470,57 @@ func (w *world) untilSettled(p *proc, settle func(context.Context, *leases.Lease
 
 func (w *world) group() bool { return w.subject.Kind == access.KindGroup }
 
-// join makes the membership.
-func (w *world) join(byHand bool) (id string) {
-	w.made++
-	id = fmt.Sprint("m-", w.made)
-	if byHand {
+// exists reports whether the access exists.
+func (w *world) exists() bool {
+	_, exists := w.center.Find(w.subject.Key())
+	return exists
+}
+
+// member returns the id of the membership that exists; "": there is none.
+func (w *world) member() string {
+	a, _ := w.center.Find(w.subject.Key())
+	return a.MembershipID
+}
+
+// makeByHand makes the access by hand, in place of what exists, and returns the
+// id of a membership.
+func (w *world) makeByHand() (id string) {
+	if id = w.center.Add(w.subject); id != "" {
 		w.byHand[id] = w.steps
 	}
-	w.member, w.exists = id, true
 	return id
 }
 
-// meddle is somebody who removes the membership by hand, and makes it anew,
-// as often as not at once.
+// removeByHand removes the access by hand.
+func (w *world) removeByHand() { w.center.Remove(w.subject) }
+
+// meddle is somebody who removes the access by hand. They may create a membership
+// again, in half of the cases at once.
 func (w *world) meddle(p *proc) {
 	for range w.rng.IntN(4) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
 		p.step()
-		if !w.exists || !w.group() && (&center{w, nil}).busy() {
+		if !w.exists() || !w.group() && w.busy() {
 			continue
 		}
-		w.logf(p, "removes the access %s", w.member)
-		w.vanishes(true)
-		w.member, w.removed = "", true
+		w.logf(p, "removes the access %s", w.member())
+		w.removeByHand()
+		w.removedHand = true
+		w.removed = true
 		if !w.group() {
-			continue // one that is made by hand has nothing to tell it by
+			continue // one made by hand has no id, so it would count as ours
 		}
 		if w.rng.IntN(2) == 0 {
 			p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 			p.step()
 		}
-		if w.member == "" && w.rng.IntN(4) > 0 {
-			w.logf(p, "makes %s", w.join(true))
+		if w.member() == "" && w.rng.IntN(4) > 0 {
+			w.logf(p, "makes %s", w.makeByHand())
 		}
 	}
 }
 
-// vanishes notes that the access goes, and who removed it.
-func (w *world) vanishes(byHand bool) {
-	w.exists, w.removedAt, w.removedHand = false, w.steps, byHand
-}
-
-// wantTruth holds what a row says of the end of its access to what happened.
+// wantTruth compares a row's record of the removal with what happened.
 func (w *world) wantTruth(id string, state access.RemovalState) {
 	switch {
 	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
@@ -510,16 +534,15 @@ func (w *world) wantTruth(id string, state access.RemovalState) {
 // none reports whether nothing but time goes wrong.
 func (t trouble) none() bool { return t == trouble{name: t.name, calm: t.calm} }
 
-// tellable says that the membership was made by hand and that this can be told:
-// since it was there no creation of ours was without its answer, and the table
-// was there to be asked.
+// tellable reports whether the system can know that the membership was made by
+// hand: all our creations since then got an answer, and the table answered.
 func (w *world) tellable(id string) bool {
 	at, byHand := w.byHand[id]
 	return byHand && !w.blind && at > w.unsureAt
 }
 
-// unanswered says whether some creation may be without its answer: a grant that
-// has written a lease runs still, or did not end well.
+// unanswered reports whether a creation may have no answer: a grant that wrote a
+// lease is running, or failed.
 func (w *world) unanswered() bool {
 	for _, p := range w.acquires {
 		if !p.done || p.err != nil {
@@ -539,16 +562,16 @@ func (w *world) logf(p *proc, format string, args ...any) {
 	}
 }
 
-// proc is something that runs: a machine, or an invocation of a function. Only
-// one runs at a time; it hands over at every step.
+// proc is a machine or an invocation of a function. Only one runs at a time; it
+// hands over at every step.
 type proc struct {
 	name      string
-	deadline  time.Time // zero: a machine, which nothing kills
+	deadline  time.Time // zero: a machine, which is never killed
 	wakeAt    time.Time
 	stoppable bool // an execution
 	granted   bool // an execution whose Grant succeeded
 	own       bool // the request's own execution
-	sleepAt   int  // the step at which it falls asleep; 0: it does not
+	sleepAt   int  // the step at which it falls asleep; 0: never
 	asleep    bool
 	done      bool
 	err       error
@@ -582,7 +605,7 @@ func (w *world) start(p *proc, body func(*proc)) *proc {
 	return p
 }
 
-// step hands over, and comes back when the scheduler says so.
+// step hands over and returns when the scheduler resumes p.
 func (p *proc) step() {
 	p.yield <- struct{}{}
 	if !<-p.resume {
@@ -590,13 +613,13 @@ func (p *proc) step() {
 	}
 }
 
-// run lets everything happen, looks at what is left, and then sends one more
-// request through, without trouble.
+// run schedules everything, checks the end, and then sends one more request
+// through, without trouble.
 func (w *world) run() {
 	w.schedule()
 	if w.drifting() {
-		// Left by a function that came late: the look for leases finds it.
-		w.start(&proc{name: "sweep"}, w.settled)
+		// A late function left it: the look at leases finds it.
+		w.start(&proc{name: "sweep"}, w.settleLease)
 		w.schedule()
 	}
 	w.check()
@@ -605,7 +628,7 @@ func (w *world) run() {
 	}
 	w.trouble = trouble{name: "none", calm: true}
 	w.outage = [2]time.Time{}
-	w.member, w.exists = "", false // what was made by hand would be in the way
+	w.removeByHand() // what was made by hand would be in the way
 	before := w.grants
 	w.request("next")
 	w.schedule()
@@ -670,7 +693,7 @@ func (w *world) schedule() {
 		<-p.yield
 		w.settle()
 		for id, active := range w.active {
-			if active && !w.exists && !w.trouble.outages && !w.removed {
+			if active && !w.exists() && !w.trouble.outages && !w.removed {
 				w.violation = fmt.Sprintf("%s is active and has no access", id)
 			}
 		}
@@ -683,7 +706,7 @@ func (w *world) schedule() {
 	}
 }
 
-// check is for when all is over.
+// check checks the world after everything has ended.
 func (w *world) check() {
 	if w.violation != "" {
 		return
@@ -700,12 +723,12 @@ func (w *world) check() {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.settle()
-	_, byHand := w.byHand[w.member]
+	_, byHand := w.byHand[w.member()]
 	w.outlived = w.outlived || byHand && !w.foreign
 	switch {
-	case w.exists && !byHand && !w.foreign:
+	case w.exists() && !byHand && !w.foreign:
 		w.violation = "all is over, and the access is still there"
-	case !w.exists && w.foreign:
+	case !w.exists() && w.foreign:
 		w.violation = "access that was there before is gone"
 	case w.drifting():
 		w.violation = "all is over, and a lease of drift is left"
@@ -720,8 +743,8 @@ func (w *world) check() {
 		}
 	}
 	for id, leaving := range w.deleted {
-		// Where the removal had begun, whoever comes next may have given the lease
-		// up before the new row was there.
+		// If the removal had begun, another request may have given the lease up before
+		// the row was rebuilt.
 		if _, there := w.rows[id]; !there && !leaving {
 			w.violation = id + " held access when its row was deleted, and nothing says that it ended"
 		}
@@ -733,7 +756,7 @@ func (w *world) check() {
 	}
 }
 
-// advance moves the clock: a bit, or to when the next one wakes up.
+// advance moves the clock: a bit, or, if all sleep, to the next one's time.
 func (w *world) advance(running []*proc, all bool) {
 	if !all {
 		w.now = w.now.Add(w.upTo(w.trouble.quick(2 * time.Second)))
@@ -750,30 +773,46 @@ func (w *world) advance(running []*proc, all bool) {
 	w.settle()
 }
 
+// accepted draws when and how an operation of Identity Center ends.
+func (w *world) accepted(id string) {
+	w.operations = append(w.operations, &operation{
+		id: id, doneAt: w.now.Add(w.upTo(w.trouble.quick(20 * time.Second))), fails: !w.trouble.calm && w.chance(0.05),
+	})
+}
+
+// busy reports whether an operation of Identity Center is under way.
+func (w *world) busy() bool {
+	return slices.ContainsFunc(w.operations, func(op *operation) bool { return !op.done })
+}
+
 // settle ends the operations of Identity Center that are due.
 func (w *world) settle() {
 	for _, op := range w.operations {
-		if op.status != identitycenter.StatusInProgress || op.doneAt.After(w.now) {
+		if op.done || op.doneAt.After(w.now) {
 			continue
 		}
-		op.status = identitycenter.StatusSucceeded
+		op.done = true
 		if op.fails {
-			op.status = identitycenter.StatusFailed
-		} else if op.create {
-			w.exists = true
+			w.center.Fail(op.id, op.reason)
 		} else {
-			if w.foreign {
-				w.gone("access that was there before was deleted")
-			}
-			if w.exists {
-				w.vanishes(false)
-			}
+			w.center.Succeed(op.id)
 		}
 	}
 }
 
-// invoke runs a function as the state machine does: it waits for its end, or
-// gives it up.
+// changed notes access that a call took away.
+func (w *world) changed(exists bool) {
+	if exists {
+		return
+	}
+	if w.foreign {
+		w.noteDeletion("access that was there before was deleted")
+	}
+	w.removedHand = false
+}
+
+// invoke runs a function as the state machine does: it waits for the result or
+// gives the function up.
 func (w *world) invoke(machine *proc, name string, body func(ctx context.Context, l *leases.Leases) error) error {
 	p := &proc{name: machine.name + "." + name, deadline: w.now.Add(30 * time.Second)}
 	if w.chance(w.trouble.sleepers) {
@@ -813,14 +852,14 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// sleep lets time go by in a state machine.
+// sleep lets a state machine wait.
 func (w *world) sleep(p *proc, d time.Duration) {
 	w.mayStop(p)
 	p.wakeAt = w.now.Add(d)
 	p.step()
 }
 
-// task is a Task with its retries.
+// task runs a Task with its retries.
 func (w *world) task(p *proc, tries int, name string, body func(context.Context, *leases.Leases) error) error {
 	for try := 1; ; try++ {
 		err := w.invoke(p, name, body)
@@ -840,7 +879,7 @@ func (w *world) task(p *proc, tries int, name string, body func(context.Context,
 func (w *world) machine(p *proc, id string) {
 	w.execute(p, id, func() {
 		w.sleep(p, w.upTo(w.trouble.quick(100*time.Second)))
-		// The grant function: it reads the row, which must not be over, first.
+		// The grant function first checks in the row that the request has not ended.
 		grant := func(step func(*leases.Leases, context.Context, access.Request) error) func(context.Context, *leases.Leases) error {
 			return func(ctx context.Context, l *leases.Leases) error {
 				r, err := l.Table.Get(ctx, id)
@@ -874,7 +913,7 @@ func (w *world) machine(p *proc, id string) {
 	})
 }
 
-// remove goes round until the request's access is gone.
+// remove repeats the removal until the request's access is gone.
 func (w *world) remove(p *proc, id string) {
 	entered, round := w.now, 0
 	// The revoke function.
@@ -908,7 +947,7 @@ func (w *world) remove(p *proc, id string) {
 		}
 	}
 	for ; ; round++ {
-		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists {
+		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists() {
 			w.logf(p, "gives up: nothing is left, and nothing is known")
 			return
 		}
@@ -920,14 +959,14 @@ func (w *world) remove(p *proc, id string) {
 	}
 }
 
-// withoutLease is what the revoke function does where the table has neither row
-// nor lease.
+// withoutLease does what the revoke function does if the table has neither row nor
+// lease.
 func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p *proc) error {
 	noRow := access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	if !p.granted || w.trouble.faults > 0 {
 		return noRow
 	}
-	w.blind = true // nothing tells one membership from another
+	w.blind = true // one membership can't be told from another
 	if err := l.ForceRemove(ctx, id, w.subject, true); err != nil {
 		return err
 	}
@@ -939,7 +978,7 @@ func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p
 	return noRow
 }
 
-// execution is the ARN of the execution that runs for the request.
+// execution returns the ARN of the execution that removes the request's access.
 func (p *proc) execution(id string) string {
 	if p.own {
 		return "arn:" + id
@@ -947,8 +986,8 @@ func (p *proc) execution(id string) string {
 	return "arn:sweep"
 }
 
-// call is one call of table or Identity Center: it may never arrive, arrive and
-// not be answered, or be answered late.
+// call makes a call of table or Identity Center: it may not arrive, arrive and get
+// no answer, or get a late answer.
 func (w *world) call(p *proc, what string, isTable bool, effect func() error) error {
 	if p == nil {
 		return w.direct(what, effect)
@@ -1016,12 +1055,12 @@ func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Tim
 		if execution != r.ExecutionARN && r.RevokingAt.IsZero() && !r.Tombstone {
 			return access.Errorf(access.CodeRefused, "not the request's own execution")
 		}
-		// The function of an execution that was stopped comes late, when one
-		// that was started anew has granted: what was told to go goes.
+		// A stopped execution's function may come late, after another execution has
+		// granted again: the removal counts.
 		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
-			t.w.goneBefore, t.w.claimedAt = !t.w.exists && t.w.removedHand, time.Time{}
+			t.w.goneBefore, t.w.claimedAt = !t.w.exists() && t.w.removedHand, time.Time{}
 		}
 		return nil
 	})
@@ -1036,7 +1075,7 @@ func (t *table) Rebuild(_ context.Context, b access.Rebuilt) error {
 	})
 }
 
-// rebuilt is the row that the store makes.
+// rebuilt returns the row that the store writes.
 func rebuilt(b access.Rebuilt) (r access.Request) {
 	text, err := json.Marshal(map[string]any{"rebuilt": b, "revoking_at": b.At})
 	if err == nil {
@@ -1084,9 +1123,9 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 			t.w.claimedAt = t.w.now
 		}
 		if l.Missing && !t.w.leases[l.Key].Missing {
-			_, anew := t.w.byHand[t.w.member] // since we looked
+			_, anew := t.w.byHand[t.w.member()] // since we looked
 			for id := range l.Holders {
-				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists || anew)
+				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists() || anew)
 			}
 		}
 		l.Holders = copyOf(l.Holders)
@@ -1145,8 +1184,8 @@ func copyOf(holders map[string]access.Holder) map[string]access.Holder {
 	return copied
 }
 
-// center is Identity Center: operations take up to 20 s, one at a time for an
-// assignment, and fail now and then.
+// center is Identity Center's client as one invocation has it: the client's
+// methods are the calls that a fault meets.
 type center struct {
 	w *world
 	p *proc
@@ -1154,137 +1193,58 @@ type center struct {
 
 var _ leases.IdentityCenter = (*center)(nil)
 
-func (c *center) busy() bool {
-	for _, op := range c.w.operations {
-		if op.status == identitycenter.StatusInProgress {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *center) begin(create bool) string {
-	op := &operation{
-		id: fmt.Sprint("op", len(c.w.operations)), create: create,
-		doneAt: c.w.now.Add(c.w.upTo(c.w.trouble.quick(20 * time.Second))), status: identitycenter.StatusInProgress,
-		fails: !c.w.trouble.calm && c.w.chance(0.05),
-	}
-	c.w.operations = append(c.w.operations, op)
-	return op.id
-}
-
-func (c *center) Exists(context.Context, access.Subject) (exists bool, err error) {
-	err = c.w.call(c.p, "Exists", false, func() error {
-		exists = c.w.exists
-		return nil
+// calls makes a call of the client.
+func calls[Out any](c *center, what string, call func(context.Context) (Out, error)) (out Out, err error) {
+	err = c.w.call(c.p, what, false, func() (err error) {
+		out, err = call(context.Background())
+		return err
 	})
-	return exists, err
+	return out, err
 }
 
-func (c *center) MembershipID(context.Context, access.Subject) (id string, err error) {
-	err = c.w.call(c.p, "MembershipID", false, func() error {
-		id = c.w.member
-		return nil
-	})
-	return id, err
+func (c *center) Exists(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "Exists", func(ctx context.Context) (bool, error) { return c.w.client.Exists(ctx, s) })
 }
 
-func (c *center) Create(context.Context, access.Subject) (id string, err error) {
-	err = c.w.call(c.p, "Create", false, func() error {
-		if c.w.group() {
-			if c.w.member != "" {
-				return access.Errorf(access.CodeConflict, "there is one")
-			}
-			id = c.w.join(false)
-			return nil
-		}
-		if c.busy() {
-			return access.Errorf(access.CodeConflict, "busy")
-		}
-		id = c.begin(true)
-		return nil
-	})
-	return id, err
+func (c *center) MembershipID(_ context.Context, s access.Subject) (string, error) {
+	return calls(c, "MembershipID", func(ctx context.Context) (string, error) { return c.w.client.MembershipID(ctx, s) })
 }
 
-func (c *center) Delete(_ context.Context, _ access.Subject, membershipID string) (id string, err error) {
-	err = c.w.call(c.p, "Delete", false, func() error {
-		if c.w.group() {
-			return c.remove(membershipID)
-		}
+func (c *center) Create(_ context.Context, s access.Subject) (string, error) {
+	return calls(c, "Create", func(ctx context.Context) (string, error) { return c.w.client.Create(ctx, s) })
+}
+
+func (c *center) Delete(_ context.Context, s access.Subject, membershipID string) (string, error) {
+	return calls(c, "Delete", func(ctx context.Context) (string, error) {
 		switch {
-		case c.w.foreign && !c.w.drifting():
+		case !c.w.group() && c.w.foreign && !c.w.drifting():
 			c.w.violation = "Delete of access that was there before"
-		case c.busy():
-			return access.Errorf(access.CodeConflict, "busy")
-		case !c.w.exists:
-			return access.Errorf(access.CodeNotFound, "nothing to delete")
+		case c.w.group() && membershipID == c.w.member() && c.w.tellable(membershipID) && !c.w.foreign && !c.w.drifting():
+			c.w.violation = "Delete of a membership made by hand"
 		}
-		if c.w.drifting() {
-			c.w.deletions++
-		}
-		id = c.begin(false)
-		c.w.deletedAt = c.w.steps
-		return nil
-	})
-	if c.w.group() && err == nil {
-		id = membershipID
-	}
-	return id, err
-}
-
-// remove removes the membership with that id, at once.
-func (c *center) remove(membershipID string) error {
-	switch {
-	case membershipID == "" || membershipID != c.w.member:
-		return access.Errorf(access.CodeNotFound, "there is none")
-	case c.w.foreign:
-		c.w.gone("Delete of a membership that was there before")
-	case c.w.tellable(membershipID) && !c.w.drifting():
-		c.w.violation = "Delete of a membership made by hand"
-	}
-	if c.w.drifting() {
-		c.w.deletions++
-	}
-	c.w.vanishes(false)
-	c.w.member, c.w.deletedAt = "", c.w.steps
-	return nil
-}
-
-func (c *center) look(what, id string) (op identitycenter.Operation, err error) {
-	err = c.w.call(c.p, what+" "+id, false, func() error {
-		if c.w.group() {
-			op.Status = identitycenter.StatusSucceeded
-			return nil
-		}
-		for _, o := range c.w.operations {
-			if o.id == id {
-				op = identitycenter.Operation{Status: o.status, Reason: o.reason}
+		id, err := c.w.client.Delete(ctx, s, membershipID)
+		if err == nil {
+			if c.w.drifting() {
+				c.w.deletions++
 			}
+			c.w.deletedAt = c.w.steps
 		}
-		return nil
+		return id, err
 	})
-	return op, err
 }
 
-func (c *center) Creation(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
-	return c.look("Creation", id)
+func (c *center) Creation(_ context.Context, s access.Subject, id string) (identitycenter.Operation, error) {
+	return calls(c, "Creation "+id, func(ctx context.Context) (identitycenter.Operation, error) { return c.w.client.Creation(ctx, s, id) })
 }
 
-func (c *center) Deletion(_ context.Context, _ access.Subject, id string) (identitycenter.Operation, error) {
-	return c.look("Deletion", id)
+func (c *center) Deletion(_ context.Context, s access.Subject, id string) (identitycenter.Operation, error) {
+	return calls(c, "Deletion "+id, func(ctx context.Context) (identitycenter.Operation, error) { return c.w.client.Deletion(ctx, s, id) })
 }
 
-func (c *center) PendingCreation(context.Context, access.Subject) (pending bool, err error) {
-	err = c.w.call(c.p, "PendingCreation", false, func() error {
-		for _, op := range c.w.operations {
-			pending = pending || op.create && op.status == identitycenter.StatusInProgress
-		}
-		return nil
-	})
-	return pending, err
+func (c *center) PendingCreation(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "PendingCreation", func(ctx context.Context) (bool, error) { return c.w.client.PendingCreation(ctx, s) })
 }
 
-func (c *center) Vanished(context.Context, access.Subject) (bool, error) {
-	return false, c.w.call(c.p, "Vanished", false, func() error { return nil })
+func (c *center) Vanished(_ context.Context, s access.Subject) (bool, error) {
+	return calls(c, "Vanished", func(ctx context.Context) (bool, error) { return c.w.client.Vanished(ctx, s) })
 }

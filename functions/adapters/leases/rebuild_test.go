@@ -72,8 +72,8 @@ func TestOthersWithoutARow(t *testing.T) {
 	w.grant(t, l, "a")
 	w.grant(t, l, "b")
 	delete(w.rows, "b")
-	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists {
-		t.Errorf("first leaves: %s, access %v", got, w.exists)
+	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists() {
+		t.Errorf("first leaves: %s, access %v", got, w.exists())
 	}
 	if r := w.rows["b"]; r.Rebuilt == nil || !r.RevokedAt.IsZero() {
 		t.Errorf("the other's row is %+v", r)
@@ -93,8 +93,8 @@ func TestOthersWithoutARowWhoseTimeIsOver(t *testing.T) {
 	end := w.rows["b"].End
 	delete(w.rows, "b")
 	w.now = end
-	if got := w.release(t, l, "a"); got != access.RemovalDone || w.exists {
-		t.Errorf("removal = %s, access %v", got, w.exists)
+	if got := w.release(t, l, "a"); got != access.RemovalDone || w.exists() {
+		t.Errorf("removal = %s, access %v", got, w.exists())
 	}
 	if r := w.rows["b"]; r.Rebuilt == nil || !r.RevokedAt.IsZero() {
 		t.Errorf("the other's row is %+v", r)

@@ -41,7 +41,7 @@ func (w *world) settleDrift(t *testing.T, l *leases.Leases, ref access.FindingRe
 func TestSettleDrift(t *testing.T) {
 	finding := access.Finding{Subject: subject}
 	byHand := func(w *world) func() error {
-		return func() error { w.exists = false; w.before = nil; return nil }
+		return func() error { w.removeByHand(); w.before = nil; return nil }
 	}
 	tests := []struct {
 		name    string
@@ -51,7 +51,7 @@ func TestSettleDrift(t *testing.T) {
 	}{
 		{name: "we remove it", want: access.DriftRemoved, deleted: 1},
 		{name: "gone before we begin", want: access.DriftAlreadyGone,
-			prepare: func(_ *testing.T, w *world, _ *leases.Leases) { w.exists = false }},
+			prepare: func(_ *testing.T, w *world, _ *leases.Leases) { w.removeByHand() }},
 		{name: "removed by hand between our look and our deletion", want: access.DriftAlreadyGone,
 			prepare: func(_ *testing.T, w *world, _ *leases.Leases) { w.on(1, "Delete", byHand(w)) }},
 		{name: "our deletion fails, and somebody else removes it", want: access.DriftAlreadyGone, deleted: 1,
@@ -65,7 +65,8 @@ func TestSettleDrift(t *testing.T) {
 		{name: "nobody knows whether our deletion was made", want: access.DriftAlreadyGone,
 			prepare: func(_ *testing.T, w *world, _ *leases.Leases) {
 				w.on(1, "Delete", func() error {
-					w.exists, w.before = false, nil
+					w.removeByHand()
+					w.before = nil
 					return access.Errorf(access.CodeUnavailable, "killed")
 				})
 			}},
@@ -73,7 +74,7 @@ func TestSettleDrift(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w, l := still()
-			w.exists = true
+			w.makeByHand()
 			if test.prepare != nil {
 				test.prepare(t, w, l)
 			}
@@ -125,19 +126,19 @@ func (w *world) failed(t *testing.T, l *leases.Leases) {
 // finding's, and this one's authorization does not reach it.
 func TestARemovalIsMadeOnce(t *testing.T) {
 	w, l := still()
-	w.exists = true
+	w.makeByHand()
 	f := access.Finding{Subject: subject}
 	if got := w.removeAndSettle(t, l, f, ref); got != access.DriftRemoved {
 		t.Fatal(got)
 	}
-	w.exists = true
-	if got := w.removeAndSettle(t, l, f, ref); got != access.DriftRemoved || !w.exists || w.deletions != 1 {
-		t.Errorf("repeated: %q, there %v, %d deletions", got, w.exists, w.deletions)
+	w.makeByHand()
+	if got := w.removeAndSettle(t, l, f, ref); got != access.DriftRemoved || !w.exists() || w.deletions != 1 {
+		t.Errorf("repeated: %q, there %v, %d deletions", got, w.exists(), w.deletions)
 	}
-	if got := w.removeAndSettle(t, l, f, other); got != access.DriftRemoved || w.exists || w.deletions != 2 {
-		t.Errorf("of another run: %q, there %v, %d deletions", got, w.exists, w.deletions)
+	if got := w.removeAndSettle(t, l, f, other); got != access.DriftRemoved || w.exists() || w.deletions != 2 {
+		t.Errorf("of another run: %q, there %v, %d deletions", got, w.exists(), w.deletions)
 	}
-	w.exists = false
+	w.removeByHand()
 	if got := w.removeAndSettle(t, l, f, ref); got != access.DriftRemoved {
 		t.Errorf("once more: %q", got)
 	}
@@ -147,7 +148,7 @@ func TestARemovalIsMadeOnce(t *testing.T) {
 // lease leads there. What somebody makes by hand in between stays.
 func TestRemovalThatASweepRecords(t *testing.T) {
 	w, l := still()
-	w.exists = true
+	w.makeByHand()
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -169,21 +170,21 @@ func TestRemovalThatASweepRecords(t *testing.T) {
 		t.Error("settling does not come to an end")
 	}
 	settle(true)
-	if w.exists || w.leases[subject.Key()].Drift == nil {
-		t.Errorf("there: access %v, leases %v; want the lease alone", w.exists, w.leases)
+	if w.exists() || w.leases[subject.Key()].Drift == nil {
+		t.Errorf("there: access %v, leases %v; want the lease alone", w.exists(), w.leases)
 	}
-	w.exists = true // somebody makes it again
+	w.makeByHand() // somebody makes it again
 	settle(true)
 	settle(false)
-	if !w.exists || w.deletions != 1 || len(w.leases) != 0 {
-		t.Errorf("there: access %v after %d deletions, leases %v; want what was made by hand, and no lease", w.exists, w.deletions, w.leases)
+	if !w.exists() || w.deletions != 1 || len(w.leases) != 0 {
+		t.Errorf("there: access %v after %d deletions, leases %v; want what was made by hand, and no lease", w.exists(), w.deletions, w.leases)
 	}
 }
 
 // Of two runs that found the same, one removed it.
 func TestRemoveDriftUnderTheLeaseOfAnotherRun(t *testing.T) {
 	w, l := still()
-	w.exists = true
+	w.makeByHand()
 	f := access.Finding{Subject: subject}
 	for _, ref := range []access.FindingRef{ref, other} {
 		if err := l.RemoveDrift(ctx, f, ref, nil); err != nil {
@@ -202,7 +203,7 @@ func TestRemoveDriftUnderTheLeaseOfAnotherRun(t *testing.T) {
 // step: the removal is still the run's. Without a removal, the request holds it.
 func TestSettleDriftOfWhatARequestGotSince(t *testing.T) {
 	w, l := still("a", "b")
-	w.exists = true
+	w.makeByHand()
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -215,15 +216,15 @@ func TestSettleDriftOfWhatARequestGotSince(t *testing.T) {
 	}
 	_, err := l.SettleDrift(ctx, subject.Key(), other)
 	wantCode(t, err, access.CodeHeld)
-	if !w.exists || len(w.removals) != 1 {
-		t.Errorf("the request's access is there: %v; recorded %v", w.exists, w.removals)
+	if !w.exists() || len(w.removals) != 1 {
+		t.Errorf("the request's access is there: %v; recorded %v", w.exists(), w.removals)
 	}
 }
 
 // A grant leaves the lease of a removal to whoever records how that ended.
 func TestAGrantGivesUpNoLeaseOfDrift(t *testing.T) {
 	w, l := still("a")
-	w.exists = true
+	w.makeByHand()
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestRemovalsAreReserved(t *testing.T) {
 	}{
 		{name: "to be deleted", calls: 1},
 		{name: "no more may be removed", refuse: access.Errorf(access.CodeOverLimit, "no more"), want: access.CodeOverLimit, calls: 1},
-		{name: "gone already", prepare: func(w *world) { w.exists = false }},
+		{name: "gone already", prepare: func(w *world) { w.removeByHand() }},
 		{name: "somebody else takes the lease meanwhile", calls: 1, prepare: func(w *world) {
 			w.on(1, "PutLease", func() error {
 				w.before = nil
@@ -262,7 +263,7 @@ func TestRemovalsAreReserved(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w, l := still()
-			w.exists = true
+			w.makeByHand()
 			if test.prepare != nil {
 				test.prepare(w)
 			}
@@ -274,7 +275,7 @@ func TestRemovalsAreReserved(t *testing.T) {
 				calls++
 				return test.refuse
 			}
-			there := w.exists
+			there := w.exists()
 			for range 2 {
 				wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, reserve), test.want)
 				if test.refuse != nil {
@@ -284,8 +285,8 @@ func TestRemovalsAreReserved(t *testing.T) {
 			if calls != test.calls {
 				t.Errorf("reserved %d times, want %d", calls, test.calls)
 			}
-			if test.refuse != nil && (w.exists != there || len(w.leases)+len(w.removals)+w.deletions > 0) {
-				t.Errorf("refused, and yet: there %v, leases %v, removals %v", w.exists, w.leases, w.removals)
+			if test.refuse != nil && (w.exists() != there || len(w.leases)+len(w.removals)+w.deletions > 0) {
+				t.Errorf("refused, and yet: there %v, leases %v, removals %v", w.exists(), w.leases, w.removals)
 			}
 		})
 	}

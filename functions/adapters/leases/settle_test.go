@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/leases"
 )
 
@@ -37,7 +38,7 @@ var other = access.FindingRef{Run: "run-2", Index: 0}
 
 func TestRemoveDrift(t *testing.T) {
 	w, l := still("a")
-	w.exists = true
+	w.makeByHand()
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 		w.leases[subject.Key()] = lease
 		wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil), access.CodeHeld)
 		wantCode(t, settleError(l), access.CodeHeld)
-		if !w.exists {
+		if !w.exists() {
 			t.Errorf("%s: the access is gone", state)
 		}
 	}
@@ -80,7 +81,7 @@ func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 func TestRemoveDriftBesideAGrant(t *testing.T) {
 	for _, call := range []string{"Exists", "PutLease", "Delete"} {
 		w, l := still("a")
-		w.exists = true
+		w.makeByHand()
 		var acquired error
 		w.on(1, call, func() error {
 			w.before = nil
@@ -117,16 +118,16 @@ func TestRemoveDriftThatIsGone(t *testing.T) {
 // Of memberships the one that was found goes, and none that came into its place.
 func TestRemoveDriftOfAMembership(t *testing.T) {
 	w, l := stillOf(membership)
-	found := w.join(true)
+	found := w.makeByHand()
 	f := access.Finding{Subject: membership, MembershipID: found}
-	w.member = "made-anew"
+	w.center.Put(identitycentertest.Access{Subject: membership, MembershipID: "made-anew", ByHand: true})
 	if err := l.RemoveDrift(ctx, f, ref, nil); err != nil {
 		t.Fatal(err)
 	}
-	if w.member != "made-anew" || len(w.leases) > 0 {
-		t.Errorf("member %q, leases %v", w.member, w.leases)
+	if w.member() != "made-anew" || len(w.leases) > 0 {
+		t.Errorf("member %q, leases %v", w.member(), w.leases)
 	}
-	w.member = found
+	w.center.Put(identitycentertest.Access{Subject: membership, MembershipID: found, ByHand: true})
 	if err := l.RemoveDrift(ctx, f, other, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +137,9 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	w.wantNothingLeft(t)
 
 	// Which one it was has to be said: whoever is a member now may be another's.
-	w.join(true)
+	w.makeByHand()
 	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref, nil), access.CodeInvalid)
-	if !w.exists || len(w.leases) > 0 {
+	if !w.exists() || len(w.leases) > 0 {
 		t.Errorf("removed a membership that was not found, leases %v", w.leases)
 	}
 }
@@ -147,17 +148,17 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 // waits: else it would settle that one's lease, and record what it found as gone.
 func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
 	w, l := stillOf(membership)
-	first := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	first := access.Finding{Subject: membership, MembershipID: w.makeByHand()}
 	if err := l.RemoveDrift(ctx, first, ref, nil); err != nil {
 		t.Fatal(err)
 	}
-	second := access.Finding{Subject: membership, MembershipID: w.join(true)}
+	second := access.Finding{Subject: membership, MembershipID: w.makeByHand()}
 	wantCode(t, l.RemoveDrift(ctx, second, other, nil), access.CodeInProgress)
 	if err := w.settleAll(t, l); err != nil {
 		t.Fatal(err)
 	}
-	if w.member != second.MembershipID {
-		t.Fatalf("member %q, want the second one", w.member)
+	if w.member() != second.MembershipID {
+		t.Fatalf("member %q, want the second one", w.member())
 	}
 	if err := l.RemoveDrift(ctx, second, other, nil); err != nil {
 		t.Fatal(err)
@@ -207,7 +208,7 @@ func TestSettleWaitsForALateCreation(t *testing.T) {
 	if !w.now.Before(settles) {
 		t.Fatal("the test is too slow for itself")
 	}
-	w.exists = true // now it comes down
+	w.makeByHand() // now it comes down
 	if err := w.settleAll(t, l); err != nil {
 		t.Fatal(err)
 	}
