@@ -1,6 +1,12 @@
 package leavers
 
-import "time"
+import (
+	"context"
+	"maps"
+	"time"
+
+	"sso-elevator/functions/access"
+)
 
 // People is what rechecks know of the people who have access, or had access when
 // they were found gone.
@@ -35,4 +41,59 @@ type Person struct {
 	Released   string    `json:"released,omitempty"`
 	ReleasedAt time.Time `json:"released_at,omitzero"`
 	LeftUntil  time.Time `json:"left_until,omitzero"`
+}
+
+// updatePeople changes what is known of people, and returns it. It may call
+// change several times, each time with the newest state.
+func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (People, error) {
+	var err error
+	for range updateTries {
+		var people People
+		var version string
+		people, version, err = c.Store.People(ctx)
+		if err != nil {
+			return People{}, err
+		}
+		before := clone(people)
+		change(&people)
+		if isSame(before, people) {
+			return people, nil
+		}
+		if err = c.Store.PutPeople(ctx, people, version); access.CodeOf(err) != access.CodeLost {
+			return people, err
+		}
+	}
+	return People{}, access.Wrap(access.CodeUnavailable, err, "write who was looked up")
+}
+
+func clone(p People) People {
+	p.People = maps.Clone(p.People)
+	return p
+}
+
+func isSame(a, b People) bool {
+	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
+}
+
+// enterHolders notes who has access now. It forgets people only after they had no
+// access for a while: the index may have missed their access, and a wave counts
+// the people of an hour.
+func enterHolders(p *People, holders map[string][]string, now time.Time) {
+	for id := range holders {
+		person, ok := p.People[id]
+		if !ok || !person.AbsentSince.IsZero() {
+			person.Since, person.AbsentSince = now, time.Time{}
+			p.People[id] = person
+		}
+	}
+	for id, person := range p.People {
+		switch {
+		case len(holders[id]) > 0:
+		case person.AbsentSince.IsZero():
+			person.AbsentSince = now
+			p.People[id] = person
+		case now.Sub(person.AbsentSince) >= forgetAfter:
+			delete(p.People, id)
+		}
+	}
 }

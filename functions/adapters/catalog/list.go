@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"iter"
 	"slices"
-	"sso-elevator/functions/access"
 	"strings"
+
+	"sso-elevator/functions/access"
 )
 
 // List is a list of accounts, permission sets or groups, in the order in which people

@@ -11,12 +11,12 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sso-elevator/functions/adapters/host"
 	"sync"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 )
 

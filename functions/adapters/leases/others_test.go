@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"sso-elevator/functions/adapters/host"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/leases"
 )
 

@@ -1,9 +1,10 @@
 package table_test
 
 import (
-	"sso-elevator/functions/access"
 	"testing"
 	"time"
+
+	"sso-elevator/functions/access"
 )
 
 func TestBeat(t *testing.T) {
