@@ -36,13 +36,13 @@ func (s *Sweep) Look(ctx context.Context) error {
 	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
 	defer cancelReading()
 
-	held, err := s.Table.OpenLeases(ctx)
+	openLeases, err := s.Table.OpenLeases(ctx)
 	if err != nil {
 		l.fail(err)
 	} else {
-		s.Gauge(metric.ActiveAccess, len(held))
+		s.Gauge(metric.ActiveAccess, len(openLeases))
 	}
-	leases := l.readLeases(reading, l.listDue(held))
+	leases := l.readLeases(reading, l.listDue(openLeases))
 	ids := l.listDue(open)
 	for _, lease := range leases {
 		ids = append(ids, slices.Sorted(maps.Keys(lease.Holders))...)
@@ -259,14 +259,14 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 // of its holders is open, even one that the index of open requests lacks. A
 // holder whose row was deleted leaves at its end all the same.
 func (l *look) judgeLease(lease access.Lease) {
-	held := false
+	isHeld := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
-		held = held || l.requests[id].isOpen()
+		isHeld = isHeld || l.requests[id].isOpen()
 		if access.CodeOf(l.requests[id].err) == access.CodeNotFound && lease.Holders[id].HasEnded(l.now.Add(-lateAfter)) {
 			l.removals = append(l.removals, removal{Removal: Removal{Operation: "confirm", RequestID: id, Subject: lease.Subject, Granted: true}, begun: true})
 		}
 	}
-	if held {
+	if isHeld {
 		return
 	}
 	if !l.now.Before(lease.EndsAt().Add(overdueAfter)) {
@@ -313,27 +313,27 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	}
 	l.running = running
 	l.mu.Lock()
-	own := map[string]string{}
+	executions := map[string]string{}
 	for _, d := range open {
 		if arn := l.executions[d.ID]; arn != "" {
-			own[d.ID] = arn
+			executions[d.ID] = arn
 		}
 	}
 	l.mu.Unlock()
 	var unlisted []string
 	for _, d := range open {
-		if !running[own[d.ID]] {
+		if !running[executions[d.ID]] {
 			unlisted = append(unlisted, d.ID)
 		}
 	}
 	l.examine(ctx, unlisted)
 	for id, e := range l.requests {
 		if e.err == nil {
-			own[id] = e.row.ExecutionARN
+			executions[id] = e.row.ExecutionARN
 		}
 	}
 	l.mu.Lock()
-	l.executions = own
+	l.executions = executions
 	l.mu.Unlock()
 }
 

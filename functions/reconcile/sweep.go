@@ -188,12 +188,12 @@ func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (n
 // isOverdue reports whether the request's access should be gone by now. A living
 // execution that has begun the removal gets more time.
 func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
-	left := lateAfter
+	grace := lateAfter
 	if alive && r.HasRemovalBegun() {
-		left = lateAgain
+		grace = lateAgain
 	}
 	end, ok := r.AccessEnd()
-	return ok && !s.Now().Before(end.Add(left))
+	return ok && !s.Now().Before(end.Add(grace))
 }
 
 // removalDue returns when the request's access should have been removed: at its
@@ -210,20 +210,20 @@ func removalDue(r access.Request, l liveness) (at time.Time, ok bool) {
 // describe asks Step Functions about the executions that the row names, by their
 // ARN.
 func (s *Sweep) describe(ctx context.Context, r access.Request) liveness {
-	own, err := s.Executions.Describe(ctx, r.ExecutionARN)
-	l := liveness{alive: own.State == Running, started: own.State != Unknown, endedAt: own.EndedAt, err: err}
+	first, err := s.Executions.Describe(ctx, r.ExecutionARN)
+	l := liveness{alive: first.State == Running, started: first.State != Unknown, endedAt: first.EndedAt, err: err}
 	if l.alive || r.RevokingExecutionARN == "" {
 		return l
 	}
-	other, err := s.Executions.Describe(ctx, r.RevokingExecutionARN)
-	if err == nil && other.State == Running {
+	second, err := s.Executions.Describe(ctx, r.RevokingExecutionARN)
+	if err == nil && second.State == Running {
 		return liveness{alive: true, started: true}
 	}
 	if l.err == nil {
 		l.err = err
 	}
-	if other.EndedAt.After(l.endedAt) {
-		l.endedAt = other.EndedAt
+	if second.EndedAt.After(l.endedAt) {
+		l.endedAt = second.EndedAt
 	}
 	return l
 }
