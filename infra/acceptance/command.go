@@ -2,7 +2,6 @@ package acceptance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,7 +60,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx c
 	say := func(line string) { fmt.Fprintln(lines, clean(line)) }
 	o := c.Options
 	o.Poll, o.Now = time.Second, time.Now
-	o.Began = func(step string) { s.Progress.Show("%s", step) }
+	o.OnStep = func(step string) { s.Progress.Show("%s", step) }
 	result, err := Run(ctx, o, stack, sys, terminal{say}, say)
 	s.Progress.Hide()
 	if err != nil {
@@ -79,10 +78,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx c
 func report(r Result, lines, asJSON io.Writer) error {
 	summarize(lines, r)
 	if asJSON != nil {
-		encoder := json.NewEncoder(asJSON)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(r); err != nil {
+		if err := command.WriteJSON(asJSON, r); err != nil {
 			return err
 		}
 	}

@@ -40,8 +40,8 @@ type Options struct {
 	// Poll is the time between two looks.
 	Poll time.Duration    `kong:"-"`
 	Now  func() time.Time `kong:"-"`
-	// Began, if set, is called with the name of each step when it begins.
-	Began func(step string) `kong:"-"`
+	// OnStep, if set, is called with the name of each step when it begins.
+	OnStep func(step string) `kong:"-"`
 }
 
 // maxDuration keeps the acceptance short: it waits until the access ends.
@@ -49,24 +49,24 @@ const maxDuration = 10 * time.Minute
 
 // check returns what is wrong with the options, all of it.
 func (o Options) check() error {
-	var wrong []error
-	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	var mistakes []error
+	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 	for name, p := range map[string]Place{"the target": o.Target, "the other target": o.Other} {
 		if p.Account == "" || p.PermissionSet == "" {
-			bad("%s needs an account and a permission set", name)
+			mistake("%s needs an account and a permission set", name)
 		}
 	}
 	if o.Target == o.Other {
-		bad("the two targets must differ")
+		mistake("the two targets must differ")
 	}
 	if o.Duration <= 0 || o.Duration > maxDuration {
-		bad("the duration is %s, and must be at most %s: the acceptance waits until the access ends", o.Duration, maxDuration)
+		mistake("the duration is %s, and must be at most %s: the acceptance waits until the access ends", o.Duration, maxDuration)
 	}
 	if o.CapitalsUser != "" && strings.ToLower(o.CapitalsUser) == o.CapitalsUser {
-		bad("the email %s has no capital letter", o.CapitalsUser)
+		mistake("the email %s has no capital letter", o.CapitalsUser)
 	}
 	if o.Patience <= 0 || o.Poll <= 0 || o.Now == nil {
-		bad("patience, poll interval and clock must be set")
+		mistake("patience, poll interval and clock must be set")
 	}
-	return errors.Join(wrong...)
+	return errors.Join(mistakes...)
 }

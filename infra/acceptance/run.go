@@ -162,8 +162,8 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 		}
 	}
 	if err == nil {
-		if r.Began != nil {
-			r.Began(name)
+		if r.OnStep != nil {
+			r.OnStep(name)
 		}
 		err = do(ctx, s)
 	}

@@ -29,18 +29,18 @@ func (t terminal) Request(_ context.Context, w Wish) error {
 }
 
 func (t terminal) Approve(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press Approve on %s.", about(r))
+	return t.ask("let an approver press Approve on %s.", describeRequest(r))
 }
 
 func (t terminal) Deny(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press the button that denies %s.", about(r))
+	return t.ask("let an approver press the button that denies %s.", describeRequest(r))
 }
 
 func (t terminal) EndNow(_ context.Context, r access.Request) error {
-	return t.ask("press End now on %s.", about(r))
+	return t.ask("press End now on %s.", describeRequest(r))
 }
 
-func about(r access.Request) string {
+func describeRequest(r access.Request) string {
 	return fmt.Sprintf("the request of %s for %s in %s (request %s)", r.Requester.Email, r.Target.PermissionSet, r.Target.AccountName, r.ID)
 }
 

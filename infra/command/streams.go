@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 
@@ -30,4 +31,12 @@ func Files(in, out, err *os.File) Streams {
 		return width
 	}}
 	return Streams{In: in, Out: p.writer(out), Err: p.writer(err), Progress: p}
+}
+
+// WriteJSON writes v as indented JSON, with <, > and & as they are.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	rows "sso-elevator/functions/adapters/table"
 )
 
 // The types of resources that outlive a stack.
@@ -98,7 +100,7 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 		TableName: &table, ConsistentRead: aws.Bool(true), ProjectionExpression: aws.String("pk"),
 		FilterExpression: aws.String("begins_with(pk, :request) or begins_with(pk, :lease)"),
 		ExpressionAttributeValues: map[string]dynamotypes.AttributeValue{
-			":request": &dynamotypes.AttributeValueMemberS{Value: "request#"}, ":lease": &dynamotypes.AttributeValueMemberS{Value: "lease#"},
+			":request": &dynamotypes.AttributeValueMemberS{Value: rows.RequestPrefix}, ":lease": &dynamotypes.AttributeValueMemberS{Value: rows.LeasePrefix},
 		},
 	})
 	for pages.HasMorePages() {

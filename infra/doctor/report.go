@@ -1,13 +1,14 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"sso-elevator/infra/command"
 )
 
 // report is what the doctor prints.
@@ -25,10 +26,7 @@ func (r report) ready() bool {
 
 func (r report) writeJSON(w io.Writer) error {
 	r.Ready = r.ready()
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(r)
+	return command.WriteJSON(w, r)
 }
 
 // mostItems is how many items of a finding the table shows.

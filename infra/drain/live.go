@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	rows "sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
@@ -51,7 +52,7 @@ func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	return l, nil
 }
 
-func (l *live) Reserved(ctx context.Context) (int, error) {
+func (l *live) Concurrency(ctx context.Context) (int, error) {
 	out, err := l.lambda.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &l.ingress})
 	if err != nil {
 		return 0, err
@@ -62,7 +63,7 @@ func (l *live) Reserved(ctx context.Context) (int, error) {
 	return int(*out.ReservedConcurrentExecutions), nil
 }
 
-func (l *live) Reserve(ctx context.Context, n int) error {
+func (l *live) SetConcurrency(ctx context.Context, n int) error {
 	if n < 0 {
 		_, err := l.lambda.DeleteFunctionConcurrency(ctx, &lambda.DeleteFunctionConcurrencyInput{FunctionName: &l.ingress})
 		return err
@@ -71,7 +72,7 @@ func (l *live) Reserve(ctx context.Context, n int) error {
 	return err
 }
 
-func (l *live) Running(ctx context.Context) ([]string, error) {
+func (l *live) ListRunning(ctx context.Context) ([]string, error) {
 	var arns []string
 	pages := sfn.NewListExecutionsPaginator(l.sfn, &sfn.ListExecutionsInput{StateMachineArn: &l.machine, StatusFilter: sfntypes.ExecutionStatusRunning, MaxResults: 1000})
 	for pages.HasMorePages() {
@@ -95,13 +96,7 @@ func (l *live) Stop(ctx context.Context, arn string) error {
 	return nil
 }
 
-// Prefixes of the table's keys; functions/adapters/table gives them.
-const (
-	requestPrefix = "request#"
-	leasePrefix   = "lease#"
-)
-
-func (l *live) Open(ctx context.Context) (open []request, leases []string, err error) {
+func (l *live) ReadOpen(ctx context.Context) (open []request, leases []string, err error) {
 	pages := dynamodb.NewScanPaginator(l.table, &dynamodb.ScanInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -109,52 +104,52 @@ func (l *live) Open(ctx context.Context) (open []request, leases []string, err e
 			return nil, nil, fmt.Errorf("read the table: %w", err)
 		}
 		for _, row := range page.Items {
-			key := text(row["pk"])
-			if lease, is := strings.CutPrefix(key, leasePrefix); is {
+			key := stringOf(row[rows.AttributeKey])
+			if lease, is := strings.CutPrefix(key, rows.LeasePrefix); is {
 				leases = append(leases, lease)
 			}
-			if _, is := strings.CutPrefix(key, requestPrefix); is && row["closed_at"] == nil {
-				open = append(open, requestOf(row))
+			if _, is := strings.CutPrefix(key, rows.RequestPrefix); is && row["closed_at"] == nil {
+				open = append(open, parseRequest(row))
 			}
 		}
 	}
 	return open, leases, nil
 }
 
-func (l *live) Request(ctx context.Context, id string) (request, bool, error) {
+func (l *live) ReadRequest(ctx context.Context, id string) (request, bool, error) {
 	out, err := l.table.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: requestPrefix + id}}})
+		Key: map[string]types.AttributeValue{rows.AttributeKey: &types.AttributeValueMemberS{Value: rows.RequestPrefix + id}}})
 	if err != nil || len(out.Item) == 0 {
 		return request{}, false, err
 	}
-	return requestOf(out.Item), true, nil
+	return parseRequest(out.Item), true, nil
 }
 
-func requestOf(row map[string]types.AttributeValue) request {
-	id, target, granted := text(row["id"]), inside(row["target"]), row["granted_at"]
+func parseRequest(row map[string]types.AttributeValue) request {
+	id, target, granted := stringOf(row["id"]), mapOf(row["target"]), row["granted_at"]
 	if id == "" { // somebody deleted the row, and it was rebuilt (access.Rebuilt)
-		rebuilt := inside(row["rebuilt"])
-		id, target, granted = text(rebuilt["id"]), inside(rebuilt["subject"]), rebuilt["granted_at"]
+		rebuilt := mapOf(row["rebuilt"])
+		id, target, granted = stringOf(rebuilt["id"]), mapOf(rebuilt["subject"]), rebuilt["granted_at"]
 	}
-	what := text(target["permission_set"]) + " in " + text(target["account_name"]) + " (" + text(target["account_id"]) + ")"
-	if text(target["kind"]) == "group" {
-		what = "group " + text(target["group_name"])
+	what := stringOf(target["permission_set"]) + " in " + stringOf(target["account_name"]) + " (" + stringOf(target["account_id"]) + ")"
+	if stringOf(target["kind"]) == "group" {
+		what = "group " + stringOf(target["group_name"])
 	}
 	return request{
-		ID: id, Who: text(inside(row["requester"])["email"]), What: what,
-		Outcome: text(inside(row["outcome"])["kind"]), Removal: text(row["removal"]),
-		Granted: granted != nil, Gone: row["revoked_at"] != nil, Over: row["closed_at"] != nil,
+		ID: id, Who: stringOf(mapOf(row["requester"])["email"]), What: what,
+		Outcome: stringOf(mapOf(row["outcome"])["kind"]), Removal: stringOf(row["removal"]),
+		Granted: granted != nil, Removed: row["revoked_at"] != nil, Closed: row["closed_at"] != nil,
 	}
 }
 
-func text(v types.AttributeValue) string {
+func stringOf(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
 	}
 	return ""
 }
 
-func inside(v types.AttributeValue) map[string]types.AttributeValue {
+func mapOf(v types.AttributeValue) map[string]types.AttributeValue {
 	if m, ok := v.(*types.AttributeValueMemberM); ok {
 		return m.Value
 	}

@@ -5,10 +5,10 @@ package drain
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
@@ -46,27 +46,27 @@ Example:
 // pollEvery is how often the table is read. Within 150 s after an execution is
 // gone the first attempt to remove its access comes; what Identity Center holds
 // up takes longer.
-const pollEvery = 10 * time.Second
+const pollInterval = 10 * time.Second
 
 // ingressEnds is how long an invocation of ingress that was under way when its
 // concurrency went to 0 can still start something, with a margin for the table's
 // index and Step Functions' list of executions.
-var ingressEnds = statemachine.FunctionTimeouts["ingress"] + 20*time.Second
+var settleTime = statemachine.FunctionTimeouts["ingress"] + 20*time.Second
 
 // system is what is deployed, as far as the command needs it.
 type system interface {
 	// Reserved is ingress's reserved concurrency; -1: none is.
-	Reserved(ctx context.Context) (int, error)
+	Concurrency(ctx context.Context) (int, error)
 	// Reserve sets it; -1 takes it away.
-	Reserve(ctx context.Context, n int) error
+	SetConcurrency(ctx context.Context, n int) error
 	// Running are the ARNs of the executions of the request machine that run.
-	Running(ctx context.Context) ([]string, error)
+	ListRunning(ctx context.Context) ([]string, error)
 	Stop(ctx context.Context, arn string) error
 	// Open are the requests that are not closed, and all leases, read from the
 	// table itself with strong consistency.
-	Open(ctx context.Context) (requests []request, leases []string, err error)
+	ReadOpen(ctx context.Context) (requests []request, leases []string, err error)
 	// Request is one request's row; false: there is none any more.
-	Request(ctx context.Context, id string) (request, bool, error)
+	ReadRequest(ctx context.Context, id string) (request, bool, error)
 }
 
 type clock struct {
@@ -76,7 +76,7 @@ type clock struct {
 
 // Run does what the flags say.
 func (c *Command) Run(ctx context.Context, s command.Streams) error {
-	return c.run(ctx, s, clock{time.Now, sleep}, connect)
+	return c.run(ctx, s, clock{time.Now, host.Sleep}, connect)
 }
 
 func (c *Command) run(ctx context.Context, s command.Streams, clock clock, connect func(context.Context, *settings.Settings) (system, error)) error {
@@ -94,12 +94,9 @@ func (c *Command) run(ctx context.Context, s command.Streams, clock clock, conne
 	if err != nil {
 		return err
 	}
-	d := drain{system: sys, clock: clock, out: s.Out, say: s.Err, progress: s.Progress}
+	d := drainer{system: sys, clock: clock, out: s.Out, messages: s.Err, progress: s.Progress}
 	if c.JSON {
-		d.out = s.Err
-		d.report = json.NewEncoder(s.Out)
-		d.report.SetIndent("", "  ")
-		d.report.SetEscapeHTML(false)
+		d.out, d.json = s.Err, s.Out
 	}
 	switch {
 	case c.Reopen:
@@ -112,16 +109,5 @@ func (c *Command) run(ctx context.Context, s command.Streams, clock clock, conne
 		return d.preview(ctx)
 	default:
 		return d.drain(ctx, c.Wait)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -38,15 +38,17 @@ func (w *world) fail(what string) error {
 	return nil
 }
 
-func (w *world) Reserved(context.Context) (int, error) { return w.reserved, w.fail("Reserved") }
-func (w *world) Reserve(_ context.Context, n int) error {
-	if err := w.fail("Reserve"); err != nil {
+func (w *world) Concurrency(context.Context) (int, error) { return w.reserved, w.fail("Concurrency") }
+func (w *world) SetConcurrency(_ context.Context, n int) error {
+	if err := w.fail("SetConcurrency"); err != nil {
 		return err
 	}
 	w.reserved = n
 	return nil
 }
-func (w *world) Running(context.Context) ([]string, error) { return w.running, w.fail("Running") }
+func (w *world) ListRunning(context.Context) ([]string, error) {
+	return w.running, w.fail("ListRunning")
+}
 func (w *world) Stop(_ context.Context, arn string) error {
 	if w.reserved != 0 {
 		return errors.New("stopped while people can still ask")
@@ -55,12 +57,12 @@ func (w *world) Stop(_ context.Context, arn string) error {
 	return w.fail("Stop")
 }
 
-func (w *world) Open(context.Context) ([]request, []string, error) {
-	return w.open, w.leases, w.fail("Open")
+func (w *world) ReadOpen(context.Context) ([]request, []string, error) {
+	return w.open, w.leases, w.fail("ReadOpen")
 }
 
-func (w *world) Request(_ context.Context, id string) (request, bool, error) {
-	return request{ID: id, Who: "ann@example.com", What: "Admin in Sandbox (1)", Outcome: "approved", Removal: "removed", Over: true}, true, w.fail("Request")
+func (w *world) ReadRequest(_ context.Context, id string) (request, bool, error) {
+	return request{ID: id, Who: "ann@example.com", What: "Admin in Sandbox (1)", Outcome: "approved", Removal: "removed", Closed: true}, true, w.fail("ReadRequest")
 }
 
 // sleep lets time go by, and the sweep look.
@@ -138,10 +140,10 @@ func TestRun(t *testing.T) {
 			out: done + "0 requests ended", wantStopped: "arn:2"},
 		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft, out: "has access", err: "NOT DRAINED after 5m0s: 1 requests are open, 1 leases are held", wantStopped: "arn:1"},
 		{name: "only a lease is left", args: "-yes -wait 5m", change: func(w *world) { w.sweeps, w.open = -1, nil }, code: exitLeft, out: "(lease)", err: "NOT DRAINED", wantStopped: "arn:1"},
-		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "Open" }, code: exitLeft, err: "NOT DRAINED, new requests are off: Open: no answer", wantStopped: "arn:1"},
-		{name: "executions can't be listed", args: "-yes", change: func(w *world) { w.failing = "Running" }, code: exitLeft, err: "NOT DRAINED"},
+		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "ReadOpen" }, code: exitLeft, err: "NOT DRAINED, new requests are off: ReadOpen: no answer", wantStopped: "arn:1"},
+		{name: "executions can't be listed", args: "-yes", change: func(w *world) { w.failing = "ListRunning" }, code: exitLeft, err: "NOT DRAINED"},
 		{name: "one can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Stop" }, code: exitLeft, err: "NOT DRAINED", wantStopped: "arn:1"},
-		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Reserve" }, code: exitLeft, err: "stop new requests", wantReserved: -1},
+		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "SetConcurrency" }, code: exitLeft, err: "stop new requests", wantReserved: -1},
 		{name: "reopen", args: "-reopen", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: -1},
 		{name: "reopen with what there was", args: "-reopen -reserved 7", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: 7},
 		{name: "both", args: "-yes -reopen", code: exitUsage, wantReserved: -1},
@@ -164,7 +166,7 @@ func TestRun(t *testing.T) {
 			if code != exitDone && strings.Contains(out.String(), done) {
 				t.Errorf("it says that it is done: %s", &out)
 			}
-			if strings.Contains(out.String(), done) && w.at.Sub(start) < ingressEnds {
+			if strings.Contains(out.String(), done) && w.at.Sub(start) < settleTime {
 				t.Errorf("done after %s, when something could still begin", w.at.Sub(start))
 			}
 			if got := strings.Join(w.stopped, " "); w.reserved != tt.wantReserved || got != tt.wantStopped {
@@ -177,7 +179,7 @@ func TestRun(t *testing.T) {
 // TestJSON: standard output has the answer and nothing else.
 func TestJSON(t *testing.T) {
 	config := filepath.Join("..", "testdata", "elevator.yaml")
-	open := []shown{{"r1", "ann@example.com", "Admin in Sandbox (1)", "has access"}}
+	open := []requestReport{{"r1", "ann@example.com", "Admin in Sandbox (1)", "has access"}}
 	for _, tt := range []struct {
 		name, args string
 		change     func(*world)
@@ -185,13 +187,13 @@ func TestJSON(t *testing.T) {
 		want       report
 		err        string // part
 	}{
-		{name: "what there is", code: exitLeft, want: report{Ended: []shown{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "1 requests are open"},
+		{name: "what there is", code: exitLeft, want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "1 requests are open"},
 		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil },
-			want: report{Ended: []shown{}, Open: []shown{}, Leases: []string{}}, err: "0 requests are open"},
+			want: report{Ended: []requestReport{}, Open: []requestReport{}, Leases: []string{}}, err: "0 requests are open"},
 		{name: "drained", args: "-yes", err: "Drained: 1 requests ended",
-			want: report{Drained: true, Ended: []shown{{"r1", "ann@example.com", "Admin in Sandbox (1)", "over, access removed"}}, Open: []shown{}, Leases: []string{}}},
+			want: report{Drained: true, Ended: []requestReport{{"r1", "ann@example.com", "Admin in Sandbox (1)", "over, access removed"}}, Open: []requestReport{}, Leases: []string{}}},
 		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft,
-			want: report{Ended: []shown{}, Open: open, Leases: []string{"account#1"}}, err: "NOT DRAINED after 5m0s"},
+			want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}}, err: "NOT DRAINED after 5m0s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := active()

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
-	runs "sso-elevator/functions/adapters/findings"
+	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
@@ -55,7 +55,7 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 		Directory: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN),
 		Policy:    func(context.Context) (access.Policy, error) { return s.Policy, nil },
 		Table:     noLeases{},
-		Store:     &runs.Store{Objects: &runs.Memory{}},
+		Store:     &findings.Store{Objects: &findings.Memory{}},
 		Now:       time.Now,
 		Count:     func(string, map[string]string) {},
 		Logger:    slog.New(slog.DiscardHandler),

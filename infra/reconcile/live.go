@@ -19,20 +19,19 @@ type live struct {
 	load func(context.Context) (aws.Config, error)
 }
 
-func (l live) config(ctx context.Context) (aws.Config, error) {
+func (l live) loadConfig(ctx context.Context) (aws.Config, error) {
 	if l.load != nil {
 		return l.load(ctx)
 	}
 	return deployed.Config(ctx)
 }
 
-func (l live) table(ctx context.Context, s *settings.Settings) (string, error) {
-	cfg, err := l.config(ctx)
+func (l live) findTable(ctx context.Context, s *settings.Settings) (string, error) {
+	cfg, err := l.loadConfig(ctx)
 	if err != nil {
 		return "", err
 	}
-	name := s.NamePrefix + "-reconcile"
-	f, found, err := deployed.Find(ctx, lambda.NewFromConfig(cfg), name)
+	f, found, err := deployed.Find(ctx, lambda.NewFromConfig(cfg), s.FunctionName("reconcile"))
 	if err != nil || !found {
 		return "", err
 	}
@@ -40,13 +39,13 @@ func (l live) table(ctx context.Context, s *settings.Settings) (string, error) {
 }
 
 func (l live) dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error) {
-	cfg, err := l.config(ctx)
+	cfg, err := l.loadConfig(ctx)
 	if err != nil {
 		return drift.Preview{}, err
 	}
-	me, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	identity, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return drift.Preview{}, fmt.Errorf("find out whose credentials these are: %w", err)
 	}
-	return dryRun(ctx, cfg, aws.ToString(me.Account), table, s)
+	return dryRun(ctx, cfg, aws.ToString(identity.Account), table, s)
 }

@@ -5,7 +5,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"sso-elevator/functions/drift"
@@ -35,8 +34,8 @@ Example:
 
 // backend is AWS, as far as the command needs it.
 type backend interface {
-	// table is the deployed table's name, "" where nothing is deployed.
-	table(ctx context.Context, s *settings.Settings) (string, error)
+	// findTable is the deployed table's name, "" where nothing is deployed.
+	findTable(ctx context.Context, s *settings.Settings) (string, error)
 	dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error)
 }
 
@@ -51,7 +50,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, aws backend) error
 	table := c.Table
 	s.Progress.Show("reading accounts, groups and requests")
 	if table == "" {
-		if table, err = aws.table(ctx, settings); err != nil {
+		if table, err = aws.findTable(ctx, settings); err != nil {
 			return fmt.Errorf("find the table: %w; -table names it", err)
 		}
 	}
@@ -61,10 +60,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, aws backend) error
 	}
 	s.Progress.Hide()
 	if c.JSON {
-		encoder := json.NewEncoder(s.Out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(p)
+		err = command.WriteJSON(s.Out, p)
 	} else {
 		err = writeTable(s.Out, p)
 	}

@@ -27,7 +27,7 @@ type fake struct {
 	asked    string // the table
 }
 
-func (f *fake) table(context.Context, *settings.Settings) (string, error) {
+func (f *fake) findTable(context.Context, *settings.Settings) (string, error) {
 	return f.deployed, f.tableErr
 }
 
@@ -45,7 +45,7 @@ var exempt = access.Finding{
 	Exemption: &access.Spared{Until: time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), Reason: "Slack is\ndown"},
 }
 
-var findings = []access.Finding{
+var twoFindings = []access.Finding{
 	{UserName: "alice", Subject: access.Subject{PrincipalID: "u-1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps"}}},
 	{Subject: access.Subject{PrincipalID: "u-\x1b[2Jgone", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Ops\tteam"}}},
 }
@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 		wantNoCall bool
 	}{
 		{name: "clean", args: []string{"-dry-run", "-config", example}, backend: fake{deployed: "t"}, wantTable: "t", stdout: []string{"Nothing would be removed."}},
-		{name: "findings", args: []string{"-dry-run", "-config", example, "-table", "other"}, backend: fake{deployed: "t", preview: drift.Preview{Findings: findings}}, wantTable: "other", code: 1,
+		{name: "findings", args: []string{"-dry-run", "-config", example, "-table", "other"}, backend: fake{deployed: "t", preview: drift.Preview{Findings: twoFindings}}, wantTable: "other", code: 1,
 			stdout: []string{
 				"USER       USER ID     ACCOUNT OR GROUP  ID            PERMISSION SET",
 				"alice      u-1         Production        111111111111  Admin",
@@ -116,7 +116,7 @@ func TestRun(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	p := drift.Preview{Findings: findings[:1], Unread: []access.Unread{}, Unmanageable: []string{}, Provisioned: []string{}, Calls: map[string]int{"ListUsers": 1}}
+	p := drift.Preview{Findings: twoFindings[:1], Unread: []access.Unread{}, Unmanageable: []string{}, Provisioned: []string{}, Calls: map[string]int{"ListUsers": 1}}
 	if code := run(t, []string{"-dry-run", "-json", "-config", example}, &stdout, &stderr, &fake{deployed: "t", preview: p}); code != 1 {
 		t.Fatalf("code %d: %s", code, stderr.String())
 	}
