@@ -78,13 +78,13 @@ func (p *Progress) draw(hidden <-chan struct{}) {
 	if p.hide != hidden || p.unfinished {
 		return
 	}
-	took := fmt.Sprintf(" (%.0f s)", time.Since(p.since).Seconds())
+	elapsed := fmt.Sprintf(" (%.0f s)", time.Since(p.since).Seconds())
 	text := []rune(p.text)
 	// A line as wide as the terminal would wrap, and could not be cleared.
-	if room := p.width() - 1 - len(took); len(text) > room {
+	if room := p.width() - 1 - len(elapsed); len(text) > room {
 		text = append(text[:max(room-1, 0)], '…')
 	}
-	fmt.Fprint(p.terminal, clearLine+string(text)+took)
+	fmt.Fprint(p.terminal, clearLine+string(text)+elapsed)
 	p.drawn = true
 }
 
@@ -96,20 +96,20 @@ func (p *Progress) clear() {
 }
 
 // writer returns a writer that clears the line before it writes to w.
-func (p *Progress) writer(w io.Writer) io.Writer { return besideProgress{p, w} }
+func (p *Progress) writer(w io.Writer) io.Writer { return progressWriter{p, w} }
 
-type besideProgress struct {
+type progressWriter struct {
 	progress *Progress
 	io.Writer
 }
 
-func (b besideProgress) Write(text []byte) (int, error) {
-	p := b.progress
+func (w progressWriter) Write(text []byte) (int, error) {
+	p := w.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
 	if len(text) > 0 {
 		p.unfinished = !bytes.HasSuffix(text, []byte("\n"))
 	}
-	return b.Writer.Write(text)
+	return w.Writer.Write(text)
 }

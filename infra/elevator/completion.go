@@ -33,7 +33,7 @@ Example:
 // Run prints the script.
 func (c *completion) Run(s command.Streams, k *kong.Kong) error {
 	scripts, err := template.New("").Funcs(template.FuncMap{
-		"flags": flags, "words": words, "isFile": isFile, "quote": quote, "bracket": bracket, "colon": colon,
+		"flags": flags, "words": words, "isFile": isFile, "quote": quote, "escapeBrackets": escapeBrackets, "escapeColons": escapeColons,
 	}).Parse(completionScripts)
 	if err != nil {
 		return err
@@ -63,10 +63,10 @@ func isFile(f *kong.Flag) bool { return f.PlaceHolder == "FILE" }
 // quote returns a text as one word of a shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// bracket returns a text as it stands between the brackets of zsh's _arguments.
-func bracket(text string) string {
+// escapeBrackets returns a text as it stands between the brackets of zsh's _arguments.
+func escapeBrackets(text string) string {
 	return strings.NewReplacer("[", `\[`, "]", `\]`, "'", `'\''`).Replace(text)
 }
 
-// colon returns a text as it stands between the colons of zsh's _arguments.
-func colon(text string) string { return strings.ReplaceAll(text, ":", `\:`) }
+// escapeColons returns a text as it stands between the colons of zsh's _arguments.
+func escapeColons(text string) string { return strings.ReplaceAll(text, ":", `\:`) }

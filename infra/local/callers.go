@@ -41,9 +41,9 @@ func taskName(inv lambda.Invocation) string {
 	return strings.TrimSpace(shortName(inv.Function) + " " + task.Operation)
 }
 
-// nameOfAWSCall is what rules of faults call a call to AWS; "" is none. What a
+// awsCallName is what rules of faults call a call to AWS; "" is none. What a
 // state machine asks of Step Functions itself is "startExecution".
-func nameOfAWSCall(r *http.Request) string {
+func awsCallName(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return target
 	}
@@ -53,14 +53,14 @@ func nameOfAWSCall(r *http.Request) string {
 	if strings.HasPrefix(r.URL.Path, "/_") {
 		return ""
 	}
-	if m := signedFor.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
+	if m := signatureService.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
 		return m[1] + " " + r.Method + " " + r.URL.RequestURI()
 	}
 	return ""
 }
 
-// signedFor is the service in a signature's scope.
-var signedFor = regexp.MustCompile(`Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request`)
+// signatureService is the service in a signature's scope.
+var signatureService = regexp.MustCompile(`Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request`)
 
 // callersAPI is where processes of functions find Slack's Web API:
 // /from/<session token>/api/<method>.
@@ -68,8 +68,8 @@ const callersAPI = "/from/"
 
 type slackCallerKey struct{}
 
-// fromCaller takes the caller out of the address.
-func fromCaller(api http.Handler) http.Handler {
+// extractCaller takes the caller out of the address.
+func extractCaller(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, path, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, callersAPI), "/")
 		if !ok {
@@ -87,7 +87,7 @@ func slackCaller(r *http.Request) string {
 	return caller
 }
 
-// nameOfSlackCall is what rules of faults call a call to Slack.
-func nameOfSlackCall(r *http.Request) string {
+// slackCallName is what rules of faults call a call to Slack.
+func slackCallName(r *http.Request) string {
 	return "slack " + strings.TrimPrefix(r.URL.Path, "/api/")
 }

@@ -16,18 +16,18 @@ type calls struct {
 	n  map[string]map[string]int
 }
 
-// of counts the requests to a handler before it gets them; caller says who makes
+// count counts the requests to a handler before it gets them; caller says who makes
 // one.
-func (c *calls) of(handler http.Handler, caller func(*http.Request) string) http.Handler {
+func (c *calls) count(handler http.Handler, caller func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := operation(r); name != "" {
-			c.count(caller(r), name)
+			c.add(caller(r), name)
 		}
 		handler.ServeHTTP(w, r)
 	})
 }
 
-func (c *calls) count(caller, name string) {
+func (c *calls) add(caller, name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n == nil {

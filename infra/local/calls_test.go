@@ -11,7 +11,7 @@ import (
 
 func TestCallsAreCounted(t *testing.T) {
 	var c calls
-	counted := c.of(http.NotFoundHandler(), awsCaller)
+	counted := c.count(http.NotFoundHandler(), awsCaller)
 	for _, tt := range []struct{ caller, method, path, target string }{
 		{"grant start", "POST", "/", "DynamoDB_20120810.GetItem"},
 		{"grant start", "POST", "/", "DynamoDB_20120810.GetItem"},

@@ -15,27 +15,27 @@ type firstCatalog struct {
 	ended chan string // why it failed; "" where there is a catalog
 }
 
-func awaitsCatalog(f schedule.Functions) firstCatalog { return firstCatalog{f, make(chan string, 1)} }
+func newFirstCatalog(f schedule.Functions) firstCatalog { return firstCatalog{f, make(chan string, 1)} }
 
-// isIn reports whether one of the schedules refreshes the catalog as soon as it
+// isScheduled reports whether one of the schedules refreshes the catalog as soon as it
 // is played.
-func (f firstCatalog) isIn(schedules []schedule.Schedule) bool {
+func (f firstCatalog) isScheduled(schedules []schedule.Schedule) bool {
 	for _, s := range schedules {
-		if _, isRate := s.Expression.Every(); isRate && s.Function != "" && refreshesCatalog([]byte(s.Input)) {
+		if _, isRate := s.Expression.Every(); isRate && s.Function != "" && isCatalogRefresh([]byte(s.Input)) {
 			return true
 		}
 	}
 	return false
 }
 
-func refreshesCatalog(payload []byte) bool {
+func isCatalogRefresh(payload []byte) bool {
 	var in struct{ Operation string }
 	return json.Unmarshal(payload, &in) == nil && in.Operation == "catalog"
 }
 
 func (f firstCatalog) Invoke(ctx context.Context, name, qualifier string, payload []byte) (lambda.Result, error) {
 	result, err := f.Functions.Invoke(ctx, name, qualifier, payload)
-	if refreshesCatalog(payload) {
+	if isCatalogRefresh(payload) {
 		why := ""
 		switch {
 		case err != nil:

@@ -34,7 +34,7 @@ func TestFirstCatalog(t *testing.T) {
 		"nothing that makes sense": {payload: `catalog`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := awaitsCatalog(test.invoked)
+			f := newFirstCatalog(test.invoked)
 			for range 3 { // nobody waits for the later ones
 				if got, err := f.Invoke(t.Context(), "reconcile", "live", []byte(test.payload)); err != test.err || got.Error != test.result.Error {
 					t.Errorf("got %+v, %v", got, err)
@@ -68,7 +68,7 @@ func TestWhichScheduleMakesTheCatalog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := awaitsCatalog(nil).isIn([]player.Schedule{{Expression: expression, Function: test.function, Input: test.input}}); got != test.want {
+		if got := newFirstCatalog(nil).isScheduled([]player.Schedule{{Expression: expression, Function: test.function, Input: test.input}}); got != test.want {
 			t.Errorf("%s: %t, want %t", name, got, test.want)
 		}
 	}

@@ -59,15 +59,15 @@ Example:
 
 // Run runs the demo until it is interrupted.
 func (d *Demo) Run(ctx context.Context, s command.Streams) error {
-	root, err := moduleRoot()
+	root, err := findModuleRoot()
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	return Run(ctx, filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), d.Options, s)
 }
 
-// forceAfter is how long an orderly end may take before everything is killed.
-const forceAfter = 4 * time.Second
+// forceDelay is how long an orderly end may take before everything is killed.
+const forceDelay = 4 * time.Second
 
 // Run runs the local stack with the settings of a file. It returns nil after an
 // end that was asked for: ctx ends, SIGTERM comes, or the parent is gone. If the
@@ -87,7 +87,7 @@ func Run(ctx context.Context, config string, o Options, s command.Streams) error
 		<-ctx.Done()
 		select {
 		case <-ended:
-		case <-time.After(forceAfter):
+		case <-time.After(forceDelay):
 			// The kernel ends the children of a process that exits (see package
 			// process), so this is the end of everything.
 			os.Exit(1)

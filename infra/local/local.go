@@ -48,15 +48,15 @@ type local struct {
 	progress *command.Progress
 	root     string // directory of go.mod
 
-	page, front net.Listener // of -listen and -gateway
-	servers     []*http.Server
-	scratch     string // holds the cloud assembly
-	synth       *process.Process
-	moto        *moto.Server
-	lambda      *lambda.Service
-	gateway     *gateway.Gateway
-	guard       *iam.Guard
-	catalog     firstCatalog // empty where no schedule makes one
+	pageListener, gatewayListener net.Listener // of -listen and -gateway
+	servers                       []*http.Server
+	scratch                       string // holds the cloud assembly
+	synth                         *process.Process
+	moto                          *moto.Server
+	lambda                        *lambda.Service
+	gateway                       *gateway.Gateway
+	guard                         *iam.Guard
+	catalog                       firstCatalog // empty where no schedule makes one
 }
 
 // ready is the line that says that the stack can be used.
@@ -82,9 +82,9 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	synthesized := make(chan synthesis, 1)
-	startSynth := s.startSynth()
+	startErr := s.startSynth()
 	go func() {
-		assembly, err := s.awaitSynth(ctx, startSynth)
+		assembly, err := s.awaitSynth(ctx, startErr)
 		synthesized <- synthesis{assembly, err}
 	}()
 	motoURL, err := s.startAWS(ctx)
@@ -93,35 +93,35 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 	if organization != nil {
 		s.say("filling the organization")
-		ids, err := organization.Seed(ctx, s.aws())
+		ids, err := organization.Seed(ctx, s.awsConfig())
 		if err != nil {
 			return err
 		}
 		s.gateway.SetManagementAccount(ids.ManagementAccount)
 		s.gateway.SetSCIMGroups(ids.SCIMGroups)
 	}
-	var made synthesis
+	var result synthesis
 	select {
-	case made = <-synthesized:
-	case <-s.motoEnded():
+	case result = <-synthesized:
+	case <-s.motoDone():
 		return errors.New("moto ended while the app was being synthesized")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if made.err != nil {
-		return made.err
+	if result.err != nil {
+		return result.err
 	}
-	s.say("deploying %s to %s", made.assembly.StackName, motoURL)
-	deployed, err := made.assembly.Deploy(ctx, stack.Target{AWS: s.aws(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
+	s.say("deploying %s to %s", result.assembly.StackName, motoURL)
+	deployed, err := result.assembly.Deploy(ctx, stack.Target{AWS: s.awsConfig(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
 	if err != nil {
 		return fmt.Errorf("deploy: %w", err)
 	}
-	s.gateway.SetStack(gateway.Stack{Name: made.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
+	s.gateway.SetStack(gateway.Stack{Name: result.assembly.StackName, ID: deployed.StackID, At: time.Now(), Outputs: deployed.Outputs, Resources: deployed.Resources})
 	page, err := s.startSystem(ctx, deployed, organization)
 	if err != nil {
 		return err
 	}
-	s.serve(s.page, page)
+	s.serve(s.pageListener, page)
 	if err := s.awaitCatalog(ctx); err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-s.motoEnded():
+	case <-s.motoDone():
 		return errors.New("moto ended by itself")
 	}
 }
@@ -152,7 +152,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 			s.say("there is no catalog yet: %s", why)
 		}
 		return nil
-	case <-s.motoEnded():
+	case <-s.motoDone():
 		return errors.New("moto ended by itself")
 	case <-ctx.Done():
 		return nil
@@ -162,13 +162,13 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 // prepare does what can fail before anything is started: the files, the ports.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
-	if s.root, err = moduleRoot(); err != nil {
+	if s.root, err = findModuleRoot(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
 		return nil, command.BadInput(fmt.Errorf("the settings: %w", err))
 	}
-	people, err := s.organization()
+	people, err := s.loadOrganization()
 	if err != nil {
 		return nil, command.BadInput(fmt.Errorf("the example organization: %w", err))
 	}
@@ -177,10 +177,10 @@ func (s *local) prepare() (*organization.Organization, error) {
 			return nil, err
 		}
 	}
-	if s.page, err = net.Listen("tcp", s.options.Listen); err != nil {
+	if s.pageListener, err = net.Listen("tcp", s.options.Listen); err != nil {
 		return nil, fmt.Errorf("the page's address -listen: %w", err)
 	}
-	if s.front, err = net.Listen("tcp", s.options.Gateway); err != nil {
+	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
 		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
@@ -193,7 +193,7 @@ func (s *local) prepare() (*organization.Organization, error) {
 func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	if motoURL = s.options.AWS; motoURL == "" {
 		s.say("starting moto")
-		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.front.Addr().(*net.TCPAddr).Port})
+		s.moto, err = moto.Start(ctx, moto.Config{Root: s.root, GatewayPort: s.gatewayListener.Addr().(*net.TCPAddr).Port})
 		if err != nil {
 			return "", err
 		}
@@ -218,18 +218,18 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 			return gateway.Course{Polls: polls, FailureReason: failureReason}, ok
 		},
 	})
-	front := http.NewServeMux()
-	front.Handle("/_faults", &s.faults)
-	front.Handle("/_calls", &s.calls)
-	front.Handle("/_users", s.gateway.UserStatuses())
-	front.Handle("/", s.faults.Calls(s.calls.of(s.gateway, s.callerName(awsCaller)), nameOfAWSCall, awsCaller))
-	s.serve(s.front, front)
+	mux := http.NewServeMux()
+	mux.Handle("/_faults", &s.faults)
+	mux.Handle("/_calls", &s.calls)
+	mux.Handle("/_users", s.gateway.UserStatuses())
+	mux.Handle("/", s.faults.Calls(s.calls.count(s.gateway, s.callerName(awsCaller)), awsCallName, awsCaller))
+	s.serve(s.gatewayListener, mux)
 	return motoURL, nil
 }
 
 // startSystem puts the deployed functions to work and makes the page.
 func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *organization.Organization) (http.Handler, error) {
-	if err := s.wantSlackRoute(deployed); err != nil {
+	if err := s.checkSlackRoute(deployed); err != nil {
 		return nil, err
 	}
 	secrets, err := s.putSecrets(ctx, deployed.Functions)
@@ -244,21 +244,21 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		}
 	}
 	s.gateway.SetRoutes(deployed.Routes)
-	functions := awaitsCatalog(s.lambda)
-	if functions.isIn(deployed.Schedules) {
+	functions := newFirstCatalog(s.lambda)
+	if functions.isScheduled(deployed.Schedules) {
 		s.catalog = functions
 	}
-	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.aws()), Now: time.Now, Say: s.say}
+	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.awsConfig()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
-	settings := settingsOf(deployed.Functions)
+	settings := mergeEnvironments(deployed.Functions)
 	reader := truth.New(truth.Config{
-		AWS: s.aws(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
+		AWS: s.awsConfig(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
 	})
 	if s.options.SlackAPI != "" {
 		return simulator.TruthPage(reader.Read), nil
 	}
-	members, err := s.members(ctx, o)
+	members, err := s.listMembers(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -268,9 +268,9 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	})
 	mux := http.NewServeMux()
-	api := s.calls.of(workspace.API(), s.callerName(slackCaller))
+	api := s.calls.count(workspace.API(), s.callerName(slackCaller))
 	mux.Handle("/api/", api)
-	mux.Handle(callersAPI, fromCaller(s.faults.Calls(api, nameOfSlackCall, slackCaller)))
+	mux.Handle(callersAPI, extractCaller(s.faults.Calls(api, slackCallName, slackCaller)))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
 }
@@ -278,8 +278,8 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 // slackRequestURL is the template's output that says where Slack calls.
 const slackRequestURL = "SlackRequestURL"
 
-// wantSlackRoute makes sure that the printed request URL leads somewhere.
-func (s *local) wantSlackRoute(deployed stack.Deployed) error {
+// checkSlackRoute makes sure that the printed request URL leads somewhere.
+func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	for _, r := range deployed.Routes {
 		if r.Method == http.MethodPost && s.gatewayURL()+"/_api"+r.Path == deployed.Outputs[slackRequestURL] {
 			return nil
@@ -288,9 +288,9 @@ func (s *local) wantSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// settingsOf is the environment of all functions together; what two of them
+// mergeEnvironments is the environment of all functions together; what two of them
 // share has one value.
-func settingsOf(functions []lambda.Function) map[string]string {
+func mergeEnvironments(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
 		for name, value := range f.Environment {
@@ -311,7 +311,7 @@ func (s *local) close() {
 	if s.synth != nil {
 		s.synth.Kill()
 	}
-	for _, l := range []net.Listener{s.page, s.front} {
+	for _, l := range []net.Listener{s.pageListener, s.gatewayListener} {
 		if l != nil {
 			l.Close()
 		}
@@ -333,9 +333,9 @@ func (s *local) close() {
 	}
 }
 
-// aws is an SDK configuration that points at the gateway, whatever the
+// awsConfig is an SDK configuration that points at the gateway, whatever the
 // environment says.
-func (s *local) aws() aws.Config {
+func (s *local) awsConfig() aws.Config {
 	return aws.Config{
 		Region:       region,
 		BaseEndpoint: aws.String(s.gatewayURL()),
@@ -343,8 +343,8 @@ func (s *local) aws() aws.Config {
 	}
 }
 
-func (s *local) gatewayURL() string { return "http://" + s.front.Addr().String() }
-func (s *local) pageURL() string    { return "http://" + s.page.Addr().String() }
+func (s *local) gatewayURL() string { return "http://" + s.gatewayListener.Addr().String() }
+func (s *local) pageURL() string    { return "http://" + s.pageListener.Addr().String() }
 
 // slackAPI is the address of the Web API, with a slash at the end.
 func (s *local) slackAPI() string {
@@ -362,8 +362,8 @@ func (s *local) slackAPIFor(instance string) string {
 	return s.slackAPI()
 }
 
-// motoEnded is closed when the moto that was started here has ended.
-func (s *local) motoEnded() <-chan struct{} {
+// motoDone is closed when the moto that was started here has ended.
+func (s *local) motoDone() <-chan struct{} {
 	if s.moto == nil {
 		return nil
 	}
@@ -374,8 +374,8 @@ func (s *local) say(format string, args ...any) {
 	fmt.Fprintf(s.stderr, "local: "+format+"\n", args...)
 }
 
-// moduleRoot is the directory of go.mod, at or above the working directory.
-func moduleRoot() (string, error) {
+// findModuleRoot is the directory of go.mod, at or above the working directory.
+func findModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := moduleRoot()
+	dir, err := findModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ var demoOrganization []byte
 // foreignTeam is the workspace that strangers come from.
 const foreignTeam = "T0ELSEWHERE"
 
-// organization is what -seed says; nil for none.
-func (s *local) organization() (*organization.Organization, error) {
+// loadOrganization returns what -seed says; nil for none.
+func (s *local) loadOrganization() (*organization.Organization, error) {
 	switch s.options.Seed {
 	case noSeed:
 		return nil, nil
@@ -31,11 +31,11 @@ func (s *local) organization() (*organization.Organization, error) {
 	}
 }
 
-// members are the people of the simulated workspace: those of the seed, or
+// listMembers returns the people of the simulated workspace: those of the seed, or
 // without one whoever Identity Center has.
-func (s *local) members(ctx context.Context, o *organization.Organization) ([]simulator.Person, error) {
+func (s *local) listMembers(ctx context.Context, o *organization.Organization) ([]simulator.Person, error) {
 	if o == nil {
-		return s.membersOfIdentityCenter(ctx)
+		return s.listUsersAsMembers(ctx)
 	}
 	var members []simulator.Person
 	for _, p := range o.People {
@@ -54,14 +54,14 @@ func (s *local) members(ctx context.Context, o *organization.Organization) ([]si
 	return members, nil
 }
 
-func (s *local) membersOfIdentityCenter(ctx context.Context) ([]simulator.Person, error) {
-	instances, err := ssoadmin.NewFromConfig(s.aws()).ListInstances(ctx, &ssoadmin.ListInstancesInput{})
+func (s *local) listUsersAsMembers(ctx context.Context) ([]simulator.Person, error) {
+	instances, err := ssoadmin.NewFromConfig(s.awsConfig()).ListInstances(ctx, &ssoadmin.ListInstancesInput{})
 	if err != nil {
 		return nil, fmt.Errorf("list instances of Identity Center: %w", err)
 	}
 	var members []simulator.Person
 	for _, instance := range instances.Instances {
-		pages := identitystore.NewListUsersPaginator(identitystore.NewFromConfig(s.aws()), &identitystore.ListUsersInput{IdentityStoreId: instance.IdentityStoreId})
+		pages := identitystore.NewListUsersPaginator(identitystore.NewFromConfig(s.awsConfig()), &identitystore.ListUsersInput{IdentityStoreId: instance.IdentityStoreId})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {

@@ -28,7 +28,7 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	if secrets.signingSecret == "" {
 		secrets.signingSecret = randomHex(16)
 	}
-	settings := settingsOf(functions)
+	settings := mergeEnvironments(functions)
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
@@ -54,12 +54,12 @@ func (s *local) putSecret(ctx context.Context, reference, value string) error {
 	service, name, _ := strings.Cut(reference, ":")
 	switch service {
 	case "ssm":
-		_, err := ssm.NewFromConfig(s.aws()).PutParameter(ctx, &ssm.PutParameterInput{
+		_, err := ssm.NewFromConfig(s.awsConfig()).PutParameter(ctx, &ssm.PutParameterInput{
 			Name: aws.String(name), Value: aws.String(value), Type: ssmtypes.ParameterTypeSecureString, Overwrite: aws.Bool(true),
 		})
 		return err
 	case "secretsmanager":
-		client := secretsmanager.NewFromConfig(s.aws())
+		client := secretsmanager.NewFromConfig(s.awsConfig())
 		if _, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(name), SecretString: aws.String(value)}); err == nil {
 			return nil
 		}

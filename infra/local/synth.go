@@ -37,9 +37,9 @@ func (s *local) startSynth() error {
 }
 
 // awaitSynth waits for the CDK app and reads what it wrote.
-func (s *local) awaitSynth(ctx context.Context, started error) (*stack.Assembly, error) {
-	if started != nil {
-		return nil, started
+func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly, error) {
+	if startErr != nil {
+		return nil, startErr
 	}
 	s.progress.Show("synthesizing the CDK app; the first time, compiling takes some minutes")
 	defer s.progress.Hide()

@@ -20,8 +20,8 @@ const bufferSize = 64 << 10
 // query comes near it; a longer line is answered with an error.
 const maxLine = 1 << 20
 
-// refusal is the answer to a line that is no query.
-type refusal struct {
+// invalidQuery is the answer to a line that is no query.
+type invalidQuery struct {
 	Error string `json:"error"`
 }
 
@@ -48,10 +48,10 @@ func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error
 			break
 		}
 		var reply any
-		if q, bad := parseQuery(line, tooLong); bad != nil {
-			reply = refusal{strings.ReplaceAll(bad.Error(), "\n", "; ")}
+		if q, err := parseQuery(line, tooLong); err != nil {
+			reply = invalidQuery{strings.ReplaceAll(err.Error(), "\n", "; ")}
 		} else {
-			reply = q.ask(policy)
+			reply = q.decide(policy)
 		}
 		if err := encode.Encode(reply); err != nil {
 			return fmt.Errorf("write answers: %w", err)
@@ -94,12 +94,12 @@ func parseQuery(line []byte, tooLong bool) (query, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
 	var q *query
-	var mistyped *json.UnmarshalTypeError
+	var typeError *json.UnmarshalTypeError
 	switch err := d.Decode(&q); {
-	case errors.As(err, &mistyped) && mistyped.Field != "":
-		return query{}, fmt.Errorf("not a query: %s must be a string, not %s", mistyped.Field, mistyped.Value)
-	case errors.As(err, &mistyped):
-		return query{}, fmt.Errorf("not a query: must be an object, not %s", mistyped.Value)
+	case errors.As(err, &typeError) && typeError.Field != "":
+		return query{}, fmt.Errorf("not a query: %s must be a string, not %s", typeError.Field, typeError.Value)
+	case errors.As(err, &typeError):
+		return query{}, fmt.Errorf("not a query: must be an object, not %s", typeError.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return query{}, errors.New("not a query: the line ends before the object does")
 	case err != nil:

@@ -26,38 +26,38 @@ type answer struct {
 // check says everything that is wrong with the question, each on a line of its
 // own, or nil.
 func (q query) check() error {
-	var wrong []error
-	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	var mistakes []error
+	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 	switch {
 	case q.Requester == "":
-		bad("requester is missing: the email of who asks")
+		mistake("requester is missing: the email of who asks")
 	case !settings.ValidEmail(access.NormalizeEmail(q.Requester)):
-		bad("requester %q is not an email address", q.Requester)
+		mistake("requester %q is not an email address", q.Requester)
 	}
 	switch {
 	case q.Group != "" && (q.Account != "" || q.PermissionSet != ""):
-		bad("a group and an account can't be asked for at once")
+		mistake("a group and an account can't be asked for at once")
 	case q.Group != "":
 		if !settings.ValidGroupID(q.Group) {
-			bad("group %q is not a group's id, like 99999999-8888-7777-6666-555555555555", q.Group)
+			mistake("group %q is not a group's id, like 99999999-8888-7777-6666-555555555555", q.Group)
 		}
 	case q.Account == "" && q.PermissionSet == "":
-		bad("what is asked for is missing: account and permission set, or group")
+		mistake("what is asked for is missing: account and permission set, or group")
 	case q.Account == "":
-		bad("account is missing: the id of the account asked for")
+		mistake("account is missing: the id of the account asked for")
 	case q.PermissionSet == "":
-		bad("permission set is missing: the name of the one asked for")
+		mistake("permission set is missing: the name of the one asked for")
 	}
 	if q.Group == "" && q.Account != "" && !settings.ValidAccountID(q.Account) {
-		bad("account %q is not an account's id, which has twelve digits", q.Account)
+		mistake("account %q is not an account's id, which has twelve digits", q.Account)
 	}
 	if q.Group == "" && q.PermissionSet != "" && !settings.ValidPermissionSet(q.PermissionSet) {
-		bad("permission set %q is not a permission set's name: up to 32 of letters, digits and _+=,.@-", q.PermissionSet)
+		mistake("permission set %q is not a permission set's name: up to 32 of letters, digits and _+=,.@-", q.PermissionSet)
 	}
 	if q.Approver != "" && !settings.ValidEmail(access.NormalizeEmail(q.Approver)) {
-		bad("approver %q is not an email address", q.Approver)
+		mistake("approver %q is not an email address", q.Approver)
 	}
-	return errors.Join(wrong...)
+	return errors.Join(mistakes...)
 }
 
 // target is what is asked for.
@@ -68,8 +68,8 @@ func (q query) target() access.Target {
 	return access.Target{Kind: access.KindAccount, AccountID: q.Account, PermissionSet: q.PermissionSet}
 }
 
-// ask answers a question that has passed check.
-func (q query) ask(policy *access.Index) answer {
+// decide answers a question that has passed check.
+func (q query) decide(policy *access.Index) answer {
 	a := answer{Decision: policy.Decide(q.Requester, q.target())}
 	if q.Approver != "" {
 		a.Permitted = new(policy.Permits(q.Requester, q.Approver, q.target()))

@@ -59,9 +59,9 @@ func (c *Command) Run(s command.Streams) error {
 	case c.Batch != "":
 		return answerFile(index, c.Batch, s.Out)
 	case c.JSON:
-		return writeJSON(s.Out, c.query.ask(index))
+		return writeJSON(s.Out, c.query.decide(index))
 	default:
-		return writeText(s.Out, &policy, c.query, c.query.ask(index))
+		return writeText(s.Out, &policy, c.query, c.query.decide(index))
 	}
 }
 

@@ -8,15 +8,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// verdicts is each outcome in words.
-var verdicts = map[access.DecisionOutcome]string{
+// outcomeTexts is each outcome in words.
+var outcomeTexts = map[access.DecisionOutcome]string{
 	access.DecideAutomatic: "Granted without asking anybody",
 	access.DecideApproval:  "Granted when somebody approves",
 	access.DecideRefused:   "Refused",
 }
 
-// whys is each reason in words.
-var whys = map[access.Reason]string{
+// reasonTexts is each reason in words.
+var reasonTexts = map[access.Reason]string{
 	access.ReasonApprovalNotRequired: "a statement says ApprovalIsNotRequired: true, and none that affects the request says false",
 	access.ReasonSelfApproval:        "a statement that lists the requester says AllowSelfApproval: true, and none that lists the requester says false",
 	access.ReasonRequiresApproval:    "statements affect the request, and list somebody other than the requester",
@@ -27,9 +27,9 @@ var whys = map[access.Reason]string{
 // writeText writes one answer for a person.
 func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", verdicts[a.Outcome], a.Outcome)
+	fmt.Fprintf(&b, "%s (%s)\n", outcomeTexts[a.Outcome], a.Outcome)
 	fmt.Fprintf(&b, "  %s asks for %s\n", access.NormalizeEmail(q.Requester), q.target())
-	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, whys[a.Reason])
+	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, reasonTexts[a.Reason])
 	if len(a.Approvers) > 0 {
 		fmt.Fprintf(&b, "  approvers: %s\n", strings.Join(a.Approvers, ", "))
 	}
@@ -48,7 +48,7 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 		if q.Group != "" {
 			key, s = "group_config", policy.Groups
 		}
-		fmt.Fprintf(&b, "    %s[%d]%s\n", key, i, words(s[i]))
+		fmt.Fprintf(&b, "    %s[%d]%s\n", key, i, formatStatement(s[i]))
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write answer: %w", err)
@@ -56,17 +56,17 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	return nil
 }
 
-// words is a statement on one line, each part with a space before it.
-func words(s access.Statement) string {
+// formatStatement returns a statement on one line, each part with a space before it.
+func formatStatement(s access.Statement) string {
 	var b strings.Builder
-	part := func(key string, list []string) {
+	writePart := func(key string, list []string) {
 		if len(list) > 0 {
 			fmt.Fprintf(&b, " %s: %s;", key, strings.Join(list, ", "))
 		}
 	}
-	part("Resource", s.Resources)
-	part("PermissionSet", s.PermissionSets)
-	part("Approvers", s.Approvers)
+	writePart("Resource", s.Resources)
+	writePart("PermissionSet", s.PermissionSets)
+	writePart("Approvers", s.Approvers)
 	if s.AllowSelfApproval != nil {
 		fmt.Fprintf(&b, " AllowSelfApproval: %v;", *s.AllowSelfApproval)
 	}
