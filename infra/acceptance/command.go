@@ -13,7 +13,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Command is the command's flags.
+// Command has the command's flags.
 type Command struct {
 	Options
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings, for the name of the stack (default: elevator.yaml)."`
@@ -21,7 +21,7 @@ type Command struct {
 	JSON   bool   `help:"Write the result to standard output as JSON, and all else to standard error."`
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
 	return `Checks a deployed system in about ten minutes. It says what you have to request and press in Slack, looks at AWS with your credentials, and says what it sees. docs/acceptance.md has the permissions that it takes.
 
@@ -73,8 +73,8 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx c
 	return report(result, lines, out)
 }
 
-// report writes the summary, and the result as JSON if asJSON is not nil. Its
-// error is ErrNo if something is missing or wrong.
+// report writes the summary to lines, and the result as JSON if asJSON is not nil. It
+// returns ErrNo if the result has not passed.
 func report(r Result, lines, asJSON io.Writer) error {
 	summarize(lines, r)
 	if asJSON != nil {
@@ -88,8 +88,8 @@ func report(r Result, lines, asJSON io.Writer) error {
 	return nil
 }
 
-// UnmarshalText reads ACCOUNT:PERMISSION_SET. A name of an account may have
-// colons in it; a permission set's has none.
+// UnmarshalText parses ACCOUNT:PERMISSION_SET. Account names can contain colons,
+// permission set names can't.
 func (p *Place) UnmarshalText(text []byte) error {
 	colon := strings.LastIndexByte(string(text), ':')
 	if colon < 1 || colon == len(text)-1 {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Place is an account and a permission set that people can request.
+// Place is an account and a permission set that users can request.
 type Place struct {
 	Account       string // its id or its name
 	PermissionSet string // its name
@@ -15,39 +15,39 @@ type Place struct {
 
 func (p Place) String() string { return p.PermissionSet + " in " + p.Account }
 
-// Options say what the acceptance tries. The tags are the command's flags.
+// Options choose what the acceptance tries. The tags define the command's flags.
 type Options struct {
-	// Target is requested twice: access that ends at its time, and access that
-	// somebody ends early. Other is requested once; its execution is stopped.
-	// Both can be requested for Duration, and need an approval.
+	// Target is requested twice: the first access ends on time, the second one early.
+	// Other is requested once, and its execution is stopped. The policy must allow
+	// requests for both, for Duration and with approval.
 	Target   Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Account (id or name) and permission set, to be requested twice."`
 	Other    Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"The same, to be requested once; its execution is stopped."`
 	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"Duration to be requested; the form must offer it (default: 2m)."`
 
-	// DriftUser is the email, as Identity Center has it, of a user who gets
-	// Target by hand for a few minutes. "": no drift is made.
+	// DriftUser is the email, as in Identity Center, of a user who gets Target by hand
+	// for a few minutes. If it is "", this step is skipped.
 	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for some minutes."`
-	// ManagementSet is a permission set that people can request in the
-	// organization's management account. "": it is not tried.
+	// ManagementSet is a permission set that users can request in the organization's
+	// management account. If it is "", this step is skipped.
 	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to be requested in the management account."`
-	// CapitalsUser is the email of a user, as Identity Center has it, with at
-	// least one capital letter. They request Target, and are denied. "": that is
-	// not tried.
+	// CapitalsUser is the email of a user, as in Identity Center, with at least one
+	// capital letter. The user requests Target, and the request is denied. If it is "",
+	// this step is skipped.
 	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target."`
 
-	// Patience is how long a person may take for each thing they are asked.
+	// Patience is how long a person may take for each action.
 	Patience time.Duration `default:"5m" placeholder:"DURATION" help:"How long to wait for each thing that you do (default: 5m)."`
-	// Poll is the time between two looks.
+	// Poll is the time between two checks.
 	Poll time.Duration    `kong:"-"`
 	Now  func() time.Time `kong:"-"`
-	// OnStep, if set, is called with the name of each step when it begins.
+	// OnStep, if set, is called with the name of each step before the step begins.
 	OnStep func(step string) `kong:"-"`
 }
 
-// maxDuration keeps the acceptance short: it waits until the access ends.
+// maxDuration keeps the acceptance short, because it waits until the access ends.
 const maxDuration = 10 * time.Minute
 
-// check returns what is wrong with the options, all of it.
+// check returns all mistakes in the options, or nil.
 func (o Options) check() error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }

@@ -11,8 +11,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// terminal asks the person at the terminal. The acceptance sees by itself when
-// they have done it.
+// terminal asks the person at the terminal to act. The acceptance finds out by itself
+// when they have done it.
 type terminal struct{ say func(line string) }
 
 func (t terminal) ask(format string, args ...any) error {
@@ -44,7 +44,7 @@ func describeRequest(r access.Request) string {
 	return fmt.Sprintf("the request of %s for %s in %s (request %s)", r.Requester.Email, r.Target.PermissionSet, r.Target.AccountName, r.ID)
 }
 
-// summarize writes a line for each step, and the sum.
+// summarize writes a line for each step, and the totals.
 func summarize(w io.Writer, r Result) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -67,7 +67,7 @@ func summarize(w io.Writer, r Result) {
 	fmt.Fprintf(w, "\n%s: %d ok, %d failed, %d skipped, in %.0f s.\n", verdict, r.Count(OK), r.Count(Failed), r.Count(Skipped), r.Seconds)
 }
 
-// clean keeps what people named from moving the terminal's cursor.
+// clean replaces unprintable characters, so that names can't control the terminal.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

@@ -1,9 +1,9 @@
-// Package command runs the commands of elevator. It parses their flags, and
-// turns their errors into exit codes.
+// Package command runs the commands of elevator. It parses their flags and turns
+// their errors into exit codes.
 //
-// A command is a struct of flags, in kong's tags, with a method Run. Run takes
-// a Streams, and a context if it can be interrupted. Without one, an interrupt
-// ends the program.
+// A command is a struct with a method Run. Its fields are the flags, described by
+// kong's tags. Run takes a Streams, and also a context if it handles interrupts.
+// Without a context, an interrupt ends the program.
 package command
 
 import (
@@ -21,14 +21,14 @@ import (
 // Exit codes, besides 0.
 const (
 	exitNo       = 1 // the answer is no, something is missing, or the command failed
-	exitBadInput = 2 // the command line, or a file that it names, is wrong
+	exitBadInput = 2 // the command line, or a file that it names, has a mistake
 )
 
-// ErrNo is the error of a command whose answer is no. The command has said so
-// itself: nothing more is printed.
+// ErrNo is the error of a command whose answer is no. The command has already
+// printed the answer, so the error is not printed.
 var ErrNo = errors.New("no")
 
-// badInput is an error for which the caller has to change their input.
+// badInput is an error that users can fix by changing their input.
 type badInput struct{ error }
 
 func (e badInput) Unwrap() error { return e.error }
@@ -41,10 +41,10 @@ func BadInput(err error) error {
 	return badInput{err}
 }
 
-// Run parses args by model, runs the command that they choose, and returns the
-// exit code. Model is a pointer to a command, or to a struct of commands.
+// Run parses args, runs the command that they name, and returns the exit code.
+// model is a pointer to a command, or to a struct of commands.
 func Run(ctx context.Context, model any, args []string, s Streams, options ...kong.Option) int {
-	ended := false // by --help or --version
+	ended := false // set by --help and --version
 	parser, err := kong.New(model, append([]kong.Option{
 		kong.Name("elevator"), kong.Writers(s.Out, s.Err), kong.Exit(func(int) { ended = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
@@ -52,7 +52,7 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 		kong.Bind(s),
 	}, options...)...)
 	if err != nil {
-		panic(err) // the tags of the model are wrong
+		panic(err) // wrong tags in the model
 	}
 	args = normalize(args, longFlags(parser.Model.Node))
 	chosen, err := parser.Parse(args)
@@ -88,9 +88,9 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 	return exitNo
 }
 
-// decodeString takes any word for a flag's value. Kong's own mapper refuses a
-// value that begins with a dash, which a secret can do, and changes bytes that
-// are no UTF-8.
+// decodeString accepts any word as the value of a flag. Kong's own decoder refuses
+// values that begin with a dash, as secrets can. It also changes bytes that are not
+// UTF-8.
 func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
 	token := ctx.Scan.Pop()
 	if token.IsEOL() {
@@ -100,8 +100,8 @@ func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// usageError returns what is wrong with the command line. Kong reads -colour as
-// -c -o -l…, and names the first letter only.
+// usageError returns the text of a usage error. Kong reads -colour as -c -o -l… and
+// names only the first letter; usageError names the whole flag.
 func usageError(err error, args []string) string {
 	text := err.Error()
 	letter, is := strings.CutPrefix(text, "unknown flag -")
@@ -116,7 +116,7 @@ func usageError(err error, args []string) string {
 	return text
 }
 
-// commandOf returns the command that a usage error is about, as people type it.
+// commandOf returns the command that a usage error is about, as users type it.
 func commandOf(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {

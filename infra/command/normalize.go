@@ -20,8 +20,8 @@ func longFlags(n *kong.Node) map[string]bool {
 	return names
 }
 
-// normalize gives a long flag with one dash its second one: -config is --config.
-// What is no name of a flag stays as it is, and so does all that follows "--".
+// normalize adds the second dash to long flags with one dash: -config becomes
+// --config. Other arguments, and everything after "--", stay the same.
 func normalize(args []string, flags map[string]bool) []string {
 	out := make([]string, 0, len(args))
 	for i, arg := range args {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// drawEvery is the time between two updates of the line, and before the first:
-// a command that is done within it shows none.
+// drawEvery is the time before the first drawing of the line, and between two
+// drawings. A faster command shows no line.
 const drawEvery = time.Second
 
-// clearLine moves the cursor to the start of the line, and empties the line.
+// clearLine moves the cursor to the start of the line and clears the line.
 const clearLine = "\r\x1b[K"
 
-// Progress is the last line of a terminal. It says what a command does, and for
-// how long it has done it. All methods can be called on nil, and do nothing.
+// Progress is a line at the bottom of the terminal. It shows what a command is
+// doing, and for how long. A nil Progress shows nothing; its methods do nothing.
 type Progress struct {
 	terminal io.Writer
 	width    func() int // of the terminal, in characters
@@ -25,12 +25,12 @@ type Progress struct {
 	text  string
 	since time.Time
 	drawn bool
-	// unfinished: the last line that the command wrote has no end yet.
+	// unfinished is set if the command's output so far doesn't end with a line break.
 	unfinished bool
-	hide       chan struct{} // nil: nothing is shown
+	hide       chan struct{} // closed by Hide; nil if no line is shown
 }
 
-// Show changes what the line says. The first Show starts the time.
+// Show changes the text of the line. The first Show starts the clock.
 func (p *Progress) Show(format string, args ...any) {
 	if p == nil {
 		return
@@ -45,7 +45,7 @@ func (p *Progress) Show(format string, args ...any) {
 	go p.redraw(p.hide)
 }
 
-// Hide takes the line away.
+// Hide removes the line.
 func (p *Progress) Hide() {
 	if p == nil {
 		return
@@ -80,7 +80,7 @@ func (p *Progress) draw(hidden <-chan struct{}) {
 	}
 	elapsed := fmt.Sprintf(" (%.0f s)", time.Since(p.since).Seconds())
 	text := []rune(p.text)
-	// A line as wide as the terminal would wrap, and could not be cleared.
+	// A line as wide as the terminal would wrap, and clearLine couldn't clear it.
 	if room := p.width() - 1 - len(elapsed); len(text) > room {
 		text = append(text[:max(room-1, 0)], '…')
 	}

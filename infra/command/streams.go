@@ -8,16 +8,15 @@ import (
 	"golang.org/x/term"
 )
 
-// Streams is what a command reads and writes.
+// Streams is the input and output of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// Progress is nil where nobody watches. Its methods do nothing then.
+	// Progress is nil if Err is not a terminal. Its methods then do nothing.
 	Progress *Progress
 }
 
-// Files returns the streams of a program. It shows progress if err is a
-// terminal.
+// Files returns the streams of a program. They show progress if err is a terminal.
 func Files(in, out, err *os.File) Streams {
 	fd := int(err.Fd())
 	if !term.IsTerminal(fd) || os.Getenv("TERM") == "dumb" {

@@ -15,14 +15,14 @@ import (
 	"sso-elevator/infra/command"
 )
 
-// errLeft: there is still something. Nothing says "done" then.
+// errNotDrained means that requests, leases or executions may remain.
 var errNotDrained = errors.New("NOT DRAINED")
 
-// request is one request, as far as it is shown.
+// request has the parts of a request that the command shows.
 type request struct {
 	ID, Who, What            string
-	Outcome, Removal         string // as the row has them
-	Granted, Removed, Closed bool   // the access existed; its absence was seen; the request is closed
+	Outcome, Removal         string // as in the row
+	Granted, Removed, Closed bool   // has granted_at; has revoked_at (the access is gone); has closed_at
 }
 
 func (r request) state() string {
@@ -49,19 +49,19 @@ type drainer struct {
 	clock
 	out, messages io.Writer
 	progress      *command.Progress
-	json          io.Writer // nil: the tables are enough
+	json          io.Writer // nil without -json
 }
 
-// report is the answer as JSON.
+// report is the JSON output.
 type report struct {
-	Drained    bool            `json:"drained"` // nothing is left, and nobody can ask for more
-	Ended      []requestReport `json:"ended"`   // requests that were open when draining began
+	Drained    bool            `json:"drained"` // nothing remains, and new requests are off
+	Ended      []requestReport `json:"ended"`   // requests that draining ended
 	Open       []requestReport `json:"open"`
-	Leases     []string        `json:"leases"`     // that are held
-	Executions int             `json:"executions"` // that run
+	Leases     []string        `json:"leases"`     // keys of the remaining leases
+	Executions int             `json:"executions"` // number that still run
 }
 
-// requestReport is a request as people read it.
+// requestReport is one request of a report, in words.
 type requestReport struct {
 	ID    string `json:"id"`
 	Who   string `json:"who"`
@@ -77,7 +77,7 @@ func reportRequests(requests []request) []requestReport {
 	return all
 }
 
-// writeReport writes what is left as JSON, if JSON is asked for.
+// writeReport writes what remains as JSON, if -json is set.
 func (d drainer) writeReport(open []request, leases, running []string) error {
 	if d.json == nil {
 		return nil
@@ -85,7 +85,7 @@ func (d drainer) writeReport(open []request, leases, running []string) error {
 	return command.WriteJSON(d.json, report{Ended: []requestReport{}, Open: reportRequests(open), Leases: append([]string{}, leases...), Executions: len(running)})
 }
 
-// preview says what draining would end.
+// preview shows what draining would end. It changes nothing.
 func (d drainer) preview(ctx context.Context) error {
 	open, leases, err := d.ReadOpen(ctx)
 	if err != nil {
@@ -114,9 +114,9 @@ func (d drainer) reopen(ctx context.Context, reserved int) error {
 	return nil
 }
 
-// drain ends everything, and returns nil only after a strongly consistent read
-// of the table found no open request and no lease, with no execution running and
-// nobody able to start one.
+// drain stops new requests and ends all access. It returns nil only if no execution
+// runs, nobody can start one, and a strongly consistent read of the table found no
+// open request and no lease.
 func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	before, err := d.Concurrency(ctx)
 	if err != nil {
@@ -185,8 +185,8 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// stopAll stops what runs and has not been stopped, and returns what still runs
-// besides.
+// stopAll stops every running execution that is not in stopped, and adds it there.
+// It returns the executions that it stopped.
 func (d drainer) stopAll(ctx context.Context, stopped map[string]bool) (running []string, err error) {
 	all, err := d.ListRunning(ctx)
 	if err != nil {
@@ -194,7 +194,7 @@ func (d drainer) stopAll(ctx context.Context, stopped map[string]bool) (running 
 	}
 	for _, arn := range all {
 		if stopped[arn] {
-			continue // the list is behind
+			continue // Step Functions' list lags behind
 		}
 		if err := d.Stop(ctx, arn); err != nil {
 			return nil, err
@@ -205,7 +205,7 @@ func (d drainer) stopAll(ctx context.Context, stopped map[string]bool) (running 
 	return running, nil
 }
 
-// writeTable writes requests, and the leases that no request explains.
+// writeTable writes a line for each request and each lease.
 func (d drainer) writeTable(requests []request, leases []string) {
 	if len(requests)+len(leases) == 0 {
 		return
@@ -221,7 +221,7 @@ func (d drainer) writeTable(requests []request, leases []string) {
 	t.Flush()
 }
 
-// clean keeps what people named from moving the terminal's cursor.
+// clean replaces unprintable characters, so that names can't control the terminal.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

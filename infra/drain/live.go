@@ -18,8 +18,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// live is AWS with the caller's credentials; AWS_ENDPOINT_URL leads to the
-// local stack.
+// live is the system on AWS, with the caller's credentials. To use the local stack,
+// set AWS_ENDPOINT_URL.
 type live struct {
 	lambda *lambda.Client
 	sfn    *sfn.Client
@@ -28,7 +28,8 @@ type live struct {
 	ingress, machine, tableName string
 }
 
-// connect finds what is deployed through the function reconcile, which knows it.
+// connect finds the table and the machine in the environment of the function
+// reconcile.
 func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	cfg, err := deployed.Config(ctx)
 	if err != nil {
@@ -127,7 +128,7 @@ func (l *live) ReadRequest(ctx context.Context, id string) (request, bool, error
 
 func parseRequest(row map[string]types.AttributeValue) request {
 	id, target, granted := stringOf(row["id"]), mapOf(row["target"]), row["granted_at"]
-	if id == "" { // somebody deleted the row, and it was rebuilt (access.Rebuilt)
+	if id == "" { // someone deleted the row, and it was rebuilt (access.Rebuilt)
 		rebuilt := mapOf(row["rebuilt"])
 		id, target, granted = stringOf(rebuilt["id"]), mapOf(rebuilt["subject"]), rebuilt["granted_at"]
 	}

@@ -1,5 +1,5 @@
-// Package drain is the command that ends all access that the system has given,
-// and lets nobody ask for more: before its stack is deleted, or when it has to
+// Package drain is the command that ends all access that this system granted and
+// stops new requests. Run it before you delete the stack, or when the system must
 // stop at once.
 package drain
 
@@ -14,7 +14,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// Command is the command's flags.
+// Command has the command's flags.
 type Command struct {
 	Config   string        `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
 	Yes      bool          `help:"Do it. Without this flag, nothing is changed."`
@@ -24,7 +24,7 @@ type Command struct {
 	Reserved int           `default:"-1" placeholder:"N" help:"With --reopen: the reserved concurrency of ingress, if it is not that of the settings."`
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
 	return `Ends all access that the system has given and lets nobody ask for more:
 
@@ -43,29 +43,30 @@ Example:
     elevator drain --reopen`
 }
 
-// pollEvery is how often the table is read. Within 150 s after an execution is
-// gone the first attempt to remove its access comes; what Identity Center holds
-// up takes longer.
+// pollInterval is the time between two reads of the table. The first attempt to
+// remove access comes within 150 s after its execution has stopped. Identity Center
+// can delay the removal further.
 const pollInterval = 10 * time.Second
 
-// ingressEnds is how long an invocation of ingress that was under way when its
-// concurrency went to 0 can still start something, with a margin for the table's
-// index and Step Functions' list of executions.
+// settleTime is how long an invocation of ingress can still create requests after
+// the concurrency was set to 0. It includes a margin because the table's index and
+// Step Functions' list of executions lag behind.
 var settleTime = statemachine.FunctionTimeouts["ingress"] + 20*time.Second
 
-// system is what is deployed, as far as the command needs it.
+// system is the part of the deployed system that the command needs.
 type system interface {
-	// Reserved is ingress's reserved concurrency; -1: none is.
+	// Concurrency returns the reserved concurrency of ingress, or -1 if it has none.
 	Concurrency(ctx context.Context) (int, error)
-	// Reserve sets it; -1 takes it away.
+	// SetConcurrency sets the reserved concurrency of ingress. -1 removes it.
 	SetConcurrency(ctx context.Context, n int) error
-	// Running are the ARNs of the executions of the request machine that run.
+	// ListRunning returns the ARNs of the request machine's running executions.
 	ListRunning(ctx context.Context) ([]string, error)
+	// Stop stops an execution. It succeeds if the execution no longer exists.
 	Stop(ctx context.Context, arn string) error
-	// Open are the requests that are not closed, and all leases, read from the
-	// table itself with strong consistency.
+	// ReadOpen returns the requests that are not closed, and the keys of all leases.
+	// It reads the table itself, with strong consistency.
 	ReadOpen(ctx context.Context) (requests []request, leases []string, err error)
-	// Request is one request's row; false: there is none any more.
+	// ReadRequest reads one request. found is false if its row no longer exists.
 	ReadRequest(ctx context.Context, id string) (request, bool, error)
 }
 
@@ -74,7 +75,7 @@ type clock struct {
 	sleep func(context.Context, time.Duration) error
 }
 
-// Run does what the flags say.
+// Run drains the system, shows what would be drained, or reopens the system.
 func (c *Command) Run(ctx context.Context, s command.Streams) error {
 	return c.run(ctx, s, clock{time.Now, host.Sleep}, connect)
 }

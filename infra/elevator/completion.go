@@ -13,13 +13,13 @@ import (
 //go:embed completion.tmpl
 var completionScripts string
 
-// completion is the command that prints a shell's completion script. The script
-// is made from the model that the help is made from.
+// completion is the command that prints a completion script for a shell. Like the
+// help, the script comes from kong's model of the commands.
 type completion struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (completion) Help() string {
 	return `Prints a script that completes the commands and flags of elevator.
 
@@ -41,7 +41,7 @@ func (c *completion) Run(s command.Streams, k *kong.Kong) error {
 	return scripts.ExecuteTemplate(s.Out, c.Shell, k.Model.Node)
 }
 
-// flags returns the flags of a command, those of all commands included.
+// flags returns the flags of a command, including the flags of all commands.
 func flags(n *kong.Node) (all []*kong.Flag) {
 	for _, group := range n.AllFlags(true) {
 		all = append(all, group...)
@@ -49,7 +49,7 @@ func flags(n *kong.Node) (all []*kong.Flag) {
 	return all
 }
 
-// words returns what an argument of a command can be.
+// words returns the possible arguments of a command.
 func words(n *kong.Node) (all []string) {
 	for _, argument := range n.Positional {
 		all = append(all, argument.EnumSlice()...)
@@ -60,13 +60,13 @@ func words(n *kong.Node) (all []string) {
 // isFile reports whether a flag's value is the name of a file.
 func isFile(f *kong.Flag) bool { return f.PlaceHolder == "FILE" }
 
-// quote returns a text as one word of a shell.
+// quote returns text as one word for a shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// escapeBrackets returns a text as it stands between the brackets of zsh's _arguments.
+// escapeBrackets escapes text for use between the brackets of zsh's _arguments.
 func escapeBrackets(text string) string {
 	return strings.NewReplacer("[", `\[`, "]", `\]`, "'", `'\''`).Replace(text)
 }
 
-// escapeColons returns a text as it stands between the colons of zsh's _arguments.
+// escapeColons escapes text for use between the colons of zsh's _arguments.
 func escapeColons(text string) string { return strings.ReplaceAll(text, ":", `\:`) }

@@ -1,11 +1,11 @@
-// Command elevator is the program for the people who run the system. Each
-// command is a package beside it.
+// Command elevator is the program for operators of the system. Each command is a
+// package beside it.
 //
 //	go run ./infra/elevator --help
 //
 // Exit codes: 0; 1 if the answer is no, something is missing, or the command
-// failed; 2 if the command line, or a file that it names, is wrong. `go run`
-// turns 2 into 1: build the program where the code matters.
+// failed; 2 if the command line, or a file that it names, has a mistake. `go run`
+// turns 2 into 1: if you need the code, build the program.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], command.Files(os.Stdin, os.Stdout, os.Stderr))) }
 
-// elevator is the program's commands.
+// elevator has the program's commands.
 type elevator struct {
 	Policy     policy.Command     `cmd:"" help:"Show what the policy decides about a request, and why."`
 	Doctor     doctor.Command     `cmd:"" help:"Check what is ready for a deployment, and what is missing."`
@@ -40,7 +40,7 @@ type elevator struct {
 	Version kong.VersionFlag `help:"Print the commit that the program was built from."`
 }
 
-// run is the program. It returns the exit code.
+// run runs the program and returns its exit code.
 func run(args []string, s command.Streams) int {
 	return command.Run(context.Background(), &elevator{}, args, s,
 		kong.Description("Temporary elevated AWS access through Slack: the program for the people who run it."),

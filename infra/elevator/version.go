@@ -2,8 +2,8 @@ package main
 
 import "runtime/debug"
 
-// version returns the commit that the program was built from. "+" marks changes
-// that were not committed.
+// version returns the commit that the program was built from. A "+" after it marks
+// uncommitted changes.
 func version() string {
 	info, _ := debug.ReadBuildInfo()
 	return commitOf(info)

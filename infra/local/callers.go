@@ -11,17 +11,17 @@ import (
 	"sso-elevator/infra/local/lambda"
 )
 
-// Who makes a call is known by the session token that each process of a
-// function has of its own. AWS's SDK sends it along; to Slack's Web API it is a
-// part of the address that the process is given.
+// Each process of a function has its own session token, which identifies it as the
+// caller. Calls to AWS carry the token in a header. For calls to Slack's Web API, the
+// token is part of the address that the process gets.
 
-// sessionToken is the caller of a call to AWS, "" for nobody.
+// sessionToken returns the session token of a call to AWS, or "".
 func sessionToken(h http.Header) string { return h.Get("X-Amz-Security-Token") }
 
 func awsCaller(r *http.Request) string { return sessionToken(r.Header) }
 
-// callerName is what the caller with a session token is counted under; "" for
-// who is no function.
+// callerName returns a function that names the caller with that session token. The
+// name is "" if the caller is not a function.
 func (s *local) callerName(token func(*http.Request) string) func(*http.Request) string {
 	return func(r *http.Request) string {
 		if inv, ok := s.lambda.Current(token(r)); ok {
@@ -31,8 +31,9 @@ func (s *local) callerName(token func(*http.Request) string) func(*http.Request)
 	}
 }
 
-// taskName is a function and the operation of its task, "grant start"; the
-// function alone where it is invoked with something else, "ingress".
+// taskName returns the names of a function and of its task's operation, such as
+// "grant start". Without an operation, it returns only the function, such as
+// "ingress".
 func taskName(inv lambda.Invocation) string {
 	var task struct {
 		Operation string `json:"operation"`
@@ -41,8 +42,9 @@ func taskName(inv lambda.Invocation) string {
 	return strings.TrimSpace(shortName(inv.Function) + " " + task.Operation)
 }
 
-// awsCallName is what rules of faults call a call to AWS; "" is none. What a
-// state machine asks of Step Functions itself is "startExecution".
+// awsCallName returns the name of a call to AWS in fault rules, or "" if the request
+// is not a call to AWS. If a state machine starts an execution, the name is
+// "startExecution".
 func awsCallName(r *http.Request) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return target
@@ -59,16 +61,17 @@ func awsCallName(r *http.Request) string {
 	return ""
 }
 
-// signatureService is the service in a signature's scope.
+// signatureService matches the service in a signature's scope.
 var signatureService = regexp.MustCompile(`Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request`)
 
-// callersAPI is where processes of functions find Slack's Web API:
+// callersAPI begins the path of Slack's Web API for the processes of functions:
 // /from/<session token>/api/<method>.
 const callersAPI = "/from/"
 
 type slackCallerKey struct{}
 
-// extractCaller takes the caller out of the address.
+// extractCaller moves the session token from the path to the context, where
+// slackCaller finds it.
 func extractCaller(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, path, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, callersAPI), "/")
@@ -87,7 +90,7 @@ func slackCaller(r *http.Request) string {
 	return caller
 }
 
-// slackCallName is what rules of faults call a call to Slack.
+// slackCallName returns the name of a call to Slack in fault rules.
 func slackCallName(r *http.Request) string {
 	return "slack " + strings.TrimPrefix(r.URL.Path, "/api/")
 }

@@ -8,16 +8,15 @@ import (
 	"sync"
 )
 
-// calls counts what passes, by caller and then by service and operation, so that
-// a test can say what a request costs, and for what. GET /_calls of the gateway
-// answers with the numbers.
+// calls counts calls by caller, and then by service and operation. Tests use it to
+// find out what a request costs. GET /_calls of the gateway returns the counts.
 type calls struct {
 	mu sync.Mutex
 	n  map[string]map[string]int
 }
 
-// count counts the requests to a handler before it gets them; caller says who makes
-// one.
+// count returns a handler that counts each request before it passes it on. caller
+// names the caller of a request.
 func (c *calls) count(handler http.Handler, caller func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name := operation(r); name != "" {
@@ -46,8 +45,9 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	json.NewEncoder(w).Encode(c.n)
 }
 
-// operation is what a request asks for: "DynamoDB.GetItem", "Lambda.evaluate"
-// for an invocation, "S3.PUT", "HTTPAPI.POST", "Slack.chat.postMessage".
+// operation returns the service and operation of a request: "DynamoDB.GetItem",
+// "Lambda.evaluate" for an invocation, "S3.PUT", "HTTPAPI.POST",
+// "Slack.chat.postMessage". It returns "" for requests that are not counted.
 func operation(r *http.Request) string {
 	if service, name, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
 		service, _, _ = strings.Cut(service, "_")
@@ -72,5 +72,5 @@ func operation(r *http.Request) string {
 	}
 }
 
-// shortName is a function's name without the deployment's prefix.
+// shortName returns a function's name without the deployment's prefix.
 func shortName(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }

@@ -8,17 +8,17 @@ import (
 	"sso-elevator/infra/local/schedule"
 )
 
-// firstCatalog is Functions for the player of schedules. It waits for the end of
-// the first refresh of the catalog: until then nobody can fill in a form.
+// firstCatalog invokes functions for the schedule player, and reports the end of the
+// first catalog refresh. Until then nobody can fill in a form.
 type firstCatalog struct {
 	schedule.Functions
-	ended chan string // why it failed; "" where there is a catalog
+	ended chan string // gets the reason why the first refresh failed, or ""
 }
 
 func newFirstCatalog(f schedule.Functions) firstCatalog { return firstCatalog{f, make(chan string, 1)} }
 
-// isScheduled reports whether one of the schedules refreshes the catalog as soon as it
-// is played.
+// isScheduled reports whether one of the schedules refreshes the catalog at once, when
+// the player starts.
 func (f firstCatalog) isScheduled(schedules []schedule.Schedule) bool {
 	for _, s := range schedules {
 		if _, isRate := s.Expression.Every(); isRate && s.Function != "" && isCatalogRefresh([]byte(s.Input)) {
@@ -45,7 +45,7 @@ func (f firstCatalog) Invoke(ctx context.Context, name, qualifier string, payloa
 		}
 		select {
 		case f.ended <- why:
-		default: // it was not the first
+		default: // not the first refresh
 		}
 	}
 	return result, err

@@ -1,11 +1,11 @@
-// Package local is the command that runs the whole system on this machine,
-// without AWS and without a Slack workspace: moto plays AWS, a gateway in front
-// of it runs the function binaries, and a simulator plays Slack. What runs is
-// what the CDK app synthesizes.
+// Package local is the command that runs the whole system on this machine, without
+// AWS and without a Slack workspace. moto plays AWS, a gateway in front of moto runs
+// the function binaries, and a simulator plays Slack. The CDK app synthesizes the
+// template that runs.
 //
-// When it can be used it prints one line of JSON on standard output; all else
-// goes to standard error. It ends, with all that it started, on SIGINT and
-// SIGTERM and when its parent is gone.
+// When the system is ready, the command prints one line of JSON to standard output.
+// Everything else goes to standard error. On SIGINT or SIGTERM, or when its parent
+// process ends, it stops with everything that it started.
 package local
 
 import (
@@ -20,13 +20,13 @@ import (
 	"sso-elevator/infra/command"
 )
 
-// Command runs the local stack with settings of one's own.
+// Command runs the local stack with your settings.
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
 	Options
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
 	return `Runs the system on this machine, without AWS and without a Slack workspace. It runs in a clone of the repository, after make tools. Once the page can be used, it prints one line of JSON with the addresses. Ctrl-C ends it, and all that it started.
 
@@ -45,7 +45,7 @@ func (c *Command) Run(ctx context.Context, s command.Streams) error {
 // Demo runs the local stack with the demo's settings.
 type Demo struct{ Options }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Demo) Help() string {
 	return `Runs the system on this machine with an example policy and an example organization. It is the command local with infra/local/demo/elevator.yaml. It runs in a clone of the repository, after make tools; make demo does both. Ctrl-C ends it.
 
@@ -66,12 +66,12 @@ func (d *Demo) Run(ctx context.Context, s command.Streams) error {
 	return Run(ctx, filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), d.Options, s)
 }
 
-// forceDelay is how long an orderly end may take before everything is killed.
+// forceDelay is how long an orderly shutdown may take before the program exits.
 const forceDelay = 4 * time.Second
 
-// Run runs the local stack with the settings of a file. It returns nil after an
-// end that was asked for: ctx ends, SIGTERM comes, or the parent is gone. If the
-// end takes too long, it kills the program.
+// Run runs the local stack with the settings in the file config. It returns nil if
+// ctx ends, SIGTERM arrives, or the parent process ends. If the shutdown takes too
+// long, Run exits the program.
 func Run(ctx context.Context, config string, o Options, s command.Streams) error {
 	if err := o.check(); err != nil {
 		return command.BadInput(fmt.Errorf("local: %w", err))
@@ -89,7 +89,7 @@ func Run(ctx context.Context, config string, o Options, s command.Streams) error
 		case <-ended:
 		case <-time.After(forceDelay):
 			// The kernel ends the children of a process that exits (see package
-			// process), so this is the end of everything.
+			// process).
 			os.Exit(1)
 		}
 	}()
@@ -103,8 +103,8 @@ func Run(ctx context.Context, config string, o Options, s command.Streams) error
 	return nil
 }
 
-// watchParent calls end when the process that started this one is gone: then
-// another process becomes the parent.
+// watchParent calls end when the parent process ends. Then another process becomes
+// the parent.
 func watchParent(ctx context.Context, end func()) {
 	parent := os.Getppid()
 	tick := time.NewTicker(500 * time.Millisecond)

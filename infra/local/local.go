@@ -32,34 +32,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// Where the system believes to run.
+// The region and the account that the system runs in, as it sees them.
 const (
 	region    = "us-east-1"
 	accountID = "123456789012"
 )
 
-// local is the local stack, as far as it has been started.
+// local is the local stack. Parts that have not been started are nil.
 type local struct {
 	calls    calls
 	faults   faults.Rules
-	config   string // file with the settings
+	config   string // path of the settings
 	options  Options
 	stderr   io.Writer
 	progress *command.Progress
-	root     string // directory of go.mod
+	root     string // directory with go.mod
 
-	pageListener, gatewayListener net.Listener // of -listen and -gateway
+	pageListener, gatewayListener net.Listener // on -listen and -gateway
 	servers                       []*http.Server
-	scratch                       string // holds the cloud assembly
+	scratch                       string // directory of the cloud assembly
 	synth                         *process.Process
 	moto                          *moto.Server
 	lambda                        *lambda.Service
 	gateway                       *gateway.Gateway
 	guard                         *iam.Guard
-	catalog                       firstCatalog // empty where no schedule makes one
+	catalog                       firstCatalog // zero if no schedule refreshes the catalog
 }
 
-// ready is the line that says that the stack can be used.
+// ready is the line that the command prints when the stack is ready.
 type ready struct {
 	Ready           bool   `json:"ready"`
 	Page            string `json:"page"`
@@ -67,14 +67,14 @@ type ready struct {
 	AWSEndpointURL  string `json:"aws_endpoint_url"`
 }
 
-// run starts everything, prints the line, and returns when ctx ends, or with
-// an error when something does not start or breaks down. The caller closes.
+// run starts everything, prints the line ready, and returns nil when ctx ends. It
+// returns an error if a part doesn't start or breaks down. The caller must call close.
 func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	organization, err := s.prepare()
 	if err != nil {
 		return err
 	}
-	// Synthesis takes the longest; moto starts and is filled meanwhile.
+	// Synthesis takes longest. Meanwhile, start moto and fill it.
 	type synthesis struct {
 		assembly *stack.Assembly
 		err      error
@@ -139,8 +139,9 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 }
 
-// awaitCatalog waits for the first catalog. Where there can be none, because AWS has
-// no organization yet, say, it says so and goes on: the schedule tries again.
+// awaitCatalog waits for the first catalog refresh. If the refresh fails, for example
+// because AWS has no organization yet, awaitCatalog reports the reason and returns
+// nil: the schedule tries again.
 func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
@@ -159,7 +160,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	}
 }
 
-// prepare does what can fail before anything is started: the files, the ports.
+// prepare reads the files and opens the ports, before anything starts.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
 	if s.root, err = findModuleRoot(); err != nil {
@@ -189,7 +190,7 @@ func (s *local) prepare() (*organization.Organization, error) {
 	return people, nil
 }
 
-// startAWS starts moto, or takes the one that runs, and the gateway.
+// startAWS starts the gateway, and moto unless the options name a running one.
 func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	if motoURL = s.options.AWS; motoURL == "" {
 		s.say("starting moto")
@@ -227,7 +228,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	return motoURL, nil
 }
 
-// startSystem puts the deployed functions to work and makes the page.
+// startSystem starts the deployed functions and schedules, and returns the page.
 func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *organization.Organization) (http.Handler, error) {
 	if err := s.checkSlackRoute(deployed); err != nil {
 		return nil, err
@@ -275,10 +276,11 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	return mux, nil
 }
 
-// slackRequestURL is the template's output that says where Slack calls.
+// slackRequestURL is the template's output with the URL that Slack calls.
 const slackRequestURL = "SlackRequestURL"
 
-// checkSlackRoute makes sure that the printed request URL leads somewhere.
+// checkSlackRoute returns an error if no route of the template has Slack's request
+// URL.
 func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	for _, r := range deployed.Routes {
 		if r.Method == http.MethodPost && s.gatewayURL()+"/_api"+r.Path == deployed.Outputs[slackRequestURL] {
@@ -288,8 +290,8 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// mergeEnvironments is the environment of all functions together; what two of them
-// share has one value.
+// mergeEnvironments returns the variables of all functions. Functions that share a
+// variable have the same value for it.
 func mergeEnvironments(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
@@ -306,7 +308,7 @@ func (s *local) serve(l net.Listener, h http.Handler) {
 	go server.Serve(l)
 }
 
-// close ends everything; nothing that was started is left when it returns.
+// close stops everything that was started, and waits until it has stopped.
 func (s *local) close() {
 	if s.synth != nil {
 		s.synth.Kill()
@@ -333,8 +335,7 @@ func (s *local) close() {
 	}
 }
 
-// awsConfig is an SDK configuration that points at the gateway, whatever the
-// environment says.
+// awsConfig returns an SDK configuration for the gateway. It ignores the environment.
 func (s *local) awsConfig() aws.Config {
 	return aws.Config{
 		Region:       region,
@@ -346,7 +347,7 @@ func (s *local) awsConfig() aws.Config {
 func (s *local) gatewayURL() string { return "http://" + s.gatewayListener.Addr().String() }
 func (s *local) pageURL() string    { return "http://" + s.pageListener.Addr().String() }
 
-// slackAPI is the address of the Web API, with a slash at the end.
+// slackAPI returns the address of the Web API, with a slash at the end.
 func (s *local) slackAPI() string {
 	if s.options.SlackAPI == "" {
 		return s.pageURL() + "/api/"
@@ -354,7 +355,7 @@ func (s *local) slackAPI() string {
 	return strings.TrimSuffix(s.options.SlackAPI, "/") + "/"
 }
 
-// slackAPIFor is that address for one process of a function.
+// slackAPIFor returns the address of the Web API for one process of a function.
 func (s *local) slackAPIFor(instance string) string {
 	if s.options.SlackAPI == "" {
 		return s.pageURL() + callersAPI + instance + "/api/"
@@ -362,7 +363,8 @@ func (s *local) slackAPIFor(instance string) string {
 	return s.slackAPI()
 }
 
-// motoDone is closed when the moto that was started here has ended.
+// motoDone returns a channel that closes when moto has ended. It returns nil if this
+// program did not start moto.
 func (s *local) motoDone() <-chan struct{} {
 	if s.moto == nil {
 		return nil
@@ -374,7 +376,7 @@ func (s *local) say(format string, args ...any) {
 	fmt.Fprintf(s.stderr, "local: "+format+"\n", args...)
 }
 
-// findModuleRoot is the directory of go.mod, at or above the working directory.
+// findModuleRoot returns the directory of go.mod: the working directory or a parent.
 func findModuleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

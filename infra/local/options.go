@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// noSeed leaves AWS as it is.
+// noSeed is the value of -seed that leaves AWS unchanged.
 const noSeed = "none"
 
-// Options say how the local stack runs. The tags are the command's flags.
+// Options are the settings of the local stack itself. The tags define the command's
+// flags.
 type Options struct {
 	Listen        string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address of the page (default: 127.0.0.1:8080)."`
 	Gateway       string        `default:"127.0.0.1:4566" placeholder:"ADDRESS" help:"Address of AWS and of the Slack request URL (default: 127.0.0.1:4566)."`
@@ -23,7 +24,7 @@ type Options struct {
 	Settle        time.Duration `default:"${settle}" placeholder:"DURATION" help:"How long Identity Center takes to carry out an assignment (default: ${settle})."`
 }
 
-// check returns what is wrong with the options, all of it.
+// check returns all mistakes in the options, or nil.
 func (o Options) check() error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }

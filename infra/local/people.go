@@ -16,10 +16,10 @@ import (
 //go:embed demo/organization.yaml
 var demoOrganization []byte
 
-// foreignTeam is the workspace that strangers come from.
+// foreignTeam is the workspace of strangers.
 const foreignTeam = "T0ELSEWHERE"
 
-// loadOrganization returns what -seed says; nil for none.
+// loadOrganization returns the organization that -seed names, or nil for noSeed.
 func (s *local) loadOrganization() (*organization.Organization, error) {
 	switch s.options.Seed {
 	case noSeed:
@@ -31,8 +31,8 @@ func (s *local) loadOrganization() (*organization.Organization, error) {
 	}
 }
 
-// listMembers returns the people of the simulated workspace: those of the seed, or
-// without one whoever Identity Center has.
+// listMembers returns the people of the simulated workspace: the people of o, or the
+// users of Identity Center if o is nil.
 func (s *local) listMembers(ctx context.Context, o *organization.Organization) ([]simulator.Person, error) {
 	if o == nil {
 		return s.listUsersAsMembers(ctx)

@@ -15,11 +15,10 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 )
 
-// slackSecrets is what Slack and the app share.
+// slackSecrets are the secrets that Slack and the app share.
 type slackSecrets struct{ botToken, signingSecret string }
 
-// putSecrets puts the Slack secrets where the functions' settings say that they
-// are.
+// putSecrets stores the Slack secrets where the functions' settings expect them.
 func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (slackSecrets, error) {
 	secrets := slackSecrets{botToken: s.options.BotToken, signingSecret: s.options.SigningSecret}
 	if secrets.botToken == "" {
@@ -32,8 +31,8 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
-		// Of two signing secrets the simulator signs with the last, the one that
-		// goes; nobody here signs with the other.
+		// If there are two signing secrets, the simulator signs with the last one, the
+		// old secret. The new secret is random, because nobody signs with it here.
 		references := strings.Split(settings[name], ",")
 		for i, reference := range references {
 			secret := value
@@ -48,8 +47,8 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	return secrets, nil
 }
 
-// putSecret stores value under a reference as the functions read it: ssm:NAME
-// or secretsmanager:NAME.
+// putSecret stores value under a reference, as the functions read it: ssm:NAME or
+// secretsmanager:NAME.
 func (s *local) putSecret(ctx context.Context, reference, value string) error {
 	service, name, _ := strings.Cut(reference, ":")
 	switch service {

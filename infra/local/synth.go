@@ -15,7 +15,7 @@ import (
 	"sso-elevator/infra/local/stack"
 )
 
-// startSynth starts the CDK app on the settings, for this machine's processor.
+// startSynth starts the CDK app with the settings, for this machine's processor.
 func (s *local) startSynth() error {
 	architecture, err := hostArchitecture()
 	if err != nil {
@@ -36,7 +36,8 @@ func (s *local) startSynth() error {
 	return nil
 }
 
-// awaitSynth waits for the CDK app and reads what it wrote.
+// awaitSynth waits for the CDK app and reads the assembly that it wrote. startErr is
+// the result of startSynth.
 func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly, error) {
 	if startErr != nil {
 		return nil, startErr
@@ -54,7 +55,7 @@ func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly
 	return stack.Load(s.scratch)
 }
 
-// hostArchitecture is this machine's processor as Lambda calls it.
+// hostArchitecture returns this machine's processor, as Lambda names it.
 func hostArchitecture() (string, error) {
 	switch runtime.GOARCH {
 	case "amd64":
@@ -65,7 +66,7 @@ func hostArchitecture() (string, error) {
 	return "", fmt.Errorf("Lambda knows no processor like this machine's (%s)", runtime.GOARCH)
 }
 
-// syncWriter lets several processes write whole pieces one after another.
+// syncWriter lets several processes write to out without mixing their writes.
 type syncWriter struct {
 	mu  sync.Mutex
 	out io.Writer

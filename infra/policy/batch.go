@@ -13,22 +13,22 @@ import (
 	"sso-elevator/infra/command"
 )
 
-// bufferSize is that of reading and of writing, in bytes.
+// bufferSize is the size of the read buffer and of the write buffer, in bytes.
 const bufferSize = 64 << 10
 
-// maxLine is the longest line of a batch that is read as a query, in bytes. No
-// query comes near it; a longer line is answered with an error.
+// maxLine is the length of the longest query, in bytes. Real queries are much
+// shorter. The answer to a longer line is an error.
 const maxLine = 1 << 20
 
-// invalidQuery is the answer to a line that is no query.
+// invalidQuery is the answer to a line that is not a query.
 type invalidQuery struct {
 	Error string `json:"error"`
 }
 
-// answerAll reads one query a line and writes one answer a line, in order. A
-// line that is no query, an empty one included, is answered with the reason.
-// Before it waits for another line, what it answered has been written: two
-// programs can talk line by line. The error is that of reading or writing.
+// answerAll reads one query per line and writes one answer per line, in the same
+// order. The answer to a line that is not a query, such as an empty line, is the
+// reason. answerAll flushes its answers before it waits for more input, so two
+// programs can talk line by line. It returns an error if it can't read or write.
 func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error {
 	in := bufio.NewReaderSize(queries, bufferSize)
 	out := bufio.NewWriterSize(answers, bufferSize)
@@ -41,7 +41,7 @@ func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error
 		}
 		line, tooLong, err := readLine(in)
 		if err != nil && !errors.Is(err, io.EOF) {
-			out.Flush() // the error of reading is the one that matters
+			out.Flush() // report the read error, not this one
 			return command.BadInput(fmt.Errorf("read queries: %w", err))
 		}
 		if err != nil && len(line) == 0 && !tooLong {
@@ -63,9 +63,9 @@ func answerAll(policy *access.Index, queries io.Reader, answers io.Writer) error
 	return nil
 }
 
-// readLine is the next line without its end, valid until the next call. Of a
-// line over maxLine only the fact is kept. With io.EOF comes what follows the
-// last end of line, if anything.
+// readLine returns the next line without its line break. The line is valid until
+// the next call. If the line is longer than maxLine, readLine skips it and sets
+// tooLong. With io.EOF it returns the text after the last line break, if any.
 func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
@@ -73,7 +73,7 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 		case tooLong || len(line)+len(part) > maxLine:
 			line, tooLong = nil, true
 		case line == nil && !errors.Is(err, bufio.ErrBufferFull):
-			line = part // the usual case: nothing is copied
+			line = part // the usual case: don't copy
 		default:
 			line = append(line, part...)
 		}
@@ -83,7 +83,7 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	}
 }
 
-// parseQuery reads one line of a batch, and checks it.
+// parseQuery parses and checks one line of a batch.
 func parseQuery(line []byte, tooLong bool) (query, error) {
 	if tooLong {
 		return query{}, fmt.Errorf("the line is longer than %d bytes", maxLine)
@@ -114,14 +114,15 @@ func parseQuery(line []byte, tooLong bool) (query, error) {
 	return *q, q.check()
 }
 
-// newEncoder writes JSON a line, with <, > and & as they are.
+// newEncoder returns an encoder that writes one line per value and doesn't escape
+// <, > and &.
 func newEncoder(w io.Writer) *json.Encoder {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	return e
 }
 
-// writeJSON writes one answer as a line.
+// writeJSON writes one answer as a line of JSON.
 func writeJSON(w io.Writer, a answer) error {
 	if err := newEncoder(w).Encode(a); err != nil {
 		return fmt.Errorf("write answer: %w", err)

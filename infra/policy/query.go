@@ -8,7 +8,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// query is one question. What is empty was not given.
+// query is one question about the policy. Fields that were not given are empty.
 type query struct {
 	Requester     string `json:"requester" placeholder:"EMAIL" help:"Email of the requester."`
 	Account       string `json:"account" placeholder:"ID" help:"Id of the account that they request."`
@@ -17,14 +17,13 @@ type query struct {
 	Approver      string `json:"approver" placeholder:"EMAIL" help:"Email of a person who might press Approve."`
 }
 
-// answer is what the policy says. Its order of fields is that of the output.
+// answer is what the policy decides. The output has the fields in this order.
 type answer struct {
 	access.Decision
-	Permitted *bool `json:"permitted,omitempty"` // only where an approver was asked about
+	Permitted *bool `json:"permitted,omitempty"` // nil if the query has no approver
 }
 
-// check says everything that is wrong with the question, each on a line of its
-// own, or nil.
+// check returns all mistakes in the query, one per line, or nil.
 func (q query) check() error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
@@ -60,7 +59,7 @@ func (q query) check() error {
 	return errors.Join(mistakes...)
 }
 
-// target is what is asked for.
+// target returns the access that the query asks about.
 func (q query) target() access.Target {
 	if q.Group != "" {
 		return access.Target{Kind: access.KindGroup, GroupID: q.Group}
@@ -68,7 +67,7 @@ func (q query) target() access.Target {
 	return access.Target{Kind: access.KindAccount, AccountID: q.Account, PermissionSet: q.PermissionSet}
 }
 
-// decide answers a question that has passed check.
+// decide answers a query that has passed check.
 func (q query) decide(policy *access.Index) answer {
 	a := answer{Decision: policy.Decide(q.Requester, q.target())}
 	if q.Approver != "" {

@@ -1,6 +1,6 @@
-// Package policy is the command that says what the policy in an elevator.yaml
-// decides, and why: for one request, or for a file of them. It reads nothing but
-// that file.
+// Package policy is the command that shows what the policy in an elevator.yaml
+// decides, and why, for one request or for a file of requests. It reads only local
+// files, not AWS or Slack.
 package policy
 
 import (
@@ -14,7 +14,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Command is the command's flags.
+// Command has the command's flags.
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with config and group_config (default: elevator.yaml)."`
 	JSON   bool   `help:"Answer with one line of JSON."`
@@ -22,7 +22,7 @@ type Command struct {
 	query
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
 	return `Any answer exits with 0. Nothing is read but the policy: no AWS, no Slack.
 
@@ -35,7 +35,7 @@ Example:
     echo '{"requester":"dev@example.com","account":"111111111111","permission_set":"ReadOnlyAccess"}' | elevator policy --batch -`
 }
 
-// Run answers the question that the flags ask, or those of the batch.
+// Run answers the query in the flags, or the queries in the batch.
 func (c *Command) Run(s command.Streams) error {
 	if c.Batch != "" && c.query != (query{}) {
 		return command.BadInput(errors.New("-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"))

@@ -8,14 +8,14 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// outcomeTexts is each outcome in words.
+// outcomeTexts describes each outcome.
 var outcomeTexts = map[access.DecisionOutcome]string{
 	access.DecideAutomatic: "Granted without asking anybody",
 	access.DecideApproval:  "Granted when somebody approves",
 	access.DecideRefused:   "Refused",
 }
 
-// reasonTexts is each reason in words.
+// reasonTexts describes each reason.
 var reasonTexts = map[access.Reason]string{
 	access.ReasonApprovalNotRequired: "a statement says ApprovalIsNotRequired: true, and none that affects the request says false",
 	access.ReasonSelfApproval:        "a statement that lists the requester says AllowSelfApproval: true, and none that lists the requester says false",
@@ -24,7 +24,7 @@ var reasonTexts = map[access.Reason]string{
 	access.ReasonNoStatements:        "no statement affects the request",
 }
 
-// writeText writes one answer for a person.
+// writeText writes one answer as text for people.
 func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", outcomeTexts[a.Outcome], a.Outcome)
@@ -56,7 +56,7 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	return nil
 }
 
-// formatStatement returns a statement on one line, each part with a space before it.
+// formatStatement returns a statement as one line, with a space before each part.
 func formatStatement(s access.Statement) string {
 	var b strings.Builder
 	writePart := func(key string, list []string) {

@@ -20,15 +20,16 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// dryRunID is the id of the run, which only this process stores.
+// dryRunID is the id of the run. Only this process stores the run.
 const dryRunID = "dry-run"
 
-// dryRun runs the steps of a run in mode revoke, up to the first that would
-// remove something. It writes nothing anywhere. account owns the credentials in
-// cfg. If leases is "", nothing counts as held.
+// dryRun runs the steps of a run in mode revoke, up to the first step that would
+// remove access. It writes nothing to AWS. account is the account of the credentials
+// in cfg. leases is the name of the table; if it is "", no access counts as granted
+// by a request.
 //
-// FirstSeen of the findings is the time of the dry run. The calls take half of
-// Identity Center's quota, like those of a run.
+// FirstSeen of the findings is the time of the dry run. The calls use half of
+// Identity Center's quota, like those of a real run.
 func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *settings.Settings) (drift.Preview, error) {
 	pace := &identitycenter.Pace{Every: drift.CallEvery / drift.BatchesAtOnce, Now: time.Now, Sleep: host.Sleep}
 	e := newEngine(cfg, pace, leases, s)
@@ -46,8 +47,8 @@ func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *sett
 	return p, err
 }
 
-// newEngine returns an engine that reads Identity Center at the pace and keeps
-// what it finds in memory.
+// newEngine returns an engine that reads Identity Center at the given pace and keeps
+// its findings in memory.
 func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *settings.Settings) *drift.Engine {
 	sso := host.InRegion(pace.Config(cfg), s.SSORegion)
 	org := identitycenter.Paced(cfg, identitycenter.OrganizationsEvery)
@@ -66,7 +67,7 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 	return e
 }
 
-// noLeases stands in for a table that is not deployed.
+// noLeases is a table without leases, for when nothing is deployed.
 type noLeases struct{ drift.Table }
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {

@@ -13,8 +13,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// live is AWS with the caller's credentials; AWS_ENDPOINT_URL leads to the
-// local stack.
+// live is AWS, with the caller's credentials. To use the local stack, set
+// AWS_ENDPOINT_URL.
 type live struct {
 	load func(context.Context) (aws.Config, error)
 }

@@ -1,6 +1,6 @@
-// Package reconcile is the command that says what a run of the reconciliation
-// would remove now. It reads with the caller's AWS credentials, and changes
-// nothing.
+// Package reconcile is the command that lists the access that a run of the
+// reconciliation would remove now. It reads with the caller's AWS credentials and
+// changes nothing.
 package reconcile
 
 import (
@@ -12,7 +12,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Command is the command's flags.
+// Command has the command's flags.
 type Command struct {
 	DryRun bool   `required:"" help:"List what would be removed. This command does nothing else."`
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
@@ -20,7 +20,7 @@ type Command struct {
 	JSON   bool   `help:"Answer with JSON."`
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
 	return `Lists the access that the next run in mode revoke would remove, if the policy in FILE were in force: assignments of users and members of groups that the policy covers and that no request holds. It writes nothing anywhere. What requests hold is read from the deployed table, which is found through the function <name_prefix>-reconcile.
 
@@ -32,14 +32,15 @@ Example:
     elevator reconcile --dry-run --json --config elevator.yaml`
 }
 
-// backend is AWS, as far as the command needs it.
+// backend is the part of AWS that the command needs.
 type backend interface {
-	// findTable is the deployed table's name, "" where nothing is deployed.
+	// findTable returns the name of the deployed table, or "" if nothing is deployed.
 	findTable(ctx context.Context, s *settings.Settings) (string, error)
+	// dryRun lists what a run would remove. table can be "".
 	dryRun(ctx context.Context, s *settings.Settings, table string) (drift.Preview, error)
 }
 
-// Run lists what would be removed.
+// Run lists the access that would be removed.
 func (c *Command) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, live{}) }
 
 func (c *Command) run(ctx context.Context, s command.Streams, aws backend) error {

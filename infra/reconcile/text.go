@@ -38,7 +38,7 @@ func writeTable(w io.Writer, p drift.Preview) error {
 	return err
 }
 
-// writeNotes says what there is to know beside the findings.
+// writeNotes writes what readers must know beyond the findings.
 func writeNotes(w io.Writer, p drift.Preview) {
 	if !p.LeasesRead {
 		fmt.Fprintln(w, "Nothing is deployed, so nothing counts as held by a request: access that requests granted is listed too.")
@@ -61,7 +61,8 @@ func writeNotes(w io.Writer, p drift.Preview) {
 	}
 }
 
-// clean keeps names from steering a terminal or forging a column.
+// clean replaces unprintable characters, so that names can't control the terminal or
+// fake a column.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
