@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	rows "sso-elevator/functions/adapters/table"
+	"sso-elevator/infra/command"
 )
 
 // The types of resources that outlive a stack.
@@ -56,24 +57,24 @@ func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack
 	}
 	for _, table := range tables {
 		if _, err := d.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
-			return problemf("Turn off the deletion protection of the table %s: %w", table, err)
+			return command.Problemf("Turn off the deletion protection of the table %s: %w", table, err)
 		}
 	}
 	if _, err := d.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
-		return problemf("Delete the stack %s: %w", d.settings.NamePrefix, err)
+		return command.Problemf("Delete the stack %s: %w", d.settings.NamePrefix, err)
 	}
 	deleted := cloudformation.NewStackDeleteCompleteWaiter(d.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
 	})
 	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
-		return problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
+		return command.Problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
 	// CloudFormation keeps what a rollback could not delete when it deletes the
 	// stack: it treats these resources like any that were in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
-			return problemf("Delete the table %s: %w", table, err)
+			return command.Problemf("Delete the table %s: %w", table, err)
 		}
 	}
 	for _, r := range resources {
@@ -110,10 +111,10 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 			return false, nil
 		}
 		if err != nil {
-			return false, problemf("Look whether the table %s was in use: %w", table, err)
+			return false, command.Problemf("Look whether the table %s was in use: %w", table, err)
 		}
 		if len(page.Items) > 0 {
-			return false, problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
+			return false, command.Problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
 		}
 	}
 	return true, nil
@@ -133,7 +134,7 @@ func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket
 		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
 		return false, nil
 	case err != nil:
-		return false, problemf("Look whose the bucket %s is: %w", bucket, err)
+		return false, command.Problemf("Look whose the bucket %s is: %w", bucket, err)
 	}
 	return slices.ContainsFunc(out.TagSet, func(tag s3types.Tag) bool {
 		return aws.ToString(tag.Key) == "aws:cloudformation:stack-id" && aws.ToString(tag.Value) == aws.ToString(stack.StackId)
@@ -151,7 +152,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				return nil
 			}
 			if err != nil {
-				return problemf("List what is in the bucket %s: %w", bucket, err)
+				return command.Problemf("List what is in the bucket %s: %w", bucket, err)
 			}
 			var keys []s3types.ObjectIdentifier
 			for _, object := range page.Contents {
@@ -161,7 +162,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				continue
 			}
 			if _, err := d.buckets.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: keys, Quiet: aws.Bool(true)}}); err != nil {
-				return problemf("Empty the bucket %s: %w", bucket, err)
+				return command.Problemf("Empty the bucket %s: %w", bucket, err)
 			}
 		}
 	}
@@ -170,12 +171,12 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 	case hasCode(err, "NoSuchBucket"):
 		return nil
 	case hasCode(err, "BucketNotEmpty") && bucket == d.settings.AuditBucketName:
-		return problemf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
+		return command.Problemf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
 	case hasCode(err, "BucketNotEmpty"):
 		d.say("The bucket %s has something in it and stays. The next deployment makes another one.", bucket)
 		return nil
 	case err != nil:
-		return problemf("Delete the bucket %s: %w", bucket, err)
+		return command.Problemf("Delete the bucket %s: %w", bucket, err)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
@@ -30,7 +31,7 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	}
 	if cfg.Region == "" {
 		// Without a region, the CDK would use us-east-1.
-		return nil, problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		return nil, command.Problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
 	}
 	return &deployment{
 		settings: s, settleTime: settleTime,

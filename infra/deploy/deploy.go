@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
@@ -61,18 +62,18 @@ func (d *deployment) deploy(ctx context.Context) error {
 			}
 			first = true
 		case deployed.Busy:
-			return problemf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
+			return command.Problemf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
 		case deployed.RollbackFailed:
-			return problemf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
+			return command.Problemf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		case deployed.DeleteFailed:
-			return problemf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
+			return command.Problemf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
 	}
 	if !first {
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
-			return problemf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
+			return command.Problemf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
 		}
 		d.refreshCatalog(ctx)
 		d.say("Deployed. A changed policy is in force within a minute.")
@@ -80,14 +81,14 @@ func (d *deployment) deploy(ctx context.Context) error {
 	}
 
 	if err := d.cdk(ctx, append([]string{"deploy", "--context", "first=true"}, d.arguments...)...); err != nil {
-		return problemf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
+		return command.Problemf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
 	}
 	d.refreshCatalog(ctx)
 	if stack, err = d.findStack(ctx); err != nil {
 		return err
 	}
 	if stack == nil {
-		return problemf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
+		return command.Problemf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
 	}
 	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settleTime)); wait > 0 {
 		d.say("Waiting %s for the first sweep, so that no alarm takes the time before it for silence.", wait.Round(time.Second))
@@ -118,7 +119,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 }
 
 func (d *deployment) unprotectedError(err error) error {
-	return problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
+	return command.Problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
 }
 
 // findStack returns the stack, or nil if it does not exist.
@@ -128,9 +129,9 @@ func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
-		return nil, problemf("Look at the stack %s: %w", d.settings.NamePrefix, err)
+		return nil, command.Problemf("Look at the stack %s: %w", d.settings.NamePrefix, err)
 	case len(out.Stacks) != 1:
-		return nil, problemf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
+		return nil, command.Problemf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
 	}
 	return &out.Stacks[0], nil
 }
@@ -142,7 +143,7 @@ func (d *deployment) listResources(ctx context.Context, stack *types.Stack) ([]t
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, problemf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
+			return nil, command.Problemf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
 		}
 		all = append(all, page.StackResourceSummaries...)
 	}
@@ -155,7 +156,7 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	}
 	_, err := d.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: stack.StackId, EnableTerminationProtection: &on})
 	if err != nil {
-		return problemf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
+		return command.Problemf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
 	}
 	stack.EnableTerminationProtection = &on
 	return nil
@@ -190,9 +191,9 @@ func (d *deployment) destroy(ctx context.Context) error {
 		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
 			return errors.Join(failed, err)
 		}
-		return errors.Join(failed, problemf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
+		return errors.Join(failed, command.Problemf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
 	case left != nil:
-		return errors.Join(failed, problemf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
+		return errors.Join(failed, command.Problemf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
 	case failed != nil:
 		return failed
 	}
@@ -229,7 +230,3 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 	}
 	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
 }
-
-// problemf is fmt.Errorf for errors that the user reads unchanged: whole sentences
-// that say what to do next.
-func problemf(format string, args ...any) error { return fmt.Errorf(format, args...) }

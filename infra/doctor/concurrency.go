@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
 
@@ -48,7 +49,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		return nil, err
 	}
 	if out.AccountLimit == nil || out.AccountLimit.UnreservedConcurrentExecutions == nil {
-		return nil, errors.New("Lambda does not say what the account has left")
+		return nil, command.Problemf("Lambda does not say what the account has left")
 	}
 	left := int(*out.AccountLimit.UnreservedConcurrentExecutions)
 	wanted, names := 0, []string{}

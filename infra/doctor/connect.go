@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -51,7 +51,7 @@ func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*docto
 // connectTo is connect with a given AWS configuration.
 func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackAPI string) (*doctor, error) {
 	if cfg.Region == "" {
-		return nil, errors.New("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		return nil, command.Problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
 	}
 	account, partition, err := caller(ctx, cfg)
 	if err != nil {
@@ -80,15 +80,15 @@ func caller(ctx context.Context, cfg aws.Config) (account, partition string, err
 	defer cancel()
 	const login = "log in (aws sso login), or set AWS_PROFILE to a profile that may read the account"
 	if cfg.Credentials == nil {
-		return "", "", errors.New("No AWS credentials can be used: " + login + ".")
+		return "", "", command.Problemf("No AWS credentials can be used: %s.", login)
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return "", "", errors.New("No AWS credentials can be used: " + login + ".")
+		return "", "", command.Problemf("No AWS credentials can be used: %s.", login)
 	}
 	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
 	case code(err) != "":
-		return "", "", fmt.Errorf("AWS does not accept the credentials (%s): %s.", code(err), login)
+		return "", "", command.Problemf("AWS does not accept the credentials (%s): %s.", code(err), login)
 	case err != nil:
 		return "", "", fmt.Errorf("AWS can't be reached in %s: %s", cfg.Region, describe(err))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -70,7 +71,7 @@ func orNone(s string) string {
 // checkScopes compares the token's scopes with those of the manifest.
 func checkScopes(has, wants []string) ([]finding, error) {
 	if len(has) == 0 {
-		return nil, fmt.Errorf("Slack does not list the token's scopes")
+		return nil, command.Problemf("Slack does not list the token's scopes")
 	}
 	without := func(from, these []string) []string {
 		var left []string

@@ -67,7 +67,7 @@ type system interface {
 	// It reads the table itself, with strong consistency.
 	ReadOpen(ctx context.Context) (requests []request, leases []string, err error)
 	// ReadRequest reads one request. found is false if its row no longer exists.
-	ReadRequest(ctx context.Context, id string) (request, bool, error)
+	ReadRequest(ctx context.Context, id string) (r request, found bool, err error)
 }
 
 type clock struct {

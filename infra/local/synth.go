@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 
+	"sso-elevator/infra/command"
 	"sso-elevator/infra/local/process"
 	"sso-elevator/infra/local/stack"
 )
@@ -63,7 +64,7 @@ func hostArchitecture() (string, error) {
 	case "arm64":
 		return "arm64", nil
 	}
-	return "", fmt.Errorf("Lambda knows no processor like this machine's (%s)", runtime.GOARCH)
+	return "", command.Problemf("Lambda knows no processor like this machine's (%s)", runtime.GOARCH)
 }
 
 // syncWriter lets several processes write to out without mixing their writes.
