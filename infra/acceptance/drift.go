@@ -36,8 +36,8 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if err := r.sys.Assign(ctx, subject); err != nil {
 		return fmt.Errorf("make the assignment by hand: %w", err)
 	}
-	r.saw(s, "gave %s access to %s by hand", r.DriftUser, describe(r.target))
-	if err := r.until(ctx, settleLimit, "the assignment made by hand", func() (bool, error) { return r.sys.Assigned(ctx, subject) }); err != nil {
+	r.note(s, "gave %s access to %s by hand", r.DriftUser, describe(r.target))
+	if err := r.waitUntil(ctx, settleLimit, "the assignment made by hand", func() (bool, error) { return r.sys.Assigned(ctx, subject) }); err != nil {
 		return err
 	}
 
@@ -46,7 +46,7 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if err != nil {
 		return fmt.Errorf("start a run: %w", err)
 	}
-	err = r.until(ctx, runLimit, "the end of the run "+r.mark, func() (bool, error) {
+	err = r.waitUntil(ctx, runLimit, "the end of the run "+r.mark, func() (bool, error) {
 		status, err := r.sys.Status(ctx, execution)
 		if err == nil && status.State != running && status.State != succeeded {
 			err = fmt.Errorf("it is %s: %s: %s", status.State, status.Error, status.Cause)
@@ -64,15 +64,15 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if at < 0 {
 		return fmt.Errorf("the run %s has %d findings, and the assignment made by hand is not among them", r.mark, len(findings))
 	}
-	r.saw(s, "the run %s found it among %d, after %s", r.mark, len(findings), round(r.Now().Sub(began)))
-	return r.findingRecorded(ctx, s, began, findings[at], at)
+	r.note(s, "the run %s found it among %d, after %s", r.mark, len(findings), round(r.Now().Sub(began)))
+	return r.checkFindingRecord(ctx, s, began, findings[at], at)
 }
 
-// findingRecorded checks the audit record of a finding. Only the first run that
+// checkFindingRecord checks the audit record of a finding. Only the first run that
 // finds something writes a record.
-func (r *run) findingRecorded(ctx context.Context, s *Step, began time.Time, f access.Finding, index int) error {
+func (r *run) checkFindingRecord(ctx context.Context, s *Step, began time.Time, f access.Finding, index int) error {
 	if f.FirstSeen.Before(began.Add(-early)) {
-		r.saw(s, "an earlier run, at %s, recorded the same finding: this one need not", f.FirstSeen.UTC().Format(time.RFC3339))
+		r.note(s, "an earlier run, at %s, recorded the same finding: this one need not", f.FirstSeen.UTC().Format(time.RFC3339))
 		return nil
 	}
 	key := auditrecord.FindingKey(r.sys.AuditPrefix(), auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: access.Run{ID: r.mark}, Index: index})
@@ -83,7 +83,7 @@ func (r *run) findingRecorded(ctx context.Context, s *Step, began time.Time, f a
 	if len(records) != 1 || records[0].Event != string(access.EventDriftFound) || records[0].SSOUserPrincipalID != f.PrincipalID || records[0].AccountID != f.AccountID {
 		return fmt.Errorf("there is no audit record %s of it", key)
 	}
-	r.saw(s, "recorded as %s", key)
+	r.note(s, "recorded as %s", key)
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (r *run) unmake(ctx context.Context, s *Step) error {
 	defer cancel()
 	// Lists lag behind: one check without the assignment proves nothing.
 	absent := 0
-	err := r.until(ctx, settleLimit, "its absence", func() (bool, error) {
+	err := r.waitUntil(ctx, settleLimit, "its absence", func() (bool, error) {
 		there, err := r.sys.Assigned(ctx, *r.made)
 		if err == nil && there {
 			absent, err = 0, r.sys.Unassign(ctx, *r.made)
@@ -110,7 +110,7 @@ func (r *run) unmake(ctx context.Context, s *Step) error {
 		return fmt.Errorf("THE ASSIGNMENT MADE BY HAND MAY STILL BE THERE (%s for user %s): remove it: %w", describe(r.made.Target), r.made.PrincipalID, err)
 	}
 	r.made = nil
-	r.saw(s, "removed the assignment made by hand")
+	r.note(s, "removed the assignment made by hand")
 	return nil
 }
 
@@ -142,6 +142,6 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 	if err := errors.Join(left...); err != nil {
 		return err
 	}
-	r.saw(s, "nothing is left of %d requests", len(r.requests))
+	r.note(s, "nothing is left of %d requests", len(r.requests))
 	return nil
 }

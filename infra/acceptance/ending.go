@@ -25,7 +25,7 @@ const grace = 10 * time.Second
 // that takes longer after from than the system promises.
 func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind string, from time.Time) error {
 	limit := from.Add(removalPromise)
-	err := r.until(ctx, max(limit.Sub(r.Now()), 0)+grace, fmt.Sprintf("the removal after %s (%s)", what, from.UTC().Format(time.TimeOnly)), func() (bool, error) {
+	err := r.waitUntil(ctx, max(limit.Sub(r.Now()), 0)+grace, fmt.Sprintf("the removal after %s (%s)", what, from.UTC().Format(time.TimeOnly)), func() (bool, error) {
 		return !f.watch.sight().gone.IsZero(), nil
 	})
 	seen := f.watch.sight()
@@ -38,22 +38,22 @@ func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind st
 	}
 	f.events = append(f.events, access.EventRevoked)
 	late := seen.gone.Sub(from)
-	r.took(kind, late)
-	r.saw(s, "%s: gone %s after %s; promised are %s", f, round(late), what, removalPromise)
+	r.recordTime(kind, late)
+	r.note(s, "%s: gone %s after %s; promised are %s", f, round(late), what, removalPromise)
 	if late > removalPromise {
 		return fmt.Errorf("that is too late")
 	}
 	return nil
 }
 
-// held checks that access was there from its beginning to its end.
-func (r *run) held(s *Step, f *followed) error {
+// checkHeld checks that access was there from its beginning to its end.
+func (r *run) checkHeld(s *Step, f *followed) error {
 	seen := f.watch.sight()
 	until := seen.gone
 	if until.IsZero() {
 		until = seen.last
 	}
-	r.saw(s, "%s: there for %s, seen by %d looks; requested were %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	r.note(s, "%s: there for %s, seen by %d looks; requested were %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
 	switch row := f.row; {
 	case row.End.Sub(row.GrantedAt) != r.Duration:
 		return fmt.Errorf("its end, %s, is not %s after it was granted, %s", row.End, r.Duration, row.GrantedAt)
@@ -72,7 +72,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	if err := r.person.EndNow(ctx, f.row); err != nil {
 		return err
 	}
-	err := r.until(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
+	err := r.waitUntil(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.EndRequest == nil && f.row.HasRemovalBegun() {
 			err = errors.New("it ended at its time before somebody pressed the button")
@@ -100,14 +100,14 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 	if status.State != aborted {
 		return at, fmt.Errorf("its execution is %s, and not stopped", status.State)
 	}
-	r.saw(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
+	r.note(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
 	return at, nil
 }
 
 // tryManagement has someone request access to the management account.
 func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	if r.ManagementSet == "" {
-		if r.inManagementAccount() {
+		if r.isInManagementAccount() {
 			return skip("the stack is in the management account, and no permission set was named for it: name one if the policy covers it")
 		}
 		return skip("no permission set was named for the management account")
@@ -119,9 +119,9 @@ func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	return r.endEarly(ctx, s, f)
 }
 
-// inManagementAccount reports whether the stack is known to be in the
+// isInManagementAccount reports whether the stack is known to be in the
 // organization's management account.
-func (r *run) inManagementAccount() bool {
+func (r *run) isInManagementAccount() bool {
 	for _, f := range r.requests {
 		// arn:PARTITION:states:REGION:ACCOUNT:…
 		if parts := strings.Split(f.row.ExecutionARN, ":"); len(parts) > 4 && parts[4] == r.catalog.ManagementAccount {
@@ -150,7 +150,7 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 	}
 	for _, email := range emails {
 		if email == r.CapitalsUser {
-			r.saw(s, "%s in Slack is %s in Identity Center, user %s", f.row.Requester.Email, email, f.row.Requester.PrincipalID)
+			r.note(s, "%s in Slack is %s in Identity Center, user %s", f.row.Requester.Email, email, f.row.Requester.PrincipalID)
 			return r.refuse(ctx, s, f)
 		}
 	}
@@ -169,7 +169,7 @@ func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
 	if err := r.person.Deny(ctx, f.row); err != nil {
 		return err
 	}
-	err := r.until(ctx, r.Patience, "the denial of "+f.row.ID, func() (bool, error) {
+	err := r.waitUntil(ctx, r.Patience, "the denial of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
 		return f.row.Outcome != nil, err
 	})
@@ -180,7 +180,7 @@ func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
 		return fmt.Errorf("%s is %s, not denied", f, kind)
 	}
 	f.events = append(f.events, access.EventDenied)
-	r.saw(s, "denied by %s", decider(f.row))
+	r.note(s, "denied by %s", decider(f.row))
 	there, err := r.sys.Assigned(ctx, f.row.Subject())
 	if err == nil && there {
 		err = errors.New("there is access although the request was denied")

@@ -19,7 +19,7 @@ func (r *run) lookAtStack(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
-	r.saw(s, "%s since %s, %d resources", stack.Status, stack.Changed.UTC().Format(time.RFC3339), len(stack.Resources))
+	r.note(s, "%s since %s, %d resources", stack.Status, stack.Changed.UTC().Format(time.RFC3339), len(stack.Resources))
 	if stack.Status != "CREATE_COMPLETE" && stack.Status != "UPDATE_COMPLETE" && stack.Status != "IMPORT_COMPLETE" {
 		return fmt.Errorf("the stack is %s: its last deployment did not succeed", stack.Status)
 	}
@@ -56,7 +56,7 @@ func (r *run) lookAtFunctions(ctx context.Context, s *Step) error {
 	for _, w := range wrong {
 		problems = append(problems, errors.New(w))
 	}
-	r.saw(s, "%d functions, %d state machines", len(functions), machines)
+	r.note(s, "%d functions, %d state machines", len(functions), machines)
 	if len(functions) < len(statemachine.FunctionTimeouts) {
 		problems = append(problems, fmt.Errorf("there should be %d functions", len(statemachine.FunctionTimeouts)))
 	}
@@ -73,7 +73,7 @@ func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {
 	}
 	age := r.Now().Sub(c.ReadAt)
 	s.Bytes = c.Bytes
-	r.saw(s, "%d accounts, %d permission sets, %d groups, read %s ago, %d bytes", len(c.Accounts), len(c.PermissionSets), len(c.Groups), round(age), c.Bytes)
+	r.note(s, "%d accounts, %d permission sets, %d groups, read %s ago, %d bytes", len(c.Accounts), len(c.PermissionSets), len(c.Groups), round(age), c.Bytes)
 	switch {
 	case len(c.Accounts) == 0 || len(c.PermissionSets) == 0:
 		return errors.New("there is nothing in it to request")
@@ -112,7 +112,7 @@ func (r *run) findTargets(ctx context.Context, s *Step) (err error) {
 			return fmt.Errorf("find the user %s: %w", r.DriftUser, err)
 		}
 	}
-	r.saw(s, "%s; %s", describe(r.target), describe(r.other))
+	r.note(s, "%s; %s", describe(r.target), describe(r.other))
 	return nil
 }
 

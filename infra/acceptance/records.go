@@ -17,7 +17,7 @@ import (
 func (r *run) compareRecords(ctx context.Context, s *Step) error {
 	var wrong []error
 	for _, f := range r.requests {
-		err := r.until(ctx, settleLimit, "the end of "+f.row.ID, func() (bool, error) {
+		err := r.waitUntil(ctx, settleLimit, "the end of "+f.row.ID, func() (bool, error) {
 			err := r.refresh(ctx, f)
 			return !f.row.ClosedAt.IsZero(), err
 		})
@@ -34,7 +34,7 @@ func (r *run) compareRecords(ctx context.Context, s *Step) error {
 			kinds = append(kinds, record.Event)
 			s.Bytes = max(s.Bytes, int64(record.Bytes))
 		}
-		r.saw(s, "%s: %s", f.row.ID, strings.Join(kinds, ", "))
+		r.note(s, "%s: %s", f.row.ID, strings.Join(kinds, ", "))
 		for _, problem := range wrongRecords(f, r.sys.AuditPrefix(), records) {
 			wrong = append(wrong, fmt.Errorf("%s: %s", f.row.ID, problem))
 		}
@@ -119,9 +119,9 @@ var updates = []struct {
 	{"reconcile", "tombstone, of the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
 }
 
-// conditionalUpdates checks that each function's own write arrived.
-func (r *run) conditionalUpdates(ctx context.Context, s *Step) error {
-	all, err := r.ours(ctx)
+// checkConditionalUpdates checks that each function's own write arrived.
+func (r *run) checkConditionalUpdates(ctx context.Context, s *Step) error {
+	all, err := r.refreshAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,15 +132,15 @@ func (r *run) conditionalUpdates(ctx context.Context, s *Step) error {
 			missing = append(missing, fmt.Errorf("no request has what the function %s writes: %s", u.function, u.proof))
 			continue
 		}
-		r.saw(s, "%s: request %s has %s", u.function, all[at].row.ID, u.proof)
+		r.note(s, "%s: request %s has %s", u.function, all[at].row.ID, u.proof)
 	}
 	return errors.Join(missing...)
 }
 
-// nestedUpdates checks what notify writes under posts.<purpose>: an entry before it
+// checkNestedUpdates checks what notify writes under posts.<purpose>: an entry before it
 // sends a message, and the message's time after it.
-func (r *run) nestedUpdates(ctx context.Context, s *Step) error {
-	all, err := r.ours(ctx)
+func (r *run) checkNestedUpdates(ctx context.Context, s *Step) error {
+	all, err := r.refreshAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (r *run) nestedUpdates(ctx context.Context, s *Step) error {
 			}
 		}
 		slices.Sort(sent)
-		r.saw(s, "request %s: posts has %s", f.row.ID, strings.Join(sent, ", "))
+		r.note(s, "request %s: posts has %s", f.row.ID, strings.Join(sent, ", "))
 		if !slices.Contains(sent, slack.PurposeAnnounce) {
 			return fmt.Errorf("request %s has no posts.%s with the message's time", f.row.ID, slack.PurposeAnnounce)
 		}
@@ -171,7 +171,7 @@ const (
 // measure reports the times, and the sizes of executions and rows. Anything above
 // half of AWS's limit is an error.
 func (r *run) measure(ctx context.Context, s *Step) error {
-	all, err := r.ours(ctx)
+	all, err := r.refreshAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (r *run) measure(ctx context.Context, s *Step) error {
 		if err != nil {
 			return err
 		}
-		r.saw(s, "request %s: %d events in the execution's history, largest payload %d bytes, row %d bytes as JSON", f.row.ID, h.Events, h.Largest, len(text))
+		r.note(s, "request %s: %d events in the execution's history, largest payload %d bytes, row %d bytes as JSON", f.row.ID, h.Events, h.Largest, len(text))
 		s.Bytes = max(s.Bytes, int64(len(text)), int64(h.Largest))
 		switch {
 		case h.Events == 0 || h.Largest == 0:
@@ -196,7 +196,7 @@ func (r *run) measure(ctx context.Context, s *Step) error {
 	}
 	for _, k := range kinds {
 		if seconds, ok := r.result.Times[k.kind]; ok {
-			r.saw(s, "%.1f s at most %s", seconds, k.text)
+			r.note(s, "%.1f s at most %s", seconds, k.text)
 		}
 	}
 	return errors.Join(wrong...)

@@ -43,14 +43,14 @@ func (r *run) request(ctx context.Context, s *Step, target access.Target, email 
 		return nil, err
 	}
 	f := &followed{events: []access.EventKind{access.EventRequested}}
-	err := r.until(ctx, r.Patience, "a request with "+w.Mark+" in its reason", func() (bool, error) { return r.appeared(ctx, s, w, f) })
+	err := r.waitUntil(ctx, r.Patience, "a request with "+w.Mark+" in its reason", func() (bool, error) { return r.findRequest(ctx, s, w, f) })
 	if err != nil {
 		return nil, err
 	}
 	r.requests = append(r.requests, f)
 
 	var posted time.Time
-	err = r.until(ctx, settleLimit, "its message in the channel", func() (bool, error) {
+	err = r.waitUntil(ctx, settleLimit, "its message in the channel", func() (bool, error) {
 		if err := r.refresh(ctx, f); err != nil {
 			return false, err
 		}
@@ -66,14 +66,14 @@ func (r *run) request(ctx context.Context, s *Step, target access.Target, email 
 	}
 	// Slack's clock is not AWS's.
 	took := max(posted.Sub(f.row.CreatedAt), 0)
-	r.took("request_to_posted", took)
-	r.saw(s, "%s: in the channel after %s", f, round(took))
+	r.recordTime("request_to_posted", took)
+	r.note(s, "%s: in the channel after %s", f, round(took))
 	return f, nil
 }
 
-// appeared reports whether the request that a person made for a wish is in the
+// findRequest reports whether the request that a person made for a wish is in the
 // table.
-func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool, error) {
+func (r *run) findRequest(ctx context.Context, s *Step, w Wish, f *followed) (bool, error) {
 	open, err := r.sys.Open(ctx)
 	if err != nil {
 		return false, err
@@ -97,7 +97,7 @@ func (r *run) appeared(ctx context.Context, s *Step, w Wish, f *followed) (bool,
 		got, want := row.Target, w.Target
 		if got.AccountID != want.AccountID || got.PermissionSet != want.PermissionSet || row.Duration != int64(w.Duration/time.Second) {
 			r.seen[id] = true
-			r.saw(s, "%s for %d s is another request than %s for %s: deny or withdraw it, and submit the right one", f, row.Duration, describe(want), w.Duration)
+			r.note(s, "%s for %d s is another request than %s for %s: deny or withdraw it, and submit the right one", f, row.Duration, describe(want), w.Duration)
 			continue
 		}
 		return true, nil
@@ -120,7 +120,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		if err := r.person.Approve(ctx, f.row); err != nil {
 			return err
 		}
-		err := r.until(ctx, r.Patience, "the approval of "+f.row.ID, func() (bool, error) {
+		err := r.waitUntil(ctx, r.Patience, "the approval of "+f.row.ID, func() (bool, error) {
 			err := r.refresh(ctx, f)
 			return f.row.Outcome != nil, err
 		})
@@ -132,7 +132,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		return fmt.Errorf("%s is %s: %s", f, o.Kind, o.Message)
 	}
 	f.events = append(f.events, access.EventApproved)
-	err := r.until(ctx, settleLimit, "the assignment", func() (bool, error) {
+	err := r.waitUntil(ctx, settleLimit, "the assignment", func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.Failure != nil {
 			err = fmt.Errorf("it was not granted: %s: %s", f.row.Failure.Code, f.row.Failure.Message)
@@ -144,8 +144,8 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 	}
 	f.events = append(f.events, access.EventGranted)
 	seen := f.watch.sight().seen
-	r.took("press_to_assigned", seen.Sub(f.row.Outcome.At))
-	r.saw(s, "%s: %s by %s, the assignment seen %s later, until %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
+	r.recordTime("press_to_assigned", seen.Sub(f.row.Outcome.At))
+	r.note(s, "%s: %s by %s, the assignment seen %s later, until %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
 
 	lease, found, err := r.sys.Lease(ctx, f.row.Subject())
 	if err != nil {
@@ -154,7 +154,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 	if !found || !lease.IsHeldBy(f.row.ID) {
 		return errors.New("the assignment is there, and the table has no lease of this request: something else made it")
 	}
-	return r.until(ctx, settleLimit, "the wait for its end", func() (bool, error) {
+	return r.waitUntil(ctx, settleLimit, "the wait for its end", func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.EndToken != "" && !f.row.HasRemovalBegun() {
 			f.active = f.row

@@ -123,7 +123,7 @@ func (r *run) steps(ctx context.Context) {
 	r.step(ctx, StepRemoved, func(ctx context.Context, s *Step) error {
 		return r.awaitGone(ctx, s, first, "its end", "end_to_gone", first.row.End)
 	}, StepGranted)
-	r.step(ctx, StepHeld, func(ctx context.Context, s *Step) error { return r.held(s, first) }, StepGranted)
+	r.step(ctx, StepHeld, func(ctx context.Context, s *Step) error { return r.checkHeld(s, first) }, StepGranted)
 	r.step(ctx, StepEarlyEnd, func(ctx context.Context, s *Step) error {
 		f, err := r.obtain(ctx, s, r.target)
 		if err != nil {
@@ -138,8 +138,8 @@ func (r *run) steps(ctx context.Context) {
 	r.step(ctx, StepCapitals, r.tryCapitals, StepTargets)
 
 	r.step(ctx, StepRecords, r.compareRecords, StepRequested)
-	r.step(ctx, StepConditional, r.conditionalUpdates, StepRequested)
-	r.step(ctx, StepNested, r.nestedUpdates, StepRequested)
+	r.step(ctx, StepConditional, r.checkConditionalUpdates, StepRequested)
+	r.step(ctx, StepNested, r.checkNestedUpdates, StepRequested)
 	r.step(ctx, StepSizes, r.measure, StepRequested)
 }
 
@@ -175,13 +175,13 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 	}
 	s.Seconds = r.Now().Sub(began).Seconds()
 	if err != nil {
-		r.saw(s, "%s: %s", s.State, oneLine(err))
+		r.note(s, "%s: %s", s.State, oneLine(err))
 	}
 	r.result.Steps = append(r.result.Steps, *s)
 }
 
-// saw records and reports one line of what was seen.
-func (r *run) saw(s *Step, format string, args ...any) {
+// note records and reports one line of what was seen.
+func (r *run) note(s *Step, format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	s.Saw = append(s.Saw, line)
 	r.say(fmt.Sprintf("%s  %s: %s", r.Now().UTC().Format(time.TimeOnly), s.Name, line))
@@ -190,9 +190,9 @@ func (r *run) saw(s *Step, format string, args ...any) {
 // oneLine returns an error's text on one line, also if several errors were joined.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// until calls f until it returns true or an error. After limit, it returns an error
+// waitUntil calls f until it returns true or an error. After limit, it returns an error
 // that names what.
-func (r *run) until(ctx context.Context, limit time.Duration, what string, f func() (done bool, err error)) error {
+func (r *run) waitUntil(ctx context.Context, limit time.Duration, what string, f func() (done bool, err error)) error {
 	deadline := r.Now().Add(limit)
 	for {
 		done, err := f()
@@ -219,8 +219,8 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// took records how long something took. Of each kind, it keeps the longest.
-func (r *run) took(kind string, d time.Duration) {
+// recordTime records how long something took. Of each kind, it keeps the longest.
+func (r *run) recordTime(kind string, d time.Duration) {
 	if before, ok := r.result.Times[kind]; !ok || d.Seconds() > before {
 		r.result.Times[kind] = d.Seconds()
 	}
@@ -235,8 +235,8 @@ var kinds = []struct{ kind, text string }{
 	{"stop_to_gone", "from the stop of the execution to the assignment gone"},
 }
 
-// ours returns the requests of this run, with their rows read again.
-func (r *run) ours(ctx context.Context) ([]*followed, error) {
+// refreshAll returns the requests of this run, with their rows read again.
+func (r *run) refreshAll(ctx context.Context) ([]*followed, error) {
 	if len(r.requests) == 0 {
 		return nil, errors.New("there was no request")
 	}

@@ -67,8 +67,8 @@ type ready struct {
 	AWSEndpointURL  string `json:"aws_endpoint_url"`
 }
 
-// run starts everything, prints the line ready, and returns nil when ctx ends. It
-// returns an error if a part doesn't start or breaks down. The caller must call close.
+// run starts everything, prints the line ready, and waits until ctx ends. It returns
+// an error if a part doesn't start or breaks down. The caller must call close.
 func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	organization, err := s.prepare()
 	if err != nil {
