@@ -19,9 +19,6 @@ const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
 // are at most 99,999,999 (Amazon States Language).
 const MaxWaitSeconds = 99_999_999
 
-// LongestReminderInterval bounds the time between two reminders to approvers.
-const LongestReminderInterval = 24 * time.Hour
-
 // maxDigits keeps every number in range of a time.Duration: 999999 hours are
 // 114 years, of the 292 that fit.
 const maxDigits = 6

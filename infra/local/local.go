@@ -252,7 +252,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.awsConfig()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
-	settings := mergeEnvironments(deployed.Functions)
+	settings := environmentOf(deployed.Functions)
 	reader := truth.New(truth.Config{
 		AWS: s.awsConfig(), StateMachines: deployed.StateMachines, AuditBucket: settings["ELEVATOR_AUDIT_BUCKET"], AuditPrefix: settings["ELEVATOR_AUDIT_PREFIX"],
 	})
@@ -290,9 +290,9 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// mergeEnvironments returns the variables of all functions. Functions that share a
-// variable have the same value for it.
-func mergeEnvironments(functions []lambda.Function) map[string]string {
+// environmentOf returns the environment of all functions together. A variable has
+// the same value in every function that has it.
+func environmentOf(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
 		for name, value := range f.Environment {
