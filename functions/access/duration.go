@@ -21,9 +21,6 @@ const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([
 // minutes up to 59.
 const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
 
-// LongestReminderInterval bounds the time between two reminders to approvers.
-const LongestReminderInterval = 24 * time.Hour
-
 // maxDigits keeps every number in range of a time.Duration: 999999 hours are
 // 114 years, of the 292 that fit.
 const maxDigits = 6

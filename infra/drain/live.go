@@ -14,7 +14,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/functions/adapters/host"
-	rows "sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
@@ -47,7 +47,7 @@ func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	}
 	var environment struct {
 		Machine host.RequestMachine
-		Table   rows.Settings
+		Table   table.Settings
 	}
 	if err := f.ReadSettings(&environment); err != nil {
 		return nil, err
@@ -108,11 +108,11 @@ func (l *live) ReadOpen(ctx context.Context) (open []request, leases []string, e
 			return nil, nil, fmt.Errorf("read the table: %w", err)
 		}
 		for _, row := range page.Items {
-			key := stringOf(row[rows.AttributeKey])
-			if lease, is := strings.CutPrefix(key, rows.LeasePrefix); is {
+			key := stringOf(row[table.AttributeKey])
+			if lease, is := strings.CutPrefix(key, table.LeasePrefix); is {
 				leases = append(leases, lease)
 			}
-			if _, is := strings.CutPrefix(key, rows.RequestPrefix); is && row["closed_at"] == nil {
+			if _, is := strings.CutPrefix(key, table.RequestPrefix); is && row["closed_at"] == nil {
 				open = append(open, parseRequest(row))
 			}
 		}
@@ -122,7 +122,7 @@ func (l *live) ReadOpen(ctx context.Context) (open []request, leases []string, e
 
 func (l *live) ReadRequest(ctx context.Context, id string) (request, bool, error) {
 	out, err := l.table.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.tableName, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{rows.AttributeKey: &types.AttributeValueMemberS{Value: rows.RequestPrefix + id}}})
+		Key: map[string]types.AttributeValue{table.AttributeKey: &types.AttributeValueMemberS{Value: table.RequestPrefix + id}}})
 	if err != nil || len(out.Item) == 0 {
 		return request{}, false, err
 	}

@@ -262,7 +262,7 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		Notify  notify.Settings
 		Audit   auditlog.Settings
 	}
-	environment := mergeEnvironments(deployed.Functions)
+	environment := environmentOf(deployed.Functions)
 	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
 		return nil, err
 	}
@@ -303,9 +303,9 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// mergeEnvironments returns the variables of all functions. Functions that share a
-// variable have the same value for it.
-func mergeEnvironments(functions []lambda.Function) map[string]string {
+// environmentOf returns the environment of all functions together. A variable has
+// the same value in every function that has it.
+func environmentOf(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {
 		for name, value := range f.Environment {

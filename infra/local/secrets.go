@@ -27,13 +27,13 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	if secrets.signingSecret == "" {
 		secrets.signingSecret = randomHex(16)
 	}
-	settings := mergeEnvironments(functions)
+	environment := environmentOf(functions)
 	for name, value := range map[string]string{
 		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
 	} {
 		// If there are two signing secrets, the simulator signs with the last one, the
 		// old secret. The new secret is random, because nobody signs with it here.
-		references := strings.Split(settings[name], ",")
+		references := strings.Split(environment[name], ",")
 		for i, reference := range references {
 			secret := value
 			if i < len(references)-1 {
