@@ -100,7 +100,7 @@ func TestMain(m *testing.M) {
 
 // sideBySide is how many tests run at once: they wait, for seconds that somebody
 // was granted, far more than they compute.
-const sideBySide = "6"
+const sideBySide = "9"
 
 // manySideBySide is that many with -full, whose cells wait for retries.
 const manySideBySide = "48"
