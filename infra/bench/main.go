@@ -15,11 +15,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"sso-elevator/infra/local/moto"
 )
 
 // bench is what the measurements share.
@@ -80,7 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 2
 	}
-	root, err := moduleRoot()
+	root, err := moto.ModuleRoot()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
@@ -159,20 +160,4 @@ func processor() string {
 		}
 	}
 	return "processor"
-}
-
-// moduleRoot returns the directory of go.mod, at or above the working directory.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
-		}
-	}
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sso-elevator/infra/command"
+	"sso-elevator/infra/local/moto"
 )
 
 // Command runs the local stack with your settings.
@@ -59,7 +60,7 @@ Example:
 
 // Run runs the demo until it is interrupted.
 func (d *Demo) Run(ctx context.Context, s command.Streams) error {
-	root, err := findModuleRoot()
+	root, err := moto.ModuleRoot()
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -168,7 +167,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 // prepare reads the files and opens the ports, before anything starts.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
-	if s.root, err = findModuleRoot(); err != nil {
+	if s.root, err = moto.ModuleRoot(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
@@ -387,20 +386,4 @@ func (s *local) motoDone() <-chan struct{} {
 
 func (s *local) say(format string, args ...any) {
 	fmt.Fprintf(s.stderr, "local: "+format+"\n", args...)
-}
-
-// findModuleRoot returns the directory of go.mod: the working directory or a parent.
-func findModuleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
-		}
-	}
 }

@@ -23,11 +23,11 @@ import (
 	"testing"
 	"time"
 
-	"sso-elevator/infra/local/moto"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"sso-elevator/infra/local/moto"
 )
 
 const demoSettings = "infra/local/demo/elevator.yaml"
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := findModuleRoot()
+	dir, err := moto.ModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
