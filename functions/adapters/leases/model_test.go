@@ -105,6 +105,9 @@ func testModel(t *testing.T, s access.Subject) {
 	for i, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			first, runs := uint64(i)*1_000_000+1, uint64(*modelRuns)
+			if testing.Short() {
+				runs = max(1, runs/10)
+			}
 			if *modelSeed != 0 {
 				first, runs = *modelSeed, 1
 			}
