@@ -10,12 +10,12 @@ import (
 
 	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/audit"
 	"sso-elevator/functions/await"
@@ -81,7 +81,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		policy   = policyinforce.Settings{Pointer: *props.policy.pointer.ParameterName()}
 		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
 		center   = identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
-		web      = clients.SlackSettings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
+		web      = slackclient.Settings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
 		members  = people.Settings{Team: s.SlackTeamID, SecondaryDomains: s.SecondaryFallbackDomains}
 		removals = findings.Removals{Allowed: s.AllowRemovals, Max: s.MaxRemovals}
 	)

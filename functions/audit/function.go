@@ -4,9 +4,9 @@ package audit
 
 import (
 	"sso-elevator/functions/adapters/auditlog"
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/policyinforce"
@@ -31,9 +31,9 @@ type Clients struct {
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
-		DynamoDB: clients.DynamoDB(p.AWS),
-		S3:       clients.S3(p.AWS),
-		SSM:      clients.SSM(p.AWS),
+		DynamoDB: table.Connect(p.AWS),
+		S3:       buckets.Connect(p.AWS),
+		SSM:      policyinforce.Connect(p.AWS),
 	}, p)
 }
 

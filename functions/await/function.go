@@ -3,7 +3,6 @@
 package await
 
 import (
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -23,8 +22,8 @@ type Clients struct {
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
-		DynamoDB:      clients.DynamoDB(p.AWS),
-		StepFunctions: clients.StepFunctions(p.AWS),
+		DynamoDB:      table.Connect(p.AWS),
+		StepFunctions: tasktoken.Connect(p.AWS),
 	}, p)
 }
 

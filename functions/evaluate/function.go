@@ -6,14 +6,16 @@ package evaluate
 import (
 	"time"
 
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/secrets"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -24,7 +26,7 @@ type Settings struct {
 	Policy             policyinforce.Settings
 	Catalog            catalog.Settings
 	IdentityCenter     identitycenter.Settings
-	Slack              clients.SlackSettings
+	Slack              slackclient.Settings
 	People             people.Settings
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
@@ -45,12 +47,12 @@ type Clients struct {
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
-		DynamoDB:      clients.DynamoDB(p.AWS),
-		S3:            clients.S3(p.AWS),
-		SSM:           clients.SSM(p.AWS),
-		SSOAdmin:      clients.SSOAdmin(p.AWS, s.IdentityCenter),
-		IdentityStore: clients.IdentityStore(p.AWS, s.IdentityCenter),
-		Slack:         clients.Slack(s.Slack, clients.Secrets(p.AWS)),
+		DynamoDB:      table.Connect(p.AWS),
+		S3:            buckets.Connect(p.AWS),
+		SSM:           policyinforce.Connect(p.AWS),
+		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		Slack:         slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
 	}, p)
 }
 

@@ -8,15 +8,18 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/invoke"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/secrets"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
 )
@@ -28,7 +31,7 @@ type Settings struct {
 	Policy            policyinforce.Settings
 	Catalog           catalog.Settings
 	IdentityCenter    identitycenter.Settings
-	Slack             clients.SlackSettings
+	Slack             slackclient.Settings
 	People            people.Settings
 	SigningSecrets    []string `env:"ELEVATOR_SLACK_SIGNING_SECRET,required"` // references; any of them signs
 	Enterprise        string   `env:"ELEVATOR_SLACK_ENTERPRISE"`
@@ -47,7 +50,7 @@ type Clients struct {
 	SSOAdmin       identitycenter.SSOAdminAPI
 	IdentityStore  identitycenter.IdentityStoreAPI
 	StepFunctions  StepFunctionsAPI
-	Lambda         clients.LambdaAPI
+	Lambda         invoke.API
 	Slack          SlackAPI
 	SigningSecrets SigningSecrets
 }
@@ -76,21 +79,21 @@ type SigningSecrets interface {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
-	secrets := clients.Secrets(p.AWS)
-	slack := clients.Slack(s.Slack, secrets)
+	secrets := secrets.Connect(p.AWS)
+	slack := slackclient.Connect(s.Slack, secrets)
 	slack.OnError = func(err error) {
 		if host.ErrorCode(err) == access.CodeMisconfigure {
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}
 	}
 	return New(s, Clients{
-		DynamoDB:       clients.DynamoDB(p.AWS),
-		S3:             clients.S3(p.AWS),
-		SSM:            clients.SSM(p.AWS),
-		SSOAdmin:       clients.SSOAdmin(p.AWS, s.IdentityCenter),
-		IdentityStore:  clients.IdentityStore(p.AWS, s.IdentityCenter),
-		StepFunctions:  clients.StepFunctions(p.AWS),
-		Lambda:         clients.Lambda(p.AWS),
+		DynamoDB:       table.Connect(p.AWS),
+		S3:             buckets.Connect(p.AWS),
+		SSM:            policyinforce.Connect(p.AWS),
+		SSOAdmin:       identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore:  identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		StepFunctions:  tasktoken.Connect(p.AWS),
+		Lambda:         invoke.Connect(p.AWS),
 		Slack:          slack,
 		SigningSecrets: secrets,
 	}, p)
@@ -108,7 +111,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	names := catalog.New(object, p)
 	names.Ask = func(ctx context.Context) error {
 		payload := map[string]string{"operation": host.OperationCatalog}
-		return clients.Invoke(ctx, c.Lambda, s.ReconcileFunction, payload, "ask for a catalog")
+		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "ask for a catalog")
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{

@@ -3,10 +3,12 @@
 package notify
 
 import (
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/secrets"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -14,7 +16,7 @@ import (
 type Settings struct {
 	Table      table.Settings
 	Catalog    catalog.Settings // for the findings of runs
-	Slack      clients.SlackSettings
+	Slack      slackclient.Settings
 	Channel    string `env:"ELEVATOR_SLACK_CHANNEL,required"`
 	SendDM     bool   `env:"ELEVATOR_SEND_DM,default=true"`
 	PostRevoke bool   `env:"ELEVATOR_POST_REVOKE,default=true"`
@@ -30,9 +32,9 @@ type Clients struct {
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
-		DynamoDB: clients.DynamoDB(p.AWS),
-		S3:       clients.S3(p.AWS),
-		Slack:    clients.Slack(s.Slack, clients.Secrets(p.AWS)),
+		DynamoDB: table.Connect(p.AWS),
+		S3:       buckets.Connect(p.AWS),
+		Slack:    slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
 	}, p)
 }
 

@@ -12,12 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/invoke"
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -49,7 +50,7 @@ type Clients struct {
 		StepFunctionsAPI
 		tasktoken.API
 	}
-	Lambda clients.LambdaAPI
+	Lambda invoke.API
 	// IdentityCenter returns a client that makes at most one call in each period
 	// of that length.
 	IdentityCenter func(every time.Duration) *identitycenter.Client
@@ -65,16 +66,16 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	// The adaptive mode slows down all calls of a client when one of them is
 	// throttled.
 	cfg.RetryMode, cfg.RetryMaxAttempts = aws.RetryModeAdaptive, attempts
-	organizations := clients.Organizations(cfg)
+	organizations := identitycenter.ConnectOrganizations(cfg)
 	return New(s, Clients{
-		DynamoDB:      clients.DynamoDB(cfg),
-		S3:            clients.S3(cfg),
-		SSM:           clients.SSM(cfg),
-		StepFunctions: clients.StepFunctions(cfg),
-		Lambda:        clients.Lambda(cfg),
+		DynamoDB:      table.Connect(cfg),
+		S3:            buckets.Connect(cfg),
+		SSM:           policyinforce.Connect(cfg),
+		StepFunctions: tasktoken.Connect(cfg),
+		Lambda:        invoke.Connect(cfg),
 		IdentityCenter: func(every time.Duration) *identitycenter.Client {
 			paced := identitycenter.Paced(cfg, every)
-			return identitycenter.New(clients.SSOAdmin(paced, s.IdentityCenter), clients.IdentityStore(paced, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
+			return identitycenter.New(identitycenter.ConnectAdmin(paced, s.IdentityCenter), identitycenter.ConnectStore(paced, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
 		},
 	}, p)
 }
@@ -129,7 +130,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Policy: policy,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
-				return clients.Invoke(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
+				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
 			},
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
 			Now:    p.Now,

@@ -4,13 +4,13 @@ import (
 	"context"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/invoke"
 )
 
 // removerFunction is the function revoke.
 type removerFunction struct {
-	client clients.LambdaAPI
+	client invoke.API
 	arn    string
 }
 
@@ -26,5 +26,5 @@ func removeGranted(r Remover) func(ctx context.Context, requestID string, s acce
 // Remove invokes revoke and does not wait for it. If the removal does not succeed
 // at once, the next look invokes it again.
 func (f removerFunction) Remove(ctx context.Context, in Removal) error {
-	return clients.Invoke(ctx, f.client, f.arn, in, "invoke revoke")
+	return invoke.Function(ctx, f.client, f.arn, in, "invoke revoke")
 }

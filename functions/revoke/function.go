@@ -3,8 +3,8 @@
 package revoke
 
 import (
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
@@ -34,11 +34,11 @@ type Clients struct {
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
-		DynamoDB:      clients.DynamoDB(p.AWS),
-		S3:            clients.S3(p.AWS),
-		SSM:           clients.SSM(p.AWS),
-		SSOAdmin:      clients.SSOAdmin(p.AWS, s.IdentityCenter),
-		IdentityStore: clients.IdentityStore(p.AWS, s.IdentityCenter),
+		DynamoDB:      table.Connect(p.AWS),
+		S3:            buckets.Connect(p.AWS),
+		SSM:           policyinforce.Connect(p.AWS),
+		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
+		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
 	}, p)
 }
 

@@ -16,11 +16,11 @@ import (
 
 	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/evaluate"
 	"sso-elevator/functions/grant"
@@ -207,7 +207,7 @@ func environment(s *stub) []string {
 		Ingress: ingress.Settings{
 			Stack: host.Stack{Account: stubAccount}, Table: table.Settings{Name: "requests"},
 			Policy: policyinforce.Settings{Pointer: "/policy"}, Catalog: catalog.Settings{Bucket: "catalogs"},
-			Slack: clients.SlackSettings{BotToken: "ssm:/token", APIURL: s.url + "/api/"}, People: people.Settings{Team: stubTeam},
+			Slack: slackclient.Settings{BotToken: "ssm:/token", APIURL: s.url + "/api/"}, People: people.Settings{Team: stubTeam},
 			SigningSecrets: []string{"ssm:/signing"}, App: stubApp,
 			RequestMachine: host.RequestMachine{ARN: stubMachine}, ReconcileFunction: function + "reconcile:live",
 			Durations: []time.Duration{time.Hour, 2 * time.Hour}, MaxOpenRequests: 10,

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/adapters/auditlog"
-	"sso-elevator/functions/adapters/clients"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/ingress"
 	"sso-elevator/functions/notify"
 	"sso-elevator/infra/command"
@@ -211,7 +211,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: s.faults.Invocation,
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL()},
 		InstanceEnvironment: func(instance string) map[string]string {
-			return host.Environment(clients.SlackSettings{APIURL: s.slackAPIFor(instance)})
+			return host.Environment(slackclient.Settings{APIURL: s.slackAPIFor(instance)})
 		},
 	})
 	s.faults.Caller, s.faults.Kill = s.lambda.Current, s.lambda.Kill

@@ -1,7 +1,32 @@
 package identitycenter
 
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"sso-elevator/functions/adapters/host"
+)
+
 // Settings say which Identity Center a function calls.
 type Settings struct {
 	InstanceARN string `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one that the account can see
 	Region      string `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+}
+
+// ConnectAdmin returns the client of account assignments, in Identity Center's
+// region.
+func ConnectAdmin(cfg aws.Config, s Settings) *ssoadmin.Client {
+	return ssoadmin.NewFromConfig(host.InRegion(cfg, s.Region))
+}
+
+// ConnectStore returns the client of users and groups, in Identity Center's region.
+func ConnectStore(cfg aws.Config, s Settings) *identitystore.Client {
+	return identitystore.NewFromConfig(host.InRegion(cfg, s.Region))
+}
+
+// ConnectOrganizations returns the client that lists accounts. It has its own pace,
+// because Organizations counts the calls of the whole account.
+func ConnectOrganizations(cfg aws.Config) *organizations.Client {
+	return organizations.NewFromConfig(Paced(cfg, OrganizationsEvery))
 }

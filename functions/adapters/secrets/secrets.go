@@ -167,3 +167,8 @@ func (r *Reader) AnySource(references []string, failed func(error)) func(context
 		return values, nil
 	}
 }
+
+// Connect returns a reader with AWS's clients.
+func Connect(cfg aws.Config) *Reader {
+	return New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now)
+}

@@ -75,3 +75,6 @@ const EndOutput = "{}"
 // AnswerOutput is the output for a run's wait for an answer. The answer
 // itself is only in the run's row.
 const AnswerOutput = "{}"
+
+// Connect returns the client of the state machines.
+func Connect(cfg aws.Config) *sfn.Client { return sfn.NewFromConfig(cfg) }

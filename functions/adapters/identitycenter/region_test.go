@@ -1,4 +1,4 @@
-package clients_test
+package identitycenter_test
 
 import (
 	"context"
@@ -12,8 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
-	"sso-elevator/functions/adapters/clients"
+	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 // hosts notes where calls go, and lets none through.
@@ -37,11 +38,11 @@ func TestIdentityCentersRegion(t *testing.T) {
 				return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
 			})}
 			s := identitycenter.Settings{Region: tt.region}
-			_, sso := clients.SSOAdmin(cfg, s).ListInstances(t.Context(), &ssoadmin.ListInstancesInput{})
-			_, store := clients.IdentityStore(cfg, s).ListUsers(t.Context(), &identitystore.ListUsersInput{IdentityStoreId: aws.String("d-1")})
-			_, table := clients.DynamoDB(cfg).ListTables(t.Context(), &dynamodb.ListTablesInput{})
-			_, objects := clients.S3(cfg).ListBuckets(t.Context(), &s3.ListBucketsInput{})
-			if sso == nil || store == nil || table == nil || objects == nil {
+			_, sso := identitycenter.ConnectAdmin(cfg, s).ListInstances(t.Context(), &ssoadmin.ListInstancesInput{})
+			_, store := identitycenter.ConnectStore(cfg, s).ListUsers(t.Context(), &identitystore.ListUsersInput{IdentityStoreId: aws.String("d-1")})
+			_, rows := table.Connect(cfg).ListTables(t.Context(), &dynamodb.ListTablesInput{})
+			_, objects := buckets.Connect(cfg).ListBuckets(t.Context(), &s3.ListBucketsInput{})
+			if sso == nil || store == nil || rows == nil || objects == nil {
 				t.Error("a call got through")
 			}
 			want := []string{"sso." + tt.want + ".amazonaws.com", "identitystore." + tt.want + ".amazonaws.com", "dynamodb.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"}
