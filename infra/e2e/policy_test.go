@@ -103,6 +103,12 @@ func TestPolicyChanges(t *testing.T) {
 	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
 		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
 	defer quiet.forget(t, t.Name())
+	// Until it is held: the execution has only begun.
+	for began := time.Now(); !quiet.hit(t, t.Name()); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatal("the request does not reach the function that evaluates it")
+		}
+	}
 	digest := quiet.deployPolicy(t, file, []byte(later))
 	quiet.forget(t, t.Name())
 	deployed := time.Now()
