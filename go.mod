@@ -11,17 +11,17 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.20.15
 	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.82.5
 	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.92.0
-	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.68.0 // pinned, see docs/internals/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8
-	github.com/aws/aws-sdk-go-v2/service/identitystore v1.44.0 // pinned, see docs/decisions.md
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.108.0 // pinned, see docs/decisions.md
-	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/identitystore v1.44.0 // pinned, see docs/internals/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.108.0 // pinned, see docs/internals/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/organizations v1.56.1 // pinned, see docs/internals/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.8
-	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.49.0 // pinned, see docs/internals/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/sfn v1.41.2
 	github.com/aws/aws-sdk-go-v2/service/sns v1.47.9
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3 // pinned, see docs/decisions.md
-	github.com/aws/aws-sdk-go-v2/service/ssoadmin v1.49.4 // pinned, see docs/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/ssm v1.79.3 // pinned, see docs/internals/decisions.md
+	github.com/aws/aws-sdk-go-v2/service/ssoadmin v1.49.4 // pinned, see docs/internals/decisions.md
 	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8
 	github.com/aws/constructs-go/constructs/v10 v10.6.0
 	github.com/aws/jsii-runtime-go v1.139.0

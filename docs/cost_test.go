@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-var update = flag.Bool("update", false, "write docs/cost.md")
+var update = flag.Bool("update", false, "write docs/reference/cost.md")
 
 // metricOnDashboard matches a metric of the functions, as the golden template's
 // dashboard lists it.
@@ -77,7 +77,7 @@ func TestCostPage(t *testing.T) {
 	b.WriteString(`# What it costs
 
 This page is made from the code (` + "`go test ./docs -update`" + `): the calls of one request that is approved, granted and ends on time, as
-` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`docs/costprices_test.go`" + `](costprices_test.go): US dollars, us-east-1,
+` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`docs/costprices_test.go`" + `](../costprices_test.go): US dollars, us-east-1,
 January 2026, without any free tier. That file also has what is assumed, because it can't be counted here: 150 ms for each invocation, rows of 4 KB, 1 KB of
 log for each invocation. Each reminder adds four transitions and three invocations.
 
@@ -99,7 +99,7 @@ log for each invocation. Each reminder adds four transitions and three invocatio
 	fmt.Fprintf(&b, `## What one request calls, and why
 
 Each call is counted with who makes it: a function, and the operation of its task. Why there are %d state transitions is in
-[performance](performance.md#one-approved-request-without-reminders). Each function's process is a new one; one that was used before still has the secrets for five minutes,
+[performance](../internals/performance.md#one-approved-request-without-reminders). Each function's process is a new one; one that was used before still has the secrets for five minutes,
 policy, catalog and people for one, and knows the instance. The test's settings send no direct messages, and show the end without a word about it. With the word there is one
 message more, and two writes. With direct messages each of the three tasks of `+"`notify`"+` asks `+"`conversations.members`"+`, unless that was done within five minutes, and who is not
 in the channel gets each message directly as well: `+"`conversations.open`"+`, the message and two writes.
@@ -112,7 +112,7 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", cmp.Or(r.caller, noFunction[service]), r.call, c.Calls[r.caller][r.call], r.why)
 	}
 	b.WriteString("\n`SWBExternalService` is Identity Center's name for itself, `AmazonSSM` that of Parameter Store.\n")
-	const path = "cost.md"
+	const path = "reference/cost.md"
 	if *update {
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, b.Bytes()) {
-		t.Errorf("docs/cost.md is not what the code says; if that is meant: go test ./docs -update\n%s", &b)
+		t.Errorf("docs/reference/cost.md is not what the code says; if that is meant: go test ./docs -update\n%s", &b)
 	}
 }
 

@@ -19,7 +19,7 @@ var testName = regexp.MustCompile("`([a-z0-9/]+)\\.(Test[A-Za-z0-9_]+)`")
 // TestParity: every test that parity.md names exists, and every row says
 // whether it works, by a test, or what is missing.
 func TestParity(t *testing.T) {
-	text, err := os.ReadFile("parity.md")
+	text, err := os.ReadFile("internals/parity.md")
 	if err != nil {
 		t.Fatal(err)
 	}

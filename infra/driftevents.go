@@ -17,7 +17,7 @@ import (
 // newDriftEvents starts a run as soon as somebody gives access outside of this
 // system, if the settings want that. It makes a rule on CloudTrail's events, which are
 // best effort. The run covers only the event's target, and removes nothing.
-// docs/drift-events.md says what the rule needs outside of this stack.
+// docs/operate/cloudtrail.md says what the rule needs outside of this stack.
 //
 // The rule ignores grantRoleARN, the role of the function grant: its access is not
 // drift. If a run can't be started, the event goes to deadLetters.

@@ -63,7 +63,7 @@ func TestDriftPattern(t *testing.T) {
 // The runbook forwards what the rule is about. Whose role grants is known to
 // the rule only.
 func TestDriftEventsRunbook(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "drift-events.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "operate", "cloudtrail.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // customerKey returns the key that the settings name, as a construct with this id,
 // which adds nothing to the template. It returns nil if they name none: then AWS's own
-// keys encrypt. The key's owner maintains its policy, and docs/security.md says what
+// keys encrypt. The key's owner maintains its policy, and docs/reference/security.md says what
 // it must contain.
 //
 // The state machines keep AWS's key. An execution that can't read its own history

@@ -109,7 +109,7 @@ func TestTopicTakesTLSOnly(t *testing.T) {
 // The boundary that the page about security has leaves what the roles permit,
 // and nothing that no role does.
 func TestBoundaryInTheDocs(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -457,7 +457,7 @@ func shape(arn string) string {
 // functions of the stack, and leaves all of its roles alone, whose names begin
 // with the stack's.
 func TestInvocationPolicyInTheDocs(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "security.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

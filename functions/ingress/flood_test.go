@@ -58,7 +58,7 @@ func (v *vault) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...
 // Requests that nobody signed, as many as arrive beside the presses of ten
 // people, cost no call to AWS or Slack, change nothing, and keep no press from
 // its answer. What API Gateway's limit of requests does before that is in
-// docs/security.md.
+// docs/reference/security.md.
 func TestUnsignedFloodBesidePresses(t *testing.T) {
 	const strangers, each, presses = 8, 150, 10
 	forged := []func(*events.APIGatewayV2HTTPRequest){

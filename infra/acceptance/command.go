@@ -23,7 +23,7 @@ type Command struct {
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Checks a deployed system in about ten minutes. It says what you have to request and press in Slack, looks at AWS with your credentials, and says what it sees. docs/acceptance.md has the permissions that it takes.
+	return `Checks a deployed system in about ten minutes. It says what you have to request and press in Slack, looks at AWS with your credentials, and says what it sees. docs/operate/acceptance.md has the permissions that it takes.
 
 Exit codes: 0 everything was seen, 1 something is missing or wrong, 2 wrong flags or settings.
 

@@ -4,7 +4,7 @@
 // access, the local stack does.
 //
 // A slow result is not a failure: the exit code is 1 only if something could not be
-// measured. docs/performance.md explains every line.
+// measured. docs/internals/performance.md explains every line.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 // Environment is what Go's runtime reads in every function, beside the function's
 // own settings: run on one processor. With its memory, a function gets less than
 // one processor from Lambda, and it does one thing at a time. On two processors a
-// call passes from thread to thread (docs/performance.md).
+// call passes from thread to thread (docs/internals/performance.md).
 var Environment = map[string]string{"GOMAXPROCS": "1"}
 
 // mode is the mode of a binary. It is uploaded with the file, and Lambda's user,

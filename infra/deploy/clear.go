@@ -115,7 +115,7 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 			return false, command.Problemf("Look whether the table %s was in use: %w", table, err)
 		}
 		if len(page.Items) > 0 {
-			return false, command.Problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/remove.md), and delete stack and table by hand.", table)
+			return false, command.Problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/guides/remove.md), and delete stack and table by hand.", table)
 		}
 	}
 	return true, nil

@@ -197,7 +197,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 	case failed != nil:
 		return failed
 	}
-	d.say("The stack is deleted. What stays, and how to delete it: docs/remove.md")
+	d.say("The stack is deleted. What stays, and how to delete it: docs/guides/remove.md")
 	for _, r := range resources {
 		switch aws.ToString(r.ResourceType) {
 		case tableType:

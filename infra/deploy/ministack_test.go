@@ -410,7 +410,7 @@ func (w *world) post(secret string) int {
 // TestMinistack deploys the synthesized template with the CDK's own command line
 // to ministack, a CloudFormation that shares no code with moto's: the first time
 // with a name taken, again, for good, with another policy, with one that fails;
-// and deletes it. docs/local.md says what that shows, and what not.
+// and deletes it. docs/internals/local.md says what that shows, and what not.
 func TestMinistack(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
@@ -584,7 +584,7 @@ func TestMinistack(t *testing.T) {
 		}
 	}
 
-	// docs/remove.md: delete what is not wanted any more, and once more, with the
+	// docs/guides/remove.md: delete what is not wanted any more, and once more, with the
 	// records of before. (ministack would give a new table the name of the old one.)
 	w.aws("dynamodb", "update-table", "--no-deletion-protection-enabled", "--table-name", table)
 	w.aws("dynamodb", "delete-table", "--table-name", table)

@@ -32,7 +32,7 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	if bucket == "" {
 		found := finding{Status: ready, Found: "the deployment makes it"}
 		if wantMFADelete {
-			found = finding{Status: warning, Found: "the deployment makes it; s3_mfa_delete is not CloudFormation's to set", Fix: "After the deployment, turn it on as docs/migration.md says, with the root user's credentials."}
+			found = finding{Status: warning, Found: "the deployment makes it; s3_mfa_delete is not CloudFormation's to set", Fix: "After the deployment, turn it on as docs/guides/migrate.md says, with the root user's credentials."}
 		}
 		return []finding{found}, nil
 	}

@@ -66,7 +66,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 		}
 	}
 	if len(lacks) > 0 {
-		return finding{Status: warning, Found: "its policy does not protect the records: it lacks " + strings.Join(lacks, ", "), Fix: "Add these statements to its policy (docs/audit-bucket.md): " + string(text)}, nil
+		return finding{Status: warning, Found: "its policy does not protect the records: it lacks " + strings.Join(lacks, ", "), Fix: "Add these statements to its policy (docs/reference/audit-bucket.md): " + string(text)}, nil
 	}
 	return finding{Status: ready, Found: "its policy lets only the function " + name + " write records, and nobody delete them"}, nil
 }

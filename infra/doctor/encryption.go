@@ -44,7 +44,7 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 		return append(all, finding{Status: missing, Found: fmt.Sprintf("%s: %s", e.EncryptionStatus, aws.ToString(e.EncryptionStatusReason)), Fix: "Mend the key in Identity Center's settings."}), nil
 	}
 	key := aws.ToString(e.KmsKeyArn)
-	owner := "Let the key's policy, in the management account, have these statements (docs/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in, key))
+	owner := "Let the key's policy, in the management account, have these statements (docs/reference/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in, key))
 	switch setting {
 	case key:
 		return append(all, finding{Status: warning, Found: key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here", Fix: owner}), nil

@@ -22,7 +22,7 @@ func checkOwnAccount(p *access.Policy, protected []string, account string) []fin
 	return []finding{{
 		Status: warning,
 		Found:  fmt.Sprintf("the policy gives access to account %s, in which the system is to run (%s): who is an administrator there can change the system", account, path("config", reached, "Resource")),
-		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/policy-checks.md).", account),
+		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/reference/policy-checks.md).", account),
 	}}
 }
 
@@ -56,7 +56,7 @@ func checkManagementAccount(p *access.Policy, manages bool, account, management 
 		return []finding{{Status: ready, Found: "access to it can be given: the functions grant and revoke get the rights in IAM"}}
 	case len(reached) > 0:
 		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), and AWS will refuse every assignment to it: %s is not set", path("config", reached, "Resource"), setting),
-			Fix: "Leave that account out of the policy; or set " + setting + ": true, which gives the functions rights in IAM (docs/security.md)."}}
+			Fix: "Leave that account out of the policy; or set " + setting + ": true, which gives the functions rights in IAM (docs/reference/security.md)."}}
 	}
 	return []finding{{Status: ready, Found: "this is the management account, and the policy gives no access to it"}}
 }

@@ -111,10 +111,10 @@ func (a *actions) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// documented are the actions that docs/acceptance.md permits.
+// documented are the actions that docs/operate/acceptance.md permits.
 func documented(t *testing.T) (actions []string) {
 	t.Helper()
-	text, err := os.ReadFile(repository + "/docs/acceptance.md")
+	text, err := os.ReadFile(repository + "/docs/operate/acceptance.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func documented(t *testing.T) (actions []string) {
 		Statement []struct{ Action json.RawMessage } // one, or several
 	}
 	if err := json.Unmarshal([]byte(policy), &document); err != nil || !found {
-		t.Fatalf("the policy of docs/acceptance.md: %v", err)
+		t.Fatalf("the policy of docs/operate/acceptance.md: %v", err)
 	}
 	for _, s := range document.Statement {
 		var one string
@@ -182,7 +182,7 @@ func TestAcceptance(t *testing.T) {
 	}
 
 	if calls, permitted := slices.Sorted(maps.Keys(called.seen)), documented(t); !slices.Equal(calls, permitted) {
-		t.Errorf("it calls\n%q, and docs/acceptance.md permits\n%q", calls, permitted)
+		t.Errorf("it calls\n%q, and docs/operate/acceptance.md permits\n%q", calls, permitted)
 	}
 
 	// Looked at with the tests' own eyes.

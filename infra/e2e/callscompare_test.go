@@ -19,7 +19,7 @@ type callCounts struct {
 }
 
 // requestCalls is a file with the calls of one request that is approved, granted,
-// and ends on time. docs/cost.md is computed from it.
+// and ends on time. docs/reference/cost.md is computed from it.
 const requestCalls = "testdata/request.json"
 
 // readCallCounts reads requestCalls.

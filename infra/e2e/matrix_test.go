@@ -23,7 +23,7 @@ import (
 var (
 	full         = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load; without it a sample of the matrix")
 	seed         = flag.Uint64("seed", 1, "of what is left to chance; it is printed")
-	updateMatrix = flag.Bool("update-matrix", false, "write the whole matrix to docs/matrix.md instead of test-artefacts")
+	updateMatrix = flag.Bool("update-matrix", false, "write the whole matrix to docs/internals/matrix.md instead of test-artefacts")
 
 	only = flag.String("only", "", "of the whole matrix, the cells whose name matches this regular expression")
 )
@@ -354,7 +354,7 @@ func TestMatrix(t *testing.T) {
 		t.Logf("\n%s", text)
 		file := artefacts + "/matrix.md"
 		if *updateMatrix {
-			file = repository + "/docs/matrix.md"
+			file = repository + "/docs/internals/matrix.md"
 		}
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

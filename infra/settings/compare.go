@@ -18,7 +18,7 @@ const (
 const enoughPerSecond = 10
 
 // compareWithReference warns where the reference would behave differently, and of
-// settings without effect in either. docs/migration.md has the differences that
+// settings without effect in either. docs/guides/migrate.md has the differences that
 // always apply.
 func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {

@@ -111,7 +111,7 @@ func TestReferenceExampleDecides(t *testing.T) {
 func TestReferenceExampleWarns(t *testing.T) {
 	_, got := referencePolicy(t)
 	want := []string{
-		"f:17: config[2]: lets cto@example.com take every permission set in every account, also in the one that this system runs in and in the management account, without anybody else: one person could change this system and its policy; name the accounts, or insist on a second person (docs/policy-checks.md)",
+		"f:17: config[2]: lets cto@example.com take every permission set in every account, also in the one that this system runs in and in the management account, without anybody else: one person could change this system and its policy; name the accounts, or insist on a second person (docs/reference/policy-checks.md)",
 		`f:19: config[2].Resource: "*" puts all accounts in scope of the removal at cron(0 23 * * ? *): every permission set that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
 		"f:24: config[3]: says nothing that config[2] does not say; remove it, or see whether it was meant to say something else",
 		"f:28: config[3].AllowSelfApproval: has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody",
@@ -156,7 +156,7 @@ func TestWarnings(t *testing.T) {
 		{"denied to nobody", dev + "  Approvers: []\n  AllowSelfApproval: false\n", []string{"f:5: config[0].AllowSelfApproval: " + nobody}},
 		{"of a group", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  AllowSelfApproval: true\n  ApprovalIsNotRequired: true\n", []string{"f:3: group_config[0].AllowSelfApproval: " + nobody}},
 		{"allowed and denied", denied("111111111111", "Admin", "ann@example.com"), []string{"f:9: " + selfFalse}},
-		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: every permission set can be had in every account, also in the one that this system runs in and in the management account: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; name the accounts, or insist on a second person (docs/policy-checks.md)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
+		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: every permission set can be had in every account, also in the one that this system runs in and in the management account: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; name the accounts, or insist on a second person (docs/reference/policy-checks.md)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
 		{"allowed, and denied in so many words", denied("111111111111", "Admin", "ann@example.com, bob@example.com") + "  ApprovalIsNotRequired: false\n", nil},
 		{"allowed and denied to others", denied("111111111111", "Admin", "cid@example.com"), nil},
 		{"allowed and denied elsewhere", denied("222222222222", "Admin", "ann@example.com, bob@example.com"), nil},

@@ -75,5 +75,5 @@ func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {
 		return
 	}
-	r.warn(root.Line, lock, "is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/audit-bucket.md)")
+	r.warn(root.Line, lock, "is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/reference/audit-bucket.md)")
 }

@@ -14,7 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var docs = filepath.Join("..", "..", "docs")
+var docs = filepath.Join("..", "..", "docs", "reference")
 
 func TestSchemaIsUpToDate(t *testing.T) {
 	golden(t, filepath.Join(docs, "elevator.schema.json"), Schema())
@@ -27,7 +27,7 @@ func TestDocumentationIsUpToDate(t *testing.T) {
 // The example points editors to the schema.
 func TestExampleNamesTheSchema(t *testing.T) {
 	data := readFile(t, filepath.Join("..", "..", "elevator.example.yaml"))
-	if first, want := strings.SplitN(data, "\n", 2)[0], "# yaml-language-server: $schema=docs/elevator.schema.json"; first != want {
+	if first, want := strings.SplitN(data, "\n", 2)[0], "# yaml-language-server: $schema=docs/reference/elevator.schema.json"; first != want {
 		t.Errorf("the first line is %q, want %q", first, want)
 	}
 }

@@ -52,7 +52,7 @@ slack_app_id: A0123456789
 
 // withoutLock is the warning that a file has that says nothing of Object Lock.
 func withoutLock(file string) string {
-	return file + ":1: s3_object_lock: is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/audit-bucket.md)"
+	return file + ":1: s3_object_lock: is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/reference/audit-bucket.md)"
 }
 
 // TestWithoutObjectLock: leaving the setting out is said at each synthesis;

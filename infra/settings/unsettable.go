@@ -19,7 +19,7 @@ var withoutCounterpart = map[string]string{
 	"lambda_architecture":       "it is called architecture here; set that instead",
 	"lambda_timeout":            "how long a function may run follows from how long the state machines wait for it; remove it",
 	"cache_enabled":             "the forms are always filled from the catalog of accounts, permission sets and groups; remove it, and set catalog_refresh_interval for how often that is refreshed",
-	"config_bucket_kms_key_arn": "one key is for everything that is kept (docs/settings.md); remove it",
+	"config_bucket_kms_key_arn": "one key is for everything that is kept (docs/reference/settings.md); remove it",
 	"identity_store_id":         "the functions ask the Identity Center instance for it; remove it",
 
 	"attribute_sync_enabled":                  noAttributeSync,

@@ -271,7 +271,7 @@ func wantOneWinner(t *testing.T, loses string, write func(i int) error) {
 }
 
 // What is known to differ from AWS and stays so. Where one of these fails, moto
-// has changed, and docs/local.md with it.
+// has changed, and docs/internals/local.md with it.
 func TestKnownDifferences(t *testing.T) {
 	finish := func(t *testing.T, name, definition string) (*sfn.DescribeExecutionOutput, []types.HistoryEvent) {
 		t.Helper()

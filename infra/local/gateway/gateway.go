@@ -3,7 +3,7 @@
 // also runs Lambda and serves the template's HTTP API. There is a file for each
 // service and a function for each difference.
 //
-// docs/local.md lists the corrections and the known differences.
+// docs/internals/local.md lists the corrections and the known differences.
 package gateway
 
 import (

@@ -46,7 +46,7 @@ func TestPolicyChecks(t *testing.T) {
 		dev       = `Resource: "111111111111", PermissionSet: `
 		group     = "99999999-8888-7777-6666-555555555555"
 		inAll     = "in every account, also in the one that this system runs in and in the management account"
-		insist    = ", or insist on a second person (docs/policy-checks.md)"
+		insist    = ", or insist on a second person (docs/reference/policy-checks.md)"
 		powerOver = "whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; "
 	)
 	for _, tt := range []struct {
@@ -116,7 +116,7 @@ func TestPolicyChecks(t *testing.T) {
 // The page about the checks says how to limit power over the system. That is
 // enough, even beside a statement that gives everything everywhere.
 func TestInsistingOnTwo(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "policy-checks.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "policy-checks.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	case !sp.resources[i].all:
 		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
 	}
-	fix := narrow + ", or insist on a second person (docs/policy-checks.md)"
+	fix := narrow + ", or insist on a second person (docs/reference/policy-checks.md)"
 	switch level {
 	case byEverybody:
 		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, fix)

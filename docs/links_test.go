@@ -1,0 +1,113 @@
+package docs
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile("^#{1,6} +(.*)$")
+	address = regexp.MustCompile(`^[a-z]+:`)
+)
+
+// pages returns the text of each Markdown file in the repository, by its path from
+// the top.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	list, err := exec.Command("git", "-C", "..", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, name := range strings.Split(string(bytes.TrimRight(list, "\x00")), "\x00") {
+		text, err := os.ReadFile(filepath.Join("..", name))
+		if os.IsNotExist(err) {
+			continue // deleted, and not committed yet
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(text)
+	}
+	if len(all) < 20 {
+		t.Fatalf("%d pages found", len(all))
+	}
+	return all
+}
+
+// withoutCode returns the text without its fenced blocks.
+func withoutCode(text string) string {
+	var kept []string
+	fenced := false
+	for _, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			fenced = !fenced
+			continue
+		}
+		if !fenced {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// anchors returns the anchors that GitHub gives the headings of a page.
+func anchors(text string) map[string]bool {
+	found := map[string]bool{}
+	for _, line := range strings.Split(withoutCode(text), "\n") {
+		m := heading.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		title := link.ReplaceAllString(m[1], "]")
+		var b strings.Builder
+		for _, r := range strings.ToLower(title) {
+			switch {
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				b.WriteRune(r)
+			case r == ' ':
+				b.WriteRune('-')
+			}
+		}
+		found[b.String()] = true
+	}
+	return found
+}
+
+// TestLinks checks that each relative link leads to a file, and each anchor to a
+// heading.
+func TestLinks(t *testing.T) {
+	all := pages(t)
+	links := 0
+	for name, text := range all {
+		for _, m := range link.FindAllStringSubmatch(withoutCode(text), -1) {
+			if address.MatchString(m[1]) {
+				continue
+			}
+			links++
+			file, anchor, _ := strings.Cut(m[1], "#")
+			target := name
+			if file != "" {
+				target = path.Join(path.Dir(name), file)
+			}
+			if _, err := os.Stat(filepath.Join("..", target)); err != nil {
+				t.Errorf("%s: %s leads nowhere", name, m[1])
+				continue
+			}
+			if anchor != "" && !anchors(all[target])[anchor] {
+				t.Errorf("%s: %s has no heading #%s", name, target, anchor)
+			}
+		}
+	}
+	if links < 100 {
+		t.Errorf("%d links found", links)
+	}
+}
