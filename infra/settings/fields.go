@@ -144,7 +144,7 @@ var sections = []section{
 		prop("s3_mfa_delete", boolean(), func(s *Settings) *bool { return &s.MFADelete },
 			"Deleting a record's version then takes the root user's MFA. CloudFormation can't turn this on: run the command in the output TurnOnMFADelete (docs/reference/audit-bucket.md).").orDefault("false"),
 		prop("s3_logging", accessLogsKind, func(s *Settings) *accessLogs { return &s.accessLogs },
-			"Where S3 logs access to the audit bucket: target_bucket and target_prefix. Empty: nowhere. The target bucket must allow it (docs/reference/audit-bucket.md)."),
+			"Make S3 log access to the audit bucket, to target_bucket under target_prefix. Empty: no logs. The target bucket must allow it (docs/reference/audit-bucket.md)."),
 		prop("athena", boolean(), func(s *Settings) *bool { return &s.Athena },
 			"Create an Athena table over the audit records, with example queries. Set false if this stack can't write to the Glue catalog, as under Lake Formation.").orDefault("true"),
 	}},
@@ -173,7 +173,7 @@ var sections = []section{
 			"The email address that gets the alarms."),
 		prop("log_level", convertKind(oneOf("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"), toSlogLevel), func(s *Settings) *string { return &s.LogLevel },
 			"The lowest level that the functions log. WARNING means WARN, and CRITICAL means ERROR, as in Python.").orDefault("INFO"),
-		prop("logs_retention_in_days", oneOfNumbers("a number of days that CloudWatch Logs accepts (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for forever", retentions...), func(s *Settings) *int { return &s.LogRetentionDays },
+		prop("logs_retention_in_days", oneOfNumbers("a CloudWatch Logs retention in days (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for forever", retentions...), func(s *Settings) *int { return &s.LogRetentionDays },
 			"How many days logs are kept.").orDefault("365"),
 	}},
 	{"The URL that Slack calls", "", []property[Settings]{

@@ -99,7 +99,7 @@ func writeTable[T any](b *strings.Builder, first string, properties []property[T
 		case p.fallback == "":
 			fallback = "none"
 		}
-		value := "<br>Value: " + cell(p.expected)
+		value := "<br> Value: " + cell(p.expected)
 		if p.expected == boolean().expected {
 			value = ""
 		}
