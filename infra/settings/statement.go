@@ -109,9 +109,9 @@ var (
 	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"The emails of the approvers: one, or a list. Any approver of any matching statement can approve, but not their own request.")
 	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
-		"true: this statement's approvers get the access without asking anyone. false: they never do, whatever other statements set.")
+		"true: this statement's approvers get the access without asking anyone. false: they can't approve their own requests, whatever other statements set.")
 	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
-		"true: everyone gets the access without approval. false: nobody does, whatever other statements set.")
+		"true: everyone gets the access without approval. false: approval is required, whatever other statements set. Self-approval can still give it.")
 )
 
 // statements is the list config or group_config.
