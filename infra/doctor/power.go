@@ -22,7 +22,7 @@ func checkOwnAccount(p *access.Policy, protected []string, account string) []fin
 	return []finding{{
 		Status: warning,
 		Found:  fmt.Sprintf("the policy gives access to account %s, in which the system is to run (%s): who is an administrator there can change the system", account, path("config", reached, "Resource")),
-		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/reference/policy-checks.md).", account),
+		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/reference/policy.md).", account),
 	}}
 }
 

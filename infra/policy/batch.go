@@ -99,17 +99,17 @@ func parseQuery(line []byte, tooLong bool) (query, error) {
 	case errors.As(err, &typeError) && typeError.Field != "":
 		return query{}, fmt.Errorf("not a query: %s must be a string, not %s", typeError.Field, typeError.Value)
 	case errors.As(err, &typeError):
-		return query{}, fmt.Errorf("not a query: must be an object, not %s", typeError.Value)
+		return query{}, fmt.Errorf("not a query: must be a JSON object, not %s", typeError.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return query{}, errors.New("not a query: the line ends before the object does")
+		return query{}, errors.New("not a query: the JSON object is not closed")
 	case err != nil:
 		return query{}, fmt.Errorf("not a query: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if q == nil {
-		return query{}, errors.New("not a query: null")
+		return query{}, errors.New("not a query: must be a JSON object, not null")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return query{}, errors.New("not a query: something follows the object")
+		return query{}, errors.New("not a query: there is text after the JSON object")
 	}
 	return *q, q.check()
 }

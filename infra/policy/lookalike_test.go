@@ -66,7 +66,7 @@ func TestLookAlikesAreNoEmails(t *testing.T) {
 		t.Run(name+" in the policy", func(t *testing.T) {
 			path := write(fmt.Sprintf("lookalike-%d.yaml", n), email)
 			code, stdout, stderr := runLine("", "-config "+path+what+"-requester ann@example.com")
-			if code != 2 || stdout != "" || !strings.Contains(stderr, path+":5: config[0].Approvers: ") || !strings.Contains(stderr, "it must be an email address like ann@example.com") {
+			if code != 2 || stdout != "" || !strings.Contains(stderr, path+":5: config[0].Approvers: ") || !strings.Contains(stderr, "must be an email address like ann@example.com") {
 				t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 			}
 		})

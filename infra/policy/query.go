@@ -11,10 +11,10 @@ import (
 // query is one question about the policy. Fields that were not given are empty.
 type query struct {
 	Requester     string `json:"requester" placeholder:"EMAIL" help:"Email of the requester."`
-	Account       string `json:"account" placeholder:"ID" help:"Id of the account that they request."`
-	PermissionSet string `json:"permission_set" placeholder:"NAME" help:"Name of the permission set that they request."`
-	Group         string `json:"group" placeholder:"ID" help:"Id of the group that they request, instead of an account."`
-	Approver      string `json:"approver" placeholder:"EMAIL" help:"Email of a person who might press Approve."`
+	Account       string `json:"account" placeholder:"ID" help:"Id of the requested account."`
+	PermissionSet string `json:"permission_set" placeholder:"NAME" help:"Name of the requested permission set."`
+	Group         string `json:"group" placeholder:"ID" help:"Id of the requested group, instead of an account."`
+	Approver      string `json:"approver" placeholder:"EMAIL" help:"Also say whether the person with this email can approve the request."`
 }
 
 // answer is what the policy decides. The output has the fields in this order.
@@ -29,29 +29,29 @@ func (q query) check() error {
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
 	switch {
 	case q.Requester == "":
-		mistake("requester is missing: the email of who asks")
+		mistake("requester is missing: give the requester's email")
 	case !settings.ValidEmail(access.NormalizeEmail(q.Requester)):
 		mistake("requester %q is not an email address", q.Requester)
 	}
 	switch {
 	case q.Group != "" && (q.Account != "" || q.PermissionSet != ""):
-		mistake("a group and an account can't be asked for at once")
+		mistake("give a group, or an account and a permission set, not both")
 	case q.Group != "":
 		if !settings.ValidGroupID(q.Group) {
-			mistake("group %q is not a group's id, like 99999999-8888-7777-6666-555555555555", q.Group)
+			mistake("group %q is not a group id like 99999999-8888-7777-6666-555555555555", q.Group)
 		}
 	case q.Account == "" && q.PermissionSet == "":
-		mistake("what is asked for is missing: account and permission set, or group")
+		mistake("target is missing: give an account and a permission set, or a group")
 	case q.Account == "":
-		mistake("account is missing: the id of the account asked for")
+		mistake("account is missing: give the account's id")
 	case q.PermissionSet == "":
-		mistake("permission set is missing: the name of the one asked for")
+		mistake("permission set is missing: give its name")
 	}
 	if q.Group == "" && q.Account != "" && !settings.ValidAccountID(q.Account) {
-		mistake("account %q is not an account's id, which has twelve digits", q.Account)
+		mistake("account %q is not an account id (12 digits)", q.Account)
 	}
 	if q.Group == "" && q.PermissionSet != "" && !settings.ValidPermissionSet(q.PermissionSet) {
-		mistake("permission set %q is not a permission set's name: up to 32 of letters, digits and _+=,.@-", q.PermissionSet)
+		mistake("permission set %q is not the name of a permission set (up to 32 letters, digits and _+=,.@-)", q.PermissionSet)
 	}
 	if q.Approver != "" && !settings.ValidEmail(access.NormalizeEmail(q.Approver)) {
 		mistake("approver %q is not an email address", q.Approver)

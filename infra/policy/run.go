@@ -18,15 +18,14 @@ import (
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with config and group_config (default: elevator.yaml)."`
 	JSON   bool   `help:"Answer with one line of JSON."`
-	Batch  string `placeholder:"FILE" help:"File of queries, one JSON object a line; - is standard input."`
+	Batch  string `placeholder:"FILE" help:"File of queries, one JSON object per line. - is standard input."`
 	query
 }
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Any answer exits with 0. Nothing is read but the policy: no AWS, no Slack.
-
-With --approver, the answer also says whether that person's press of Approve would count.
+	return `Reads only the policy file, not AWS or Slack. The exit code is 0 for every answer,
+"refused" included, and 2 if the flags or the file are wrong.
 
 Example:
 
@@ -38,7 +37,7 @@ Example:
 // Run answers the query in the flags, or the queries in the batch.
 func (c *Command) Run(s command.Streams) error {
 	if c.Batch != "" && c.query != (query{}) {
-		return command.BadInput(errors.New("-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"))
+		return command.BadInput(errors.New("--batch reads all queries from its file; remove --requester, --account, --permission-set, --group and --approver"))
 	}
 	if c.Batch == "" {
 		if err := c.query.check(); err != nil {

@@ -151,28 +151,28 @@ func TestBadInput(t *testing.T) {
 		name, flags string
 		want        string // the end of what is said, before the last line end
 	}{
-		{"nothing", "-config " + file, "requester is missing: the email of who asks\nwhat is asked for is missing: account and permission set, or group"},
-		{"no requester", "-config " + file + " " + what, "requester is missing: the email of who asks"},
-		{"no target", "-config " + file + " " + who, "what is asked for is missing: account and permission set, or group"},
-		{"no account", "-config " + file + " " + who + "-permission-set Admin", "account is missing: the id of the account asked for"},
-		{"no permission set", "-config " + file + " " + who + "-account 111111111111", "permission set is missing: the name of the one asked for"},
-		{"both kinds", "-config " + file + " " + who + what + "-group 99999999-8888-7777-6666-555555555555", "a group and an account can't be asked for at once"},
-		{"group and permission set", "-config " + file + " " + who + "-permission-set Admin -group 99999999-8888-7777-6666-555555555555", "a group and an account can't be asked for at once"},
+		{"nothing", "-config " + file, "requester is missing: give the requester's email\ntarget is missing: give an account and a permission set, or a group"},
+		{"no requester", "-config " + file + " " + what, "requester is missing: give the requester's email"},
+		{"no target", "-config " + file + " " + who, "target is missing: give an account and a permission set, or a group"},
+		{"no account", "-config " + file + " " + who + "-permission-set Admin", "account is missing: give the account's id"},
+		{"no permission set", "-config " + file + " " + who + "-account 111111111111", "permission set is missing: give its name"},
+		{"both kinds", "-config " + file + " " + who + what + "-group 99999999-8888-7777-6666-555555555555", "give a group, or an account and a permission set, not both"},
+		{"group and permission set", "-config " + file + " " + who + "-permission-set Admin -group 99999999-8888-7777-6666-555555555555", "give a group, or an account and a permission set, not both"},
 		{"bad requester", "-config " + file + " -requester ann " + what, `requester "ann" is not an email address`},
-		{"bad account", "-config " + file + " " + who + "-account 1111 -permission-set Admin", `account "1111" is not an account's id, which has twelve digits`},
-		{"all accounts", "-config " + file + " " + who + "-account * -permission-set Admin", `account "*" is not an account's id, which has twelve digits`},
-		{"all permission sets", "-config " + file + " " + who + "-account 111111111111 -permission-set *", `permission set "*" is not a permission set's name: up to 32 of letters, digits and _+=,.@-`},
-		{"bad group", "-config " + file + " " + who + "-group admins", `group "admins" is not a group's id, like 99999999-8888-7777-6666-555555555555`},
+		{"bad account", "-config " + file + " " + who + "-account 1111 -permission-set Admin", `account "1111" is not an account id (12 digits)`},
+		{"all accounts", "-config " + file + " " + who + "-account * -permission-set Admin", `account "*" is not an account id (12 digits)`},
+		{"all permission sets", "-config " + file + " " + who + "-account 111111111111 -permission-set *", `permission set "*" is not the name of a permission set (up to 32 letters, digits and _+=,.@-)`},
+		{"bad group", "-config " + file + " " + who + "-group admins", `group "admins" is not a group id like 99999999-8888-7777-6666-555555555555`},
 		{"bad approver", "-config " + file + " " + who + what + "-approver bob@", `approver "bob@" is not an email address`},
 		{"unknown flag", "-config " + file + " " + who + what + "-user bob", "unknown flag -user; see elevator --help"},
 		{"flag without value", "-config", "--config: its value is missing; see elevator --help"},
 		{"an argument too many", "-config " + file + " " + who + what + "extra", "unexpected argument extra; see elevator --help"},
-		{"batch and a query", "-config " + file + " -batch - " + who, "-batch takes the queries from its file; leave out -requester, -account, -permission-set, -group and -approver"},
+		{"batch and a query", "-config " + file + " -batch - " + who, "--batch reads all queries from its file; remove --requester, --account, --permission-set, --group and --approver"},
 		{"no such config", "-config testdata/none.yaml " + who + what, "read settings: open testdata/none.yaml: no such file or directory"},
 		{"no such batch", "-config " + file + " -batch testdata/none.jsonl", "read queries: open testdata/none.jsonl: no such file or directory"},
 		{"a folder as batch", "-config " + file + " -batch testdata", "read queries: read testdata: is a directory"},
-		{"a wrong policy", "-config " + bad + " " + who + what, bad + `:2: config[0].Resource: "prod" is not right: it must be an account's id, which has twelve digits, or "*" for all` + "\n" +
-			bad + `:2: config[0].PermissionSet: is missing; it must be the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all, or a list of such` + "\n" +
+		{"a wrong policy", "-config " + bad + " " + who + what, bad + `:2: config[0].Resource: "prod" is not valid: must be an account id (12 digits), or "*" for all accounts` + "\n" +
+			bad + `:2: config[0].PermissionSet: is missing: must be the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets, or a list of them` + "\n" +
 			bad + `:3: config[0].Approver: unknown key; did you mean Approvers?`},
 		{"a wrong policy with a batch", "-config " + bad + " -batch -", bad + `:3: config[0].Approver: unknown key; did you mean Approvers?`},
 	} {

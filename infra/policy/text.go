@@ -10,39 +10,39 @@ import (
 
 // outcomeTexts describes each outcome.
 var outcomeTexts = map[access.DecisionOutcome]string{
-	access.DecideAutomatic: "Granted without asking anybody",
-	access.DecideApproval:  "Granted when somebody approves",
+	access.DecideAutomatic: "Granted without approval",
+	access.DecideApproval:  "Granted after approval",
 	access.DecideRefused:   "Refused",
 }
 
 // reasonTexts describes each reason.
 var reasonTexts = map[access.Reason]string{
-	access.ReasonApprovalNotRequired: "a statement says ApprovalIsNotRequired: true, and none that affects the request says false",
-	access.ReasonSelfApproval:        "a statement that lists the requester says AllowSelfApproval: true, and none that lists the requester says false",
-	access.ReasonRequiresApproval:    "statements affect the request, and list somebody other than the requester",
-	access.ReasonNoApprovers:         "statements affect the request, but list nobody other than the requester",
-	access.ReasonNoStatements:        "no statement affects the request",
+	access.ReasonApprovalNotRequired: "a matching statement sets ApprovalIsNotRequired: true, and none sets false",
+	access.ReasonSelfApproval:        "a matching statement that lists the requester sets AllowSelfApproval: true, and none that lists them sets false",
+	access.ReasonRequiresApproval:    "matching statements list approvers other than the requester",
+	access.ReasonNoApprovers:         "matching statements list no approver other than the requester",
+	access.ReasonNoStatements:        "no statement matches the request",
 }
 
 // writeText writes one answer as text for people.
 func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", outcomeTexts[a.Outcome], a.Outcome)
-	fmt.Fprintf(&b, "  %s asks for %s\n", access.NormalizeEmail(q.Requester), q.target())
+	fmt.Fprintf(&b, "  %s requests %s\n", access.NormalizeEmail(q.Requester), q.target())
 	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, reasonTexts[a.Reason])
 	if len(a.Approvers) > 0 {
 		fmt.Fprintf(&b, "  approvers: %s\n", strings.Join(a.Approvers, ", "))
 	}
 	if a.Permitted != nil {
-		count := "does not count"
+		can := "can't"
 		if *a.Permitted {
-			count = "counts"
+			can = "can"
 		}
-		fmt.Fprintf(&b, "  a press of Approve by %s %s\n", access.NormalizeEmail(q.Approver), count)
+		fmt.Fprintf(&b, "  %s %s approve this request\n", access.NormalizeEmail(q.Approver), can)
 	}
 	for n, i := range a.Statements {
 		if n == 0 {
-			b.WriteString("  statements that affect the request:\n")
+			b.WriteString("  matching statements:\n")
 		}
 		key, s := "config", policy.Accounts
 		if q.Group != "" {

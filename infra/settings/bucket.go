@@ -14,7 +14,7 @@ import (
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const (
 	bucketPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
-	bucketExpected = "a bucket's name: 3 to 63 lower case letters, digits, single dots and hyphens"
+	bucketExpected = "a bucket name: 3 to 63 lowercase letters, digits, single dots and hyphens"
 )
 
 // reservedBuckets are the beginnings and ends that a bucket's name must not have.
@@ -24,7 +24,7 @@ var reservedBuckets = struct{ first, last []string }{
 }
 
 // bucketName is the name of a bucket, or empty. Empty is the default of the
-// reference's inputs, and the same as leaving the setting out.
+// Terraform module's inputs, and the same as leaving the setting out.
 func bucketName() kind[string] {
 	k := textOrEmpty(bucketPattern, bucketExpected)
 	k.schema["maxLength"] = 63
@@ -42,9 +42,9 @@ func bucketName() kind[string] {
 		case len(v) < 3 || len(v) > 63:
 			r.mistake(n.Line, path, "has %d characters; it must be %s", len(v), bucketExpected)
 		case notAddress == nil:
-			r.mistake(n.Line, path, "%s looks like an IP address, which S3 takes for no bucket", quote(v))
+			r.mistake(n.Line, path, "%s looks like an IP address, which S3 doesn't allow; choose another name", quote(v))
 		case is(strings.HasPrefix, reservedBuckets.first), is(strings.HasSuffix, reservedBuckets.last):
-			r.mistake(n.Line, path, "%s begins or ends with what S3 keeps for itself (%s; %s)", quote(v), strings.Join(reservedBuckets.first, ", "), strings.Join(reservedBuckets.last, ", "))
+			r.mistake(n.Line, path, "%s begins or ends with something that S3 reserves (%s; %s); choose another name", quote(v), strings.Join(reservedBuckets.first, ", "), strings.Join(reservedBuckets.last, ", "))
 		default:
 			return v, true
 		}
@@ -53,15 +53,15 @@ func bucketName() kind[string] {
 	return k
 }
 
-// accessLogs is where S3 logs access to a bucket: the reference's s3_logging. An
+// accessLogs is where S3 logs access to a bucket: the Terraform module's s3_logging. An
 // empty mapping means nowhere.
 type accessLogs struct{ bucket, prefix string }
 
-var accessLogsKind = object("a mapping with target_bucket, and target_prefix if wanted", nil,
+var accessLogsKind = object("a mapping with target_bucket and, optionally, target_prefix", nil,
 	prop("target_bucket", bucketName(), func(l *accessLogs) *string { return &l.bucket },
-		"The bucket to log to; its policy has to let logging.s3.amazonaws.com write."),
-	prop("target_prefix", text(`^[A-Za-z0-9!_.*'()/-]{0,512}$`, "the beginning of a key, like logs/elevator/"), func(l *accessLogs) *string { return &l.prefix },
-		"Begins the keys of the logs, as it stands: with a slash at its end, if one is wanted."),
+		"The bucket for the logs. Its policy must let logging.s3.amazonaws.com write."),
+	prop("target_prefix", text(`^[A-Za-z0-9!_.*'()/-]{0,512}$`, "a key prefix, like logs/elevator/"), func(l *accessLogs) *string { return &l.prefix },
+		"The prefix of the logs' keys, used unchanged. End it with a slash if you want one."),
 )
 
 // completeBuckets reports buckets that share a name, and settings of a bucket that
@@ -77,20 +77,20 @@ func (s *Settings) completeBuckets(r *reader) {
 	)
 	if s.ExistingAuditBucket != "" {
 		if s.AuditBucketName != "" {
-			r.mistake(r.keys[made], made, "does not go with %s: either a bucket is made or an existing one is used", existing)
+			r.mistake(r.keys[made], made, "can't be combined with %s: this app creates a bucket or uses an existing one; remove one of them", existing)
 		}
 		if s.ObjectLock {
-			r.mistake(r.keys[lock], lock, "does not go with %s: the lock is that bucket's own", existing)
+			r.mistake(r.keys[lock], lock, "can't be combined with %s; set Object Lock on that bucket yourself, and remove this", existing)
 		}
 		if s.accessLogs != (accessLogs{}) {
-			r.mistake(r.keys[logging], logging, "does not go with %s: that bucket's access logs are its own", existing)
+			r.mistake(r.keys[logging], logging, "can't be combined with %s; set access logs on that bucket yourself, and remove this", existing)
 		}
 		if s.MFADelete {
-			r.mistake(r.keys[mfa], mfa, "does not go with %s: that bucket's versions are its own", existing)
+			r.mistake(r.keys[mfa], mfa, "can't be combined with %s; set MFA delete on that bucket yourself, and remove this", existing)
 		}
 	}
 	if s.accessLogs.prefix != "" && s.accessLogs.bucket == "" {
-		r.mistake(r.keys[logging], logging, "must have target_bucket")
+		r.mistake(r.keys[logging], logging, "has target_prefix but no target_bucket; add target_bucket")
 	}
 	s.AuditLogBucket, s.AuditLogPrefix = s.accessLogs.bucket, s.accessLogs.prefix
 	taken := map[string]string{}
@@ -99,7 +99,7 @@ func (s *Settings) completeBuckets(r *reader) {
 			continue
 		}
 		if other, twice := taken[one.name]; twice {
-			r.mistake(r.keys[one.key], one.key, "%s is the bucket of %s already; these are two", quote(one.name), other)
+			r.mistake(r.keys[one.key], one.key, "%s is already the bucket of %s; use two different buckets", quote(one.name), other)
 		}
 		taken[one.name] = one.key
 	}

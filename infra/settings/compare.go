@@ -6,7 +6,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// referenceChoices is how many durations the reference offers at most, in steps of
+// referenceChoices is how many durations the Terraform module offers at most, in steps of
 // half an hour.
 const (
 	referenceChoices = 99
@@ -17,9 +17,9 @@ const (
 // second.
 const enoughPerSecond = 10
 
-// compareWithReference warns where the reference would behave differently, and of
-// settings without effect in either. docs/guides/migrate.md has the differences that
-// always apply.
+// compareWithReference warns where the Terraform module would behave differently, and
+// of settings without effect in either. docs/guides/migrate.md has the differences
+// that always apply.
 func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {
 		return
@@ -32,17 +32,17 @@ func (s *Settings) compareWithReference(r *reader) {
 		rate       = "api_gateway_throttling_rate_limit"
 	)
 	if s.SlackPerSecond < enoughPerSecond {
-		r.warn(r.keys[rate], rate, "is little: the forms here ask as one types, which the reference's don't; below %d a second people see them fail", enoughPerSecond)
+		r.warn(r.keys[rate], rate, "is too low: forms send about three requests a second while a person types, and below %d their lists fail to load. The Terraform module's forms don't do that", enoughPerSecond)
 	}
 	if s.RequestExpiration == 0 {
-		r.warn(r.keys[expiration], expiration, "0 means 300 days here, the longest that a request can wait; in the reference it means for ever")
+		r.warn(r.keys[expiration], expiration, "0 means 300 days here, the longest possible wait. In the Terraform module it means forever")
 	}
 	if len(s.durationList) == 0 && s.maxDuration > referenceLongest {
-		r.warn(r.keys[longest], longest, "up to %s can be asked for here; the reference's list ends after %d half hours, at %s",
+		r.warn(r.keys[longest], longest, "people can request up to %s here. The Terraform module's list ends after %d half hours, at %s",
 			access.FormatDuration(s.maxDuration), referenceChoices, access.FormatDuration(referenceLongest))
 	}
 	if _, given := r.keys[initial]; given && s.RequestExpiration > 0 && s.ReminderInitialWait >= s.RequestExpiration {
-		r.warn(r.keys[initial], initial, "no reminder ever comes: requests expire after %s", access.FormatDuration(s.RequestExpiration))
+		r.warn(r.keys[initial], initial, "no reminder is ever sent: requests expire after %s. Choose a shorter wait, or 0 for no reminders", access.FormatDuration(s.RequestExpiration))
 	}
 	if s.areRemindersCapped() {
 		key := expiration
@@ -51,7 +51,7 @@ func (s *Settings) compareWithReference(r *reader) {
 				key = k
 			}
 		}
-		r.warn(r.keys[key], key, "reminders are never further apart than 24 hours here; in the reference the time between them grows on until the request expires")
+		r.warn(r.keys[key], key, "reminders are at most 24 hours apart here. In the Terraform module, the time between them keeps growing until the request expires")
 	}
 }
 

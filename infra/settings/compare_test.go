@@ -14,7 +14,7 @@ import (
 
 // capitals is what is said of an address that is normal with capital letters.
 func capitals(normal string) string {
-	return " is the same as " + normal + " here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones"
+	return " is the same address as " + normal + " here. The Terraform module is case-sensitive: there, this person is an approver only if Slack has exactly this spelling"
 }
 
 // The reference's example, as a file of our own.
@@ -111,11 +111,11 @@ func TestReferenceExampleDecides(t *testing.T) {
 func TestReferenceExampleWarns(t *testing.T) {
 	_, got := referencePolicy(t)
 	want := []string{
-		"f:17: config[2]: lets cto@example.com take every permission set in every account, also in the one that this system runs in and in the management account, without anybody else: one person could change this system and its policy; name the accounts, or insist on a second person (docs/reference/policy-checks.md)",
-		`f:19: config[2].Resource: "*" puts all accounts in scope of the removal at cron(0 23 * * ? *): every permission set that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
-		"f:24: config[3]: says nothing that config[2] does not say; remove it, or see whether it was meant to say something else",
-		"f:28: config[3].AllowSelfApproval: has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody",
-		"f:64: group_config[2].Approvers: ciso@example.com alone approves group 44445555-3333-2222-1111-555557777777, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true",
+		"f:17: config[2]: lets cto@example.com take every permission set in every account, including this app's own account and the management account, without a second person. One person could then change this app and its policy. Name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)",
+		`f:19: config[2].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
+		"f:24: config[3]: redundant: config[2] already covers it. Remove this statement, or check what it was meant to do",
+		"f:28: config[3].AllowSelfApproval: has no effect, here and in the Terraform module: it applies to this statement's Approvers, and there are none. Add Approvers, or remove it",
+		"f:64: group_config[2].Approvers: ciso@example.com is the only approver of group 44445555-3333-2222-1111-555557777777: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -137,9 +137,9 @@ func TestReferenceModule(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	const (
 		dev       = "config:\n- Resource: \"111111111111\"\n  PermissionSet: Admin\n"
-		selfFalse = `config[1].AllowSelfApproval: ann@example.com can't approve their own requests here where this statement and config[0], which says true, meet; in the reference they can, by pressing Approve`
-		nobody    = "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"
-		capped    = "reminders are never further apart than 24 hours here; in the reference the time between them grows on until the request expires"
+		selfFalse = `config[1].AllowSelfApproval: ann@example.com can't approve their own requests here where this statement overlaps config[0], which sets true. In the Terraform module they can, by pressing Approve`
+		nobody    = "has no effect, here and in the Terraform module: it applies to this statement's Approvers, and there are none. Add Approvers, or remove it"
+		capped    = "reminders are at most 24 hours apart here. In the Terraform module, the time between them keeps growing until the request expires"
 	)
 	denied := func(resource, permissionSet, approvers string) string {
 		return dev + "  Approvers: [ann@example.com, bob@example.com]\n  AllowSelfApproval: true\n" +
@@ -156,24 +156,24 @@ func TestWarnings(t *testing.T) {
 		{"denied to nobody", dev + "  Approvers: []\n  AllowSelfApproval: false\n", []string{"f:5: config[0].AllowSelfApproval: " + nobody}},
 		{"of a group", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  AllowSelfApproval: true\n  ApprovalIsNotRequired: true\n", []string{"f:3: group_config[0].AllowSelfApproval: " + nobody}},
 		{"allowed and denied", denied("111111111111", "Admin", "ann@example.com"), []string{"f:9: " + selfFalse}},
-		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: every permission set can be had in every account, also in the one that this system runs in and in the management account: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; name the accounts, or insist on a second person (docs/reference/policy-checks.md)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
+		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: allows requests for every permission set in every account, including this app's own account and the management account. People who get it there can change this app and its policy, and another statement could give it without approval. Name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
 		{"allowed, and denied in so many words", denied("111111111111", "Admin", "ann@example.com, bob@example.com") + "  ApprovalIsNotRequired: false\n", nil},
 		{"allowed and denied to others", denied("111111111111", "Admin", "cid@example.com"), nil},
 		{"allowed and denied elsewhere", denied("222222222222", "Admin", "ann@example.com, bob@example.com"), nil},
 		{"allowed and denied for something else", denied("111111111111", "ReadOnly", "ann@example.com, bob@example.com"), nil},
 		{"allowed and denied for a group", "group_config:\n- &g\n  Resource: 99999999-8888-7777-6666-555555555555\n  Approvers: [ann@example.com, bob@example.com]\n  AllowSelfApproval: true\n- <<: *g\n  AllowSelfApproval: false\n  Approvers: [ann@example.com, cid@example.com]\n", []string{"f:7: group_" + selfFalse[:strings.Index(selfFalse, "config[0]")] + "group_" + selfFalse[strings.Index(selfFalse, "config[0]"):]}},
-		{"reminders after the end", required + "config: []\nrequest_expiration_hours: 1\napprover_renotification_initial_wait_time: 60\n", []string{"f:8: approver_renotification_initial_wait_time: no reminder ever comes: requests expire after 1 hour"}},
-		{"requests for ever", required + "config: []\napprover_renotification_initial_wait_time: 0\nrequest_expiration_hours: 0\n", []string{"f:8: request_expiration_hours: 0 means 300 days here, the longest that a request can wait; in the reference it means for ever"}},
-		{"long access", required + "config: []\nmax_permissions_duration_time: 72\n", []string{"f:7: max_permissions_duration_time: up to 3 days can be asked for here; the reference's list ends after 99 half hours, at 2 days 1 hour 30 minutes"}},
+		{"reminders after the end", required + "config: []\nrequest_expiration_hours: 1\napprover_renotification_initial_wait_time: 60\n", []string{"f:8: approver_renotification_initial_wait_time: no reminder is ever sent: requests expire after 1 hour. Choose a shorter wait, or 0 for no reminders"}},
+		{"requests for ever", required + "config: []\napprover_renotification_initial_wait_time: 0\nrequest_expiration_hours: 0\n", []string{"f:8: request_expiration_hours: 0 means 300 days here, the longest possible wait. In the Terraform module it means forever"}},
+		{"long access", required + "config: []\nmax_permissions_duration_time: 72\n", []string{"f:7: max_permissions_duration_time: people can request up to 3 days here. The Terraform module's list ends after 99 half hours, at 2 days 1 hour 30 minutes"}},
 		{"long access, chosen", required + "config: []\nmax_permissions_duration_time: 72\npermission_duration_list_override: [\"02:00\"]\n", nil},
 		{"reminders for long", required + "config: []\nrequest_expiration_hours: 96\n", []string{"f:7: request_expiration_hours: " + capped}},
 		{"rare reminders", required + "config: []\nrequest_expiration_hours: 40\napprover_renotification_backoff_multiplier: 100\n", []string{"f:8: approver_renotification_backoff_multiplier: " + capped}},
 		{"no reminder is left to come sooner", required + "config: []\nrequest_expiration_hours: 24\napprover_renotification_backoff_multiplier: 100\n", nil},
 		{"reminders that don't grow", required + "config: []\nrequest_expiration_hours: 2000\napprover_renotification_backoff_multiplier: 1\n", nil},
 		{"a person allowed here and denied there, often", denied("111111111111", "Admin", "ann@example.com") + "- Resource: \"111111111111\"\n  PermissionSet: Admin\n  Approvers: [ann@example.com, dee@example.com]\n  AllowSelfApproval: true\n",
-			[]string{"f:9: " + selfFalse + " (the same kind of thing with config[2])"}},
+			[]string{"f:9: " + selfFalse + " (also where it overlaps config[2])"}},
 		{"capital letters, twice", dev + "  Approvers: [ann@example.com, Bob@example.com]\n- Resource: \"222222222222\"\n  PermissionSet: Admin\n  Approvers: [ann@example.com, Bob@example.com]\n", []string{"f:4: config[0].Approvers[1]: Bob@example.com" + capitals("bob@example.com")}},
-		{"too little for forms", required + "config: []\napi_gateway_throttling_rate_limit: 1\n", []string{"f:7: api_gateway_throttling_rate_limit: is little: the forms here ask as one types, which the reference's don't; below 10 a second people see them fail"}},
+		{"too little for forms", required + "config: []\napi_gateway_throttling_rate_limit: 1\n", []string{"f:7: api_gateway_throttling_rate_limit: is too low: forms send about three requests a second while a person types, and below 10 their lists fail to load. The Terraform module's forms don't do that"}},
 		{"the policy command is not about settings", "config: []\nrequest_expiration_hours: 0\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

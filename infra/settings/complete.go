@@ -22,7 +22,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	_, accounts := r.keys["config"]
 	_, groups := r.keys["group_config"]
 	if root.Kind == yaml.MappingNode && !accounts && !groups {
-		r.mistake(root.Line, "config", "is missing; the file must have config (for accounts) or group_config (for groups), or both")
+		r.mistake(root.Line, "config", "is missing: set config (for accounts), group_config (for groups), or both")
 	}
 	if len(s.durationList) > 0 {
 		s.Durations = slices.Sorted(slices.Values(s.durationList))
@@ -41,7 +41,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 func (s *Settings) checkReserved(r *reader) {
 	for key, instances := range map[string]int{"ingress_reserved_concurrency": s.IngressReserved, "revoke_reserved_concurrency": s.RevokeReserved} {
 		if instances > 0 && instances < minReserved {
-			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it is the most that the function gets as well", minReserved, instances)
+			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it also limits the function to that many instances", minReserved, instances)
 		}
 	}
 }
@@ -52,16 +52,16 @@ func (s *Settings) completeAudit(r *reader) {
 		locking = "s3_object_lock_configuration"
 	)
 	if strings.HasPrefix(s.AuditPrefix+"/", auditrecord.PolicyFolder) {
-		r.mistake(r.keys["s3_bucket_partition_prefix"], "s3_bucket_partition_prefix", "must not be under policies/, where the policies that were in force are kept")
+		r.mistake(r.keys["s3_bucket_partition_prefix"], "s3_bucket_partition_prefix", "must not begin with policies/, where this app keeps its deployed policies; choose another prefix")
 	}
 	line := r.keys[locking]
 	kept := s.objectLock.Rule.Retention
 	given := kept.mode != "" // otherwise it is missing, or a mistake
 	switch {
 	case given && !s.ObjectLock:
-		r.mistake(line, locking, "has no effect without %s: true", lock)
+		r.mistake(line, locking, "has no effect without %s: true; add that, or remove this", lock)
 	case given && (kept.days == 0) == (kept.years == 0):
-		r.mistake(line, locking+".rule.default_retention", "must have either days or years")
+		r.mistake(line, locking+".rule.default_retention", "must have exactly one of days and years")
 	case s.ObjectLock && given:
 		s.ObjectLockMode, s.ObjectLockDays = kept.mode, kept.days+kept.years*365
 	case s.ObjectLock:
@@ -75,5 +75,5 @@ func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {
 		return
 	}
-	r.warn(root.Line, lock, "is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/reference/audit-bucket.md)")
+	r.warn(root.Line, lock, "is not set: people who can change the audit bucket's policy can delete audit records. Set it to true to protect new records; you can't turn it off again for this bucket. Or set it to false to accept this (docs/reference/audit-bucket.md)")
 }

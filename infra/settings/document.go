@@ -42,7 +42,7 @@ func parseDocument(file string, data []byte) (*yaml.Node, error) {
 	}
 	switch err := decoder.Decode(&next); {
 	case err == nil:
-		return nil, wrong(next.Line, "a second document begins here; the settings are one document, without ---")
+		return nil, wrong(next.Line, "a second YAML document begins here; remove the ---")
 	case !errors.Is(err, io.EOF):
 		line, text := explainSyntaxError(err)
 		return nil, wrong(line, text)
@@ -65,11 +65,11 @@ func explainSyntaxError(err error) (line int, text string) {
 	hint := ""
 	switch {
 	case strings.Contains(text, "alphabetic or numeric character"):
-		hint = `; "*" has to be in quotes`
+		hint = `; put "*" in quotes`
 	case strings.Contains(text, "cannot start any token"):
-		hint = "; indent with spaces, not with tabs"
+		hint = "; indent with spaces, not tabs"
 	}
-	return line, "this is not valid YAML: " + text + hint
+	return line, "invalid YAML: " + text + hint
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

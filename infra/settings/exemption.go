@@ -20,8 +20,8 @@ const maxExemptions = 50
 
 const (
 	momentPattern     = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$`
-	momentExpected    = "a time with its offset, like 2026-03-01T18:00:00Z"
-	exemptionExpected = "an exemption with account and permission_set, or group, and email, until and reason"
+	momentExpected    = "a time with a time zone, like 2026-03-01T18:00:00Z"
+	exemptionExpected = "an exemption: account and permission_set, or group; and email, until and reason"
 	reasonPattern     = `^[^\s]([^\n\r]{0,298}[^\s])?$`
 )
 
@@ -41,23 +41,23 @@ func moment() kind[time.Time] {
 // The keys of both kinds of exemption.
 var (
 	exemptionEmail = prop("email", convertKind(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail), func(e *access.Exemption) *string { return &e.Email },
-		"The person, by the email or the user name in Identity Center.").require()
+		"The person's email or user name in Identity Center.").require()
 	exemptionUntil = prop("until", moment(), func(e *access.Exemption) *time.Time { return &e.Until },
 		"When the exemption ends: at most 72 hours after the deployment.").require()
-	exemptionReason = prop("reason", text(reasonPattern, "a text of up to 300 characters in one line"), func(e *access.Exemption) *string { return &e.Reason },
-		"Why, for the reports and the audit log.").require()
+	exemptionReason = prop("reason", text(reasonPattern, "up to 300 characters on one line"), func(e *access.Exemption) *string { return &e.Reason },
+		"Why, for reports and audit records.").require()
 )
 
-const eitherAccountOrGroup = "an exemption has either account and permission_set, or group; remove one of them"
+const eitherAccountOrGroup = "an exemption has either account and permission_set, or group; remove the other"
 
 var (
 	accountExemption = object(exemptionExpected, map[string]string{"group": eitherAccountOrGroup},
 		prop("account", accountID(), func(e *access.Exemption) *string { return &e.AccountID }, "The account's id.").require(),
-		prop("permission_set", text(`^[A-Za-z0-9_+=,.@-]{1,32}$`, "the name of a permission set (up to 32 of letters, digits and _+=,.@-)"),
+		prop("permission_set", text(`^[A-Za-z0-9_+=,.@-]{1,32}$`, "the name of a permission set (up to 32 letters, digits and _+=,.@-)"),
 			func(e *access.Exemption) *string { return &e.PermissionSet }, "The permission set's name.").require(),
 		exemptionEmail, exemptionUntil, exemptionReason)
 	groupExemption = object(exemptionExpected, map[string]string{"account": eitherAccountOrGroup, "permission_set": eitherAccountOrGroup},
-		prop("group", text(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`, "a group's id, like 99999999-8888-7777-6666-555555555555 (not its name)"),
+		prop("group", text(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`, "a group id like 99999999-8888-7777-6666-555555555555 (not its name)"),
 			func(e *access.Exemption) *string { return &e.GroupID }, "The Identity Center group's id.").require(),
 		exemptionEmail, exemptionUntil, exemptionReason)
 )
@@ -74,7 +74,7 @@ func exemption() kind[access.Exemption] {
 		case has("group"):
 			of = groupExemption
 		case n.Kind == yaml.MappingNode && len(n.Content) > 0 && !has("permission_set") && !has("account") && !has("<<"):
-			r.mistake(n.Line, path, "must have either account and permission_set, or group")
+			r.mistake(n.Line, path, "must have account and permission_set, or group")
 			return access.Exemption{}, false
 		}
 		e, ok := of.read(r, n, path)
@@ -91,9 +91,9 @@ func (r *reader) checkUntil(until time.Time, path string) bool {
 	now := Now().UTC()
 	switch latest := now.Add(access.MaxExemption); {
 	case !until.After(now):
-		r.mistake(r.keys[path], path, "%s is over; remove the exemption, or choose a later time", until.Format(time.RFC3339))
+		r.mistake(r.keys[path], path, "%s is in the past; remove the exemption, or choose a later time", until.Format(time.RFC3339))
 	case until.After(latest):
-		r.mistake(r.keys[path], path, "%s is too late: an exemption ends within 72 hours, now by %s", until.Format(time.RFC3339), latest.Truncate(time.Second).Format(time.RFC3339))
+		r.mistake(r.keys[path], path, "%s is too late: an exemption lasts at most 72 hours, now until %s", until.Format(time.RFC3339), latest.Truncate(time.Second).Format(time.RFC3339))
 	default:
 		return true
 	}
@@ -104,7 +104,7 @@ func (r *reader) checkUntil(until time.Time, path string) bool {
 func (s *Settings) warnOfRemovals(r *reader) {
 	const allow = "allow_reconcile_removals"
 	if !s.AllowRemovals && s.RevokeSchedule != "" && !r.policyOnly {
-		r.warn(r.keys[allow], allow, "false: nothing is removed. Runs of schedule_expression, at %s, only report", s.RevokeSchedule)
+		r.warn(r.keys[allow], allow, "false: nothing is removed. Reconciliations on schedule_expression, %s, only report", s.RevokeSchedule)
 	}
 	for i, e := range s.Policy.Exemptions {
 		path := "reconcile_exemptions[" + strconv.Itoa(i) + "]"
@@ -112,6 +112,6 @@ func (s *Settings) warnOfRemovals(r *reader) {
 		if e.GroupID != "" {
 			what = "membership in group " + e.GroupID
 		}
-		r.warn(r.keys[path], path, "no run removes the %s from %s until %s", what, e.Email, e.Until.Format(time.RFC3339))
+		r.warn(r.keys[path], path, "no reconciliation removes the %s from %s until %s", what, e.Email, e.Until.Format(time.RFC3339))
 	}
 }

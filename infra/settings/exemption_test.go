@@ -25,8 +25,8 @@ func TestExemptionMistakes(t *testing.T) {
 	}
 	const (
 		group  = "99999999-8888-7777-6666-555555555555"
-		known  = "; known are account, permission_set, email, until, reason"
-		either = "an exemption has either account and permission_set, or group; remove one of them"
+		known  = ": use one of account, permission_set, email, until, reason"
+		either = "an exemption has either account and permission_set, or group; remove the other"
 	)
 	tests := []struct {
 		name, exemption string
@@ -35,25 +35,25 @@ func TestExemptionMistakes(t *testing.T) {
 		{"right", right, nil},
 		{"right, for a group", "group: " + group + ", email: ann@example.com, until: 2026-03-03T09:00:00Z, reason: x", nil},
 		{"an unknown key", right + ", ticket: 7", []string{".ticket: unknown key" + known}},
-		{"a key with a typing mistake", with("permission_set", "permision_set"), []string{".permision_set: unknown key; did you mean permission_set?", ".permission_set: is missing; it must be the name of a permission set (up to 32 of letters, digits and _+=,.@-)"}},
-		{"an account's name", with("111111111111", "prod"), []string{`.account: "prod" is not right: it must be an account's id, which has twelve digits`}},
-		{"all accounts", with("111111111111", `"*"`), []string{`.account: "*" is not right: it must be an account's id, which has twelve digits`}},
-		{"a bad email", with("ann@example.com", "ann"), []string{`.email: "ann" is not right: it must be an email address like ann@example.com`}},
-		{"an email with other letters", with("ann@example.com", "аnn@example.com"), []string{".email: \"\u0430nn@example.com\" is not right: it must be an email address like ann@example.com"}},
-		{"it is over", at(-time.Second), []string{".until: 2026-03-02T08:59:59Z is over; remove the exemption, or choose a later time"}},
-		{"it is just over", at(0), []string{".until: 2026-03-02T09:00:00Z is over; remove the exemption, or choose a later time"}},
+		{"a key with a typing mistake", with("permission_set", "permision_set"), []string{".permision_set: unknown key; did you mean permission_set?", ".permission_set: is missing: must be the name of a permission set (up to 32 letters, digits and _+=,.@-)"}},
+		{"an account's name", with("111111111111", "prod"), []string{`.account: "prod" is not valid: must be an account id (12 digits)`}},
+		{"all accounts", with("111111111111", `"*"`), []string{`.account: "*" is not valid: must be an account id (12 digits)`}},
+		{"a bad email", with("ann@example.com", "ann"), []string{`.email: "ann" is not valid: must be an email address like ann@example.com`}},
+		{"an email with other letters", with("ann@example.com", "аnn@example.com"), []string{".email: \"\u0430nn@example.com\" is not valid: must be an email address like ann@example.com"}},
+		{"it is over", at(-time.Second), []string{".until: 2026-03-02T08:59:59Z is in the past; remove the exemption, or choose a later time"}},
+		{"it is just over", at(0), []string{".until: 2026-03-02T09:00:00Z is in the past; remove the exemption, or choose a later time"}},
 		{"72 hours", at(72 * time.Hour), nil},
-		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption ends within 72 hours, now by 2026-03-05T09:00:00Z"}},
-		{"a day without a time", with("2026-03-03T09:00:00Z", "2026-03-03"), []string{".until: must be a time with its offset, like 2026-03-01T18:00:00Z, not 2026-03-03"}},
-		{"a time without an offset", with("2026-03-03T09:00:00Z", `"2026-03-03T09:00:00"`), []string{".until: must be a time with its offset, like 2026-03-01T18:00:00Z, not \"2026-03-03T09:00:00\""}},
-		{"a duration", with("2026-03-03T09:00:00Z", "48h"), []string{".until: must be a time with its offset, like 2026-03-01T18:00:00Z, not \"48h\""}},
+		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption lasts at most 72 hours, now until 2026-03-05T09:00:00Z"}},
+		{"a day without a time", with("2026-03-03T09:00:00Z", "2026-03-03"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not 2026-03-03"}},
+		{"a time without an offset", with("2026-03-03T09:00:00Z", `"2026-03-03T09:00:00"`), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"2026-03-03T09:00:00\""}},
+		{"a duration", with("2026-03-03T09:00:00Z", "48h"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"48h\""}},
 		{"both", right + ", group: " + group, []string{".account: " + either, ".permission_set: " + either}},
 		{"a group in an account", with("permission_set: Admin", "group: "+group), []string{".account: " + either}},
-		{"neither", "email: ann@example.com, until: 2026-03-03T09:00:00Z, reason: x", []string{": must have either account and permission_set, or group"}},
-		{"an account alone", with(", permission_set: Admin", ""), []string{".permission_set: is missing; it must be the name of a permission set (up to 32 of letters, digits and _+=,.@-)"}},
-		{"no reason", with(", reason: x", ""), []string{".reason: is missing; it must be a text of up to 300 characters in one line"}},
-		{"an empty reason", with("reason: x", `reason: "  "`), []string{`.reason: "  " is not right: it must be a text of up to 300 characters in one line`}},
-		{"several mistakes", with("ann@example.com", "ann") + ", x: 1", []string{".x: unknown key" + known, `.email: "ann" is not right: it must be an email address like ann@example.com`}},
+		{"neither", "email: ann@example.com, until: 2026-03-03T09:00:00Z, reason: x", []string{": must have account and permission_set, or group"}},
+		{"an account alone", with(", permission_set: Admin", ""), []string{".permission_set: is missing: must be the name of a permission set (up to 32 letters, digits and _+=,.@-)"}},
+		{"no reason", with(", reason: x", ""), []string{".reason: is missing: must be up to 300 characters on one line"}},
+		{"an empty reason", with("reason: x", `reason: "  "`), []string{`.reason: "  " is not valid: must be up to 300 characters on one line`}},
+		{"several mistakes", with("ann@example.com", "ann") + ", x: 1", []string{".x: unknown key" + known, `.email: "ann" is not valid: must be an email address like ann@example.com`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestExemptionsAreInThePolicyDocument(t *testing.T) {
 func TestRemovalsSwitchedOffAreSaid(t *testing.T) {
 	const everyone = "config: [{Resource: \"*\", PermissionSet: ReadOnly, Approvers: [ann@example.com, bob@example.com]}]\n"
 	for extra, want := range map[string][]string{
-		"allow_reconcile_removals: false":                            {"f:7: allow_reconcile_removals: false: nothing is removed. Runs of schedule_expression, at cron(0 23 * * ? *), only report"},
+		"allow_reconcile_removals: false":                            {"f:7: allow_reconcile_removals: false: nothing is removed. Reconciliations on schedule_expression, cron(0 23 * * ? *), only report"},
 		"allow_reconcile_removals: false\nschedule_expression: \"\"": nil,
 	} {
 		s, err := Parse("f", []byte(required+everyone+extra))

@@ -9,7 +9,7 @@ const keyARNPattern = `^arn:aws(-[a-z]+)*:kms:[a-z]{2}(-[a-z]+)+-[0-9]:[0-9]{12}
 // keyARN is the ARN of a key, or empty for none. An alias is not accepted, because
 // the conditions in the roles name keys.
 func keyARN() kind[string] {
-	return textOrEmpty(keyARNPattern, "the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
+	return textOrEmpty(keyARNPattern, "the ARN of a KMS key (not an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef")
 }
 
 // KeyPlace returns the region and the account of a key.
@@ -28,9 +28,9 @@ func (s *Settings) checkKeys(r *reader) {
 		existing       = "s3_existing_bucket_kms_key_arn"
 	)
 	if region, _ := KeyPlace(s.IdentityCenterKeyARN); region != "" && s.SSORegion != "" && region != s.SSORegion {
-		r.mistake(r.keys[identityCenter], identityCenter, "is a key in %s, and Identity Center is in %s (sso_region): it has its key in its own region", region, s.SSORegion)
+		r.mistake(r.keys[identityCenter], identityCenter, "is a key in %s, but Identity Center is in %s (sso_region); use a key in that region", region, s.SSORegion)
 	}
 	if s.ExistingAuditKeyARN != "" && s.ExistingAuditBucket == "" {
-		r.mistake(r.keys[existing], existing, "has no effect without s3_name_of_the_existing_bucket; the bucket that is made is encrypted with kms_key_arn")
+		r.mistake(r.keys[existing], existing, "has no effect without s3_name_of_the_existing_bucket; for a bucket that this app creates, use kms_key_arn")
 	}
 }

@@ -47,13 +47,13 @@ func text(pattern, expected string) kind[string] {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
 			hint := ""
 			if n.Kind == yaml.ScalarNode {
-				hint = "; write it in quotes if it is meant"
+				hint = "; put it in quotes if you mean it"
 			}
 			r.mistake(n.Line, path, "must be %s, not %s%s", expected, describe(n), hint)
 			return "", false
 		}
 		if !p.MatchString(n.Value) {
-			r.mistake(n.Line, path, "%s is not right: it must be %s", quote(n.Value), expected)
+			r.mistake(n.Line, path, "%s is not valid: must be %s", quote(n.Value), expected)
 			return "", false
 		}
 		return n.Value, true
@@ -67,7 +67,7 @@ const secretPattern = `^((ssm:)?(/[A-Za-z0-9_.-]+){1,15}|secretsmanager:[A-Za-z0
 // secret is a reference to a secret. Its errors never repeat the value, which may
 // be the secret itself.
 func secret() kind[SecretRef] {
-	const expected = `the name of a secret, never the secret itself: "/path/name" of an SSM SecureString parameter, or "secretsmanager:NAME"`
+	const expected = `the name of a secret, never the secret itself: "/path/name" for an SSM SecureString parameter, or "secretsmanager:NAME"`
 	p := regexp.MustCompile(secretPattern)
 	return kind[SecretRef]{schema{"type": "string", "pattern": secretPattern}, expected, func(r *reader, n *yaml.Node, path string) (SecretRef, bool) {
 		if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" || !p.MatchString(n.Value) {
@@ -86,7 +86,7 @@ func secret() kind[SecretRef] {
 func secrets(most int) kind[[]SecretRef] {
 	one := secret()
 	many := list(one, 1, most)
-	expected := fmt.Sprintf("%s; or a list of up to %d such names, all of which count", one.expected, most)
+	expected := fmt.Sprintf("%s; or a list of up to %d such names, all of them valid", one.expected, most)
 	is := schema{"anyOf": []any{one.schema, many.schema}}
 	return kind[[]SecretRef]{is, expected, func(r *reader, n *yaml.Node, path string) ([]SecretRef, bool) {
 		switch {
@@ -205,7 +205,7 @@ var (
 // most, both included, in whole seconds. If zero is not empty, 0 is accepted too,
 // and zero says what it means.
 func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
-	expected := fmt.Sprintf(`a number of %s or a duration like "90s", "5m", "2h", from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
+	expected := fmt.Sprintf(`a number of %s, or a duration like "90s", "5m", "2h"; from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
 	if zero != "" {
 		expected += ", or 0 for " + zero
 	}
@@ -233,7 +233,7 @@ func duration(u unit, least, most time.Duration, zero string) kind[time.Duration
 			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
 			return 0, false
 		case d%time.Second != 0:
-			r.mistake(n.Line, path, "%s is not a whole number of seconds", describe(n))
+			r.mistake(n.Line, path, "must be whole seconds, not %s", describe(n))
 			return 0, false
 		}
 		return d, true
@@ -249,7 +249,7 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 	if most > 0 {
 		is["maxItems"] = most
 	}
-	expected := "a list, each item " + item.expected
+	expected := "a list; each item is " + item.expected
 	return kind[[]T]{is, expected, func(r *reader, n *yaml.Node, path string) ([]T, bool) {
 		if n.Kind != yaml.SequenceNode {
 			r.mistake(n.Line, path, "must be %s, not %s", expected, describe(n))
@@ -261,7 +261,7 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 			ok = false
 		}
 		if most > 0 && len(n.Content) > most {
-			r.mistake(n.Line, path, "has %d items; there can be %d at most", len(n.Content), most)
+			r.mistake(n.Line, path, "has %d items; the maximum is %d", len(n.Content), most)
 			ok = false
 		}
 		items := []T{}
@@ -277,7 +277,7 @@ func list[T any](item kind[T], least, most int) kind[[]T] {
 func stringOrList(item kind[string], least int) kind[[]string] {
 	many := list(item, least, 0)
 	is := schema{"anyOf": []any{item.schema, many.schema}}
-	expected := item.expected + ", or a list of such"
+	expected := item.expected + ", or a list of them"
 	return kind[[]string]{is, expected, func(r *reader, n *yaml.Node, path string) ([]string, bool) {
 		if n.Kind != yaml.SequenceNode {
 			v, ok := item.read(r, n, path)
@@ -298,7 +298,7 @@ func stringOrList(item kind[string], least int) kind[[]string] {
 func readItem[T any](r *reader, k kind[T], n *yaml.Node, path string) (T, bool) {
 	if isNull(n) {
 		var zero T
-		r.mistake(n.Line, path, "must be %s, not nothing", k.expected)
+		r.mistake(n.Line, path, "must be %s, not empty", k.expected)
 		return zero, false
 	}
 	return k.read(r, n, path)

@@ -69,7 +69,7 @@ type reader struct {
 	keys       map[string]int  // the path of each known key with a value, to its line
 	capitals   map[string]bool // email addresses that already have a warning
 	mistakes   []Mistake
-	warnings   []Mistake // valid, but different from the reference, or worth a second look
+	warnings   []Mistake // valid, but different from the Terraform module, or worth a second look
 }
 
 func (r *reader) mistake(line int, path, format string, args ...any) {
@@ -95,7 +95,7 @@ func describe(n *yaml.Node) string {
 	}
 	switch n.ShortTag() {
 	case "!!null":
-		return "nothing"
+		return "empty"
 	case "!!str":
 		return quote(n.Value)
 	case "!!int", "!!float":

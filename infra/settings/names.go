@@ -31,12 +31,12 @@ func (s *Settings) checkNames(r *reader) {
 			continue
 		}
 		if other, twice := taken[one.name]; twice {
-			r.mistake(r.keys[one.key], one.key, "%s is the name of %s already", quote(one.name), other)
+			r.mistake(r.keys[one.key], one.key, "%s is already the name of %s; choose another name", quote(one.name), other)
 		}
 		taken[one.name] = "the function of " + one.key
 	}
 	if s.ScheduleGroup == "default" {
-		r.mistake(r.keys["schedule_group_name"], "schedule_group_name", `there is always a group "default", which nobody can make; remove this for that group`)
+		r.mistake(r.keys["schedule_group_name"], "schedule_group_name", `"default" always exists and can't be created; to use it, remove this setting`)
 	}
 }
 
@@ -49,11 +49,11 @@ func (s *Settings) checkEndpoint(r *reader) {
 		return
 	}
 	if !s.FunctionURL && !r.hasMistake(url) {
-		r.mistake(r.keys[api], api, "leaves nothing that Slack could call; set %s: true, or remove this", url)
+		r.mistake(r.keys[api], api, "leaves Slack no URL to call; set %s: true, or remove this", url)
 	}
 	for _, key := range []string{"api_gateway_name", "api_gateway_throttling_rate_limit", "api_gateway_throttling_burst_limit"} {
 		if line, there := r.keys[key]; there {
-			r.mistake(line, key, "has no effect where %s is false; remove it", api)
+			r.mistake(line, key, "has no effect when %s is false; remove it", api)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func object[T any](expected string, explained map[string]string, properties ...p
 			} else if hint := didYouMean(key, known); hint != "" {
 				r.mistake(given[key].line, at, "unknown key%s", hint)
 			} else {
-				r.mistake(given[key].line, at, "unknown key; known are %s", strings.Join(known, ", "))
+				r.mistake(given[key].line, at, "unknown key: use one of %s", strings.Join(known, ", "))
 			}
 		}
 		for _, p := range properties {
@@ -76,9 +76,9 @@ func object[T any](expected string, explained map[string]string, properties ...p
 				p.set(r, e.value, at, &v)
 			case p.required && r.policyOnly && path == "":
 			case p.required && there:
-				r.mistake(e.line, at, "is empty; it must be %s", p.expected)
+				r.mistake(e.line, at, "is empty: must be %s", p.expected)
 			case p.required:
-				r.mistake(n.Line, at, "is missing; it must be %s", p.expected)
+				r.mistake(n.Line, at, "is missing: must be %s", p.expected)
 			case p.fallback != "":
 				p.set(&reader{keys: map[string]int{}}, parseFallback(p.fallback), at, &v)
 			}
@@ -173,11 +173,11 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 			continue
 		}
 		if key.Kind != yaml.ScalarNode {
-			r.mistake(key.Line, path, "a key must be a word, not %s", describe(key))
+			r.mistake(key.Line, path, "must have words as keys, not %s", describe(key))
 			continue
 		}
 		if line, twice := own[key.Value]; twice {
-			r.mistake(key.Line, join(path, key.Value), "is here twice; it is on line %d already", line)
+			r.mistake(key.Line, join(path, key.Value), "is set twice: also on line %d; remove one of them", line)
 			continue
 		}
 		own[key.Value] = key.Line
@@ -192,7 +192,7 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 		}
 		for _, f := range from {
 			if f = resolveAlias(f); f.Kind != yaml.MappingNode || depth == 0 {
-				r.mistake(f.Line, join(path, "<<"), "must lead to a mapping or a list of mappings")
+				r.mistake(f.Line, join(path, "<<"), "must point to a mapping, or to a list of mappings")
 				continue
 			}
 			r.gather(f, path, given, depth-1)

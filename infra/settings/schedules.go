@@ -12,7 +12,7 @@ const (
 	// schedulePattern matches what looks like an expression. Package schedule
 	// checks the rest, which a pattern can't.
 	schedulePattern  = `^$|^rate\([0-9]+ (minute|hour|day)s?\)$|^cron\( *([0-9*,/-]+ +){2}[0-9LWlw*?,/-]+ +[0-9A-Za-z*,/-]+ +[0-9A-Za-z*?,/#-]+ +[0-9*,/-]+ *\)$`
-	scheduleExpected = "a schedule of EventBridge, like rate(2 hours) or cron(0 23 * * ? *), or empty"
+	scheduleExpected = "an EventBridge schedule like rate(2 hours) or cron(0 23 * * ? *), or empty"
 
 	// scheduleNamePattern is EventBridge Scheduler's (API reference,
 	// CreateSchedule, Name).
@@ -31,7 +31,7 @@ func scheduleExpression() kind[string] {
 			return "", true
 		}
 		if _, err := schedule.Parse(n.Value); err != nil {
-			r.mistake(n.Line, path, "%s is not right: %v", quote(n.Value), err)
+			r.mistake(n.Line, path, "%s is not valid: %v", quote(n.Value), err)
 			return "", false
 		}
 		return n.Value, true
@@ -56,7 +56,7 @@ func (s *Settings) completeSchedules(r *reader) {
 	s.RevokeScheduleName = r.mergeSpellings("event_brige_scheduled_revocation_rule_name", s.RevokeScheduleName, "event_bridge_scheduled_revocation_rule_name", s.revokeScheduleAlias)
 	taken := map[string]string{ // value: the owner of the name
 		s.NamePrefix + "-catalog": "the schedule that refreshes the catalog",
-		s.NamePrefix + "-sweep":   "the schedule that looks for requests whose execution is gone",
+		s.NamePrefix + "-sweep":   "the schedule of the minute check",
 	}
 	type named struct {
 		key, suffix string
@@ -77,7 +77,7 @@ func (s *Settings) completeSchedules(r *reader) {
 			if line := r.keys[key]; line == 0 {
 				key = strings.Replace(key, "brige", "bridge", 1)
 			}
-			r.mistake(r.keys[key], key, "%s is the name of %s already", quote(*one.name), other)
+			r.mistake(r.keys[key], key, "%s is already the name of %s; choose another name", quote(*one.name), other)
 		}
 		taken[*one.name] = "the schedule of " + one.key
 	}

@@ -2,9 +2,9 @@
 // checks the whole file before anything is built from it.
 //
 // One table of fields (fields.go, statement.go) is the source of the loader, of the
-// JSON Schema for editors, and of the settings' documentation. If
+// JSON Schema for editors, and of the settings' documentation. If the Terraform module
 // terraform-aws-sso-elevator has a setting too, its name and meaning are the same.
-// Comments call that module the reference.
+// Names in code call that module the reference.
 package settings
 
 import (
@@ -114,8 +114,8 @@ type Settings struct {
 	Policy            access.Policy
 	ProtectedAccounts []string // powerful access there is power over this system
 
-	// Warnings are about valid settings that mean something else in the reference,
-	// and about policies that someone should look at again. They are sorted by
+	// Warnings are about valid settings that mean something else in the Terraform
+	// module, and about policies that someone should look at again. They are sorted by
 	// line, each as "file:line: path: text".
 	Warnings []string
 

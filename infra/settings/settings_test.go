@@ -52,7 +52,7 @@ slack_app_id: A0123456789
 
 // withoutLock is the warning that a file has that says nothing of Object Lock.
 func withoutLock(file string) string {
-	return file + ":1: s3_object_lock: is left out: whoever may change the audit bucket's policy may delete records. Set it to true: nobody can then delete a record that is written from then on, and the bucket can't lose the lock again. Or set it to false, if that is what you want (docs/reference/audit-bucket.md)"
+	return file + ":1: s3_object_lock: is not set: people who can change the audit bucket's policy can delete audit records. Set it to true to protect new records; you can't turn it off again for this bucket. Or set it to false to accept this (docs/reference/audit-bucket.md)"
 }
 
 // TestWithoutObjectLock: leaving the setting out is said at each synthesis;
@@ -150,9 +150,9 @@ func TestParseEverything(t *testing.T) {
 			},
 		},
 		Warnings: []string{
-			"testdata/everything.yaml:58: allow_reconcile_removals: false: nothing is removed. Runs of schedule_expression, at cron(0/30 8-18 ? * MON-FRI *), only report",
-			"testdata/everything.yaml:60: reconcile_exemptions[0]: no run removes the permission set Admin in account 111111111111 from ann@example.com until 2026-03-05T09:00:00Z",
-			"testdata/everything.yaml:61: reconcile_exemptions[1]: no run removes the membership in group 99999999-8888-7777-6666-555555555555 from bob@example.com until 2026-03-02T09:00:01Z",
+			"testdata/everything.yaml:58: allow_reconcile_removals: false: nothing is removed. Reconciliations on schedule_expression, cron(0/30 8-18 ? * MON-FRI *), only report",
+			"testdata/everything.yaml:60: reconcile_exemptions[0]: no reconciliation removes the permission set Admin in account 111111111111 from ann@example.com until 2026-03-05T09:00:00Z",
+			"testdata/everything.yaml:61: reconcile_exemptions[1]: no reconciliation removes the membership in group 99999999-8888-7777-6666-555555555555 from bob@example.com until 2026-03-02T09:00:01Z",
 			"testdata/everything.yaml:68: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
 			"testdata/everything.yaml:74: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
 			"testdata/everything.yaml:74: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
@@ -199,107 +199,107 @@ func TestMistakes(t *testing.T) {
 		{"a comment", "# hello\n", "f:1: the file is empty"},
 		{"null", "~\n", "f:1: the file is empty"},
 		{"a list", "- a\n", "f:1: must be a mapping of settings, not a list"},
-		{"not YAML", "config: [\n", "f:1: this is not valid YAML: did not find expected node content"},
-		{"tabs", "config:\n\t- Resource: a\n", "f:2: this is not valid YAML: found character that cannot start any token; indent with spaces, not with tabs"},
-		{"a bare star", "config:\n- Resource: *\n  PermissionSet: Admin\n", `f:2: this is not valid YAML: did not find expected alphabetic or numeric character; "*" has to be in quotes`},
-		{"two documents", "config: []\n---\nconfig: []\n", "f:2: a second document begins here; the settings are one document, without ---"},
-		{"neither of both", "architecture: arm64\n", "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"},
-		{"config empty", "config:\n", "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"},
+		{"not YAML", "config: [\n", "f:1: invalid YAML: did not find expected node content"},
+		{"tabs", "config:\n\t- Resource: a\n", "f:2: invalid YAML: found character that cannot start any token; indent with spaces, not tabs"},
+		{"a bare star", "config:\n- Resource: *\n  PermissionSet: Admin\n", `f:2: invalid YAML: did not find expected alphabetic or numeric character; put "*" in quotes`},
+		{"two documents", "config: []\n---\nconfig: []\n", "f:2: a second YAML document begins here; remove the ---"},
+		{"neither of both", "architecture: arm64\n", "f:1: config: is missing: set config (for accounts), group_config (for groups), or both"},
+		{"config empty", "config:\n", "f:1: config: is missing: set config (for accounts), group_config (for groups), or both"},
 		{"unknown setting", "config: []\nSlack_Channel: C1\n", "f:2: Slack_Channel: unknown key; did you mean slack_channel_id?"},
 		{"swapped letters", "config: []\narchitectrue: arm64\n", "f:2: architectrue: unknown key; did you mean architecture?"},
-		{"without counterpart", "config: []\nuse_pre_created_image: true\n", "f:2: use_pre_created_image: the functions are Go binaries, not images; remove it"},
-		{"twice", "config: []\nlog_level: INFO\nconfig: []\n", "f:3: config: is here twice; it is on line 1 already"},
-		{"a statement instead of a list", "config:\n  Resource: \"*\"\n", "f:2: config: must be a list of statements, not a single one; put it in [ ] or begin it with -"},
-		{"JSON as a text", "config: |\n  [{\"Resource\": \"*\"}]\n", "f:1: config: must be a list of statements, not a text that has one in it; remove the quotes or the | before it"},
+		{"without counterpart", "config: []\nuse_pre_created_image: true\n", "f:2: use_pre_created_image: the functions are Go programs, not container images; remove it"},
+		{"twice", "config: []\nlog_level: INFO\nconfig: []\n", "f:3: config: is set twice: also on line 1; remove one of them"},
+		{"a statement instead of a list", "config:\n  Resource: \"*\"\n", "f:2: config: must be a list of statements, not one statement; put it in [ ], or begin it with -"},
+		{"JSON as a text", "config: |\n  [{\"Resource\": \"*\"}]\n", "f:1: config: must be a list of statements, not text; remove the quotes or the | before it"},
 		{"a statement that is none", "config: [hello]\n", `f:1: config[0]: must be a statement with Resource, PermissionSet and Approvers, not "hello"`},
-		{"an empty statement", "config:\n-\n", "f:2: config[0]: must be a statement with Resource, PermissionSet and Approvers, not nothing"},
+		{"an empty statement", "config:\n-\n", "f:2: config[0]: must be a statement with Resource, PermissionSet and Approvers, not empty"},
 		{"unknown key", statement + "  Approver: ann@example.com\n", "f:4: config[0].Approver: unknown key; did you mean Approvers?"},
 		{"key in another case", statement + "  allow_self_approval: true\n", "f:4: config[0].allow_self_approval: unknown key; did you mean AllowSelfApproval?"},
-		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key; known are ResourceType, Resource, PermissionSet, Approvers, AllowSelfApproval, ApprovalIsNotRequired"},
-		{"key twice", statement + "  PermissionSet: ReadOnly\n", "f:4: config[0].PermissionSet: is here twice; it is on line 3 already"},
+		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key: use one of ResourceType, Resource, PermissionSet, Approvers, AllowSelfApproval, ApprovalIsNotRequired"},
+		{"key twice", statement + "  PermissionSet: ReadOnly\n", "f:4: config[0].PermissionSet: is set twice: also on line 3; remove one of them"},
 		{"resource type", statement + "  ResourceType: OU\n", `f:4: config[0].ResourceType: must be Account, not "OU"`},
 		{"resource type misspelled", statement + "  ResourceType: account\n", `f:4: config[0].ResourceType: must be Account, not "account"; did you mean Account?`},
-		{"no resource", "config:\n- PermissionSet: Admin\n", `f:2: config[0].Resource: is missing; it must be an account's id, which has twelve digits, or "*" for all, or a list of such`},
-		{"resource null", "config:\n- PermissionSet: Admin\n  Resource:\n", `f:3: config[0].Resource: is empty; it must be an account's id, which has twelve digits, or "*" for all, or a list of such`},
+		{"no resource", "config:\n- PermissionSet: Admin\n", `f:2: config[0].Resource: is missing: must be an account id (12 digits), or "*" for all accounts, or a list of them`},
+		{"resource null", "config:\n- PermissionSet: Admin\n  Resource:\n", `f:3: config[0].Resource: is empty: must be an account id (12 digits), or "*" for all accounts, or a list of them`},
 		{"no resources", "config:\n- PermissionSet: Admin\n  Resource: []\n", `f:3: config[0].Resource: must not be empty`},
-		{"eleven digits", "config:\n- PermissionSet: Admin\n  Resource: \"11111111111\"\n", `f:3: config[0].Resource: "11111111111" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
-		{"eleven digits, bare", "config:\n- PermissionSet: Admin\n  Resource: 11111111111\n", `f:3: config[0].Resource: "11111111111" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
-		{"leading zero, bare", "config:\n- PermissionSet: Admin\n  Resource: 012345678901\n", `f:3: config[0].Resource: 012345678901 must be in quotes: a number loses the 0 it begins with`},
-		{"not the last in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  - prod\n", `f:5: config[0].Resource[1]: "prod" is not right: it must be an account's id, which has twelve digits, or "*" for all`},
-		{"null in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  -\n", `f:5: config[0].Resource[1]: must be an account's id, which has twelve digits, or "*" for all, not nothing`},
-		{"list in a list", "config:\n- PermissionSet: Admin\n  Resource: [[\"111111111111\"]]\n", `f:3: config[0].Resource[0]: must be an account's id, which has twelve digits, or "*" for all, not a list`},
-		{"permission set as ARN", "config:\n- Resource: \"*\"\n  PermissionSet: arn:aws:sso:::permissionSet/ssoins-1/ps-1\n", `f:3: config[0].PermissionSet: "arn:aws:sso:::permissionSet/ssoins-1/ps-1" is not right: it must be the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`},
-		{"permission set as number", "config:\n- Resource: \"*\"\n  PermissionSet: 7\n", `f:3: config[0].PermissionSet: must be the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all, not the number 7; write it in quotes if it is meant`},
-		{"bad email", statement + "  Approvers: [ann@example.com, bob]\n", `f:4: config[0].Approvers[1]: "bob" is not right: it must be an email address like ann@example.com`},
-		{"email with a name", statement + "  Approvers: Bob <bob@example.com>\n", `f:4: config[0].Approvers: "Bob <bob@example.com>" is not right: it must be an email address like ann@example.com`},
-		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not right: it must be an email address like ann@example.com`},
+		{"eleven digits", "config:\n- PermissionSet: Admin\n  Resource: \"11111111111\"\n", `f:3: config[0].Resource: "11111111111" is not valid: must be an account id (12 digits), or "*" for all accounts`},
+		{"eleven digits, bare", "config:\n- PermissionSet: Admin\n  Resource: 11111111111\n", `f:3: config[0].Resource: "11111111111" is not valid: must be an account id (12 digits), or "*" for all accounts`},
+		{"leading zero, bare", "config:\n- PermissionSet: Admin\n  Resource: 012345678901\n", `f:3: config[0].Resource: 012345678901 must be in quotes: a number loses its leading 0`},
+		{"not the last in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  - prod\n", `f:5: config[0].Resource[1]: "prod" is not valid: must be an account id (12 digits), or "*" for all accounts`},
+		{"null in a list", "config:\n- PermissionSet: Admin\n  Resource:\n  - \"111111111111\"\n  -\n", `f:5: config[0].Resource[1]: must be an account id (12 digits), or "*" for all accounts, not empty`},
+		{"list in a list", "config:\n- PermissionSet: Admin\n  Resource: [[\"111111111111\"]]\n", `f:3: config[0].Resource[0]: must be an account id (12 digits), or "*" for all accounts, not a list`},
+		{"permission set as ARN", "config:\n- Resource: \"*\"\n  PermissionSet: arn:aws:sso:::permissionSet/ssoins-1/ps-1\n", `f:3: config[0].PermissionSet: "arn:aws:sso:::permissionSet/ssoins-1/ps-1" is not valid: must be the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets`},
+		{"permission set as number", "config:\n- Resource: \"*\"\n  PermissionSet: 7\n", `f:3: config[0].PermissionSet: must be the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets, not the number 7; put it in quotes if you mean it`},
+		{"bad email", statement + "  Approvers: [ann@example.com, bob]\n", `f:4: config[0].Approvers[1]: "bob" is not valid: must be an email address like ann@example.com`},
+		{"email with a name", statement + "  Approvers: Bob <bob@example.com>\n", `f:4: config[0].Approvers: "Bob <bob@example.com>" is not valid: must be an email address like ann@example.com`},
+		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not valid: must be an email address like ann@example.com`},
 		{"not a boolean", statement + "  AllowSelfApproval: yes\n", `f:4: config[0].AllowSelfApproval: must be true or false, not "yes"`},
-		{"group with permission set", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  PermissionSet: Admin\n", "f:3: group_config[0].PermissionSet: a statement about groups has no PermissionSet: what the group may do is set where it is assigned; remove it"},
-		{"group with resource type", "group_config:\n- ResourceType: Group\n  Resource: 99999999-8888-7777-6666-555555555555\n", "f:2: group_config[0].ResourceType: a statement about groups has no ResourceType; remove it"},
+		{"group with permission set", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  PermissionSet: Admin\n", "f:3: group_config[0].PermissionSet: statements about groups have no PermissionSet, because the group's own assignments say what it may do; remove it"},
+		{"group with resource type", "group_config:\n- ResourceType: Group\n  Resource: 99999999-8888-7777-6666-555555555555\n", "f:2: group_config[0].ResourceType: statements about groups have no ResourceType; remove it"},
 		{"no permission sets", "config:\n- Resource: \"*\"\n  PermissionSet: []\n", "f:3: config[0].PermissionSet: must not be empty"},
 		{"another resource type", "config:\n- ResourceType: OU\n  Resource: \"*\"\n  PermissionSet: Admin\n", `f:2: config[0].ResourceType: must be Account, not "OU"`},
 		{"a boolean of Python's", statement + "  ApprovalIsNotRequired: 1\n", "f:4: config[0].ApprovalIsNotRequired: must be true or false, not the number 1"},
 		{"not built yet", "config: []\nattribute_sync_enabled: false\n", "f:2: attribute_sync_enabled: " + withoutCounterpart["attribute_sync_enabled"]},
-		{"schedule with five fields", "config: []\nschedule_expression: cron(0 23 * * ?)\n", `f:2: schedule_expression: "cron(0 23 * * ?)" is not right: cron(…) has six fields (minutes, hours, day-of-month, month, day-of-week, year), and this has 5`},
-		{"schedule that comes once", "config: []\nschedule_expression: at(2026-01-01T00:00:00)\n", `f:2: schedule_expression: "at(2026-01-01T00:00:00)" is not right: at(…) comes once, and this has to come again and again; write rate(…) or cron(…)`},
-		{"schedule that never comes", "config: []\nschedule_expression_for_check_on_inconsistency: cron(0 0 30 2 ? *)\n", `f:2: schedule_expression_for_check_on_inconsistency: "cron(0 0 30 2 ? *)" is not right: cron(0 0 30 2 ? *) never comes: no month and year that it names has such a day`},
-		{"schedule in seconds", "config: []\nschedule_expression_for_check_on_inconsistency: rate(90 seconds)\n", `f:2: schedule_expression_for_check_on_inconsistency: "rate(90 seconds)" is not right: rate(…) has a whole number and minutes, hours or days, like rate(2 hours); "90 seconds" is something else`},
-		{"schedule without rate", "config: []\nschedule_expression: 2h\n", `f:2: schedule_expression: "2h" is not right: it is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)`},
-		{"schedule as a number", "config: []\nschedule_expression: 2\n", `f:2: schedule_expression: must be a schedule of EventBridge, like rate(2 hours) or cron(0 23 * * ? *), or empty, not the number 2`},
-		{"name of a schedule", "config: []\nevent_brige_scheduled_revocation_rule_name: my schedule\n", `f:2: event_brige_scheduled_revocation_rule_name: "my schedule" is not right: it must be the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores`},
-		{"both schedules of one name", "config: []\nevent_brige_check_on_inconsistency_rule_name: x\nevent_brige_scheduled_revocation_rule_name: x\n", `f:3: event_brige_scheduled_revocation_rule_name: "x" is the name of the schedule of event_brige_check_on_inconsistency_rule_name already`},
-		{"the other schedule's name", "config: []\nevent_brige_scheduled_revocation_rule_name: sso-elevator-warn\n", `f:2: event_brige_scheduled_revocation_rule_name: "sso-elevator-warn" is the name of the schedule of event_brige_check_on_inconsistency_rule_name already`},
-		{"the other schedule's name, first", "config: []\nevent_brige_check_on_inconsistency_rule_name: sso-elevator-revoke\n", `f:2: event_brige_check_on_inconsistency_rule_name: "sso-elevator-revoke" is the name of the schedule of event_brige_scheduled_revocation_rule_name already`},
-		{"name of another schedule", "config: []\nname_prefix: a\nevent_brige_check_on_inconsistency_rule_name: a-catalog\n", `f:3: event_brige_check_on_inconsistency_rule_name: "a-catalog" is the name of the schedule that refreshes the catalog already`},
+		{"schedule with five fields", "config: []\nschedule_expression: cron(0 23 * * ?)\n", `f:2: schedule_expression: "cron(0 23 * * ?)" is not valid: cron(…) has six fields (minutes, hours, day-of-month, month, day-of-week, year), and this has 5`},
+		{"schedule that comes once", "config: []\nschedule_expression: at(2026-01-01T00:00:00)\n", `f:2: schedule_expression: "at(2026-01-01T00:00:00)" is not valid: at(…) comes once, and this has to come again and again; write rate(…) or cron(…)`},
+		{"schedule that never comes", "config: []\nschedule_expression_for_check_on_inconsistency: cron(0 0 30 2 ? *)\n", `f:2: schedule_expression_for_check_on_inconsistency: "cron(0 0 30 2 ? *)" is not valid: cron(0 0 30 2 ? *) never comes: no month and year that it names has such a day`},
+		{"schedule in seconds", "config: []\nschedule_expression_for_check_on_inconsistency: rate(90 seconds)\n", `f:2: schedule_expression_for_check_on_inconsistency: "rate(90 seconds)" is not valid: rate(…) has a whole number and minutes, hours or days, like rate(2 hours); "90 seconds" is something else`},
+		{"schedule without rate", "config: []\nschedule_expression: 2h\n", `f:2: schedule_expression: "2h" is not valid: it is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)`},
+		{"schedule as a number", "config: []\nschedule_expression: 2\n", `f:2: schedule_expression: must be an EventBridge schedule like rate(2 hours) or cron(0 23 * * ? *), or empty, not the number 2`},
+		{"name of a schedule", "config: []\nevent_brige_scheduled_revocation_rule_name: my schedule\n", `f:2: event_brige_scheduled_revocation_rule_name: "my schedule" is not valid: must be the name of a schedule: up to 64 letters, digits, hyphens, dots and underscores`},
+		{"both schedules of one name", "config: []\nevent_brige_check_on_inconsistency_rule_name: x\nevent_brige_scheduled_revocation_rule_name: x\n", `f:3: event_brige_scheduled_revocation_rule_name: "x" is already the name of the schedule of event_brige_check_on_inconsistency_rule_name; choose another name`},
+		{"the other schedule's name", "config: []\nevent_brige_scheduled_revocation_rule_name: sso-elevator-warn\n", `f:2: event_brige_scheduled_revocation_rule_name: "sso-elevator-warn" is already the name of the schedule of event_brige_check_on_inconsistency_rule_name; choose another name`},
+		{"the other schedule's name, first", "config: []\nevent_brige_check_on_inconsistency_rule_name: sso-elevator-revoke\n", `f:2: event_brige_check_on_inconsistency_rule_name: "sso-elevator-revoke" is already the name of the schedule of event_brige_scheduled_revocation_rule_name; choose another name`},
+		{"name of another schedule", "config: []\nname_prefix: a\nevent_brige_check_on_inconsistency_rule_name: a-catalog\n", `f:3: event_brige_check_on_inconsistency_rule_name: "a-catalog" is already the name of the schedule that refreshes the catalog; choose another name`},
 		{"removals below zero", "config: []\nreconcile_max_removals: -1\n", "f:2: reconcile_max_removals: must be a whole number from 0 to 1000000, not the number -1"},
-		{"question that waits for nobody", "config: []\nreconcile_question_hours: 0\n", `f:2: reconcile_question_hours: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 7 days, not the number 0`},
-		{"group by name", "group_config:\n- Resource: admins\n", `f:2: group_config[0].Resource: "admins" is not right: it must be a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`},
-		{"merge with something else", "config:\n- <<: hello\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
-		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must lead to a mapping or a list of mappings"},
+		{"question that waits for nobody", "config: []\nreconcile_question_hours: 0\n", `f:2: reconcile_question_hours: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 7 days, not the number 0`},
+		{"group by name", "group_config:\n- Resource: admins\n", `f:2: group_config[0].Resource: "admins" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all groups`},
+		{"merge with something else", "config:\n- <<: hello\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must point to a mapping, or to a list of mappings"},
+		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must point to a mapping, or to a list of mappings"},
 		{"a list that is in itself", "config: &a [*a]\n", "f:1: config[0]: must be a statement with Resource, PermissionSet and Approvers, not a list"},
-		{"duration without unit in quotes", "config: []\nrequest_expiration_hours: \"8\"\n", `f:2: request_expiration_hours: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 300 days, or 0 for 300 days, the longest there is, not "8"`},
-		{"part of a second", "config: []\nretry_interval: 1.5\n", `f:2: retry_interval: the number 1.5 is not a whole number of seconds`},
-		{"too short", "config: []\nretry_interval: 0s\n", `f:2: retry_interval: must be a number of seconds or a duration like "90s", "5m", "2h", from 1 second to 1 minute, not "0s"`},
-		{"too long", "config: []\nmax_permissions_duration_time: 1e300\n", `f:2: max_permissions_duration_time: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 60 days, not the number 1e300`},
-		{"negative", "config: []\nrequest_expiration_hours: -1\n", `f:2: request_expiration_hours: must be a number of hours or a duration like "90s", "5m", "2h", from 1 second to 300 days, or 0 for 300 days, the longest there is, not the number -1`},
+		{"duration without unit in quotes", "config: []\nrequest_expiration_hours: \"8\"\n", `f:2: request_expiration_hours: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 300 days, or 0 for the maximum, 300 days, not "8"`},
+		{"part of a second", "config: []\nretry_interval: 1.5\n", `f:2: retry_interval: must be whole seconds, not the number 1.5`},
+		{"too short", "config: []\nretry_interval: 0s\n", `f:2: retry_interval: must be a number of seconds, or a duration like "90s", "5m", "2h"; from 1 second to 1 minute, not "0s"`},
+		{"too long", "config: []\nmax_permissions_duration_time: 1e300\n", `f:2: max_permissions_duration_time: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 60 days, not the number 1e300`},
+		{"negative", "config: []\nrequest_expiration_hours: -1\n", `f:2: request_expiration_hours: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 300 days, or 0 for the maximum, 300 days, not the number -1`},
 		{"multiplier below one", "config: []\napprover_renotification_backoff_multiplier: 0.5\n", "f:2: approver_renotification_backoff_multiplier: must be a number from 1 to 100, not the number 0.5"},
 		{"infinite multiplier", "config: []\napprover_renotification_backoff_multiplier: .inf\n", "f:2: approver_renotification_backoff_multiplier: must be a number from 1 to 100, not the number .inf"},
-		{"the same duration twice", "config: []\npermission_duration_list_override:\n- 01:30\n- 90m\n", "f:4: permission_duration_list_override[1]: is as long as item 0: 1 hour 30 minutes"},
+		{"the same duration twice", "config: []\npermission_duration_list_override:\n- 01:30\n- 90m\n", "f:4: permission_duration_list_override[1]: is the same as item 0: 1 hour 30 minutes; remove one of them"},
 		{"no time at all", "config: []\npermission_duration_list_override: [\"00:00\"]\n", `f:2: permission_duration_list_override[0]: must be a duration as "hh:mm" or like "90s", "5m", "2h", up to 60 days, not "00:00"`},
-		{"long prefix", "config: []\nname_prefix: " + strings.Repeat("ab-", 13) + "cd\n", "f:2: name_prefix: has 41 characters; there can be 40, so that names that begin with it fit into AWS's limits"},
-		{"retention", "config: []\nlogs_retention_in_days: 100\n", "f:2: logs_retention_in_days: must be a number of days that CloudWatch Logs takes (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for ever, not the number 100"},
+		{"long prefix", "config: []\nname_prefix: " + strings.Repeat("ab-", 13) + "cd\n", "f:2: name_prefix: has 41 characters; the maximum is 40, because longer names would exceed AWS's limits"},
+		{"retention", "config: []\nlogs_retention_in_days: 100\n", "f:2: logs_retention_in_days: must be a CloudWatch Logs retention in days (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for forever, not the number 100"},
 		{"level in lower case", "config: []\nlog_level: info\n", `f:2: log_level: must be one of DEBUG, INFO, WARN, WARNING, ERROR, CRITICAL, not "info"; did you mean INFO?`},
-		{"channel by name", "config: []\nslack_channel_id: \"#access\"\n", `f:2: slack_channel_id: "#access" is not right: it must be a channel's id, like C0123456789 (not its name)`},
-		{"a reserve that is a limit", "config: []\ningress_reserved_concurrency: 9\n", "f:2: ingress_reserved_concurrency: must be at least 10, or 0 for none, not 9: it is the most that the function gets as well"},
-		{"the other one", "config: []\nrevoke_reserved_concurrency: 1\n", "f:2: revoke_reserved_concurrency: must be at least 10, or 0 for none, not 1: it is the most that the function gets as well"},
-		{"existing bucket and lock", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_object_lock: true\n", "f:3: s3_object_lock: does not go with s3_name_of_the_existing_bucket: the lock is that bucket's own"},
-		{"existing bucket and a new one", "config: []\ns3_bucket_name_for_audit_entry: a-bucket\ns3_name_of_the_existing_bucket: my-bucket\n", "f:2: s3_bucket_name_for_audit_entry: does not go with s3_name_of_the_existing_bucket: either a bucket is made or an existing one is used"},
-		{"existing bucket and access logs", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_logging: {target_bucket: access-logs}\n", "f:3: s3_logging: does not go with s3_name_of_the_existing_bucket: that bucket's access logs are its own"},
-		{"existing bucket and MFA delete", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_mfa_delete: true\n", "f:3: s3_mfa_delete: does not go with s3_name_of_the_existing_bucket: that bucket's versions are its own"},
-		{"a prefix of logs that go nowhere", "config: []\ns3_logging: {target_prefix: elevator/}\n", "f:2: s3_logging: must have target_bucket"},
-		{"a bucket that logs into itself", "config: []\ns3_bucket_name_for_audit_entry: audit\ns3_logging: {target_bucket: audit}\n", `f:3: s3_logging: "audit" is the bucket of s3_bucket_name_for_audit_entry already; these are two`},
-		{"one bucket for two things", "config: []\nconfig_bucket_name: elevator\ns3_name_of_the_existing_bucket: elevator\n", `f:2: config_bucket_name: "elevator" is the bucket of s3_name_of_the_existing_bucket already; these are two`},
+		{"channel by name", "config: []\nslack_channel_id: \"#access\"\n", `f:2: slack_channel_id: "#access" is not valid: must be a channel id like C0123456789 (not the channel's name)`},
+		{"a reserve that is a limit", "config: []\ningress_reserved_concurrency: 9\n", "f:2: ingress_reserved_concurrency: must be at least 10, or 0 for none, not 9: it also limits the function to that many instances"},
+		{"the other one", "config: []\nrevoke_reserved_concurrency: 1\n", "f:2: revoke_reserved_concurrency: must be at least 10, or 0 for none, not 1: it also limits the function to that many instances"},
+		{"existing bucket and lock", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_object_lock: true\n", "f:3: s3_object_lock: can't be combined with s3_name_of_the_existing_bucket; set Object Lock on that bucket yourself, and remove this"},
+		{"existing bucket and a new one", "config: []\ns3_bucket_name_for_audit_entry: a-bucket\ns3_name_of_the_existing_bucket: my-bucket\n", "f:2: s3_bucket_name_for_audit_entry: can't be combined with s3_name_of_the_existing_bucket: this app creates a bucket or uses an existing one; remove one of them"},
+		{"existing bucket and access logs", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_logging: {target_bucket: access-logs}\n", "f:3: s3_logging: can't be combined with s3_name_of_the_existing_bucket; set access logs on that bucket yourself, and remove this"},
+		{"existing bucket and MFA delete", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_mfa_delete: true\n", "f:3: s3_mfa_delete: can't be combined with s3_name_of_the_existing_bucket; set MFA delete on that bucket yourself, and remove this"},
+		{"a prefix of logs that go nowhere", "config: []\ns3_logging: {target_prefix: elevator/}\n", "f:2: s3_logging: has target_prefix but no target_bucket; add target_bucket"},
+		{"a bucket that logs into itself", "config: []\ns3_bucket_name_for_audit_entry: audit\ns3_logging: {target_bucket: audit}\n", `f:3: s3_logging: "audit" is already the bucket of s3_bucket_name_for_audit_entry; use two different buckets`},
+		{"one bucket for two things", "config: []\nconfig_bucket_name: elevator\ns3_name_of_the_existing_bucket: elevator\n", `f:2: config_bucket_name: "elevator" is already the bucket of s3_name_of_the_existing_bucket; use two different buckets`},
 		{"a bucket's name too short", "config: []\nconfig_bucket_name: ab\n", "f:2: config_bucket_name: has 2 characters; it must be " + bucketExpected},
-		{"a bucket's name like an address", "config: []\nconfig_bucket_name: 10.0.0.1\n", `f:2: config_bucket_name: "10.0.0.1" looks like an IP address, which S3 takes for no bucket`},
-		{"a bucket's name of S3's own", "config: []\nconfig_bucket_name: audit-s3alias\n", `f:2: config_bucket_name: "audit-s3alias" begins or ends with what S3 keeps for itself (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3)`},
-		{"nothing to call", "config: []\ncreate_api_gateway: false\n", "f:2: create_api_gateway: leaves nothing that Slack could call; set create_lambda_url: true, or remove this"},
-		{"settings of an API that is not made", "config: []\ncreate_api_gateway: false\ncreate_lambda_url: true\napi_gateway_name: x\n", "f:4: api_gateway_name: has no effect where create_api_gateway is false; remove it"},
+		{"a bucket's name like an address", "config: []\nconfig_bucket_name: 10.0.0.1\n", `f:2: config_bucket_name: "10.0.0.1" looks like an IP address, which S3 doesn't allow; choose another name`},
+		{"a bucket's name of S3's own", "config: []\nconfig_bucket_name: audit-s3alias\n", `f:2: config_bucket_name: "audit-s3alias" begins or ends with something that S3 reserves (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3); choose another name`},
+		{"nothing to call", "config: []\ncreate_api_gateway: false\n", "f:2: create_api_gateway: leaves Slack no URL to call; set create_lambda_url: true, or remove this"},
+		{"settings of an API that is not made", "config: []\ncreate_api_gateway: false\ncreate_lambda_url: true\napi_gateway_name: x\n", "f:4: api_gateway_name: has no effect when create_api_gateway is false; remove it"},
 		{"not a boolean, and not two mistakes", "config: []\ncreate_api_gateway: maybe\n", `f:2: create_api_gateway: must be true or false, not "maybe"`},
-		{"a function's name taken", "config: []\nrequester_lambda_name: sso-elevator-grant\n", `f:2: requester_lambda_name: "sso-elevator-grant" is the name of the function grant already`},
-		{"two functions of one name", "config: []\nrequester_lambda_name: access\nrevoker_lambda_name: access\n", `f:3: revoker_lambda_name: "access" is the name of the function of requester_lambda_name already`},
-		{"the group that there always is", "config: []\nschedule_group_name: default\n", `f:2: schedule_group_name: there is always a group "default", which nobody can make; remove this for that group`},
+		{"a function's name taken", "config: []\nrequester_lambda_name: sso-elevator-grant\n", `f:2: requester_lambda_name: "sso-elevator-grant" is already the name of the function grant; choose another name`},
+		{"two functions of one name", "config: []\nrequester_lambda_name: access\nrevoker_lambda_name: access\n", `f:3: revoker_lambda_name: "access" is already the name of the function of requester_lambda_name; choose another name`},
+		{"the group that there always is", "config: []\nschedule_group_name: default\n", `f:2: schedule_group_name: "default" always exists and can't be created; to use it, remove this setting`},
 		{"a schedule's name in both spellings", "config: []\nevent_brige_check_on_inconsistency_rule_name: a\nevent_bridge_check_on_inconsistency_rule_name: b\n", "f:3: event_bridge_check_on_inconsistency_rule_name: is the same setting as event_brige_check_on_inconsistency_rule_name; remove one of them"},
-		{"both schedules of one name, in two spellings", "config: []\nevent_brige_check_on_inconsistency_rule_name: x\nevent_bridge_scheduled_revocation_rule_name: x\n", `f:3: event_bridge_scheduled_revocation_rule_name: "x" is the name of the schedule of event_brige_check_on_inconsistency_rule_name already`},
-		{"all accounts are no protected account", "config: []\nprotected_account_ids: [\"*\"]\n", `f:2: protected_account_ids[0]: "*" is not right: it must be an account's id, which has twelve digits`},
-		{"key of Identity Center elsewhere", "config: []\nsso_region: eu-west-1\nidentity_center_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef\n", "f:3: identity_center_kms_key_arn: is a key in eu-central-1, and Identity Center is in eu-west-1 (sso_region): it has its key in its own region"},
-		{"alias of a key", "config: []\nidentity_center_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:alias/identity\n", `f:2: identity_center_kms_key_arn: "arn:aws:kms:eu-central-1:111111111111:alias/identity" is not right: it must be the ARN of a KMS key (not of an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`},
-		{"key of no existing bucket", "config: []\ns3_existing_bucket_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef\n", "f:2: s3_existing_bucket_kms_key_arn: has no effect without s3_name_of_the_existing_bucket; the bucket that is made is encrypted with kms_key_arn"},
-		{"lock without lock", "config: []\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1}}}\n", "f:2: s3_object_lock_configuration: has no effect without s3_object_lock: true"},
-		{"days and years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1, years: 1}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have either days or years"},
-		{"neither days nor years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have either days or years"},
-		{"where policies are kept", "config: []\ns3_bucket_partition_prefix: policies/\n", "f:2: s3_bucket_partition_prefix: must not be under policies/, where the policies that were in force are kept"},
-		{"a tag of AWS's", "config: []\ntags:\n  aws:x: y\n", `f:3: tags.aws:x: a tag's key is 1 to 128 of letters, digits, spaces and _.:/=+@-, and does not begin with "aws:"`},
-		{"a tag without value", "config: []\ntags:\n  Team:\n", "f:3: tags.Team: must be up to 256 of letters, digits, spaces and _.:/=+@-, not nothing"},
+		{"both schedules of one name, in two spellings", "config: []\nevent_brige_check_on_inconsistency_rule_name: x\nevent_bridge_scheduled_revocation_rule_name: x\n", `f:3: event_bridge_scheduled_revocation_rule_name: "x" is already the name of the schedule of event_brige_check_on_inconsistency_rule_name; choose another name`},
+		{"all accounts are no protected account", "config: []\nprotected_account_ids: [\"*\"]\n", `f:2: protected_account_ids[0]: "*" is not valid: must be an account id (12 digits)`},
+		{"key of Identity Center elsewhere", "config: []\nsso_region: eu-west-1\nidentity_center_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef\n", "f:3: identity_center_kms_key_arn: is a key in eu-central-1, but Identity Center is in eu-west-1 (sso_region); use a key in that region"},
+		{"alias of a key", "config: []\nidentity_center_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:alias/identity\n", `f:2: identity_center_kms_key_arn: "arn:aws:kms:eu-central-1:111111111111:alias/identity" is not valid: must be the ARN of a KMS key (not an alias), like arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`},
+		{"key of no existing bucket", "config: []\ns3_existing_bucket_kms_key_arn: arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef\n", "f:2: s3_existing_bucket_kms_key_arn: has no effect without s3_name_of_the_existing_bucket; for a bucket that this app creates, use kms_key_arn"},
+		{"lock without lock", "config: []\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1}}}\n", "f:2: s3_object_lock_configuration: has no effect without s3_object_lock: true; add that, or remove this"},
+		{"days and years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE, days: 1, years: 1}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have exactly one of days and years"},
+		{"neither days nor years", "config: []\ns3_object_lock: true\ns3_object_lock_configuration: {rule: {default_retention: {mode: GOVERNANCE}}}\n", "f:3: s3_object_lock_configuration.rule.default_retention: must have exactly one of days and years"},
+		{"where policies are kept", "config: []\ns3_bucket_partition_prefix: policies/\n", "f:2: s3_bucket_partition_prefix: must not begin with policies/, where this app keeps its deployed policies; choose another prefix"},
+		{"a tag of AWS's", "config: []\ntags:\n  aws:x: y\n", `f:3: tags.aws:x: a tag key must have 1 to 128 letters, digits, spaces and _.:/=+@-, and must not begin with "aws:"`},
+		{"a tag without value", "config: []\ntags:\n  Team:\n", "f:3: tags.Team: must be up to 256 letters, digits, spaces and _.:/=+@-, not empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := ParsePolicy("f", []byte(tt.file))
@@ -315,7 +315,7 @@ func TestMistakes(t *testing.T) {
 		}
 		file := "config: []\npermission_duration_list_override: [" + strings.Join(all, ", ") + "]\n"
 		_, _, err := ParsePolicy("f", []byte(file))
-		if got, want := only(t, err), "f:2: permission_duration_list_override: has 101 items; there can be 100 at most"; got != want {
+		if got, want := only(t, err), "f:2: permission_duration_list_override: has 101 items; the maximum is 100"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		_, _, err = ParsePolicy("f", []byte(strings.Replace(file, "1m0s, ", "", 1)))
@@ -335,7 +335,7 @@ func TestLookAlikeEmailsAreMistakes(t *testing.T) {
 				"f:2: aws_sns_topic_subscription_email: ": "config: []\naws_sns_topic_subscription_email: " + string(quoted) + "\n",
 			} {
 				_, _, err := ParsePolicy("f", []byte(file))
-				if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "it must be an email address like ann@example.com") {
+				if err == nil || !strings.Contains(err.Error(), at) || !strings.Contains(err.Error(), "must be an email address like ann@example.com") {
 					t.Errorf("got %v, want a mistake at %s", err, at)
 				}
 			}
@@ -348,18 +348,18 @@ func TestRequiredSettings(t *testing.T) {
 		key, _, _ := strings.Cut(line, ":")
 		t.Run(key, func(t *testing.T) {
 			_, err := Parse("f", []byte("config: []\n"+strings.Replace(required, line, "", 1)))
-			if got := only(t, err); !strings.HasPrefix(got, "f:1: "+key+": is missing; it must be ") {
+			if got := only(t, err); !strings.HasPrefix(got, "f:1: "+key+": is missing: must be ") {
 				t.Errorf("got %s", got)
 			}
 			_, err = Parse("f", []byte("config: []\n"+strings.Replace(required, line, key+":\n", 1)))
-			if got := only(t, err); !strings.Contains(got, ": "+key+": is empty; it must be ") {
+			if got := only(t, err); !strings.Contains(got, ": "+key+": is empty: must be ") {
 				t.Errorf("got %s", got)
 			}
 		})
 	}
 	t.Run("config or group_config", func(t *testing.T) {
 		_, err := Parse("f", []byte(required))
-		if got, want := only(t, err), "f:1: config: is missing; the file must have config (for accounts) or group_config (for groups), or both"; got != want {
+		if got, want := only(t, err), "f:1: config: is missing: set config (for accounts), group_config (for groups), or both"; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		if _, err := Parse("f", []byte(required+"group_config: []\n")); err != nil {
@@ -386,7 +386,7 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 			if strings.Contains(got, "abcdef") {
 				t.Errorf("the value is in the message: %s", got)
 			}
-			if !strings.HasPrefix(got, "f:2: "+tt.key) || !strings.Contains(got, ": must be ") && !strings.Contains(got, " is not right: ") {
+			if !strings.HasPrefix(got, "f:2: "+tt.key) || !strings.Contains(got, ": must be ") && !strings.Contains(got, " is not valid: ") {
 				t.Errorf("got %s", got)
 			}
 		})
@@ -477,7 +477,7 @@ func TestPastedJSON(t *testing.T) {
 	}
 	t.Run("lines are still right", func(t *testing.T) {
 		_, _, err := ParsePolicy("f", []byte("config:\n[\n\t{\n\t\t\"Resource\": \"x\",\n\t\t\"PermissionSet\": \"*\"\n\t}\n]\ngroup_config:\n[\n\t1]\n"))
-		want := `f:4: config[0].Resource: "x" is not right: it must be an account's id, which has twelve digits, or "*" for all
+		want := `f:4: config[0].Resource: "x" is not valid: must be an account id (12 digits), or "*" for all accounts
 f:10: group_config[0]: must be a statement with Resource and Approvers, not the number 1`
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)

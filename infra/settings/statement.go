@@ -22,8 +22,8 @@ const (
 
 var (
 	emailKind         = normalizedEmail(text(emailPattern, "an email address like ann@example.com"))
-	permissionSetKind = text(permissionSetPattern, `the name of a permission set (up to 32 of letters, digits and _+=,.@-), or "*" for all`)
-	groupKind         = text(groupPattern, `a group's id, like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all`)
+	permissionSetKind = text(permissionSetPattern, `the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets`)
+	groupKind         = text(groupPattern, `a group id like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all groups`)
 )
 
 // normalizedEmail is an email address in lower case, the form in which addresses
@@ -32,13 +32,13 @@ func normalizedEmail(email kind[string]) kind[string] {
 	return kind[string]{email.schema, email.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
 		v, ok := email.read(r, n, path)
 		normal := access.NormalizeEmail(v)
-		// The reference compares the domain in lower case too.
+		// The Terraform module compares the domain in lower case too.
 		if name, _, _ := strings.Cut(v, "@"); ok && name != strings.ToLower(name) && !r.capitals[v] {
 			if r.capitals == nil {
 				r.capitals = map[string]bool{}
 			}
 			r.capitals[v] = true
-			r.warn(n.Line, path, "%s is the same as %s here; the reference compares capital letters too, and takes this person for an approver only where Slack has the address with the same ones", v, normal)
+			r.warn(n.Line, path, "%s is the same address as %s here. The Terraform module is case-sensitive: there, this person is an approver only if Slack has exactly this spelling", v, normal)
 		}
 		return normal, ok
 	}}
@@ -47,12 +47,12 @@ func normalizedEmail(email kind[string]) kind[string] {
 // account is an account's id, or "*". Without quotes, YAML reads it as a number,
 // which is accepted if it has twelve digits.
 func account() kind[string] {
-	return numberedAccount(accountPattern, `an account's id, which has twelve digits, or "*" for all`)
+	return numberedAccount(accountPattern, `an account id (12 digits), or "*" for all accounts`)
 }
 
 // accountID is an account's id. "*" is a mistake.
 func accountID() kind[string] {
-	return numberedAccount(`^[0-9]{12}$`, "an account's id, which has twelve digits")
+	return numberedAccount(`^[0-9]{12}$`, "an account id (12 digits)")
 }
 
 func numberedAccount(pattern, expected string) kind[string] {
@@ -63,7 +63,7 @@ func numberedAccount(pattern, expected string) kind[string] {
 			return quoted.read(r, n, path)
 		}
 		if n.Value[0] == '0' {
-			r.mistake(n.Line, path, "%s must be in quotes: a number loses the 0 it begins with", shorten(n.Value))
+			r.mistake(n.Line, path, "%s must be in quotes: a number loses its leading 0", shorten(n.Value))
 			return "", false
 		}
 		asText := *n
@@ -76,42 +76,42 @@ func numberedAccount(pattern, expected string) kind[string] {
 // value from true and false.
 func optional(b bool) *bool { return &b }
 
-// The keys of a statement about accounts. They are the reference's.
+// The keys of a statement about accounts. They are the Terraform module's.
 var accountStatementFields = []property[access.Statement]{
 	prop("ResourceType", oneOf("Account"), func(*access.Statement) *string { return new(string) },
-		"What Resource names. Accounts are all there is.").orDefault("Account"),
+		"The kind of Resource. Only Account exists.").orDefault("Account"),
 	prop("Resource", stringOrList(account(), 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the accounts that the statement is about, one or a list; "*" is all of them.`).require(),
+		`The account ids that the statement covers: one, or a list. "*" covers all accounts.`).require(),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
-		`Names of the permission sets that the statement is about, one or a list; "*" is all of them.`).require(),
+		`The names of the permission sets that the statement covers: one, or a list. "*" covers all permission sets.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
 // The keys of a statement about groups.
 var groupStatementFields = []property[access.Statement]{
 	prop("Resource", stringOrList(groupKind, 1), func(s *access.Statement) *[]string { return &s.Resources },
-		`Ids of the Identity Center groups that the statement is about, one or a list; "*" is all of them.`).require(),
+		`The ids of the Identity Center groups that the statement covers: one, or a list. "*" covers all groups.`).require(),
 	approvers, allowSelfApproval, approvalIsNotRequired,
 }
 
 var (
 	accountStatement = object("a statement with Resource, PermissionSet and Approvers", nil, accountStatementFields...)
-	// Keys that only accounts have get their own texts, because the reference
+	// Keys that only accounts have get their own texts, because the Terraform module
 	// ignores them silently.
 	groupStatement = object("a statement with Resource and Approvers", map[string]string{
-		"ResourceType":  "a statement about groups has no ResourceType; remove it",
-		"PermissionSet": "a statement about groups has no PermissionSet: what the group may do is set where it is assigned; remove it",
+		"ResourceType":  "statements about groups have no ResourceType; remove it",
+		"PermissionSet": "statements about groups have no PermissionSet, because the group's own assignments say what it may do; remove it",
 	}, groupStatementFields...)
 )
 
 // The keys of both kinds of statement.
 var (
 	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
-		"Emails of those who may approve, one or a list. They add up over all statements that affect a request; nobody approves their own unless AllowSelfApproval says so.")
+		"The emails of the approvers: one, or a list. Any approver of any matching statement can approve, but not their own request.")
 	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
-		"true: an approver whom the statement lists gets the access without asking anybody. false: not so, whatever other statements say of this approver.")
+		"true: this statement's approvers get the access without asking anyone. false: they can't approve their own requests, whatever other statements set.")
 	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
-		"true: everybody gets the access without approval. false: not so, whatever other statements say.")
+		"true: everyone gets the access without approval. false: approval is required, whatever other statements set. Self-approval can still give it.")
 )
 
 // statements is the list config or group_config.
@@ -122,10 +122,10 @@ func statements(one kind[access.Statement]) kind[[]access.Statement] {
 	all.read = func(r *reader, n *yaml.Node, path string) ([]access.Statement, bool) {
 		switch {
 		case n.Kind == yaml.MappingNode:
-			r.mistake(n.Line, path, "must be a list of statements, not a single one; put it in [ ] or begin it with -")
+			r.mistake(n.Line, path, "must be a list of statements, not one statement; put it in [ ], or begin it with -")
 			return nil, false
 		case n.Kind == yaml.ScalarNode && strings.HasPrefix(strings.TrimSpace(n.Value), "["):
-			r.mistake(n.Line, path, "must be a list of statements, not a text that has one in it; remove the quotes or the | before it")
+			r.mistake(n.Line, path, "must be a list of statements, not text; remove the quotes or the | before it")
 			return nil, false
 		}
 		return read(r, n, path)

@@ -29,24 +29,24 @@ var (
 
 // domain is a mail domain, with or without a leading "@".
 func domain() kind[string] {
-	return convertKind(text(domainPattern, "a mail domain, like example.com"), func(s string) string {
+	return convertKind(text(domainPattern, "an email domain like example.com"), func(s string) string {
 		return strings.ToLower(strings.TrimPrefix(s, "@"))
 	})
 }
 
 // textOrEmpty is a text that may also be empty. Empty is the default of many of the
-// reference's inputs, and the same as leaving the setting out.
+// Terraform module's inputs, and the same as leaving the setting out.
 func textOrEmpty(pattern, expected string) kind[string] { return text(`^$|`+pattern, expected) }
 
 // namePrefix is the beginning of names.
 func namePrefix() kind[string] {
-	k := text(namePrefixPattern, "up to 40 lower case letters, digits and single hyphens, a letter first, no hyphen last")
+	k := text(namePrefixPattern, "up to 40 lowercase letters, digits and single hyphens; the first character is a letter, the last is not a hyphen")
 	k.schema["maxLength"] = maxNamePrefix
 	read := k.read
 	k.read = func(r *reader, n *yaml.Node, path string) (string, bool) {
 		v, ok := read(r, n, path)
 		if ok && len(v) > maxNamePrefix {
-			r.mistake(n.Line, path, "has %d characters; there can be %d, so that names that begin with it fit into AWS's limits", len(v), maxNamePrefix)
+			r.mistake(n.Line, path, "has %d characters; the maximum is %d, because longer names would exceed AWS's limits", len(v), maxNamePrefix)
 			return "", false
 		}
 		return v, ok
@@ -67,7 +67,7 @@ func toSlogLevel(s string) string {
 
 func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
 
-// choice is one entry of the list of durations: "hh:mm" as in the reference, or a
+// choice is one entry of the list of durations: "hh:mm" as in the Terraform module, or a
 // duration as everywhere else.
 func choice() kind[time.Duration] {
 	expected := `a duration as "hh:mm" or like "90s", "5m", "2h", up to ` + access.FormatDuration(maxAccessDuration)
@@ -98,7 +98,7 @@ func choices() kind[[]time.Duration] {
 		}
 		for i, d := range all {
 			if j := slices.Index(all, d); j < i {
-				r.mistake(resolveAlias(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is as long as item %d: %s", j, access.FormatDuration(d))
+				r.mistake(resolveAlias(n.Content[i]).Line, path+"["+strconv.Itoa(i)+"]", "is the same as item %d: %s; remove one of them", j, access.FormatDuration(d))
 				ok = false
 			}
 		}
@@ -135,7 +135,7 @@ func tags() kind[map[string]string] {
 			return nil, false
 		}
 		if len(given) > maxTags {
-			r.mistake(n.Line, path, "has %d tags; there can be %d at most", len(given), maxTags)
+			r.mistake(n.Line, path, "has %d tags; the maximum is %d", len(given), maxTags)
 		}
 		all := map[string]string{}
 		for _, key := range slices.Sorted(maps.Keys(given)) {
@@ -143,9 +143,9 @@ func tags() kind[map[string]string] {
 			at := join(path, key)
 			switch {
 			case !validKey.MatchString(key) || strings.HasPrefix(strings.ToLower(key), "aws:"):
-				r.mistake(e.line, at, `a tag's key is 1 to 128 of letters, digits, spaces and _.:/=+@-, and does not begin with "aws:"`)
+				r.mistake(e.line, at, `a tag key must have 1 to 128 letters, digits, spaces and _.:/=+@-, and must not begin with "aws:"`)
 			case e.value.Kind != yaml.ScalarNode || isNull(e.value) || !validValue.MatchString(e.value.Value):
-				r.mistake(e.value.Line, at, "must be up to 256 of letters, digits, spaces and _.:/=+@-, not %s", describe(e.value))
+				r.mistake(e.value.Line, at, "must be up to 256 letters, digits, spaces and _.:/=+@-, not %s", describe(e.value))
 			}
 			all[key] = e.value.Value
 		}
@@ -153,7 +153,7 @@ func tags() kind[map[string]string] {
 	}}
 }
 
-// objectLock has the nesting of the reference's setting for how long records are
+// objectLock has the nesting of the Terraform module's setting for how long records are
 // locked.
 type objectLock struct{ Rule struct{ Retention retention } }
 
@@ -163,13 +163,13 @@ type retention struct {
 }
 
 // S3's longest retention is 100 years, and days have the same limit here.
-var lockConfiguration = object("a mapping with rule, as S3's API has it", nil,
+var lockConfiguration = object("a mapping with rule, as in the S3 API", nil,
 	prop("rule", object("a mapping with default_retention", nil,
 		prop("default_retention", object("a mapping with mode, and days or years", nil,
 			prop("mode", oneOf("GOVERNANCE", "COMPLIANCE"), func(r *retention) *string { return &r.mode },
-				"GOVERNANCE: those with a special permission may still delete. COMPLIANCE: nobody, not even the root user.").require(),
-			prop("days", whole(1, 36500), func(r *retention) *int { return &r.days }, "How many days a record is locked. Either this or years."),
-			prop("years", whole(1, 100), func(r *retention) *int { return &r.years }, "How many years a record is locked. Either this or days."),
-		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "What holds for every new record.").require(),
-	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's one rule.").require(),
+				"GOVERNANCE: people with a special permission can still delete records. COMPLIANCE: nobody can, not even the root user.").require(),
+			prop("days", whole(1, 36500), func(r *retention) *int { return &r.days }, "How many days a record is locked. Set this or years."),
+			prop("years", whole(1, 100), func(r *retention) *int { return &r.years }, "How many years a record is locked. Set this or days."),
+		), func(r *struct{ Retention retention }) *retention { return &r.Retention }, "The lock of every new record.").require(),
+	), func(l *objectLock) *struct{ Retention retention } { return &l.Rule }, "The lock's rule.").require(),
 )

@@ -6,7 +6,7 @@ import "fmt"
 // statement lists approvers for it or waives approval. Approvers: [] says that this
 // is intended.
 func (sp *space) findUnobtainable() []finding {
-	const fix = "list some, or write Approvers: [] if nobody is to get it"
+	const fix = "List approvers, or write Approvers: [] if nobody should get it"
 	var found []finding
 	for i := range sp.statements {
 		st := &sp.statements[i]
@@ -23,19 +23,19 @@ func (sp *space) findUnobtainable() []finding {
 				continue
 			}
 			if !restricts {
-				found = append(found, finding{i, "", fmt.Sprintf("nobody can get %s: no statement lists approvers for it, or says ApprovalIsNotRequired: true; %s", sp.describeCell(resource, set), fix)})
+				found = append(found, finding{i, "", fmt.Sprintf("nobody can get %s: no statement lists approvers for it or sets ApprovalIsNotRequired: true. %s", sp.describeCell(resource, set), fix)})
 				obtainable = true
 				break
 			}
 			if v.noApproval.yes {
-				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("nobody can get %s: %s says that it needs no approval, this that it does, and no statement lists approvers for it; %s",
+				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("nobody can get %s: %s sets ApprovalIsNotRequired: true, this statement sets false, and no statement lists approvers for it. %s",
 					sp.describeCell(resource, set), sp.path(sp.firstWithoutApproval(resource, set), ""), fix)})
 				obtainable = true
 				break
 			}
 		}
 		if !obtainable {
-			found = append(found, finding{i, "", "nobody can get anything that this is about: it restricts, and no statement lists approvers for it; " + fix})
+			found = append(found, finding{i, "", "nobody can get anything that this statement covers: it requires approval, and no statement lists approvers. " + fix})
 		}
 	}
 	return found
@@ -67,11 +67,11 @@ func (sp *space) findSoleApprovers() []finding {
 			if v.several || v.noApproval.holds() || v.selfApproval.holds() {
 				continue
 			}
-			fix := "list somebody else as well"
+			fix := "List a second approver"
 			if !v.selfApproval.no {
-				fix += ", or say AllowSelfApproval: true"
+				fix += ", or set AllowSelfApproval: true"
 			}
-			found = append(found, finding{i, "Approvers", fmt.Sprintf("%s alone approves %s, so that they can't get it, and nobody can while they are away; %s", st.Approvers[0], sp.describeCell(resource, set), fix)})
+			found = append(found, finding{i, "Approvers", fmt.Sprintf("%s is the only approver of %s: they can't get it themselves, and nobody can while they are away. %s", st.Approvers[0], sp.describeCell(resource, set), fix)})
 			break
 		}
 	}

@@ -21,7 +21,7 @@ func (sp *space) findRedundant() []finding {
 			if i == j || !isContained(i, j) || j > i && isContained(j, i) {
 				continue
 			}
-			found = append(found, finding{i, "", fmt.Sprintf("says nothing that %s does not say; remove it, or see whether it was meant to say something else", sp.path(j, ""))})
+			found = append(found, finding{i, "", fmt.Sprintf("redundant: %s already covers it. Remove this statement, or check what it was meant to do", sp.path(j, ""))})
 			break
 		}
 	}
@@ -57,7 +57,7 @@ func (sp *space) findNeverAutomatic() []finding {
 		}
 		for _, j := range vetoes {
 			if sp.covers(j, i) {
-				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("has no effect: %s says false of everything that this is about, and one false outweighs every true; remove one of them", sp.path(j, ""))})
+				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("has no effect: %s sets false for everything that this statement covers, and one false overrides every true. Remove one of them", sp.path(j, ""))})
 				break
 			}
 		}
@@ -80,7 +80,7 @@ func (sp *space) findLetterCase() []finding {
 			if !seen {
 				first[key+strings.ToLower(name)] = place{name, i}
 			} else if at.name != name {
-				found = append(found, finding{i, key, fmt.Sprintf("%s is %s in %s: capital letters count, so that one of the two is never asked for; write both alike", name, at.name, sp.path(at.statement, ""))})
+				found = append(found, finding{i, key, fmt.Sprintf("%s and %s in %s differ only in capital letters. Names are case-sensitive, so one of the two matches nothing. Use the same spelling", name, at.name, sp.path(at.statement, ""))})
 				return true
 			}
 		}

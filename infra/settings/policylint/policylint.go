@@ -78,7 +78,7 @@ func (sp *space) warnings(found []finding) []Warning {
 	for i, f := range found {
 		path := sp.path(f.statement, f.key)
 		if i == mostInFull {
-			return append(all, Warning{path, fmt.Sprintf("the same kind of thing as in %s, and in %d statements more: %s",
+			return append(all, Warning{path, fmt.Sprintf("same warning as for %s, also for %d more statements: %s",
 				sp.path(found[i-1].statement, ""), len(found)-i, sp.listStatements(found[i:]))})
 		}
 		all = append(all, Warning{path, f.text})

@@ -45,64 +45,64 @@ func TestPolicyChecks(t *testing.T) {
 		everyone  = `Resource: "*", PermissionSet: `
 		dev       = `Resource: "111111111111", PermissionSet: `
 		group     = "99999999-8888-7777-6666-555555555555"
-		inAll     = "in every account, also in the one that this system runs in and in the management account"
-		insist    = ", or insist on a second person (docs/reference/policy-checks.md)"
-		powerOver = "whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; "
+		inAll     = "in every account, including this app's own account and the management account"
+		insist    = ", or require a second person (docs/reference/policy.md#power-over-this-app)"
+		powerOver = "People who get it there can change this app and its policy, and another statement could give it without approval. "
 	)
 	for _, tt := range []struct {
 		name, file string
 		want       []string
 	}{
 		// Access that nobody can get.
-		{"nobody approves", one(""), []string{"3: config[0]: nobody can get Billing in account 111111111111: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+		{"nobody approves", one(""), []string{"3: config[0]: nobody can get Billing in account 111111111111: no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
 		{"nobody approves, and that is meant", one(", Approvers: []"), nil},
-		{"somebody approves by another statement", two(dev+"Billing", everyone+"[Billing]"+annBob), []string{"3: config[0]: says nothing that config[1] does not say; remove it, or see whether it was meant to say something else"}},
-		{"nobody approves in one of two accounts", two(`Resource: ["111111111111", "222222222222"], PermissionSet: [Billing, Support]`, dev+"[Billing, Support]"+annBob), []string{"3: config[0]: nobody can get Billing in account 222222222222: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
-		{"nobody approves in the rest of the accounts", two(everyone+"Billing", dev+"Billing"+annBob), []string{"3: config[0]: nobody can get Billing in every account that is named nowhere: no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
-		{"free for all, but for one who may not give it", two(everyone+"Billing, ApprovalIsNotRequired: true", dev+"Billing, ApprovalIsNotRequired: false"), []string{"4: config[1].ApprovalIsNotRequired: nobody can get Billing in account 111111111111: config[0] says that it needs no approval, this that it does, and no statement lists approvers for it; list some, or write Approvers: [] if nobody is to get it"}},
+		{"somebody approves by another statement", two(dev+"Billing", everyone+"[Billing]"+annBob), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"nobody approves in one of two accounts", two(`Resource: ["111111111111", "222222222222"], PermissionSet: [Billing, Support]`, dev+"[Billing, Support]"+annBob), []string{"3: config[0]: nobody can get Billing in account 222222222222: no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
+		{"nobody approves in the rest of the accounts", two(everyone+"Billing", dev+"Billing"+annBob), []string{"3: config[0]: nobody can get Billing in every account that no statement names: no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
+		{"free for all, but for one who may not give it", two(everyone+"Billing, ApprovalIsNotRequired: true", dev+"Billing, ApprovalIsNotRequired: false"), []string{"4: config[1].ApprovalIsNotRequired: nobody can get Billing in account 111111111111: config[0] sets ApprovalIsNotRequired: true, this statement sets false, and no statement lists approvers for it. List approvers, or write Approvers: [] if nobody should get it"}},
 		{"free for all, but for one, and that is meant", two(everyone+"Billing, ApprovalIsNotRequired: true", dev+"Billing, Approvers: [], ApprovalIsNotRequired: false"), nil},
 		{"a restriction of something", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Billing"+annBob), nil},
-		{"a restriction of nothing", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Support"+annBob), []string{"3: config[0]: nobody can get anything that this is about: it restricts, and no statement lists approvers for it; list some, or write Approvers: [] if nobody is to get it"}},
-		{"a group that nobody approves", "group_config: [{Resource: " + group + "}]\n", []string{"1: group_config[0]: nobody can get group " + group + ": no statement lists approvers for it, or says ApprovalIsNotRequired: true; list some, or write Approvers: [] if nobody is to get it"}},
+		{"a restriction of nothing", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Support"+annBob), []string{"3: config[0]: nobody can get anything that this statement covers: it requires approval, and no statement lists approvers. List approvers, or write Approvers: [] if nobody should get it"}},
+		{"a group that nobody approves", "group_config: [{Resource: " + group + "}]\n", []string{"1: group_config[0]: nobody can get group " + group + ": no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
 
 		// A single approver.
-		{"one approver", one(ann), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
-		{"one approver, in two spellings", one(", Approvers: [ann@example.com, ann@Example.com]"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
-		{"one approver, who must not approve their own", one(ann + ", AllowSelfApproval: false"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well"}},
+		{"one approver", one(ann), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
+		{"one approver, in two spellings", one(", Approvers: [ann@example.com, ann@Example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
+		{"one approver, who must not approve their own", one(ann + ", AllowSelfApproval: false"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver"}},
 		{"two approvers", one(annBob), nil},
 		{"one approver, who approves their own", one(ann + ", AllowSelfApproval: true"), nil},
 		{"one approver whom nobody needs", one(ann + ", ApprovalIsNotRequired: true"), nil},
 		{"another approver by another statement", two(dev+"Billing"+ann, everyone+"[Billing, Support], Approvers: [bob@example.com, cid@example.com]"), nil},
-		{"another approver for one of two only", two(dev+"[Billing, Support]"+ann, everyone+"Support, Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com alone approves Billing in account 111111111111, so that they can't get it, and nobody can while they are away; list somebody else as well, or say AllowSelfApproval: true"}},
+		{"another approver for one of two only", two(dev+"[Billing, Support]"+ann, everyone+"Support, Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
 
 		// Statements without effect.
-		{"the same twice", two(dev+"Billing"+annBob, dev+"Billing"+annBob), []string{"4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
-		{"less than another", two(dev+"Billing"+annBob, everyone+`[Billing, Support]`+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0]: says nothing that config[1] does not say; remove it, or see whether it was meant to say something else"}},
+		{"the same twice", two(dev+"Billing"+annBob, dev+"Billing"+annBob), []string{"4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"less than another", two(dev+"Billing"+annBob, everyone+`[Billing, Support]`+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"less, but another answer", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: false", everyone+"[Billing, Support]"+annBob), nil},
 		{"less, but another approver", two(dev+"Billing, Approvers: [bob@example.com, cid@example.com]", everyone+"[Billing, Support]"+annBob), nil},
-		{"never automatic", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: true", everyone+"Billing"+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0].ApprovalIsNotRequired: has no effect: config[1] says false of everything that this is about, and one false outweighs every true; remove one of them"}},
+		{"never automatic", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: true", everyone+"Billing"+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0].ApprovalIsNotRequired: has no effect: config[1] sets false for everything that this statement covers, and one false overrides every true. Remove one of them"}},
 		{"automatic in part", two(everyone+"Billing"+annBob+", ApprovalIsNotRequired: true", dev+"Billing"+annBob+", ApprovalIsNotRequired: false"), nil},
-		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly is ReadOnly in config[0]: capital letters count, so that one of the two is never asked for; write both alike"}},
+		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly and ReadOnly in config[0] differ only in capital letters. Names are case-sensitive, so one of the two matches nothing. Use the same spelling"}},
 
 		// Power over the system.
-		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives AdministratorAccess " + inAll + " to everybody, without approval: anybody could change this system and its policy; name the accounts" + insist}},
-		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist, "4: config[1]: says nothing that config[0] does not say; remove it, or see whether it was meant to say something else"}},
-		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: PowerUserAccess can be had " + inAll + ": " + powerOver + "name the accounts" + insist}},
+		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives everyone AdministratorAccess " + inAll + ", without approval. Anyone could then change this app and its policy. Name the accounts" + insist}},
+		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Name the accounts" + insist, "4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: allows requests for PowerUserAccess " + inAll + ". " + powerOver + "Name the accounts" + insist}},
 		{"power users everywhere, always by two", never + "config: [{" + everyone + "PowerUserAccess" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}]\n", nil},
 		{"by two by one statement, alone by another", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", everyone+"Admin, Approvers: [bob@example.com, cid@example.com], AllowSelfApproval: false, ApprovalIsNotRequired: false"), []string{
-			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without anybody else: one person could change this system and its policy; name the accounts" + insist}},
+			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Name the accounts" + insist}},
 		{"nothing powerful everywhere", never + "config: [{" + everyone + "ReadOnlyAccess, ApprovalIsNotRequired: true}]\n", nil},
 		{"administrators of named accounts", one(annBob), nil},
-		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives membership in every group, also in those that administer this system's account to everybody, without approval: anybody could change this system and its policy; name the groups" + insist}},
-		{"administrators of a protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", []string{"3: config[0]: lets ann@example.com, bob@example.com take Admin in the protected account 111111111111, without anybody else: one person could change this system and its policy; leave that account out" + insist}},
+		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives everyone membership in every group, including those that administer this app's account, without approval. Anyone could then change this app and its policy. Name the groups" + insist}},
+		{"administrators of a protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", []string{"3: config[0]: lets ann@example.com, bob@example.com take Admin in the protected account 111111111111, without a second person. One person could then change this app and its policy. Leave that account out" + insist}},
 		{"administrators of another account than the protected ones", never + "protected_account_ids: [\"222222222222\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", nil},
 		{"administrators everywhere, two in the protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Admin" + annBob + "}\n- {" + dev + "Admin" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}\n", nil},
 
 		// The scope of the removal.
-		{"all accounts", "config: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}]\n", []string{`1: config[0].Resource: "*" puts all accounts in scope of the removal at cron(0 23 * * ? *): ReadOnly or Billing that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`}},
+		{"all accounts", "config: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}]\n", []string{`1: config[0].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment of ReadOnly or Billing that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
 		{"all accounts and groups, twice", "schedule_expression: rate(7 days)\nconfig:\n- {" + everyone + `"*"` + annBob + ", ApprovalIsNotRequired: false}\n- {" + everyone + "Billing, ApprovalIsNotRequired: false, Approvers: [cid@example.com, dee@example.com]}\ngroup_config: [{Resource: \"*\", ApprovalIsNotRequired: false" + annBob + "}]\n", []string{
-			`3: config[0].Resource: "*" (also in config[1]) puts all accounts in scope of the removal at rate(7 days): every permission set that a user has in any account without a request goes then, and only what is assigned to groups stays. Name the accounts, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
-			`5: group_config[0].Resource: "*" puts all groups in scope of the removal at rate(7 days): every member of any group, whom no request added, goes then, and only groups that SCIM manages are left alone. Name the groups, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`}},
+			`3: config[0].Resource: Every 7 days, this app removes every direct user assignment that it didn't grant, in all accounts (also because of config[1]). Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
+			`5: group_config[0].Resource: Every 7 days, this app removes every member of any group whom it didn't add. Groups that SCIM manages stay. Name the groups, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
 		{"all accounts, never removed", never + "config: [{" + everyone + "ReadOnly" + annBob + "}]\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,14 +113,14 @@ func TestPolicyChecks(t *testing.T) {
 	}
 }
 
-// The page about the checks says how to limit power over the system. That is
-// enough, even beside a statement that gives everything everywhere.
+// The page about the policy says how to limit power over this app. That is enough,
+// even beside a statement that gives everything everywhere.
 func TestInsistingOnTwo(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "policy-checks.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "policy.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, found := strings.Cut(string(page), "```yaml\n")
+	_, block, found := strings.Cut(string(page), "<!-- a second person -->\n```yaml\n")
 	block, _, ended := strings.Cut(block, "```")
 	if !found || !ended {
 		t.Fatal("the page has no example")
@@ -154,7 +154,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 		t.Fatalf("got %d warnings, want %d", len(got), mostInFull+1)
 	}
 	for i, w := range got[:mostInFull] {
-		if want := fmt.Sprintf("%d: config[%d].Approvers: ann%d@example.com alone approves ", i+3, i, i); !strings.HasPrefix(w, want) {
+		if want := fmt.Sprintf("%d: config[%d].Approvers: ann%d@example.com is the only approver of ", i+3, i, i); !strings.HasPrefix(w, want) {
 			t.Errorf("got %s, want %s…", w, want)
 		}
 	}
@@ -162,7 +162,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 	for i := mostInFull; i < mostInFull+mostNamed; i++ {
 		rest = append(rest, fmt.Sprintf("config[%d]", i))
 	}
-	want := "8: config[5].Approvers: the same kind of thing as in config[4], and in 35 statements more: " + strings.Join(rest, ", ") + ", …"
+	want := "8: config[5].Approvers: same warning as for config[4], also for 35 more statements: " + strings.Join(rest, ", ") + ", …"
 	if got[mostInFull] != want {
 		t.Errorf("got  %s\nwant %s", got[mostInFull], want)
 	}
@@ -180,10 +180,10 @@ func TestWorstPowerFirst(t *testing.T) {
 	if len(got) != mostInFull+1 {
 		t.Fatalf("got %d warnings, want %d: %q", len(got), mostInFull+1, got)
 	}
-	if want := "11: config[8]: gives Root in every account, "; !strings.HasPrefix(got[mostInFull], want) {
+	if want := "11: config[8]: gives everyone Root in every account, "; !strings.HasPrefix(got[mostInFull], want) {
 		t.Errorf("the last is %s, want %s…", got[mostInFull], want)
 	}
-	if want := "7: config[4]: the same kind of thing as in config[3], and in 4 statements more: config[4], config[5], config[6], config[7]"; got[mostInFull-1] != want {
+	if want := "7: config[4]: same warning as for config[3], also for 4 more statements: config[4], config[5], config[6], config[7]"; got[mostInFull-1] != want {
 		t.Errorf("got  %s\nwant %s", got[mostInFull-1], want)
 	}
 }

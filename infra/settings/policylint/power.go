@@ -18,22 +18,22 @@ func soundsPowerful(name string) bool {
 	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// How someone can get powerful access to this system: with another person's
-// approval that no statement insists on, by approving it alone, or, for everybody,
-// without approval.
+// How someone can get powerful access to this app: with another person's approval
+// that no statement requires, by approving it alone, or without approval like
+// everyone.
 const (
 	byApproval = 1 + iota
 	byOneself
 	byEverybody
 )
 
-// findPower finds statements that give powerful access to the account that this
-// system runs in, or to the management account. With such access, someone can
-// change the system, its policy, and its records. The setting protected_account_ids
+// findPower finds statements that give powerful access to the account that this app
+// runs in, or to the management account. With such access, someone can change the
+// app, its policy, and its records. The setting protected_account_ids
 // names these accounts. Without it, only "*" is known to include them.
 //
-// There is no finding where a statement insists on a second person
-// (ApprovalIsNotRequired: false) and nobody may approve their own request.
+// There is no finding where a statement requires a second person
+// (ApprovalIsNotRequired: false) and nobody can approve their own request.
 func (sp *space) findPower() []finding {
 	type gift struct {
 		level int
@@ -64,7 +64,7 @@ func (sp *space) findPower() []finding {
 }
 
 // protectedResources returns the resources in which powerful access is power over
-// the system.
+// the app.
 func (sp *space) protectedResources() []int {
 	if sp.key == "group_config" || len(sp.settings.ProtectedAccounts) == 0 {
 		return []int{rest} // what a group may do is not known
@@ -149,22 +149,22 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	if set != rest {
 		what = sp.setNames[set]
 	}
-	where := `in every account, also in the one that this system runs in and in the management account`
-	narrow := "name the accounts"
+	where := "in every account, including this app's own account and the management account"
+	narrow := "Name the accounts"
 	switch {
 	case sp.key == "group_config":
-		what, where, narrow = "membership", "in every group, also in those that administer this system's account", "name the groups"
+		what, where, narrow = "membership", "in every group, including those that administer this app's account", "Name the groups"
 	case !sp.resources[i].all:
-		where, narrow = "in the protected account "+sp.resourceNames[resource], "leave that account out"
+		where, narrow = "in the protected account "+sp.resourceNames[resource], "Leave that account out"
 	}
-	fix := narrow + ", or insist on a second person (docs/reference/policy-checks.md)"
+	fix := narrow + ", or require a second person (docs/reference/policy.md#power-over-this-app)"
 	switch level {
 	case byEverybody:
-		return fmt.Sprintf("gives %s %s to everybody, without approval: anybody could change this system and its policy; %s", what, where, fix)
+		return fmt.Sprintf("gives everyone %s %s, without approval. Anyone could then change this app and its policy. %s", what, where, fix)
 	case byOneself:
-		return fmt.Sprintf("lets %s take %s %s, without anybody else: one person could change this system and its policy; %s", nameSome(alone), what, where, fix)
+		return fmt.Sprintf("lets %s take %s %s, without a second person. One person could then change this app and its policy. %s", nameSome(alone), what, where, fix)
 	}
-	return fmt.Sprintf("%s can be had %s: whoever has it there can change this system and its policy, and nothing keeps another statement from giving it without approval; %s", what, where, fix)
+	return fmt.Sprintf("allows requests for %s %s. People who get it there can change this app and its policy, and another statement could give it without approval. %s", what, where, fix)
 }
 
 // nameSome names the first people, and counts the rest.

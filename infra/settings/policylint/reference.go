@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// CompareWithReference warns where the reference decides differently about people
+// CompareWithReference warns where the Terraform module decides differently about people
 // who approve their own requests, and of statements without effect in either.
 func (l *Linter) CompareWithReference() []Warning {
 	var all []Warning
@@ -25,18 +25,18 @@ func (sp *space) compareSelfApproval() []Warning {
 		case *st.AllowSelfApproval:
 			allowing = append(allowing, i)
 		case isSetTo(st.ApprovalIsNotRequired, false):
-			// With both, nobody can approve their own request. The reference's
-			// description promises the same, although the reference doesn't do it.
+			// With both, nobody can approve their own request. The module's
+			// description promises the same, although the module doesn't do it.
 		default:
 			denied = append(denied, i)
 		}
 	}
 	var withoutEffect, differing []finding
 	for _, i := range nobody {
-		withoutEffect = append(withoutEffect, finding{i, "AllowSelfApproval", "has no effect, here and in the reference: it is about those whom the statement lists as Approvers, and it lists nobody"})
+		withoutEffect = append(withoutEffect, finding{i, "AllowSelfApproval", "has no effect, here and in the Terraform module: it applies to this statement's Approvers, and there are none. Add Approvers, or remove it"})
 	}
 	for _, i := range denied {
-		// Both statements prevent an automatic grant. In the reference, the
+		// Both statements prevent an automatic grant. In the module, the
 		// requester then presses Approve.
 		var with []finding
 		for _, j := range allowing {
@@ -50,9 +50,9 @@ func (sp *space) compareSelfApproval() []Warning {
 		both := common(sp.statements[i].Approvers, sp.statements[with[0].statement].Approvers)
 		more := ""
 		if len(with) > 1 {
-			more = " (the same kind of thing with " + sp.listStatements(with[1:]) + ")"
+			more = " (also where it overlaps " + sp.listStatements(with[1:]) + ")"
 		}
-		differing = append(differing, finding{i, "AllowSelfApproval", fmt.Sprintf("%s can't approve their own requests here where this statement and %s, which says true, meet; in the reference they can, by pressing Approve%s",
+		differing = append(differing, finding{i, "AllowSelfApproval", fmt.Sprintf("%s can't approve their own requests here where this statement overlaps %s, which sets true. In the Terraform module they can, by pressing Approve%s",
 			nameSome(both), sp.path(with[0].statement, ""), more)})
 	}
 	return append(sp.warnings(withoutEffect), sp.warnings(differing)...)

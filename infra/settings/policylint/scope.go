@@ -13,34 +13,37 @@ func (sp *space) warnOfScope() []Warning {
 		return nil
 	}
 	first := sp.everywhere[0]
-	path := sp.path(first, "Resource")
-	what, where := "every member of any group, whom no request added,", "groups"
-	if sp.key == "config" {
-		what, where = sp.describeSetsEverywhere()+" that a user has in any account without a request", "accounts"
-	}
 	also := ""
 	if more := sp.everywhere[1:]; len(more) > 0 {
 		var found []finding
 		for _, i := range more {
 			found = append(found, finding{statement: i})
 		}
-		also = " (also in " + sp.listStatements(found) + ")"
+		also = " (also because of " + sp.listStatements(found) + ")"
 	}
-	stays := "only what is assigned to groups stays"
-	if sp.key == "group_config" {
-		stays = "only groups that SCIM manages are left alone"
+	what, where, stays := "every member of any group whom it didn't add", "groups", "Groups that SCIM manages stay"
+	if sp.key == "config" {
+		what, where, stays = "every direct user assignment"+sp.describeSetsEverywhere()+" that it didn't grant, in all accounts", "accounts", "Assignments to groups stay"
 	}
-	return []Warning{{path, fmt.Sprintf(`"*"%s puts all %s in scope of the removal at %s: %s goes then, and %s. Name the %s, or set schedule_expression: "" until the warnings in Slack name nothing that should stay`,
-		also, where, sp.settings.RemovalSchedule, what, stays, where)}}
+	return []Warning{{sp.path(first, "Resource"), fmt.Sprintf(`%s, this app removes %s%s. %s. Name the %s, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
+		describeSchedule(sp.settings.RemovalSchedule), what, also, stays, where)}}
 }
 
-// describeSetsEverywhere names the permission sets of the statements about all
-// accounts.
+// describeSchedule returns a schedule as the beginning of a sentence.
+func describeSchedule(expression string) string {
+	if rate, ok := strings.CutPrefix(expression, "rate("); ok {
+		return "Every " + strings.TrimSuffix(rate, ")")
+	}
+	return "At " + expression
+}
+
+// describeSetsEverywhere returns " of " and the permission sets of the statements
+// about all accounts, or "" for all sets.
 func (sp *space) describeSetsEverywhere() string {
 	var names []string
 	for _, i := range sp.everywhere {
 		if sp.sets[i].all {
-			return "every permission set"
+			return ""
 		}
 	}
 	for n, id := range sp.setsEverywhere {
@@ -50,5 +53,5 @@ func (sp *space) describeSetsEverywhere() string {
 		}
 		names = append(names, sp.setNames[id])
 	}
-	return strings.Join(names, " or ")
+	return " of " + strings.Join(names, " or ")
 }

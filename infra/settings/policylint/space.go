@@ -291,7 +291,7 @@ func (sp *space) describeCell(resource, set int) string {
 	case len(sp.resourceNames) == 0:
 		where = "every " + kind
 	default:
-		where = "every " + kind + " that is named nowhere"
+		where = "every " + kind + " that no statement names"
 	}
 	switch {
 	case kind == "group":
@@ -301,6 +301,6 @@ func (sp *space) describeCell(resource, set int) string {
 	case len(sp.setNames) == 0:
 		return "permission sets in " + where
 	default:
-		return "permission sets that are named nowhere in " + where
+		return "permission sets that no statement names in " + where
 	}
 }
