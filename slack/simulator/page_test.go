@@ -368,6 +368,8 @@ func TestPageAsksAgain(t *testing.T) {
 	same(t, "times that the app was asked", w.count(), 2)
 }
 
+// TestPageOfTruthAlone checks the page without a workspace, which is only the panel.
+// Access that goes away is shown as gone.
 func TestPageOfTruthAlone(t *testing.T) {
 	var ended atomic.Bool
 	srv := httptest.NewServer(TruthPage(func(context.Context) (Truth, error) {
