@@ -44,13 +44,13 @@ func standing(t *testing.T) (alarms, metrics int) {
 			continue
 		}
 		// CloudWatch bills an alarm for each metric that it uses.
-		looks := 0
+		used := 0
 		for _, m := range r.Properties.Metrics {
 			if m.MetricStat != nil {
-				looks++
+				used++
 			}
 		}
-		alarms += max(looks, 1)
+		alarms += max(used, 1)
 	}
 	names := map[string]bool{}
 	for _, m := range metricOnDashboard.FindAllSubmatch(text, -1) {
@@ -67,7 +67,7 @@ func standing(t *testing.T) (alarms, metrics int) {
 	return alarms, len(names) + metrics
 }
 
-// The page is computed from the counted calls.
+// TestCostPage checks that the page is what the counted calls and the prices give.
 func TestCostPage(t *testing.T) {
 	c, err := readCallCounts()
 	if err != nil {
@@ -76,10 +76,10 @@ func TestCostPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString(`# What it costs
 
-This page is made from the code (` + "`go test ./docs -update`" + `): the calls of one request that is approved, granted and ends on time, as
-` + "`infra/e2e.TestDrain`" + ` counts them on the local stack, times the prices in [` + "`docs/costprices_test.go`" + `](../costprices_test.go): US dollars, us-east-1,
-January 2026, without any free tier. That file also has what is assumed, because it can't be counted here: 150 ms for each invocation, rows of 4 KB, 1 KB of
-log for each invocation. Each reminder adds four transitions and three invocations.
+The code computes this page (` + "`go test ./docs -update`" + `). It multiplies the calls of one request by AWS's prices. The request is approved, granted
+and ends on time; ` + "`infra/e2e.TestDrain`" + ` counts its calls on the local stack. The prices are in [` + "`docs/costprices_test.go`" + `](../costprices_test.go): US
+dollars, us-east-1, January 2026, without any free tier. That file also has the assumptions, because the local stack can't measure them: 150 ms for each
+invocation, rows of 4 KB, 1 KB of log for each invocation. Each reminder adds four transitions and three invocations.
 
 | 1,000 requests | count | USD |
 |---|---:|---:|
@@ -88,30 +88,35 @@ log for each invocation. Each reminder adds four transitions and three invocatio
 	for _, l := range lines {
 		fmt.Fprintf(&b, "| %s | %.6g | %.3f |\n", l.what, 1000*l.count, 1000*l.usd)
 	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nIdentity Center, the Identity Store, Organizations, standard parameters of SSM and Slack cost nothing. A secret in Secrets Manager costs 0.40 a month.\n\n", 1000*sum(lines))
-	b.WriteString("| a month, whether or not anybody asks | count | USD |\n|---|---:|---:|\n")
+	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nCalls to Identity Center, the Identity Store, Organizations, SSM's standard parameters and Slack cost nothing. A secret in Secrets Manager costs 0.40 a month.\n\n", 1000*sum(lines))
+	b.WriteString("| a month, without any request | count | USD |\n|---|---:|---:|\n")
 	alarms, metrics := standing(t)
 	lines = billPerMonth(alarms, metrics)
 	for _, l := range lines {
 		fmt.Fprintf(&b, "| %s | %.0f | %.2f |\n", l.what, l.count, l.usd)
 	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nRuns that look for access that nobody asked for come on top: `make bench` says how many calls, all of them free but for the functions' time. So does half a second of a function for each person with active access, every five minutes: 100 people all month are 1.50.\n\n", sum(lines))
+	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nTwo things come on top:\n\n- [Reconciliations](glossary.md#reconciliation). `make bench` prints how many calls they make. The calls are free; the functions' time isn't.\n- Half a second of a function every five minutes for each person with active access. For 100 people with access all month, that is 1.50.\n\n", sum(lines))
 	fmt.Fprintf(&b, `## What one request calls, and why
 
-Each call is counted with who makes it: a function, and the operation of its task. Why there are %d state transitions is in
-[performance](../internals/performance.md#one-approved-request-without-reminders). Each function's process is a new one; one that was used before still has the secrets for five minutes,
-policy, catalog and people for one, and knows the instance. The test's settings send no direct messages, and show the end without a word about it. With the word there is one
-message more, and two writes. With direct messages each of the three tasks of `+"`notify`"+` asks `+"`conversations.members`"+`, unless that was done within five minutes, and who is not
-in the channel gets each message directly as well: `+"`conversations.open`"+`, the message and two writes.
+The first column is the caller: a function, and its task's operation. [Performance](../internals/performance.md#one-approved-request-without-reminders)
+explains the %d state transitions. Every function starts in a new process here. A process that was used before keeps secrets for five minutes, and policy, catalog and
+people for one minute. It also knows the instance.
 
-| who | call | times | why |
+The test's settings send no direct messages and no message about the end. These add calls:
+
+| setting | adds |
+|---|---|
+| a message about the end (`+"`revoker_post_update_to_slack`"+`) | one message and two writes |
+| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a person outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes |
+
+| caller | call | times | why |
 |---|---|---:|---|
 `, c.Transitions)
 	for _, r := range reasons {
 		service, _, _ := strings.Cut(r.call, ".")
 		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", cmp.Or(r.caller, noFunction[service]), r.call, c.Calls[r.caller][r.call], r.why)
 	}
-	b.WriteString("\n`SWBExternalService` is Identity Center's name for itself, `AmazonSSM` that of Parameter Store.\n")
+	b.WriteString("\n`SWBExternalService` is Identity Center's name in its API, and `AmazonSSM` is Parameter Store's.\n")
 	const path = "reference/cost.md"
 	if *update {
 		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
@@ -124,11 +129,11 @@ in the channel gets each message directly as well: `+"`conversations.open`"+`, t
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, b.Bytes()) {
-		t.Errorf("docs/reference/cost.md is not what the code says; if that is meant: go test ./docs -update\n%s", &b)
+		t.Errorf("docs/reference/cost.md is out of date. If you meant this change, run: go test ./docs -update\n%s", &b)
 	}
 }
 
-// A call without a reason is one call too many.
+// TestEachCallHasItsReason checks that each counted call has exactly one reason.
 func TestEachCallHasItsReason(t *testing.T) {
 	c, err := readCallCounts()
 	if err != nil {
@@ -138,10 +143,10 @@ func TestEachCallHasItsReason(t *testing.T) {
 	for _, r := range reasons {
 		name := r.caller + " " + r.call
 		if r.why == "" || why[name] != "" {
-			t.Errorf("%s: there is not one reason", name)
+			t.Errorf("%s: want exactly one reason", name)
 		}
 		if c.Calls[r.caller][r.call] == 0 {
-			t.Errorf("%s has a reason, and is not called", name)
+			t.Errorf("%s has a reason but is never called", name)
 		}
 		why[name] = r.why
 	}

@@ -114,11 +114,11 @@ func billPerMonth(alarms, metrics int) []billLine {
 	line := func(what string, n, price float64) billLine { return billLine{what, n, n * price} }
 	return []billLine{
 		line("CloudWatch: metrics of alarms", float64(alarms), perAlarmMonth),
-		line("CloudWatch: metrics, where all occur", float64(metrics), perMetricMonth),
+		line("CloudWatch: custom metrics, if all occur", float64(metrics), perMetricMonth),
 		line("CloudWatch: dashboard", 1, perDashboard),
 		line("Schedules and their invocations", invocations, perSchedule+perInvocation),
-		line("Lambda: GB-seconds of those", invocations*secondsPerInvocation*2*functionGB, perGBSecond),
-		line("X-Ray: traces of those, one in twenty", invocations/20, perTrace),
+		line("Lambda: GB-seconds of these invocations", invocations*secondsPerInvocation*2*functionGB, perGBSecond),
+		line("X-Ray: traces of these, one in twenty", invocations/20, perTrace),
 	}
 }
 

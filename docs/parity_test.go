@@ -1,5 +1,4 @@
-// Package docs has no code: its tests hold what the documents say to what is
-// there.
+// Package docs has only tests, which compare the pages with the code.
 package docs
 
 import (
@@ -13,11 +12,11 @@ import (
 	"testing"
 )
 
-// testName is a test as parity.md names it: its folder and its function.
+// testName matches a test as parity.md names it: its folder and its function.
 var testName = regexp.MustCompile("`([a-z0-9/]+)\\.(Test[A-Za-z0-9_]+)`")
 
-// TestParity: every test that parity.md names exists, and every row says
-// whether it works, by a test, or what is missing.
+// TestParity checks that every test that parity.md names exists. Every row must say
+// that the feature works, with a test, or what is missing.
 func TestParity(t *testing.T) {
 	text, err := os.ReadFile("internals/parity.md")
 	if err != nil {
@@ -43,7 +42,7 @@ func TestParity(t *testing.T) {
 		switch {
 		case strings.HasPrefix(state, "works"):
 			if len(named) == 0 {
-				t.Errorf("line %d: works, says who?", n+1)
+				t.Errorf("line %d says works, but names no test", n+1)
 			}
 		case !strings.HasPrefix(state, "not yet: "):
 			t.Errorf("line %d: the state %q is neither works nor not yet with what is missing", n+1, state)
@@ -54,12 +53,12 @@ func TestParity(t *testing.T) {
 				tests[folder] = testsIn(t, folder)
 			}
 			if !tests[folder][test] {
-				t.Errorf("line %d: there is no %s in %s", n+1, test, folder)
+				t.Errorf("line %d: %s doesn't exist in %s", n+1, test, folder)
 			}
 		}
 	}
 	if rows < 20 {
-		t.Errorf("%d rows: parity.md is not read right", rows)
+		t.Errorf("parity.md has only %d rows; is it parsed correctly?", rows)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// TestAuditBucketPolicy decides by the policy of the template's bucket, as S3
-// does: only the audit function's role writes records and policies, only new
-// ones; nobody deletes them, makes them deletable, or replicates something into
-// their place. Outside of both, and for reading, the policy denies nothing.
+// TestAuditBucketPolicy evaluates the policy of the template's bucket as S3 does.
+// Only the audit function's role writes records and policies, and only new ones.
+// Nobody deletes them, makes them deletable, or replicates objects over them. The
+// policy denies nothing outside of both, and no reads.
 func TestAuditBucketPolicy(t *testing.T) {
 	tpl := sharedStack(t).template
 	policies := tpl.of("AWS::S3::BucketPolicy")
@@ -91,8 +91,8 @@ func TestAuditBucketPolicy(t *testing.T) {
 	}
 }
 
-// TestAuditWritesOnlyNewObjects: whatever the bucket's policy, the role itself
-// may only write what is not there.
+// TestAuditWritesOnlyNewObjects checks that the role itself may write only new
+// objects, whatever the bucket's policy is.
 func TestAuditWritesOnlyNewObjects(t *testing.T) {
 	for name, tpl := range map[string]template{"own bucket": sharedStack(t).template, "existing bucket": existingBucketTemplate(t)} {
 		writes := 0

@@ -13,7 +13,8 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// The table has the columns of a record, and finds the records where they are.
+// TestAuditTable checks that the table has the columns of a record, and reads the
+// records' folder.
 func TestAuditTable(t *testing.T) {
 	template := sharedStack(t).template
 	input := template.one(t, "AWS::Glue::Table").Properties["TableInput"].(map[string]any)
@@ -57,7 +58,8 @@ func TestAuditTable(t *testing.T) {
 	}
 }
 
-// Every query of the folder is in the workgroup, with what it answers.
+// TestAuditQueriesAreDeployed checks that the workgroup has every query of the
+// folder, with its description.
 func TestAuditQueriesAreDeployed(t *testing.T) {
 	template := sharedStack(t).template
 	got := map[string]string{}
@@ -88,8 +90,8 @@ var (
 	sqlEvents  = regexp.MustCompile(`\bevent (?:= |IN \()([^\n)]*)`)
 )
 
-// unknownIn are the names in a query that are neither columns nor made by the
-// query itself.
+// unknownIn returns the names in a query that are neither columns nor defined by
+// the query itself.
 func unknownIn(sql string) []string {
 	sql = sqlText.ReplaceAllString(sqlComment.ReplaceAllString(sql, ""), "''")
 	known := []string{auditTableName, auditrecord.Partition, "current_date"}

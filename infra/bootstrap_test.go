@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The CDK CLI asks for the bootstrap that the template demands: the doctor's test
-// compares what it looks for with the template.
+// TestBootstrapVersion checks which bootstrap version the template requires. The
+// doctor's test compares its own version with the template.
 func TestBootstrapVersion(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(sharedStack(t).path), "manifest.json"))
 	if err != nil {

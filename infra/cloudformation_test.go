@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// What moto's CloudFormation does not make, of what the template has. It ends a
-// stack that refers to the first, and passes over the others, or some of them, in silence; so no
-// implementation on this machine deploys the whole template.
+// These are the types of the template that moto's CloudFormation does not create. It
+// fails on a stack that refers to the first list, and silently skips all or some of the
+// others.
 var (
 	endsTheStack = []string{
 		"AWS::ApiGatewayV2::Api", "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias", "AWS::Lambda::Permission",
@@ -28,9 +28,9 @@ var (
 	}
 )
 
-// TestCloudFormation creates the stack, as far as moto's CloudFormation goes:
-// references, attributes, conditions, rules and the order of what it takes. A
-// type that moto has come to know belongs in another list above.
+// TestCloudFormation creates the part of the stack that moto's CloudFormation
+// supports, with its references, attributes, conditions and rules, and their order.
+// When moto learns a type, move it to another list above.
 func TestCloudFormation(t *testing.T) {
 	var stderr strings.Builder
 	cmd := exec.Command(tool(t, ".venv", "bin", "python"), append([]string{"testdata/cloudformation.py", sharedStack(t).path}, endsTheStack...)...)

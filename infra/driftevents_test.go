@@ -16,8 +16,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// What the rule is told of, and what not. The events are CloudTrail's, as far
-// as the pattern looks at them.
+// TestDriftPattern checks which events the rule matches. The events are
+// CloudTrail's, with the fields that the pattern reads.
 func TestDriftPattern(t *testing.T) {
 	const grantRole = "arn:aws:iam::111111111111:role/sso-elevator-grant"
 	pattern := asJSON(t, driftPattern(grantRole))
@@ -60,8 +60,8 @@ func TestDriftPattern(t *testing.T) {
 	}
 }
 
-// The runbook forwards what the rule is about. Whose role grants is known to
-// the rule only.
+// TestDriftEventsRunbook checks that the runbook forwards the events that the rule
+// matches. Only the rule knows the role of grant.
 func TestDriftEventsRunbook(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "operate", "cloudtrail.md"))
 	if err != nil {
@@ -80,9 +80,9 @@ func TestDriftEventsRunbook(t *testing.T) {
 	}
 }
 
-// patternMatches is as much of EventBridge's event patterns as ours needs: all
-// fields hold, and a field holds by any of its list. An operator that it does
-// not know is a failure of the test.
+// patternMatches is the part of EventBridge's event patterns that ours needs: all
+// fields must match, and a field matches by any value of its list. An unknown
+// operator fails the test.
 func patternMatches(t *testing.T, pattern, event any) bool {
 	t.Helper()
 	switch pattern := pattern.(type) {
@@ -131,8 +131,8 @@ func asJSON(t *testing.T, v any) any {
 	return out
 }
 
-// bareTemplate is the template of a stack with nothing in it but what build
-// makes; the zero value if that is nothing.
+// bareTemplate returns the template of a stack that contains only what build
+// creates; the zero value if that is nothing.
 func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
 	t.Helper()
 	root, err := moduleRoot()
@@ -163,7 +163,7 @@ func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
 	return made
 }
 
-// ofType is the resources of a type.
+// ofType returns the resources of a type.
 func (tpl template) ofType(kind string) map[string]map[string]any {
 	all := map[string]map[string]any{}
 	for _, r := range tpl.Resources {
@@ -248,8 +248,8 @@ func queueID(t *testing.T, tpl template) string {
 	return ""
 }
 
-// wantStarter looks for one role, which the service can assume for this account
-// only, and which may start the machine and nothing else.
+// wantStarter checks that there is one role that the service can assume for this
+// account only, and that may start the machine and nothing else.
 func wantStarter(t *testing.T, tpl template, service string, more ...map[string]any) {
 	t.Helper()
 	policies, roles := tpl.ofType("AWS::IAM::Policy"), tpl.ofType("AWS::IAM::Role")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// terminationProtection is what the CDK is told about the stack beside its
-// template.
+// terminationProtection returns the CDK's metadata about the stack's termination
+// protection, which is not in the template.
 func (s *synthesized) terminationProtection(t *testing.T) bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(s.path), "manifest.json"))
@@ -35,9 +35,9 @@ func (s *synthesized) terminationProtection(t *testing.T) bool {
 	return false
 }
 
-// The first deployment differs from the ones after it in three things: nothing
-// keeps CloudFormation from clearing up, no alarm counts the time before the
-// system was there as silence, and the dashboard shows the alarms that there are.
+// TestFirstDeployment checks how the first deployment differs from later ones.
+// Nothing prevents CloudFormation from cleaning up, no alarm treats the time before
+// the system existed as silence, and the dashboard shows only existing alarms.
 func TestFirstDeployment(t *testing.T) {
 	first, err := synthesizeProps(elevatorProps{settings: goldenSettings(t), first: true})
 	if err != nil {
@@ -90,8 +90,8 @@ func TestFirstDeployment(t *testing.T) {
 	}
 }
 
-// What a rollback of the first deployment keeps would be in the way of the next
-// try: nothing is kept that was never in use.
+// TestNothingOutlivesAFailedCreation checks that a rollback of the first deployment
+// keeps nothing. Otherwise the leftovers would block the next attempt.
 func TestNothingOutlivesAFailedCreation(t *testing.T) {
 	kept := 0
 	for id, r := range sharedStack(t).template.Resources {

@@ -9,16 +9,15 @@ import (
 	"testing"
 )
 
-// What a template says about the code that is deployed with it: hashes of
-// assets, and the versions of functions that carry the code's hash in their id.
+// These match what a template contains of the deployed code: hashes of assets, and
+// versions of functions, which have the code's hash in their id.
 var (
 	assetHash = regexp.MustCompile(`[0-9a-f]{64}`)
 	versionID = regexp.MustCompile(`(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}`)
 )
 
-// TestTemplateIsGolden compares the whole template with the one that was
-// reviewed: a change of it is seen in the diff. Which code is deployed is not
-// part of it.
+// TestTemplateIsGolden compares the whole template with the reviewed one, so that a
+// diff shows each change. The deployed code is not part of it.
 func TestTemplateIsGolden(t *testing.T) {
 	text, err := os.ReadFile(sharedStack(t).path)
 	if err != nil {

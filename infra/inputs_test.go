@@ -13,11 +13,11 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// The exemptions of everything.yaml are of that day.
+// The exemptions of everything.yaml are valid on that day.
 func init() { settings.Now = func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) } }
 
-// What the inputs of the module that this replaces make of the template, from a
-// file that has every setting.
+// TestEverySetting checks the template of a file that has every setting, including
+// the inputs of the Terraform module.
 func TestEverySetting(t *testing.T) {
 	s, err := settings.Load(filepath.Join("settings", "testdata", "everything.yaml"))
 	if err != nil {
@@ -98,7 +98,8 @@ func TestEverySetting(t *testing.T) {
 }
 
 // nameLimits are the limits of names, in characters, by the type of resource and
-// the property that names it. CloudFormation shortens what it names itself.
+// the property that names it. CloudFormation shortens the names that it chooses
+// itself.
 var nameLimits = map[string]int{
 	"AWS::ApiGatewayV2::Api.Name":                       128,
 	"AWS::Athena::NamedQuery.Name":                      128,
@@ -120,8 +121,8 @@ var nameLimits = map[string]int{
 	"AWS::StepFunctions::StateMachine.StateMachineName": 80,
 }
 
-// The longest prefix there may be fits into every name that begins with it, and
-// Slack can call a function that no API stands before.
+// TestLongestPrefixAndNoAPI checks that the longest prefix fits into every name
+// that begins with it, and that Slack can call a function without an API.
 func TestLongestPrefixAndNoAPI(t *testing.T) {
 	s := goldenSettings(t)
 	s.NamePrefix = strings.Repeat("a", 40)
@@ -176,7 +177,8 @@ func TestLongestPrefixAndNoAPI(t *testing.T) {
 	}
 }
 
-// Nobody who does not ask for it has a function's URL.
+// TestNoFunctionURLUnasked checks that there is no function URL unless the settings
+// ask for one.
 func TestNoFunctionURLUnasked(t *testing.T) {
 	template := sharedStack(t).template
 	if found := template.of("AWS::Lambda::Url"); len(found) > 0 {

@@ -15,9 +15,8 @@ const (
 	existingBucketKey = "arn:aws:kms:eu-central-1:222222222222:key/01234567-89ab-cdef-0123-456789abcdef"
 )
 
-// existingBucketStack writes its records to a bucket that was there before,
-// which has a key of its own. Which instance of Identity Center it is about, the
-// settings don't say.
+// existingBucketStack writes its records to an existing bucket, which has its own
+// key. Its settings don't name the instance of Identity Center.
 var existingBucketStack = sync.OnceValues(func() (*synthesized, error) {
 	s, err := settings.Load("testdata/elevator.yaml")
 	if err != nil {
@@ -37,8 +36,8 @@ func existingBucketTemplate(t *testing.T) template {
 	return made.template
 }
 
-// usesOf is what a function may do with a key, and when: "action, where test key
-// value", each.
+// usesOf returns what a function may do with a key, and when, each as "action,
+// where test key value".
 func usesOf(t *testing.T, tpl template, function, key string) []string {
 	t.Helper()
 	var uses []string
@@ -59,9 +58,10 @@ func usesOf(t *testing.T, tpl template, function, key string) []string {
 	return uses
 }
 
-// The functions that ask Identity Center or the identity store may decrypt with
-// their key, through the service that they ask, for this instance and this
-// organization's store; the others can't. Without the setting nobody can.
+// TestIdentityCenterKey checks that functions that call Identity Center or the
+// identity store may decrypt with their key: only through that service, for this
+// instance and this organization's store. Other functions can't, and without the
+// setting none can.
 func TestIdentityCenterKey(t *testing.T) {
 	const (
 		anyInstance = "kms:Decrypt, StringEquals kms:ViaService sso.eu-west-1.<AWS::URLSuffix>, StringLike kms:EncryptionContext:aws:sso:instance-arn arn:<AWS::Partition>:sso:::instance/*"
@@ -112,9 +112,9 @@ func TestIdentityCenterKey(t *testing.T) {
 	}
 }
 
-// The function that writes the records may use the key of the bucket that was
-// there before, through S3, for what it writes there; nobody else may, and
-// without the setting nobody at all.
+// TestExistingBucketKey checks that the function that writes records may use the
+// existing bucket's key, through S3, for its records. No other function may, and
+// without the setting none may.
 func TestExistingBucketKey(t *testing.T) {
 	for _, function := range functionNames {
 		var want []string

@@ -8,11 +8,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// testFolder is for what outlives a test; it is removed at the end.
+// testFolder is for files that outlive a test. It is removed at the end.
 var testFolder string
 
-// appVariable makes the test binary the app: the CDK CLI can then run what is
-// tested without compiling it once more.
+// appVariable makes the test binary run as the CDK app. So the CDK CLI runs the
+// tested code without compiling it again.
 const appVariable = "INFRA_TEST_IS_APP"
 
 func TestMain(m *testing.M) {

@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-// TestManagementAccountRights: with the setting, grant and revoke may do in IAM
-// what Identity Center does there in their name, and nobody else anything;
-// changes only through an AWS service. Without the setting nobody may.
+// TestManagementAccountRights checks that, with the setting, grant and revoke have
+// the IAM rights that Identity Center uses in their name, and changing rights only
+// through an AWS service. No other function has them, and without the setting none
+// has.
 func TestManagementAccountRights(t *testing.T) {
 	const (
 		provider = "arn:<AWS::Partition>:iam::<AWS::AccountId>:saml-provider/AWSSSO_*"

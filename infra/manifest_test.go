@@ -21,8 +21,9 @@ import (
 // withoutScope are the methods of the Web API that any bot token may call.
 var withoutScope = []string{"auth.test", "views.open", "views.update"}
 
-// The manifest asks for the scopes of what the app calls, and for no other one:
-// every method of the client goes out to a server that takes down what it calls.
+// TestScopesAreThoseOfTheCalls checks that the manifest requests exactly the scopes
+// of the app's calls. It calls every method of the client against a server that
+// notes the calls.
 func TestScopesAreThoseOfTheCalls(t *testing.T) {
 	called := map[string]bool{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -109,8 +110,8 @@ func first2(a, b error) error {
 	return b
 }
 
-// The file and the output are the same manifest, but for the URL: Slack's own
-// types take it without anything left over.
+// TestManifestIsOneOfSlacks checks that file and output are the same manifest
+// except for the URL, and that Slack's own types parse it completely.
 func TestManifestIsOneOfSlacks(t *testing.T) {
 	const url = "https://a.example/slack"
 	s := goldenSettings(t)

@@ -17,10 +17,10 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// TestNag compares what cdk-nag's rules find with what is accepted: a new
-// finding fails, and so does one that is accepted and not there any more.
-// AwsSolutions looks at the stack without anything optional that protects it,
-// NIST 800-53 R5 at the one with all of it: who has to keep to it sets that.
+// TestNag compares cdk-nag's findings with the accepted ones. A new finding fails,
+// and so does an accepted one that no longer occurs. AwsSolutions checks the stack
+// without optional protection. NIST 800-53 R5 checks the stack with all of it,
+// because organizations that need that standard set it.
 func TestNag(t *testing.T) {
 	protected := goldenSettings(t)
 	protect(protected)
@@ -58,7 +58,7 @@ func TestNag(t *testing.T) {
 	}
 }
 
-// protect sets everything optional that protects the stack.
+// protect turns on all optional protection of the stack.
 func protect(s *settings.Settings) {
 	s.KMSKeyARN = "arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"
 	s.IdentityCenterKeyARN = identityCenterKey
@@ -67,7 +67,7 @@ func protect(s *settings.Settings) {
 	s.ObjectLock, s.ObjectLockMode, s.ObjectLockDays = true, "GOVERNANCE", 730
 }
 
-// nagFindings are what a pack finds, each as "place rule".
+// nagFindings returns the findings of a pack, each as "place rule".
 func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IAspect) []string {
 	t.Helper()
 	root, err := moduleRoot()
@@ -105,7 +105,7 @@ func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IA
 	return got
 }
 
-// accepted is a finding that stays at these places, and why.
+// accepted is a finding that we accept at these places, and why.
 type accepted struct{ rule, places, reason string }
 
 var acceptedOfNIST = []accepted{

@@ -8,7 +8,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// The names that the settings say are created are those in the template.
+// TestNames checks that the names that the settings report are those in the
+// template.
 func TestNames(t *testing.T) {
 	everything, err := settings.Load(filepath.Join("settings", "testdata", "everything.yaml"))
 	if err != nil {

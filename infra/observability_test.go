@@ -11,7 +11,7 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// goldenNamespace is where the functions of the golden template count.
+// goldenNamespace is the metric namespace of the functions in the golden template.
 const goldenNamespace = "SsoElevator/sso-elevator"
 
 // writtenMetrics are the metrics that the functions write.
@@ -41,7 +41,7 @@ var writtenMetrics = []string{
 	metric.ReconcileIncomplete,
 }
 
-// dashboardMetrics are the metrics on the dashboard, as "namespace/name", with
+// dashboardMetrics returns the metrics on the dashboard, as "namespace/name", with
 // their dimensions.
 func dashboardMetrics(t *testing.T) map[string][]string {
 	t.Helper()
@@ -71,7 +71,7 @@ func dashboardMetrics(t *testing.T) map[string][]string {
 	return shown
 }
 
-// resolvedAll is resolved, for text that also asks for attributes.
+// resolvedAll is resolved for text that also refers to attributes.
 func resolvedAll(t *testing.T, value any) string {
 	t.Helper()
 	if join, ok := value.(map[string]any)["Fn::Join"].([]any); ok {
@@ -90,8 +90,8 @@ func resolvedAll(t *testing.T, value any) string {
 	return ""
 }
 
-// Every metric of the functions is on the dashboard, none is there that nobody
-// writes, and what carries the system is beside them.
+// TestDashboard checks that the dashboard has every metric of the functions, none
+// that nothing writes, and the metrics of AWS's services beside them.
 func TestDashboard(t *testing.T) {
 	shown := dashboardMetrics(t)
 	written := writtenMetrics
@@ -124,7 +124,8 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// The alarms look at metrics that somebody writes.
+// TestAlarmsLookAtWhatIsWritten checks that alarms use only metrics that something
+// writes.
 func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
 	written := writtenMetrics
 	for id, r := range sharedStack(t).template.of("AWS::CloudWatch::Alarm") {
@@ -153,8 +154,8 @@ func TestIngressSlow(t *testing.T) {
 	t.Error("there is no such alarm")
 }
 
-// What a schedule can't start, and what it started and failed, is kept in a
-// queue that is encrypted and takes nothing without TLS.
+// TestDeadLetters checks that failed starts and failed invocations of schedules go
+// to a queue that is encrypted and accepts TLS only.
 func TestDeadLetters(t *testing.T) {
 	template := sharedStack(t).template
 	queue := template.one(t, "AWS::SQS::Queue").Properties
@@ -208,7 +209,8 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-// Functions are traced like the machines that invoke them.
+// TestFunctionsAreTraced checks that functions are traced like the machines that
+// invoke them.
 func TestFunctionsAreTraced(t *testing.T) {
 	for id, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
 		if got := r.Properties["TracingConfig"]; !reflect.DeepEqual(got, map[string]any{"Mode": "Active"}) {

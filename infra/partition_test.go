@@ -11,9 +11,9 @@ import (
 
 var arnPartition = regexp.MustCompile(`arn:([^:]*):`)
 
-// TestPartitions resolves the templates as CloudFormation does in each partition
-// of AWS: every ARN is of that partition, in policies, definitions, outputs and
-// dashboards. What the settings name is the only exception, and not ours.
+// TestPartitions resolves the templates as CloudFormation does in each partition of
+// AWS. Every ARN must be in that partition: in policies, definitions, outputs and
+// dashboards. ARNs from the settings are the only exception.
 func TestPartitions(t *testing.T) {
 	for name, tpl := range map[string]template{"default": sharedStack(t).template, "protected": protectedTemplate(t)} {
 		raw, err := json.Marshal(tpl)
@@ -51,8 +51,8 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// inPartition is a part of a template with pseudo parameters filled in and texts
-// joined. Of a resource it gives the logical id.
+// inPartition returns a part of a template with pseudo parameters filled in and
+// texts joined. A reference to a resource becomes its logical id.
 func inPartition(node any, pseudo map[string]string) any {
 	switch node := node.(type) {
 	case []any:
@@ -91,7 +91,7 @@ func inPartition(node any, pseudo map[string]string) any {
 	return node
 }
 
-// stringsIn are all that stand in a tree, in order.
+// stringsIn returns all strings in a tree, in order.
 func stringsIn(node any) []string {
 	var all []string
 	switch node := node.(type) {

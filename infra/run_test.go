@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What is wrong with a command line or with the settings is said before
-// anything is built.
+// TestRunSaysWhatIsWrong checks that mistakes in the command line or the settings
+// are reported before anything is built.
 func TestRunSaysWhatIsWrong(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.yaml")
 	if err := os.WriteFile(broken, []byte("slack_channel: C1\n"), 0o644); err != nil {

@@ -16,8 +16,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// protectedStack is the stack with everything optional that protects it,
-// synthesized once.
+// protectedStack is the stack with all optional protection, synthesized once.
 var protectedStack = sync.OnceValues(func() (*synthesized, error) {
 	s, err := settings.Load(filepath.Join("testdata", "elevator.yaml"))
 	if err != nil {
@@ -37,10 +36,9 @@ func protectedTemplate(t *testing.T) template {
 	return made.template
 }
 
-// Every bucket that the stack makes is closed to the public and to connections
-// without TLS, whatever the settings. A bucket that was there before gets
-// nothing from the stack: neither a policy, which would replace its own, nor
-// anything else.
+// TestBucketsAreClosed checks that every bucket of the stack is closed to the
+// public and to connections without TLS, whatever the settings. An existing bucket
+// gets nothing from the stack, because a policy would replace its own.
 func TestBucketsAreClosed(t *testing.T) {
 	for name, test := range map[string]struct {
 		template template
@@ -88,7 +86,8 @@ func TestBucketsAreClosed(t *testing.T) {
 	}
 }
 
-// The topic takes what arrives by TLS, from CloudWatch's alarms of this account.
+// TestTopicTakesTLSOnly checks that the topic accepts messages only over TLS, from
+// CloudWatch's alarms of this account.
 func TestTopicTakesTLSOnly(t *testing.T) {
 	policy := sharedStack(t).template.one(t, "AWS::SNS::TopicPolicy").Properties["PolicyDocument"].(map[string]any)
 	var got []string
@@ -106,8 +105,8 @@ func TestTopicTakesTLSOnly(t *testing.T) {
 	}
 }
 
-// The boundary that the page about security has leaves what the roles permit,
-// and nothing that no role does.
+// TestBoundaryInTheDocs checks that the permissions boundary in the docs permits
+// what the roles permit, and nothing else.
 func TestBoundaryInTheDocs(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
 	if err != nil {
@@ -149,7 +148,8 @@ func TestBoundaryInTheDocs(t *testing.T) {
 	}
 }
 
-// The endpoint turns away what is more than people can do.
+// TestEndpointIsThrottled checks that the endpoint rejects more calls than people
+// can make.
 func TestEndpointIsThrottled(t *testing.T) {
 	stage := sharedStack(t).template.one(t, "AWS::ApiGatewayV2::Stage").Properties
 	want := map[string]any{"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 100.0}
@@ -161,7 +161,7 @@ func TestEndpointIsThrottled(t *testing.T) {
 	}
 }
 
-// What the settings can add reaches everything that it is about.
+// TestProtection checks that each optional protection reaches all of its resources.
 func TestProtection(t *testing.T) {
 	template, s := protectedTemplate(t), goldenSettings(t)
 	protect(s)
@@ -234,7 +234,8 @@ func TestProtection(t *testing.T) {
 	}
 }
 
-// Without such settings nothing of it is there.
+// TestNoProtectionByDefault checks that the template has no optional protection
+// without the settings for it.
 func TestNoProtectionByDefault(t *testing.T) {
 	for id, r := range sharedStack(t).template.Resources {
 		for _, property := range []string{"PermissionsBoundary", "KmsKeyId", "KmsMasterKeyId", "ReservedConcurrentExecutions"} {
@@ -245,15 +246,15 @@ func TestNoProtectionByDefault(t *testing.T) {
 	}
 }
 
-// resolvedStatement is a statement with its resources as text, in which what
-// CloudFormation fills in stands as "<…>".
+// resolvedStatement is a statement with its resources as text. Parts that
+// CloudFormation fills in are "<…>".
 type resolvedStatement struct {
 	statement
 	resources []string
 }
 
-// statementsOf are the statements of the role of a function or, with the id of
-// its policy, of another one.
+// statementsOf returns the statements of a function's role or, given the id of its
+// policy, of another role.
 func statementsOf(t *testing.T, template template, name string) []resolvedStatement {
 	t.Helper()
 	for id, r := range template.of("AWS::IAM::Policy") {
@@ -282,7 +283,7 @@ func statementsOf(t *testing.T, template template, name string) []resolvedStatem
 	return nil
 }
 
-// plainText is v with every function of CloudFormation as text.
+// plainText returns v with every function of CloudFormation as text.
 func plainText(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -320,8 +321,8 @@ func plainText(v any) any {
 	return v
 }
 
-// withoutNarrowerResource are the actions that may stand with the resource "*",
-// which AWS's service authorization reference gives no types of resources.
+// withoutNarrowerResource are the actions that may have the resource "*". AWS's
+// service authorization reference lists no resource types for them.
 var withoutNarrowerResource = map[string]string{
 	"sso:ListInstances":          "there is one instance, and this finds it",
 	"organizations:ListAccounts": "the accounts that can be asked for",
@@ -340,8 +341,8 @@ var withoutNarrowerResource = map[string]string{
 	"logs:DescribeLogGroups":        "the same",
 }
 
-// narrowerThanTheReference are the actions that have no types of resources in
-// the reference, and that AWS checks with one all the same.
+// narrowerThanTheReference are the actions that have no resource types in the
+// reference, although AWS checks them with one.
 var narrowerThanTheReference = map[string]string{
 	// AWS names the state machine that the token belongs to when it refuses:
 	// "not authorized to perform: states:SendTaskSuccess on resource:
@@ -376,10 +377,10 @@ func authorizationReference(t *testing.T) reference {
 	return r
 }
 
-// Every action of every role exists, and is permitted as narrowly as AWS lets
-// it be: "*" stands only where the reference knows no resources, and where it
-// does, each action has resources of a type that it knows. A resource that no
-// action knows would permit nothing.
+// TestLeastPrivilege checks that every action of every role exists, and is
+// permitted as narrowly as AWS allows. "*" is used only if the reference lists no
+// resources. Otherwise each action has resources of a type that it accepts, because
+// a resource of another type would permit nothing.
 func TestLeastPrivilege(t *testing.T) {
 	known := authorizationReference(t)
 	template := protectedTemplate(t)
@@ -419,9 +420,9 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// uncovered is a type of resource that an action is checked with and that none
-// of the ARNs is of; "" for none. Identity Center's two services check an action
-// with one of each of its types, the others with any.
+// uncovered returns a resource type that an action is checked with and that no ARN
+// has; "" for none. Identity Center's two services check an action with one of each
+// of its types, other services with any.
 func uncovered(known reference, service string, types, arns []string) string {
 	for _, name := range types {
 		covered := slices.ContainsFunc(known[service].Resources[strings.ToLower(name)].ARNFormats, func(format string) bool {
@@ -439,11 +440,12 @@ func uncovered(known reference, service string, types, arns []string) string {
 	return ""
 }
 
-// filledIn is what CloudFormation fills in, here and in the reference.
+// filledIn matches what CloudFormation fills in, here and in the reference.
 var filledIn = regexp.MustCompile(`<[^>]*>|\$\{[^}]*\}`)
 
-// shape is the service and the first word of the resource in an ARN. One that
-// CloudFormation fills in has the shape of what the statement refers to.
+// shape returns the service and the first word of the resource in an ARN. If
+// CloudFormation fills in the ARN, the shape is that of the resource that the
+// statement refers to.
 func shape(arn string) string {
 	parts := strings.SplitN(filledIn.ReplaceAllString(arn, "/"), ":", 6)
 	if len(parts) < 6 {
@@ -453,9 +455,9 @@ func shape(arn string) string {
 	return parts[2] + ":" + word
 }
 
-// TestInvocationPolicyInTheDocs: the page's service control policy is about all
-// functions of the stack, and leaves all of its roles alone, whose names begin
-// with the stack's.
+// TestInvocationPolicyInTheDocs checks that the docs' service control policy covers
+// all functions of the stack, and exempts all of its roles, whose names begin with
+// the stack's.
 func TestInvocationPolicyInTheDocs(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
 	if err != nil {

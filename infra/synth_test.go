@@ -15,13 +15,13 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// synthesized is a stack as it was synthesized.
+// synthesized is a synthesized stack.
 type synthesized struct {
 	path     string // of the template, in the cloud assembly
 	template template
 }
 
-// template is the part of a CloudFormation template that the tests look into.
+// template is the part of a CloudFormation template that the tests read.
 type template struct {
 	Parameters map[string]struct{ Default string }
 	Resources  map[string]resource
@@ -58,7 +58,7 @@ func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
 	return synthesizeProps(elevatorProps{settings: s, example: example})
 }
 
-// synthesizeProps fills in functions that are never run, and the policy.
+// synthesizeProps fills in the policy, and functions that are never run.
 func synthesizeProps(props elevatorProps) (*synthesized, error) {
 	s := props.settings
 	root, err := moduleRoot()
@@ -84,8 +84,8 @@ func synthesizeProps(props elevatorProps) (*synthesized, error) {
 	return made, json.Unmarshal(text, &made.template)
 }
 
-// newTestStack makes the stack that props describe, with functions that are never
-// run: what is in them is tested where they are.
+// newTestStack creates the stack that props describe, with functions that are never
+// run.
 func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.Stack, error) {
 	binaries := map[string]build.Binary{}
 	for _, name := range functionNames {

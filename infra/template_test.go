@@ -27,7 +27,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// of are the resources of a type, by logical id.
+// of returns the resources of a type, by logical id.
 func (t template) of(kind string) map[string]resource {
 	found := map[string]resource{}
 	for id, r := range t.Resources {
@@ -38,7 +38,7 @@ func (t template) of(kind string) map[string]resource {
 	return found
 }
 
-// one is the only resource of a type.
+// one returns the only resource of a type.
 func (t template) one(test *testing.T, kind string) resource {
 	test.Helper()
 	found := t.of(kind)
@@ -51,7 +51,7 @@ func (t template) one(test *testing.T, kind string) resource {
 	return resource{}
 }
 
-// statements are what the role of a function may do.
+// statements returns the statements of a function's role.
 func (t template) statements(test *testing.T, function string) []statement {
 	test.Helper()
 	for id, r := range t.of("AWS::IAM::Policy") {
@@ -79,7 +79,7 @@ type statement struct {
 	Resource  any
 }
 
-// oneOrMore is a string or a list of strings; anything else is left out.
+// oneOrMore is a string or a list of strings. Other values are left out.
 type oneOrMore []string
 
 func (o *oneOrMore) UnmarshalJSON(text []byte) error {
@@ -142,7 +142,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// An alias can only go back to a version that is still there.
+// TestVersionsStay checks that versions are kept: an alias can go back only to a
+// version that still exists.
 func TestVersionsStay(t *testing.T) {
 	versions := sharedStack(t).template.of("AWS::Lambda::Version")
 	if len(versions) != len(functionNames) {
@@ -155,7 +156,8 @@ func TestVersionsStay(t *testing.T) {
 	}
 }
 
-// The environment names secrets; it never has one.
+// TestSecretsAreReferences checks that the environment names secrets and never
+// contains one.
 func TestSecretsAreReferences(t *testing.T) {
 	for id, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
 		variables := r.Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
@@ -174,8 +176,8 @@ func TestSecretsAreReferences(t *testing.T) {
 	}
 }
 
-// A function gets the variables that it reads, and no others. Go's runtime reads
-// some, too.
+// TestEnvironmentIsWhatIsRead checks that a function gets exactly the variables
+// that it or Go's runtime reads.
 func TestEnvironmentIsWhatIsRead(t *testing.T) {
 	given := map[string][]string{}
 	for _, r := range sharedStack(t).template.of("AWS::Lambda::Function") {
@@ -209,10 +211,10 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 	}
 }
 
-// Who may write what in the table: decisions are ingress's and evaluate's,
-// requests begin with ingress, leases are grant's and revoke's, claims are made
-// by ingress and freed by whoever decides or closes a request. Only ingress enters
-// what people say to a run's question.
+// TestWhoWritesTheTable checks which functions may write what in the table. Ingress
+// and evaluate write decisions, ingress creates requests, grant and revoke write
+// leases. Ingress makes claims; functions that decide or close a request free them.
+// Only ingress writes answers to a run's question.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -276,7 +278,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 	}
 }
 
-// One function invokes another one for a single purpose each.
+// TestWhoInvokesWhom checks which functions may invoke another one.
 func TestWhoInvokesWhom(t *testing.T) {
 	want := map[string]string{
 		"ingress": "reconcile", // for a first catalog
@@ -300,7 +302,8 @@ func TestWhoInvokesWhom(t *testing.T) {
 	}
 }
 
-// What outside the table only some functions may do.
+// TestWhoMayDoWhat checks the rights outside the table that only some functions
+// have.
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
 		"sso:CreateAccountAssignment":            "grant",
@@ -391,7 +394,7 @@ func TestAuditBucket(t *testing.T) {
 	}
 }
 
-// bucket is the bucket whose logical id begins like that.
+// bucket returns the bucket whose logical id begins with id.
 func (t template) bucket(test *testing.T, id string) resource {
 	test.Helper()
 	for logical, r := range t.of("AWS::S3::Bucket") {
@@ -403,9 +406,9 @@ func (t template) bucket(test *testing.T, id string) resource {
 	return resource{}
 }
 
-// The catalog is written by reconcile alone, read by ingress, and by evaluate and
-// grant for which account manages the organization, and refreshed by a schedule
-// whose absence raises an alarm.
+// TestCatalog checks that only reconcile writes the catalog, that ingress reads it,
+// and that evaluate and grant read it to know which account manages the
+// organization. A schedule refreshes it, and an alarm fires if that stops.
 func TestCatalog(t *testing.T) {
 	template := sharedStack(t).template
 	if p := template.bucket(t, "Catalog").Properties; p["VersioningConfiguration"] != nil || p["ObjectLockConfiguration"] != nil {
@@ -489,8 +492,8 @@ func TestReconcileMachine(t *testing.T) {
 	})
 }
 
-// checkMachine looks at the machine with that name, some of whose states invoke
-// the aliases.
+// checkMachine checks the machine with that name, some of whose states invoke the
+// aliases.
 func checkMachine(t *testing.T, name string, states map[string]string) {
 	t.Helper()
 	var p map[string]any
@@ -525,7 +528,7 @@ func checkMachine(t *testing.T, name string, states map[string]string) {
 	}
 }
 
-// resolved is a value of the template as text, with <id> for what refers to
+// resolved returns a value of the template as text, with <id> for a reference to
 // another resource.
 func resolved(t *testing.T, value any) string {
 	t.Helper()
@@ -560,7 +563,8 @@ func TestEveryLogGroupForgets(t *testing.T) {
 	}
 }
 
-// What the function reconcile is asked to do, and how often.
+// TestFunctionSchedules checks which operations of reconcile are scheduled, and how
+// often.
 func TestFunctionSchedules(t *testing.T) {
 	want := map[string][2]string{
 		"sso-elevator-catalog": {"rate(10 minutes)", `{"operation":"catalog"}`},
@@ -581,8 +585,8 @@ func TestFunctionSchedules(t *testing.T) {
 	}
 }
 
-// Nobody looked for what was left behind for minutes: an alarm. So is it when
-// nobody looked up the people who have active access.
+// TestSweepMissing and TestRecheckMissing check that an alarm fires if no minute
+// check, or no recheck, has run for minutes.
 func TestSweepMissing(t *testing.T)   { testMissing(t, "SweepLooked") }
 func TestRecheckMissing(t *testing.T) { testMissing(t, "Rechecked") }
 
@@ -676,7 +680,8 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// The stack can't be deleted by mistake, and is for any account and region.
+// TestStackIsProtectedAndAgnostic checks that the stack can't be deleted by
+// mistake, and suits any account and region.
 func TestStackIsProtectedAndAgnostic(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(sharedStack(t).path), "manifest.json"))
 	if err != nil {

@@ -14,7 +14,7 @@ func TestObjects(t *testing.T) {
 	}
 }
 
-// TestStatements: as a person pastes them into a bucket's policy.
+// TestStatements checks the JSON that operators paste into a bucket's policy.
 func TestStatements(t *testing.T) {
 	got, err := json.Marshal(Statements("arn:aws:s3:::b", "logs", "arn:aws:iam::1:role/audit"))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The run as deployed needs hardly more calls than the better of the two ways,
-// and finds the same.
+// TestScansTakeTheBetterWay checks that a run, as deployed, needs hardly more calls
+// than the better of the two ways, and finds the same.
 func TestScansTakeTheBetterWay(t *testing.T) {
 	for _, accounts := range []int{10, 60} {
 		world := newIdentityCenter(accounts, scanSets, 50, 20)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// module is a Go module in a folder of its own, with these functions.
+// module creates a Go module with these functions in its own folder.
 func module(t *testing.T, functions map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -96,9 +96,9 @@ func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 	}
 }
 
-// Whoever builds with a umask that lets nobody else in deploys the same functions
-// as everybody: Lambda's user can run them. Nor does a file stay as it is that
-// was built with such a umask before.
+// TestBuildForEverybody checks that the umask of the builder doesn't matter:
+// Lambda's user can run the functions, also those built before with a restrictive
+// umask.
 func TestBuildForEverybody(t *testing.T) {
 	root := module(t, map[string]string{"ingress": program})
 	defer syscall.Umask(syscall.Umask(0o077))

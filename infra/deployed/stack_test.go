@@ -9,8 +9,8 @@ import (
 	"sso-elevator/infra/deployed"
 )
 
-// Each of CloudFormation's statuses is classified by its name. A stack that was
-// created must never be NeverCreated.
+// TestStackStateOf checks that each of CloudFormation's statuses is classified. A
+// stack that was created must never be NeverCreated.
 func TestStackStateOf(t *testing.T) {
 	neverCreated := map[types.StackStatus]bool{"REVIEW_IN_PROGRESS": true, "CREATE_FAILED": true, "ROLLBACK_COMPLETE": true, "ROLLBACK_FAILED": true}
 	for _, status := range types.StackStatus("").Values() {

@@ -24,8 +24,8 @@ import (
 	"sso-elevator/infra/acceptance"
 )
 
-// slackPeople are the people of the acceptance: Judy requests, or who is named,
-// and Bob decides.
+// slackPeople plays the people in Slack: the named person or Judy requests, and Bob
+// decides.
 type slackPeople struct {
 	t        *testing.T
 	stack    *stack
@@ -75,7 +75,7 @@ func (p *slackPeople) EndNow(_ context.Context, row access.Request) error {
 	return p.press(p.requests[row.ID].wish.person, row, "end")
 }
 
-// actions are the IAM actions of the calls that pass.
+// actions returns the IAM actions of the calls that pass.
 type actions struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -111,7 +111,7 @@ func (a *actions) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// documented are the actions that docs/operate/acceptance.md permits.
+// documented returns the actions that docs/operate/acceptance.md permits.
 func documented(t *testing.T) (actions []string) {
 	t.Helper()
 	text, err := os.ReadFile(repository + "/docs/operate/acceptance.md")
@@ -140,8 +140,7 @@ func documented(t *testing.T) (actions []string) {
 	return actions
 }
 
-// TestAcceptance lets the acceptance look at this stack, as it looks at one on
-// AWS.
+// TestAcceptance runs the acceptance on this stack, as someone would run it on AWS.
 func TestAcceptance(t *testing.T) {
 	t.Parallel()
 	called := &actions{seen: map[string]bool{}}

@@ -8,12 +8,12 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// unknown are approvers in the policy whom nobody can ask: from another
-// workspace, deactivated, a guest, not in Slack at all.
+// unknown are approvers in the policy who can't approve: from another workspace,
+// deactivated, a guest, not in Slack at all.
 var unknown = []string{"nils@partner.example", "nobody@example.com", "olga@example.com", "paul@example.com"}
 
-// TestApproversUnknownToSlack: they are named in the message, by email and not
-// as a mention; the request stays open to who is there.
+// TestApproversUnknownToSlack checks that the message names unknown approvers by
+// email, without a mention, and that the other approvers can still decide.
 func TestApproversUnknownToSlack(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{judy, "data-lake", "PartnerAccess", 10})
@@ -51,8 +51,8 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked")
 }
 
-// TestAllApproversUnknown: nobody could approve, so it is refused at once, and
-// the message and the record say who is missing.
+// TestAllApproversUnknown checks that a request is refused at once if nobody could
+// approve it. The message and the record say who is missing.
 func TestAllApproversUnknown(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{judy, "data-lake", "OrphanAccess", 10})

@@ -18,7 +18,7 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// sign is Slack's signature of a body, version 0, as its documentation says.
+// sign returns Slack's signature of a body, version 0, as its documentation says.
 func sign(secret string, at time.Time, body string) (timestamp, signature string) {
 	timestamp = fmt.Sprint(at.Unix())
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -48,7 +48,7 @@ func (s *stack) send(t *testing.T, body, timestamp, signature string) (status in
 	return res.StatusCode, string(text)
 }
 
-// approval is the press of Approve by Bob, as Slack would send it.
+// approval returns Bob's press of Approve, as Slack would send it.
 func approval(r *request, m post, change func(map[string]any)) string {
 	payload := map[string]any{
 		"type": "block_actions", "api_app_id": "A0ELEVATOR", "trigger_id": "1.2.3",
@@ -68,8 +68,9 @@ func approval(r *request, m post, change func(map[string]any)) string {
 	return url.Values{"payload": {string(text)}}.Encode()
 }
 
-// TestForgedPresses: what is not signed, signed too long ago, or comes from
-// another app, workspace or person changes nothing; the real press does.
+// TestForgedPresses checks that a press changes nothing if it is unsigned, signed
+// too long ago, or from another app, workspace or person. Then the real press
+// counts.
 func TestForgedPresses(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "network", "DeveloperAccess", 10})
@@ -147,8 +148,8 @@ func TestForgedPresses(t *testing.T) {
 	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked") // nobody's press is recorded, too
 }
 
-// TestRepeatedSubmission: Slack sends a form again when the answer was late.
-// One request comes of it.
+// TestRepeatedSubmission checks that a form that Slack sends again creates one
+// request. Slack does that if the answer was late.
 func TestRepeatedSubmission(t *testing.T) {
 	t.Parallel()
 	// Nobody else asks for this. Otherwise her form may be turned away at first, and
@@ -194,8 +195,8 @@ func TestRepeatedSubmission(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
 }
 
-// TestFormRefuses: what can't be asked for is said in the form, and nothing is
-// half done.
+// TestFormRefuses checks that the form shows why something can't be requested, and
+// that nothing is half done.
 func TestFormRefuses(t *testing.T) {
 	t.Parallel()
 	s := local
@@ -236,7 +237,8 @@ func TestFormRefuses(t *testing.T) {
 	}
 }
 
-// TestStranger: who is not in Identity Center is told at once, in the form.
+// TestStranger checks that the form tells people at once if they are not in
+// Identity Center.
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	f := local.open(t, heidi)

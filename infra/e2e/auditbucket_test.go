@@ -19,9 +19,8 @@ import (
 // functions do: the denials are meant to be.
 const forgedKey = "policies/forged.json"
 
-// TestRecordsAreProtected: an administrator, a function that writes no records,
-// and the one that does can neither replace nor delete a record, and only the
-// last one can add something, which is not there yet.
+// TestRecordsAreProtected checks that nobody can replace or delete a record: not an
+// administrator, not a function. Only the function audit can add a new one.
 func TestRecordsAreProtected(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{judy, "log-archive", "ReadOnlyAccess", 10})

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a headless Chromium that has nothing to do with the person's own.
+// browser is a headless Chromium, separate from the developer's own.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -48,8 +48,8 @@ func (b *browser) do(what string, within time.Duration, action chromedp.Action[c
 	}
 }
 
-// click clicks on what is there. The page may draw it anew between the moment in
-// which it is found and that of the click: then it is found again.
+// click clicks on an element. If the page draws the element again between finding
+// and clicking it, click finds it again.
 func (b *browser) click(css string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, soon)
@@ -71,7 +71,7 @@ func (b *browser) typeInto(css, words string) {
 	b.do("type into "+css, soon, chromedp.SendKeys(chromedp.CSS(css), words))
 }
 
-// find waits for what a JavaScript expression gives, if not "".
+// find waits until a JavaScript expression gives a text that is not empty.
 func (b *browser) find(what, expression string) (found string) {
 	b.t.Helper()
 	defer func() {
@@ -94,7 +94,7 @@ func (b *browser) find(what, expression string) (found string) {
 }
 
 // choose types into a select of the form that loads from the app, and takes the
-// option that has the text.
+// option with the text.
 func (b *browser) choose(action, typed string) {
 	b.t.Helper()
 	field := fmt.Sprintf(`.modal [data-action-id="%s"] input`, action)
@@ -120,9 +120,10 @@ func (b *browser) picture(name string) {
 	}
 }
 
-// TestPage: in a real browser somebody asks, somebody else approves, and the
-// access comes and goes. Not in parallel: nobody presses again here where moto,
-// busy with other tests, lets the app wait too long.
+// TestPage goes through a request in a real browser: one person requests, another
+// approves, and the access comes and goes. It does not run in parallel: nobody
+// presses again here if moto is busy with other tests and makes the app wait too
+// long.
 func TestPage(t *testing.T) {
 	b := newBrowser(t)
 	const reason = "Roll back release 2.14, see the incident channel"

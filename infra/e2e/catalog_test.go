@@ -10,10 +10,10 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// TestFormSurvivesAnOutageOfTheLists takes away the lists of accounts,
-// permission sets and groups, and every ingress that has some: what the schedule
-// listed before is offered by a fresh one all the same, and a refresh that
-// fails leaves it alone. Not in parallel: the faults are everybody's.
+// TestFormSurvivesAnOutageOfTheLists makes Identity Center's and Organizations'
+// lists fail, and kills every ingress that has some in memory. A new ingress still
+// offers what the schedule listed before, and a failed refresh changes nothing. It
+// does not run in parallel, because the faults hit every test.
 func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
 	version, err := local.catalogVersion()
 	if err != nil {
@@ -54,7 +54,7 @@ func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
 	}
 }
 
-// forgetFaults ends all faults.
+// forgetFaults deletes all faults.
 func (s *stack) forgetFaults(t *testing.T) {
 	request, err := http.NewRequest(http.MethodDelete, s.AWSEndpointURL+"/_faults", nil)
 	if err != nil {

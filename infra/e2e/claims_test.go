@@ -16,7 +16,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// claims are the requests that the row of a person's claims names.
+// claims returns the requests that the row of a person's claims names.
 func (s *stack) claims(t *testing.T, key string) map[string]bool {
 	t.Helper()
 	named := map[string]bool{}
@@ -28,7 +28,7 @@ func (s *stack) claims(t *testing.T, key string) map[string]bool {
 	return named
 }
 
-// rawForm is a form of quentin's, as Slack sends it.
+// rawForm is a form of Quentin's, as Slack sends it.
 type rawForm struct{ person, viewID, account, set string }
 
 func (f rawForm) id() string { return access.RequestID(team, f.viewID) }
@@ -41,7 +41,7 @@ const (
 	tryAgain = "try again"
 )
 
-// sendForm sends the form until the app had time for it, and says what came of it.
+// sendForm sends the form until the app had time for it, and returns the result.
 func (s *stack) sendForm(t *testing.T, f rawForm) (kind, answer string) {
 	account, set := s.accountID(t, f.account), s.permissionSetARN(t, f.set)
 	metadata, err := json.Marshal(access.Target{Kind: access.KindAccount, AccountID: account})
@@ -71,8 +71,8 @@ func (s *stack) sendForm(t *testing.T, f rawForm) (kind, answer string) {
 	return tryAgain, answer
 }
 
-// TestClaims: a person has one undecided request for a target, and ten in all,
-// whichever of their Slack users submits the form.
+// TestClaims checks that a person has one undecided request for a target, and ten
+// in all, whichever of their Slack users submits the form.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	s := local

@@ -9,7 +9,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// direct is what was sent to somebody directly about the request, by purpose.
+// direct returns the direct messages about the request to a person, by purpose.
 func (r *request) direct(t *testing.T, person string) map[string][]post {
 	t.Helper()
 	sent := map[string][]post{}
@@ -36,8 +36,8 @@ func (r *request) waitDirect(t *testing.T, person, purpose string) post {
 	return found
 }
 
-// TestDirectMessages: Dave is not in the channel. What becomes of his request
-// is told to him directly, once each, and he can end his access from there.
+// TestDirectMessages checks that Dave, who is not in the channel, learns about his
+// request by direct messages, once each, and can end his access from there.
 func TestDirectMessages(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{dave, hostileAccount, "DeveloperAccess", 120})
@@ -68,7 +68,8 @@ func TestDirectMessages(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
 }
 
-// TestDirectMessageWithdraw: also before it is decided he needs no channel.
+// TestDirectMessageWithdraw checks that Dave can withdraw a request from a direct
+// message before it is decided.
 func TestDirectMessageWithdraw(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{dave, "log-archive", "DeveloperAccess", 10})
@@ -80,8 +81,8 @@ func TestDirectMessageWithdraw(t *testing.T) {
 	wantEvents(t, r, "requested", "withdrawn")
 }
 
-// TestNoDirectMessageInTheChannel: Zoe is on the last page of the channel's
-// members, and reads there what concerns her.
+// TestNoDirectMessageInTheChannel checks that Zoe, who is on the last page of the
+// channel's members, gets no direct messages.
 func TestNoDirectMessageInTheChannel(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{zoe, "log-archive", "ReadOnlyAccess", 10})

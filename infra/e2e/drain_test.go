@@ -11,9 +11,9 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// TestDrain ends everything on a stack of its own: access, a request that waits,
-// and the possibility to ask. What the command says is what is true, and asking
-// works again when it is told to.
+// TestDrain drains a stack of its own: it ends access and a request that waits, and
+// stops new requests. The command's report must be true, and requests must work
+// again after --reopen.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	s, stop, err := start("quiet", "drain", "organization")

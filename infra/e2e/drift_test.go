@@ -16,12 +16,12 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// nextRevocation is when the schedule of testdata/drift.yaml comes.
+// nextRevocation is the next time of the schedule in testdata/drift.yaml.
 var nextRevocation = time.Date(2099, 1, 1, 3, 0, 0, 0, time.UTC)
 
-// TestDrift goes through the runs of the reconciliation, modes warn and revoke.
-// They look at everything, so its parts come one after the other, on a stack
-// that no other test uses; each begins with what the one before left.
+// TestDrift goes through reconciliations in modes warn and revoke. They read
+// everything, so its parts run one after another on a stack that no other test
+// uses. Each part starts from what the one before left.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	s := drifting

@@ -16,9 +16,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TestForgedApprovalLeavesNothingPending: somebody resumes the wait of a request
-// that nobody has decided, and says that it was approved. There is no access,
-// and neither the channel nor the requester is left with a request that waits.
+// TestForgedApprovalLeavesNothingPending checks a wait that someone resumes with an
+// approval that nobody gave. It gives no access, and neither the channel nor the
+// requester sees a request that still waits.
 func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{dave, "payments-staging", "DeveloperAccess", 10})
@@ -75,8 +75,8 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 	wantOnce(t, r, "failed")
 }
 
-// TestEndedWithoutAPress: somebody resumes the execution's wait for the end. The
-// access ends, and the record says what is known of it.
+// TestEndedWithoutAPress checks that access ends if someone resumes the execution's
+// wait for the end, and that the record says what is known.
 func TestEndedWithoutAPress(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{lena, "shop-development", "ReadOnlyAccess", 120})
@@ -102,10 +102,9 @@ func TestEndedWithoutAPress(t *testing.T) {
 	}
 }
 
-// TestRemovedByHandBeforeItsEnd: somebody deletes the assignment while the
-// request is active. The record and the message say that it was not us. Beside
-// other tests moto may be too slow for the first look to count, so that this one
-// runs alone.
+// TestRemovedByHandBeforeItsEnd checks that record and message say so if someone
+// deletes the assignment while the request is active. It runs alone: beside other
+// tests, moto may be too slow for the first check to count.
 func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 	w := wish{carol, "log-archive", "ReadOnlyAccess", 120}
 	r := local.ask(t, w)
@@ -131,8 +130,8 @@ func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 	}
 }
 
-// TestRowDeletedWhileActive: somebody deletes the row of a request that has
-// access. The access ends on time all the same, and the audit log says so.
+// TestRowDeletedWhileActive checks that access ends on time, and that the audit log
+// says so, if someone deletes the row of its request.
 func TestRowDeletedWhileActive(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 10})
@@ -168,8 +167,8 @@ func TestRowDeletedWhileActive(t *testing.T) {
 	}
 }
 
-// TestRowAndLeaseDeletedWhileActive: without the lease nothing can be recorded.
-// The access goes on time, and the alarm is raised.
+// TestRowAndLeaseDeletedWhileActive checks that access ends on time without row and
+// lease. Nothing can be recorded then, but the alarm is raised.
 func TestRowAndLeaseDeletedWhileActive(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 10})

@@ -8,9 +8,9 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// TestSecondaryDomain: Identity Center knows Ivan by another domain than Slack
-// does, and with capitals. He gets access, the message warns and names the user,
-// and every record says so.
+// TestSecondaryDomain checks Ivan, whom Identity Center knows under another domain
+// than Slack, and with capitals. He gets access, the message warns and names the
+// user, and every record says so.
 func TestSecondaryDomain(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{ivan, "network", "DeveloperAccess", 10})
@@ -33,8 +33,8 @@ func TestSecondaryDomain(t *testing.T) {
 	}
 }
 
-// TestSecondaryDomainNeverApproves: Ivan is named as an approver, and is refused
-// all the same; somebody found under their own address is not warned of.
+// TestSecondaryDomainNeverApproves checks that Ivan can't approve although the
+// policy names him, and that people found under their own address cause no warning.
 func TestSecondaryDomainNeverApproves(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{judy, "network", "FallbackAccess", 10})

@@ -37,7 +37,7 @@ func (s *stack) fault(t *testing.T, r faults.Rule) {
 	}
 }
 
-// hit says whether a fault with that label has come about.
+// hit reports whether a fault with that label has occurred.
 func (s *stack) hit(t *testing.T, label string) bool {
 	t.Helper()
 	for _, r := range s.faults(t, label) {
@@ -60,7 +60,7 @@ func (s *stack) faults(t *testing.T, label string) (rules []faults.Rule) {
 	return rules
 }
 
-// forget takes the faults with that label away.
+// forget deletes the faults with that label.
 func (s *stack) forget(t *testing.T, label string) {
 	t.Helper()
 	remove(t, s.AWSEndpointURL+"/_faults?label="+url.QueryEscape(label))
@@ -80,9 +80,9 @@ func remove(t *testing.T, address string) {
 	res.Body.Close()
 }
 
-// TestKilledFunction kills the function of each task, once before and once
-// after its effect. Whatever dies, the request comes to its end: the access was
-// there, it is gone, and each record exists once.
+// TestKilledFunction kills the function of each task, once before and once after
+// its effect. In each case the request completes: the access existed, it is gone,
+// and each record exists once.
 func TestKilledFunction(t *testing.T) {
 	t.Parallel()
 	granted := []string{"requested", "approved", "granted", "revoked"}
@@ -135,8 +135,8 @@ func TestKilledFunction(t *testing.T) {
 	}
 }
 
-// TestKilledReminder kills what reminds the approvers, once before and once
-// after its effect: they are reminded, once, and can still approve.
+// TestKilledReminder kills the function that reminds the approvers, once before and
+// once after its effect. They are reminded once and can still approve.
 func TestKilledReminder(t *testing.T) {
 	t.Parallel()
 	for i, tt := range []struct {
@@ -175,8 +175,8 @@ func TestKilledReminder(t *testing.T) {
 	}
 }
 
-// TestSlackIsDown runs before the tests that run side by side: nobody could
-// tell them anything.
+// TestSlackIsDown checks requests during a Slack outage. It runs before the
+// parallel tests, because their messages would fail too.
 func TestSlackIsDown(t *testing.T) {
 	down := map[string]any{"method": "chat.postMessage", "error": "http_500", "count": -1}
 	if err := local.post("/sim/faults", down, nil); err != nil {
@@ -210,14 +210,15 @@ func TestSlackIsDown(t *testing.T) {
 	wantEvents(t, automatic, "requested", "approved", "granted", "revoked")
 }
 
-// about is what the bodies of Identity Center's calls about this access contain.
+// about returns texts that the bodies of Identity Center's calls about this access
+// contain.
 func (s *stack) about(t *testing.T, w wish) []string {
 	t.Helper()
 	return []string{s.accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}
 }
 
-// TestEvaluationThatFails: a request that can't be evaluated is refused, even if
-// the function dies while it refuses, too.
+// TestEvaluationThatFails checks that a request that can't be evaluated is refused,
+// even if the function dies while it refuses.
 func TestEvaluationThatFails(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{bob, "network", "ReadOnlyAccess", 10},
@@ -234,8 +235,8 @@ func TestEvaluationThatFails(t *testing.T) {
 	wantEvents(t, r, "requested", "refused")
 }
 
-// TestGrantThatFails: what AWS does not let us create is said, and recorded as
-// refused after it was approved.
+// TestGrantThatFails checks that a creation that AWS refuses is reported, and
+// recorded as not granted after the approval.
 func TestGrantThatFails(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "data-lake", "ReadOnlyAccess", 10}
@@ -254,7 +255,8 @@ func TestGrantThatFails(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "not_granted")
 }
 
-// TestBusyIdentityCenter: throttling and conflicts are waited out, both ways.
+// TestBusyIdentityCenter checks that grant and removal wait out throttling and
+// conflicts.
 func TestBusyIdentityCenter(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "shared-services", "ReadOnlyAccess", 10}
@@ -270,8 +272,8 @@ func TestBusyIdentityCenter(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
 }
 
-// TestForeignAccess: access that somebody else gave is neither adopted nor
-// taken away.
+// TestForeignAccess checks that access that someone else gave is neither adopted
+// nor removed.
 func TestForeignAccess(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "analytics-sandbox", "ReadOnlyAccess", 10}
@@ -297,8 +299,9 @@ func TestForeignAccess(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "not_granted")
 }
 
-// TestRemovalThatFails: the alarm is raised, the removal goes round again, is
-// handed over to a fresh execution, and ends when it is let.
+// TestRemovalThatFails checks a removal that keeps failing: the alarm is raised,
+// the removal retries, a fresh execution takes it over, and it ends once Identity
+// Center permits it.
 func TestRemovalThatFails(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "log-archive", "ReadOnlyAccess", 10}
@@ -335,8 +338,8 @@ var accounts = []string{
 	"data-lake", "analytics-sandbox", "shared-services", "network", "log-archive", "security-tooling", "playground",
 }
 
-// TestPressAroundTheToken: the decision counts whether it comes before the wait
-// has its token, or after.
+// TestPressAroundTheToken checks that a decision counts whether it comes before or
+// after the wait has its token.
 func TestPressAroundTheToken(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

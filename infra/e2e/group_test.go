@@ -17,7 +17,7 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// membership is a request for membership in a group.
+// membership returns a request for membership in a group.
 type membership struct {
 	*request
 	group, groupID string
@@ -70,7 +70,7 @@ func (s *stack) groupID(t *testing.T, name string) string {
 	return ""
 }
 
-// membershipID is the id of a person's membership, "" where there is none.
+// membershipID returns the id of a person's membership, "" if there is none.
 func (s *stack) membershipID(t *testing.T, person, groupID string) string {
 	t.Helper()
 	out, err := s.identity.GetGroupMembershipId(context.Background(), &identitystore.GetGroupMembershipIdInput{
@@ -114,8 +114,8 @@ func (m *membership) waitNoMember(t *testing.T, within time.Duration) time.Time 
 	return time.Now()
 }
 
-// checkGroupRecords looks at what the records say of the group, beside their
-// order. The membership has an id from the grant on.
+// checkGroupRecords checks the order of the records, and what they say about the
+// group. The membership has an id from the grant on.
 func checkGroupRecords(t *testing.T, m *membership, membershipID string) {
 	t.Helper()
 	for _, rec := range m.audit(t) {
@@ -175,8 +175,8 @@ func TestGroupMembership(t *testing.T) {
 	checkGroupRecords(t, m, membershipID)
 }
 
-// TestGroupCommand: the slash command opens the same form, which offers the
-// groups of the policy and no other; the membership can be ended early.
+// TestGroupCommand checks that the slash command opens the same form, which offers
+// only the policy's groups, and that the membership can be ended early.
 func TestGroupCommand(t *testing.T) {
 	t.Parallel()
 	f := local.openBy(t, "/sim/command", map[string]string{"person": kim, "command": "/group-access", "channel": "C0ACCESS01"})
@@ -205,7 +205,7 @@ func TestGroupCommand(t *testing.T) {
 	checkGroupRecords(t, m, membershipID)
 }
 
-// TestGroupOnThePage: the page offers both ways to the form.
+// TestGroupOnThePage checks that the page offers both ways to the form.
 func TestGroupOnThePage(t *testing.T) {
 	t.Parallel()
 	var page struct {
@@ -225,8 +225,8 @@ func TestGroupOnThePage(t *testing.T) {
 	}
 }
 
-// TestGroupNotOffered: a form that names another group, as no Slack client
-// would send it, makes no request.
+// TestGroupNotOffered checks that a form with a group that was not offered creates
+// no request. No Slack client would send it.
 func TestGroupNotOffered(t *testing.T) {
 	t.Parallel()
 	f := local.openForGroup(t, zoe)
@@ -262,7 +262,7 @@ func TestGroupDenied(t *testing.T) {
 	checkGroupRecords(t, m, "")
 }
 
-// TestGroupSelfApproval: where the rule for groups lets approvers have it.
+// TestGroupSelfApproval checks self-approval for groups.
 func TestGroupSelfApproval(t *testing.T) {
 	t.Parallel()
 	m := local.askForGroup(t, frank, "Security Auditors", 10)
@@ -272,7 +272,8 @@ func TestGroupSelfApproval(t *testing.T) {
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
 }
 
-// TestGroupOverlappingRequests: the membership ends with the last of two.
+// TestGroupOverlappingRequests checks that a membership ends with the last of two
+// requests.
 func TestGroupOverlappingRequests(t *testing.T) {
 	t.Parallel()
 	first := local.askForGroup(t, lena, "Incident Responders", 20)
@@ -298,8 +299,8 @@ func TestGroupOverlappingRequests(t *testing.T) {
 	}
 }
 
-// TestGroupForeignMembership: who is a member by other means is told so, and
-// stays one.
+// TestGroupForeignMembership checks that people who are members already are told
+// so, and stay members.
 func TestGroupForeignMembership(t *testing.T) {
 	t.Parallel()
 	before := local.membershipID(t, erin, local.groupID(t, "Incident Responders"))
@@ -317,8 +318,8 @@ func TestGroupForeignMembership(t *testing.T) {
 	wantOnce(t, m.request, "failed")
 }
 
-// TestGroupMadeAnewByHand: somebody removes the membership while it is held, and
-// makes it anew. At the end it is theirs, and stays.
+// TestGroupMadeAnewByHand checks a membership that someone removes and adds again
+// while a request holds it. At the end it stays, because it is theirs.
 func TestGroupMadeAnewByHand(t *testing.T) {
 	t.Parallel()
 	m := local.askForGroup(t, alice, "Incident Responders", 20)

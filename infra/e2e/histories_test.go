@@ -25,10 +25,10 @@ const (
 	shortHistory = 12
 )
 
-// atOnce is how many of them are under way on one stack at a time.
+// atOnce is how many of them run on one stack at a time.
 const atOnce = 16
 
-// hazards are the faults of a history. Each may come about whenever it applies.
+// hazards are the faults of a history. Each may occur whenever it applies.
 var hazards = []faults.Rule{
 	{Kind: faults.KillBefore, Probability: 0.01},
 	{Kind: faults.KillAfter, Probability: 0.01},
@@ -60,11 +60,11 @@ type life struct {
 	refused  bool      // somebody else had given the access before
 }
 
-// TestHistories lets many people ask for the same few kinds of access, decide at
-// the same instant, press twice, and end at the moment of expiry, while functions
-// die, calls fail, executions are stopped and redriven, and runs of the reconciliation look;
-// afterwards everything there is has to agree. With -full that is a long history
-// on two stacks of its own, otherwise a short one beside the other tests.
+// TestHistories lets many people request the same few kinds of access, decide at
+// the same moment, press twice, and end access at its expiry. Meanwhile functions
+// die, calls fail, executions are stopped and redriven, and reconciliations run. At
+// the end, everything must agree. With -full it is a long history on two stacks of
+// its own, otherwise a short one beside the other tests.
 func TestHistories(t *testing.T) {
 	requests, sides := shortHistory, []*side{shortSide()}
 	if *full {
@@ -108,7 +108,7 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// side is the part of a history that one stack has.
+// side is the part of a history that runs on one stack.
 type side struct {
 	stack *stack
 	alone bool          // nobody else uses the stack
@@ -133,8 +133,8 @@ func longSide(t *testing.T, s *stack) *side {
 	}
 }
 
-// shortSide is on the stack that the tests share, with access that none of them
-// asks for.
+// shortSide runs on the stack that the tests share, with access that no other test
+// requests.
 func shortSide() *side {
 	return &side{
 		stack: local, slots: make(chan struct{}, atOnce),
@@ -142,7 +142,7 @@ func shortSide() *side {
 	}
 }
 
-// begin draws what one person wishes for.
+// begin chooses at random what one person requests.
 func (s *side) begin(n int) *life {
 	r := rand.New(rand.NewPCG(*seed, uint64(n)))
 	l := &life{n: n, stack: s.stack, chance: r}
@@ -160,7 +160,7 @@ func (s *side) begin(n int) *life {
 // oneOf is one of them.
 func oneOf[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
-// live is what people and chance do to one request.
+// live plays the people and the faults of one request.
 func (l *life) live(t *testing.T) {
 	s, w, r := l.stack, l.wish, l.chance
 	label := fmt.Sprintf("life %d", l.n)
@@ -256,8 +256,8 @@ func (l *life) live(t *testing.T) {
 	t.Errorf("the request is not closed after %s: outcome %+v, revoking %v, revoked %v, events %v", settleLimit, row.Outcome, row.RevokingAt, row.RevokedAt, kinds(row))
 }
 
-// messageOf is where somebody presses: in the channel, or, as a requester who is
-// not there, in the direct message, if there is one.
+// messageOf returns where a person presses: in the channel, or, for a requester
+// outside it, in the direct message, if there is one.
 func (l *life) messageOf(row access.Request, person, purpose string) access.Post {
 	if direct := row.Posts[purpose]; person == l.wish.person && direct.TS != "" {
 		return direct
@@ -273,8 +273,8 @@ func (l *life) press(t *testing.T, person, action string, m access.Post) {
 	}
 }
 
-// nothingLeft says whether the table has an open request or a lease left, or
-// Identity Center an assignment that is not a stranger's.
+// nothingLeft returns an error if the table has an open request or a lease, or
+// Identity Center an assignment that no stranger made.
 func (on *side) nothingLeft(t *testing.T) {
 	t.Helper()
 	s := on.stack
@@ -317,8 +317,8 @@ func (on *side) nothingLeft(t *testing.T) {
 	}
 }
 
-// overlaps looks for access that one request removed while another's time ran,
-// and says how often two requests shared some.
+// overlaps returns an error if one request removed access while another's time ran.
+// It also returns how often two requests shared access.
 func overlaps(t *testing.T, lives []*life) (shared int) {
 	t.Helper()
 	rows := map[int]access.Request{}

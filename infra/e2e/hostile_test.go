@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// hostileAccount is an account's name of testdata/organization.yaml.
+	// hostileAccount is the name of an account in testdata/organization.yaml.
 	hostileAccount = "*<!channel>* <@U0BOB0002> <https://evil.test|x>"
 	longestAccount = "longest-account-name-"
 	crowdAccess    = "CrowdAccess-LongestNameThereIs_+"
@@ -23,7 +23,7 @@ const (
 	maxName        = 100 // what a message shows of a name
 )
 
-// hostileReason is as long as a reason may be, and tries everything.
+// hostileReason is as long as a reason may be, and contains every kind of markup.
 func hostileReason(t *testing.T) string {
 	t.Helper()
 	text := t.Name() + " <!channel> <!here> <!everyone> @channel <@U0ALICE01> <#C0ACCESS01> <!subteam^S012> *bold* _it_ `code` :tada: :large_green_circle:\n" +
@@ -34,15 +34,15 @@ func hostileReason(t *testing.T) string {
 
 var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 
-// labels are what our messages set in bold.
+// labels are the texts that our messages set in bold.
 var labels = []string{
 	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Who can approve: ",
 	"Not found in Slack: ", "Open until: ", "Reason: ",
 }
 
-// checkText holds a message to showing what people wrote, and nothing more: it
-// mentions only those that it has to, links only to the console, has no element
-// in which markup means something, and no bold text but our labels.
+// checkText checks that a message shows user text and nothing more. It mentions
+// only the right people, links only to the console, has no element that interprets
+// markup, and no bold text except our labels.
 func checkText(t *testing.T, p post, mentions ...string) {
 	t.Helper()
 	purpose := p.Metadata.EventPayload["purpose"]
@@ -83,7 +83,7 @@ func checkText(t *testing.T, p post, mentions ...string) {
 	}
 }
 
-// checkAll is checkText of the request's message and of its thread.
+// checkAll calls checkText for the request's message and its thread.
 func checkAll(t *testing.T, r *request, mentions ...string) {
 	t.Helper()
 	m := r.message(t)
@@ -108,8 +108,8 @@ func checkAll(t *testing.T, r *request, mentions ...string) {
 	}
 }
 
-// TestHostileText: a reason and an account that try to mention, to link and to
-// forge are shown as they are, from the form to the last message.
+// TestHostileText checks that a reason and an account that try to mention, link and
+// forge are shown as text, from the form to the last message.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	reason := hostileReason(t)
@@ -128,8 +128,8 @@ func TestHostileText(t *testing.T) {
 	checkRecords(t, r)
 }
 
-// TestHostileDirection: characters that turn the direction of what stands beside
-// them are dropped when the form comes in. Letters that run from right to left stay.
+// TestHostileDirection checks that the form's text loses characters that change the
+// direction of other text. Right-to-left letters stay.
 func TestHostileDirection(t *testing.T) {
 	t.Parallel()
 	r := local.askBecause(t, wish{mallory, "network", "DeveloperAccess", 10}, t.Name()+" \u202etxt.exe\u202c \u2066\u2069end", func(string) {})
@@ -143,8 +143,8 @@ func TestHostileDirection(t *testing.T) {
 	checkRecords(t, r)
 }
 
-// TestLongestEverything: the longest names and reason and sixty approvers leave
-// the messages within Slack's limits, the reminder among them.
+// TestLongestEverything checks that messages, reminders included, stay within
+// Slack's limits with the longest names and reason and sixty approvers.
 func TestLongestEverything(t *testing.T) {
 	t.Parallel()
 	account := longestAccount + strings.Repeat("x", 50-len(longestAccount))
@@ -179,7 +179,7 @@ func TestLongestEverything(t *testing.T) {
 	checkAll(t, r, mentions...)
 }
 
-// TestHostileGroup: a group's name may be 1024 characters of markup.
+// TestHostileGroup checks a group's name of 1024 characters of markup.
 func TestHostileGroup(t *testing.T) {
 	t.Parallel()
 	m := local.askForGroup(t, mallory, hostileGroup, 10)
@@ -199,8 +199,8 @@ func TestHostileGroup(t *testing.T) {
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
 }
 
-// TestHostileForm: the form too shows a name as text, and what private_metadata
-// keeps stays within its limit.
+// TestHostileForm checks that the form shows a name as text too, and that
+// private_metadata stays within its limit.
 func TestHostileForm(t *testing.T) {
 	t.Parallel()
 	f := local.openForGroup(t, mallory)

@@ -11,9 +11,9 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// TestCapitals: Identity Center finds an email by its exact letters only. Grace
-// Hopper has capitals there that Slack doesn't know, and her approver has some in
-// Slack and in the policy. Nobody notices.
+// TestCapitals checks emails with capitals, which Identity Center finds by their
+// exact letters only. Grace Hopper has capitals there that Slack doesn't have. Her
+// approver has some in Slack and in the policy. Everything works.
 func TestCapitals(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{hopper, "playground", "FallbackAccess", 10})
@@ -80,8 +80,8 @@ func wantPressRefused(t *testing.T, person, why string) {
 	}
 }
 
-// TestSharedEmail: nobody can tell which of two users Tina is. She is refused, and
-// the people who run the app learn who they are.
+// TestSharedEmail checks that Tina is refused, because two users have her email,
+// and that the operators learn who they are.
 func TestSharedEmail(t *testing.T) {
 	t.Parallel()
 	const why = "Several users in IAM Identity Center have your email address, tina@example.com"
@@ -101,8 +101,8 @@ func TestSharedEmail(t *testing.T) {
 	}
 }
 
-// TestUnconfirmedEmail: anybody could have entered an address that is not
-// confirmed.
+// TestUnconfirmedEmail checks that an unconfirmed address counts for nothing,
+// because anyone could have entered it.
 func TestUnconfirmedEmail(t *testing.T) {
 	t.Parallel()
 	const why = "Your email address in Slack is not confirmed."
@@ -110,8 +110,8 @@ func TestUnconfirmedEmail(t *testing.T) {
 	wantPressRefused(t, uma, why)
 }
 
-// TestOptionsOfNobody: guests, people of other workspaces, and those whom the
-// form refuses learn no names of accounts.
+// TestOptionsOfNobody checks that guests, people of other workspaces, and people
+// whom the form refuses learn no account names.
 func TestOptionsOfNobody(t *testing.T) {
 	t.Parallel()
 	options := func(person string) int {

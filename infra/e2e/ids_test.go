@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 )
 
-// ids are what AWS calls the accounts, permission sets and people of the
-// organization. They are asked for once: they stay the same as long as the stack
-// runs, and tests that ask with every look keep moto, which is one process, from
-// answering the functions in time.
+// ids are AWS's ids of the organization's accounts, permission sets and people.
+// They are read once, because they don't change while the stack runs. If every
+// check read them again, moto, which is one process, could not answer the functions
+// in time.
 type ids struct {
 	mu    sync.Mutex
 	known map[string]string
@@ -35,7 +35,7 @@ func (i *ids) get(kind, name string, ask func() string) string {
 	return i.known[key]
 }
 
-// accountID is the id of the account with that name.
+// accountID returns the id of the account with that name.
 func (s *stack) accountID(t *testing.T, name string) string {
 	t.Helper()
 	return s.ids.get("account", name, func() string {
@@ -57,7 +57,7 @@ func (s *stack) accountID(t *testing.T, name string) string {
 	})
 }
 
-// permissionSetARN is the ARN of the permission set with that name.
+// permissionSetARN returns the ARN of the permission set with that name.
 func (s *stack) permissionSetARN(t *testing.T, name string) string {
 	t.Helper()
 	return s.ids.get("permission set", name, func() string {
@@ -80,7 +80,7 @@ func (s *stack) permissionSetARN(t *testing.T, name string) string {
 	})
 }
 
-// principalID is the id of a person in Identity Center.
+// principalID returns the id of a person in Identity Center.
 func (s *stack) principalID(t *testing.T, person string) string {
 	t.Helper()
 	return s.ids.get("person", person, func() string {

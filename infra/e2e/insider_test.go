@@ -30,8 +30,8 @@ func (s *stack) reconcileMachine(t *testing.T) string {
 	return strings.Replace(s.machine(t), "-requests", "-reconcile", 1)
 }
 
-// ends waits until an execution is over, and returns how, and the states that it
-// entered.
+// ends waits until an execution is over. It returns how it ended, and the states
+// that it entered.
 func (s *stack) ends(t *testing.T, arn string) (sfntypes.ExecutionStatus, []string) {
 	t.Helper()
 	var status sfntypes.ExecutionStatus
@@ -46,8 +46,8 @@ func (s *stack) ends(t *testing.T, arn string) (sfntypes.ExecutionStatus, []stri
 	return status, s.states(t, arn)
 }
 
-// TestSecondExecution: somebody who starts another execution for a request ends
-// no access early, and changes nothing.
+// TestSecondExecution checks that a second execution for a request, started by
+// hand, ends no access early and changes nothing.
 func TestSecondExecution(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{carol, "security-tooling", "ReadOnlyAccess", 120})
@@ -77,9 +77,9 @@ func TestSecondExecution(t *testing.T) {
 	}
 }
 
-// TestSweepOfATakenName: somebody takes the names that the sweeps of the next
-// minutes would have, keeps decoys running, and stops the request's execution.
-// The access is removed in time all the same.
+// TestSweepOfATakenName checks that access is removed in time although someone
+// takes the names of the next minutes' sweeps, keeps decoys running, and stops the
+// request's execution.
 func TestSweepOfATakenName(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{carol, "network", "ReadOnlyAccess", 120})
@@ -108,8 +108,8 @@ func TestSweepOfATakenName(t *testing.T) {
 	})
 }
 
-// TestSweepsAreStopped: somebody stops a request's execution, and then each sweep
-// before it removes anything. The access goes without them.
+// TestSweepsAreStopped checks that access is removed without sweeps: someone stops
+// the request's execution, and then each sweep before it removes anything.
 func TestSweepsAreStopped(t *testing.T) {
 	t.Parallel()
 	// A sweep is held up, so that there is time to stop it.

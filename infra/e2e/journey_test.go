@@ -19,25 +19,25 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// removalLimit is the promise: the first attempt to remove access comes within
-// 60 s after its end.
+// removalLimit is the guarantee: the first attempt to remove access comes within 60
+// s after its end.
 const removalLimit = 60 * time.Second
 
 // parallel are the states inside Active; their order is not fixed.
 var parallel = []string{"AwaitEnd", "NotifyGranted", "Told", "Ended", "WaitForEnd"}
 
-// path is an execution's way without the states inside Active.
+// path returns an execution's states, without those inside Active.
 func path(states []string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(states), func(s string) bool { return slices.Contains(parallel, s) }), " ")
 }
 
-// toGrant matches the ways from the wait for an approval to Grant. The press
-// resumes the wait; or a reminder is due just then, and the execution finds the
-// decision when it looks what comes next. Before that it may have reminded.
+// toGrant matches the ways from the wait for an approval to Grant. Either the press
+// resumes the wait, or a reminder is due just then and the execution finds the
+// decision. It may have reminded before that.
 var toGrant = regexp.MustCompile(`\bAwaitApproval (?:RemindOrExpire Decided\? (?:Remind )?AwaitApproval )*(?:Approved\? OnlyTheHint|RemindOrExpire Decided\?) Grant\b`)
 
-// approvedPath is path with what comes between Route and Grant, whichever way it
-// was, as "approval".
+// approvedPath returns path with everything between Route and Grant replaced by
+// "approval".
 func approvedPath(states []string) string {
 	return toGrant.ReplaceAllLiteralString(path(states), "approval Grant")
 }
@@ -110,9 +110,9 @@ func TestApprovedRequest(t *testing.T) {
 	checkRecords(t, r)
 }
 
-// wantLasted checks that access was not removed before the time that was asked
-// for had passed since it was granted. The test saw at gone that it was gone: that
-// may be late, but not early.
+// wantLasted checks that access was not removed before the requested time had
+// passed since the grant. At gone the test saw that it was gone, which may be late
+// but not early.
 func wantLasted(t *testing.T, r *request, gone time.Time, asked time.Duration) {
 	t.Helper()
 	if lasted := gone.Sub(r.at(t, "granted")); lasted < asked {
@@ -120,9 +120,8 @@ func wantLasted(t *testing.T, r *request, gone time.Time, asked time.Duration) {
 	}
 }
 
-// holdRemoval keeps the removal of the request's access from beginning until
-// letGo is called: so that another request can be granted before, however slow
-// this machine is.
+// holdRemoval delays the request's removal until letGo is called. So another
+// request can be granted before, however slow this machine is.
 func (r *request) holdRemoval(t *testing.T) (letGo func()) {
 	t.Helper()
 	label := "removal of " + r.id
@@ -130,7 +129,7 @@ func (r *request) holdRemoval(t *testing.T) (letGo func()) {
 	return sync.OnceFunc(func() { r.stack.forget(t, label) })
 }
 
-// checkRecords looks at what the records say, beside their order.
+// checkRecords checks the order of the records, and what they say.
 func checkRecords(t *testing.T, r *request) {
 	t.Helper()
 	for _, rec := range r.audit(t) {
@@ -231,7 +230,8 @@ const (
 	expiration         = 50 * time.Second
 )
 
-// reminderDue is how long after a request was made its nth reminder is due.
+// reminderDue returns how long after the creation of a request its nth reminder is
+// due.
 func reminderDue(n int) time.Duration {
 	due, wait := time.Duration(0), float64(firstReminder)
 	for range n {
@@ -241,19 +241,19 @@ func reminderDue(n int) time.Duration {
 	return due
 }
 
-// late is how long the tests wait for something that must not come in Slack,
+// late is how long the tests wait for something that must not appear in Slack,
 // after it would be due.
 const late = 6 * time.Second
 
-// look is one time that the function evaluate decided what comes next. It looked
-// at the clock some time between began and ended.
+// look is one time that the function evaluate decided what comes next. It read the
+// clock some time between began and ended.
 type look struct {
 	began, ended time.Time
 	wait         time.Duration // for an approval, 0 where there is none
 	reminds      bool
 }
 
-// looks are the execution's, in order.
+// looks returns those of the execution, in order.
 func (r *request) looks(t *testing.T) (looks []look) {
 	t.Helper()
 	for _, e := range r.history(t) {
@@ -288,8 +288,8 @@ func (r *request) looks(t *testing.T) (looks []look) {
 	return looks
 }
 
-// clockError is how far the history's times may be from the function's clock: the
-// history has milliseconds.
+// clockError is how far the history's times, which are in milliseconds, may be from
+// the function's clock.
 const clockError = 2 * time.Millisecond
 
 // waitsUntilDue reports whether the wait ends at the first of dues after the look,
@@ -305,7 +305,7 @@ func (l look) waitsUntilDue(dues ...time.Time) bool {
 	return false
 }
 
-// postedAt is when a message was posted.
+// postedAt returns when a message was posted.
 func postedAt(t *testing.T, p post) time.Time {
 	t.Helper()
 	seconds, err := strconv.ParseFloat(p.TS, 64)
@@ -315,9 +315,8 @@ func postedAt(t *testing.T, p post) time.Time {
 	return time.UnixMicro(int64(seconds * 1e6))
 }
 
-// wantNotBefore checks that something came when it was due, or later: how much
-// later depends on the machine, and looks say whether it was waited for as long as
-// it should be.
+// wantNotBefore checks that something came when it was due, or later. How much
+// later depends on the machine; looks say whether the wait had the right length.
 func wantNotBefore(t *testing.T, what string, at, due time.Time) {
 	t.Helper()
 	t.Logf("%s came %s after it was due", what, at.Sub(due))
@@ -326,8 +325,8 @@ func wantNotBefore(t *testing.T, what string, at, due time.Time) {
 	}
 }
 
-// reminders are the reminders in the request's thread, by number; each is there
-// once.
+// reminders returns the reminders in the request's thread, by number, and checks
+// that each appears once.
 func (r *request) reminders(t *testing.T) map[int]post {
 	t.Helper()
 	found := map[int]post{}
@@ -346,9 +345,9 @@ func (r *request) reminders(t *testing.T) map[int]post {
 	return found
 }
 
-// TestExpiredAfterReminders: the first reminder comes after the first wait, each
-// further one after a wait that is so many times as long, and then the request
-// expires; all of it counted from when it was made.
+// TestExpiredAfterReminders checks that the first reminder comes after the first
+// wait, each further one after a growing wait, and then the request expires. All
+// times count from the request's creation.
 func TestExpiredAfterReminders(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "analytics-sandbox", "DeveloperAccess", 10})
@@ -419,8 +418,8 @@ func TestExpiredAfterReminders(t *testing.T) {
 	wantEvents(t, r, "requested", "expired")
 }
 
-// TestNoReminderAfterTheOutcome: what would be due after it is not sent, neither
-// while there is access nor after a refusal.
+// TestNoReminderAfterTheOutcome checks that no reminder is sent after the outcome,
+// neither while there is access nor after a denial.
 func TestNoReminderAfterTheOutcome(t *testing.T) {
 	t.Parallel()
 	for action, account := range map[string]string{"approve": "shop-development", "deny": "shop-staging"} {
@@ -510,9 +509,9 @@ func TestNonApproverPresses(t *testing.T) {
 	}
 }
 
-// TestTwoApproversAtOnce: one outcome, one effect, however the presses fall. No
-// press is lost without a word: if nothing is decided, somebody was told to press
-// again, and does.
+// TestTwoApproversAtOnce checks that two presses at once have one outcome and one
+// effect. No press is lost silently: if nothing is decided, someone was told to
+// press again, and does.
 func TestTwoApproversAtOnce(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "shop-production", "DeveloperAccess", 10})
@@ -545,8 +544,8 @@ func TestTwoApproversAtOnce(t *testing.T) {
 	}
 }
 
-// TestOverlappingRequests: the access ends with the last of two. The second is
-// asked for longer, so that there is time to see that it outlives the first.
+// TestOverlappingRequests checks that access ends with the last of two requests.
+// The second one is longer, so the test can see that it outlives the first.
 func TestOverlappingRequests(t *testing.T) {
 	t.Parallel()
 	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}

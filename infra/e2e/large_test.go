@@ -13,13 +13,14 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// pageAt is where the page is, as the log says before the stack is ready.
+// pageAt matches the page's address in the log, which appears before the stack is
+// ready.
 var pageAt = regexp.MustCompile(`the page is at (http://\S+)`)
 
-// TestManyAccounts starts a stack with 2,000 accounts. Listing them takes 25
-// seconds, at the pace that AWS Organizations leaves: until then the form says
-// that the list is being prepared, and the stack does not say that it is ready.
-// Not in parallel: filling AWS takes a processor.
+// TestManyAccounts starts a stack with 2,000 accounts. At the pace for AWS
+// Organizations, listing them takes 25 seconds. Until then the form says that the
+// list is being prepared, and the stack does not report ready. It does not run in
+// parallel: filling AWS takes a processor.
 func TestManyAccounts(t *testing.T) {
 	const accounts, preparing = 2000, "The list is being prepared. Please try again in a minute."
 	var seed strings.Builder

@@ -39,7 +39,7 @@ type secretNeedles struct {
 
 type secretNeedle struct{ value, what string }
 
-// headLength is how many bytes find a value: fewer than any of them has.
+// headLength is how many bytes identify a value. Every value is longer.
 const headLength = 12
 
 func (n *secretNeedles) add(what, value string) {
@@ -55,7 +55,7 @@ func (n *secretNeedles) add(what, value string) {
 	}
 }
 
-// in is what of all that stands in a text, each once.
+// in returns the values that a text contains, each once.
 func (n *secretNeedles) in(text string) (found []secretNeedle) {
 	for i := 0; i+headLength <= len(text); i++ {
 		for _, one := range n.byHead[text[i:i+headLength]] {
@@ -67,7 +67,7 @@ func (n *secretNeedles) in(text string) (found []secretNeedle) {
 	return found
 }
 
-// evidence is everything that a stack has written down, by place.
+// evidence is everything that a stack has written, by place.
 type evidence struct {
 	secrets   map[string]string // value to name
 	histories []historyEvent
@@ -76,7 +76,7 @@ type evidence struct {
 	incoming  []delivered
 }
 
-// historyEvent is one event of an execution. Token is the one of the task that
+// historyEvent is one event of an execution. Token is the token of the task that
 // the event schedules, "" for every other event.
 type historyEvent struct{ where, text, token string }
 
@@ -88,12 +88,12 @@ type row struct {
 
 type written struct{ where, text string }
 
-// delivered is a request of Slack's to the app and the app's answer.
+// delivered is a request from Slack to the app, and the app's answer.
 type delivered struct {
 	Kind, Person, Signature, Body, Answer string
 }
 
-// ownToken says whether the attribute is the one that a row has for a task token.
+// ownToken reports whether the attribute is the row's attribute for a task token.
 func (r row) ownToken(attribute string) bool {
 	switch {
 	case strings.HasPrefix(r.key, "request#"):
@@ -166,7 +166,8 @@ func (e *evidence) leaks() (leaks []string) {
 	return slices.Compact(leaks)
 }
 
-// slackCredentials are the response URLs and the trigger id in a request of Slack's.
+// slackCredentials returns the response URLs and the trigger id in a request from
+// Slack.
 func slackCredentials(body string) (responseURLs []string, trigger string) {
 	form, err := url.ParseQuery(body)
 	if err != nil {
@@ -206,8 +207,8 @@ func (s *stack) leaks() ([]string, error) {
 	return e.leaks(), nil
 }
 
-// gather reads what the stack has written: of executions and objects those whose
-// name contains about, of all else everything.
+// gather reads what the stack has written. It reads executions and objects only if
+// their name contains about, and everything else.
 func (s *stack) gather(about string) (*evidence, error) {
 	e := &evidence{secrets: map[string]string{signingSecret: "signing secret", botToken: "bot token"}}
 	for _, step := range []func(context.Context, *evidence, string) error{
@@ -220,7 +221,7 @@ func (s *stack) gather(about string) (*evidence, error) {
 	return e, nil
 }
 
-// gatherParameters reads the secrets, and all parameters that are none.
+// gatherParameters reads the secrets and all other parameters.
 func (s *stack) gatherParameters(ctx context.Context, e *evidence, _ string) error {
 	pages := ssm.NewDescribeParametersPaginator(s.ssm, &ssm.DescribeParametersInput{})
 	for pages.HasMorePages() {
@@ -308,7 +309,7 @@ func (s *stack) gatherHistory(ctx context.Context, e *evidence, name, arn string
 	return nil
 }
 
-// tokenOf is the task token in the parameters of a task that waits for it.
+// tokenOf returns the task token in the parameters of a task that waits for it.
 func tokenOf(event sfntypes.HistoryEvent) string {
 	d := event.TaskScheduledEventDetails
 	if d == nil || !strings.HasSuffix(aws.ToString(d.Resource), ".waitForTaskToken") {
@@ -349,7 +350,7 @@ func (s *stack) gatherRows(ctx context.Context, e *evidence, _ string) error {
 	return nil
 }
 
-// textsOfAttribute are all names and texts in an attribute, at any depth.
+// textsOfAttribute returns all names and texts in an attribute, at any depth.
 func textsOfAttribute(value types.AttributeValue) (texts []string) {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
@@ -372,7 +373,7 @@ func textsOfAttribute(value types.AttributeValue) (texts []string) {
 	return texts
 }
 
-// gatherObjects reads the objects of all buckets, packed ones unpacked.
+// gatherObjects reads the objects of all buckets, and unpacks packed ones.
 func (s *stack) gatherObjects(ctx context.Context, e *evidence, about string) error {
 	buckets, err := s.s3.ListBuckets(ctx, &s3.ListBucketsInput{})
 	if err != nil {
@@ -418,8 +419,8 @@ func unpacked(body io.ReadCloser) (string, error) {
 	return string(text), err
 }
 
-// gatherSlack reads all messages, what only one person sees among them, the
-// forms that are open, and what Slack and the app said to each other.
+// gatherSlack reads all messages, including those that one person sees, the open
+// forms, and the requests and answers between Slack and the app.
 func (s *stack) gatherSlack(_ context.Context, e *evidence, _ string) error {
 	var messages struct {
 		Messages []json.RawMessage `json:"messages"`
@@ -452,7 +453,7 @@ func (s *stack) gatherSlack(_ context.Context, e *evidence, _ string) error {
 	return nil
 }
 
-// gatherLog reads the log of the stack and its functions, metrics among it.
+// gatherLog reads the log of the stack and its functions, which includes metrics.
 func (s *stack) gatherLog(_ context.Context, e *evidence, _ string) error {
 	text, err := os.ReadFile(s.log)
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// TestLeaksAreFound: the look through what a stack has written, which follows
-// all tests, sees a request's whole way; finds nothing in it that does not
-// belong there; and finds what is put there.
+// TestLeaksAreFound checks the search that follows all tests. It covers a whole
+// request, finds nothing that does not belong there, and finds planted values.
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "network", "DeveloperAccess", 10})
@@ -137,7 +136,7 @@ func keysOf(m map[string]string) (keys []string) {
 	return keys
 }
 
-// clone is a copy in which things can be planted.
+// clone returns a copy in which values can be planted.
 func (e *evidence) clone() *evidence {
 	c := *e
 	c.histories, c.kept, c.incoming = slices.Clone(e.histories), slices.Clone(e.kept), slices.Clone(e.incoming)

@@ -24,8 +24,8 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// leaver is a member of the workspace's crowd, who has a user in Identity Center
-// only while a test runs.
+// leaver is a member of the workspace who has a user in Identity Center only while
+// a test runs.
 func leaver(n int) string { return fmt.Sprintf("U0CROWD%02d", n) }
 
 // The leavers of the tests, none of whom another test uses.
@@ -40,8 +40,8 @@ func init() {
 	}
 }
 
-// hire makes the leaver's user in Identity Center, and returns its id. The first
-// one is who principalID knows.
+// hire creates the leaver's user in Identity Center and returns its id. principalID
+// knows the first one.
 func (s *stack) hire(t *testing.T, person string) string {
 	t.Helper()
 	out, err := s.identity.CreateUser(context.Background(), &identitystore.CreateUserInput{
@@ -66,7 +66,7 @@ func (s *stack) fire(t *testing.T, user string) {
 	}
 }
 
-// disable sets the status of a user, as somebody does in the console.
+// disable sets the status of a user, as someone does in the console.
 func (s *stack) disable(t *testing.T, user string) { s.setStatus(t, user, "DISABLED") }
 
 func (s *stack) setStatus(t *testing.T, user, status string) {
@@ -84,8 +84,8 @@ func (s *stack) setStatus(t *testing.T, user, status string) {
 	}
 }
 
-// recheck has everybody with active access looked up now, beside the schedule,
-// which looks each up every five minutes.
+// recheck makes the function look up everyone with active access now. The schedule
+// looks each person up every five minutes.
 func (s *stack) recheck(t *testing.T) {
 	t.Helper()
 	machine := s.machine(t)
@@ -101,7 +101,7 @@ func (s *stack) recheck(t *testing.T) {
 	}
 }
 
-// lookedUp is what rechecks know of people, by principal.
+// lookedUp is what rechecks know about people, by principal.
 type lookedUp struct {
 	People map[string]struct {
 		CheckedAt    time.Time `json:"checked_at"`
@@ -109,7 +109,7 @@ type lookedUp struct {
 	} `json:"people"`
 }
 
-// rechecked is what the quiet stack's rechecks know.
+// rechecked returns what the quiet stack's rechecks know.
 func (s *stack) rechecked(t *testing.T) (known lookedUp) {
 	t.Helper()
 	out, err := s.s3.GetObject(context.Background(), &s3.GetObjectInput{Bucket: aws.String("elevator-catalog"), Key: aws.String("reconcile/people.json")})
@@ -127,7 +127,7 @@ func (s *stack) rechecked(t *testing.T) (known lookedUp) {
 	return known
 }
 
-// wantToldAlone waits until the person was told something that only they see.
+// wantToldAlone waits for a message that only the person sees.
 func (s *stack) wantToldAlone(t *testing.T, person, text string) {
 	t.Helper()
 	eventually(t, soon, fmt.Sprintf("%s is told %q", person, text), func() error {
@@ -140,8 +140,8 @@ func (s *stack) wantToldAlone(t *testing.T, person, text string) {
 	})
 }
 
-// TestLeaversLoseAccess: the access of somebody who is disabled or deleted ends
-// long before its time, and the message and the record say why.
+// TestLeaversLoseAccess checks that the access of a disabled or deleted person ends
+// long before its time, and that message and record say why.
 func TestLeaversLoseAccess(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -197,8 +197,8 @@ func TestLeaversLoseAccess(t *testing.T) {
 	}
 }
 
-// TestRecreatedUserIsNotGranted: a request belongs to the user who made it, and
-// not to another one who has the same email by now.
+// TestRecreatedUserIsNotGranted checks that a request belongs to the user who made
+// it, not to a new user with the same email.
 func TestRecreatedUserIsNotGranted(t *testing.T) {
 	t.Run("while the request waits", func(t *testing.T) {
 		t.Parallel()
@@ -246,8 +246,8 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 	})
 }
 
-// refusedAtGrant waits for the end of a request that was approved and not
-// granted, for that reason.
+// refusedAtGrant waits for the end of a request that was approved but not granted
+// for that reason.
 func (r *request) refusedAtGrant(t *testing.T, why string) {
 	t.Helper()
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 2*soon)
@@ -263,8 +263,8 @@ func (r *request) refusedAtGrant(t *testing.T, why string) {
 	r.shows(t, why)
 }
 
-// TestApproverDisabledBeforeGrant: what somebody approved who is gone by now is
-// not granted, and they can't approve anything else.
+// TestApproverDisabledBeforeGrant checks that a request is not granted if its
+// approver is gone by then, and that this person can't approve anything else.
 func TestApproverDisabledBeforeGrant(t *testing.T) {
 	t.Parallel()
 	approver := leaver(ofApprover)
@@ -291,8 +291,8 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	wantEvents(t, other, "requested", "press_refused", "approved", "granted", "revoked")
 }
 
-// TestGrantAsksIdentityCenterOnly: neither a Slack that is down nor one failed
-// lookup keeps a grant away; a press needs both.
+// TestGrantAsksIdentityCenterOnly checks that neither a Slack outage nor one failed
+// lookup prevents a grant. A press needs both services.
 func TestGrantAsksIdentityCenterOnly(t *testing.T) {
 	t.Parallel()
 	person := leaver(ofOutage)
@@ -313,8 +313,8 @@ func TestGrantAsksIdentityCenterOnly(t *testing.T) {
 	}
 }
 
-// TestWaveAsksFirst: more than ten people gone at once keep their access until
-// an approver of it has answered.
+// TestWaveAsksFirst checks that more than ten people who are gone at once keep
+// their access until an approver has answered.
 func TestWaveAsksFirst(t *testing.T) {
 	t.Parallel()
 	users := map[string]string{}

@@ -14,30 +14,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// load is how many requests are open at once, and how many presses come every
-// second, for how many seconds.
+// load is how many requests are open at once, how many presses come every second,
+// and for how many seconds.
 type load struct{ open, presses, seconds int }
 
 var (
 	fullLoad = load{200, 50, 60}
-	// smallLoad is that of make test.
+	// smallLoad is the load of make test.
 	smallLoad = load{8, 5, 5}
 )
 
 // slackWaits is how long Slack waits for an answer.
 const slackWaits = 3 * time.Second
 
-// pressed is what became of one press.
+// pressed is the result of one press.
 type pressed struct {
 	took   time.Duration
 	status int
 	err    error
 }
 
-// TestLoad opens requests until 200 wait for their approvers, and then lets 50
-// people a second press for a minute (without -full far fewer): most may not, once
-// a second somebody denies. Nothing is lost, and how long it took is printed, with
-// the share of the one process that plays the table. In the end all are denied.
+// TestLoad opens 200 requests, and then lets 50 people a second press for a minute
+// (far fewer without -full). Most may not; once a second someone denies. No press
+// is lost. The test prints how long presses took, with the share of the one process
+// that plays the table. At the end all requests are denied.
 func TestLoad(t *testing.T) {
 	s, much := local, smallLoad
 	if *full {
@@ -129,8 +129,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// openMany opens n requests that wait for their approvers, one after the other:
-// moto takes half a minute for 200 that start at once.
+// openMany opens n requests one after another: moto takes half a minute for 200
+// that start at once.
 func (s *stack) openMany(t *testing.T, n int) []*request {
 	t.Helper()
 	people := []string{dave, erin, frank, grace, judy, kim, lena, zoe}
@@ -159,7 +159,7 @@ func (s *stack) openMany(t *testing.T, n int) []*request {
 	return requests
 }
 
-// pressAsSlack sends a press, signed, and takes the time until it is answered.
+// pressAsSlack sends a signed press and measures the time until the answer.
 func (r *request) pressAsSlack(person, action string) pressed {
 	body := approval(r, r.announced, func(p map[string]any) {
 		p["user"] = map[string]any{"id": person, "team_id": team}
@@ -182,7 +182,7 @@ func (r *request) pressAsSlack(person, action string) pressed {
 	return pressed{took: time.Since(began), status: res.StatusCode}
 }
 
-// timeReads reads a row of the table, twice a second, until stop is closed.
+// timeReads measures reads of a row, twice a second, until stop is closed.
 func (s *stack) timeReads(t *testing.T, id string, stop chan struct{}) chan []time.Duration {
 	t.Helper()
 	name := s.ids.get("table", "", func() string { return "" })
@@ -208,7 +208,7 @@ func (s *stack) timeReads(t *testing.T, id string, stop chan struct{}) chan []ti
 	return out
 }
 
-// quantile is the smallest duration that this part of them does not exceed.
+// quantile returns the smallest duration that this share of them does not exceed.
 func quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
 		return 0

@@ -17,9 +17,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TestManagementAccount: everything runs in another account than the one that
-// manages the organization, as in a delegated administrator account. The form
-// says that nothing can be given there, and who asks all the same is refused.
+// TestManagementAccount runs the system in another account than the management
+// account, as in a delegated administrator account. The form says that it can't
+// give access to the management account, and such a request is refused.
 func TestManagementAccount(t *testing.T) {
 	t.Parallel()
 	const account, way = "management", "Please ask for a group that has access there, with /group-access."
@@ -77,10 +77,10 @@ func TestManagementAccount(t *testing.T) {
 	}
 }
 
-// TestInTheManagementAccount: deployed in the management account, with the
-// setting for it, the system gives access to that account and takes it away.
-// Without the setting Identity Center refuses the assignment, with its reason,
-// and nothing is left; other accounts are not affected.
+// TestInTheManagementAccount checks that a system deployed in the management
+// account, with the setting for it, grants and removes access there. Without the
+// setting Identity Center refuses the assignment with its reason, nothing is left,
+// and other accounts still work.
 func TestInTheManagementAccount(t *testing.T) {
 	t.Parallel()
 	const management = "master"

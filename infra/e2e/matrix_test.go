@@ -21,25 +21,25 @@ import (
 )
 
 var (
-	full         = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load; without it a sample of the matrix")
-	seed         = flag.Uint64("seed", 1, "of what is left to chance; it is printed")
+	full         = flag.Bool("full", false, "run the whole fault matrix, the long histories and the load, instead of short forms")
+	seed         = flag.Uint64("seed", 1, "the seed of all random choices; the tests print it")
 	updateMatrix = flag.Bool("update-matrix", false, "write the whole matrix to docs/internals/matrix.md instead of test-artefacts")
 
-	only = flag.String("only", "", "of the whole matrix, the cells whose name matches this regular expression")
+	only = flag.String("only", "", "run only the cells of the whole matrix whose name matches this regular expression")
 )
 
 // state is a Task state of the request machine, and how a request gets there.
 type state struct {
 	name                string
-	function, operation string // of the task; HandOver has none
+	function, operation string // of the task; empty for HandOver, which invokes no function
 	way                 way
-	// press is what the approver presses; "late": once they were reminded. A
-	// request that is refused has nothing to press.
+	// press is the button that the approver presses, with " late" if only after a
+	// reminder.
 	press string
 }
 
-// way is what else goes wrong on the way to a state: rules that come before the
-// cell's own.
+// way returns the rules that lead a request to a state. They come before the
+// cell's own rule.
 type way func(s *stack, t *testing.T, w wish) []faults.Rule
 
 func straight(*stack, *testing.T, wish) []faults.Rule { return nil }
@@ -48,8 +48,8 @@ func notEvaluated(*stack, *testing.T, wish) []faults.Rule {
 	return []faults.Rule{{Kind: faults.KillBefore, Function: "-evaluate", Operation: "evaluate", Invocations: attempts("Evaluate", faults.KillBefore), Count: -1}}
 }
 
-// refusedUnheard refuses, and the machine does not hear of it: the next try finds
-// the request decided.
+// refusedUnheard refuses the request and loses the answer, so the next attempt
+// finds the request decided.
 func refusedUnheard(s *stack, t *testing.T, w wish) []faults.Rule {
 	return append(notEvaluated(s, t, w), faults.Rule{Kind: faults.KillAfter, Function: "-evaluate", Operation: "refuse"})
 }
@@ -58,15 +58,15 @@ func notAnnounced(*stack, *testing.T, wish) []faults.Rule {
 	return []faults.Rule{{Kind: faults.KillBefore, Function: "-notify", Operation: "announce", Invocations: attempts("Announce", faults.KillBefore), Count: -1}}
 }
 
-// notRemoved refuses so many removals: each is a round.
+// notRemoved makes that many removals fail. Each failure is a round.
 func notRemoved(rounds int) way {
 	return func(s *stack, t *testing.T, w wish) []faults.Rule {
 		return []faults.Rule{{Kind: faults.Denied, Target: "DeleteAccountAssignment", Body: s.about(t, w), Count: rounds}}
 	}
 }
 
-// taskStates are the Task states of the request machine; TestMatrixIsComplete
-// holds them to the definition.
+// taskStates are the Task states of the request machine. TestMatrixIsComplete
+// compares them with the definition.
 var taskStates = []state{
 	{"Evaluate", "evaluate", "evaluate", straight, "approve"},
 	{"Refuse", "evaluate", "refuse", notEvaluated, "approve"},
@@ -92,7 +92,7 @@ var taskStates = []state{
 	{"Close", "audit", "close", straight, "approve"},
 }
 
-// speaks is which services a function calls; its role lets it call no other.
+// speaks are the services that a function calls. Its role permits no others.
 var speaks = map[string][]string{
 	"evaluate": {table, slackAPI, directory, bucket},
 	"notify":   {table, slackAPI},
@@ -103,7 +103,7 @@ var speaks = map[string][]string{
 	"":         {states},
 }
 
-// Services, as the names of their calls begin.
+// Services, by the beginning of their calls' names.
 const (
 	invocation  = "" // of the function itself
 	table       = "DynamoDB_20120810."
@@ -120,9 +120,9 @@ type trouble struct {
 	service  string
 	kind     faults.Kind
 	more     func(*faults.Rule)
-	once     bool // there is no more of it than once
+	once     bool // it can occur only once
 	stops    bool // the execution is stopped from outside
-	redriven bool // and goes on at once
+	redriven bool // the execution is redriven at once
 }
 
 var troubles = []trouble{
@@ -132,23 +132,23 @@ var troubles = []trouble{
 	{name: "killed at a call", service: anything, kind: faults.KillCaller},
 	{name: "killed after a call", service: anything, kind: faults.KillCallerAfter},
 	{name: "killed after", kind: faults.KillAfter},
-	{name: "held up", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 40_000 }, once: true},
+	{name: "delayed", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 40_000 }, once: true},
 	{name: "stopped", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 8_000 }, once: true, stops: true},
 	{name: "stopped, redriven", kind: faults.Delay, more: func(r *faults.Rule) { r.DelayMS = 8_000 }, once: true, stops: true, redriven: true},
 
 	{name: "table down", service: table, kind: faults.ServerError},
 	{name: "table throttles", service: table, kind: faults.Throttle},
-	{name: "table cut off", service: table, kind: faults.ResetBefore},
+	{name: "table connection lost", service: table, kind: faults.ResetBefore},
 	{name: "table's answer lost", service: table, kind: faults.ResetAfter},
-	{name: "table silent", service: table, kind: faults.Hang},
+	{name: "table doesn't answer", service: table, kind: faults.Hang},
 
 	{name: "Identity Center throttles", service: assignments, kind: faults.Throttle},
 	{name: "Identity Center down", service: assignments, kind: faults.ServerError},
 	{name: "Identity Center conflicts", service: assignments, kind: faults.Conflict},
-	{name: "Identity Center cut off", service: assignments, kind: faults.ResetBefore},
-	{name: "its answer lost", service: assignments, kind: faults.ResetAfter},
-	{name: "Identity Center silent", service: assignments, kind: faults.HangAfter},
-	{name: "lands after its caller died", service: assignments, kind: faults.Late, more: func(r *faults.Rule) { r.DelayMS = 6_000 }},
+	{name: "Identity Center connection lost", service: assignments, kind: faults.ResetBefore},
+	{name: "Identity Center's answer lost", service: assignments, kind: faults.ResetAfter},
+	{name: "Identity Center doesn't answer", service: assignments, kind: faults.HangAfter},
+	{name: "takes effect after its caller died", service: assignments, kind: faults.Late, more: func(r *faults.Rule) { r.DelayMS = 6_000 }},
 	{name: "IN_PROGRESS, done", service: assignments, kind: faults.Operation, more: func(r *faults.Rule) { r.Polls = 3 }},
 	{name: "IN_PROGRESS, FAILED", service: assignments, kind: faults.Operation, more: func(r *faults.Rule) { r.Polls, r.FailureReason = 2, "injected" }},
 
@@ -159,16 +159,16 @@ var troubles = []trouble{
 	{name: "bucket's answer lost", service: bucket, kind: faults.ResetAfter},
 
 	{name: "Slack down", service: slackAPI, kind: faults.ServerError},
-	{name: "Slack limits", service: slackAPI, kind: faults.Throttle},
+	{name: "Slack rate-limits", service: slackAPI, kind: faults.Throttle},
 	{name: "Slack's answer lost", service: slackAPI, kind: faults.ResetAfter},
-	{name: "Slack silent", service: slackAPI, kind: faults.Hang},
+	{name: "Slack doesn't answer", service: slackAPI, kind: faults.Hang},
 
 	{name: "Step Functions throttles", service: states, kind: faults.Throttle},
 	{name: "Step Functions down", service: states, kind: faults.ServerError},
 	{name: "Step Functions' answer lost", service: states, kind: faults.ResetAfter},
 }
 
-// anything is the service of a fault that hits whatever a function calls.
+// anything is the service of a fault that hits every call of a function.
 const anything = "*"
 
 // cell is one state with one kind of trouble.
@@ -185,7 +185,7 @@ func (c cell) name() string {
 	return c.state.name + ", " + c.trouble.name + ", once"
 }
 
-// applies says whether the trouble can come about in the state.
+// applies reports whether the trouble can occur in the state.
 func (c cell) applies() bool {
 	switch {
 	case c.spent && c.trouble.once:
@@ -203,7 +203,7 @@ func (c cell) applies() bool {
 	}
 }
 
-// rule is the fault of a cell.
+// rule returns the fault of a cell.
 func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 	r := faults.Rule{Kind: c.trouble.kind, Function: "-" + c.state.function, Operation: c.state.operation, Count: 1}
 	if c.spent {
@@ -221,7 +221,7 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 		r.Body = s.about(t, w)
 	}
 	if c.trouble.kind == faults.Operation {
-		// Who starts the operation and who looks at it are two tasks.
+		// One task starts the operation, another one checks it.
 		r.Function, r.Operation, r.Invocations = "", "", 0
 		if c.spent {
 			r.Count = 3
@@ -234,7 +234,7 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 			r.Count = attempts(c.state.name, c.trouble.kind)
 		}
 		if c.trouble.stops {
-			r.Kind, r.Target = faults.Slow, states // there is no function to hold up
+			r.Kind, r.Target = faults.Slow, states // there is no function to delay
 		}
 	}
 	if c.trouble.more != nil {
@@ -243,7 +243,8 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 	return r
 }
 
-// definition is the request machine's, as far as the matrix reads it.
+// definition is the part of the request machine's definition that the matrix
+// reads.
 type definition struct {
 	States map[string]struct {
 		Type  string
@@ -298,7 +299,7 @@ var requestMachine = sync.OnceValue(func() (d definition) {
 	return d
 })
 
-// attempts is how often a state is tried while a fault of that kind lasts.
+// attempts returns how often a state is tried while a fault of that kind lasts.
 func attempts(state string, kind faults.Kind) int {
 	_, retries := requestMachine().find(state)
 	name := "Unavailable"
@@ -311,7 +312,8 @@ func attempts(state string, kind faults.Kind) int {
 	return retries[name] + 1
 }
 
-// TestMatrixIsComplete: no Task state of the request machine is left out.
+// TestMatrixIsComplete checks that the matrix has every Task state of the request
+// machine.
 func TestMatrixIsComplete(t *testing.T) {
 	want := requestMachine().tasks()
 	slices.Sort(want)
@@ -325,9 +327,9 @@ func TestMatrixIsComplete(t *testing.T) {
 	}
 }
 
-// TestMatrix runs a request through each state with each kind of trouble there,
-// and holds what comes of it to the invariants: the whole of it with -full, on a
-// stack of its own, otherwise one kind of trouble for each state, by the seed.
+// TestMatrix runs a request through each state with each kind of trouble there, and
+// checks the invariants. With -full it runs every cell, on its own stacks. Otherwise
+// it runs one kind of trouble for each state, chosen by the seed.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	stacks, cells := []*stack{local}, sample(rand.New(rand.NewPCG(*seed, 0)))
@@ -362,7 +364,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// whole is every cell, those that take long first.
+// whole returns every cell, the slow ones first.
 func whole(named *regexp.Regexp) (cells []cell) {
 	for _, spent := range []bool{true, false} {
 		for _, tr := range troubles {
@@ -376,8 +378,8 @@ func whole(named *regexp.Regexp) (cells []cell) {
 	return cells
 }
 
-// sample is a cell for each state, once: the stack that it runs on waits as long
-// between tries as a deployed one.
+// sample returns one cell for each state, of the cells with one fault: on this
+// stack, retries wait as long as on a deployed one.
 func sample(r *rand.Rand) (cells []cell) {
 	for _, s := range taskStates {
 		var choice []cell
@@ -391,7 +393,7 @@ func sample(r *rand.Rand) (cells []cell) {
 	return cells
 }
 
-// wishes gives each cell access that no other cell asks for meanwhile.
+// wishes gives each cell access that no other cell requests meanwhile.
 func wishes() chan wish {
 	people, sets := []string{judy}, []string{"DeveloperAccess"}
 	if *full {
@@ -409,7 +411,7 @@ func wishes() chan wish {
 	return all
 }
 
-// matrix collects what became of the cells.
+// matrix collects the cells' results.
 type matrix struct {
 	mu       sync.Mutex
 	verdicts map[string]string // by cell
@@ -418,12 +420,12 @@ type matrix struct {
 const (
 	held     = "✓"
 	broken   = "BROKEN"
-	didNot   = "–" // the fault did not come about: nothing was called that it could hit, or it was over
-	notAsked = " " // it can't come about: the function has no right to call that
+	didNot   = "–" // the fault did not occur: the function made no such call, or the execution was over
+	notAsked = " " // the fault can't occur: the function has no right to make such calls
 )
 
-// settleLimit is how long a cell may take, from the form to the closed row: with
-// all retries of a state, each until the function's time is up, and the sweep.
+// settleLimit is how long a cell may take, from the form to the closed row. That
+// includes all retries of a state, each until the function's timeout, and the sweep.
 const settleLimit = 12 * time.Minute
 
 func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
@@ -477,8 +479,8 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 	s.forget(t, label)
 }
 
-// drive does what people do, and stops the execution where the cell wants that,
-// until the request is closed.
+// drive plays the people until the request is closed. It stops the execution if the
+// cell says so.
 func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped time.Time) {
 	t.Helper()
 	began := time.Now()
@@ -519,14 +521,14 @@ func kinds(row access.Request) (all []string) {
 	return all
 }
 
-// told is what a request's checks have to know of what happened to it.
+// told is what verify must know about a request's history.
 type told struct {
-	stopped  time.Time // its execution was, from outside
-	redriven bool      // and went on after that
-	silent   bool      // what tells of the end failed until nobody tried any more
+	stopped  time.Time // when its execution was stopped from outside; zero if never
+	redriven bool      // the execution continued after that
+	silent   bool      // the message about the end failed in every attempt
 }
 
-// verify holds a request that has come to its end to the invariants.
+// verify checks the invariants of a closed request.
 func verify(t *testing.T, r *request, of told) {
 	t.Helper()
 	row := r.stack.requestRow(t, r.id)
@@ -559,7 +561,7 @@ func verify(t *testing.T, r *request, of told) {
 		if began := r.entered(t, "Revoke"); row.RevokingAt.Sub(end) > limit && (began.IsZero() || began.Sub(end) > limit) {
 			t.Errorf("the removal began at %v (in the execution: %v), the access ended at %v", row.RevokingAt, began, end)
 		}
-		// 5: nor too early, unless something after the grant failed.
+		// 5: it did not begin too early, unless something after the grant failed.
 		if active := !r.entered(t, "AwaitEnd").IsZero(); active && of.stopped.IsZero() && row.EndRequest == nil && row.RevokingAt.Before(row.End.Add(-2*time.Second)) {
 			t.Errorf("the removal began at %v, before the access ended at %v", row.RevokingAt, row.End)
 		}
@@ -590,8 +592,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// story says what is wrong with a request's records, in order. Refused presses may
-// come anywhere after the first.
+// story returns an error if a request's records are not a valid history. Refused
+// presses may be anywhere after the first record.
 func story(events []string) error {
 	rest := slices.Clone(events)
 	if len(rest) > 0 {
@@ -629,8 +631,8 @@ func story(events []string) error {
 	return nil
 }
 
-// entered is when the request's own execution first entered a state; zero where
-// it did not.
+// entered returns when the request's own execution first entered a state; zero if
+// it never did.
 func (r *request) entered(t *testing.T, state string) (at time.Time) {
 	t.Helper()
 	arn := r.stack.requestRow(t, r.id, "execution_arn").ExecutionARN
@@ -649,15 +651,20 @@ func (r *request) entered(t *testing.T, state string) (at time.Time) {
 	return at
 }
 
-// text is the matrix as a table: a row for each kind of trouble, a column for
-// each state.
+// text returns the matrix as a page, with a row for each kind of trouble and a
+// column for each state.
 func (m *matrix) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The fault matrix
 
-Written by `+"`make reliability RELIABILITY=-update-matrix`"+`; [reliability.md](reliability.md) says what was looked at. A column is a Task state of
-the request machine, a row a kind of trouble. ✓: it came about, and the invariants held. –: it did not come about, because nothing was called that it could hit. Empty:
-it can't, because the function has no right to make such calls.
+`+"`make reliability RELIABILITY=-update-matrix`"+` writes this page. [Reliability](reliability.md) says what is checked in each cell. A column is a
+Task state of the request machine, a row a kind of fault.
+
+| | meaning |
+|---|---|
+| ✓ | the fault occurred, and the invariants held |
+| – | the fault could not occur, because the function made no such call |
+| empty | impossible: the function has no right to make such calls |
 
 Seed %d.
 
@@ -696,6 +703,6 @@ Seed %d.
 			b.WriteString("\n")
 		}
 	}
-	fmt.Fprintf(&b, "\n%d cells held, %d are broken, in %d the trouble did not come about.\n", counts[held], counts[broken], counts[didNot])
+	fmt.Fprintf(&b, "\n%d cells held, %d are broken. In %d the fault did not occur.\n", counts[held], counts[broken], counts[didNot])
 	return b.String()
 }

@@ -22,7 +22,7 @@ func (r *request) waitLease(t *testing.T, state string) {
 	})
 }
 
-// detail is what the request's record of an event says of why.
+// detail returns the detail of the request's record of an event.
 func (r *request) detail(t *testing.T, event string) string {
 	t.Helper()
 	for _, rec := range r.audit(t) {
@@ -35,14 +35,13 @@ func (r *request) detail(t *testing.T, event string) string {
 	return ""
 }
 
-// looks are how many find an operation under way in these tests. A function
-// looks six times at the most before it leaves the waiting to the machine, and
-// others look, too, where they search for creations of what they remove.
+// looks is how many checks find an operation under way in these tests. A function
+// checks at most six times before it lets the machine wait. Other functions check
+// too, when they search for creations of the access that they remove.
 const looks = 12
 
-// TestCreationFailsLater: AWS accepts a creation, is busy with it, and then
-// gives up. Its own reason is in the message and in the record; there is neither
-// access nor lease, before and after.
+// TestCreationFailsLater checks a creation that AWS accepts and that fails later.
+// Message and record have AWS's reason, and there is neither access nor lease.
 func TestCreationFailsLater(t *testing.T) {
 	t.Parallel()
 	const reason = "The account has as many roles as it may have (injected)"
@@ -77,8 +76,8 @@ func TestCreationFailsLater(t *testing.T) {
 	}
 }
 
-// TestCreationTakesLong: green comes with the access, and not when AWS accepts
-// that there shall be one.
+// TestCreationTakesLong checks that the message turns green when the access exists,
+// not when AWS accepts the creation.
 func TestCreationTakesLong(t *testing.T) {
 	t.Parallel()
 	w := wish{lena, "shared-services", "ReadOnlyAccess", 10}
@@ -111,9 +110,9 @@ func TestCreationTakesLong(t *testing.T) {
 	}
 }
 
-// TestDeletionFailsLater: AWS accepts the removal, is busy with it, and then
-// gives up. That is recorded, the execution has AWS's reason, and the removal
-// goes round until the access is gone.
+// TestDeletionFailsLater checks a removal that AWS accepts and that fails later. It
+// is recorded, the execution has AWS's reason, and the removal retries until the
+// access is gone.
 func TestDeletionFailsLater(t *testing.T) {
 	t.Parallel()
 	const reason = "The role is being changed by somebody else (injected)"

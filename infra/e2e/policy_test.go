@@ -22,10 +22,10 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// noticed is how long a function may go on with a policy that has been replaced.
+// noticed is how long a function may use a policy that has been replaced.
 const noticed = 60 * time.Second
 
-// deployPolicy puts the policy of settings in force as a deployment does: an
+// deployPolicy puts the policy of settings in force as a deployment does: first an
 // object under its content's hash, then the pointer. It returns the digest.
 func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
 	t.Helper()
@@ -67,7 +67,7 @@ func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
 	return pointer.SHA256
 }
 
-// edit replaces a part of a text that is there once.
+// edit replaces a part of a text that occurs once.
 func edit(t *testing.T, text, from, to string) string {
 	t.Helper()
 	if n := strings.Count(text, from); n != 1 {
@@ -76,10 +76,10 @@ func edit(t *testing.T, text, from, to string) string {
 	return strings.Replace(text, from, to, 1)
 }
 
-// TestPolicyChanges: a deployment changes the policy while a request waits. Who
-// may approve it no longer is told no by the button, and nothing is granted; who
-// still may, may. What the new policy has no statement about is refused even
-// where the form took it a moment before.
+// TestPolicyChanges deploys a new policy while a request waits. The button refuses
+// people who may no longer approve, and nothing is granted; the other approvers
+// still can. A request that the new policy has no statement about is refused, even
+// if the form accepted it a moment before.
 func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
 	asking.Lock()

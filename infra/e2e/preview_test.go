@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// preview is what the form says will become of the request, "" for nothing.
+// preview returns what the form says about the request's decision, "" for nothing.
 func (f *form) preview(t *testing.T) string {
 	t.Helper()
 	v, err := f.stack.topView(f.person)
@@ -31,8 +31,8 @@ func (f *form) preview(t *testing.T) string {
 	return ""
 }
 
-// TestPreview: before it is sent the form says what the policy would make of the
-// request, and says it anew when something else is chosen.
+// TestPreview checks that the form previews the policy's decision, and updates the
+// preview when another option is chosen.
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	const (

@@ -17,9 +17,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// asking lets one test at a time ask for something on the quiet stack: one of
-// them puts another policy in force, which functions notice at different times,
-// and wants to know which of them do.
+// asking lets one test at a time request something on the quiet stack. One of them
+// puts another policy in force, which functions notice at different times, and must
+// know which ones do.
 var asking sync.Mutex
 
 // options are what a select of the form that has its options with it offers.
@@ -56,7 +56,7 @@ func (f *form) options(t *testing.T, action string) (texts, values []string) {
 	return texts, values
 }
 
-// TestQuietSettings goes through what the settings can leave out.
+// TestQuietSettings goes through the features that settings can turn off.
 func TestQuietSettings(t *testing.T) {
 	t.Parallel()
 	asking.Lock()
@@ -197,9 +197,8 @@ func (f *form) submission(t *testing.T, values map[string]string, metadata strin
 	return url.Values{"payload": {string(payload)}}.Encode()
 }
 
-// TestTamperedSubmission: a submission that is signed as Slack signs, but asks
-// for what the policy has no statement about, makes no request, whatever the
-// form seems to have remembered.
+// TestTamperedSubmission checks that a correctly signed submission for something
+// outside the policy creates no request, whatever its metadata says.
 func TestTamperedSubmission(t *testing.T) {
 	t.Parallel()
 	asking.Lock()

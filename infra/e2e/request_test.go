@@ -29,12 +29,12 @@ type request struct {
 	announced post // its message in the channel, where a test keeps that
 }
 
-// soon is when a test gives up waiting for what nobody promises a time for: one
-// moto, two cores, many tests at once. Nothing waits so long on a quiet machine.
-// Where the system promises a time, tests use that: removalLimit, sweepLimit.
+// soon is when a test gives up waiting for something without a guaranteed time: one
+// moto, two cores, many tests at once. Nothing takes so long on a quiet machine. If
+// the system guarantees a time, tests use removalLimit or sweepLimit.
 const soon = 90 * time.Second
 
-// message is the request's message in the channel, once it is there.
+// message returns the request's message in the channel, once it exists.
 func (r *request) message(t *testing.T) post {
 	t.Helper()
 	var found post
@@ -53,7 +53,7 @@ func (r *request) message(t *testing.T) post {
 	return found
 }
 
-// textsOf are the texts of blocks, each as it was sent.
+// textsOf returns the texts of blocks, each as it was sent.
 func textsOf(t *testing.T, blocks json.RawMessage) []string {
 	t.Helper()
 	var texts []string
@@ -65,7 +65,7 @@ func textsOf(t *testing.T, blocks json.RawMessage) []string {
 	return texts
 }
 
-// elementsOf are all objects in blocks, at any depth.
+// elementsOf returns all objects in blocks, at any depth.
 func elementsOf(t *testing.T, blocks json.RawMessage) []map[string]any {
 	t.Helper()
 	var all any
@@ -91,7 +91,7 @@ func elementsOf(t *testing.T, blocks json.RawMessage) []map[string]any {
 	return found
 }
 
-// thread is what was said under the request's message, by purpose.
+// thread returns the messages under the request's message, by purpose.
 func (r *request) thread(t *testing.T) map[string][]post {
 	t.Helper()
 	m := r.message(t)
@@ -116,7 +116,7 @@ func (r *request) shows(t *testing.T, text string) {
 	})
 }
 
-// assigned says whether Identity Center has the assignment.
+// assigned reports whether Identity Center has the assignment.
 func (r *request) assigned(t *testing.T) bool {
 	t.Helper()
 	n := r.stack.assignments(t, r.wish)
@@ -167,7 +167,7 @@ func (r *request) waitGone(t *testing.T, within time.Duration) time.Time {
 	return time.Now()
 }
 
-// execution is the request's execution, found by the request id in its name.
+// execution returns the request's execution, found by the request id in its name.
 func (r *request) execution(t *testing.T) *sfn.DescribeExecutionOutput {
 	t.Helper()
 	if r.arn == "" {
@@ -262,7 +262,7 @@ func (s *stack) states(t *testing.T, arn string) []string {
 // record is an audit record.
 type record map[string]any
 
-// audit is the request's records in the order of their keys, by day and
+// audit returns the request's records in the order of their keys, by day and
 // sequence.
 func (r *request) audit(t *testing.T) []record {
 	t.Helper()
@@ -311,7 +311,7 @@ func (r *request) audit(t *testing.T) []record {
 	return records
 }
 
-// events are the kinds of the request's audit records, in order.
+// events returns the kinds of the request's audit records, in order.
 func (r *request) events(t *testing.T) []string {
 	t.Helper()
 	var kinds []string

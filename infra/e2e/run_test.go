@@ -25,8 +25,8 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// runLimit is for a run over the small organization: about 20 calls, five a
-// second, and a function for each step.
+// runLimit is for a run over the small organization: about 20 calls, five a second,
+// and a function for each step.
 const runLimit = 2 * time.Minute
 
 // driftRun is a run of the reconciliation as a test follows it.
@@ -38,8 +38,7 @@ type driftRun struct {
 
 var startedRuns atomic.Int64
 
-// run starts a run in a mode; event, where not empty, is the JSON of an event of
-// CloudTrail.
+// run starts a run in a mode. event is the JSON of a CloudTrail event, or empty.
 func (s *stack) run(t *testing.T, mode, event string) *driftRun {
 	t.Helper()
 	machine := strings.Replace(s.machine(t), "-requests", "-reconcile", 1)
@@ -55,8 +54,8 @@ func (s *stack) run(t *testing.T, mode, event string) *driftRun {
 	return &driftRun{s, name, *out.ExecutionArn}
 }
 
-// forge starts a sweep whose input says that a finding was removed, as somebody
-// does who may start executions, and waits for its end.
+// forge starts a sweep whose input claims that a finding was removed, as someone
+// who may start executions could do, and waits for its end.
 func (s *stack) forge(t *testing.T, lease string, run *driftRun, index int) {
 	t.Helper()
 	machine := strings.Replace(s.machine(t), "-requests", "-reconcile", 1)
@@ -73,7 +72,7 @@ func (s *stack) forge(t *testing.T, lease string, run *driftRun, index int) {
 	}
 }
 
-// runToEnd starts a run and waits until it has found everything in order.
+// runToEnd starts a run and waits until it ends successfully.
 func (s *stack) runToEnd(t *testing.T, mode string) *driftRun {
 	t.Helper()
 	r := s.run(t, mode, "")
@@ -102,7 +101,7 @@ func (r *driftRun) ended(t *testing.T, want sfntypes.ExecutionStatus) {
 	})
 }
 
-// said are the run's messages of a purpose in the channel.
+// said returns the run's messages of a purpose in the channel.
 func (r *driftRun) said(t *testing.T, purpose string) []post {
 	t.Helper()
 	var said []post
@@ -114,7 +113,7 @@ func (r *driftRun) said(t *testing.T, purpose string) []post {
 	return said
 }
 
-// report is the run's one report.
+// report returns the run's one report.
 func (r *driftRun) report(t *testing.T) post {
 	t.Helper()
 	said := r.said(t, "drift_report")
@@ -124,7 +123,7 @@ func (r *driftRun) report(t *testing.T) post {
 	return said[0]
 }
 
-// silent says that the run has told nobody anything, and recorded nothing.
+// silent checks that the run has posted and recorded nothing.
 func (r *driftRun) silent(t *testing.T) {
 	t.Helper()
 	for _, purpose := range []string{"drift_report", "drift_question"} {
@@ -135,7 +134,7 @@ func (r *driftRun) silent(t *testing.T) {
 	r.recorded(t)
 }
 
-// question is what the run asks, once it does.
+// question waits for the run's question and returns it.
 func (r *driftRun) question(t *testing.T) post {
 	t.Helper()
 	var found post
@@ -160,8 +159,8 @@ var (
 	restText    = regexp.MustCompile(`^(?:: (\S+))?, seen since \d+ \w+ 20\d\d \d\d:\d\d UTC(?:\. Left until .+)?$`)
 )
 
-// listed are the findings that a message shows, by what became of them ("" where
-// it does not say), each as "user account permission-set" or "user group".
+// listed returns the findings that a message shows, by result ("" if it shows
+// none), each as "user account permission-set" or "user group".
 func listed(t *testing.T, p post) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -187,7 +186,7 @@ func listed(t *testing.T, p post) map[string][]string {
 	return all
 }
 
-// listedAll are all of them.
+// listedAll returns all of them.
 func listedAll(t *testing.T, p post) []string {
 	t.Helper()
 	var all []string
@@ -197,8 +196,7 @@ func listedAll(t *testing.T, p post) []string {
 	return all
 }
 
-// wantListed says what a message has to show under a section, no more and no
-// less.
+// wantListed checks that a message shows exactly these findings under a section.
 func wantListed(t *testing.T, p post, section string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
@@ -207,7 +205,7 @@ func wantListed(t *testing.T, p post, section string, want ...string) {
 	}
 }
 
-// wantSays says what has to stand somewhere in a message.
+// wantSays checks that a message contains these texts.
 func wantSays(t *testing.T, p post, wants ...string) {
 	t.Helper()
 	texts := strings.Join(textsOf(t, p.Blocks), "\n")
@@ -218,14 +216,14 @@ func wantSays(t *testing.T, p post, wants ...string) {
 	}
 }
 
-// records are the run's audit records.
+// records returns the run's audit records.
 func (r *driftRun) records(t *testing.T) []record {
 	t.Helper()
 	return (&request{stack: r.stack, id: r.id}).audit(t)
 }
 
-// recorded says which records the run has to have made, in any order, each as
-// "event user account permission-set" or "event user group".
+// recorded checks that the run has made exactly these records, in any order, each
+// as "event user account permission-set" or "event user group".
 func (r *driftRun) recorded(t *testing.T, want ...string) []record {
 	t.Helper()
 	records := r.records(t)
@@ -307,7 +305,7 @@ func (s *stack) takeBack(t *testing.T, w wish) {
 	})
 }
 
-// has says whether Identity Center has the assignment, of a person or a group.
+// has reports whether Identity Center has the assignment, of a person or a group.
 func (s *stack) has(t *testing.T, w wish) bool {
 	t.Helper()
 	out, err := s.sso.ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
@@ -322,7 +320,7 @@ func (s *stack) has(t *testing.T, w wish) bool {
 	})
 }
 
-// wantThere and wantGone look at Identity Center itself.
+// wantThere and wantGone check Identity Center itself.
 func (s *stack) wantThere(t *testing.T, all ...wish) {
 	t.Helper()
 	for _, w := range all {
@@ -356,8 +354,8 @@ func (s *stack) join(t *testing.T, person, group string) {
 	}
 }
 
-// deleteRow takes an item out of the system's table, as somebody does who
-// empties or restores it.
+// deleteRow deletes an item of the system's table, as if someone emptied or
+// restored the table.
 func (s *stack) deleteRow(t *testing.T, key string) {
 	t.Helper()
 	if s.row(t, key) == nil {
@@ -370,7 +368,7 @@ func (s *stack) deleteRow(t *testing.T, key string) {
 	}
 }
 
-// told is whether a person was told something in the channel, alone.
+// told reports whether a person got a message in the channel that only they see.
 func (s *stack) told(t *testing.T, person, text string) bool {
 	t.Helper()
 	for _, p := range s.posts(t, person) {
@@ -392,8 +390,7 @@ func (r *driftRun) waitsIn(t *testing.T, state string) {
 	})
 }
 
-// created is what EventBridge hands on of CloudTrail's record of a new
-// assignment.
+// created returns EventBridge's form of CloudTrail's event for a new assignment.
 func (s *stack) created(t *testing.T, w wish) string {
 	t.Helper()
 	principal, kind := w.principal(t, s)
@@ -413,13 +410,13 @@ func (s *stack) created(t *testing.T, w wish) string {
 	return string(text)
 }
 
-// isMember says whether a person is in a group.
+// isMember reports whether a person is in a group.
 func (s *stack) isMember(t *testing.T, person, group string) bool {
 	t.Helper()
 	return s.membershipID(t, person, s.groupID(t, group)) != ""
 }
 
-// faultsSpent makes sure that every fault has hit what it was set for.
+// faultsSpent checks that every fault has occurred.
 func (s *stack) faultsSpent(t *testing.T) {
 	t.Helper()
 	res, err := http.Get(s.AWSEndpointURL + "/_faults")

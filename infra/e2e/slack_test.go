@@ -48,16 +48,16 @@ func (s *stack) open(t *testing.T, person string) *form {
 	panic("nobody has no patience at all")
 }
 
-// lockForms keeps a person's forms for one test: a request that was taken closes
-// all that the person has open.
+// lockForms keeps a person's forms for one test: an accepted request closes all
+// forms that the person has open.
 func (s *stack) lockForms(person string) (unlock func()) {
 	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
 	lock.(*sync.Mutex).Lock()
 	return lock.(*sync.Mutex).Unlock
 }
 
-// openBy opens a form as a shortcut or a slash command does. Where Slack says that
-// it had trouble connecting, the person tries again.
+// openBy opens a form as a shortcut or a slash command does. If Slack says that it
+// had trouble connecting, the person tries again.
 func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 	t.Helper()
 	person := by["person"]
@@ -99,9 +99,9 @@ func (s *stack) topView(person string) (viewState, error) {
 	return v, err
 }
 
-// choose types into a select that loads from the app and takes the option whose
-// text contains what was typed. Where the app says that something did not answer
-// in time, the person does as told and types again.
+// choose types into a select that loads from the app, and takes the option with the
+// text. If the app says that something did not answer in time, the person types
+// again.
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
 	for _, o := range f.offered(t, action, typed) {
@@ -122,7 +122,7 @@ func (f *form) choose(t *testing.T, action, typed string) {
 	t.Fatalf("%s offers nothing for %q", action, typed)
 }
 
-// offered is what a select offers for what was typed.
+// offered returns what a select offers for a typed text.
 func (f *form) offered(t *testing.T, action, typed string) []simulator.Option {
 	t.Helper()
 	res := f.stack.untilAnswered(t, f.person+" types into "+action, func() (res simulator.Result, told bool) {
@@ -138,8 +138,8 @@ func (f *form) offered(t *testing.T, action, typed string) []simulator.Option {
 	return res.Options
 }
 
-// submit submits the form. Where the app says that something did not answer in
-// time, the person does as told and submits it again, as with press.
+// submit submits the form. If the app says that something did not answer in time,
+// the person submits it again, as with press.
 func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
 	return f.stack.untilAnswered(t, f.person+" submits the form", func() (res simulator.Result, told bool) {
@@ -151,10 +151,10 @@ func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Res
 	})
 }
 
-// untilAnswered lets a person do something until the app answers it: again where
-// the app tells them that something did not answer in time, and where it could not
-// tell them even that. Then it answers 500, and Slack shows a warning. No answer
-// within Slack's 3 s is not what the app promises: the test sees that.
+// untilAnswered repeats what a person does until the app answers it: if the app
+// says that something did not answer in time, and if it could not even say that. In
+// the second case it answers 500, and Slack shows a warning. A missing answer
+// within Slack's 3 s breaks a guarantee, and the test sees it.
 func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulator.Result, told bool)) (res simulator.Result) {
 	t.Helper()
 	for n := range s.patience() {
@@ -168,10 +168,10 @@ func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulato
 	return res
 }
 
-// doAgain notes that a person does something again, because the app said that
-// something did not answer in time. The app says the same of every error that it
-// has no words for. Only waiting is a reason to do something again: an answer that
-// came at once is an error of the app, which a second try would hide.
+// doAgain notes that a person repeats something because the app said that something
+// did not answer in time. The app says the same for every error without its own
+// text. Only a wait is a reason to repeat: an answer that came at once is an error
+// of the app, which a second try would hide.
 func (s *stack) doAgain(t *testing.T, took time.Duration, what string) {
 	t.Helper()
 	if took < waitsAtLeast {
@@ -181,8 +181,8 @@ func (s *stack) doAgain(t *testing.T, took time.Duration, what string) {
 	t.Logf("%s: after %s the app says that something did not answer in time; once more", what, took)
 }
 
-// waitsAtLeast is less than the app waits for an answer before it says that there
-// was none: a second for a request that was late already, 2.1 s otherwise.
+// waitsAtLeast is less than the app waits for an answer before it reports that
+// there was none: a second for a request that was late already, 2.1 s otherwise.
 const waitsAtLeast = 900 * time.Millisecond
 
 // What the app says where something took too long, and what a form says before
@@ -194,9 +194,9 @@ const (
 	stillSent  = "is still being sent"
 )
 
-// patience is how often somebody does again what they are told to do again. On
-// the stacks of the fault matrix and of the load dozens do so at once, with one
-// moto behind them.
+// patience is how often people repeat what they are told to repeat. On the stacks
+// of the fault matrix and of the load, dozens do so at once, with one moto behind
+// them.
 func (s *stack) patience() int {
 	if s == loaded || slices.Contains(faulty[:], s) {
 		return 12
@@ -204,16 +204,16 @@ func (s *stack) patience() int {
 	return 3
 }
 
-// wish is what somebody asks for. Seconds is one of the durations that
+// wish is what someone requests. Seconds is one of the durations that
 // testdata/elevator.yaml offers.
 type wish struct {
 	person, account, permissionSet string
 	seconds                        int
 }
 
-// ask fills in the form and submits it; before that it sets the faults, for the
-// request that comes of the form. The reason is the test's name, so that the
-// test finds its own message.
+// ask sets the faults for the request that the form will create, then fills in the
+// form and submits it. The reason is the test's name, so that the test finds its
+// own message.
 func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
 	t.Helper()
 	reason := fmt.Sprintf("%s, %d", t.Name(), time.Now().UnixNano())
@@ -225,9 +225,9 @@ func (s *stack) ask(t *testing.T, w wish, rules ...faults.Rule) *request {
 	})
 }
 
-// askBecause is ask with a reason of the test's own; before is called with the
-// request's id before the form is submitted. Where the person has an undecided
-// request for the same, they ask again until that one is decided.
+// askBecause is ask with a given reason. It calls before with the request's id
+// before it submits the form. If the person has an undecided request for the same
+// target, they ask again once it is decided.
 func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id string)) *request {
 	t.Helper()
 	for began := time.Now(); ; time.Sleep(time.Second) {
@@ -249,8 +249,8 @@ func (s *stack) decides() time.Duration {
 	return 3 * soon
 }
 
-// tryToAsk fills in one form and submits it. It returns what the person is told
-// where they have an undecided request for the same.
+// tryToAsk fills in one form and submits it. It returns what the person is told if
+// they have an undecided request for the same target.
 func (s *stack) tryToAsk(t *testing.T, w wish, reason string, before func(id string)) (r *request, already string) {
 	t.Helper()
 	f := s.open(t, w.person)
@@ -269,8 +269,8 @@ func (s *stack) tryToAsk(t *testing.T, w wish, reason string, before func(id str
 	return &request{stack: s, wish: w, reason: reason, id: id}, ""
 }
 
-// already is what the form has become where the person has an undecided request
-// for the same; "" otherwise.
+// already returns the form's text if the person has an undecided request for the
+// same target, "" otherwise.
 func (f *form) already() string {
 	v, err := f.stack.topView(f.person)
 	if err != nil || v.ID != f.viewID || !strings.Contains(string(v.Raw), "You already requested this at") {
@@ -317,16 +317,16 @@ func (s *stack) postsAbout(t *testing.T, id string) []post {
 	return out.Messages
 }
 
-// has says whether the message has a button.
+// has reports whether the message has a button.
 func (p post) has(action string) bool {
 	return strings.Contains(strings.ReplaceAll(string(p.Blocks), " ", ""), `"action_id":"`+action+`"`)
 }
 
-// press presses a button of a message; stale also presses one that is gone by
-// now, as a slow client would. Where the app says that something did not answer
-// in time, the person does as told and presses again: the app gives up before
-// Slack does, after 2.6 s, and moto, one process for all the tests at once, takes
-// longer than that for a row of the table now and then.
+// press presses a button of a message. With stale it also presses one that is gone
+// by now, as a slow client would. If the app says that something did not answer in
+// time, the person presses again. The app gives up after 2.6 s, before Slack does.
+// moto, one process for all tests, sometimes takes longer than that for a row of
+// the table.
 func (s *stack) press(t *testing.T, person string, p post, action string, stale bool) (res simulator.Result) {
 	t.Helper()
 	return s.untilAnswered(t, person+" presses "+action, func() (res simulator.Result, told bool) {
@@ -340,8 +340,9 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 	})
 }
 
-// toldToPressAgain counts how often a person was told so, who had pressed a button
-// of that message; "" is any. Other tests let the same person press other buttons.
+// toldToPressAgain counts how often a person who pressed a button of that message
+// was told to press again; "" is any message. Other tests let the same person press
+// other buttons.
 func (s *stack) toldToPressAgain(t *testing.T, person, message string) (n int) {
 	t.Helper()
 	for _, p := range s.posts(t, person) {

@@ -16,7 +16,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// slackFault makes calls of Slack go wrong: those whose arguments contain match.
+// slackFault makes calls to Slack fail: those whose arguments contain match.
 func (s *stack) slackFault(t *testing.T, method, code, match string, count int, more map[string]any) {
 	t.Helper()
 	fault := map[string]any{"method": method, "error": code, "match": match, "count": count}
@@ -28,13 +28,13 @@ func (s *stack) slackFault(t *testing.T, method, code, match string, count int, 
 	}
 }
 
-// mend takes the faults with that match away.
+// mend deletes the faults with that match.
 func (s *stack) mend(t *testing.T, match string) {
 	t.Helper()
 	remove(t, s.Page+"sim/faults?match="+url.QueryEscape(match))
 }
 
-// history is what the execution went through.
+// history returns what the execution went through.
 func (r *request) history(t *testing.T) []sfntypes.HistoryEvent {
 	t.Helper()
 	var events []sfntypes.HistoryEvent
@@ -49,7 +49,7 @@ func (r *request) history(t *testing.T) []sfntypes.HistoryEvent {
 	return events
 }
 
-// failures are the tasks that failed, as the history says it: "error: cause".
+// failures returns the tasks that failed, as the history says it: "error: cause".
 func (r *request) failures(t *testing.T) []string {
 	t.Helper()
 	var failed []string
@@ -72,8 +72,8 @@ func (r *request) ended(t *testing.T, within time.Duration) {
 	})
 }
 
-// wantMisconfigured waits until the metric was raised so often since before. What a
-// function prints reaches the log on its own way, and not always before its answer.
+// wantMisconfigured waits until the metric was raised so often since before. A
+// function's output may reach the log after its answer.
 func wantMisconfigured(t *testing.T, before, atLeast int) {
 	t.Helper()
 	eventually(t, soon, "the metric is raised", func() error {
@@ -84,7 +84,7 @@ func wantMisconfigured(t *testing.T, before, atLeast int) {
 	})
 }
 
-// misconfigured counts how often the metric was raised so far.
+// misconfigured returns how often the metric was raised so far.
 func misconfigured(t *testing.T) int {
 	t.Helper()
 	log, err := os.ReadFile(local.log)
@@ -94,10 +94,10 @@ func misconfigured(t *testing.T) int {
 	return bytes.Count(log, []byte(`"Misconfigured":1`))
 }
 
-// TestSlackWantsMending runs before the tests that run side by side: what it
-// waits for must come before the requests expire. What a person must mend is in
-// the execution by name, with what to do, and raises the metric of the alarm;
-// once it is mended the request goes on by itself.
+// TestSlackWantsMending checks errors that someone must fix. The execution names
+// the error and says what to do, and the alarm's metric is raised. Once it is
+// fixed, the request continues by itself. The test runs before the parallel tests,
+// because its effects must come before the requests expire.
 func TestSlackWantsMending(t *testing.T) {
 	before := misconfigured(t)
 	type trouble struct {
@@ -136,8 +136,8 @@ func TestSlackWantsMending(t *testing.T) {
 	}
 }
 
-// TestRevokeNeverWaitsForSlack: the token is revoked before the request and
-// stays so. Access comes, ends in time, and is recorded; nobody hears of it.
+// TestRevokeNeverWaitsForSlack revokes the token before the request. Access comes,
+// ends in time, and is recorded, although no message can be posted.
 func TestRevokeNeverWaitsForSlack(t *testing.T) {
 	t.Parallel()
 	r := local.askBecause(t, wish{zoe, "data-lake", "ReadOnlyAccess", 10}, t.Name(), func(id string) {
@@ -158,8 +158,8 @@ func TestRevokeNeverWaitsForSlack(t *testing.T) {
 	}
 }
 
-// TestSlackRateLimit: the wait that Slack asks for is kept within the call, and
-// the message comes once.
+// TestSlackRateLimit checks that the call waits as long as Slack asks for, and that
+// the message appears once.
 func TestSlackRateLimit(t *testing.T) {
 	t.Parallel()
 	const wait = 2 * time.Second
@@ -188,7 +188,7 @@ func TestSlackRateLimit(t *testing.T) {
 	r.onlyOnce(t)
 }
 
-// onlyOnce looks for second messages about the request in the channel.
+// onlyOnce checks that the channel has no second message about the request.
 func (r *request) onlyOnce(t *testing.T) {
 	t.Helper()
 	n := 0
@@ -202,8 +202,8 @@ func (r *request) onlyOnce(t *testing.T) {
 	}
 }
 
-// TestSlackAnswerLost: what Slack took although nobody heard of it, or answered
-// too late, is not posted again.
+// TestSlackAnswerLost checks that a message is not posted again if Slack accepted
+// it but its answer was lost or late.
 func TestSlackAnswerLost(t *testing.T) {
 	t.Parallel()
 	for name, more := range map[string]map[string]any{
@@ -227,8 +227,8 @@ func TestSlackAnswerLost(t *testing.T) {
 	}
 }
 
-// TestSlackScopeMissing: where the approvers can't be looked up, the request is
-// refused, with a word to the requester and another to who runs this.
+// TestSlackScopeMissing checks that a request is refused if the approvers can't be
+// looked up, and that requester and operators are told.
 func TestSlackScopeMissing(t *testing.T) {
 	t.Parallel()
 	// Nobody else asks for AdministratorAccess: Frank is in no function's memory.
@@ -243,7 +243,8 @@ func TestSlackScopeMissing(t *testing.T) {
 	}
 }
 
-// TestSlackTokenRevokedInTheForm: who asks is told, and the metric is raised.
+// TestSlackTokenRevokedInTheForm checks that the requester is told, and the metric
+// raised.
 func TestSlackTokenRevokedInTheForm(t *testing.T) {
 	t.Parallel()
 	const somebody = "U0CROWD59"

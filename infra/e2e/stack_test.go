@@ -1,6 +1,6 @@
-// Package e2e holds the system to its promises from outside: the local stack
-// runs as a process of its own, tests speak to it over HTTP as Slack does, and
-// look at Identity Center, Step Functions and S3 through the AWS SDK.
+// Package e2e tests the whole system from outside. The local stack runs as its own
+// process. The tests call it over HTTP as Slack does, and check Identity Center, Step
+// Functions and S3 through the AWS SDK.
 package e2e
 
 import (
@@ -66,24 +66,23 @@ type stack struct {
 	again atomic.Int64
 }
 
-// local is the stack that the tests of this package share, quiet the one of
-// those that need other settings, drifting that of the reconciliation, whose
-// runs look at everything.
+// Most tests share the stack local. quiet is for tests that need other settings, and
+// drifting is for the reconciliation, whose runs read everything.
 var local, quiet, drifting *stack
 
-// faulty are those of the whole fault matrix and of the long histories, with
-// -full, and loaded that of the load; then there is no other. There are two for
-// the matrix, because each has one moto, and that one processor.
+// With -full, the fault matrix and the long histories use the stacks faulty, the load
+// uses loaded, and no other stack runs. There are two for the matrix, because each has
+// one moto, which uses one processor.
 var (
 	faulty [2]*stack
 	loaded *stack
 )
 
-// program is elevator, compiled.
+// program is the path of the compiled elevator.
 var program string
 
-// signingSecret is what the tests sign with, when they speak to the app as
-// Slack does without the workspace between.
+// signingSecret is the secret with which the tests sign when they call the app
+// directly, as Slack does.
 const signingSecret = "5f2b1e0c9d8a7b6c5d4e3f2a1b0c9d8e"
 
 const botToken = "xoxb-end-to-end-7c1d9e"
@@ -98,11 +97,11 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// sideBySide is how many tests run at once: they wait, for seconds that somebody
-// was granted, far more than they compute.
+// sideBySide is how many tests run at once. They mostly wait for granted seconds to
+// pass, and compute little.
 const sideBySide = "9"
 
-// manySideBySide is that many with -full, whose cells wait for retries.
+// manySideBySide is the same with -full, whose cells wait for retries.
 const manySideBySide = "48"
 
 func run(m *testing.M) int {
@@ -187,9 +186,9 @@ func run(m *testing.M) int {
 	return code
 }
 
-// denialsInLog looks, after all tests, for calls that a function's role did not
-// permit: each role suffices, also where what failed was tried again, or done
-// without.
+// denialsInLog searches the log, after all tests, for calls that a function's role
+// did not permit. Each role must suffice, even if the failed call was retried or
+// not needed.
 func (s *stack) denialsInLog() error {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
@@ -203,8 +202,8 @@ func (s *stack) denialsInLog() error {
 	return nil
 }
 
-// secretsInLog looks, after all tests, for the Slack secrets in what the stack
-// and its functions logged.
+// secretsInLog searches the log of the stack and its functions for Slack's secrets,
+// after all tests.
 func (s *stack) secretsInLog() error {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
@@ -230,8 +229,8 @@ func compile(dir string) (program string, err error) {
 }
 
 // start runs the local stack with the settings testdata/<settings>.yaml and the
-// organization testdata/<organization>.yaml on free ports, and waits until it
-// can be used. Its log goes to test-artefacts/<name>.log.
+// organization testdata/<organization>.yaml on free ports, and waits until it is
+// ready. Its log goes to test-artefacts/<name>.log.
 func start(settings, name, organization string) (*stack, func(), error) {
 	p, err := launch(settings, name, filepath.Join("testdata", organization+".yaml"))
 	if err != nil {
@@ -326,7 +325,7 @@ func (p *launched) ready() (*stack, error) {
 	return s, nil
 }
 
-// catalogVersion tells one stored catalog from another.
+// catalogVersion returns a value that differs between stored catalogs.
 func (s *stack) catalogVersion() (string, error) {
 	buckets, err := s.s3.ListBuckets(context.Background(), &s3.ListBucketsInput{})
 	if err != nil {
@@ -342,8 +341,8 @@ func (s *stack) catalogVersion() (string, error) {
 
 func tail(text []byte) []byte { return text[max(0, len(text)-4000):] }
 
-// anyPort lets the program choose a port and keep it: a port that a test looked
-// for and let go again may be somebody else's when the program wants it.
+// anyPort lets the program choose a port and keep it: another program may take a
+// port that a test found and released.
 const anyPort = "127.0.0.1:0"
 
 func (s *stack) connect() error {

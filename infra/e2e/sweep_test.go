@@ -14,12 +14,12 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// sweepLimit is the promise: the first attempt to remove access comes within
-// 150 s after its execution is gone.
+// sweepLimit is the guarantee: the first attempt to remove access comes within 150
+// s after its execution is gone.
 const sweepLimit = 150 * time.Second
 
-// stop stops the request's execution from outside, as somebody does in the
-// console, and returns when that was: the zero time where it had ended before.
+// stop stops the request's execution from outside, as someone does in the console.
+// It returns when that was, or the zero time if it had ended before.
 func (r *request) stop(t *testing.T) (at time.Time) {
 	t.Helper()
 	if _, err := r.stack.sfn.StopExecution(context.Background(), &sfn.StopExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
@@ -31,7 +31,7 @@ func (r *request) stop(t *testing.T) (at time.Time) {
 	return time.Now()
 }
 
-// redrive lets the request's execution go on from the state in which it ended.
+// redrive continues the request's execution from the state in which it ended.
 func (r *request) redrive(t *testing.T) {
 	t.Helper()
 	if _, err := r.stack.sfn.RedriveExecution(context.Background(), &sfn.RedriveExecutionInput{ExecutionArn: r.execution(t).ExecutionArn}); err != nil {
@@ -39,7 +39,7 @@ func (r *request) redrive(t *testing.T) {
 	}
 }
 
-// swept waits until the reconcile machine has cleared up after the request, and
+// swept waits until the reconcile machine has cleaned up after the request, and
 // returns the states it entered.
 func (r *request) swept(t *testing.T, within time.Duration) []string {
 	t.Helper()
@@ -61,9 +61,9 @@ func (r *request) swept(t *testing.T, within time.Duration) []string {
 	return states
 }
 
-// TestStoppedInEveryState stops executions from outside, one in each state in
-// which something is left behind. Whatever was under way comes to its end all
-// the same: no access, no lease, each record once, and a message that says so.
+// TestStoppedInEveryState stops executions from outside, one in each state that
+// leaves something behind. In each case everything is cleaned up: no access, no
+// lease, each record once, and a message that says so.
 func TestStoppedInEveryState(t *testing.T) {
 	t.Parallel()
 	const (
@@ -227,8 +227,8 @@ func TestStoppedInEveryState(t *testing.T) {
 	}
 }
 
-// TestRedriven redrives executions as soon as they are stopped: the requests go
-// on as if nothing had been.
+// TestRedriven redrives executions as soon as they are stopped. The requests
+// continue as if nothing had happened.
 func TestRedriven(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{kim, accounts[len(accounts)-1], "DeveloperAccess", 20})

@@ -15,14 +15,14 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// row is an item of the system's table, nil where there is none.
+// row returns an item of the system's table, nil if there is none.
 func (s *stack) row(t *testing.T, key string) map[string]types.AttributeValue {
 	t.Helper()
 	return s.partOfRow(t, key)
 }
 
-// partOfRow is some attributes of an item, or all. Of a whole row moto makes an
-// answer in tens of milliseconds.
+// partOfRow returns some attributes of an item, or all. moto takes tens of
+// milliseconds to answer with a whole row.
 func (s *stack) partOfRow(t *testing.T, key string, attributes ...string) map[string]types.AttributeValue {
 	t.Helper()
 	var projection *string
@@ -55,7 +55,7 @@ func (s *stack) partOfRow(t *testing.T, key string, attributes ...string) map[st
 	return out.Item
 }
 
-// requestRow is the row of a request, or some attributes of it.
+// requestRow returns the row of a request, or some attributes of it.
 func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r access.Request) {
 	t.Helper()
 	if len(attributes) > 0 {
@@ -75,7 +75,7 @@ func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r acc
 	return r
 }
 
-// plain is an attribute as encoding/json writes it.
+// plain returns an attribute as encoding/json writes it.
 func plain(value types.AttributeValue) any {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
@@ -101,8 +101,8 @@ func plain(value types.AttributeValue) any {
 	}
 }
 
-// leaseState is the state of the lease of the request's access, "" where there
-// is no lease.
+// leaseState returns the state of the lease of the request's access, "" if there is
+// no lease.
 func (r *request) leaseState(t *testing.T) string {
 	t.Helper()
 	row := r.stack.row(t, r.stack.leaseKey(t, r.wish))
@@ -112,14 +112,14 @@ func (r *request) leaseState(t *testing.T) string {
 	return row["state"].(*types.AttributeValueMemberS).Value
 }
 
-// leaseKey is the key of the lease of access to an account.
+// leaseKey returns the key of the lease of access to an account.
 func (s *stack) leaseKey(t *testing.T, w wish) string {
 	t.Helper()
 	return strings.Join([]string{"lease", "account", s.accountID(t, w.account), s.permissionSetARN(t, w.permissionSet), s.principalID(t, w.person)}, "#")
 }
 
-// made is when the request was made, as its row says. Its record is written with
-// that of its outcome.
+// made returns when the request was created, from its row. Its record is written
+// with that of its outcome.
 func (r *request) made(t *testing.T) time.Time {
 	t.Helper()
 	text, ok := r.stack.row(t, "request#"+r.id)["created_at"].(*types.AttributeValueMemberS)

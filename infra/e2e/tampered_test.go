@@ -17,13 +17,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// chosen is a select with that value.
+// chosen returns a select with that value.
 func chosen(action, value string) map[string]any {
 	return map[string]any{action: map[string]any{"selected_option": map[string]any{"value": value}}}
 }
 
-// submission is a form for an account as Slack would send it for somebody, with
-// whatever was chosen in it.
+// submission returns a form for an account as Slack would send it, with any options
+// chosen in it.
 func submission(person, viewID, metadata, account, set, duration, reason string) string {
 	return submitted(person, viewID, "request_for_access", metadata, reason, map[string]any{
 		"account": chosen("account", account), "permission_set-" + account: chosen("permission_set", set), "duration": chosen("duration", duration),
@@ -53,8 +53,8 @@ func submitted(person, viewID, callback, metadata, reason string, values map[str
 	return url.Values{"payload": {string(text)}}.Encode()
 }
 
-// TestTamperedForms: what no form offered is not to be had by saying that one
-// did: no row, no execution, no message comes of it.
+// TestTamperedForms checks that a form with options that were never offered creates
+// no row, no execution and no message.
 func TestTamperedForms(t *testing.T) {
 	t.Parallel()
 	s := local
@@ -98,7 +98,7 @@ func TestTamperedForms(t *testing.T) {
 	}
 }
 
-// nothingOf fails the test where the table or Step Functions know the request.
+// nothingOf fails the test if the table or Step Functions know the request.
 func (s *stack) nothingOf(t *testing.T, what, id string) {
 	t.Helper()
 	if row := s.row(t, "request#"+id); row != nil {
@@ -119,8 +119,8 @@ func (s *stack) nothingOf(t *testing.T, what, id string) {
 	}
 }
 
-// TestTamperedNames: a form whose metadata calls things by other names asks for
-// what was chosen, and approvers see its real names.
+// TestTamperedNames checks that a form whose metadata has false names requests what
+// was chosen, and that approvers see the real names.
 func TestTamperedNames(t *testing.T) {
 	t.Parallel()
 	s := local
@@ -156,8 +156,9 @@ func TestTamperedNames(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
 }
 
-// TestForgedRequestsOfHTTP: the API has one route and a limit, and ingress one of
-// its own; what is beyond is turned away without a word, also where it is signed.
+// TestForgedRequestsOfHTTP checks that the API has one route and a limit, and
+// ingress its own limit. Everything beyond is rejected without a text, even if it
+// is signed.
 func TestForgedRequestsOfHTTP(t *testing.T) {
 	t.Parallel()
 	const form = "application/x-www-form-urlencoded"

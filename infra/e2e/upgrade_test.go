@@ -17,8 +17,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// redefine gives the request machine another definition and returns the one that
-// it had.
+// redefine replaces the request machine's definition and returns the previous one.
 func (s *stack) redefine(t *testing.T, definition string) (before string) {
 	t.Helper()
 	machine := s.machine(t)
@@ -34,8 +33,8 @@ func (s *stack) redefine(t *testing.T, definition string) (before string) {
 	return aws.ToString(out.Definition)
 }
 
-// deployed is the definition in the file source, with the placeholders filled in
-// as they are in the definition that is deployed.
+// deployed returns the definition in the file source, with its placeholders filled
+// in as in the deployed definition.
 func deployed(t *testing.T, source, current string) string {
 	t.Helper()
 	parse := func(text string) (tree any) {
@@ -98,10 +97,10 @@ func deployed(t *testing.T, source, current string) string {
 	return string(text)
 }
 
-// TestUpgradeWithRequestsInFlight: executions that the release before this one
-// started wait for an approval when this release is deployed, and go on with its
-// functions: one is granted and ends in time, one is denied. They know nothing of
-// the last step of this release, so that the sweep does it after them.
+// TestUpgradeWithRequestsInFlight deploys this release while executions of the
+// previous one wait for an approval. They continue with this release's functions:
+// one is granted and ends in time, one is denied. They don't have this release's
+// last step, so the sweep does it after them.
 func TestUpgradeWithRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	asking.Lock()

@@ -32,7 +32,7 @@ import (
 
 const demoSettings = "infra/local/demo/elevator.yaml"
 
-// program is elevator, built once.
+// program is the path of the compiled elevator.
 var program string
 
 func TestMain(m *testing.M) {
@@ -61,8 +61,8 @@ func root(t *testing.T) string {
 // anyPort lets the program choose a port and keep it.
 const anyPort = "127.0.0.1:0"
 
-// freeAddress is an address that nobody listens on, for where it has to be known
-// before. Somebody else may take it meanwhile.
+// freeAddress returns an unused address, for tests that must know it before the
+// program starts. Another program may take it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,7 +91,8 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// descendants are all that pid started and what that started, whichever thread did.
+// descendants returns all processes that pid started, directly or not, from any
+// thread.
 func descendants(pid int) []int {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	var found []int
@@ -130,8 +131,9 @@ func wantGone(t *testing.T, pids []int, within time.Duration) {
 	}
 }
 
-// What can't work ends with one clear error, exit code 1 (2 for the command
-// line and the files that it names), and leaves nothing running.
+// TestClearErrors checks that each failure to start ends with one clear error and
+// exit code 1, or 2 for the command line and the files that it names, and leaves no
+// process behind.
 func TestClearErrors(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -204,7 +206,8 @@ func TestClearErrors(t *testing.T) {
 	}
 }
 
-// When the parent is killed, the program and all that it started end.
+// TestEndsWithItsParent checks that the program and all that it started end when
+// its parent is killed.
 func TestEndsWithItsParent(t *testing.T) {
 	shell := exec.Command("sh", "-c", `"$0" "$@" & echo $!; wait`, program, "local", "-config", demoSettings, "-listen", anyPort, "-gateway", anyPort)
 	shell.Dir = root(t)
@@ -249,8 +252,9 @@ func TestEndsWithItsParent(t *testing.T) {
 	wantGone(t, family, 6*time.Second)
 }
 
-// The whole stack, with a moto that runs already and with another Slack:
-// what the page shows, where the secrets are, and a signal to the group.
+// TestOnRunningMotoWithOtherSlack checks the whole stack with a moto that runs
+// already and with another Slack: the page's contents, where the secrets are, and a
+// signal to the group.
 func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	gatewayAddress := freeAddress(t)
 	_, port, _ := net.SplitHostPort(gatewayAddress)

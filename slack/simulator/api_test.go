@@ -32,7 +32,7 @@ func TestAuth(t *testing.T) {
 	same(t, "method that is not there", w.call("chat.dance", nil)["error"], any("unknown_method"))
 }
 
-// TestInstallation: what an app can find out about itself and its channel.
+// TestInstallation checks what an app can learn about itself and its channel.
 func TestInstallation(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Scopes = []string{"chat:write", "commands"} })
 	a, err := w.slack.AuthTest()

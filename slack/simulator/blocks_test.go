@@ -33,7 +33,7 @@ func numbered(s string, n int) string {
 func pt(n int) string  { return `{"type":"plain_text","text":"` + strings.Repeat("é", n) + `"}` }
 func mrk(n int) string { return `{"type":"mrkdwn","text":"` + strings.Repeat("x", n) + `"}` }
 
-// Every limit is tried at its edge and one beyond.
+// TestMessageLimits checks every limit at its edge and one beyond.
 func TestMessageLimits(t *testing.T) {
 	button := func(text, value int) string {
 		return `{"type":"button","action_id":"a%d","text":` + pt(text) + `,"value":"` + strings.Repeat("v", value) + `"}`

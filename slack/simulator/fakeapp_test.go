@@ -37,7 +37,7 @@ type received struct {
 	form   url.Values
 }
 
-// payload parses what came, through slack-go: not the code that made it.
+// payload parses the request with slack-go, not with the code that made it.
 func (r received) payload(t *testing.T) slackgo.InteractionCallback {
 	t.Helper()
 	var ic slackgo.InteractionCallback
@@ -110,7 +110,7 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-// pass moves the workspace's clock; it stands still from the first call on.
+// pass moves the workspace's clock, which stands still from the first call on.
 func (w *world) pass(d time.Duration) {
 	now := w.clock().Add(d)
 	w.mu.Lock()
@@ -141,7 +141,7 @@ func (w *world) count() int {
 	return len(w.got)
 }
 
-// do posts to /sim/… and returns what came of it.
+// do posts to /sim/… and returns the result.
 func (w *world) do(path string, body map[string]any) Result {
 	w.t.Helper()
 	res, status := w.try(path, body)
@@ -178,7 +178,7 @@ func (w *world) get(path string, v any) {
 	}
 }
 
-// sees is the texts that a person sees, in order.
+// sees returns the texts that a person sees, in order.
 func (w *world) sees(person string) []string {
 	w.t.Helper()
 	var a struct{ Messages []shownMessage }
@@ -213,9 +213,9 @@ func plain(s string) *slackgo.TextBlockObject {
 	return slackgo.NewTextBlockObject("plain_text", s, true, false)
 }
 
-// form is a modal such as the app's: an account that loads from the app and
-// reports what is chosen, a fixed duration, a reason. suffix is part of the
-// account's block id.
+// form returns a modal like the app's: an account that loads from the app and
+// reports the choice, a fixed duration, a reason. suffix is part of the account's
+// block id.
 func form(suffix string) slackgo.ModalViewRequest {
 	account := slackgo.NewOptionsSelectBlockElement("external_select", plain("Type a name"), "account")
 	account.MinQueryLength = new(0)

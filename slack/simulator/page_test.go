@@ -125,8 +125,8 @@ func (w *world) postBlocks(channel, thread, blocks string) string {
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
-// What people type must be shown as they typed it, by a renderer that would show
-// the forgery if the app let one through.
+// TestPageShowsHostileTextAsText checks that the page shows user text as it was
+// typed. The page's renderer would show a forgery if the app let one through.
 func TestPageShowsHostileTextAsText(t *testing.T) {
 	w := newWorld(t, nil)
 	hostile := `<!channel> <@U0BOB> *bold* <https://evil.example|click> :red_circle: <b onmouseover=alert(1)>&amp;`
@@ -175,8 +175,8 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 	b.picture("hostile")
 }
 
-// Every view and message that the app's own tests keep as golden files fits
-// Slack's limits and is drawn in full.
+// TestPageDrawsWhatTheAppSends checks that every view and message of the app's
+// golden files fits Slack's limits and is drawn in full.
 func TestPageDrawsWhatTheAppSends(t *testing.T) {
 	w := newWorld(t, nil)
 	read := func(pattern string) map[string]map[string]any {
@@ -239,7 +239,8 @@ func inputs(view map[string]any) int {
 	return n
 }
 
-// A person asks, another approves: everything by hand on the page.
+// TestPageAsksAndApproves plays a request on the page: one person requests, another
+// approves.
 func TestPageAsksAndApproves(t *testing.T) {
 	var w *world
 	truth := func(context.Context) (Truth, error) { return exampleTruth(w.clock()), nil }
@@ -334,8 +335,8 @@ func TestPageAsksAndApproves(t *testing.T) {
 	b.picture("approved")
 }
 
-// What goes away is seen going; without a workspace the panel is the page.
-// A button with a confirm dialog does nothing before that is confirmed.
+// TestPageAsksAgain checks that a button with a confirm dialog does nothing before the
+// person confirms.
 func TestPageAsksAgain(t *testing.T) {
 	w := newWorld(t, nil)
 	text, err := os.ReadFile(filepath.Join("..", "testdata", "message_drift_question_too_many.json"))
@@ -367,6 +368,8 @@ func TestPageAsksAgain(t *testing.T) {
 	same(t, "times that the app was asked", w.count(), 2)
 }
 
+// TestPageOfTruthAlone checks the page without a workspace, which is only the panel.
+// Access that goes away is shown as gone.
 func TestPageOfTruthAlone(t *testing.T) {
 	var ended atomic.Bool
 	srv := httptest.NewServer(TruthPage(func(context.Context) (Truth, error) {

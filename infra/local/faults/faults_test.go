@@ -52,7 +52,8 @@ func TestInvocation(t *testing.T) {
 	}
 }
 
-// TestHold: an invocation is held until its rule is forgotten, and no other.
+// TestHold checks that a held invocation waits until its rule is deleted, and that
+// no other one waits.
 func TestHold(t *testing.T) {
 	var f Rules
 	for _, label := range []string{"a", "b"} {
@@ -90,8 +91,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%d %s", s.calls, body)
 }
 
-// front is a service with rules in front of it. A call is named by its path, and
-// made by the instance in its header. The caller gives up when giveUp returns.
+// front is a service with rules in front of it. The path names a call, and its
+// header names the calling instance. The caller gives up when giveUp returns.
 func front(t *testing.T, f *Rules, s http.Handler, giveUp func()) (call func(path, instance, body string) (int, string, error)) {
 	t.Helper()
 	server := httptest.NewServer(f.Calls(s, func(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }, func(r *http.Request) string { return r.Header.Get("Instance") }))
@@ -160,8 +161,8 @@ func TestRefusedCall(t *testing.T) {
 	}
 }
 
-// TestCallWithoutAnswer: whether the effect comes, and what becomes of the
-// caller.
+// TestCallWithoutAnswer checks, for calls that get no answer, whether they take
+// effect and whether the caller dies.
 func TestCallWithoutAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		rule   string
@@ -219,7 +220,8 @@ func TestSlowCall(t *testing.T) {
 	}
 }
 
-// TestCallsOfInvocations: faults of calls follow the invocation that makes them.
+// TestCallsOfInvocations checks that faults of calls hit the invocation that makes
+// the calls.
 func TestCallsOfInvocations(t *testing.T) {
 	inHand := map[string]lambda.Invocation{}
 	f := Rules{Caller: func(instance string) (lambda.Invocation, bool) { inv, ok := inHand[instance]; return inv, ok }}
@@ -253,8 +255,8 @@ func TestCallsOfInvocations(t *testing.T) {
 	}
 }
 
-// TestChance: what is left to chance depends on the seed and on nothing that
-// goes on beside it.
+// TestChance checks that random faults depend on the seed, and on nothing that runs
+// beside them.
 func TestChance(t *testing.T) {
 	draw := func(seed int, others bool) (hits string) {
 		var f Rules
@@ -328,7 +330,7 @@ func TestCourse(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeft: a rule is shown until it is used up.
+// TestWhatIsLeft checks that a rule is listed until it is used up.
 func TestWhatIsLeft(t *testing.T) {
 	var f Rules
 	set(t, &f, `{"kind":"kill_before","function":"-grant","count":2}`)

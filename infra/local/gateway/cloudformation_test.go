@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
-// TestStack: the SDK understands what the gateway says of the deployed stack,
-// and another stack does not exist.
+// TestStack checks that the SDK understands the gateway's answers about the
+// deployed stack, and that no other stack exists.
 func TestStack(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	stack.Gateway.SetStack(gateway.Stack{Name: "elevator", ID: "arn:aws:cloudformation:us-east-1:123456789012:stack/elevator/local", At: at,

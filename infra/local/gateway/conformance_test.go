@@ -41,7 +41,8 @@ func TestUnknownOperation(t *testing.T) {
 	}
 }
 
-// operations.txt must be what the installed moto implements; -update writes it.
+// TestOperationsAreListed checks that operations.txt lists what the installed moto
+// implements; -update writes it.
 func TestOperationsAreListed(t *testing.T) {
 	root, err := moto.ModuleRoot()
 	if err != nil {
@@ -98,8 +99,8 @@ func TestExecutionNames(t *testing.T) {
 	}
 }
 
-// A name stands for one execution: the same input finds it while it runs,
-// another input or a later start is refused.
+// TestExecutionTwice checks that a name stands for one execution: a start with the
+// same input finds it while it runs; another input or a later start is refused.
 func TestExecutionTwice(t *testing.T) {
 	machine := createMachine(t, "twice", `{"StartAt":"Wait","States":{"Wait":{"Type":"Wait","Seconds":60,"End":true}}}`)
 	client := sfn.NewFromConfig(stack.AWS())
@@ -164,7 +165,7 @@ func TestHistoryPages(t *testing.T) {
 	}
 }
 
-// table makes a table with the key attribute pk.
+// table creates a table with the key attribute pk.
 func table(t *testing.T, name string) *dynamodb.Client {
 	t.Helper()
 	client := dynamodb.NewFromConfig(stack.AWS())
@@ -189,7 +190,8 @@ func TestTransactionsRefused(t *testing.T) {
 	}
 }
 
-// Many writers with the same condition: one wins, whichever the write.
+// TestConditionalWrites checks that one of many writers with the same condition
+// wins, for each kind of write.
 func TestConditionalWrites(t *testing.T) {
 	client := table(t, "conditions")
 	key := map[string]dynamotypes.AttributeValue{"pk": &dynamotypes.AttributeValueMemberS{Value: "a"}}
@@ -213,7 +215,8 @@ func TestConditionalWrites(t *testing.T) {
 	}
 }
 
-// An object written with If-None-Match is written once, however many write it.
+// TestWriteOnce checks that an object written with If-None-Match is written once,
+// however many writers there are.
 func TestWriteOnce(t *testing.T) {
 	client := s3.NewFromConfig(stack.AWS(), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String("records")}); err != nil {
@@ -227,7 +230,8 @@ func TestWriteOnce(t *testing.T) {
 	})
 }
 
-// Of those that replace the same version of an object, one wins.
+// TestReplaceOnce checks that one of many writers that replace the same version of
+// an object wins.
 func TestReplaceOnce(t *testing.T) {
 	client := s3.NewFromConfig(stack.AWS(), func(o *s3.Options) { o.UsePathStyle = true })
 	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String("replaced")}); err != nil {
@@ -246,8 +250,8 @@ func TestReplaceOnce(t *testing.T) {
 	})
 }
 
-// wantOneWinner lets twenty writers write at once: one succeeds, the others
-// get the code.
+// wantOneWinner lets twenty writers write at once: one succeeds, the others get the
+// code.
 func wantOneWinner(t *testing.T, loses string, write func(i int) error) {
 	t.Helper()
 	var won, lost atomic.Int32
@@ -270,8 +274,8 @@ func wantOneWinner(t *testing.T, loses string, write func(i int) error) {
 	}
 }
 
-// What is known to differ from AWS and stays so. Where one of these fails, moto
-// has changed, and docs/internals/local.md with it.
+// TestKnownDifferences checks the differences from AWS that remain. If a sub-test
+// fails, moto has changed: update docs/internals/local.md.
 func TestKnownDifferences(t *testing.T) {
 	finish := func(t *testing.T, name, definition string) (*sfn.DescribeExecutionOutput, []types.HistoryEvent) {
 		t.Helper()

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// courses is a gateway of its own, on the moto of the others, whose next
-// operation takes the course that is set.
+// courses is a separate gateway on the shared moto, whose next operation takes the
+// given course.
 type courses struct {
 	*ssoadmin.Client
 	mu   sync.Mutex
@@ -72,7 +72,7 @@ func (c *courses) delete(t *testing.T, x target) *types.AccountAssignmentOperati
 	return out.AccountAssignmentDeletionStatus
 }
 
-// look is one poll.
+// look checks an operation once.
 func (c *courses) look(t *testing.T, s *types.AccountAssignmentOperationStatus, creation bool) (types.StatusValues, string) {
 	t.Helper()
 	if creation {
@@ -95,8 +95,8 @@ func (c *courses) look(t *testing.T, s *types.AccountAssignmentOperationStatus, 
 	return s.Status, aws.ToString(s.FailureReason)
 }
 
-// TestCourse: an operation with a course is IN_PROGRESS for as many looks as
-// that says, has its effect when it ends and not before, and none if it fails.
+// TestCourse checks that an operation with a course is IN_PROGRESS for that number
+// of checks, takes effect at the end and not before, and has no effect if it fails.
 func TestCourse(t *testing.T) {
 	x := target{ids(t).Accounts["two"], ids(t).PermissionSets["Write"], ids(t).People["Ann@example.com"]}
 	defer x.remove(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// Two executions on each of two machines go through everything of the language
-// that the request machine uses.
+// TestEngine checks two executions on each of two machines, which use every
+// language feature of the request machine.
 func TestEngine(t *testing.T) {
 	definition, err := os.ReadFile("testdata/engine.asl.json")
 	if err != nil {
@@ -67,7 +67,7 @@ func TestEngine(t *testing.T) {
 	}
 }
 
-// lastFailure is why the last task that failed did.
+// lastFailure returns why the last failed task failed.
 func lastFailure(events []types.HistoryEvent) string {
 	for i := len(events) - 1; i >= 0; i-- {
 		if d := events[i].TaskFailedEventDetails; d != nil {
@@ -77,8 +77,8 @@ func lastFailure(events []types.HistoryEvent) string {
 	return "none"
 }
 
-// waitingToken is the token that an execution's state has handed out; it waits
-// for it.
+// waitingToken waits until a state of the execution has handed out a token, and
+// returns it.
 func waitingToken(t *testing.T, execution, state string) string {
 	t.Helper()
 	var token string
@@ -107,8 +107,8 @@ func waitingToken(t *testing.T, execution, state string) string {
 	return token
 }
 
-// descendsFromState says whether the i-th event came directly from entering
-// the state.
+// descendsFromState reports whether the i-th event came directly from entering the
+// state.
 func descendsFromState(events []types.HistoryEvent, i int, state string) bool {
 	for _, e := range events {
 		if e.Id == events[i].PreviousEventId {

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// stack is shared by all tests of the package: moto takes seconds to start.
+// stack is shared by all tests of the package, because moto takes seconds to start.
 var stack *localtest.Stack
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// errorCode is the AWS error code of err, "" for nil.
+// errorCode returns the AWS error code of err, "" for nil.
 func errorCode(t *testing.T, err error) string {
 	t.Helper()
 	if err == nil {
@@ -43,7 +43,7 @@ func errorCode(t *testing.T, err error) string {
 	return api.ErrorCode()
 }
 
-// eventually asks until what holds, for 20 s at most.
+// eventually waits until holds returns true, for at most 20 s.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -87,7 +87,7 @@ func describe(t *testing.T, execution string) *sfn.DescribeExecutionOutput {
 	return out
 }
 
-// history is all events of an execution, oldest first.
+// history returns all events of an execution, oldest first.
 func history(t *testing.T, execution string) []types.HistoryEvent {
 	t.Helper()
 	pages := sfn.NewGetExecutionHistoryPaginator(sfn.NewFromConfig(stack.AWS()), &sfn.GetExecutionHistoryInput{ExecutionArn: aws.String(execution)})
@@ -102,7 +102,7 @@ func history(t *testing.T, execution string) []types.HistoryEvent {
 	return all
 }
 
-// entered is the names of the states that an execution entered, in order.
+// entered returns the names of the states that an execution entered, in order.
 func entered(events []types.HistoryEvent) []string {
 	var names []string
 	for _, e := range events {

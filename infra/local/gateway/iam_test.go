@@ -11,8 +11,9 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// A function gets what its role permits, and AWS's refusal for the rest, which
-// never reaches moto. Everybody else gets everything.
+// TestRolesAreEnforced checks that a function gets what its role permits. Other
+// calls get AWS's refusal and never reach moto. Callers that are no functions get
+// everything.
 func TestRolesAreEnforced(t *testing.T) {
 	reached := 0
 	moto := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,8 +73,9 @@ func TestRolesAreEnforced(t *testing.T) {
 	}
 }
 
-// A bucket's policy binds functions and people alike, also those who may do
-// anything else. moto, which knows none, hears nothing of what it denies.
+// TestBucketPoliciesAreEnforced checks that a bucket's policy applies to functions
+// and people, even those who may do anything else. Denied calls never reach moto,
+// which has no bucket policies.
 func TestBucketPoliciesAreEnforced(t *testing.T) {
 	reached := 0
 	moto := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// seeded is the organization of these tests; made once.
+// seeded returns the organization of these tests, which is created once.
 var seeded = sync.OnceValues(func() (organization.IDs, error) {
 	o, err := organization.Parse([]byte(`
 accounts: [{name: one}, {name: two}]
@@ -74,7 +74,7 @@ func (x target) delete(t *testing.T) (*types.AccountAssignmentOperationStatus, e
 	return out.AccountAssignmentDeletionStatus, nil
 }
 
-// count is how often the assignment is listed.
+// count returns how often the assignment is listed.
 func (x target) count(t *testing.T) int {
 	t.Helper()
 	out, err := ssoadmin.NewFromConfig(stack.AWS()).ListAccountAssignments(context.Background(), &ssoadmin.ListAccountAssignmentsInput{
@@ -119,7 +119,7 @@ func settle(t *testing.T, s *types.AccountAssignmentOperationStatus, creation bo
 	return s
 }
 
-// remove takes an assignment away again, for the tests after.
+// remove removes an assignment again, for later tests.
 func (x target) remove(t *testing.T) {
 	t.Helper()
 	if x.count(t) == 0 {
@@ -277,7 +277,7 @@ func TestListAssignmentOperations(t *testing.T) {
 	}
 }
 
-// TestDescribeInstance: moto does not answer it.
+// TestDescribeInstance checks DescribeInstance, which moto doesn't have.
 func TestDescribeInstance(t *testing.T) {
 	api := ssoadmin.NewFromConfig(stack.AWS())
 	list, err := api.ListInstances(context.Background(), &ssoadmin.ListInstancesInput{})
@@ -299,8 +299,8 @@ func TestDescribeInstance(t *testing.T) {
 	}
 }
 
-// TestManagementAccount: who is not in the management account can't change who
-// has access to it, and can learn which it is.
+// TestManagementAccount checks that callers outside the management account can't
+// change access to it, but can learn which account it is.
 func TestManagementAccount(t *testing.T) {
 	manages := func() string {
 		t.Helper()
@@ -372,8 +372,8 @@ func TestManagementAccount(t *testing.T) {
 	settle(t, created, true)
 }
 
-// TestSCIMGroups: a group that an identity provider manages has an external
-// identifier, wherever it is shown; others have none.
+// TestSCIMGroups checks that a group that an identity provider manages has an
+// external identifier in every answer, and that other groups have none.
 func TestSCIMGroups(t *testing.T) {
 	client, store := identitystore.NewFromConfig(stack.AWS()), aws.String(ids(t).IdentityStoreID)
 	made, err := client.CreateGroup(context.Background(), &identitystore.CreateGroupInput{IdentityStoreId: store, DisplayName: aws.String("Synced")})
@@ -496,7 +496,8 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// One user without an email is enough to make moto answer a miss with 500.
+// userWithoutEmail creates a user without an email: one is enough to make moto
+// answer a lookup without a match with 500.
 func userWithoutEmail(t *testing.T) {
 	t.Helper()
 	_, err := identitystore.NewFromConfig(stack.AWS()).CreateUser(context.Background(), &identitystore.CreateUserInput{
@@ -577,8 +578,8 @@ func TestListUsersFilter(t *testing.T) {
 	}
 }
 
-// Users have a status, as AWS shows it; only what the console or an identity
-// provider does changes it.
+// TestUserStatus checks that users have a status, as on AWS, which only the console
+// or an identity provider changes.
 func TestUserStatus(t *testing.T) {
 	client := identitystore.NewFromConfig(stack.AWS())
 	store, user := aws.String(ids(t).IdentityStoreID), ids(t).People["ben@example.com"]

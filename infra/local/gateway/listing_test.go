@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// What a user has through a group is listed with the group as its principal.
+// TestAssignmentsForPrincipal checks that access that a user has through a group is
+// listed, with the group as its principal.
 func TestAssignmentsForPrincipal(t *testing.T) {
 	ctx := context.Background()
 	person, group := ids(t).People["Ann@example.com"], ids(t).Groups["Team"]
@@ -142,7 +143,7 @@ func TestListMemberships(t *testing.T) {
 	}
 }
 
-// TestListAccounts: 20 accounts are a page. moto's pages have 100.
+// TestListAccounts checks that a page has 20 accounts. moto's pages have 100.
 func TestListAccounts(t *testing.T) {
 	client := organizations.NewFromConfig(stack.AWS())
 	ids(t) // makes the organization

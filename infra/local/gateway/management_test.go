@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// TestManagementAccountTakesRights: an operation on an assignment to the
-// management account, from there, is accepted; without each of the caller's
-// rights in IAM it ends FAILED, as AWS says it, and has no effect.
+// TestManagementAccountTakesRights checks an operation on an assignment to the
+// management account, from that account. It is accepted. If the caller lacks one of
+// the IAM rights, it ends FAILED with AWS's reason, and has no effect.
 func TestManagementAccountTakesRights(t *testing.T) {
 	const (
 		management = "123456789012"

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 )
 
-// TestSessionDuration: a permission set that was made without a session duration
-// has AWS's default, and an update that names none leaves the duration alone.
+// TestSessionDuration checks that a permission set created without a session
+// duration has AWS's default, and that an update without one doesn't change it.
 // moto answers both with a number.
 func TestSessionDuration(t *testing.T) {
 	for _, test := range []struct{ name, made, want string }{

@@ -28,8 +28,9 @@ func ended(t *testing.T, execution string, want types.ExecutionStatus) *sfn.Desc
 	return got
 }
 
-// An execution that was stopped while one of its two branches waited continues
-// there, as the same execution. Finished states don't run again.
+// TestRedrive checks that an execution that was stopped while one of its two
+// branches waited continues there, as the same execution. Finished states don't run
+// again.
 func TestRedrive(t *testing.T) {
 	client := sfn.NewFromConfig(stack.AWS())
 	machine := createMachine(t, "redrive", `{"StartAt":"First","States":{
@@ -139,8 +140,8 @@ func TestRedrive(t *testing.T) {
 	}
 }
 
-// A failed execution retries the task at which it failed, with all of the task's own
-// retries.
+// TestRedriveAfterFailure checks that a failed execution retries the task at which
+// it failed, with all of the task's own retries.
 func TestRedriveAfterFailure(t *testing.T) {
 	execution := start(t, createMachine(t, "redrive-failed", `{"StartAt":"First","States":{"First":{"Type":"Pass","Result":{"do":"fail","type":"Throttled"},"Next":"Fails"},
 		"Fails":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"probe","Payload.$":"$"},
@@ -163,7 +164,8 @@ func TestRedriveAfterFailure(t *testing.T) {
 	}
 }
 
-// A redrive that would show moto's ARN is refused.
+// TestRedriveOfComputedARN checks that a redrive that would show moto's ARN is
+// refused.
 func TestRedriveOfComputedARN(t *testing.T) {
 	execution := start(t, createMachine(t, "redrive-computed", `{"StartAt":"Named","States":{
 		"Named":{"Type":"Pass","Parameters":{"name.$":"States.Format('of {}', $$.Execution.Id)"},"Next":"Fails"},

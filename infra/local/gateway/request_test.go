@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// requestMachine creates the request machine, with a function that answers
-// every task as the script says.
+// requestMachine creates the request machine, with a function that answers every
+// task as the script says.
 func requestMachine(t *testing.T, name string, script map[string]any) string {
 	t.Helper()
 	script["evaluate"] = merge(map[string]any{"request_id": "abcdefghij234567", "wait_seconds": 2, "subject": map[string]string{"kind": "account"}}, script["evaluate"])
@@ -60,7 +60,8 @@ func merge(base map[string]any, over any) map[string]any {
 	return base
 }
 
-// The interpreter runs every kind of way through statemachine/request.asl.json.
+// TestRequestMachine checks that the interpreter runs every kind of path through
+// statemachine/request.asl.json.
 func TestRequestMachine(t *testing.T) {
 	revoked := []string{"Revoke", "ConfirmRevoke", "AuditRevoke", "NotifyRevoked", "Close", "Done"}
 	tests := []struct {
@@ -153,9 +154,9 @@ func succeed(token, output string) error {
 	return err
 }
 
-// goesThrough says whether way has the wanted states in their order, other
-// states between them allowed. The two branches of the Parallel state mix as
-// they like.
+// goesThrough reports whether way has the wanted states in their order, with other
+// states allowed between them. The two branches of the Parallel state mix in any
+// order.
 func goesThrough(way, want []string) bool {
 	branches := [][]string{{"AwaitEnd", "WaitForEnd", "Ended"}, {"NotifyGranted", "Told"}}
 	for _, without := range branches {
@@ -172,8 +173,8 @@ func goesThrough(way, want []string) bool {
 	return way[len(way)-1] == want[len(want)-1]
 }
 
-// wantHandedOver looks for the execution that goes on with the removal, and
-// ends it: in these tests it would hand over for ever.
+// wantHandedOver checks that a fresh execution continues the removal, and ends it:
+// in these tests it would hand over forever.
 func wantHandedOver(t *testing.T, machine string) {
 	t.Helper()
 	client := sfn.NewFromConfig(stack.AWS())

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// waitsForToken is a machine that waits for a token for so many seconds, and
-// then for a minute.
+// waitsForToken is a machine that waits for a token for so many seconds, and then
+// for a minute.
 const waitsForToken = `{"StartAt":"Await","States":{
 	"Await":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","TimeoutSeconds":%d,
 		"Parameters":{"FunctionName":"probe:live","Payload":{"do":"echo","execution.$":"$$.Execution.Id","token.$":"$$.Task.Token"}},

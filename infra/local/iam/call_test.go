@@ -79,7 +79,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// A call that nobody mapped is not let through unchecked.
+// TestUnknownCalls checks that a call that this package doesn't know is refused.
 func TestUnknownCalls(t *testing.T) {
 	for name, call := range map[string]Call{
 		"another operation":          {Target: "AWSIdentityStore.DeleteUser", Body: []byte(`{}`)},

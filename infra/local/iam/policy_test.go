@@ -90,9 +90,9 @@ func TestMatchesARN(t *testing.T) {
 	}
 }
 
-// The bucket's policy of AWS's page on enforcing conditional writes, turned into
-// denials, and what the CDK denies: Null looks at whether there is a key at all,
-// a negated operator holds where there is none.
+// TestDenied checks the bucket policy of AWS's page on enforcing conditional
+// writes, turned into denials, and the CDK's denials. Null tests whether a key
+// exists. A negated operator matches if the key is missing.
 func TestDenied(t *testing.T) {
 	policy, err := ParseBucketPolicy([]byte(`{"Version":"2012-10-17","Statement":[
 		{"Sid":"a","Effect":"Deny","Principal":{"AWS":"*"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*","Condition":{"Null":{"s3:if-none-match":"true"}}},
@@ -134,7 +134,8 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// What is not understood is no decision.
+// TestParseRefuses checks that a policy that this package doesn't understand is an
+// error, not a decision.
 func TestParseRefuses(t *testing.T) {
 	statement := func(fields string) string {
 		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"` + fields + `}]}`

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// differences are what AWS does otherwise than its reference says.
+// differences are cases in which AWS differs from its own reference.
 var differences = map[string]string{
 	// A query of an index is checked with the index alone.
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-specific-table-indexes.html
@@ -25,7 +25,7 @@ var differences = map[string]string{
 	"states:SendTaskFailure does not accept " + machine: "token of a machine",
 }
 
-// allCalls has a call of every operation that this package knows.
+// allCalls returns a call of every operation that this package knows.
 func allCalls() []Call {
 	calls := []Call{
 		{Target: "DynamoDB_20120810.Query", Body: []byte(`{"TableName":"t","IndexName":"open"}`)},
@@ -64,8 +64,8 @@ func allCalls() []Call {
 	return calls
 }
 
-// Each operation is checked with an action that AWS has, on resources of the
-// types that the action accepts and requires.
+// TestActionsExist checks that each operation is checked with an action that AWS
+// has, on resources of the types that the action accepts and requires.
 func TestActionsExist(t *testing.T) {
 	type statement struct {
 		Actions   []string `json:"actions"`

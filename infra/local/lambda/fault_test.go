@@ -11,8 +11,8 @@ import (
 	"sso-elevator/infra/local/lambda"
 )
 
-// What goes wrong on purpose is told apart by the invocation's id, its function
-// and its payload.
+// TestFaults checks that faults follow the invocation's id, its function and its
+// payload.
 func TestFaults(t *testing.T) {
 	s := lambda.New(lambda.Config{
 		Region: "us-east-1", AccountID: "123456789012", Log: io.Discard, Now: time.Now,
@@ -42,7 +42,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A cold invocation gets a new process; the next one may get a warm one again.
+// TestCold checks that a cold invocation gets a new process; the next one may get a
+// warm one again.
 func TestCold(t *testing.T) {
 	cold, started := false, 0
 	s := lambda.New(lambda.Config{
@@ -68,7 +69,8 @@ func TestCold(t *testing.T) {
 	}
 }
 
-// An event that is held reaches the process when it is let go, and no sooner.
+// TestHold checks that a held event reaches the process when it is released, and
+// not before.
 func TestHold(t *testing.T) {
 	hold, asked := make(chan struct{}), make(chan struct{}, 1)
 	s := lambda.New(lambda.Config{
@@ -99,7 +101,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// A process is known by its session token, while it works.
+// TestCurrent checks that a working process is known by its session token.
 func TestCurrent(t *testing.T) {
 	tokens := make(chan string, 1)
 	s := lambda.New(lambda.Config{

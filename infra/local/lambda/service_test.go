@@ -159,8 +159,8 @@ func TestConcurrentInvocations(t *testing.T) {
 	group.Wait()
 }
 
-// A process that somebody kills while it works fails its invocation; one that
-// is killed while idle does not fail the next.
+// TestKilledProcess checks that a process that is killed while it works fails its
+// invocation, and that one killed while idle doesn't fail the next.
 func TestKilledProcess(t *testing.T) {
 	s := newService(t, io.Discard)
 	first, _ := probeEnvironment(t, s, "")
@@ -210,7 +210,8 @@ func TestRegisterNothing(t *testing.T) {
 	}
 }
 
-// TestAccountSettings: the quotas are those of an account that is not new.
+// TestAccountSettings checks that the quotas are those of an account that is not
+// new.
 func TestAccountSettings(t *testing.T) {
 	server := httptest.NewServer(newService(t, io.Discard))
 	defer server.Close()

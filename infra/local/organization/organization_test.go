@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// The demo's settings name accounts and groups of the demo's organization, so
-// its ids must stay what they are.
+// TestDemoIDs checks that the ids of the demo's organization don't change, because
+// the demo's settings name its accounts and groups.
 func TestDemoIDs(t *testing.T) {
 	stack, err := localtest.Start()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"sso-elevator/infra/local/process"
 )
 
-// running says whether a process lives; a zombie does not.
+// running reports whether a process lives; a zombie does not.
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !bytes.Contains(stat, []byte(") Z "))
@@ -32,8 +32,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("did not come true: %s", what)
 }
 
-// startFamily starts a shell that ignores SIGTERM if told to, with a child of
-// its own, and returns the child's id too.
+// startFamily starts a shell with a child process, and returns the child's id too.
+// If stubborn, the shell ignores SIGTERM.
 func startFamily(t *testing.T, stubborn bool) (*process.Process, int) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "child")
@@ -92,8 +92,9 @@ func TestErr(t *testing.T) {
 	p.Stop(time.Second) // of what is gone already
 }
 
-// A child does not outlive this process, even when that is killed: here, a copy
-// of the test that starts a child and waits to be killed.
+// TestDiesWithStarter checks that a child doesn't outlive its parent, even a killed
+// one. The parent is a copy of this test that starts a child and waits to be
+// killed.
 func TestDiesWithStarter(t *testing.T) {
 	if file := os.Getenv("PROCESS_TEST_CHILD"); file != "" {
 		p, err := process.Start(exec.Command("sleep", "1000"))

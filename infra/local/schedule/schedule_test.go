@@ -42,9 +42,9 @@ func (f executions) StartExecution(_ context.Context, in *sfn.StartExecutionInpu
 	return nil, f(in)
 }
 
-// played plays schedules for a while, from midnight of 2000-01-01 on (which is
-// when a bubble's clock begins), and gives what they did, each with its time of
-// day, and what was said. result is what comes of each.
+// played plays schedules for a while, from midnight of 2000-01-01, when a bubble's
+// clock begins. It returns what they did, each with its time of day, and what was
+// logged. result is the result of each call.
 func played(t *testing.T, d time.Duration, schedules []schedule.Schedule, result func(call int) (lambda.Result, error)) (did, said []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -86,8 +86,8 @@ func played(t *testing.T, d time.Duration, schedules []schedule.Schedule, result
 
 func fine(int) (lambda.Result, error) { return lambda.Result{}, nil }
 
-// A schedule with a rate is played at once and at its rate, whatever comes of
-// it.
+// TestStart checks that a schedule with a rate fires at once and then at its rate,
+// whatever the results are.
 func TestStart(t *testing.T) {
 	did, said := played(t, 150*time.Minute, []schedule.Schedule{{Name: "clean", Expression: parse(t, "rate(1 hour)"), Function: "janitor", Qualifier: "live", Input: `{"floor":1}`}},
 		func(call int) (lambda.Result, error) {
@@ -107,7 +107,8 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// One with cron is played at its times only, and starts executions as well.
+// TestStartExecutions checks that a schedule with cron fires at its times only, and
+// that schedules start executions too.
 func TestStartExecutions(t *testing.T) {
 	did, said := played(t, 48*time.Hour, []schedule.Schedule{{Name: "nightly", Expression: parse(t, "cron(0 23 * * ? *)"), Machine: "arn:machine", Input: `{"mode":"revoke"}`}},
 		func(call int) (lambda.Result, error) {
@@ -124,7 +125,8 @@ func TestStartExecutions(t *testing.T) {
 	}
 }
 
-// A schedule whose last time has passed is over, and holds nothing up.
+// TestStartOfWhatIsOver checks that a schedule whose last time has passed ends, and
+// doesn't block anything.
 func TestStartOfWhatIsOver(t *testing.T) {
 	did, said := played(t, 24*time.Hour, []schedule.Schedule{
 		{Name: "over", Expression: parse(t, "cron(0 12 * * ? 1999)"), Machine: "arn:machine", Input: `{}`},
@@ -135,7 +137,8 @@ func TestStartOfWhatIsOver(t *testing.T) {
 	}
 }
 
-// What was due while the machine slept is not made up for.
+// TestStartAfterSleep checks that times that passed while the machine slept are
+// skipped.
 func TestStartAfterSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// Whatever the stack consists of, the local stack makes it or says why it need
-// not: seen here before a demo ends with it.
+// TestKindsOfTheTemplateAreUnderstood checks that the local stack can create every
+// kind of resource in the template, or knows why it needn't. Otherwise a demo would
+// end with an error.
 func TestKindsOfTheTemplateAreUnderstood(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "template.json"))
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// A machine or a schedule whose role does not let it do what the template has
-// it do would fail on AWS, and does not get as far here.
+// TestRolesSuffice checks that the roles of machines and schedules permit what the
+// template makes them do. If one doesn't, the local stack refuses it; on AWS it
+// would fail.
 func TestRolesSuffice(t *testing.T) {
 	const (
 		account  = "arn:aws:iam::123456789012:role/"
@@ -58,7 +59,8 @@ func TestRolesSuffice(t *testing.T) {
 	}
 }
 
-// What a role may do has to stand in the template, in words that are known.
+// TestRolesThatAreNotUnderstood checks that a role with unknown elements is
+// refused.
 func TestRolesThatAreNotUnderstood(t *testing.T) {
 	d := newTestDeployer()
 	if _, err := d.createRole(t.Context(), "Role", map[string]any{"ManagedPolicyArns": []any{"arn:aws:iam::aws:policy/ReadOnlyAccess"}}); err == nil || !strings.Contains(err.Error(), "ReadOnlyAccess") {

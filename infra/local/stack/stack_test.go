@@ -27,8 +27,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// assembly copies the example to a folder of its own, with the probe as the
-// function's code, and lets edit change the template.
+// assembly copies the example to its own folder, with the probe as the function's
+// code, and lets edit change the template.
 func assembly(t *testing.T, edit func(template map[string]any)) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -243,7 +243,8 @@ func TestDeploy(t *testing.T) {
 	})
 }
 
-// What is not understood is an error, and nothing is made.
+// TestNotUnderstood checks that an unknown part of the template is an error, and
+// nothing is created.
 func TestNotUnderstood(t *testing.T) {
 	resources := func(template map[string]any) map[string]any { return template["Resources"].(map[string]any) }
 	properties := func(template map[string]any, name string) map[string]any {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 )
 
-// parse makes a history out of lines "id previous Type [state]".
+// parse makes a history from lines "id previous Type [state]".
 func parse(t *testing.T, text string) []types.HistoryEvent {
 	t.Helper()
 	var events []types.HistoryEvent
