@@ -140,7 +140,7 @@ var settingsFields = []property[Settings]{
 	prop("reconcile_max_removals", whole(0, maxRemovals), func(s *Settings) *int { return &s.MaxRemovals },
 		"How many assignments and memberships all runs together may remove within 24 hours without asking a person in Slack. 0: always ask.").orDefault("25"),
 	prop("reconcile_exemptions", list(exemption(), 0, maxExemptions), func(s *Settings) *[]access.Exemption { return &s.Policy.Exemptions },
-		"Access that somebody gave by hand in an emergency, and that runs leave alone until a time, at most 72 hours after the deployment: a list of {account, permission_set, email, until, reason} or {group, email, until, reason}. How to use it: docs/operate/operations.md, Break-glass."),
+		"Access that somebody gave by hand in an emergency, and that runs leave alone until a time, at most 72 hours after the deployment: a list of {account, permission_set, email, until, reason} or {group, email, until, reason}. How to use it: docs/operate/break-glass.md."),
 	prop("reconcile_question_hours", duration(hours, time.Second, maxQuestionWait, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },
 		"How long the run waits for answers. What nobody releases until then is left.").orDefault("12"),
 	prop("drift_events", boolean(), func(s *Settings) *bool { return &s.DriftEvents },
