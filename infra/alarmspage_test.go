@@ -144,11 +144,11 @@ func firesWhen(p map[string]any) string {
 	what += fmt.Sprintf(" %s %v ", sign, p["Threshold"])
 	switch {
 	case datapoints == 1:
-		return what + fmt.Sprintf("in %s. On until %s after the last", plainDuration(each), plainDuration(each*time.Duration(periods)))
+		return what + fmt.Sprintf("in %s. Clears %s after the last", plainDuration(each), plainDuration(each*time.Duration(periods)))
 	case datapoints == periods:
-		return what + fmt.Sprintf("in each of %d × %s. Off with the first that is not", periods, plainDuration(each))
+		return what + fmt.Sprintf("in each of %d × %s. Clears with the first that isn't", periods, plainDuration(each))
 	default:
-		return what + fmt.Sprintf("in %d of %d × %s. Off when fewer are", datapoints, periods, plainDuration(each))
+		return what + fmt.Sprintf("in %d of %d × %s. Clears when fewer are", datapoints, periods, plainDuration(each))
 	}
 }
 
