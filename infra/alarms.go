@@ -152,7 +152,7 @@ func alarms(props alarmProps) []alarm {
 		// Audit counts RevokeFailed. If audit itself fails, only this alarm reports a
 		// removal that keeps failing, or a record that can't be written.
 		{id: "AuditErrors", metric: props.functions["audit"].alias.MetricErrors(minute), fires: happened,
-			text: "The audit function is failing. RevokeFailed and AuditDeferred may stay silent, so access may be left behind without an alarm. Records are retried. First: read the error in the log of {prefix}-audit, and check running executions for failing removals."},
+			text: "REMOVALS MAY FAIL UNNOTICED: the audit function is failing, so the alarms RevokeFailed and AuditDeferred may stay silent. Records are retried. First: read the error in the log of {prefix}-audit, and check running executions for failing removals."},
 		{id: "DeadLetters", metric: props.deadLetters.MetricNumberOfMessagesSent(minute), fires: happened,
 			text: "A scheduled job could not start, or failed. If it was the minute check or the recheck, access may end late until the next one succeeds. Every job starts again on its schedule. First: read the messages in the queue {prefix}-dead-letters. They name the job and the error."},
 		// Not the errors of the function ingress: it always answers with a status, and

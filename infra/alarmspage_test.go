@@ -80,7 +80,7 @@ func TestAlarmsPage(t *testing.T) {
 	}
 
 	var table strings.Builder
-	table.WriteString("\n| alarm | fires | email |\n|---|---|---|\n")
+	table.WriteString("\n| alarm | metric | fires | email |\n|---|---|---|---|\n")
 	for _, id := range order {
 		p := alarms[id]
 		email := p["AlarmDescription"].(string)
@@ -116,7 +116,7 @@ func TestAlarmsPage(t *testing.T) {
 	}
 }
 
-// firesWhen returns when an alarm is on, from its properties.
+// firesWhen returns an alarm's metric, and when it is on, as two cells of the table.
 func firesWhen(p map[string]any) string {
 	metric, statistic, period := p["MetricName"], p["Statistic"], p["Period"]
 	if several, ok := p["Metrics"].([]any); ok {
@@ -132,24 +132,27 @@ func firesWhen(p map[string]any) string {
 		slices.Sort(names)
 		metric = strings.Join(slices.Compact(names), "`, `")
 	}
-	what := fmt.Sprintf("`%v`", metric)
-	if p["ExtendedStatistic"] != nil {
-		what += fmt.Sprintf(" %v", p["ExtendedStatistic"])
-	} else if statistic != "Sum" {
-		what += fmt.Sprintf(" %v", statistic)
+	if own := fmt.Sprint(p["Namespace"]); strings.HasPrefix(own, "AWS/") {
+		metric = fmt.Sprintf("%v %v", own, metric)
 	}
 	sign := map[any]string{"GreaterThanOrEqualToThreshold": "≥", "GreaterThanThreshold": ">", "LessThanThreshold": "<"}[p["ComparisonOperator"]]
+	limit := fmt.Sprintf("%s %v", sign, p["Threshold"])
 	each := time.Duration(period.(float64)) * time.Second
 	periods, datapoints := int(p["EvaluationPeriods"].(float64)), int(p["DatapointsToAlarm"].(float64))
-	what += fmt.Sprintf(" %s %v ", sign, p["Threshold"])
+	all := plainDuration(each * time.Duration(periods))
+	var when string
 	switch {
-	case datapoints == 1:
-		return what + fmt.Sprintf("in %s. Clears %s after the last", plainDuration(each), plainDuration(each*time.Duration(periods)))
-	case datapoints == periods:
-		return what + fmt.Sprintf("in each of %d × %s. Clears with the first that isn't", periods, plainDuration(each))
+	case limit == "≥ 1" && datapoints == 1 && statistic == "Sum":
+		when = "with the first. Clears " + all + " after the last"
+	case limit == "< 1" && datapoints == periods && statistic == "Sum" && p["TreatMissingData"] == "breaching":
+		when = "after none for " + all + ". Clears with the next"
 	default:
-		return what + fmt.Sprintf("in %d of %d × %s. Clears when fewer are", datapoints, periods, plainDuration(each))
+		if statistic == nil {
+			statistic = p["ExtendedStatistic"]
+		}
+		when = fmt.Sprintf("%v %s in %d of %d periods of %s. Clears when it is fewer", statistic, limit, datapoints, periods, plainDuration(each))
 	}
+	return fmt.Sprintf("`%v` | %s", metric, when)
 }
 
 // plainDuration returns a duration in whole hours or minutes.
