@@ -41,7 +41,13 @@ type alarm struct {
 	fires  condition
 	unless bool                     // true leaves the alarm out
 	after  awsscheduler.CfnSchedule // begins before the alarm looks; nil for none
-	text   string                   // in the mail; {prefix} is the settings' name_prefix
+	text   string                   // in the email; {prefix} is the settings' name_prefix
+}
+
+// description returns the text of the alarm's email: what is wrong, the impact on
+// access, the first thing to do, and where the manual is.
+func (a alarm) description(prefix string) string {
+	return strings.ReplaceAll(a.text, "{prefix}", prefix) + " Manual: docs/operate/alarms.md#" + strings.ToLower(a.id)
 }
 
 // condition says when an alarm is on, in CloudWatch's terms: if the comparison with
@@ -72,15 +78,15 @@ const (
 	alarmStaysOn = time.Hour
 )
 
-// slow is on if the p99 was above 2500 ms in 2 of 3 periods: one cold start alone is
-// no alarm. Slack shows an error after 3 s (https://docs.slack.dev/interactivity), and
-// half a second of them is the way to Slack and back.
+// slow is on if the p99 was above 2500 ms in 2 of 3 periods: one cold start alone
+// raises no alarm. Slack shows an error after 3 s (https://docs.slack.dev/interactivity),
+// and the network takes half a second of that.
 var slow = condition{above, 2500, 2, 3, notBreaching}
 
 const slowPeriod = 5 * time.Minute
 
-// throttled is on if Lambda throttled calls in 5 of 15 minutes. The machines retry,
-// but don't get over that in time.
+// throttled is on if Lambda throttled calls in 5 of 15 minutes. That is too long for
+// the machines' retries.
 var throttled = condition{atLeast, 1, 5, 15, notBreaching}
 
 // silent is on when nothing was counted for so many periods in a row.
@@ -97,7 +103,7 @@ const (
 	catalogOld    = time.Hour
 )
 
-const ingressFails = "What people do in Slack fails: its signing secret can't be read, or the function does not work."
+const ingressFails = "SLACK DOES NOT WORK: people can't request, approve or end access early, because {prefix}-ingress fails or can't read its signing secret. Access that is already granted still ends on time. First: read the error in the log of {prefix}-ingress."
 
 // alarms returns every alarm of the system, in the order of the dashboard.
 //
@@ -112,43 +118,43 @@ func alarms(props alarmProps) []alarm {
 	refreshMisses := max(catalogMisses, int((catalogOld+refreshEvery-1)/refreshEvery))
 	return append([]alarm{
 		{id: "RevokeFailed", metric: count(metric.RevokeFailed), fires: happened,
-			text: "Access could not be removed and is still there. It is tried again until it succeeds. Exception: if the table has neither row nor lease of a request, only the request's own execution removes its access; the log of {prefix}-revoke names the access. Check whether it is still there."},
+			text: "ACCESS WAS NOT REMOVED: someone still has access that should be gone. The removal is retried until it succeeds. Exception: if the request's row and lease were deleted from the table, only the request's own execution still removes it. First: find the access in the logs of {prefix}-audit and {prefix}-revoke. If it can't wait, remove it by hand in Identity Center."},
 		{id: "AuditDeferred", metric: count(metric.AuditDeferred), fires: happened,
-			text: "The audit bucket did not take a record. It waits in the table and is tried again."},
+			text: "The audit bucket rejected a record. No record is lost and access is not affected: the record waits in the table and is retried. First: read the error in the log of {prefix}-audit. Check that {prefix}-audit may write to the bucket and use its key."},
 		{id: "Misconfigured", metric: count(metric.Misconfigured), fires: happened,
-			text: "Something failed that a person has to mend: a token, a channel, a permission. The execution's history and the function's log say what."},
+			text: "A call failed that no retry can fix: a secret, a Slack channel or scope, an IAM permission, or two users with the same email address. Requests, messages or removals may fail until someone fixes it. First: search all logs of {prefix} for level ERROR and code Misconfigured."},
 		{id: "Swept", metric: count(metric.Swept), fires: happened,
-			text: "A request's execution ended before its time, or did not end its access. The sweep takes the access away; the log of {prefix}-reconcile names the request."},
+			text: "A request's execution ended too early, or kept access past its end. The sweep now finishes the request: it removes the access, or records the outcome. First: find the request in the log of {prefix}-reconcile (operation tombstone), and find out who or what ended the execution."},
 		{id: "AccessOverdue", metric: count(metric.AccessOverdue), fires: happened,
-			text: "Access is still there a minute after it should have ended. The function {prefix}-reconcile has it removed each minute; its log names the request. If the alarm stays on, remove the access by hand."},
+			text: "ACCESS IS STILL THERE more than a minute after its end. {prefix}-reconcile retries its removal every minute. First: find the access in the log of {prefix}-reconcile (operation look). If this alarm stays on, remove the access by hand in Identity Center."},
 		{id: "DriftFailed", metric: count(metric.DriftFailed), fires: happened,
-			text: "Access that no request granted could not be removed. The next run that removes tries again; the message of the run names it."},
+			text: "UNKNOWN ACCESS WAS NOT REMOVED: a reconciliation failed to remove access that no request granted, or could not confirm its removal. A removal that has begun is retried every minute; others wait for the next reconciliation in mode revoke. First: read the reconciliation's message in Slack, which names the access."},
 		{id: "RecheckLate", metric: count(metric.RecheckLate), fires: happened,
-			text: "People with active access were not looked up in Identity Center for more than 10 minutes: if they are disabled or deleted, they keep their access. The log of {prefix}-reconcile says why."},
+			text: "PEOPLE WHO LEFT MAY STILL HAVE ACCESS: people with active access were not looked up in Identity Center for more than 10 minutes. If they were disabled or deleted, their access continues until it ends. First: read the error in the log of {prefix}-reconcile (operation recheck)."},
 		{id: "PeopleGoneHeld", metric: count(metric.PeopleGoneHeld), fires: happened,
-			text: "More than 10 people were disabled or deleted in Identity Center within an hour. Their access is still there: answer the question in Slack. If the directory sync is broken, leave the access and fix the sync."},
+			text: "ACCESS STAYS UNTIL SOMEONE ANSWERS: more than 10 people were disabled or deleted in Identity Center within an hour. Everyone after the first ten still has their access. First: find out whether the directory sync is broken. If so, press Leave for 24 hours in Slack and fix the sync. If the people really left, press Remove."},
 		{id: "ExecutionsFailed", metric: props.requests.MetricFailed(minute), fires: happened,
-			text: "A request's execution failed. Within two minutes the sweep takes its access away, if it had any."},
+			text: "A request's execution failed. If it granted access, the sweep starts to remove that access within 150 seconds. First: find the execution (Step Functions, {prefix}-requests, status Failed), and check that the sweep removed its access."},
 		{id: "ExecutionsTimedOut", metric: props.requests.MetricTimedOut(minute), fires: happened,
-			text: "A request's execution timed out. Within two minutes the sweep takes its access away, if it had any."},
+			text: "A request's execution timed out. If it granted access, the sweep starts to remove that access within 150 seconds. First: find the execution (Step Functions, {prefix}-requests, status Timed out), and check that the sweep removed its access."},
 		{id: "ExecutionsAborted", metric: props.requests.MetricAborted(minute), fires: happened,
-			text: "Somebody stopped a request's execution. Within two minutes the sweep takes its access away, if it had any."},
+			text: "Someone stopped a request's execution. If it granted access, the sweep starts to remove that access within 150 seconds. First: find the execution (Step Functions, {prefix}-requests, status Aborted), and ask CloudTrail who called StopExecution."},
 		{id: "ReconcileFailed", metric: props.reconciliation.MetricFailed(minute), fires: happened,
-			text: "The reconcile machine could not finish: a sweep that did not remove access, or a scan that did not read everything. Both are tried again."},
+			text: "An execution of {prefix}-reconcile failed. Either a sweep did not remove access, which is retried every minute, or a reconciliation could not read everything and may have missed unknown access. First: find the execution (Step Functions, {prefix}-reconcile, status Failed). Its input shows the mode."},
 		{id: "ReconcileTimedOut", metric: props.reconciliation.MetricTimedOut(minute), fires: happened,
-			text: "An execution of the reconcile machine timed out. A sweep is started again within a minute."},
+			text: "An execution of {prefix}-reconcile timed out. A sweep is started again within a minute. A reconciliation is not repeated before its next scheduled time. First: find the execution (Step Functions, {prefix}-reconcile, status Timed out). Its input shows the mode."},
 		{id: "ReconcileAborted", metric: props.reconciliation.MetricAborted(minute), fires: happened,
-			text: "Somebody stopped an execution of the reconcile machine. A sweep is started again within a minute."},
+			text: "Someone stopped an execution of {prefix}-reconcile. A sweep is started again within a minute. A reconciliation is not repeated before its next scheduled time. First: ask CloudTrail who called StopExecution."},
 		// Task functions return errors to tell their machine what to do. Await has no
 		// expected errors.
 		{id: "AwaitErrors", metric: props.functions["await"].alias.MetricErrors(minute), fires: happened,
-			text: "A wait's token could not be stored: a button may have its effect only at the next reminder, or at the end. The log of {prefix}-await says why."},
-		// Audit counts RevokeFailed: if it fails, nobody hears of a removal that keeps
-		// failing, or of a record that can't be written.
+			text: "BUTTONS MAY REACT LATE: {prefix}-await failed to store the token that resumes an execution. Every press still counts, but an approval may take effect some minutes late, and the minute check carries out End now. First: read the error in the log of {prefix}-await."},
+		// Audit counts RevokeFailed. If audit itself fails, only this alarm reports a
+		// removal that keeps failing, or a record that can't be written.
 		{id: "AuditErrors", metric: props.functions["audit"].alias.MetricErrors(minute), fires: happened,
-			text: "A record could not be written, or what the alarms RevokeFailed and AuditDeferred would tell could not be told. It is tried again until it succeeds; the log of {prefix}-audit says why."},
+			text: "REMOVALS MAY FAIL UNNOTICED: the audit function is failing, so the alarms RevokeFailed and AuditDeferred may stay silent. Records are retried. First: read the error in the log of {prefix}-audit, and check running executions for failing removals."},
 		{id: "DeadLetters", metric: props.deadLetters.MetricNumberOfMessagesSent(minute), fires: happened,
-			text: "What a schedule should have started could not be, or it failed. The messages in the queue {prefix}-dead-letters say what and why; it is started again when it is due."},
+			text: "A scheduled job could not start, or failed. If it was the minute check or the recheck, access may end late until the next one succeeds. Every job starts again on its schedule. First: read the messages in the queue {prefix}-dead-letters. They name the job and the error."},
 		// Not the errors of the function ingress: it always answers with a status, and
 		// a crash is a 5xx here too.
 		{id: "IngressErrors", metric: props.slack.serverErrors(minute), fires: happened, unless: props.slack.api == nil,
@@ -157,16 +163,16 @@ func alarms(props alarmProps) []alarm {
 			text: ingressFails},
 
 		{id: "CatalogOld", metric: counted(s, metric.CatalogRefreshed, refreshEvery, nil), fires: silent(refreshMisses), unless: props.first, after: props.refresh,
-			text: "Accounts, permission sets or groups could not be listed for a while. People are offered what there was; what is new is missing. The log of {prefix}-reconcile says why."},
+			text: "The catalog is old: accounts, permission sets or groups could not be listed for a while. Forms show the last known list, and new items are missing. Access that is already granted is not affected. First: read the error in the log of {prefix}-reconcile (operation catalog)."},
 		{id: "SweepMissing", metric: counted(s, metric.SweepLooked, sweepEvery, nil), fires: silent(sweepMisses), unless: props.first, after: props.sweep,
-			text: "Nobody looks for requests whose execution is gone: their access would stay. The log of {prefix}-reconcile says why."},
+			text: "THE MINUTE CHECK DOES NOT SUCCEED. Running executions still end their access on time, but access whose execution is gone may stay. First: check that the schedule {prefix}-sweep is enabled, then read the error in the log of {prefix}-reconcile (operation look)."},
 		{id: "RecheckMissing", metric: counted(s, metric.Rechecked, recheckEvery, nil), fires: silent(recheckMisses), unless: props.first, after: props.recheck,
-			text: "Nobody looks up the people who have active access: whoever is disabled or deleted keeps it until its end. The log of {prefix}-reconcile says why."},
+			text: "PEOPLE WHO LEFT KEEP THEIR ACCESS until it ends: the recheck of people with active access is not running. First: check that the schedule {prefix}-recheck is enabled, then read the error in the log of {prefix}-reconcile (operation recheck)."},
 
 		{id: "IngressSlow", metric: props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(slowPeriod), Statistic: jsii.String("p99")}), fires: slow,
-			text: "Slack waits 3 seconds for an answer, and people begin to see that it got none in time. The traces and the log of {prefix}-ingress say what takes so long."},
+			text: "Slack gets answers too late: it waits 3 seconds, then shows people an error. Requests and decisions may have to be repeated. Access that is already granted is not affected. First: look at the traces and the log of {prefix}-ingress to see which call is slow."},
 		{id: "Throttled", metric: throttles(props.functions, minute), fires: throttled,
-			text: "Lambda has no room for the functions, minute after minute: removals come late. The account's concurrency is used up, or a function's reserved concurrency is too small."},
+			text: "REMOVALS MAY BE LATE: Lambda throttles this app's functions. Either the account's concurrency is used up, or a function's reserved concurrency is too small. First: in CloudWatch, compare ConcurrentExecutions with the account's quota. Raise the quota, or stop the function that uses it up."},
 	}, runAlarms(s)...)
 }
 
@@ -189,7 +195,7 @@ func newAlarms(stack awscdk.Stack, props alarmProps) []awscloudwatch.Alarm {
 func newAlarm(in constructs.Construct, prefix string, a alarm) awscloudwatch.Alarm {
 	made := awscloudwatch.NewAlarm(in, &a.id, &awscloudwatch.AlarmProps{
 		AlarmName:          jsii.String(prefix + "-" + a.id),
-		AlarmDescription:   jsii.String(strings.ReplaceAll(a.text, "{prefix}", prefix)),
+		AlarmDescription:   jsii.String(a.description(prefix)),
 		Metric:             a.metric,
 		Threshold:          &a.fires.threshold,
 		ComparisonOperator: a.fires.compare,
@@ -204,7 +210,7 @@ func newAlarm(in constructs.Construct, prefix string, a alarm) awscloudwatch.Ala
 }
 
 // newAlarmTopic makes the topic that alarms go to. If the settings have an address
-// for alarms, it gets a mail.
+// for alarms, the topic sends an email there.
 func newAlarmTopic(stack awscdk.Stack, in constructs.Construct, s *settings.Settings) awssns.Topic {
 	topic := awssns.NewTopic(in, jsii.String("Topic"), &awssns.TopicProps{
 		TopicName:   jsii.String(s.NamePrefix + "-alarms"),

@@ -22,23 +22,23 @@ const (
 	runBegins = time.Hour
 )
 
-// runAlarms returns the alarms about missing runs, which look for access that no
-// request granted. Nothing else tells that somebody disabled or deleted a schedule.
-// Runs that events start don't count. A schedule with less than one run in six days
-// has no alarm, because CloudWatch looks back only a week.
+// runAlarms returns the alarms about missing reconciliations. Nothing else reports that
+// someone disabled or deleted a schedule. Reconciliations that events start don't
+// count. A schedule with less than one run in six days has no alarm, because
+// CloudWatch looks back only a week.
 func runAlarms(s *settings.Settings) []alarm {
 	warn, revoke := alarmHours(s.WarnSchedule), alarmHours(s.RevokeSchedule)
 	return []alarm{
 		{id: "WarnMissing", metric: begunRuns(s, access.DriftWarn), fires: silent(warn), unless: warn == 0,
-			text: "Nobody looks for access that no request granted: the runs that tell of it stay away. Is the schedule " + s.WarnScheduleName + " there and enabled?"},
+			text: "UNKNOWN ACCESS IS NOT REPORTED: no reconciliation in mode warn has started for too long. Access that this app granted is not affected. First: check that the schedule " + s.WarnScheduleName + " exists and is enabled."},
 		{id: "RevokeMissing", metric: begunRuns(s, access.DriftRevoke), fires: silent(revoke), unless: revoke == 0,
-			text: "Access that no request granted is not removed: the runs that remove it stay away. Is the schedule " + s.RevokeScheduleName + " there and enabled?"},
+			text: "UNKNOWN ACCESS IS NOT REMOVED: no reconciliation in mode revoke has started for too long. Access that this app granted is not affected. First: check that the schedule " + s.RevokeScheduleName + " exists and is enabled."},
 	}
 }
 
 // begunRuns returns how many runs of a mode begin in an hour. An hour without a sweep
 // counts as one with a run. Either the system did not exist yet, and this alarm would
-// be the first mail after a deployment, or the alarm SweepMissing tells of it.
+// be the first email after a deployment, or the alarm SweepMissing reports it.
 func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression: jsii.String("IF(FILL(looked, 0) > 0, FILL(begun, 0), 1)"),
