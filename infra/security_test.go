@@ -105,10 +105,10 @@ func TestTopicTakesTLSOnly(t *testing.T) {
 	}
 }
 
-// TestBoundaryInTheDocs checks that the permissions boundary in the docs permits
-// what the roles permit, and nothing else.
+// TestBoundaryInTheDocs checks that the documented boundary allows everything that the
+// roles permit, and nothing that no role permits.
 func TestBoundaryInTheDocs(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "permissions.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,9 +455,9 @@ func shape(arn string) string {
 	return parts[2] + ":" + word
 }
 
-// TestInvocationPolicyInTheDocs checks that the docs' service control policy covers
-// all functions of the stack, and exempts all of its roles, whose names begin with
-// the stack's.
+// TestInvocationPolicyInTheDocs checks that the documented service control policy
+// covers all functions of the stack and exempts all of its roles, whose names begin
+// with the stack's name.
 func TestInvocationPolicyInTheDocs(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "security.md"))
 	if err != nil {
