@@ -44,13 +44,14 @@ func pages(t *testing.T) map[string]string {
 	return all
 }
 
-// withoutCode returns the text without its fenced blocks.
+// withoutCode returns the text with an empty line in place of each fenced block.
 func withoutCode(text string) string {
 	var kept []string
 	fenced := false
 	for _, line := range strings.Split(text, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "```") {
 			fenced = !fenced
+			kept = append(kept, "")
 			continue
 		}
 		if !fenced {

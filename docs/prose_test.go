@@ -70,6 +70,9 @@ func sentences(text string) []string {
 
 var word = regexp.MustCompile(`[\p{L}\d][\p{L}\d'’.-]*`)
 
+// aCode stands for a code span, which isn't counted.
+const aCode = "ⓒ"
+
 func words(sentence string) []string { return word.FindAllString(sentence, -1) }
 
 var (
@@ -79,11 +82,10 @@ var (
 )
 
 // paragraphs returns the texts of a Markdown page that are read by themselves:
-// paragraphs, list items, and cells of tables. Headings and code are left out; a
-// code span is nothing.
+// paragraphs, list items, and cells of tables. Headings and code are left out.
 func paragraphs(page string) []string {
 	page = comment.ReplaceAllString(withoutCode(page), "")
-	page = link.ReplaceAllString(codeSpan.ReplaceAllString(page, "x"), "]")
+	page = link.ReplaceAllString(codeSpan.ReplaceAllString(page, aCode), "]")
 	page = strings.NewReplacer("[", "", "]", "", "*", "").Replace(page)
 	var all []string
 	var b strings.Builder
