@@ -61,7 +61,7 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 		output = tasktoken.AnswerOutput
 		resume, err = h.storeRunToken(ctx, in)
 	default:
-		err = access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
+		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 	if err != nil || !resume {
 		return err
@@ -110,7 +110,7 @@ func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err
 // would replace the right one.
 func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
-		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
+		return access.Errorf(access.CodeRefused, "the row belongs to another execution")
 	}
 	return nil
 }

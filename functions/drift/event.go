@@ -58,7 +58,7 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
-		p.engine.Logger.InfoContext(ctx, "the event names nothing to look at")
+		p.engine.Logger.InfoContext(ctx, "event names no access to check")
 		return nil
 	}
 	if t.Kind == access.KindGroup {
@@ -75,7 +75,7 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	}
 	history, _, err := p.engine.Store.History(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "the history of earlier runs could not be read", "error", access.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
 	for _, id := range history.Unmanageable.Names {
 		if id == t.AccountID {

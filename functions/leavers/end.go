@@ -29,7 +29,7 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 			isAll, err = c.end(ctx, id, holders[id], mayEnd)
 		}
 		if err != nil {
-			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
+			c.Logger.ErrorContext(ctx, "access of a person who is gone could not be ended, retrying",
 				"principal", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			failures = append(failures, err)
 			continue
@@ -107,7 +107,7 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	r, won, err := c.Table.RequestEnd(ctx, id, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
-		c.Logger.ErrorContext(ctx, "access ends: its requester is disabled or deleted in Identity Center, and somebody deleted the request's row",
+		c.Logger.ErrorContext(ctx, "access ended: requester is disabled or deleted in Identity Center, and the request's row is gone",
 			"request_id", id, "subject", subject.Key())
 		return c.Remove(ctx, id, subject)
 	case err != nil:
@@ -115,14 +115,14 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	}
 	if won {
 		c.Count(metric.PeopleGone, nil)
-		c.Logger.WarnContext(ctx, "access ends: its requester is disabled or deleted in Identity Center",
+		c.Logger.WarnContext(ctx, "access ended: requester is disabled or deleted in Identity Center",
 			"request_id", r.ID, "execution", r.ExecutionARN, "subject", r.Subject().Key())
 	}
 	if r.EndToken == "" || !r.HasPendingEnd() {
 		return nil
 	}
 	if err := c.ResumeEnd(ctx, r.EndToken); err != nil {
-		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
+		c.Logger.WarnContext(ctx, "execution could not be resumed; the minute check removes the access",
 			"request_id", r.ID, "execution", r.ExecutionARN, "error", access.ErrorMessage(err))
 	}
 	return nil

@@ -90,7 +90,7 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 		found[id] = lookup{status, at}
 	}
 	if len(failures) > 0 {
-		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
+		c.Logger.WarnContext(ctx, "people could not be looked up, retrying", "failed", len(failures), "of", len(due),
 			"code", access.CodeOf(failures[0]), "error", access.ErrorMessage(failures[0]))
 	}
 	return found, failures

@@ -169,7 +169,7 @@ func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (n
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // the access has to end, whatever its execution does
-			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
+			s.Logger.ErrorContext(ctx, "state of the execution could not be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
 	case l.err != nil:
@@ -264,7 +264,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 		}
 	}
 	s.Count(metric.Swept, nil)
-	s.Logger.ErrorContext(ctx, "a request was left behind", "request_id", id, "next", next,
+	s.Logger.ErrorContext(ctx, "request was left behind", "request_id", id, "next", next,
 		"execution", r.ExecutionARN, "execution_is_alive", late, "subject", fmt.Sprint(r.Subject()))
 	return left, nil
 }
@@ -272,7 +272,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 func (s *Sweep) giveUp(ctx context.Context, id string) (access.Request, error) {
 	return s.Table.GiveUp(ctx, id, access.Failure{
 		Code:    access.CodeExecutionGone,
-		Message: "The request's execution ended before its time.",
+		Message: "The request's execution ended too early.",
 		At:      s.Now().UTC(),
 	})
 }

@@ -71,7 +71,7 @@ const (
 )
 
 // endedUnexpectedly is the detail of an early end that nobody requested in Slack.
-const endedUnexpectedly = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
+const endedUnexpectedly = "Ended early without a press of the button: someone stopped or resumed the request's execution, or it failed."
 
 // Of returns the record of the event number seq of r.
 func Of(r access.Request, seq int) Record {

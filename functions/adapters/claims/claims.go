@@ -94,7 +94,7 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 			return Result{Until: now.Add(access.CreateWithin)}, err
 		}
 	}
-	return Result{}, access.Errorf(access.CodeUnavailable, "claim the target: others changed the row all the time")
+	return Result{}, access.Errorf(access.CodeUnavailable, "claim the target: other writes kept changing the row")
 }
 
 // prune removes invalid claims from the row: that of the target with that key,
@@ -154,5 +154,5 @@ func (c *Claims) Free(ctx context.Context, r access.Request) error {
 			return err
 		}
 	}
-	return access.Errorf(access.CodeUnavailable, "free the claim: others changed the row all the time")
+	return access.Errorf(access.CodeUnavailable, "free the claim: other writes kept changing the row")
 }

@@ -57,7 +57,7 @@ var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 func key(run, object string) (string, error) {
 	if !name.MatchString(run) {
-		return "", access.Errorf(access.CodeInvalid, "%q is no run's name", run)
+		return "", access.Errorf(access.CodeInvalid, "%q is not the name of a run", run)
 	}
 	return Prefix + run + "/" + object, nil
 }
@@ -98,7 +98,7 @@ func decode(key string, body []byte, v any) error {
 func (s *Store) Plan(ctx context.Context, run string) (drift.Plan, error) {
 	p, err := get[drift.Plan](ctx, s, run, "plan.json")
 	if err == nil && !p.IsWhole() {
-		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
+		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch refers to something that the plan lacks", run)
 	}
 	return p, err
 }
@@ -187,7 +187,7 @@ func (s *Store) History(ctx context.Context) (h drift.History, version string, e
 func (s *Store) PutHistory(ctx context.Context, h drift.History, version string) error {
 	body, err := json.Marshal(h)
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, "encode what is known")
+		return access.Wrap(access.CodeInternal, err, "encode the history")
 	}
 	return s.Objects.Replace(ctx, historyKey, body, version)
 }
@@ -213,7 +213,7 @@ func (s *Store) People(ctx context.Context) (p leavers.People, version string, e
 func (s *Store) PutPeople(ctx context.Context, p leavers.People, version string) error {
 	body, err := json.Marshal(p)
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, "encode who was looked up")
+		return access.Wrap(access.CodeInternal, err, "encode the lookups")
 	}
 	return s.Objects.Replace(ctx, peopleKey, body, version)
 }

@@ -22,7 +22,7 @@ import (
 // Release finds out whether the access is gone, and gives up the lease.
 func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error {
 	if !isComplete(s) {
-		return access.Errorf(access.CodeInvalid, "take the access away: it is not said which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
 	}
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err == nil {

@@ -95,7 +95,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 		}
 		return after, err
 	}
-	return r, access.Errorf(access.CodeConflict, "leave the lease: others changed it all the time")
+	return r, access.Errorf(access.CodeConflict, "release the lease: other writes kept changing it")
 }
 
 // leave removes the request from the lease if others hold it. If not, it moves
@@ -103,7 +103,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 // A lease that is not stored doesn't exist. moved reports whether this call moved
 // it.
 func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
-	const doing = "leave the lease"
+	const doing = "release the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
 		return lease, false, false, tableError(err, doing)
@@ -237,7 +237,7 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 		}
 		switch op.Status {
 		case identitycenter.StatusInProgress:
-			return access.Errorf(access.CodeInProgress, "Identity Center is still creating what is to be removed")
+			return access.Errorf(access.CodeInProgress, "Identity Center is still creating the access to remove")
 		case identitycenter.StatusSucceeded:
 			created = true
 		}
@@ -274,7 +274,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 		return tableError(err, "claim the deletion")
 	}
 	if !l.Now().Before(deadline) {
-		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
+		return access.Errorf(access.CodeUnavailable, "remove the access: the function ran out of time")
 	}
 	claimed := lease.SettlesAt
 	id, err := l.callDelete(ctx, *lease, seen)
@@ -294,7 +294,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 	}
 	if noteErr != nil {
 		// The deletion has started; the next call finds out.
-		return access.Wrap(access.CodeOf(noteErr), noteErr, "note the deletion")
+		return access.Wrap(access.CodeOf(noteErr), noteErr, "record the deletion")
 	}
 	return nil
 }
@@ -352,7 +352,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 	if isLost(err) {
-		return access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
+		return access.Errorf(access.CodeInProgress, "another function is deleting the lease")
 	}
 	return err
 }
@@ -363,7 +363,7 @@ func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
 	var seen observation
-	err = l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
+	err = l.poll(ctx, "the access is not confirmed to be gone yet", func() (bool, error) {
 		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err

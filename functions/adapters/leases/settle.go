@@ -29,7 +29,7 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // reserve, and those of table and Identity Center.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 	if !isComplete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
-		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
 	}
 	for range maxTries {
 		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
@@ -38,7 +38,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
 			if f.Kind == access.KindGroup && !lease.MayHaveMade(f.MembershipID) {
-				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
+				return access.Errorf(access.CodeInProgress, "another membership in its place is being removed")
 			}
 			return nil // already begun
 		case found:
@@ -71,7 +71,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		}
 	}
-	return access.Errorf(access.CodeConflict, "take the lease: others changed it all the time")
+	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
 // Settlement is the removal of a finding that Settle ended, with its result. It
@@ -100,7 +100,7 @@ func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settlement,
 			return s, err
 		}
 	}
-	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
+	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: other writes kept changing it")
 }
 
 // SettleDrift ends the removal of a finding that RemoveDrift began, and returns

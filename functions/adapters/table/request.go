@@ -127,10 +127,10 @@ func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
-		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: there is no wait %q", doing, wait)
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: unknown wait %q", doing, wait)
 	}
 	if token == "" {
-		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
 	}
 	r, _, err := t.apply(ctx, id, change{
 		doing:  doing,
@@ -239,7 +239,7 @@ func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.T
 		values: map[string]any{"execution": execution},
 	})
 	if err == nil && !won {
-		err = access.Errorf(access.CodeRefused, "%s: this execution is not the request's own", doing)
+		err = access.Errorf(access.CodeRefused, "%s: the request belongs to another execution", doing)
 	}
 	return r, err
 }
@@ -335,7 +335,7 @@ func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	if err != nil {
 		return access.Request{}, err
 	}
-	return r, access.Errorf(access.CodeUnavailable, "%s: others appended at the same time, %d times", doing, appendTries)
+	return r, access.Errorf(access.CodeUnavailable, "%s: other writes came first %d times", doing, appendTries)
 }
 
 // Close closes a request: it leaves the index of open ones, loses its tokens, and
@@ -363,7 +363,7 @@ func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time
 		return err
 	}
 	if len(r.Events) != recorded {
-		return access.Errorf(access.CodeUnavailable, "%s: it has %d events, of which %d are recorded", doing, len(r.Events), recorded)
+		return access.Errorf(access.CodeUnavailable, "%s: only %[3]d of its %[2]d events are recorded", doing, len(r.Events), recorded)
 	}
 	return access.Errorf(access.CodeLost, "%s: its access has not been removed yet", doing)
 }

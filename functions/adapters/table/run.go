@@ -89,7 +89,7 @@ func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
 	const doing = "store task token of a run"
 	if token == "" {
-		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
 	}
 	r, _, err := t.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
 	return r, err
