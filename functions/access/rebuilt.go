@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Rebuilt is what a lease says about a request whose row somebody deleted. The
+// Rebuilt is what a lease says about a request whose row someone deleted. The
 // new row has this attribute instead of those that were written when the request
 // was created. Its removal can be recorded, but it can't be decided or granted.
 type Rebuilt struct {

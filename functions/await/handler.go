@@ -44,7 +44,7 @@ type Handler struct {
 }
 
 // Handle stores the token of a wait in the row of the request or run. If the row
-// has what the wait is for, it resumes the wait at once: somebody pressed a
+// has what the wait is for, it resumes the wait at once: someone pressed a
 // button before there was a token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)

@@ -25,8 +25,8 @@ type trail struct {
 	} `json:"requestParameters"`
 }
 
-// parseEvent reads an EventBridge event, whose detail is the record, or the
-// record itself. ok is false if it is neither, or if it names nothing that a run
+// parseEvent reads a CloudTrail record, or the EventBridge event that has it as its
+// detail. ok is false for anything else, and for a record about nothing that a run
 // reads: a call that failed, or a group's assignment.
 func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	var event struct {

@@ -32,7 +32,7 @@ func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error
 	return access.Wrap(access.CodeUnavailable, err, "write the history")
 }
 
-// readHistory reads the history. A history that makes no sense counts as empty:
+// readHistory reads the history. A history that is invalid counts as empty:
 // then every finding is new, and a run that removes asks a person first.
 func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	history, version, err := e.Store.History(ctx)

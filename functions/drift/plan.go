@@ -332,7 +332,7 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 }
 
 // probeUsers lists some users' assignments and estimates how many calls it takes
-// to list everybody's. It returns 0 if AWS does not let this account list by
+// to list everyone's. It returns 0 if AWS does not let this account list by
 // user, or does not answer. It stops early if the number is clearly above most.
 func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)

@@ -177,7 +177,7 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 }
 
 // knownKind returns an outcome's kind, and refused for an unknown one: a row that
-// somebody edited by hand must not keep the state machine in a loop.
+// someone edited by hand must not keep the state machine in a loop.
 func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	switch kind {
 	case access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied, access.OutcomeWithdrawn, access.OutcomeExpired:
@@ -240,7 +240,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 }
 
 // unknownApprovers returns the message that names the approvers who could not be
-// asked, so that somebody can fix that.
+// asked, so that someone can fix that.
 func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {

@@ -3,7 +3,7 @@ package grant
 import "sso-elevator/functions/access"
 
 // checkRequest refuses if this execution may not grant the request. The
-// execution's input is not trusted: anybody who can start an execution can write it.
+// execution's input is not trusted: anyone who can start an execution can write it.
 func checkRequest(r access.Request, execution string) error {
 	switch {
 	case execution == "" || r.ExecutionARN != execution:

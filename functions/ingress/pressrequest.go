@@ -76,7 +76,7 @@ func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (re
 }
 
 // tooLateToWithdraw reports whether the request is decided. Only the
-// requester learns that here; allowWithdraw refuses everybody else.
+// requester learns that here; allowWithdraw refuses everyone else.
 func (p *press) tooLateToWithdraw() (reply, bool) {
 	if p.request.Open() || !p.byRequester() {
 		return reply{}, false

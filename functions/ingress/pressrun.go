@@ -111,7 +111,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 			return r, nil
 		case run.Answer != nil:
 			return p.answeredReply(), nil
-		default: // somebody else's answer came first; try again
+		default: // someone else's answer came first; try again
 		}
 	}
 	return reply{}, access.Errorf(access.CodeUnavailable, "other answers to run %s came first", p.run.ID)

@@ -70,7 +70,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("execution", stored.ExecutionARN)
 	if stored.Requester.SlackID != wanted.Requester.SlackID {
 		// Slack gives each form to one person. We neither start nor show the
-		// request of somebody else.
+		// request of someone else.
 		log.Warn("form was already submitted by someone else")
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
@@ -111,7 +111,7 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 	stored, created, err = h.Table.Create(ctx, wanted)
 	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
 		// The same form arrived again. Its request is already decided, or
-		// belongs to somebody else.
+		// belongs to someone else.
 		h.freeClaim(ctx, log, wanted)
 	}
 	return stored, created, nil, err

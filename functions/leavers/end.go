@@ -39,10 +39,9 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 	return ended, failures
 }
 
-// end ends those of a person's granted requests that mayEnd permits, and reports
-// whether that was all of them. It leaves alone a request that is not granted
-// yet: grant looks the person up, too, and the next recheck ends what it granted
-// just before.
+// end ends the person's granted requests that mayEnd permits, and reports whether it
+// ended all of them. It leaves a request alone that is not granted yet. Grant looks up
+// the person, too, and the next recheck ends a request that was granted meanwhile.
 func (c *Checker) end(ctx context.Context, principal string, keys []string, mayEnd func(access.Request) bool) (isAll bool, _ error) {
 	requests, err := c.readActive(ctx, principal, keys)
 	failures := []error{err}
@@ -64,8 +63,8 @@ func (c *Checker) end(ctx context.Context, principal string, keys []string, mayE
 	return isAll, nil
 }
 
-// readActive returns the person's requests whose access is there and is not being
-// removed. A request whose row was deleted has only what its lease says.
+// readActive returns the person's requests whose access exists and is not being
+// removed. If a request's row was deleted, it has only the data of the lease.
 func (c *Checker) readActive(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
 	var first error
 	for _, key := range keys {

@@ -77,7 +77,7 @@ func (q question) enterAnswers(p *People, now time.Time) {
 }
 
 // readMayEnd returns a function that reports whether the access of a held person
-// may end: somebody released it in that run's question, and may still decide
+// may end: someone released it in that run's question, and may still decide
 // about it.
 func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Request) bool, error) {
 	run, err := c.Table.Run(ctx, runID)
@@ -151,7 +151,7 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 	return p, nil
 }
 
-// listUnasked returns the held people about whom somebody has to be asked.
+// listUnasked returns the held people about whom someone has to be asked.
 func listUnasked(p People, holders map[string][]string, now time.Time) (ids []string) {
 	for id, person := range p.People {
 		if len(holders[id]) > 0 && person.Held && person.ReleasedAt.IsZero() && person.Asked == "" && !now.Before(person.LeftUntil) {

@@ -217,7 +217,7 @@ func (h *Handler) updatePost(ctx context.Context, l ledger, post access.Post, m 
 	}
 	err := h.Slack.Update(ctx, post.Channel, post.TS, m)
 	if access.CodeOf(err) == access.CodeNotFound {
-		err = nil // somebody deleted it; there is nothing to update
+		err = nil // someone deleted it; there is nothing to update
 	}
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 type Input struct {
 	host.Input
 	RunInput
-	// All, of recheck: look up everybody, including people who were looked up a
+	// All, of recheck: look up everyone, including people who were looked up a
 	// moment ago.
 	All bool `json:"all"`
 }

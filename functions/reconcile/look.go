@@ -24,7 +24,7 @@ const atOnce = 16
 // does may be repeated.
 //
 // Late access comes first, and needs no list of executions. So no removal is
-// delayed if somebody fills that list, or if Step Functions fails.
+// delayed if someone fills that list, or if Step Functions fails.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -255,9 +255,9 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	l.found = append(l.found, left)
 }
 
-// judgeLease notes what is left to do for a lease that is due: nothing while one
-// of its holders is open, even one that the index of open requests lacks. A
-// holder whose row was deleted leaves at its end all the same.
+// judgeLease notes what is left to do for a lease that is due. It leaves the lease
+// alone while one of its holders is open, even if the index of open requests lacks
+// that holder. A holder whose row was deleted stops counting at its end.
 func (l *look) judgeLease(lease access.Lease) {
 	isHeld := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
@@ -366,7 +366,7 @@ const mostCandidates = 2
 
 // sweep starts one sweep, unless it is running. Its name has the current minute,
 // or the current ten minutes if a living execution leaves access behind. If
-// somebody took that name before, another name is used without delay.
+// someone took that name before, another name is used without delay.
 func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
 	text, err := json.Marshal(left.in)
 	if err != nil {
@@ -396,7 +396,7 @@ func (l *look) sweep(ctx context.Context, left leftBehind, running []string) err
 	if err != nil || !taken {
 		return err
 	}
-	// If it can't be described, it counts as somebody else's: twice is better than
+	// If it can't be described, it counts as someone else's: twice is better than
 	// not at all.
 	if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.Input == input {
 		isRecent := !left.since.IsZero() && !e.StartedAt.Before(left.since)

@@ -1,8 +1,8 @@
 // Package schedule parses the schedule expressions of EventBridge Scheduler, and
-// finds out when they come next.
+// computes when they fire next.
 //
-// It accepts what AWS documents, and refuses what AWS refuses or does not
-// document. So an expression that it accepts means the same to AWS. Times are
+// It accepts only what AWS documents. So AWS reads every expression that it accepts
+// in the same way. Times are
 // UTC, which is EventBridge Scheduler's time zone unless a schedule names
 // another.
 //

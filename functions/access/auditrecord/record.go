@@ -65,7 +65,7 @@ type Record struct {
 const (
 	// actorSystem: this app acted by itself; the detail says why.
 	actorSystem = "system"
-	// actorUnknown: nobody pressed a button. Somebody stopped or resumed the
+	// actorUnknown: nobody pressed a button. Someone stopped or resumed the
 	// execution, or it failed. CloudTrail shows who.
 	actorUnknown = "unknown"
 )
@@ -163,7 +163,7 @@ func recordsEnd(r access.Request, k access.EventKind) bool {
 }
 
 // wasCutOff reports whether the request ended because its execution did, or
-// because somebody resumed the execution without a decision.
+// because someone resumed the execution without a decision.
 func wasCutOff(r access.Request) bool {
 	return r.Interrupted() || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone
 }

@@ -1,21 +1,21 @@
-// Package findings keeps in a bucket what the runs of the reconciliation find. It
-// is JSON that one step leaves for the next, and one run for the next:
+// Package findings keeps in a bucket what reconciliations (runs) find. It is JSON
+// that one step writes for the next step, and one run for the next run:
 //
 //	reconcile/<run>/plan.json       what the run reads, in batches
 //	reconcile/<run>/batch-<n>.json  what batch n found
 //	reconcile/<run>/findings.json   all findings; payloads give indexes in it
-//	reconcile/<run>/collected.json  what else the batches said
+//	reconcile/<run>/collected.json  the rest of the batches' results
 //	reconcile/<run>/report.json     what the run reports to people
 //	reconcile/known.json            the history: what runs found and reported
-//	reconcile/people.json           who was looked up when, and who is gone
+//	reconcile/people.json           when each person was looked up, and who is gone
 //
-// Only the reconcile function writes these objects. Each may be written again
-// with the same content. Only known.json and people.json, which runs side by side
-// share, are written under a condition.
+// Only the function reconcile writes these objects. Each may be written again with
+// the same content. Concurrent runs share known.json and people.json, so these two
+// are written under a condition.
 //
 // Errors have the codes of functions/access: NotFound if there is no such object;
-// Invalid if it makes no sense, or if the run's name is none; Lost if somebody
-// else was first; Throttled, Unavailable, Misconfigured, Internal.
+// Invalid if the object or the run's name is invalid; Lost if another write came
+// first; Throttled, Unavailable, Misconfigured, Internal.
 package findings
 
 import (

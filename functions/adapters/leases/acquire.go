@@ -108,7 +108,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 var errForeign = access.Errorf(access.CodeForeign, "the access already exists, and this app did not create it")
 
 // finishAbandoned handles a lease that is being deleted. It returns LeaseDeleting
-// if somebody else is going to give the lease up. If all its holders are done,
+// if someone else is going to give the lease up. If all its holders are done,
 // one of their functions left it behind, and finishAbandoned finishes the
 // removal; again is true once the lease is gone.
 func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
@@ -200,7 +200,7 @@ func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, r
 // call changes nothing and returns what is stored.
 //
 // Errors: InProgress if Identity Center needs longer; AssignmentFailed with its
-// reason if it gave up; ForeignAccess if somebody removed the access and added it
+// reason if it gave up; ForeignAccess if someone removed the access and added it
 // again outside this app; Refused if the request's removal has begun; Lost if the
 // request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {

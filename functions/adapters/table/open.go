@@ -51,7 +51,7 @@ func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due
 			}
 			when, err := time.Parse(time.RFC3339, at.Value)
 			if err != nil {
-				// Somebody wrote it by hand. The row counts as due, and hides no
+				// Someone wrote it by hand. The row counts as due, and hides no
 				// other.
 				when = time.Time{}
 			}

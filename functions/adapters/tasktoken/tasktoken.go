@@ -1,4 +1,5 @@
-// Package tasktoken resumes the waits of the state machines.
+// Package tasktoken resumes executions of the state machines that wait with a task
+// token.
 package tasktoken
 
 import (
