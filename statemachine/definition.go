@@ -1,7 +1,6 @@
-// Package statemachine holds the workflows that AWS Step Functions runs. Each
-// definition is a file that a person can open. request.asl.json runs one
-// execution per request. reconcile.asl.json cleans up after lost executions and
-// finds access that no request granted.
+// Package statemachine holds the workflows that AWS Step Functions runs. Each is a
+// JSON file. request.asl.json runs one execution per request. reconcile.asl.json
+// finishes requests whose execution is gone, and searches for unknown access.
 //
 // This package fills in the placeholders of both files: the names and numbers of
 // a deployment, and the retries that many Tasks share.

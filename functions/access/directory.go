@@ -51,7 +51,7 @@ type User struct {
 	UserName    string
 	DisplayName string
 	Emails      []string // as Identity Center has them
-	// Disabled reports whether somebody disabled the user.
+	// Disabled reports whether someone disabled the user.
 	Disabled bool
 }
 

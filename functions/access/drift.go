@@ -50,7 +50,7 @@ const (
 	DriftHeld    RemovalResult = "held"    // a request holds it by now; left alone
 	// DriftOutOfScope: the policy doesn't cover it anymore; left alone.
 	DriftOutOfScope RemovalResult = "out_of_scope"
-	// DriftAlreadyGone: somebody else removed it before we did.
+	// DriftAlreadyGone: someone else removed it before we did.
 	DriftAlreadyGone RemovalResult = "already_gone"
 	// DriftExempt: an exemption protects it for now.
 	DriftExempt RemovalResult = "exempt"
@@ -120,7 +120,7 @@ type Run struct {
 }
 
 // MayRemove reports whether the run is authorized to remove the finding with that
-// index. If the run had to ask, somebody must have approved the removal of that
+// index. If the run had to ask, someone must have approved the removal of that
 // finding. The policy in force says whether they still may (Index.MayDecide).
 func (r Run) MayRemove(finding int) bool {
 	if r.Mode != DriftRevoke || r.Partial {
@@ -130,7 +130,7 @@ func (r Run) MayRemove(finding int) bool {
 	return r.Guard == "" || r.Answer != nil && a != nil && a.Remove
 }
 
-// HasConsent reports whether the question is over and somebody approved the
+// HasConsent reports whether the question is over and someone approved the
 // removal of at least one finding.
 func (r Run) HasConsent() bool {
 	return r.Answer != nil && slices.ContainsFunc(r.Answers, func(a RunAnswer) bool { return a.Remove })

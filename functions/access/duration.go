@@ -48,7 +48,7 @@ func ParseDuration(s string) (time.Duration, error) {
 		parts++
 	}
 	if parts == 0 || rest != "" {
-		return 0, Errorf(CodeInvalid, `%q is not a duration; write it like "90s", "5m", "2h" or "1h30m"`, s)
+		return 0, Errorf(CodeInvalid, `%q is not a duration; write it as "90s", "5m", "2h" or "1h30m"`, s)
 	}
 	return sum, nil
 }
@@ -60,7 +60,7 @@ func ParseClock(s string) (time.Duration, error) {
 	hours, errH := strconv.ParseUint(h, 10, 16)
 	minutes, errM := strconv.ParseUint(m, 10, 16)
 	if !found || errH != nil || errM != nil || len(h) > 3 || len(m) != 2 || minutes > 59 {
-		return 0, Errorf(CodeInvalid, `%q is not a length of time as "hh:mm", like "01:30"`, s)
+		return 0, Errorf(CodeInvalid, `%q is not a duration in the form "hh:mm", such as "01:30"`, s)
 	}
 	return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute, nil
 }

@@ -31,11 +31,11 @@ const (
 	CodeHeld          Code = "Held"              // a request holds the access
 	CodeOutOfScope    Code = "OutOfScope"        // the policy in force does not cover it
 	CodeExempt        Code = "Exempt"            // the policy in force exempts this access for now
-	CodeAlreadyGone   Code = "AlreadyGone"       // somebody else removed the access first
+	CodeAlreadyGone   Code = "AlreadyGone"       // someone else removed the access first
 	CodeOverLimit     Code = "OverLimit"         // no more removals for now without a person's consent
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before the request
-	CodeRowLost       Code = "RowLost"           // somebody deleted the request's row
-	CodeLost          Code = "Lost"              // a condition did not hold: somebody else was first
+	CodeRowLost       Code = "RowLost"           // someone deleted the request's row
+	CodeLost          Code = "Lost"              // a condition did not hold: someone else was first
 	CodeInternal      Code = "Internal"          // a bug
 )
 

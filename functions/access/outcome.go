@@ -50,8 +50,8 @@ const (
 	EventRefused    EventKind = "refused"
 	EventNotGranted EventKind = "not_granted" // approved, but no access was granted
 	EventGranted    EventKind = "granted"
-	EventEnded      EventKind = "ended" // somebody ended it before its time
-	// EventPressRefused: somebody pressed a button that they may not press.
+	EventEnded      EventKind = "ended" // someone ended it before its time
+	// EventPressRefused: someone pressed a button that they may not press.
 	EventPressRefused EventKind = "press_refused"
 	EventRevoked      EventKind = "revoked"
 	EventRevokeFailed EventKind = "revoke_failed"
@@ -147,8 +147,7 @@ type Event struct {
 	// Action is the button of a refused press: "approve", "deny", "withdraw" or
 	// "end".
 	Action string `json:"action,omitempty"`
-	// PolicyDigest, Reason and Statements are those of the decision, if the event
-	// is one.
+	// PolicyDigest, Reason and Statements are set if the event is a decision.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	Statements   []int  `json:"statements,omitempty"`

@@ -25,8 +25,8 @@ func (p *Policy) Permits(requester, approver string, t Target) bool {
 	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
 
-// Offers reports whether anybody could get t: a statement matches it, and either
-// no approval is needed or somebody is listed who could approve.
+// Offers reports whether anyone could get t: a statement matches it, and either
+// no approval is needed or someone is listed who could approve.
 func (p *Policy) Offers(t Target) bool {
 	return offers(p.statements(t.Kind), p.appendAffecting(t, nil))
 }
@@ -162,7 +162,7 @@ func offers(from []Statement, affecting []int) bool {
 	return approvable || noApproval.isYes()
 }
 
-// hasApprover reports whether somebody, whose email is normalized and ASCII, is
+// hasApprover reports whether someone, whose email is normalized and ASCII, is
 // among the approvers.
 func (s *Statement) hasApprover(who string, email func(string) string) bool {
 	for _, a := range s.Approvers {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Menu tells which accounts to offer: those in which somebody could get one of
+// Menu tells which accounts to offer: those in which someone could get one of
 // the existing permission sets. It answers what Offers would for each permission
 // set, in the time that it takes to read the statements about the account.
 // Several goroutines may use it at once.
@@ -72,6 +72,6 @@ func (m *Menu) offers(accountID string) bool {
 			return true
 		}
 	}
-	// What remains are permission sets that no statement names.
+	// No statement names the remaining permission sets.
 	return ofAll.isYes() && len(ofOne) < len(m.permissionSets)
 }

@@ -6,12 +6,12 @@ import (
 )
 
 // Covers reports whether any statement matches t. The reconciliation checks what
-// the policy covers, whether or not somebody could approve it.
+// the policy covers, whether or not someone could approve it.
 func (x *Index) Covers(t Target) bool {
 	return len(x.appendAffecting(t, nil)) > 0
 }
 
-// AllApprovers returns the emails of everybody who approves anything: lower case,
+// AllApprovers returns the emails of everyone who approves anything: lower case,
 // sorted, each once.
 func (p *Policy) AllApprovers() []string {
 	all := map[string]bool{}

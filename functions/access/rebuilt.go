@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Rebuilt is what a lease says about a request whose row somebody deleted. The
+// Rebuilt is what a lease says about a request whose row someone deleted. The
 // new row has this attribute instead of those that were written when the request
 // was created. Its removal can be recorded, but it can't be decided or granted.
 type Rebuilt struct {
@@ -48,7 +48,7 @@ func (r *Request) UnmarshalJSON(text []byte) error {
 	r.ID, r.Target, r.Requester.PrincipalID, r.ExecutionARN = b.ID, b.Subject.Target, b.Subject.PrincipalID, b.ExecutionARN
 	r.GrantedAt, r.End, r.GroupMembershipID = b.GrantedAt, b.End, b.GroupMembershipID
 	r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second)
-	r.Failure = &Failure{Code: CodeRowLost, Message: "Somebody deleted the request's row while its access was active. Only what its lease says is known.", At: b.At}
+	r.Failure = &Failure{Code: CodeRowLost, Message: "Someone deleted the request's row while its access was active. Only the data in its lease is known.", At: b.At}
 	return nil
 }
 

@@ -1,3 +1,6 @@
+// Package access has the types and rules of the domain: requests and their states, the
+// policy's decision, leases, events, and coded errors. It imports the standard library
+// only.
 package access
 
 import (
@@ -145,11 +148,11 @@ type RemovalState string
 const (
 	RemovalNothing RemovalState = "nothing" // nothing was created in Identity Center
 	RemovalDone    RemovalState = "removed" // removed, and verified to be absent
-	// RemovalAlreadyGone: somebody else removed the access before it ended. It is
+	// RemovalAlreadyGone: someone else removed the access before it ended. It is
 	// used only if that is certain; otherwise the state is RemovalDone.
 	RemovalAlreadyGone RemovalState = "already_gone"
 	RemovalKept        RemovalState = "kept" // another request still keeps the same access
-	// RemovalForeign: somebody else removed the access and added it again outside
+	// RemovalForeign: someone else removed the access and added it again outside
 	// this app, so it was left alone.
 	RemovalForeign RemovalState = "foreign"
 )

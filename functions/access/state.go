@@ -2,13 +2,13 @@ package access
 
 import "time"
 
-// This file answers every question about where a request stands, from its row
-// alone. A row goes forward only:
+// This file answers every question about the state of a request, from its row alone.
+// A row only moves forward:
 //
 //	created ─► decided (Outcome) ─► granted (GrantedAt) ─► being removed (RevokingAt) ─► removed (RevokedAt) ─► closed (ClosedAt)
 //
-// It may skip steps: a denied request is closed without a grant, and the removal
-// of an undecided one can begin. The sweep can set Tombstone before ClosedAt.
+// It may skip steps: a denied request is closed without a grant, and the removal of
+// an undecided request can begin. The sweep can set Tombstone before ClosedAt.
 // Each write that sets RevokedAt sets RevokingAt too, and a granted request is
 // closed only after RevokedAt.
 
@@ -69,9 +69,9 @@ func (r *Request) MayHaveAccess() bool {
 }
 
 // IsClosable reports whether the request may be closed: its removal is done, or
-// it was decided against, so that there never was anything to remove.
-// table.Close asks less, because audit must not name the outcome in a write: that
-// access that was granted is removed.
+// it was decided against, so there never was anything to remove. table.Close checks
+// only that granted access is removed, because audit must not name the outcome in a
+// write.
 func (r *Request) IsClosable() bool {
 	return r.IsRemoved() || r.Outcome != nil && !r.IsApproved()
 }
@@ -88,8 +88,8 @@ func (r *Request) Interrupted() bool { return r.Outcome == nil && r.IsOver() && 
 const GrantBudget = 2 * time.Hour
 
 // AccessEnd returns when the request's access should be gone: at its end, or
-// when somebody ended it early. Approved access that was never confirmed may
-// exist all the same; it should be gone its duration and GrantBudget after the
+// when someone ended it early. Approved access may exist even if it was never
+// confirmed. It should be gone at the latest its duration plus GrantBudget after the
 // decision. ok is false if the request gives no access, or none anymore.
 func (r *Request) AccessEnd() (at time.Time, ok bool) {
 	switch {
@@ -113,9 +113,9 @@ func (r *Request) AccessEnd() (at time.Time, ok bool) {
 // differ.
 const earlyBy = 5 * time.Second
 
-// EndedUnexpectedly reports whether the removal began before the end of the
-// access although nobody pressed a button and this app had no reason: somebody
-// stopped or resumed the request's execution, or the execution failed.
+// EndedUnexpectedly reports whether the removal began early, and neither a person nor
+// this app ended the access. Then someone stopped or resumed the request's execution,
+// or the execution failed.
 func (r *Request) EndedUnexpectedly() bool {
 	return r.WasGranted() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
 }

@@ -38,10 +38,10 @@ func (t Target) Key() string {
 	return string(KindAccount) + "#" + t.AccountID + "#" + t.PermissionSetARN
 }
 
-// OutOfReach reports whether AWS lets nobody in account give access to the
-// target: it is the organization's management account, and account is another
-// one, to which the administration of Identity Center is delegated. If management
-// is unknown (""), nothing is out of reach.
+// OutOfReach reports whether AWS lets nobody in account give access to the target.
+// That is so if the target is the organization's management account and account is
+// another one, to which the administration of Identity Center is delegated. If
+// management is unknown (""), nothing is out of reach.
 func (t Target) OutOfReach(account, management string) bool {
 	return t.Kind == KindAccount && management != "" && t.AccountID == management && account != management
 }

@@ -17,7 +17,7 @@ func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id strin
 		return err
 	}
 	if from < 0 || to < from || to > len(findings) {
-		return access.Errorf(access.CodeInvalid, "run %s has %d findings; there are none from %d to %d", id, len(findings), from, to)
+		return access.Errorf(access.CodeInvalid, "run %s has %d findings; the range from %d to %d is invalid", id, len(findings), from, to)
 	}
 	var records []auditrecord.Finding
 	for i := from; i < to; i++ {
@@ -52,10 +52,10 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 		return err
 	}
 	if !found {
-		return access.Errorf(access.CodeRefused, "nothing of run %q with the index %d was removed", ref.Run, ref.Index)
+		return access.Errorf(access.CodeRefused, "run %q removed no finding %d", ref.Run, ref.Index)
 	}
 	if removal.Result != access.DriftRemoved {
-		log.InfoContext(ctx, "the access was gone already: there is no record of its removal", "subject", removal.Subject)
+		log.InfoContext(ctx, "access was already gone; no removal recorded", "subject", removal.Subject)
 		return nil
 	}
 	run, findings, err := h.readRun(ctx, ref.Run)
@@ -64,9 +64,9 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 	}
 	switch {
 	case !run.MayRemove(ref.Index):
-		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", ref.Run, ref.Index)
+		return access.Errorf(access.CodeRefused, "run %q is not authorized to remove its finding %d", ref.Run, ref.Index)
 	case ref.Index < 0 || ref.Index >= len(findings) || findings[ref.Index].Key() != removal.Subject:
-		return access.Errorf(access.CodeRefused, "%s was removed, which is not the finding %d of run %q", removal.Subject, ref.Index, ref.Run)
+		return access.Errorf(access.CodeRefused, "%s was removed, but it is not finding %d of run %q", removal.Subject, ref.Index, ref.Run)
 	}
 	return h.writeFindings(ctx, log, []auditrecord.Finding{{
 		Finding: findings[ref.Index], Kind: access.EventDriftRevoked, Run: run, Index: ref.Index, RemovedAt: removal.At,
@@ -92,7 +92,7 @@ func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records [
 	for _, f := range records {
 		if err := h.Records.WriteFinding(writing, f); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not accept a record", "event", f.Kind, "index", f.Index, "error", err)
+			log.Error("audit record could not be written", "event", f.Kind, "index", f.Index, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
 		}
 	}

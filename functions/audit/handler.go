@@ -135,7 +135,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	case "drift_revoked":
 		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	default:
-		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return Output{}, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 }
 
@@ -172,7 +172,7 @@ func (h *Handler) recordGrant(ctx context.Context, log *slog.Logger, in Input) (
 		return Output{}, err
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
+		log.Error("audit record deferred; the event stays in the request's row", "error", err)
 	}
 	h.archivePolicy(ctx, log)
 	return Output{Seconds: secondsUntil(r.End, h.Now()), End: roundUp(r.End).Format(time.RFC3339)}, nil
@@ -185,7 +185,7 @@ func (h *Handler) recordRemoval(ctx context.Context, log *slog.Logger, in Input)
 		return err
 	}
 	if !r.IsRemoved() {
-		return access.Errorf(access.CodeInternal, "request %s has not been revoked", r.ID)
+		return access.Errorf(access.CodeInternal, "the access of request %s has not been removed", r.ID)
 	}
 	if !access.RecordsRemoval(r) {
 		if r, err = h.Table.AppendEvent(ctx, r, access.RemovalEvent(r)); err != nil {
@@ -208,7 +208,7 @@ func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in 
 	r, err := h.Table.Get(reading, in.RequestID)
 	if err == nil && r.IsRemoved() {
 		// The removal was confirmed, but the state machine did not get the answer.
-		log.Info("the access is gone already")
+		log.Info("access is already gone")
 		return nil
 	}
 	h.Count(metric.RevokeFailed, nil)
@@ -216,7 +216,7 @@ func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in 
 	if why == "" {
 		why = in.Error
 	}
-	log.Error("the access could not be removed; the removal is retried", "error", why)
+	log.Error("removal failed, retrying", "error", why)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (h *Handler) recordFailedRemoval(ctx context.Context, log *slog.Logger, in 
 		}
 	}
 	if err := h.flush(ctx, log, r); err != nil {
-		log.Error("the record is not written yet; the event stays in the request's row", "error", err)
+		log.Error("audit record deferred; the event stays in the request's row", "error", err)
 	}
 	return nil
 }
@@ -260,7 +260,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	for ; done < len(r.Events); done++ {
 		if err := h.Records.Write(writing, r, done); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("the audit bucket did not accept a record", "event", r.Events[done].Kind, "sequence", done, "error", err)
+			log.Error("audit record could not be written", "event", r.Events[done].Kind, "sequence", done, "error", err)
 			failed = access.Wrap(access.CodeUnavailable, err, "write audit record")
 			break
 		}
@@ -304,7 +304,7 @@ func (h *Handler) archivePolicy(ctx context.Context, log *slog.Logger) {
 		}
 	}
 	if err != nil {
-		log.Warn("the policy was not archived", "error", err)
+		log.Warn("policy could not be archived", "error", err)
 	}
 }
 
@@ -328,7 +328,7 @@ func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) 
 		if access.CodeOf(err).Transient() {
 			return err
 		}
-		log.Error("the request's claims could not be freed", "error", err)
+		log.Error("claims of the request could not be freed", "error", err)
 	}
 	return h.Table.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), table.KeepClosed)
 }

@@ -44,7 +44,7 @@ type Handler struct {
 }
 
 // Handle stores the token of a wait in the row of the request or run. If the row
-// has what the wait is for, it resumes the wait at once: somebody pressed a
+// has what the wait is for, it resumes the wait at once: someone pressed a
 // button before there was a token. It answers {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)
@@ -61,7 +61,7 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 		output = tasktoken.AnswerOutput
 		resume, err = h.storeRunToken(ctx, in)
 	default:
-		err = access.Errorf(access.CodeInvalid, "there is no wait for %q", in.Operation)
+		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 	if err != nil || !resume {
 		return err
@@ -110,7 +110,7 @@ func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err
 // would replace the right one.
 func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
-		return access.Errorf(access.CodeRefused, "this execution is not the row's own")
+		return access.Errorf(access.CodeRefused, "the row belongs to another execution")
 	}
 	return nil
 }

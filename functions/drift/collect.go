@@ -69,7 +69,7 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 			return NextSteps{}, err
 		}
 	}
-	e.Logger.InfoContext(ctx, "the run is collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
+	e.Logger.InfoContext(ctx, "findings collected", "run", run, "findings", len(findings), "new", c.New, "unread", len(c.Unread), "next", next, "guard", c.Guard)
 	return out, nil
 }
 
@@ -150,7 +150,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	for n := range plan.Batches {
 		r, err := e.Store.BatchResult(ctx, plan.Run, n)
 		if err == nil && !r.PlannedAt.Equal(plan.StartedAt) {
-			err = access.Errorf(access.CodeNotFound, "batch %d is another plan's", n)
+			err = access.Errorf(access.CodeNotFound, "batch %d belongs to another plan", n)
 		}
 		switch access.CodeOf(err) {
 		case "":
@@ -172,7 +172,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 	}
 	c := Collected{Unread: all.unread(), Unmanageable: sortedKeys(unmanageable), Provisioned: plan.Provisioned}
 	for _, u := range c.Unread {
-		e.Logger.ErrorContext(ctx, "a part could not be read", "run", plan.Run, "what", u.What, "why", u.Why)
+		e.Logger.ErrorContext(ctx, "access could not be read", "run", plan.Run, "what", u.What, "why", u.Why)
 	}
 	merged := make([]access.Finding, 0, len(findings))
 	for _, key := range sortedKeys(findings) {
@@ -237,7 +237,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	parallel.Do(len(ask), callsAtOnce, func(i int) {
 		name, _, err := e.Directory.UserName(reading, ask[i])
 		if err != nil {
-			e.Logger.WarnContext(ctx, "a user's name could not be read", "user", ask[i], "error", access.ErrorMessage(err))
+			e.Logger.WarnContext(ctx, "user name could not be read", "user", ask[i], "error", access.ErrorMessage(err))
 		}
 		found[i] = name
 	})

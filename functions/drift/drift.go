@@ -3,8 +3,8 @@
 //
 // A run takes the steps Plan, Scan (for each batch of the plan), Collect,
 // EndQuestion (if it asked a person), and Report. Each step may be repeated. No
-// step changes Identity Center. What a step can't read, it reports as unread;
-// that counts neither as absent nor as a finding.
+// step changes Identity Center. A step reports access that it can't read as unread.
+// Unread access counts neither as absent nor as a finding.
 package drift
 
 import (
@@ -146,7 +146,7 @@ type Engine struct {
 	mostCalls float64 // of a batch, for tests; 0: batchCalls
 }
 
-// What follows Collect.
+// The steps that may follow Collect.
 const (
 	nextNothing = "nothing"
 	nextReport  = "report"

@@ -25,8 +25,8 @@ type trail struct {
 	} `json:"requestParameters"`
 }
 
-// parseEvent reads an EventBridge event, whose detail is the record, or the
-// record itself. ok is false if it is neither, or if it names nothing that a run
+// parseEvent reads a CloudTrail record, or the EventBridge event that has it as its
+// detail. ok is false for anything else, and for a record about nothing that a run
 // reads: a call that failed, or a group's assignment.
 func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	var event struct {
@@ -58,7 +58,7 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
-		p.engine.Logger.InfoContext(ctx, "the event names nothing to look at")
+		p.engine.Logger.InfoContext(ctx, "event names no access to check")
 		return nil
 	}
 	if t.Kind == access.KindGroup {
@@ -75,7 +75,7 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	}
 	history, _, err := p.engine.Store.History(ctx)
 	if err != nil {
-		p.engine.Logger.WarnContext(ctx, "the history of earlier runs could not be read", "error", access.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
 	for _, id := range history.Unmanageable.Names {
 		if id == t.AccountID {

@@ -40,7 +40,7 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 		}
 		n, _ := slices.BinarySearch(ids, f.PrincipalID)
 		if failed[n] != nil {
-			e.Logger.ErrorContext(ctx, "it can't be told whether access is exempt", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
+			e.Logger.ErrorContext(ctx, "exemption could not be checked", "user", f.PrincipalID, "error", access.ErrorMessage(failed[n]))
 			unreadUsers.add("user "+f.PrincipalID, failed[n])
 			continue
 		}

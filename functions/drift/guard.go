@@ -53,13 +53,13 @@ func (e *Engine) checkRecord(ctx context.Context, h History) (access.Guard, erro
 	return "", nil
 }
 
-// leaveHeartbeat leaves this run's heartbeat in the table and then in the bucket,
-// if the table can be believed from now on. That is so in three cases: it could
-// be believed before; the run read the whole scope and a lease holds everything
-// in it; or people saw all findings and allowed their removal (isAllowed).
+// leaveHeartbeat writes this run's heartbeat to the table and then to the bucket, if
+// the table can be trusted from now on. That is so in three cases: it could be trusted
+// before; the run read the whole scope and a lease holds everything in it; or people
+// saw all findings and allowed their removal (isAllowed).
 //
-// Otherwise later runs keep asking. A heartbeat that every run renews would hide
-// the loss from the next run, which would then remove without a person what this
+// Otherwise later runs keep asking. If every run renewed the heartbeat, the next run
+// would not notice the loss. It would then remove, without asking, the access that this
 // run had to leave.
 func (e *Engine) leaveHeartbeat(ctx context.Context, plan *Plan, c *Collected, findings int, isAllowed bool) error {
 	if plan.Partial {

@@ -29,15 +29,15 @@ func (e *Engine) updateHistory(ctx context.Context, change func(*History)) error
 			return err
 		}
 	}
-	return access.Wrap(access.CodeUnavailable, err, "write what is known")
+	return access.Wrap(access.CodeUnavailable, err, "write the history")
 }
 
-// readHistory reads the history. A history that makes no sense counts as empty:
+// readHistory reads the history. A history that is invalid counts as empty:
 // then every finding is new, and a run that removes asks a person first.
 func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	history, version, err := e.Store.History(ctx)
 	if access.CodeOf(err) == access.CodeInvalid {
-		e.Logger.ErrorContext(ctx, "the history of earlier runs makes no sense; it starts again", "error", access.ErrorMessage(err))
+		e.Logger.ErrorContext(ctx, "history of earlier runs is invalid; starting a new one", "error", access.ErrorMessage(err))
 		return History{Findings: map[string]SeenFinding{}}, version, nil
 	}
 	return history, version, err

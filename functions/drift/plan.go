@@ -31,7 +31,7 @@ type Start struct {
 // So is every run while removals are switched off.
 func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
-		return nil, access.Errorf(access.CodeInvalid, "there is no mode %q", s.Mode)
+		return nil, access.Errorf(access.CodeInvalid, "unknown mode %q", s.Mode)
 	}
 	policy, err := e.Policy(ctx)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if err := e.Store.PutPlan(ctx, p.plan); err != nil {
 		return nil, err
 	}
-	e.Logger.InfoContext(ctx, "the run is planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
+	e.Logger.InfoContext(ctx, "run planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
 	if !p.plan.Partial {
 		// In the mode it was started in: an alarm waits for the runs of each schedule.
@@ -97,7 +97,7 @@ func (p *planner) readNames(ctx context.Context) {
 	}
 	accounts, sets, err := p.engine.Names(ctx)
 	if err != nil { // then names are read one by one
-		p.engine.Logger.WarnContext(ctx, "the catalog's names could not be read", "error", access.ErrorMessage(err))
+		p.engine.Logger.WarnContext(ctx, "names could not be read from the catalog", "error", access.ErrorMessage(err))
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
@@ -332,7 +332,7 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 }
 
 // probeUsers lists some users' assignments and estimates how many calls it takes
-// to list everybody's. It returns 0 if AWS does not let this account list by
+// to list everyone's. It returns 0 if AWS does not let this account list by
 // user, or does not answer. It stops early if the number is clearly above most.
 func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)
@@ -342,7 +342,7 @@ func (p *planner) probeUsers(ctx context.Context, users []string, most int) int 
 		_, n, err := p.engine.Directory.AssignmentsOf(ctx, users[i])
 		if err != nil {
 			if !access.IsDenied(err) {
-				p.engine.Logger.WarnContext(ctx, "assignments can't be listed by user", "error", access.ErrorMessage(err))
+				p.engine.Logger.WarnContext(ctx, "assignments could not be listed by user", "error", access.ErrorMessage(err))
 			}
 			return 0
 		}

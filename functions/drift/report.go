@@ -16,13 +16,12 @@ type Removal struct {
 }
 
 // Removals are what the state machine's distributed Map returns: the output of
-// each of its child executions. A failed one is tolerated. AWS does not document
-// what stands in its place: nothing, null, or its error. An output without an
-// index and a result is dropped. A finding without an output counts as not
-// removed.
+// each of its child executions. AWS does not document the output of a failed child: it
+// may be missing, null, or the error. An output without an index and a result is
+// dropped. A finding without an output counts as not removed.
 type Removals []Removal
 
-// UnmarshalJSON never fails: an output that makes no sense counts as no removals.
+// UnmarshalJSON never fails: an output that is invalid counts as no removals.
 func (all *Removals) UnmarshalJSON(text []byte) error {
 	*all = nil
 	var outputs []json.RawMessage
@@ -41,7 +40,7 @@ func (all *Removals) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// EndQuestion ends the run's question and returns "remove" if somebody allowed
+// EndQuestion ends the run's question and returns "remove" if someone allowed
 // the run to remove anything, otherwise "report". People who press a button after
 // that are told that the question has ended.
 func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
@@ -57,7 +56,7 @@ func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
 func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error) {
 	row, _, err := e.Table.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
-		err = access.Errorf(access.CodeInternal, "the run %s has no answer", run)
+		err = access.Errorf(access.CodeInternal, "run %s has no answer", run)
 	}
 	return row, err
 }
@@ -93,7 +92,8 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	case c.Next == nextRemove || c.Next == nextAsk && row.HasConsent():
 		r.Results = results(findings, removals, access.DriftFailed)
 		for i, f := range findings {
-			// Whatever the Map says: what nobody allowed to remove was left.
+			// The Map's output can't change this: revoke leaves what nobody allowed it to
+			// remove.
 			if f.Exemption == nil && !row.MayRemove(i) {
 				r.Results[f.Key()] = access.DriftNotAllowed
 			}

@@ -521,7 +521,7 @@ func TestScanWithoutTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := w.store.BatchResult(t.Context(), "r", 0)
-	want := []access.Unread{{What: "account 111111111111", Why: "there was no time left"}, {What: "group g-1", Why: "there was no time left"}}
+	want := []access.Unread{{What: "account 111111111111", Why: "time ran out"}, {What: "group g-1", Why: "time ran out"}}
 	if err != nil || !reflect.DeepEqual(r.Unread, want) || len(r.Findings) != 0 {
 		t.Errorf("got %+v, %v", r, err)
 	}

@@ -23,7 +23,7 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 		return err
 	}
 	if batch < 0 || batch >= len(plan.Batches) {
-		return access.Errorf(access.CodeInvalid, "run %s has %d batches, none with the number %d", run, len(plan.Batches), batch)
+		return access.Errorf(access.CodeInvalid, "run %s has %d batches, but no batch %d", run, len(plan.Batches), batch)
 	}
 	s := &scanner{engine: e, plan: &plan, index: access.NewIndex(&plan.Policy), accounts: indexes(plan.Accounts), sets: indexes(plan.Sets)}
 	reading, cancel := withWriteTime(ctx)
@@ -191,7 +191,7 @@ func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
 	parallel.Do(len(all), leasesAtOnce, func(i int) {
 		_, found, err := s.engine.Table.Lease(ctx, all[i].finding.Key())
 		if err != nil {
-			s.addUnread(all[i].place, fmt.Errorf("who holds the access could not be read: %w", err))
+			s.addUnread(all[i].place, fmt.Errorf("read the lease: %w", err))
 		}
 		hasLease[i] = found || err != nil
 	})

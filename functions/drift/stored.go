@@ -112,8 +112,8 @@ type Collected struct {
 
 // History is what runs know of earlier runs.
 type History struct {
-	// Heartbeat is that of the last run whose table could be believed; the table
-	// has the same. It is zero if there was none.
+	// Heartbeat is from the last run that could trust the table. The table has the
+	// same heartbeat. It is zero if there was no such run.
 	Heartbeat access.Heartbeat `json:"beat,omitzero"`
 	// Findings are by access.Subject.Key.
 	Findings map[string]SeenFinding `json:"findings"`

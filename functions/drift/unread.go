@@ -21,7 +21,7 @@ type gaps struct {
 func (g *gaps) add(what string, err error) {
 	why := access.ErrorMessage(err)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		why = "there was no time left"
+		why = "time ran out"
 	}
 	g.addText(what, why)
 }

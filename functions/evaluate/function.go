@@ -1,6 +1,6 @@
-// Package evaluate is the function that applies the policy. It finds out who the
-// requester is, whether the request is granted, refused or needs an approval, and
-// when to send a reminder or to let the request expire.
+// Package evaluate is the function that applies the policy. It identifies the
+// requester, and approves or refuses the request, or has it wait for an approver. It
+// also decides when to remind approvers and when a request expires.
 package evaluate
 
 import (

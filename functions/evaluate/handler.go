@@ -120,7 +120,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	}
 	if r.Open() && in.Execution != r.ExecutionARN {
 		// Another execution decides nothing.
-		return nil, access.Errorf(access.CodeRefused, "request %s is not this execution's to decide", r.ID)
+		return nil, access.Errorf(access.CodeRefused, "request %s belongs to another execution", r.ID)
 	}
 	switch in.Operation {
 	case "evaluate":
@@ -130,7 +130,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	case "refuse":
 		return struct{}{}, h.refuse(ctx, in, r)
 	default:
-		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return nil, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 }
 
@@ -177,7 +177,7 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 }
 
 // knownKind returns an outcome's kind, and refused for an unknown one: a row that
-// somebody edited by hand must not keep the state machine in a loop.
+// someone edited by hand must not keep the state machine in a loop.
 func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	switch kind {
 	case access.OutcomeAutomatic, access.OutcomeApproved, access.OutcomeDenied, access.OutcomeWithdrawn, access.OutcomeExpired:
@@ -240,7 +240,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 }
 
 // unknownApprovers returns the message that names the approvers who could not be
-// asked, so that somebody can fix that.
+// asked, so that someone can fix that.
 func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {
@@ -259,7 +259,7 @@ func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.
 	o.At = h.Now().UTC()
 	r, won, err := h.Table.Decide(ctx, r.ID, o)
 	if err == nil {
-		h.Logger.InfoContext(ctx, "decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
+		h.Logger.InfoContext(ctx, "request decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", o.Kind, "reason", o.Reason, "won", won)
 		h.freeClaim(ctx, r)
 	}
 	return r, err
@@ -269,7 +269,7 @@ func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.
 // the request does it; until then the claim is not valid.
 func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		h.Logger.WarnContext(ctx, "the claim of a decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "claim of the decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 

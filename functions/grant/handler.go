@@ -91,7 +91,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	case "confirm":
 		step = func(ctx context.Context, r access.Request) error { return h.confirm(ctx, r, log) }
 	default:
-		return access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
@@ -109,7 +109,7 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	}
 	failure := access.Failure{Code: access.CodeOf(err), Message: access.ErrorMessage(err), At: h.Now().UTC()}
 	if failErr := h.Table.Fail(ctx, r.ID, failure); failErr != nil {
-		log.ErrorContext(ctx, "the failure is not recorded", "code", access.CodeOf(failErr), "error", access.ErrorMessage(failErr))
+		log.ErrorContext(ctx, "failure could not be stored in the request's row", "code", access.CodeOf(failErr), "error", access.ErrorMessage(failErr))
 	}
 	return err
 }
@@ -133,11 +133,11 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
-		return access.Errorf(access.CodeRefused, "%s is longer than access may last now: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
+		return access.Errorf(access.CodeRefused, "%s is longer than the settings now allow: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
 	}
 	// A request may be approved long after it was evaluated.
 	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
-		return access.Errorf(access.CodeManagement, "the account is the organization's management account, to which AWS lets no other account give access")
+		return access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
 	}
 	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
 	if r.Outcome.Kind == access.OutcomeApproved && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
@@ -156,7 +156,7 @@ func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 		return err
 	}
 	if name != t.PermissionSet {
-		return access.Errorf(access.CodeRefused, "the permission set is not the one that was asked for: its name is not %q", t.PermissionSet)
+		return access.Errorf(access.CodeRefused, "the permission set is not the requested one: its name is not %q", t.PermissionSet)
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logge
 		return err
 	}
 	if !r.WasGranted() {
-		log.InfoContext(ctx, "granted", "subject", granted.Subject().Key(), "end", granted.End)
+		log.InfoContext(ctx, "access granted", "subject", granted.Subject().Key(), "end", granted.End)
 	}
 	return nil
 }

@@ -327,7 +327,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 	}{
 		{func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled} }, "the user of the requester in IAM Identity Center is disabled"},
 		{func(s *scene) { s.users = map[string]access.UserStatus{"p-bob": access.UserDeleted} }, "the user of the approver in IAM Identity Center is deleted"},
-		{func(s *scene) { s.row.Duration = 12 * 3600 }, "12 hours is longer than access may last now: at most 8 hours"},
+		{func(s *scene) { s.row.Duration = 12 * 3600 }, "12 hours is longer than the settings now allow: at most 8 hours"},
 	} {
 		s := inOrder()
 		tt.scene(s)

@@ -3,13 +3,13 @@ package grant
 import "sso-elevator/functions/access"
 
 // checkRequest refuses if this execution may not grant the request. The
-// execution's input is not trusted: anybody who can start an execution can write it.
+// execution's input is not trusted: anyone who can start an execution can write it.
 func checkRequest(r access.Request, execution string) error {
 	switch {
 	case execution == "" || r.ExecutionARN != execution:
-		return access.Errorf(access.CodeRefused, "this execution is not the request's own")
+		return access.Errorf(access.CodeRefused, "the request belongs to another execution")
 	case r.Tombstone:
-		return access.Errorf(access.CodeRefused, "the request was given up: its execution was not seen to run")
+		return access.Errorf(access.CodeRefused, "the request was given up because its execution was not running")
 	case r.IsClosed():
 		return access.Errorf(access.CodeRefused, "the request is closed")
 	case r.IsOver():
@@ -28,43 +28,43 @@ func checkDecision(r access.Request, policy access.Policy) error {
 		return refuse("the request is not approved")
 	}
 	if r.Requester.PrincipalID == "" || r.Requester.Email == "" || r.Requester.SlackID == "" {
-		return refuse("it is not known who the requester is")
+		return refuse("the requester is unknown")
 	}
 	if r.Duration <= 0 || r.Duration > access.MaxWaitSeconds {
 		return refuse("the duration is out of range")
 	}
 	if r.Target.Kind == access.KindAccount && r.Target.PermissionSetARN == "" {
-		return refuse("the permission set is not known")
+		return refuse("the permission set is unknown")
 	}
 
 	if r.Outcome.Kind == access.OutcomeAutomatic {
 		decision := policy.Decide(r.Requester.Email, r.Target)
 		if decision.Outcome != access.DecideAutomatic {
-			return refuse("the policy in force does not grant this without an approval")
+			return refuse("the current policy requires an approval")
 		}
 		if decision.Reason == access.ReasonSelfApproval && r.Requester.SecondaryDomain {
-			return refuse("the requester was found under a fallback domain, and such a person approves nothing")
+			return refuse("the requester was found under a fallback domain and can't approve requests")
 		}
 		return nil
 	}
 
 	by := r.Outcome.By
 	if by.SlackID == "" || by.Email == "" {
-		return refuse("it is not known who approved")
+		return refuse("the approver is unknown")
 	}
 	if by.PrincipalID == "" {
-		return refuse("the approver is not known to Identity Center")
+		return refuse("the approver has no user in IAM Identity Center")
 	}
 	if by.SecondaryDomain {
-		return refuse("the approver was found under a fallback domain, and such a person approves nothing")
+		return refuse("the approver was found under a fallback domain and can't approve requests")
 	}
 	if !policy.Permits(r.Requester.Email, by.Email, r.Target) {
-		return refuse("the policy in force does not let the approver approve this")
+		return refuse("the current policy does not let the approver approve this")
 	}
 	self := by.SlackID == r.Requester.SlackID || by.PrincipalID == r.Requester.PrincipalID ||
 		access.NormalizeEmail(by.Email) == access.NormalizeEmail(r.Requester.Email)
 	if self && (r.Requester.SecondaryDomain || !policy.Permits(r.Requester.Email, r.Requester.Email, r.Target)) {
-		return refuse("the approver is the requester, whom the policy in force does not let approve this")
+		return refuse("the current policy does not let the requester approve their own request")
 	}
 	return nil
 }

@@ -28,19 +28,19 @@ const notOffered = "This can't be asked for. Please choose from the list."
 func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(name)
 	if !ok {
-		log.Warn("an unknown shortcut or command", "name", name)
+		log.Warn("unknown shortcut or command", "name", name)
 		const text = "This app does not know what to do with that."
 		if in.Kind == slack.KindCommand {
 			return ephemeralResponse(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
-			log.Error("the notice could not be opened", "error", access.ErrorMessage(err))
+			log.Error("notice could not be opened", "error", access.ErrorMessage(err))
 		}
 		return emptyResponse(http.StatusOK)
 	}
 	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
 	if err != nil {
-		log.Error("the form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		log.Error("form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
 			text, _ := explain(err)
 			return ephemeralResponse(text)
@@ -56,9 +56,9 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 	if _, err := h.People.Requester(work, in.UserID); err != nil {
 		text, personal := explain(err)
 		if personal {
-			log.Info("the person can't request access", "code", access.CodeOf(err))
+			log.Info("person can't request access", "code", access.CodeOf(err))
 		} else {
-			log.Error("the requester could not be looked up", "error", access.ErrorMessage(err))
+			log.Error("requester could not be looked up", "error", access.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
@@ -72,7 +72,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(in.View.CallbackID)
 	if !ok || !slices.Contains([]string{slack.ActionAccount, slack.ActionPermissionSet, slack.ActionGroup}, in.Action.ID) {
-		log.Warn("an unknown action in a view", "callback", in.View.CallbackID, "action", in.Action.ID)
+		log.Warn("unknown action in a form", "callback", in.View.CallbackID, "action", in.Action.ID)
 		return emptyResponse(http.StatusOK)
 	}
 	work, cancel := workContext(ctx)
@@ -82,7 +82,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err == nil {
 		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
 	} else if text, personal := explain(err); personal {
-		log.Info("the person can't request access", "code", access.CodeOf(err))
+		log.Info("person can't request access", "code", access.CodeOf(err))
 		h.update(ctx, log, in.View.ID, in.View.Hash, slack.NoticeView(sorry, text))
 		return emptyResponse(http.StatusOK)
 	}
@@ -98,7 +98,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err != nil {
 		var personal bool
 		if form.Preview, personal = explain(err); !personal {
-			log.Error("the choice could not be looked up", "error", access.ErrorMessage(err))
+			log.Error("choice in the form could not be looked up", "error", access.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
@@ -111,9 +111,9 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	switch err := h.Slack.UpdateView(ctx, viewID, hash, view); access.CodeOf(err) {
 	case "":
 	case access.CodeLost:
-		log.Info("the form has changed or was closed in the meantime")
+		log.Info("form changed or closed before its update")
 	default:
-		log.Error("the form could not be updated", "error", access.ErrorMessage(err))
+		log.Error("form could not be updated", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -172,12 +172,12 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	if requesterErr != nil {
 		options, err = nil, requesterErr
 		if _, personal := explain(requesterErr); personal {
-			log.Info("the person can't request access", "code", access.CodeOf(requesterErr))
+			log.Info("person can't request access", "code", access.CodeOf(requesterErr))
 			return jsonResponse(slack.OptionsResponse(nil))
 		}
 	}
 	if err != nil {
-		log.Error("the options could not be listed", "action", in.Action.ID, "error", access.ErrorMessage(err))
+		log.Error("options could not be listed", "action", in.Action.ID, "error", access.ErrorMessage(err))
 		text, _ := explain(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
@@ -192,7 +192,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 
 func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {
 	if in.View == nil {
-		return nil, access.Errorf(access.CodeInvalid, "options are asked for outside the form")
+		return nil, access.Errorf(access.CodeInvalid, "Slack wants options outside a form")
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -207,7 +207,7 @@ func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Op
 	case slack.ActionGroup:
 		return h.groupOptions(ctx, index, in.Query)
 	default:
-		return nil, access.Errorf(access.CodeInvalid, "there are no options for %q", in.Action.ID)
+		return nil, access.Errorf(access.CodeInvalid, "no options exist for %q", in.Action.ID)
 	}
 }
 

@@ -164,7 +164,7 @@ func TestChoose(t *testing.T) {
 func TestUnknownActionInAViewChangesNothing(t *testing.T) {
 	w := newWorld()
 	got := w.send(t, payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "other"}}, "view": view("request_for_access", "", nil)}))
-	if got.StatusCode != http.StatusOK || len(w.views) != 0 || !strings.Contains(w.log.String(), "an unknown action in a view") {
+	if got.StatusCode != http.StatusOK || len(w.views) != 0 || !strings.Contains(w.log.String(), "unknown action in a form") {
 		t.Errorf("got %d, %d views, log %s", got.StatusCode, len(w.views), &w.log)
 	}
 }

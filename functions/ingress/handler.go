@@ -183,7 +183,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		signed, err = h.isSigned(ctx, event, body) // the secret may have just been rotated
 	}
 	if err != nil {
-		h.Logger.Error("there is no signing secret", "error", access.ErrorMessage(err))
+		h.Logger.Error("no signing secret could be read", "error", access.ErrorMessage(err))
 		return emptyResponse(http.StatusInternalServerError), nil
 	}
 	if !signed {
@@ -192,14 +192,14 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	}
 	in, err := slack.Parse(header(event, "Content-Type"), body)
 	if err != nil {
-		h.Logger.Warn("a request makes no sense", "error", err)
+		h.Logger.Warn("payload from Slack could not be parsed", "error", err)
 		return emptyResponse(http.StatusBadRequest), nil
 	}
 	if in.Kind == slack.KindSSLCheck {
 		return emptyResponse(http.StatusOK), nil
 	}
 	if why := h.foreignReason(in); why != "" {
-		h.Logger.Warn("a request comes from elsewhere", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
+		h.Logger.Warn("payload is from another workspace or app", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
 		return emptyResponse(http.StatusForbidden), nil
 	}
 	return h.dispatch(ctx, in), nil
@@ -249,7 +249,7 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindClosed:
 		return emptyResponse(http.StatusOK)
 	default:
-		log.Warn("a request of an unknown kind")
+		log.Warn("unknown kind of payload")
 		return emptyResponse(http.StatusBadRequest)
 	}
 }

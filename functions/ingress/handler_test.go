@@ -50,7 +50,7 @@ func TestOnlySlackIsHeard(t *testing.T) {
 			object{"api_app_id": "A2", "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
 		{name: "the enterprise's", want: 403, event: sign(payload("shortcut", "UJANE",
 			object{"team": nil, "enterprise": object{"id": "E1"}, "callback_id": "request_for_access", "trigger_id": "t-1"}), now)},
-		{name: "malformed", want: 400, wantLog: "makes no sense", event: sign("payload=%7B", now)},
+		{name: "malformed", want: 400, wantLog: "payload from Slack could not be parsed", event: sign("payload=%7B", now)},
 		{name: "as large as Slack's largest", want: 200, event: sign(payload("shortcut", "UJANE",
 			object{"callback_id": "request_for_access", "trigger_id": "t-1", "filler": strings.Repeat("\"", slack.MaxBody/8)}), now)},
 		{name: "larger than anything of Slack's", want: 413, event: sign(strings.Repeat("x", slack.MaxBody+1), now)},

@@ -102,16 +102,16 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 func (p *press) handle(ctx context.Context) reply {
 	a, ok := actions[p.in.Action.ID]
 	if !ok {
-		p.log.Warn("an unknown action in a message")
+		p.log.Warn("unknown button in a message")
 		return reply{text: "This app does not know this button."}
 	}
 	r, err := a.perform(ctx, p)
 	if access.CodeOf(err) == access.CodeNotFound {
-		p.log.Warn("the " + a.about.name + " of a button doesn't exist")
+		p.log.Warn(a.about.name + " of the button does not exist")
 		return reply{text: "This " + a.about.name + " is too old: nothing is known about it any more."}
 	}
 	if err != nil {
-		p.log.Error("a button had no effect", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		p.log.Error("press failed", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		// If a write got no response, we don't know whether it took effect. A
 		// second press shows it, and repeats nothing that the first one did.
 		text, _ := explain(err)
@@ -148,7 +148,7 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 // the log.
 func checkID(value string) error {
 	if !idPattern.MatchString(value) {
-		return access.Errorf(access.CodeNotFound, "the button's value is no id")
+		return access.Errorf(access.CodeNotFound, "the button's value is not an id")
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	}
 	err := p.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		p.log.Error("the execution could not be resumed; it will look by itself", "error", access.ErrorMessage(err))
+		p.log.Error("execution could not be resumed; it reads the press later", "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }
@@ -185,7 +185,7 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 // tell shows a text to the person who pressed, and to nobody else. It reports
 // whether it could.
 func (p *press) tell(ctx context.Context, text string) bool {
-	err := access.Errorf(access.CodeInvalid, "there is no response URL")
+	err := access.Errorf(access.CodeInvalid, "Slack sent no response URL")
 	if p.in.ResponseURL != "" {
 		err = p.Slack.Respond(ctx, p.in.ResponseURL, text)
 	}
@@ -193,7 +193,7 @@ func (p *press) tell(ctx context.Context, text string) bool {
 		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
 	}
 	if err != nil {
-		p.log.Error("the person could not be told", "error", access.ErrorMessage(err))
+		p.log.Error("reply could not be shown to the person", "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }

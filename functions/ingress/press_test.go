@@ -317,7 +317,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 		w.rows["r1"] = waiting()
 		w.appendErr = access.Errorf(access.CodeUnavailable, "no answer")
 		w.send(t, pressBy("UBOB", "approve", "r1"))
-		if want := []string{"You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "a refused press could not be recorded") {
+		if want := []string{"You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "refused press could not be recorded") {
 			t.Errorf("told %q, outcome %+v, log %s; want %q, none, and a line about it", w.told, w.rows["r1"].Outcome, &w.log, want)
 		}
 	})

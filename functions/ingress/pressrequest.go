@@ -25,7 +25,7 @@ func (p *press) tooLateToDecide() (reply, bool) {
 	}
 	if !r.ExpiresAt.IsZero() && !p.Now().Before(r.ExpiresAt) {
 		// The execution may be late and not have recorded it yet.
-		p.log.Info("the request has expired")
+		p.log.Info("press too late: request expired")
 		return reply{text: expiredText}, true
 	}
 	return reply{}, false
@@ -46,7 +46,7 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	if !personal {
 		return "", gone
 	}
-	p.log.Info("the approval is refused: the requester is gone", "code", access.CodeOf(gone))
+	p.log.Info("approval refused: requester is gone", "code", access.CodeOf(gone))
 	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
 	return text + " So this request can't be approved. You can discard it.", nil
 }
@@ -76,7 +76,7 @@ func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (re
 }
 
 // tooLateToWithdraw reports whether the request is decided. Only the
-// requester learns that here; allowWithdraw refuses everybody else.
+// requester learns that here; allowWithdraw refuses everyone else.
 func (p *press) tooLateToWithdraw() (reply, bool) {
 	if p.request.Open() || !p.byRequester() {
 		return reply{}, false
@@ -87,7 +87,7 @@ func (p *press) tooLateToWithdraw() (reply, bool) {
 // allowWithdraw allows only the requester.
 func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
 	if !p.byRequester() {
-		p.log.Info("the withdrawal is refused: the person isn't the requester")
+		p.log.Info("withdrawal refused: person is not the requester")
 		p.recordRefusal(ctx, access.RefusalNotRequester, "")
 		return "Only the requester can withdraw a request.", nil
 	}
@@ -109,7 +109,7 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	if !won {
 		return p.decidedReply(), nil
 	}
-	p.log.Info("decided", "outcome", o.Kind)
+	p.log.Info("request decided", "outcome", o.Kind)
 	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
 }
 
@@ -180,7 +180,7 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	if !won {
 		return p.endReply(notActiveText(r)), nil
 	}
-	p.log.Info("ended early")
+	p.log.Info("access ended early")
 	return p.endReply(""), nil
 }
 
@@ -228,7 +228,7 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 		if !personal {
 			return "", err
 		}
-		p.log.Info("the person can't approve anything", "code", access.CodeOf(err))
+		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(err))
 		p.recordRefusal(ctx, access.RefusalNotEligible, text)
 		return refused + " " + text, nil
 	}
@@ -237,7 +237,7 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 		return "", err
 	}
 	if !people.Permits(&p.policy, p.request, by) {
-		p.log.Info("the policy doesn't let the person approve this", "policy_digest", p.digest)
+		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
 		return refused, nil
 	}
@@ -255,6 +255,6 @@ func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, messag
 		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {
-		p.log.Error("a refused press could not be recorded", "reason", reason, "error", access.ErrorMessage(err))
+		p.log.Error("refused press could not be recorded", "reason", reason, "error", access.ErrorMessage(err))
 	}
 }

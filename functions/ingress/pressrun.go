@@ -29,7 +29,7 @@ func (p *press) loadRun(ctx context.Context) (err error) {
 func (p *press) tooLateToAnswer() (reply, bool) {
 	switch {
 	case p.run.Guard == "":
-		p.log.Warn("the run of a button asks nothing")
+		p.log.Warn("run has no question")
 		return reply{text: "This run asks nothing."}, true
 	case p.run.Answer != nil:
 		return p.answeredReply(), true
@@ -69,7 +69,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	case findingsErr != nil || policyErr != nil:
 		return "", cmp.Or(findingsErr, policyErr)
 	case personErr != nil:
-		p.log.Info("the person can't approve anything", "code", access.CodeOf(personErr))
+		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why, nil
 	}
 	return "", nil
@@ -88,7 +88,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 	for range answerTries {
 		mine, others := q.split(p.run, p.by)
 		if len(mine) == 0 {
-			p.log.Info("the person can't decide about anything that the run asks")
+			p.log.Info("answer refused: person can't decide about these findings")
 			return reply{text: q.notYoursText(p.run, p.by, others)}, nil
 		}
 		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
@@ -100,7 +100,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 		p.run = run
 		switch {
 		case won:
-			p.log.Info("a run is answered", "remove", remove, "findings", len(mine), "over", run.Answer != nil)
+			p.log.Info("removal question answered", "remove", remove, "findings", len(mine), "over", run.Answer != nil)
 			r := reply{answered: true, findings: q.findings}
 			if run.Answer != nil {
 				r.token, r.output = run.Token, tasktoken.AnswerOutput
@@ -111,10 +111,10 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 			return r, nil
 		case run.Answer != nil:
 			return p.answeredReply(), nil
-		default: // somebody else's answer came first; try again
+		default: // someone else's answer came first; try again
 		}
 	}
-	return reply{}, access.Errorf(access.CodeUnavailable, "others answer the run %s at the same time", p.run.ID)
+	return reply{}, access.Errorf(access.CodeUnavailable, "other answers to run %s came first", p.run.ID)
 }
 
 // split returns the findings without an answer: those that the person may
@@ -193,6 +193,6 @@ func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 		return
 	}
 	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings)); err != nil {
-		p.log.Warn("the question could not be updated; the report will do it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		p.log.Warn("removal question could not be updated; the report will update it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

@@ -23,7 +23,7 @@ import (
 // creates none.
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
-		log.Warn("an unknown form", "callback", in.View.CallbackID)
+		log.Warn("unknown form", "callback", in.View.CallbackID)
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
 	}
 	submission, mistakes := in.View.Submission()
@@ -41,11 +41,11 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	wait.Wait()
 	if err != nil {
-		log.Error("the form could not be checked", "error", access.ErrorMessage(err))
+		log.Error("form could not be checked", "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if len(mistakes) > 0 {
-		log.Info("a form with mistakes", "target", submission.Target.String())
+		log.Info("form has mistakes", "target", submission.Target.String())
 		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
 	if requesterErr != nil {
@@ -53,7 +53,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		if personal {
 			return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("the requester could not be looked up", "error", access.ErrorMessage(requesterErr))
+		log.Error("requester could not be looked up", "error", access.ErrorMessage(requesterErr))
 		return askToResubmit(requesterErr)
 	}
 
@@ -61,7 +61,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
-		log.Error("the request could not be stored", "execution", wanted.ExecutionARN, "error", access.ErrorMessage(err))
+		log.Error("request could not be stored", "execution", wanted.ExecutionARN, "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if refused != nil {
@@ -70,15 +70,15 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("execution", stored.ExecutionARN)
 	if stored.Requester.SlackID != wanted.Requester.SlackID {
 		// Slack gives each form to one person. We neither start nor show the
-		// request of somebody else.
-		log.Warn("somebody else already submitted this form")
+		// request of someone else.
+		log.Warn("form was already submitted by someone else")
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
-		log.Error("the request could not be started", "error", access.ErrorMessage(err))
+		log.Error("execution could not be started", "error", access.ErrorMessage(err))
 		return keepFormOpen("Your request is stored but could not be started. Please press the button again.")
 	}
-	log.Info("requested", "created", created, "target", stored.Target.String())
+	log.Info("request submitted", "created", created, "target", stored.Target.String())
 	if !created && !isSameRequest(stored, wanted) {
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Sent already",
 			"This form was sent before with other contents, and that is what has been asked for: "+describe(stored)+
@@ -106,12 +106,12 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 	}
 	if !h.Now().Before(claim.Until) {
 		// The claim may soon expire.
-		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the time for it is over")
+		return stored, false, nil, access.Errorf(access.CodeUnavailable, "create request: the claim is about to expire")
 	}
 	stored, created, err = h.Table.Create(ctx, wanted)
 	if err == nil && !created && (!stored.Open() || stored.Requester.PrincipalID != wanted.Requester.PrincipalID) {
 		// The same form arrived again. Its request is already decided, or
-		// belongs to somebody else.
+		// belongs to someone else.
 		h.freeClaim(ctx, log, wanted)
 	}
 	return stored, created, nil, err
@@ -122,11 +122,11 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.Result) events.APIGatewayV2HTTPResponse {
 	switch {
 	case claim.Other != nil:
-		log.Info("already requested", "other", claim.Other.ID)
+		log.Info("access already requested", "other", claim.Other.ID)
 		h.startAgain(ctx, log, *claim.Other)
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
 	case claim.Pending:
-		log.Info("already requested, but not stored yet")
+		log.Info("access already requested, but the request is not stored yet")
 		return keepFormOpen("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
 	default:
 		log.Info("too many undecided requests")
@@ -142,7 +142,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 		return
 	}
 	if err := h.Machine.Start(ctx, r); err != nil {
-		log.Error("the request could not be started", "other", r.ID, "error", access.ErrorMessage(err))
+		log.Error("execution could not be started", "other", r.ID, "error", access.ErrorMessage(err))
 	}
 }
 
@@ -150,7 +150,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 // request frees it; until then the claim doesn't count.
 func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		log.Warn("the claim of a decided request could not be freed", "error", access.ErrorMessage(err))
+		log.Warn("claim of the decided request could not be freed", "error", access.ErrorMessage(err))
 	}
 }
 

@@ -29,7 +29,7 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 			isAll, err = c.end(ctx, id, holders[id], mayEnd)
 		}
 		if err != nil {
-			c.Logger.ErrorContext(ctx, "the access of somebody who is gone could not be ended; it is tried again",
+			c.Logger.ErrorContext(ctx, "access of a person who is gone could not be ended, retrying",
 				"principal", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			failures = append(failures, err)
 			continue
@@ -39,10 +39,9 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 	return ended, failures
 }
 
-// end ends those of a person's granted requests that mayEnd permits, and reports
-// whether that was all of them. It leaves alone a request that is not granted
-// yet: grant looks the person up, too, and the next recheck ends what it granted
-// just before.
+// end ends the person's granted requests that mayEnd permits, and reports whether it
+// ended all of them. It leaves a request alone that is not granted yet. Grant looks up
+// the person, too, and the next recheck ends a request that was granted meanwhile.
 func (c *Checker) end(ctx context.Context, principal string, keys []string, mayEnd func(access.Request) bool) (isAll bool, _ error) {
 	requests, err := c.readActive(ctx, principal, keys)
 	failures := []error{err}
@@ -64,8 +63,8 @@ func (c *Checker) end(ctx context.Context, principal string, keys []string, mayE
 	return isAll, nil
 }
 
-// readActive returns the person's requests whose access is there and is not being
-// removed. A request whose row was deleted has only what its lease says.
+// readActive returns the person's requests whose access exists and is not being
+// removed. If a request's row was deleted, it has only the data of the lease.
 func (c *Checker) readActive(ctx context.Context, principal string, keys []string) (all []access.Request, _ error) {
 	var first error
 	for _, key := range keys {
@@ -107,7 +106,7 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	r, won, err := c.Table.RequestEnd(ctx, id, access.EndRequest{At: c.Now().UTC(), Reason: access.EndRequesterGone})
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound:
-		c.Logger.ErrorContext(ctx, "access ends: its requester is disabled or deleted in Identity Center, and somebody deleted the request's row",
+		c.Logger.ErrorContext(ctx, "access ended: requester is disabled or deleted in Identity Center, and the request's row is gone",
 			"request_id", id, "subject", subject.Key())
 		return c.Remove(ctx, id, subject)
 	case err != nil:
@@ -115,14 +114,14 @@ func (c *Checker) endRequest(ctx context.Context, r access.Request) error {
 	}
 	if won {
 		c.Count(metric.PeopleGone, nil)
-		c.Logger.WarnContext(ctx, "access ends: its requester is disabled or deleted in Identity Center",
+		c.Logger.WarnContext(ctx, "access ended: requester is disabled or deleted in Identity Center",
 			"request_id", r.ID, "execution", r.ExecutionARN, "subject", r.Subject().Key())
 	}
 	if r.EndToken == "" || !r.HasPendingEnd() {
 		return nil
 	}
 	if err := c.ResumeEnd(ctx, r.EndToken); err != nil {
-		c.Logger.WarnContext(ctx, "the execution could not be resumed; the sweep removes the access",
+		c.Logger.WarnContext(ctx, "execution could not be resumed; the minute check removes the access",
 			"request_id", r.ID, "execution", r.ExecutionARN, "error", access.ErrorMessage(err))
 	}
 	return nil

@@ -1,9 +1,10 @@
-// Package leavers looks up the people who have active access, again and again. It
-// ends the access of people who were disabled or deleted in Identity Center.
+// Package leavers looks up the people who have active access, each about every five
+// minutes. It ends the access of people who were disabled or deleted in Identity
+// Center.
 //
-// A Recheck runs every minute. It does not remove access itself: it records in a
-// request's row that the access ends, and resumes the request's execution, which
-// removes the access. If that fails, the sweep removes it.
+// A Recheck runs every minute. It does not remove access itself: it records in the
+// request's row that the access ends, and resumes the request's execution. The
+// execution removes the access. If it doesn't, the minute check does.
 //
 // A lookup that fails never ends access. It leaves the person unchecked, which
 // raises an alarm after a while.
@@ -47,7 +48,7 @@ const (
 	waveTime = time.Hour
 	// forgetAfter is how long a person without access stays known.
 	forgetAfter = waveTime
-	// leaveFor is how long people are left alone after somebody said to leave
+	// leaveFor is how long people are left alone after someone said to leave
 	// their access. It is also how long a question waits for its answer; then the
 	// question is asked again.
 	leaveFor = 24 * time.Hour
@@ -107,7 +108,7 @@ type Checker struct {
 }
 
 // Recheck looks up the people with active access whose last lookup is oldest, and
-// ends the access of those who are gone. If all is true, it looks up everybody,
+// ends the access of those who are gone. If all is true, it looks up everyone,
 // including people who were looked up a moment ago. It may run beside itself:
 // that looks up nobody twice.
 //

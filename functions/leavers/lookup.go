@@ -24,7 +24,7 @@ func uncheckedSince(p Person) time.Time {
 	return p.Since
 }
 
-// choose claims the people to look up: first those whose access somebody released
+// choose claims the people to look up: first those whose access someone released
 // for removal, then those whose last lookup is oldest.
 func choose(p *People, holders map[string][]string, now time.Time, all bool) []string {
 	var due []string
@@ -58,7 +58,7 @@ func choose(p *People, holders map[string][]string, now time.Time, all bool) []s
 	return due
 }
 
-// isReleased reports whether somebody released the person's access for removal,
+// isReleased reports whether someone released the person's access for removal,
 // and that is still to be done.
 func isReleased(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
@@ -90,15 +90,15 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 		found[id] = lookup{status, at}
 	}
 	if len(failures) > 0 {
-		c.Logger.WarnContext(ctx, "people could not be looked up; they are looked up again", "failed", len(failures), "of", len(due),
+		c.Logger.WarnContext(ctx, "people could not be looked up, retrying", "failed", len(failures), "of", len(due),
 			"code", access.CodeOf(failures[0]), "error", access.ErrorMessage(failures[0]))
 	}
 	return found, failures
 }
 
 // judge enters what was found, and returns the people whose access ends now. Once
-// more than waveSize people are gone within waveTime, everybody found gone in
-// this run or later is held: a person decides. Somebody whose access is to end
+// more than waveSize people are gone within waveTime, everyone found gone in
+// this run or later is held: a person decides. Someone whose access is to end
 // counts as looked up only after it ended.
 func judge(p *People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string

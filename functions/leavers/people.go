@@ -63,7 +63,7 @@ func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (Peopl
 			return people, err
 		}
 	}
-	return People{}, access.Wrap(access.CodeUnavailable, err, "write who was looked up")
+	return People{}, access.Wrap(access.CodeUnavailable, err, "write the lookups")
 }
 
 func clone(p People) People {

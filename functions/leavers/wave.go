@@ -77,7 +77,7 @@ func (q question) enterAnswers(p *People, now time.Time) {
 }
 
 // readMayEnd returns a function that reports whether the access of a held person
-// may end: somebody released it in that run's question, and may still decide
+// may end: someone released it in that run's question, and may still decide
 // about it.
 func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Request) bool, error) {
 	run, err := c.Table.Run(ctx, runID)
@@ -112,7 +112,7 @@ func (q question) showAnswer(ctx context.Context, c *Checker) {
 		return
 	}
 	if err := c.Show(ctx, q.run.ID); err != nil {
-		c.Logger.WarnContext(ctx, "the question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "removal question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 		return p, nil
 	}
 	c.Count(metric.PeopleGoneHeld, nil)
-	c.Logger.ErrorContext(ctx, "many people are gone from Identity Center at once: their access stays until somebody answers", "run", p.Question)
+	c.Logger.ErrorContext(ctx, "many people are gone from Identity Center at once; their access stays until someone answers in Slack", "run", p.Question)
 	run, err := c.Table.Run(ctx, p.Question)
 	if err != nil {
 		return p, err
@@ -146,12 +146,12 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 		}
 	}
 	if err := c.Show(ctx, p.Question); err != nil {
-		c.Logger.ErrorContext(ctx, "the question could not be asked; it is tried again", "run", p.Question, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		c.Logger.ErrorContext(ctx, "removal question could not be posted, retrying", "run", p.Question, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return p, nil
 }
 
-// listUnasked returns the held people about whom somebody has to be asked.
+// listUnasked returns the held people about whom someone has to be asked.
 func listUnasked(p People, holders map[string][]string, now time.Time) (ids []string) {
 	for id, person := range p.People {
 		if len(holders[id]) > 0 && person.Held && person.ReleasedAt.IsZero() && person.Asked == "" && !now.Before(person.LeftUntil) {

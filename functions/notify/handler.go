@@ -16,7 +16,7 @@ import (
 // drift_report.
 type Input struct {
 	host.Input
-	Error string `json:"error"` // for revoked: the error code if the access was not granted
+	Error string `json:"error"` // for revoked: the error code if access was not granted
 }
 
 // Table is the part of the requests table that the handler uses.
@@ -94,7 +94,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "revoked":
 		err = h.showRemoval(ctx, log, r, in.Error)
 	default:
-		err = access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 	return struct{}{}, err
 }
@@ -109,7 +109,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
 			// The approvers have the message, and that is what counts. So
 			// announce does not fail.
-			log.Warn("the direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}
 	return nil
@@ -134,7 +134,7 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 // was never granted, and the end of access only if the settings say so.
 func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Request, why string) error {
 	if !r.WasGranted() {
-		log.Info("the access was not granted", "why", why)
+		log.Info("access was not granted", "why", why)
 		return h.tell(ctx, r, slack.PurposeFailed)
 	}
 	if h.PostRevoke {
@@ -155,7 +155,7 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 		return err
 	}
 	if !found {
-		log.Warn("the message of a rebuilt request was not found")
+		log.Warn("message of the rebuilt request not found")
 		return nil
 	}
 	if err := h.Slack.Update(ctx, h.Channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
@@ -217,7 +217,7 @@ func (h *Handler) updatePost(ctx context.Context, l ledger, post access.Post, m 
 	}
 	err := h.Slack.Update(ctx, post.Channel, post.TS, m)
 	if access.CodeOf(err) == access.CodeNotFound {
-		err = nil // somebody deleted it; there is nothing to update
+		err = nil // someone deleted it; there is nothing to update
 	}
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 
 // membersMaxAge is how long an answer about who is in the channel is used. A
 // request's messages ask three times, and each time read all pages of members
-// if the requester isn't among them. Somebody who joins meanwhile may get one
+// if the requester isn't among them. Someone who joins meanwhile may get one
 // more direct message.
 const membersMaxAge = 5 * time.Minute
 

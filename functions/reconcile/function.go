@@ -156,7 +156,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 }
 
 // newRunID returns the name of a run that asks. Half of the name is random.
-// Otherwise somebody could start an execution under that name first, and the run
+// Otherwise someone could start an execution under that name first, and the run
 // would share its row.
 func newRunID(at time.Time, random string) string {
 	return at.UTC().Format("2006-01-02-1504") + "-gone-" + strings.ToLower(random)

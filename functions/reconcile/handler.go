@@ -23,7 +23,7 @@ import (
 type Input struct {
 	host.Input
 	RunInput
-	// All, of recheck: look up everybody, including people who were looked up a
+	// All, of recheck: look up everyone, including people who were looked up a
 	// moment ago.
 	All bool `json:"all"`
 }
@@ -76,7 +76,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	case "plan", "scan", "collect", "answer", "report":
 		return h.drift(ctx, in)
 	default:
-		return nil, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return nil, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 }
 
@@ -84,6 +84,6 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 // that was left behind blocks nobody.
 func (h *Handler) freeClaims(ctx context.Context) {
 	if err := h.Claims.Look(ctx); err != nil {
-		h.Logger.WarnContext(ctx, "claims that were left behind could not be freed", "error", access.ErrorMessage(err))
+		h.Logger.WarnContext(ctx, "leftover claims could not be freed", "error", access.ErrorMessage(err))
 	}
 }

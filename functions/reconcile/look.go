@@ -24,7 +24,7 @@ const atOnce = 16
 // does may be repeated.
 //
 // Late access comes first, and needs no list of executions. So no removal is
-// delayed if somebody fills that list, or if Step Functions fails.
+// delayed if someone fills that list, or if Step Functions fails.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -58,10 +58,10 @@ func (s *Sweep) Look(ctx context.Context) error {
 	s.Gauge(metric.AccessOverdue, l.overdue)
 	l.start(ctx)
 	if l.later > 0 {
-		l.fail(access.Errorf(access.CodeThrottled, "%d requests are left to the next looks: there are too many executions to describe", l.later))
+		l.fail(access.Errorf(access.CodeThrottled, "too many executions to describe: %d requests wait for the next checks", l.later))
 	}
 	if len(l.failures) > 0 {
-		return access.Wrap(access.CodeOf(l.failures[0]), errors.Join(l.failures...), "look for what was left behind")
+		return access.Wrap(access.CodeOf(l.failures[0]), errors.Join(l.failures...), "find requests and leases that were left behind")
 	}
 	s.Count(metric.SweepLooked, nil)
 	return nil
@@ -190,7 +190,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 }
 
 // errLater is the error of an execution that this look leaves to the next looks.
-var errLater = errors.New("not described in this look")
+var errLater = errors.New("not described in this check")
 
 // inTurn splits the indexes into those that this look describes, and those that
 // it leaves to the next looks. Urgent ones come first; the others start at a
@@ -255,9 +255,10 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	l.found = append(l.found, left)
 }
 
-// judgeLease notes what is left to do for a lease that is due: nothing while one
-// of its holders is open, even one that the index of open requests lacks. A
-// holder whose row was deleted leaves at its end all the same.
+// judgeLease notes what is left to do for a lease that is due. It leaves the lease
+// alone while one of its holders is open, even if the index of open requests lacks
+// that holder. If a holder's row was deleted, it has the holder's access removed at its
+// end.
 func (l *look) judgeLease(lease access.Lease) {
 	isHeld := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
@@ -287,7 +288,7 @@ func (l *look) remove(ctx context.Context) {
 	failed := make([]error, len(l.removals))
 	parallel.Do(len(l.removals), atOnce, func(i int) {
 		in := l.removals[i]
-		l.Logger.WarnContext(ctx, "access is late: removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
+		l.Logger.WarnContext(ctx, "access is late; removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
 		if in.RequestID != "" && !in.begun {
 			if _, err := l.giveUp(ctx, in.RequestID); err != nil {
 				failed[i] = err
@@ -309,7 +310,7 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 		return
 	}
 	if !complete {
-		l.Logger.WarnContext(ctx, "more executions run than a look reads", "read", len(running))
+		l.Logger.WarnContext(ctx, "too many running executions to list all", "read", len(running))
 	}
 	l.running = running
 	l.mu.Lock()
@@ -345,7 +346,7 @@ func (l *look) start(ctx context.Context) {
 	}
 	slices.SortStableFunc(l.found, func(a, b leftBehind) int { return trueFirst(a.first, b.first) })
 	if n := len(l.found); n > mostSweeps {
-		l.Logger.ErrorContext(ctx, "more was left behind than one look starts sweeps for", "in_all", n, "started", mostSweeps)
+		l.Logger.ErrorContext(ctx, "more requests and leases were left behind than one check can sweep", "in_all", n, "started", mostSweeps)
 	}
 	sweeps, err := l.Executions.Sweeps(ctx)
 	if err != nil {
@@ -366,7 +367,7 @@ const mostCandidates = 2
 
 // sweep starts one sweep, unless it is running. Its name has the current minute,
 // or the current ten minutes if a living execution leaves access behind. If
-// somebody took that name before, another name is used without delay.
+// someone took that name before, another name is used without delay.
 func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
 	text, err := json.Marshal(left.in)
 	if err != nil {
@@ -391,12 +392,12 @@ func (l *look) sweep(ctx context.Context, left leftBehind, running []string) err
 		stamp = l.now.Truncate(lateAgain)
 	}
 	name := left.prefix + stamp.Format(stampFormat)
-	l.Logger.WarnContext(ctx, "sweeping", "request_id", left.in.RequestID, "lease", left.in.Lease, "execution", left.execution)
+	l.Logger.WarnContext(ctx, "starting a sweep", "request_id", left.in.RequestID, "lease", left.in.Lease, "execution", left.execution)
 	taken, err := l.Executions.Start(ctx, name, input)
 	if err != nil || !taken {
 		return err
 	}
-	// If it can't be described, it counts as somebody else's: twice is better than
+	// If it can't be described, it counts as someone else's: twice is better than
 	// not at all.
 	if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.Input == input {
 		isRecent := !left.since.IsZero() && !e.StartedAt.Before(left.since)

@@ -78,20 +78,20 @@ type Removal struct {
 var _ Table = (*table.Table)(nil)
 
 const (
-	// lateAfter is how long after its end a living execution may leave access
-	// there. It normally begins to remove it within a second or two. A failed
-	// look costs a minute. 20 s, a minute to the next look, another minute if
-	// that one fails, and two cold starts are less than 150 s, within which the
-	// first attempt to remove access must come. The look removes late access both
-	// by a sweep and directly: somebody could stop each sweep as it starts.
+	// lateAfter is how long a living execution may leave access after its end. It
+	// normally begins the removal within a second or two. The first attempt to
+	// remove access must come within 150 s. These are 20 s, a minute to the next
+	// look, another minute if that look fails, and two cold starts. A look removes
+	// late access both by a sweep and directly, because someone could stop each
+	// sweep as it starts.
 	lateAfter = 20 * time.Second
 	// overdueAfter is how long after its end access is overdue. Then the look
 	// raises the alarm, and removes the access directly even if a living
 	// execution has begun to.
 	overdueAfter = time.Minute
 	// lateAgain is the time between two sweeps of a request whose execution is
-	// alive. It is also how long after the end a living execution may take for a
-	// removal that it has begun: it retries, too.
+	// alive. It is also how long after the end a living execution may take to finish
+	// a removal that it has begun: the execution retries, too.
 	lateAgain = 10 * time.Minute
 	// startingFor is how long an execution may take to start: ingress writes the
 	// row first, and has 10 s.
@@ -104,9 +104,9 @@ const (
 	// allows a burst of 250, and 10 more each second (Step Functions quotas, API
 	// throttling, the smaller Regions).
 	mostDescribed = 200
-	// sweepTimeout bounds a look, and a decision to sweep: the function may take
-	// minutes in all, and a removal must not wait for that. examineTimeout bounds
-	// the part of a look that reads, so that what was found by then is swept.
+	// sweepTimeout bounds a look, and a decision to sweep. The function may take
+	// minutes, and a removal must not wait that long. examineTimeout bounds the
+	// reads of a look, so that time is left to start the sweeps.
 	sweepTimeout   = 25 * time.Second
 	examineTimeout = 12 * time.Second
 )
@@ -143,7 +143,7 @@ type sweepInput struct {
 	Drift *access.FindingRef `json:"drift,omitempty"`
 }
 
-// What is left to do for a request, and the function that does it.
+// The next step for a request, with the function that takes it.
 const (
 	nothing = "nothing"
 	refuse  = "refuse"  // decide it: evaluate
@@ -151,8 +151,8 @@ const (
 	revoke  = "revoke"  // remove its access: revoke
 )
 
-// liveness is whether one of a request's executions is alive: its own, or the one
-// that took its removal over.
+// liveness is whether one of a request's executions is alive: its own execution, or
+// the one that took over its removal.
 type liveness struct {
 	alive   bool
 	started bool      // Step Functions knows its own execution
@@ -169,7 +169,7 @@ func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (n
 		return nothing, false, nil
 	case overdue:
 		if l.err != nil { // the access has to end, whatever its execution does
-			s.Logger.ErrorContext(ctx, "the state of the execution can't be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
+			s.Logger.ErrorContext(ctx, "state of the execution could not be read", "request_id", r.ID, "error", access.ErrorMessage(l.err))
 		}
 		return revoke, l.alive, nil
 	case l.err != nil:
@@ -239,7 +239,7 @@ type LeftOver struct {
 
 // Tombstone checks once more whether the request was left behind. If the request
 // could still be granted, Tombstone first gives its row up. After that no
-// function grants it, even if somebody starts its execution again.
+// function grants it, even if someone starts its execution again.
 func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -264,7 +264,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 		}
 	}
 	s.Count(metric.Swept, nil)
-	s.Logger.ErrorContext(ctx, "a request was left behind", "request_id", id, "next", next,
+	s.Logger.ErrorContext(ctx, "request was left behind", "request_id", id, "next", next,
 		"execution", r.ExecutionARN, "execution_is_alive", late, "subject", fmt.Sprint(r.Subject()))
 	return left, nil
 }
@@ -272,7 +272,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 func (s *Sweep) giveUp(ctx context.Context, id string) (access.Request, error) {
 	return s.Table.GiveUp(ctx, id, access.Failure{
 		Code:    access.CodeExecutionGone,
-		Message: "The request's execution ended before its time.",
+		Message: "The request's execution ended too early.",
 		At:      s.Now().UTC(),
 	})
 }

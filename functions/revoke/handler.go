@@ -155,7 +155,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
-		return Output{}, access.Errorf(access.CodeInvalid, "there is no operation %q", in.Operation)
+		return Output{}, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
 }
 
@@ -167,11 +167,11 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 // also stays if the person who agreed to its removal may no longer decide about it.
 func (h *Handler) removeFinding(ctx context.Context, in Input) error {
 	if h.RemovalsOff {
-		return access.Errorf(access.CodeRefused, "allow_reconcile_removals is false: runs remove nothing")
+		return access.Errorf(access.CodeRefused, "removals are turned off: allow_reconcile_removals is false")
 	}
 	run, err := h.Table.Run(ctx, in.Run)
 	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove(in.Index) {
-		return access.Errorf(access.CodeRefused, "the run %q is not authorized to remove its finding %d", in.Run, in.Index)
+		return access.Errorf(access.CodeRefused, "run %q is not authorized to remove its finding %d", in.Run, in.Index)
 	}
 	if err != nil {
 		return err
@@ -186,18 +186,18 @@ func (h *Handler) removeFinding(ctx context.Context, in Input) error {
 	}
 	index := access.NewIndex(&policy)
 	if !index.Covers(f.Target) {
-		return access.Errorf(access.CodeOutOfScope, "the policy does not cover it any more")
+		return access.Errorf(access.CodeOutOfScope, "the current policy does not cover this access")
 	}
 	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
 		if err == nil {
-			err = access.Errorf(access.CodeExempt, "an exemption leaves it alone for now")
+			err = access.Errorf(access.CodeExempt, "the current policy exempts this access")
 		}
 		return err
 	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
 	if run.Guard != "" {
 		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
-			return access.Errorf(access.CodeRefused, "%s let it go, and may not decide about it any more", by.Email)
+			return access.Errorf(access.CodeRefused, "%s approved the removal, but the current policy no longer lets them decide about it", by.Email)
 		}
 		reserve = nil // the limit counts only removals without consent
 	}
@@ -226,7 +226,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 		if err != nil {
 			return Output{}, err
 		}
-		log.InfoContext(ctx, "the lease is settled", "subject", in.Lease, "result", s.Result)
+		log.InfoContext(ctx, "lease settled", "subject", in.Lease, "result", s.Result)
 		return Output{Result: s.Result, Run: s.Finding.Run, Index: s.Finding.Index}, nil
 	}
 	f, err := h.Findings.Finding(ctx, in.Run, in.Index)
@@ -238,9 +238,9 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 	if err != nil {
 		return Output{}, err
 	}
-	log.InfoContext(ctx, "the removal of a finding ended", "subject", f.Subject.Key(), "result", result)
+	log.InfoContext(ctx, "removal of a finding completed", "subject", f.Subject.Key(), "result", result)
 	if result != access.DriftRemoved {
-		return Output{}, access.Errorf(access.CodeAlreadyGone, "the access was gone already: we did not remove it")
+		return Output{}, access.Errorf(access.CodeAlreadyGone, "someone else removed the access first")
 	}
 	return Output{Result: result, Run: ref.Run, Index: ref.Index}, nil
 }
@@ -256,20 +256,20 @@ func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error 
 		case !rebuilt:
 			return h.removeWithoutLease(ctx, in, err, log)
 		default:
-			log.ErrorContext(ctx, "somebody deleted the request's row while its access was active; it is rebuilt from the lease", "subject", in.Subject.Key())
+			log.ErrorContext(ctx, "the request's row is missing while its access is active; rebuilt from the lease", "subject", in.Subject.Key())
 			r, err = h.release(ctx, in)
 		}
 	}
 	switch {
 	case err == nil:
 		if wait && r.Removal != "" {
-			log.InfoContext(ctx, "revoked", "removal", r.Removal, "subject", r.Subject().Key())
+			log.InfoContext(ctx, "access removed", "removal", r.Removal, "subject", r.Subject().Key())
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "the table does not answer: removing the access without it")
+		log.ErrorContext(ctx, "table does not answer; removing the access without it")
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
-			log.ErrorContext(ctx, "the access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
+			log.ErrorContext(ctx, "access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
 	}
 	return err
@@ -311,7 +311,7 @@ func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, er
 func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {
-		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request: nothing is removed", "subject", in.Subject.Key())
+		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request; nothing removed: check this access by hand", "subject", in.Subject.Key())
 		return noRow
 	}
 	if err := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, true); err != nil {
@@ -322,8 +322,8 @@ func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error,
 		return err
 	}
 	if !gone {
-		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not verified to be gone yet")
+		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not confirmed to be gone yet")
 	}
-	log.ErrorContext(ctx, "the request has no row; its access is gone")
+	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded")
 	return noRow
 }

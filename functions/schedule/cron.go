@@ -24,10 +24,10 @@ func parseCron(inner string) (*cron, error) {
 		for _, f := range fields {
 			names = append(names, f.name)
 		}
-		return nil, fmt.Errorf("cron(…) has six fields (%s), and this has %d", strings.Join(names, ", "), len(texts))
+		return nil, fmt.Errorf("cron(…) must have six fields (%s), not %d", strings.Join(names, ", "), len(texts))
 	}
 	if (texts[2] == "?") == (texts[4] == "?") {
-		return nil, errors.New(`exactly one of day-of-month and day-of-week has to be "?": the other one says on which days`)
+		return nil, errors.New(`exactly one of day-of-month and day-of-week must be "?"`)
 	}
 	var c cron
 	var err [6]error
@@ -43,7 +43,7 @@ func parseCron(inner string) (*cron, error) {
 		return nil, errors.New(first)
 	}
 	if _, ok := c.next(time.Time{}); !ok {
-		return nil, fmt.Errorf("cron(%s) never comes: no month and year that it names has such a day", inner)
+		return nil, fmt.Errorf("cron(%s) never fires: none of its months and years has such a day", inner)
 	}
 	return &c, nil
 }

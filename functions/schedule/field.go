@@ -99,13 +99,13 @@ func (f field) describeValues() string {
 }
 
 func (f field) wrong(text, right string) error {
-	return fmt.Errorf("%s: %q is not right: %s", f.name, text, right)
+	return fmt.Errorf("%s: %q is not valid: %s", f.name, text, right)
 }
 
 // parseNumber parses digits, and nothing else.
 func parseNumber(text string) (int, error) {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
-		return 0, fmt.Errorf("%q is no number", text)
+		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return strconv.Atoi(text)
 }

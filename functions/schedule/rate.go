@@ -11,7 +11,7 @@ var rate = regexp.MustCompile(`^([0-9]+) (minute|hour|day)s?$`)
 
 var units = map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
 
-// maxRate is our own limit: AWS documents no longest rate. A schedule that comes
+// maxRate is our own limit: AWS documents no longest rate. A schedule that fires
 // less than once in ten years is a mistake.
 const maxRate = 10 * 366 * 24 * time.Hour
 
@@ -21,7 +21,7 @@ const maxRate = 10 * 366 * 24 * time.Hour
 func parseRate(inner string) (time.Duration, error) {
 	m := rate.FindStringSubmatch(inner)
 	if m == nil {
-		return 0, fmt.Errorf("rate(…) has a whole number and minutes, hours or days, like rate(2 hours); %q is something else", inner)
+		return 0, fmt.Errorf("rate(…) must have a whole number and minutes, hours or days, such as rate(2 hours), not %q", inner)
 	}
 	n, err := strconv.ParseInt(m[1], 10, 32)
 	unit := units[m[2]]
@@ -29,7 +29,7 @@ func parseRate(inner string) (time.Duration, error) {
 	case err != nil || n > int64(maxRate/unit):
 		return 0, fmt.Errorf("rate(%s) is longer than ten years", inner)
 	case n == 0:
-		return 0, fmt.Errorf("rate(%s) is no rate: the least is one minute", inner)
+		return 0, fmt.Errorf("rate(%s) is too short: the shortest is one minute", inner)
 	}
 	return time.Duration(n) * unit, nil
 }

@@ -1,8 +1,8 @@
 // Package schedule parses the schedule expressions of EventBridge Scheduler, and
-// finds out when they come next.
+// computes when they fire next.
 //
-// It accepts what AWS documents, and refuses what AWS refuses or does not
-// document. So an expression that it accepts means the same to AWS. Times are
+// It accepts only what AWS documents. So AWS reads every expression that it accepts
+// in the same way. Times are
 // UTC, which is EventBridge Scheduler's time zone unless a schedule names
 // another.
 //
@@ -19,7 +19,7 @@ import (
 // EventBridge Scheduler, CreateSchedule, ScheduleExpression).
 const maxLength = 256
 
-// Expression is a schedule. The zero value never comes.
+// Expression is a schedule. The zero value never fires.
 type Expression struct {
 	text  string
 	every time.Duration // of a rate; else 0
@@ -35,11 +35,11 @@ func Parse(text string) (Expression, error) {
 	var err error
 	switch {
 	case len(text) > maxLength:
-		return Expression{}, fmt.Errorf("it has %d characters; a schedule expression can have %d", len(text), maxLength)
+		return Expression{}, fmt.Errorf("it has %d characters; a schedule expression can have at most %d", len(text), maxLength)
 	case opened && kind == "at":
-		return Expression{}, fmt.Errorf("at(…) comes once, and this has to come again and again; write rate(…) or cron(…)")
+		return Expression{}, fmt.Errorf("at(…) fires only once; use rate(…) or cron(…)")
 	case !opened || !closed || kind != "rate" && kind != "cron":
-		return Expression{}, fmt.Errorf("it is neither rate(…) nor cron(…), like rate(2 hours) or cron(0 23 * * ? *)")
+		return Expression{}, fmt.Errorf("it must be rate(…) or cron(…), such as rate(2 hours) or cron(0 23 * * ? *)")
 	case kind == "rate":
 		e.every, err = parseRate(inner)
 	default:
@@ -58,8 +58,8 @@ func (e Expression) String() string { return e.text }
 // has none.
 func (e Expression) Every() (time.Duration, bool) { return e.every, e.every > 0 }
 
-// Next returns the first time after the given one at which the schedule comes, in
-// UTC; ok is false if it never comes again. A cron expression comes at the start
+// Next returns the first time after the given one at which the schedule fires, in
+// UTC; ok is false if it never fires again. A cron expression fires at the start
 // of minutes, and never at the given time itself.
 //
 // A rate counts from when the schedule was made, which an expression does not

@@ -97,7 +97,7 @@ func TestEndedWithoutAPress(t *testing.T) {
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
 	rec := r.audit(t)[3]
 	if rec["actor_slack_id"] != "unknown" || rec["actor_email"] != "NA" || rec["execution_arn"] != *r.execution(t).ExecutionArn ||
-		rec["detail"] != "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed." {
+		rec["detail"] != "Ended early without a press of the button: someone stopped or resumed the request's execution, or it failed." {
 		t.Errorf("the record says that %v %v did it, by %v: %v", rec["actor_slack_id"], rec["actor_email"], rec["execution_arn"], rec["detail"])
 	}
 }

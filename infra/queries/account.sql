@@ -1,4 +1,4 @@
--- Who had access to an account on a day (UTC), and who approved it. Put account and day into the lines below.
+-- Who had access to an account on a day (UTC), and who approved it. Replace the account and the day in the lines below.
 WITH asked AS (
   SELECT '111111111111' AS account, TIMESTAMP '2026-01-31 00:00:00 UTC' AS on_day
 ), gone AS (

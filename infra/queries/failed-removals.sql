@@ -1,4 +1,4 @@
--- Removals of the last 90 days that failed at first, why, and when the access was gone. No end: it is there still.
+-- Removals of the last 90 days that failed at first: why, and when the access was gone. If gone_at is empty, the access may still exist.
 WITH gone AS (
   SELECT request_id, min(from_iso8601_timestamp(time)) AS gone_at
   FROM audit

@@ -1,4 +1,4 @@
--- Who was a member of a group on a day (UTC), and who approved it. Put the group's id and the day into the lines below.
+-- Who was a member of a group on a day (UTC), and who approved it. Replace the group's id and the day in the lines below.
 WITH asked AS (
   SELECT '99999999-8888-7777-6666-555555555555' AS wanted, TIMESTAMP '2026-01-31 00:00:00 UTC' AS on_day
 ), gone AS (

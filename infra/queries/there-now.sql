@@ -1,4 +1,4 @@
--- Access that was granted and, as far as the records go, not removed yet; the longest there is first.
+-- Access that was granted and, according to the records, not removed yet. The oldest grant comes first.
 SELECT time, requester_email, account_id, role_name, group_name, permission_duration, approver_email, reason, request_id
 FROM audit
 WHERE event = 'granted'

@@ -67,9 +67,9 @@ func OfFinding(f Finding) Record {
 }
 
 // FindingKey returns the key of the record of f under prefix. A repeated task
-// always gives the same key. The day is that on which the access was found; for
-// an exemption, on which a run first left it alone; for a removal, on which its
-// run started or somebody approved the removal.
+// always gives the same key. The key has the day when the access was found. For an
+// exemption, it has the day when a run first left the access alone. For a removal, it
+// has the day when the run started, or when someone approved the removal.
 func FindingKey(prefix string, f Finding) string {
 	on := f.FirstSeen
 	if f.Kind == access.EventDriftExempted && f.Exemption != nil {

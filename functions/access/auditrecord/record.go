@@ -65,13 +65,13 @@ type Record struct {
 const (
 	// actorSystem: this app acted by itself; the detail says why.
 	actorSystem = "system"
-	// actorUnknown: nobody pressed a button. Somebody stopped or resumed the
+	// actorUnknown: nobody pressed a button. Someone stopped or resumed the
 	// execution, or it failed. CloudTrail shows who.
 	actorUnknown = "unknown"
 )
 
 // endedUnexpectedly is the detail of an early end that nobody requested in Slack.
-const endedUnexpectedly = "Ended early without a press of the button: somebody stopped or resumed the request's execution, or it failed."
+const endedUnexpectedly = "Ended early without a press of the button: someone stopped or resumed the request's execution, or it failed."
 
 // Of returns the record of the event number seq of r.
 func Of(r access.Request, seq int) Record {
@@ -163,7 +163,7 @@ func recordsEnd(r access.Request, k access.EventKind) bool {
 }
 
 // wasCutOff reports whether the request ended because its execution did, or
-// because somebody resumed the execution without a decision.
+// because someone resumed the execution without a decision.
 func wasCutOff(r access.Request) bool {
 	return r.Interrupted() || r.Failure != nil && r.Failure.Code == access.CodeExecutionGone
 }

@@ -29,7 +29,7 @@ const (
 	AccessOverdue = "AccessOverdue"
 
 	// Rechecks look up the people who have active access. Each run counts
-	// Rechecked; an alarm fires if they stop. RecheckLate: somebody was not
+	// Rechecked; an alarm fires if they stop. RecheckLate: someone was not
 	// looked up in time. PeopleGone counts the requests that ended because their
 	// requester is gone. PeopleGoneHeld is counted while many are gone at once,
 	// and a person has to decide about their access.

@@ -1,4 +1,4 @@
-// Package parallel makes independent calls at the same time.
+// Package parallel runs independent calls at the same time.
 package parallel
 
 import (

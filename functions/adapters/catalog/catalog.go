@@ -122,11 +122,11 @@ func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
 	switch {
 	case !checked || err == nil:
 	case l != nil:
-		c.Logger.WarnContext(ctx, "the catalog could not be read again", "error", access.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "catalog could not be read again; an older copy is used", "error", access.ErrorMessage(err))
 	case missing:
 		c.askForSnapshot(ctx, c.Now())
 	default:
-		c.Logger.ErrorContext(ctx, "the catalog could not be read", "error", access.ErrorMessage(err))
+		c.Logger.ErrorContext(ctx, "catalog could not be read", "error", access.ErrorMessage(err))
 	}
 	switch {
 	case l != nil:
@@ -184,11 +184,11 @@ func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 		return
 	}
 	c.askedAt = now
-	c.Logger.InfoContext(ctx, "there is no catalog yet, asking for one")
+	c.Logger.InfoContext(ctx, "no catalog yet; requested one")
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := c.Ask(asking); err != nil {
-		c.Logger.WarnContext(ctx, "a first catalog could not be asked for", "error", access.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "first catalog could not be requested", "error", access.ErrorMessage(err))
 	}
 }
 

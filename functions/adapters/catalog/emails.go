@@ -91,7 +91,7 @@ func (e *Emails) Shared(yield func(email string, ids []string) bool) {
 // decodeEmails reads an index. Invalid: it is incomplete, or not an index.
 func decodeEmails(text []byte) (*Emails, error) {
 	if !bytes.HasPrefix(text, []byte(emailsHeader)) || !bytes.HasSuffix(text, []byte("\n")) {
-		return nil, access.Errorf(access.CodeInvalid, "read the index of emails: it makes no sense")
+		return nil, access.Errorf(access.CodeInvalid, "read the email index: it is invalid")
 	}
 	return &Emails{text: text}, nil
 }
@@ -118,7 +118,7 @@ type EmailIndex struct {
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
 	e, checked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
 	if checked && err != nil && access.CodeOf(err) != access.CodeNotFound {
-		i.Logger.WarnContext(ctx, "the index of emails could not be read", "error", access.ErrorMessage(err))
+		i.Logger.WarnContext(ctx, "email index could not be read", "error", access.ErrorMessage(err))
 	}
 	return e
 }

@@ -65,7 +65,7 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound:
 	case access.CodeInvalid:
-		r.Logger.ErrorContext(ctx, "the catalog is invalid and will be replaced", "error", access.ErrorMessage(err))
+		r.Logger.ErrorContext(ctx, "catalog is invalid and will be replaced", "error", access.ErrorMessage(err))
 	default:
 		return err // a write would fail too
 	}
@@ -104,9 +104,9 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 	}
 	switch err := r.Store.Put(ctx, &next, version); access.CodeOf(err) {
 	case "":
-		r.Logger.InfoContext(ctx, "the catalog was refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
+		r.Logger.InfoContext(ctx, "catalog refreshed", "accounts", len(next.Accounts), "permission_sets", len(next.PermissionSets), "groups", len(next.Groups))
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh wrote the catalog first")
+		r.Logger.InfoContext(ctx, "catalog kept: another refresh wrote it first")
 	default:
 		failed = errors.Join(failed, err)
 	}
@@ -123,7 +123,7 @@ func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now tim
 	}
 	if len(all) == 0 {
 		// The management account always exists.
-		return access.Errorf(access.CodeUnavailable, "list accounts: there are none")
+		return access.Errorf(access.CodeUnavailable, "list accounts: the organization has none")
 	}
 	next.Accounts, next.AccountsAt = sortedAccounts(all), now
 	for _, a := range all {
@@ -167,9 +167,9 @@ func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	}
 	switch err := r.Emails.PutEmails(ctx, next, version); access.CodeOf(err) {
 	case "":
-		r.Logger.InfoContext(ctx, "the index of emails was refreshed", "users", len(users), "emails", next.Len())
+		r.Logger.InfoContext(ctx, "email index refreshed", "users", len(users), "emails", next.Len())
 	case access.CodeLost:
-		r.Logger.InfoContext(ctx, "another refresh wrote the index of emails first")
+		r.Logger.InfoContext(ctx, "email index kept: another refresh wrote it first")
 	default:
 		return err
 	}
@@ -264,7 +264,7 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]str
 	for _, arn := range arns {
 		slots <- struct{}{}
 		if err := ctx.Err(); err != nil {
-			fail(access.Wrap(access.CodeUnavailable, err, "look at the permission sets"))
+			fail(access.Wrap(access.CodeUnavailable, err, "read the permission sets"))
 			<-slots
 			break
 		}

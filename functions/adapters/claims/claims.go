@@ -1,11 +1,11 @@
 // Package claims limits a person's undecided requests: one for each target, and a
-// fixed number in total. A person is an Identity Center user, whatever Slack user
-// they use.
+// fixed number in total. A person is a user in Identity Center, whichever Slack user
+// submits the form.
 //
 // A submission claims its target in the person's row (access.Claims) before the
-// request is created. A claim is valid while its request is undecided, which is
-// checked when it matters. So a claim that nobody freed blocks nothing, and a
-// crash leaves a blocking claim for access.ClaimWait at most.
+// request is created. A claim counts only while its request is undecided, and each
+// submission checks that. So a forgotten claim blocks nobody. After a crash, a claim
+// blocks for access.ClaimWait at most.
 package claims
 
 import (
@@ -94,11 +94,11 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 			return Result{Until: now.Add(access.CreateWithin)}, err
 		}
 	}
-	return Result{}, access.Errorf(access.CodeUnavailable, "claim the target: others changed the row all the time")
+	return Result{}, access.Errorf(access.CodeUnavailable, "claim the target: other writes kept changing the row")
 }
 
-// prune removes invalid claims from the row: that of the target with that key,
-// and all of them if the row is full. If another request has claimed the target,
+// prune removes the claim of the target with that key if it is invalid. If the row is
+// full, prune removes all invalid claims. If another request has claimed the target,
 // prune returns it, or pending if it is not created yet.
 func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now time.Time) (other *access.Request, pending bool, err error) {
 	var look []string
@@ -154,5 +154,5 @@ func (c *Claims) Free(ctx context.Context, r access.Request) error {
 			return err
 		}
 	}
-	return access.Errorf(access.CodeUnavailable, "free the claim: others changed the row all the time")
+	return access.Errorf(access.CodeUnavailable, "free the claim: other writes kept changing the row")
 }

@@ -61,7 +61,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// free removes invalid claims from a person's row. If somebody else writes the
+// free removes invalid claims from a person's row. If someone else writes the
 // row at the same time, it leaves the row as it is.
 func (s *Sweep) free(ctx context.Context, principalID string, now time.Time) error {
 	row, err := s.Table.Claims(ctx, principalID)

@@ -50,7 +50,7 @@ func (m *Memory) Replace(_ context.Context, key string, body []byte, version str
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.objects[key].version != version {
-		return access.Errorf(access.CodeLost, "there is another %s", key)
+		return access.Errorf(access.CodeLost, "%s has changed", key)
 	}
 	m.write(key, body)
 	return nil

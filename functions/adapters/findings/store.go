@@ -1,21 +1,21 @@
-// Package findings keeps in a bucket what the runs of the reconciliation find. It
-// is JSON that one step leaves for the next, and one run for the next:
+// Package findings keeps in a bucket what reconciliations (runs) find. It is JSON
+// that one step writes for the next step, and one run for the next run:
 //
 //	reconcile/<run>/plan.json       what the run reads, in batches
 //	reconcile/<run>/batch-<n>.json  what batch n found
 //	reconcile/<run>/findings.json   all findings; payloads give indexes in it
-//	reconcile/<run>/collected.json  what else the batches said
+//	reconcile/<run>/collected.json  the rest of the batches' results
 //	reconcile/<run>/report.json     what the run reports to people
 //	reconcile/known.json            the history: what runs found and reported
-//	reconcile/people.json           who was looked up when, and who is gone
+//	reconcile/people.json           when each person was looked up, and who is gone
 //
-// Only the reconcile function writes these objects. Each may be written again
-// with the same content. Only known.json and people.json, which runs side by side
-// share, are written under a condition.
+// Only the function reconcile writes these objects. Each may be written again with
+// the same content. Concurrent runs share known.json and people.json, so these two
+// are written under a condition.
 //
 // Errors have the codes of functions/access: NotFound if there is no such object;
-// Invalid if it makes no sense, or if the run's name is none; Lost if somebody
-// else was first; Throttled, Unavailable, Misconfigured, Internal.
+// Invalid if the object or the run's name is invalid; Lost if another write came
+// first; Throttled, Unavailable, Misconfigured, Internal.
 package findings
 
 import (
@@ -57,7 +57,7 @@ var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 func key(run, object string) (string, error) {
 	if !name.MatchString(run) {
-		return "", access.Errorf(access.CodeInvalid, "%q is no run's name", run)
+		return "", access.Errorf(access.CodeInvalid, "%q is not the name of a run", run)
 	}
 	return Prefix + run + "/" + object, nil
 }
@@ -98,7 +98,7 @@ func decode(key string, body []byte, v any) error {
 func (s *Store) Plan(ctx context.Context, run string) (drift.Plan, error) {
 	p, err := get[drift.Plan](ctx, s, run, "plan.json")
 	if err == nil && !p.IsWhole() {
-		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch names what is not in it", run)
+		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch refers to something that the plan lacks", run)
 	}
 	return p, err
 }
@@ -187,7 +187,7 @@ func (s *Store) History(ctx context.Context) (h drift.History, version string, e
 func (s *Store) PutHistory(ctx context.Context, h drift.History, version string) error {
 	body, err := json.Marshal(h)
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, "encode what is known")
+		return access.Wrap(access.CodeInternal, err, "encode the history")
 	}
 	return s.Objects.Replace(ctx, historyKey, body, version)
 }
@@ -213,7 +213,7 @@ func (s *Store) People(ctx context.Context) (p leavers.People, version string, e
 func (s *Store) PutPeople(ctx context.Context, p leavers.People, version string) error {
 	body, err := json.Marshal(p)
 	if err != nil {
-		return access.Wrap(access.CodeInternal, err, "encode who was looked up")
+		return access.Wrap(access.CodeInternal, err, "encode the lookups")
 	}
 	return s.Objects.Replace(ctx, peopleKey, body, version)
 }

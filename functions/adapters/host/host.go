@@ -78,13 +78,13 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 		Common   *Settings
 		Settings *S
 	}{&common, &settings}, os.Getenv); err != nil {
-		slog.Error("the environment is not complete", "error", err)
+		slog.Error("environment variables are missing or invalid", "error", err)
 		return 1
 	}
 	logger := NewLogger(os.Stdout, common.LogLevel)
 	cfg, err := AWSConfig(os.Getenv)
 	if err != nil {
-		logger.Error("no AWS configuration", "error", err)
+		logger.Error("AWS configuration could not be loaded", "error", err)
 		return 1
 	}
 	p := Process{
@@ -97,7 +97,7 @@ func run[S, F any](open func(S, Process) (F, error), handler func(Process, F) an
 	}
 	f, err := open(settings, p)
 	if err != nil {
-		logger.Error("the function can't start", "error", err)
+		logger.Error("function could not start", "error", err)
 		return 1
 	}
 	lambda.Start(handler(p, f))

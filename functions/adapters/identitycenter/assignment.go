@@ -35,7 +35,7 @@ type Operation struct {
 // of their own (not through a group). Access through an account, permission set,
 // group or user that doesn't exist doesn't exist either.
 func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
-	const doing = "look for the assignment"
+	const doing = "find the assignment"
 	in, err := c.instance(ctx)
 	if err != nil {
 		return false, err
@@ -143,7 +143,7 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 		return Operation{Status: StatusUnknown}, nil
 	}
 	if err != nil {
-		return Operation{}, host.AWSError(err, "look at the creation")
+		return Operation{}, host.AWSError(err, "check the creation")
 	}
 	return operation(out.AccountAssignmentCreationStatus), nil
 }
@@ -153,7 +153,7 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 // There are at most 15 (IAM Identity Center User Guide, "Quotas", throttle limits:
 // CreateAccountAssignment allows 15 outstanding asynchronous calls).
 func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, error) {
-	const doing = "look for creations under way"
+	const doing = "find pending creations"
 	if s.Kind == access.KindGroup {
 		return false, nil
 	}
@@ -205,7 +205,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 	if s.Kind == access.KindGroup {
 		const doing = "remove the membership"
 		if membershipID == "" {
-			return "", access.Errorf(access.CodeNotFound, "%s: there is none", doing)
+			return "", access.Errorf(access.CodeNotFound, "%s: it does not exist", doing)
 		}
 		_, err = c.store.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{
 			IdentityStoreId: aws.String(in.identityStoreID),
@@ -247,7 +247,7 @@ func (c *Client) Deletion(ctx context.Context, s access.Subject, operationID str
 		return Operation{Status: StatusUnknown}, nil
 	}
 	if err != nil {
-		return Operation{}, host.AWSError(err, "look at the deletion")
+		return Operation{}, host.AWSError(err, "check the deletion")
 	}
 	return operation(out.AccountAssignmentDeletionStatus), nil
 }
@@ -268,7 +268,7 @@ func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, host.AWSError(err, "look for the user")
+		return false, host.AWSError(err, "look up the user")
 	}
 	if s.Kind == access.KindGroup {
 		return false, nil
@@ -300,7 +300,7 @@ func (c *Client) membership(ctx context.Context, in instance, s access.Subject) 
 		return "", false, nil
 	}
 	if err != nil {
-		return "", false, host.AWSError(err, "look for the membership")
+		return "", false, host.AWSError(err, "find the membership")
 	}
 	return aws.ToString(out.MembershipId), true, nil
 }

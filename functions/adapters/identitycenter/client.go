@@ -110,11 +110,11 @@ func (c *Client) instance(ctx context.Context) (instance, error) {
 		c.resolved = &found[0]
 		return found[0], nil
 	case len(found) > 1:
-		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there are %d; name one in the setting sso_instance_arn", doing, len(found))
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: this region has %d; set sso_instance_arn to one of them", doing, len(found))
 	case c.want != "":
-		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there is no %s in this region", doing, c.want)
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: this region has no instance %s", doing, c.want)
 	default:
-		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: there is none in this region", doing)
+		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: this region has none", doing)
 	}
 }
 

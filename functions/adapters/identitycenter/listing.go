@@ -145,7 +145,7 @@ func (c *Client) Group(ctx context.Context, id string) (g access.Group, found bo
 		return access.Group{}, false, nil
 	}
 	if err != nil {
-		return access.Group{}, false, host.AWSError(err, "look at the group")
+		return access.Group{}, false, host.AWSError(err, "look up the group")
 	}
 	return access.Group{ID: id, Name: aws.ToString(out.DisplayName), Provisioned: len(out.ExternalIds) > 0}, true, nil
 }

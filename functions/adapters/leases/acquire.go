@@ -25,7 +25,7 @@ func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
 			return err
 		}
 	}
-	return access.Errorf(access.CodeConflict, "take the lease: others changed it all the time")
+	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
 func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err error) {
@@ -105,14 +105,14 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	return false, l.create(ctx, lease, deadline, before)
 }
 
-var errForeign = access.Errorf(access.CodeForeign, "the access exists already, and this system did not make it")
+var errForeign = access.Errorf(access.CodeForeign, "the access already exists, and this app did not create it")
 
 // finishAbandoned handles a lease that is being deleted. It returns LeaseDeleting
-// if somebody else is going to give the lease up. If all its holders are done,
+// if someone else is going to give the lease up. If all its holders are done,
 // one of their functions left it behind, and finishAbandoned finishes the
 // removal; again is true once the lease is gone.
 func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
-	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is just being removed")
+	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is being removed")
 	holders, err := l.otherHolders(ctx, lease, "")
 	if err != nil {
 		return false, err
@@ -161,7 +161,7 @@ func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool
 // create calls Create for a claimed lease, and records its answer.
 func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, before time.Time) error {
 	if !l.Now().Before(deadline) {
-		return access.Errorf(access.CodeUnavailable, "create the assignment: the function's time is over")
+		return access.Errorf(access.CodeUnavailable, "create the assignment: the function ran out of time")
 	}
 	claimed := lease.SettlesAt
 	operationID, err := l.IdentityCenter.Create(ctx, lease.Subject)
@@ -200,7 +200,7 @@ func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, r
 // call changes nothing and returns what is stored.
 //
 // Errors: InProgress if Identity Center needs longer; AssignmentFailed with its
-// reason if it gave up; ForeignAccess if somebody removed the access and added it
+// reason if it gave up; ForeignAccess if someone removed the access and added it
 // again outside this app; Refused if the request's removal has begun; Lost if the
 // request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
@@ -256,7 +256,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 			return granted, err
 		}
 	}
-	return granted, access.Errorf(access.CodeConflict, "confirm the lease: others changed it all the time")
+	return granted, access.Errorf(access.CodeConflict, "confirm the lease: other writes kept changing it")
 }
 
 // readHeldLease reads the lease that the request holds. Lost if it holds none.
@@ -266,7 +266,7 @@ func (l *Leases) readHeldLease(ctx context.Context, key, id string) (access.Leas
 		return access.Lease{}, err
 	}
 	if !found || !lease.IsHeldBy(id) || lease.State == access.LeaseDeleting {
-		return access.Lease{}, access.Errorf(access.CodeLost, "the request does not hold its access")
+		return access.Lease{}, access.Errorf(access.CodeLost, "the request no longer holds its access")
 	}
 	return lease, nil
 }

@@ -7,11 +7,11 @@ import (
 )
 
 // ForceRemove deletes the access without the order that the table guarantees, for
-// when Release can't work: removing access is more important than keeping it. It
-// still uses what can be read: access that others hold is left alone.
+// when Release can't work: removing access is more important than keeping it. If it
+// can read that others hold the access, it leaves the access alone.
 //
 // rowGone means that the table answered, and has no row of the request (it was
-// restored, or somebody deleted the row). Then the access is deleted even without
+// restored, or someone deleted the row). Then the access is deleted even without
 // a lease. If rowGone is false, and the table has no lease, there is nothing to
 // remove.
 //
@@ -22,7 +22,7 @@ import (
 // Release finds out whether the access is gone, and gives up the lease.
 func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error {
 	if !isComplete(s) {
-		return access.Errorf(access.CodeInvalid, "take the access away: it is not said which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
 	}
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err == nil {

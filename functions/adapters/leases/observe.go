@@ -67,7 +67,7 @@ func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observ
 		}
 	}
 	if deletionID == "" {
-		return "", access.Errorf(access.CodeNotFound, "there is no membership to remove")
+		return "", access.Errorf(access.CodeNotFound, "the membership to remove does not exist")
 	}
 	return deletionID, nil
 }

@@ -143,7 +143,7 @@ func TestReleaseReportsTheSameErrorEachTime(t *testing.T) {
 			h.fails[id] = access.Errorf(access.CodeThrottled, "read %s", id)
 		}
 		_, err := h.release()
-		if want := "leave the lease: read r07"; err == nil || err.Error() != want || access.CodeOf(err) != access.CodeThrottled {
+		if want := "release the lease: read r07"; err == nil || err.Error() != want || access.CodeOf(err) != access.CodeThrottled {
 			t.Fatalf("got %v, want %s", err, want)
 		}
 		if len(h.lease.Holders) != 26 {

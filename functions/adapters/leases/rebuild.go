@@ -9,13 +9,12 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Rebuild writes a row for a request that holds access and whose row somebody
+// Rebuild writes a row for a request that holds access and whose row someone
 // deleted. Then Release can remove the access, and functions that read only rows
 // can record it. The request's own execution may call it at any time. So may a
-// caller that knows that the access was granted (granted): its own Grant
-// succeeded, or it read that in the row. Any other caller may once the access has
-// ended. known is false if there is no lease, or the request is not among its
-// holders.
+// caller that knows that the access was granted (granted), from its own Grant or from
+// the row. Any other caller must wait until the access has ended. known is false if
+// there is no lease, or the request is not among its holders.
 //
 // Errors are those of the table, and match ErrTable.
 func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool, s access.Subject) (known bool, err error) {
@@ -32,7 +31,7 @@ func (l *Leases) Rebuild(ctx context.Context, id, execution string, granted bool
 }
 
 // restoreOthers writes a new row for each of the lease's holders whose row
-// somebody deleted. It adds the holder to others if its access has not ended: its
+// someone deleted. It adds the holder to others if its access has not ended: its
 // execution will remove the access. It skips holders that were never confirmed,
 // and those whose row may have expired because the request was closed long ago.
 func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id string, others map[string]access.Holder) error {
@@ -57,7 +56,7 @@ func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id strin
 	return nil
 }
 
-// releaseRowless releases the lease for the holders whose rows somebody deleted,
+// releaseRowless releases the lease for the holders whose rows someone deleted,
 // under new rows. released reports whether there was one.
 func (l *Leases) releaseRowless(ctx context.Context, lease access.Lease) (released bool, err error) {
 	var rowless []string

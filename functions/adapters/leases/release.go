@@ -15,8 +15,8 @@ import (
 const (
 	// holderReaders is how many of a lease's other holders are read at a time.
 	holderReaders = 10
-	// holdersTimeout bounds the time in which all of them are read: that of one
-	// call of the table.
+	// holdersTimeout bounds the time to read all of them. It is as long as the
+	// timeout of one call of the table.
 	holdersTimeout = 5 * time.Second
 )
 
@@ -28,20 +28,25 @@ const (
 // delete. With wait, it returns nil only when the row has the result: the access
 // is absent, or kept for other requests.
 //
-// Errors: InProgress and Conflict while Identity Center is not ready, or a
-// function that was about to create the access may still run; AssignmentFailed
-// with Identity Center's reason if the deletion failed and the access still
-// exists; NotFound if there is no such request; Refused if execution (an ARN, ""
-// for the sweep's direct call) may not remove it; and those of table and Identity
-// Center. If errors.Is(err, ErrTable), the table failed, and we don't know
-// whether others hold the access.
+// Errors, besides those of the table and Identity Center:
+//
+//   - InProgress and Conflict: Identity Center is not ready, or a function that was
+//     about to create the access may still run;
+//   - AssignmentFailed, with Identity Center's reason: the deletion failed, and the
+//     access still exists;
+//   - NotFound: there is no such request;
+//   - Refused: execution (an ARN, "" for the minute check's direct call) may not
+//     remove the access.
+//
+// If errors.Is(err, ErrTable), the table failed, and we don't know whether others
+// hold the access.
 func (l *Leases) Release(ctx context.Context, id, execution string, wait bool) (access.Request, error) {
 	return l.release(ctx, id, execution, wait, time.Time{})
 }
 
 // Start is Release without wait, for the first removal by the execution. The
 // execution began it at began, and may have made attempts since. If it is the
-// request's own, and the access is absent within UntouchedFor of began, somebody
+// request's own, and the access is absent within UntouchedFor of began, someone
 // else removed it: no ForceRemove for this request can have deleted it.
 func (l *Leases) Start(ctx context.Context, id, execution string, began time.Time) (access.Request, error) {
 	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
@@ -80,7 +85,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 			return l.recordRemoval(ctx, r, lease, foreign)
 		}
 		if !moved || lease.Shared {
-			untouchedUntil = time.Time{} // somebody else may have deleted the access
+			untouchedUntil = time.Time{} // someone else may have deleted the access
 		}
 		err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
 		if isLost(err) {
@@ -95,7 +100,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 		}
 		return after, err
 	}
-	return r, access.Errorf(access.CodeConflict, "leave the lease: others changed it all the time")
+	return r, access.Errorf(access.CodeConflict, "release the lease: other writes kept changing it")
 }
 
 // leave removes the request from the lease if others hold it. If not, it moves
@@ -103,7 +108,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 // A lease that is not stored doesn't exist. moved reports whether this call moved
 // it.
 func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
-	const doing = "leave the lease"
+	const doing = "release the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
 		return lease, false, false, tableError(err, doing)
@@ -171,9 +176,9 @@ func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string
 
 // recoverLease writes a lease for access that was granted, was never recorded as
 // removed, and has no lease. The lease was lost, for instance when the table was
-// restored. again reports whether it wrote one: then there is something to
+// restored. again reports whether it wrote a lease, so that there is something to
 // delete. foreign reports whether the existing access is not what was granted. A
-// rebuilt row came from a lease, so if there is none, it was given up since.
+// rebuilt row came from a lease, so a missing lease means that it was deleted since.
 func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
 	if lease.IsStored() || !r.HasAccess() || r.Rebuilt != nil {
 		return false, false, nil
@@ -237,7 +242,7 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 		}
 		switch op.Status {
 		case identitycenter.StatusInProgress:
-			return access.Errorf(access.CodeInProgress, "Identity Center is still creating what is to be removed")
+			return access.Errorf(access.CodeInProgress, "Identity Center is still creating the access to remove")
 		case identitycenter.StatusSucceeded:
 			created = true
 		}
@@ -251,9 +256,9 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 // delete calls Delete unless the latest deletion is in progress or succeeded. It
 // deletes what was seen, or else what the lease says was created. The call is
 // claimed: if it were delayed until the lease is given up, it would delete the
-// access of the next holder. missing reports that somebody else removed the
+// access of the next holder. missing reports that someone else removed the
 // access, unless this call still finds it, because lists are eventually
-// consistent. Lost if somebody else wrote the lease.
+// consistent. Lost if someone else wrote the lease.
 func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
@@ -274,7 +279,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 		return tableError(err, "claim the deletion")
 	}
 	if !l.Now().Before(deadline) {
-		return access.Errorf(access.CodeUnavailable, "remove the access: the function's time is over")
+		return access.Errorf(access.CodeUnavailable, "remove the access: the function ran out of time")
 	}
 	claimed := lease.SettlesAt
 	id, err := l.callDelete(ctx, *lease, seen)
@@ -294,7 +299,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 	}
 	if noteErr != nil {
 		// The deletion has started; the next call finds out.
-		return access.Wrap(access.CodeOf(noteErr), noteErr, "note the deletion")
+		return access.Wrap(access.CodeOf(noteErr), noteErr, "record the deletion")
 	}
 	return nil
 }
@@ -352,7 +357,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 	if isLost(err) {
-		return access.Errorf(access.CodeInProgress, "another function is just giving the lease up")
+		return access.Errorf(access.CodeInProgress, "another function is deleting the lease")
 	}
 	return err
 }
@@ -363,7 +368,7 @@ func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
 	var seen observation
-	err = l.poll(ctx, "the access is not verified to be gone yet", func() (bool, error) {
+	err = l.poll(ctx, "the access is not confirmed to be gone yet", func() (bool, error) {
 		op, err := l.readDeletion(ctx, *lease)
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err

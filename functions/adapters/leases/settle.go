@@ -14,22 +14,22 @@ var errLost = access.Errorf(access.CodeLost, "the lease has changed")
 var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 
 // RemoveDrift starts the deletion of access that no request holds, under a lease
-// without holders. A request for the same access waits until Settle has given the
-// lease up. Of memberships it deletes only the one that was found. nil means that
-// the deletion has started, that there is nothing to delete, or that the removal
-// of this finding ended before. The lease names the finding, ref, for the
-// function that finishes the removal. If the access is gone already, that is
-// recorded at once.
+// without holders. A request for the same access waits until Settle has deleted the
+// lease. In a group, RemoveDrift deletes only the membership that was found. It
+// returns nil if the deletion has started, if there is nothing to delete, or if the
+// removal of this finding ended before. The lease names the finding, ref, for the
+// function that finishes the removal. If the access is already gone, RemoveDrift
+// records that at once.
 //
 // reserve, if not nil, is called once before the deletion starts. If it fails,
 // its error is returned, and nothing is deleted.
 //
-// Errors: Held if a request holds the access by now, or is getting or leaving it;
-// InProgress while another membership in its place is being removed; those of
-// reserve, and those of table and Identity Center.
+// Errors, besides those of reserve, the table and Identity Center: Held if a request
+// now holds, gets or releases the access; InProgress while another membership in its
+// place is being removed.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 	if !isComplete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
-		return access.Errorf(access.CodeInvalid, "remove the access: it is not said which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
 	}
 	for range maxTries {
 		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
@@ -38,7 +38,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
 			if f.Kind == access.KindGroup && !lease.MayHaveMade(f.MembershipID) {
-				return access.Errorf(access.CodeInProgress, "another membership in its place is just being removed")
+				return access.Errorf(access.CodeInProgress, "another membership in its place is being removed")
 			}
 			return nil // already begun
 		case found:
@@ -71,7 +71,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		}
 	}
-	return access.Errorf(access.CodeConflict, "take the lease: others changed it all the time")
+	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
 // Settlement is the removal of a finding that Settle ended, with its result. It
@@ -81,26 +81,26 @@ type Settlement struct {
 	Result  access.RemovalResult
 }
 
-// Settle ends a lease without holders, or with holders that are done: it deletes
-// the access, waits for seconds until that is absent, records the result if the
-// lease was for a finding, and gives the lease up. If there is no lease, there is
-// nothing to do, and Settle returns the latest removal under that key.
+// Settle ends a lease without holders, or with holders that are done. It deletes the
+// access and waits some seconds until the access is absent. If the lease was for a
+// finding, it records the result. Then it deletes the lease. If there is no lease,
+// Settle does nothing and returns the latest removal under that key.
 //
 // If the caller doesn't record the result, keep must be true: then the lease of a
 // finding stays, and the next sweep finds it and records the result.
 //
-// Errors: Held if a request holds it; InProgress and Conflict while the removal
-// is not done, also for a request whose row somebody deleted (it gets a new row,
-// in which the removal is entered); AssignmentFailed with Identity Center's
-// reason if the deletion failed and the access still exists; and those of table
-// and Identity Center.
+// Errors, besides those of the table and Identity Center: Held if a request holds the
+// access; InProgress and Conflict while the removal is not done; AssignmentFailed with
+// Identity Center's reason if the deletion failed and the access still exists. A
+// request whose row someone deleted gets a new row with its removal, and its removal
+// must be done, too.
 func (l *Leases) Settle(ctx context.Context, key string, keep bool) (Settlement, error) {
 	for range maxTries {
 		if s, err := l.settle(ctx, key, keep); !isLost(err) {
 			return s, err
 		}
 	}
-	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: others changed it all the time")
+	return Settlement{}, access.Errorf(access.CodeConflict, "settle the lease: other writes kept changing it")
 }
 
 // SettleDrift ends the removal of a finding that RemoveDrift began, and returns

@@ -200,10 +200,10 @@ func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (access
 	return u.value, u.ok, err
 }
 
-// Approvers finds the Slack users of the approvers' emails. unknown has the
-// emails for which Slack has no full member of the workspace with that very
-// email, in any case of letters, confirmed. Both lists keep the order of
-// emails. If a lookup fails for another reason, so does Approvers.
+// Approvers finds the Slack users of the approvers' emails. A user must be a full
+// member of the workspace, and have confirmed that email, in any case of letters.
+// unknown has the emails without such a user. Both lists keep the order of emails. If
+// a lookup fails for another reason, so does Approvers.
 func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error) {
 	type answer struct {
 		result[slack.User]

@@ -45,7 +45,7 @@ func FuzzGet(f *testing.F) {
 			if access.CodeOf(err) != access.CodeMisconfigure || got != "" || known && trimmed != "" {
 				t.Errorf("%q under %q: %v of code %q, and %q", value, reference, err, access.CodeOf(err), got)
 			}
-			if trimmed != "" && strings.Contains(err.Error(), trimmed) && !strings.Contains(reference, trimmed) && !strings.Contains(`a secret is named "ssm:/name" or "secretsmanager:name"`, trimmed) {
+			if trimmed != "" && strings.Contains(err.Error(), trimmed) && !strings.Contains(reference, trimmed) && !strings.Contains(`a secret reference must look like "ssm:/name" or "secretsmanager:name"`, trimmed) {
 				t.Errorf("the error says the secret: %v", err)
 			}
 			if !known && len(reference) > 20 && strings.Contains(err.Error(), reference) {

@@ -124,7 +124,7 @@ func (r *Reader) read(ctx context.Context, reference string) (string, error) {
 		}
 		value = aws.ToString(out.SecretString)
 	default:
-		return "", access.Errorf(access.CodeMisconfigure, `a secret is named "ssm:/name" or "secretsmanager:name"`)
+		return "", access.Errorf(access.CodeMisconfigure, `a secret reference must look like "ssm:/name" or "secretsmanager:name"`)
 	}
 	if value = strings.TrimSpace(value); value == "" {
 		return "", access.Errorf(access.CodeMisconfigure, "the secret %s is empty", reference)

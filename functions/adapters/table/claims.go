@@ -26,7 +26,7 @@ func (t *Table) Claims(ctx context.Context, principalID string) (access.Claims, 
 // PutClaims writes a person's claims if their version in the table is still
 // expect; 0 means that there must be no row. The new version is expect+1, or, for
 // a new row, at in nanoseconds. If there are no claims, PutClaims removes the
-// row. Lost: somebody else wrote it.
+// row. Lost: someone else wrote it.
 func (t *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
 	condition, names, values := expectVersion(expect)
 	if len(c.Claims) == 0 {

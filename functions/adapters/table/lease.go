@@ -20,9 +20,9 @@ func (t *Table) Lease(ctx context.Context, key string) (l access.Lease, found bo
 	return l, found, err
 }
 
-// PutLease writes the lease if its version in the table is still expect; 0 means
-// that there must be no lease. The new version is expect+1, or, for a new lease,
-// the one that l has, or 1. Lost: somebody else wrote it.
+// PutLease writes the lease if its version in the table is still expect. If expect is
+// 0, the table must have no such lease. The new version is expect+1. A new lease gets
+// l's version, or 1 if l has none. Lost: someone else wrote the lease.
 func (t *Table) PutLease(ctx context.Context, l access.Lease, expect int64) error {
 	const doing = "write lease"
 	if expect > 0 || l.Version <= 0 {
@@ -43,7 +43,7 @@ func (t *Table) PutLease(ctx context.Context, l access.Lease, expect int64) erro
 	return nil
 }
 
-// DeleteLease removes the lease if its version is still expect. Lost: somebody
+// DeleteLease removes the lease if its version is still expect. Lost: someone
 // else wrote or removed it.
 func (t *Table) DeleteLease(ctx context.Context, key string, expect int64) error {
 	in := &dynamodb.DeleteItemInput{TableName: aws.String(t.name), Key: leaseKey(key)}

@@ -25,7 +25,7 @@ func (t *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
 }
 
 func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due, error) {
-	const doing = "look for what is open"
+	const doing = "list open items"
 	in := &dynamodb.QueryInput{
 		TableName:                 aws.String(t.name),
 		IndexName:                 aws.String(OpenIndex),
@@ -43,15 +43,15 @@ func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due
 			key, _ := row[AttributeKey].(*types.AttributeValueMemberS)
 			at, _ := row[AttributeDue].(*types.AttributeValueMemberS)
 			if key == nil || at == nil {
-				return nil, access.Errorf(access.CodeInternal, "%s: a row of the index has no key", doing)
+				return nil, access.Errorf(access.CodeInternal, "%s: an entry of the index has no key", doing)
 			}
 			id, ok := strings.CutPrefix(key.Value, prefix)
 			if !ok {
-				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q as %s", doing, key.Value, kind)
+				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q as the %s", doing, key.Value, kind)
 			}
 			when, err := time.Parse(time.RFC3339, at.Value)
 			if err != nil {
-				// Somebody wrote it by hand. The row counts as due, and hides no
+				// Someone wrote it by hand. The row counts as due, and hides no
 				// other.
 				when = time.Time{}
 			}

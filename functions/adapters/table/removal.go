@@ -39,13 +39,13 @@ func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.Dri
 // PutRemoval writes how the removal of a finding ended, and returns what the
 // table has: the first result stays. The table may drop it KeepRun later.
 func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
-	const doing = "write how the removal ended"
+	const doing = "write the result of the removal"
 	err := t.putRemoval(ctx, removalKey(r.FindingRef), r, true)
 	var there *types.ConditionalCheckFailedException
 	if errors.As(err, &there) {
 		stored, found, err := t.Removal(ctx, r.FindingRef)
 		if err == nil && !found {
-			err = access.Errorf(access.CodeUnavailable, "%s: it is gone again", doing)
+			err = access.Errorf(access.CodeUnavailable, "%s: the earlier result is gone", doing)
 		}
 		if err != nil {
 			return r, err
@@ -131,7 +131,7 @@ func (t *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) err
 			return err
 		}
 		if r.countSince(at) >= limit {
-			return access.Errorf(access.CodeOverLimit, "%d removals within 24 hours need no person's consent, and there were as many", limit)
+			return access.Errorf(access.CodeOverLimit, "the limit of %d removals within 24 hours without consent is reached", limit)
 		}
 		r.Counts[strconv.FormatInt(at.Truncate(removalSlot).Unix(), 10)]++
 		expect := r.Version
@@ -148,5 +148,5 @@ func (t *Table) ReserveRemoval(ctx context.Context, at time.Time, limit int) err
 			return err
 		}
 	}
-	return access.Errorf(access.CodeConflict, "%s: others changed the number all the time", doing)
+	return access.Errorf(access.CodeConflict, "%s: other writes kept changing the number", doing)
 }

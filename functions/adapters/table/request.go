@@ -91,9 +91,8 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 }
 
 // Decide records the outcome, with its event, if the request is still undecided.
-// won is false if the request was decided, given up or closed before; the row
-// that it returns says which. The row has the task token, if the wait has stored
-// one.
+// won is false if the request was decided, given up or closed before; the returned row
+// says which. The row has the task token if the wait has stored one.
 func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
 	return t.apply(ctx, id, change{
 		doing: "record outcome",
@@ -127,10 +126,10 @@ func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
-		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: there is no wait %q", doing, wait)
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: unknown wait %q", doing, wait)
 	}
 	if token == "" {
-		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
 	}
 	r, _, err := t.apply(ctx, id, change{
 		doing:  doing,
@@ -160,9 +159,9 @@ func (t *Table) raise(ctx context.Context, id, attribute string, n int, doing st
 	return err
 }
 
-// BeginPost records a message before it is sent. begun is false if it was
-// recorded before: then before is that record, and a caller who wants to send it
-// looks in Slack first.
+// BeginPost records a message before it is sent. begun is false if the message was
+// recorded before. Then before is that record, and the caller must look for the
+// message in Slack before sending it.
 func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
 	r, won, err := t.apply(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
@@ -191,9 +190,9 @@ func completePost(purpose string, p access.Post) change {
 }
 
 // RecordGrant records, once, that the access was seen to exist at at and ends at
-// end, with its event. A second call returns what is stored. Lost: the removal
-// has begun, or the request is given up or closed. membershipID is that of a
-// membership in a group, otherwise empty.
+// end, with its event. membershipID is the id of a group's membership, "" for an
+// account. A second call returns the stored row. Lost: the removal has begun, or the
+// request is given up or closed.
 func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
 	const doing = "record grant"
 	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: formatDue(end)}
@@ -239,7 +238,7 @@ func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.T
 		values: map[string]any{"execution": execution},
 	})
 	if err == nil && !won {
-		err = access.Errorf(access.CodeRefused, "%s: this execution is not the request's own", doing)
+		err = access.Errorf(access.CodeRefused, "%s: the request belongs to another execution", doing)
 	}
 	return r, err
 }
@@ -335,15 +334,15 @@ func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	if err != nil {
 		return access.Request{}, err
 	}
-	return r, access.Errorf(access.CodeUnavailable, "%s: others appended at the same time, %d times", doing, appendTries)
+	return r, access.Errorf(access.CodeUnavailable, "%s: other writes came first %d times", doing, appendTries)
 }
 
 // Close closes a request: it leaves the index of open ones, loses its tokens, and
 // the table may drop it ttl later. A second call changes nothing.
 //
-// Lost: the request is granted and not revoked. recorded is how many events the
-// caller has recorded. Unavailable: there are more by now, which nobody else
-// would record.
+// recorded is how many events the caller has recorded. Lost: the request is granted,
+// and its access is not removed. Unavailable: the row has more events by now, and
+// nobody would record them after the close.
 func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
 	events := "size(#events) = :recorded"
@@ -363,7 +362,7 @@ func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time
 		return err
 	}
 	if len(r.Events) != recorded {
-		return access.Errorf(access.CodeUnavailable, "%s: it has %d events, of which %d are recorded", doing, len(r.Events), recorded)
+		return access.Errorf(access.CodeUnavailable, "%s: only %[3]d of its %[2]d events are recorded", doing, len(r.Events), recorded)
 	}
 	return access.Errorf(access.CodeLost, "%s: its access has not been removed yet", doing)
 }

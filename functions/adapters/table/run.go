@@ -62,7 +62,7 @@ func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r acces
 }
 
 // AnswerRun adds an answer to those of run, a row as it was read. If the answer
-// is the last one, it ends the question. won is false if somebody else answered
+// is the last one, it ends the question. won is false if someone else answered
 // meanwhile, or the question has ended; the row that it returns says which. The
 // row has the task token, if the wait has stored one.
 func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
@@ -89,7 +89,7 @@ func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
 	const doing = "store task token of a run"
 	if token == "" {
-		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: it is empty", doing)
+		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
 	}
 	r, _, err := t.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
 	return r, err

@@ -6,17 +6,17 @@
 // access.Lease. A run's row has "run#<id>" and those of access.Run. The row of a
 // person's claims has "claims#<principal id>" and those of access.Claims.
 // Attributes whose JSON tag says omitempty or omitzero are absent while they are
-// zero, so that a condition can ask whether something happened. Other attributes
-// are
+// zero, so that a condition can ask whether something happened. Rows have these
+// attributes besides:
 //
 //   - open ("request", "lease" or "claims") and due (UTC, whole seconds), the
 //     key of the sparse index that sweeps read; a closed request has neither;
 //   - expires, the epoch second after which the table may drop a closed request,
 //     a run, or a person's claims.
 //
-// Every write is a single item under a condition. These methods write these
-// attributes of a request. The functions' roles permit them, and those in their
-// conditions (DecideAttributes and the like):
+// Every write changes a single item under a condition. The list shows which
+// attributes of a request each method writes. The functions' roles permit only these,
+// and those in the conditions (DecideAttributes and the like):
 //
 //	Create        everything it is given (PutItem; all others are UpdateItem)
 //	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
@@ -37,8 +37,8 @@
 //	Close         closed_at expires; removes open due approval_token end_token
 //
 // Only Evaluate and Decide name the attribute outcome, even in a condition.
-// Leases and claims are written with PutItem and DeleteItem. The writes of a run
-// are
+// Leases and claims are written with PutItem and DeleteItem. These methods write a
+// run:
 //
 //	CreateRun      everything it is given (PutItem; all others are UpdateItem)
 //	AnswerRun      answers answer

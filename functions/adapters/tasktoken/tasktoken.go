@@ -1,4 +1,5 @@
-// Package tasktoken resumes the waits of the state machines.
+// Package tasktoken resumes executions of the state machines that wait with a task
+// token.
 package tasktoken
 
 import (
@@ -31,7 +32,7 @@ type Resumer struct{ API API }
 func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	const doing = "resume the execution"
 	if token == "" {
-		return access.Errorf(access.CodeInvalid, "%s: there is no task token", doing)
+		return access.Errorf(access.CodeInvalid, "%s: the task token is missing", doing)
 	}
 	_, err := r.API.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{
 		TaskToken: aws.String(token),
@@ -47,7 +48,7 @@ func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	if errors.As(err, &api) {
 		return access.Errorf(code, "%s: %s", doing, api.ErrorCode())
 	}
-	return access.Errorf(code, "%s: no answer from Step Functions", doing)
+	return access.Errorf(code, "%s: Step Functions did not answer", doing)
 }
 
 // waitIsOver reports whether the error means that no wait has the token any

@@ -269,7 +269,7 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: `no function is called "other"`},
 		{name: "schedule that comes once", edit: func(t map[string]any) {
 			properties(t, "Schedule")["ScheduleExpression"] = "at(2030-01-01T00:00:00)"
-		}, want: "at(…) comes once"},
+		}, want: "at(…) fires only once"},
 		{name: "schedule with a time zone", edit: func(t map[string]any) {
 			properties(t, "Nightly")["ScheduleExpressionTimezone"] = "Europe/Berlin"
 		}, want: "ScheduleExpressionTimezone"},

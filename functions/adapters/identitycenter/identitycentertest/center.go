@@ -5,12 +5,12 @@
 // rule. AWS does not document some cases, such as which error wins when two
 // apply. Where tests need both, the test chooses: see ConflictFirst.
 //
-// The fake has no clock and no chance of its own. A creation or deletion of an
+// The fake has no clock and makes no random choices. A creation or deletion of an
 // account assignment stays IN_PROGRESS until the test calls Succeed or Fail.
 // Every call passes through Around, which may delay, fail, repeat or drop it.
 //
-// Assignments of groups are not faked: this system makes none. Nor are quotas: a
-// test throttles calls in Around.
+// The fake has no assignments of groups, because this system makes none. It has no
+// quotas: a test throttles calls in Around.
 package identitycentertest
 
 import (
@@ -167,8 +167,8 @@ func (c *Center) Find(key string) (Access, bool) {
 	return Access{}, false
 }
 
-// Add makes access as somebody does in the console, and returns the id of a
-// membership. What existed before is replaced.
+// Add creates access as someone does in the console, and returns the id of a
+// membership. It replaces access that existed before.
 func (c *Center) Add(s access.Subject) (membershipID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,7 +184,7 @@ func (c *Center) Put(a Access) {
 	c.access = append(c.access, a)
 }
 
-// Remove removes access, if it exists, as somebody does in the console.
+// Remove removes access, if it exists, as someone does in the console.
 func (c *Center) Remove(s access.Subject) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -115,7 +115,7 @@ func (c *Center) ListAccountsForProvisionedPermissionSet(ctx context.Context, in
 }
 
 // provisioned returns what the test selects of the assignments, each once. A
-// permission set counts as provisioned to the accounts where somebody has it.
+// permission set counts as provisioned to the accounts where someone has it.
 func (c *Center) provisioned(selected func(access.Subject) (string, bool)) []string {
 	var all []string
 	for _, a := range c.access {

@@ -24,8 +24,8 @@ func (c *Center) PutUser(u idtypes.User) {
 	}
 }
 
-// DeleteUser deletes the user from the directory. What the user has stays: AWS
-// doesn't document whether, and when, memberships and assignments go as well.
+// DeleteUser deletes the user from the directory, and keeps their memberships and
+// assignments. AWS doesn't document whether and when it deletes those.
 func (c *Center) DeleteUser(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
