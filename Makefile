@@ -25,7 +25,7 @@ demo: tools ## run the whole system on this machine, with an example organizatio
 
 # The packages that make check tests: what a change to a function, a message, a
 # state or a setting touches.
-CHECKED = $$(go list ./functions/... ./slack/... ./statemachine/... ./infra/settings/... | grep -v /simulation$$)
+CHECKED = ./functions/... ./slack/... ./statemachine/... ./infra/settings/...
 # The CDK's package takes staticcheck a minute more; make lint checks it, too.
 EVERY_PACKAGE_BUT_CDK = $$(go list ./... | grep -v '^sso-elevator/infra$$')
 
@@ -36,8 +36,6 @@ check: tools ## what to run after each change, in a minute: format, vet, staticc
 	go vet ./...
 	go tool staticcheck $(EVERY_PACKAGE_BUT_CDK)
 	go test -short -race $(CHECK) $(CHECKED)
-	@# Without the race detector: the simulation's clock lets one goroutine run at a time, which the detector can't see.
-	go test -short $(CHECK) ./functions/simulation
 
 test: tools browser ## run every test
 	@echo "make: running the tests; the first time, compiling takes some minutes" >&2

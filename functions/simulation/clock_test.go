@@ -14,6 +14,12 @@ import (
 // at a virtual time; the clock gives the next turn only when no goroutine runs.
 // So a history depends on its seed alone, on any number of processors. The clock
 // works in a bubble of testing/synctest; the functions' contexts use its time.
+//
+// A goroutine holds mu while it runs, which also shows the race detector that
+// they run one at a time. The goroutine that made the clock lets go of mu in run
+// and end; those of spawn do in wait and outside. A function's own code runs
+// without mu, on several goroutines if it likes. So whatever the function calls
+// of the world takes mu first.
 type clock struct {
 	mu    sync.Mutex
 	queue turns
@@ -32,20 +38,40 @@ type turn struct {
 	index int // in the queue; -1: not in it
 }
 
-func newClock() *clock { return &clock{start: time.Now()} }
+// newClock returns a clock whose mu the caller holds.
+func newClock() *clock {
+	c := &clock{start: time.Now()}
+	c.mu.Lock()
+	return c
+}
 
 func (c *clock) now() time.Time { return time.Now() }
 
+// spawn starts a goroutine of the history.
+func (c *clock) spawn(do func()) {
+	go func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		do()
+	}()
+}
+
+// outside runs a function's own code.
+func (c *clock) outside(do func()) {
+	c.mu.Unlock()
+	defer c.mu.Lock() // also if it panics, or its goroutine exits
+	do()
+}
+
 // wait waits for the turn.
 func (c *clock) wait(t *turn) {
-	c.mu.Lock()
 	if c.ended {
-		c.mu.Unlock()
 		runtime.Goexit()
 	}
 	heap.Push(&c.queue, t)
 	c.mu.Unlock()
 	<-t.ready
+	c.mu.Lock()
 	if c.ended {
 		runtime.Goexit()
 	}
@@ -59,8 +85,6 @@ func (c *clock) until(at time.Time, order uint64) {
 
 // wake moves a waiting goroutine's turn to now.
 func (c *clock) wake(t *turn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if t == nil || t.index < 0 || t.index >= len(c.queue) || c.queue[t.index] != t {
 		return
 	}
@@ -73,30 +97,37 @@ func (c *clock) wake(t *turn) {
 // run gives turns until done reports true or no goroutine waits.
 func (c *clock) run(done func() bool) {
 	for {
-		synctest.Wait()
+		c.pause(0)
 		if done() || len(c.queue) == 0 {
 			return
 		}
 		// The first in the queue stays first: no goroutine runs that could change it.
 		if d := c.queue[0].at.Sub(c.now()); d > 0 {
-			time.Sleep(d)
-			synctest.Wait() // expired contexts are canceled before the next turn
+			c.pause(d) // expired contexts are canceled before the next turn
 		}
 		t := heap.Pop(&c.queue).(*turn)
 		t.ready <- struct{}{}
 	}
 }
 
+// pause lets time pass, and the other goroutines run until all of them wait.
+func (c *clock) pause(d time.Duration) {
+	c.mu.Unlock()
+	if d > 0 {
+		time.Sleep(d)
+	}
+	synctest.Wait()
+	c.mu.Lock()
+}
+
 // end ends all waiting goroutines: none may outlive the bubble.
 func (c *clock) end() {
-	c.mu.Lock()
 	c.ended = true
 	for _, t := range c.queue {
 		t.ready <- struct{}{}
 	}
 	c.queue = nil
-	c.mu.Unlock()
-	synctest.Wait()
+	c.pause(0)
 }
 
 // say adds a line to the story.
@@ -104,8 +135,6 @@ func (c *clock) say(format string, args ...any) {
 	if c.story == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	fmt.Fprintf(c.story, "%11.3f  %s\n", c.now().Sub(c.start).Seconds(), fmt.Sprintf(format, args...))
 }
 

@@ -58,7 +58,7 @@ func (e *execution) strand(m *machine, at string, data any, key uint64, context 
 // start runs the strand from its current state.
 func (s *strand) start(ended func()) {
 	s.ended = ended
-	go func() {
+	s.e.world.clock.spawn(func() {
 		defer func() {
 			if r := recover(); r != nil {
 				s.e.world.broken("the interpreter", fmt.Sprintf("%s in %s: %v\n%s", s.at, s.e.name, r, stack()))
@@ -69,7 +69,7 @@ func (s *strand) start(ended func()) {
 		}()
 		s.output, s.failed = s.run()
 		s.done = true
-	}()
+	})
 }
 
 // stop ends the strand. A function that it waits for keeps running.

@@ -118,7 +118,11 @@ func process(w *world) host.Process {
 // metrics reports to the ledger what the functions count.
 type metrics struct{ world *world }
 
-func (m metrics) Count(name string, _ map[string]string)         { m.world.ledger.count(name) }
+func (m metrics) Count(name string, _ map[string]string) {
+	m.world.clock.mu.Lock()
+	defer m.world.clock.mu.Unlock()
+	m.world.ledger.count(name)
+}
 func (metrics) Gauge(string, int)                                {}
 func (metrics) Measure(string, time.Duration, map[string]string) {}
 

@@ -121,12 +121,12 @@ func (w *world) play() {
 // every calls do regularly until the end of the history.
 func (w *world) every(d time.Duration, order *dice, do func()) {
 	first, next := order.between(0, d), order.next()
-	go func() {
+	w.clock.spawn(func() {
 		for at := w.at(first); ; at = at.Add(d) {
 			w.clock.until(at, mix(next, uint64(at.Sub(w.clock.start))))
 			do()
 		}
-	}()
+	})
 }
 
 // meddle is something that a person with rights to start executions and to deploy

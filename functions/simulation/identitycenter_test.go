@@ -71,7 +71,7 @@ func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 	if op.Deletion {
 		kind = "deletion"
 	}
-	go func() {
+	w.clock.spawn(func() {
 		w.clock.until(at, d.next())
 		status := types.StatusValuesSucceeded
 		if fails {
@@ -81,7 +81,7 @@ func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 			w.center.Succeed(op.ID)
 		}
 		w.clock.say("  Identity Center: %s of %s is %s", kind, key, status)
-	}()
+	})
 	if op.Deletion {
 		w.ledger.checkDeletion(key, "", op.ByHand)
 	} else {

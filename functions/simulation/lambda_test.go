@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -53,7 +52,6 @@ type invocation struct {
 	deadline time.Time
 	waiter   *strand // waits for the answer; nil: no state machine does
 
-	mu     sync.Mutex
 	calls  int
 	killAt int  // the call during which it is killed; 0: none
 	after  bool // it is killed after that call's effect
@@ -171,7 +169,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 	orphan := troubled && d.chance(t.orphans)
 	orphaned := d.between(50*time.Millisecond, 12*time.Second)
 	which := d.next()
-	go func() {
+	w.clock.spawn(func() {
 		defer func() {
 			// Killing a process ends only the goroutine that made the call. The process's
 			// other goroutines would not have gone on: their next call ends them.
@@ -191,24 +189,26 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 		if idle := l.idle[name]; len(idle) > 0 {
 			h, l.idle[name] = idle[len(idle)-1], idle[:len(idle)-1]
 		} else {
-			h = l.wire(w, name)
+			w.clock.outside(func() { h = l.wire(w, name) })
 			delay += d.between(100*time.Millisecond, 600*time.Millisecond)
 		}
 		w.clock.until(w.clock.now().Add(delay), d.next())
 		inv.deadline = w.clock.now().Add(statemachine.FunctionTimeouts[name])
 		w.noteInvocation(inv)
 		if orphan {
-			go func() {
+			w.clock.spawn(func() {
 				w.clock.until(w.clock.now().Add(orphaned), which)
 				if !inv.answered {
 					w.clock.say("  %s of %s is given up while it runs", name, inv.about)
 					inv.answer(nil, &failure{"Lambda.ClientExecutionTimeoutException", ""})
 				}
-			}()
+			})
 		}
 		ctx, cancel := context.WithDeadline(context.WithValue(context.Background(), invocationKey{}, inv), inv.deadline)
 		defer cancel()
-		out, err := h(ctx, text)
+		var out []byte
+		var err error
+		w.clock.outside(func() { out, err = h(ctx, text) })
 		inv.ended, inv.endedAt = true, w.clock.now()
 		if inv.dead {
 			return
@@ -220,7 +220,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 			return
 		}
 		inv.result(out, err)
-	}()
+	})
 	return inv
 }
 
@@ -282,6 +282,8 @@ func (inv *invocation) die() {
 // sleep is how functions wait.
 func sleep(ctx context.Context, d time.Duration) error {
 	inv := of(ctx)
+	inv.world.clock.mu.Lock()
+	defer inv.world.clock.mu.Unlock()
 	return inv.pass(ctx, inv.source.dice("sleep"), d)
 }
 
@@ -331,6 +333,8 @@ type options struct {
 // takes time, fails before or after its effect, is repeated by the SDK, lands
 // after its caller is gone, or its caller dies.
 func call[Out any](ctx context.Context, w *world, service, operation, about string, do func() (Out, error), opts ...options) (Out, error) {
+	w.clock.mu.Lock()
+	defer w.clock.mu.Unlock()
 	inv := of(ctx)
 	d := inv.source.dice(service + operation + about)
 	var none Out
@@ -360,10 +364,8 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	if inv.dead {
 		runtime.Goexit()
 	}
-	inv.mu.Lock()
 	inv.calls++
 	number := inv.calls
-	inv.mu.Unlock()
 	troubled := t.isActive(w.clock.now())
 	if number == inv.stalls {
 		w.clock.say("  %s of %s stands still for %v before %s", inv.function, inv.about, inv.stall.Round(time.Millisecond), operation)
@@ -390,9 +392,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		latency = d.between(100*time.Millisecond, 4*time.Second)
 	}
 	fail := func(kind string, err error) (Out, error, bool) {
-		inv.mu.Lock()
 		inv.faults[service] = true
-		inv.mu.Unlock()
 		if kind != "is throttled" {
 			inv.noteLost(operation) // the caller can't know whether it had its effect
 		}
@@ -480,11 +480,11 @@ func later[Out any](inv *invocation, d *dice, operation string, do func() (Out, 
 	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, longestFlight))
 	order := d.next()
 	inv.noteLost(operation)
-	go func() {
+	inv.world.clock.spawn(func() {
 		inv.world.clock.until(at, order)
 		inv.world.clock.say("  %s of %s: %s lands late", inv.function, inv.about, operation)
 		effectOf(inv, operation, do)
-	}()
+	})
 }
 
 func response(status int) *smithyhttp.Response {

@@ -27,6 +27,8 @@ func (s *storyteller) Handle(_ context.Context, r slog.Record) error {
 		each(a)
 	}
 	r.Attrs(each)
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
 	s.clock.say("    log %s%s", r.Message, b.String())
 	return nil
 }

@@ -153,7 +153,7 @@ func (w *world) executionsRunning(machine string) (n int) {
 
 // then calls do at a time.
 func (w *world) then(at time.Time, order uint64, do func()) {
-	go func() {
+	w.clock.spawn(func() {
 		defer func() {
 			if r := recover(); r != nil {
 				w.broken("the world", fmt.Sprintf("%v\n%s", r, stack()))
@@ -161,5 +161,5 @@ func (w *world) then(at time.Time, order uint64, do func()) {
 		}()
 		w.clock.until(at, order)
 		do()
-	}()
+	})
 }
