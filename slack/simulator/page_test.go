@@ -400,7 +400,7 @@ func requestBlocks(reason, approver string) string {
 		{"type":"rich_text_section","elements":[{"type":"text","text":"Approvers: "},{"type":"user","user_id":` + quoted(approver) + `}]}]},
 	{"type":"actions","elements":[
 		{"type":"button","action_id":"approve","style":"primary","value":"r1","text":{"type":"plain_text","text":"Approve"}},
-		{"type":"button","action_id":"deny","style":"danger","value":"r1","text":{"type":"plain_text","text":"Discard"}}]},
+		{"type":"button","action_id":"deny","style":"danger","value":"r1","text":{"type":"plain_text","text":"Deny"}}]},
 	{"type":"context","elements":[{"type":"plain_text","text":"Expires in 8 hours"},{"type":"mrkdwn","text":"<https://example.com/execution|execution>"}]}]`
 }
 
