@@ -206,7 +206,7 @@ func writeDecision(b *richText, s state, r access.Request) {
 	o := r.Outcome
 	switch {
 	case s == stateInterrupted:
-		b.text("This request was interrupted. " + submitAgain)
+		b.text(interruptedText)
 		return
 	case o == nil:
 		return

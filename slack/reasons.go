@@ -5,9 +5,12 @@ import "sso-elevator/functions/access"
 // This file holds the texts for the policy's reasons and for error codes. All messages
 // share them.
 
-// submitAgain ends the text about a request that ended before its decision, or before its
-// access existed.
+// submitAgain is what to do about a request that got no result.
 const submitAgain = "Please submit it again."
+
+// interruptedText is for a request that ended before its decision, or before its access
+// existed.
+const interruptedText = "This request was interrupted. " + submitAgain
 
 func automaticApprovalReason(reason string) string {
 	switch access.Reason(reason) {
@@ -38,7 +41,7 @@ func refusalReason(reason string) string {
 	case string(access.CodeMisconfigure):
 		return "This app is not set up correctly. Please tell the people who run it."
 	case string(access.CodeExecutionGone):
-		return "The request was interrupted. " + submitAgain
+		return interruptedText
 	default:
 		return "The request could not be processed. " + submitAgain
 	}
@@ -61,7 +64,7 @@ func failureReason(code access.Code, to audience) string {
 	case access.CodeMisconfigure:
 		return "This app is not set up correctly. Please tell the people who run it."
 	case access.CodeExecutionGone:
-		return "The request was interrupted. " + submitAgain
+		return interruptedText
 	case access.CodeRowLost:
 		return "We never saw this access exist."
 	default:

@@ -259,18 +259,15 @@ func (p *press) whoCanText() string {
 		}
 	}
 	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
-	can := slack.AnyOf(approvers) + " can."
 	switch {
-	case p.in.Action.ID == slack.ActionEnd && len(approvers) == 0:
-		return "Only the requester can."
 	case p.in.Action.ID == slack.ActionEnd:
-		return "The requester or " + can
+		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
 		return "Nobody can under the current policy. The requester can withdraw it."
 	case people.Same(r.Requester, p.by):
-		return "You requested it yourself. " + can
+		return "You requested it yourself. " + slack.AnyOf(approvers) + " can."
 	default:
-		return can
+		return slack.AnyOf(approvers) + " can."
 	}
 }
 

@@ -42,7 +42,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 	if !slices.Contains(states, "Grant") || slices.Contains(states, "ConfirmGrant") {
 		t.Errorf("it went through %s", path(states))
 	}
-	const text = "This request was interrupted. Please submit it again."
+	const text = "request was interrupted. Please submit it again."
 	m := r.message(t)
 	if m.has("approve") || m.has("deny") || m.has("withdraw") || !strings.Contains(strings.Join(textsOf(t, m.Blocks), "\n"), text) {
 		t.Errorf("the message in the channel is %s", m.Blocks)
@@ -160,7 +160,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 		}
 	}
 	m := r.message(t)
-	if text := strings.Join(textsOf(t, m.Blocks), "\n"); m.has("end") || !strings.Contains(text, "Somebody deleted this app's record of the request") {
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); m.has("end") || !strings.Contains(text, "Someone deleted this app's record of the request") {
 		t.Errorf("the message is %s", m.Blocks)
 	}
 	if state := r.leaseState(t); state != "" {

@@ -49,7 +49,7 @@ func TestSecondaryDomainNeverApproves(t *testing.T) {
 	}
 	told := 0
 	for _, p := range local.posts(t, ivan) {
-		if p.Ephemeral == ivan && strings.Contains(strings.Join(textsOf(t, p.Blocks), ""), "You can not approve this request") {
+		if p.Ephemeral == ivan && strings.Contains(strings.Join(textsOf(t, p.Blocks), ""), "You can't approve or deny this request") {
 			told++
 		}
 	}

@@ -308,7 +308,7 @@ func TestGroupForeignMembership(t *testing.T) {
 	}
 	m := local.askForGroup(t, erin, "Incident Responders", 10)
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
-	m.shows(t, "This access was there already, given in another way, so it was left as it is.")
+	m.shows(t, "The requester already has this access from outside this app. Nothing changed.")
 	if after := m.current(t); after != before {
 		t.Errorf("her membership was %s and is %q", before, after)
 	}
@@ -339,7 +339,7 @@ func TestGroupMadeAnewByHand(t *testing.T) {
 	// Whoever asks meanwhile gets nothing of it.
 	second := local.askForGroup(t, alice, "Incident Responders", 10)
 	second.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
-	second.shows(t, "This access was there already, given in another way, so it was left as it is.")
+	second.shows(t, "The requester already has this access from outside this app. Nothing changed.")
 	wantEvents(t, second.request, "requested", "approved", "not_granted")
 
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)

@@ -271,7 +271,7 @@ func TestPageAsksAndApproves(t *testing.T) {
 				break
 			}
 			if p.User.ID != "U0BOB" {
-				slackgo.PostWebhook(p.ResponseURL, &slackgo.WebhookMessage{Text: "You can not approve this request."})
+				slackgo.PostWebhook(p.ResponseURL, &slackgo.WebhookMessage{Text: "You can't approve this request."})
 				break
 			}
 			w.slack.UpdateMessage(kanal, p.Message.Timestamp, slackgo.MsgOptionText("approved", false),
@@ -349,7 +349,7 @@ func TestPageAsksAgain(t *testing.T) {
 	b.wait(`.message [data-action-id="drift_remove"]`)
 	b.click(`.message [data-action-id="drift_remove"]`)
 	b.wait(`.confirm [data-confirm]`)
-	same(t, "what it asks", b.text(`.confirm h3`)+" / "+b.text(`.confirm [data-confirm]`)+" / "+b.text(`.confirm [data-deny]`), "Remove access? / Remove / Go back")
+	same(t, "what it asks", b.text(`.confirm h3`)+" / "+b.text(`.confirm [data-confirm]`)+" / "+b.text(`.confirm [data-deny]`), "Remove access? / Remove / Cancel")
 	b.picture("confirm")
 	b.click(`.confirm [data-deny]`)
 	b.gone(`.confirm`)
