@@ -16,6 +16,8 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile("^#{1,6} +(.*)$")
 	address = regexp.MustCompile(`^[a-z]+:`)
+
+	anchorTag = regexp.MustCompile(`<a id="([^"]+)">`)
 )
 
 // pages returns the text of each Markdown file in the repository, by its path from
@@ -59,10 +61,14 @@ func withoutCode(text string) string {
 	return strings.Join(kept, "\n")
 }
 
-// anchors returns the anchors that GitHub gives the headings of a page.
+// anchors returns the anchors that GitHub gives the headings of a page, and those
+// that the page sets itself.
 func anchors(text string) map[string]bool {
 	found := map[string]bool{}
 	for _, line := range strings.Split(withoutCode(text), "\n") {
+		for _, m := range anchorTag.FindAllStringSubmatch(line, -1) {
+			found[m[1]] = true
+		}
 		m := heading.FindStringSubmatch(line)
 		if m == nil {
 			continue

@@ -37,7 +37,7 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	}
 	told := false
 	for _, p := range local.posts(t, nils) {
-		told = told || p.Ephemeral == nils && strings.Contains(string(p.Blocks), "nobody from another workspace")
+		told = told || p.Ephemeral == nils && strings.Contains(string(p.Blocks), "Guests, apps and people from other workspaces can't.")
 	}
 	if now := r.message(t); !told || !now.has("approve") || r.assigned(t) {
 		t.Errorf("the stranger is told: %v; the message is %s", told, now.Blocks)

@@ -57,7 +57,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 		t.Errorf("press: %+v", res)
 	}
 	eventually(t, soon, "the press is answered", func() error {
-		if !r.stack.told(t, bob, "This request was interrupted before it was decided.") {
+		if !r.stack.told(t, bob, "This request was interrupted before a decision.") {
 			return errNotYet
 		}
 		return nil

@@ -343,7 +343,7 @@ func TestGroupMadeAnewByHand(t *testing.T) {
 	wantEvents(t, second.request, "requested", "approved", "not_granted")
 
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
-	m.shows(t, "the same access was given again in another way, so that was left as it is.")
+	m.shows(t, "Someone removed this access and added it again outside this app, so we left it.")
 	if now := m.current(t); now != *made.MembershipId || now == granted {
 		t.Errorf("the membership is %q, want %q, which was made by hand", now, *made.MembershipId)
 	}
