@@ -278,7 +278,7 @@ func TestDrift(t *testing.T) {
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)
-		wantSays(t, r.report(t), ": leave 3, ")
+		wantSays(t, r.report(t), ": keep 3, ")
 		r.recorded(t)
 	})
 
