@@ -82,23 +82,23 @@ type manifestSettings struct {
 // slackManifest returns the manifest of the app that sends its requests to requestURL.
 func slackManifest(s *settings.Settings, requestURL string) manifest {
 	const (
-		askForAccount = "Ask for temporary access to an AWS account"
-		askForGroup   = "Ask for temporary membership in a group"
+		requestAccount = "Request temporary access to an AWS account"
+		requestGroup   = "Request temporary membership in a group"
 	)
 	var m manifest
-	m.Display = manifestDisplay{Name: "AWS access", Description: "Temporary access to AWS accounts and groups, approved here"}
+	m.Display = manifestDisplay{Name: "AWS access", Description: "Temporary access to AWS accounts and groups, approved in Slack"}
 	// The tab is off by default, and then Slack refuses the app's direct messages
 	// (messages_tab_disabled). It is read-only, because nobody reads what people
 	// would write there.
 	m.Features.AppHome.MessagesTab, m.Features.AppHome.MessagesReadOnly = true, true
 	m.Features.BotUser.DisplayName = slack.BotName
 	m.Features.Shortcuts = []manifestShortcut{
-		{"access", "global", slack.CallbackAccount, askForAccount},
-		{"group-access", "global", slack.CallbackGroup, askForGroup},
+		{"Request AWS access", "global", slack.CallbackAccount, requestAccount},
+		{"Request group membership", "global", slack.CallbackGroup, requestGroup},
 	}
 	m.Features.Commands = []manifestCommand{
-		{slack.CommandAccount, requestURL, askForAccount, false},
-		{slack.CommandGroup, requestURL, askForGroup, false},
+		{slack.CommandAccount, requestURL, requestAccount, false},
+		{slack.CommandGroup, requestURL, requestGroup, false},
 	}
 	m.OAuth.Scopes.Bot = slack.BotScopes
 	m.Settings.Interactivity.IsEnabled = true

@@ -10,6 +10,9 @@ import (
 // "-", "_" and a few marks, none of which needs escaping in a URL fragment.
 var executionARN = regexp.MustCompile(`^arn:(aws[a-z-]*):states:([a-z0-9-]+):[0-9]{12}:execution:[A-Za-z0-9_.+!@=-]{1,80}:[A-Za-z0-9_.+!@=-]{1,80}$`)
 
+// consoleLink is the text of the link to an execution.
+const consoleLink = "View in the AWS console"
+
 // ConsoleURL returns the address of an execution in the Step Functions console. It
 // returns "" if arn is not the ARN of an execution.
 func ConsoleURL(arn string) string {

@@ -310,31 +310,31 @@ func TestDriftReportSays(t *testing.T) {
 		not    []string
 	}{
 		{report: "warn", colour: "🟠",
-			want: []string{"Found: |5|", "This run only looks", "Account Sandbox (111122223333)", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC",
-				"Group Operators (g-1)", "• carol|, seen since 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next run that removes: |3 Mar 2026 05:30 UTC"},
+			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC",
+				"Group Operators (g-1)", "• carol|, first seen 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
-		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in all; of these, 5 are new"}},
-		{report: "warn_no_next", colour: "🟠", want: []string{"Next run that removes: |none is planned"}},
-		{report: "removed", colour: "⚪", want: []string{"Removed, and checked that it is gone: |5|", "Removed (5)"}, not: []string{"Not seen to be gone", "Stopped"}},
-		{report: "failed", colour: "🔴", want: []string{"Not seen to be gone (2)", "Left, because a request holds it by now (1)", "Removed (2)"}},
-		{report: "held", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "Left, because a request holds it by now (1)"}},
-		{report: "out_of_scope", colour: "⚪", want: []string{"Removed, and checked that it is gone: |0|", "the policy does not cover it any more (1)"}, not: []string{"Not seen"}},
-		{report: "already_gone", colour: "⚪", want: []string{"Nothing was removed: somebody else removed what was found", "Removed, and checked that it is gone: |0|", "Gone already: somebody else removed it (1)"}, not: []string{"Not seen", "Removed (1)"}},
-		{report: "exempt", colour: "🟠", want: []string{"what was found is exempt for now", "Left for now, because of an exemption (1)", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC. Left until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"Not seen"}},
-		{report: "exempt_warn", colour: "🟠", want: []string{"This run only looks", "• alice|: ReadOnly, seen since 28 Feb 2026 09:30 UTC. Left until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
+		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total; 5 of these are new"}},
+		{report: "warn_no_next", colour: "🟠", want: []string{"Next removal: |not scheduled"}},
+		{report: "removed", colour: "⚪", want: []string{"Removed: |5|", "Removed (5)"}, not: []string{"Removal not confirmed", "Stopped"}},
+		{report: "failed", colour: "🔴", want: []string{"Removal not confirmed (2)", "Not removed: a request now covers it (1)", "Removed (2)"}},
+		{report: "held", colour: "⚪", want: []string{"Removed: |0|", "Not removed: a request now covers it (1)"}},
+		{report: "out_of_scope", colour: "⚪", want: []string{"Removed: |0|", "the policy no longer covers it (1)"}, not: []string{"not confirmed"}},
+		{report: "already_gone", colour: "⚪", want: []string{"Nothing removed: someone else already removed it", "Removed: |0|", "Already removed by someone else (1)"}, not: []string{"not confirmed", "Removed (1)"}},
+		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Not removed: exempt for now (1)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"not confirmed"}},
+		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
-			"was not all removed", "Removed (1)", "Left for now, because of an exemption (1)", "Gone already: somebody else removed it (1)",
-			"Left, because no more may be removed within 24 hours without asking a person. The next run asks (1)", "Left, because removals are switched off, or no approver of the target said to remove it (1)",
-		}, not: []string{"Not seen to be gone"}},
-		{report: "let_go_on", colour: "⚪", want: []string{"more to remove than the 3 that may be removed within 24 hours", "Answers: |@U0BOB|: remove 5, |", "Removed (5)"}},
-		{report: "left", colour: "🟠", want: []string{"No run has looked before", "Answers: |@U0BOB|: leave 5, |"}, not: []string{"Removed, and", "Not seen to be gone"}},
-		{report: "expired", colour: "🟠", want: []string{"restored from a backup", "Nobody answered in time, so nothing is removed."}, not: []string{"somebody"}},
-		{report: "part", colour: "🟠", want: []string{"@U0BOB|: remove 2, |", "@U0KIM|: leave 1, |", "Nobody answered for the rest in time, so it is left.", "Removed (2)", "no approver of the target said to remove it (3)"}},
+			"Not all removed: access without a request", "Removed (1)", "Not removed: exempt for now (1)", "Already removed by someone else (1)",
+			"Not removed: the limit for 24 hours is reached. The next check asks first (1)", "Not removed: removals are turned off, or no approver agreed (1)",
+		}, not: []string{"Removal not confirmed"}},
+		{report: "let_go_on", colour: "⚪", want: []string{"may remove only 3 assignments or memberships within 24 hours", "Answers: |@U0BOB|: remove 5, |", "Removed (5)"}},
+		{report: "left", colour: "🟠", want: []string{"no record of an earlier check", "Answers: |@U0BOB|: keep 5, |"}, not: []string{"Removed: ", "Removal not confirmed"}},
+		{report: "expired", colour: "🟠", want: []string{"records are missing or old", "Nobody answered in time, so nothing was removed."}, not: []string{"someone"}},
+		{report: "part", colour: "🟠", want: []string{"@U0BOB|: remove 2, |", "@U0KIM|: keep 1, |", "Nobody answered for the rest in time, so it stays.", "Removed (2)", "no approver agreed (3)"}},
 		{report: "unanswered", colour: "🟠", want: []string{"Nobody answered in time"}},
-		{report: "incomplete", colour: "🟠", want: []string{"This run could not look everywhere", "Could not be looked at (2)", "• account 777788889999: Identity Center did not answer • group g-2"}},
+		{report: "incomplete", colour: "🟠", want: []string{"This check could not read everything", "Could not be checked (2)", "• account 777788889999: Identity Center did not answer • group g-2"}},
 		{report: "unread_only", colour: "🔴", want: []string{"• account 777788889999: Identity Center did not answer"}, not: []string{"Found"}},
-		{report: "left_out_only", colour: "⚪", want: []string{"does not let this account manage", "• 999900001111", "(SCIM): they are left alone", "• Operators • Auditors"}},
-		{report: "longest", colour: "🔴", want: []string{"Found: |5000| in all", "@U0BOB|: remove 1, |", "and 390 more", "Nobody answered for the rest in time", "Could not be looked at (300)", "in the execution", "Open the execution in the AWS console"}},
+		{report: "left_out_only", colour: "⚪", want: []string{"doesn't let this app manage", "• 999900001111", "(SCIM)", "• Operators • Auditors"}},
+		{report: "longest", colour: "🔴", want: []string{"Found: |5000| in total", "@U0BOB|: remove 1, |", "and 390 more", "Nobody answered for the rest in time", "Could not be checked (300)", "in the AWS console", "View in the AWS console"}},
 	}
 	all := reports()
 	for _, tt := range tests {
@@ -372,7 +372,7 @@ func TestDriftListLosesNothing(t *testing.T) {
 		listed := strings.Count(text, "• user")
 		left := 0
 		if i := strings.Index(text, "and "); i >= 0 {
-			if _, err := fmt.Sscanf(text[i:], "and %d more, in the execution", &left); err != nil {
+			if _, err := fmt.Sscanf(text[i:], "and %d more, in the AWS console", &left); err != nil {
 				t.Errorf("%d findings: %v in %s", n, err, text[i:])
 			}
 		}
@@ -392,9 +392,9 @@ func TestDriftQuestionButtons(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
 			m := DriftQuestionMessage(q.run, q.findings)
-			leave := "Leave"
+			leave := "Keep"
 			if q.run.Guard == access.GuardGone {
-				leave = "Leave for 24 hours"
+				leave = "Keep for 24 hours"
 			}
 			want := fmt.Sprintf("drift_remove %q true, drift_leave %q false", "Remove", leave)
 			if q.run.Answer != nil {

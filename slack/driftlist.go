@@ -104,10 +104,10 @@ func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 		rest += ": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
 	}
 	if !f.FirstSeen.IsZero() {
-		rest += ", seen since " + f.FirstSeen.UTC().Format(lineTime)
+		rest += ", first seen " + f.FirstSeen.UTC().Format(lineTime)
 	}
 	if s := f.Exemption; s != nil {
-		rest += ". Left until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxExplanation)
+		rest += ". Exempt until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxExplanation)
 	}
 	return new(richText).strong("\n• " + user).text(rest).current
 }
@@ -130,7 +130,7 @@ func (b *richText) lines(texts []string, room int) *richText {
 func moreBlock(omitted int, link bool) slackgo.Block {
 	text := fmt.Sprintf("and %d more", omitted)
 	if link {
-		text += ", in the execution"
+		text += ", in the AWS console"
 	}
 	return new(richText).strong(text).block("more")
 }
@@ -151,5 +151,5 @@ func executionLink(arn string) []slackgo.Block {
 	if url == "" {
 		return nil
 	}
-	return []slackgo.Block{new(richText).link(url, "Open the execution in the AWS console").block("footer")}
+	return []slackgo.Block{new(richText).link(url, consoleLink).block("footer")}
 }

@@ -18,21 +18,22 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	}
 	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: questionTitle(r)}
 	n := r.Removals
-	why := new(richText).label("Why it stopped").text(guardReason(r.Guard, 0))
-	why.label("Would be removed").text(countText(n))
+	why := new(richText).label("Why we ask").text(guardReason(r.Guard, 0))
 	link := executionLink(r.ExecutionARN)
 	if r.Answer != nil {
+		why.label("Asked about").text(countText(n))
 		writeAnswers(why, r.Answers, r.Answer)
-		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}, link...)
+		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Checked").time(r.StartedAt).block("run")}, link...)
 		return m
 	}
+	why.label("To remove").text(countText(n))
 	writeRunApprovers(why, r)
-	why.text(" What nobody answers is left.")
+	why.text(" Access without an answer stays.")
 	writeAnswers(why, r.Answers, nil)
-	before := []slackgo.Block{header(m.Text), why.label("Looked").time(r.StartedAt).block("run")}
+	before := []slackgo.Block{header(m.Text), why.label("Checked").time(r.StartedAt).block("run")}
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
-	after := append(link, buttons(remove, button(ActionDriftLeave, "Leave", slackgo.StyleDefault, r.ID)))
+	after := append(link, buttons(remove, button(ActionDriftLeave, "Keep", slackgo.StyleDefault, r.ID)))
 	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
 	return m
 }
@@ -50,12 +51,14 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 // writeRunApprovers lists the people who could answer when the run asked. The final
 // check happens when someone presses a button.
 func writeRunApprovers(b *richText, r access.Run) {
-	b.label("Who can answer")
+	b.label("Approvers")
 	if len(r.Approvers) > 0 {
-		b.text(ListNames(r.Approvers) + ". Each answer counts for the accounts and groups that this person approves.")
+		b.text(ListNames(r.Approvers) + ". Each answer counts only for the accounts and groups that this person approves.")
+	} else {
+		b.text("none.")
 	}
 	if n := r.Undecided; n > 0 {
-		b.text(fmt.Sprintf(" Nobody can answer for %d, because the policy names no approver. Add one to the policy, or remove this access by hand.", n))
+		b.text(fmt.Sprintf(" Nobody can answer for %d of these, because the policy names no approver. Add one to the policy, or remove the access in IAM Identity Center.", n))
 	}
 }
 
@@ -65,19 +68,19 @@ func writeRunApprovers(b *richText, r access.Run) {
 func questionTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
-		return "🟠 May access that no request granted be removed?"
+		return "🟠 Remove " + countText(r.Removals) + " that this app didn't grant?"
 	case r.HasConsent():
-		return "🔵 Answered: access that no request granted may be removed"
+		return "🔵 Removal approved: access without a request"
 	default:
-		return "⚪ Access that no request granted is left as it is"
+		return "⚪ Nothing will be removed: access without a request"
 	}
 }
 
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("Of "+countText(n)+", this removes those in accounts and groups that you approve. People who need the access must request it."),
-		plainText("Remove"), plainText("Go back"),
+		plainText("This removes access in the accounts and groups that you approve, out of "+countText(n)+". People who still need it must request it."),
+		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger)
 }
 
@@ -94,15 +97,15 @@ func guardReason(g access.Guard, limit int) string {
 	switch g {
 	case access.GuardTooMany:
 		if limit > 0 {
-			return fmt.Sprintf("There is more to remove than the %d that may be removed within 24 hours without asking a person.", limit)
+			return fmt.Sprintf("This app may remove only %d assignments or memberships within 24 hours without asking. There are more.", limit)
 		}
-		return "There is more to remove than may be removed within 24 hours without asking a person."
+		return "There is more to remove than this app may remove within 24 hours without asking."
 	case access.GuardNoRecord:
-		return "No run has looked before, so nothing is known about what was there earlier. Access that was given by hand, and is meant to stay, may be among it."
+		return "This app has no record of an earlier check. This list may include access that someone added by hand and wants to keep. Check before you remove it."
 	case access.GuardLostRecord:
-		return "The table has forgotten earlier runs: it was emptied, or restored from a backup. Access that requests hold may be among it."
+		return "The app's records are missing or old. This list may include access that was properly granted. Check before you remove it."
 	default:
-		return "Something was not as this system expects it."
+		return "Something unexpected happened."
 	}
 }
 
@@ -121,7 +124,7 @@ func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer
 			b.text(fmt.Sprintf("and %d more", len(answers)-most))
 			break
 		}
-		what := "leave"
+		what := "keep"
 		if a.Remove {
 			what = "remove"
 		}
@@ -130,13 +133,13 @@ func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer
 	if end == nil || !end.Expired() {
 		return
 	}
-	text := "Nobody answered in time, so nothing is removed."
+	text := "Nobody answered in time, so nothing was removed."
 	if len(answers) > 0 {
-		text = "Nobody answered for the rest in time, so it is left."
+		text = "Nobody answered for the rest in time, so it stays."
 		b.newLine()
 	}
 	b.text(text)
 	if !end.At.IsZero() {
-		b.text(" The time was over ").time(end.At)
+		b.text(" Time ran out ").time(end.At)
 	}
 }

@@ -68,57 +68,59 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 func (o driftOutcome) title() string {
 	switch {
 	case len(o.failed) > 0:
-		return "🔴 Access that no request granted could not be removed"
+		return "🔴 Removal failed: access without a request"
 	case len(o.overLimit) > 0 || len(o.notAllowed) > 0:
-		return "🟠 Access that no request granted was not all removed"
+		return "🟠 Not all removed: access without a request"
 	case len(o.removed) > 0:
-		return "⚪ Access that no request granted was removed"
+		return "⚪ Removed: access without a request"
 	case len(o.held) > 0:
-		return "⚪ Nothing was removed: requests hold what was found"
+		return "⚪ Nothing removed: requests now cover this access"
 	case len(o.alreadyGone) > 0:
-		return "⚪ Nothing was removed: somebody else removed what was found"
+		return "⚪ Nothing removed: someone else already removed it"
 	case len(o.exempt) > 0:
-		return "🟠 Nothing was removed: what was found is exempt for now"
+		return "🟠 Nothing removed: this access is exempt for now"
 	case len(o.outOfScope) > 0:
-		return "⚪ Nothing was removed: the policy does not cover what was found any more"
+		return "⚪ Nothing removed: the policy no longer covers this access"
 	case len(o.Findings) > 0 && o.Guard != "":
-		return "🟠 Access that no request granted was left as it is"
+		return "🟠 Not removed: access without a request"
 	case len(o.Findings) > 0:
-		return "🟠 There is access that no request granted"
+		return "🟠 Access without a request"
 	case len(o.Unread) > 0:
-		return "🔴 Not everything could be looked at"
+		return "🔴 Some access could not be checked"
 	default:
-		return "⚪ What is left out of the search for access that no request granted"
+		return "⚪ Accounts and groups that this app doesn't check"
 	}
 }
 
 // Labels of the findings that the run did not remove.
 const (
-	labelOutOfScope  = "Left, because the policy does not cover it any more"
-	labelAlreadyGone = "Gone already: somebody else removed it"
-	labelExempt      = "Left for now, because of an exemption"
-	labelOverLimit   = "Left, because no more may be removed within 24 hours without asking a person. The next run asks"
-	labelNotAllowed  = "Left, because removals are switched off, or no approver of the target said to remove it"
+	labelFailed      = "Removal not confirmed"
+	labelHeld        = "Not removed: a request now covers it"
+	labelOutOfScope  = "Not removed: the policy no longer covers it"
+	labelAlreadyGone = "Already removed by someone else"
+	labelExempt      = "Not removed: exempt for now"
+	labelOverLimit   = "Not removed: the limit for 24 hours is reached. The next check asks first"
+	labelNotAllowed  = "Not removed: removals are turned off, or no approver agreed"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
 	b := new(richText)
 	if len(o.Unread) > 0 {
-		b.strong("This run could not look everywhere: there may be more.")
+		b.strong("This check could not read everything. There may be more.")
 	}
 	if len(o.Findings) > 0 || o.Total > 0 {
 		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
 		if o.Total > len(o.Findings) {
-			b.text(fmt.Sprintf(" in all; of these, %d are new, or were last told of a day ago", len(o.Findings)))
+			b.text(fmt.Sprintf(" in total; %d of these are new or were last reported a day ago", len(o.Findings)))
 		}
 	}
 	if o.removing && len(o.Findings) > 0 {
-		b.label("Removed, and checked that it is gone").text(strconv.Itoa(len(o.removed)))
+		b.label("Removed").text(strconv.Itoa(len(o.removed)))
 		if n := len(o.failed); n > 0 {
-			b.label("Not seen to be gone").text(strconv.Itoa(n))
+			b.label(labelFailed).text(strconv.Itoa(n))
 		}
 		if n := len(o.held); n > 0 {
-			b.label("Left, because a request holds it by now").text(strconv.Itoa(n))
+			b.label(labelHeld).text(strconv.Itoa(n))
 		}
 		for _, kept := range []findingSection{
 			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
@@ -129,7 +131,7 @@ func (o driftOutcome) summary() slackgo.Block {
 		}
 	}
 	if o.Guard != "" {
-		b.label("Stopped before it removed anything").text(guardReason(o.Guard, o.Limit))
+		b.label("Why we asked first").text(guardReason(o.Guard, o.Limit))
 		end := o.Answer
 		if end == nil {
 			end = new(access.RunAnswer)
@@ -137,15 +139,19 @@ func (o driftOutcome) summary() slackgo.Block {
 		writeAnswers(b, o.Answers, end)
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
-		b.newLine().text("This run only looks: nothing was removed.")
+		text := "If nobody needs this access, remove it in IAM Identity Center."
+		if !o.NextRevocation.IsZero() {
+			text = "The next removal takes this access away, unless an exemption in the settings covers it."
+		}
+		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}
-	b.label("Next run that removes")
+	b.label("Next removal")
 	if o.NextRevocation.IsZero() {
-		b.text("none is planned")
+		b.text("not scheduled")
 	} else {
 		b.time(o.NextRevocation)
 	}
-	return b.label("Looked").time(o.At).block("run")
+	return b.label("Checked").time(o.At).block("run")
 }
 
 // sections returns the findings by result, the worst first.
@@ -154,11 +160,11 @@ func (o driftOutcome) sections() []findingSection {
 		return []findingSection{{findings: o.Findings}}
 	}
 	return []findingSection{
-		{"Not seen to be gone", o.failed},
+		{labelFailed, o.failed},
 		{labelOverLimit, o.overLimit},
 		{labelNotAllowed, o.notAllowed},
 		{labelExempt, o.exempt},
-		{"Left, because a request holds it by now", o.held},
+		{labelHeld, o.held},
 		{"Removed", o.removed},
 		{labelAlreadyGone, o.alreadyGone},
 		{labelOutOfScope, o.outOfScope},
@@ -173,17 +179,17 @@ func skippedBlocks(r access.DriftReport) []slackgo.Block {
 		for _, u := range r.Unread {
 			lines = append(lines, cut(clean(u.What), maxName)+": "+cut(clean(u.Why), maxExplanation))
 		}
-		blocks = append(blocks, new(richText).strong(fmt.Sprintf("Could not be looked at (%d)", len(lines))).
+		blocks = append(blocks, new(richText).strong(fmt.Sprintf("Could not be checked (%d)", len(lines))).
 			lines(lines, maxUnreadJSON).block("unread"))
 	}
 	if len(r.Unmanageable) > 0 {
 		blocks = append(blocks, new(richText).
-			strong("Accounts in the policy that Identity Center does not let this account manage, so that nothing is looked for there").
+			strong("Not checked: accounts in the policy that IAM Identity Center doesn't let this app manage").
 			lines(cleanNames(r.Unmanageable), maxNamesJSON).block("unmanageable"))
 	}
 	if len(r.Provisioned) > 0 {
 		blocks = append(blocks, new(richText).
-			strong("Groups whose members come from the identity provider (SCIM): they are left alone").
+			strong("Not checked: groups whose members come from the identity provider (SCIM)").
 			lines(cleanNames(r.Provisioned), maxNamesJSON).block("provisioned"))
 	}
 	return blocks

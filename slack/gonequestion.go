@@ -14,9 +14,13 @@ import (
 // goneQuestion ignores findings.
 func goneQuestion(r access.Run, findings []access.Finding) Message {
 	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: goneTitle(r)}
+	what := "To remove"
+	if r.Answer != nil {
+		what = "Asked about"
+	}
 	why := new(richText).
-		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so this access was not removed.").
-		label("Would be removed").text(countText(r.Removals) + " of " + peopleText(r.People)).
+		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so we did not remove their access. Check the sync first.").
+		label(what).text(countText(r.Removals) + " of " + peopleText(r.People)).
 		label("Found").time(r.StartedAt)
 	if r.Answer != nil {
 		writeGoneAnswers(why, r)
@@ -24,15 +28,15 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		return m
 	}
 	writeRunApprovers(why, r)
-	why.text(" Until then, each access stays until its own end. After 24 hours we ask again.")
+	why.text(" Until someone answers, access stays until its own end time. After 24 hours we ask again.")
 	writeAnswers(why, r.Answers, nil)
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("Of "+countText(r.Removals)+", this ends those in accounts and groups that you approve, of people who are still gone when we look them up once more. Anyone who comes back must request access again."),
-		plainText("Remove"), plainText("Go back"),
+		plainText("This ends access in the accounts and groups that you approve, out of "+countText(r.Removals)+". We check first that each person is still gone. Anyone who comes back must request access again."),
+		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger))
-	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Leave for 24 hours", slackgo.StyleDefault, r.ID))}
+	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Keep for 24 hours", slackgo.StyleDefault, r.ID))}
 	m.Blocks = fitFindings([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, after, false)
 	return m
 }
@@ -47,9 +51,9 @@ func goneTitle(r access.Run) string {
 	case r.HasConsent():
 		return "🔵 Answered: some access of " + of + " will be removed"
 	case r.Answer.Expired() && len(r.Answers) == 0:
-		return "⚪ Not answered: access of " + of + " was left"
+		return "⚪ Not answered: access of " + of + " stays"
 	default:
-		return "⚪ Answered: access of " + of + " is left for 24 hours"
+		return "⚪ Answered: access of " + of + " stays for 24 hours"
 	}
 }
 
@@ -62,7 +66,7 @@ func writeGoneAnswers(b *richText, r access.Run) {
 	writeAnswers(b, r.Answers, r.Answer)
 	b.newLine()
 	if r.HasConsent() {
-		b.text("What was released ends within minutes, except for people who are back. ")
+		b.text("The access to remove ends within minutes, unless the person is back. ")
 	}
 	if isPartlyLeft(r) {
 		b.text("We ask again about the rest within 24 hours.")

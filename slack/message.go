@@ -34,9 +34,9 @@ const (
 )
 
 // RequestMessage returns the message in the channel, in the state that the row says.
-// It has the buttons Approve, Discard and Withdraw while the request is open, and End
-// now while the access exists. Everybody sees the same buttons; the app checks who
-// may use one when somebody presses it.
+// It has the buttons Approve, Deny and Withdraw while the request is open, and End
+// now while the access exists. Everyone sees the same buttons; the app checks who
+// may use one when someone presses it.
 func RequestMessage(r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(PurposeAnnounce, r)
@@ -57,7 +57,7 @@ func RequestMessage(r access.Request) Message {
 	case statePending:
 		m.Blocks = append(m.Blocks, buttons(
 			button(ActionApprove, "Approve", slackgo.StylePrimary, r.ID),
-			button(ActionDeny, "Discard", slackgo.StyleDanger, r.ID),
+			button(ActionDeny, "Deny", slackgo.StyleDanger, r.ID),
 			button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID),
 		))
 	case stateActive:
@@ -101,8 +101,8 @@ func header(text string) slackgo.Block {
 // release have only the user's id.
 func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	text := new(richText).
-		strong("Please check that this is the right person. ").
-		text("Nobody in Identity Center has the email address that Slack has. This access goes to a user who was found under a fallback domain:")
+		strong("Check that this is the right person. ").
+		text("No user in Identity Center has the requester's Slack email address. The access goes to this user, found under a fallback domain:")
 	for _, line := range []struct{ label, value string }{
 		{"User in Identity Center", firstNonEmpty(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
 		{"Name", clean(p.FoundAs.DisplayName)},
@@ -133,8 +133,8 @@ func details(s state, r access.Request) slackgo.Block {
 // rebuiltDetails says what is still known about a request after someone deleted its row.
 func rebuiltDetails(r access.Request) slackgo.Block {
 	b := new(richText)
-	b.strong("Somebody deleted this app's record of the request while the access was active. ").
-		text("Who requested and who approved it stands in the audit records. Please tell the people who run this app.")
+	b.strong("Someone deleted this app's record of the request while the access was active. ").
+		text("The audit log has the requester and the approver. Please tell the people who run this app.")
 	writeTarget(b, r.Target)
 	b.label("User in Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
 	return b.block("request")
@@ -164,10 +164,10 @@ func nameWithID(name, id string) string {
 
 func writeApprovers(b *richText, r access.Request) {
 	if len(r.Approvers) > 0 {
-		b.label("Who can approve").people(r.Approvers)
+		b.label("Approvers (any one can approve)").people(r.Approvers)
 	}
 	if len(r.UnknownApprovers) > 0 {
-		b.label("Not found in Slack")
+		b.label("Approvers not found in Slack")
 		for i, email := range r.UnknownApprovers {
 			if i == maxUnknown {
 				b.text(fmt.Sprintf(" and %d more", len(r.UnknownApprovers)-i))
@@ -180,7 +180,7 @@ func writeApprovers(b *richText, r access.Request) {
 		}
 	}
 	if !r.ExpiresAt.IsZero() {
-		b.label("Open until").time(r.ExpiresAt)
+		b.label("Expires").time(r.ExpiresAt)
 	}
 }
 
@@ -193,7 +193,7 @@ func footer(s state, r access.Request) slackgo.Block {
 		writeProgress(b, s, r)
 	}
 	if url := ConsoleURL(r.ExecutionARN); url != "" {
-		b.newLine().link(url, "Open the execution in the AWS console")
+		b.newLine().link(url, consoleLink)
 	}
 	if len(b.current)+len(b.done) == 0 {
 		return nil
@@ -213,17 +213,17 @@ func writeDecision(b *richText, s state, r access.Request) {
 	}
 	switch o.Kind {
 	case access.OutcomeAutomatic:
-		b.text(automaticApprovalReason(o.Reason) + " Decided ").time(o.At)
+		b.text("Approved automatically, ").time(o.At).text(": " + automaticApprovalReason(o.Reason))
 	case access.OutcomeApproved:
 		b.text("Approved by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeDenied:
-		b.text("Discarded by ").person(o.By).text(", ").time(o.At)
+		b.text("Denied by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeWithdrawn:
 		b.text("Withdrawn by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeExpired:
-		b.text("Nobody decided in time. Expired ").time(o.At)
+		b.text("No approver answered in time. Expired ").time(o.At).text(". If the access is still needed, submit a new request.")
 	default:
-		b.text(refusalReason(o.Reason) + " Decided ").time(o.At)
+		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason))
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
 }
@@ -234,12 +234,13 @@ func writeProgress(b *richText, s state, r access.Request) {
 	case stateEnding:
 		writeEarlyEnd(b.newLine(), r.EndRequest)
 	case stateStuck:
-		b.newLine().text("The access may still be there. Removing it is tried again until it is gone, and an alarm has been raised.")
+		b.newLine().text("This access may still exist. We keep trying to remove it. An alarm was raised for the people who run this app.")
 	case stateEnded, stateKept, stateForeign:
-		writeEnd(b, s, r)
+		b.newLine()
+		writeEnd(b, s, r, aboutRequester)
 	case stateFailed:
 		b.newLine()
-		writeFailure(b, r)
+		writeFailure(b, r, aboutRequester)
 	}
 }
 
@@ -252,49 +253,64 @@ func writeEarlyEnd(b *richText, e *access.EndRequest) {
 	b.text("Ended early by ").person(e.By).text(", ").time(e.At)
 }
 
-func writeEnd(b *richText, s state, r access.Request) {
-	b.newLine()
+// audience is who reads a text about the requester.
+type audience string
+
+const (
+	toRequester    audience = "You"           // the requester
+	aboutRequester audience = "The requester" // everyone in the channel
+)
+
+// verb returns the audience, followed by the form of a verb that fits it.
+func (a audience) verb(second, third string) string {
+	if a == toRequester {
+		return string(a) + " " + second
+	}
+	return string(a) + " " + third
+}
+
+// writeEnd says how the request ended, and what is left of its access.
+func writeEnd(b *richText, s state, r access.Request, to audience) {
 	switch {
 	case r.EndRequest != nil:
 		writeEarlyEnd(b, r.EndRequest)
 		b.newLine()
 	case r.WasRemovedEarly():
-		b.text("Taken back early, because something went wrong on the way.").newLine()
+		b.text("Removed early because of an error. If the access is still needed, submit a new request.").newLine()
 	}
-	if s == stateForeign {
-		b.text("What was given here had been removed, and the same access was given again in another way, so that was left as it is. This request ended ").time(r.RevokedAt)
+	switch {
+	case s == stateForeign:
+		b.text("Someone removed this access and added it again outside this app, so we left it. This request ended ").time(r.RevokedAt).text(".")
 		return
-	}
-	if s == stateKept {
-		b.text("Another request still holds the same access; it ends with that one. This one ended ").time(r.RevokedAt)
+	case s == stateKept:
+		b.text(to.verb("still have", "still has") + " this access through another request. This request ended ").time(r.RevokedAt).text(".")
 		return
-	}
-	if r.Removal == access.RemovalNothing {
-		b.text("There was nothing left to remove, ").time(r.RevokedAt)
+	case r.Removal == access.RemovalNothing:
+		b.text("There was no access to remove. Checked ").time(r.RevokedAt).text(".")
 		return
-	}
-	if r.Removal == access.RemovalAlreadyGone {
-		b.text("Someone else removed this access before it ended. Checked that it is gone, ").time(r.RevokedAt)
-	} else {
-		b.text("Removed, and checked that it is gone, ").time(r.RevokedAt)
+	case r.Removal == access.RemovalAlreadyGone:
+		b.text("Someone else removed this access before it ended. Confirmed ").time(r.RevokedAt)
+	default:
+		b.text("Access removed ").time(r.RevokedAt)
 	}
 	// Identity Center ends no session when it removes an assignment or a membership.
-	// Say so, or readers take "gone" to mean that open sessions ended, too.
-	b.text(". Sessions that were already open go on until they end by themselves.")
+	// Say so, or readers think that open sessions ended, too.
+	b.text(". Open sessions stay active until they expire.")
 }
 
-func writeFailure(b *richText, r access.Request) {
+// writeFailure says why there was no access after an approval.
+func writeFailure(b *richText, r access.Request, to audience) {
 	code, why := access.CodeUnavailable, ""
 	if r.Failure != nil {
 		code, why = r.Failure.Code, cut(cleanLines(r.Failure.Message), maxMessage)
 	}
-	b.text(failureReason(code))
+	b.text(failureReason(code, to))
 	switch {
 	case code == access.CodeForeign:
 	case !r.IsRemoved():
-		b.text(" We are making sure that nothing is left behind.")
+		b.text(" We're making sure that no access remains.")
 	default:
-		b.text(" Nothing is left behind.")
+		b.text(" No access remains.")
 	}
 	b.quote(why)
 }
@@ -303,7 +319,7 @@ func buttons(elements ...slackgo.BlockElement) slackgo.Block {
 	return slackgo.NewActionBlock("actions", elements...)
 }
 
-// button returns a button whose only value is the request's id. When somebody presses
+// button returns a button whose only value is the request's id. When someone presses
 // it, the app looks up everything else.
 func button(action, text string, style slackgo.Style, requestID string) slackgo.BlockElement {
 	return slackgo.NewButtonBlockElement(action, requestID, plainText(text)).WithStyle(style)

@@ -12,12 +12,12 @@ import (
 type Kind string
 
 const (
-	KindShortcut   Kind = "shortcut"         // somebody used a global shortcut
-	KindCommand    Kind = "command"          // somebody typed a slash command
-	KindAction     Kind = "block_actions"    // somebody pressed a button or changed a select
+	KindShortcut   Kind = "shortcut"         // someone used a global shortcut
+	KindCommand    Kind = "command"          // someone typed a slash command
+	KindAction     Kind = "block_actions"    // someone pressed a button or changed a select
 	KindSuggestion Kind = "block_suggestion" // a select needs options
-	KindSubmission Kind = "view_submission"  // somebody submitted a form
-	KindClosed     Kind = "view_closed"      // somebody closed a form
+	KindSubmission Kind = "view_submission"  // someone submitted a form
+	KindClosed     Kind = "view_closed"      // someone closed a form
 	KindSSLCheck   Kind = "ssl_check"        // Slack checks that the app answers
 )
 
@@ -41,7 +41,7 @@ type Interaction struct {
 	MessageTS    string
 }
 
-// Action is the element that somebody used. SelectedOption is the value of the chosen
+// Action is the element that someone used. SelectedOption is the value of the chosen
 // option of a select. Value is the value of a button.
 type Action struct {
 	ID, BlockID, Value, SelectedOption string

@@ -6,7 +6,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 )
 
-// Option is one option of a select. Slack returns Value when somebody chooses it. It is
+// Option is one option of a select. Slack returns Value when someone chooses it. It is
 // an account id, the ARN of a permission set, or a group id.
 type Option struct{ Text, Value string }
 

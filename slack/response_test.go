@@ -56,8 +56,8 @@ func TestResponses(t *testing.T) {
 		want string
 	}{
 		{"options", OptionsResponse(nil), `{"options":[]}`},
-		{"errors", FieldErrorsResponse(map[string]string{"reason": "Please say what you need it for."}),
-			`{"response_action":"errors","errors":{"reason":"Please say what you need it for."}}`},
+		{"errors", FieldErrorsResponse(map[string]string{"reason": "Say why you need the access."}),
+			`{"response_action":"errors","errors":{"reason":"Say why you need the access."}}`},
 		{"clear", ClearResponse(), `{"response_action":"clear"}`},
 		{"update", UpdateViewResponse(NoticeView("Sent", "On its way.")),
 			`{"response_action":"update","view":{"type":"modal","title":{"type":"plain_text","text":"Sent","emoji":false},"blocks":[{"type":"section","text":{"type":"plain_text","text":"On its way.","emoji":false}}],"close":{"type":"plain_text","text":"Close","emoji":false}}}`},

@@ -52,7 +52,7 @@ func (b *richText) person(p access.Person) *richText {
 		b.current = append(b.current, slackgo.NewRichTextSectionUserElement(p.SlackID, nil))
 		return b
 	}
-	return b.text(firstNonEmpty(clean(p.Name), clean(p.Email), "somebody"))
+	return b.text(firstNonEmpty(clean(p.Name), clean(p.Email), "someone"))
 }
 
 // people mentions several people.

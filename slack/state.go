@@ -9,11 +9,11 @@ const (
 	statePending   state = "pending"   // no decision yet
 	stateSettingUp state = "settingup" // approved; the access does not exist yet
 	stateActive    state = "active"    // the access exists
-	stateEnding    state = "ending"    // somebody ended the access; it is being removed
+	stateEnding    state = "ending"    // someone ended the access; it is being removed
 	stateStuck     state = "stuck"     // the removal failed; the app retries
 	stateEnded     state = "ended"     // the access was removed and checked
 	stateKept      state = "kept"      // the request ended, but another request holds the same access
-	stateForeign   state = "foreign"   // the request ended, but somebody gave the same access outside this app
+	stateForeign   state = "foreign"   // the request ended, but someone added the same access outside this app
 	stateFailed    state = "failed"    // approved, but the access never existed
 	stateDenied    state = "denied"
 	stateWithdrawn state = "withdrawn"
@@ -82,15 +82,15 @@ func stateOfGrant(r access.Request) state {
 // titles are the headings of the messages. The color shows the state at a glance.
 var titles = map[state]string{
 	statePending:     "🟡 Access request: waiting for approval",
-	stateSettingUp:   "🔵 Approved: access is being set up",
+	stateSettingUp:   "🔵 Approved: setting up access",
 	stateActive:      "🟢 Access is active",
-	stateEnding:      "🟠 Access is being removed",
-	stateStuck:       "🟠 Access should be gone: the removal is being retried",
+	stateEnding:      "🟠 Removing access",
+	stateStuck:       "🟠 Access not removed yet: retrying",
 	stateEnded:       "⚪ Access has ended",
-	stateKept:        "⚪ Request has ended: the access goes on with another one",
-	stateForeign:     "⚪ Request has ended: the access goes on, given in another way",
-	stateFailed:      "🔴 Access could not be given",
-	stateDenied:      "🔴 Access request discarded",
+	stateKept:        "⚪ Request ended: access continues through another request",
+	stateForeign:     "⚪ Request ended: access continues outside this app",
+	stateFailed:      "🔴 Access not granted",
+	stateDenied:      "🔴 Access request denied",
 	stateWithdrawn:   "⚫ Access request withdrawn",
 	stateExpired:     "⚫ Access request expired",
 	stateRefused:     "🔴 Access request refused",

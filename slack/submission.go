@@ -30,7 +30,7 @@ func (v *View) Submission() (Submission, map[string]string) {
 
 	seconds, err := strconv.ParseInt(v.State[BlockDuration][ActionDuration].SelectedOption, 10, 64)
 	if err != nil || seconds < 1 || seconds > int64(maxDuration/time.Second) {
-		errs[BlockDuration] = "Please choose how long you need it."
+		errs[BlockDuration] = "Choose how long you need the access."
 	} else {
 		s.Duration = time.Duration(seconds) * time.Second
 	}
@@ -38,9 +38,9 @@ func (v *View) Submission() (Submission, map[string]string) {
 	s.Reason = cleanLines(v.State[BlockReason][ActionReason].Value)
 	switch {
 	case !isVisible(s.Reason):
-		errs[BlockReason] = "Please say what you need it for."
+		errs[BlockReason] = "Say why you need the access."
 	case tooLong(s.Reason, access.MaxReasonLength):
-		errs[BlockReason] = fmt.Sprintf("Please keep it to %d characters.", access.MaxReasonLength)
+		errs[BlockReason] = fmt.Sprintf("Use at most %d characters.", access.MaxReasonLength)
 	}
 
 	if len(errs) == 0 {
@@ -62,7 +62,7 @@ func (v *View) target(errs map[string]string) access.Target {
 	if t.Kind == access.KindGroup {
 		t.GroupID = v.State[BlockGroup][ActionGroup].SelectedOption
 		if t.GroupID == "" {
-			errs[BlockGroup] = "Please choose a group."
+			errs[BlockGroup] = "Choose a group."
 		} else if before.GroupID == t.GroupID {
 			t.GroupName = before.GroupName
 		}
@@ -71,7 +71,7 @@ func (v *View) target(errs map[string]string) access.Target {
 
 	t.AccountID = v.State[BlockAccount][ActionAccount].SelectedOption
 	if t.AccountID == "" {
-		errs[BlockAccount] = "Please choose an account."
+		errs[BlockAccount] = "Choose an account."
 		return t
 	}
 	if before.AccountID == t.AccountID {
@@ -92,11 +92,11 @@ func (v *View) target(errs map[string]string) access.Target {
 	case shown == "":
 		// The user submitted the form as it was before they chose the account. Slack
 		// shows an error only under a block that exists.
-		errs[BlockAccount] = "Please choose the account again, then a permission set."
+		errs[BlockAccount] = "Choose the account again, then a permission set."
 	case stale != "" && shown != block:
-		errs[shown] = "The account has changed. Please choose the permission set again."
+		errs[shown] = "The account changed. Choose the permission set again."
 	default:
-		errs[shown] = "Please choose a permission set."
+		errs[shown] = "Choose a permission set."
 	}
 	return t
 }

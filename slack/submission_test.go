@@ -76,9 +76,9 @@ func TestSubmission(t *testing.T) {
 			name:   "nothing filled in",
 			change: func(v *View) { v.State = FormState{} },
 			errs: map[string]string{
-				"account":  "Please choose an account.",
-				"duration": "Please choose how long you need it.",
-				"reason":   "Please say what you need it for.",
+				"account":  "Choose an account.",
+				"duration": "Choose how long you need the access.",
+				"reason":   "Say why you need the access.",
 			},
 		},
 		{
@@ -87,29 +87,29 @@ func TestSubmission(t *testing.T) {
 				v.CallbackID = CallbackGroup
 				delete(v.State, "account")
 			},
-			errs: map[string]string{"group": "Please choose a group."},
+			errs: map[string]string{"group": "Choose a group."},
 		},
 		{
 			name: "no permission set",
 			change: func(v *View) {
 				v.State["permission_set-111122223333"]["permission_set"] = FieldValue{}
 			},
-			errs: map[string]string{"permission_set-111122223333": "Please choose a permission set."},
+			errs: map[string]string{"permission_set-111122223333": "Choose a permission set."},
 		},
 		{
 			name:   "permission set of another account",
 			change: func(v *View) { v.State["account"]["account"] = FieldValue{SelectedOption: "444455556666"} },
-			errs:   map[string]string{"permission_set-111122223333": "The account has changed. Please choose the permission set again."},
+			errs:   map[string]string{"permission_set-111122223333": "The account changed. Choose the permission set again."},
 		},
 		{
 			name:   "no permission set block",
 			change: func(v *View) { delete(v.State, "permission_set-111122223333") },
-			errs:   map[string]string{"account": "Please choose the account again, then a permission set."},
+			errs:   map[string]string{"account": "Choose the account again, then a permission set."},
 		},
 		{
 			name:   "reason of blanks",
 			change: func(v *View) { v.State["reason"]["reason"] = FieldValue{Value: " \n\t\u202e\u200f "} },
-			errs:   map[string]string{"reason": "Please say what you need it for."},
+			errs:   map[string]string{"reason": "Say why you need the access."},
 		},
 		{
 			name:   "longest reason",
@@ -119,22 +119,22 @@ func TestSubmission(t *testing.T) {
 		{
 			name:   "reason too long",
 			change: func(v *View) { v.State["reason"]["reason"] = FieldValue{Value: strings.Repeat("é", 3001)} },
-			errs:   map[string]string{"reason": "Please keep it to 3000 characters."},
+			errs:   map[string]string{"reason": "Use at most 3000 characters."},
 		},
 		{
 			name:   "duration not a number",
 			change: func(v *View) { v.State["duration"]["duration"] = FieldValue{SelectedOption: "1h"} },
-			errs:   map[string]string{"duration": "Please choose how long you need it."},
+			errs:   map[string]string{"duration": "Choose how long you need the access."},
 		},
 		{
 			name:   "duration negative",
 			change: func(v *View) { v.State["duration"]["duration"] = FieldValue{SelectedOption: "-60"} },
-			errs:   map[string]string{"duration": "Please choose how long you need it."},
+			errs:   map[string]string{"duration": "Choose how long you need the access."},
 		},
 		{
 			name:   "duration that would overflow",
 			change: func(v *View) { v.State["duration"]["duration"] = FieldValue{SelectedOption: "9223372036854775807"} },
-			errs:   map[string]string{"duration": "Please choose how long you need it."},
+			errs:   map[string]string{"duration": "Choose how long you need the access."},
 		},
 	}
 	for _, tt := range tests {

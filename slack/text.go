@@ -89,6 +89,21 @@ func plainText(s string) *slackgo.TextBlockObject {
 	return slackgo.NewTextBlockObject(slackgo.PlainTextType, s, false, false)
 }
 
+// AnyOf joins the names of people, any one of whom will do: "A, B or C". After ten
+// names, it gives the number of the others.
+func AnyOf(names []string) string {
+	const most = 10
+	last := len(names) - 1
+	switch {
+	case last < 1:
+		return strings.Join(names, "")
+	case last >= most:
+		return fmt.Sprintf("%s or %d more", strings.Join(names[:most], ", "), len(names)-most)
+	default:
+		return strings.Join(names[:last], ", ") + " or " + names[last]
+	}
+}
+
 // ListNames returns the first ten names and the number of the others.
 func ListNames(names []string) string {
 	const most = 10

@@ -1,6 +1,9 @@
 package slack
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestVisible(t *testing.T) {
 	for text, want := range map[string]bool{
@@ -10,6 +13,22 @@ func TestVisible(t *testing.T) {
 	} {
 		if got := isVisible(text); got != want {
 			t.Errorf("visible(%q) = %v", text, got)
+		}
+	}
+}
+
+func TestAnyOf(t *testing.T) {
+	twelve := strings.Split("a b c d e f g h i j k l", " ")
+	for want, names := range map[string][]string{
+		"":                                       nil,
+		"a":                                      twelve[:1],
+		"a or b":                                 twelve[:2],
+		"a, b or c":                              twelve[:3],
+		"a, b, c, d, e, f, g, h, i or j":         twelve[:10],
+		"a, b, c, d, e, f, g, h, i, j or 2 more": twelve,
+	} {
+		if got := AnyOf(names); got != want {
+			t.Errorf("AnyOf(%q) = %q, want %q", names, got, want)
 		}
 	}
 }

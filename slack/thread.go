@@ -15,11 +15,11 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	m := newMessage(purpose, r)
 	b := new(richText)
 	if purpose == PurposeRemind {
-		m.Text = "⏰ A request for access is still waiting for approval"
+		m.Text = "⏰ This access request is still waiting for approval"
 		if len(r.Approvers) > 0 {
 			b.people(r.Approvers).text(" ")
 		}
-		b.text("Could one of you please have a look? This has been waiting since ").time(r.CreatedAt).text(".")
+		b.text("Please approve or deny this request. It has been waiting since ").time(r.CreatedAt).text(".")
 		if !r.ExpiresAt.IsZero() {
 			b.text(" It expires ").time(r.ExpiresAt).text(".")
 		}
@@ -42,12 +42,15 @@ func DirectMessage(purpose string, r access.Request) Message {
 	m.Text = titles[s]
 	b := new(richText).text("Hi ").person(r.Requester).text(", ")
 	if purpose == PurposeAnnounce && s == statePending {
-		b.text("your request has gone to the approvers. You will hear from us here.")
+		b.text("your request was sent to the approvers. You'll get updates here.")
 	} else {
 		writeUpdate(b, purpose, r)
 	}
 	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	if s == statePending {
+		writeApprovers(b, r)
+	}
 	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
 	switch s {
 	case statePending:
@@ -63,24 +66,27 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
 	switch {
 	case s == stateInterrupted:
-		b.text("your request is closed. ")
-		writeDecision(b, s, r)
+		b.text("your request was interrupted. " + submitAgain)
 	case purpose == PurposeGranted && s == stateActive:
-		b.text("your access is ready. It ends by itself ").time(r.End).text(".")
+		b.text("your access is ready. It ends automatically ").time(r.End).text(". If you finish sooner, press End now.")
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
-		b.text("your access was ready, and is being removed.")
+		b.text("your access was ready and is now being removed.")
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
-		b.text("your access was ready, and has ended since. ")
-		writeEnd(b, s, r)
+		b.text("your access was ready, and this request has ended since. ")
+		writeEnd(b, s, r, toRequester)
 	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")
-		writeEnd(b, s, r)
+		writeEnd(b, s, r, toRequester)
 	case purpose == PurposeRevoked && s == stateEnded:
 		b.text("your access has ended. ")
-		writeEnd(b, s, r)
+		writeEnd(b, s, r, toRequester)
 	case purpose == PurposeFailed, s == stateFailed:
-		b.text("sorry, the access could not be given. ")
-		writeFailure(b, r)
+		b.text("sorry, your access wasn't granted. ")
+		writeFailure(b, r, toRequester)
+	case purpose == PurposeOutcome && s == stateDenied:
+		b.text("your request is closed. ")
+		writeDecision(b, s, r)
+		b.text(". Ask the approver why before you submit it again.")
 	case purpose == PurposeOutcome && r.Outcome != nil:
 		b.text("your request is closed. ")
 		writeDecision(b, s, r)

@@ -48,7 +48,7 @@ type Form struct {
 // LoadingView returns a view that the app opens at once, before it looks anything up. A
 // trigger works for three seconds only.
 func LoadingView(kind access.Kind) slackgo.ModalViewRequest {
-	v := modal(titleOf(kind), slackgo.NewSectionBlock(plainText("One moment, getting the form ready…"), nil, nil))
+	v := modal(titleOf(kind), slackgo.NewSectionBlock(plainText("Loading the form…"), nil, nil))
 	v.CallbackID = callbackOf(kind)
 	return v
 }
@@ -66,7 +66,7 @@ func NoticeView(title, text string) slackgo.ModalViewRequest {
 // prevents that case.
 func FormView(f Form) slackgo.ModalViewRequest {
 	if len(f.Durations) == 0 {
-		return NoticeView(titleOf(f.Kind), "No durations are set up, so there is nothing to ask for yet. Please tell the people who run this app.")
+		return NoticeView(titleOf(f.Kind), "No durations are set up, so you can't request access yet. Please tell the people who run this app.")
 	}
 	var blocks []slackgo.Block
 	if f.Kind == access.KindGroup {
@@ -92,7 +92,7 @@ func FormView(f Form) slackgo.ModalViewRequest {
 
 	v := modal(titleOf(f.Kind), blocks...)
 	v.CallbackID = callbackOf(f.Kind)
-	v.Submit = plainText("Ask for access")
+	v.Submit = plainText("Request access")
 	v.Close = plainText("Cancel")
 	chosen := f.Chosen
 	chosen.Kind = f.Kind
@@ -115,7 +115,7 @@ func modal(title string, blocks ...slackgo.Block) slackgo.ModalViewRequest {
 	}
 }
 
-// externalSelect returns a select that loads its options from the app while somebody
+// externalSelect returns a select that loads its options from the app while someone
 // types. It also reports a choice to the app at once.
 func externalSelect(block, action, label, placeholder, chosenName, chosenID string) slackgo.Block {
 	fromFirstCharacter := 0
@@ -139,15 +139,15 @@ func durationSelect(durations []time.Duration) slackgo.Block {
 			Value: strconv.FormatInt(int64(d/time.Second), 10),
 		}))
 	}
-	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plainText("For how long?"), ActionDuration, options...)
+	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plainText("Choose how long you need it"), ActionDuration, options...)
 	return slackgo.NewInputBlock(BlockDuration, plainText("Duration"), nil, s.WithInitialOption(options[0]))
 }
 
 func reasonInput() slackgo.Block {
-	input := slackgo.NewPlainTextInputBlockElement(plainText("What do you need it for?"), ActionReason)
+	input := slackgo.NewPlainTextInputBlockElement(plainText("Why do you need this access?"), ActionReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxReasonLength
-	hint := plainText("The approvers read it, and it is kept in the audit record.")
+	hint := plainText("Everyone in the channel can read this, and the audit log keeps it. Don't include secrets.")
 	return slackgo.NewInputBlock(BlockReason, plainText("Reason"), hint, input)
 }
 

@@ -48,7 +48,7 @@ func (r *Request) UnmarshalJSON(text []byte) error {
 	r.ID, r.Target, r.Requester.PrincipalID, r.ExecutionARN = b.ID, b.Subject.Target, b.Subject.PrincipalID, b.ExecutionARN
 	r.GrantedAt, r.End, r.GroupMembershipID = b.GrantedAt, b.End, b.GroupMembershipID
 	r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second)
-	r.Failure = &Failure{Code: CodeRowLost, Message: "Someone deleted the request's row while its access was active. Only the data in its lease is known.", At: b.At}
+	r.Failure = &Failure{Code: CodeRowLost, Message: "Someone deleted this app's record of the request while its access was active.", At: b.At}
 	return nil
 }
 

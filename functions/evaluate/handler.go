@@ -200,7 +200,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	if was := r.Requester.PrincipalID; was != "" && was != requester.PrincipalID {
 		// Claims and the number of open requests are counted for that user.
 		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
-			Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."})
+			Message: "The requester's email address now belongs to another user in IAM Identity Center. Please submit the request again."})
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -214,7 +214,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
 	case d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain:
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeRefused)
-		o.Message = "Approving one's own request takes a user in IAM Identity Center with the very email address that Slack has."
+		o.Message = "The requester can't approve their own request, because their user in IAM Identity Center has another email address than Slack."
 	case d.Outcome == access.DecideAutomatic:
 		o.Kind = access.OutcomeAutomatic
 	case d.Outcome == access.DecideRefused:
@@ -244,13 +244,13 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {
-		return "Those who could approve this are the requester under another email address."
+		return "The only approver is the requester, under another email address."
 	}
 	text := strings.Join(unknown[:min(len(unknown), most)], ", ")
 	if more := len(unknown) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return "None of those who could approve this is a full member of the Slack workspace with a confirmed email address: " + text + "."
+	return "None of the approvers is a full member of this Slack workspace with a confirmed email address: " + text + "."
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the
@@ -288,7 +288,7 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 		return Next{Next: "announce", WaitSeconds: h.waitSeconds(r)}, nil
 	default:
 		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeUnavailable),
-			Message: "The approvers could not be asked: Slack did not take the message."})
+			Message: "Slack did not accept the message to the approvers."})
 	}
 	if err != nil {
 		return nil, err

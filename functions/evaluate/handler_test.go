@@ -160,7 +160,7 @@ func TestEvaluate(t *testing.T) {
 		{
 			name: "own approval under a secondary domain", statement: selfOK,
 			change: func(w *world) { w.requester.SecondaryDomain = true },
-			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "Refused", "Approving one's own request takes a user in IAM Identity Center with the very email address that Slack has."),
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "Refused", "The requester can't approve their own request, because their user in IAM Identity Center has another email address than Slack."),
 		},
 		{
 			name: "to be approved: until the first reminder", statement: byAnn, want: Next{"approval", 900},
@@ -172,12 +172,12 @@ func TestEvaluate(t *testing.T) {
 		{
 			name: "no approver known to Slack", statement: byAnn,
 			change: func(w *world) { w.known, w.unknown = nil, []string{"ann@example.com"} },
-			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "None of those who could approve this is a full member of the Slack workspace with a confirmed email address: ann@example.com."),
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "None of the approvers is a full member of this Slack workspace with a confirmed email address: ann@example.com."),
 		},
 		{
 			name: "the approver is the requester", statement: byAnn,
 			change: func(w *world) { w.known = []access.Person{{SlackID: "UJANE", Email: "ann@example.com"}} },
-			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "Those who could approve this are the requester under another email address."),
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "NoApprovers", "The only approver is the requester, under another email address."),
 		},
 		{
 			name: "a guest", statement: automatic,
@@ -193,7 +193,7 @@ func TestEvaluate(t *testing.T) {
 			name: "another user in Identity Center than the one who asked", statement: automatic,
 			change: func(w *world) { w.row.Requester.PrincipalID = "p-before" },
 			want:   Next{"refused", 1}, outcome: &access.Outcome{Kind: access.OutcomeRefused, Reason: "Refused", At: now,
-				Message: "Your email address belongs to another user in IAM Identity Center than when you sent the request. Please submit it again."},
+				Message: "The requester's email address now belongs to another user in IAM Identity Center. Please submit the request again."},
 		},
 		{
 			name: "the user in Identity Center who asked", statement: automatic,

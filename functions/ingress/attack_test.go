@@ -265,8 +265,8 @@ func TestReplayed(t *testing.T) {
 // else where it stands: one text for who pressed, and nothing else.
 func TestForgedButtons(t *testing.T) {
 	const (
-		noRequest = "This request is too old: nothing is known about it any more."
-		noRun     = "This run is too old: nothing is known about it any more."
+		noRequest = "This app no longer has this request. If you still need the access, submit a new request."
+		noRun     = "This app no longer has this question. You can't answer it any more."
 	)
 	tests := []struct {
 		name, user, action, value, want string
@@ -289,20 +289,20 @@ func TestForgedButtons(t *testing.T) {
 		{"a request's id for a run", "UANN", "drift_remove", "r1", noRun},
 		{"a run's key", "UANN", "drift_remove", "run#run1", noRun},
 		{"a lease's key for a run", "UANN", "drift_leave", "../lease#account", noRun},
-		{"approve what is active", "UANN", "approve", "r2", "This request has been approved by ann@example.com already."},
-		{"deny what is active", "UANN", "deny", "r2", "This request has been approved by ann@example.com already."},
-		{"withdraw what is active", "UJANE", "withdraw", "r2", "This request has been approved by ann@example.com already."},
-		{"end what waits", "UJANE", "end", "r1", "This access is not there yet."},
-		{"end what waits, by an approver", "UANN", "end", "r1", "This access is not there yet."},
-		{"withdraw by somebody else", "UBOB", "withdraw", "r1", "Only the requester can withdraw a request."},
-		{"withdraw by an approver", "UANN", "withdraw", "r1", "Only the requester can withdraw a request."},
-		{"withdraw by the requester's other Slack user", "UTWIN", "withdraw", "r1", "Only the requester can withdraw a request."},
-		{"end by somebody else", "UBOB", "end", "r2", "You can not end this access: only the requester can, and those who could approve it."},
-		{"approve one's own", "UJANE", "approve", "r1", "You can not approve this request, nor discard it."},
-		{"approve by who may not", "UBOB", "approve", "r1", "You can not approve this request, nor discard it."},
-		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer this, because you approve none of these targets. These people can: ann@example.com, jane@example.com, twin@example.com."},
-		{"a button that is not ours", "UANN", "approve_all", "r1", "This app does not know this button."},
-		{"an action in capitals", "UANN", "Approve", "r1", "This app does not know this button."},
+		{"approve what is active", "UANN", "approve", "r2", "ann@example.com already approved this request."},
+		{"deny what is active", "UANN", "deny", "r2", "ann@example.com already approved this request."},
+		{"withdraw what is active", "UJANE", "withdraw", "r2", "ann@example.com already approved this request."},
+		{"end what waits", "UJANE", "end", "r1", "This access isn't active yet. Please try again in a moment."},
+		{"end what waits, by an approver", "UANN", "end", "r1", "This access isn't active yet. Please try again in a moment."},
+		{"withdraw by somebody else", "UBOB", "withdraw", "r1", "Only the requester can withdraw this request. Approvers can deny it."},
+		{"withdraw by an approver", "UANN", "withdraw", "r1", "Only the requester can withdraw this request. Approvers can deny it."},
+		{"withdraw by the requester's other Slack user", "UTWIN", "withdraw", "r1", "Only the requester can withdraw this request. Approvers can deny it."},
+		{"end by somebody else", "UBOB", "end", "r2", "You can't end this access. The requester, ann@example.com or twin@example.com can."},
+		{"approve one's own", "UJANE", "approve", "r1", "You can't approve or deny this request. You requested it yourself. ann@example.com or twin@example.com can."},
+		{"approve by who may not", "UBOB", "approve", "r1", "You can't approve or deny this request. ann@example.com or twin@example.com can."},
+		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer this, because you approve none of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."},
+		{"a button that is not ours", "UANN", "approve_all", "r1", "This app doesn't know this button. Please tell the people who run it."},
+		{"an action in capitals", "UANN", "Approve", "r1", "This app doesn't know this button. Please tell the people who run it."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -326,7 +326,7 @@ func TestPressFromElsewhere(t *testing.T) {
 		})
 	}
 	w, _ := attack(t, sign(elsewhere("UBOB"), now))
-	if want := []string{"C9 UBOB You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) {
+	if want := []string{"C9 UBOB You can't approve or deny this request. ann@example.com or twin@example.com can."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 	w = besieged()
@@ -342,7 +342,7 @@ func TestSeveralActionsAtOnce(t *testing.T) {
 		"actions":      []object{{"action_id": "withdraw", "value": "r1"}, {"action_id": "approve", "value": "r3"}, {"action_id": "end", "value": "r2"}},
 		"response_url": "https://hooks.slack.com/actions/T1/1/x",
 	}), now))
-	if want := []string{"Only the requester can withdraw a request."}; !slices.Equal(w.told, want) {
+	if want := []string{"Only the requester can withdraw this request. Approvers can deny it."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 }
@@ -387,9 +387,9 @@ func (f tampered) body(user string) string {
 // nothing comes of it.
 func TestTamperedFormIsRefused(t *testing.T) {
 	const (
-		notADuration = "Please choose how long you need it."
-		noDuration   = "Please choose one of the durations offered."
-		noReason     = "Please say what you need it for."
+		notADuration = "Choose how long you need the access."
+		noDuration   = "Choose one of the offered durations."
+		noReason     = "Say why you need the access."
 	)
 	inProduction := "permission_set-" + production
 	tests := []struct {
@@ -428,7 +428,7 @@ func TestTamperedFormIsRefused(t *testing.T) {
 		{"a reason of marks of direction", tampered{reason: "\u202e\u2066\u2069\u200f"}, "reason", noReason},
 		{"a reason of joiners", tampered{reason: "\u200b\u200c\u200d\u2060\ufeff\u00ad"}, "reason", noReason},
 		{"a reason of fillers", tampered{reason: "\u3164\u115f\u1160\uffa0\u2800"}, "reason", noReason},
-		{"a reason over the limit", tampered{reason: strings.Repeat("x", 3001)}, "reason", "Please keep it to 3000 characters."},
+		{"a reason over the limit", tampered{reason: strings.Repeat("x", 3001)}, "reason", "Use at most 3000 characters."},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -506,7 +506,7 @@ func TestFormOfSomebodyElse(t *testing.T) {
 			w.send(t, tampered{reason: "a secret of jane's"}.body("UJANE"))
 			before := w.state()
 			got := w.send(t, body)
-			want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This form is somebody else's. Please open one of your own.")))
+			want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This form belongs to someone else. Please open your own.")))
 			if got.Body != want || w.state() != before {
 				t.Errorf("got %s, want %s; now %s\nbefore %s", got.Body, want, w.state(), before)
 			}
@@ -523,12 +523,12 @@ func TestTamperedCallback(t *testing.T) {
 		"none":        {callback: " "},
 	} {
 		_, got := attack(t, sign(form.body("UJANE"), now))
-		if want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This app does not know this form."))); got.Body != want {
+		if want := string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This app doesn't know this form. To open a new one, use /access or /group-access."))); got.Body != want {
 			t.Errorf("%s: got %s, want %s", name, got.Body, want)
 		}
 	}
 	_, got := attack(t, sign(tampered{callback: "request_for_group_membership"}.body("UJANE"), now))
-	if errors := fieldErrors(got.Body); !reflect.DeepEqual(errors, map[string]string{"group": "Please choose a group."}) {
+	if errors := fieldErrors(got.Body); !reflect.DeepEqual(errors, map[string]string{"group": "Choose a group."}) {
 		t.Errorf("an account's form as a group's: %s", got.Body)
 	}
 }

@@ -40,7 +40,7 @@ func notice(t *testing.T, title, text string) string {
 	return string(slack.UpdateViewResponse(slack.NoticeView(title, text)))
 }
 
-const alreadyWaits = "You already requested this at 12:00 UTC: Admin in Production (111111111111) for 1 hour. It is waiting for approval. To request something else for the same target, withdraw that request first."
+const alreadyWaits = "You already requested this at 12:00 UTC: Admin in Production (111111111111) for 1 hour. It is waiting for approval. To change it, withdraw that request first."
 
 // waiting enters that evaluate has found the request to wait for approval.
 func (w *world) waiting(id string) {
@@ -59,7 +59,7 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 
 	// Before it is evaluated: the second one starts the first's execution, should
 	// nobody have done so.
-	want := notice(t, "Already requested", strings.Replace(alreadyWaits, "waiting for approval", "being processed", 1))
+	want := notice(t, "Already requested", strings.Replace(alreadyWaits, "It is waiting for approval", "We are processing it", 1))
 	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
 		t.Errorf("before it is evaluated: got %s\nwant %s", got.Body, want)
 	}
@@ -138,8 +138,8 @@ func TestDecidedRequestFreesItsTarget(t *testing.T) {
 
 func TestTooManyUndecidedRequests(t *testing.T) {
 	for limit, want := range map[int]string{
-		1: "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again.",
-		2: "You have 2 requests that are waiting for a decision. You can't have more. Withdraw one or wait for a decision, then press the button again.",
+		1: "You already have a request that waits for a decision, and you can have only one. Withdraw it or wait for the decision. Then press Request access again.",
+		2: "You already have 2 requests that wait for a decision, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.",
 	} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			w := newWorld()
@@ -174,7 +174,7 @@ func TestClaimWithoutARequest(t *testing.T) {
 	if len(w.claims) != 1 || len(w.rows) != 0 {
 		t.Fatalf("claims %+v, rows %+v", w.claims, w.rows)
 	}
-	want := map[string]string{"reason": "You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again."}
+	want := map[string]string{"reason": "You requested this a moment ago, and we are still sending that request. If no message about it appears within two minutes, press Request access again."}
 	if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 {
 		t.Errorf("another form: %s", got.Body)
 	}
@@ -194,7 +194,7 @@ func TestSlowSubmissionCreatesNothing(t *testing.T) {
 		return now
 	}
 	got, err := h.Handle(t.Context(), sign(sentAs("V1", "UJANE", production, "3600"), now))
-	want := map[string]string{"reason": "Something did not answer in time. Please try again."}
+	want := map[string]string{"reason": "Something went wrong. Please try again in a moment."}
 	if err != nil || !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 || len(w.started) != 0 {
 		t.Errorf("got %s, %v; rows %+v", got.Body, err, w.rows)
 	}
@@ -227,7 +227,7 @@ func TestFormSentAgainLeavesNoClaim(t *testing.T) {
 	w := newWorld()
 	w.send(t, sentAs("V1", "UJANE", production, "3600"))
 	w.waiting(idOf("V1"))
-	if got := w.send(t, sentAs("V1", "UBOB", production, "3600")); !strings.Contains(got.Body, "somebody else") || len(w.claims["p-bob"].Claims) != 0 {
+	if got := w.send(t, sentAs("V1", "UBOB", production, "3600")); !strings.Contains(got.Body, "someone else") || len(w.claims["p-bob"].Claims) != 0 {
 		t.Errorf("somebody else's form: %s, claims %+v", got.Body, w.claims)
 	}
 	if len(w.claims["p-jane"].Claims) != 1 {

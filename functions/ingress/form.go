@@ -19,7 +19,7 @@ import (
 const sorry = "Sorry"
 
 // notOffered is the text for a target that the form doesn't offer.
-const notOffered = "This can't be asked for. Please choose from the list."
+const notOffered = "This can't be requested. Choose from the list."
 
 // open opens the form that a shortcut or a slash command asks for. name is
 // the shortcut's callback id or the command. A loading view comes first,
@@ -29,7 +29,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 	kind, ok := slack.KindOf(name)
 	if !ok {
 		log.Warn("unknown shortcut or command", "name", name)
-		const text = "This app does not know what to do with that."
+		const text = "This app doesn't know this command or shortcut. To request access, use " + slack.CommandAccount + " or " + slack.CommandGroup + "."
 		if in.Kind == slack.KindCommand {
 			return ephemeralResponse(text)
 		}
@@ -136,15 +136,15 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, t access
 func previewText(d access.Decision) string {
 	switch d.Reason {
 	case access.ReasonApprovalNotRequired:
-		return "This will be granted automatically: the policy asks for no approval here."
+		return "This will be granted automatically: the policy requires no approval here."
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		return "Will be asked to approve this: " + slack.ListNames(d.Approvers) + ". One of them is enough."
+		return "Approvers (any one can approve): " + slack.ListNames(d.Approvers)
 	case access.ReasonNoApprovers:
-		return "This would be refused: the policy names nobody else who could approve it."
+		return "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
 	default:
-		return "This would be refused: the policy does not offer it."
+		return "This would be refused, because the policy doesn't offer it. Choose something else."
 	}
 }
 

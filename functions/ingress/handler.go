@@ -262,11 +262,11 @@ func explain(err error) (text string, personal bool) {
 	case access.CodeRefused, access.CodeNotFound:
 		return err.Error(), true
 	case access.CodeMisconfigure:
-		return "This app is not set up right. Please tell the people who run it.", false
+		return "This app is not set up correctly. Please tell the people who run it.", false
 	case access.CodeNotReady:
 		return "The list is being prepared. Please try again in a minute.", false
 	default:
-		return "Something did not answer in time. Please try again.", false
+		return "Something went wrong. Please try again in a moment.", false
 	}
 }
 

@@ -27,14 +27,15 @@ type action struct {
 
 // subject is what a button is about. The button's value is its id.
 type subject struct {
-	name  string // in texts for people
+	name  string // in the log
 	idKey string // key in the log
+	lost  string // for people, if it doesn't exist
 	load  func(*press, context.Context) error
 }
 
 var (
-	aRequest = subject{"request", "request_id", (*press).loadRequest}
-	aRun     = subject{"run", "run", (*press).loadRun}
+	aRequest = subject{"request", "request_id", "This app no longer has this request. If you still need the access, submit a new request.", (*press).loadRequest}
+	aRun     = subject{"run", "run", "This app no longer has this question. You can't answer it any more.", (*press).loadRun}
 )
 
 // actions has every button in a message, by action id.
@@ -103,12 +104,12 @@ func (p *press) handle(ctx context.Context) reply {
 	a, ok := actions[p.in.Action.ID]
 	if !ok {
 		p.log.Warn("unknown button in a message")
-		return reply{text: "This app does not know this button."}
+		return reply{text: "This app doesn't know this button. Please tell the people who run it."}
 	}
 	r, err := a.perform(ctx, p)
 	if access.CodeOf(err) == access.CodeNotFound {
-		p.log.Warn(a.about.name + " of the button does not exist")
-		return reply{text: "This " + a.about.name + " is too old: nothing is known about it any more."}
+		p.log.Warn(a.about.name + " of the button does not exist" + a.about.name + " of a button doesn't exist")
+		return reply{text: a.about.lost}
 	}
 	if err != nil {
 		p.log.Error("press failed", "code", access.CodeOf(err), "error", access.ErrorMessage(err))

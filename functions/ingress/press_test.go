@@ -37,11 +37,29 @@ func active() access.Request {
 	return r
 }
 
+// The label of a button may change with a release. Messages that are in Slack already
+// keep the old one, and it still decides.
+func TestOldButtonDecides(t *testing.T) {
+	w := newWorld()
+	w.rows["r1"] = waiting()
+	w.send(t, payload("block_actions", "UANN", object{
+		"actions": []object{{"type": "button", "action_id": "deny", "value": "r1", "style": "danger",
+			"text": object{"type": "plain_text", "text": "Discard"}}},
+		"response_url": "https://hooks.slack.com/actions/T1/2/x", "channel": object{"id": "C1"}, "message": object{"ts": "1.1"},
+	}))
+	if o := w.rows["r1"].Outcome; o == nil || o.Kind != access.OutcomeDenied || o.By != ann || len(w.told) > 0 {
+		t.Errorf("outcome %+v, told %q; want denied by ann", o, w.told)
+	}
+}
+
 func TestPress(t *testing.T) {
 	decided := func(kind access.OutcomeKind, by access.Person) *access.Outcome {
 		return &access.Outcome{Kind: kind, By: by, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}}
 	}
-	const notYours = "You can not approve this request, nor discard it."
+	const (
+		notYours = "You can't approve or deny this request."
+		theyCan  = " ann@example.com or twin@example.com can."
+	)
 	tests := []struct {
 		name         string
 		user, action string
@@ -58,13 +76,13 @@ func TestPress(t *testing.T) {
 			outcome: decided(access.OutcomeDenied, ann), resumed: []string{`approval-token {"next":"denied","wait_seconds":1}`}},
 		{name: "approve, but the requester is gone", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { delete(w.people, "UJANE") },
-			told:   []string{"The requester is gone. So this request can't be approved. You can discard it."}},
+			told:   []string{"The requester is gone. This request can't be approved. Please deny it."}},
 		{name: "approve, but the requester has another user by now", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { p := jane; p.PrincipalID = "p-new"; w.people["UJANE"] = p },
-			told:   []string{"The requester is gone. So this request can't be approved. You can discard it."}},
+			told:   []string{"The requester is gone. This request can't be approved. Please deny it."}},
 		{name: "approve, but nobody can say whether the requester is gone", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { w.remainsErr = access.Errorf(access.CodeThrottled, "slow down") },
-			told:   []string{"Something did not answer in time. Please try again."}},
+			told:   []string{"Something went wrong. Please try again in a moment."}},
 		{name: "deny, though the requester is gone", user: "UANN", action: "deny", row: waiting(),
 			change:  func(w *world) { delete(w.people, "UJANE") },
 			outcome: decided(access.OutcomeDenied, ann), resumed: []string{`approval-token {"next":"denied","wait_seconds":1}`}},
@@ -76,63 +94,73 @@ func TestPress(t *testing.T) {
 		{name: "the machine can't be resumed: the decision stands", user: "UANN", action: "approve", row: waiting(),
 			change:  func(w *world) { w.resumeErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
-		{name: "somebody else approves", user: "UBOB", action: "approve", row: waiting(), told: []string{notYours}},
-		{name: "somebody else discards", user: "UBOB", action: "deny", row: waiting(), told: []string{notYours}},
+		{name: "somebody else approves", user: "UBOB", action: "approve", row: waiting(), told: []string{notYours + theyCan}},
+		{name: "somebody else denies", user: "UBOB", action: "deny", row: waiting(), told: []string{notYours + theyCan}},
 		{name: "a guest approves", user: "UGUEST", action: "approve", row: waiting(), told: []string{notYours + " No guests."}},
-		{name: "the requester approves", user: "UJANE", action: "approve", row: waiting(), told: []string{notYours}},
-		{name: "the requester's second Slack user, who is listed, approves", user: "UTWIN", action: "approve", row: waiting(), told: []string{notYours}},
+		{name: "the requester approves", user: "UJANE", action: "approve", row: waiting(), told: []string{notYours + " You requested it yourself." + theyCan}},
+		{name: "the requester's second Slack user, who is listed, approves", user: "UTWIN", action: "approve", row: waiting(), told: []string{notYours + " You requested it yourself. ann@example.com can."}},
 		{name: "an approver under a secondary domain", user: "UANN", action: "approve", row: waiting(),
-			change: func(w *world) { p := ann; p.SecondaryDomain = true; w.people["UANN"] = p }, told: []string{notYours}},
+			change: func(w *world) { p := ann; p.SecondaryDomain = true; w.people["UANN"] = p }, told: []string{notYours + " twin@example.com can."}},
 		{name: "an approver whom the policy in force lists no more", user: "UANN", action: "approve", row: waiting(),
-			change: func(w *world) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }, told: []string{notYours}},
+			change: func(w *world) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }, told: []string{notYours + " bob@example.com can."}},
+		{name: "nobody whom the policy in force lists", user: "UBOB", action: "approve", row: waiting(),
+			change: func(w *world) { w.policy.Accounts[1].Approvers = nil },
+			told:   []string{notYours + " Nobody can under the current policy. The requester can withdraw it."}},
+		{name: "the policy in force asks nobody, and still lets those decide who were asked", user: "UBOB", action: "approve",
+			row: func() access.Request { r := waiting(); r.Approvers = []access.Person{ann, bob}; return r }(),
+			change: func(w *world) {
+				yes := true
+				w.policy.Accounts[1].ApprovalIsNotRequired = &yes
+			},
+			told: []string{notYours + " ann@example.com can."}},
 		{name: "the policy can't be read", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
-			told:   []string{"Something did not answer in time. Please try again."}},
+			told:   []string{"Something went wrong. Please try again in a moment."}},
 		{name: "the table does not answer", user: "UANN", action: "approve", row: waiting(),
 			change: func(w *world) { w.decideErr = access.Errorf(access.CodeUnavailable, "no answer") },
-			told:   []string{"Something did not answer in time. Please try again."}},
+			told:   []string{"Something went wrong. Please try again in a moment."}},
 		{name: "decided a moment before", user: "UANN", action: "approve", row: waiting(),
 			change:  func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeWithdrawn} },
 			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`},
-			told: []string{"This request has been withdrawn by the requester."}},
+			told: []string{"The requester withdrew this request."}},
 		{name: "decided before", user: "UBOB", action: "approve", row: active(),
-			outcome: active().Outcome, told: []string{"This request has been approved by ann@example.com already."}},
+			outcome: active().Outcome, told: []string{"ann@example.com already approved this request."}},
 		{name: "closed without an outcome", user: "UANN", action: "approve",
-			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request was interrupted before it was decided. The requester can submit it again."}},
+			row: func() access.Request { r := waiting(); r.Tombstone = true; return r }(), told: []string{"This request was interrupted before a decision. The requester can submit it again."}},
 		{name: "approve after the expiry, which the machine has not entered yet", user: "UANN", action: "approve",
-			row: func() access.Request { r := waiting(); r.ExpiresAt = now; return r }(), told: []string{"This request has expired."}},
+			row: func() access.Request { r := waiting(); r.ExpiresAt = now; return r }(), told: []string{"This request has expired. The requester can submit a new one."}},
 		{name: "approve just before the expiry", user: "UANN", action: "approve",
 			row:     func() access.Request { r := waiting(); r.ExpiresAt = now.Add(time.Second); return r }(),
 			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
 		{name: "withdraw", user: "UJANE", action: "withdraw", row: waiting(),
 			outcome: &access.Outcome{Kind: access.OutcomeWithdrawn, By: jane, At: now}, resumed: []string{`approval-token {"next":"withdrawn","wait_seconds":1}`}},
-		{name: "somebody else withdraws", user: "UANN", action: "withdraw", row: waiting(), told: []string{"Only the requester can withdraw a request."}},
+		{name: "somebody else withdraws", user: "UANN", action: "withdraw", row: waiting(), told: []string{"Only the requester can withdraw this request. Approvers can deny it."}},
 		{name: "the requester ends", user: "UJANE", action: "end", row: active(), outcome: active().Outcome,
 			ended: &access.EndRequest{By: jane, At: now}, resumed: []string{"end-token {}"}},
 		{name: "an approver ends", user: "UANN", action: "end", row: active(), outcome: active().Outcome,
 			ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"}},
 		{name: "somebody else ends", user: "UBOB", action: "end", row: active(), outcome: active().Outcome,
-			told: []string{"You can not end this access: only the requester can, and those who could approve it."}},
-		{name: "end before it is there", user: "UJANE", action: "end", row: waiting(), told: []string{"This access is not there yet."}},
+			told: []string{"You can't end this access. The requester, ann@example.com or twin@example.com can."}},
+		{name: "end before it is there", user: "UJANE", action: "end", row: waiting(), told: []string{"This access isn't active yet. Please try again in a moment."}},
 		{name: "end what has ended", user: "UJANE", action: "end",
 			row:     func() access.Request { r := active(); r.RevokedAt = now; return r }(),
-			outcome: active().Outcome, told: []string{"This access has ended already."}},
+			outcome: active().Outcome, told: []string{"This access has already ended."}},
 		{name: "end, but the machine can't be resumed", user: "UJANE", action: "end", row: active(), outcome: active().Outcome,
 			change: func(w *world) { w.resumeErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			ended:  &access.EndRequest{By: jane, At: now}, resumed: []string{"end-token {}"},
-			told: []string{"This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at 13:00 UTC on 1 January."}},
+			told: []string{"Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at 13:00 UTC on 1 January."}},
 		{name: "end, but the wait has no token", user: "UJANE", action: "end",
 			row:     func() access.Request { r := active(); r.EndToken = ""; return r }(),
 			outcome: active().Outcome, ended: &access.EndRequest{By: jane, At: now},
-			told: []string{"This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at 13:00 UTC on 1 January."}},
+			told: []string{"Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at 13:00 UTC on 1 January."}},
 		{name: "end again, because the machine may not have been resumed", user: "UJANE", action: "end",
 			row:     func() access.Request { r := active(); r.EndRequest = &access.EndRequest{By: ann, At: now}; return r }(),
 			outcome: active().Outcome, ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"},
-			told: []string{"This access is being removed already."}},
+			told: []string{"This access is already being removed."}},
 		{name: "end what is being removed", user: "UJANE", action: "end",
 			row:     func() access.Request { r := active(); r.RevokingAt = now; return r }(),
-			outcome: active().Outcome, told: []string{"This access is being removed already."}},
-		{name: "an unknown button", user: "UJANE", action: "extend", row: waiting(), told: []string{"This app does not know this button."}},
+			outcome: active().Outcome, told: []string{"This access is already being removed."}},
+		{name: "an unknown button", user: "UJANE", action: "extend", row: waiting(), told: []string{"This app doesn't know this button. Please tell the people who run it."}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -173,8 +201,8 @@ func TestPressTwiceHasOneEffect(t *testing.T) {
 		row                access.Request
 		want               []string // told at the second press
 	}{
-		{"approve", "UANN", "approve", waiting(), []string{"This request has been approved by ann@example.com already."}},
-		{"end", "UJANE", "end", active(), []string{"This access is being removed already."}},
+		{"approve", "UANN", "approve", waiting(), []string{"ann@example.com already approved this request."}},
+		{"end", "UJANE", "end", active(), []string{"This access is already being removed."}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -206,7 +234,7 @@ func TestPressOfAnUnknownRequest(t *testing.T) {
 	w := newWorld()
 	w.respondErr = access.Errorf(access.CodeLost, "the response URL has expired")
 	w.send(t, pressBy("UANN", "approve", "r9"))
-	if want := []string{"C1 UANN This request is too old: nothing is known about it any more."}; !slices.Equal(w.told, want) {
+	if want := []string{"C1 UANN This app no longer has this request. If you still need the access, submit a new request."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 }
@@ -317,7 +345,7 @@ func TestRefusedPressesAreRecorded(t *testing.T) {
 		w.rows["r1"] = waiting()
 		w.appendErr = access.Errorf(access.CodeUnavailable, "no answer")
 		w.send(t, pressBy("UBOB", "approve", "r1"))
-		if want := []string{"You can not approve this request, nor discard it."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "refused press could not be recorded") {
+		if want := []string{"You can't approve or deny this request. ann@example.com or twin@example.com can."}; !slices.Equal(w.told, want) || w.rows["r1"].Outcome != nil || !strings.Contains(w.log.String(), "refused press could not be recorded") {
 			t.Errorf("told %q, outcome %+v, log %s; want %q, none, and a line about it", w.told, w.rows["r1"].Outcome, &w.log, want)
 		}
 	})

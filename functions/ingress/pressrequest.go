@@ -2,11 +2,13 @@ package ingress
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/tasktoken"
+	"sso-elevator/slack"
 )
 
 func (p *press) loadRequest(ctx context.Context) (err error) {
@@ -48,13 +50,13 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	}
 	p.log.Info("approval refused: requester is gone", "code", access.CodeOf(gone))
 	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
-	return text + " So this request can't be approved. You can discard it.", nil
+	return text + " This request can't be approved. Please deny it.", nil
 }
 
 // allowDeny allows the same approvers. Denying is safe even if the requester
 // is gone.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
-	return p.allowApprover(ctx, "You can not approve this request, nor discard it.")
+	return p.allowApprover(ctx, "You can't approve or deny this request.")
 }
 
 func (p *press) approve(ctx context.Context) (reply, error) {
@@ -89,7 +91,7 @@ func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
 	if !p.byRequester() {
 		p.log.Info("withdrawal refused: person is not the requester")
 		p.recordRefusal(ctx, access.RefusalNotRequester, "")
-		return "Only the requester can withdraw a request.", nil
+		return "Only the requester can withdraw this request. Approvers can deny it.", nil
 	}
 	p.by = p.request.Requester
 	return "", nil
@@ -118,10 +120,10 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 func (p *press) decidedReply() reply {
 	r := p.request
 	if r.Rebuilt != nil {
-		return reply{text: "This request has ended. Somebody deleted this app's record of it."}
+		return reply{text: "This request has ended. Someone deleted this app's record of it."}
 	}
 	if r.Outcome == nil {
-		return reply{text: "This request was interrupted before it was decided. The requester can submit it again."}
+		return reply{text: "This request was interrupted before a decision. The requester can submit it again."}
 	}
 	if !r.HasPassedGrant() && !r.IsClosed() {
 		return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(r.Outcome.Kind), text: outcomeText(*r.Outcome)}
@@ -129,7 +131,7 @@ func (p *press) decidedReply() reply {
 	return reply{text: outcomeText(*r.Outcome)}
 }
 
-const expiredText = "This request has expired."
+const expiredText = "This request has expired. The requester can submit a new one."
 
 func outcomeText(o access.Outcome) string {
 	who := o.By.Email
@@ -138,17 +140,17 @@ func outcomeText(o access.Outcome) string {
 	}
 	switch o.Kind {
 	case access.OutcomeAutomatic:
-		return "This request has been approved by the policy already."
+		return "The policy already approved this request."
 	case access.OutcomeApproved:
-		return "This request has been approved by " + who + " already."
+		return who + " already approved this request."
 	case access.OutcomeDenied:
-		return "This request has been discarded by " + who + " already."
+		return who + " already denied this request."
 	case access.OutcomeWithdrawn:
-		return "This request has been withdrawn by the requester."
+		return "The requester withdrew this request."
 	case access.OutcomeExpired:
 		return expiredText
 	default:
-		return "This request has been refused."
+		return "This request was refused. Its message says why."
 	}
 }
 
@@ -167,7 +169,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 		p.by = p.request.Requester
 		return "", nil
 	}
-	return p.allowApprover(ctx, "You can not end this access: only the requester can, and those who could approve it.")
+	return p.allowApprover(ctx, "You can't end this access.")
 }
 
 // end records that the access ends early.
@@ -193,7 +195,7 @@ func (p *press) endReply(text string) reply {
 	if !r.HasPendingEnd() {
 		return reply{text: text}
 	}
-	notResumed := "This has been noted, but the removal could not be started. Please press the button again; the access ends by itself at " +
+	notResumed := "Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at " +
 		r.End.UTC().Format("15:04 UTC on 2 January") + "."
 	if r.EndToken == "" {
 		return reply{text: notResumed}
@@ -205,11 +207,11 @@ func (p *press) endReply(text string) reply {
 func notActiveText(r access.Request) string {
 	switch {
 	case r.IsRemoved():
-		return "This access has ended already."
+		return "This access has already ended."
 	case r.EndRequest != nil, r.HasRemovalBegun():
-		return "This access is being removed already."
+		return "This access is already being removed."
 	case !r.WasGranted():
-		return "This access is not there yet."
+		return "This access isn't active yet. Please try again in a moment."
 	default:
 		return ""
 	}
@@ -219,8 +221,8 @@ func notActiveText(r access.Request) string {
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
 // allowApprover looks up the person and allows those who may approve the
-// request under the policy in force. It returns refused for the others, and
-// why the person can't approve anything, if that is the reason.
+// request under the policy in force. For the others, it returns refused and
+// why, or who can do this instead.
 func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
 	by, err := p.People.Approver(ctx, p.in.UserID)
 	if err != nil {
@@ -239,9 +241,34 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	if !people.Permits(&p.policy, p.request, by) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
-		return refused, nil
+		return refused + " " + p.whoCanText(), nil
 	}
 	return "", nil
+}
+
+// whoCanText says who can do what the policy in force refuses to p.by.
+func (p *press) whoCanText() string {
+	r := p.request
+	approvers := p.policy.Decide(r.Requester.Email, r.Target).Approvers
+	if len(approvers) == 0 {
+		// The policy would no longer ask them, but may still let them decide.
+		for _, a := range r.Approvers {
+			if p.policy.Permits(r.Requester.Email, a.Email, r.Target) {
+				approvers = append(approvers, a.Email)
+			}
+		}
+	}
+	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
+	switch {
+	case p.in.Action.ID == slack.ActionEnd:
+		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
+	case len(approvers) == 0:
+		return "Nobody can under the current policy. The requester can withdraw it."
+	case people.Same(r.Requester, p.by):
+		return "You requested it yourself. " + slack.AnyOf(approvers) + " can."
+	default:
+		return slack.AnyOf(approvers) + " can."
+	}
 }
 
 // recordRefusal records a refused press in the request's row, for the audit

@@ -30,7 +30,7 @@ func (p *press) tooLateToAnswer() (reply, bool) {
 	switch {
 	case p.run.Guard == "":
 		p.log.Warn("run has no question")
-		return reply{text: "This run asks nothing."}, true
+		return reply{text: "This message has no open question."}, true
 	case p.run.Answer != nil:
 		return p.answeredReply(), true
 	}
@@ -105,7 +105,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 			if run.Answer != nil {
 				r.token, r.output = run.Token, tasktoken.AnswerOutput
 			} else {
-				r.text = fmt.Sprintf("Your answer counts for the %d of %d that you approve. The others can be answered by: %s.",
+				r.text = fmt.Sprintf("Your answer counts for %d of %d. For the rest, these people can answer: %s.",
 					len(mine), run.Removals, slack.ListNames(waiting))
 			}
 			return r, nil
@@ -146,16 +146,16 @@ func (q question) deciders(indexes []int) []string {
 // notYoursText returns the text for a person who can't answer for any open
 // finding.
 func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
-	who := "Nobody can: the policy names no approver for what is left."
+	who := "Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."
 	if all := q.deciders(others); len(all) > 0 {
 		who = "These people can: " + slack.ListNames(all) + "."
 	}
 	for _, i := range q.asked {
 		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.findings[i].Target) {
-			return "What you approve has been answered already. The rest is not yours to answer. " + who
+			return "Everything that you can answer is already answered. You can't answer for the rest. " + who
 		}
 	}
-	return "You can't answer this, because you approve none of these targets. " + who
+	return "You can't answer this, because you approve none of these accounts or groups. " + who
 }
 
 // answeredReply tells the answers to a person who came too late. If they
@@ -168,19 +168,19 @@ func (p *press) answeredReply() reply {
 	for _, a := range run.Answers {
 		what := "remove"
 		if !a.Remove {
-			what, left = "leave", true
+			what, left = "keep", true
 		}
-		said = append(said, fmt.Sprintf("%s said to %s %d", cmp.Or(a.By.Email, a.By.Name), what, a.Count()))
+		said = append(said, fmt.Sprintf("%s chose to %s %d", cmp.Or(a.By.Email, a.By.Name), what, a.Count()))
 	}
 	text, late := "", "Nobody answered in time."
 	if len(said) > 0 {
-		text, late = "This has been answered already: "+strings.Join(said, ", ")+".", " Nobody answered for the rest in time."
+		text, late = "Already answered: "+strings.Join(said, ", ")+".", " Nobody answered for the rest in time."
 	}
 	if run.Answer.Expired() {
 		text += late
 	}
 	if run.Guard == access.GuardGone && (left || run.Answer.Expired()) {
-		text += " We ask again while these people are gone."
+		text += " We'll ask again while these people are gone."
 	}
 	return reply{token: run.Token, output: tasktoken.AnswerOutput, answered: true, text: text}
 }

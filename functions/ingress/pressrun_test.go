@@ -47,13 +47,13 @@ var (
 
 func TestPressOfARun(t *testing.T) {
 	const (
-		notYours = "You can't answer this, because you approve none of these targets. These people can: ann@example.com, jane@example.com, twin@example.com."
-		asks     = "C1 1.1 🟠 May access that no request granted be removed?"
-		removing = "C1 1.1 🔵 Answered: access that no request granted may be removed"
-		left     = "C1 1.1 ⚪ Access that no request granted is left as it is"
+		notYours = "You can't answer this, because you approve none of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."
+		asks     = "C1 1.1 🟠 Remove 5 assignments or memberships that this app didn't grant?"
+		removing = "C1 1.1 🔵 Removal approved: access without a request"
+		left     = "C1 1.1 ⚪ Nothing will be removed: access without a request"
 		resumed  = "run-token {}"
-		annsHalf = "Your answer counts for the 3 of 5 that you approve. The others can be answered by: jane@example.com."
-		late     = "Something did not answer in time. Please try again."
+		annsHalf = "Your answer counts for 3 of 5. For the rest, these people can answer: jane@example.com."
+		late     = "Something went wrong. Please try again in a moment."
 	)
 	said := func(remove bool, by access.Person, findings ...[2]int) access.RunAnswer {
 		return access.RunAnswer{Remove: remove, By: by, At: now, Findings: findings}
@@ -116,9 +116,9 @@ func TestPressOfARun(t *testing.T) {
 		{name: "the other half is left: what was let go stays let go", user: "UJANE", action: "drift_leave", change: before(part(true)...),
 			answers: append(part(true), said(false, jane, janesPart...)), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
 		{name: "the first answer counts", user: "UTWIN", action: "drift_remove", change: before(part(false)...), answers: part(false),
-			told: []string{"What you approve has been answered already. The rest is not yours to answer. These people can: jane@example.com."}},
+			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
 		{name: "a double click", user: "UANN", action: "drift_remove", change: before(part(true)...), answers: part(true),
-			told: []string{"What you approve has been answered already. The rest is not yours to answer. These people can: jane@example.com."}},
+			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
 		{name: "the policy has changed since the run asked", user: "UBOB", action: "drift_remove",
 			change:  and(anns, func(w *world, _ *access.Run) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }),
 			answers: all(true, bob), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
@@ -126,19 +126,19 @@ func TestPressOfARun(t *testing.T) {
 			change: and(anns, func(w *world, r *access.Run) {
 				r.Approvers = []string{"ann@example.com"}
 				w.policy.Accounts[1].Approvers = []string{"bob@example.com"}
-			}), told: []string{"You can't answer this, because you approve none of these targets. These people can: bob@example.com."}},
+			}), told: []string{"You can't answer this, because you approve none of these accounts or groups. These people can: bob@example.com."}},
 		{name: "what nobody approves holds nothing up", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.policy.Accounts, w.policy.Groups = w.policy.Accounts[:2], nil
 			}, answers: part(true), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
 		{name: "nobody approves anything of it", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.policy = access.Policy{} },
-			told:   []string{"You can't answer this, because you approve none of these targets. Nobody can: the policy names no approver for what is left."}},
+			told:   []string{"You can't answer this, because you approve none of these accounts or groups. Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."}},
 		{name: "nobody approves the sandbox: who approves everywhere", user: "UBOB", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.policy.Accounts[2] = access.Statement{Resources: []string{"*"}, PermissionSets: []string{"Billing"}, Approvers: []string{"bob@example.com"}}
 			}, answers: []access.RunAnswer{said(true, bob, [2]int{1, 2})}, updated: []string{asks},
-			told: []string{"Your answer counts for the 1 of 5 that you approve. The others can be answered by: ann@example.com, jane@example.com, twin@example.com."}},
+			told: []string{"Your answer counts for 1 of 5. For the rest, these people can answer: ann@example.com, jane@example.com, twin@example.com."}},
 
 		{name: "somebody who approves nothing", user: "UBOB", action: "drift_remove", told: []string{notYours}},
 		{name: "somebody who approves nothing leaves them", user: "UBOB", action: "drift_leave", told: []string{notYours}},
@@ -155,7 +155,7 @@ func TestPressOfARun(t *testing.T) {
 			change: func(w *world, _ *access.Run) { w.findingsErr = unavailable }, told: []string{late}},
 		{name: "what was found is gone", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.findingsErr = access.Errorf(access.CodeNotFound, "no object") },
-			told:   []string{"This run is too old: nothing is known about it any more."}},
+			told:   []string{"This app no longer has this question. You can't answer it any more."}},
 		{name: "the table does not answer", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.decideErr = unavailable }, told: []string{late}},
 
@@ -167,7 +167,7 @@ func TestPressOfARun(t *testing.T) {
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Answers = []access.RunAnswer{said(false, twin, annsPart...)} }}
 			}, answers: []access.RunAnswer{said(false, twin, annsPart...)},
-			told: []string{"What you approve has been answered already. The rest is not yours to answer. These people can: jane@example.com."}},
+			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
 		{name: "the time is over a moment before", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Answer = &access.RunAnswer{At: now} }}
@@ -181,35 +181,35 @@ func TestPressOfARun(t *testing.T) {
 
 		{name: "answered before", user: "UBOB", action: "drift_leave", change: over(part(true)[0], said(false, jane, janesPart...)),
 			answers: append(part(true), said(false, jane, janesPart...)), isOver: true,
-			resumed: []string{resumed}, updated: []string{removing}, told: []string{"This has been answered already: ann@example.com said to remove 3, jane@example.com said to leave 2."}},
+			resumed: []string{resumed}, updated: []string{removing}, told: []string{"Already answered: ann@example.com chose to remove 3, jane@example.com chose to keep 2."}},
 		{name: "the time is over", user: "UANN", action: "drift_remove",
 			change: func(_ *world, r *access.Run) { r.Answer = &access.RunAnswer{At: now} }, isOver: true,
 			resumed: []string{resumed}, updated: []string{left}, told: []string{"Nobody answered in time."}},
 		{name: "the time is over for the rest", user: "UJANE", action: "drift_remove",
 			change:  and(before(part(true)...), func(_ *world, r *access.Run) { r.Answer = &access.RunAnswer{At: now} }),
 			answers: part(true), isOver: true, resumed: []string{resumed}, updated: []string{removing},
-			told: []string{"This has been answered already: ann@example.com said to remove 3. Nobody answered for the rest in time."}},
+			told: []string{"Already answered: ann@example.com chose to remove 3. Nobody answered for the rest in time."}},
 
 		{name: "people who are gone: remove", user: "UANN", action: "drift_remove", change: and(anns, isGone),
 			answers: all(true, ann), isOver: true, updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}},
 		{name: "people who are gone: leave", user: "UANN", action: "drift_leave", change: and(anns, isGone),
-			answers: all(false, ann), isOver: true, updated: []string{"C1 1.1 ⚪ Answered: access of 11 people is left for 24 hours"}},
+			answers: all(false, ann), isOver: true, updated: []string{"C1 1.1 ⚪ Answered: access of 11 people stays for 24 hours"}},
 		{name: "people who are gone: a part", user: "UANN", action: "drift_remove", change: isGone,
 			answers: part(true), updated: []string{"C1 1.1 🔴 11 people gone from IAM Identity Center: remove their access?"}, told: []string{annsHalf}},
 		{name: "people who are gone: somebody who approves none of it", user: "UBOB", action: "drift_remove", change: isGone, told: []string{notYours}},
 		{name: "people who are gone: answered before", user: "UANN", action: "drift_remove", change: and(over(said(false, twin, [2]int{0, 5})), isGone),
 			answers: []access.RunAnswer{said(false, twin, [2]int{0, 5})}, isOver: true,
-			updated: []string{"C1 1.1 ⚪ Answered: access of 11 people is left for 24 hours"},
-			told:    []string{"This has been answered already: twin@example.com said to leave 5. We ask again while these people are gone."}},
+			updated: []string{"C1 1.1 ⚪ Answered: access of 11 people stays for 24 hours"},
+			told:    []string{"Already answered: twin@example.com chose to keep 5. We'll ask again while these people are gone."}},
 		{name: "people who are gone: confirmed before", user: "UANN", action: "drift_leave", change: and(over(said(true, twin, [2]int{0, 5})), isGone),
 			answers: []access.RunAnswer{said(true, twin, [2]int{0, 5})}, isOver: true,
-			updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}, told: []string{"This has been answered already: twin@example.com said to remove 5."}},
+			updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}, told: []string{"Already answered: twin@example.com chose to remove 5."}},
 		{name: "people who are gone: too late", user: "UANN", action: "drift_remove",
 			change: and(isGone, func(_ *world, r *access.Run) { r.Answer = &access.RunAnswer{At: now} }), isOver: true,
-			updated: []string{"C1 1.1 ⚪ Not answered: access of 11 people was left"},
-			told:    []string{"Nobody answered in time. We ask again while these people are gone."}},
+			updated: []string{"C1 1.1 ⚪ Not answered: access of 11 people stays"},
+			told:    []string{"Nobody answered in time. We'll ask again while these people are gone."}},
 		{name: "a run that asks nothing", user: "UANN", action: "drift_remove",
-			change: func(_ *world, r *access.Run) { r.Guard = "" }, told: []string{"This run asks nothing."}},
+			change: func(_ *world, r *access.Run) { r.Guard = "" }, told: []string{"This message has no open question."}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -260,7 +260,7 @@ func TestPressOfARunTwice(t *testing.T) {
 	if got := w.runs["run1"]; !reflect.DeepEqual(got, first) || got.Answer == nil {
 		t.Errorf("row %+v, want %+v", got, first)
 	}
-	want := "This has been answered already: ann@example.com said to remove 3, jane@example.com said to remove 2."
+	want := "Already answered: ann@example.com chose to remove 3, jane@example.com chose to remove 2."
 	if !slices.Equal(w.told, []string{want, want}) {
 		t.Errorf("told %q, want %q twice", w.told, want)
 	}
@@ -270,7 +270,7 @@ func TestPressOfAnUnknownRun(t *testing.T) {
 	w := newWorld()
 	w.rows["r1"] = waiting() // a request's id is no run's
 	w.send(t, pressBy("UANN", "drift_remove", "r1"))
-	if want := []string{"This run is too old: nothing is known about it any more."}; !slices.Equal(w.told, want) {
+	if want := []string{"This app no longer has this question. You can't answer it any more."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 }

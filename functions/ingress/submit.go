@@ -24,7 +24,7 @@ import (
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
 		log.Warn("unknown form", "callback", in.View.CallbackID)
-		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app does not know this form.")))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This app doesn't know this form. To open a new one, use "+slack.CommandAccount+" or "+slack.CommandGroup+".")))
 	}
 	submission, mistakes := in.View.Submission()
 	if len(mistakes) > 0 {
@@ -72,17 +72,17 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		// Slack gives each form to one person. We neither start nor show the
 		// request of someone else.
 		log.Warn("form was already submitted by someone else")
-		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form is somebody else's. Please open one of your own.")))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form belongs to someone else. Please open your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
 		log.Error("execution could not be started", "error", access.ErrorMessage(err))
-		return keepFormOpen("Your request is stored but could not be started. Please press the button again.")
+		return keepFormOpen("Your request was saved but could not be started. Please press Request access again.")
 	}
 	log.Info("request submitted", "created", created, "target", stored.Target.String())
 	if !created && !isSameRequest(stored, wanted) {
-		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Sent already",
-			"This form was sent before with other contents, and that is what has been asked for: "+describe(stored)+
-				". To ask for something else, please open the form again.")))
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already sent",
+			"You already sent this form with other contents. This is what you requested: "+describe(stored)+
+				". To request something else, open a new form.")))
 	}
 	return jsonResponse(slack.ClearResponse())
 }
@@ -127,7 +127,7 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
 	case claim.Pending:
 		log.Info("access already requested, but the request is not stored yet")
-		return keepFormOpen("You requested this a moment ago, and that request is still being sent. If no message about it appears within two minutes, please press the button again.")
+		return keepFormOpen("You requested this a moment ago, and we are still sending that request. If no message about it appears within two minutes, press Request access again.")
 	default:
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
@@ -161,18 +161,18 @@ func (h *Handler) duplicateText(r access.Request) string {
 	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
 		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
 	}
-	stands := "It is being processed."
+	state := "We are processing it."
 	if !r.ExpiresAt.IsZero() {
-		stands = "It is waiting for approval."
+		state = "It is waiting for approval."
 	}
-	return "You already requested this at " + at + ": " + describe(r) + ". " + stands + " To request something else for the same target, withdraw that request first."
+	return "You already requested this at " + at + ": " + describe(r) + ". " + state + " To change it, withdraw that request first."
 }
 
 func tooManyText(limit int) string {
 	if limit == 1 {
-		return "You have a request that is waiting for a decision. You can have only one at a time. Withdraw it or wait for the decision, then press the button again."
+		return "You already have a request that waits for a decision, and you can have only one. Withdraw it or wait for the decision. Then press Request access again."
 	}
-	return fmt.Sprintf("You have %d requests that are waiting for a decision. You can't have more. Withdraw one or wait for a decision, then press the button again.", limit)
+	return fmt.Sprintf("You already have %d requests that wait for a decision, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.", limit)
 }
 
 // keepFormOpen keeps the form open and shows a text in it, at the reason.
@@ -191,7 +191,7 @@ func askToResubmit(err error) events.APIGatewayV2HTTPResponse {
 // names. It returns mistakes by block id.
 func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submission) (slack.Submission, map[string]string, error) {
 	if !slices.Contains(h.Durations, s.Duration) {
-		return s, map[string]string{slack.BlockDuration: "Please choose one of the durations offered."}, nil
+		return s, map[string]string{slack.BlockDuration: "Choose one of the offered durations."}, nil
 	}
 	target, err := h.Catalog.Complete(ctx, s.Target)
 	if access.CodeOf(err) == access.CodeNotFound {

@@ -65,7 +65,7 @@ func TestSubmit(t *testing.T) {
 }
 
 func TestSubmitWithMistakes(t *testing.T) {
-	const unavailable = "Something did not answer in time. Please try again."
+	const unavailable = "Something went wrong. Please try again in a moment."
 	failing := access.Errorf(access.CodeUnavailable, "no answer")
 	tests := []struct {
 		name   string
@@ -73,12 +73,12 @@ func TestSubmitWithMistakes(t *testing.T) {
 		change func(*world)
 		want   map[string]string
 	}{
-		{name: "no reason", body: filled("UJANE", production, admin, "3600", " \n "), want: map[string]string{"reason": "Please say what you need it for."}},
+		{name: "no reason", body: filled("UJANE", production, admin, "3600", " \n "), want: map[string]string{"reason": "Say why you need the access."}},
 		{name: "a reason that is too long", body: filled("UJANE", production, admin, "3600", strings.Repeat("ä", 3001)),
-			want: map[string]string{"reason": "Please keep it to 3000 characters."}},
+			want: map[string]string{"reason": "Use at most 3000 characters."}},
 		{name: "a duration that is not offered", body: filled("UJANE", production, admin, "86400", "deploy"),
-			want: map[string]string{"duration": "Please choose one of the durations offered."}},
-		{name: "no duration", body: filled("UJANE", production, admin, "", "deploy"), want: map[string]string{"duration": "Please choose how long you need it."}},
+			want: map[string]string{"duration": "Choose one of the offered durations."}},
+		{name: "no duration", body: filled("UJANE", production, admin, "", "deploy"), want: map[string]string{"duration": "Choose how long you need the access."}},
 		{name: "what only says that the list could not be read", body: filled("UJANE", noticeValue, admin, "3600", "deploy"),
 			want: map[string]string{"permission_set-" + noticeValue: notOffered}},
 		{name: "an unknown account", body: filled("UJANE", "999999999999", admin, "3600", "deploy"),
@@ -121,7 +121,7 @@ func TestSubmitIsRefusedInWords(t *testing.T) {
 	}{
 		{"a guest", filled("UGUEST", production, admin, "3600", "deploy"), string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "No guests.")))},
 		{"an unknown form", payload("view_submission", "UJANE", object{"view": view("other", "", nil)}),
-			string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This app does not know this form.")))},
+			string(slack.UpdateViewResponse(slack.NoticeView("Sorry", "This app doesn't know this form. To open a new one, use /access or /group-access.")))},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestSubmitAgain(t *testing.T) {
 	w := newWorld()
 	body := filled("UJANE", production, admin, "3600", "deploy")
 	w.startErr = access.Errorf(access.CodeThrottled, "slow down")
-	want := map[string]string{"reason": "Your request is stored but could not be started. Please press the button again."}
+	want := map[string]string{"reason": "Your request was saved but could not be started. Please press Request access again."}
 	if got := w.send(t, body); !reflect.DeepEqual(fieldErrors(got.Body), want) {
 		t.Errorf("not started: got %s, want errors %v", got.Body, want)
 	}
@@ -158,8 +158,8 @@ func TestSubmitAgainWithOtherContentsKeepsTheFirst(t *testing.T) {
 	w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
 	first := w.rows[requestID]
 	got := w.send(t, filled("UJANE", sandbox, admin, "7200", "deploy"))
-	want := string(slack.UpdateViewResponse(slack.NoticeView("Sent already", "This form was sent before with other contents, and that is what has been asked for: "+
-		"Admin in Production (111111111111) for 1 hour. To ask for something else, please open the form again.")))
+	want := string(slack.UpdateViewResponse(slack.NoticeView("Already sent", "You already sent this form with other contents. This is what you requested: "+
+		"Admin in Production (111111111111) for 1 hour. To request something else, open a new form.")))
 	if got.Body != want || !reflect.DeepEqual(w.rows[requestID], first) {
 		t.Errorf("got %s\nwant %s; row %+v", got.Body, want, w.rows[requestID])
 	}

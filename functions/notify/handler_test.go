@@ -305,7 +305,7 @@ func TestInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), "This request was interrupted. Please submit it again.") || strings.Contains(string(text), "action_id") {
+		if !strings.Contains(string(text), "request was interrupted. Please submit it again.") || strings.Contains(string(text), "action_id") {
 			t.Errorf("%s: %s", m.Purpose, text)
 		}
 	}

@@ -272,7 +272,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 func (s *Sweep) giveUp(ctx context.Context, id string) (access.Request, error) {
 	return s.Table.GiveUp(ctx, id, access.Failure{
 		Code:    access.CodeExecutionGone,
-		Message: "The request's execution ended too early.",
+		Message: "The request stopped before it was finished.",
 		At:      s.Now().UTC(),
 	})
 }

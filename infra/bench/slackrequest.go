@@ -64,7 +64,7 @@ func slackRequests() []slackRequest {
 			return interactionBody("view_closed", stubRequester, object{"view": formView(chosen, false)})
 		}},
 		{kind: "press of Approve", body: press(stubApprover, slack.ActionApprove, openRequest), calls: "SendTaskSuccess"},
-		{kind: "press of Discard", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "SendTaskSuccess"},
+		{kind: "press of Deny", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "SendTaskSuccess"},
 		{kind: "press of Withdraw", body: press(stubRequester, slack.ActionWithdraw, openRequest), calls: "SendTaskSuccess"},
 		{kind: "press of End now", body: press(stubRequester, slack.ActionEnd, grantedRequest), calls: "UpdateItem"},
 		{kind: "press that comes too late", body: press(stubApprover, slack.ActionApprove, approvedOne), calls: "respond"},

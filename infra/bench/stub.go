@@ -261,7 +261,7 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 
 // answerSlack answers calls of Slack's Web API.
 func (s *stub) answerSlack(w http.ResponseWriter, r *http.Request, method, body string) {
-	if method == "views.update" && !strings.Contains(body, "Ask for access") {
+	if method == "views.update" && !strings.Contains(body, "Request access") {
 		method = "views.update with something else than the form"
 	}
 	s.count(method)

@@ -19,7 +19,7 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	r := local.ask(t, wish{judy, "data-lake", "PartnerAccess", 10})
 	m := r.message(t)
 	texts := strings.Join(textsOf(t, m.Blocks), "")
-	if !strings.Contains(texts, "Not found in Slack: "+strings.Join(unknown, ", ")) {
+	if !strings.Contains(texts, "Approvers not found in Slack: "+strings.Join(unknown, ", ")) {
 		t.Errorf("the message does not name those who can't be asked: %q", texts)
 	}
 	tagged := map[any]bool{}
@@ -37,7 +37,7 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	}
 	told := false
 	for _, p := range local.posts(t, nils) {
-		told = told || p.Ephemeral == nils && strings.Contains(string(p.Blocks), "nobody from another workspace")
+		told = told || p.Ephemeral == nils && strings.Contains(string(p.Blocks), "Guests, apps and people from other workspaces can't.")
 	}
 	if now := r.message(t); !told || !now.has("approve") || r.assigned(t) {
 		t.Errorf("the stranger is told: %v; the message is %s", told, now.Blocks)
@@ -59,7 +59,7 @@ func TestAllApproversUnknown(t *testing.T) {
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	m := r.message(t)
 	texts := strings.Join(textsOf(t, m.Blocks), "")
-	for _, want := range append([]string{"There is nobody who could approve this."}, unknown...) {
+	for _, want := range append([]string{"Nobody can approve this request. Ask the people who run this app to add an approver."}, unknown...) {
 		if !strings.Contains(texts, want) {
 			t.Errorf("the message does not say %q: %q", want, texts)
 		}

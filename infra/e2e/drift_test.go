@@ -63,7 +63,7 @@ func TestDrift(t *testing.T) {
 		warned = r
 		p := r.report(t)
 		wantListed(t, p, "", "alice@example.com shop DeveloperAccess", "kim@example.com Deployers")
-		wantSays(t, p, "This run only looks: nothing was removed.", s.accountID(t, "management"), "Synced", "SCIM")
+		wantSays(t, p, "This check only reports. Nothing was removed.", s.accountID(t, "management"), "Synced", "SCIM")
 		told := false
 		for _, e := range elementsOf(t, p.Blocks) {
 			told = told || e["type"] == "date" && e["timestamp"] == float64(nextRevocation.Unix())
@@ -153,12 +153,12 @@ func TestDrift(t *testing.T) {
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
 		wantListed(t, q, "", found...)
-		wantSays(t, q, "No run has looked before", "4 assignments or memberships")
+		wantSays(t, q, "This app has no record of an earlier check.", "4 assignments or memberships")
 		// Somebody who may not answer, and what comes while the question is open.
 		if res := s.press(t, kim, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		if !s.told(t, kim, "You can't answer this, because you approve none of these targets. These people can: bob@example.com, carol@example.com.") {
+		if !s.told(t, kim, "You can't answer this, because you approve none of these accounts or groups. These people can: bob@example.com, carol@example.com.") {
 			t.Error("a person who may not answer is not told so")
 		}
 		s.give(t, alice, "payments", "DeveloperAccess")
@@ -170,7 +170,7 @@ func TestDrift(t *testing.T) {
 		if res := s.press(t, bob, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		if !s.told(t, bob, "Your answer counts for the 2 of 4 that you approve. The others can be answered by: carol@example.com.") {
+		if !s.told(t, bob, "Your answer counts for 2 of 4. For the rest, these people can answer: carol@example.com.") {
 			t.Error("who approves a part is not told of the rest")
 		}
 		s.wantThere(t, carolPayments, judyLake, erinLake)
@@ -189,7 +189,7 @@ func TestDrift(t *testing.T) {
 		}
 		s.wantThere(t, append(untouched, alicePayments)...)
 		wantListed(t, r.report(t), "Removed", found...)
-		wantSays(t, r.report(t), "No run has looked before", ": remove 2, ")
+		wantSays(t, r.report(t), "This app has no record of an earlier check.", ": remove 2, ")
 		for _, rec := range r.recorded(t, with("drift_revoked", found...)...) {
 			who := map[string]string{"approver_email": "bob@example.com", "approver_slack_id": bob}
 			if rec["role_name"] == "ReadOnlyAccess" {
@@ -206,7 +206,7 @@ func TestDrift(t *testing.T) {
 			t.Errorf("the question is still open: %+v", now)
 		}
 		s.press(t, carol, q, "drift_leave", true)
-		if !s.told(t, carol, "This has been answered already: bob@example.com said to remove 2, carol@example.com said to remove 2.") {
+		if !s.told(t, carol, "Already answered: bob@example.com chose to remove 2, carol@example.com chose to remove 2.") {
 			t.Error("who comes too late is not told the answer")
 		}
 	})
@@ -251,7 +251,7 @@ func TestDrift(t *testing.T) {
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)
-		wantSays(t, r.report(t), "more to remove than the 4 that may be removed within 24 hours", "Nobody answered in time")
+		wantSays(t, r.report(t), "This app may remove only 4 assignments or memberships within 24 hours without asking.", "Nobody answered in time")
 		r.recorded(t, with("drift_found", three...)...)
 		if now := r.said(t, "drift_question"); len(now) != 1 || now[0].has("drift_remove") || now[0].has("drift_leave") {
 			t.Errorf("the question is still open: %+v", now)
@@ -271,14 +271,14 @@ func TestDrift(t *testing.T) {
 		s.deleteRow(t, "reconcile#heartbeat")
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
-		wantSays(t, q, "The table has forgotten earlier runs")
+		wantSays(t, q, "The app's records are missing or old.")
 		if res := s.press(t, carol, q, "drift_leave", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)
-		wantSays(t, r.report(t), ": leave 3, ")
+		wantSays(t, r.report(t), ": keep 3, ")
 		r.recorded(t)
 	})
 
@@ -288,7 +288,7 @@ func TestDrift(t *testing.T) {
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: 1, FailureReason: reason, Count: -1, Body: s.about(t, judyLake)})
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
-		wantSays(t, q, "The table has forgotten earlier runs") // until a person has let one go on
+		wantSays(t, q, "The app's records are missing or old.") // until a person has let one go on
 		s.takeBack(t, aliceShop)
 		if res := s.press(t, bob, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
@@ -296,9 +296,9 @@ func TestDrift(t *testing.T) {
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		unfinished = r
 		p := r.report(t)
-		wantListed(t, p, "Gone already: somebody else removed it", three[0])
+		wantListed(t, p, "Already removed by someone else", three[0])
 		wantListed(t, p, "Removed", three[1])
-		wantListed(t, p, "Not seen to be gone", three[2])
+		wantListed(t, p, "Removal not confirmed", three[2])
 		r.recorded(t, with("drift_revoked", three[1])...)
 		s.wantGone(t, aliceShop, carolShop)
 		s.wantThere(t, judyLake)
@@ -310,12 +310,12 @@ func TestDrift(t *testing.T) {
 	emergency := wish{person: kim, account: "payments", permissionSet: "DeveloperAccess"}
 	t.Run("what was given in an emergency is left until its time", func(t *testing.T) {
 		s.give(t, kim, "payments", "DeveloperAccess")
-		says := "Left until " + until.Format("2 Jan 2006 15:04 UTC") + ": Slack is down"
+		says := "Exempt until " + until.Format("2 Jan 2006 15:04 UTC") + ": Slack is down"
 		for i := range 2 {
 			r := s.runToEnd(t, "revoke")
 			s.wantThere(t, emergency)
 			p := r.report(t)
-			wantListed(t, p, "Left for now, because of an exemption", kimPayments)
+			wantListed(t, p, "Not removed: exempt for now", kimPayments)
 			wantSays(t, p, says, "exempt for now")
 			if i > 0 {
 				r.recorded(t)
@@ -344,10 +344,10 @@ func TestDrift(t *testing.T) {
 		s.forgetFaults(t)
 		p := r.report(t)
 		wantListed(t, p, "Removed", "alice@example.com shop DeveloperAccess")
-		wantListed(t, p, "Left for now, because of an exemption", kimPayments)
+		wantListed(t, p, "Not removed: exempt for now", kimPayments)
 		s.wantThere(t, emergency)
 		s.takeBack(t, emergency)
-		wantSays(t, p, "This run could not look everywhere", "account "+s.accountID(t, "lake")+": ")
+		wantSays(t, p, "This check could not read everything. There may be more.", "account "+s.accountID(t, "lake")+": ")
 		s.wantGone(t, aliceShop)
 		s.wantThere(t, carolLake)
 	})

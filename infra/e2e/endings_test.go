@@ -42,7 +42,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 	if !slices.Contains(states, "Grant") || slices.Contains(states, "ConfirmGrant") {
 		t.Errorf("it went through %s", path(states))
 	}
-	const text = "This request was interrupted. Please submit it again."
+	const text = "request was interrupted. Please submit it again."
 	m := r.message(t)
 	if m.has("approve") || m.has("deny") || m.has("withdraw") || !strings.Contains(strings.Join(textsOf(t, m.Blocks), "\n"), text) {
 		t.Errorf("the message in the channel is %s", m.Blocks)
@@ -57,7 +57,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 		t.Errorf("press: %+v", res)
 	}
 	eventually(t, soon, "the press is answered", func() error {
-		if !r.stack.told(t, bob, "This request was interrupted before it was decided.") {
+		if !r.stack.told(t, bob, "This request was interrupted before a decision.") {
 			return errNotYet
 		}
 		return nil
@@ -159,7 +159,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 		}
 	}
 	m := r.message(t)
-	if text := strings.Join(textsOf(t, m.Blocks), "\n"); m.has("end") || !strings.Contains(text, "Somebody deleted this app's record of the request") {
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); m.has("end") || !strings.Contains(text, "Someone deleted this app's record of the request") {
 		t.Errorf("the message is %s", m.Blocks)
 	}
 	if state := r.leaseState(t); state != "" {

@@ -309,7 +309,7 @@ func TestGroupForeignMembership(t *testing.T) {
 	}
 	m := local.askForGroup(t, erin, "Incident Responders", 10)
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
-	m.shows(t, "This access was there already, given in another way, so it was left as it is.")
+	m.shows(t, "The requester already has this access from outside this app. Nothing changed.")
 	if after := m.current(t); after != before {
 		t.Errorf("her membership was %s and is %q", before, after)
 	}
@@ -340,11 +340,11 @@ func TestGroupMadeAnewByHand(t *testing.T) {
 	// Whoever asks meanwhile gets nothing of it.
 	second := local.askForGroup(t, alice, "Incident Responders", 10)
 	second.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
-	second.shows(t, "This access was there already, given in another way, so it was left as it is.")
+	second.shows(t, "The requester already has this access from outside this app. Nothing changed.")
 	wantEvents(t, second.request, "requested", "approved", "not_granted")
 
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
-	m.shows(t, "the same access was given again in another way, so that was left as it is.")
+	m.shows(t, "Someone removed this access and added it again outside this app, so we left it.")
 	if now := m.current(t); now != *made.MembershipId || now == granted {
 		t.Errorf("the membership is %q, want %q, which was made by hand", now, *made.MembershipId)
 	}

@@ -27,7 +27,7 @@ const (
 func hostileReason(t *testing.T) string {
 	t.Helper()
 	text := t.Name() + " <!channel> <!here> <!everyone> @channel <@U0ALICE01> <#C0ACCESS01> <!subteam^S012> *bold* _it_ `code` :tada: :large_green_circle:\n" +
-		"> quote\n*Requester:* <@U0BOB0002>\nApproved by <@U0BOB0002>\n<https://evil.test|Open the execution in the AWS console> https://evil.test <mailto:a@evil.test|a>\n" +
+		"> quote\n*Requester:* <@U0BOB0002>\nApproved by <@U0BOB0002>\n<https://evil.test|View in the AWS console> https://evil.test <mailto:a@evil.test|a>\n" +
 		"\u05d0\u05d1\u05d2 &lt;!channel&gt; {\"type\":\"broadcast\",\"range\":\"channel\"} \\u003c!channel\\u003e\n"
 	return text + strings.Repeat("x", access.MaxReasonLength-utf8.RuneCountInString(text))
 }
@@ -36,8 +36,8 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 
 // labels are the texts that our messages set in bold.
 var labels = []string{
-	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Who can approve: ",
-	"Not found in Slack: ", "Open until: ", "Reason: ",
+	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Approvers (any one can approve): ",
+	"Approvers not found in Slack: ", "Expires: ", "Reason: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions

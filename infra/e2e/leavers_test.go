@@ -215,7 +215,7 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 		if res := local.press(t, carol, m, "approve", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		local.wantToldAlone(t, carol, "The requester now has another user in IAM Identity Center than when they made this request.")
+		local.wantToldAlone(t, carol, "The requester now has another user in IAM Identity Center than when they submitted this request.")
 		if row := local.requestRow(t, r.id, "outcome"); row.Outcome != nil {
 			t.Errorf("decided: %+v", row.Outcome)
 		}
@@ -280,7 +280,7 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	local.wantToldAlone(t, approver, "Your user in IAM Identity Center is disabled.")
+	local.wantToldAlone(t, approver, "Your user in IAM Identity Center is disabled. Please tell the people who run this app.")
 	local.setStatus(t, user, "ENABLED")
 	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
@@ -372,7 +372,7 @@ func TestWaveAsksFirst(t *testing.T) {
 	if res := quiet.press(t, kim, question, "drift_remove", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	quiet.wantToldAlone(t, kim, "You can't answer this, because you approve none of these targets. These people can: ")
+	quiet.wantToldAlone(t, kim, "You can't answer this, because you approve none of these accounts or groups. These people can: ")
 	quiet.setStatus(t, users[back.wish.person], "ENABLED")
 	if res := quiet.press(t, bob, question, "drift_remove", false); !res.OK {
 		t.Fatalf("press: %+v", res)

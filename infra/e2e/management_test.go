@@ -22,7 +22,7 @@ import (
 // give access to the management account, and such a request is refused.
 func TestManagementAccount(t *testing.T) {
 	t.Parallel()
-	const account, way = "management", "Please ask for a group that has access there, with /group-access."
+	const account, way = "management", "Request a group that has access there instead, with /group-access."
 
 	f := local.open(t, kim)
 	defer f.unlock()

@@ -67,7 +67,7 @@ func TestCreationFailsLater(t *testing.T) {
 	m := r.message(t)
 	for what, blocks := range map[string]post{"the message": m, "the word to the requester": r.thread(t)["failed"][0]} {
 		texts := strings.Join(textsOf(t, blocks.Blocks), "\n")
-		if !strings.Contains(texts, "AWS turned it down.") || !strings.Contains(texts, reason) {
+		if !strings.Contains(texts, "AWS refused the change. Please submit the request again. If it fails again, tell the people who run this app.") || !strings.Contains(texts, reason) {
 			t.Errorf("%s does not give AWS's reason: %q", what, texts)
 		}
 	}

@@ -114,7 +114,7 @@ func TestPolicyChanges(t *testing.T) {
 	deployed := time.Now()
 	refused.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	unlock()
-	refused.shows(t, "The policy does not offer this access.")
+	refused.shows(t, "The policy doesn't offer this access. To change that, ask the people who run this app.")
 	wantEvents(t, refused, "requested", "refused")
 	if refused.assigned(t) {
 		t.Error("access that no statement gives")
@@ -132,7 +132,7 @@ func TestPolicyChanges(t *testing.T) {
 	}
 	told := false
 	for _, p := range quiet.posts(t, erin) {
-		told = told || p.Ephemeral == erin && strings.Contains(p.Text+string(p.Blocks), "You can not approve this request")
+		told = told || p.Ephemeral == erin && strings.Contains(p.Text+string(p.Blocks), "You can't approve or deny this request")
 	}
 	if now := waiting.message(t); !told || !now.has("approve") || waiting.assigned(t) {
 		t.Errorf("she is told: %v; the message is %s", told, now.Blocks)

@@ -36,10 +36,10 @@ func (f *form) preview(t *testing.T) string {
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	const (
-		automatic = "This will be granted automatically: the policy asks for no approval here."
+		automatic = "This will be granted automatically: the policy requires no approval here."
 		self      = "This will be granted automatically: the policy lets you approve this yourself."
-		asked     = "Will be asked to approve this: bob@example.com, carol@example.com. One of them is enough."
-		refused   = "This would be refused: the policy names nobody else who could approve it."
+		asked     = "Approvers (any one can approve): bob@example.com, carol@example.com"
+		refused   = "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
 	)
 	type choice struct{ what, want string }
 	for _, tt := range []struct {

@@ -96,7 +96,7 @@ func TestQuietSettings(t *testing.T) {
 				open = time.Unix(int64(e["timestamp"].(float64)), 0)
 			}
 		}
-		if texts := textsOf(t, m.Blocks); !slices.Contains(texts, "Open until: ") || math.Abs(float64(open.Sub(made.Add(longest)))) > float64(time.Second) {
+		if texts := textsOf(t, m.Blocks); !slices.Contains(texts, "Expires: ") || math.Abs(float64(open.Sub(made.Add(longest)))) > float64(time.Second) {
 			t.Errorf("the message says open until %s, want 300 days after %s: %q", open, made, texts)
 		}
 		// Nothing before the expiry, and that so late.
@@ -127,7 +127,7 @@ func TestQuietSettings(t *testing.T) {
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 		m := r.message(t)
 		texts := strings.Join(textsOf(t, m.Blocks), "\n")
-		if !strings.Contains(texts, "⚪ Access has ended") || !strings.Contains(texts, "Removed, and checked that it is gone") || m.has("end") {
+		if !strings.Contains(texts, "⚪ Access has ended") || !strings.Contains(texts, "Access removed ") || m.has("end") {
 			t.Errorf("the channel's message does not show the end: %q", texts)
 		}
 		thread := r.thread(t)
@@ -229,7 +229,7 @@ func TestTamperedSubmission(t *testing.T) {
 		if name == "by name" {
 			asked = "SupportAccess"
 		}
-		if answer := submit(asked, metadata); !strings.Contains(answer, "This can't be asked for.") || !strings.Contains(answer, `"response_action":"errors"`) {
+		if answer := submit(asked, metadata); !strings.Contains(answer, "This can't be requested.") || !strings.Contains(answer, `"response_action":"errors"`) {
 			t.Errorf("%s: the form says %s", name, answer)
 		}
 		if got := quiet.row(t, row); got != nil {

@@ -153,10 +153,10 @@ func (r *driftRun) question(t *testing.T) post {
 }
 
 var (
-	sectionText = regexp.MustCompile(`^(Removed|Not seen to be gone|Left, because a request holds it by now|Gone already: somebody else removed it|Left for now, because of an exemption) \((\d+)\)$`)
+	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Not removed: a request now covers it|Already removed by someone else|Not removed: exempt for now) \((\d+)\)$`)
 	placeText   = regexp.MustCompile(`^\n?(?:Account|Group) (\S+) \(`)
 	userText    = regexp.MustCompile(`^\n• (\S+@\S+)$`)
-	restText    = regexp.MustCompile(`^(?:: (\S+))?, seen since \d+ \w+ 20\d\d \d\d:\d\d UTC(?:\. Left until .+)?$`)
+	restText    = regexp.MustCompile(`^(?:: (\S+))?, first seen \d+ \w+ 20\d\d \d\d:\d\d UTC(?:\. Exempt until .+)?$`)
 )
 
 // listed returns the findings that a message shows, by result ("" if it shows

@@ -188,10 +188,10 @@ const waitsAtLeast = 900 * time.Millisecond
 // What the app says where something took too long, and what a form says before
 // anything is known.
 const (
-	loading    = "One moment, getting the form ready"
-	notInTime  = "did not answer in time"
-	notStarted = "is stored but could not be started"
-	stillSent  = "is still being sent"
+	loading    = "Loading the form"
+	notInTime  = "Something went wrong. Please try again"
+	notStarted = "was saved but could not be started"
+	stillSent  = "still sending that request"
 )
 
 // patience is how often people repeat what they are told to repeat. On the stacks

@@ -236,7 +236,7 @@ func TestSlackScopeMissing(t *testing.T) {
 	defer local.mend(t, "frank@example.com")
 	r := local.ask(t, wish{zoe, "playground", "AdministratorAccess", 10})
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	r.shows(t, "The app is not set up right.")
+	r.shows(t, "This app is not set up correctly.")
 	wantEvents(t, r, "requested", "refused")
 	if failed := r.failures(t); len(failed) == 0 || !strings.HasPrefix(failed[0], "Misconfigured: ") || !strings.Contains(failed[0], "add the scope to the Slack app") {
 		t.Errorf("the execution says %q", failed)
@@ -257,7 +257,7 @@ func TestSlackTokenRevokedInTheForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(v.Raw), "This app is not set up right.") {
+	if !strings.Contains(string(v.Raw), "This app is not set up correctly.") {
 		t.Errorf("the form says %s", v.Raw)
 	}
 	wantMisconfigured(t, before, 1)

@@ -83,10 +83,10 @@ func TestStoppedInEveryState(t *testing.T) {
 		or                  []string // others that are right as well
 		wants               string   // in the message
 	}{
-		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
-		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
-		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "This request was interrupted. Please submit it again."},
-		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "discarded"},
+		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
+		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
+		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
+		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "denied"},
 		// The function creates the access when nobody waits for it any more, unless a
 		// look gives the request up before that.
 		{state: "Grant", function: "grant", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "revoked"}, or: []string{"requested", "approved", "not_granted"}},

@@ -108,13 +108,13 @@ func (c *Config) checkAndSetDefaults() error {
 	}
 	if c.Commands == nil {
 		c.Commands = []Command{
-			{Name: "/access", Description: "Ask for access to an account"},
-			{Name: "/group-access", Description: "Ask for membership in a group"},
+			{Name: "/access", Description: "Request access to an account"},
+			{Name: "/group-access", Description: "Request membership in a group"},
 		}
 	}
 	if c.Shortcuts == nil {
 		c.Shortcuts = []Shortcut{
-			{Name: "Request access", CallbackID: "request_for_access"},
+			{Name: "Request AWS access", CallbackID: "request_for_access"},
 			{Name: "Request group membership", CallbackID: "request_for_group_membership"},
 		}
 	}

@@ -224,7 +224,7 @@ func form(suffix string) slackgo.ModalViewRequest {
 	duration.InitialOption = slackgo.NewOptionBlockObject("60", plain("1 minute"), nil)
 	reason := slackgo.NewPlainTextInputBlockElement(plain("What for?"), "reason").WithMultiline(true).WithMaxLength(100)
 	return slackgo.ModalViewRequest{
-		Type: "modal", Title: plain("Ask for access"), Submit: plain("Ask"), Close: plain("Never mind"),
+		Type: "modal", Title: plain("Request access"), Submit: plain("Ask"), Close: plain("Never mind"),
 		CallbackID: "request_for_access", PrivateMetadata: `{"kind":"account"}`, NotifyOnClose: true,
 		Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{
 			slackgo.NewInputBlock("account"+suffix, plain("Account"), nil, account).WithDispatchAction(true),

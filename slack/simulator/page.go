@@ -50,7 +50,7 @@ func servePage(mux *http.ServeMux, mode string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		// The page loads nothing from elsewhere and runs nothing inline, even if
-		// somebody injects HTML through a message.
+		// someone injects HTML through a message.
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")

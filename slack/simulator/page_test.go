@@ -272,7 +272,7 @@ func TestPageAsksAndApproves(t *testing.T) {
 				break
 			}
 			if p.User.ID != "U0BOB" {
-				slackgo.PostWebhook(p.ResponseURL, &slackgo.WebhookMessage{Text: "You can not approve this request."})
+				slackgo.PostWebhook(p.ResponseURL, &slackgo.WebhookMessage{Text: "You can't approve this request."})
 				break
 			}
 			w.slack.UpdateMessage(kanal, p.Message.Timestamp, slackgo.MsgOptionText("approved", false),
@@ -350,7 +350,7 @@ func TestPageAsksAgain(t *testing.T) {
 	b.wait(`.message [data-action-id="drift_remove"]`)
 	b.click(`.message [data-action-id="drift_remove"]`)
 	b.wait(`.confirm [data-confirm]`)
-	same(t, "what it asks", b.text(`.confirm h3`)+" / "+b.text(`.confirm [data-confirm]`)+" / "+b.text(`.confirm [data-deny]`), "Remove access? / Remove / Go back")
+	same(t, "what it asks", b.text(`.confirm h3`)+" / "+b.text(`.confirm [data-confirm]`)+" / "+b.text(`.confirm [data-deny]`), "Remove access? / Remove / Cancel")
 	b.picture("confirm")
 	b.click(`.confirm [data-deny]`)
 	b.gone(`.confirm`)
@@ -403,7 +403,7 @@ func requestBlocks(reason, approver string) string {
 		{"type":"rich_text_section","elements":[{"type":"text","text":"Approvers: "},{"type":"user","user_id":` + quoted(approver) + `}]}]},
 	{"type":"actions","elements":[
 		{"type":"button","action_id":"approve","style":"primary","value":"r1","text":{"type":"plain_text","text":"Approve"}},
-		{"type":"button","action_id":"deny","style":"danger","value":"r1","text":{"type":"plain_text","text":"Discard"}}]},
+		{"type":"button","action_id":"deny","style":"danger","value":"r1","text":{"type":"plain_text","text":"Deny"}}]},
 	{"type":"context","elements":[{"type":"plain_text","text":"Expires in 8 hours"},{"type":"mrkdwn","text":"<https://example.com/execution|execution>"}]}]`
 }
 

@@ -77,7 +77,7 @@ func findField(blocks []any, blockID, actionID string) (field, bool) {
 	return field{}, false
 }
 
-// initialState returns the state of an element before anybody changes it. It returns nil
+// initialState returns the state of an element before anyone changes it. It returns nil
 // if the element has no state.
 func (f field) initialState() map[string]any {
 	switch f.Type {
@@ -183,7 +183,7 @@ func (v *view) setValues(inputs map[string]string, unchecked bool) error {
 	return nil
 }
 
-// option returns the option that a select contains after somebody chose value. It
+// option returns the option that a select contains after someone chose value. It
 // returns nil for "".
 func (v *view) option(f field, value string, unchecked bool) (any, error) {
 	if value == "" {

@@ -107,10 +107,10 @@ func TestSubmissionAnswers(t *testing.T) {
 		{"clear", `{"response_action":"clear"}`, "", 0, ""},
 		{"update", marshal(map[string]any{"response_action": "update", "view": next}), "", 1, "Thank you"},
 		{"push", marshal(map[string]any{"response_action": "push", "view": next}), "", 2, "Thank you"},
-		{"update that breaks a limit", marshal(map[string]any{"response_action": "update", "view": tooLong}), "bad_answer", 1, "Ask for access"},
-		{"error for no input", `{"response_action":"errors","errors":{"nowhere":"x"}}`, "bad_answer", 1, "Ask for access"},
-		{"unknown action", `{"response_action":"dance"}`, "bad_answer", 1, "Ask for access"},
-		{"no JSON", `<html>`, "bad_answer", 1, "Ask for access"},
+		{"update that breaks a limit", marshal(map[string]any{"response_action": "update", "view": tooLong}), "bad_answer", 1, "Request access"},
+		{"error for no input", `{"response_action":"errors","errors":{"nowhere":"x"}}`, "bad_answer", 1, "Request access"},
+		{"unknown action", `{"response_action":"dance"}`, "bad_answer", 1, "Request access"},
+		{"no JSON", `<html>`, "bad_answer", 1, "Request access"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, nil)

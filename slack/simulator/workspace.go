@@ -45,7 +45,7 @@ type message struct {
 	Text        string
 	Blocks      []any
 	Metadata    json.RawMessage
-	EphemeralTo string // empty if everybody in the channel sees it
+	EphemeralTo string // empty if everyone in the channel sees it
 	AnswerTo    string // the message whose button was pressed, if this message answers a press
 	EditedTS    string
 	Gone        bool

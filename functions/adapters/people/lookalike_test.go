@@ -73,7 +73,7 @@ func TestLookAlikesAreNobody(t *testing.T) {
 			f := finder(email, accesstest.Email)
 			for role, who := range map[string]func(context.Context, string) (access.Person, error){"requester": f.Requester, "approver": f.Approver} {
 				p, err := who(t.Context(), "UKIM")
-				if p != (access.Person{}) || access.CodeOf(err) != access.CodeRefused || !strings.Contains(err.Error(), "characters that this app does not accept") {
+				if p != (access.Person{}) || access.CodeOf(err) != access.CodeRefused || !strings.Contains(err.Error(), "characters that this app doesn't accept") {
 					t.Errorf("in Slack, as %s: got %+v, %v", role, p, err)
 				}
 			}

@@ -105,7 +105,7 @@ func (f *Finder) CheckRequester(ctx context.Context, requester access.Person) er
 	case absent.ofRequester != "":
 		return access.Errorf(access.CodeRefused, "%s", absent.ofRequester)
 	case p.PrincipalID != requester.PrincipalID:
-		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they made this request.")
+		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they submitted this request.")
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.IsFullMember(f.teamID):
 		return access.Person{}, absence{access.CodeRefused,
-			"Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			"Only full members of this Slack workspace can do this. Guests, apps and people from other workspaces can't.",
 			"The requester is no longer a full member of this Slack workspace."}, nil
 	case err != nil:
 		return access.Person{}, absence{}, err
@@ -142,13 +142,13 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 	local, _, hasDomain := strings.Cut(member.Email, "@")
 	if !hasDomain || local == "" {
 		return access.Person{}, absence{access.CodeNotFound,
-			"Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
-			"Slack no longer shows an email address of the requester, so their user in IAM Identity Center can't be found."}, nil
+			"Slack doesn't show this app your email address, so it can't find your user in IAM Identity Center. Please ask a Slack administrator.",
+			"Slack no longer shows this app the requester's email address, so it can't find their user in IAM Identity Center."}, nil
 	}
 	if !access.IsASCII(p.Email) {
 		return access.Person{}, absence{access.CodeRefused,
-			fmt.Sprintf("Your email address in Slack, %s, has characters that this app does not accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email),
-			"The requester's email address in Slack now has characters that this app does not accept."}, nil
+			fmt.Sprintf("Your email address in Slack, %s, has characters that this app doesn't accept. It accepts only the letters A to Z, digits and ASCII punctuation. Please ask a Slack administrator to correct the address.", p.Email),
+			"The requester's email address in Slack now has characters that this app doesn't accept."}, nil
 	}
 	if !member.EmailConfirmed {
 		return access.Person{}, absence{access.CodeRefused,
@@ -173,11 +173,11 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 		return access.Person{}, absence{}, err
 	case !ok:
 		return access.Person{}, absence{access.CodeNotFound,
-			fmt.Sprintf("There is no user in IAM Identity Center with your email address, %s.", p.Email),
+			fmt.Sprintf("IAM Identity Center has no user with your email address, %s. Please tell the people who run this app.", p.Email),
 			"The requester no longer has a user in IAM Identity Center."}, nil
 	case user.Disabled:
 		return access.Person{}, absence{access.CodeRefused,
-			"Your user in IAM Identity Center is disabled.",
+			"Your user in IAM Identity Center is disabled. Please tell the people who run this app.",
 			"The requester's user in IAM Identity Center is disabled."}, nil
 	}
 	p.PrincipalID = user.ID

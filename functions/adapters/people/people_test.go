@@ -163,7 +163,7 @@ func TestAnswersAreKeptForAMinute(t *testing.T) {
 // Whoever decides is looked up at each press, and so is whom they decide about.
 func TestPressesUseNoOldAnswers(t *testing.T) {
 	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
-	const anew = "The requester now has another user in IAM Identity Center than when they made this request."
+	const anew = "The requester now has another user in IAM Identity Center than when they submitted this request."
 	for _, tt := range []struct {
 		name     string
 		change   func(*world)
@@ -173,22 +173,22 @@ func TestPressesUseNoOldAnswers(t *testing.T) {
 	}{
 		{name: "nothing changed", change: func(*world) {}},
 		{name: "disabled", change: func(w *world) { w.off["p-jane"] = true }, code: access.CodeRefused,
-			approver: "Your user in IAM Identity Center is disabled.", remains: "The requester's user in IAM Identity Center is disabled."},
+			approver: "Your user in IAM Identity Center is disabled. Please tell the people who run this app.", remains: "The requester's user in IAM Identity Center is disabled."},
 		{name: "deleted", change: func(w *world) { delete(w.users, "jane@example.com") }, code: access.CodeRefused,
-			approver: "There is no user in IAM Identity Center with your email address, jane@example.com.", remains: "The requester no longer has a user in IAM Identity Center."},
+			approver: "IAM Identity Center has no user with your email address, jane@example.com. Please tell the people who run this app.", remains: "The requester no longer has a user in IAM Identity Center."},
 		{name: "deleted and created again", change: func(w *world) { w.users["jane@example.com"] = "p-new" }, code: access.CodeRefused, remains: anew},
 		{name: "deleted, with a namesake under a secondary domain", code: access.CodeRefused, remains: anew,
 			change:   func(w *world) { delete(w.users, "jane@example.com"); w.users["jane@nobody.example"] = "p-namesake" },
-			approver: "There is no user in IAM Identity Center with your email address, jane@example.com."},
+			approver: "IAM Identity Center has no user with your email address, jane@example.com. Please tell the people who run this app."},
 		{name: "gone from Slack", change: func(w *world) { w.members[0].Deleted = true }, code: access.CodeRefused,
-			approver: "Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			approver: "Only full members of this Slack workspace can do this. Guests, apps and people from other workspaces can't.",
 			remains:  "The requester is no longer a full member of this Slack workspace."},
 		{name: "a guest by now", change: func(w *world) { w.members[0].Guest = true }, code: access.CodeRefused,
-			approver: "Only full members of this Slack workspace can do this: no guests, no apps, nobody from another workspace.",
+			approver: "Only full members of this Slack workspace can do this. Guests, apps and people from other workspaces can't.",
 			remains:  "The requester is no longer a full member of this Slack workspace."},
 		{name: "without an email by now", change: func(w *world) { w.members[0].Email = "" }, code: access.CodeRefused,
-			approver: "Slack does not show an email address of yours, so your user in IAM Identity Center can't be found.",
-			remains:  "Slack no longer shows an email address of the requester, so their user in IAM Identity Center can't be found."},
+			approver: "Slack doesn't show this app your email address, so it can't find your user in IAM Identity Center. Please ask a Slack administrator.",
+			remains:  "Slack no longer shows this app the requester's email address, so it can't find their user in IAM Identity Center."},
 		{name: "with an unconfirmed email by now", change: func(w *world) { w.unconfirmed["UJANE"] = true }, code: access.CodeRefused,
 			approver: "Your email address in Slack is not confirmed. Confirm it in Slack, then try again. If you sign in to Slack with single sign-on, ask a Slack administrator.",
 			remains:  "The requester's email address in Slack is not confirmed."},

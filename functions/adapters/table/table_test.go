@@ -560,7 +560,7 @@ func TestRebuild(t *testing.T) {
 	want := access.Request{
 		ID: "lost", Target: subject.Target, Duration: 3600, Requester: access.Person{PrincipalID: "p-1"}, ExecutionARN: "arn:lost",
 		GrantedAt: granted, End: end, RevokingAt: found, Rebuilt: &b,
-		Failure: &access.Failure{Code: access.CodeRowLost, Message: "Someone deleted the request's row while its access was active. Only the data in its lease is known.", At: found},
+		Failure: &access.Failure{Code: access.CodeRowLost, Message: "Someone deleted this app's record of the request while its access was active.", At: found},
 	}
 	got, err := s.Get(ctx, "lost")
 	if err != nil {
