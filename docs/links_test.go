@@ -69,9 +69,6 @@ func anchors(text string) map[string]bool {
 		found[m[1]] = true
 	}
 	for _, line := range strings.Split(withoutCode(text), "\n") {
-		for _, m := range anchorTag.FindAllStringSubmatch(line, -1) {
-			found[m[1]] = true
-		}
 		m := heading.FindStringSubmatch(line)
 		if m == nil {
 			continue

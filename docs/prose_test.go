@@ -165,6 +165,9 @@ func TestTextsReadWell(t *testing.T) {
 		}
 		n := 0
 		for _, file := range files {
+			if strings.Contains(file, "hostile") || strings.Contains(file, "longest") {
+				continue // the text in them is what people type
+			}
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
