@@ -39,7 +39,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 			err = fmt.Errorf("synthesize: %v", said)
 		}
 	}()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return err
 	}
@@ -105,22 +105,6 @@ func loadSettings(root, path string) (s *settings.Settings, example bool, err er
 	}
 	s, err = settings.Load(path)
 	return s, example, err
-}
-
-// moduleRoot returns the folder of go.mod, at or above the working folder.
-func moduleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for folder := start; ; folder = filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
-			return "", fmt.Errorf("no go.mod at or above %s: run this from the project's folder", start)
-		}
-	}
 }
 
 func first(values ...string) string {

@@ -61,7 +61,7 @@ func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
 // synthesizeProps fills in functions that are never run, and the policy.
 func synthesizeProps(props elevatorProps) (*synthesized, error) {
 	s := props.settings
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return nil, err
 	}

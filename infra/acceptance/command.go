@@ -57,7 +57,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx c
 	if c.JSON {
 		lines = s.Err
 	}
-	say := func(line string) { fmt.Fprintln(lines, clean(line)) }
+	say := func(line string) { fmt.Fprintln(lines, command.Printable(line)) }
 	o := c.Options
 	o.Poll, o.Now = time.Second, time.Now
 	o.OnStep = func(step string) { s.Progress.Show("%s", step) }

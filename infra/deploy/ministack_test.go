@@ -30,7 +30,7 @@ import (
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"sso-elevator/infra/local/moto"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/process"
 	"sso-elevator/infra/settings"
 )
@@ -605,7 +605,7 @@ func TestMinistack(t *testing.T) {
 // there, and points the environment at it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect connector)
 	s.Progress.Show("looking for AWS credentials")
 	d, err := connect(ctx, settings, slackAPI)
 	if err != nil {
-		return errors.New(clean(err.Error()))
+		return errors.New(command.Printable(err.Error()))
 	}
 	d.file = c.Config
 	r := report{Account: d.account, Region: d.region, Findings: examine(ctx, watched(d.checks(ctx), s.Progress))}

@@ -7,10 +7,8 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"sso-elevator/infra/command"
 )
@@ -213,20 +211,10 @@ func (d drainer) writeTable(requests []request, leases []string) {
 	t := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "REQUEST\tWHO\tWHAT\tSTATE")
 	for _, r := range requests {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", clean(r.ID), clean(r.Who), clean(r.What), r.state())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", command.Printable(r.ID), command.Printable(r.Who), command.Printable(r.What), r.state())
 	}
 	for _, key := range leases {
-		fmt.Fprintf(t, "(lease)\t\t%s\theld\n", clean(key))
+		fmt.Fprintf(t, "(lease)\t\t%s\theld\n", command.Printable(key))
 	}
 	t.Flush()
-}
-
-// clean replaces unprintable characters, so that names can't control the terminal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
-	"sso-elevator/infra/local/moto"
 )
 
 // Command runs the local stack with your settings.
@@ -60,7 +60,7 @@ Example:
 
 // Run runs the demo until it is interrupted.
 func (d *Demo) Run(ctx context.Context, s command.Streams) error {
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/ingress"
 	"sso-elevator/functions/notify"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
@@ -167,7 +168,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 // prepare reads the files and opens the ports, before anything starts.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
-	if s.root, err = moto.ModuleRoot(); err != nil {
+	if s.root, err = build.Root(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
@@ -237,7 +238,16 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err := s.checkSlackRoute(deployed); err != nil {
 		return nil, err
 	}
-	secrets, err := s.putSecrets(ctx, deployed.Functions)
+	var settings struct {
+		Ingress ingress.Settings
+		Notify  notify.Settings
+		Audit   auditlog.Settings
+	}
+	environment := environmentOf(deployed.Functions)
+	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
+		return nil, err
+	}
+	secrets, err := s.putSecrets(ctx, settings.Ingress)
 	if err != nil {
 		return nil, err
 	}
@@ -256,15 +266,6 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.awsConfig()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
-	var settings struct {
-		Ingress ingress.Settings
-		Notify  notify.Settings
-		Audit   auditlog.Settings
-	}
-	environment := environmentOf(deployed.Functions)
-	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
-		return nil, err
-	}
 	reader := truth.New(truth.Config{
 		AWS: s.awsConfig(), StateMachines: deployed.StateMachines, AuditBucket: settings.Audit.Bucket, AuditPrefix: settings.Audit.Prefix,
 	})

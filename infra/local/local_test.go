@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/moto"
 )
 
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := moto.ModuleRoot()
+	dir, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,22 +55,6 @@ type Server struct {
 //go:embed server.py
 var program string
 
-// ModuleRoot returns the directory of go.mod, at or above the working directory.
-func ModuleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
-		}
-	}
-}
-
 // Executable finds moto_server. The error says how to get it.
 func Executable(root string) (string, error) {
 	venv := os.Getenv(venvVariable)
