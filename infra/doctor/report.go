@@ -44,7 +44,7 @@ func (r report) writeTable(w io.Writer) error {
 			found += ": " + strings.Join(f.Items[:min(len(f.Items), mostItems)], ", ")
 		}
 		if more := len(f.Items) - mostItems; more > 0 {
-			found += fmt.Sprintf(" and %d more (-json has all)", more)
+			found += fmt.Sprintf(" and %d more (--json lists all)", more)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, command.Printable(f.Check), command.Printable(found))
 		if f.Fix != "" {

@@ -180,8 +180,9 @@ func TestCommit(t *testing.T) {
 		want     string
 	}{
 		{"as committed", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf"}, {Key: "vcs.modified", Value: "false"}}, "3c403bf"},
+		{"shortened", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf0123456789abcdef0123456789abcdef0"}}, "3c403bf"},
 		{"with changes", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf"}, {Key: "vcs.modified", Value: "true"}}, "3c403bf+"},
-		{"without git", []debug.BuildSetting{{Key: "GOOS", Value: "linux"}}, "unknown commit: build the program with go build in a clone of the repository"},
+		{"without git", []debug.BuildSetting{{Key: "GOOS", Value: "linux"}}, "unknown commit: build it with go install ./infra/elevator in a clone of the repository"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := commitOf(&debug.BuildInfo{Settings: tt.settings}); got != tt.want {
