@@ -56,7 +56,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 		return err
 	}
 	if example {
-		fmt.Fprintf(stderr, "infra: there is no %s; this is the example's template, which can be looked at but not deployed\n", defaultConfig)
+		fmt.Fprintf(stderr, "infra: there is no %s, so this template has the example settings and can't be deployed. Copy %s to %[1]s and edit it.\n", defaultConfig, exampleConfig)
 	}
 	s.Architecture = first(o.architecture, context("architecture"), s.Architecture)
 	binaries, err := build.Functions(root, s.Architecture, functionNames)
@@ -78,7 +78,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 func newApp(root, out string) (awscdk.App, error) {
 	text, err := os.ReadFile(filepath.Join(root, "cdk.json"))
 	if err != nil {
-		return nil, fmt.Errorf("read context: %w", err)
+		return nil, fmt.Errorf("read the CDK's context: %w", err)
 	}
 	var file struct {
 		Context map[string]any `json:"context"`

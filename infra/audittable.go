@@ -83,7 +83,7 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 		DatabaseName: database.Ref(),
 		TableInput: &awsglue.CfnTable_TableInputProperty{
 			Name:        jsii.String(auditTableName),
-			Description: jsii.String("One row for each event of a request; the column " + auditrecord.Partition + " is its day, UTC, as " + auditrecord.PartitionFormat),
+			Description: jsii.String("One row for each event of a request. The column " + auditrecord.Partition + " is its day in UTC, as " + auditrecord.PartitionFormat),
 			TableType:   jsii.String("EXTERNAL_TABLE"),
 			// Athena computes the partitions: a day is there with its first record,
 			// without a crawler.

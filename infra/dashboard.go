@@ -73,14 +73,14 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	)
 	row(dashboard,
 		graph("Granted and revoked", metrics.own(metric.Granted, "Sum"), metrics.own(metric.Revoked, "Sum"), metrics.own(metric.PeopleGone, "Sum")),
-		graph("Left behind", metrics.own(metric.RevokeFailed, "Sum"), metrics.own(metric.AccessOverdue, "Maximum"), metrics.own(metric.Swept, "Sum"), metrics.own(metric.AuditDeferred, "Sum"), metrics.own(metric.Misconfigured, "Sum"),
+		graph("Problems with removals and records", metrics.own(metric.RevokeFailed, "Sum"), metrics.own(metric.AccessOverdue, "Maximum"), metrics.own(metric.Swept, "Sum"), metrics.own(metric.AuditDeferred, "Sum"), metrics.own(metric.Misconfigured, "Sum"),
 			metrics.own(metric.PeopleGoneHeld, "Sum"), metrics.own(metric.RecheckLate, "Sum")),
-		graph("Access that nobody asked for", metrics.own(metric.DriftFound, "Sum"), metrics.own(metric.DriftRevoked, "Sum"), metrics.own(metric.DriftFailed, "Sum"), metrics.own(metric.ReconcileIncomplete, "Sum"),
+		graph("Unknown access", metrics.own(metric.DriftFound, "Sum"), metrics.own(metric.DriftRevoked, "Sum"), metrics.own(metric.DriftFailed, "Sum"), metrics.own(metric.ReconcileIncomplete, "Sum"),
 			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
 			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
-		graph("Watching", metrics.own(metric.SweepLooked, "Sum"), metrics.own(metric.Rechecked, "Sum"), metrics.own(metric.CatalogRefreshed, "Sum")),
+		graph("Scheduled checks", metrics.own(metric.SweepLooked, "Sum"), metrics.own(metric.Rechecked, "Sum"), metrics.own(metric.CatalogRefreshed, "Sum")),
 	)
 	machineRow(dashboard, "Request executions", props.requests)
 	machineRow(dashboard, "Reconcile executions", props.reconciliation)
@@ -90,8 +90,8 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 		return props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(dashboardPeriod), Statistic: &percentile, Label: &percentile})
 	}
 	row(dashboard,
-		graph("What Slack sends", props.slack.calls(sum("all")), props.slack.clientErrors(sum("4xx")), props.slack.serverErrors(sum("5xx"))),
-		graph("Answered within, ms (Slack waits 3000)", latency("p50"), latency("p99")),
+		graph("Calls from Slack", props.slack.calls(sum("all")), props.slack.clientErrors(sum("4xx")), props.slack.serverErrors(sum("5xx"))),
+		graph("Time to answer Slack, ms (limit 3000)", latency("p50"), latency("p99")),
 		graph("Table: units", props.table.MetricConsumedReadCapacityUnits(sum("read")), props.table.MetricConsumedWriteCapacityUnits(sum("written"))),
 		graph("Table: throttled; dead letters", ofTable(props.table, "ReadThrottleEvents"), ofTable(props.table, "WriteThrottleEvents"),
 			props.deadLetters.MetricNumberOfMessagesSent(sum("dead letters"))),
@@ -122,9 +122,9 @@ func functionRow(dashboard awscloudwatch.Dashboard, functions map[string]functio
 	row(dashboard,
 		graph("Invocations", invocations...),
 		// Some of them are normal: a function returns an error to make its machine retry.
-		graph("Functions' errors", failures...),
-		graph("Functions throttled", throttles...),
-		graph("Functions' duration p99, ms", durations...),
+		graph("Function errors", failures...),
+		graph("Throttled invocations", throttles...),
+		graph("Function duration p99, ms", durations...),
 	)
 }
 

@@ -24,15 +24,15 @@ func (t terminal) Request(_ context.Context, w Wish) error {
 	if w.Email != "" {
 		who = "as " + w.Email + ", request"
 	}
-	return t.ask("%s %s in %s (%s) for %s. Put this into the reason: %s", who, w.Target.PermissionSet, w.Target.AccountName, w.Target.AccountID, w.Duration, w.Mark)
+	return t.ask("%s %s in %s (%s) for %s. Put this word into the reason: %s", who, w.Target.PermissionSet, w.Target.AccountName, w.Target.AccountID, w.Duration, w.Mark)
 }
 
 func (t terminal) Approve(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press Approve on %s.", describeRequest(r))
+	return t.ask("have an approver press Approve on %s.", describeRequest(r))
 }
 
 func (t terminal) Deny(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press the button that denies %s.", describeRequest(r))
+	return t.ask("have an approver press Deny on %s.", describeRequest(r))
 }
 
 func (t terminal) EndNow(_ context.Context, r access.Request) error {

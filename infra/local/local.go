@@ -53,7 +53,7 @@ type local struct {
 	progress *command.Progress
 	root     string // directory with go.mod
 
-	pageListener, gatewayListener net.Listener // on -listen and -gateway
+	pageListener, gatewayListener net.Listener // on --listen and --gateway
 	servers                       []*http.Server
 	scratch                       string // directory of the cloud assembly
 	synth                         *process.Process
@@ -97,7 +97,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if organization != nil {
-		s.say("filling the organization")
+		s.say("creating the example organization")
 		ids, err := organization.Seed(ctx, s.awsConfig())
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	select {
 	case result = <-synthesized:
 	case <-s.motoDone():
-		return errors.New("moto ended while the app was being synthesized")
+		return errors.New("moto stopped while the CDK app was being synthesized; start the stack again")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -140,7 +140,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.motoDone():
-		return errors.New("moto ended by itself")
+		return errors.New("moto stopped unexpectedly; start the stack again")
 	}
 }
 
@@ -151,15 +151,15 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
 	}
-	s.say("listing what can be requested; the page is at %s/", s.pageURL())
+	s.say("refreshing the catalog; the page is at %s/", s.pageURL())
 	select {
 	case why := <-s.catalog.ended:
 		if why != "" {
-			s.say("there is no catalog yet: %s", why)
+			s.say("there is no catalog yet, and the next refresh tries again: %s", why)
 		}
 		return nil
 	case <-s.motoDone():
-		return errors.New("moto ended by itself")
+		return errors.New("moto stopped unexpectedly; start the stack again")
 	case <-ctx.Done():
 		return nil
 	}
@@ -184,10 +184,10 @@ func (s *local) prepare() (*organization.Organization, error) {
 		}
 	}
 	if s.pageListener, err = net.Listen("tcp", s.options.Listen); err != nil {
-		return nil, fmt.Errorf("the page's address -listen: %w", err)
+		return nil, fmt.Errorf("open the page's address: %w; choose another one with --listen", err)
 	}
 	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
-		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
+		return nil, fmt.Errorf("open the gateway's address: %w; choose another one with --gateway", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
 		return nil, err
@@ -300,7 +300,7 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
+	return fmt.Errorf("the template's output %s, %q, is not a route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
 // environmentOf returns the environment of all functions together. A variable has

@@ -62,7 +62,7 @@ func (s *local) putSecret(ctx context.Context, reference, value string) error {
 		_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(name), SecretString: aws.String(value)})
 		return err
 	}
-	return fmt.Errorf("%q names neither an SSM parameter nor a secret of Secrets Manager", reference)
+	return fmt.Errorf("%q is neither ssm:NAME nor secretsmanager:NAME", reference)
 }
 
 func randomHex(bytes int) string {

@@ -41,7 +41,7 @@ func writeTable(w io.Writer, p drift.Preview) error {
 // writeNotes writes what readers must know beyond the findings.
 func writeNotes(w io.Writer, p drift.Preview) {
 	if !p.LeasesRead {
-		fmt.Fprintln(w, "Nothing is deployed, so nothing counts as held by a request: access that requests granted is listed too.")
+		fmt.Fprintln(w, "Nothing is deployed here, so this list also contains access that requests granted. Check your AWS account, region and name_prefix if you expected a deployment.")
 	}
 	for _, f := range p.Exempt {
 		place := f.AccountID + " " + f.PermissionSet
@@ -51,12 +51,12 @@ func writeNotes(w io.Writer, p drift.Preview) {
 		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place), command.Printable(f.Exemption.Reason))
 	}
 	for _, u := range p.Unread {
-		fmt.Fprintf(w, "Not read: %s: %s\n", command.Printable(u.What), command.Printable(u.Why))
+		fmt.Fprintf(w, "Could not be read: %s: %s\n", command.Printable(u.What), command.Printable(u.Why))
 	}
 	if len(p.Unmanageable) > 0 {
 		fmt.Fprintf(w, "Can't be managed from this account: %s\n", command.Printable(strings.Join(p.Unmanageable, ", ")))
 	}
 	if len(p.Provisioned) > 0 {
-		fmt.Fprintf(w, "Managed by SCIM, left alone: %s\n", command.Printable(strings.Join(p.Provisioned, ", ")))
+		fmt.Fprintf(w, "Groups that SCIM manages, skipped: %s\n", command.Printable(strings.Join(p.Provisioned, ", ")))
 	}
 }

@@ -63,7 +63,7 @@ func Executable(root string) (string, error) {
 	}
 	path := filepath.Join(venv, "bin", "moto_server")
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("moto is not installed: %s does not exist; `make demo` and `make test` install it, or set %s to a virtual environment that has the packages of requirements.txt", path, venvVariable)
+		return "", fmt.Errorf("moto is not installed: %s does not exist; run make tools, which installs it, or set %s to a virtual environment with the packages of requirements.txt", path, venvVariable)
 	}
 	return path, nil
 }
