@@ -33,7 +33,7 @@ const deletionTimeout = 30 * time.Minute
 // left behind, so that nothing blocks the next attempt. A table with requests or a
 // bucket with records has been in use, and is not touched.
 func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
-	d.say("The first deployment of the stack %s failed (%s). Deleting what it left.", d.settings.NamePrefix, stack.StackStatus)
+	d.say("The first deployment of the stack %s was never completed (%s). Deleting what it left.", d.settings.NamePrefix, stack.StackStatus)
 	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err

@@ -453,7 +453,7 @@ func TestMinistack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.step("deploy removes that, and fails midway", "The first deployment failed", func() error { return w.program(approved...).deploy(ctx) })
-	w.wantSaid("The first deployment of the stack sso-elevator failed (CREATE_FAILED)")
+	w.wantSaid("The first deployment of the stack sso-elevator was never completed (CREATE_FAILED)")
 	wantNothing := func(protected bool) {
 		t.Helper()
 		w.wantStack(types.StackStatusRollbackComplete, protected)
@@ -470,7 +470,7 @@ func TestMinistack(t *testing.T) {
 
 	t.Setenv(brokenVariable, "")
 	w.step("deploy tries again", "", func() error { return w.program(approved...).deploy(ctx) })
-	w.wantSaid("The first deployment of the stack sso-elevator failed (ROLLBACK_COMPLETE)", "turn on deletion protection", "Confirm the email from Amazon SNS to platform@example.com", "/access")
+	w.wantSaid("The first deployment of the stack sso-elevator was never completed (ROLLBACK_COMPLETE)", "turn on deletion protection", "Confirm the email from Amazon SNS to platform@example.com", "/access")
 	// ministack has no Identity Center, whose accounts the function lists: it is
 	// invoked, and what it answers is said.
 	w.wantSaid("Refreshing the catalog of accounts, permission sets and groups.\nThe refresh failed: find Identity Center instance: ")

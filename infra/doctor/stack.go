@@ -44,7 +44,7 @@ func checkStack(stack *types.Stack, name string) finding {
 	}
 	switch deployed.StackStateOf(stack.StackStatus) {
 	case deployed.NeverCreated:
-		return finding{Status: missing, Found: found + "; its first deployment failed", Fix: "Run make deploy. It deletes what is left and tries again. Bare cdk deploy can't do that."}
+		return finding{Status: missing, Found: found + "; its first deployment was never completed", Fix: "Run make deploy. It deletes what is left and tries again. Bare cdk deploy can't do that."}
 	case deployed.Busy:
 		return finding{Status: warning, Found: found, Fix: "Wait until the change is over before you deploy."}
 	case deployed.RollbackFailed:
