@@ -10,14 +10,14 @@ import (
 )
 
 var (
-	codeSpan    = regexp.MustCompile("`+([^`]+)`+")
-	fencedBlock = regexp.MustCompile("(?m)^[ \t]*```[^\n]*\n((?s:.*?))^[ \t]*```")
-	makeLine    = regexp.MustCompile(`(?:^|[\s;&|(])make[ \t]+([^\n;|&)#>]*)`)
-	targetLine  = regexp.MustCompile(`^([a-z]+):(?:[^=]|$)`)
-	targetName  = regexp.MustCompile(`^[a-z]+$`)
-	assignment  = regexp.MustCompile(`^([A-Z_]+)=`)
-	variable    = regexp.MustCompile(`\$[({]([A-Z_]+)`)
-	quoted      = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+	commandSpan    = regexp.MustCompile("`+([^`]+)`+")
+	commandBlock   = regexp.MustCompile("(?m)^[ \t]*```[^\n]*\n((?s:.*?))^[ \t]*```")
+	makeLine       = regexp.MustCompile(`(?:^|[\s;&|(])make[ \t]+([^\n;|&)#>]*)`)
+	targetLine     = regexp.MustCompile(`^([a-z]+):(?:[^=]|$)`)
+	targetName     = regexp.MustCompile(`^[a-z]+$`)
+	makeAssignment = regexp.MustCompile(`^([A-Z_]+)=`)
+	makeVariable   = regexp.MustCompile(`\$[({]([A-Z_]+)`)
+	quotedWord     = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 )
 
 // makeTargets returns the targets of a Makefile, each with the variables that its rule
@@ -35,7 +35,7 @@ func makeTargets(makefile string) map[string][]string {
 		if current == "" {
 			continue
 		}
-		for _, m := range variable.FindAllStringSubmatch(line, -1) {
+		for _, m := range makeVariable.FindAllStringSubmatch(line, -1) {
 			targets[current] = append(targets[current], m[1])
 		}
 	}
@@ -45,14 +45,14 @@ func makeTargets(makefile string) map[string][]string {
 // makeLines returns what follows "make" in each command line in the code of a page.
 func makeLines(page string) (lines []string) {
 	var code []string
-	for _, m := range fencedBlock.FindAllStringSubmatch(page, -1) {
+	for _, m := range commandBlock.FindAllStringSubmatch(page, -1) {
 		code = append(code, strings.ReplaceAll(m[1], "\\\n", " "))
 	}
-	for _, m := range codeSpan.FindAllStringSubmatch(fencedBlock.ReplaceAllString(page, ""), -1) {
+	for _, m := range commandSpan.FindAllStringSubmatch(commandBlock.ReplaceAllString(page, ""), -1) {
 		code = append(code, strings.ReplaceAll(m[1], "\n", " "))
 	}
 	for _, text := range code {
-		text = quoted.ReplaceAllString(text, "VALUE")
+		text = quotedWord.ReplaceAllString(text, "VALUE")
 		for _, m := range makeLine.FindAllStringSubmatch(text, -1) {
 			lines = append(lines, m[1])
 		}
@@ -64,7 +64,7 @@ func makeLines(page string) (lines []string) {
 func checkMake(targets map[string][]string, line string) string {
 	var named, given []string
 	for _, word := range strings.Fields(line) {
-		if m := assignment.FindStringSubmatch(word); m != nil {
+		if m := makeAssignment.FindStringSubmatch(word); m != nil {
 			given = append(given, m[1])
 			continue
 		}
