@@ -1,105 +1,104 @@
-# Everything that this project can do, for a machine that has Go, Node (with
-# npm), Python (with venv), make and git. What is missing beyond that is set up
-# on the way, in this folder; only Chromium, for the test in a browser, is
-# installed into the system.
+# The machine needs Go, Node (with npm), Python (with venv), make and git.
+# Targets install everything else in this folder, except Chromium for the
+# browser test: they install it into the system.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 VENV := .venv
 NODE := node_modules
 
-# Node only evaluates the CDK's library here; nothing of it is deployed, and
-# the CDK works with any of these.
+# Node only runs the CDK's library here and is not deployed. The CDK works with
+# any of these versions.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
 .PHONY: help demo check test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
 
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-demo: tools ## run the whole system on this machine, with an example organization
+demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack
 	@# Built first: go run calls it an error when Ctrl-C ends the program.
 	go build -o .build/demo/elevator ./infra/elevator
 	@.build/demo/elevator demo
 
-# The packages that make check tests: what a change to a function, a message, a
-# state or a setting touches.
-CHECKED = ./functions/... ./slack/... ./statemachine/... ./infra/settings/...
-# The CDK's package takes staticcheck a minute more; make lint checks it, too.
+# The packages that make check tests: those that a change to a function, a
+# message, a state or a setting affects.
+CHECKED = ./functions/... ./slack/... ./statemachine/... ./infra/settings/... ./docs
+# staticcheck needs a minute more for the CDK's package, so make lint checks it.
 EVERY_PACKAGE_BUT_CDK = $$(go list ./... | grep -v '^sso-elevator/infra$$')
 
-check: tools ## what to run after each change, in a minute: format, vet, staticcheck, unit tests with the race detector
-	@.ci/need gcc "a C compiler: the race detector is linked with it"
+check: tools ## run after each change (one minute): format, vet, staticcheck, unit tests with the race detector
+	@.ci/need gcc "a C compiler, for the race detector"
 	@unformatted="$$(gofmt -l docs functions infra slack statemachine)"; \
-	if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted" >&2; exit 1; fi
+	if [ -n "$$unformatted" ]; then echo "make: these files are not formatted; run gofmt -w on them: $$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go tool staticcheck $(EVERY_PACKAGE_BUT_CDK)
 	go test -short -race $(CHECK) $(CHECKED)
 
-test: tools browser ## run every test
-	@echo "make: running the tests; the first time, compiling takes some minutes" >&2
+test: tools browser ## run all tests (20 minutes on two cores)
+	@echo "make: running the tests; compiling takes some minutes the first time" >&2
 	go test -timeout 30m $$(go list ./... | grep -v /infra/e2e)
-	@# By itself: it looks at what happens in seconds, and the rest would take the processors from it.
+	@# Alone, because these tests measure seconds and need all processors.
 	go test -timeout 30m ./infra/e2e
 
-synth: $(NODE)/installed ## write cdk.out
+synth: $(NODE)/installed ## write the template and the Slack manifest to cdk.out, and print warnings about the settings
 	$(NODE)/.bin/cdk synth --quiet --no-notices
 
-diff: $(NODE)/installed ## say what a deployment would change; CDK="…" for arguments of cdk diff
+diff: $(NODE)/installed ## show what a deployment would change; CDK="…" passes arguments to cdk diff
 	@go run ./infra/deploy diff $(CDK)
 
-deploy: $(NODE)/installed ## deploy, also after a first deployment that failed; CDK="…" for arguments of cdk deploy
+deploy: $(NODE)/installed ## deploy, also after a failed first deployment; CDK="…" passes arguments to cdk deploy
 	@go run ./infra/deploy deploy $(CDK)
 
-destroy: $(NODE)/installed ## delete the stack, if nobody has access any more (drain)
+destroy: $(NODE)/installed ## delete the stack if make drain has ended all access; CDK="…" passes arguments to cdk destroy
 	@go run ./infra/elevator drain
 	@go run ./infra/deploy destroy $(CDK)
 
 FUZZTIME ?= 1m
 FUZZ ?= .
-fuzz: ## try every parser of outside input with what nobody would send, FUZZTIME (1m) each; FUZZ=pattern for some
+fuzz: ## fuzz every parser of outside input for FUZZTIME (1m) each; FUZZ=pattern selects some
 	@.ci/fuzz '$(FUZZTIME)' '$(FUZZ)'
 
-lint: tools ## staticcheck of the CDK's package, unused functions, the workflow, and what the template and the state machines are checked with
+lint: tools ## staticcheck of the CDK's package, unused functions, the workflow, and the rules for the template and the state machines
 	go tool staticcheck ./infra
 	@unused="$$(go tool deadcode ./functions/cmd/... ./infra/elevator ./infra | grep -E '^(functions|slack|infra/elevator)/')"; \
-	if [ -n "$$unused" ]; then echo "no program uses these functions:" >&2; echo "$$unused" >&2; exit 1; fi
+	if [ -n "$$unused" ]; then echo "make: no program uses these functions; delete them, or move them to the tests:" >&2; echo "$$unused" >&2; exit 1; fi
 	go tool actionlint
 	go test -run 'CfnLint|AslValidator|Nag' ./infra
 
-drain: ## end all access and let nobody ask for more, before the stack is removed
+drain: ## end all access and stop new requests, before you delete the stack; DRAIN="…" passes flags
 	go run ./infra/elevator drain --yes $(DRAIN)
 
-vulnerabilities: ## check the Go code and its modules for known vulnerabilities; needs network access to Go's database of them
+vulnerabilities: ## check the Go code and its modules for known vulnerabilities (needs network access to Go's vulnerability database)
 	go tool govulncheck ./...
 
-bench: tools ## measure what the system costs and print a table
+bench: tools ## measure time, memory and calls of the functions, and print a table
 	go run ./infra/bench
 
-histories: ## play 100,000 random histories in virtual time, or what HISTORIES says: -seed 7, -first 1 -histories 1000
+histories: ## run 100,000 random histories in virtual time; HISTORIES="…" passes flags, such as -seed 7, or -first 1 -histories 1000
 	go test -count=1 -timeout 0 -run Histories -v ./functions/simulation -args $(or $(HISTORIES),-histories 100000)
 
-reliability: tools ## the load, the whole fault matrix, and long random histories on the local stack: 40 minutes on two cores
-	@# One after another, each on stacks of its own: what the one before leaves running would slow the next one down.
+reliability: tools ## run the load test, the whole fault matrix and long random histories on the local stack (40 minutes on two cores)
+	@# One after another, each on its own stacks, so that none slows the next one down.
 	@cd infra/e2e || exit; failed=; for part in TestLoad TestMatrix TestHistories; do \
 		echo "make: $$part" >&2; go test -count=1 -timeout 2h -run "^$$part" -full $(RELIABILITY) || failed=1; \
 	done; test -z "$$failed"
 
-doctor: ## say what is ready for a deployment, and what is missing
+doctor: ## check AWS, Slack and your settings, before or after a deployment
 	@go run ./infra/elevator doctor
 
-acceptance: ## check a deployed system, with you at Slack; ACCEPTANCE='--target ACCOUNT:SET --other ACCOUNT:SET'
+acceptance: ## test a deployed system while you request and approve in Slack; ACCEPTANCE='--target ACCOUNT:SET --other ACCOUNT:SET'
 	@go run ./infra/elevator acceptance $(ACCEPTANCE)
 
-tools: $(VENV)/installed $(NODE)/installed ## install what the other targets use
+tools: $(VENV)/installed $(NODE)/installed ## install the tools that the other targets use
 
-# A stamp is newer than the list of what was installed, or it is done again.
+# The stamp is older than the list of packages if they must be installed again.
 $(VENV)/installed: requirements.txt
 	@.ci/need python3 "Python 3.11 or newer, with venv"
 	@.ci/own $(VENV)
 	@echo "make: installing moto, ministack, awscli and cfn-lint into $(VENV)" >&2
-	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't create a virtual environment. On Debian, run: apt-get install python3-venv" >&2; exit 1; }
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
@@ -116,5 +115,5 @@ $(NODE)/installed: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-browser: ## install Chromium, where there is none
+browser: ## install Chromium if it is missing
 	@.ci/browser

@@ -39,7 +39,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 			err = fmt.Errorf("synthesize: %v", said)
 		}
 	}()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 		return err
 	}
 	if example {
-		fmt.Fprintf(stderr, "infra: there is no %s; this is the example's template, which can be looked at but not deployed\n", defaultConfig)
+		fmt.Fprintf(stderr, "infra: there is no %s, so this template has the example settings and can't be deployed. Copy %s to %[1]s and edit it.\n", defaultConfig, exampleConfig)
 	}
 	s.Architecture = first(o.architecture, context("architecture"), s.Architecture)
 	binaries, err := build.Functions(root, s.Architecture, functionNames)
@@ -78,7 +78,7 @@ func synthesize(o options, stderr io.Writer) (err error) {
 func newApp(root, out string) (awscdk.App, error) {
 	text, err := os.ReadFile(filepath.Join(root, "cdk.json"))
 	if err != nil {
-		return nil, fmt.Errorf("read context: %w", err)
+		return nil, fmt.Errorf("read the CDK's context: %w", err)
 	}
 	var file struct {
 		Context map[string]any `json:"context"`
@@ -105,22 +105,6 @@ func loadSettings(root, path string) (s *settings.Settings, example bool, err er
 	}
 	s, err = settings.Load(path)
 	return s, example, err
-}
-
-// moduleRoot returns the folder of go.mod, at or above the working folder.
-func moduleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for folder := start; ; folder = filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
-			return "", fmt.Errorf("no go.mod at or above %s: run this from the project's folder", start)
-		}
-	}
 }
 
 func first(values ...string) string {

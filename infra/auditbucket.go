@@ -41,7 +41,7 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	}
 	bucket := awss3.NewBucket(scope, id, props)
 	if s.AuditLogBucket != "" {
-		// Not with ServerAccessLogsBucket: somebody else owns the target and its
+		// Not with ServerAccessLogsBucket: someone else owns the target and its
 		// policy, so the CDK would warn at every synthesis.
 		bucket.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
 			DestinationBucketName: &s.AuditLogBucket,

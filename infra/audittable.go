@@ -59,7 +59,7 @@ func auditDatabase(s *settings.Settings) string { return strings.ReplaceAll(s.Na
 
 // newAuditTable makes the audit records a table in Athena: a database and a table in
 // Glue's catalog, and a workgroup with the queries. They hold no data, and cost
-// nothing until somebody runs a query.
+// nothing until someone runs a query.
 func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucket) {
 	in := constructs.NewConstruct(stack, jsii.String("AuditTable"))
 	database := awsglue.NewCfnDatabase(in, jsii.String("Database"), &awsglue.CfnDatabaseProps{
@@ -83,7 +83,7 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 		DatabaseName: database.Ref(),
 		TableInput: &awsglue.CfnTable_TableInputProperty{
 			Name:        jsii.String(auditTableName),
-			Description: jsii.String("One row for each event of a request; the column " + auditrecord.Partition + " is its day, UTC, as " + auditrecord.PartitionFormat),
+			Description: jsii.String("One row for each event of a request. The column " + auditrecord.Partition + " is its day in UTC, as " + auditrecord.PartitionFormat),
 			TableType:   jsii.String("EXTERNAL_TABLE"),
 			// Athena computes the partitions: a day is there with its first record,
 			// without a crawler.

@@ -41,7 +41,7 @@ func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bu
 func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "CatalogRefresh", functionSchedule{
 		name:        s.NamePrefix + "-catalog",
-		description: "Refreshes the catalog of what can be asked for",
+		description: "Refreshes the catalog of what people can request",
 		every:       s.CatalogRefresh,
 		reconcile:   reconcile,
 		operation:   host.OperationCatalog,

@@ -80,7 +80,7 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, revoke", "Mode", string(access.DriftRevoke)),
 			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, warn", "Mode", string(access.DriftWarn)),
 			metrics.ownWith(metric.ReconcileCompleted, "Sum", "completed, revoke", "Mode", string(access.DriftRevoke))),
-		graph("Checks that ran", metrics.own(metric.SweepLooked, "Sum"), metrics.own(metric.Rechecked, "Sum"), metrics.own(metric.CatalogRefreshed, "Sum")),
+		graph("Scheduled checks", metrics.own(metric.SweepLooked, "Sum"), metrics.own(metric.Rechecked, "Sum"), metrics.own(metric.CatalogRefreshed, "Sum")),
 	)
 	machineRow(dashboard, "Request executions", props.requests)
 	machineRow(dashboard, "Reconcile executions", props.reconciliation)
@@ -123,7 +123,7 @@ func functionRow(dashboard awscloudwatch.Dashboard, functions map[string]functio
 		graph("Invocations", invocations...),
 		// Some of them are normal: a function returns an error to make its machine retry.
 		graph("Function errors", failures...),
-		graph("Function throttles", throttles...),
+		graph("Throttled invocations", throttles...),
 		graph("Function duration p99, ms", durations...),
 	)
 }

@@ -14,9 +14,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// newDriftEvents starts a run as soon as somebody gives access outside of this
-// system, if the settings want that. It makes a rule on CloudTrail's events, which are
-// best effort. The run covers only the event's target, and removes nothing.
+// newDriftEvents starts a run as soon as someone gives access outside this app, if the
+// settings want that. It makes a rule on CloudTrail's events, which are best effort. The run covers only the event's target, and removes nothing.
 // docs/operate/cloudtrail.md says what the rule needs outside of this stack.
 //
 // The rule ignores grantRoleARN, the role of the function grant: its access is not
@@ -29,12 +28,12 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 	name := s.NamePrefix + "-drift"
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   ownAccountOnly(stack, "events.amazonaws.com"),
-		Description: jsii.String("What the rule " + name + " may do"),
+		Description: jsii.String("Permissions of the rule " + name),
 	})
 	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
 	rule := awsevents.NewCfnRule(in, jsii.String("Rule"), &awsevents.CfnRuleProps{
 		Name:         &name,
-		Description:  jsii.String("Access to Identity Center that was given past this system"),
+		Description:  jsii.String("Access in Identity Center that was given outside this app"),
 		EventPattern: driftPattern(*grantRoleARN),
 		Targets: []*awsevents.CfnRule_TargetProperty{{
 			Id:      jsii.String("Reconcile"),

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -131,11 +132,11 @@ func asJSON(t *testing.T, v any) any {
 	return out
 }
 
-// bareTemplate returns the template of a stack that contains only what build
-// creates; the zero value if that is nothing.
-func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
+// bareTemplate returns the template of a stack with only the resources that fill
+// adds, or the zero value if fill adds none.
+func bareTemplate(t *testing.T, fill func(awscdk.Stack)) template {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func bareTemplate(t *testing.T, build func(awscdk.Stack)) template {
 		t.Fatal(err)
 	}
 	stack := awscdk.NewStack(app, jsii.String("bare"), nil)
-	build(stack)
+	fill(stack)
 	if len(*stack.Node().Children()) == 0 {
 		return template{}
 	}

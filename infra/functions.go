@@ -21,18 +21,18 @@ import (
 var functionNames = []string{"ingress", "evaluate", "await", "notify", "grant", "revoke", "audit", "reconcile"}
 
 var descriptions = map[string]string{
-	"ingress":   "Answers Slack: forms, requests, decisions",
-	"evaluate":  "Says who asks and what the policy decides; reminders and expiry",
-	"await":     "Stores a task token",
-	"notify":    "Sends every message to Slack",
-	"grant":     "Makes account assignments and group memberships, under a lease",
-	"revoke":    "Takes account assignments and group memberships away",
+	"ingress":   "Answers Slack: forms, requests and buttons",
+	"evaluate":  "Finds the requester, applies the policy, and handles reminders and expiry",
+	"await":     "Stores the task token of a waiting execution",
+	"notify":    "Sends all messages to Slack",
+	"grant":     "Creates account assignments and group memberships, under a lease",
+	"revoke":    "Removes account assignments and group memberships",
 	"audit":     "Writes the audit records",
-	"reconcile": "Finds what was left behind and what no request granted; refreshes the catalog of what can be asked for",
+	"reconcile": "Finds interrupted requests and unknown access, and refreshes the catalog",
 }
 
 // ingressMemoryMiB is the least memory of ingress. Memory decides how much CPU a
-// function gets, and so how long a cold start takes. Somebody waits for ingress, and
+// function gets, and so how long a cold start takes. People wait for ingress, and
 // Slack gives it 3 s.
 const ingressMemoryMiB = 512
 
@@ -80,7 +80,7 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 	})
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-		Description: jsii.String("What the function " + deployedAs + " may do"),
+		Description: jsii.String("Permissions of the function " + deployedAs),
 	})
 	role.AddToPolicy(allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs.LogGroupArn()))
 	for _, statement := range may {

@@ -26,7 +26,7 @@ func newFunctionSchedule(stack awscdk.Stack, id string, props functionSchedule) 
 	in := constructs.NewConstruct(stack, jsii.String(id))
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   ownAccountOnly(stack, "scheduler.amazonaws.com"),
-		Description: jsii.String("What the schedule " + props.name + " may do"),
+		Description: jsii.String("Permissions of the schedule " + props.name),
 	})
 	role.AddToPolicy(allow([]string{"lambda:InvokeFunction"}, props.reconcile.alias.FunctionArn()))
 	role.AddToPolicy(allow([]string{"sqs:SendMessage"}, props.deadLetters.QueueArn()))

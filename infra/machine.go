@@ -29,7 +29,7 @@ func newMachine(in constructs.Construct, s *settings.Settings, name, definition 
 	})
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), nil),
-		Description: jsii.String("What an execution of " + name + " may do"),
+		Description: jsii.String("Permissions of the executions of " + name),
 	})
 	var invoked []*string
 	for _, function := range invokes {

@@ -48,7 +48,7 @@ func run(args []string, stderr io.Writer) int {
 	case err != nil:
 		return 2
 	case flags.NArg() > 0:
-		fmt.Fprintf(stderr, "infra: unexpected argument %q\n", flags.Arg(0))
+		fmt.Fprintf(stderr, "infra: unexpected argument %q; see -help\n", flags.Arg(0))
 		return 2
 	}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -70,7 +71,7 @@ func protect(s *settings.Settings) {
 // nagFindings returns the findings of a pack, each as "place rule".
 func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IAspect) []string {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

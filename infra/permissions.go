@@ -18,113 +18,18 @@ import (
 
 // permissions returns what each function may do, by function. Only ingress and
 // evaluate may name the attribute `outcome` in a write to the table. So no other
-// function can invent a decision, nor can anybody with its role.
+// function, and nobody with its role, can invent a decision.
 func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
-	s := props.settings
 	p := permitter{stack: stack, props: props}
-	botToken := p.secret(s.SlackBotToken)
-	var signingSecrets []awsiam.PolicyStatement
-	for _, ref := range s.SlackSigningSecrets {
-		signingSecrets = append(signingSecrets, p.secret(ref)...)
-	}
 	may := map[string][]awsiam.PolicyStatement{
-		"ingress": join(
-			p.readRows(requests, runs, claims),
-			p.createRequests(),
-			p.writeClaims(),
-			p.updateRequests(rows.DecideAttributes, rows.RequestEndAttributes),
-			p.updateRuns(rows.AnswerRunAttributes),
-			p.readPolicy(),
-			p.readCatalog(),
-			p.readRuns(), // to know who may answer, it reads what was found
-			botToken, signingSecrets,
-			p.identityCenter(),
-			p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
-			permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(stack, s)),
-			permit("states:SendTaskSuccess", reconcileMachineARN(stack, s)),
-			permit("lambda:InvokeFunction", functionARN(stack, s, "reconcile")), // for a first catalog
-		),
-		"evaluate": join(
-			p.readRows(requests, claims),
-			p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
-			p.writeClaims(), // it deletes the claim of a request that it decides
-			p.readPolicy(),
-			p.readCatalog(),
-			botToken,
-			p.identityCenter(),
-			p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users as long as there is no index of emails
-		),
-		"await": join(
-			p.readRows(requests, runs),
-			p.updateRequests(rows.StoreTokenAttributes),
-			p.updateRuns(rows.StoreRunTokenAttributes),
-			permit("states:SendTaskSuccess", requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
-		),
-		"notify": join(
-			p.readRows(requests, runs),
-			p.updateRequests(rows.PostAttributes),
-			p.updateRuns(rows.PostAttributes),
-			p.readRuns(),
-			botToken,
-		),
-		"grant": join(
-			p.readRows(requests, leases),
-			p.updateRequests(rows.RecordGrantAttributes, rows.FailAttributes),
-			p.writeLeases(),
-			p.readPolicy(),
-			p.readCatalog(),
-			// Grant also deletes access whose lease has lost all its holders.
-			p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
-				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
-				"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
-			p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
-			p.readManagementAccount(), p.changeManagementAccount(),
-		),
-		"revoke": join(
-			p.readRows(requests, leases, runs, removalRows, removalCount),
-			p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
-			p.writeLeases(),
-			p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
-			p.readRuns(),
-			p.readPolicy(), // it removes only findings that the policy covers
-			p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
-				"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
-			p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
-			p.readManagementAccount(),
-		),
-		"audit": join(
-			p.readRows(requests, runs, claims, removalRows),
-			p.updateRequests(rows.AppendEventAttributes, rows.MarkAuditedAttributes, rows.CloseAttributes),
-			p.writeClaims(), // it deletes the claim of a request that it closes
-			p.readRuns(),
-			p.readPolicy(),
-			p.writeAudit(),
-		),
-		"reconcile": join(
-			p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
-			p.queryOpen(),
-			p.writeClaims(), // it deletes claims that were left behind
-			p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
-			p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
-			p.updateRuns(rows.ExpireRunAttributes),
-			p.readPolicy(),
-			p.readCatalog(),
-			p.readRuns(),
-			permit("s3:PutObject", props.catalog.ArnForObjects(jsii.String(catalog.Key)), props.catalog.ArnForObjects(jsii.String(catalog.EmailsKey)), props.catalog.ArnForObjects(jsii.String(findings.Prefix+"*"))),
-			permit("organizations:ListAccounts", jsii.String("*")),
-			permit("states:ListExecutions", requestMachineARN(stack, s), reconcileMachineARN(stack, s)),
-			permit("states:DescribeExecution", executionsOf(stack, requestMachineName(s)), executionsOf(stack, reconcileMachineName(s))),
-			permit("states:StartExecution", reconcileMachineARN(stack, s)),
-			// It removes overdue access even if somebody stops every sweep.
-			permit("lambda:InvokeFunction", functionARN(stack, s, "revoke")),
-			// It ends the access of people who are gone, and asks somebody if many are.
-			permit("states:SendTaskSuccess", requestMachineARN(stack, s)),
-			permit("lambda:InvokeFunction", functionARN(stack, s, "notify")),
-			// It only reads Identity Center.
-			p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
-				"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
-			p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
-		),
+		"ingress":   p.ingress(),
+		"evaluate":  p.evaluate(),
+		"await":     p.await(),
+		"notify":    p.notify(),
+		"grant":     p.grant(),
+		"revoke":    p.revoke(),
+		"audit":     p.audit(),
+		"reconcile": p.reconcile(),
 	}
 	for name := range may {
 		objects := keyForReads
@@ -150,9 +55,138 @@ const (
 	heartbeat    = rows.HeartbeatKey
 )
 
+// permitter makes the statements of the functions' roles. Each function has a method
+// that returns what it may do.
 type permitter struct {
 	stack awscdk.Stack
 	props functionsProps
+}
+
+func (p permitter) ingress() []awsiam.PolicyStatement {
+	s := p.props.settings
+	var signingSecrets []awsiam.PolicyStatement
+	for _, ref := range s.SlackSigningSecrets {
+		signingSecrets = append(signingSecrets, p.secret(ref)...)
+	}
+	return join(
+		p.readRows(requests, runs, claims),
+		p.createRequests(),
+		p.writeClaims(),
+		p.updateRequests(rows.DecideAttributes, rows.RequestEndAttributes),
+		p.updateRuns(rows.AnswerRunAttributes),
+		p.readPolicy(),
+		p.readCatalog(),
+		p.readRuns(), // to know who may answer, it reads what was found
+		p.secret(s.SlackBotToken), signingSecrets,
+		p.identityCenter(),
+		p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
+		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
+		permit("states:SendTaskSuccess", reconcileMachineARN(p.stack, s)),
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog
+	)
+}
+
+func (p permitter) evaluate() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, claims),
+		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
+		p.writeClaims(), // it deletes the claim of a request that it decides
+		p.readPolicy(),
+		p.readCatalog(),
+		p.secret(p.props.settings.SlackBotToken),
+		p.identityCenter(),
+		p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users as long as there is no index of emails
+	)
+}
+
+func (p permitter) await() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, runs),
+		p.updateRequests(rows.StoreTokenAttributes),
+		p.updateRuns(rows.StoreRunTokenAttributes),
+		permit("states:SendTaskSuccess", requestMachineARN(p.stack, p.props.settings), reconcileMachineARN(p.stack, p.props.settings)),
+	)
+}
+
+func (p permitter) notify() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, runs),
+		p.updateRequests(rows.PostAttributes),
+		p.updateRuns(rows.PostAttributes),
+		p.readRuns(),
+		p.secret(p.props.settings.SlackBotToken),
+	)
+}
+
+func (p permitter) grant() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, leases),
+		p.updateRequests(rows.RecordGrantAttributes, rows.FailAttributes),
+		p.writeLeases(),
+		p.readPolicy(),
+		p.readCatalog(),
+		// Grant also deletes access whose lease has lost all its holders.
+		p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
+			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
+			"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
+		p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+		p.readManagementAccount(), p.changeManagementAccount(),
+	)
+}
+
+func (p permitter) revoke() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, leases, runs, removalRows, removalCount),
+		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
+		p.writeLeases(),
+		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
+		p.readRuns(),
+		p.readPolicy(), // it removes only findings that the policy covers
+		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
+			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
+		p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
+		p.readManagementAccount(),
+	)
+}
+
+func (p permitter) audit() []awsiam.PolicyStatement {
+	return join(
+		p.readRows(requests, runs, claims, removalRows),
+		p.updateRequests(rows.AppendEventAttributes, rows.MarkAuditedAttributes, rows.CloseAttributes),
+		p.writeClaims(), // it deletes the claim of a request that it closes
+		p.readRuns(),
+		p.readPolicy(),
+		p.writeAudit(),
+	)
+}
+
+func (p permitter) reconcile() []awsiam.PolicyStatement {
+	s, objects := p.props.settings, p.props.catalog.ArnForObjects
+	return join(
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
+		p.queryOpen(),
+		p.writeClaims(), // it deletes claims that were left behind
+		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
+		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
+		p.updateRuns(rows.ExpireRunAttributes),
+		p.readPolicy(),
+		p.readCatalog(),
+		p.readRuns(),
+		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
+		permit("organizations:ListAccounts", jsii.String("*")),
+		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),
+		permit("states:DescribeExecution", executionsOf(p.stack, requestMachineName(s)), executionsOf(p.stack, reconcileMachineName(s))),
+		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
+		// It removes overdue access even if someone stops every sweep.
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "revoke")),
+		// It ends the access of people who are gone, and asks someone first if many are.
+		permit("states:SendTaskSuccess", requestMachineARN(p.stack, s)),
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "notify")),
+		// It only reads Identity Center.
+		p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
+			"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
+		p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
+	)
 }
 
 // readRows permits reading rows with keys that match one of these patterns.

@@ -40,7 +40,7 @@ func newPolicyInForce(scope constructs.Construct, prefix string, policy build.As
 	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256})
 	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String("/" + prefix + "/policy"),
-		Description:   jsii.String("Names the policy in force"),
+		Description:   jsii.String("Location of the policy in force"),
 		StringValue:   jsii.String(strings.TrimSpace(value.String())),
 	})
 	return policyInForce{pointer: pointer, asset: uploaded}

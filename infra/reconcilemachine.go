@@ -71,7 +71,7 @@ func reconcilePlaceholders(s *settings.Settings, partition string, arn func(name
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",
-		description: "Looks for requests whose execution is gone, and for access that is still there after its end",
+		description: "Finds requests whose execution is gone, and access that is still there after its end",
 		every:       sweepEvery,
 		reconcile:   reconcile,
 		operation:   host.OperationLook,
@@ -88,7 +88,7 @@ const recheckEvery = time.Minute
 func newRecheckSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Recheck", functionSchedule{
 		name:        s.NamePrefix + "-recheck",
-		description: "Looks up people who have active access, and ends the access of those who are disabled or deleted",
+		description: "Looks up people with active access, and ends the access of those who are disabled or deleted",
 		every:       recheckEvery,
 		reconcile:   reconcile,
 		operation:   host.OperationRecheck,

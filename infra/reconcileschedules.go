@@ -21,8 +21,8 @@ const (
 	runStartAge      = 30 * time.Minute
 )
 
-// newReconcileSchedules makes the schedules of the runs that look for access that no
-// request granted: one for runs that report it, one for runs that remove it. A
+// newReconcileSchedules makes the schedules of the runs that look for unknown access:
+// one for runs that report it, one for runs that remove it. A
 // schedule without a time in the settings is left out. deadLetters is the ARN of the
 // queue for runs that could not be started.
 //
@@ -33,8 +33,8 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 		id, name, expression, description string
 		mode                              access.DriftMode
 	}{
-		{"Warn", s.WarnScheduleName, s.WarnSchedule, "Looks for access that no request granted, and tells of it", access.DriftWarn},
-		{"Revoke", s.RevokeScheduleName, s.RevokeSchedule, "Removes access that no request granted", access.DriftRevoke},
+		{"Warn", s.WarnScheduleName, s.WarnSchedule, "Reports unknown access", access.DriftWarn},
+		{"Revoke", s.RevokeScheduleName, s.RevokeSchedule, "Removes unknown access", access.DriftRevoke},
 	}
 	if s.WarnSchedule == "" && s.RevokeSchedule == "" {
 		return nil
@@ -43,7 +43,7 @@ func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN 
 	role := awsiam.NewRole(in, jsii.String("Role"), &awsiam.RoleProps{
 		AssumedBy:   ownAccountOnly(stack, "scheduler.amazonaws.com"),
 		RoleName:    orNil(s.ScheduleRole),
-		Description: jsii.String("What the schedules of " + machineName + " may do"),
+		Description: jsii.String("Permissions of the schedules of " + machineName),
 	})
 	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
 	role.AddToPolicy(allow([]string{"sqs:SendMessage"}, deadLetters))

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
 
@@ -358,7 +359,7 @@ type reference map[string]struct {
 
 func authorizationReference(t *testing.T) reference {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function
 func newSlackAPI(in constructs.Construct, s *settings.Settings, ingress function) awsapigatewayv2.HttpApi {
 	api := awsapigatewayv2.NewHttpApi(in, jsii.String("Api"), &awsapigatewayv2.HttpApiProps{
 		ApiName:            jsii.String(first(s.APIName, s.NamePrefix+"-slack")),
-		Description:        jsii.String("What people do in Slack arrives here"),
+		Description:        jsii.String("Receives forms and button presses from Slack"),
 		CreateDefaultStage: jsii.Bool(false),
 	})
 	api.AddRoutes(&awsapigatewayv2.AddRoutesOptions{

@@ -36,7 +36,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	s := props.settings
 	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{
 		StackName:             &s.NamePrefix,
-		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, asked for and approved in Slack"),
+		Description:           jsii.String("Temporary access to AWS accounts and Identity Center groups, requested and approved in Slack"),
 		TerminationProtection: jsii.Bool(!props.first),
 		AnalyticsReporting:    jsii.Bool(false),
 		// All stacks of the account share the bootstrap bucket. With a prefix of its
@@ -94,17 +94,17 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	output := func(name, description string, value *string) {
 		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
 	}
-	output("SlackRequestURL", "Where Slack sends what people do: request URL and options load URL of the app", slack.url)
+	output("SlackRequestURL", "URL that Slack calls: request URL and options load URL of the Slack app", slack.url)
 	if slack.function != nil {
-		output("SlackFunctionURL", "The function's own URL, which answers as SlackRequestURL does", slack.function.Url())
+		output("SlackFunctionURL", "URL of the function itself, which answers like SlackRequestURL", slack.function.Url())
 	}
-	output("AuditBucket", "The bucket with the audit records", audit.BucketName())
+	output("AuditBucket", "Bucket with the audit records", audit.BucketName())
 	if s.MFADelete {
-		output("TurnOnMFADelete", "To be run once, with the root user's credentials: CloudFormation can't", turnOnMFADelete(audit))
+		output("TurnOnMFADelete", "Run this once with the root user's credentials, because CloudFormation can't", turnOnMFADelete(audit))
 	}
-	output("RequestMachineArn", "The state machine that runs one execution per request", machine.StateMachineArn())
-	output("ReconcileMachineArn", "The state machine that clears up after requests, and finds access that no request granted", reconciliation.StateMachineArn())
-	output("SlackManifest", "The Slack app's manifest, ready to paste", jsii.String(slackManifest(s, *slack.url).json()))
+	output("RequestMachineArn", "State machine that runs one execution per request", machine.StateMachineArn())
+	output("ReconcileMachineArn", "State machine that finishes interrupted requests and searches for unknown access", reconciliation.StateMachineArn())
+	output("SlackManifest", "Manifest of the Slack app, ready to paste", jsii.String(slackManifest(s, *slack.url).json()))
 	return stack
 }
 
@@ -114,7 +114,7 @@ func forbidDeployment(stack awscdk.Stack) {
 	awscdk.NewCfnRule(stack, jsii.String("SettingsAreTheExample"), &awscdk.CfnRuleProps{
 		Assertions: &[]*awscdk.CfnRuleAssertion{{
 			Assert:            awscdk.Fn_ConditionEquals(jsii.String(exampleConfig), jsii.String(defaultConfig)),
-			AssertDescription: jsii.String("This is the template of " + exampleConfig + ". Copy it to " + defaultConfig + ", fill in your own settings, and synthesize again."),
+			AssertDescription: jsii.String("This template has the settings of " + exampleConfig + ". Copy that file to " + defaultConfig + ", fill in your own settings, and deploy again."),
 		}},
 	})
 }

@@ -61,7 +61,7 @@ func synthesizeStack(s *settings.Settings, example bool) (*synthesized, error) {
 // synthesizeProps fills in the policy, and functions that are never run.
 func synthesizeProps(props elevatorProps) (*synthesized, error) {
 	s := props.settings
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sso-elevator/infra/build"
 )
 
 // tool is a program that make installs.
 func tool(t *testing.T, path ...string) string {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestDefinitionPassesAslValidator(t *testing.T) {
 // The CDK CLI synthesizes without an AWS account, functions and all.
 func TestCLISynthesizesWithoutAccount(t *testing.T) {
 	cdk := tool(t, "node_modules", ".bin", "cdk")
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

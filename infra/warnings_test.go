@@ -6,11 +6,13 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+
+	"sso-elevator/infra/build"
 )
 
 // What the settings warn of is said at every synthesis, and stops none.
 func TestSettingsWarningsAreAnnotations(t *testing.T) {
-	root, err := moduleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,16 +16,16 @@ import (
 // Command has the command's flags.
 type Command struct {
 	Options
-	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings, for the name of the stack (default: elevator.yaml)."`
-	Stack  string `placeholder:"NAME" help:"Name of the stack, if it is not name_prefix of the settings."`
-	JSON   bool   `help:"Write the result to standard output as JSON, and all else to standard error."`
+	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings; its name_prefix is the name of the stack (default: elevator.yaml)."`
+	Stack  string `placeholder:"NAME" help:"Name of the stack. With this flag, no settings are read."`
+	JSON   bool   `help:"Print the result as JSON. Everything else goes to standard error."`
 }
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Checks a deployed system in about ten minutes. It says what you have to request and press in Slack, looks at AWS with your credentials, and says what it sees. docs/operate/acceptance.md has the permissions that it takes.
+	return `Tests a deployed system in about ten minutes. It tells you what to request and press in Slack, checks the effects in AWS with your credentials, and prints what it sees. Run it after a deployment or an upgrade. docs/operate/acceptance.md says what to prepare and which permissions you need.
 
-Exit codes: 0 everything was seen, 1 something is missing or wrong, 2 wrong flags or settings.
+Exit codes: 0 no step failed; 1 something is missing or wrong; 2 wrong flags or settings.
 
 Example:
 
@@ -57,7 +57,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect func(ctx c
 	if c.JSON {
 		lines = s.Err
 	}
-	say := func(line string) { fmt.Fprintln(lines, clean(line)) }
+	say := func(line string) { fmt.Fprintln(lines, command.Printable(line)) }
 	o := c.Options
 	o.Poll, o.Now = time.Second, time.Now
 	o.OnStep = func(step string) { s.Progress.Show("%s", step) }

@@ -56,7 +56,7 @@ func TestCommand(t *testing.T) {
 		{name: "a target without a permission set", args: []string{"-target", "shop"}, code: 2, said: "want ACCOUNT:PERMISSION_SET"},
 		{name: "a target without an account", args: []string{"-other", ":Admin"}, code: 2, said: "want ACCOUNT:PERMISSION_SET"},
 		{name: "no settings", args: []string{"-config", "nowhere.yaml"}, code: 2, said: "nowhere.yaml"},
-		{name: "no targets", args: []string{"-config", settings}, code: 2, stack: "ours", said: "the target needs an account and a permission set"},
+		{name: "no targets", args: []string{"-config", settings}, code: 2, stack: "ours", said: "--target needs an account and a permission set"},
 		{name: "too long", args: append([]string{"-duration", "1h"}, good...), code: 2, stack: "elevator", said: "at most 10m0s"},
 		{name: "no credentials", args: good, refuses: true, code: 1, stack: "elevator", said: "no region"},
 		{name: "nothing is deployed", args: good, code: 1, stack: "elevator", out: "FAILED: 1 ok, 1 failed, 17 skipped"},
@@ -158,10 +158,10 @@ func TestTerminal(t *testing.T) {
 		}
 	}
 	want := []string{
-		">>> In Slack: request Admin in shop (111111111111) for 2m0s. Put this into the reason: acceptance-x-1",
-		">>> In Slack: as Bob@Example.com, request Admin in shop (111111111111) for 1m0s. Put this into the reason: acceptance-x-2",
-		">>> In Slack: let an approver press Approve on the request of ann@example.com for Admin in shop (request r1).",
-		">>> In Slack: let an approver press the button that denies the request of ann@example.com for Admin in shop (request r1).",
+		">>> In Slack: request Admin in shop (111111111111) for 2m0s. Put this word into the reason: acceptance-x-1",
+		">>> In Slack: as Bob@Example.com, request Admin in shop (111111111111) for 1m0s. Put this word into the reason: acceptance-x-2",
+		">>> In Slack: have an approver press Approve on the request of ann@example.com for Admin in shop (request r1).",
+		">>> In Slack: have an approver press Deny on the request of ann@example.com for Admin in shop (request r1).",
 		">>> In Slack: press End now on the request of ann@example.com for Admin in shop (request r1).",
 	}
 	if strings.Join(said, "\n") != strings.Join(want, "\n") {

@@ -11,14 +11,14 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// runLimit is how long a run of the reconciliation may take.
+// runLimit is how long a reconciliation may take.
 const runLimit = 10 * time.Minute
 
-// findDrift makes an assignment by hand, starts a run that removes nothing, checks
-// that the run finds the assignment, and removes it.
+// findDrift creates an assignment by hand, starts a reconciliation that removes nothing,
+// checks that it finds the assignment, and removes the assignment.
 func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if r.driftUser == "" {
-		return skip("no user was named who may get access by hand")
+		return skip("needs --drift-user")
 	}
 	subject := access.Subject{Target: r.target, PrincipalID: r.driftUser}
 	there, err := r.sys.Assigned(ctx, subject)
@@ -28,25 +28,25 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	if _, held, err := r.sys.Lease(ctx, subject); err != nil {
 		return err
 	} else if there || held {
-		return fmt.Errorf("%s has access to %s already: name somebody else", r.DriftUser, describe(r.target))
+		return fmt.Errorf("%s already has access to %s: name another user with --drift-user", r.DriftUser, describe(r.target))
 	}
 	// From here on, the assignment may exist.
 	r.made = &subject
 	defer func() { err = errors.Join(err, r.unmake(ctx, s)) }()
 	if err := r.sys.Assign(ctx, subject); err != nil {
-		return fmt.Errorf("make the assignment by hand: %w", err)
+		return fmt.Errorf("create the assignment by hand: %w", err)
 	}
 	r.note(s, "gave %s access to %s by hand", r.DriftUser, describe(r.target))
-	if err := r.waitUntil(ctx, settleLimit, "the assignment made by hand", func() (bool, error) { return r.sys.Assigned(ctx, subject) }); err != nil {
+	if err := r.waitUntil(ctx, settleLimit, "the assignment created by hand", func() (bool, error) { return r.sys.Assigned(ctx, subject) }); err != nil {
 		return err
 	}
 
 	began := r.Now()
 	execution, err := r.sys.StartWarn(ctx, r.mark)
 	if err != nil {
-		return fmt.Errorf("start a run: %w", err)
+		return fmt.Errorf("start a reconciliation: %w", err)
 	}
-	err = r.waitUntil(ctx, runLimit, "the end of the run "+r.mark, func() (bool, error) {
+	err = r.waitUntil(ctx, runLimit, "the end of the reconciliation "+r.mark, func() (bool, error) {
 		status, err := r.sys.Status(ctx, execution)
 		if err == nil && status.State != running && status.State != succeeded {
 			err = fmt.Errorf("it is %s: %s: %s", status.State, status.Error, status.Cause)
@@ -62,9 +62,9 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	}
 	at := slices.IndexFunc(findings, func(f access.Finding) bool { return f.Key() == subject.Key() })
 	if at < 0 {
-		return fmt.Errorf("the run %s has %d findings, and the assignment made by hand is not among them", r.mark, len(findings))
+		return fmt.Errorf("the reconciliation %s has %d findings, but the assignment created by hand is not among them", r.mark, len(findings))
 	}
-	r.note(s, "the run %s found it among %d, after %s", r.mark, len(findings), round(r.Now().Sub(began)))
+	r.note(s, "the reconciliation %s found it, among %d findings, after %s", r.mark, len(findings), round(r.Now().Sub(began)))
 	return r.checkFindingRecord(ctx, s, began, findings[at], at)
 }
 
@@ -72,7 +72,7 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 // finds something writes a record.
 func (r *run) checkFindingRecord(ctx context.Context, s *Step, began time.Time, f access.Finding, index int) error {
 	if f.FirstSeen.Before(began.Add(-early)) {
-		r.note(s, "an earlier run, at %s, recorded the same finding: this one need not", f.FirstSeen.UTC().Format(time.RFC3339))
+		r.note(s, "an earlier reconciliation, at %s, already recorded this finding", f.FirstSeen.UTC().Format(time.RFC3339))
 		return nil
 	}
 	key := auditrecord.FindingKey(r.sys.AuditPrefix(), auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: access.Run{ID: r.mark}, Index: index})
@@ -81,7 +81,7 @@ func (r *run) checkFindingRecord(ctx context.Context, s *Step, began time.Time, 
 		return err
 	}
 	if len(records) != 1 || records[0].Event != string(access.EventDriftFound) || records[0].SSOUserPrincipalID != f.PrincipalID || records[0].AccountID != f.AccountID {
-		return fmt.Errorf("there is no audit record %s of it", key)
+		return fmt.Errorf("there is no audit record %s of the finding", key)
 	}
 	r.note(s, "recorded as %s", key)
 	return nil
@@ -97,7 +97,7 @@ func (r *run) unmake(ctx context.Context, s *Step) error {
 	defer cancel()
 	// Lists lag behind: one check without the assignment proves nothing.
 	absent := 0
-	err := r.waitUntil(ctx, settleLimit, "its absence", func() (bool, error) {
+	err := r.waitUntil(ctx, settleLimit, "its removal", func() (bool, error) {
 		there, err := r.sys.Assigned(ctx, *r.made)
 		if err == nil && there {
 			absent, err = 0, r.sys.Unassign(ctx, *r.made)
@@ -107,10 +107,10 @@ func (r *run) unmake(ctx context.Context, s *Step) error {
 		return absent > 1, err
 	})
 	if err != nil {
-		return fmt.Errorf("THE ASSIGNMENT MADE BY HAND MAY STILL BE THERE (%s for user %s): remove it: %w", describe(r.made.Target), r.made.PrincipalID, err)
+		return fmt.Errorf("THE ASSIGNMENT CREATED BY HAND MAY STILL BE THERE (%s for user %s). Remove it in Identity Center: %w", describe(r.made.Target), r.made.PrincipalID, err)
 	}
 	r.made = nil
-	r.note(s, "removed the assignment made by hand")
+	r.note(s, "removed the assignment created by hand")
 	return nil
 }
 
@@ -132,9 +132,9 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 		case err != nil:
 			left = append(left, fmt.Errorf("%s: %w", f, err))
 		case there:
-			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should end at %s; press End now, or remove the assignment", f, f.row.End.UTC().Format(time.RFC3339)))
+			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should end at %s. Press End now, or remove the assignment in Identity Center", f, f.row.End.UTC().Format(time.RFC3339)))
 		case !back.IsZero():
-			left = append(left, fmt.Errorf("%s: it was there again at %s, after it was gone", f, back.UTC().Format(time.TimeOnly)))
+			left = append(left, fmt.Errorf("%s: the access was there again at %s, after it was gone", f, back.UTC().Format(time.TimeOnly)))
 		case f.row.Open():
 			left = append(left, fmt.Errorf("%s is still undecided: deny or withdraw it", f))
 		}
@@ -142,6 +142,6 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 	if err := errors.Join(left...); err != nil {
 		return err
 	}
-	r.note(s, "nothing is left of %d requests", len(r.requests))
+	r.note(s, "nothing is left of the requests (%d)", len(r.requests))
 	return nil
 }

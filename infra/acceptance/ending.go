@@ -39,9 +39,9 @@ func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind st
 	f.events = append(f.events, access.EventRevoked)
 	late := seen.gone.Sub(from)
 	r.recordTime(kind, late)
-	r.note(s, "%s: gone %s after %s; promised are %s", f, round(late), what, removalPromise)
+	r.note(s, "%s: gone %s after %s (limit %s)", f, round(late), what, removalPromise)
 	if late > removalPromise {
-		return fmt.Errorf("that is too late")
+		return fmt.Errorf("the access was removed too late")
 	}
 	return nil
 }
@@ -53,16 +53,16 @@ func (r *run) checkHeld(s *Step, f *followed) error {
 	if until.IsZero() {
 		until = seen.last
 	}
-	r.note(s, "%s: there for %s, seen by %d looks; requested were %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	r.note(s, "%s: there for %s, in %d checks; requested for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
 	switch row := f.row; {
 	case row.End.Sub(row.GrantedAt) != r.Duration:
-		return fmt.Errorf("its end, %s, is not %s after it was granted, %s", row.End, r.Duration, row.GrantedAt)
+		return fmt.Errorf("its end, %s, is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
 	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
-		return fmt.Errorf("it was gone %s before its end", round(row.End.Sub(seen.gone)))
+		return fmt.Errorf("the access was gone %s before its end", round(row.End.Sub(seen.gone)))
 	case seen.gap > maxGap:
-		return fmt.Errorf("for %s no look succeeded", round(seen.gap))
+		return fmt.Errorf("no check succeeded for %s", round(seen.gap))
 	case seen.gone.IsZero() && seen.last.Before(row.End.Add(-early)):
-		return fmt.Errorf("it was not looked at until its end: %w", errors.Join(errors.New("last at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
+		return fmt.Errorf("the checks stopped before its end: %w", errors.Join(errors.New("the last was at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	err := r.waitUntil(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.EndRequest == nil && f.row.HasRemovalBegun() {
-			err = errors.New("it ended at its time before somebody pressed the button")
+			err = errors.New("it ended on time, before anyone pressed End now")
 		}
 		return f.row.EndRequest != nil, err
 	})
@@ -83,7 +83,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 		return err
 	}
 	f.events = append(f.events, access.EventEnded)
-	return r.awaitGone(ctx, s, f, "somebody ended it", "early_end_to_gone", f.row.EndRequest.At)
+	return r.awaitGone(ctx, s, f, "End now was pressed", "early_end_to_gone", f.row.EndRequest.At)
 }
 
 // stop stops the execution of a request with active access. It returns the time of
@@ -98,7 +98,7 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 		return at, err
 	}
 	if status.State != aborted {
-		return at, fmt.Errorf("its execution is %s, and not stopped", status.State)
+		return at, fmt.Errorf("its execution is %s, not stopped", status.State)
 	}
 	r.note(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
 	return at, nil
@@ -108,9 +108,9 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	if r.ManagementSet == "" {
 		if r.isInManagementAccount() {
-			return skip("the stack is in the management account, and no permission set was named for it: name one if the policy covers it")
+			return skip("needs --management. The stack is in the management account: name a permission set if the policy covers that account")
 		}
-		return skip("no permission set was named for the management account")
+		return skip("needs --management")
 	}
 	f, err := r.obtain(ctx, s, r.manage)
 	if err != nil {
@@ -135,14 +135,14 @@ func (r *run) isInManagementAccount() bool {
 // else deny it.
 func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 	if r.CapitalsUser == "" {
-		return skip("no user was named whose email has capitals")
+		return skip("needs --capitals")
 	}
 	f, err := r.request(ctx, s, r.target, r.CapitalsUser)
 	if err != nil {
 		return err
 	}
 	if !access.SameEmail(f.row.Requester.Email, r.CapitalsUser) {
-		return fmt.Errorf("%s submitted it, and not %s", f.row.Requester.Email, r.CapitalsUser)
+		return fmt.Errorf("%s submitted it, not %s", f.row.Requester.Email, r.CapitalsUser)
 	}
 	emails, err := r.sys.Emails(ctx, f.row.Requester.PrincipalID)
 	if err != nil {
@@ -154,7 +154,7 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 			return r.refuse(ctx, s, f)
 		}
 	}
-	return fmt.Errorf("the requester is taken for the user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
+	return fmt.Errorf("the app took the requester for the user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
 }
 
 // refuse asks the person to deny a request. If the request needs no approval, it
@@ -183,7 +183,7 @@ func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
 	r.note(s, "denied by %s", decider(f.row))
 	there, err := r.sys.Assigned(ctx, f.row.Subject())
 	if err == nil && there {
-		err = errors.New("there is access although the request was denied")
+		err = errors.New("the request was denied, but the access is there")
 	}
 	return err
 }

@@ -77,7 +77,7 @@ func (l *live) Stack(ctx context.Context) (Stack, error) {
 		return Stack{}, fmt.Errorf("describe the stack %s: %w", l.name, err)
 	}
 	if len(out.Stacks) != 1 {
-		return Stack{}, fmt.Errorf("there are %d stacks %s", len(out.Stacks), l.name)
+		return Stack{}, fmt.Errorf("CloudFormation returned %d stacks named %s", len(out.Stacks), l.name)
 	}
 	one := out.Stacks[0]
 	s := Stack{Status: string(one.StackStatus), Changed: aws.ToTime(cmp.Or(one.LastUpdatedTime, one.CreationTime))}
@@ -118,7 +118,7 @@ func (l *live) Functions(ctx context.Context) ([]deployed.Function, error) {
 	_, required := host.Variables(l.settings)
 	for _, name := range required {
 		if environment[name] == "" {
-			return nil, fmt.Errorf("no function of the stack %s has %s", l.name, name)
+			return nil, fmt.Errorf("no function of the stack %s has the variable %s", l.name, name)
 		}
 	}
 	if err := host.ReadSettings(&l.settings, func(name string) string { return environment[name] }); err != nil {
@@ -145,7 +145,7 @@ func (l *live) findInstance(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.New("there is no such instance of Identity Center")
+	return errors.New("this account sees no such instance of Identity Center; check sso_region and sso_instance_arn")
 }
 
 func (l *live) Machines(ctx context.Context) (problems []string, n int, err error) {
@@ -264,7 +264,7 @@ func settled(ctx context.Context, status *ssotypes.AccountAssignmentOperationSta
 		switch {
 		case status == nil:
 			//lint:ignore ST1005 the service's name
-			return errors.New("Identity Center does not say how the operation is")
+			return errors.New("Identity Center returned no status of the operation")
 		case status.Status == ssotypes.StatusValuesSucceeded:
 			return nil
 		case status.Status == ssotypes.StatusValuesFailed:
@@ -290,7 +290,7 @@ func (l *live) Status(ctx context.Context, execution string) (Status, error) {
 }
 
 func (l *live) Stop(ctx context.Context, execution string) error {
-	_, err := l.machines.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &execution, Error: aws.String("Acceptance"), Cause: aws.String("The acceptance looks whether the sweep removes this access.")})
+	_, err := l.machines.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &execution, Error: aws.String("Acceptance"), Cause: aws.String("elevator acceptance stopped this execution to test that its access is still removed.")})
 	return err
 }
 

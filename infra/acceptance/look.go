@@ -21,7 +21,7 @@ func (r *run) lookAtStack(ctx context.Context, s *Step) error {
 	}
 	r.note(s, "%s since %s, %d resources", stack.Status, stack.Changed.UTC().Format(time.RFC3339), len(stack.Resources))
 	if stack.Status != "CREATE_COMPLETE" && stack.Status != "UPDATE_COMPLETE" && stack.Status != "IMPORT_COMPLETE" {
-		return fmt.Errorf("the stack is %s: its last deployment did not succeed", stack.Status)
+		return fmt.Errorf("the stack is %s: its last deployment failed. Deploy again", stack.Status)
 	}
 	for _, resource := range stack.Resources {
 		if !strings.HasSuffix(resource.Status, "_COMPLETE") || strings.HasPrefix(resource.Status, "DELETE") {
@@ -32,7 +32,7 @@ func (r *run) lookAtStack(ctx context.Context, s *Step) error {
 		if !slices.ContainsFunc(stack.Resources, func(resource Resource) bool {
 			return resource.Type == "AWS::Lambda::Function" && strings.HasPrefix(strings.ToLower(resource.LogicalID), name+"function")
 		}) {
-			return fmt.Errorf("it has no function %s", name)
+			return fmt.Errorf("the stack has no function %s", name)
 		}
 	}
 	return nil
@@ -76,9 +76,9 @@ func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {
 	r.note(s, "%d accounts, %d permission sets, %d groups, read %s ago, %d bytes", len(c.Accounts), len(c.PermissionSets), len(c.Groups), round(age), c.Bytes)
 	switch {
 	case len(c.Accounts) == 0 || len(c.PermissionSets) == 0:
-		return errors.New("there is nothing in it to request")
+		return errors.New("the catalog is empty. Read the log of the function reconcile")
 	case age > catalogAge:
-		return fmt.Errorf("it is older than %s: people are not offered what is new", catalogAge)
+		return fmt.Errorf("the catalog is older than %s, so forms lack what is new. Read the log of the function reconcile", catalogAge)
 	}
 	r.catalog = c
 	return nil
@@ -94,17 +94,17 @@ func (r *run) findTargets(ctx context.Context, s *Step) (err error) {
 		return err
 	}
 	if r.target == r.other {
-		return fmt.Errorf("%s and %s are the same", r.Target, r.Other)
+		return fmt.Errorf("%s and %s are the same target", r.Target, r.Other)
 	}
 	if r.ManagementSet != "" {
 		if r.catalog.ManagementAccount == "" {
-			return errors.New("the catalog does not say which account is the management account")
+			return errors.New("the catalog doesn't say which account is the management account")
 		}
 		if r.manage, err = r.find(Place{r.catalog.ManagementAccount, r.ManagementSet}); err != nil {
 			return err
 		}
 		if r.manage == r.target || r.manage == r.other {
-			return errors.New("the management account is a target already: leave one of them out")
+			return errors.New("--management is the same as --target or --other: name another permission set, or leave it out")
 		}
 	}
 	if r.DriftUser != "" {
@@ -122,7 +122,7 @@ func (r *run) find(p Place) (access.Target, error) {
 	for id, name := range r.catalog.Accounts {
 		if p.Account == id || p.Account == name {
 			if t.AccountID != "" {
-				return t, fmt.Errorf("several accounts are called %s: use the id", p.Account)
+				return t, fmt.Errorf("several accounts are named %s: use the ID", p.Account)
 			}
 			t.AccountID, t.AccountName = id, name
 		}
@@ -133,7 +133,7 @@ func (r *run) find(p Place) (access.Target, error) {
 		}
 	}
 	if t.AccountID == "" || t.PermissionSetARN == "" {
-		return t, fmt.Errorf("the catalog does not have %s", p)
+		return t, fmt.Errorf("the catalog has no %s: check the names, and that the policy covers it", p)
 	}
 	return t, nil
 }

@@ -20,23 +20,23 @@ type Options struct {
 	// Target is requested twice: the first access ends on time, the second one early.
 	// Other is requested once, and its execution is stopped. The policy must allow
 	// requests for both, for Duration and with approval.
-	Target   Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Account (id or name) and permission set, to be requested twice."`
-	Other    Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"The same, to be requested once; its execution is stopped."`
-	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"Duration to be requested; the form must offer it (default: 2m)."`
+	Target   Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Account (ID or name) and permission set that you request twice."`
+	Other    Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Another account and permission set, requested once. This run stops its execution."`
+	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"Duration to request, at most 10m. The form must offer it (default: 2m)."`
 
 	// DriftUser is the email, as in Identity Center, of a user who gets Target by hand
 	// for a few minutes. If it is "", this step is skipped.
-	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for some minutes."`
+	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for some minutes. Without it, no drift check."`
 	// ManagementSet is a permission set that users can request in the organization's
 	// management account. If it is "", this step is skipped.
-	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to be requested in the management account."`
+	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to request in the management account. Without it, that check is skipped."`
 	// CapitalsUser is the email of a user, as in Identity Center, with at least one
 	// capital letter. The user requests Target, and the request is denied. If it is "",
 	// this step is skipped.
-	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target."`
+	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target. Without it, that check is skipped."`
 
 	// Patience is how long a person may take for each action.
-	Patience time.Duration `default:"5m" placeholder:"DURATION" help:"How long to wait for each thing that you do (default: 5m)."`
+	Patience time.Duration `default:"5m" placeholder:"DURATION" help:"How long to wait for each of your actions (default: 5m)."`
 	// Poll is the time between two checks.
 	Poll time.Duration    `kong:"-"`
 	Now  func() time.Time `kong:"-"`
@@ -51,16 +51,16 @@ const maxDuration = 10 * time.Minute
 func (o Options) check() error {
 	var mistakes []error
 	mistake := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
-	for name, p := range map[string]Place{"the target": o.Target, "the other target": o.Other} {
+	for name, p := range map[string]Place{"--target": o.Target, "--other": o.Other} {
 		if p.Account == "" || p.PermissionSet == "" {
 			mistake("%s needs an account and a permission set", name)
 		}
 	}
 	if o.Target == o.Other {
-		mistake("the two targets must differ")
+		mistake("--target and --other must differ")
 	}
 	if o.Duration <= 0 || o.Duration > maxDuration {
-		mistake("the duration is %s, and must be at most %s: the acceptance waits until the access ends", o.Duration, maxDuration)
+		mistake("the duration is %s, but it must be at most %s, because this command waits until the access ends", o.Duration, maxDuration)
 	}
 	if o.CapitalsUser != "" && strings.ToLower(o.CapitalsUser) == o.CapitalsUser {
 		mistake("the email %s has no capital letter", o.CapitalsUser)

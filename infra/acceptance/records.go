@@ -75,10 +75,10 @@ func wrongRecords(f *followed, prefix string, records []Record) (wrong []string)
 		}
 	}
 	if !slices.Equal(happened, f.events) {
-		bad("its row has the events %q, and %q happened", happened, f.events)
+		bad("its row has the events %q, but %q happened", happened, f.events)
 	}
 	if row.Audited != len(row.Events) {
-		bad("%d of %d events are counted as recorded", row.Audited, len(row.Events))
+		bad("only %d of %d events are marked as recorded", row.Audited, len(row.Events))
 	}
 	for seq := range row.Events {
 		key := auditrecord.Key(prefix, row, seq)
@@ -91,11 +91,11 @@ func wrongRecords(f *followed, prefix string, records []Record) (wrong []string)
 			bad("the record %s is %+v, want %+v", key, records[at].Record, want)
 		}
 		if kind := row.Events[seq].Kind; kind == access.EventRevoked && records[at].Removal != string(access.RemovalDone) {
-			bad("the record %s says that the access was %s, not %s", key, records[at].Removal, access.RemovalDone)
+			bad("the record %s says %s, not %s", key, records[at].Removal, access.RemovalDone)
 		}
 	}
 	if len(records) > len(row.Events) {
-		bad("there are %d records of %d events", len(records), len(row.Events))
+		bad("there are %d records for %d events", len(records), len(row.Events))
 	}
 	return wrong
 }
@@ -116,7 +116,7 @@ var updates = []struct {
 	{"grant", "granted_at and end", func(f *followed) bool { return !f.row.GrantedAt.IsZero() && !f.row.End.IsZero() }},
 	{"revoke", "revoking_at and revoked_at", func(f *followed) bool { return !f.row.RevokingAt.IsZero() && !f.row.RevokedAt.IsZero() }},
 	{"audit", "audited and closed_at", func(f *followed) bool { return f.row.Audited > 0 && !f.row.ClosedAt.IsZero() }},
-	{"reconcile", "tombstone, of the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
+	{"reconcile", "tombstone, in the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
 }
 
 // checkConditionalUpdates checks that each function's own write arrived.
@@ -191,12 +191,12 @@ func (r *run) measure(ctx context.Context, s *Step) error {
 		case h.Events == 0 || h.Largest == 0:
 			wrong = append(wrong, fmt.Errorf("the execution of %s has no history", f.row.ID))
 		case h.Events > maxEvents/2 || h.Largest > maxPayload/2 || len(text) > maxItem/2:
-			wrong = append(wrong, fmt.Errorf("request %s takes more than half of what AWS allows: %d events, %d bytes of payload, %d bytes of a row", f.row.ID, maxEvents, maxPayload, maxItem))
+			wrong = append(wrong, fmt.Errorf("request %s uses more than half of an AWS limit (%d events, %d bytes of payload, %d bytes of a row)", f.row.ID, maxEvents, maxPayload, maxItem))
 		}
 	}
 	for _, k := range kinds {
 		if seconds, ok := r.result.Times[k.kind]; ok {
-			r.note(s, "%.1f s at most %s", seconds, k.text)
+			r.note(s, "at most %.1f s %s", seconds, k.text)
 		}
 	}
 	return errors.Join(wrong...)

@@ -67,7 +67,7 @@ func (r *run) request(ctx context.Context, s *Step, target access.Target, email 
 	// Slack's clock is not AWS's.
 	took := max(posted.Sub(f.row.CreatedAt), 0)
 	r.recordTime("request_to_posted", took)
-	r.note(s, "%s: in the channel after %s", f, round(took))
+	r.note(s, "%s: message in the channel after %s", f, round(took))
 	return f, nil
 }
 
@@ -97,7 +97,7 @@ func (r *run) findRequest(ctx context.Context, s *Step, w Wish, f *followed) (bo
 		got, want := row.Target, w.Target
 		if got.AccountID != want.AccountID || got.PermissionSet != want.PermissionSet || row.Duration != int64(w.Duration/time.Second) {
 			r.seen[id] = true
-			r.note(s, "%s for %d s is another request than %s for %s: deny or withdraw it, and submit the right one", f, row.Duration, describe(want), w.Duration)
+			r.note(s, "%s for %d s is not what was asked for (%s for %s). Deny or withdraw it, and submit the right request", f, row.Duration, describe(want), w.Duration)
 			continue
 		}
 		return true, nil
@@ -145,14 +145,14 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 	f.events = append(f.events, access.EventGranted)
 	seen := f.watch.sight().seen
 	r.recordTime("press_to_assigned", seen.Sub(f.row.Outcome.At))
-	r.note(s, "%s: %s by %s, the assignment seen %s later, until %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
+	r.note(s, "%s: %s by %s; the assignment appeared %s later, and ends at %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
 
 	lease, found, err := r.sys.Lease(ctx, f.row.Subject())
 	if err != nil {
 		return err
 	}
 	if !found || !lease.IsHeldBy(f.row.ID) {
-		return errors.New("the assignment is there, and the table has no lease of this request: something else made it")
+		return errors.New("the assignment is there, but this request has no lease in the table: something else created it")
 	}
 	return r.waitUntil(ctx, settleLimit, "the wait for its end", func() (bool, error) {
 		err := r.refresh(ctx, f)

@@ -158,7 +158,7 @@ func (r *run) step(ctx context.Context, name string, do func(context.Context, *S
 	}
 	for _, need := range needs {
 		if before, _ := r.result.Step(need); err == nil && before.State != OK {
-			err = skip(fmt.Sprintf("needs the step %q", need))
+			err = skip(fmt.Sprintf("needs the step %q, which is not ok", need))
 		}
 	}
 	if err == nil {
@@ -229,10 +229,10 @@ func (r *run) recordTime(kind string, d time.Duration) {
 // kinds are the times that a run measures.
 var kinds = []struct{ kind, text string }{
 	{"request_to_posted", "from a request to its message in the channel"},
-	{"press_to_assigned", "from the decision to the assignment seen"},
+	{"press_to_assigned", "from the decision to the assignment"},
 	{"end_to_gone", "from the end to the assignment gone"},
-	{"early_end_to_gone", "from the press that ends access to the assignment gone"},
-	{"stop_to_gone", "from the stop of the execution to the assignment gone"},
+	{"early_end_to_gone", "from End now to the assignment gone"},
+	{"stop_to_gone", "from stopping the execution to the assignment gone"},
 }
 
 // refreshAll returns the requests of this run, with their rows read again.

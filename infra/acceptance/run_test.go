@@ -88,13 +88,13 @@ func TestLeftOut(t *testing.T) {
 		if got, want := names(r, Skipped), []string{StepDrift, StepManagement, StepCapitals}; !slices.Equal(got, want) || !r.Passed() {
 			t.Errorf("skipped are %q, want %q\n%s", got, want, strings.Join(lines, "\n"))
 		}
-		if step, _ := r.Step(StepManagement); step.Saw[0] != "skipped: no permission set was named for the management account" {
+		if step, _ := r.Step(StepManagement); step.Saw[0] != "skipped: needs --management" {
 			t.Errorf("the management account is %q", step.Saw)
 		}
 		w := newWorld()
 		w.account = w.catalog.ManagementAccount
 		r, _ = try(t, o, w, t.Context())
-		if step, _ := r.Step(StepManagement); !strings.Contains(step.Saw[0], "the stack is in the management account, and no permission set was named for it") {
+		if step, _ := r.Step(StepManagement); !strings.Contains(step.Saw[0], "needs --management. The stack is in the management account") {
 			t.Errorf("in the management account it is %q", step.Saw)
 		}
 	})
@@ -131,20 +131,20 @@ func TestSees(t *testing.T) {
 		skipped []string // nil: not compared
 		says    string   // in the last line of the first of them
 	}{
-		{name: "the last update was rolled back", breaks: func(w *world) { w.stack.Status = "UPDATE_ROLLBACK_COMPLETE" }, failed: []string{StepStack}, skipped: rest(StepStack), says: "did not succeed"},
+		{name: "the last update was rolled back", breaks: func(w *world) { w.stack.Status = "UPDATE_ROLLBACK_COMPLETE" }, failed: []string{StepStack}, skipped: rest(StepStack), says: "its last deployment failed"},
 		{name: "a resource failed", breaks: func(w *world) { w.stack.Resources[3].Status = "UPDATE_FAILED" }, failed: []string{StepStack}, skipped: rest(StepStack), says: "FunctionABC (AWS::Lambda::Function) is UPDATE_FAILED"},
-		{name: "the stack lacks a function", breaks: func(w *world) { w.stack.Resources = w.stack.Resources[1:] }, failed: []string{StepStack}, skipped: rest(StepStack), says: "it has no function audit"},
+		{name: "the stack lacks a function", breaks: func(w *world) { w.stack.Resources = w.stack.Resources[1:] }, failed: []string{StepStack}, skipped: rest(StepStack), says: "the stack has no function audit"},
 		{name: "a function does not start", breaks: func(w *world) { w.functions[2].Problem = "it is Failed" }, failed: []string{StepFunctions}, skipped: rest(StepFunctions), says: "elevator-evaluate: it is Failed"},
 		{name: "there are too few functions", breaks: func(w *world) { w.functions = append([]deployed.Function(nil), w.functions[1:]...) }, failed: []string{StepFunctions}, says: "there should be 8 functions"},
 		{name: "a machine is gone", breaks: func(w *world) { w.nMachines, w.machines = 1, []string{"the state machine m does not exist"} }, failed: []string{StepFunctions}, says: "m does not exist"},
 		{name: "there is no catalog", breaks: func(w *world) { w.catalog.ReadAt = time.Time{} }, failed: []string{StepCatalog}, skipped: rest(StepCatalog), says: "there is no catalog"},
-		{name: "the catalog is empty", breaks: func(w *world) { w.catalog.Accounts = nil }, failed: []string{StepCatalog}, says: "nothing in it to request"},
+		{name: "the catalog is empty", breaks: func(w *world) { w.catalog.Accounts = nil }, failed: []string{StepCatalog}, says: "the catalog is empty"},
 		{name: "the catalog is old", breaks: func(w *world) { w.catalog.ReadAt = time.Now().Add(-catalogAge - time.Minute) }, failed: []string{StepCatalog}, says: "older than 1h"},
-		{name: "the target is not there", options: func(o *Options) { o.Other.PermissionSet = "Nope" }, failed: []string{StepTargets}, skipped: rest(StepTargets), says: "does not have Nope in 222222222222"},
-		{name: "two accounts have the name", options: func(o *Options) { o.Target.Account = "twin" }, failed: []string{StepTargets}, says: "use the id"},
+		{name: "the target is not there", options: func(o *Options) { o.Other.PermissionSet = "Nope" }, failed: []string{StepTargets}, skipped: rest(StepTargets), says: "the catalog has no Nope in 222222222222"},
+		{name: "two accounts have the name", options: func(o *Options) { o.Target.Account = "twin" }, failed: []string{StepTargets}, says: "use the ID"},
 		{name: "both targets are one", options: func(o *Options) { o.Other.Account = "111111111111" }, failed: []string{StepTargets}, says: "are the same"},
 		{name: "nobody knows the management account", breaks: func(w *world) { w.catalog.ManagementAccount = "" }, failed: []string{StepTargets}, says: "which account is the management account"},
-		{name: "the management account is the target", options: func(o *Options) { o.Target = Place{"management", "ReadOnly"} }, failed: []string{StepTargets}, says: "is a target already"},
+		{name: "the management account is the target", options: func(o *Options) { o.Target = Place{"management", "ReadOnly"} }, failed: []string{StepTargets}, says: "is the same as --target or --other"},
 		{name: "the user for the drift does not exist", options: func(o *Options) { o.DriftUser = "x@example.com" }, failed: []string{StepTargets}, says: "find the user x@example.com"},
 
 		{name: "nobody requests anything", breaks: func(w *world) { w.noRequest = true }, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals}, says: "not within 5m0s"},
@@ -169,34 +169,34 @@ func TestSees(t *testing.T) {
 			w.grant = func(r *access.Request) { r.Failure = &access.Failure{Code: access.CodeRefused, Message: "no role"} }
 		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "it was not granted: Refused: no role"},
 		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: not within 2m0s"},
-		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else made it"},
+		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else created it"},
 		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "its removal began before"},
 
 		{name: "access goes early", breaks: func(w *world) { w.lasts = func(d time.Duration) time.Duration { return d - 20*time.Second } }, failed: []string{StepHeld}, says: "before its end"},
-		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after it was granted"},
-		{name: "access comes back", breaks: func(w *world) { w.back = true }, failed: []string{StepCleanup}, says: "it was there again"},
-		{name: "the removal is late", breaks: func(w *world) { w.late = removalPromise + 500*time.Millisecond }, failed: []string{StepRemoved, StepSwept, StepManagement}, says: "that is too late"},
+		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after the grant"},
+		{name: "access comes back", breaks: func(w *world) { w.back = true }, failed: []string{StepCleanup}, says: "the access was there again"},
+		{name: "the removal is late", breaks: func(w *world) { w.late = removalPromise + 500*time.Millisecond }, failed: []string{StepRemoved, StepSwept, StepManagement}, says: "removed too late"},
 		{name: "the removal is very late", breaks: func(w *world) { w.late = 10 * time.Minute }, failed: []string{StepRemoved, StepSwept, StepManagement, StepRecords, StepCleanup}, says: "THE ACCESS IS STILL THERE"},
 		{name: "access is never removed", breaks: func(w *world) { w.stuck = true }, failed: []string{StepRemoved, StepSwept, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "THE ACCESS IS STILL THERE"},
-		{name: "the early end does nothing", breaks: func(w *world) { w.noEnd = true }, failed: []string{StepEarlyEnd, StepManagement, StepRecords}, says: "ended at its time before somebody pressed"},
-		{name: "the execution can't be stopped", breaks: func(w *world) { w.keepsRunning = true }, failed: []string{StepStopped, StepRecords, StepConditional}, says: "is RUNNING, and not stopped"},
+		{name: "the early end does nothing", breaks: func(w *world) { w.noEnd = true }, failed: []string{StepEarlyEnd, StepManagement, StepRecords}, says: "ended on time, before anyone pressed"},
+		{name: "the execution can't be stopped", breaks: func(w *world) { w.keepsRunning = true }, failed: []string{StepStopped, StepRecords, StepConditional}, says: "is RUNNING, not stopped"},
 		{name: "no sweep comes", breaks: func(w *world) { w.sweeps = -1 }, failed: []string{StepSwept, StepRecords, StepConditional, StepCleanup}, says: "THE ACCESS IS STILL THERE"},
 		{name: "the sweep comes late", breaks: func(w *world) { w.sweeps = removalPromise + time.Minute }, failed: []string{StepSwept, StepRecords}, says: "THE ACCESS IS STILL THERE"},
 
-		{name: "the user has the access already", breaks: func(w *world) { w.assigned["account#111111111111#arn:dev#p-eve"] = true }, failed: []string{StepDrift}, says: "has access to Developer in shop (111111111111) already"},
+		{name: "the user has the access already", breaks: func(w *world) { w.assigned["account#111111111111#arn:dev#p-eve"] = true }, failed: []string{StepDrift}, says: "already has access to Developer in shop (111111111111)"},
 		{name: "a request holds the access", breaks: func(w *world) { w.leases["account#111111111111#arn:dev#p-eve"] = access.Lease{} }, failed: []string{StepDrift}, says: "already"},
-		{name: "making it by hand fails half way", breaks: func(w *world) { w.assignFails = true }, failed: []string{StepDrift}, says: "make the assignment by hand: no answer"},
+		{name: "making it by hand fails half way", breaks: func(w *world) { w.assignFails = true }, failed: []string{StepDrift}, says: "create the assignment by hand: no answer"},
 		{name: "the run could not read everything", breaks: func(w *world) { w.warn = Status{"FAILED", "Incomplete", "one account"} }, failed: []string{StepDrift}, says: "it is FAILED: Incomplete: one account"},
 		{name: "the run finds nothing", breaks: func(w *world) { w.blind = true }, failed: []string{StepDrift}, says: "is not among them"},
 		{name: "the finding has no record", breaks: func(w *world) { w.noFinding = true }, failed: []string{StepDrift}, says: "there is no audit record logs/"},
-		{name: "what was made by hand can't be removed", breaks: func(w *world) { w.unassignFails = true }, failed: []string{StepDrift, StepCleanup}, says: "THE ASSIGNMENT MADE BY HAND MAY STILL BE THERE"},
+		{name: "what was made by hand can't be removed", breaks: func(w *world) { w.unassignFails = true }, failed: []string{StepDrift, StepCleanup}, says: "THE ASSIGNMENT CREATED BY HAND MAY STILL BE THERE"},
 
-		{name: "the run can't be started", breaks: func(w *world) { w.startFails = true }, failed: []string{StepDrift}, says: "start a run: not permitted"},
+		{name: "the run can't be started", breaks: func(w *world) { w.startFails = true }, failed: []string{StepDrift}, says: "start a reconciliation: not permitted"},
 
 		{name: "Identity Center answers no more", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.silentFrom, w.silentFor = time.Now().Add(time.Minute), time.Hour },
 			failed: []string{StepRemoved, StepHeld, StepSwept, StepManagement, StepCapitals, StepRecords, StepCleanup}, says: "THE ACCESS MAY STILL BE THERE"},
 		{name: "Identity Center does not answer for a while", options: func(o *Options) { o.DriftUser = "" }, breaks: func(w *world) { w.silentFrom, w.silentFor = time.Now().Add(time.Minute), maxGap+5*time.Second },
-			failed: []string{StepHeld}, says: "no look succeeded"},
+			failed: []string{StepHeld}, says: "no check succeeded"},
 
 		{name: "a record is missing", breaks: func(w *world) {
 			w.record = func(r *access.Request, all []Record) []Record { return slices.Delete(all, 1, 2) }
@@ -208,7 +208,7 @@ func TestSees(t *testing.T) {
 			w.record = func(r *access.Request, all []Record) []Record {
 				return append(all, Record{Key: all[0].Key + "x", Record: all[0].Record})
 			}
-		}, failed: []string{StepRecords}, says: "5 records of 4 events"},
+		}, failed: []string{StepRecords}, says: "5 records for 4 events"},
 		{name: "a record says something else", breaks: func(w *world) {
 			w.record = func(r *access.Request, all []Record) []Record {
 				all[1].ApproverEmail = "mallory@example.com"
@@ -218,7 +218,7 @@ func TestSees(t *testing.T) {
 		{name: "an event did not happen", breaks: func(w *world) {
 			w.close = func(r *access.Request) { r.Events = slices.Delete(r.Events, 1, 2); r.Audited-- }
 		}, failed: []string{StepRecords}, says: "happened"},
-		{name: "a record waits in the table", breaks: func(w *world) { w.close = func(r *access.Request) { r.Audited-- } }, failed: []string{StepRecords}, says: "3 of 4 events are counted as recorded"},
+		{name: "a record waits in the table", breaks: func(w *world) { w.close = func(r *access.Request) { r.Audited-- } }, failed: []string{StepRecords}, says: "3 of 4 events are marked as recorded"},
 		{name: "somebody else removed it", breaks: func(w *world) { w.close = func(r *access.Request) { r.Removal = access.RemovalAlreadyGone } }, failed: []string{StepRecords}, says: "already_gone, not removed"},
 
 		{name: "ingress decides nothing", breaks: func(w *world) {
@@ -239,9 +239,9 @@ func TestSees(t *testing.T) {
 		}, failed: []string{StepNested}, says: "has no posts.announce"},
 
 		{name: "an execution has no history", breaks: func(w *world) { w.history = History{} }, failed: []string{StepSizes}, says: "has no history"},
-		{name: "a payload is large", breaks: func(w *world) { w.history.Largest = maxPayload/2 + 1 }, failed: []string{StepSizes}, says: "more than half of what AWS allows"},
-		{name: "a history is long", breaks: func(w *world) { w.history.Events = maxEvents/2 + 1 }, failed: []string{StepSizes}, says: "more than half of what AWS allows"},
-		{name: "a row is large", breaks: func(w *world) { w.create = func(r *access.Request) { r.Reason += strings.Repeat(" x", maxItem/4) } }, failed: []string{StepSizes}, says: "more than half of what AWS allows"},
+		{name: "a payload is large", breaks: func(w *world) { w.history.Largest = maxPayload/2 + 1 }, failed: []string{StepSizes}, says: "more than half of an AWS limit"},
+		{name: "a history is long", breaks: func(w *world) { w.history.Events = maxEvents/2 + 1 }, failed: []string{StepSizes}, says: "more than half of an AWS limit"},
+		{name: "a row is large", breaks: func(w *world) { w.create = func(r *access.Request) { r.Reason += strings.Repeat(" x", maxItem/4) } }, failed: []string{StepSizes}, says: "more than half of an AWS limit"},
 
 		{name: "assignments to the management account fail", breaks: func(w *world) {
 			w.grant = func(r *access.Request) {
@@ -267,7 +267,7 @@ func TestSees(t *testing.T) {
 				w.finish(r)
 				w.assigned[r.Subject().Key()] = true
 			}
-		}, failed: []string{StepCapitals, StepCleanup}, says: "although the request was denied"},
+		}, failed: []string{StepCapitals, StepCleanup}, says: "the request was denied, but the access is there"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -308,7 +308,7 @@ func TestKnownDrift(t *testing.T) {
 		w := newWorld()
 		w.firstSeen = time.Now().Add(-time.Hour)
 		r, lines := try(t, options(), w, t.Context())
-		if step, _ := r.Step(StepDrift); step.State != OK || !strings.Contains(fmt.Sprint(step.Saw), "recorded the same finding") {
+		if step, _ := r.Step(StepDrift); step.State != OK || !strings.Contains(fmt.Sprint(step.Saw), "already recorded this finding") {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 	})
@@ -321,7 +321,7 @@ func TestWrongRequest(t *testing.T) {
 		w := newWorld()
 		w.wrong = true
 		r, lines := try(t, options(), w, t.Context())
-		if step, _ := r.Step(StepStopped); step.State != OK || !strings.Contains(step.Saw[0], "is another request than Developer in network (222222222222) for 2m0s") {
+		if step, _ := r.Step(StepStopped); step.State != OK || !strings.Contains(step.Saw[0], "is not what was asked for (Developer in network (222222222222) for 2m0s)") {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 	})
@@ -335,7 +335,7 @@ func TestInterrupted(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w.onAssign = cancel
 		r, lines := try(t, options(), w, ctx)
-		if step, _ := r.Step(StepDrift); step.State != Failed || !slices.Contains(step.Saw, "removed the assignment made by hand") || w.assigned["account#111111111111#arn:dev#p-eve"] {
+		if step, _ := r.Step(StepDrift); step.State != Failed || !slices.Contains(step.Saw, "removed the assignment created by hand") || w.assigned["account#111111111111#arn:dev#p-eve"] {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 		if step, _ := r.Step(StepSizes); step.State != Skipped || step.Saw[0] != "skipped: interrupted" {
@@ -355,11 +355,11 @@ func TestOptions(t *testing.T) {
 		want string
 	}{
 		{"as they should be", func(*Options) {}, ""},
-		{"no target", func(o *Options) { o.Target = Place{} }, "the target needs an account and a permission set"},
-		{"no permission set", func(o *Options) { o.Other.PermissionSet = "" }, "the other target needs an account and a permission set"},
-		{"one target", func(o *Options) { o.Other = o.Target }, "the two targets must differ"},
+		{"no target", func(o *Options) { o.Target = Place{} }, "--target needs an account and a permission set"},
+		{"no permission set", func(o *Options) { o.Other.PermissionSet = "" }, "--other needs an account and a permission set"},
+		{"one target", func(o *Options) { o.Other = o.Target }, "--target and --other must differ"},
 		{"no time at all", func(o *Options) { o.Duration = 0 }, "the duration is 0s"},
-		{"too long", func(o *Options) { o.Duration = time.Hour }, "the duration is 1h0m0s, and must be at most 10m0s"},
+		{"too long", func(o *Options) { o.Duration = time.Hour }, "the duration is 1h0m0s, but it must be at most 10m0s"},
 		{"no capitals", func(o *Options) { o.CapitalsUser = "ann@example.com" }, "the email ann@example.com has no capital letter"},
 		{"no patience", func(o *Options) { o.Patience = 0 }, "patience, poll interval and clock must be set"},
 		{"no pause", func(o *Options) { o.Poll = 0 }, "patience, poll interval and clock must be set"},

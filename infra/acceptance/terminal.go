@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/command"
 )
 
 // terminal asks the person at the terminal to act. The acceptance finds out by itself
@@ -25,15 +24,15 @@ func (t terminal) Request(_ context.Context, w Wish) error {
 	if w.Email != "" {
 		who = "as " + w.Email + ", request"
 	}
-	return t.ask("%s %s in %s (%s) for %s. Put this into the reason: %s", who, w.Target.PermissionSet, w.Target.AccountName, w.Target.AccountID, w.Duration, w.Mark)
+	return t.ask("%s %s in %s (%s) for %s. Put this word into the reason: %s", who, w.Target.PermissionSet, w.Target.AccountName, w.Target.AccountID, w.Duration, w.Mark)
 }
 
 func (t terminal) Approve(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press Approve on %s.", describeRequest(r))
+	return t.ask("have an approver press Approve on %s.", describeRequest(r))
 }
 
 func (t terminal) Deny(_ context.Context, r access.Request) error {
-	return t.ask("let an approver press the button that denies %s.", describeRequest(r))
+	return t.ask("have an approver press Deny on %s.", describeRequest(r))
 }
 
 func (t terminal) EndNow(_ context.Context, r access.Request) error {
@@ -57,7 +56,7 @@ func summarize(w io.Writer, r Result) {
 		if s.State != OK && len(s.Saw) > 0 {
 			why = s.Saw[len(s.Saw)-1]
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", s.Name, s.State, s.Seconds, bytes, clean(why))
+		fmt.Fprintf(t, "%s\t%s\t%.1f s\t%s\t%s\n", s.Name, s.State, s.Seconds, bytes, command.Printable(why))
 	}
 	t.Flush()
 	verdict := "FAILED"
@@ -65,14 +64,4 @@ func summarize(w io.Writer, r Result) {
 		verdict = "Passed"
 	}
 	fmt.Fprintf(w, "\n%s: %d ok, %d failed, %d skipped, in %.0f s.\n", verdict, r.Count(OK), r.Count(Failed), r.Count(Skipped), r.Seconds)
-}
-
-// clean replaces unprintable characters, so that names can't control the terminal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

@@ -20,7 +20,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"sso-elevator/infra/local/moto"
+	"sso-elevator/infra/build"
 )
 
 // bench is what the measurements share.
@@ -81,7 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return 2
 	}
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1

@@ -212,11 +212,11 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	out := object{}
 	switch operation {
 	case "GetItem":
-		if row, ok := s.rows[in.Key["pk"]["S"]]; ok {
+		if row, ok := s.rows[in.Key[table.AttributeKey]["S"]]; ok {
 			out["Item"] = row
 		}
 	case "UpdateItem":
-		out["Attributes"] = s.rows[in.Key["pk"]["S"]]
+		out["Attributes"] = s.rows[in.Key[table.AttributeKey]["S"]]
 	case "PutItem", "DeleteItem", "SendTaskSuccess":
 	case "Query":
 		out = object{"Items": []any{}, "Count": 0, "ScannedCount": 0}

@@ -33,7 +33,7 @@ var goarches = map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 // Functions compiles ./functions/cmd/<name> of the Go module at root for each name,
 // into .build/<architecture>/<name>/bootstrap. The error names every function
 // that does not compile, with the compiler's output. Functions leaves an unchanged
-// binary alone, and replaces a changed one in one step: somebody may be running it.
+// binary alone, and replaces a changed one in one step: someone may be running it.
 func Functions(root, architecture string, names []string) (map[string]Binary, error) {
 	goarch, ok := goarches[architecture]
 	if !ok {

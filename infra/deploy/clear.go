@@ -33,7 +33,7 @@ const deletionTimeout = 30 * time.Minute
 // left behind, so that nothing blocks the next attempt. A table with requests or a
 // bucket with records has been in use, and is not touched.
 func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
-	d.say("The stack %s was never created (%s). Removing what is there of it.", d.settings.NamePrefix, stack.StackStatus)
+	d.say("The first deployment of the stack %s was never completed (%s). Deleting what it left.", d.settings.NamePrefix, stack.StackStatus)
 	resources, err := d.listResources(ctx, stack)
 	if err != nil {
 		return err
@@ -57,24 +57,24 @@ func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack
 	}
 	for _, table := range tables {
 		if _, err := d.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: aws.Bool(false)}); err != nil {
-			return command.Problemf("Turn off the deletion protection of the table %s: %w", table, err)
+			return command.Problemf("Can't turn off the deletion protection of the table %s: %w", table, err)
 		}
 	}
 	if _, err := d.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
-		return command.Problemf("Delete the stack %s: %w", d.settings.NamePrefix, err)
+		return command.Problemf("Can't delete the stack %s: %w", d.settings.NamePrefix, err)
 	}
 	deleted := cloudformation.NewStackDeleteCompleteWaiter(d.stacks, func(o *cloudformation.StackDeleteCompleteWaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Second, 15*time.Second
 	})
 	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
-		return command.Problemf("Delete the stack %s: %w. The stack's events say what is in the way: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
+		return command.Problemf("Can't delete the stack %s: %w. To see why, run: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
 	// CloudFormation keeps what a rollback could not delete when it deletes the
 	// stack: it treats these resources like any that were in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
-			return command.Problemf("Delete the table %s: %w", table, err)
+			return command.Problemf("Can't delete the table %s: %w", table, err)
 		}
 	}
 	for _, r := range resources {
@@ -112,10 +112,10 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 			return false, nil
 		}
 		if err != nil {
-			return false, command.Problemf("Look whether the table %s was in use: %w", table, err)
+			return false, command.Problemf("Can't check whether the table %s is in use: %w", table, err)
 		}
 		if len(page.Items) > 0 {
-			return false, command.Problemf("The table %s has requests in it, so the stack was in use and is not touched. Look at it, remove the access that it knows of (docs/guides/remove.md), and delete stack and table by hand.", table)
+			return false, command.Problemf("The table %s has requests in it, so this stack has been in use and nothing was deleted. Remove the access that the table lists (docs/guides/remove.md), then delete the stack and the table by hand.", table)
 		}
 	}
 	return true, nil
@@ -132,10 +132,10 @@ func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket
 	case hasCode(err, "NoSuchBucket"), hasCode(err, "NoSuchTagSet"):
 		return false, nil
 	case hasCode(err, "AccessDenied"): // it is another account's, or we can't know: keep it
-		d.say("The tags of the bucket %s can't be read, so it stays.", bucket)
+		d.say("Keeping the bucket %s, because its tags can't be read.", bucket)
 		return false, nil
 	case err != nil:
-		return false, command.Problemf("Look whose the bucket %s is: %w", bucket, err)
+		return false, command.Problemf("Can't read the tags of the bucket %s: %w", bucket, err)
 	}
 	return slices.ContainsFunc(out.TagSet, func(tag s3types.Tag) bool {
 		return aws.ToString(tag.Key) == "aws:cloudformation:stack-id" && aws.ToString(tag.Value) == aws.ToString(stack.StackId)
@@ -153,7 +153,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				return nil
 			}
 			if err != nil {
-				return command.Problemf("List what is in the bucket %s: %w", bucket, err)
+				return command.Problemf("Can't list the objects in the bucket %s: %w", bucket, err)
 			}
 			var keys []s3types.ObjectIdentifier
 			for _, object := range page.Contents {
@@ -163,7 +163,7 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 				continue
 			}
 			if _, err := d.buckets.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: keys, Quiet: aws.Bool(true)}}); err != nil {
-				return command.Problemf("Empty the bucket %s: %w", bucket, err)
+				return command.Problemf("Can't empty the bucket %s: %w", bucket, err)
 			}
 		}
 	}
@@ -172,12 +172,12 @@ func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool
 	case hasCode(err, "NoSuchBucket"):
 		return nil
 	case hasCode(err, "BucketNotEmpty") && bucket == d.settings.AuditBucketName:
-		return command.Problemf("The audit bucket %s has records in it and stays. To go on with it, replace s3_bucket_name_for_audit_entry in the settings by s3_name_of_the_existing_bucket: %[1]s", bucket)
+		return command.Problemf("The audit bucket %s has records in it, so it was kept. To use it again, replace s3_bucket_name_for_audit_entry in the settings with s3_name_of_the_existing_bucket: %[1]s", bucket)
 	case hasCode(err, "BucketNotEmpty"):
-		d.say("The bucket %s has something in it and stays. The next deployment makes another one.", bucket)
+		d.say("Keeping the bucket %s, because it isn't empty. The next deployment creates another one.", bucket)
 		return nil
 	case err != nil:
-		return command.Problemf("Delete the bucket %s: %w", bucket, err)
+		return command.Problemf("Can't delete the bucket %s: %w", bucket, err)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	}
 	if cfg.Region == "" {
 		// Without a region, the CDK would use us-east-1.
-		return nil, command.Problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		return nil, command.Problemf("No AWS region is set. Set AWS_REGION to the region that you deploy to, or set region in your AWS profile.")
 	}
 	return &deployment{
 		settings: s, settleTime: settleTime,
@@ -47,7 +47,7 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 func commandLine(region string, stdin io.Reader, stdout, stderr io.Writer) func(context.Context, ...string) error {
 	return func(ctx context.Context, args ...string) error {
 		if _, err := os.Stat(cdkProgram); err != nil {
-			return fmt.Errorf("%w: make tools installs it", err)
+			return fmt.Errorf("%w. Run make tools, which installs it", err)
 		}
 		cmd := exec.CommandContext(ctx, cdkProgram, args...)
 		cmd.Env = append(os.Environ(), "AWS_REGION="+region)

@@ -22,7 +22,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// settleTime is how long after its creation a stack gets the alarms about silence.
+// settleTime is how long after its creation a stack gets the alarms about missing data.
 // By then the schedules, which start with the stack, have run twice, and CloudWatch
 // shows their metrics.
 const settleTime = 3 * time.Minute
@@ -62,43 +62,43 @@ func (d *deployment) deploy(ctx context.Context) error {
 			}
 			first = true
 		case deployed.Busy:
-			return command.Problemf("The stack %s is being changed (%s). Wait until that is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
+			return command.Problemf("The stack %s is being changed (%s). Wait until the change is over, then deploy again.", d.settings.NamePrefix, stack.StackStatus)
 		case deployed.RollbackFailed:
-			return command.Problemf("The rollback of an update of the stack %s failed (%s): %s\nFix that, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
+			return command.Problemf("An update of the stack %s failed, and so did its rollback (%s): %s\nFix the cause, then run: aws cloudformation continue-update-rollback --stack-name %[1]s\nWhen the stack is UPDATE_ROLLBACK_COMPLETE, deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		case deployed.DeleteFailed:
-			return command.Problemf("The stack %s is partly deleted (%s): %s\nFinish that: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
+			return command.Problemf("The stack %s is only partly deleted (%s): %s\nFinish the deletion: aws cloudformation delete-stack --stack-name %[1]s\nThen deploy again.",
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
 	}
 	if !first {
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
-			return command.Problemf("The deployment failed: %w. Unless the stack is UPDATE_ROLLBACK_FAILED, everything is as it was before. Fix what is said above, then deploy again.", err)
+			return command.Problemf("The deployment failed: %w. Nothing has changed, unless the stack is UPDATE_ROLLBACK_FAILED. Fix the error above, then deploy again.", err)
 		}
 		d.refreshCatalog(ctx)
-		d.say("Deployed. A changed policy is in force within a minute.")
+		d.say("Deployed. If the policy changed, the new one is used within a minute.")
 		return nil
 	}
 
 	if err := d.cdk(ctx, append([]string{"deploy", "--context", "first=true"}, d.arguments...)...); err != nil {
-		return command.Problemf("The first deployment failed: %w. Fix what is said above, then deploy again: that removes what this one left.", err)
+		return command.Problemf("The first deployment failed: %w. Fix the error above, then deploy again. The next deployment deletes what this one left.", err)
 	}
 	d.refreshCatalog(ctx)
 	if stack, err = d.findStack(ctx); err != nil {
 		return err
 	}
 	if stack == nil {
-		return command.Problemf("There is no stack %s, although the deployment succeeded: do the settings of the CDK's command line (account, region) differ from these?", d.settings.NamePrefix)
+		return command.Problemf("The deployment succeeded, but there is no stack %s here. Check whether the CDK uses the same AWS account and region as your credentials.", d.settings.NamePrefix)
 	}
 	if wait := time.Until(aws.ToTime(stack.CreationTime).Add(d.settleTime)); wait > 0 {
-		d.say("Waiting %s for the first sweep, so that no alarm takes the time before it for silence.", wait.Round(time.Second))
+		d.say("Waiting %s for the first data of the schedules, so that the alarms about missing data don't fire.", wait.Round(time.Second))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return d.unprotectedError(ctx.Err())
 		}
 	}
-	d.say("Turning on the protection of stack and table, and the alarms about silence.")
+	d.say("Deploying once more, to turn on deletion protection and the alarms about missing data.")
 	arguments := append([]string{"deploy"}, d.arguments...)
 	if !slices.Contains(arguments, "--require-approval") {
 		arguments = append(arguments, "--require-approval", "never") // it adds nothing that needs approval
@@ -107,19 +107,19 @@ func (d *deployment) deploy(ctx context.Context) error {
 		return d.unprotectedError(err)
 	}
 	d.say("Deployed. Next:")
-	d.say("  1. Replace the manifest of the Slack app (api.slack.com/apps, App Manifest) by the output SlackManifest above.")
-	d.say("     If Slack then says that the app must be reinstalled, do that.")
+	d.say("  1. Replace the manifest of the Slack app (api.slack.com/apps, App Manifest) with the output SlackManifest above.")
+	d.say("     If Slack then asks you to reinstall the app, do that.")
 	step := 2
 	if d.settings.AlarmEmail != "" {
-		d.say("  %d. Confirm the mail from Amazon SNS to %s: alarms come from there.", step, d.settings.AlarmEmail)
+		d.say("  %d. Confirm the email from Amazon SNS to %s. Without that, no alarm reaches you.", step, d.settings.AlarmEmail)
 		step++
 	}
-	d.say("  %d. Type /access in Slack. What is still missing: make doctor", step)
+	d.say("  %d. Type /access in Slack. If something is missing, run make doctor.", step)
 	return nil
 }
 
 func (d *deployment) unprotectedError(err error) error {
-	return command.Problemf("The system is deployed and works, but it is not protected from deletion, and no alarm tells of silence: %w. Deploy again, which turns that on.", err)
+	return command.Problemf("The system is deployed and works, but deletion protection and the alarms about missing data are off: %w. Deploy again to turn them on.", err)
 }
 
 // findStack returns the stack, or nil if it does not exist.
@@ -129,9 +129,9 @@ func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
 	case deployed.IsStackMissing(err):
 		return nil, nil
 	case err != nil:
-		return nil, command.Problemf("Look at the stack %s: %w", d.settings.NamePrefix, err)
+		return nil, command.Problemf("Can't read the stack %s: %w", d.settings.NamePrefix, err)
 	case len(out.Stacks) != 1:
-		return nil, command.Problemf("There are %d stacks %s.", len(out.Stacks), d.settings.NamePrefix)
+		return nil, command.Problemf("CloudFormation returned %d stacks named %s.", len(out.Stacks), d.settings.NamePrefix)
 	}
 	return &out.Stacks[0], nil
 }
@@ -143,7 +143,7 @@ func (d *deployment) listResources(ctx context.Context, stack *types.Stack) ([]t
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, command.Problemf("List what is in the stack %s: %w", d.settings.NamePrefix, err)
+			return nil, command.Problemf("Can't list the resources of the stack %s: %w", d.settings.NamePrefix, err)
 		}
 		all = append(all, page.StackResourceSummaries...)
 	}
@@ -156,7 +156,7 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	}
 	_, err := d.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: stack.StackId, EnableTerminationProtection: &on})
 	if err != nil {
-		return command.Problemf("Set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
+		return command.Problemf("Can't set the termination protection of the stack %s to %t: %w", d.settings.NamePrefix, on, err)
 	}
 	stack.EnableTerminationProtection = &on
 	return nil
@@ -191,13 +191,13 @@ func (d *deployment) destroy(ctx context.Context) error {
 		if err := d.protectStack(context.WithoutCancel(ctx), left, protected); err != nil {
 			return errors.Join(failed, err)
 		}
-		return errors.Join(failed, command.Problemf("The stack %s is still there, and is protected as before.", d.settings.NamePrefix))
+		return errors.Join(failed, command.Problemf("The stack %s was not deleted. Its protection is as before.", d.settings.NamePrefix))
 	case left != nil:
-		return errors.Join(failed, command.Problemf("The stack %s is %s: %s", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
+		return errors.Join(failed, command.Problemf("The stack %s was not deleted. It is %s: %s\nFix the cause, then run make destroy again.", d.settings.NamePrefix, left.StackStatus, aws.ToString(left.StackStatusReason)))
 	case failed != nil:
 		return failed
 	}
-	d.say("The stack is deleted. What stays, and how to delete it: docs/guides/remove.md")
+	d.say("The stack is deleted. These stay; docs/guides/remove.md says how to delete them:")
 	for _, r := range resources {
 		switch aws.ToString(r.ResourceType) {
 		case tableType:
@@ -209,12 +209,11 @@ func (d *deployment) destroy(ctx context.Context) error {
 	return nil
 }
 
-// refreshCatalog fills the catalog with everything that people can request. The
-// schedule would do that within minutes, so a failure is reported and stops
-// nothing.
+// refreshCatalog fills the catalog with everything that people can request. It only
+// reports a failure, because the schedule refreshes the catalog within minutes anyway.
 func (d *deployment) refreshCatalog(ctx context.Context) {
 	name := d.settings.FunctionName("reconcile")
-	d.say("Listing accounts, permission sets and groups.")
+	d.say("Refreshing the catalog of accounts, permission sets and groups.")
 	began := time.Now()
 	out, err := d.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("live"), Payload: []byte(`{"operation":"catalog"}`)})
 	if err == nil && out.FunctionError != nil {
@@ -225,8 +224,8 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 		err = errors.New(said.ErrorMessage)
 	}
 	if err != nil {
-		d.say("That failed: %v\nUntil it succeeds, people find nothing to ask for, or what there was before. It is tried again every %s; the log of %s says why it fails.", err, d.settings.CatalogRefresh, name)
+		d.say("The refresh failed: %v\nUntil one succeeds, the form offers nothing, or only what it offered before. The next attempt comes within %s. If it fails again, read the log of %s.", err, d.settings.CatalogRefresh, name)
 		return
 	}
-	d.say("Listed, in %s.", time.Since(began).Round(time.Second/10))
+	d.say("Refreshed in %s.", time.Since(began).Round(time.Second/10))
 }

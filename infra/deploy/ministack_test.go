@@ -30,7 +30,7 @@ import (
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"sso-elevator/infra/local/moto"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/process"
 	"sso-elevator/infra/settings"
 )
@@ -453,7 +453,7 @@ func TestMinistack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.step("deploy removes that, and fails midway", "The first deployment failed", func() error { return w.program(approved...).deploy(ctx) })
-	w.wantSaid("was never created (CREATE_FAILED)")
+	w.wantSaid("The first deployment of the stack sso-elevator was never completed (CREATE_FAILED)")
 	wantNothing := func(protected bool) {
 		t.Helper()
 		w.wantStack(types.StackStatusRollbackComplete, protected)
@@ -470,10 +470,10 @@ func TestMinistack(t *testing.T) {
 
 	t.Setenv(brokenVariable, "")
 	w.step("deploy tries again", "", func() error { return w.program(approved...).deploy(ctx) })
-	w.wantSaid("was never created (ROLLBACK_COMPLETE)", "Turning on the protection", "Confirm the mail from Amazon SNS to platform@example.com", "/access")
+	w.wantSaid("The first deployment of the stack sso-elevator was never completed (ROLLBACK_COMPLETE)", "turn on deletion protection", "Confirm the email from Amazon SNS to platform@example.com", "/access")
 	// ministack has no Identity Center, whose accounts the function lists: it is
 	// invoked, and what it answers is said.
-	w.wantSaid("Listing accounts, permission sets and groups.\nThat failed: find Identity Center instance: ")
+	w.wantSaid("Refreshing the catalog of accounts, permission sets and groups.\nThe refresh failed: find Identity Center instance: ")
 	w.wantStack(types.StackStatusUpdateComplete, true)
 	tables := w.tables()
 	if !maps.Equal(tables, map[string]bool{slices.Collect(maps.Keys(tables))[0]: true}) {
@@ -605,7 +605,7 @@ func TestMinistack(t *testing.T) {
 // there, and points the environment at it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,18 +20,19 @@ const (
 
 const usage = `Usage: deploy [-config FILE] diff|deploy|destroy [arguments of the CDK's command line...]
 
-diff shows what a deployment would change, and changes nothing.
+diff shows what a deployment would change. It changes nothing.
 
-deploy deploys. If the first deployment of the stack failed, it removes what that
-left behind and tries again. After the first deployment it turns on the protection
-of stack and table, and adds the alarms about silence. Then it lists what people
-can ask for.
+deploy deploys the stack. If an earlier first deployment failed, it first deletes
+what that one left. After a first deployment, it deploys once more to turn on
+deletion protection and the alarms about missing data. At the end it refreshes the
+catalog, which has the accounts, permission sets and groups that people can request.
 
-destroy deletes the stack, and says what stays. End all access first (drain).
+destroy deletes the stack and lists what stays. First end all access: make drain
 
-Run it in the project's folder. An argument for the CDK: deploy --require-approval never
+Run it in the project's folder. To pass an argument to the CDK:
+deploy --require-approval never
 
-Exit codes: 0 done, 1 it failed, 2 a wrong command line.
+Exit codes: 0 success, 1 failure, 2 wrong command line.
 
 `
 
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	case err != nil:
 		return exitUsage // package flag has printed the reason
 	case !slices.Contains([]string{"diff", "deploy", "destroy"}, flags.Arg(0)):
-		fmt.Fprintf(stderr, "say diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
+		fmt.Fprintf(stderr, "want diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
 		return exitUsage
 	}
 	s, err := settings.Load(*config)

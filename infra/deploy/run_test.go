@@ -117,7 +117,7 @@ func TestUpdate(t *testing.T) {
 		if want := []string{reconcileInvoked}; !slices.Equal(f.asked, want) {
 			t.Errorf("%s: AWS is asked for %q, want %q", status, f.asked, want)
 		}
-		if !strings.Contains(said, "Listed, in ") {
+		if !strings.Contains(said, "Refreshed in ") {
 			t.Errorf("%s: it says %q", status, said)
 		}
 	}
@@ -129,7 +129,7 @@ func TestUpdate(t *testing.T) {
 	}
 	f = &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", fails: true}
 	code, said, _ = f.program(t, succeeds, "deploy")
-	if code != exitDone || !strings.Contains(said, "That failed: no rights\n") || !strings.Contains(said, "tried again every 10m0s; the log of sso-elevator-reconcile") {
+	if code != exitDone || !strings.Contains(said, "The refresh failed: no rights\n") || !strings.Contains(said, "The next attempt comes within 10m0s. If it fails again, read the log of sso-elevator-reconcile") {
 		t.Errorf("code %d: %s", code, said)
 	}
 }
@@ -155,11 +155,11 @@ func TestFirst(t *testing.T) {
 		}
 		return create(args)
 	}, "deploy")
-	if code != exitError || !strings.Contains(said, "is not protected from deletion") {
+	if code != exitError || !strings.Contains(said, "deletion protection and the alarms about missing data are off") {
 		t.Errorf("code %d: %s", code, said)
 	}
 	f = &fakeAWS{}
-	if code, said, _ = f.program(t, succeeds, "deploy"); code != exitError || !strings.Contains(said, "There is no stack") {
+	if code, said, _ = f.program(t, succeeds, "deploy"); code != exitError || !strings.Contains(said, "there is no stack") {
 		t.Errorf("a deployment elsewhere: code %d: %s", code, said)
 	}
 }
@@ -180,7 +180,7 @@ func TestDestroy(t *testing.T) {
 	for _, cdk := range []func([]string) error{succeeds, func([]string) error { return errors.New("exit status 1") }} {
 		f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
 		code, said, _ := f.program(t, cdk, "destroy")
-		if want := []string{"protect false", "protect true"}; code != exitError || !slices.Equal(f.asked, want) || !strings.Contains(said, "is still there, and is protected as before") {
+		if want := []string{"protect false", "protect true"}; code != exitError || !slices.Equal(f.asked, want) || !strings.Contains(said, "was not deleted. Its protection is as before") {
 			t.Errorf("code %d, AWS is asked for %q: %s", code, f.asked, said)
 		}
 	}

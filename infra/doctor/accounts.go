@@ -69,16 +69,16 @@ func checkAccounts(p *access.Policy, all []account, own, management string) []fi
 	}
 	var out []finding
 	if len(gone) > 0 {
-		out = append(out, finding{Status: missing, Found: "in the policy, not in the organization", Items: gone, Fix: "Correct the ids, or remove them from the policy."})
+		out = append(out, finding{Status: missing, Found: "the policy names accounts that are not in the organization", Items: gone, Fix: "Correct the IDs, or remove them from the policy."})
 	}
 	if len(closed) > 0 {
-		out = append(out, finding{Status: missing, Found: "in the policy, not active", Items: closed, Fix: "Remove them from the policy: nobody can be given access there."})
+		out = append(out, finding{Status: missing, Found: "the policy names accounts that are not active", Items: closed, Fix: "Remove them from the policy. Access to them can't be granted."})
 	}
 	if len(managing) > 0 {
-		out = append(out, finding{Status: warning, Found: "the management account, to which this account can't give access", Items: managing, Fix: "Remove it from the policy, or put a group into group_config that has access there."})
+		out = append(out, finding{Status: warning, Found: "the policy names the management account, but this account can't grant access to it", Items: managing, Fix: "Remove it from the policy. To offer access to it, put a group that has access there into group_config."})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: fmt.Sprintf("%d active in the organization; all %d that the policy names are among them", active, len(uses))})
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("all accounts in the policy (%d) are among the %d active accounts of the organization", len(uses), active)})
 	}
 	return out
 }

@@ -49,13 +49,13 @@ func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails
 	for _, email := range emails {
 		switch users := having[access.NormalizeEmail(email)]; {
 		case len(users) == 0:
-			absent[email] = "not there"
+			absent[email] = "not found"
 		case len(users) > 1:
 			var names []string
 			for _, u := range users {
 				names = append(names, aws.ToString(u.UserName))
 			}
-			absent[email] = "of several users: " + strings.Join(names, ", ")
+			absent[email] = "shared by several users: " + strings.Join(names, ", ")
 		case users[0].UserStatus == types.UserStatusDisabled:
 			absent[email] = "disabled"
 		case users[0].UserStatus == "":
@@ -69,7 +69,7 @@ func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails
 // counts as enabled.
 const statusUnknown = "no status"
 
-// able reports whether somebody can approve, given the reason that
+// able reports whether someone can approve, given the reason that
 // absentFromDirectory or absentFromSlack has for their email ("" for none).
 func able(why string) bool { return why == "" || why == statusUnknown }
 
@@ -91,9 +91,9 @@ func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, 
 		case u.Bot:
 			absent[email] = "a bot"
 		case !u.IsFullMember(team) && !u.IsFullMember(enterprise):
-			absent[email] = "of another workspace"
+			absent[email] = "in another workspace"
 		case !u.EmailConfirmed:
-			absent[email] = "the address is not confirmed"
+			absent[email] = "email not confirmed"
 		}
 	}
 	return absent, nil
@@ -109,8 +109,8 @@ func checkDirectory(emails []string, absent map[string]string) []finding {
 	if len(without) == 0 {
 		return checkAbsent(emails, absent)
 	}
-	unknown := finding{Status: warning, Found: "Identity Center shows no status of these users: they count as enabled, also after somebody disables them", Items: without,
-		Fix: "Find out whether your directory disables users or deletes them. Only deleted users are noticed here: have leavers deleted."}
+	unknown := finding{Status: warning, Found: "Identity Center shows no status for these users, so they count as enabled even after someone disables them", Items: without,
+		Fix: "Find out whether your directory disables or deletes people who leave. This app notices only deleted users here, so have your directory delete them."}
 	others := maps.Clone(absent)
 	maps.DeleteFunc(others, func(_, why string) bool { return able(why) })
 	if len(others) == 0 {
@@ -120,16 +120,20 @@ func checkDirectory(emails []string, absent map[string]string) []finding {
 }
 
 func checkAbsent(emails []string, absent map[string]string) []finding {
-	return checkPeople(emails, absent, "can't approve, being no active user in Identity Center",
-		"Correct the addresses in Approvers: an approver has one active user in Identity Center with the very address that Slack has, capital letters aside.")
+	return checkPeople(emails, absent, "all approvers (%d) are active users in Identity Center",
+		"these approvers can't approve, because they aren't active users in Identity Center",
+		"Correct the emails in Approvers. Each approver needs exactly one active user in Identity Center, with the same email as in Slack. Capitals don't matter.")
 }
 
 func checkSlackPeople(emails []string, absent map[string]string) []finding {
-	return checkPeople(emails, absent, "can't approve, being no full member in Slack with a confirmed address",
-		"Correct the addresses in Approvers, invite them as full members, or have them confirm their address in Slack. Guests and people of other workspaces can't approve.")
+	return checkPeople(emails, absent, "all approvers (%d) are full members in Slack with a confirmed email",
+		"these approvers can't approve, because they aren't full members in Slack with a confirmed email",
+		"Correct the emails in Approvers, invite these people as full members, or have them confirm their email in Slack. Guests and people in other workspaces can't approve.")
 }
 
-func checkPeople(emails []string, absent map[string]string, found, fix string) []finding {
+// checkPeople returns the finding about emails, of which those in absent can't approve.
+// good is the text if all can, with their number.
+func checkPeople(emails []string, absent map[string]string, good, found, fix string) []finding {
 	var items []string
 	for _, email := range emails {
 		if why, ok := absent[email]; ok {
@@ -140,12 +144,12 @@ func checkPeople(emails []string, absent map[string]string, found, fix string) [
 	case len(items) > 0:
 		return []finding{{Status: warning, Found: found, Items: items, Fix: fix}}
 	case len(emails) == 0:
-		return []finding{{Status: ready, Found: "the policy names nobody"}}
+		return []finding{{Status: ready, Found: "the policy names no approvers"}}
 	}
-	return []finding{{Status: ready, Found: fmt.Sprintf("all %d", len(emails))}}
+	return []finding{{Status: ready, Found: fmt.Sprintf(good, len(emails))}}
 }
 
-// checkStatements finds statements that name approvers of whom none can approve.
+// checkStatements finds statements whose approvers all can't approve.
 func checkStatements(p *access.Policy, directory, people map[string]string) []finding {
 	var dead []string
 	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {
@@ -160,7 +164,7 @@ func checkStatements(p *access.Policy, directory, people map[string]string) []fi
 	}
 	slices.Sort(dead)
 	if len(dead) > 0 {
-		return []finding{{Status: missing, Found: "none of the approvers can approve", Items: dead, Fix: "Give each statement an approver who is a full member in Slack and an active user in Identity Center, with the same address."}}
+		return []finding{{Status: missing, Found: "nobody can approve in these statements", Items: dead, Fix: "Give each statement an approver who is a full member in Slack and an active user in Identity Center, with the same email."}}
 	}
-	return []finding{{Status: ready, Found: "each that names approvers has one who can approve"}}
+	return []finding{{Status: ready, Found: "every statement with approvers has one who can approve"}}
 }

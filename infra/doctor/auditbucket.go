@@ -30,9 +30,9 @@ type bucketsAPI interface {
 func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAPI, s *settings.Settings, account, partition, region string) ([]finding, error) {
 	bucket, wantMFADelete := s.ExistingAuditBucket, s.MFADelete
 	if bucket == "" {
-		found := finding{Status: ready, Found: "the deployment makes it"}
+		found := finding{Status: ready, Found: "the deployment creates it"}
 		if wantMFADelete {
-			found = finding{Status: warning, Found: "the deployment makes it; s3_mfa_delete is not CloudFormation's to set", Fix: "After the deployment, turn it on as docs/guides/migrate.md says, with the root user's credentials."}
+			found = finding{Status: warning, Found: "the deployment creates it, but CloudFormation can't turn on MFA delete (s3_mfa_delete)", Fix: "After the deployment, turn on MFA delete with the root user's credentials: docs/reference/audit-bucket.md"}
 		}
 		return []finding{found}, nil
 	}
@@ -41,16 +41,16 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	if errors.As(err, &response) {
 		switch response.HTTPStatusCode() {
 		case 404:
-			return []finding{{Status: missing, Found: bucket + " does not exist", Fix: "Create it, or take s3_name_of_the_existing_bucket out of the settings."}}, nil
+			return []finding{{Status: missing, Found: bucket + " does not exist", Fix: "Create it, or remove s3_name_of_the_existing_bucket from the settings."}}, nil
 		case 301:
-			return []finding{{Status: missing, Found: fmt.Sprintf("%s is not in %s", bucket, region), Fix: "Name a bucket of the region that you deploy to."}}, nil
+			return []finding{{Status: missing, Found: fmt.Sprintf("%s is not in %s", bucket, region), Fix: "Name a bucket in the region that you deploy to."}}, nil
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if in := aws.ToString(head.BucketRegion); in != "" && in != region {
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s is in %s, the deployment in %s", bucket, in, region), Fix: "Name a bucket of the region that you deploy to."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is in %s, but you deploy to %s", bucket, in, region), Fix: "Name a bucket in the region that you deploy to."}}, nil
 	}
 	var out []finding
 	add := func(s status, found, fix string) { out = append(out, finding{Status: s, Found: found, Fix: fix}) }
@@ -58,10 +58,10 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	_, err = api.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket, ExpectedBucketOwner: &account})
 	switch {
 	case err == nil:
-		add(ready, bucket+" exists and is this account's", "")
+		add(ready, bucket+" exists and belongs to this account", "")
 	case errors.As(err, &response) && response.HTTPStatusCode() == 403:
-		add(warning, bucket+" is another account's, so its policy decides whether records can be written",
-			fmt.Sprintf("Let the bucket's policy allow s3:PutObject to arn:%s:iam::%s:root, for the records' prefix and policies/*.", partition, account))
+		add(warning, bucket+" belongs to another account, so its bucket policy decides whether records can be written",
+			fmt.Sprintf("In the bucket policy, allow s3:PutObject to arn:%s:iam::%s:root, for the records' prefix and policies/*.", partition, account))
 	default:
 		return nil, err
 	}
@@ -96,24 +96,24 @@ func hasCode(err error, codes ...string) bool {
 }
 
 func objectLock(ctx context.Context, api bucketsAPI, bucket string) (finding, error) {
-	const fix = "To keep records from being deleted, turn Object Lock on, with a default retention."
+	const fix = "To keep anyone from deleting records, turn on Object Lock with a default retention."
 	out, err := api.GetObjectLockConfiguration(ctx, &s3.GetObjectLockConfigurationInput{Bucket: &bucket})
 	if hasCode(err, "ObjectLockConfigurationNotFoundError") {
-		return finding{Status: warning, Found: "no Object Lock: whoever may change the bucket's policy may delete records", Fix: fix}, nil
+		return finding{Status: warning, Found: "no Object Lock: anyone who may change the bucket policy can delete records", Fix: fix}, nil
 	}
 	if err != nil {
 		return finding{}, err
 	}
 	c := out.ObjectLockConfiguration
 	if c == nil || c.ObjectLockEnabled != types.ObjectLockEnabledEnabled || c.Rule == nil || c.Rule.DefaultRetention == nil {
-		return finding{Status: warning, Found: "Object Lock without a default retention locks no record", Fix: fix}, nil
+		return finding{Status: warning, Found: "Object Lock has no default retention, so it protects no record", Fix: fix}, nil
 	}
 	r := c.Rule.DefaultRetention
 	kept := fmt.Sprintf("%d days", aws.ToInt32(r.Days))
 	if years := aws.ToInt32(r.Years); years > 0 {
 		kept = fmt.Sprintf("%d years", years)
 	}
-	return finding{Status: ready, Found: fmt.Sprintf("Object Lock %s for %s", r.Mode, kept)}, nil
+	return finding{Status: ready, Found: fmt.Sprintf("Object Lock (%s) keeps records for %s", r.Mode, kept)}, nil
 }
 
 func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelete bool) (finding, error) {
@@ -124,8 +124,8 @@ func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelet
 	on := out.MFADelete == types.MFADeleteStatusEnabled
 	found := fmt.Sprintf("versioning %s, MFA delete %s", cmp.Or(string(out.Status), "never turned on"), cmp.Or(string(out.MFADelete), "off"))
 	if wantMFADelete && !on {
-		return finding{Status: missing, Found: found + "; s3_mfa_delete demands it",
-			Fix: fmt.Sprintf(`With the root user's credentials: aws s3api put-bucket-versioning --bucket %s --versioning-configuration Status=Enabled,MFADelete=Enabled --mfa "SERIAL CODE"`, bucket)}, nil
+		return finding{Status: missing, Found: found + ", but s3_mfa_delete is set",
+			Fix: fmt.Sprintf(`With the root user's credentials, run: aws s3api put-bucket-versioning --bucket %s --versioning-configuration Status=Enabled,MFADelete=Enabled --mfa "SERIAL CODE"`, bucket)}, nil
 	}
 	return finding{Status: ready, Found: found}, nil
 }
@@ -147,32 +147,32 @@ func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.
 			}
 		}
 	}
-	return finding{Status: ready, Found: "encrypted without a key of your own"}, nil
+	return finding{Status: ready, Found: "encrypted with AWS's keys"}, nil
 }
 
 // ownKey compares the bucket's key with the keys that the function audit may use.
 func ownKey(key string, s *settings.Settings, account, partition string) finding {
-	const without = "without it no record is written, and access without a record is taken back."
+	const without = "Otherwise no record can be written, and access without a record is removed."
 	if strings.HasSuffix(key, "alias/aws/s3") {
-		return finding{Status: ready, Found: "encrypted with " + key + ", which S3 lets everybody of its account use"}
+		return finding{Status: ready, Found: "encrypted with " + key + ", which everyone in its account can use through S3"}
 	}
 	alias := strings.HasPrefix(key, "alias/") || strings.Contains(key, ":alias/")
 	setting, names := "s3_existing_bucket_kms_key_arn", s.ExistingAuditKeyARN
 	if names == "" {
 		setting, names = "kms_key_arn", s.KMSKeyARN
 	}
-	policy := fmt.Sprintf("Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:%s:iam::%s:root: %s", partition, account, without)
+	policy := fmt.Sprintf("In the key policy, allow kms:GenerateDataKey and kms:Decrypt to arn:%s:iam::%s:root. %s", partition, account, without)
 	switch {
 	case names != "" && (names == key || strings.HasSuffix(names, ":key/"+key)):
-		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s, which the function audit's role may use; whether its policy lets it can't be read from here", key), Fix: policy}
+		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s. The role of the function audit may use it, but the key policy can't be read from here", key), Fix: policy}
 	case alias && s.ExistingAuditKeyARN != "":
-		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s; whether that is the one that %s names can't be read from here", key, setting),
-			Fix: "Compare it with aws kms describe-key --key-id " + key + ". " + policy}
+		return finding{Status: warning, Found: fmt.Sprintf("encrypted with the key %s. Whether %s names the same key can't be read from here", key, setting),
+			Fix: "Compare the setting with the output of: aws kms describe-key --key-id " + key + ". " + policy}
 	}
-	found := fmt.Sprintf("encrypted with the key %s, which the function audit's role may not use", key)
+	found := fmt.Sprintf("encrypted with the key %s, but the role of the function audit may not use it", key)
 	fix := "Set s3_existing_bucket_kms_key_arn: " + key + ". "
 	if !strings.Contains(key, ":key/") {
-		fix = "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + key + " shows. "
+		fix = "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + key + " prints. "
 	}
 	return finding{Status: missing, Found: found, Fix: fix + policy}
 }

@@ -39,9 +39,9 @@ func TestInstance(t *testing.T) {
 	}{
 		{"found", []ssotypes.InstanceMetadata{active}, "", "ready: arn:one of account 999999999999 in eu-central-1", true},
 		{"as set", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "arn:one", "ready: arn:one of account 999999999999 in eu-central-1", true},
-		{"none", []ssotypes.InstanceMetadata{}, "", "missing: no instance that this account can see in eu-central-1", false},
-		{"not the one that is set", []ssotypes.InstanceMetadata{active}, "arn:other", "missing: no arn:other in eu-central-1, but: arn:one (of account 999999999999)", false},
-		{"two", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "", "missing: 2 instances in eu-central-1: arn:one (of account 999999999999); arn:two (of account 111111111111)", false},
+		{"none", []ssotypes.InstanceMetadata{}, "", "missing: this account sees no Identity Center instance in eu-central-1", false},
+		{"not the one that is set", []ssotypes.InstanceMetadata{active}, "arn:other", "missing: sso_instance_arn is arn:other, but the instances in eu-central-1 are: arn:one (account 999999999999)", false},
+		{"two", []ssotypes.InstanceMetadata{active, metadata("arn:two", own, ssotypes.InstanceStatusActive)}, "", "missing: 2 instances in eu-central-1: arn:one (account 999999999999); arn:two (account 111111111111)", false},
 		{"not active", []ssotypes.InstanceMetadata{broken}, "", "missing: arn:one of account 999999999999 in eu-central-1, CREATE_FAILED: the key is disabled", true},
 	}
 	for _, test := range tests {
@@ -80,16 +80,16 @@ func TestEncryption(t *testing.T) {
 		setting string
 		want    []string
 	}{
-		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), "", []string{"ready: AWS's own"}},
+		{"AWS's", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), "", []string{"ready: AWS's own key"}},
 		{"AWS's, and a setting", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeAwsOwnedKmsKey}), key,
-			[]string{"warning: AWS's own; identity_center_kms_key_arn names a key that Identity Center does not use"}},
-		{"not said", center(), "", []string{"not checked: Identity Center does not say which key it has"}},
-		{"own", custom, key, []string{"warning: " + key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here"}},
-		{"own, not set", custom, "", []string{"missing: " + key + ", a key of your own, which the functions' roles may not use: identity_center_kms_key_arn is not set"}},
-		{"own, another one set", custom, other, []string{"missing: " + key + ", a key of your own; identity_center_kms_key_arn names another one, " + other}},
+			[]string{"warning: AWS's own key, but identity_center_kms_key_arn names another one"}},
+		{"not said", center(), "", []string{"not checked: Identity Center didn't return its key"}},
+		{"own", custom, key, []string{"warning: " + key + ", your own key. The functions' roles may use it, but the key policy can't be read from here"}},
+		{"own, not set", custom, "", []string{"missing: " + key + ", your own key. The functions' roles may not use it, because identity_center_kms_key_arn is not set"}},
+		{"own, another one set", custom, other, []string{"missing: " + key + ", your own key, but identity_center_kms_key_arn names " + other}},
 		{"broken", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, EncryptionStatus: ssotypes.KmsKeyStatusUpdateFailed, EncryptionStatusReason: aws.String("disabled")}), "",
 			[]string{"missing: UPDATE_FAILED: disabled"}},
-		{"an account's instance", none, "", []string{"missing: the instance has no permission sets", "ready: AWS's own"}},
+		{"an account's instance", none, "", []string{"missing: the instance has no permission sets", "ready: AWS's own key"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,12 +117,12 @@ func TestOrganization(t *testing.T) {
 		want string
 		err  bool
 	}{
-		{"management account", withOrganization(own), "warning: this is the management account: access to it can be asked for, and whoever can change this system can get it", false},
-		{"delegated", withOrganization(managing, "222222222222", own), "ready: this is Identity Center's delegated administrator account; the management account 999999999999 can't be asked for", false},
-		{"another one is delegated", withOrganization(managing, "222222222222"), "missing: account 111111111111 is not Identity Center's delegated administrator in the organization that 999999999999 manages", false},
+		{"management account", withOrganization(own), "warning: this is the management account. Anyone who can change this system can get access to it", false},
+		{"delegated", withOrganization(managing, "222222222222", own), "ready: this is Identity Center's delegated administrator account, so nobody can request access to the management account 999999999999", false},
+		{"another one is delegated", withOrganization(managing, "222222222222"), "missing: account 111111111111 is not Identity Center's delegated administrator (the management account is 999999999999)", false},
 		{"may not ask", failing(withOrganization(managing), apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException"), "ListDelegatedAdministrators"),
-			"missing: account 111111111111 is no delegated administrator of the organization that 999999999999 manages, or these credentials may not call ListDelegatedAdministrators", false},
-		{"no organization", failing(center(), &orgtypes.AWSOrganizationsNotInUseException{}), "missing: account 111111111111 belongs to no organization", false},
+			"missing: account 111111111111 is not a delegated administrator (the management account is 999999999999), or these credentials may not call ListDelegatedAdministrators", false},
+		{"no organization", failing(center(), &orgtypes.AWSOrganizationsNotInUseException{}), "missing: account 111111111111 is not in an organization", false},
 		{"does not say", withOrganization(""), "", true},
 		{"down", failing(center(), errors.New("down")), "", true},
 		{"down later", failing(withOrganization(managing), errors.New("down"), "ListDelegatedAdministrators"), "", true},
@@ -159,11 +159,11 @@ func TestAccounts(t *testing.T) {
 		management string
 		want       []string
 	}{
-		{"there", []string{own, "*"}, managing, []string{"ready: 2 active in the organization; all 1 that the policy names are among them"}},
-		{"not there", []string{"444444444444 " + own, "444444444444 444444444444"}, managing, []string{"missing: in the policy, not in the organization: 444444444444 (config[0].Resource, config[1].Resource)"}},
-		{"closed", []string{"222222222222 333333333333"}, managing, []string{"missing: in the policy, not active: 222222222222 (config[0].Resource) SUSPENDED; 333333333333 (config[0].Resource) SUSPENDED"}},
-		{"management, from a member", []string{managing}, managing, []string{"warning: the management account, to which this account can't give access: 999999999999 (config[0].Resource)"}},
-		{"management, from itself", []string{own}, own, []string{"ready: 2 active in the organization; all 1 that the policy names are among them"}},
+		{"there", []string{own, "*"}, managing, []string{"ready: all accounts in the policy (1) are among the 2 active accounts of the organization"}},
+		{"not there", []string{"444444444444 " + own, "444444444444 444444444444"}, managing, []string{"missing: the policy names accounts that are not in the organization: 444444444444 (config[0].Resource, config[1].Resource)"}},
+		{"closed", []string{"222222222222 333333333333"}, managing, []string{"missing: the policy names accounts that are not active: 222222222222 (config[0].Resource) SUSPENDED; 333333333333 (config[0].Resource) SUSPENDED"}},
+		{"management, from a member", []string{managing}, managing, []string{"warning: the policy names the management account, but this account can't grant access to it: 999999999999 (config[0].Resource)"}},
+		{"management, from itself", []string{own}, own, []string{"ready: all accounts in the policy (1) are among the 2 active accounts of the organization"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -213,9 +213,9 @@ func TestPermissionSetsAreReadUntilFound(t *testing.T) {
 }
 
 func TestPermissionSets(t *testing.T) {
-	same(t, checkPermissionSets(policyOf("Read", "Write *"), sets), nil, "ready: all 2 that the policy names are in Identity Center")
+	same(t, checkPermissionSets(policyOf("Read", "Write *"), sets), nil, "ready: all permission sets in the policy (2) are in Identity Center")
 	same(t, checkPermissionSets(policyOf("Read read", "Gone", "Gone"), sets), nil,
-		"missing: in the policy, not in Identity Center: Gone (config[1].PermissionSet, config[2].PermissionSet); read (config[0].PermissionSet)")
+		"missing: the policy names permission sets that are not in Identity Center: Gone (config[1].PermissionSet, config[2].PermissionSet); read (config[0].PermissionSet)")
 }
 
 func TestProvisioned(t *testing.T) {
@@ -225,12 +225,12 @@ func TestProvisioned(t *testing.T) {
 		management string
 		want       []string
 	}{
-		{"from the management account", policyOf("Admin"), own, []string{"ready: the management account may assign all"}},
-		{"none", policyOf("Write"), managing, []string{"ready: none of the policy's is in use in the management account"}},
-		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: in use in the management account, so AWS refuses to assign them from here: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
+		{"from the management account", policyOf("Admin"), own, []string{"ready: this is the management account, which may assign all permission sets"}},
+		{"none", policyOf("Write"), managing, []string{"ready: the policy names none that is in use in the management account"}},
+		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: these are in use in the management account, so AWS refuses to assign them from this account: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
 		{"by name and as one of all", policyOf("*", "Admin"), managing, []string{
-			"missing: in use in the management account, so AWS refuses to assign them from here: Admin (config[1].PermissionSet)",
-			`warning: covered by "*", in use in the management account, so AWS refuses to assign them from here: Read`}},
+			"missing: these are in use in the management account, so AWS refuses to assign them from this account: Admin (config[1].PermissionSet)",
+			`warning: "*" covers these, but they are in use in the management account, so AWS refuses to assign them from this account: Read`}},
 	}
 	api := withSets(sets...)
 	for account, arns := range map[string][]string{managing: {"arn:read", "arn:admin"}, own: {"arn:write", "arn:last"}} {
@@ -253,9 +253,9 @@ func TestSessions(t *testing.T) {
 	got, err := checkSessions(policyOf("Read Write Admin"), sets, []time.Duration{time.Hour, 8 * time.Hour})
 	same(t, got, err, "ready: none of 3 permission sets has sessions longer than the longest access (8 hours)")
 	got, err = checkSessions(policyOf("*"), sets, []time.Duration{2 * time.Hour, time.Hour})
-	same(t, got, err, "warning: sessions last longer than the longest access (2 hours), and removing access does not end them: Write (8 hours)")
+	same(t, got, err, "warning: sessions can outlast the longest access (2 hours), because removing access does not end a session: Write (8 hours)")
 	got, err = checkSessions(policyOf("Admin Read"), sets, []time.Duration{15 * time.Minute})
-	same(t, got, err, "warning: sessions last longer than the longest access (15 minutes), and removing access does not end them: Admin (1 hour); Read (1 hour)")
+	same(t, got, err, "warning: sessions can outlast the longest access (15 minutes), because removing access does not end a session: Admin (1 hour); Read (1 hour)")
 	if strings.Contains(got[0].Fix, "update-permission-set") {
 		t.Errorf("an hour can't be made shorter: %s", got[0].Fix)
 	}
@@ -287,13 +287,13 @@ func TestGroups(t *testing.T) {
 		groups []access.Statement
 		want   []string
 	}{
-		{"none", nil, []string{"ready: the policy has none"}},
-		{"there", []access.Statement{statement("g-1", "", "")}, []string{"ready: all 1 that the policy names are in Identity Center"}},
-		{"gone", []access.Statement{statement("g-1 g-9", "", "")}, []string{"missing: in the policy, not in Identity Center: g-9 (group_config[0].Resource)"}},
+		{"none", nil, []string{"ready: the policy names no groups"}},
+		{"there", []access.Statement{statement("g-1", "", "")}, []string{"ready: all groups in the policy (1) are in Identity Center"}},
+		{"gone", []access.Statement{statement("g-1 g-9", "", "")}, []string{"missing: the policy names groups that are not in Identity Center: g-9 (group_config[0].Resource)"}},
 		{"SCIM's", []access.Statement{statement("g-1", "", ""), statement("g-2", "", "")},
-			[]string{"warning: managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone: Synced (group_config[1].Resource)"}},
+			[]string{"warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members: Synced (group_config[1].Resource)"}},
 		{"all", []access.Statement{statement("*", "", ""), statement("g-2", "", "")},
-			[]string{`warning: managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone: Synced (group_config[1].Resource); Also synced ("*")`}},
+			[]string{`warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members: Synced (group_config[1].Resource); Also synced ("*")`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -312,23 +312,23 @@ func TestDirectory(t *testing.T) {
 	emails := []string{"ann@example.com", "ben@example.com", "cid@example.com"}
 	api := withUsers(map[string]types.UserStatus{"ann@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusDisabled})
 	absent, err := absentFromDirectory(t.Context(), api, "d-1", emails)
-	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled); cid@example.com (not there)")
+	same(t, checkDirectory(emails, absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (disabled); cid@example.com (not found)")
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
-	same(t, checkDirectory(emails[:1], absent), err, "ready: all 1")
-	same(t, checkDirectory(nil, nil), nil, "ready: the policy names nobody")
+	same(t, checkDirectory(emails[:1], absent), err, "ready: all approvers (1) are active users in Identity Center")
+	same(t, checkDirectory(nil, nil), nil, "ready: the policy names no approvers")
 	// Capital letters make no difference, unless two users differ in nothing else.
 	capitals := withUsers(map[string]types.UserStatus{"Ann@Example.com": types.UserStatusEnabled, "Ben@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusEnabled})
 	absent, err = absentFromDirectory(t.Context(), capitals, "d-1", emails)
-	same(t, checkDirectory(emails, absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (of several users: name of Ben@example.com, name of ben@example.com); cid@example.com (not there)")
+	same(t, checkDirectory(emails, absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (shared by several users: name of Ben@example.com, name of ben@example.com); cid@example.com (not found)")
 	// A directory that shows no status keeps nobody from approving, and is reported.
-	const unknown = "warning: Identity Center shows no status of these users: they count as enabled, also after somebody disables them: ann@example.com"
+	const unknown = "warning: Identity Center shows no status for these users, so they count as enabled even after someone disables them: ann@example.com"
 	api = withUsers(map[string]types.UserStatus{"ann@example.com": "", "ben@example.com": types.UserStatusDisabled})
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, unknown)
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:2])
-	same(t, checkDirectory(emails[:2], absent), err, "warning: can't approve, being no active user in Identity Center: ben@example.com (disabled)", unknown)
+	same(t, checkDirectory(emails[:2], absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (disabled)", unknown)
 	one := &access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com")}}
-	same(t, checkStatements(one, absent, nil), nil, "ready: each that names approvers has one who can approve")
+	same(t, checkStatements(one, absent, nil), nil, "ready: every statement with approvers has one who can approve")
 	if _, err := absentFromDirectory(t.Context(), failing(center(), errors.New("down")), "d-1", emails); err == nil {
 		t.Error("a failure is no answer")
 	}
@@ -341,8 +341,8 @@ func TestStatements(t *testing.T) {
 		Accounts: []access.Statement{statement("*", "*", "ann@example.com cid@example.com"), statement("*", "*", "Ann@example.com ben@example.com"), statement("*", "*", "")},
 		Groups:   []access.Statement{statement("*", "", "ben@example.com")},
 	}
-	same(t, checkStatements(dead, directory, people), nil, "missing: none of the approvers can approve: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
-	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: each that names approvers has one who can approve")
+	same(t, checkStatements(dead, directory, people), nil, "missing: nobody can approve in these statements: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
+	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement with approvers has one who can approve")
 }
 
 // TestBootstrapIsTheTemplates: the doctor looks for the bootstrap that the
@@ -379,16 +379,16 @@ func TestBootstrap(t *testing.T) {
 		values map[string]string
 		want   string
 	}{
-		{"never", nil, "missing: the CDK was never set up in this account and region"},
-		{"old", map[string]string{parameter: "plain:5"}, "missing: version 5; the template needs 6"},
-		{"just right", map[string]string{parameter: "plain:6"}, "ready: version 6; the template needs 6"},
-		{"newer", map[string]string{parameter: "plain:28"}, "ready: version 28; the template needs 6"},
+		{"never", nil, "missing: the CDK is not bootstrapped in this account and region"},
+		{"old", map[string]string{parameter: "plain:5"}, "missing: version 5, but the template needs version 6"},
+		{"just right", map[string]string{parameter: "plain:6"}, "ready: version 6; the template needs version 6"},
+		{"newer", map[string]string{parameter: "plain:28"}, "ready: version 28; the template needs version 6"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := checkBootstrap(t.Context(), fakeParameters{values: test.values}, own, "eu-central-1")
 			same(t, got, err, test.want)
-			if want := "npx cdk bootstrap aws://111111111111/eu-central-1"; got[0].Status == missing && got[0].Fix != want {
+			if want := "Run: npx cdk bootstrap aws://111111111111/eu-central-1"; got[0].Status == missing && got[0].Fix != want {
 				t.Errorf("fix %q", got[0].Fix)
 			}
 		})
@@ -408,14 +408,14 @@ func TestConcurrency(t *testing.T) {
 		ingress, revoke int
 		want            string
 	}{
-		{"plenty", fakeLambda{unreserved: n(1000)}, 0, 0, "ready: 1000 invocations at once are left in eu-central-1"},
-		{"a new account", fakeLambda{unreserved: n(10)}, 0, 0, "warning: 10 invocations at once are left in eu-central-1, for everything in the account"},
-		{"just enough", fakeLambda{unreserved: n(120)}, 20, 0, "ready: 120 invocations at once are left in eu-central-1"},
-		{"one too few", fakeLambda{unreserved: n(119)}, 20, 0, "missing: 119 invocations at once are left in eu-central-1; needed are 20 for ingress_reserved_concurrency, and the 100 that Lambda keeps free"},
-		{"too few for both", fakeLambda{unreserved: n(129)}, 20, 10, "missing: 129 invocations at once are left in eu-central-1; needed are 30 for ingress_reserved_concurrency and revoke_reserved_concurrency, and the 100 that Lambda keeps free"},
-		{"too few for the removals", fakeLambda{unreserved: n(100)}, 0, 10, "missing: 100 invocations at once are left in eu-central-1; needed are 10 for revoke_reserved_concurrency, and the 100 that Lambda keeps free"},
-		{"enough for both", fakeLambda{unreserved: n(130)}, 20, 10, "ready: 130 invocations at once are left in eu-central-1"},
-		{"reserved already", fakeLambda{unreserved: n(100), reserved: n(20)}, 20, 0, "ready: 120 invocations at once are left in eu-central-1"},
+		{"plenty", fakeLambda{unreserved: n(1000)}, 0, 0, "ready: 1000 concurrent executions are free in eu-central-1"},
+		{"a new account", fakeLambda{unreserved: n(10)}, 0, 0, "warning: 10 concurrent executions are free in eu-central-1, for all functions in the account"},
+		{"just enough", fakeLambda{unreserved: n(120)}, 20, 0, "ready: 120 concurrent executions are free in eu-central-1"},
+		{"one too few", fakeLambda{unreserved: n(119)}, 20, 0, "missing: 119 concurrent executions are free in eu-central-1, but 20 are needed for ingress_reserved_concurrency, and Lambda always keeps 100 unreserved"},
+		{"too few for both", fakeLambda{unreserved: n(129)}, 20, 10, "missing: 129 concurrent executions are free in eu-central-1, but 30 are needed for ingress_reserved_concurrency and revoke_reserved_concurrency, and Lambda always keeps 100 unreserved"},
+		{"too few for the removals", fakeLambda{unreserved: n(100)}, 0, 10, "missing: 100 concurrent executions are free in eu-central-1, but 10 are needed for revoke_reserved_concurrency, and Lambda always keeps 100 unreserved"},
+		{"enough for both", fakeLambda{unreserved: n(130)}, 20, 10, "ready: 130 concurrent executions are free in eu-central-1"},
+		{"reserved already", fakeLambda{unreserved: n(100), reserved: n(20)}, 20, 0, "ready: 120 concurrent executions are free in eu-central-1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -443,11 +443,11 @@ func TestAuditBucket(t *testing.T) {
 	}
 	change := func(f func(*fakeBucket)) fakeBucket { b := good; f(&b); return b }
 	const (
-		exists    = "ready: audit exists and is this account's"
-		locked    = "ready: Object Lock COMPLIANCE for 2 years"
+		exists    = "ready: audit exists and belongs to this account"
+		locked    = "ready: Object Lock (COMPLIANCE) keeps records for 2 years"
 		versioned = "ready: versioning Enabled, MFA delete Enabled"
-		encrypted = "ready: encrypted without a key of your own"
-		later     = "warning: whether its policy protects the records can be checked once the function sso-elevator-audit exists: the statements name its role"
+		encrypted = "ready: encrypted with AWS's keys"
+		later     = "warning: whether the bucket policy protects the records can be checked only when the function sso-elevator-audit exists, because the policy names its role"
 	)
 	tests := []struct {
 		name   string
@@ -456,27 +456,27 @@ func TestAuditBucket(t *testing.T) {
 		mfa    bool
 		want   []string
 	}{
-		{"made", "", fakeBucket{}, false, []string{"ready: the deployment makes it"}},
-		{"made, with MFA delete", "", fakeBucket{}, true, []string{"warning: the deployment makes it; s3_mfa_delete is not CloudFormation's to set"}},
+		{"made", "", fakeBucket{}, false, []string{"ready: the deployment creates it"}},
+		{"made, with MFA delete", "", fakeBucket{}, true, []string{"warning: the deployment creates it, but CloudFormation can't turn on MFA delete (s3_mfa_delete)"}},
 		{"all good", "audit", good, true, []string{exists, locked, versioned, encrypted, later}},
 		{"none", "audit", fakeBucket{head: status4xx(404)}, false, []string{"missing: audit does not exist"}},
 		{"moved", "audit", fakeBucket{head: status4xx(301)}, false, []string{"missing: audit is not in eu-central-1"}},
-		{"elsewhere", "audit", fakeBucket{region: "us-east-1"}, false, []string{"missing: audit is in us-east-1, the deployment in eu-central-1"}},
+		{"elsewhere", "audit", fakeBucket{region: "us-east-1"}, false, []string{"missing: audit is in us-east-1, but you deploy to eu-central-1"}},
 		{"another account's", "audit", change(func(b *fakeBucket) { b.headOwn = status4xx(403) }), false,
-			[]string{"warning: audit is another account's, so its policy decides whether records can be written", locked, versioned, encrypted, later}},
+			[]string{"warning: audit belongs to another account, so its bucket policy decides whether records can be written", locked, versioned, encrypted, later}},
 		{"no lock", "audit", change(func(b *fakeBucket) { b.lock, b.lockErr = nil, notFound }), false,
-			[]string{exists, "warning: no Object Lock: whoever may change the bucket's policy may delete records", versioned, encrypted, later}},
+			[]string{exists, "warning: no Object Lock: anyone who may change the bucket policy can delete records", versioned, encrypted, later}},
 		{"a lock without retention", "audit", change(func(b *fakeBucket) {
 			b.lock = &s3.GetObjectLockConfigurationOutput{ObjectLockConfiguration: &s3types.ObjectLockConfiguration{ObjectLockEnabled: s3types.ObjectLockEnabledEnabled}}
-		}), false, []string{exists, "warning: Object Lock without a default retention locks no record", versioned, encrypted, later}},
+		}), false, []string{exists, "warning: Object Lock has no default retention, so it protects no record", versioned, encrypted, later}},
 		{"MFA delete demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), true,
-			[]string{exists, locked, "missing: versioning never turned on, MFA delete off; s3_mfa_delete demands it", encrypted, later}},
+			[]string{exists, locked, "missing: versioning never turned on, MFA delete off, but s3_mfa_delete is set", encrypted, later}},
 		{"MFA delete not demanded", "audit", change(func(b *fakeBucket) { b.versioning = s3.GetBucketVersioningOutput{} }), false,
 			[]string{exists, locked, "ready: versioning never turned on, MFA delete off", encrypted, later}},
 		{"a key of one's own", "audit", change(func(b *fakeBucket) {
 			b.encryption = &s3.GetBucketEncryptionOutput{ServerSideEncryptionConfiguration: &s3types.ServerSideEncryptionConfiguration{Rules: []s3types.ServerSideEncryptionRule{
 				{ApplyServerSideEncryptionByDefault: &s3types.ServerSideEncryptionByDefault{KMSMasterKeyID: aws.String("arn:aws:kms:eu-central-1:111111111111:key/k")}}}}}
-		}), false, []string{exists, locked, versioned, "missing: encrypted with the key arn:aws:kms:eu-central-1:111111111111:key/k, which the function audit's role may not use", later}},
+		}), false, []string{exists, locked, versioned, "missing: encrypted with the key arn:aws:kms:eu-central-1:111111111111:key/k, but the role of the function audit may not use it", later}},
 		{"what may not be read", "audit", change(func(b *fakeBucket) {
 			b.lockErr = apiError("S3", "GetObjectLockConfiguration", "AccessDenied")
 		}), false, []string{exists, "not checked: could not be checked: GetObjectLockConfiguration of S3: AccessDenied: no", versioned, encrypted, later}},
@@ -501,23 +501,23 @@ func TestKeyOfTheAuditBucket(t *testing.T) {
 		alias = "arn:aws:kms:eu-central-1:111111111111:alias/audit"
 		other = "arn:aws:kms:eu-central-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef"
 	)
-	policy := "Let the key's policy allow kms:GenerateDataKey and kms:Decrypt to arn:aws:iam::" + own + ":root: without it no record is written, and access without a record is taken back."
+	policy := "In the key policy, allow kms:GenerateDataKey and kms:Decrypt to arn:aws:iam::" + own + ":root. Otherwise no record can be written, and access without a record is removed."
 	for _, test := range []struct {
 		name, key        string
 		settings         settings.Settings
 		status           status
 		wantIn, wantInIt string // the finding, the fix
 	}{
-		{"S3's", "arn:aws:kms:eu-central-1:111111111111:alias/aws/s3", settings.Settings{}, ready, "which S3 lets everybody of its account use", ""},
+		{"S3's", "arn:aws:kms:eu-central-1:111111111111:alias/aws/s3", settings.Settings{}, ready, "which everyone in its account can use through S3", ""},
 		{"not set", key, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
-		{"set", key, settings.Settings{ExistingAuditKeyARN: key}, warning, "which the function audit's role may use", policy},
-		{"the stack's own", key, settings.Settings{KMSKeyARN: key}, warning, "which the function audit's role may use", policy},
-		{"by id", id, settings.Settings{ExistingAuditKeyARN: key}, warning, "which the function audit's role may use", policy},
-		{"by id, not set", id, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + id + " shows. " + policy},
+		{"set", key, settings.Settings{ExistingAuditKeyARN: key}, warning, "The role of the function audit may use it", policy},
+		{"the stack's own", key, settings.Settings{KMSKeyARN: key}, warning, "The role of the function audit may use it", policy},
+		{"by id", id, settings.Settings{ExistingAuditKeyARN: key}, warning, "The role of the function audit may use it", policy},
+		{"by id, not set", id, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + id + " prints. " + policy},
 		{"another one set", key, settings.Settings{ExistingAuditKeyARN: other}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
 		{"another one of the stack", key, settings.Settings{KMSKeyARN: other}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},
-		{"alias", alias, settings.Settings{ExistingAuditKeyARN: key}, warning, "whether that is the one that s3_existing_bucket_kms_key_arn names", "Compare it with aws kms describe-key --key-id " + alias + ". " + policy},
-		{"alias, not set", alias, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + alias + " shows. " + policy},
+		{"alias", alias, settings.Settings{ExistingAuditKeyARN: key}, warning, "Whether s3_existing_bucket_kms_key_arn names the same key", "Compare the setting with the output of: aws kms describe-key --key-id " + alias + ". " + policy},
+		{"alias, not set", alias, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn to the ARN that aws kms describe-key --key-id " + alias + " prints. " + policy},
 	} {
 		if got := ownKey(test.key, &test.settings, own, "aws"); got.Status != test.status || !strings.Contains(got.Found, test.wantIn) || got.Fix != test.wantInIt {
 			t.Errorf("%s: %+v", test.name, got)

@@ -22,11 +22,11 @@ const (
 
 // checkBootstrap checks that the CDK can deploy to the account.
 func checkBootstrap(ctx context.Context, api parametersAPI, account, region string) ([]finding, error) {
-	fix := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", account, region)
+	fix := fmt.Sprintf("Run: npx cdk bootstrap aws://%s/%s", account, region)
 	out, err := api.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(bootstrapParameter)})
 	var none *types.ParameterNotFound
 	if errors.As(err, &none) || err == nil && out.Parameter == nil {
-		return []finding{{Status: missing, Found: "the CDK was never set up in this account and region", Fix: fix}}, nil
+		return []finding{{Status: missing, Found: "the CDK is not bootstrapped in this account and region", Fix: fix}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func checkBootstrap(ctx context.Context, api parametersAPI, account, region stri
 		return nil, fmt.Errorf("the parameter %s is not a number", bootstrapParameter)
 	}
 	if version < bootstrapVersion {
-		return []finding{{Status: missing, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrapVersion), Fix: fix}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("version %d, but the template needs version %d", version, bootstrapVersion), Fix: fix}}, nil
 	}
-	return []finding{{Status: ready, Found: fmt.Sprintf("version %d; the template needs %d", version, bootstrapVersion)}}, nil
+	return []finding{{Status: ready, Found: fmt.Sprintf("version %d; the template needs version %d", version, bootstrapVersion)}}, nil
 }

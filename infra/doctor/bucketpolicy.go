@@ -34,8 +34,8 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 	var none *lambdatypes.ResourceNotFoundException
 	switch {
 	case errors.As(err, &none):
-		return finding{Status: warning, Found: "whether its policy protects the records can be checked once the function " + name + " exists: the statements name its role",
-			Fix: "After the deployment, run this again. It prints the statements."}, nil
+		return finding{Status: warning, Found: "whether the bucket policy protects the records can be checked only when the function " + name + " exists, because the policy names its role",
+			Fix: "After the deployment, run elevator doctor again. It prints the statements to add."}, nil
 	case err != nil:
 		return finding{}, err
 	}
@@ -56,8 +56,8 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 		}
 	}
 	if other := has.writers(wanted[0]); other != nil && !slices.Contains(other, writer) {
-		return finding{Status: missing, Found: fmt.Sprintf("its policy lets %s write the records, and not the role of the function %s", strings.Join(other, ", "), name),
-			Fix: "Name " + writer + " in that statement instead: without it no record is written, and access without a record is taken back."}, nil
+		return finding{Status: missing, Found: fmt.Sprintf("the bucket policy lets %s write records, but not the role of the function %s", strings.Join(other, ", "), name),
+			Fix: "In that statement, name " + writer + " instead. Otherwise no record can be written, and access without a record is removed."}, nil
 	}
 	var lacks []string
 	for _, w := range wanted {
@@ -66,9 +66,9 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 		}
 	}
 	if len(lacks) > 0 {
-		return finding{Status: warning, Found: "its policy does not protect the records: it lacks " + strings.Join(lacks, ", "), Fix: "Add these statements to its policy (docs/reference/audit-bucket.md): " + string(text)}, nil
+		return finding{Status: warning, Found: "the bucket policy doesn't protect the records. It lacks " + strings.Join(lacks, ", "), Fix: "Add these statements to the bucket policy (docs/reference/audit-bucket.md): " + string(text)}, nil
 	}
-	return finding{Status: ready, Found: "its policy lets only the function " + name + " write records, and nobody delete them"}, nil
+	return finding{Status: ready, Found: "only the function " + name + " can write records, and nobody can delete them"}, nil
 }
 
 // denials are the statements of a bucket's policy that deny something to everybody.

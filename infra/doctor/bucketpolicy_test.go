@@ -26,9 +26,9 @@ func TestBucketPolicy(t *testing.T) {
 	all := policy(wanted[0], wanted[1], wanted[2])
 	tls := map[string]any{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}}
 	const (
-		lacks = "warning: its policy does not protect the records: it lacks "
+		lacks = "warning: the bucket policy doesn't protect the records. It lacks "
 		none  = lacks + "OnlyAuditWrites, OnlyNewObjects, NobodyDeletes"
-		good  = "ready: its policy lets only the function sso-elevator-audit write records, and nobody delete them"
+		good  = "ready: only the function sso-elevator-audit can write records, and nobody can delete them"
 	)
 	for _, test := range []struct{ name, policy, want string }{
 		{"no policy", "", none},
@@ -48,7 +48,7 @@ func TestBucketPolicy(t *testing.T) {
 		{"another action", strings.ReplaceAll(all, "s3:DeleteObjectVersion", "s3:DeleteObjectTagging"), lacks + "NobodyDeletes"},
 		{"another condition", strings.ReplaceAll(all, "s3:if-none-match", "s3:if-match"), lacks + "OnlyNewObjects"},
 		{"another role", strings.ReplaceAll(all, role, "arn:aws:iam::111111111111:role/gone"),
-			"missing: its policy lets arn:aws:iam::111111111111:role/gone write the records, and not the role of the function sso-elevator-audit"},
+			"missing: the bucket policy lets arn:aws:iam::111111111111:role/gone write records, but not the role of the function sso-elevator-audit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := bucketPolicy(t.Context(), fakeBucket{policy: test.policy}, fakeLambda{role: role}, &settings.Settings{NamePrefix: "sso-elevator", ExistingAuditBucket: "audit", AuditPrefix: "logs"}, "aws")

@@ -49,7 +49,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		return nil, err
 	}
 	if out.AccountLimit == nil || out.AccountLimit.UnreservedConcurrentExecutions == nil {
-		return nil, command.Problemf("Lambda does not say what the account has left")
+		return nil, command.Problemf("Lambda didn't return the account's free concurrency")
 	}
 	left := int(*out.AccountLimit.UnreservedConcurrentExecutions)
 	wanted, names := 0, []string{}
@@ -69,13 +69,13 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 			return nil, err
 		}
 	}
-	fix := fmt.Sprintf("Ask for more: aws service-quotas request-service-quota-increase --region %s --service-code lambda --quota-code L-B99A9384 --desired-value 1000", region)
-	found := fmt.Sprintf("%d invocations at once are left in %s", left, region)
+	fix := fmt.Sprintf("Request a higher quota: aws service-quotas request-service-quota-increase --region %s --service-code lambda --quota-code L-B99A9384 --desired-value 1000", region)
+	found := fmt.Sprintf("%d concurrent executions are free in %s", left, region)
 	switch {
 	case wanted > 0 && left < wanted+unreserved:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s; needed are %d for %s, and the %d that Lambda keeps free", found, wanted, strings.Join(names, " and "), unreserved), Fix: fix + ", or lower the setting."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s, but %d are needed for %s, and Lambda always keeps %d unreserved", found, wanted, strings.Join(names, " and "), unreserved), Fix: "Lower the setting. Or: " + fix}}, nil
 	case left < unreserved:
-		return []finding{{Status: warning, Found: found + ", for everything in the account", Fix: fix}}, nil
+		return []finding{{Status: warning, Found: found + ", for all functions in the account", Fix: fix}}, nil
 	}
 	return []finding{{Status: ready, Found: found}}, nil
 }

@@ -43,7 +43,7 @@ func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*docto
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts),
 		config.WithLogger(logging.Nop{})) // the SDK reports its problems as errors too
 	if err != nil {
-		return nil, fmt.Errorf("AWS's configuration can't be read: %s", describe(err))
+		return nil, fmt.Errorf("Can't read the AWS configuration: %s. Check ~/.aws/config and AWS_PROFILE.", describe(err))
 	}
 	return connectTo(ctx, cfg, s, slackAPI)
 }
@@ -51,7 +51,7 @@ func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*docto
 // connectTo is connect with a given AWS configuration.
 func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackAPI string) (*doctor, error) {
 	if cfg.Region == "" {
-		return nil, command.Problemf("No AWS region is set: export AWS_REGION with the region that you deploy to, or set region in the profile.")
+		return nil, command.Problemf("No AWS region is set. Set AWS_REGION to the region that you deploy to, or set region in your AWS profile.")
 	}
 	account, partition, err := caller(ctx, cfg)
 	if err != nil {
@@ -78,23 +78,23 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 func caller(ctx context.Context, cfg aws.Config) (account, partition string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, credentialsLimit)
 	defer cancel()
-	const login = "log in (aws sso login), or set AWS_PROFILE to a profile that may read the account"
+	const login = "Sign in (aws sso login), or set AWS_PROFILE to a profile that may read the account."
 	if cfg.Credentials == nil {
-		return "", "", command.Problemf("No AWS credentials can be used: %s.", login)
+		return "", "", command.Problemf("No usable AWS credentials were found. %s", login)
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return "", "", command.Problemf("No AWS credentials can be used: %s.", login)
+		return "", "", command.Problemf("No usable AWS credentials were found. %s", login)
 	}
 	out, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = 2 }).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	switch {
 	case code(err) != "":
-		return "", "", command.Problemf("AWS does not accept the credentials (%s): %s.", code(err), login)
+		return "", "", command.Problemf("AWS rejected the credentials (%s). %s", code(err), login)
 	case err != nil:
-		return "", "", fmt.Errorf("AWS can't be reached in %s: %s", cfg.Region, describe(err))
+		return "", "", fmt.Errorf("Can't reach AWS in %s: %s. Check your network, the region, and AWS_ENDPOINT_URL.", cfg.Region, describe(err))
 	}
 	me, err := arn.Parse(aws.ToString(out.Arn))
 	if err != nil {
-		return "", "", fmt.Errorf("AWS says who the caller is, and not how: %w", err)
+		return "", "", fmt.Errorf("AWS returned a caller ARN that can't be read: %w", err)
 	}
 	return aws.ToString(out.Account), me.Partition, nil
 }

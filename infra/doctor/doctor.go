@@ -191,7 +191,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{lineInstallation, short, needs{f.bot}, func(ctx context.Context) ([]finding, error) {
 			in, err := f.installation.ask()
 			if err != nil {
-				return slackRefusal(err, "Put the bot token of an app that is installed to "+s.SlackTeamID+" where the settings say it is.")
+				return slackRefusal(err, "Store the bot token of an app that is installed in workspace "+s.SlackTeamID+".")
 			}
 			return checkInstallation(ctx, f.bot.known(), in, s)
 		}},

@@ -29,30 +29,30 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 	var all []finding
 	if out.PermissionSetsEnabled != nil && !*out.PermissionSetsEnabled {
 		all = append(all, finding{Check: lineInstance, Status: missing, Found: "the instance has no permission sets",
-			Fix: "Use the organization's instance: an account's own has no permission sets, so there is nothing to hand out."})
+			Fix: "Use the organization instance of Identity Center. An account instance has no permission sets, so there is nothing to grant."})
 	}
 	e := out.EncryptionConfigurationDetails
 	switch {
 	case e == nil || e.KeyType == "":
-		return append(all, finding{Status: unchecked, Found: "Identity Center does not say which key it has", Fix: "Look at Settings, Encryption, in Identity Center's console."}), nil
+		return append(all, finding{Status: unchecked, Found: "Identity Center didn't return its key", Fix: "Check Settings > Encryption in the Identity Center console."}), nil
 	case e.KeyType == types.KmsKeyTypeAwsOwnedKmsKey && setting != "":
-		return append(all, finding{Status: warning, Found: "AWS's own; identity_center_kms_key_arn names a key that Identity Center does not use",
-			Fix: "Take identity_center_kms_key_arn out of the settings, unless Identity Center is about to get that key."}), nil
+		return append(all, finding{Status: warning, Found: "AWS's own key, but identity_center_kms_key_arn names another one",
+			Fix: "Remove identity_center_kms_key_arn from the settings, unless you are about to switch Identity Center to that key."}), nil
 	case e.KeyType == types.KmsKeyTypeAwsOwnedKmsKey:
-		return append(all, finding{Status: ready, Found: "AWS's own"}), nil
+		return append(all, finding{Status: ready, Found: "AWS's own key"}), nil
 	case e.EncryptionStatus == types.KmsKeyStatusUpdateFailed:
-		return append(all, finding{Status: missing, Found: fmt.Sprintf("%s: %s", e.EncryptionStatus, aws.ToString(e.EncryptionStatusReason)), Fix: "Mend the key in Identity Center's settings."}), nil
+		return append(all, finding{Status: missing, Found: fmt.Sprintf("%s: %s", e.EncryptionStatus, aws.ToString(e.EncryptionStatusReason)), Fix: "Fix the key in the Identity Center console (Settings > Encryption)."}), nil
 	}
 	key := aws.ToString(e.KmsKeyArn)
-	owner := "Let the key's policy, in the management account, have these statements (docs/reference/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in, key))
+	owner := "Add these statements to the key policy, in the management account (docs/reference/security.md): " + keyPolicy(key, account, in.arn, storeARN(out, in, key))
 	switch setting {
 	case key:
-		return append(all, finding{Status: warning, Found: key + ", a key of your own, which the functions' roles may use; whether its policy lets them can't be read from here", Fix: owner}), nil
+		return append(all, finding{Status: warning, Found: key + ", your own key. The functions' roles may use it, but the key policy can't be read from here", Fix: owner}), nil
 	case "":
-		return append(all, finding{Status: missing, Found: key + ", a key of your own, which the functions' roles may not use: identity_center_kms_key_arn is not set",
+		return append(all, finding{Status: missing, Found: key + ", your own key. The functions' roles may not use it, because identity_center_kms_key_arn is not set",
 			Fix: fmt.Sprintf("Set identity_center_kms_key_arn: %s. %s", key, owner)}), nil
 	}
-	return append(all, finding{Status: missing, Found: fmt.Sprintf("%s, a key of your own; identity_center_kms_key_arn names another one, %s", key, setting),
+	return append(all, finding{Status: missing, Found: fmt.Sprintf("%s, your own key, but identity_center_kms_key_arn names %s", key, setting),
 		Fix: fmt.Sprintf("Set identity_center_kms_key_arn: %s. %s", key, owner)}), nil
 }
 

@@ -53,7 +53,7 @@ func (c check) findings(ctx context.Context) []finding {
 		var o outcome
 		defer func() {
 			if said := recover(); said != nil {
-				o = outcome{err: fmt.Errorf("the check is broken: %v", said)}
+				o = outcome{err: fmt.Errorf("this check has a bug: %v", said)}
 			}
 			answered <- o
 		}()
@@ -62,7 +62,7 @@ func (c check) findings(ctx context.Context) []finding {
 		}
 		o.findings, o.err = c.run(ctx)
 		if o.err == nil && len(o.findings) == 0 {
-			o.err = errors.New("the check found nothing")
+			o.err = errors.New("this check has a bug: it returned nothing")
 		}
 	}()
 	var o outcome

@@ -31,7 +31,7 @@ func learn[T any](ctx context.Context, line string, needs needs, ask func(contex
 func (f fact[T]) known() T {
 	v, err := f.ask()
 	if err != nil {
-		panic("needs what the line " + f.line + " says, and does not declare it")
+		panic("needs the result of the line " + f.line + " and doesn't declare it")
 	}
 	return v
 }

@@ -15,7 +15,7 @@ import (
 // line that says why.
 type blocked struct{ on string }
 
-func (b blocked) Error() string { return "needs what the line " + b.on + " says" }
+func (b blocked) Error() string { return "needs the result of the line " + b.on }
 
 // failed returns the finding of a check that could not be made.
 func failed(name string, err error) finding {
@@ -24,13 +24,13 @@ func failed(name string, err error) finding {
 	var b blocked
 	switch {
 	case errors.As(err, &b):
-		f.Fix = "Mend that first."
+		f.Fix = "Fix that line first."
 	case errors.Is(err, context.Canceled):
-		f.Fix = "Run it again, and let it finish."
+		f.Fix = "Run elevator doctor again and let it finish."
 	case denied(err) && errors.As(err, &operation):
 		f.Fix = fmt.Sprintf("Use credentials that may call %s of %s.", operation.Operation(), operation.Service())
 	default:
-		f.Fix = "Run it again; where it stays so, ask by hand what the line is about."
+		f.Fix = "Run elevator doctor again. If it fails again, check this item manually."
 	}
 	return f
 }

@@ -5,7 +5,7 @@ type status string
 
 const (
 	ready     status = "ready"
-	warning   status = "warning"     // the system would run, but somebody should know this
+	warning   status = "warning"     // the system would run, but someone should know this
 	missing   status = "missing"     // the system would not run, or not as the settings say
 	unchecked status = "not checked" // unknown, which does not mean ready
 )

@@ -54,16 +54,16 @@ func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Pol
 	}
 	var out []finding
 	if len(gone) > 0 {
-		out = append(out, finding{Status: missing, Found: "in the policy, not in Identity Center", Items: gone, Fix: "Correct the ids, or remove them from the policy."})
+		out = append(out, finding{Status: missing, Found: "the policy names groups that are not in Identity Center", Items: gone, Fix: "Correct the IDs, or remove them from the policy."})
 	}
 	if len(provisioned) > 0 {
-		out = append(out, finding{Status: warning, Found: "managed by the identity provider (SCIM), which may undo memberships that were given here, and whose members the reconciliation leaves alone", Items: provisioned,
-			Fix: "Use groups that were made in Identity Center itself."})
+		out = append(out, finding{Status: warning, Found: "the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members", Items: provisioned,
+			Fix: "Use groups that were created in Identity Center itself."})
 	}
 	if len(out) == 0 {
-		found := fmt.Sprintf("all %d that the policy names are in Identity Center", len(uses))
+		found := fmt.Sprintf("all groups in the policy (%d) are in Identity Center", len(uses))
 		if len(p.Groups) == 0 {
-			found = "the policy has none"
+			found = "the policy names no groups"
 		}
 		out = append(out, finding{Status: ready, Found: found})
 	}

@@ -56,16 +56,16 @@ func checkInstance(all []types.InstanceMetadata, setting, account, region string
 	left := candidates(all, setting)
 	var arns []string
 	for _, in := range all {
-		arns = append(arns, fmt.Sprintf("%s (of account %s)", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId)))
+		arns = append(arns, fmt.Sprintf("%s (account %s)", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId)))
 	}
 	switch {
 	case len(all) == 0:
-		return []finding{{Status: missing, Found: "no instance that this account can see in " + region,
-			Fix: "Set sso_region to Identity Center's region, and deploy to the management account or to a delegated administrator's; where there is no instance at all, enable Identity Center for the organization."}}, nil
+		return []finding{{Status: missing, Found: "this account sees no Identity Center instance in " + region,
+			Fix: "Set sso_region to Identity Center's region, and deploy to the management account or a delegated administrator account. If there is no instance at all, enable Identity Center for the organization."}}, nil
 	case len(left) == 0:
-		return []finding{{Status: missing, Found: fmt.Sprintf("no %s in %s, but", setting, region), Items: arns, Fix: "Correct sso_instance_arn or sso_region."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("sso_instance_arn is %s, but the instances in %s are", setting, region), Items: arns, Fix: "Correct sso_instance_arn or sso_region."}}, nil
 	case len(left) > 1:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%d instances in %s", len(left), region), Items: arns, Fix: "Name the organization's in sso_instance_arn."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%d instances in %s", len(left), region), Items: arns, Fix: "Set sso_instance_arn to the ARN of the organization's instance."}}, nil
 	}
 	in := left[0]
 	found := fmt.Sprintf("%s of account %s in %s", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId), region)
@@ -74,7 +74,7 @@ func checkInstance(all []types.InstanceMetadata, setting, account, region string
 		if why := aws.ToString(in.StatusReason); why != "" {
 			found += ": " + why
 		}
-		return []finding{{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or mend what it names."}}, nil
+		return []finding{{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or fix the reason that it gives."}}, nil
 	}
 	return []finding{{Status: ready, Found: found}}, nil
 }

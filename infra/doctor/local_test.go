@@ -175,10 +175,10 @@ func TestOnLocalStack(t *testing.T) {
 	by := look(config, api, 1)
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing", "The system's own account: warning")
 	// Dave is a guest, and approves one statement alone.
-	same(t, by["Statements"], nil, "missing: none of the approvers can approve: config[5] (dave@example.com)")
-	same(t, by["Approvers, Slack"], nil, "warning: can't approve, being no full member in Slack with a confirmed address: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
+	same(t, by["Statements"], nil, "missing: nobody can approve in these statements: config[5] (dave@example.com)")
+	same(t, by["Approvers, Slack"], nil, "warning: these approvers can't approve, because they aren't full members in Slack with a confirmed email: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
 	same(t, by["Slack app"], nil, "ready: app A0ELEVATOR in workspace T0EXAMPLE1 (Example Corp)")
-	same(t, by["Lambda concurrency"], nil, "ready: 1000 invocations at once are left in us-east-1")
+	same(t, by["Lambda concurrency"], nil, "ready: 1000 concurrent executions are free in us-east-1")
 
 	// As it was meant: nothing is left but what is to be known.
 	text, err := os.ReadFile(config)
@@ -208,7 +208,7 @@ func TestOnLocalStack(t *testing.T) {
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The management account: warning", "The system's own account: warning")
-	same(t, by["Permission sets from here"], nil, "missing: in use in the management account, so AWS refuses to assign them from here: SupportAccess (config[6].PermissionSet)")
+	same(t, by["Permission sets from here"], nil, "missing: these are in use in the management account, so AWS refuses to assign them from this account: SupportAccess (config[6].PermissionSet)")
 	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
 		t.Errorf("organization: %+v", found)
 	}
@@ -246,10 +246,10 @@ func TestConnect(t *testing.T) {
 		cfg  aws.Config
 		want string // begins
 	}{
-		{"no region", none, "No AWS region is set: "},
-		{"no credentials", empty, "No AWS credentials can be used: "},
-		{"expired", expired, "AWS does not accept the credentials (ExpiredToken): "},
-		{"out of reach", gone, "AWS can't be reached in us-east-1: "},
+		{"no region", none, "No AWS region is set. Set AWS_REGION"},
+		{"no credentials", empty, "No usable AWS credentials were found. Sign in"},
+		{"expired", expired, "AWS rejected the credentials (ExpiredToken). Sign in"},
+		{"out of reach", gone, "Can't reach AWS in us-east-1: "},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

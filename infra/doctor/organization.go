@@ -27,7 +27,7 @@ func managementAccount(ctx context.Context, api organizationAPI) (string, error)
 		return "", err
 	}
 	if out.Organization == nil || aws.ToString(out.Organization.MasterAccountId) == "" {
-		return "", errors.New("AWS does not say which account manages the organization")
+		return "", errors.New("AWS didn't return the organization's management account")
 	}
 	return aws.ToString(out.Organization.MasterAccountId), nil
 }
@@ -37,15 +37,15 @@ func managementAccount(ctx context.Context, api organizationAPI) (string, error)
 func checkOrganization(ctx context.Context, api organizationAPI, account string) ([]finding, error) {
 	management, err := managementAccount(ctx, api)
 	var none *types.AWSOrganizationsNotInUseException
-	register := "Deploy to the management account, or from there run: aws organizations register-delegated-administrator --service-principal " + ssoPrincipal + " --account-id " + account
+	register := "Deploy to the management account, or run this there: aws organizations register-delegated-administrator --service-principal " + ssoPrincipal + " --account-id " + account
 	switch {
 	case errors.As(err, &none):
-		return []finding{{Status: missing, Found: "account " + account + " belongs to no organization", Fix: "Use an account of the organization whose Identity Center this is."}}, nil
+		return []finding{{Status: missing, Found: "account " + account + " is not in an organization", Fix: "Use an account of the organization that has Identity Center."}}, nil
 	case err != nil:
 		return nil, err
 	case management == account:
-		return []finding{{Status: warning, Found: "this is the management account: access to it can be asked for, and whoever can change this system can get it",
-			Fix: "Fine for a first try; for good, deploy to a delegated administrator account of Identity Center."}}, nil
+		return []finding{{Status: warning, Found: "this is the management account. Anyone who can change this system can get access to it",
+			Fix: "This is fine for a trial. For production, deploy to a delegated administrator account of Identity Center."}}, nil
 	}
 	pages := organizations.NewListDelegatedAdministratorsPaginator(api, &organizations.ListDelegatedAdministratorsInput{ServicePrincipal: aws.String(ssoPrincipal)})
 	for pages.HasMorePages() {
@@ -53,16 +53,16 @@ func checkOrganization(ctx context.Context, api organizationAPI, account string)
 		if denied(err) {
 			// Organizations allows this call only to the management account and to
 			// delegated administrators.
-			return []finding{{Status: missing, Found: fmt.Sprintf("account %s is no delegated administrator of the organization that %s manages, or these credentials may not call ListDelegatedAdministrators", account, management), Fix: register}}, nil
+			return []finding{{Status: missing, Found: fmt.Sprintf("account %s is not a delegated administrator (the management account is %s), or these credentials may not call ListDelegatedAdministrators", account, management), Fix: register}}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range page.DelegatedAdministrators {
 			if aws.ToString(d.Id) == account {
-				return []finding{{Status: ready, Found: fmt.Sprintf("this is Identity Center's delegated administrator account; the management account %s can't be asked for", management)}}, nil
+				return []finding{{Status: ready, Found: fmt.Sprintf("this is Identity Center's delegated administrator account, so nobody can request access to the management account %s", management)}}, nil
 			}
 		}
 	}
-	return []finding{{Status: missing, Found: fmt.Sprintf("account %s is not Identity Center's delegated administrator in the organization that %s manages", account, management), Fix: register}}, nil
+	return []finding{{Status: missing, Found: fmt.Sprintf("account %s is not Identity Center's delegated administrator (the management account is %s)", account, management), Fix: register}}, nil
 }

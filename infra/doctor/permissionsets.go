@@ -61,7 +61,7 @@ func listPermissionSets(ctx context.Context, api permissionSetsAPI, instanceARN 
 				return nil, err
 			}
 			if out.PermissionSet == nil {
-				return nil, fmt.Errorf("AWS says nothing of the permission set %s", arn)
+				return nil, fmt.Errorf("AWS returned nothing for the permission set %s", arn)
 			}
 			one := permissionSet{arn: arn, name: aws.ToString(out.PermissionSet.Name), session: aws.ToString(out.PermissionSet.SessionDuration)}
 			sets = append(sets, one)
@@ -88,9 +88,9 @@ func checkPermissionSets(p *access.Policy, sets []permissionSet) []finding {
 		}
 	}
 	if len(gone) > 0 {
-		return []finding{{Status: missing, Found: "in the policy, not in Identity Center", Items: gone, Fix: "Create them (aws sso-admin create-permission-set), correct their names, which are case sensitive, or remove them from the policy."}}
+		return []finding{{Status: missing, Found: "the policy names permission sets that are not in Identity Center", Items: gone, Fix: "Create them (aws sso-admin create-permission-set), correct their names (case matters), or remove them from the policy."}}
 	}
-	return []finding{{Status: ready, Found: fmt.Sprintf("all %d that the policy names are in Identity Center", len(uses))}}
+	return []finding{{Status: ready, Found: fmt.Sprintf("all permission sets in the policy (%d) are in Identity Center", len(uses))}}
 }
 
 // checkProvisioned finds the policy's permission sets that are in use in the
@@ -100,7 +100,7 @@ func checkPermissionSets(p *access.Policy, sets []permissionSet) []finding {
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/delegated-admin.html
 func checkProvisioned(ctx context.Context, api provisionedAPI, instanceARN string, p *access.Policy, sets []permissionSet, own, management string) ([]finding, error) {
 	if own == management {
-		return []finding{{Status: ready, Found: "the management account may assign all"}}, nil
+		return []finding{{Status: ready, Found: "this is the management account, which may assign all permission sets"}}, nil
 	}
 	inManagement := map[string]bool{}
 	pages := ssoadmin.NewListPermissionSetsProvisionedToAccountPaginator(api, &ssoadmin.ListPermissionSetsProvisionedToAccountInput{
@@ -129,16 +129,16 @@ func checkProvisioned(ctx context.Context, api provisionedAPI, instanceARN strin
 	}
 	slices.Sort(byName)
 	slices.Sort(byAll)
-	const fix = "Make copies of them under other names for the policy, or end their assignments in the management account."
+	const fix = "Copy them under other names for the policy, or end their assignments in the management account."
 	var out []finding
 	if len(byName) > 0 {
-		out = append(out, finding{Status: missing, Found: "in use in the management account, so AWS refuses to assign them from here", Items: byName, Fix: fix})
+		out = append(out, finding{Status: missing, Found: "these are in use in the management account, so AWS refuses to assign them from this account", Items: byName, Fix: fix})
 	}
 	if len(byAll) > 0 {
-		out = append(out, finding{Status: warning, Found: `covered by "*", in use in the management account, so AWS refuses to assign them from here`, Items: byAll, Fix: fix})
+		out = append(out, finding{Status: warning, Found: `"*" covers these, but they are in use in the management account, so AWS refuses to assign them from this account`, Items: byAll, Fix: fix})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: "none of the policy's is in use in the management account"})
+		out = append(out, finding{Status: ready, Found: "the policy names none that is in use in the management account"})
 	}
 	return out, nil
 }

@@ -9,20 +9,20 @@ import (
 
 // checkOwnAccount checks whether the policy gives access to the account that the
 // system runs in: an administrator of that account can change the system. The
-// warnings of the synthesis cover only accounts in protected_account_ids, because
+// warnings of make synth cover only accounts in protected_account_ids, because
 // the settings don't say which account this is.
 func checkOwnAccount(p *access.Policy, protected []string, account string) []finding {
 	reached := reaching(p, account)
 	switch {
 	case len(reached) == 0:
-		return []finding{{Status: ready, Found: "the policy gives no access to account " + account + ", in which the system is to run"}}
+		return []finding{{Status: ready, Found: "the policy gives no access to account " + account + ", where this system runs"}}
 	case slices.Contains(protected, account):
-		return []finding{{Status: ready, Found: fmt.Sprintf("the policy gives access to account %s, in which the system is to run; being in protected_account_ids, it has the warnings of the synthesis", account)}}
+		return []finding{{Status: ready, Found: fmt.Sprintf("the policy gives access to account %s, where this system runs. The account is in protected_account_ids, so make synth checks who can get powerful access to it", account)}}
 	}
 	return []finding{{
 		Status: warning,
-		Found:  fmt.Sprintf("the policy gives access to account %s, in which the system is to run (%s): who is an administrator there can change the system", account, path("config", reached, "Resource")),
-		Fix:    fmt.Sprintf("Leave the account out; or put %q into protected_account_ids, and npx cdk synth warns where one person alone can have powerful access to it (docs/reference/policy.md).", account),
+		Found:  fmt.Sprintf("the policy gives access to account %s, where this system runs (%s). Administrators of that account can change this system", account, path("config", reached, "Resource")),
+		Fix:    fmt.Sprintf("Remove the account from the policy. Or add %q to protected_account_ids: then make synth warns if one person alone can get powerful access to it (docs/reference/policy.md).", account),
 	}}
 }
 
@@ -42,21 +42,21 @@ func reaching(p *access.Policy, account string) []int {
 func checkManagementAccount(p *access.Policy, manages bool, account, management string) []finding {
 	const (
 		setting  = "manage_management_account"
-		leaveOut = "Take " + setting + " out of the settings."
+		leaveOut = "Remove " + setting + " from the settings."
 	)
 	reached := reaching(p, management)
 	switch {
 	case account != management && manages:
-		return []finding{{Status: warning, Found: fmt.Sprintf("%s has no effect: account %s is not the management account, %s", setting, account, management), Fix: leaveOut}}
+		return []finding{{Status: warning, Found: fmt.Sprintf("%s has no effect, because account %s is not the management account (%s)", setting, account, management), Fix: leaveOut}}
 	case account != management:
-		return []finding{{Status: ready, Found: "managed by account " + management + ", and not from here"}}
+		return []finding{{Status: ready, Found: "account " + management + ". This system can't grant access to it"}}
 	case manages && len(reached) == 0:
-		return []finding{{Status: warning, Found: setting + " gives rights in IAM that nothing needs: the policy gives no access to the management account", Fix: leaveOut}}
+		return []finding{{Status: warning, Found: setting + " gives the functions IAM rights that they don't need: the policy gives no access to the management account", Fix: leaveOut}}
 	case manages:
-		return []finding{{Status: ready, Found: "access to it can be given: the functions grant and revoke get the rights in IAM"}}
+		return []finding{{Status: ready, Found: "access to it can be granted: the functions grant and revoke get the IAM rights for that"}}
 	case len(reached) > 0:
-		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), and AWS will refuse every assignment to it: %s is not set", path("config", reached, "Resource"), setting),
-			Fix: "Leave that account out of the policy; or set " + setting + ": true, which gives the functions rights in IAM (docs/reference/security.md)."}}
+		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), but AWS will refuse every assignment to it because %s is not set", path("config", reached, "Resource"), setting),
+			Fix: "Remove that account from the policy. Or set " + setting + ": true, which gives the functions IAM rights (docs/reference/security.md)."}}
 	}
 	return []finding{{Status: ready, Found: "this is the management account, and the policy gives no access to it"}}
 }

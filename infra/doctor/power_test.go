@@ -14,7 +14,7 @@ func TestOwnAccount(t *testing.T) {
 		}
 		return &p
 	}
-	const reached = "warning: the policy gives access to account 111111111111, in which the system is to run "
+	const reached = "warning: the policy gives access to account 111111111111, where this system runs "
 	for _, test := range []struct {
 		name      string
 		policy    *access.Policy
@@ -22,15 +22,15 @@ func TestOwnAccount(t *testing.T) {
 		want      string
 	}{
 		{"groups alone", &access.Policy{Groups: []access.Statement{{Resources: []string{"*"}}}}, nil,
-			"ready: the policy gives no access to account 111111111111, in which the system is to run"},
+			"ready: the policy gives no access to account 111111111111, where this system runs"},
 		{"other accounts", about([]string{"222222222222"}), nil,
-			"ready: the policy gives no access to account 111111111111, in which the system is to run"},
+			"ready: the policy gives no access to account 111111111111, where this system runs"},
 		{"by name", about([]string{"222222222222"}, []string{"222222222222", own}), []string{"222222222222"},
-			reached + "(config[1].Resource): who is an administrator there can change the system"},
+			reached + "(config[1].Resource). Administrators of that account can change this system"},
 		{"by all accounts", about([]string{own}, []string{"222222222222"}, []string{"*", own}, []string{"*"}), nil,
-			reached + "(config[0].Resource, config[2].Resource, config[3].Resource): who is an administrator there can change the system"},
+			reached + "(config[0].Resource, config[2].Resource, config[3].Resource). Administrators of that account can change this system"},
 		{"protected", about([]string{"*"}), []string{own},
-			"ready: the policy gives access to account 111111111111, in which the system is to run; being in protected_account_ids, it has the warnings of the synthesis"},
+			"ready: the policy gives access to account 111111111111, where this system runs. The account is in protected_account_ids, so make synth checks who can get powerful access to it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			same(t, checkOwnAccount(test.policy, test.protected, own), nil, test.want)
@@ -49,15 +49,15 @@ func TestManagementAccount(t *testing.T) {
 		account string
 		want    string
 	}{
-		{"elsewhere", about("*"), false, own, "ready: managed by account 999999999999, and not from here"},
-		{"elsewhere, with the rights", about("*"), true, own, "warning: manage_management_account has no effect: account 111111111111 is not the management account, 999999999999"},
+		{"elsewhere", about("*"), false, own, "ready: account 999999999999. This system can't grant access to it"},
+		{"elsewhere, with the rights", about("*"), true, own, "warning: manage_management_account has no effect, because account 111111111111 is not the management account (999999999999)"},
 		{"not in the policy", about(own), false, managing, "ready: this is the management account, and the policy gives no access to it"},
-		{"not in the policy, with the rights", about(own), true, managing, "warning: manage_management_account gives rights in IAM that nothing needs: the policy gives no access to the management account"},
+		{"not in the policy, with the rights", about(own), true, managing, "warning: manage_management_account gives the functions IAM rights that they don't need: the policy gives no access to the management account"},
 		{"by name", about(own, managing), false, managing,
-			"missing: the policy gives access to the management account (config[1].Resource), and AWS will refuse every assignment to it: manage_management_account is not set"},
+			"missing: the policy gives access to the management account (config[1].Resource), but AWS will refuse every assignment to it because manage_management_account is not set"},
 		{"by all accounts", about("*"), false, managing,
-			"missing: the policy gives access to the management account (config[1].Resource), and AWS will refuse every assignment to it: manage_management_account is not set"},
-		{"with the rights", about("*"), true, managing, "ready: access to it can be given: the functions grant and revoke get the rights in IAM"},
+			"missing: the policy gives access to the management account (config[1].Resource), but AWS will refuse every assignment to it because manage_management_account is not set"},
+		{"with the rights", about("*"), true, managing, "ready: access to it can be granted: the functions grant and revoke get the IAM rights for that"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			same(t, checkManagementAccount(test.policy, test.manages, test.account, managing), nil, test.want)

@@ -7,27 +7,27 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// checkRemovals says when runs remove unknown access, and which access is exempt.
+// checkRemovals says when reconciliations remove unknown access, and which access is exempt.
 func checkRemovals(s *settings.Settings) []finding {
 	var all []finding
 	switch {
 	case !s.AllowRemovals:
 		all = append(all, finding{
 			Status: warning,
-			Found:  "allow_reconcile_removals is false: no run removes access that no request granted",
-			Fix:    "Set allow_reconcile_removals: true once the reports in Slack list nothing that should stay.",
+			Found:  "allow_reconcile_removals is false, so no reconciliation removes unknown access",
+			Fix:    "When the reports in Slack list nothing that should stay, set allow_reconcile_removals: true.",
 		})
 	case s.RevokeSchedule == "":
-		all = append(all, finding{Status: ready, Found: "schedule_expression is empty: access that no request granted is removed only if somebody starts a run"})
+		all = append(all, finding{Status: ready, Found: "schedule_expression is empty, so unknown access is removed only if someone starts a reconciliation"})
 	default:
-		all = append(all, finding{Status: ready, Found: fmt.Sprintf("access that no request granted is removed at %s; more than %d within 24 hours only after a person agreed", s.RevokeSchedule, s.MaxRemovals)})
+		all = append(all, finding{Status: ready, Found: fmt.Sprintf("unknown access is removed at %s. To remove more than %d within 24 hours, a person must agree", s.RevokeSchedule, s.MaxRemovals)})
 	}
 	if len(s.Policy.Exemptions) == 0 {
 		return all
 	}
 	exempt := finding{
-		Status: warning, Found: "access that no request granted is left alone by reconcile_exemptions",
-		Fix: "Remove this access by hand when the emergency is over, and take the exemptions out: after their time a deployment fails.",
+		Status: warning, Found: "reconcile_exemptions lets this unknown access stay",
+		Fix: "When the emergency is over, remove this access by hand and delete the exemptions. Once an exemption has ended, deployments fail until you delete it.",
 	}
 	for _, e := range s.Policy.Exemptions {
 		what := e.AccountID + " " + e.PermissionSet

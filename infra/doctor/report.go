@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"sso-elevator/infra/command"
 )
@@ -34,7 +33,7 @@ const mostItems = 6
 
 // writeTable writes a line for each finding, with its fix below, and the totals.
 func (r report) writeTable(w io.Writer) error {
-	fmt.Fprintf(w, "Account %s, region %s\n\n", clean(r.Account), clean(r.Region))
+	fmt.Fprintf(w, "Account %s, region %s\n\n", command.Printable(r.Account), command.Printable(r.Region))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "STATE\tCHECK\tFOUND")
 	counts := map[status]int{}
@@ -45,11 +44,11 @@ func (r report) writeTable(w io.Writer) error {
 			found += ": " + strings.Join(f.Items[:min(len(f.Items), mostItems)], ", ")
 		}
 		if more := len(f.Items) - mostItems; more > 0 {
-			found += fmt.Sprintf(" and %d more (-json has all)", more)
+			found += fmt.Sprintf(" and %d more (--json lists all)", more)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, clean(f.Check), clean(found))
+		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Status, command.Printable(f.Check), command.Printable(found))
 		if f.Fix != "" {
-			fmt.Fprintf(t, "\t\t→ %s\n", clean(f.Fix))
+			fmt.Fprintf(t, "\t\t→ %s\n", command.Printable(f.Fix))
 		}
 	}
 	if err := t.Flush(); err != nil {
@@ -67,14 +66,4 @@ func (r report) writeTable(w io.Writer) error {
 	}
 	_, err := fmt.Fprintf(w, "\n%s: %s.\n", verdict, strings.Join(sum, ", "))
 	return err
-}
-
-// clean replaces characters that could control a terminal or forge a column.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
 }

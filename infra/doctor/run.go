@@ -1,7 +1,6 @@
-// Package doctor is the command that says, before a deployment or after one,
-// what of the account, of Identity Center and of Slack is ready for the settings
-// and what is missing. It reads with the caller's AWS credentials and the Slack
-// app's own token, and changes nothing.
+// Package doctor is the command that checks, before or after a deployment, whether
+// the AWS account, Identity Center and Slack are ready for the settings. It reads with
+// the caller's AWS credentials and the Slack app's token, and changes nothing.
 package doctor
 
 import (
@@ -19,19 +18,19 @@ import (
 	"sso-elevator/slack"
 )
 
-// Command is the command's flags.
+// Command has the command's flags.
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
-	JSON   bool   `help:"Answer with JSON."`
+	JSON   bool   `help:"Print the report as JSON."`
 	// The functions' variable of that name: one name for one thing.
 	SlackAPI string `env:"ELEVATOR_SLACK_API_URL" placeholder:"URL" help:"URL of Slack's Web API (default: ELEVATOR_SLACK_API_URL, else Slack's own)."`
 }
 
-// Help returns the long help.
+// Help returns the command's help text.
 func (Command) Help() string {
-	return `Reads the AWS account (with your credentials), Identity Center and Slack (with the app's token), and says what is ready for the settings and what is missing, each with the fix. It changes nothing.
+	return `Checks your AWS account and Identity Center (with your credentials) and Slack (with the app's token) against your settings. It prints what is ready and what is missing, each with the fix. It changes nothing. docs/operate/doctor.md explains each check.
 
-Exit codes: 0 ready, 1 something is missing or could not be checked, 2 wrong flags or settings.
+Exit codes: 0 everything is ready; 1 something is missing or could not be checked; 2 wrong flags or settings.
 
 Example:
 
@@ -39,13 +38,13 @@ Example:
     elevator doctor --config elevator.yaml --json`
 }
 
-// Run looks at everything, and writes what it found.
+// Run makes all checks and writes the report.
 func (c *Command) Run(ctx context.Context, s command.Streams) error { return c.run(ctx, s, connect) }
 
 func (c *Command) run(ctx context.Context, s command.Streams, connect connector) error {
 	slackAPI := cmp.Or(c.SlackAPI, slack.DefaultAPIURL)
 	if u, err := url.Parse(slackAPI); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return command.BadInput(fmt.Errorf("-slack-api must be a URL, not %q", slackAPI))
+		return command.BadInput(fmt.Errorf("--slack-api must be a URL, not %q", slackAPI))
 	}
 	settings, err := settings.Load(c.Config)
 	if err != nil {
@@ -54,7 +53,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect connector)
 	s.Progress.Show("looking for AWS credentials")
 	d, err := connect(ctx, settings, slackAPI)
 	if err != nil {
-		return errors.New(clean(err.Error()))
+		return errors.New(command.Printable(err.Error()))
 	}
 	d.file = c.Config
 	r := report{Account: d.account, Region: d.region, Findings: examine(ctx, watched(d.checks(ctx), s.Progress))}

@@ -114,7 +114,7 @@ func TestTable(t *testing.T) {
 
 STATE    CHECK    FOUND
 ready    One      all there
-missing  Another  not there: a, b, c��[2J, d, e, f and 2 more (-json has all)
+missing  Another  not there: a, b, c��[2J, d, e, f and 2 more (--json lists all)
                   → Put them there.
 
 Not ready: 1 ready, 1 missing.
@@ -150,9 +150,9 @@ func TestExamine(t *testing.T) {
 		{"gives up in time", "could not be checked: no answer within 20ms", ""},
 		{"fails", "could not be checked: ListAccounts of Organizations: ThrottlingException: no", ""},
 		{"is denied", "could not be checked: ListAccounts of Organizations: AccessDeniedException: no", "Use credentials that may call ListAccounts of Organizations."},
-		{"panics", "could not be checked: the check is broken: oh", ""},
-		{"says nothing", "could not be checked: the check found nothing", ""},
-		{"needs another one", "could not be checked: needs what the line fails says", "Mend that first."},
+		{"panics", "could not be checked: this check has a bug: oh", ""},
+		{"says nothing", "could not be checked: this check has a bug: it returned nothing", ""},
+		{"needs another one", "could not be checked: needs the result of the line fails", "Fix that line first."},
 		{"works", "one", ""},
 		{"other", "two", ""},
 	}
@@ -207,12 +207,12 @@ func TestBlocked(t *testing.T) {
 	down := errors.New("down")
 	slackOf := func(f fakeSlack) func(string) slackAPIs { return func(string) slackAPIs { return f } }
 	noToken := []string{
-		"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack",
-		"Slack app <- Slack bot token", "Slack scopes <- Slack app", "Slack channel <- Slack app",
+		"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack",
+		"Slack app: needs the result of the line Slack bot token", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app",
 	}
 	noInstance := []string{
-		"Identity Center's key <- Identity Center", "Permission sets <- Identity Center", "Permission sets from here <- Identity Center",
-		"Session durations <- Permission sets", "Groups <- Identity Center", "Approvers, Identity Center <- Identity Center", "Statements <- Approvers, Identity Center",
+		"Identity Center's key: needs the result of the line Identity Center", "Permission sets: needs the result of the line Identity Center", "Permission sets from here: needs the result of the line Identity Center",
+		"Session durations: needs the result of the line Permission sets", "Groups: needs the result of the line Identity Center", "Approvers, Identity Center: needs the result of the line Identity Center", "Statements: needs the result of the line Approvers, Identity Center",
 	}
 	tests := []struct {
 		name string
@@ -223,30 +223,30 @@ func TestBlocked(t *testing.T) {
 		{"no instance", func(d *doctor) { d.admin = &identitycentertest.Center{Instances: []ssotypes.InstanceMetadata{}} }, noInstance},
 		{"Identity Center", func(d *doctor) { d.admin = failing(center(), down) }, append([]string{"Identity Center: down"}, noInstance...)},
 		{"identity store", func(d *doctor) { d.store = failing(center(), down) },
-			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements <- Approvers, Identity Center"}},
+			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements: needs the result of the line Approvers, Identity Center"}},
 		{"Organizations", func(d *doctor) { d.org = failing(center(), down) },
-			[]string{"Organization: down", "The management account <- Organization", "Accounts: down", "Permission sets from here <- Organization"}},
+			[]string{"Organization: down", "The management account: needs the result of the line Organization", "Accounts: down", "Permission sets from here: needs the result of the line Organization"}},
 		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = failing(center(), down), failing(center(), down) }, []string{
-			"Identity Center: down", "Identity Center's key <- Identity Center", "Organization: down", "The management account <- Organization", "Accounts: down",
-			"Permission sets <- Identity Center", "Permission sets from here <- Organization", "Session durations <- Permission sets", "Groups <- Identity Center",
-			"Approvers, Identity Center <- Identity Center", "Statements <- Approvers, Identity Center",
+			"Identity Center: down", "Identity Center's key: needs the result of the line Identity Center", "Organization: down", "The management account: needs the result of the line Organization", "Accounts: down",
+			"Permission sets: needs the result of the line Identity Center", "Permission sets from here: needs the result of the line Organization", "Session durations: needs the result of the line Permission sets", "Groups: needs the result of the line Identity Center",
+			"Approvers, Identity Center: needs the result of the line Identity Center", "Statements: needs the result of the line Approvers, Identity Center",
 		}},
 		{"Parameter Store", func(d *doctor) { d.parameters = fakeParameters{err: down} }, []string{
-			"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack bot token: down", "Slack signing secret: down",
-			"Slack app <- Slack bot token", "Slack scopes <- Slack app", "Slack channel <- Slack app", "CDK bootstrap: down", "Names: down",
+			"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack bot token: down", "Slack signing secret: down",
+			"Slack app: needs the result of the line Slack bot token", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app", "CDK bootstrap: down", "Names: down",
 		}},
 		{"no bot token", func(d *doctor) { d.parameters = fakeParameters{} }, noToken},
 		{"another token", func(d *doctor) { d.parameters = fakeParameters{values: map[string]string{"/token": "xoxp-1"}} }, noToken},
 		{"token revoked", func(d *doctor) {
 			d.slack = slackOf(fakeSlack{authErr: access.Errorf(access.CodeMisconfigure, "revoked")})
 		},
-			[]string{"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack scopes <- Slack app", "Slack channel <- Slack app"}},
+			[]string{"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app"}},
 		{"Slack", func(d *doctor) { d.slack = slackOf(fakeSlack{authErr: down}) },
-			[]string{"Approvers, Slack <- Slack app", "Statements <- Approvers, Slack", "Slack app: down", "Slack scopes <- Slack app", "Slack channel <- Slack app"}},
+			[]string{"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack app: down", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app"}},
 		{"Slack, later", func(d *doctor) {
 			d.slack = slackOf(fakeSlack{installation: slack.Installation{TeamID: "T1", Scopes: slack.BotScopes}, err: down})
-		}, []string{"Approvers, Slack: down", "Statements <- Approvers, Slack", "Slack app: down", "Slack channel: down"}},
-		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names <- Stack"}},
+		}, []string{"Approvers, Slack: down", "Statements: needs the result of the line Approvers, Slack", "Slack app: down", "Slack channel: down"}},
+		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names: needs the result of the line Stack"}},
 		{"Lambda", func(d *doctor) { d.lambda = fakeLambda{err: down} }, []string{"Lambda concurrency: down"}},
 	}
 	for _, test := range tests {

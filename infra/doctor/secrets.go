@@ -68,7 +68,7 @@ func readSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, r
 // terminal, which keeps it out of the shell's history.
 func put(ref settings.SecretRef) string {
 	if ref.Store == settings.SecretsManager {
-		return fmt.Sprintf(`read -rs SECRET; aws secretsmanager create-secret --name %s --secret-string "$SECRET" (put-secret-value --secret-id, where it exists)`, ref.Name)
+		return fmt.Sprintf(`read -rs SECRET; aws secretsmanager create-secret --name %s --secret-string "$SECRET" (if it exists already: put-secret-value --secret-id)`, ref.Name)
 	}
 	return fmt.Sprintf(`read -rs SECRET; aws ssm put-parameter --type SecureString --overwrite --name %s --value "$SECRET"`, ref.Name)
 }
@@ -78,12 +78,12 @@ func put(ref settings.SecretRef) string {
 func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool) {
 	switch {
 	case s.missing:
-		return finding{Status: missing, Found: ref.String() + " does not exist", Fix: "Store " + what + ": " + put(ref)}, true
+		return finding{Status: missing, Found: ref.String() + " does not exist", Fix: "Store " + what + ". Run: " + put(ref)}, true
 	case s.value == "":
-		return finding{Status: missing, Found: ref.String() + " is empty", Fix: "Store " + what + ": " + put(ref)}, true
+		return finding{Status: missing, Found: ref.String() + " is empty", Fix: "Store " + what + ". Run: " + put(ref)}, true
 	case s.plain:
-		return finding{Status: missing, Found: ref.String() + " is not encrypted: the parameter is no SecureString",
-			Fix: "Replace the secret in Slack, for this one was readable; then aws ssm delete-parameter --name " + ref.Name + " and " + put(ref)}, true
+		return finding{Status: missing, Found: ref.String() + " is not encrypted, because the parameter is not a SecureString",
+			Fix: "Replace the secret in Slack, because this one was readable. Then run: aws ssm delete-parameter --name " + ref.Name + "; " + put(ref)}, true
 	}
 	return finding{}, false
 }
@@ -92,10 +92,10 @@ func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool
 //
 // https://docs.slack.dev/authentication/tokens
 var tokenKinds = []struct{ prefix, kind string }{
-	{"xoxp-", "a user's token"},
+	{"xoxp-", "a user token"},
 	{"xapp-", "an app-level token"},
-	{"xoxe", "a token of token rotation, which expires"},
-	{"xoxa-", "a workspace token of an old kind"},
+	{"xoxe", "a token with token rotation, which expires"},
+	{"xoxa-", "a legacy workspace token"},
 	{"xox", "another kind of Slack token"},
 }
 
@@ -111,7 +111,7 @@ func kindOf(value string) string {
 func isBotToken(value string) bool { return strings.HasPrefix(value, "xoxb-") }
 
 func checkBotToken(ref settings.SecretRef, s secret) []finding {
-	const what = "the Bot User OAuth Token of the Slack app's page OAuth & Permissions"
+	const what = "the Bot User OAuth Token from the Slack app's page OAuth & Permissions"
 	if f, bad := unusable(ref, s, what); bad {
 		return []finding{f}
 	}
@@ -120,7 +120,7 @@ func checkBotToken(ref settings.SecretRef, s secret) []finding {
 		if kind == "" {
 			kind = "something else"
 		}
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s is no bot token but %s: a bot token begins with xoxb-", ref, kind), Fix: "Store " + what + ": " + put(ref)}}
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is not a bot token but %s. Bot tokens begin with xoxb-", ref, kind), Fix: "Store " + what + ". Run: " + put(ref)}}
 	}
 	return []finding{{Status: ready, Found: ref.String()}}
 }
@@ -142,7 +142,7 @@ func checkSigningSecrets(ctx context.Context, parameters parametersAPI, vault va
 }
 
 func checkSigningSecret(ctx context.Context, parameters parametersAPI, vault vaultAPI, ref settings.SecretRef) ([]finding, error) {
-	const what = "the Signing Secret of the Slack app's page Basic Information"
+	const what = "the Signing Secret from the Slack app's page Basic Information"
 	s, err := readSecret(ctx, parameters, vault, ref)
 	if err != nil {
 		return nil, err
@@ -152,9 +152,9 @@ func checkSigningSecret(ctx context.Context, parameters parametersAPI, vault vau
 	}
 	switch {
 	case isBotToken(s.value) || kindOf(s.value) != "":
-		return []finding{{Status: missing, Found: fmt.Sprintf("%s is no signing secret but a token", ref), Fix: "Store " + what + ": " + put(ref)}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("%s is not a signing secret but a token", ref), Fix: "Store " + what + ". Run: " + put(ref)}}, nil
 	case !signingSecret.MatchString(s.value):
-		return []finding{{Status: warning, Found: ref.String() + " does not look like a signing secret: those have 32 digits and letters from a to f", Fix: "Compare it with " + what + "."}}, nil
+		return []finding{{Status: warning, Found: ref.String() + " does not look like a signing secret, which has 32 digits and letters from a to f", Fix: "Compare it with " + what + "."}}, nil
 	}
 	return []finding{{Status: ready, Found: ref.String()}}, nil
 }

@@ -41,11 +41,11 @@ func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Dura
 	}
 	slices.Sort(over)
 	if len(over) > 0 {
-		fix := "Shorten the session (aws sso-admin update-permission-set --session-duration PT1H, and provision-permission-set after it), or use short ones here only."
+		fix := "Shorten the sessions (aws sso-admin update-permission-set --session-duration PT1H, then provision-permission-set), or offer only permission sets with short sessions."
 		if most <= shortestSession {
-			fix = "There is no shorter session: count on access for an hour, whatever was granted."
+			fix = "AWS allows no shorter session. Assume that access can last an hour, even if less was granted."
 		}
-		return []finding{{Status: warning, Found: fmt.Sprintf("sessions last longer than the longest access (%s), and removing access does not end them", access.FormatDuration(longest)), Items: over, Fix: fix}}, nil
+		return []finding{{Status: warning, Found: fmt.Sprintf("sessions can outlast the longest access (%s), because removing access does not end a session", access.FormatDuration(longest)), Items: over, Fix: fix}}, nil
 	}
 	return []finding{{Status: ready, Found: fmt.Sprintf("none of %d permission sets has sessions longer than the longest access (%s)", looked, access.FormatDuration(longest))}}, nil
 }
@@ -60,20 +60,20 @@ func parseSession(s string) (time.Duration, error) {
 	}
 	parts := isoDuration.FindStringSubmatch(s)
 	if parts == nil {
-		return 0, fmt.Errorf("the session duration %q is not understood", s)
+		return 0, fmt.Errorf("can't read the session duration %q", s)
 	}
 	var d time.Duration
 	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
 		if text := parts[i+1]; text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return 0, fmt.Errorf("the session duration %q is not understood", s)
+				return 0, fmt.Errorf("can't read the session duration %q", s)
 			}
 			d += time.Duration(n) * unit
 		}
 	}
 	if d <= 0 {
-		return 0, fmt.Errorf("the session duration %q is not understood", s)
+		return 0, fmt.Errorf("can't read the session duration %q", s)
 	}
 	return d, nil
 }

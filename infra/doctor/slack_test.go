@@ -26,17 +26,17 @@ func TestSecrets(t *testing.T) {
 		value          string // "-": there is none
 		token, signing string
 	}{
-		{"bot token", parameter, "xoxb-1-hush", "ready: ssm:/slack", "missing: ssm:/slack is no signing secret but a token"},
-		{"bot token with white space", parameter, " xoxb-1-hush\n", "ready: ssm:/slack", "missing: ssm:/slack is no signing secret but a token"},
-		{"signing secret", parameter, hex, "missing: ssm:/slack is no bot token but something else: a bot token begins with xoxb-", "ready: ssm:/slack"},
-		{"user's token", parameter, "xoxp-1-hush", "missing: ssm:/slack is no bot token but a user's token: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
-		{"app-level token", parameter, "xapp-1-hush", "missing: ssm:/slack is no bot token but an app-level token: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
-		{"rotating token", parameter, "xoxe.xoxb-1-hush", "missing: ssm:/slack is no bot token but a token of token rotation, which expires: a bot token begins with xoxb-", "missing: ssm:/slack is no signing secret but a token"},
-		{"odd", parameter, "hush hush", "missing: ssm:/slack is no bot token but something else: a bot token begins with xoxb-", "warning: ssm:/slack does not look like a signing secret: those have 32 digits and letters from a to f"},
-		{"not encrypted", parameter, "plain:xoxb-1-hush", "missing: ssm:/slack is not encrypted: the parameter is no SecureString", "missing: ssm:/slack is not encrypted: the parameter is no SecureString"},
+		{"bot token", parameter, "xoxb-1-hush", "ready: ssm:/slack", "missing: ssm:/slack is not a signing secret but a token"},
+		{"bot token with white space", parameter, " xoxb-1-hush\n", "ready: ssm:/slack", "missing: ssm:/slack is not a signing secret but a token"},
+		{"signing secret", parameter, hex, "missing: ssm:/slack is not a bot token but something else. Bot tokens begin with xoxb-", "ready: ssm:/slack"},
+		{"user's token", parameter, "xoxp-1-hush", "missing: ssm:/slack is not a bot token but a user token. Bot tokens begin with xoxb-", "missing: ssm:/slack is not a signing secret but a token"},
+		{"app-level token", parameter, "xapp-1-hush", "missing: ssm:/slack is not a bot token but an app-level token. Bot tokens begin with xoxb-", "missing: ssm:/slack is not a signing secret but a token"},
+		{"rotating token", parameter, "xoxe.xoxb-1-hush", "missing: ssm:/slack is not a bot token but a token with token rotation, which expires. Bot tokens begin with xoxb-", "missing: ssm:/slack is not a signing secret but a token"},
+		{"odd", parameter, "hush hush", "missing: ssm:/slack is not a bot token but something else. Bot tokens begin with xoxb-", "warning: ssm:/slack does not look like a signing secret, which has 32 digits and letters from a to f"},
+		{"not encrypted", parameter, "plain:xoxb-1-hush", "missing: ssm:/slack is not encrypted, because the parameter is not a SecureString", "missing: ssm:/slack is not encrypted, because the parameter is not a SecureString"},
 		{"empty", parameter, " ", "missing: ssm:/slack is empty", "missing: ssm:/slack is empty"},
 		{"none", parameter, "-", "missing: ssm:/slack does not exist", "missing: ssm:/slack does not exist"},
-		{"in Secrets Manager", vault, "xoxb-1-hush", "ready: secretsmanager:slack", "missing: secretsmanager:slack is no signing secret but a token"},
+		{"in Secrets Manager", vault, "xoxb-1-hush", "ready: secretsmanager:slack", "missing: secretsmanager:slack is not a signing secret but a token"},
 		{"none in Secrets Manager", vault, "-", "missing: secretsmanager:slack does not exist", "missing: secretsmanager:slack does not exist"},
 	}
 	for _, test := range tests {
@@ -77,16 +77,16 @@ func TestSlackApp(t *testing.T) {
 	}{
 		{name: "as set", in: slack.Installation{TeamID: "T1", TeamName: "One"}, app: "A1", want: []string{"ready: app A1 in workspace T1 (One)"}},
 		{name: "another workspace and app", in: slack.Installation{TeamID: "T2", TeamName: "Two"}, app: "A2",
-			want: []string{"missing: the token is of workspace T2 (Two), the settings say T1", "missing: the token is of app A2, the settings say A1"}},
-		{name: "no app", in: slack.Installation{TeamID: "T1"}, want: []string{"missing: the token is of app (none), the settings say A1"}},
+			want: []string{"missing: the token belongs to workspace T2 (Two), but the settings say T1", "missing: the token belongs to app A2, but the settings say A1"}},
+		{name: "no app", in: slack.Installation{TeamID: "T1"}, want: []string{"missing: the token belongs to app (none), but the settings say A1"}},
 		{name: "in an enterprise", in: slack.Installation{TeamID: "T1", TeamName: "One", EnterpriseID: "E1"}, app: "A1", enterprise: "E1", want: []string{"ready: app A1 in workspace T1 (One)"}},
 		{name: "installed by the enterprise", in: slack.Installation{TeamID: "E1", TeamName: "All"}, app: "A1", enterprise: "E1", want: []string{"ready: app A1 in workspace E1 (All)"}},
-		{name: "of another enterprise", in: slack.Installation{TeamID: "T1", EnterpriseID: "E2"}, app: "A1", enterprise: "E1", want: []string{"missing: the token is of enterprise E2, the settings say E1"}},
+		{name: "of another enterprise", in: slack.Installation{TeamID: "T1", EnterpriseID: "E2"}, app: "A1", enterprise: "E1", want: []string{"missing: the token belongs to enterprise E2, but the settings say E1"}},
 		{name: "not enough scopes", in: slack.Installation{TeamID: "T1"}, err: scope,
-			want: []string{"missing: which app the token belongs to can't be seen: look up the bot: Slack answers missing_scope (users:read)"}},
+			want: []string{"missing: can't tell which app the token belongs to: look up the bot: Slack answers missing_scope (users:read)"}},
 		{name: "down", in: slack.Installation{TeamID: "T1"}, err: errors.New("down"), fails: true},
 		{name: "down, and another workspace", in: slack.Installation{TeamID: "T2", TeamName: "Two"}, err: errors.New("down"),
-			want: []string{"missing: the token is of workspace T2 (Two), the settings say T1", "not checked: could not be checked: down"}},
+			want: []string{"missing: the token belongs to workspace T2 (Two), but the settings say T1", "not checked: could not be checked: down"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -110,10 +110,10 @@ func TestScopes(t *testing.T) {
 		has  []string
 		want []string
 	}{
-		{"exactly", []string{"users:read", "commands", "chat:write"}, []string{"ready: the 3 that the manifest asks for, and no more"}},
-		{"too few", []string{"commands"}, []string{"missing: the token lacks: chat:write; users:read"}},
-		{"too many", append([]string{"admin", "files:read"}, wants...), []string{"warning: the token may do more than it needs: admin; files:read"}},
-		{"both", []string{"admin", "commands", "chat:write"}, []string{"missing: the token lacks: users:read", "warning: the token may do more than it needs: admin"}},
+		{"exactly", []string{"users:read", "commands", "chat:write"}, []string{"ready: the scopes of the manifest (3), and no others"}},
+		{"too few", []string{"commands"}, []string{"missing: the token lacks scopes: chat:write; users:read"}},
+		{"too many", append([]string{"admin", "files:read"}, wants...), []string{"warning: the token has scopes that this app doesn't need: admin; files:read"}},
+		{"both", []string{"admin", "commands", "chat:write"}, []string{"missing: the token lacks scopes: users:read", "warning: the token has scopes that this app doesn't need: admin"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,10 +166,10 @@ func TestSlackPeople(t *testing.T) {
 	}}
 	emails := []string{"colleague@example.com", "full@example.com", "doubt@example.com", "gone@example.com", "guest@example.com", "nobody@example.com", "other-team@example.com", "robot@example.com", "stranger@example.com"}
 	absent, err := absentFromSlack(t.Context(), api, emails, "T1", "E1")
-	same(t, checkSlackPeople(emails, absent), err, "warning: can't approve, being no full member in Slack with a confirmed address: doubt@example.com (the address is not confirmed); gone@example.com (deactivated); guest@example.com (a guest); nobody@example.com (unknown or deactivated); "+
-		"other-team@example.com (of another workspace); robot@example.com (a bot); stranger@example.com (of another workspace)")
+	same(t, checkSlackPeople(emails, absent), err, "warning: these approvers can't approve, because they aren't full members in Slack with a confirmed email: doubt@example.com (email not confirmed); gone@example.com (deactivated); guest@example.com (a guest); nobody@example.com (unknown or deactivated); "+
+		"other-team@example.com (in another workspace); robot@example.com (a bot); stranger@example.com (in another workspace)")
 	absent, err = absentFromSlack(t.Context(), api, emails[1:2], "T1", "")
-	same(t, checkSlackPeople(emails[1:2], absent), err, "ready: all 1")
+	same(t, checkSlackPeople(emails[1:2], absent), err, "ready: all approvers (1) are full members in Slack with a confirmed email")
 	if _, err := absentFromSlack(t.Context(), fakeSlack{err: errors.New("down")}, emails, "T1", ""); err == nil {
 		t.Error("a failure is no answer")
 	}

@@ -22,7 +22,7 @@ type channelAPI interface {
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 }
 
-// slackRefusal returns the finding of an error that somebody must fix in Slack. It
+// slackRefusal returns the finding of an error that someone must fix in Slack. It
 // returns any other error as it is: the check could not be made.
 func slackRefusal(err error, fix string) ([]finding, error) {
 	if access.CodeOf(err) == access.CodeMisconfigure {
@@ -37,23 +37,23 @@ func checkInstallation(ctx context.Context, api installationAPI, in slack.Instal
 	var out []finding
 	enterprise := s.SlackEnterpriseID != "" && (in.EnterpriseID == s.SlackEnterpriseID || in.TeamID == s.SlackEnterpriseID)
 	if s.SlackEnterpriseID != "" && !enterprise {
-		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of enterprise %s, the settings say %s", orNone(in.EnterpriseID), s.SlackEnterpriseID), Fix: "Correct slack_enterprise_id, or store the token of the right installation."})
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token belongs to enterprise %s, but the settings say %s", orNone(in.EnterpriseID), s.SlackEnterpriseID), Fix: "Correct slack_enterprise_id, or store the token of the right installation."})
 	}
 	// If the enterprise installed the app, its token may name the enterprise in place
 	// of a workspace.
 	if in.TeamID != s.SlackTeamID && !(enterprise && in.TeamID == s.SlackEnterpriseID) {
-		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of workspace %s (%s), the settings say %s", in.TeamID, in.TeamName, s.SlackTeamID), Fix: "Correct slack_team_id, or store the token of the right installation."})
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token belongs to workspace %s (%s), but the settings say %s", in.TeamID, in.TeamName, s.SlackTeamID), Fix: "Correct slack_team_id, or store the token of the right installation."})
 	}
 	app, err := api.AppOf(ctx, in.BotID)
 	switch {
 	case access.CodeOf(err) == access.CodeMisconfigure:
-		out = append(out, finding{Status: missing, Found: "which app the token belongs to can't be seen: " + describe(err), Fix: "Replace the app's manifest by cdk.out/slack-manifest.yaml (make synth), and install the app again."})
+		out = append(out, finding{Status: missing, Found: "can't tell which app the token belongs to: " + describe(err), Fix: "Replace the app's manifest with cdk.out/slack-manifest.yaml (make synth writes it), then reinstall the app."})
 	case err != nil && len(out) == 0:
 		return nil, err
 	case err != nil:
 		out = append(out, failed("", err))
 	case app != s.SlackAppID:
-		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token is of app %s, the settings say %s", orNone(app), s.SlackAppID), Fix: "Correct slack_app_id, or store the token of the right app."})
+		out = append(out, finding{Status: missing, Found: fmt.Sprintf("the token belongs to app %s, but the settings say %s", orNone(app), s.SlackAppID), Fix: "Correct slack_app_id, or store the token of the right app."})
 	}
 	if len(out) == 0 {
 		out = append(out, finding{Status: ready, Found: fmt.Sprintf("app %s in workspace %s (%s)", app, in.TeamID, in.TeamName)})
@@ -71,7 +71,7 @@ func orNone(s string) string {
 // checkScopes compares the token's scopes with those of the manifest.
 func checkScopes(has, wants []string) ([]finding, error) {
 	if len(has) == 0 {
-		return nil, command.Problemf("Slack does not list the token's scopes")
+		return nil, command.Problemf("Slack didn't return the token's scopes")
 	}
 	without := func(from, these []string) []string {
 		var left []string
@@ -85,13 +85,13 @@ func checkScopes(has, wants []string) ([]finding, error) {
 	}
 	var out []finding
 	if lacks := without(wants, has); len(lacks) > 0 {
-		out = append(out, finding{Status: missing, Found: "the token lacks", Items: lacks, Fix: "Replace the app's manifest by cdk.out/slack-manifest.yaml (make synth), and install the app again."})
+		out = append(out, finding{Status: missing, Found: "the token lacks scopes", Items: lacks, Fix: "Replace the app's manifest with cdk.out/slack-manifest.yaml (make synth writes it), then reinstall the app."})
 	}
 	if more := without(has, wants); len(more) > 0 {
-		out = append(out, finding{Status: warning, Found: "the token may do more than it needs", Items: more, Fix: "Take them off the app's page OAuth & Permissions, and install the app again."})
+		out = append(out, finding{Status: warning, Found: "the token has scopes that this app doesn't need", Items: more, Fix: "Remove them on the app's page OAuth & Permissions, then reinstall the app."})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: fmt.Sprintf("the %d that the manifest asks for, and no more", len(wants))})
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("the scopes of the manifest (%d), and no others", len(wants))})
 	}
 	return out, nil
 }
@@ -101,11 +101,11 @@ func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, er
 	channel, err := api.Channel(ctx, id)
 	switch {
 	case err != nil:
-		return slackRefusal(err, "Correct slack_channel_id; a private channel can be seen once the app was invited to it.")
+		return slackRefusal(err, "Correct slack_channel_id. If the channel is private, invite the app to it first.")
 	case channel.Archived:
 		return []finding{{Status: missing, Found: fmt.Sprintf("#%s (%s) is archived", channel.Name, id), Fix: "Unarchive it, or set slack_channel_id to another channel."}}, nil
 	case !channel.Member:
-		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: /invite @" + slack.BotName + " in the channel."}}, nil
+		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: type /invite @" + slack.BotName + " in the channel."}}, nil
 	}
 	return []finding{{Status: ready, Found: fmt.Sprintf("the bot is in #%s (%s)", channel.Name, id)}}, nil
 }

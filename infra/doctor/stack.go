@@ -28,7 +28,7 @@ func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, er
 	case err != nil:
 		return nil, err
 	case len(out.Stacks) != 1:
-		return nil, errors.New("CloudFormation does not name the stack")
+		return nil, errors.New("CloudFormation didn't return the stack")
 	}
 	return &out.Stacks[0], nil
 }
@@ -36,7 +36,7 @@ func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, er
 // checkStack checks that the stack can be deployed.
 func checkStack(stack *types.Stack, name string) finding {
 	if stack == nil {
-		return finding{Status: ready, Found: "there is none yet: make deploy creates it"}
+		return finding{Status: ready, Found: "not deployed yet; make deploy creates it"}
 	}
 	found := fmt.Sprintf("%s is %s", name, stack.StackStatus)
 	if reason := strings.TrimSpace(aws.ToString(stack.StackStatusReason)); reason != "" {
@@ -44,16 +44,16 @@ func checkStack(stack *types.Stack, name string) finding {
 	}
 	switch deployed.StackStateOf(stack.StackStatus) {
 	case deployed.NeverCreated:
-		return finding{Status: missing, Found: found + "; its first deployment failed", Fix: "make deploy removes what is left of it, and tries again. The CDK by itself can't."}
+		return finding{Status: missing, Found: found + "; its first deployment was never completed", Fix: "Run make deploy. It deletes what is left and tries again. Bare cdk deploy can't do that."}
 	case deployed.Busy:
-		return finding{Status: warning, Found: found, Fix: "Wait until that is over before you deploy."}
+		return finding{Status: warning, Found: found, Fix: "Wait until the change is over before you deploy."}
 	case deployed.RollbackFailed:
-		return finding{Status: missing, Found: found, Fix: "Fix what the stack's events say, then: aws cloudformation continue-update-rollback --stack-name " + name}
+		return finding{Status: missing, Found: found, Fix: "Fix the cause that the stack's events name, then run: aws cloudformation continue-update-rollback --stack-name " + name}
 	case deployed.DeleteFailed:
-		return finding{Status: missing, Found: found, Fix: "Fix what the stack's events say, then: aws cloudformation delete-stack --stack-name " + name}
+		return finding{Status: missing, Found: found, Fix: "Fix the cause that the stack's events name, then run: aws cloudformation delete-stack --stack-name " + name}
 	}
 	if !aws.ToBool(stack.EnableTerminationProtection) {
-		return finding{Status: warning, Found: found + ", and not protected from deletion", Fix: "make deploy turns the protection on, and the alarms about silence."}
+		return finding{Status: warning, Found: found + ", but not protected from deletion", Fix: "Run make deploy. It turns on the protection, and the alarms about missing data."}
 	}
 	return finding{Status: ready, Found: found}
 }

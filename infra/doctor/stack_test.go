@@ -46,14 +46,14 @@ func TestStack(t *testing.T) {
 		stack *types.Stack
 		want  string
 	}{
-		{"none", nil, "ready: there is none yet: make deploy creates it"},
+		{"none", nil, "ready: not deployed yet; make deploy creates it"},
 		{"deployed", stack("UPDATE_COMPLETE", true), "ready: elevator is UPDATE_COMPLETE"},
 		{"rolled back", stack("UPDATE_ROLLBACK_COMPLETE", true), "ready: elevator is UPDATE_ROLLBACK_COMPLETE"},
-		{"not protected", stack("CREATE_COMPLETE", false), "warning: elevator is CREATE_COMPLETE, and not protected from deletion"},
-		{"never created", stack("ROLLBACK_COMPLETE", true), "missing: elevator is ROLLBACK_COMPLETE; its first deployment failed"},
+		{"not protected", stack("CREATE_COMPLETE", false), "warning: elevator is CREATE_COMPLETE, but not protected from deletion"},
+		{"never created", stack("ROLLBACK_COMPLETE", true), "missing: elevator is ROLLBACK_COMPLETE; its first deployment was never completed"},
 		{"a rollback that failed", &types.Stack{StackStatus: "ROLLBACK_FAILED", StackStatusReason: aws.String("The following\nfailed to delete: [Table]")},
-			"missing: elevator is ROLLBACK_FAILED: The following failed to delete: [Table]; its first deployment failed"},
-		{"only looked at", stack("REVIEW_IN_PROGRESS", false), "missing: elevator is REVIEW_IN_PROGRESS; its first deployment failed"},
+			"missing: elevator is ROLLBACK_FAILED: The following failed to delete: [Table]; its first deployment was never completed"},
+		{"only looked at", stack("REVIEW_IN_PROGRESS", false), "missing: elevator is REVIEW_IN_PROGRESS; its first deployment was never completed"},
 		{"busy", stack("UPDATE_IN_PROGRESS", true), "warning: elevator is UPDATE_IN_PROGRESS"},
 		{"a rollback of an update that failed", stack("UPDATE_ROLLBACK_FAILED", true), "missing: elevator is UPDATE_ROLLBACK_FAILED"},
 		{"a deletion that failed", stack("DELETE_FAILED", false), "missing: elevator is DELETE_FAILED"},
@@ -88,19 +88,19 @@ func TestNames(t *testing.T) {
 		there     string // of names, or "all"
 		want      []string
 	}{
-		{"free", nil, nil, "", []string{"ready: all 5 are free, or the stack's own"}},
-		{"taken", nil, nil, "/aws/lambda/e-grant", []string{"missing: taken, by something outside of the stack: log group /aws/lambda/e-grant"}},
+		{"free", nil, nil, "", []string{"ready: all names (5) are free or belong to the stack"}},
+		{"taken", nil, nil, "/aws/lambda/e-grant", []string{"missing: something outside this stack already uses these names: log group /aws/lambda/e-grant"}},
 		{"all taken", nil, nil, "all", []string{
-			"missing: taken, by something outside of the stack: function e-grant; log group /aws/lambda/e-grant; state machine e-requests; parameter /e/policy",
-			"missing: there is a bucket of that name already: records (somebody's)"}},
+			"missing: something outside this stack already uses these names: function e-grant; log group /aws/lambda/e-grant; state machine e-requests; parameter /e/policy",
+			"missing: buckets with these names already exist: records (somebody's)"}},
 		{"the stack's own", stack, []types.StackResourceSummary{
 			resource(settings.TypeBucket, "records", "CREATE_COMPLETE"), resource(settings.TypeFunction, "e-grant", "UPDATE_COMPLETE"), resource(settings.TypeLogGroup, "/aws/lambda/e-grant", "CREATE_COMPLETE"),
 			resource(settings.TypeMachine, "arn:aws:states:eu-central-1:111111111111:stateMachine:e-requests", "CREATE_COMPLETE"), resource(settings.TypeParameter, "/e/policy", "CREATE_COMPLETE"),
-		}, "all", []string{"ready: all 5 are free, or the stack's own"}},
+		}, "all", []string{"ready: all names (5) are free or belong to the stack"}},
 		{"no longer the stack's", stack, []types.StackResourceSummary{resource(settings.TypeBucket, "records", "DELETE_COMPLETE")}, "records",
-			[]string{"missing: there is a bucket of that name already: records (somebody's)"}},
+			[]string{"missing: buckets with these names already exist: records (somebody's)"}},
 		{"of another type", stack, []types.StackResourceSummary{resource("AWS::IAM::Role", "e-grant", "CREATE_COMPLETE")}, "e-grant",
-			[]string{"missing: taken, by something outside of the stack: function e-grant"}},
+			[]string{"missing: something outside this stack already uses these names: function e-grant"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestLookUp(t *testing.T) {
 		says string
 	}{
 		{"free", fakeBucket{headOwn: status4xx(404)}, false, ""},
-		{"own", fakeBucket{}, true, "this account's"},
-		{"another's", fakeBucket{headOwn: status4xx(403)}, true, "another account's, or not readable"},
+		{"own", fakeBucket{}, true, "in this account"},
+		{"another's", fakeBucket{headOwn: status4xx(403)}, true, "in another account, or not readable"},
 		{"elsewhere", fakeBucket{headOwn: status4xx(301)}, true, "in another region"},
 	} {
 		there, says, err := bucketExists(t.Context(), test.api, "b", own)

@@ -20,7 +20,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// exists reports whether something of that type has that name; bucket says whose a
+// exists reports whether something of that type has that name. bucket says where a
 // bucket is.
 type exists func(ctx context.Context, name settings.ResourceName) (there bool, bucket string, err error)
 
@@ -46,7 +46,7 @@ func (d *doctor) lookUp(ctx context.Context, n settings.ResourceName) (there boo
 		_, err = d.roles.GetRole(ctx, &iam.GetRoleInput{RoleName: &n.Name})
 		none = []string{"NoSuchEntity"}
 	default:
-		return false, "", fmt.Errorf("nobody knows how to look for %s", n.Type)
+		return false, "", fmt.Errorf("the doctor can't look up a %s", n.Type)
 	}
 	if hasCode(err, none...) {
 		return false, "", nil
@@ -87,11 +87,11 @@ func bucketExists(ctx context.Context, api bucketsAPI, name, account string) (bo
 	var response *smithyhttp.ResponseError
 	switch {
 	case err == nil:
-		return true, "this account's", nil
+		return true, "in this account", nil
 	case errors.As(err, &response) && response.HTTPStatusCode() == 404:
 		return false, "", nil
 	case errors.As(err, &response) && response.HTTPStatusCode() == 403:
-		return true, "another account's, or not readable", nil
+		return true, "in another account, or not readable", nil
 	case errors.As(err, &response) && response.HTTPStatusCode() == 301:
 		return true, "in another region", nil
 	}
@@ -133,15 +133,15 @@ func checkNames(ctx context.Context, api stacksAPI, stack *types.Stack, all []se
 	}
 	var out []finding
 	if len(things) > 0 {
-		out = append(out, finding{Status: missing, Found: "taken, by something outside of the stack", Items: things,
-			Fix: "If nobody needs them, delete them. Otherwise choose another name_prefix, or another name in the settings."})
+		out = append(out, finding{Status: missing, Found: "something outside this stack already uses these names", Items: things,
+			Fix: "Delete them if nobody needs them. Otherwise choose another name_prefix, or other names in the settings."})
 	}
 	if len(buckets) > 0 {
-		out = append(out, finding{Status: missing, Found: "there is a bucket of that name already", Items: buckets,
-			Fix: "For a bucket with records of before, replace s3_bucket_name_for_audit_entry by s3_name_of_the_existing_bucket. Delete the catalog's bucket: it is made anew. Otherwise choose another name."})
+		out = append(out, finding{Status: missing, Found: "buckets with these names already exist", Items: buckets,
+			Fix: "To keep using an audit bucket with records, replace s3_bucket_name_for_audit_entry with s3_name_of_the_existing_bucket. Delete an old catalog bucket: the deployment creates a new one. Otherwise choose another name."})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: fmt.Sprintf("all %d are free, or the stack's own", len(all))})
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("all names (%d) are free or belong to the stack", len(all))})
 	}
 	return out, nil
 }

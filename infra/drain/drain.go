@@ -7,15 +7,13 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"sso-elevator/infra/command"
 )
 
-// errNotDrained means that requests, leases or executions may remain.
+// errNotDrained means that requests, leases or executions may be left.
 var errNotDrained = errors.New("NOT DRAINED")
 
 // request has the parts of a request that the command shows.
@@ -34,11 +32,11 @@ func (r request) state() string {
 	case r.Closed:
 		return "over"
 	case r.Removed:
-		return "removed, being recorded"
+		return "access removed, not yet recorded"
 	case r.Granted:
 		return "has access"
 	case r.Outcome != "":
-		return r.Outcome + ", being carried out"
+		return r.Outcome + ", in progress"
 	default:
 		return "waits for a decision"
 	}
@@ -49,7 +47,7 @@ type drainer struct {
 	clock
 	out, messages io.Writer
 	progress      *command.Progress
-	json          io.Writer // nil without -json
+	json          io.Writer // nil without --json
 }
 
 // report is the JSON output.
@@ -77,7 +75,7 @@ func reportRequests(requests []request) []requestReport {
 	return all
 }
 
-// writeReport writes what remains as JSON, if -json is set.
+// writeReport writes what is left as JSON, if --json is set.
 func (d drainer) writeReport(open []request, leases, running []string) error {
 	if d.json == nil {
 		return nil
@@ -96,21 +94,21 @@ func (d drainer) preview(ctx context.Context) error {
 		return err
 	}
 	d.writeTable(open, leases)
-	fmt.Fprintf(d.out, "%d requests are open, %d executions run, %d leases are held. -yes ends them all.\n", len(open), len(running), len(leases))
+	fmt.Fprintf(d.out, "Open requests: %d, leases: %d, running executions: %d.\n", len(open), len(leases), len(running))
 	if err := d.writeReport(open, leases, running); err != nil {
 		return err
 	}
 	if len(open)+len(running)+len(leases) > 0 {
-		return fmt.Errorf("%w: nothing was changed", errNotDrained)
+		return fmt.Errorf("%w. Nothing was changed. To end all of this, run: elevator drain --yes", errNotDrained)
 	}
 	return nil
 }
 
 func (d drainer) reopen(ctx context.Context, reserved int) error {
 	if err := d.SetConcurrency(ctx, reserved); err != nil {
-		return fmt.Errorf("let people ask again: %w", err)
+		return fmt.Errorf("reopen: %w", err)
 	}
-	fmt.Fprintln(d.out, "People can ask again.")
+	fmt.Fprintln(d.out, "People can request access again.")
 	return nil
 }
 
@@ -120,17 +118,17 @@ func (d drainer) reopen(ctx context.Context, reserved int) error {
 func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	before, err := d.Concurrency(ctx)
 	if err != nil {
-		return fmt.Errorf("look at ingress: %w", err)
+		return fmt.Errorf("read the concurrency of ingress: %w", err)
 	}
 	if err := d.SetConcurrency(ctx, 0); err != nil {
 		return fmt.Errorf("stop new requests: %w", err)
 	}
 	closedAt := d.now()
-	undo := "drain -reopen"
+	undo := "elevator drain --reopen"
 	if before > 0 {
-		undo = fmt.Sprintf("drain -reopen -reserved %d", before)
+		undo = fmt.Sprintf("elevator drain --reopen --reserved %d", before)
 	}
-	fmt.Fprintf(d.messages, "Nobody can ask for anything any more, nor approve. To undo that: %s\n", undo)
+	fmt.Fprintf(d.messages, "Forms and buttons in Slack are now off: nobody can request or approve. Undo: %s\n", undo)
 
 	seen := map[string]request{}
 	stopped := map[string]bool{}
@@ -141,7 +139,7 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 			open, leases, err = d.ReadOpen(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("%w, new requests are off: %w", errNotDrained, err)
+			return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
 		}
 		for _, r := range open {
 			seen[r.ID] = r
@@ -150,18 +148,18 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 		if remaining == 0 && d.now().Sub(closedAt) >= settleTime {
 			break
 		}
-		fmt.Fprintf(d.messages, "%s  %d executions stopped, %d run; %d requests open, %d leases held\n",
+		fmt.Fprintf(d.messages, "%s  executions stopped: %d, running: %d; open requests: %d, leases: %d\n",
 			d.now().UTC().Format(time.TimeOnly), len(stopped), len(running), len(open), len(leases))
 		if d.now().Sub(closedAt) >= wait {
 			d.writeTable(open, leases)
 			if err := d.writeReport(open, leases, running); err != nil {
-				return fmt.Errorf("%w, new requests are off: %w", errNotDrained, err)
+				return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
 			}
-			return fmt.Errorf("%w after %s: %d requests are open, %d leases are held, %d executions run. New requests stay off. The log of the function reconcile and the history of its machine say why; run this again", errNotDrained, wait, len(open), len(leases), len(running))
+			return fmt.Errorf("%w after %s. Open requests: %d, leases: %d, running executions: %d. New requests stay off. Find the cause in the log of the function reconcile and in the executions of its state machine, then run elevator drain --yes again", errNotDrained, wait, len(open), len(leases), len(running))
 		}
-		d.progress.Show("waiting until nothing is left: %d requests open, %d leases held", len(open), len(leases))
+		d.progress.Show("waiting until nothing is left (open requests: %d, leases: %d)", len(open), len(leases))
 		if err := d.sleep(ctx, pollInterval); err != nil {
-			return fmt.Errorf("%w, new requests are off: %w", errNotDrained, err)
+			return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
 		}
 	}
 	d.progress.Hide()
@@ -169,7 +167,7 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		r, found, err := d.ReadRequest(ctx, id)
 		if err != nil {
-			return fmt.Errorf("%w: read what became of the requests: %w", errNotDrained, err)
+			return fmt.Errorf("%w. Can't read what became of the requests: %w. Run elevator drain --yes again", errNotDrained, err)
 		}
 		if !found {
 			r = seen[id]
@@ -178,7 +176,7 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 		ended = append(ended, r)
 	}
 	d.writeTable(ended, nil)
-	fmt.Fprintf(d.out, "Drained: %d requests ended, no request is open, no lease is held, no execution runs. New requests are off.\n", len(ended))
+	fmt.Fprintf(d.out, "Drained: no open request, no lease and no running execution is left. Requests ended: %d. New requests are off.\n", len(ended))
 	if d.json != nil {
 		return command.WriteJSON(d.json, report{Drained: true, Ended: reportRequests(ended), Open: []requestReport{}, Leases: []string{}})
 	}
@@ -213,20 +211,10 @@ func (d drainer) writeTable(requests []request, leases []string) {
 	t := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "REQUEST\tWHO\tWHAT\tSTATE")
 	for _, r := range requests {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", clean(r.ID), clean(r.Who), clean(r.What), r.state())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", command.Printable(r.ID), command.Printable(r.Who), command.Printable(r.What), r.state())
 	}
 	for _, key := range leases {
-		fmt.Fprintf(t, "(lease)\t\t%s\theld\n", clean(key))
+		fmt.Fprintf(t, "(lease)\t\t%s\theld\n", command.Printable(key))
 	}
 	t.Flush()
-}
-
-// clean replaces unprintable characters, so that names can't control the terminal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

@@ -40,10 +40,10 @@ func connect(ctx context.Context, s *settings.Settings) (system, error) {
 	name := s.FunctionName("reconcile")
 	f, found, err := deployed.Find(ctx, l.lambda, name)
 	if err != nil {
-		return nil, fmt.Errorf("find out what is deployed: %w", err)
+		return nil, fmt.Errorf("find the deployed function %s: %w. Check your AWS credentials and region", name, err)
 	}
 	if !found {
-		return nil, fmt.Errorf("nothing is deployed: there is no function %s", name)
+		return nil, fmt.Errorf("nothing is deployed here: there is no function %s. Check your AWS account, your region, and name_prefix in the settings", name)
 	}
 	var environment struct {
 		Machine host.RequestMachine
@@ -92,7 +92,7 @@ func (l *live) ListRunning(ctx context.Context) ([]string, error) {
 }
 
 func (l *live) Stop(ctx context.Context, arn string) error {
-	_, err := l.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Drained"), Cause: aws.String("All access is ended, so that the system can be removed.")})
+	_, err := l.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Drained"), Cause: aws.String("An operator ended all access (elevator drain).")})
 	var gone *sfntypes.ExecutionDoesNotExist
 	if err != nil && !errors.As(err, &gone) {
 		return fmt.Errorf("stop %s: %w", arn, err)

@@ -17,24 +17,24 @@ import (
 // Command has the command's flags.
 type Command struct {
 	Config   string        `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
-	Yes      bool          `help:"Do it. Without this flag, nothing is changed."`
+	Yes      bool          `help:"End all access. Without this flag, nothing is changed."`
 	Wait     time.Duration `default:"30m" placeholder:"DURATION" help:"How long to wait until nothing is left (default: 30m)."`
-	JSON     bool          `help:"Write the requests and leases to standard output as JSON, and all else to standard error."`
-	Reopen   bool          `help:"Let people ask again."`
-	Reserved int           `default:"-1" placeholder:"N" help:"With --reopen: the reserved concurrency of ingress, if it is not that of the settings."`
+	JSON     bool          `help:"Print the requests and leases as JSON. Everything else goes to standard error."`
+	Reopen   bool          `help:"Let people request access again."`
+	Reserved int           `default:"-1" placeholder:"N" help:"With --reopen: the reserved concurrency of ingress (default: the one in the settings)."`
 }
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Ends all access that the system has given and lets nobody ask for more:
+	return `Ends all access that this system granted, and stops new requests. Run it before you delete the stack, or when everything must stop at once. With --yes:
 
- 1. The function ingress gets a reserved concurrency of 0. Slack's forms and buttons stop working.
- 2. Every execution of the request machine is stopped. The sweep runs every minute. It removes the access of the stopped executions, records it, and closes the requests.
- 3. The table is read until no request is open and no lease is left. A lease goes when its access is seen to be gone, and not before.
+ 1. It sets the reserved concurrency of the function ingress to 0. Forms and buttons in Slack stop working.
+ 2. It stops every execution of the request machine. The minute check then removes their access, records the removal, and closes the requests.
+ 3. It reads the table until no request is open and no lease is left. A lease is deleted only after its access is confirmed to be gone.
 
-Without --yes it says what there is, and changes nothing. --reopen lets people ask again.
+Without --yes, it lists what is there and changes nothing. --reopen lets people request access again.
 
-Exit codes: 0 nothing is left; 1 something is still there, or an error; 2 wrong flags or settings.
+Exit codes: 0 nothing is left; 1 something is left, or an error; 2 wrong flags or settings.
 
 Example:
 
@@ -83,9 +83,9 @@ func (c *Command) Run(ctx context.Context, s command.Streams) error {
 func (c *Command) run(ctx context.Context, s command.Streams, clock clock, connect func(context.Context, *settings.Settings) (system, error)) error {
 	switch {
 	case c.Yes && c.Reopen, !c.Reopen && c.Reserved != -1, c.Reserved < -1 || c.Reserved == 0:
-		return command.BadInput(errors.New("-yes and -reopen exclude each other; -reserved goes with -reopen and is at least 1"))
+		return command.BadInput(errors.New("use either --yes or --reopen; --reserved needs --reopen and a number of at least 1"))
 	case c.JSON && c.Reopen:
-		return command.BadInput(errors.New("-json and -reopen exclude each other"))
+		return command.BadInput(errors.New("--json can't be used with --reopen"))
 	}
 	settings, err := settings.Load(c.Config)
 	if err != nil {

@@ -119,7 +119,7 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(config, example, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const done = "Drained: "
+	const done = "Drained: no open request, no lease and no running execution is left. Requests ended: "
 	for _, tt := range []struct {
 		name         string
 		args         string
@@ -130,27 +130,27 @@ func TestRun(t *testing.T) {
 		wantReserved int
 		wantStopped  string
 	}{
-		{name: "what there is", code: exitLeft, out: "1 requests are open, 1 executions run, 1 leases are held", err: "nothing was changed", wantReserved: -1},
-		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil }, out: "0 requests are open", wantReserved: -1},
-		{name: "drained", args: "-yes", out: done + "1 requests ended", err: "drain -reopen\n", wantStopped: "arn:1"},
+		{name: "what there is", code: exitLeft, out: "Open requests: 1, leases: 1, running executions: 1.", err: "Nothing was changed", wantReserved: -1},
+		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil }, out: "Open requests: 0, ", wantReserved: -1},
+		{name: "drained", args: "-yes", out: done + "1.", err: "elevator drain --reopen\n", wantStopped: "arn:1"},
 		{name: "the table says what became of it", args: "-yes", out: "r1       ann@example.com  Admin in Sandbox (1)  over, access removed", wantStopped: "arn:1"},
-		{name: "concurrency was reserved", args: "-yes", change: func(w *world) { w.reserved = 7 }, out: done, err: "drain -reopen -reserved 7\n", wantStopped: "arn:1"},
+		{name: "concurrency was reserved", args: "-yes", change: func(w *world) { w.reserved = 7 }, out: done, err: "elevator drain --reopen --reserved 7\n", wantStopped: "arn:1"},
 		{name: "one that was starting", args: "-yes", change: func(w *world) { w.late = []string{"arn:2"} }, out: done, wantStopped: "arn:1 arn:2"},
 		{name: "nothing there, one is starting", args: "-yes", change: func(w *world) { w.open, w.leases, w.running, w.late = nil, nil, nil, []string{"arn:2"} },
-			out: done + "0 requests ended", wantStopped: "arn:2"},
-		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft, out: "has access", err: "NOT DRAINED after 5m0s: 1 requests are open, 1 leases are held", wantStopped: "arn:1"},
+			out: done + "0.", wantStopped: "arn:2"},
+		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft, out: "has access", err: "NOT DRAINED after 5m0s. Open requests: 1, leases: 1, running", wantStopped: "arn:1"},
 		{name: "only a lease is left", args: "-yes -wait 5m", change: func(w *world) { w.sweeps, w.open = -1, nil }, code: exitLeft, out: "(lease)", err: "NOT DRAINED", wantStopped: "arn:1"},
-		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "ReadOpen" }, code: exitLeft, err: "NOT DRAINED, new requests are off: ReadOpen: no answer", wantStopped: "arn:1"},
+		{name: "the table can't be read", args: "-yes", change: func(w *world) { w.failing = "ReadOpen" }, code: exitLeft, err: "NOT DRAINED. New requests are off: ReadOpen: no answer", wantStopped: "arn:1"},
 		{name: "executions can't be listed", args: "-yes", change: func(w *world) { w.failing = "ListRunning" }, code: exitLeft, err: "NOT DRAINED"},
 		{name: "one can't be stopped", args: "-yes", change: func(w *world) { w.failing = "Stop" }, code: exitLeft, err: "NOT DRAINED", wantStopped: "arn:1"},
 		{name: "new requests can't be stopped", args: "-yes", change: func(w *world) { w.failing = "SetConcurrency" }, code: exitLeft, err: "stop new requests", wantReserved: -1},
-		{name: "reopen", args: "-reopen", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: -1},
-		{name: "reopen with what there was", args: "-reopen -reserved 7", change: func(w *world) { w.reserved = 0 }, out: "People can ask again", wantReserved: 7},
+		{name: "reopen", args: "-reopen", change: func(w *world) { w.reserved = 0 }, out: "People can request access again", wantReserved: -1},
+		{name: "reopen with what there was", args: "-reopen -reserved 7", change: func(w *world) { w.reserved = 0 }, out: "People can request access again", wantReserved: 7},
 		{name: "both", args: "-yes -reopen", code: exitUsage, wantReserved: -1},
 		{name: "reopen with nothing", args: "-reopen -reserved 0", code: exitUsage, wantReserved: -1},
 		{name: "an argument", args: "now", code: exitUsage, err: "unexpected argument now", wantReserved: -1},
 		{name: "no settings", args: "-yes -config nowhere.yaml", code: exitUsage, err: "nowhere.yaml", wantReserved: -1},
-		{name: "reopen as JSON", args: "-reopen -json", code: exitUsage, err: "-json and -reopen exclude each other", wantReserved: -1},
+		{name: "reopen as JSON", args: "-reopen -json", code: exitUsage, err: "--json can't be used with --reopen", wantReserved: -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := active()
@@ -187,10 +187,10 @@ func TestJSON(t *testing.T) {
 		want       report
 		err        string // part
 	}{
-		{name: "what there is", code: exitLeft, want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "1 requests are open"},
+		{name: "what there is", code: exitLeft, want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "Open requests: 1, "},
 		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil },
-			want: report{Ended: []requestReport{}, Open: []requestReport{}, Leases: []string{}}, err: "0 requests are open"},
-		{name: "drained", args: "-yes", err: "Drained: 1 requests ended",
+			want: report{Ended: []requestReport{}, Open: []requestReport{}, Leases: []string{}}, err: "Open requests: 0, "},
+		{name: "drained", args: "-yes", err: "Requests ended: 1.",
 			want: report{Drained: true, Ended: []requestReport{{"r1", "ann@example.com", "Admin in Sandbox (1)", "over, access removed"}}, Open: []requestReport{}, Leases: []string{}}},
 		{name: "no sweep", args: "-yes -wait 5m", change: func(w *world) { w.sweeps = -1 }, code: exitLeft,
 			want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}}, err: "NOT DRAINED after 5m0s"},

@@ -42,7 +42,7 @@ func TestDrain(t *testing.T) {
 	waiting.waitsIn(t, "AwaitApproval")
 
 	code, out, said := drain()
-	if code != 1 || !strings.Contains(out, "2 requests are open, 2 executions run, 1 leases are held") || !strings.Contains(out, "has access") {
+	if code != 1 || !strings.Contains(out, "Open requests: 2, leases: 1, running executions: 2.") || !strings.Contains(out, "has access") {
 		t.Fatalf("before: code %d\n%s\n%s", code, out, said)
 	}
 	if !active.assigned(t) {
@@ -50,7 +50,7 @@ func TestDrain(t *testing.T) {
 	}
 
 	code, out, said = drain("-yes", "-wait", "5m")
-	if code != 0 || !strings.Contains(out, "Drained: 2 requests ended, no request is open, no lease is held") {
+	if code != 0 || !strings.Contains(out, "Drained: no open request, no lease and no running execution is left. Requests ended: 2.") {
 		t.Fatalf("code %d\n%s\n%s", code, out, said)
 	}
 	for r, want := range map[*request]string{active: "over, access removed", waiting: "over, refused"} {

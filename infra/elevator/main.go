@@ -3,9 +3,9 @@
 //
 //	go run ./infra/elevator --help
 //
-// Exit codes: 0; 1 if the answer is no, something is missing, or the command
-// failed; 2 if the command line, or a file that it names, has a mistake. `go run`
-// turns 2 into 1: if you need the code, build the program.
+// The exit code is 0 for success, 1 if the answer is no, something is missing or the
+// command failed, and 2 if the command line, or a file that it names, has a mistake.
+// `go run` turns 2 into 1: if you need the code, build the program.
 package main
 
 import (
@@ -29,20 +29,26 @@ func main() { os.Exit(run(os.Args[1:], command.Files(os.Stdin, os.Stdout, os.Std
 // elevator has the program's commands.
 type elevator struct {
 	Policy     policy.Command     `cmd:"" help:"Show what the policy decides about a request, and why."`
-	Doctor     doctor.Command     `cmd:"" help:"Check what is ready for a deployment, and what is missing."`
-	Acceptance acceptance.Command `cmd:"" help:"Check a deployed system, with you at Slack."`
+	Doctor     doctor.Command     `cmd:"" help:"Check AWS, Slack and your settings, before or after a deployment."`
+	Acceptance acceptance.Command `cmd:"" help:"Test a deployed system. You request and approve in Slack."`
 	Reconcile  reconcile.Command  `cmd:"" help:"List the access that the next reconciliation would remove."`
-	Drain      drain.Command      `cmd:"" help:"End all access, and let nobody ask for more."`
+	Drain      drain.Command      `cmd:"" help:"End all access and stop new requests."`
 	Local      local.Command      `cmd:"" help:"Run the system on this machine, with your settings."`
 	Demo       local.Demo         `cmd:"" help:"Run the system on this machine, with an example organization."`
 	Completion completion         `cmd:"" help:"Print a completion script for your shell."`
 
-	Version kong.VersionFlag `help:"Print the commit that the program was built from."`
+	Version kong.VersionFlag `help:"Print the version, and the commit that the program was built from."`
 }
 
 // run runs the program and returns its exit code.
 func run(args []string, s command.Streams) int {
-	return command.Run(context.Background(), &elevator{}, args, s,
-		kong.Description("Temporary elevated AWS access through Slack: the program for the people who run it."),
-		kong.Vars{"version": version(), "settle": gateway.DefaultSettleDelay.String()})
+	return command.Run(context.Background(), &elevator{}, args, s, options()...)
+}
+
+// options describe the program to kong.
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Description("Check, test, drain and try out sso-elevator, which gives temporary AWS access through Slack."),
+		kong.Vars{"version": version(), "settle": gateway.DefaultSettleDelay.String()},
+	}
 }

@@ -73,13 +73,13 @@ func TestExitCodes(t *testing.T) {
 
 		{line: "doctor" + settings, code: 1, stderr: "No AWS region is set"},
 		{line: "doctor --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
-		{line: "doctor --slack-api slack.com", code: 2, stderr: `-slack-api must be a URL, not "slack.com"`},
+		{line: "doctor --slack-api slack.com", code: 2, stderr: `--slack-api must be a URL, not "slack.com"`},
 		{line: "doctor --fix", code: 2, stderr: "unknown flag --fix"},
 		{line: "doctor -fix", code: 2, stderr: "unknown flag -fix; see elevator doctor --help"},
 
-		{line: "drain" + settings, code: 1, stderr: "find out what is deployed"},
-		{line: "drain --yes --reopen" + settings, code: 2, stderr: "-yes and -reopen exclude each other"},
-		{line: "drain --reserved 7" + settings, code: 2, stderr: "-reserved goes with -reopen"},
+		{line: "drain" + settings, code: 1, stderr: "find the deployed function sso-elevator-reconcile: "},
+		{line: "drain --yes --reopen" + settings, code: 2, stderr: "use either --yes or --reopen"},
+		{line: "drain --reserved 7" + settings, code: 2, stderr: "--reserved needs --reopen"},
 		{line: "drain --wait soon", code: 2, stderr: "--wait"},
 		{line: "drain --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 
@@ -88,12 +88,12 @@ func TestExitCodes(t *testing.T) {
 		{line: "reconcile --dry-run --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 
 		{line: "acceptance --stack x --target a:b --other c:d", code: 1, stdout: "FAILED: 1 ok, 1 failed"},
-		{line: "acceptance --stack x", code: 2, stderr: "the target needs an account and a permission set"},
+		{line: "acceptance --stack x", code: 2, stderr: "--target needs an account and a permission set"},
 		{line: "acceptance --target shop", code: 2, stderr: "--target: want ACCOUNT:PERMISSION_SET"},
 		{line: "acceptance --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 
 		{line: "local --config nowhere.yaml", code: 2, stderr: "local: the settings: stat nowhere.yaml"},
-		{line: "local --listen 8080", code: 2, stderr: `local: -listen must be HOST:PORT, not "8080"`},
+		{line: "local --listen 8080", code: 2, stderr: `local: --listen must be HOST:PORT, not "8080"`},
 		{line: "demo --seed nowhere.yaml", code: 2, stderr: "local: the example organization"},
 		{line: "demo --config x", code: 2, stderr: "unknown flag --config"},
 
@@ -180,8 +180,9 @@ func TestCommit(t *testing.T) {
 		want     string
 	}{
 		{"as committed", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf"}, {Key: "vcs.modified", Value: "false"}}, "3c403bf"},
+		{"shortened", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf0123456789abcdef0123456789abcdef0"}}, "3c403bf"},
 		{"with changes", []debug.BuildSetting{{Key: "vcs.revision", Value: "3c403bf"}, {Key: "vcs.modified", Value: "true"}}, "3c403bf+"},
-		{"without git", []debug.BuildSetting{{Key: "GOOS", Value: "linux"}}, "unknown commit: build the program with go build in a clone of the repository"},
+		{"without git", []debug.BuildSetting{{Key: "GOOS", Value: "linux"}}, "unknown commit: build it with go install ./infra/elevator in a clone of the repository"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := commitOf(&debug.BuildInfo{Settings: tt.settings}); got != tt.want {

@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
-	"sso-elevator/infra/local/moto"
 )
 
 // Command runs the local stack with your settings.
@@ -29,9 +29,9 @@ type Command struct {
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Runs the system on this machine, without AWS and without a Slack workspace. It runs in a clone of the repository, after make tools. Once the page can be used, it prints one line of JSON with the addresses. Ctrl-C ends it, and all that it started.
+	return `Runs the whole system on this machine with your settings, without AWS and Slack. Run it in a clone of the repository, after make tools. When the page is ready, it prints one line of JSON with the addresses. Ctrl-C stops it and everything that it started. docs/internals/local.md explains what is real and what is simulated.
 
-Exit codes: 0 after Ctrl-C, 1 the stack can't run or breaks down, 2 wrong flags or files.
+Exit codes: 0 after Ctrl-C; 1 the stack can't start, or it failed; 2 wrong flags or files.
 
 Example:
 
@@ -48,9 +48,9 @@ type Demo struct{ Options }
 
 // Help returns the command's help text.
 func (Demo) Help() string {
-	return `Runs the system on this machine with an example policy and an example organization. It is the command local with infra/local/demo/elevator.yaml. It runs in a clone of the repository, after make tools; make demo does both. Ctrl-C ends it.
+	return `Runs the whole system on this machine with an example policy and an example organization, without AWS and Slack. It is elevator local with infra/local/demo/elevator.yaml. Run it in a clone of the repository, after make tools (make demo does both). Ctrl-C stops it.
 
-Exit codes: 0 after Ctrl-C, 1 the stack can't run or breaks down, 2 wrong flags or files.
+Exit codes: 0 after Ctrl-C; 1 the stack can't start, or it failed; 2 wrong flags or files.
 
 Example:
 
@@ -60,7 +60,7 @@ Example:
 
 // Run runs the demo until it is interrupted.
 func (d *Demo) Run(ctx context.Context, s command.Streams) error {
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}

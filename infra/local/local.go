@@ -17,6 +17,7 @@ import (
 	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/ingress"
 	"sso-elevator/functions/notify"
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
@@ -52,7 +53,7 @@ type local struct {
 	progress *command.Progress
 	root     string // directory with go.mod
 
-	pageListener, gatewayListener net.Listener // on -listen and -gateway
+	pageListener, gatewayListener net.Listener // on --listen and --gateway
 	servers                       []*http.Server
 	scratch                       string // directory of the cloud assembly
 	synth                         *process.Process
@@ -96,7 +97,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if organization != nil {
-		s.say("filling the organization")
+		s.say("creating the example organization")
 		ids, err := organization.Seed(ctx, s.awsConfig())
 		if err != nil {
 			return err
@@ -108,7 +109,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	select {
 	case result = <-synthesized:
 	case <-s.motoDone():
-		return errors.New("moto ended while the app was being synthesized")
+		return errors.New("moto stopped while the CDK app was being synthesized; start the stack again")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -139,7 +140,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.motoDone():
-		return errors.New("moto ended by itself")
+		return errors.New("moto stopped unexpectedly; start the stack again")
 	}
 }
 
@@ -150,15 +151,15 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
 	}
-	s.say("listing what can be requested; the page is at %s/", s.pageURL())
+	s.say("refreshing the catalog; the page is at %s/", s.pageURL())
 	select {
 	case why := <-s.catalog.ended:
 		if why != "" {
-			s.say("there is no catalog yet: %s", why)
+			s.say("there is no catalog yet, and the next refresh tries again: %s", why)
 		}
 		return nil
 	case <-s.motoDone():
-		return errors.New("moto ended by itself")
+		return errors.New("moto stopped unexpectedly; start the stack again")
 	case <-ctx.Done():
 		return nil
 	}
@@ -167,7 +168,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 // prepare reads the files and opens the ports, before anything starts.
 func (s *local) prepare() (*organization.Organization, error) {
 	var err error
-	if s.root, err = moto.ModuleRoot(); err != nil {
+	if s.root, err = build.Root(); err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
@@ -183,10 +184,10 @@ func (s *local) prepare() (*organization.Organization, error) {
 		}
 	}
 	if s.pageListener, err = net.Listen("tcp", s.options.Listen); err != nil {
-		return nil, fmt.Errorf("the page's address -listen: %w", err)
+		return nil, fmt.Errorf("open the page's address: %w; choose another one with --listen", err)
 	}
 	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
-		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
+		return nil, fmt.Errorf("open the gateway's address: %w; choose another one with --gateway", err)
 	}
 	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
 		return nil, err
@@ -237,7 +238,16 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err := s.checkSlackRoute(deployed); err != nil {
 		return nil, err
 	}
-	secrets, err := s.putSecrets(ctx, deployed.Functions)
+	var settings struct {
+		Ingress ingress.Settings
+		Notify  notify.Settings
+		Audit   auditlog.Settings
+	}
+	environment := environmentOf(deployed.Functions)
+	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
+		return nil, err
+	}
+	secrets, err := s.putSecrets(ctx, settings.Ingress)
 	if err != nil {
 		return nil, err
 	}
@@ -256,15 +266,6 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	player := &schedule.Player{Functions: functions, Executions: sfn.NewFromConfig(s.awsConfig()), Now: time.Now, Say: s.say}
 	player.Start(ctx, deployed.Schedules)
 
-	var settings struct {
-		Ingress ingress.Settings
-		Notify  notify.Settings
-		Audit   auditlog.Settings
-	}
-	environment := environmentOf(deployed.Functions)
-	if err := host.ReadSettings(&settings, func(name string) string { return environment[name] }); err != nil {
-		return nil, err
-	}
 	reader := truth.New(truth.Config{
 		AWS: s.awsConfig(), StateMachines: deployed.StateMachines, AuditBucket: settings.Audit.Bucket, AuditPrefix: settings.Audit.Prefix,
 	})
@@ -299,7 +300,7 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the template's output %s, %q, is no route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
+	return fmt.Errorf("the template's output %s, %q, is not a route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
 // environmentOf returns the environment of all functions together. A variable has

@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/moto"
 )
 
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := moto.ModuleRoot()
+	dir, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestClearErrors(t *testing.T) {
 		{name: "moto does not answer", args: []string{"-aws", "http://127.0.0.1:1"}, wantCode: 1, want: []string{"connection refused"}},
 		{name: "unknown flag", args: []string{"-colour", "red"}, wantCode: 2, want: []string{"-colour"}},
 		{name: "all mistakes at once", args: []string{"-listen", "8080", "-aws", "moto", "-slack-api", "https://slack.com/api/"}, wantCode: 2,
-			want: []string{"-listen must be HOST:PORT", "-aws must be a URL", "-slack-api needs -slack-bot-token"}},
+			want: []string{"--listen must be HOST:PORT", "--aws must be a URL", "--slack-api needs --slack-bot-token"}},
 		{name: "an argument", args: []string{"more"}, wantCode: 2, want: []string{"unexpected argument more"}},
 	}
 	for _, tt := range tests {
@@ -231,7 +232,7 @@ func TestEndsWithItsParent(t *testing.T) {
 	deadline := time.Now().Add(60 * time.Second)
 	// The CDK app and moto run side by side, and either may be the first to be done.
 	everybody := map[int]bool{pid: true}
-	for !strings.Contains(stderr.String(), "filling the organization") || len(everybody) < 3 { // moto, the CDK app, itself
+	for !strings.Contains(stderr.String(), "creating the example organization") || len(everybody) < 3 { // moto, the CDK app, itself
 		for _, descendant := range descendants(pid) {
 			everybody[descendant] = true
 		}

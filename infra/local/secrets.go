@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"sso-elevator/infra/local/lambda"
+	"sso-elevator/functions/ingress"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -18,8 +18,8 @@ import (
 // slackSecrets are the secrets that Slack and the app share.
 type slackSecrets struct{ botToken, signingSecret string }
 
-// putSecrets stores the Slack secrets where the functions' settings expect them.
-func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (slackSecrets, error) {
+// putSecrets stores the Slack secrets where the settings of ingress expect them.
+func (s *local) putSecrets(ctx context.Context, settings ingress.Settings) (slackSecrets, error) {
 	secrets := slackSecrets{botToken: s.options.BotToken, signingSecret: s.options.SigningSecret}
 	if secrets.botToken == "" {
 		secrets.botToken = "xoxb-local-" + randomHex(12)
@@ -27,21 +27,18 @@ func (s *local) putSecrets(ctx context.Context, functions []lambda.Function) (sl
 	if secrets.signingSecret == "" {
 		secrets.signingSecret = randomHex(16)
 	}
-	environment := environmentOf(functions)
-	for name, value := range map[string]string{
-		"ELEVATOR_SLACK_BOT_TOKEN": secrets.botToken, "ELEVATOR_SLACK_SIGNING_SECRET": secrets.signingSecret,
-	} {
-		// If there are two signing secrets, the simulator signs with the last one, the
-		// old secret. The new secret is random, because nobody signs with it here.
-		references := strings.Split(environment[name], ",")
-		for i, reference := range references {
-			secret := value
-			if i < len(references)-1 {
-				secret = randomHex(16)
-			}
-			if err := s.putSecret(ctx, reference, secret); err != nil {
-				return slackSecrets{}, fmt.Errorf("store the secret of %s: %w", name, err)
-			}
+	if err := s.putSecret(ctx, settings.Slack.BotToken, secrets.botToken); err != nil {
+		return slackSecrets{}, fmt.Errorf("store the bot token: %w", err)
+	}
+	// If there are two signing secrets, the simulator signs with the last one, the old
+	// secret. The new secret is random, because nobody signs with it here.
+	for i, reference := range settings.SigningSecrets {
+		secret := secrets.signingSecret
+		if i < len(settings.SigningSecrets)-1 {
+			secret = randomHex(16)
+		}
+		if err := s.putSecret(ctx, reference, secret); err != nil {
+			return slackSecrets{}, fmt.Errorf("store the signing secret: %w", err)
 		}
 	}
 	return secrets, nil
@@ -65,7 +62,7 @@ func (s *local) putSecret(ctx context.Context, reference, value string) error {
 		_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(name), SecretString: aws.String(value)})
 		return err
 	}
-	return fmt.Errorf("%q names neither an SSM parameter nor a secret of Secrets Manager", reference)
+	return fmt.Errorf("%q is neither ssm:NAME nor secretsmanager:NAME", reference)
 }
 
 func randomHex(bytes int) string {

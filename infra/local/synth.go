@@ -43,7 +43,7 @@ func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly
 	if startErr != nil {
 		return nil, startErr
 	}
-	s.progress.Show("synthesizing the CDK app; the first time, compiling takes some minutes")
+	s.progress.Show("synthesizing the CDK app; compiling takes some minutes the first time")
 	defer s.progress.Hide()
 	select {
 	case <-ctx.Done():
@@ -51,7 +51,7 @@ func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly
 	case <-s.synth.Done():
 	}
 	if err := s.synth.Err(); err != nil {
-		return nil, errors.New("the CDK app could not be synthesized; see above")
+		return nil, errors.New("the CDK app could not be synthesized; fix the error above")
 	}
 	return stack.Load(s.scratch)
 }
@@ -64,7 +64,7 @@ func hostArchitecture() (string, error) {
 	case "arm64":
 		return "arm64", nil
 	}
-	return "", command.Problemf("Lambda knows no processor like this machine's (%s)", runtime.GOARCH)
+	return "", command.Problemf("Lambda doesn't support this machine's processor (%s); use a machine with amd64 or arm64", runtime.GOARCH)
 }
 
 // syncWriter lets several processes write to out without mixing their writes.

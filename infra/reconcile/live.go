@@ -48,7 +48,7 @@ func (l live) dryRun(ctx context.Context, s *settings.Settings, table string) (d
 	}
 	identity, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return drift.Preview{}, fmt.Errorf("find out whose credentials these are: %w", err)
+		return drift.Preview{}, fmt.Errorf("read your AWS identity: %w", err)
 	}
 	return dryRun(ctx, cfg, aws.ToString(identity.Account), table, s)
 }

@@ -1,6 +1,5 @@
-// Package reconcile is the command that lists the access that a run of the
-// reconciliation would remove now. It reads with the caller's AWS credentials and
-// changes nothing.
+// Package reconcile is the command that lists the access that a reconciliation would
+// remove now. It reads with the caller's AWS credentials and changes nothing.
 package reconcile
 
 import (
@@ -14,17 +13,17 @@ import (
 
 // Command has the command's flags.
 type Command struct {
-	DryRun bool   `required:"" help:"List what would be removed. This command does nothing else."`
+	DryRun bool   `required:"" help:"Required. Only list; this command never removes anything."`
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
-	Table  string `placeholder:"NAME" help:"Name of the table, if it is not that of the deployed function."`
-	JSON   bool   `help:"Answer with JSON."`
+	Table  string `placeholder:"NAME" help:"Name of the table (default: the one of the deployed function reconcile)."`
+	JSON   bool   `help:"Print the list as JSON."`
 }
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Lists the access that the next run in mode revoke would remove, if the policy in FILE were in force: assignments of users and members of groups that the policy covers and that no request holds. It writes nothing anywhere. What requests hold is read from the deployed table, which is found through the function <name_prefix>-reconcile.
+	return `Lists the unknown access that the next reconciliation in mode revoke would remove, if the settings in FILE were deployed: assignments of users and group memberships that the policy covers and that no request granted. It changes nothing. It finds the deployed table through the function <name_prefix>-reconcile. If nothing is deployed, it treats all access as unknown.
 
-Exit codes: 0 nothing would be removed; 1 something would be removed, not everything could be read, or an error; 2 wrong flags or settings. With --json, findings and unread tell these apart.
+Exit codes: 0 nothing would be removed; 1 something would be removed, not everything could be read, or an error; 2 wrong flags or settings. With --json, the fields findings and unread show which.
 
 Example:
 
@@ -52,7 +51,7 @@ func (c *Command) run(ctx context.Context, s command.Streams, aws backend) error
 	s.Progress.Show("reading accounts, groups and requests")
 	if table == "" {
 		if table, err = aws.findTable(ctx, settings); err != nil {
-			return fmt.Errorf("find the table: %w; -table names it", err)
+			return fmt.Errorf("find the table: %w. Check your AWS credentials and region, or name the table with --table", err)
 		}
 	}
 	p, err := aws.dryRun(ctx, settings, table)

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/drift"
+	"sso-elevator/infra/command"
 )
 
 // writeTable writes a line for each finding.
@@ -29,7 +29,7 @@ func writeTable(w io.Writer, p drift.Preview) error {
 		if user == "" {
 			user = "(unknown)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", clean(user), clean(f.PrincipalID), clean(place), clean(id), clean(set))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", command.Printable(user), command.Printable(f.PrincipalID), command.Printable(place), command.Printable(id), command.Printable(set))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -41,33 +41,22 @@ func writeTable(w io.Writer, p drift.Preview) error {
 // writeNotes writes what readers must know beyond the findings.
 func writeNotes(w io.Writer, p drift.Preview) {
 	if !p.LeasesRead {
-		fmt.Fprintln(w, "Nothing is deployed, so nothing counts as held by a request: access that requests granted is listed too.")
+		fmt.Fprintln(w, "Nothing is deployed here, so this list also contains access that requests granted. Check your AWS account, region and name_prefix if you expected a deployment.")
 	}
 	for _, f := range p.Exempt {
 		place := f.AccountID + " " + f.PermissionSet
 		if f.Kind == access.KindGroup {
 			place = "group " + f.GroupID
 		}
-		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), clean(f.UserName), clean(place), clean(f.Exemption.Reason))
+		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place), command.Printable(f.Exemption.Reason))
 	}
 	for _, u := range p.Unread {
-		fmt.Fprintf(w, "Not read: %s: %s\n", clean(u.What), clean(u.Why))
+		fmt.Fprintf(w, "Could not be read: %s: %s\n", command.Printable(u.What), command.Printable(u.Why))
 	}
 	if len(p.Unmanageable) > 0 {
-		fmt.Fprintf(w, "Can't be managed from this account: %s\n", clean(strings.Join(p.Unmanageable, ", ")))
+		fmt.Fprintf(w, "Can't be managed from this account: %s\n", command.Printable(strings.Join(p.Unmanageable, ", ")))
 	}
 	if len(p.Provisioned) > 0 {
-		fmt.Fprintf(w, "Managed by SCIM, left alone: %s\n", clean(strings.Join(p.Provisioned, ", ")))
+		fmt.Fprintf(w, "Groups that SCIM manages, skipped: %s\n", command.Printable(strings.Join(p.Provisioned, ", ")))
 	}
-}
-
-// clean replaces unprintable characters, so that names can't control the terminal or
-// fake a column.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
 }

@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// hosts notes where calls go, and lets none through.
+// hosts records where calls go, and lets none through.
 type hosts []string
 
 func (h *hosts) Do(r *http.Request) (*http.Response, error) {
@@ -25,8 +25,9 @@ func (h *hosts) Do(r *http.Request) (*http.Response, error) {
 	return nil, http.ErrHandlerTimeout
 }
 
-// Calls of Identity Center's two services go to its region, and those of other
-// services stay in the function's own.
+// TestIdentityCentersRegion checks that calls to Identity Center and the Identity Store
+// go to Identity Center's region, and that calls to other services stay in the
+// function's region.
 func TestIdentityCentersRegion(t *testing.T) {
 	for _, tt := range []struct{ name, region, want string }{
 		{"in the function's region", "", "eu-west-1"},
@@ -48,6 +49,9 @@ func TestIdentityCentersRegion(t *testing.T) {
 			want := []string{"sso." + tt.want + ".amazonaws.com", "identitystore." + tt.want + ".amazonaws.com", "dynamodb.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"}
 			if !slices.Equal(called, want) {
 				t.Errorf("calls go to %q, want %q", called, want)
+			}
+			if cfg.Region != "eu-west-1" {
+				t.Errorf("the region of the other services is now %s", cfg.Region)
 			}
 		})
 	}

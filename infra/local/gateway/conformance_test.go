@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/moto"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,7 +45,7 @@ func TestUnknownOperation(t *testing.T) {
 // TestOperationsAreListed checks that operations.txt lists what the installed moto
 // implements; -update writes it.
 func TestOperationsAreListed(t *testing.T) {
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

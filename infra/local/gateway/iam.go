@@ -27,7 +27,7 @@ func (c *Call) iamCall() iam.Call {
 }
 
 // refuseForbidden returns a refusal if a function's role doesn't permit its call,
-// or if a bucket's policy denies a call to anybody. It returns nil if the call is
+// or if a bucket's policy denies a call to everyone. It returns nil if the call is
 // permitted. It also refuses a function's call whose permission is unknown here,
 // because nothing would have checked it.
 func (g *Gateway) refuseForbidden(call *Call) *Answer {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/moto"
@@ -29,7 +30,7 @@ const (
 
 // BuildProbe builds infra/local/testdata/probe as dir/bootstrap.
 func BuildProbe(dir string) error {
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func Start() (_ *Stack, err error) {
 	if err := BuildProbe(s.Dir); err != nil {
 		return nil, err
 	}
-	root, err := moto.ModuleRoot()
+	root, err := build.Root()
 	if err != nil {
 		return nil, err
 	}

@@ -55,22 +55,6 @@ type Server struct {
 //go:embed server.py
 var program string
 
-// ModuleRoot returns the directory of go.mod, at or above the working directory.
-func ModuleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "go.mod")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not inside the repository: there is no go.mod above it", dir)
-		}
-	}
-}
-
 // Executable finds moto_server. The error says how to get it.
 func Executable(root string) (string, error) {
 	venv := os.Getenv(venvVariable)
@@ -79,7 +63,7 @@ func Executable(root string) (string, error) {
 	}
 	path := filepath.Join(venv, "bin", "moto_server")
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("moto is not installed: %s does not exist; `make demo` and `make test` install it, or set %s to a virtual environment that has the packages of requirements.txt", path, venvVariable)
+		return "", fmt.Errorf("moto is not installed: %s does not exist; run make tools, which installs it, or set %s to a virtual environment with the packages of requirements.txt", path, venvVariable)
 	}
 	return path, nil
 }

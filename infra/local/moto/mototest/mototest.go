@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"sso-elevator/infra/build"
 	"sso-elevator/infra/local/moto"
 )
 
@@ -45,7 +46,7 @@ func URL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(func() {
 		var root string
-		if root, server.err = moto.ModuleRoot(); server.err == nil {
+		if root, server.err = build.Root(); server.err == nil {
 			server.started, server.err = moto.Start(context.Background(), moto.Config{Root: root})
 		}
 	})
