@@ -64,7 +64,7 @@ func TestExitCodes(t *testing.T) {
 		{line: "--yes", code: 2, stderr: "unknown flag --yes"},
 
 		{line: query + "ReadOnly", stdout: "Granted without approval (automatic)\n"},
-		{line: query + "Admin", stdout: "Granted when somebody approves"},
+		{line: query + "Admin", stdout: "Granted after approval"},
 		{line: "policy --config ../policy/testdata/policy.yaml --requester dee@example.com --account 444444444444 --permission-set Admin", stdout: "Refused (refused)\n"},
 		{line: "policy" + who + "Admin --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 		{line: "policy", code: 2, stderr: "requester is missing"},
