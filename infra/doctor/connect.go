@@ -43,7 +43,7 @@ func connect(ctx context.Context, s *settings.Settings, slackAPI string) (*docto
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(attempts),
 		config.WithLogger(logging.Nop{})) // the SDK reports its problems as errors too
 	if err != nil {
-		return nil, fmt.Errorf("Can't read the AWS configuration: %s. Check ~/.aws/config and AWS_PROFILE.", describe(err))
+		return nil, command.Problemf("Can't read the AWS configuration: %s. Check ~/.aws/config and AWS_PROFILE.", describe(err))
 	}
 	return connectTo(ctx, cfg, s, slackAPI)
 }
@@ -90,7 +90,7 @@ func caller(ctx context.Context, cfg aws.Config) (account, partition string, err
 	case code(err) != "":
 		return "", "", command.Problemf("AWS rejected the credentials (%s). %s", code(err), login)
 	case err != nil:
-		return "", "", fmt.Errorf("Can't reach AWS in %s: %s. Check your network, the region, and AWS_ENDPOINT_URL.", cfg.Region, describe(err))
+		return "", "", command.Problemf("Can't reach AWS in %s: %s. Check your network, the region, and AWS_ENDPOINT_URL.", cfg.Region, describe(err))
 	}
 	me, err := arn.Parse(aws.ToString(out.Arn))
 	if err != nil {
