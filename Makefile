@@ -17,10 +17,10 @@ export CDK_DISABLE_CLI_TELEMETRY = true
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
-demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack
+demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
 	@# Built first: go run calls it an error when Ctrl-C ends the program.
 	go build -o .build/demo/elevator ./infra/elevator
-	@.build/demo/elevator demo
+	@.build/demo/elevator demo $(DEMO)
 
 # The packages that make check tests: those that a change to a function, a
 # message, a state or a setting affects.

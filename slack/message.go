@@ -307,6 +307,7 @@ func writeFailure(b *richText, r access.Request, to audience) {
 	b.text(failureReason(code, to))
 	switch {
 	case code == access.CodeForeign:
+		return // the error's message says the same
 	case !r.IsRemoved():
 		b.text(" We're making sure that no access remains.")
 	default:

@@ -155,7 +155,7 @@ func requests() map[string]access.Request {
 		"refused_unavailable":                         pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
 		"refused_hostile":                             pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                                      pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
-		"failed_foreign":                              pending(approved, failed(access.CodeForeign, ""), revoked(access.RemovalNothing, early)),
+		"failed_foreign":                              pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
 		"failed_ambiguous_email":                      pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
 		"failed_management":                           pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
 		"failed_unknown":                              pending(approved, revoked(access.RemovalDone, early)),
