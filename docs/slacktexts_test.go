@@ -16,8 +16,8 @@ var (
 	invented = regexp.MustCompile(`\. |\S+@example\.com|…|\b\d+\b|\([^)]*\)`)
 )
 
-// TestSlackTextsAreQuoted checks that the pages for people in Slack quote what the app
-// says. Those are the texts in quotes, those with a color, and the first column of
+// TestSlackTextsAreQuoted checks that the pages about what people see in Slack quote what
+// the app says. Those are the texts in quotes, those with a color, and the first column of
 // tables that list what the app says.
 func TestSlackTextsAreQuoted(t *testing.T) {
 	var all strings.Builder
@@ -36,7 +36,7 @@ func TestSlackTextsAreQuoted(t *testing.T) {
 	}
 	said := all.String()
 	n := 0
-	for _, page := range []string{"guides/requester.md", "guides/approver.md", "start/first-request.md"} {
+	for _, page := range []string{"guides/requester.md", "guides/approver.md", "start/first-request.md", "operate/troubleshooting.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
