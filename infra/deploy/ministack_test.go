@@ -529,28 +529,20 @@ func TestMinistack(t *testing.T) {
 	}
 
 	w.settings(made, policyOf("two@example.com"))
-	w.step("an update with another policy", "", func() error { return w.program(approved...).deploy(ctx) })
-	w.wantStack(types.StackStatusUpdateComplete, true)
-	if got := w.inForce(); !strings.Contains(got, "two@example.com") {
-		t.Errorf("in force is %s", got)
-	}
-	wantKept()
-
-	w.settings(made, policyOf("three@example.com"))
 	t.Setenv(brokenVariable, "Throttled")
 	w.step("an update that fails is rolled back", "The deployment failed", func() error { return w.program(approved...).deploy(ctx) })
 	t.Setenv(brokenVariable, "")
 	w.wantStack(types.StackStatusUpdateRollbackComplete, true)
-	if got := w.inForce(); !strings.Contains(got, "two@example.com") {
+	if got := w.inForce(); !strings.Contains(got, "one@example.com") {
 		t.Errorf("after the rollback in force is %s", got)
 	}
 	if got := w.post(signingSecret); got != http.StatusOK {
 		t.Errorf("after the rollback a signed request is answered by %d", got)
 	}
 	wantKept()
-	w.step("the next one succeeds", "", func() error { return w.program(approved...).deploy(ctx) })
+	w.step("the next one, with another policy, succeeds", "", func() error { return w.program(approved...).deploy(ctx) })
 	w.wantStack(types.StackStatusUpdateComplete, true)
-	if got := w.inForce(); !strings.Contains(got, "three@example.com") {
+	if got := w.inForce(); !strings.Contains(got, "two@example.com") {
 		t.Errorf("in force is %s", got)
 	}
 	wantKept()
@@ -589,7 +581,7 @@ func TestMinistack(t *testing.T) {
 	w.aws("dynamodb", "update-table", "--no-deletion-protection-enabled", "--table-name", table)
 	w.aws("dynamodb", "delete-table", "--table-name", table)
 	w.aws("s3", "rb", "--force", "s3://"+catalogBucket)
-	w.settings("s3_name_of_the_existing_bucket: "+recordsBucket, policyOf("four@example.com"))
+	w.settings("s3_name_of_the_existing_bucket: "+recordsBucket, policyOf("three@example.com"))
 	w.step("once more, with the bucket that is there", "", func() error { return w.program(approved...).deploy(ctx) })
 	w.wantStack(types.StackStatusUpdateComplete, true)
 	if tables := slices.Collect(maps.Values(w.tables())); !slices.Equal(tables, []bool{true}) {
