@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go/logging"
 
 	"sso-elevator/functions/adapters/host"
 )
@@ -18,7 +19,8 @@ import (
 // Config returns AWS with the caller's credentials and region. AWS_ENDPOINT_URL can
 // point to the local stack. A throttled call is made up to ten times.
 func Config(ctx context.Context) (aws.Config, error) {
-	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
+	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10),
+		config.WithLogger(logging.Nop{})) // the SDK reports its problems as errors too
 }
 
 // Lambda is the part of Lambda that this package uses.

@@ -3,5 +3,6 @@ SELECT time, event, actor_slack_id, actor_email, actor_principal_id, action, dec
 FROM audit
 WHERE "timestamp" >= date_format(current_date - INTERVAL '90' DAY, '%Y/%m/%d')
   AND (event = 'press_refused'
-    OR actor_slack_id = 'unknown')
+    OR actor_slack_id = 'unknown'
+    OR decision_reason = 'ExecutionGone')
 ORDER BY time
