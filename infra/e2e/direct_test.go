@@ -60,7 +60,11 @@ func TestDirectMessages(t *testing.T) {
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	r.waitDirect(t, dave, "dm-revoked")
 	for purpose, sent := range r.direct(t, dave) {
-		checkText(t, sent[0], dave)
+		mentioned := []string{dave}
+		if purpose == "dm-announce" {
+			mentioned = append(mentioned, bob, carol) // who can approve it
+		}
+		checkText(t, sent[0], mentioned...)
 		if len(sent) != 1 || !slices.Contains([]string{"dm-announce", "dm-granted", "dm-revoked"}, purpose) {
 			t.Errorf("%d direct messages %q", len(sent), purpose)
 		}

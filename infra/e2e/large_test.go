@@ -19,9 +19,9 @@ var pageAt = regexp.MustCompile(`the page is at (http://\S+)`)
 
 // TestManyAccounts starts a stack with 2,000 accounts. At the pace for AWS
 // Organizations, listing them takes 25 seconds. Until then the form says that the
-// list is being prepared, and the stack does not report ready. It does not run in
-// parallel: filling AWS takes a processor.
+// list is being prepared, and the stack does not report ready.
 func TestManyAccounts(t *testing.T) {
+	t.Parallel()
 	const accounts, preparing = 2000, "The list is being prepared. Please try again in a minute."
 	var seed strings.Builder
 	seed.WriteString("permission_sets: [{name: ReadOnlyAccess}, {name: MadeElsewhere, session_duration: none}]\n")

@@ -138,11 +138,11 @@ func TestTamperedNames(t *testing.T) {
 			t.Fatalf("status %d, %s", status, answer)
 		}
 	}
-	// Somebody else who sends the same form gets neither the request nor its text.
+	// Someone else who sends the same form gets neither the request nor its text.
 	stolen := submission(bob, viewID, string(metadata), account, set, "10", "another")
 	timestamp, signature := sign(signingSecret, time.Now(), stolen)
-	if status, answer := s.send(t, stolen, timestamp, signature); status != http.StatusOK || !strings.Contains(answer, "somebody else's") || strings.Contains(answer, "security-tooling") {
-		t.Errorf("somebody else: status %d, %s", status, answer)
+	if status, answer := s.send(t, stolen, timestamp, signature); status != http.StatusOK || !strings.Contains(answer, "belongs to someone else") || strings.Contains(answer, "security-tooling") {
+		t.Errorf("someone else: status %d, %s", status, answer)
 	}
 	r := &request{stack: s, wish: w, reason: reason, id: access.RequestID(team, viewID)}
 	r.waitAssigned(t)
