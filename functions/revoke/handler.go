@@ -267,7 +267,7 @@ func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error 
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "table does not answer; removing the access without it")
+		log.ErrorContext(ctx, "table does not answer; removing the access without it", "subject", in.Subject.Key())
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
 			log.ErrorContext(ctx, "access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
@@ -324,6 +324,6 @@ func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error,
 	if !gone {
 		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not confirmed to be gone yet")
 	}
-	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded")
+	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded", "subject", in.Subject.Key())
 	return noRow
 }
