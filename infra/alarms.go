@@ -132,7 +132,7 @@ func alarms(props alarmProps) []alarm {
 		{id: "RecheckLate", metric: count(metric.RecheckLate), fires: happened,
 			text: "PEOPLE WHO LEFT MAY STILL HAVE ACCESS: people with active access were not looked up in Identity Center for more than 10 minutes. If they were disabled or deleted, their access continues until it ends. First: read the error in the log of {prefix}-reconcile (operation recheck)."},
 		{id: "PeopleGoneHeld", metric: count(metric.PeopleGoneHeld), fires: happened,
-			text: "ACCESS STAYS UNTIL SOMEONE ANSWERS: more than 10 people were disabled or deleted in Identity Center within an hour. Everyone after the first ten still has their access. First: find out whether the directory sync is broken. If so, press Keep for 24 hours in Slack and fix the sync. If the people really left, press Remove."},
+			text: "ACCESS STAYS UNTIL SOMEONE ANSWERS: more than 10 people were disabled or deleted in Identity Center within an hour. At most ten of them lost their access. The others still have it. First: find out whether the directory sync is broken. If so, press Keep for 24 hours in Slack and fix the sync. If the people really left, press Remove."},
 		{id: "ExecutionsFailed", metric: props.requests.MetricFailed(minute), fires: happened,
 			text: "A request's execution failed. If it granted access, the sweep starts to remove that access within 150 seconds. First: find the execution (Step Functions, {prefix}-requests, status Failed), and check that the sweep removed its access."},
 		{id: "ExecutionsTimedOut", metric: props.requests.MetricTimedOut(minute), fires: happened,

@@ -34,7 +34,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 			return ephemeralResponse(text)
 		}
 		if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, slack.NoticeView(sorry, text)); err != nil {
-			log.Error("notice could not be opened", "error", access.ErrorMessage(err))
+			log.Error("notice could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 		return emptyResponse(http.StatusOK)
 	}
@@ -58,7 +58,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		if personal {
 			log.Info("person can't request access", "code", access.CodeOf(err))
 		} else {
-			log.Error("requester could not be looked up", "error", access.ErrorMessage(err))
+			log.Error("requester could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 		view = slack.NoticeView(sorry, text)
 	}
@@ -98,7 +98,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	if err != nil {
 		var personal bool
 		if form.Preview, personal = explain(err); !personal {
-			log.Error("choice in the form could not be looked up", "error", access.ErrorMessage(err))
+			log.Error("choice in the form could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}
 	h.update(ctx, log, in.View.ID, in.View.Hash, slack.FormView(form))
@@ -113,7 +113,7 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	case access.CodeLost:
 		log.Info("form changed or closed before its update")
 	default:
-		log.Error("form could not be updated", "error", access.ErrorMessage(err))
+		log.Error("form could not be updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 
@@ -177,7 +177,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		}
 	}
 	if err != nil {
-		log.Error("options could not be listed", "action", in.Action.ID, "error", access.ErrorMessage(err))
+		log.Error("options could not be listed", "action", in.Action.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		text, _ := explain(err)
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:

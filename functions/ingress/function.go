@@ -125,7 +125,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
 		SigningSecrets: c.SigningSecrets.AnySource(s.SigningSecrets, func(err error) {
-			p.Logger.Error("a signing secret can't be read", "error", access.ErrorMessage(err))
+			p.Logger.Error("a signing secret can't be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}),
 		Refresh:      func() bool { return c.SigningSecrets.Refresh(s.SigningSecrets...) },

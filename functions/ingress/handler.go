@@ -183,7 +183,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		signed, err = h.isSigned(ctx, event, body) // the secret may have just been rotated
 	}
 	if err != nil {
-		h.Logger.Error("no signing secret could be read", "error", access.ErrorMessage(err))
+		h.Logger.Error("no signing secret could be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return emptyResponse(http.StatusInternalServerError), nil
 	}
 	if !signed {

@@ -95,7 +95,7 @@ func TestWithoutASigningSecretNobodyIsHeard(t *testing.T) {
 		return nil, access.Errorf(access.CodeMisconfigure, "the secret ssm:/slack does not exist")
 	}
 	got, err := h.Handle(t.Context(), sign(payload("shortcut", "UJANE", nil), now))
-	if err != nil || got.StatusCode != http.StatusInternalServerError || !strings.Contains(w.log.String(), "the secret ssm:/slack does not exist") {
+	if err != nil || got.StatusCode != http.StatusInternalServerError || !strings.Contains(w.log.String(), "the secret ssm:/slack does not exist") || !strings.Contains(w.log.String(), `"code":"Misconfigured"`) {
 		t.Errorf("got %d, %v, log %s; want 500 and the reason in the log", got.StatusCode, err, &w.log)
 	}
 }

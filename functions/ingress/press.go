@@ -108,7 +108,7 @@ func (p *press) handle(ctx context.Context) reply {
 	}
 	r, err := a.perform(ctx, p)
 	if access.CodeOf(err) == access.CodeNotFound {
-		p.log.Warn(a.about.name + " of the button does not exist" + a.about.name + " of a button doesn't exist")
+		p.log.Warn(a.about.name + " of the button doesn't exist")
 		return reply{text: a.about.lost}
 	}
 	if err != nil {
@@ -178,7 +178,7 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	}
 	err := p.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		p.log.Error("execution could not be resumed; it reads the press later", "error", access.ErrorMessage(err))
+		p.log.Error("execution could not be resumed; it reads the press later", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }
@@ -194,7 +194,7 @@ func (p *press) tell(ctx context.Context, text string) bool {
 		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
 	}
 	if err != nil {
-		p.log.Error("reply could not be shown to the person", "error", access.ErrorMessage(err))
+		p.log.Error("reply could not be shown to the person", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }

@@ -282,6 +282,6 @@ func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, messag
 		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {
-		p.log.Error("refused press could not be recorded", "reason", reason, "error", access.ErrorMessage(err))
+		p.log.Error("refused press could not be recorded", "reason", reason, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

@@ -41,7 +41,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	wait.Wait()
 	if err != nil {
-		log.Error("form could not be checked", "error", access.ErrorMessage(err))
+		log.Error("form could not be checked", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if len(mistakes) > 0 {
@@ -53,7 +53,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		if personal {
 			return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, text)))
 		}
-		log.Error("requester could not be looked up", "error", access.ErrorMessage(requesterErr))
+		log.Error("requester could not be looked up", "code", access.CodeOf(requesterErr), "error", access.ErrorMessage(requesterErr))
 		return askToResubmit(requesterErr)
 	}
 
@@ -61,7 +61,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
 	if err != nil {
-		log.Error("request could not be stored", "execution", wanted.ExecutionARN, "error", access.ErrorMessage(err))
+		log.Error("request could not be stored", "execution", wanted.ExecutionARN, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
 	if refused != nil {
@@ -75,7 +75,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(sorry, "This form belongs to someone else. Please open your own.")))
 	}
 	if err := h.Machine.Start(ctx, stored); err != nil {
-		log.Error("execution could not be started", "error", access.ErrorMessage(err))
+		log.Error("execution could not be started", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return keepFormOpen("Your request was saved but could not be started. Please press Request access again.")
 	}
 	log.Info("request submitted", "created", created, "target", stored.Target.String())
@@ -142,7 +142,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 		return
 	}
 	if err := h.Machine.Start(ctx, r); err != nil {
-		log.Error("execution could not be started", "other", r.ID, "error", access.ErrorMessage(err))
+		log.Error("execution could not be started", "other", r.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 
@@ -150,7 +150,7 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 // request frees it; until then the claim doesn't count.
 func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
-		log.Warn("claim of the decided request could not be freed", "error", access.ErrorMessage(err))
+		log.Warn("claim of the decided request could not be freed", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }
 

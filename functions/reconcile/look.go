@@ -288,7 +288,11 @@ func (l *look) remove(ctx context.Context) {
 	failed := make([]error, len(l.removals))
 	parallel.Do(len(l.removals), atOnce, func(i int) {
 		in := l.removals[i]
-		l.Logger.WarnContext(ctx, "access is late; removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", in.Subject.Key())
+		subject := in.Lease // a lease's key is its subject's
+		if subject == "" {
+			subject = in.Subject.Key()
+		}
+		l.Logger.WarnContext(ctx, "access is late; removing it without an execution", "request_id", in.RequestID, "lease", in.Lease, "subject", subject)
 		if in.RequestID != "" && !in.begun {
 			if _, err := l.giveUp(ctx, in.RequestID); err != nil {
 				failed[i] = err

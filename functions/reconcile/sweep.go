@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
+
 	"log/slog"
 	"sync"
 	"time"
@@ -265,7 +265,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	}
 	s.Count(metric.Swept, nil)
 	s.Logger.ErrorContext(ctx, "request was left behind", "request_id", id, "next", next,
-		"execution", r.ExecutionARN, "execution_is_alive", late, "subject", fmt.Sprint(r.Subject()))
+		"execution", r.ExecutionARN, "execution_is_alive", late, "subject", r.Subject().Key())
 	return left, nil
 }
 

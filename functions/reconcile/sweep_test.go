@@ -312,7 +312,10 @@ func TestSweep(t *testing.T) {
 			}
 
 			l.counted = nil
-			got, err := l.sweep().Tombstone(t.Context(), "abc")
+			var log strings.Builder
+			sweep := l.sweep()
+			sweep.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			got, err := sweep.Tombstone(t.Context(), "abc")
 			if err != nil || got.Next != test.want || got.Execution != "arn:abc" {
 				t.Errorf("Tombstone = %+v, %v; want %s", got, err, test.want)
 			}
@@ -321,6 +324,9 @@ func TestSweep(t *testing.T) {
 			}
 			if swept := slices.Equal(l.counted, []string{"Swept"}); swept != (test.want != nothing) {
 				t.Errorf("counted %q", l.counted)
+			}
+			if got.Next != nothing && !strings.Contains(log.String(), got.Subject.Key()) {
+				t.Errorf("the log doesn't name the access: %s", log.String())
 			}
 			wantGranted := !test.row.GrantedAt.IsZero() && test.row.RevokedAt.IsZero()
 			if got.Granted != wantGranted {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,6 +165,7 @@ func TestDrift(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var calls []string
 			var in Input
+			var log strings.Builder
 			approvers := test.approvers
 			if approvers == nil {
 				approvers = []string{"Ann@example.com"}
@@ -195,7 +197,7 @@ func TestDrift(t *testing.T) {
 
 				RemovalsOff: test.off, Limit: test.limit,
 				Now:    func() time.Time { return nine },
-				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			}
 			if err := json.Unmarshal([]byte(cmp.Or(test.payload, drift)), &in); err != nil {
 				t.Fatal(err)
@@ -206,6 +208,9 @@ func TestDrift(t *testing.T) {
 			}
 			if !reflect.DeepEqual(calls, test.calls) || table.removals != test.reserved {
 				t.Errorf("calls %q with %d reserved, want %q with %d", calls, table.removals, test.calls, test.reserved)
+			}
+			if failed := err != nil && len(calls) > 0; failed != strings.Contains(log.String(), subject.Key()) {
+				t.Errorf("the removal failed: %v; the log says %q", failed, log.String())
 			}
 		})
 	}

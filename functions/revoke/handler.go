@@ -48,7 +48,7 @@ func (in Input) wasGranted() bool { return in.GrantStarted || in.Granted }
 func (in Input) LogArgs() []any {
 	args := in.Input.LogArgs()
 	if in.Run != "" {
-		args = append(args, "run", in.Run, "index", in.Index)
+		args = append(args, "index", in.Index)
 	}
 	if in.Lease != "" {
 		args = append(args, "lease", in.Lease)
@@ -151,7 +151,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 	case "start", host.OperationConfirm:
 		return Output{}, h.remove(ctx, in, log)
 	case "drift":
-		return Output{}, h.removeFinding(ctx, in)
+		return Output{}, h.removeFinding(ctx, in, log)
 	case "settle":
 		return h.settle(ctx, in, log)
 	default:
@@ -165,7 +165,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 // The run used the policy in force when it began, and may have waited for people
 // since. A finding stays if the current policy doesn't cover it, or exempts it. It
 // also stays if the person who agreed to its removal may no longer decide about it.
-func (h *Handler) removeFinding(ctx context.Context, in Input) error {
+func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "removals are turned off: allow_reconcile_removals is false")
 	}
@@ -201,7 +201,17 @@ func (h *Handler) removeFinding(ctx context.Context, in Input) error {
 		}
 		reserve = nil // the limit counts only removals without consent
 	}
-	return h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)
+	err = h.Leases.RemoveDrift(ctx, f, access.FindingRef{Run: in.Run, Index: in.Index}, reserve)
+	logFailedFinding(ctx, log, f, err)
+	return err
+}
+
+// logFailedFinding names the access whose removal failed. The line that the task's
+// error gets has only the finding's index.
+func logFailedFinding(ctx context.Context, log *slog.Logger, f access.Finding, err error) {
+	if err != nil && access.CodeOf(err) != access.CodeInProgress { // Identity Center takes a while
+		log.WarnContext(ctx, "finding could not be removed", "subject", f.Subject.Key(), "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	}
 }
 
 // isExempt reports whether the policy exempts the finding now.
@@ -236,6 +246,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 	ref := access.FindingRef{Run: in.Run, Index: in.Index}
 	result, err := h.Leases.SettleDrift(ctx, f.Subject.Key(), ref)
 	if err != nil {
+		logFailedFinding(ctx, log, f, err)
 		return Output{}, err
 	}
 	log.InfoContext(ctx, "removal of a finding completed", "subject", f.Subject.Key(), "result", result)
@@ -267,7 +278,7 @@ func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error 
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "table does not answer; removing the access without it")
+		log.ErrorContext(ctx, "table does not answer; removing the access without it", "subject", in.Subject.Key())
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
 			log.ErrorContext(ctx, "access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
@@ -324,6 +335,6 @@ func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error,
 	if !gone {
 		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not confirmed to be gone yet")
 	}
-	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded")
+	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded", "subject", in.Subject.Key())
 	return noRow
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -246,6 +247,7 @@ func TestNeitherRowNorLease(t *testing.T) {
 				t.Fatal(err)
 			}
 			var removed, counted []string
+			var log strings.Builder
 			h := &Handler{
 				Leases: &mockLeases{
 					release: func(string, string, bool) (access.Request, error) {
@@ -260,7 +262,7 @@ func TestNeitherRowNorLease(t *testing.T) {
 				},
 				Now:    time.Now,
 				Count:  func(name string, _ map[string]string) { counted = append(counted, name) },
-				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
 			}
 			_, err := h.Handle(t.Context(), in)
 			if access.CodeOf(err) != access.CodeNotFound || !slices.Equal(counted, []string{"RevokeFailed"}) {
@@ -272,6 +274,9 @@ func TestNeitherRowNorLease(t *testing.T) {
 			}
 			if !slices.Equal(removed, want) {
 				t.Errorf("removed %q, want %q", removed, want)
+			}
+			if !strings.Contains(log.String(), subject.Key()) {
+				t.Errorf("the log doesn't name the access: %s", log.String())
 			}
 		})
 	}

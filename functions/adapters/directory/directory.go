@@ -148,7 +148,7 @@ func (d *Directory) reportAmbiguous(ctx context.Context, users []access.User) er
 	for _, u := range users {
 		ids, names = append(ids, u.ID), append(names, u.UserName)
 	}
-	d.Logger.ErrorContext(ctx, catalog.SharedEmail, "user_ids", ids, "user_names", names)
+	d.Logger.ErrorContext(ctx, catalog.SharedEmail, "code", access.CodeMisconfigure, "user_ids", ids, "user_names", names)
 	d.Count(metric.Misconfigured, nil)
 	return access.Errorf(access.CodeAmbiguous, "several users in IAM Identity Center have this email address")
 }

@@ -154,7 +154,7 @@ func TestUserByEmail(t *testing.T) {
 			}
 			// The people who run the app learn who it is, and an alarm goes on.
 			if ambiguous := test.code == access.CodeAmbiguous; ambiguous != slices.Equal(counted, []string{metric.Misconfigured}) ||
-				ambiguous != (strings.Contains(log.String(), "u-grace") && strings.Contains(log.String(), "name of u-grace") &&
+				ambiguous != (strings.Contains(log.String(), "code=Misconfigured") && strings.Contains(log.String(), "u-grace") && strings.Contains(log.String(), "name of u-grace") &&
 					(strings.Contains(log.String(), "name of u-twin") || strings.Contains(log.String(), "name of u-third"))) {
 				t.Errorf("counted %q, and the log says %q", counted, &log)
 			}
